@@ -1,0 +1,172 @@
+//! Bytes to events. Nothing here panics or allocates by a length that the bytes only claim.
+
+use super::{CUSTOM_SYMBOL, DecodeError, Frame, SchemaVersion, WriterSchema};
+use crate::{EventId, Metadata, NameError, OrderId, SagaEvent, SagaId, SagaStatus, SagaType, Step, Timestamp};
+
+/// Reads a body that was written with the given schema.
+///
+/// # Errors
+///
+/// [`DecodeError`] when the body does not follow the schema, has bytes left over, or is not a valid event.
+pub fn decode(body: &[u8], writer: &WriterSchema) -> Result<SagaEvent, DecodeError> {
+    match writer {
+        WriterSchema::Version(version) => RawEvent::read(body, *version)?.check(),
+        #[cfg(feature = "resolution")]
+        WriterSchema::Other(schema) => schema.decode(body),
+    }
+}
+
+/// Reads an Avro single object of a published version, for readers without a registry.
+///
+/// # Errors
+///
+/// [`DecodeError`] as for [`decode`], and when the frame is another one or the schema unknown.
+pub fn decode_single_object(value: &[u8]) -> Result<SagaEvent, DecodeError> {
+    match Frame::parse(value)? {
+        Frame::SingleObject { fingerprint, body } => {
+            let version = SchemaVersion::by_fingerprint(fingerprint)
+                .ok_or(DecodeError::UnknownFingerprint(fingerprint))?;
+            decode(body, &version.into())
+        }
+        Frame::Confluent { schema_id, .. } => Err(DecodeError::NoRegistry(schema_id)),
+    }
+}
+
+/// The ten fields as they stand on the wire, not yet checked.
+pub(super) struct RawEvent<'a> {
+    pub(super) event_id: &'a str,
+    pub(super) event_timestamp: i64,
+    pub(super) saga_id: &'a str,
+    pub(super) saga_type: &'a str,
+    pub(super) step: &'a str,
+    pub(super) status: SagaStatus,
+    pub(super) order_id: &'a str,
+    pub(super) metadata: Option<&'a str>,
+    pub(super) recorded_at: i64,
+    pub(super) saga_type_name: Option<&'a str>,
+}
+
+impl<'a> RawEvent<'a> {
+    fn read(body: &'a [u8], version: SchemaVersion) -> Result<Self, DecodeError> {
+        let mut reader = Reader { rest: body };
+        let raw = Self {
+            event_id: reader.text("eventId")?,
+            event_timestamp: reader.long("eventTimestamp")?,
+            saga_id: reader.text("sagaId")?,
+            saga_type: reader.saga_type(version)?,
+            step: reader.text("step")?,
+            status: reader.status()?,
+            order_id: reader.text("orderId")?,
+            metadata: reader.optional_text("metadata")?,
+            recorded_at: reader.long("recordedAt")?,
+            saga_type_name: match version {
+                SchemaVersion::V1 => None,
+                SchemaVersion::V2 => reader.optional_text("sagaTypeName")?,
+            },
+        };
+        match reader.rest.len() {
+            0 => Ok(raw),
+            bytes => Err(DecodeError::TrailingBytes { bytes }),
+        }
+    }
+
+    /// Applies the rules of the contract.
+    pub(super) fn check(self) -> Result<SagaEvent, DecodeError> {
+        Ok(SagaEvent {
+            event_id: EventId::new(self.event_id).map_err(invalid_name("eventId"))?,
+            event_timestamp: check_time("eventTimestamp", self.event_timestamp)?,
+            saga_id: SagaId::new(self.saga_id).map_err(invalid_name("sagaId"))?,
+            saga_type: self.checked_saga_type()?,
+            step: Step::from_wire(self.step).map_err(invalid_name("step"))?,
+            status: self.status,
+            order_id: OrderId::new(self.order_id).map_err(invalid_name("orderId"))?,
+            metadata: self
+                .metadata
+                .map(Metadata::parse)
+                .transpose()
+                .map_err(DecodeError::InvalidMetadata)?,
+            recorded_at: check_time("recordedAt", self.recorded_at)?,
+        })
+    }
+
+    fn checked_saga_type(&self) -> Result<SagaType, DecodeError> {
+        let (field, name) = if self.saga_type == CUSTOM_SYMBOL {
+            ("sagaTypeName", self.saga_type_name.ok_or(DecodeError::MissingSagaTypeName)?)
+        } else {
+            ("sagaType", self.saga_type)
+        };
+        SagaType::try_from(name.to_owned()).map_err(invalid_name(field))
+    }
+}
+
+fn invalid_name(field: &'static str) -> impl Fn(NameError) -> DecodeError {
+    move |error| DecodeError::InvalidName { field, error }
+}
+
+fn check_time(field: &'static str, millis: i64) -> Result<Timestamp, DecodeError> {
+    Timestamp::from_millis(millis).map_err(|error| DecodeError::InvalidTimestamp { field, error })
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn text(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
+        let length = self.long(field)?;
+        let length_in_memory =
+            usize::try_from(length).map_err(|_| DecodeError::Impossible { field, value: length })?;
+        let (text, rest) =
+            self.rest.split_at_checked(length_in_memory).ok_or(DecodeError::Truncated { field })?;
+        self.rest = rest;
+        str::from_utf8(text).map_err(|_| DecodeError::NotUtf8 { field })
+    }
+
+    fn optional_text(&mut self, field: &'static str) -> Result<Option<&'a str>, DecodeError> {
+        match self.long(field)? {
+            0 => Ok(None),
+            1 => self.text(field).map(Some),
+            value => Err(DecodeError::Impossible { field, value }),
+        }
+    }
+
+    fn saga_type(&mut self, version: SchemaVersion) -> Result<&'static str, DecodeError> {
+        const SYMBOLS: [&str; 5] =
+            ["ORDER_CREATION", "PAYMENT_COMPLETION", "REFUND", "STORE_REGISTRATION", CUSTOM_SYMBOL];
+        let known = match version {
+            SchemaVersion::V1 => &SYMBOLS[..version.known_saga_types()],
+            SchemaVersion::V2 => &SYMBOLS[..],
+        };
+        self.symbol("sagaType", known)
+    }
+
+    fn status(&mut self) -> Result<SagaStatus, DecodeError> {
+        self.symbol("status", &SagaStatus::ALL)
+    }
+
+    fn symbol<T: Copy>(&mut self, field: &'static str, symbols: &[T]) -> Result<T, DecodeError> {
+        let index = self.long(field)?;
+        usize::try_from(index)
+            .ok()
+            .and_then(|position| symbols.get(position).copied())
+            .ok_or_else(|| DecodeError::UnknownSymbol { field, symbol: format!("number {index}") })
+    }
+
+    /// Avro's long: seven bits a byte, the lowest first, then zigzag.
+    fn long(&mut self, field: &'static str) -> Result<i64, DecodeError> {
+        const MOST_BYTES: usize = 10;
+        let mut zigzag = 0_u64;
+        for (position, byte) in self.rest.iter().enumerate().take(MOST_BYTES) {
+            let is_last_possible = position == MOST_BYTES - 1;
+            if is_last_possible && *byte > 1 {
+                return Err(DecodeError::NumberTooLong { field });
+            }
+            zigzag |= u64::from(byte & 0x7f) << (7 * position);
+            if byte & 0x80 == 0 {
+                self.rest = &self.rest[position + 1..];
+                return Ok((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed());
+            }
+        }
+        Err(DecodeError::Truncated { field })
+    }
+}

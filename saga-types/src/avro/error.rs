@@ -1,0 +1,124 @@
+//! Why bytes are not an event.
+
+use thiserror::Error;
+
+use crate::{MetadataError, NameError, TimestampError};
+
+/// Why bytes are not a valid event.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The record has no value.
+    #[error("the value is empty")]
+    Empty,
+    /// The value is larger than [`MAX_EVENT_BYTES`](super::MAX_EVENT_BYTES).
+    #[error("the value has {bytes} bytes, at most {max} are read", max = super::MAX_EVENT_BYTES)]
+    TooLarge {
+        /// How many bytes it has.
+        bytes: usize,
+    },
+    /// The value starts neither like Confluent's wire format nor like an Avro single object.
+    #[error("unknown framing: the value starts with {first_bytes}, expected 00 or C3 01")]
+    UnknownFraming {
+        /// Up to two first bytes, in hex.
+        first_bytes: String,
+    },
+    /// The fingerprint of an Avro single object is of no schema we know.
+    #[error("unknown schema fingerprint {0:016x}")]
+    UnknownFingerprint(u64),
+    /// The value names a schema in a registry, and no registry is at hand.
+    #[error("the value was written with schema id {0} of a registry, but no registry is configured")]
+    NoRegistry(u32),
+    /// The bytes end before the record does.
+    #[error("the bytes end within {field}")]
+    Truncated {
+        /// The field that is cut.
+        field: &'static str,
+    },
+    /// Bytes are left after the record.
+    #[error("{bytes} bytes are left after the record")]
+    TrailingBytes {
+        /// How many.
+        bytes: usize,
+    },
+    /// A number does not fit 64 bits.
+    #[error("{field} holds a number of more than 64 bits")]
+    NumberTooLong {
+        /// The field.
+        field: &'static str,
+    },
+    /// A length is negative or a union has no such branch.
+    #[error("{field} has the impossible length or branch {value}")]
+    Impossible {
+        /// The field.
+        field: &'static str,
+        /// The value read.
+        value: i64,
+    },
+    /// A text is not UTF-8.
+    #[error("{field} is not UTF-8")]
+    NotUtf8 {
+        /// The field.
+        field: &'static str,
+    },
+    /// An enum has no such symbol.
+    #[error("{field} has no symbol {symbol}")]
+    UnknownSymbol {
+        /// The field.
+        field: &'static str,
+        /// The symbol's name, or its number where only that is known.
+        symbol: String,
+    },
+    /// The saga type is `CUSTOM`, and its name is missing.
+    #[error("sagaTypeName is missing though sagaType is CUSTOM")]
+    MissingSagaTypeName,
+    /// The body does not follow the writer's schema, or does not resolve to ours.
+    #[error("the body does not resolve to the event's schema: {reason}")]
+    Unresolvable {
+        /// What the Avro library says.
+        reason: String,
+    },
+    /// An identifier, step or saga type breaks the rules for names.
+    #[error("{field} {error}")]
+    InvalidName {
+        /// The field.
+        field: &'static str,
+        /// The rule it breaks.
+        error: NameError,
+    },
+    /// A moment is absurdly far off.
+    #[error("{field}: {error}")]
+    InvalidTimestamp {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        error: TimestampError,
+    },
+    /// The metadata breaks its rules.
+    #[error("metadata {0}")]
+    InvalidMetadata(MetadataError),
+}
+
+impl DecodeError {
+    /// A name of the kind of error from a small set, such as `TRUNCATED`; fit for a metric's label.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Empty => "EMPTY",
+            Self::TooLarge { .. } => "TOO_LARGE",
+            Self::UnknownFraming { .. } => "UNKNOWN_FRAMING",
+            Self::UnknownFingerprint(_) => "UNKNOWN_FINGERPRINT",
+            Self::NoRegistry(_) => "NO_REGISTRY",
+            Self::Truncated { .. } => "TRUNCATED",
+            Self::TrailingBytes { .. } => "TRAILING_BYTES",
+            Self::NumberTooLong { .. } | Self::Impossible { .. } => "MALFORMED",
+            Self::NotUtf8 { .. } => "NOT_UTF8",
+            Self::UnknownSymbol { .. } => "UNKNOWN_SYMBOL",
+            Self::MissingSagaTypeName => "MISSING_SAGA_TYPE_NAME",
+            Self::Unresolvable { .. } => "UNRESOLVABLE",
+            Self::InvalidName { .. } => "INVALID_NAME",
+            Self::InvalidTimestamp { .. } => "INVALID_TIMESTAMP",
+            Self::InvalidMetadata(_) => "INVALID_METADATA",
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Writer schemas other than the published ones, read through the Avro library.
+
+use std::{collections::HashMap, sync::OnceLock};
+
+use apache_avro::{
+    Schema,
+    rabin::Rabin,
+    reader::datum::GenericDatumReader,
+    schema::Name,
+    schema_compatibility::SchemaCompatibility,
+    types::Value,
+};
+use thiserror::Error;
+
+use super::{
+    CUSTOM_SYMBOL, DecodeError, MAX_EVENT_BYTES, SchemaVersion, WriterSchema,
+    decode::RawEvent,
+};
+use crate::{SagaEvent, SagaType};
+
+/// Why a schema cannot be a writer's.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SchemaError {
+    /// The text is not an Avro schema.
+    #[error("not an Avro schema: {0}")]
+    NotASchema(String),
+    /// Data of this schema cannot be read as an event.
+    #[error("the schema does not resolve to the event's: {0}")]
+    Incompatible(String),
+    /// A type contains itself, so a small value could be nested without end.
+    #[error("the schema is recursive")]
+    Recursive,
+}
+
+impl WriterSchema {
+    /// Takes a schema from a registry. A published version is recognised by its canonical form.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemaError`] when it is not a schema or does not resolve to the event's.
+    pub fn parse(json: &str) -> Result<Self, SchemaError> {
+        let schema =
+            Schema::parse_str(json).map_err(|error| SchemaError::NotASchema(error.to_string()))?;
+        if let Some(version) = published_version(&schema) {
+            return Ok(Self::Version(version));
+        }
+        refuse_recursion(&schema, &mut Vec::new())?;
+        check_compatibility(&schema)?;
+        Ok(Self::Other(Box::new(ResolvedSchema { schema })))
+    }
+}
+
+/// A writer schema that was found to resolve to the event's.
+#[derive(Debug, Clone)]
+pub struct ResolvedSchema {
+    schema: Schema,
+}
+
+impl ResolvedSchema {
+    pub(super) fn decode(&self, body: &[u8]) -> Result<SagaEvent, DecodeError> {
+        // The first call in the process decides; later ones change nothing.
+        apache_avro::util::max_allocation_bytes(MAX_EVENT_BYTES);
+        if body.len() > MAX_EVENT_BYTES {
+            return Err(DecodeError::TooLarge { bytes: body.len() });
+        }
+        let mut rest = body;
+        let reader = GenericDatumReader::builder(&self.schema).build().map_err(unresolvable)?;
+        let written = reader.read_value(&mut rest).map_err(unresolvable)?;
+        if !rest.is_empty() {
+            return Err(DecodeError::TrailingBytes { bytes: rest.len() });
+        }
+        let resolved = name_unknown_types(written)?.resolve(reader_schema()).map_err(unresolvable)?;
+        Fields::of(resolved)?.raw()?.check()
+    }
+}
+
+fn unresolvable(error: apache_avro::Error) -> DecodeError {
+    DecodeError::Unresolvable { reason: error.to_string() }
+}
+
+fn published_version(schema: &Schema) -> Option<SchemaVersion> {
+    let fingerprint = schema.fingerprint::<Rabin>().bytes;
+    let fingerprint = u64::from_le_bytes(fingerprint.try_into().ok()?);
+    SchemaVersion::by_fingerprint(fingerprint)
+}
+
+/// Our newest version, which every event is resolved to.
+fn reader_schema() -> &'static Schema {
+    static SCHEMA: OnceLock<Schema> = OnceLock::new();
+    SCHEMA.get_or_init(|| {
+        #[expect(clippy::expect_used, reason = "a constant that the tests parse")]
+        Schema::parse_str(SchemaVersion::V2.json()).expect("our own schema")
+    })
+}
+
+/// The record's own name may differ (a team's own namespace); fields and their types may not.
+fn check_compatibility(writer: &Schema) -> Result<(), SchemaError> {
+    let mut writer = writer.clone();
+    if let (Schema::Record(writer), Schema::Record(reader)) = (&mut writer, reader_schema()) {
+        writer.name = reader.name.clone();
+    }
+    SchemaCompatibility::can_read(&writer, reader_schema())
+        .map(|_| ())
+        .map_err(|error| SchemaError::Incompatible(error.to_string()))
+}
+
+fn refuse_recursion(schema: &Schema, enclosing: &mut Vec<Name>) -> Result<(), SchemaError> {
+    match schema {
+        Schema::Ref { name } if enclosing.contains(name) => Err(SchemaError::Recursive),
+        Schema::Record(record) => {
+            enclosing.push(record.name.clone());
+            for field in &record.fields {
+                refuse_recursion(&field.schema, enclosing)?;
+            }
+            enclosing.pop();
+            Ok(())
+        }
+        Schema::Array(array) => refuse_recursion(&array.items, enclosing),
+        Schema::Map(map) => refuse_recursion(&map.types, enclosing),
+        Schema::Union(union) => {
+            union.variants().iter().try_for_each(|variant| refuse_recursion(variant, enclosing))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A newer writer may know saga types that we do not: such a type is kept by its name.
+fn name_unknown_types(written: Value) -> Result<Value, DecodeError> {
+    let Value::Record(mut fields) = written else {
+        return Err(DecodeError::Unresolvable { reason: "the value is not a record".to_owned() });
+    };
+    let unknown_symbol = fields.iter_mut().find(|(name, _)| name == "sagaType").and_then(|(_, value)| match value {
+        Value::Enum(_, symbol) if !is_known_symbol(symbol) => {
+            Some(std::mem::replace(symbol, CUSTOM_SYMBOL.to_owned()))
+        }
+        _ => None,
+    });
+    if let Some(symbol) = unknown_symbol {
+        fields.retain(|(name, _)| name != "sagaTypeName");
+        fields.push(("sagaTypeName".to_owned(), Value::String(symbol)));
+    }
+    Ok(Value::Record(fields))
+}
+
+fn is_known_symbol(symbol: &str) -> bool {
+    symbol == CUSTOM_SYMBOL || SagaType::KNOWN.iter().any(|known| known.as_str() == symbol)
+}
+
+/// The fields of a resolved record, by name.
+struct Fields(HashMap<String, Value>);
+
+impl Fields {
+    fn of(resolved: Value) -> Result<Self, DecodeError> {
+        match resolved {
+            Value::Record(fields) => Ok(Self(fields.into_iter().collect())),
+            _ => Err(DecodeError::Unresolvable { reason: "the value is not a record".to_owned() }),
+        }
+    }
+
+    fn raw(&self) -> Result<RawEvent<'_>, DecodeError> {
+        let status = self.text("status")?;
+        Ok(RawEvent {
+            event_id: self.text("eventId")?,
+            event_timestamp: self.long("eventTimestamp")?,
+            saga_id: self.text("sagaId")?,
+            saga_type: self.text("sagaType")?,
+            step: self.text("step")?,
+            status: status.parse().map_err(|_| DecodeError::UnknownSymbol {
+                field: "status",
+                symbol: status.to_owned(),
+            })?,
+            order_id: self.text("orderId")?,
+            metadata: self.optional_text("metadata")?,
+            recorded_at: self.long("recordedAt")?,
+            saga_type_name: self.optional_text("sagaTypeName")?,
+        })
+    }
+
+    fn value(&self, field: &'static str) -> Result<&Value, DecodeError> {
+        self.0.get(field).ok_or_else(|| DecodeError::Unresolvable { reason: format!("{field} is missing") })
+    }
+
+    fn text(&self, field: &'static str) -> Result<&str, DecodeError> {
+        match self.value(field)? {
+            Value::String(text) | Value::Enum(_, text) => Ok(text),
+            _ => Err(DecodeError::Unresolvable { reason: format!("{field} is not a text") }),
+        }
+    }
+
+    fn optional_text(&self, field: &'static str) -> Result<Option<&str>, DecodeError> {
+        match self.value(field)? {
+            Value::Null => Ok(None),
+            Value::Union(_, value) => match value.as_ref() {
+                Value::Null => Ok(None),
+                Value::String(text) => Ok(Some(text)),
+                _ => Err(DecodeError::Unresolvable { reason: format!("{field} is not a text") }),
+            },
+            _ => self.text(field).map(Some),
+        }
+    }
+
+    fn long(&self, field: &'static str) -> Result<i64, DecodeError> {
+        match self.value(field)? {
+            Value::Long(value) | Value::TimestampMillis(value) => Ok(*value),
+            _ => Err(DecodeError::Unresolvable { reason: format!("{field} is not a long") }),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! One pass over a JSON text that checks what the contract demands and picks the texts that readers need,
+//! without building a tree.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::metadata::{MAX_METADATA_DEPTH, keys};
+
+/// The values of an object's top level that readers need again and again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Picked {
+    pub(crate) producer_service: Option<String>,
+    pub(crate) trace_id: Option<String>,
+    pub(crate) failure_reason: Option<String>,
+}
+
+impl Picked {
+    /// Where the value of a key belongs, if readers need it.
+    pub(crate) fn slot(&mut self, key: &str) -> Option<&mut Option<String>> {
+        match key {
+            keys::PRODUCER_SERVICE => Some(&mut self.producer_service),
+            keys::TRACE_ID => Some(&mut self.trace_id),
+            keys::FAILURE_REASON => Some(&mut self.failure_reason),
+            _ => None,
+        }
+    }
+}
+
+/// Checks that a text is a JSON object within the limits, and picks from it.
+pub(crate) fn check_object(text: &str) -> Result<Picked, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let picked = deserializer.deserialize_any(ObjectVisitor)?;
+    deserializer.end()?;
+    Ok(picked)
+}
+
+/// Checks any JSON value that will stand inside an object, `depth` levels down.
+pub(crate) fn check_value(text: &str, depth: usize) -> Result<(), serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    ValueSeed { depth, wants_text: false }.deserialize(&mut deserializer)?;
+    deserializer.end()
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Picked;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Picked, A::Error> {
+        let mut picked = Picked::default();
+        while let Some(Key(key)) = map.next_key_seed(KeySeed)? {
+            let slot = picked.slot(&key);
+            let text = map.next_value_seed(ValueSeed { depth: 2, wants_text: slot.is_some() })?;
+            // A key that comes twice counts with its last value, as in every JSON reader we know.
+            if let Some(slot) = slot {
+                *slot = text;
+            }
+        }
+        Ok(picked)
+    }
+}
+
+struct Key<'de>(std::borrow::Cow<'de, str>);
+struct KeySeed;
+
+impl<'de> DeserializeSeed<'de> for KeySeed {
+    type Value = Key<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key<'de>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for KeySeed {
+    type Value = Key<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E: serde::de::Error>(self, key: &'de str) -> Result<Key<'de>, E> {
+        refuse_nul(key)?;
+        Ok(Key(key.into()))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<Key<'de>, E> {
+        refuse_nul(key)?;
+        Ok(Key(key.to_owned().into()))
+    }
+}
+
+/// Walks one value; gives its text when it is a string and the text is wanted.
+#[derive(Clone, Copy)]
+struct ValueSeed {
+    depth: usize,
+    wants_text: bool,
+}
+
+impl ValueSeed {
+    fn inner<E: serde::de::Error>(self) -> Result<Self, E> {
+        if self.depth > MAX_METADATA_DEPTH {
+            return Err(E::custom(format_args!("nested deeper than {MAX_METADATA_DEPTH} levels")));
+        }
+        Ok(Self { depth: self.depth + 1, wants_text: false })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for ValueSeed {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<String>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ValueSeed {
+    type Value = Option<String>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<String>, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Option<String>, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Option<String>, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Option<String>, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Option<String>, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Option<String>, E> {
+        refuse_nul(text)?;
+        Ok(self.wants_text.then(|| text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Option<String>, A::Error> {
+        let inner = self.inner::<A::Error>()?;
+        while sequence.next_element_seed(inner)?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<String>, A::Error> {
+        let inner = self.inner::<A::Error>()?;
+        while map.next_key_seed(KeySeed)?.is_some() {
+            map.next_value_seed(inner)?;
+        }
+        Ok(None)
+    }
+}
+
+fn refuse_nul<E: serde::de::Error>(text: &str) -> Result<(), E> {
+    if text.contains('\0') { Err(E::custom("holds U+0000")) } else { Ok(()) }
+}
+
+/// Whether two JSON values say the same, however their numbers are written (`1`, `1.0`, `10e-1`).
+pub(crate) fn same_value(left: &serde_json::Value, right: &serde_json::Value) -> bool {
+    use serde_json::Value::{Array, Number, Object};
+    match (left, right) {
+        (Number(left), Number(right)) => left == right || left.as_f64() == right.as_f64(),
+        (Array(left), Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same_value(left, right))
+        }
+        (Object(left), Object(right)) => {
+            left.len() == right.len()
+                && left.iter().all(|(key, left)| right.get(key).is_some_and(|right| same_value(left, right)))
+        }
+        _ => left == right,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(levels: usize) -> String {
+        format!("{{\"a\":{}1{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1))
+    }
+
+    #[test]
+    fn sixty_four_levels_are_allowed_and_no_more() {
+        assert!(check_object(&nested(64)).is_ok());
+        let error = check_object(&nested(65)).unwrap_err();
+        assert!(error.to_string().contains("deeper than 64"), "{error}");
+        // Far beyond any stack: refused as well, by the parser's own limit.
+        assert!(check_object(&nested(100_000)).is_err());
+    }
+
+    #[test]
+    fn the_last_of_equal_keys_counts() {
+        let picked = check_object(r#"{"traceId":"a","traceId":"b","failureReason":7}"#).unwrap();
+        assert_eq!(picked.trace_id.as_deref(), Some("b"));
+        assert_eq!(picked.failure_reason, None);
+    }
+
+    #[test]
+    fn numbers_are_compared_by_value() {
+        let value = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert!(same_value(&value(r#"{"a":[1,2e2]}"#), &value(r#"{"a":[1.0,200]}"#)));
+        assert!(!same_value(&value(r#"{"a":1}"#), &value(r#"{"a":2}"#)));
+        assert!(!same_value(&value(r#"{"a":1}"#), &value(r#"{"a":1,"b":null}"#)));
+    }
+}

@@ -1,0 +1,189 @@
+//! What callers know about a step beside its name: a JSON object, kept as the text that was written.
+//!
+//! Rule of thumb: the text is checked once, where it enters; it is never written anew, so that what an
+//! auditor reads is what the service wrote.
+
+mod builder;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use crate::json;
+
+pub use builder::MetadataBuilder;
+
+/// The longest metadata, in bytes of JSON text: 32 KiB.
+pub const MAX_METADATA_BYTES: usize = 32 * 1024;
+
+/// The deepest nesting of metadata; the object itself is level 1.
+pub const MAX_METADATA_DEPTH: usize = 64;
+
+/// Documented keys. Others are allowed and kept.
+pub mod keys {
+    /// Added by the SDK: the service that recorded the step.
+    pub const PRODUCER_SERVICE: &str = "producerService";
+    /// Added by the SDK: when the service built the event, RFC 3339.
+    pub const PRODUCER_TIMESTAMP: &str = "producerTimestamp";
+    /// Added by the SDK when a span is active: its trace, 32 lower-case hex digits.
+    pub const TRACE_ID: &str = "traceId";
+    /// Added by the SDK when a span is active: the span, 16 lower-case hex digits.
+    pub const SPAN_ID: &str = "spanId";
+    /// Why a step failed.
+    pub const FAILURE_REASON: &str = "failureReason";
+    /// How long a wrapped step took, in milliseconds.
+    pub const DURATION_MS: &str = "durationMs";
+    /// The order's amount.
+    pub const ORDER_AMOUNT: &str = "orderAmount";
+    /// How the order is paid.
+    pub const PAYMENT_METHOD: &str = "paymentMethod";
+    /// How often the step was tried before.
+    pub const RETRY_COUNT: &str = "retryCount";
+    /// Who ordered.
+    pub const CUSTOMER_ID: &str = "customerId";
+    /// How many items were ordered.
+    pub const ITEM_COUNT: &str = "itemCount";
+    /// Of a status set by hand: who did it.
+    pub const ACTOR: &str = "actor";
+    /// Of a status set by hand: why.
+    pub const REASON: &str = "reason";
+}
+
+/// Why a text cannot be metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum MetadataError {
+    /// The text has more than [`MAX_METADATA_BYTES`] bytes.
+    #[error("has {bytes} bytes, at most {MAX_METADATA_BYTES} are allowed")]
+    TooLong {
+        /// How many bytes it has.
+        bytes: usize,
+    },
+    /// The text is not a JSON object within the limits: other JSON, no JSON, nested deeper than
+    /// [`MAX_METADATA_DEPTH`] levels, a number beyond a double's range, or U+0000 in a text.
+    #[error("is not a valid JSON object: {reason}")]
+    Invalid {
+        /// What is wrong, and where.
+        reason: String,
+    },
+}
+
+impl From<serde_json::Error> for MetadataError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Invalid { reason: error.to_string() }
+    }
+}
+
+/// A checked JSON object as text; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Metadata {
+    text: Arc<str>,
+    picked: json::Picked,
+}
+
+impl Metadata {
+    /// Checks a text and takes it as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`MetadataError`] when it is too long or not a JSON object within the limits.
+    pub fn parse(text: impl Into<Arc<str>>) -> Result<Self, MetadataError> {
+        let text = text.into();
+        if text.len() > MAX_METADATA_BYTES {
+            return Err(MetadataError::TooLong { bytes: text.len() });
+        }
+        let picked = json::check_object(&text)?;
+        Ok(Self { text, picked })
+    }
+
+    /// Takes an object.
+    ///
+    /// # Errors
+    ///
+    /// [`MetadataError`] when it is too long, too deep or holds U+0000.
+    pub fn from_object(object: &Map<String, Value>) -> Result<Self, MetadataError> {
+        Self::parse(serde_json::to_string(object)?)
+    }
+
+    /// A builder that writes the text entry by entry.
+    #[must_use]
+    pub fn builder() -> MetadataBuilder {
+        MetadataBuilder::default()
+    }
+
+    /// The JSON text as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The object, read anew with every call.
+    #[must_use]
+    pub fn to_object(&self) -> Map<String, Value> {
+        // The text was checked on entry, so reading it again cannot fail.
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    /// The service that recorded the step, when `producerService` is a text.
+    #[must_use]
+    pub fn producer_service(&self) -> Option<&str> {
+        self.picked.producer_service.as_deref()
+    }
+
+    /// The trace of the step, when `traceId` is a text.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<&str> {
+        self.picked.trace_id.as_deref()
+    }
+
+    /// Why the step failed, when `failureReason` is a text.
+    #[must_use]
+    pub fn failure_reason(&self) -> Option<&str> {
+        self.picked.failure_reason.as_deref()
+    }
+}
+
+/// Two objects are equal when they say the same: order of keys, white space and the way numbers are written do
+/// not count.
+impl PartialEq for Metadata {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+            || json::same_value(&Value::Object(self.to_object()), &Value::Object(other.to_object()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_object_within_the_limits_is_metadata() {
+        assert!(Metadata::parse("{}").is_ok());
+        for bad in ["", "null", "[]", "7", "\"text\"", "{", "{} {}", "{\"a\":1e999}", "{'a':1}"] {
+            assert!(matches!(Metadata::parse(bad), Err(MetadataError::Invalid { .. })), "{bad}");
+        }
+        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_METADATA_BYTES));
+        assert!(matches!(Metadata::parse(long), Err(MetadataError::TooLong { .. })));
+    }
+
+    #[test]
+    fn nul_is_refused_however_it_is_written() {
+        for bad in [r#"{"a":"\u0000"}"#, r#"{"\u0000":1}"#, r#"{"a":[{"b":"x\u0000y"}]}"#, "{\"a\":\"\0\"}"] {
+            assert!(Metadata::parse(bad).is_err(), "{bad}");
+        }
+        assert!(Metadata::parse(r#"{"a":"\\u0000"}"#).is_ok(), "an escaped backslash is not U+0000");
+    }
+
+    #[test]
+    fn half_of_a_surrogate_pair_is_refused() {
+        assert!(Metadata::parse(r#"{"a":"\ud800"}"#).is_err());
+    }
+
+    #[test]
+    fn equality_is_that_of_the_objects() {
+        let left = Metadata::parse(r#"{"a":1, "b":[2.50]}"#).unwrap();
+        assert_eq!(left, Metadata::parse(r#"{"b":[2.5],"a":1.0}"#).unwrap());
+        assert_ne!(left, Metadata::parse(r#"{"a":1}"#).unwrap());
+    }
+}

@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# Apache Kafka, one node, KRaft: broker and controller in one process, without TLS.
+
+KAFKA_POM=$LIB/kafka-pom.xml
+
+kafka_install() {
+  local key
+  need_java
+  key=$(content_key kafka "$KAFKA_POM")
+  install_once "$key" kafka_download
+  KAFKA_JAVA=("$(java_command)" -Xmx512m -XX:-UsePerfData "-Djava.io.tmpdir=$STATE/kafka/tmp"
+    "-Dlog4j2.configurationFile=$LIB/kafka-log4j2.properties" -cp "$(cache_folder)/$key/libs/*")
+}
+
+kafka_download() {
+  need_command mvn maven
+  maven --file "$KAFKA_POM" "$MAVEN_DEPENDENCY:copy-dependencies" -DincludeScope=runtime \
+    -DoutputDirectory="$1/libs"
+}
+
+# All of Kafka's own settings that tests depend on are here.
+kafka_prepare() {
+  local folder=$STATE/kafka port controller_port
+  mkdir -p "$folder/tmp"
+  port=$(free_port "$folder/port")
+  controller_port=$(free_port "$folder/controller-port")
+  cat >"$folder/server.properties" <<-PROPERTIES
+	process.roles=broker,controller
+	node.id=1
+	controller.quorum.voters=1@127.0.0.1:$controller_port
+	listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port
+	advertised.listeners=PLAINTEXT://127.0.0.1:$port
+	controller.listener.names=CONTROLLER
+	listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+	log.dirs=$folder/data
+
+	# A killed broker's registration must lapse before it is let in again.
+	broker.session.timeout.ms=2000
+	broker.heartbeat.interval.ms=500
+
+	# One node cannot replicate; few partitions of Kafka's own topics make it start faster.
+	offsets.topic.replication.factor=1
+	offsets.topic.num.partitions=3
+	transaction.state.log.replication.factor=1
+	transaction.state.log.min.isr=1
+	transaction.state.log.num.partitions=3
+	group.initial.rebalance.delay.ms=0
+
+	# As in production: a misspelt topic is an error, and a record has a limit.
+	auto.create.topics.enable=false
+	num.partitions=3
+	message.max.bytes=1048588
+	# Tests write events of any age, which would be deleted at once by a limit on age.
+	log.retention.ms=-1
+	PROPERTIES
+  [[ -d $folder/data ]] && return
+  # Any 16 bytes will do; asking Kafka for them costs a second of processor time.
+  "${KAFKA_JAVA[@]}" kafka.tools.StorageTool format --config "$folder/server.properties" \
+    --cluster-id "$(head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d =)" \
+    >"$folder/log" 2>&1 || {
+    cat "$folder/log" >&2
+    die "kafka: the data folder could not be formatted"
+  }
+}
+
+kafka_launch() {
+  launch kafka "${KAFKA_JAVA[@]}" kafka.Kafka "$STATE/kafka/server.properties"
+}
+
+# Asks the broker for its metadata (request 3, version 1, correlation 1, no client id, no topics): it is
+# ready when it answers and counts itself among the live brokers. Kafka's own tools ask the same, but take
+# a second of processor time to start.
+kafka_ready() {
+  local answer
+  answer=$({
+    exec 7<>"/dev/tcp/127.0.0.1/$(cat "$STATE/kafka/port")"
+    printf '\0\0\0\016\0\003\0\001\0\0\0\001\377\377\0\0\0\0' >&7
+    # Length, correlation, number of brokers: 4 bytes each.
+    timeout 2 head -c 12 <&7 | od -An -v -tx1 | tr -d ' \n'
+  } 2>/dev/null) || return 1
+  [[ ${#answer} == 24 && ${answer:8:8} == 00000001 && ${answer:16:8} != 00000000 ]]
+}
+
+kafka_stop() { end_part kafka TERM 30; }
+
+kafka_exports() {
+  export_line KAFKA_BOOTSTRAP_SERVERS "127.0.0.1:$(cat "$STATE/kafka/port")"
+}
