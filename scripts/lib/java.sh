@@ -17,6 +17,9 @@ MAVEN_DEPENDENCY=org.apache.maven.plugins:maven-dependency-plugin:3.6.1
 
 # Quiet unless it fails.
 maven() {
-  mvn --batch-mode --quiet -Dstyle.color=never "$@" </dev/null >&2 ||
+  local output
+  output=$(mvn --batch-mode --quiet "$@" </dev/null 2>&1) || {
+    say "$output"
     die "Maven failed, with the messages above: mvn $*"
+  }
 }
