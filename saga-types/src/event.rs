@@ -92,7 +92,11 @@ impl TryFrom<EventJson> for SagaEvent {
             event_id: json.event_id,
             event_timestamp: json.event_timestamp.unwrap_or(json.recorded_at),
             saga_id: json.saga_id,
-            saga_type: if is_custom { json.saga_type_name.unwrap_or(json.saga_type) } else { json.saga_type },
+            saga_type: if is_custom {
+                json.saga_type_name.unwrap_or(json.saga_type)
+            } else {
+                json.saga_type
+            },
             step: json.step,
             status: json.status,
             order_id: json.order_id,

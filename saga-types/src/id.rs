@@ -65,12 +65,17 @@ pub(crate) fn check_upper_snake_case(text: &str) -> Result<(), NameError> {
     check_name(text)?;
     let starts_with_letter = text.as_bytes()[0].is_ascii_uppercase();
     let words_are_upper = text.split('_').all(|word| {
-        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
     });
     if starts_with_letter && words_are_upper {
         Ok(())
     } else {
-        Err(NameError::NotUpperSnakeCase { name: text.to_owned() })
+        Err(NameError::NotUpperSnakeCase {
+            name: text.to_owned(),
+        })
     }
 }
 
@@ -191,7 +196,10 @@ mod tests {
     fn an_identifier_has_1_to_100_characters_of_any_script() {
         assert_eq!(SagaId::new(""), Err(NameError::Empty));
         assert!(SagaId::new("주".repeat(100)).is_ok());
-        assert_eq!(SagaId::new("주".repeat(101)), Err(NameError::TooLong { chars: 101 }));
+        assert_eq!(
+            SagaId::new("주".repeat(101)),
+            Err(NameError::TooLong { chars: 101 })
+        );
     }
 
     #[test]
@@ -207,7 +215,17 @@ mod tests {
         for good in ["A", "ORDER_CREATED", "STEP_2", "V2_STEP"] {
             assert_eq!(check_upper_snake_case(good), Ok(()), "{good}");
         }
-        for bad in ["a", "Order_Created", "_A", "A_", "A__B", "2_STEP", "A-B", "A B", "Ä"] {
+        for bad in [
+            "a",
+            "Order_Created",
+            "_A",
+            "A_",
+            "A__B",
+            "2_STEP",
+            "A-B",
+            "A B",
+            "Ä",
+        ] {
             assert!(check_upper_snake_case(bad).is_err(), "{bad}");
         }
     }
@@ -215,6 +233,9 @@ mod tests {
     #[test]
     fn errors_read_as_the_end_of_a_sentence() {
         let error = SagaId::new("a\0").unwrap_err();
-        assert_eq!(format!("sagaId {error}"), "sagaId holds the control character U+0000");
+        assert_eq!(
+            format!("sagaId {error}"),
+            "sagaId holds the control character U+0000"
+        );
     }
 }

@@ -38,7 +38,11 @@ pub(crate) fn check_object(text: &str) -> Result<Picked, serde_json::Error> {
 /// Checks any JSON value that will stand inside an object, `depth` levels down.
 pub(crate) fn check_value(text: &str, depth: usize) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    ValueSeed { depth, wants_text: false }.deserialize(&mut deserializer)?;
+    ValueSeed {
+        depth,
+        wants_text: false,
+    }
+    .deserialize(&mut deserializer)?;
     deserializer.end()
 }
 
@@ -55,7 +59,10 @@ impl<'de> Visitor<'de> for ObjectVisitor {
         let mut picked = Picked::default();
         while let Some(Key(key)) = map.next_key_seed(KeySeed)? {
             let slot = picked.slot(&key);
-            let text = map.next_value_seed(ValueSeed { depth: 2, wants_text: slot.is_some() })?;
+            let text = map.next_value_seed(ValueSeed {
+                depth: 2,
+                wants_text: slot.is_some(),
+            })?;
             // A key that comes twice counts with its last value, as in every JSON reader we know.
             if let Some(slot) = slot {
                 *slot = text;
@@ -104,9 +111,14 @@ struct ValueSeed {
 impl ValueSeed {
     fn inner<E: serde::de::Error>(self) -> Result<Self, E> {
         if self.depth > MAX_METADATA_DEPTH {
-            return Err(E::custom(format_args!("nested deeper than {MAX_METADATA_DEPTH} levels")));
+            return Err(E::custom(format_args!(
+                "nested deeper than {MAX_METADATA_DEPTH} levels"
+            )));
         }
-        Ok(Self { depth: self.depth + 1, wants_text: false })
+        Ok(Self {
+            depth: self.depth + 1,
+            wants_text: false,
+        })
     }
 }
 
@@ -166,7 +178,11 @@ impl<'de> Visitor<'de> for ValueSeed {
 }
 
 fn refuse_nul<E: serde::de::Error>(text: &str) -> Result<(), E> {
-    if text.contains('\0') { Err(E::custom("holds U+0000")) } else { Ok(()) }
+    if text.contains('\0') {
+        Err(E::custom("holds U+0000"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether two JSON values say the same, however their numbers are written (`1`, `1.0`, `10e-1`).
@@ -175,11 +191,17 @@ pub(crate) fn same_value(left: &serde_json::Value, right: &serde_json::Value) ->
     match (left, right) {
         (Number(left), Number(right)) => left == right || left.as_f64() == right.as_f64(),
         (Array(left), Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same_value(left, right))
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .zip(right)
+                    .all(|(left, right)| same_value(left, right))
         }
         (Object(left), Object(right)) => {
             left.len() == right.len()
-                && left.iter().all(|(key, left)| right.get(key).is_some_and(|right| same_value(left, right)))
+                && left
+                    .iter()
+                    .all(|(key, left)| right.get(key).is_some_and(|right| same_value(left, right)))
         }
         _ => left == right,
     }
@@ -212,7 +234,10 @@ mod tests {
     #[test]
     fn numbers_are_compared_by_value() {
         let value = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert!(same_value(&value(r#"{"a":[1,2e2]}"#), &value(r#"{"a":[1.0,200]}"#)));
+        assert!(same_value(
+            &value(r#"{"a":[1,2e2]}"#),
+            &value(r#"{"a":[1.0,200]}"#)
+        ));
         assert!(!same_value(&value(r#"{"a":1}"#), &value(r#"{"a":2}"#)));
         assert!(!same_value(&value(r#"{"a":1}"#), &value(r#"{"a":1,"b":null}"#)));
     }

@@ -25,8 +25,12 @@ impl SagaType {
     pub const STORE_REGISTRATION: Self = Self(Cow::Borrowed("STORE_REGISTRATION"));
 
     /// The types that have their own symbol on the wire, in the order of the Avro enum.
-    pub const KNOWN: [Self; 4] =
-        [Self::ORDER_CREATION, Self::PAYMENT_COMPLETION, Self::REFUND, Self::STORE_REGISTRATION];
+    pub const KNOWN: [Self; 4] = [
+        Self::ORDER_CREATION,
+        Self::PAYMENT_COMPLETION,
+        Self::REFUND,
+        Self::STORE_REGISTRATION,
+    ];
 
     /// Takes a team's own name; the name of a known type gives that type.
     ///
@@ -95,7 +99,10 @@ mod tests {
 
     #[test]
     fn a_teams_own_type_must_be_upper_snake_case() {
-        assert_eq!(SagaType::new("LOAN_APPROVAL").map(String::from), Ok("LOAN_APPROVAL".to_owned()));
+        assert_eq!(
+            SagaType::new("LOAN_APPROVAL").map(String::from),
+            Ok("LOAN_APPROVAL".to_owned())
+        );
         assert!(SagaType::new("loan").is_err());
     }
 }

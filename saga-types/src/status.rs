@@ -25,8 +25,13 @@ pub enum SagaStatus {
 
 impl SagaStatus {
     /// All statuses, in the order of the wire contract.
-    pub const ALL: [Self; 5] =
-        [Self::Started, Self::InProgress, Self::Completed, Self::Failed, Self::Compensated];
+    pub const ALL: [Self; 5] = [
+        Self::Started,
+        Self::InProgress,
+        Self::Completed,
+        Self::Failed,
+        Self::Compensated,
+    ];
 
     /// The name on the wire, such as `IN_PROGRESS`.
     #[must_use]

@@ -149,10 +149,17 @@ mod tests {
     #[test]
     fn it_is_read_from_millis_and_from_rfc_3339_with_any_offset() {
         let expected = Timestamp::from_millis(1_700_000_000_123).unwrap();
-        for json in ["1700000000123", "\"2023-11-14T22:13:20.123Z\"", "\"2023-11-15T07:13:20.123+09:00\""] {
+        for json in [
+            "1700000000123",
+            "\"2023-11-14T22:13:20.123Z\"",
+            "\"2023-11-15T07:13:20.123+09:00\"",
+        ] {
             assert_eq!(serde_json::from_str::<Timestamp>(json).unwrap(), expected);
         }
-        assert_eq!(serde_json::to_string(&expected).unwrap(), "\"2023-11-14T22:13:20.123Z\"");
+        assert_eq!(
+            serde_json::to_string(&expected).unwrap(),
+            "\"2023-11-14T22:13:20.123Z\""
+        );
         assert!(serde_json::from_str::<Timestamp>("\"yesterday\"").is_err());
         assert!(serde_json::from_str::<Timestamp>("18446744073709551615").is_err());
     }

@@ -1,7 +1,9 @@
 //! Bytes to events. Nothing here panics or allocates by a length that the bytes only claim.
 
 use super::{CUSTOM_SYMBOL, DecodeError, Frame, SchemaVersion, WriterSchema};
-use crate::{EventId, Metadata, NameError, OrderId, SagaEvent, SagaId, SagaStatus, SagaType, Step, Timestamp};
+use crate::{
+    EventId, Metadata, NameError, OrderId, SagaEvent, SagaId, SagaStatus, SagaType, Step, Timestamp,
+};
 
 /// Reads a body that was written with the given schema.
 ///
@@ -91,7 +93,10 @@ impl<'a> RawEvent<'a> {
 
     fn checked_saga_type(&self) -> Result<SagaType, DecodeError> {
         let (field, name) = if self.saga_type == CUSTOM_SYMBOL {
-            ("sagaTypeName", self.saga_type_name.ok_or(DecodeError::MissingSagaTypeName)?)
+            (
+                "sagaTypeName",
+                self.saga_type_name.ok_or(DecodeError::MissingSagaTypeName)?,
+            )
         } else {
             ("sagaType", self.saga_type)
         };
@@ -116,8 +121,10 @@ impl<'a> Reader<'a> {
         let length = self.long(field)?;
         let length_in_memory =
             usize::try_from(length).map_err(|_| DecodeError::Impossible { field, value: length })?;
-        let (text, rest) =
-            self.rest.split_at_checked(length_in_memory).ok_or(DecodeError::Truncated { field })?;
+        let (text, rest) = self
+            .rest
+            .split_at_checked(length_in_memory)
+            .ok_or(DecodeError::Truncated { field })?;
         self.rest = rest;
         str::from_utf8(text).map_err(|_| DecodeError::NotUtf8 { field })
     }
@@ -131,8 +138,13 @@ impl<'a> Reader<'a> {
     }
 
     fn saga_type(&mut self, version: SchemaVersion) -> Result<&'static str, DecodeError> {
-        const SYMBOLS: [&str; 5] =
-            ["ORDER_CREATION", "PAYMENT_COMPLETION", "REFUND", "STORE_REGISTRATION", CUSTOM_SYMBOL];
+        const SYMBOLS: [&str; 5] = [
+            "ORDER_CREATION",
+            "PAYMENT_COMPLETION",
+            "REFUND",
+            "STORE_REGISTRATION",
+            CUSTOM_SYMBOL,
+        ];
         let known = match version {
             SchemaVersion::V1 => &SYMBOLS[..version.known_saga_types()],
             SchemaVersion::V2 => &SYMBOLS[..],
@@ -149,7 +161,10 @@ impl<'a> Reader<'a> {
         usize::try_from(index)
             .ok()
             .and_then(|position| symbols.get(position).copied())
-            .ok_or_else(|| DecodeError::UnknownSymbol { field, symbol: format!("number {index}") })
+            .ok_or_else(|| DecodeError::UnknownSymbol {
+                field,
+                symbol: format!("number {index}"),
+            })
     }
 
     /// Avro's long: seven bits a byte, the lowest first, then zigzag.

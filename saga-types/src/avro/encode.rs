@@ -35,7 +35,10 @@ fn upper_bound(event: &SagaEvent) -> usize {
         + event.saga_type.as_str().len()
         + event.step.as_str().len()
         + event.order_id.len()
-        + event.metadata.as_ref().map_or(0, |metadata| metadata.as_str().len())
+        + event
+            .metadata
+            .as_ref()
+            .map_or(0, |metadata| metadata.as_str().len())
 }
 
 fn write_body(event: &SagaEvent, version: SchemaVersion, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -81,7 +84,11 @@ fn write_index(index: usize, bytes: &mut Vec<u8>) {
 }
 
 /// Avro's long: zigzag, then seven bits a byte, the lowest first.
-#[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "zigzag works on the bits")]
+#[expect(
+    clippy::cast_sign_loss,
+    clippy::cast_possible_truncation,
+    reason = "zigzag works on the bits"
+)]
 fn write_long(value: i64, bytes: &mut Vec<u8>) {
     let mut rest = ((value << 1) ^ (value >> 63)) as u64;
     while rest >= 0x80 {

@@ -70,21 +70,31 @@ impl<'a> Frame<'a> {
             [CONFLUENT_MAGIC, ..] => {
                 let (header, body) = split_header::<CONFLUENT_HEADER>(value)?;
                 let [_, a, b, c, d] = *header;
-                Ok(Self::Confluent { schema_id: u32::from_be_bytes([a, b, c, d]), body })
+                Ok(Self::Confluent {
+                    schema_id: u32::from_be_bytes([a, b, c, d]),
+                    body,
+                })
             }
             [first, second, ..] if [first, second] == SINGLE_OBJECT_MAGIC => {
                 let (header, body) = split_header::<SINGLE_OBJECT_HEADER>(value)?;
                 let [_, _, fingerprint @ ..] = *header;
-                Ok(Self::SingleObject { fingerprint: u64::from_le_bytes(fingerprint), body })
+                Ok(Self::SingleObject {
+                    fingerprint: u64::from_le_bytes(fingerprint),
+                    body,
+                })
             }
-            [first] => Err(DecodeError::UnknownFraming { first_bytes: format!("{first:02X}") }),
-            [first, second, ..] => {
-                Err(DecodeError::UnknownFraming { first_bytes: format!("{first:02X} {second:02X}") })
-            }
+            [first] => Err(DecodeError::UnknownFraming {
+                first_bytes: format!("{first:02X}"),
+            }),
+            [first, second, ..] => Err(DecodeError::UnknownFraming {
+                first_bytes: format!("{first:02X} {second:02X}"),
+            }),
         }
     }
 }
 
 fn split_header<const LENGTH: usize>(value: &[u8]) -> Result<(&[u8; LENGTH], &[u8]), DecodeError> {
-    value.split_first_chunk().ok_or(DecodeError::Truncated { field: "the frame" })
+    value
+        .split_first_chunk()
+        .ok_or(DecodeError::Truncated { field: "the frame" })
 }

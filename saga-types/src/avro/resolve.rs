@@ -3,19 +3,12 @@
 use std::{collections::HashMap, sync::OnceLock};
 
 use apache_avro::{
-    Schema,
-    rabin::Rabin,
-    reader::datum::GenericDatumReader,
-    schema::Name,
-    schema_compatibility::SchemaCompatibility,
-    types::Value,
+    Schema, rabin::Rabin, reader::datum::GenericDatumReader, schema::Name,
+    schema_compatibility::SchemaCompatibility, types::Value,
 };
 use thiserror::Error;
 
-use super::{
-    CUSTOM_SYMBOL, DecodeError, MAX_EVENT_BYTES, SchemaVersion, WriterSchema,
-    decode::RawEvent,
-};
+use super::{CUSTOM_SYMBOL, DecodeError, MAX_EVENT_BYTES, SchemaVersion, WriterSchema, decode::RawEvent};
 use crate::{SagaEvent, SagaType};
 
 /// Why a schema cannot be a writer's.
@@ -40,8 +33,7 @@ impl WriterSchema {
     ///
     /// [`SchemaError`] when it is not a schema or does not resolve to the event's.
     pub fn parse(json: &str) -> Result<Self, SchemaError> {
-        let schema =
-            Schema::parse_str(json).map_err(|error| SchemaError::NotASchema(error.to_string()))?;
+        let schema = parse_plain(json)?;
         if let Some(version) = published_version(&schema) {
             return Ok(Self::Version(version));
         }
@@ -65,18 +57,44 @@ impl ResolvedSchema {
             return Err(DecodeError::TooLarge { bytes: body.len() });
         }
         let mut rest = body;
-        let reader = GenericDatumReader::builder(&self.schema).build().map_err(unresolvable)?;
+        let reader = GenericDatumReader::builder(&self.schema)
+            .build()
+            .map_err(unresolvable)?;
         let written = reader.read_value(&mut rest).map_err(unresolvable)?;
         if !rest.is_empty() {
             return Err(DecodeError::TrailingBytes { bytes: rest.len() });
         }
-        let resolved = name_unknown_types(written)?.resolve(reader_schema()).map_err(unresolvable)?;
+        let resolved = name_unknown_types(written)?
+            .resolve(reader_schema())
+            .map_err(unresolvable)?;
         Fields::of(resolved)?.raw()?.check()
     }
 }
 
+/// Parses a schema without its logical types. They do not take part in resolution, but the library keeps them apart as
+/// types of their own (a `timestamp-millis` would not resolve to a `long`) and in its canonical form.
+fn parse_plain(json: &str) -> Result<Schema, SchemaError> {
+    let mut json: serde_json::Value =
+        serde_json::from_str(json).map_err(|error| SchemaError::NotASchema(error.to_string()))?;
+    remove_logical_types(&mut json);
+    Schema::parse(&json).map_err(|error| SchemaError::NotASchema(error.to_string()))
+}
+
+fn remove_logical_types(json: &mut serde_json::Value) {
+    match json {
+        serde_json::Value::Object(object) => {
+            object.remove("logicalType");
+            object.values_mut().for_each(remove_logical_types);
+        }
+        serde_json::Value::Array(array) => array.iter_mut().for_each(remove_logical_types),
+        _ => {}
+    }
+}
+
 fn unresolvable(error: apache_avro::Error) -> DecodeError {
-    DecodeError::Unresolvable { reason: error.to_string() }
+    DecodeError::Unresolvable {
+        reason: error.to_string(),
+    }
 }
 
 fn published_version(schema: &Schema) -> Option<SchemaVersion> {
@@ -90,7 +108,7 @@ fn reader_schema() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
     SCHEMA.get_or_init(|| {
         #[expect(clippy::expect_used, reason = "a constant that the tests parse")]
-        Schema::parse_str(SchemaVersion::V2.json()).expect("our own schema")
+        parse_plain(SchemaVersion::V2.json()).expect("our own schema")
     })
 }
 
@@ -118,9 +136,10 @@ fn refuse_recursion(schema: &Schema, enclosing: &mut Vec<Name>) -> Result<(), Sc
         }
         Schema::Array(array) => refuse_recursion(&array.items, enclosing),
         Schema::Map(map) => refuse_recursion(&map.types, enclosing),
-        Schema::Union(union) => {
-            union.variants().iter().try_for_each(|variant| refuse_recursion(variant, enclosing))
-        }
+        Schema::Union(union) => union
+            .variants()
+            .iter()
+            .try_for_each(|variant| refuse_recursion(variant, enclosing)),
         _ => Ok(()),
     }
 }
@@ -128,14 +147,19 @@ fn refuse_recursion(schema: &Schema, enclosing: &mut Vec<Name>) -> Result<(), Sc
 /// A newer writer may know saga types that we do not: such a type is kept by its name.
 fn name_unknown_types(written: Value) -> Result<Value, DecodeError> {
     let Value::Record(mut fields) = written else {
-        return Err(DecodeError::Unresolvable { reason: "the value is not a record".to_owned() });
+        return Err(DecodeError::Unresolvable {
+            reason: "the value is not a record".to_owned(),
+        });
     };
-    let unknown_symbol = fields.iter_mut().find(|(name, _)| name == "sagaType").and_then(|(_, value)| match value {
-        Value::Enum(_, symbol) if !is_known_symbol(symbol) => {
-            Some(std::mem::replace(symbol, CUSTOM_SYMBOL.to_owned()))
-        }
-        _ => None,
-    });
+    let unknown_symbol = fields
+        .iter_mut()
+        .find(|(name, _)| name == "sagaType")
+        .and_then(|(_, value)| match value {
+            Value::Enum(_, symbol) if !is_known_symbol(symbol) => {
+                Some(std::mem::replace(symbol, CUSTOM_SYMBOL.to_owned()))
+            }
+            _ => None,
+        });
     if let Some(symbol) = unknown_symbol {
         fields.retain(|(name, _)| name != "sagaTypeName");
         fields.push(("sagaTypeName".to_owned(), Value::String(symbol)));
@@ -154,7 +178,9 @@ impl Fields {
     fn of(resolved: Value) -> Result<Self, DecodeError> {
         match resolved {
             Value::Record(fields) => Ok(Self(fields.into_iter().collect())),
-            _ => Err(DecodeError::Unresolvable { reason: "the value is not a record".to_owned() }),
+            _ => Err(DecodeError::Unresolvable {
+                reason: "the value is not a record".to_owned(),
+            }),
         }
     }
 
@@ -178,13 +204,17 @@ impl Fields {
     }
 
     fn value(&self, field: &'static str) -> Result<&Value, DecodeError> {
-        self.0.get(field).ok_or_else(|| DecodeError::Unresolvable { reason: format!("{field} is missing") })
+        self.0.get(field).ok_or_else(|| DecodeError::Unresolvable {
+            reason: format!("{field} is missing"),
+        })
     }
 
     fn text(&self, field: &'static str) -> Result<&str, DecodeError> {
         match self.value(field)? {
             Value::String(text) | Value::Enum(_, text) => Ok(text),
-            _ => Err(DecodeError::Unresolvable { reason: format!("{field} is not a text") }),
+            _ => Err(DecodeError::Unresolvable {
+                reason: format!("{field} is not a text"),
+            }),
         }
     }
 
@@ -194,7 +224,9 @@ impl Fields {
             Value::Union(_, value) => match value.as_ref() {
                 Value::Null => Ok(None),
                 Value::String(text) => Ok(Some(text)),
-                _ => Err(DecodeError::Unresolvable { reason: format!("{field} is not a text") }),
+                _ => Err(DecodeError::Unresolvable {
+                    reason: format!("{field} is not a text"),
+                }),
             },
             _ => self.text(field).map(Some),
         }
@@ -202,8 +234,10 @@ impl Fields {
 
     fn long(&self, field: &'static str) -> Result<i64, DecodeError> {
         match self.value(field)? {
-            Value::Long(value) | Value::TimestampMillis(value) => Ok(*value),
-            _ => Err(DecodeError::Unresolvable { reason: format!("{field} is not a long") }),
+            Value::Long(value) => Ok(*value),
+            _ => Err(DecodeError::Unresolvable {
+                reason: format!("{field} is not a long"),
+            }),
         }
     }
 }

@@ -37,7 +37,9 @@ impl SchemaVersion {
     /// The version that has a fingerprint.
     #[must_use]
     pub fn by_fingerprint(fingerprint: u64) -> Option<Self> {
-        Self::ALL.into_iter().find(|version| version.fingerprint() == fingerprint)
+        Self::ALL
+            .into_iter()
+            .find(|version| version.fingerprint() == fingerprint)
     }
 
     /// How many symbols of [`SagaType::KNOWN`](crate::SagaType::KNOWN) the version has.

@@ -2,8 +2,10 @@
 
 use super::SagaDefinition;
 
-const FILES: [&str; 2] =
-    [include_str!("../../definitions/order-creation.yml"), include_str!("../../definitions/payment-completion.yml")];
+const FILES: [&str; 2] = [
+    include_str!("../../definitions/order-creation.yml"),
+    include_str!("../../definitions/payment-completion.yml"),
+];
 
 pub(super) fn all() -> impl Iterator<Item = SagaDefinition> {
     FILES.into_iter().map(|yaml| {
@@ -27,7 +29,11 @@ mod tests {
         assert_eq!(
             order.limits.steps,
             [
-                StepLimit { step: steps::STOCK_RESERVED, within: Duration::from_mins(3), after: None },
+                StepLimit {
+                    step: steps::STOCK_RESERVED,
+                    within: Duration::from_mins(3),
+                    after: None
+                },
                 StepLimit {
                     step: steps::ORDER_CONFIRMED,
                     within: Duration::from_mins(2),

@@ -64,7 +64,10 @@ impl Definitions {
 }
 
 fn at(path: &Path, kind: impl Into<LoadErrorKind>) -> LoadError {
-    LoadError { path: path.to_owned(), kind: kind.into() }
+    LoadError {
+        path: path.to_owned(),
+        kind: kind.into(),
+    }
 }
 
 /// In the order of their names, so that errors are the same everywhere.
@@ -72,7 +75,9 @@ fn yaml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let is_yaml = path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml");
+        let is_yaml = path
+            .extension()
+            .is_some_and(|extension| extension == "yml" || extension == "yaml");
         if is_yaml {
             files.push(path);
         }

@@ -92,7 +92,11 @@ impl SagaDefinition {
     /// The service that owns a forward step.
     #[must_use]
     pub fn owner(&self, step: &Step) -> Option<&str> {
-        self.forward.iter().find(|forward| forward.step == *step)?.service.as_deref()
+        self.forward
+            .iter()
+            .find(|forward| forward.step == *step)?
+            .service
+            .as_deref()
     }
 
     fn named_steps(&self) -> impl Iterator<Item = &Step> {
@@ -102,7 +106,11 @@ impl SagaDefinition {
             .chain(&self.starts_with)
             .chain(&self.completes_with)
             .chain(&self.fails_with)
-            .chain(self.compensations.iter().flat_map(|compensation| &compensation.by))
+            .chain(
+                self.compensations
+                    .iter()
+                    .flat_map(|compensation| &compensation.by),
+            )
             .chain(&self.also_known)
     }
 
@@ -121,7 +129,14 @@ impl SagaDefinition {
 /// The definitions in force, one for each saga type at most.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Definitions {
-    by_type: BTreeMap<SagaType, Arc<SagaDefinition>>,
+    by_type: BTreeMap<SagaType, InForce>,
+}
+
+/// A definition with its fingerprint, which is asked for with every event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InForce {
+    pub(crate) definition: Arc<SagaDefinition>,
+    pub(crate) fingerprint: u64,
 }
 
 impl Definitions {
@@ -143,17 +158,29 @@ impl Definitions {
 
     /// Adds a definition, or replaces the one of the same type.
     pub fn insert(&mut self, definition: SagaDefinition) {
-        self.by_type.insert(definition.saga_type.clone(), Arc::new(definition));
+        let fingerprint = definition.fingerprint();
+        let saga_type = definition.saga_type.clone();
+        self.by_type.insert(
+            saga_type,
+            InForce {
+                definition: Arc::new(definition),
+                fingerprint,
+            },
+        );
     }
 
     /// The definition of a type.
     #[must_use]
     pub fn get(&self, saga_type: &SagaType) -> Option<&Arc<SagaDefinition>> {
+        self.by_type.get(saga_type).map(|in_force| &in_force.definition)
+    }
+
+    pub(crate) fn in_force(&self, saga_type: &SagaType) -> Option<&InForce> {
         self.by_type.get(saga_type)
     }
 
     /// All definitions, ordered by the name of their type.
     pub fn iter(&self) -> impl Iterator<Item = &SagaDefinition> {
-        self.by_type.values().map(AsRef::as_ref)
+        self.by_type.values().map(|in_force| in_force.definition.as_ref())
     }
 }

@@ -117,7 +117,9 @@ struct Name<T>(T);
 impl<'de, T: FromStr<Err: std::fmt::Display>> Deserialize<'de> for Name<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(|error| D::Error::custom(format_args!("the name {error}")))
+        text.parse()
+            .map(Self)
+            .map_err(|error| D::Error::custom(format_args!("the name {error}")))
     }
 }
 
@@ -145,7 +147,10 @@ impl DefinitionFile {
             is_forward(step)?;
         }
         if self.completes_with.is_empty() {
-            return Err(DefinitionError { line: 1, reason: "completesWith names no step".to_owned() });
+            return Err(DefinitionError {
+                line: 1,
+                reason: "completesWith names no step".to_owned(),
+            });
         }
         let compensations = compensations(self.compensations, &is_forward)?;
         let limits = limits(self.limits, &is_forward)?;
@@ -168,12 +173,18 @@ fn names(steps: Vec<Spanned<Name<Step>>>) -> Vec<Step> {
 
 fn forward_steps(entries: Vec<ForwardEntry>) -> Result<Vec<ForwardStep>, DefinitionError> {
     if entries.is_empty() {
-        return Err(DefinitionError { line: 1, reason: "forward names no step".to_owned() });
+        return Err(DefinitionError {
+            line: 1,
+            reason: "forward names no step".to_owned(),
+        });
     }
     let mut seen = BTreeSet::new();
     for entry in &entries {
         if !seen.insert(&entry.step.value.0) {
-            return Err(at(&entry.step, format!("forward names {} twice", entry.step.value.0)));
+            return Err(at(
+                &entry.step,
+                format!("forward names {} twice", entry.step.value.0),
+            ));
         }
         if let Some(service) = &entry.service {
             check_name(&service.value).map_err(|error| at(service, format!("the service's name {error}")))?;
@@ -204,10 +215,16 @@ fn compensations(
     for entry in &entries {
         is_forward(&entry.step)?;
         if !seen.insert(&entry.step.value.0) {
-            return Err(at(&entry.step, format!("compensations names {} twice", entry.step.value.0)));
+            return Err(at(
+                &entry.step,
+                format!("compensations names {} twice", entry.step.value.0),
+            ));
         }
         if entry.by.value.is_empty() {
-            return Err(at(&entry.by, format!("by names no step that undoes {}", entry.step.value.0)));
+            return Err(at(
+                &entry.by,
+                format!("by names no step that undoes {}", entry.step.value.0),
+            ));
         }
     }
     Ok(entries
@@ -242,7 +259,10 @@ fn limits(
 }
 
 fn at<T>(place: &Spanned<T>, reason: String) -> DefinitionError {
-    DefinitionError { line: place.referenced.line(), reason }
+    DefinitionError {
+        line: place.referenced.line(),
+        reason,
+    }
 }
 
 #[cfg(test)]
@@ -259,14 +279,44 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_line() {
         for (find, replace, line, words) in [
-            ("sagaType: ORDER_CREATION", "sagaType: order", 2, "UPPER_SNAKE_CASE"),
-            ("startsWith: [ORDER_CREATED]", "startsWith: [ORDER_BORN]", 3, "ORDER_BORN is not one of the steps"),
-            ("step: STOCK_RESERVED, service", "step: STOCK_RESERVATION, service", 7, "twice"),
+            (
+                "sagaType: ORDER_CREATION",
+                "sagaType: order",
+                2,
+                "UPPER_SNAKE_CASE",
+            ),
+            (
+                "startsWith: [ORDER_CREATED]",
+                "startsWith: [ORDER_BORN]",
+                3,
+                "ORDER_BORN is not one of the steps",
+            ),
+            (
+                "step: STOCK_RESERVED, service",
+                "step: STOCK_RESERVATION, service",
+                7,
+                "twice",
+            ),
             ("completesWith: [", "completesWth: [", 12, "completesWth"),
-            ("{ step: STOCK_RESERVED, by: [STOCK_RELEASED, COMPENSATION_STOCK] }", "{ step: STOCK_RESERVED, by: [] }", 15, "no step"),
-            ("whole: 10min", "whole: ten", 19, "\"ten\" is not a length of time"),
+            (
+                "{ step: STOCK_RESERVED, by: [STOCK_RELEASED, COMPENSATION_STOCK] }",
+                "{ step: STOCK_RESERVED, by: [] }",
+                15,
+                "no step",
+            ),
+            (
+                "whole: 10min",
+                "whole: ten",
+                19,
+                "\"ten\" is not a length of time",
+            ),
             ("whole: 10min", "whole: 0s", 19, "no time"),
-            ("after: PAYMENT_COMPLETED", "after: PAYMENT_FAILED", 22, "PAYMENT_FAILED is not one of the steps"),
+            (
+                "after: PAYMENT_COMPLETED",
+                "after: PAYMENT_FAILED",
+                22,
+                "PAYMENT_FAILED is not one of the steps",
+            ),
         ] {
             let error = error_of(find, replace);
             assert_eq!(error.line, line, "{error}");

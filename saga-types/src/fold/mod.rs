@@ -1,1 +1,59 @@
 //! From a set of events to the state of the saga.
+//!
+//! A saga's state is a pure function of the *set* of its events: arrival order, duplicates and batch borders cannot
+//! change it. [`fold()`] takes the whole set. A collector that sees events one by one keeps a [`SagaFold`], which takes
+//! each new event in constant time and gives the same state; in the rare case that this is impossible it says so
+//! ([`NeedsHistory`]) and the set is folded anew.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | [`FoldEvent`] | what the fold looks at in an event |
+//! | [`SagaFold`] | what is remembered of the events so far |
+//! | [`SagaState`] | the answer, as REST and the `fold` command give it |
+
+mod awaiting;
+mod event;
+mod judge;
+mod running;
+mod sentence;
+mod state;
+
+use std::collections::BTreeMap;
+
+use crate::{SagaEvent, definition::Definitions};
+
+pub use event::{FoldEvent, Position};
+pub use running::{NeedsHistory, SagaFold};
+pub use state::{Anomaly, Awaiting, SagaState};
+
+/// Folds all events of one saga. `None` when there are none.
+///
+/// Events with the same id are the same event and count once. All events are taken to be of one saga.
+#[must_use]
+pub fn fold<'a>(
+    events: impl IntoIterator<Item = &'a SagaEvent>,
+    definitions: &Definitions,
+) -> Option<SagaState> {
+    // Should copies of an event disagree, the same one must win in any order of arrival: the least by content.
+    let mut distinct: BTreeMap<&str, &SagaEvent> = BTreeMap::new();
+    for event in events {
+        let kept = distinct.entry(event.event_id.as_str()).or_insert(event);
+        if content(event) < content(kept) {
+            *kept = event;
+        }
+    }
+    let events = distinct.into_values().map(FoldEvent::from).collect();
+    SagaFold::of(events, definitions)?.try_state(definitions)
+}
+
+fn content(event: &SagaEvent) -> impl Ord + '_ {
+    let metadata = event.metadata.as_ref().map(crate::Metadata::as_str);
+    (
+        event.recorded_at,
+        &event.step,
+        event.status,
+        &event.saga_type,
+        &event.order_id,
+        metadata,
+    )
+}

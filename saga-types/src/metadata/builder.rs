@@ -38,7 +38,11 @@ impl MetadataBuilder {
         let value_text = serde_json::to_string(value)?;
         let key_text = serde_json::to_string(key)?;
         check_entry(key, &value_text)?;
-        match self.spans.iter().position(|(key_span, _)| self.entries[key_span.clone()] == key_text) {
+        match self
+            .spans
+            .iter()
+            .position(|(key_span, _)| self.entries[key_span.clone()] == key_text)
+        {
             Some(index) => self.replace(index, &value_text)?,
             None => self.append(&key_text, &value_text)?,
         }
@@ -52,7 +56,9 @@ impl MetadataBuilder {
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
         serde_json::to_string(key).is_ok_and(|key_text| {
-            self.spans.iter().any(|(key_span, _)| self.entries[key_span.clone()] == key_text)
+            self.spans
+                .iter()
+                .any(|(key_span, _)| self.entries[key_span.clone()] == key_text)
         })
     }
 
@@ -72,7 +78,10 @@ impl MetadataBuilder {
         text.push('{');
         text.push_str(&self.entries);
         text.push('}');
-        Ok(Metadata { text: text.into(), picked: self.picked })
+        Ok(Metadata {
+            text: text.into(),
+            picked: self.picked,
+        })
     }
 
     fn append(&mut self, key_text: &str, value_text: &str) -> Result<(), MetadataError> {
@@ -85,7 +94,8 @@ impl MetadataBuilder {
         let key_end = self.entries.len();
         self.entries.push(':');
         self.entries.push_str(value_text);
-        self.spans.push((key_start..key_end, key_end + 1..self.entries.len()));
+        self.spans
+            .push((key_start..key_end, key_end + 1..self.entries.len()));
         Ok(())
     }
 
@@ -105,13 +115,19 @@ impl MetadataBuilder {
 
 fn check_length(entries: usize) -> Result<(), MetadataError> {
     let bytes = entries + "{}".len();
-    if bytes > MAX_METADATA_BYTES { Err(MetadataError::TooLong { bytes }) } else { Ok(()) }
+    if bytes > MAX_METADATA_BYTES {
+        Err(MetadataError::TooLong { bytes })
+    } else {
+        Ok(())
+    }
 }
 
 /// Most values are plain texts and numbers, for which a look at the text is enough.
 fn check_entry(key: &str, value_text: &str) -> Result<(), MetadataError> {
     if key.contains('\0') {
-        return Err(MetadataError::Invalid { reason: "a key holds U+0000".to_owned() });
+        return Err(MetadataError::Invalid {
+            reason: "a key holds U+0000".to_owned(),
+        });
     }
     let is_nested = value_text.starts_with(['{', '[']);
     if is_nested || value_text.contains("\\u0000") {
@@ -130,7 +146,12 @@ mod tests {
     #[test]
     fn a_key_written_again_gets_the_new_value() {
         let mut builder = Metadata::builder();
-        for (key, value) in [("a", json!(1)), ("b", json!("x")), ("a", json!("longer")), ("b", json!(null))] {
+        for (key, value) in [
+            ("a", json!(1)),
+            ("b", json!("x")),
+            ("a", json!("longer")),
+            ("b", json!(null)),
+        ] {
             builder.insert(key, &value).unwrap();
         }
         assert_eq!(builder.build().unwrap().as_str(), r#"{"a":"longer","b":null}"#);

@@ -71,7 +71,9 @@ pub enum MetadataError {
 
 impl From<serde_json::Error> for MetadataError {
     fn from(error: serde_json::Error) -> Self {
-        Self::Invalid { reason: error.to_string() }
+        Self::Invalid {
+            reason: error.to_string(),
+        }
     }
 }
 
@@ -149,7 +151,10 @@ impl Metadata {
 impl PartialEq for Metadata {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
-            || json::same_value(&Value::Object(self.to_object()), &Value::Object(other.to_object()))
+            || json::same_value(
+                &Value::Object(self.to_object()),
+                &Value::Object(other.to_object()),
+            )
     }
 }
 
@@ -160,19 +165,43 @@ mod tests {
     #[test]
     fn only_an_object_within_the_limits_is_metadata() {
         assert!(Metadata::parse("{}").is_ok());
-        for bad in ["", "null", "[]", "7", "\"text\"", "{", "{} {}", "{\"a\":1e999}", "{'a':1}"] {
-            assert!(matches!(Metadata::parse(bad), Err(MetadataError::Invalid { .. })), "{bad}");
+        for bad in [
+            "",
+            "null",
+            "[]",
+            "7",
+            "\"text\"",
+            "{",
+            "{} {}",
+            "{\"a\":1e999}",
+            "{'a':1}",
+        ] {
+            assert!(
+                matches!(Metadata::parse(bad), Err(MetadataError::Invalid { .. })),
+                "{bad}"
+            );
         }
         let long = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_METADATA_BYTES));
-        assert!(matches!(Metadata::parse(long), Err(MetadataError::TooLong { .. })));
+        assert!(matches!(
+            Metadata::parse(long),
+            Err(MetadataError::TooLong { .. })
+        ));
     }
 
     #[test]
     fn nul_is_refused_however_it_is_written() {
-        for bad in [r#"{"a":"\u0000"}"#, r#"{"\u0000":1}"#, r#"{"a":[{"b":"x\u0000y"}]}"#, "{\"a\":\"\0\"}"] {
+        for bad in [
+            r#"{"a":"\u0000"}"#,
+            r#"{"\u0000":1}"#,
+            r#"{"a":[{"b":"x\u0000y"}]}"#,
+            "{\"a\":\"\0\"}",
+        ] {
             assert!(Metadata::parse(bad).is_err(), "{bad}");
         }
-        assert!(Metadata::parse(r#"{"a":"\\u0000"}"#).is_ok(), "an escaped backslash is not U+0000");
+        assert!(
+            Metadata::parse(r#"{"a":"\\u0000"}"#).is_ok(),
+            "an escaped backslash is not U+0000"
+        );
     }
 
     #[test]

@@ -1,0 +1,98 @@
+//! The answer: a saga's state, in the form that REST and the `fold` command give it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp};
+
+/// The state of a saga.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct SagaState {
+    /// The saga.
+    pub saga_id: SagaId,
+    /// Its type, as the first event says.
+    pub saga_type: SagaType,
+    /// Its business key, as the first event says.
+    pub order_id: OrderId,
+    /// Where it stands.
+    pub current_status: SagaStatus,
+    /// The step of the last event.
+    pub last_step: Step,
+    /// The trace of the last event that has one.
+    pub last_trace_id: Option<String>,
+    /// When the first event was recorded.
+    pub started_at: Timestamp,
+    /// When the last event was recorded.
+    pub updated_at: Timestamp,
+    /// How many distinct events it has.
+    pub step_count: u64,
+    /// When the event that ended it was recorded; only when it has ended.
+    pub ended_at: Option<Timestamp>,
+    /// Milliseconds from start to end; only when it has ended.
+    pub duration_ms: Option<i64>,
+    /// The step that failed first, the root cause; only when failed or compensated.
+    pub failed_step: Option<Step>,
+    /// Why it failed, if the event says so.
+    pub failure_reason: Option<String>,
+    /// Steps whose effect still has to be undone, in forward order; only when failed.
+    pub outstanding_compensations: Vec<Step>,
+    /// What is owed next, and by whom; only with a definition.
+    pub awaiting: Vec<Awaiting>,
+    /// The services that recorded steps, sorted.
+    pub services: Vec<String>,
+    /// One sentence: what happened, what is awaited or owed, by whom, since when.
+    pub summary: String,
+    /// What is odd about the events, sorted by name.
+    pub anomalies: Vec<Anomaly>,
+}
+
+/// A step that is owed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Awaiting {
+    /// The step.
+    pub step: Step,
+    /// The service that owns it, if the definition says.
+    pub service: Option<String>,
+    /// Since when it is owed.
+    pub since: Timestamp,
+    /// When it is late; none without a limit. A limit on a later step counts too, since this one holds it up.
+    pub deadline: Option<Timestamp>,
+}
+
+/// What can be odd about the events of a saga.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
+pub enum Anomaly {
+    /// The saga is completed, yet its last event is another one.
+    EventAfterCompletion,
+    /// Events name different business keys.
+    OrderIdMismatch,
+    /// Events name different types.
+    SagaTypeMismatch,
+    /// A step is not named by the definition.
+    UnknownStep,
+}
+
+impl Anomaly {
+    /// All anomalies, sorted by name.
+    pub const ALL: [Self; 4] = [
+        Self::EventAfterCompletion,
+        Self::OrderIdMismatch,
+        Self::SagaTypeMismatch,
+        Self::UnknownStep,
+    ];
+
+    /// The name, such as `UNKNOWN_STEP`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EventAfterCompletion => "EVENT_AFTER_COMPLETION",
+            Self::OrderIdMismatch => "ORDER_ID_MISMATCH",
+            Self::SagaTypeMismatch => "SAGA_TYPE_MISMATCH",
+            Self::UnknownStep => "UNKNOWN_STEP",
+        }
+    }
+}
