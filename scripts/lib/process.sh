@@ -21,6 +21,7 @@ launch() {
     printf '%s\n' "$BASHPID" >"$STATE/$part/pid"
     cd / && exec setsid "$@"
   ) </dev/null >>"$STATE/$part/log" 2>&1 8>&- 9>&- &
+  disown # bash would report the end of a part that was killed on purpose
   # Until then the process is still a copy of this script, which part_pid does not know.
   wait_until 10 part_pid "$part" >/dev/null || true
 }

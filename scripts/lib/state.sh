@@ -7,9 +7,16 @@ is_stack() { [[ -f $1/.saga-parts && -O $1 && ! -L $1 ]]; }
 make_state() {
   is_stack "$STATE" && return
   # "down" deletes the whole folder, and a name in a folder open to all may be somebody else's.
-  [[ ! -e $STATE && ! -L $STATE ]] || rmdir "$STATE" 2>/dev/null || die "$STATE exists, and is no stack of yours"
+  [[ ! -e $STATE && ! -L $STATE ]] || rmdir "$STATE" 2>/dev/null || die "$STATE exists, and is not a stack of yours"
   mkdir -p "$STATE"
-  # PostgreSQL's own user passes through, but cannot list it.
+  chmod 711 "$STATE" # PostgreSQL's own user passes through, but cannot list it
+  touch "$STATE/.saga-parts"
+}
+
+# For "run": a new folder each time, which says whose it is.
+make_own_state() {
+  STATE=$(mktemp -d "${TMPDIR:-/tmp}/saga-parts-run.XXXXXX")
+  process_identity $$ >"$STATE/owner"
   chmod 711 "$STATE"
   touch "$STATE/.saga-parts"
 }
@@ -37,10 +44,10 @@ sweep_orphans() {
   local orphan owner pid
   for orphan in "${TMPDIR:-/tmp}"/saga-parts-run.*; do
     is_stack "$orphan" || continue
-    owner=$(cat "$orphan/owner")
+    owner=$(cat "$orphan/owner" 2>/dev/null) || continue
     pid=${owner%% *}
     [[ $(process_identity "$pid") == "$owner" ]] && continue
     say "a run was killed and left $orphan: taking it down"
-    SAGA_PARTS_STATE=$orphan "$ROOT/scripts/parts" down
+    SAGA_PARTS_STATE=$orphan "$ROOT/scripts/parts" down || true # another run may sweep, too
   done
 }
