@@ -26,12 +26,16 @@ apt_install() {
   fi
   say "$reason: installing Debian's $*"
   mkdir -p "$(cache_folder)"
-  (
+  local output
+  output=$(
+    exec 9>"$(cache_folder)/apt.lock"
     flock 9
     # The first try spares the update; on a bare machine the package lists are empty or old, so it fails.
-    apt_get install "$@" >/dev/null 2>&1 || { apt_get update >&2 && apt_get install "$@" >&2; }
-  ) 9>"$(cache_folder)/apt.lock" ||
-    die "$reason, and apt-get could not install $*"
+    apt_get install "$@" 2>&1 || { apt_get update 2>&1 && apt_get install "$@" 2>&1; }
+  ) || {
+    say "$output"
+    die "$reason, and apt-get failed, with the messages above: apt-get install $*"
+  }
 }
 
 # The lock descriptors stay here: a daemon that a package starts would keep them for ever.
