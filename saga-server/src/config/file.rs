@@ -1,0 +1,64 @@
+//! Configuration files: one, and beside it the one of the profile.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{ConfigError, Settings};
+
+/// Reads `config.yml`, and with a profile `config-{profile}.yml` over it.
+pub(super) fn load(config: Option<&Path>, profile: Option<&str>) -> Result<Settings, ConfigError> {
+    let Some(config) = config else {
+        return if profile.is_none() { Ok(Settings::default()) } else { Err(ConfigError::ProfileWithoutFile) };
+    };
+    let base = read(config)?;
+    match profile {
+        Some(profile) => Ok(read(&of_profile(config, profile)?)?.or(base)),
+        None => Ok(base),
+    }
+}
+
+fn of_profile(config: &Path, profile: &str) -> Result<PathBuf, ConfigError> {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+    if profile.is_empty() || !profile.chars().all(is_plain) {
+        let reason = format!("the profile {profile:?} must be letters, digits, - and _ only");
+        return Err(ConfigError::File { path: config.to_owned(), reason });
+    }
+    let stem = config.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = config.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
+    Ok(config.with_file_name(format!("{stem}-{profile}{}", extension.unwrap_or_default())))
+}
+
+fn read(path: &Path) -> Result<Settings, ConfigError> {
+    let refused = |reason: String| ConfigError::File { path: path.to_owned(), reason };
+    let text = fs::read_to_string(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
+    parse(&text).map_err(refused)
+}
+
+fn parse(text: &str) -> Result<Settings, String> {
+    let is_empty = text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+    if is_empty {
+        return Ok(Settings::default());
+    }
+    let mut path = String::new();
+    serde_saphyr::with_deserializer_from_str(text, |deserializer| {
+        serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            path = error.path().to_string();
+            error.into_inner()
+        })
+    })
+    .map_err(|error| message(&error, &path))
+}
+
+/// `line 3: kafka.topik: unknown field …`.
+fn message(error: &serde_saphyr::Error, path: &str) -> String {
+    let line = error.location().map_or(1, |location| location.line());
+    let full = error.without_snippet().to_string();
+    // The parser's message goes on with a picture of the text, which has no place in a one-line error.
+    let reason = full.lines().next().unwrap_or_default();
+    match path {
+        "" | "." | "?" => format!("line {line}: {reason}"),
+        _ => format!("line {line}: {path}: {reason}"),
+    }
+}

@@ -1,0 +1,139 @@
+//! What the collector was told: one resolved, checked [`Config`] out of file, environment and flags.
+//!
+//! Rule of thumb: whoever holds a [`Config`] need not check it again. A key stands in one place only, the fields of
+//! [`Settings`]; its checks and defaults stand in [`resolve`](Settings::resolve).
+
+mod file;
+mod kafka;
+mod names;
+mod period;
+mod resolve;
+mod secret;
+mod settings;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::ValueEnum;
+use serde::Deserialize;
+use thiserror::Error;
+
+pub use kafka::{KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
+pub use names::{Key, check_environment, keys};
+pub use period::Period;
+pub use secret::Secret;
+pub use settings::{
+    ConfigArgs, DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, Property, SecuritySettings, Settings,
+};
+
+/// Everything a running collector was told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where HTTP is answered.
+    pub listen: SocketAddr,
+    /// Whether it was said in words that others than this machine may ask without authentication.
+    pub allow_unauthenticated: bool,
+    /// The database.
+    pub database: DatabaseConfig,
+    /// The broker.
+    pub kafka: KafkaConfig,
+    /// How events are taken in.
+    pub ingest: IngestConfig,
+    /// A folder of definitions that add to the built-in ones, or replace them.
+    pub definitions_dir: Option<PathBuf>,
+    /// How long a shutdown may take until what is left is abandoned.
+    pub shutdown_timeout: Duration,
+    /// What is logged, and how.
+    pub log: LogConfig,
+}
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct DatabaseConfig {
+    /// `postgres://…`, `postgresql://…` or `sqlite:PATH`; may hold a password.
+    pub url: Secret,
+    /// The most connections to it.
+    pub max_connections: u32,
+}
+
+/// How events are taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IngestConfig {
+    /// The most events of one database transaction.
+    pub batch_size: usize,
+    /// How long a batch waits to fill up.
+    pub batch_wait: Duration,
+    /// How many batches are written at the same time.
+    pub writers: usize,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// The form of a line.
+    pub format: LogFormat,
+    /// The least important level that is logged.
+    pub level: LogLevel,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for collectors of logs.
+    Json,
+}
+
+/// How important a log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Somebody must act.
+    Error,
+    /// Somebody should look.
+    Warn,
+    /// What the collector does.
+    Info,
+    /// How it does it.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// Why the collector refuses to start with what it was told.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A file is not what it should be.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line and key if known, and what it should be.
+        reason: String,
+    },
+    /// A value cannot be used, wherever it came from.
+    #[error("{key}: {reason} (set it as {key} in the file, as {variable} or as {flag})")]
+    Value {
+        /// The key's path, such as `kafka.topic`.
+        key: &'static str,
+        /// What is wrong, and what it should be.
+        reason: String,
+        /// The environment variable.
+        variable: String,
+        /// The flag.
+        flag: String,
+    },
+    /// An environment variable that looks like one of ours, but is none.
+    #[error("the environment variable {name} is not known{suggestion}")]
+    Variable {
+        /// The variable.
+        name: String,
+        /// `; did you mean …?`, or nothing.
+        suggestion: String,
+    },
+    /// `--profile` without `--config`.
+    #[error("a profile needs a configuration file: give --config (or SAGA_SERVER_CONFIG) too")]
+    ProfileWithoutFile,
+}

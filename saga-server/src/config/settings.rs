@@ -1,0 +1,311 @@
+//! One layer of configuration: what a file, the environment or the flags say, and nothing else.
+//!
+//! The same structs are read by clap (flags and environment) and by serde (files). The id of each argument is the key's
+//! path in the file.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr};
+
+use clap::Args;
+use serde::{Deserialize, Deserializer};
+
+use super::{
+    ConfigError, LogFormat, LogLevel, Period, SaslMechanism, Secret, SecurityProtocol, Settings as Layer, check_environment,
+};
+
+/// Where the configuration comes from: a file, below the environment, below flags.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConfigArgs {
+    /// A configuration file (YAML)
+    #[arg(long, value_name = "FILE", env = "SAGA_SERVER_CONFIG")]
+    pub config: Option<PathBuf>,
+
+    /// The name of a profile: with FILE.yml, FILE-PROFILE.yml is read too and outweighs it
+    #[arg(long, value_name = "PROFILE", env = "SAGA_SERVER_PROFILE")]
+    pub profile: Option<String>,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl ConfigArgs {
+    /// All layers, the heaviest winning.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when a file cannot be read, or a key or variable is not known.
+    pub fn load(&self) -> Result<Layer, ConfigError> {
+        check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+        let file = super::file::load(self.config.as_deref(), self.profile.as_deref())?;
+        Ok(self.settings.clone().or(file))
+    }
+}
+
+/// Every key of the collector.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where HTTP is answered: address and port
+    #[arg(id = "listen", long, value_name = "ADDRESS", env = "SAGA_SERVER_LISTEN")]
+    pub listen: Option<SocketAddr>,
+
+    /// Answer other machines too, although there is no authentication
+    #[arg(
+        id = "allowUnauthenticated", long = "allow-unauthenticated", value_name = "BOOL",
+        env = "SAGA_SERVER_ALLOW_UNAUTHENTICATED", num_args = 0..=1, require_equals = true, default_missing_value = "true"
+    )]
+    pub allow_unauthenticated: Option<bool>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would take the text for the description of the command")]
+    pub database: DatabaseSettings,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would take the text for the description of the command")]
+    pub kafka: KafkaSettings,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would take the text for the description of the command")]
+    pub ingest: IngestSettings,
+
+    /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
+    #[arg(id = "definitionsDir", long = "definitions", value_name = "DIR", env = "SAGA_SERVER_DEFINITIONS_DIR")]
+    pub definitions_dir: Option<PathBuf>,
+
+    /// How long a shutdown may take; 1s to 10min
+    #[arg(id = "shutdownTimeout", long, value_name = "PERIOD", env = "SAGA_SERVER_SHUTDOWN_TIMEOUT")]
+    pub shutdown_timeout: Option<Period>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would take the text for the description of the command")]
+    pub log: LogSettings,
+}
+
+/// Keys under `database`.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct DatabaseSettings {
+    /// The database: postgres://USER:PASSWORD@HOST/NAME or sqlite:PATH
+    #[arg(id = "database.url", long = "database-url", value_name = "URL", env = "DATABASE_URL")]
+    pub url: Option<Secret>,
+
+    /// The most connections to the database; 2 to 1000
+    #[arg(
+        id = "database.maxConnections", long = "database-max-connections", value_name = "NUMBER",
+        env = "SAGA_SERVER_DATABASE_MAX_CONNECTIONS"
+    )]
+    pub max_connections: Option<u32>,
+}
+
+/// Keys under `kafka`.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct KafkaSettings {
+    /// The brokers to ask first: HOST:PORT, several with commas between
+    #[arg(
+        id = "kafka.bootstrapServers", long = "kafka-bootstrap-servers", value_name = "SERVERS",
+        env = "KAFKA_BOOTSTRAP_SERVERS"
+    )]
+    pub bootstrap_servers: Option<String>,
+
+    /// The topic with the events
+    #[arg(id = "kafka.topic", long = "kafka-topic", value_name = "TOPIC", env = "SAGA_SERVER_KAFKA_TOPIC")]
+    pub topic: Option<String>,
+
+    /// The topic for events that cannot be stored
+    #[arg(
+        id = "kafka.deadLetterTopic", long = "kafka-dead-letter-topic", value_name = "TOPIC",
+        env = "SAGA_SERVER_KAFKA_DEAD_LETTER_TOPIC"
+    )]
+    pub dead_letter_topic: Option<String>,
+
+    /// The consumer group, shared by all instances of one collector
+    #[arg(id = "kafka.group", long = "kafka-group", value_name = "GROUP", env = "SAGA_SERVER_KAFKA_GROUP")]
+    pub group: Option<String>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would take the text for the description of the command")]
+    pub security: SecuritySettings,
+
+    /// Further properties of librdkafka: NAME=VALUE, several with semicolons between; a map in the file
+    #[arg(
+        id = "kafka.properties", long = "kafka-property", value_name = "NAME=VALUE",
+        env = "SAGA_SERVER_KAFKA_PROPERTIES", value_delimiter = ';'
+    )]
+    #[serde(deserialize_with = "properties_of_a_map")]
+    pub properties: Vec<Property>,
+}
+
+/// Keys under `kafka.security`.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SecuritySettings {
+    /// How the brokers are reached
+    #[arg(
+        id = "kafka.security.protocol", long = "kafka-security-protocol", value_name = "PROTOCOL",
+        env = "SAGA_SERVER_KAFKA_SECURITY_PROTOCOL"
+    )]
+    pub protocol: Option<SecurityProtocol>,
+
+    /// The certificates (PEM) that vouch for the brokers; the system's when not given
+    #[arg(
+        id = "kafka.security.caFile", long = "kafka-ca-file", value_name = "FILE",
+        env = "SAGA_SERVER_KAFKA_SECURITY_CA_FILE"
+    )]
+    pub ca_file: Option<PathBuf>,
+
+    /// How the collector proves who it is
+    #[arg(
+        id = "kafka.security.mechanism", long = "kafka-sasl-mechanism", value_name = "MECHANISM",
+        env = "SAGA_SERVER_KAFKA_SECURITY_MECHANISM"
+    )]
+    pub mechanism: Option<SaslMechanism>,
+
+    /// The user that SASL names
+    #[arg(
+        id = "kafka.security.username", long = "kafka-sasl-username", value_name = "NAME",
+        env = "SAGA_SERVER_KAFKA_SECURITY_USERNAME"
+    )]
+    pub username: Option<String>,
+
+    /// The user's password; better set by the environment, since flags are seen by all users of the machine
+    #[arg(
+        id = "kafka.security.password", long = "kafka-sasl-password", value_name = "PASSWORD",
+        env = "SAGA_SERVER_KAFKA_SECURITY_PASSWORD"
+    )]
+    pub password: Option<Secret>,
+}
+
+/// Keys under `ingest`.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct IngestSettings {
+    /// The most events stored in one transaction; 1 to 10000
+    #[arg(
+        id = "ingest.batchSize", long = "ingest-batch-size", value_name = "NUMBER", env = "SAGA_SERVER_INGEST_BATCH_SIZE"
+    )]
+    pub batch_size: Option<usize>,
+
+    /// How long a batch waits to fill up; 1ms to 10s
+    #[arg(
+        id = "ingest.batchWait", long = "ingest-batch-wait", value_name = "PERIOD", env = "SAGA_SERVER_INGEST_BATCH_WAIT"
+    )]
+    pub batch_wait: Option<Period>,
+
+    /// How many batches are written at the same time; 1 to 16
+    #[arg(id = "ingest.writers", long = "ingest-writers", value_name = "NUMBER", env = "SAGA_SERVER_INGEST_WRITERS")]
+    pub writers: Option<usize>,
+}
+
+/// Keys under `log`.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct LogSettings {
+    /// The form of a log line
+    #[arg(id = "log.format", long = "log-format", value_name = "FORMAT", env = "SAGA_SERVER_LOG_FORMAT")]
+    pub format: Option<LogFormat>,
+
+    /// The least important level that is logged
+    #[arg(id = "log.level", long = "log-level", value_name = "LEVEL", env = "SAGA_SERVER_LOG_LEVEL")]
+    pub level: Option<LogLevel>,
+}
+
+/// A property of librdkafka as a flag gives it. Its value may be a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Property {
+    /// Such as `client.rack`.
+    pub name: String,
+    /// None when there is no `=`.
+    pub value: Option<String>,
+}
+
+impl std::fmt::Debug for Property {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}=***", self.name)
+    }
+}
+
+/// Never fails: an error of clap would show the value. What is wrong is found when the layers are resolved.
+impl FromStr for Property {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (text, None),
+        };
+        Ok(Self { name: name.trim().to_owned(), value })
+    }
+}
+
+fn properties_of_a_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Property>, D::Error> {
+    let map = BTreeMap::<String, String>::deserialize(deserializer)?;
+    Ok(map.into_iter().map(|(name, value)| Property { name, value: Some(value) }).collect())
+}
+
+impl Settings {
+    /// These settings, and where they are silent, those of a lighter layer.
+    #[must_use]
+    pub fn or(self, lighter: Self) -> Self {
+        Self {
+            listen: self.listen.or(lighter.listen),
+            allow_unauthenticated: self.allow_unauthenticated.or(lighter.allow_unauthenticated),
+            database: self.database.or(lighter.database),
+            kafka: self.kafka.or(lighter.kafka),
+            ingest: self.ingest.or(lighter.ingest),
+            definitions_dir: self.definitions_dir.or(lighter.definitions_dir),
+            shutdown_timeout: self.shutdown_timeout.or(lighter.shutdown_timeout),
+            log: self.log.or(lighter.log),
+        }
+    }
+}
+
+impl DatabaseSettings {
+    fn or(self, lighter: Self) -> Self {
+        Self {
+            url: self.url.or(lighter.url),
+            max_connections: self.max_connections.or(lighter.max_connections),
+        }
+    }
+}
+
+impl KafkaSettings {
+    fn or(self, lighter: Self) -> Self {
+        Self {
+            bootstrap_servers: self.bootstrap_servers.or(lighter.bootstrap_servers),
+            topic: self.topic.or(lighter.topic),
+            dead_letter_topic: self.dead_letter_topic.or(lighter.dead_letter_topic),
+            group: self.group.or(lighter.group),
+            security: self.security.or(lighter.security),
+            // The last of a name wins.
+            properties: [lighter.properties, self.properties].concat(),
+        }
+    }
+}
+
+impl SecuritySettings {
+    fn or(self, lighter: Self) -> Self {
+        Self {
+            protocol: self.protocol.or(lighter.protocol),
+            ca_file: self.ca_file.or(lighter.ca_file),
+            mechanism: self.mechanism.or(lighter.mechanism),
+            username: self.username.or(lighter.username),
+            password: self.password.or(lighter.password),
+        }
+    }
+}
+
+impl IngestSettings {
+    fn or(self, lighter: Self) -> Self {
+        Self {
+            batch_size: self.batch_size.or(lighter.batch_size),
+            batch_wait: self.batch_wait.or(lighter.batch_wait),
+            writers: self.writers.or(lighter.writers),
+        }
+    }
+}
+
+impl LogSettings {
+    fn or(self, lighter: Self) -> Self {
+        Self { format: self.format.or(lighter.format), level: self.level.or(lighter.level) }
+    }
+}
