@@ -1,2 +1,7 @@
-//! Under construction.
-fn main() {}
+//! The command `saga-server`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    saga_server::cli::run(std::env::args_os())
+}

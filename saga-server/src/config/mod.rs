@@ -10,6 +10,7 @@ mod period;
 mod resolve;
 mod secret;
 mod settings;
+mod show;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -21,6 +22,7 @@ pub use kafka::{KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
 pub use names::{Key, check_environment, keys};
 pub use period::Period;
 pub use secret::Secret;
+pub use show::defaults;
 pub use settings::{
     ConfigArgs, DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, Property, SecuritySettings, Settings,
 };
@@ -85,6 +87,17 @@ pub enum LogFormat {
     Json,
 }
 
+impl LogFormat {
+    /// As the configuration calls it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
 /// How important a log line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -99,6 +112,20 @@ pub enum LogLevel {
     Debug,
     /// Everything.
     Trace,
+}
+
+impl LogLevel {
+    /// As the configuration calls it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
 }
 
 /// Why the collector refuses to start with what it was told.

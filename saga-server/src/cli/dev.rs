@@ -1,0 +1,63 @@
+//! `dev`: everything in one process.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+
+use super::{CliError, block_on, logging, signals};
+use crate::{
+    config::{Config, LogSettings, Secret, Settings},
+    dev::{self, DevOptions},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct DevArgs {
+    /// Where HTTP is answered: address and port, 0 for a free one
+    #[arg(id = "listen", long, value_name = "ADDRESS", env = "SAGA_SERVER_LISTEN")]
+    listen: Option<SocketAddr>,
+
+    /// Answer other machines too, although there is no authentication
+    #[arg(long)]
+    allow_unauthenticated: bool,
+
+    /// Where the database is kept between runs [default: a fresh folder, deleted at the end]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// Where to write the addresses, as JSON, once everything is ready
+    #[arg(long, value_name = "FILE")]
+    info_file: Option<PathBuf>,
+
+    /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
+    #[arg(long = "definitions", value_name = "DIR", env = "SAGA_SERVER_DEFINITIONS_DIR")]
+    definitions_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    log: LogSettings,
+}
+
+impl DevArgs {
+    pub(super) fn run(self) -> Result<(), CliError> {
+        let config = self.config()?;
+        logging::start(&config.log);
+        let options = DevOptions { listen: config.listen, data_dir: self.data_dir, info_file: self.info_file };
+        block_on(async {
+            let shutdown = signals::shutdown()?;
+            Ok(dev::run(options, config, shutdown).await?)
+        })
+    }
+
+    /// Broker and database are embedded; `dev` puts their addresses in place of these.
+    fn config(&self) -> Result<Config, CliError> {
+        let mut settings = Settings {
+            listen: self.listen,
+            allow_unauthenticated: Some(self.allow_unauthenticated),
+            definitions_dir: self.definitions_dir.clone(),
+            log: self.log.clone(),
+            ..Settings::default()
+        };
+        settings.database.url = Some(Secret::new("sqlite:embedded"));
+        settings.kafka.bootstrap_servers = Some("embedded:9092".to_owned());
+        Ok(settings.resolve()?)
+    }
+}

@@ -1,0 +1,82 @@
+//! Why a command ends without having done its work.
+
+use std::{fmt, process::ExitCode};
+
+use saga_types::definition::LoadError;
+use thiserror::Error;
+
+use crate::{config::ConfigError, dev::DevError, server::ServerError, store::StoreError};
+
+/// Why a command ends without having done its work, told apart by the exit code.
+#[derive(Debug, Error)]
+pub enum CliError {
+    /// The command or its configuration is wrong: exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// Something failed while running: exit code 1.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl CliError {
+    pub(super) fn usage(reason: impl fmt::Display) -> Self {
+        Self::Usage(reason.to_string())
+    }
+
+    pub(super) fn failed(reason: impl fmt::Display) -> Self {
+        Self::Failed(reason.to_string())
+    }
+
+    pub(super) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) => ExitCode::from(2),
+            Self::Failed(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+impl From<clap::Error> for CliError {
+    fn from(error: clap::Error) -> Self {
+        Self::usage(error)
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error)
+    }
+}
+
+impl From<LoadError> for CliError {
+    fn from(error: LoadError) -> Self {
+        Self::usage(format_args!("definitions: {error}"))
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Configuration(reason) => Self::usage(format_args!("database.url: {reason}")),
+            other => Self::failed(other),
+        }
+    }
+}
+
+impl From<ServerError> for CliError {
+    fn from(error: ServerError) -> Self {
+        match error {
+            ServerError::Definitions(error) => error.into(),
+            ServerError::Store(error) => error.into(),
+            other => Self::failed(other),
+        }
+    }
+}
+
+impl From<DevError> for CliError {
+    fn from(error: DevError) -> Self {
+        match error {
+            DevError::Server(error) => error.into(),
+            other => Self::failed(other),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The commands. One file for each: its flags and what it does.
+//!
+//! Rule of thumb: output goes to stdout, everything else to stderr; the exit code is 0, 1 when something failed while
+//! running, 2 when the command or its configuration is wrong.
+
+mod check;
+mod dev;
+mod error;
+mod fold;
+mod healthcheck;
+mod help;
+mod logging;
+mod migrate;
+mod output;
+mod serve;
+mod signals;
+mod topics;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{FromArgMatches, Parser, Subcommand};
+
+pub use error::CliError;
+
+/// Saga Tracker's collector: it reads the steps of sagas from Kafka, stores them, and answers where each saga is.
+#[derive(Debug, Parser)]
+#[command(name = "saga-server", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a whole collector in one process: embedded broker, SQLite, REST; to try it out
+    Dev(dev::DevArgs),
+    /// Run the collector: read events from Kafka, store them, answer HTTP
+    Serve(serve::ServeArgs),
+    /// Bring the database's tables to the newest version
+    Migrate(migrate::MigrateArgs),
+    /// Manage the topics in Kafka
+    Topics(topics::TopicsArgs),
+    /// Print the states that recorded events give, without Kafka and database
+    Fold(fold::FoldArgs),
+    /// Look at the configuration
+    Config(check::ConfigCommandArgs),
+    /// Ask a running collector whether it is ready
+    Healthcheck(healthcheck::HealthcheckArgs),
+}
+
+/// Runs the command that the arguments name; the first argument is the program's name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let matches = match help::command().try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
+        Err(error) => return help::refuse(&error, &arguments),
+    };
+    let done = Cli::from_arg_matches(&matches).map_err(CliError::from).and_then(|cli| cli.command.run());
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&error.to_string());
+            error.exit_code()
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<(), CliError> {
+        match self {
+            Self::Dev(args) => args.run(),
+            Self::Serve(args) => args.run(),
+            Self::Migrate(args) => args.run(),
+            Self::Topics(args) => args.run(),
+            Self::Fold(args) => args.run(),
+            Self::Config(args) => args.run(),
+            Self::Healthcheck(args) => args.run(),
+        }
+    }
+}
+
+/// The runtime of commands that wait for others.
+fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::failed(format!("the runtime cannot start: {error}")))?
+        .block_on(work)
+}

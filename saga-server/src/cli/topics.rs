@@ -1,0 +1,83 @@
+//! `topics`: the topics in Kafka.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use rdkafka::{
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    types::RDKafkaErrorCode,
+};
+use saga_types::topic::{PARTITIONS, RETENTION_MS};
+
+use super::{CliError, block_on, logging, output};
+use crate::config::{ConfigArgs, KafkaConfig};
+
+/// A dead letter is the original and some headers; the largest original must fit (Kafka's own limit is 1 MiB).
+const DEAD_LETTER_MAX_BYTES: &str = "2097152";
+
+/// How long the broker may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Args)]
+pub(super) struct TopicsArgs {
+    #[command(subcommand)]
+    command: TopicsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum TopicsCommand {
+    /// Create the topic for events and the one for dead letters; those that exist are left as they are
+    Create(CreateArgs),
+}
+
+#[derive(Debug, Args)]
+struct CreateArgs {
+    /// How many partitions each topic gets
+    #[arg(long, value_name = "NUMBER", default_value_t = PARTITIONS, value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    partitions: i32,
+
+    /// How many brokers keep each event; production wants 3 [default: what the broker is set to]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(1..=100))]
+    replication: Option<i32>,
+
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+impl TopicsArgs {
+    pub(super) fn run(self) -> Result<(), CliError> {
+        let TopicsCommand::Create(args) = self.command;
+        let settings = args.config.load()?;
+        let kafka = settings.kafka()?;
+        logging::start(&settings.log());
+        output::print(&block_on(create(&kafka, args.partitions, args.replication))?)
+    }
+}
+
+/// Creates both topics and says what became of each.
+async fn create(kafka: &KafkaConfig, partitions: i32, replication: Option<i32>) -> Result<String, CliError> {
+    let cannot = |error| CliError::failed(format_args!("{} cannot be asked: {error}", kafka.bootstrap_servers));
+    let admin: AdminClient<DefaultClientContext> = kafka.client().create().map_err(cannot)?;
+    let retention = RETENTION_MS.to_string();
+    // -1 asks for the broker's own setting.
+    let replication = replication.unwrap_or(-1);
+    let topic = |name| {
+        NewTopic::new(name, partitions, TopicReplication::Fixed(replication)).set("retention.ms", &retention)
+    };
+    let topics = [
+        topic(&kafka.topic),
+        topic(&kafka.dead_letter_topic).set("max.message.bytes", DEAD_LETTER_MAX_BYTES),
+    ];
+    let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
+    let results = admin.create_topics(&topics, &options).await.map_err(cannot)?;
+    results.into_iter().map(described).collect()
+}
+
+fn described(result: Result<String, (String, RDKafkaErrorCode)>) -> Result<String, CliError> {
+    match result {
+        Ok(name) => Ok(format!("{name}: created\n")),
+        Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(format!("{name}: exists already, left as it is\n")),
+        Err((name, error)) => Err(CliError::failed(format_args!("{name} was not created: {error}"))),
+    }
+}

@@ -1,0 +1,70 @@
+//! The configuration as text, without its secrets.
+
+use std::{collections::BTreeMap, path::Path};
+
+use super::{Config, KafkaConfig, Period, Secret, Settings};
+
+/// Stands where a key has no value.
+const NOT_SET: &str = "not set";
+
+impl Config {
+    /// Every key with its value; secrets are hidden.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(&'static str, String)> {
+        let mut entries = vec![
+            ("listen", self.listen.to_string()),
+            ("allowUnauthenticated", self.allow_unauthenticated.to_string()),
+            ("database.url", format!("{:?}", self.database.url)),
+            ("database.maxConnections", self.database.max_connections.to_string()),
+        ];
+        entries.extend(self.kafka.entries());
+        entries.extend([
+            ("ingest.batchSize", self.ingest.batch_size.to_string()),
+            ("ingest.batchWait", Period(self.ingest.batch_wait).to_string()),
+            ("ingest.writers", self.ingest.writers.to_string()),
+            ("definitionsDir", path(self.definitions_dir.as_deref())),
+            ("shutdownTimeout", Period(self.shutdown_timeout).to_string()),
+            ("log.format", self.log.format.as_str().to_owned()),
+            ("log.level", self.log.level.as_str().to_owned()),
+        ]);
+        entries
+    }
+}
+
+impl KafkaConfig {
+    fn entries(&self) -> [(&'static str, String); 10] {
+        let security = &self.security;
+        let properties: Vec<String> = self.properties.keys().map(|name| format!("{name}=***")).collect();
+        [
+            ("kafka.bootstrapServers", self.bootstrap_servers.clone()),
+            ("kafka.topic", self.topic.clone()),
+            ("kafka.deadLetterTopic", self.dead_letter_topic.clone()),
+            ("kafka.group", self.group.clone()),
+            ("kafka.security.protocol", security.protocol.as_str().to_owned()),
+            ("kafka.security.caFile", path(security.ca_file.as_deref())),
+            ("kafka.security.mechanism", text(security.mechanism.map(super::SaslMechanism::as_str))),
+            ("kafka.security.username", text(security.username.as_deref())),
+            ("kafka.security.password", text(security.password.as_ref().map(|_| "***"))),
+            ("kafka.properties", text(Some(properties.join(";").as_str()).filter(|names| !names.is_empty()))),
+        ]
+    }
+}
+
+/// What each key is when nothing is said; `required` when something must be said.
+#[must_use]
+pub fn defaults() -> BTreeMap<&'static str, String> {
+    let mut settings = Settings::default();
+    settings.database.url = Some(Secret::new("sqlite:unused"));
+    settings.kafka.bootstrap_servers = Some("unused:9092".to_owned());
+    let entries = settings.resolve().map(|config| config.entries()).unwrap_or_default();
+    let required = ["database.url", "kafka.bootstrapServers"].map(|key| (key, "required".to_owned()));
+    entries.into_iter().chain(required).collect()
+}
+
+fn path(path: Option<&Path>) -> String {
+    path.map_or_else(|| NOT_SET.to_owned(), |path| path.display().to_string())
+}
+
+fn text(text: Option<&str>) -> String {
+    text.unwrap_or(NOT_SET).to_owned()
+}
