@@ -1,1 +1,113 @@
-//! Under construction.
+//! Records the steps of sagas from a service: off by default, never in its way.
+//!
+//! ```
+//! use std::time::Duration;
+//! use saga_sdk::{ConfigLoader, SagaType, steps};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = ConfigLoader::new().load()?;           // application.yml, its profile, the environment
+//! let tracker = saga_sdk::connect(&config)?;          // Kafka when enabled, else nothing
+//!
+//! let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+//! saga.start(steps::ORDER_CREATED).with("customerId", "C-17").record().await?;
+//! saga.failed(steps::STOCK_RESERVATION_FAILED, "out of stock").record().await?;
+//!
+//! let report = tracker.close(Duration::from_secs(5)).await;
+//! assert!(report.is_complete());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Services depend on this crate, and their tests on `saga-sdk-testkit`; this crate depends on `saga-types`. The parts,
+//! in the order in which a step meets them:
+//!
+//! | part | what |
+//! | --- | --- |
+//! | [`SagaConfig`], [`ConfigLoader`] | what is configured, and from where |
+//! | [`connect`] | the one constructor |
+//! | [`SagaTrackerClient`] | the contract of every client |
+//! | [`Saga`], [`StepBuilder`] | the handle of a saga, and a step in the making |
+//! | [`StepRecord`] | a step that becomes an event: id, times, service, trace |
+//! | [`Recording`], [`RecordError`] | what a record call returns |
+//! | [`Stats`], [`DropReason`] | what became of everything |
+//!
+//! # Publish modes
+//!
+//! * **Asynchronous** (default): a record call puts the event into a bounded buffer and returns. It never blocks and
+//!   fails only for bad input. While Kafka is away the buffer fills; what does not fit, or waits longer than
+//!   `deliveryTimeout`, is dropped, counted by reason and logged at most once in ten seconds.
+//! * **Synchronous**: a record call returns when the broker has acknowledged the event, or an error after `syncTimeout`.
+//!   Concurrent calls share batches, so a hundred of them take hardly longer than one.
+//!
+//! In both, an idempotent producer retries with the same event id, and the events of one saga stay in order.
+//!
+//! # Accounting
+//!
+//! [`stats`](SagaTrackerClient::stats) gives one consistent look: `recorded = acknowledged + pending + dropped`, at every
+//! moment. [`Stats::to_prometheus`] renders it for a service's own metrics page; no metrics library is needed, and none
+//! is imposed.
+//!
+//! Each event carries `saga-producer-instance` (one client's life) and `saga-sequence` (1, 2, 3, ... in the order of
+//! recording). Every recorded event takes a number, whatever becomes of it. So a number that is still missing when later
+//! ones of the same instance arrived more than `deliveryTimeout` ago is an event that was recorded and lost, for whatever
+//! reason. Neighbouring numbers may arrive out of order, since they travel on several partitions and from several
+//! threads.
+//!
+//! # Configuration
+//!
+//! Off everywhere unless `enabled` is `true`. The files of a service usually leave it off in `application.yml`, for
+//! local work, and turn it on in `application-dev.yml`, `application-staging.yml` and `application-prod.yml`. The profile
+//! is given to [`ConfigLoader::profile`], or by the variable `PLATFORM_PROFILE`. Times are written with their unit
+//! (`500ms`, `5s`, `2min`).
+//!
+#![doc = include_str!("config/keys.md")]
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `kafka` | on | the client that writes to Kafka; builds librdkafka, which needs a C compiler and make |
+//! | `ssl` | off | TLS and SCRAM to Kafka with the system's OpenSSL |
+//! | `ssl-vendored` | off | the same with an OpenSSL that is built along |
+//! | `opentelemetry` | off | trace and span id of the current OpenTelemetry context |
+//! | `tracing-opentelemetry` | off | the same of the current `tracing` span |
+//! | `mock` | off | `MockSagaTrackerClient`, by mockall |
+
+#![forbid(unsafe_code)]
+
+mod client;
+mod config;
+mod connect;
+mod error;
+#[cfg(feature = "kafka")]
+mod kafka;
+mod noop;
+mod record;
+mod recording;
+#[cfg(feature = "kafka")]
+mod report;
+mod saga;
+mod stats;
+mod trace;
+
+#[cfg(feature = "mock")]
+pub use client::MockSagaTrackerClient;
+pub use client::{FlushReport, SagaTrackerClient};
+pub use config::{
+    BufferConfig, Compression, ConfigError, ConfigLoader, KEYS, Key, Properties, PublishMode, SagaConfig,
+    SchemaRegistryConfig, Secret, SecurityConfig, SecurityProtocol,
+};
+pub use connect::{ConnectError, connect};
+pub use error::{InputError, RecordError};
+pub use noop::NoOpClient;
+pub use record::{MAX_REASON_CHARS, SagaContext, StepRecord};
+pub use recording::Recording;
+pub use saga::{IntoStep, Saga, StepBuilder};
+pub use stats::{DropReason, Stats};
+pub use trace::TraceContext;
+
+/// The shared types that appear in this crate's signatures.
+pub use saga_types::{
+    EventId, Metadata, MetadataBuilder, NameError, OrderId, SagaEvent, SagaId, SagaStatus, SagaType, Step,
+    Timestamp, keys, steps,
+};

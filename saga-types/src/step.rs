@@ -42,6 +42,12 @@ impl Step {
         *self == steps::MANUAL_STATUS_OVERRIDE
     }
 
+    /// Whether the name is one that [`Step::new`] takes; one from the wire may be written in another style.
+    #[must_use]
+    pub fn is_upper_snake_case(&self) -> bool {
+        check_upper_snake_case(&self.0).is_ok()
+    }
+
     /// The name, such as `STOCK_RESERVED`.
     #[must_use]
     pub fn as_str(&self) -> &str {

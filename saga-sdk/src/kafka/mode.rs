@@ -1,0 +1,115 @@
+//! The two publish modes, as what travels with an event through librdkafka.
+//!
+//! Rule of thumb: the asynchronous mode takes nothing along, so that it allocates nothing for it.
+
+use std::time::Duration;
+
+use rdkafka::util::IntoOpaque;
+use saga_types::SagaEvent;
+use tokio::sync::oneshot;
+
+use crate::{DropReason, RecordError, Recording};
+
+/// Why an event was dropped.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Loss {
+    pub(super) reason: DropReason,
+    pub(super) is_possibly_persisted: bool,
+}
+
+impl Loss {
+    fn into_error(self, event: SagaEvent) -> RecordError {
+        let event = Box::new(event);
+        if self.is_possibly_persisted {
+            RecordError::Unconfirmed { event }
+        } else {
+            RecordError::NotSent {
+                reason: self.reason,
+                event,
+            }
+        }
+    }
+}
+
+/// How a record call learns what became of its event.
+pub(super) trait Mode: Send + Sync + 'static {
+    /// Goes along with the event and is settled at its end.
+    type Ticket: IntoOpaque;
+    /// Stays with the caller.
+    type Wait;
+
+    fn ticket() -> (Self::Ticket, Self::Wait);
+    fn settle(ticket: Self::Ticket, outcome: Result<(), Loss>);
+    /// What the caller gets for an event that was handed over.
+    fn recording(wait: Self::Wait, event: SagaEvent, deadline: Duration) -> Recording;
+    /// What the caller gets for an event that was not.
+    fn refused(loss: Loss, event: SagaEvent) -> Recording;
+}
+
+/// Nobody waits.
+pub(super) struct Asynchronous;
+
+impl Mode for Asynchronous {
+    type Ticket = ();
+    type Wait = ();
+
+    fn ticket() -> ((), ()) {
+        ((), ())
+    }
+
+    fn settle((): (), _outcome: Result<(), Loss>) {}
+
+    fn recording((): (), _event: SagaEvent, _deadline: Duration) -> Recording {
+        Recording::done()
+    }
+
+    fn refused(_loss: Loss, _event: SagaEvent) -> Recording {
+        Recording::done()
+    }
+}
+
+/// The caller waits for the acknowledgement.
+pub(super) struct Synchronous;
+
+type Outcome = Result<(), Loss>;
+
+impl Mode for Synchronous {
+    type Ticket = Box<oneshot::Sender<Outcome>>;
+    type Wait = oneshot::Receiver<Outcome>;
+
+    fn ticket() -> (Self::Ticket, Self::Wait) {
+        let (sender, receiver) = oneshot::channel();
+        (Box::new(sender), receiver)
+    }
+
+    fn settle(ticket: Self::Ticket, outcome: Outcome) {
+        // The caller may have stopped waiting; the accounts know all the same.
+        let _ = ticket.send(outcome);
+    }
+
+    fn recording(wait: Self::Wait, event: SagaEvent, deadline: Duration) -> Recording {
+        Recording::waiting(async move {
+            match within(deadline, wait).await {
+                Some(Ok(Ok(()))) => Ok(()),
+                Some(Ok(Err(loss))) => Err(loss.into_error(event)),
+                // Time is up, or the client is gone with the event still on its way.
+                None | Some(Err(_)) => Err(RecordError::Unconfirmed {
+                    event: Box::new(event),
+                }),
+            }
+        })
+    }
+
+    fn refused(loss: Loss, event: SagaEvent) -> Recording {
+        Recording::failed(loss.into_error(event))
+    }
+}
+
+/// Outside of a Tokio runtime there is no timer: then librdkafka's own clock ends the wait, up to a second later.
+async fn within<F: Future>(deadline: Duration, future: F) -> Option<F::Output> {
+    if tokio::runtime::Handle::try_current().is_ok() {
+        tokio::time::timeout(deadline, future).await.ok()
+    } else {
+        Some(future.await)
+    }
+}

@@ -1,0 +1,39 @@
+//! The client of a disabled tracker.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use saga_types::SagaEvent;
+
+use crate::{FlushReport, Recording, SagaTrackerClient, Stats, StepRecord};
+
+/// Takes everything and does nothing: no Kafka, no threads, no memory.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoOpClient;
+
+#[async_trait]
+impl SagaTrackerClient for NoOpClient {
+    fn is_enabled(&self) -> bool {
+        false
+    }
+
+    fn record_step(&self, _record: StepRecord) -> Recording {
+        Recording::done()
+    }
+
+    fn record_event(&self, _event: SagaEvent) -> Recording {
+        Recording::done()
+    }
+
+    fn stats(&self) -> Stats {
+        Stats::default()
+    }
+
+    async fn flush(&self, _timeout: Duration) -> FlushReport {
+        FlushReport::default()
+    }
+
+    async fn close(&self, _timeout: Duration) -> FlushReport {
+        FlushReport::default()
+    }
+}

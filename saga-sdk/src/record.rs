@@ -1,0 +1,240 @@
+//! A step on its way to becoming an event.
+//!
+//! Rule of thumb: what the caller said is kept; what the caller left open is filled in here, in one place for every
+//! client.
+
+use saga_types::{
+    EventId, MetadataBuilder, NameError, SagaEvent, SagaId, SagaStatus, SagaType, Step, Timestamp, keys,
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{InputError, trace::TraceContext};
+
+/// The longest failure reason that is kept, in characters.
+pub const MAX_REASON_CHARS: usize = 4_000;
+
+/// Which saga a step belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SagaContext {
+    /// The kind of saga.
+    pub saga_type: SagaType,
+    /// The saga.
+    pub saga_id: SagaId,
+    /// The business key.
+    pub order_id: saga_types::OrderId,
+}
+
+/// A step to be recorded: what happened in which saga, and what the caller adds.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct StepRecord {
+    /// The saga.
+    pub saga: SagaContext,
+    /// What happened.
+    pub step: Step,
+    /// How it ended.
+    pub status: SagaStatus,
+    /// What the caller adds.
+    pub metadata: MetadataBuilder,
+    /// The event's id; a new UUIDv7 when none is given.
+    pub event_id: Option<EventId>,
+    /// When the step happened; now when not given.
+    pub recorded_at: Option<Timestamp>,
+}
+
+impl StepRecord {
+    /// A step without metadata that happens now.
+    #[must_use]
+    pub fn new(saga: SagaContext, step: Step, status: SagaStatus) -> Self {
+        Self {
+            saga,
+            step,
+            status,
+            metadata: MetadataBuilder::default(),
+            event_id: None,
+            recorded_at: None,
+        }
+    }
+
+    /// A failed step with its reason, which becomes `failureReason` in the metadata.
+    ///
+    /// A failure must not go unrecorded because of the text of an error: U+0000 is replaced, and a reason of more
+    /// than [`MAX_REASON_CHARS`] characters is cut.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::Metadata`] never in practice, since such a reason always fits.
+    pub fn failure(saga: SagaContext, step: Step, reason: &str) -> Result<Self, InputError> {
+        let mut record = Self::new(saga, step, SagaStatus::Failed);
+        record.insert(keys::FAILURE_REASON, &presentable(reason))?;
+        Ok(record)
+    }
+
+    /// Adds an entry to the metadata; a key that is there already gets the new value.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::Metadata`] when the value is not valid JSON within the limits.
+    pub fn insert(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<(), InputError> {
+        self.metadata.insert(key, value).map_err(InputError::Metadata)
+    }
+
+    /// The finished event: with an id, the times, the service and the trace. Keys that the caller set are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError`] when the step or the saga type is not `UPPER_SNAKE_CASE`, or the metadata becomes too long.
+    pub fn into_event(
+        mut self,
+        service: &str,
+        trace: Option<&TraceContext>,
+    ) -> Result<SagaEvent, InputError> {
+        self.check_style()?;
+        let built_at = Timestamp::now();
+        self.add(keys::PRODUCER_SERVICE, service)?;
+        self.add(keys::PRODUCER_TIMESTAMP, &built_at)?;
+        if let Some(trace) = trace {
+            self.add(keys::TRACE_ID, trace.trace_id_hex().as_str())?;
+            self.add(keys::SPAN_ID, trace.span_id_hex().as_str())?;
+        }
+        Ok(SagaEvent {
+            event_id: self.event_id.map_or_else(new_event_id, Ok)?,
+            event_timestamp: built_at,
+            saga_id: self.saga.saga_id,
+            saga_type: self.saga.saga_type,
+            step: self.step,
+            status: self.status,
+            order_id: self.saga.order_id,
+            metadata: Some(self.metadata.build().map_err(InputError::Metadata)?),
+            recorded_at: self.recorded_at.unwrap_or(built_at),
+        })
+    }
+
+    /// Names may come from the wire, where any style is allowed.
+    fn check_style(&self) -> Result<(), InputError> {
+        let refusal = |name: &str| NameError::NotUpperSnakeCase {
+            name: name.to_owned(),
+        };
+        if !self.step.is_upper_snake_case() {
+            return Err(InputError::Step(refusal(self.step.as_str())));
+        }
+        if !self.saga.saga_type.is_upper_snake_case() {
+            return Err(InputError::SagaType(refusal(self.saga.saga_type.as_str())));
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<(), InputError> {
+        if self.metadata.contains(key) {
+            Ok(())
+        } else {
+            self.insert(key, value)
+        }
+    }
+}
+
+/// Ids of one process grow with every call, also within a millisecond.
+fn new_event_id() -> Result<EventId, InputError> {
+    let mut buffer = Uuid::encode_buffer();
+    let text: &str = Uuid::now_v7().hyphenated().encode_lower(&mut buffer);
+    EventId::new(text).map_err(InputError::EventId)
+}
+
+fn presentable(reason: &str) -> String {
+    let shown = |character| {
+        if character == '\0' {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            character
+        }
+    };
+    let mut text: String = reason.chars().take(MAX_REASON_CHARS).map(shown).collect();
+    if text.len() < reason.len() && reason.chars().nth(MAX_REASON_CHARS).is_some() {
+        text.pop();
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use saga_types::steps;
+
+    use super::*;
+
+    fn saga() -> SagaContext {
+        SagaContext {
+            saga_type: SagaType::ORDER_CREATION,
+            saga_id: "saga-1".parse().unwrap(),
+            order_id: "order-1".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_the_caller_left_open_is_filled_in() {
+        let record = StepRecord::new(saga(), steps::ORDER_CREATED, SagaStatus::Started);
+        let event = record.into_event("order-service", None).unwrap();
+        let metadata = event.metadata.unwrap().to_object();
+        assert_eq!(metadata["producerService"], "order-service");
+        assert_eq!(metadata["producerTimestamp"], event.event_timestamp.to_string());
+        assert_eq!(metadata.len(), 2);
+        assert_eq!(event.recorded_at, event.event_timestamp);
+    }
+
+    #[test]
+    fn what_the_caller_said_is_kept() {
+        let mut record = StepRecord::new(saga(), steps::ORDER_CREATED, SagaStatus::Started);
+        record.insert("producerService", "another").unwrap();
+        record.event_id = Some("mine".parse().unwrap());
+        record.recorded_at = Some(Timestamp::from_millis(7).unwrap());
+        let event = record.into_event("order-service", None).unwrap();
+        assert_eq!(event.metadata.unwrap().producer_service(), Some("another"));
+        assert_eq!(
+            (event.event_id.as_str(), event.recorded_at.as_millis()),
+            ("mine", 7)
+        );
+    }
+
+    #[test]
+    fn event_ids_grow_across_threads_and_within_a_millisecond() {
+        let mut all = std::thread::scope(|scope| {
+            let make = || (0..2_000).map(|_| new_event_id().unwrap()).collect::<Vec<_>>();
+            let workers: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
+            workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap())
+                .collect::<Vec<_>>()
+        });
+        for ids in &all {
+            assert!(ids.is_sorted());
+        }
+        let mut all: Vec<_> = all.drain(..).flatten().collect();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 8_000);
+    }
+
+    #[test]
+    fn a_step_from_the_wire_in_another_style_is_refused() {
+        let step = Step::from_wire("stock.reserved").unwrap();
+        let error = StepRecord::new(saga(), step, SagaStatus::Started)
+            .into_event("s", None)
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "step is not UPPER_SNAKE_CASE: \"stock.reserved\""
+        );
+    }
+
+    #[test]
+    fn a_failure_is_recorded_whatever_its_reason_says() {
+        let reason = format!("\0{}", "x".repeat(100_000));
+        let event = StepRecord::failure(saga(), steps::PAYMENT_FAILED, &reason).unwrap();
+        let event = event.into_event("s", None).unwrap();
+        let metadata = event.metadata.unwrap();
+        let kept = metadata.failure_reason().unwrap();
+        assert!(kept.starts_with("\u{fffd}x") && kept.ends_with("x…"));
+        assert_eq!(kept.chars().count(), MAX_REASON_CHARS);
+    }
+}

@@ -1,0 +1,138 @@
+//! Which span is current: for the metadata and the headers of an event.
+//!
+//! Rule of thumb: the caller does nothing. The span of `tracing` goes before the OpenTelemetry context, because with
+//! `tracing-opentelemetry` the latter is usually not attached.
+
+use std::fmt::Write as _;
+
+/// A W3C trace context: which trace, and which span of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceContext {
+    trace_id: [u8; 16],
+    span_id: [u8; 8],
+    flags: u8,
+    state: Option<String>,
+}
+
+impl TraceContext {
+    /// A trace context; `None` when either id is all zeros, which means "no trace".
+    #[must_use]
+    pub fn new(trace_id: [u8; 16], span_id: [u8; 8], flags: u8) -> Option<Self> {
+        let is_valid = trace_id != [0; 16] && span_id != [0; 8];
+        is_valid.then_some(Self {
+            trace_id,
+            span_id,
+            flags,
+            state: None,
+        })
+    }
+
+    /// The same with a trace state, as in the header `tracestate`; an empty one is left out.
+    #[must_use]
+    pub fn with_state(mut self, state: impl Into<String>) -> Self {
+        self.state = Some(state.into()).filter(|state| !state.is_empty());
+        self
+    }
+
+    /// The trace's id, 32 lower-case hex digits.
+    #[must_use]
+    pub fn trace_id_hex(&self) -> String {
+        hex(&self.trace_id)
+    }
+
+    /// The span's id, 16 lower-case hex digits.
+    #[must_use]
+    pub fn span_id_hex(&self) -> String {
+        hex(&self.span_id)
+    }
+
+    /// The value of the header `traceparent`.
+    #[must_use]
+    pub fn traceparent(&self) -> String {
+        format!(
+            "00-{}-{}-{:02x}",
+            self.trace_id_hex(),
+            self.span_id_hex(),
+            self.flags
+        )
+    }
+
+    /// The value of the header `tracestate`, if there is any.
+    #[must_use]
+    pub fn tracestate(&self) -> Option<&str> {
+        self.state.as_deref()
+    }
+
+    /// The context of the current span; `None` without one, and always without one of the features `opentelemetry`
+    /// and `tracing-opentelemetry`.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        current::trace()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+#[cfg(not(feature = "opentelemetry"))]
+mod current {
+    pub(super) fn trace() -> Option<super::TraceContext> {
+        None
+    }
+}
+
+#[cfg(feature = "opentelemetry")]
+mod current {
+    use opentelemetry::{Context, trace::TraceContextExt as _};
+
+    use super::TraceContext;
+
+    pub(super) fn trace() -> Option<TraceContext> {
+        tracing_span().or_else(|| Context::map_current(of))
+    }
+
+    #[cfg(feature = "tracing-opentelemetry")]
+    fn tracing_span() -> Option<TraceContext> {
+        use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+        let span = tracing::Span::current();
+        if span.is_none() { None } else { of(&span.context()) }
+    }
+
+    #[cfg(not(feature = "tracing-opentelemetry"))]
+    fn tracing_span() -> Option<TraceContext> {
+        None
+    }
+
+    fn of(context: &Context) -> Option<TraceContext> {
+        let span = context.span();
+        let span = span.span_context();
+        let flags = span.trace_flags().to_u8();
+        let trace = TraceContext::new(span.trace_id().to_bytes(), span.span_id().to_bytes(), flags)?;
+        Some(trace.with_state(span.trace_state().header()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_is_that_of_the_w3c() {
+        let trace = TraceContext::new([0xab; 16], [0x01; 8], 1).unwrap();
+        let expected = "00-abababababababababababababababab-0101010101010101-01";
+        assert_eq!(trace.traceparent(), expected);
+        assert_eq!(trace.with_state("").tracestate(), None);
+    }
+
+    #[test]
+    fn all_zeros_are_no_trace() {
+        assert_eq!(TraceContext::new([0; 16], [1; 8], 1), None);
+        assert_eq!(TraceContext::new([1; 16], [0; 8], 1), None);
+    }
+}
