@@ -1,1 +1,24 @@
-//! Under construction.
+//! The reference collector of Saga Tracker: from Kafka to a database, and from there to REST and metrics.
+//!
+//! The parts, in the order in which an event meets them:
+//!
+//! | part | what |
+//! | --- | --- |
+//! | [`ingest`] | consume, decode, store, commit; what cannot be stored goes to the dead letter topic |
+//! | [`store`] | the port to the database and its two adapters, PostgreSQL and SQLite |
+//! | [`rest`] | the answers |
+//! | [`server`] | one running collector: the three above, started and ended together |
+//! | [`dev`] | all of it in one process, broker and database included |
+//! | [`health`], [`metrics`] | what the collector says of itself |
+//! | [`config`], [`cli`] | how it is told what to do |
+
+mod backoff;
+pub mod cli;
+pub mod config;
+pub mod dev;
+pub mod health;
+pub mod ingest;
+pub mod metrics;
+pub mod rest;
+pub mod server;
+pub mod store;

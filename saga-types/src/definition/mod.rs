@@ -86,7 +86,7 @@ impl SagaDefinition {
     /// Whether the definition names the step anywhere.
     #[must_use]
     pub fn knows(&self, step: &Step) -> bool {
-        step.is_manual_override() || self.named_steps().any(|named| named == step)
+        step.is_manual_override() || self.steps().any(|named| named == step)
     }
 
     /// The service that owns a forward step.
@@ -99,7 +99,8 @@ impl SagaDefinition {
             .as_deref()
     }
 
-    fn named_steps(&self) -> impl Iterator<Item = &Step> {
+    /// Every step that the definition names; some come more than once.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.forward
             .iter()
             .map(|forward| &forward.step)

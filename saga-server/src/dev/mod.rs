@@ -1,0 +1,196 @@
+//! A whole collector in one process, for trying it out: embedded broker, SQLite, REST.
+
+mod broker;
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rdkafka::error::KafkaError;
+use saga_types::topic::PARTITIONS;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::{
+    config::{Config, Secret},
+    server::{Server, ServerError},
+    store::{self, StoreError, StoreOptions},
+};
+
+pub use broker::{EmbeddedBroker, PARTITION_MIB};
+
+/// What `dev` can be told.
+#[derive(Debug, Clone)]
+pub struct DevOptions {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where the database is kept between runs; without it, in a folder that is deleted at the end.
+    pub data_dir: Option<PathBuf>,
+    /// Where to write the addresses once everything is ready.
+    pub info_file: Option<PathBuf>,
+}
+
+/// Why `dev` could not start, or had to end.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DevError {
+    /// A folder or file cannot be written.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The embedded broker cannot start.
+    #[error("the embedded broker cannot start: {0}")]
+    Broker(#[from] KafkaError),
+    /// The tables cannot be made.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The collector cannot start or go on.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A part did not get ready.
+    #[error("not ready after {0:?}: {1}")]
+    NotReady(Duration, String),
+}
+
+/// Where everything is, as written to the info file.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DevInfo {
+    /// Where REST answers.
+    pub url: String,
+    /// Where Kafka clients connect, also from other processes.
+    pub bootstrap_servers: String,
+    /// The topic for events.
+    pub topic: String,
+    /// The topic for dead letters.
+    pub dlt_topic: String,
+    /// The URL of the database.
+    pub database: String,
+}
+
+/// Runs everything until told to stop. `config` gives what the options do not, such as topic names and definitions.
+///
+/// # Errors
+///
+/// [`DevError`] when something cannot start or a file cannot be written.
+pub async fn run(
+    options: DevOptions,
+    mut config: Config,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), DevError> {
+    let data = DataFolder::open(options.data_dir.as_deref())?;
+    let broker = EmbeddedBroker::start()?;
+    broker.create_topic(&config.kafka.topic, PARTITIONS)?;
+    broker.create_topic(&config.kafka.dead_letter_topic, PARTITIONS)?;
+
+    let database = format!("sqlite:{}", data.path().join("saga-tracker.db").display());
+    broker.bootstrap_servers().clone_into(&mut config.kafka.bootstrap_servers);
+    // The mock cluster holds an empty fetch for the whole of this time.
+    config.kafka.properties.insert("fetch.wait.max.ms".to_owned(), "10".to_owned());
+    config.database.url = Secret::new(&database);
+    config.listen = options.listen;
+    migrate(&config).await?;
+
+    let server = Server::start(config.clone()).await?;
+    wait_until_ready(&server).await?;
+    let info = DevInfo {
+        url: format!("http://{}", server.address()),
+        bootstrap_servers: broker.bootstrap_servers().to_owned(),
+        topic: config.kafka.topic,
+        dlt_topic: config.kafka.dead_letter_topic,
+        database,
+    };
+    print_banner(&info, &data);
+    if let Some(path) = &options.info_file {
+        write_info(path, &info)?;
+    }
+    server.run_until(shutdown).await?;
+    Ok(())
+}
+
+async fn migrate(config: &Config) -> Result<(), DevError> {
+    let definitions = crate::server::load_definitions(config).map_err(ServerError::from)?;
+    let options = StoreOptions { definitions: definitions.into(), max_connections: 2 };
+    store::connect(config.database.url.expose(), options).await?.migrate().await?;
+    Ok(())
+}
+
+async fn wait_until_ready(server: &Server) -> Result<(), DevError> {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let waiting = async {
+        while !server.health().is_ready() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .map_err(|_| DevError::NotReady(PATIENCE, format!("{:?}", server.health().states())))
+}
+
+/// Written beside and then renamed, so that whoever waits for the file never reads half of it.
+fn write_info(path: &Path, info: &DevInfo) -> Result<(), DevError> {
+    let beside = path.with_extension("partial");
+    let json = serde_json::to_string_pretty(info).unwrap_or_default();
+    std::fs::write(&beside, json + "\n")
+        .and_then(|()| std::fs::rename(&beside, path))
+        .map_err(|error| DevError::Io { path: path.to_owned(), error })
+}
+
+#[expect(clippy::print_stdout, reason = "the banner is this command's output")]
+fn print_banner(info: &DevInfo, data: &DataFolder) {
+    let kept = match data {
+        DataFolder::Kept(path) => format!("kept in {}", path.display()),
+        DataFolder::Temporary(_) => "deleted at the end (--data-dir keeps it)".to_owned(),
+    };
+    println!(
+        "Saga Tracker is ready.\n\n  \
+         sagas      {url}/api/v1/sagas\n  \
+         metrics    {url}/metrics\n  \
+         Kafka      {bootstrap}  (topic {topic}, dead letters {dlt})\n  \
+         database   {database}, {kept}\n\n\
+         Record into it from any process:\n  \
+         PLATFORM_SAGA_ENABLED=true PLATFORM_SAGA_BOOTSTRAP_SERVERS={bootstrap} cargo run -p smallest\n\n\
+         The embedded broker is for trying things out: it keeps events in memory only, {PARTITION_MIB} MiB for each\n\
+         partition (about 12,000 events); beyond that the oldest vanish. `saga-server serve` uses a real broker.\n\
+         End with Ctrl-C.",
+        url = info.url,
+        bootstrap = info.bootstrap_servers,
+        topic = info.topic,
+        dlt = info.dlt_topic,
+        database = info.database,
+    );
+}
+
+/// Where the database lives.
+enum DataFolder {
+    Kept(PathBuf),
+    /// Deleted when dropped.
+    Temporary(tempfile::TempDir),
+}
+
+impl DataFolder {
+    fn open(kept: Option<&Path>) -> Result<Self, DevError> {
+        match kept {
+            Some(path) => std::fs::create_dir_all(path)
+                .map(|()| Self::Kept(path.to_owned()))
+                .map_err(|error| DevError::Io { path: path.to_owned(), error }),
+            None => tempfile::tempdir()
+                .map(Self::Temporary)
+                .map_err(|error| DevError::Io { path: std::env::temp_dir(), error }),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) => path,
+            Self::Temporary(folder) => folder.path(),
+        }
+    }
+}

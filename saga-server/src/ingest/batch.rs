@@ -1,0 +1,99 @@
+//! Raw records on their way, and the offsets they stand for.
+
+use std::collections::BTreeMap;
+
+use rdkafka::{
+    Timestamp,
+    message::{BorrowedMessage, Headers, Message},
+};
+
+/// A record as it was read: enough to bury it byte for byte. Its bytes stand in one allocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RawRecord {
+    pub(super) partition: i32,
+    pub(super) offset: i64,
+    pub(super) timestamp: Timestamp,
+    bytes: Vec<u8>,
+    key: Option<Span>,
+    value: Option<Span>,
+    headers: Vec<(Span, Option<Span>)>,
+}
+
+/// A stretch of a record's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl RawRecord {
+    pub(super) fn of(message: &BorrowedMessage<'_>) -> Self {
+        let parts_length = message.payload_len() + message.key_len();
+        let mut record = Self {
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp: message.timestamp(),
+            bytes: Vec::with_capacity(parts_length),
+            key: None,
+            value: None,
+            headers: Vec::new(),
+        };
+        record.key = message.key().map(|key| record.keep(key));
+        record.value = message.payload().map(|value| record.keep(value));
+        if let Some(headers) = message.headers() {
+            record.headers = headers
+                .iter()
+                .map(|header| {
+                    let name = record.keep(header.key.as_bytes());
+                    (name, header.value.map(|value| record.keep(value)))
+                })
+                .collect();
+        }
+        record
+    }
+
+    fn keep(&mut self, part: &[u8]) -> Span {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(part);
+        Span { start, end: self.bytes.len() }
+    }
+
+    fn part(&self, span: Span) -> &[u8] {
+        &self.bytes[span.start..span.end]
+    }
+
+    pub(super) fn key(&self) -> Option<&[u8]> {
+        self.key.map(|span| self.part(span))
+    }
+
+    pub(super) fn value(&self) -> Option<&[u8]> {
+        self.value.map(|span| self.part(span))
+    }
+
+    /// Names and values. A name is what the client made of it, which is UTF-8.
+    pub(super) fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
+        self.headers.iter().map(|(name, value)| {
+            (str::from_utf8(self.part(*name)).unwrap_or_default(), value.map(|span| self.part(span)))
+        })
+    }
+}
+
+/// Records that are stored in one go.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) records: Vec<RawRecord>,
+}
+
+/// Of each partition, the offset to commit: one after the last record.
+pub(super) type Offsets = BTreeMap<i32, i64>;
+
+impl Batch {
+    pub(super) fn offsets(&self) -> Offsets {
+        let mut offsets = Offsets::new();
+        for record in &self.records {
+            let next = offsets.entry(record.partition).or_default();
+            *next = (*next).max(record.offset + 1);
+        }
+        offsets
+    }
+}

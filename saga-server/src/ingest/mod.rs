@@ -1,0 +1,108 @@
+//! From the topic to the store: consume, decode, store, commit.
+//!
+//! | stage | file | hands on |
+//! | --- | --- | --- |
+//! | consume | `consume` | a [`batch::Batch`] of raw records |
+//! | decode | `decode` | events, and records that are none |
+//! | store | `store` | what the database refuses, or knows with other content |
+//! | bury | `dead_letter` | nothing: the topic's acknowledgement |
+//! | commit | `consume` | the batch's offsets |
+//!
+//! Rule of thumb: an offset is committed only when every record before it is in the store or in the dead letter topic.
+//! Everything else may be lost, repeated or killed at any moment. A repeated batch changes nothing, so none of this
+//! needs to be exact.
+
+mod batch;
+mod consume;
+mod context;
+mod dead_letter;
+mod decode;
+mod observe;
+mod store;
+mod work;
+
+use std::{sync::Arc, time::Duration};
+
+use rdkafka::error::KafkaError;
+use thiserror::Error;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{IngestConfig, KafkaConfig},
+    health::Health,
+    metrics::Metrics,
+    store::Store,
+};
+
+/// What ingest works with.
+#[derive(Clone)]
+pub struct IngestParts {
+    /// Where events come from and dead letters go.
+    pub kafka: KafkaConfig,
+    /// Sizes and waits.
+    pub ingest: IngestConfig,
+    /// Where events go.
+    pub store: Arc<dyn Store>,
+    /// Told how broker, database and ingest are.
+    pub health: Arc<Health>,
+    /// Told what was done.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Why ingest could not begin, or had to end.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum IngestError {
+    /// The client cannot be made, mostly for a setting that it does not know.
+    #[error("the Kafka client cannot be made: {0}")]
+    Client(#[source] KafkaError),
+    /// The client says that it cannot go on. The process should end and be started again.
+    #[error("the Kafka consumer cannot go on: {0}")]
+    Fatal(String),
+    /// The consumer's thread ended without a word.
+    #[error("the Kafka consumer's thread ended unexpectedly")]
+    ThreadEnded,
+}
+
+/// Ingest that runs.
+pub struct Ingest {
+    stop: CancellationToken,
+    ended: oneshot::Receiver<Result<(), IngestError>>,
+}
+
+impl Ingest {
+    /// Begins to consume. Nothing needs to be reachable yet.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError::Client`] when a setting is wrong.
+    pub fn start(parts: IngestParts) -> Result<Self, IngestError> {
+        let stop = CancellationToken::new();
+        let dead_letters = dead_letter::DeadLetters::connect(&parts.kafka)?;
+        let consumer = context::connect(&parts)?;
+        let (batches, work_queue) = tokio::sync::mpsc::channel(1);
+        let (done, done_queue) = std::sync::mpsc::channel();
+        tokio::spawn(work::run(parts.clone(), dead_letters, stop.clone(), work_queue, done));
+        let ended = consume::spawn(parts, consumer, stop.clone(), batches, done_queue);
+        Ok(Self { stop, ended })
+    }
+
+    /// Waits until ingest ends by itself, which it does only when it cannot go on.
+    pub async fn ended(&mut self) -> IngestError {
+        match (&mut self.ended).await {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) | Err(_) => IngestError::ThreadEnded,
+        }
+    }
+
+    /// Stops consuming, finishes the batch in hand, commits, leaves the group. What is not finished within the time is
+    /// left for the next start; nothing is lost by it.
+    ///
+    /// Says whether it ended in time.
+    pub async fn stop(self, within: Duration) -> bool {
+        self.stop.cancel();
+        // Leaving the group can block without end inside the client, so its thread is not waited for longer.
+        tokio::time::timeout(within, self.ended).await.is_ok()
+    }
+}

@@ -1,0 +1,74 @@
+//! What a stored batch means for the metrics.
+
+use std::{collections::HashSet, time::Duration};
+
+use saga_types::{SagaStatus, Timestamp};
+
+use super::store::Indexed;
+use crate::{
+    metrics::{Metrics, QueryLabel},
+    store::{Appended, SagaChange},
+};
+
+pub(super) fn append_took(metrics: &Metrics, took: Duration) {
+    metrics.db_query.get_or_create(&QueryLabel { query: "append" }).observe(took.as_secs_f64());
+}
+
+/// Counts a stored piece of a batch.
+pub(super) fn appended(metrics: &Metrics, piece: &[Indexed], appended: &Appended) {
+    metrics.batch_size.observe(count(piece.len()));
+    metrics.duplicates.inc_by(appended.duplicates as u64);
+    let conflicts: HashSet<usize> = appended.conflicts.iter().copied().collect();
+    // Which of the events were new is not told one by one; when all were known, nothing was processed.
+    if appended.stored > 0 {
+        let now = Timestamp::now();
+        for (position, Indexed { event, .. }) in piece.iter().enumerate() {
+            if !conflicts.contains(&position) {
+                metrics.event_processed(&event.step, event.status);
+                observe_delay(metrics, now, event.recorded_at);
+            }
+        }
+    }
+    for change in &appended.changes {
+        saga_changed(metrics, change);
+    }
+}
+
+/// Events of long ago are replays and tell nothing about this collector's speed.
+fn observe_delay(metrics: &Metrics, now: Timestamp, recorded_at: Timestamp) {
+    const ONE_HOUR_MS: i64 = 3_600_000;
+    let delay_ms = now.millis_since(recorded_at);
+    if (0..ONE_HOUR_MS).contains(&delay_ms) {
+        metrics.end_to_end.observe(seconds(delay_ms));
+    }
+}
+
+fn saga_changed(metrics: &Metrics, change: &SagaChange) {
+    let status = change.state.current_status;
+    if change.previous_status == Some(status) {
+        return;
+    }
+    match status {
+        SagaStatus::Failed => {
+            let failed_at = change.state.ended_at.unwrap_or(change.state.updated_at);
+            metrics.saga_failed(seconds(failed_at.as_millis()));
+        }
+        SagaStatus::Compensated => {
+            metrics.compensated.inc();
+            if let Some(millis) = change.compensation_ms {
+                metrics.compensation_duration.observe(seconds(millis));
+            }
+        }
+        SagaStatus::Started | SagaStatus::InProgress | SagaStatus::Completed => {}
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a metric needs no more than a double's 53 bits")]
+fn seconds(millis: i64) -> f64 {
+    millis as f64 / 1_000.0
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^53 events")]
+fn count(events: usize) -> f64 {
+    events as f64
+}

@@ -1,0 +1,184 @@
+//! What the collector counts, by the names that dashboards and alerts use.
+//!
+//! Rule of thumb: every label's values come from a small set. Names that producers choose freely (steps) are reduced to
+//! the known ones and `OTHER`.
+
+use std::sync::atomic::{AtomicI64, AtomicU64};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+use saga_types::{SagaStatus, Step, steps};
+
+/// Label `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StatusLabel {
+    /// A saga status.
+    pub status: &'static str,
+}
+
+/// Labels of a processed event.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StepLabels {
+    /// A known step, or `OTHER`.
+    pub step: String,
+    /// The event's status.
+    pub status: &'static str,
+}
+
+/// Label `partition`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct PartitionLabel {
+    /// The partition of the topic.
+    pub partition: i32,
+}
+
+/// Label `reason` of a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabel {
+    /// The kind of error, such as `INVALID_NAME`.
+    pub reason: &'static str,
+}
+
+/// Labels of an answered request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndpointLabels {
+    /// The route with its placeholders, such as `/api/v1/sagas/{sagaId}`.
+    pub endpoint: String,
+    /// The HTTP method.
+    pub method: String,
+}
+
+/// Label `query`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct QueryLabel {
+    /// What the store was asked to do.
+    pub query: &'static str,
+}
+
+type FloatGauge = Gauge<f64, AtomicU64>;
+
+/// All metrics of one collector.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// `saga_active_total`: as older dashboards know it.
+    active_as_total: Family<StatusLabel, Gauge<i64, AtomicI64>>,
+    active: Family<StatusLabel, Gauge<i64, AtomicI64>>,
+    /// `saga_failed_total`: sagas that became FAILED.
+    pub failed: Counter,
+    /// `saga_compensated_total`: sagas that became COMPENSATED.
+    pub compensated: Counter,
+    /// `saga_compensation_duration_seconds`: from the first failure to the end of compensation.
+    pub compensation_duration: Histogram,
+    events_processed: Family<StepLabels, Counter>,
+    /// `saga_tracker_consumer_lag`: events on a partition that are not stored yet.
+    pub consumer_lag: Family<PartitionLabel, Gauge>,
+    /// `saga_tracker_api_latency_seconds`.
+    pub api_latency: Family<EndpointLabels, Histogram>,
+    /// `saga_tracker_db_query_seconds`.
+    pub db_query: Family<QueryLabel, Histogram>,
+    last_failed: FloatGauge,
+    /// `saga_tracker_duplicates_total`: events that came again.
+    pub duplicates: Counter,
+    /// `saga_tracker_dead_letters_total`.
+    pub dead_letters: Family<ReasonLabel, Counter>,
+    /// `saga_tracker_batch_size`: events of a stored batch.
+    pub batch_size: Histogram,
+    /// `saga_tracker_end_to_end_seconds`: from recorded to visible.
+    pub end_to_end: Histogram,
+    /// `saga_tracker_store_retries_total`: batches that were tried again because the database was away.
+    pub store_retries: Counter,
+    known_steps: std::collections::BTreeSet<String>,
+}
+
+impl Metrics {
+    /// Makes all metrics; steps named by a definition get a label of their own.
+    #[must_use]
+    pub fn new(known_steps: impl IntoIterator<Item = Step>) -> Self {
+        let latency = || Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0]);
+        let known_steps = steps::ALL.iter().cloned().chain(known_steps).map(String::from).collect();
+        let metrics = Self {
+            registry: Registry::default(),
+            active_as_total: Family::default(),
+            active: Family::default(),
+            failed: Counter::default(),
+            compensated: Counter::default(),
+            compensation_duration: Histogram::new([0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0]),
+            events_processed: Family::default(),
+            consumer_lag: Family::default(),
+            api_latency: Family::new_with_constructor(latency),
+            db_query: Family::new_with_constructor(latency),
+            last_failed: FloatGauge::default(),
+            duplicates: Counter::default(),
+            dead_letters: Family::default(),
+            batch_size: Histogram::new([1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 5000.0]),
+            end_to_end: Histogram::new([0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0]),
+            store_retries: Counter::default(),
+            known_steps,
+        };
+        metrics.registered()
+    }
+
+    fn registered(mut self) -> Self {
+        let registry = &mut self.registry;
+        registry.register("saga_active_total", "Sagas by status (as older dashboards know it)", self.active_as_total.clone());
+        registry.register("saga_active", "Sagas by status", self.active.clone());
+        registry.register("saga_failed", "Sagas that became FAILED", self.failed.clone());
+        registry.register("saga_compensated", "Sagas that became COMPENSATED", self.compensated.clone());
+        registry.register("saga_compensation_duration_seconds", "From the first failure to the end of compensation", self.compensation_duration.clone());
+        registry.register("saga_events_processed", "Events stored, by step and status", self.events_processed.clone());
+        registry.register("saga_tracker_consumer_lag", "Events not stored yet, by partition", self.consumer_lag.clone());
+        registry.register("saga_tracker_api_latency_seconds", "Time to answer a request", self.api_latency.clone());
+        registry.register("saga_tracker_db_query_seconds", "Time the database took", self.db_query.clone());
+        registry.register("saga_last_failed_timestamp", "When a saga last became FAILED, in seconds since 1970", self.last_failed.clone());
+        registry.register("saga_tracker_duplicates", "Events that came again and changed nothing", self.duplicates.clone());
+        registry.register("saga_tracker_dead_letters", "Events put into the dead letter topic, by reason", self.dead_letters.clone());
+        registry.register("saga_tracker_batch_size", "Events of a stored batch", self.batch_size.clone());
+        registry.register("saga_tracker_end_to_end_seconds", "From recorded to visible", self.end_to_end.clone());
+        registry.register("saga_tracker_store_retries", "Batches tried again because the database was away", self.store_retries.clone());
+        for status in SagaStatus::ALL {
+            self.set_active(status, 0);
+        }
+        self
+    }
+
+    /// The number of sagas in a status, over all instances, as the database says.
+    pub fn set_active(&self, status: SagaStatus, count: u64) {
+        let label = StatusLabel { status: status.as_str() };
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.active.get_or_create(&label).set(count);
+        self.active_as_total.get_or_create(&label).set(count);
+    }
+
+    /// An event was stored.
+    pub fn event_processed(&self, step: &Step, status: SagaStatus) {
+        let is_known = self.known_steps.contains(step.as_str());
+        let step = if is_known { step.as_str() } else { "OTHER" }.to_owned();
+        self.events_processed.get_or_create(&StepLabels { step, status: status.as_str() }).inc();
+    }
+
+    /// A saga became FAILED at a moment (seconds since 1970).
+    pub fn saga_failed(&self, at_seconds: f64) {
+        self.failed.inc();
+        if at_seconds > self.last_failed.get() {
+            self.last_failed.set(at_seconds);
+        }
+    }
+
+    /// An event went to the dead letter topic.
+    pub fn dead_letter(&self, reason: &'static str) {
+        self.dead_letters.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Everything in Prometheus' text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut page = String::new();
+        // Writing to a String cannot fail.
+        let _ = text::encode(&mut page, &self.registry);
+        page
+    }
+}

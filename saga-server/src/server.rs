@@ -1,0 +1,188 @@
+//! One running collector: store, ingest and HTTP, started and ended together.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use saga_types::definition::{Definitions, LoadError};
+use thiserror::Error;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Config,
+    health::{Component, Health},
+    ingest::{Ingest, IngestError, IngestParts},
+    metrics::Metrics,
+    rest::{self, AppState},
+    store::{self, Store, StoreError, StoreOptions},
+};
+
+/// How often the database is asked how it is, and for the numbers of sagas.
+const DATABASE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Why a collector could not start, or had to end.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// A definition is wrong.
+    #[error("definitions: {0}")]
+    Definitions(#[from] LoadError),
+    /// The database's configuration is wrong.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address as configured.
+        address: SocketAddr,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// Kafka's client cannot start or go on.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+}
+
+/// A running collector.
+pub struct Server {
+    address: SocketAddr,
+    health: Arc<Health>,
+    ingest: Ingest,
+    tasks: Vec<JoinHandle<()>>,
+    stop: CancellationToken,
+    shutdown_timeout: Duration,
+}
+
+impl Server {
+    /// Starts a collector. Database and broker need not be reachable yet; until they are, it is not ready.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError`] when something is wrong that time does not mend.
+    pub async fn start(config: Config) -> Result<Self, ServerError> {
+        let definitions = Arc::new(load_definitions(&config)?);
+        let options = StoreOptions {
+            definitions: definitions.clone(),
+            max_connections: config.database.max_connections,
+        };
+        let store = store::connect(config.database.url.expose(), options).await?;
+        let health = Arc::new(Health::starting(&[Component::Db, Component::Kafka, Component::Ingest]));
+        let known_steps = definitions.iter().flat_map(|definition| definition.steps().cloned().collect::<Vec<_>>());
+        let metrics = Arc::new(Metrics::new(known_steps));
+        let listener = listen(config.listen).await?;
+        let address = listener.local_addr().unwrap_or(config.listen);
+        let ingest = Ingest::start(IngestParts {
+            kafka: config.kafka.clone(),
+            ingest: config.ingest.clone(),
+            store: store.clone(),
+            health: health.clone(),
+            metrics: metrics.clone(),
+        })?;
+        let stop = CancellationToken::new();
+        let state = AppState { store: store.clone(), health: health.clone(), metrics: metrics.clone() };
+        let tasks = vec![
+            tokio::spawn(serve(listener, state, stop.clone())),
+            tokio::spawn(watch_database(store, health.clone(), metrics, stop.clone())),
+        ];
+        tracing::info!(%address, topic = config.kafka.topic, "started");
+        Ok(Self { address, health, ingest, tasks, stop, shutdown_timeout: config.shutdown_timeout })
+    }
+
+    /// Where it listens; tells the port when any free one was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How its parts are.
+    #[must_use]
+    pub fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// Runs until told to stop, then ends in order: no new events, the batch in hand, open requests.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::Ingest`] when ingest cannot go on; the process should end and be started again.
+    pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
+        let failure = tokio::select! {
+            () = shutdown => None,
+            error = self.ingest.ended() => Some(error),
+        };
+        match failure {
+            Some(error) => {
+                self.stop.cancel();
+                Err(error.into())
+            }
+            None => {
+                self.stop().await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn stop(self) {
+        tracing::info!("stopping");
+        self.stop.cancel();
+        let deadline = tokio::time::Instant::now() + self.shutdown_timeout;
+        if !self.ingest.stop(self.shutdown_timeout).await {
+            tracing::warn!("ingest did not end in time; what it had in hand is read again at the next start");
+        }
+        for task in self.tasks {
+            if tokio::time::timeout_at(deadline, task).await.is_err() {
+                tracing::warn!("some requests did not end in time");
+            }
+        }
+        tracing::info!("stopped");
+    }
+}
+
+/// The built-in definitions and those of the configured folder.
+pub(crate) fn load_definitions(config: &Config) -> Result<Definitions, LoadError> {
+    let mut definitions = Definitions::built_in();
+    if let Some(folder) = &config.definitions_dir {
+        definitions.load_dir(folder)?;
+    }
+    Ok(definitions)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address).await.map_err(|error| ServerError::Listen { address, error })
+}
+
+async fn serve(listener: TcpListener, state: AppState, stop: CancellationToken) {
+    let served = axum::serve(listener, rest::router(state)).with_graceful_shutdown(stop.cancelled_owned());
+    if let Err(error) = served.await {
+        tracing::error!(%error, "HTTP ended");
+    }
+}
+
+/// Keeps health and the numbers of sagas right, also while no event comes.
+async fn watch_database(
+    store: Arc<dyn Store>,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) {
+    while !stop.is_cancelled() {
+        match store.check().await {
+            Ok(()) => {
+                health.up(Component::Db);
+            }
+            Err(error) => {
+                if health.down(Component::Db, error.to_string()) {
+                    tracing::error!(%error, "the database is not usable");
+                }
+            }
+        }
+        if let Ok(counts) = store.count_by_status().await {
+            for (status, count) in counts {
+                metrics.set_active(status, count);
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(DATABASE_CHECK_INTERVAL) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! What tests on real parts share: a topic and a database of their own, a producer, a server, and REST.
+//!
+//! Addresses come from `DATABASE_URL` and `KAFKA_BOOTSTRAP_SERVERS`, as `scripts/parts` exports them.
+#![allow(dead_code, clippy::unwrap_used, reason = "each test uses its part of this, and fails by panicking")]
+
+pub mod events;
+pub mod process;
+
+use std::time::{Duration, Instant};
+
+use rdkafka::{
+    ClientConfig, Message,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer},
+    message::{BorrowedMessage, Headers},
+    producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
+};
+use saga_server::{
+    config::{Config, Secret, Settings},
+    store::{self, StoreOptions},
+};
+use saga_types::{
+    SagaEvent,
+    avro::{self, Framing, SchemaVersion},
+    definition::Definitions,
+};
+use serde_json::Value;
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+
+/// How long anything may take before a test gives up on it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The address of a real part, or how to start it.
+pub fn part(variable: &str, name: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set. Run: scripts/parts run kafka postgres python -- cargo test -p saga-server ({name})")
+    })
+}
+
+/// A topic with its dead letter topic, and a database, for one test alone.
+pub struct Ground {
+    pub bootstrap_servers: String,
+    pub database_url: String,
+    pub topic: String,
+    pub dead_letter_topic: String,
+    pub group: String,
+}
+
+impl Ground {
+    pub async fn new() -> Self {
+        let kafka = part("KAFKA_BOOTSTRAP_SERVERS", "Apache Kafka");
+        Self::at(&kafka, &part("DATABASE_URL", "PostgreSQL")).await
+    }
+
+    /// On other parts than those of the environment.
+    pub async fn at(bootstrap_servers: &str, admin_url: &str) -> Self {
+        let name = format!("t{}", uuid::Uuid::now_v7().simple());
+        let ground = Self {
+            bootstrap_servers: bootstrap_servers.to_owned(),
+            database_url: create_database(admin_url, &name).await,
+            topic: format!("{name}.events"),
+            dead_letter_topic: format!("{name}.dlt"),
+            group: name,
+        };
+        create_topics(bootstrap_servers, &[&ground.topic, &ground.dead_letter_topic]).await;
+        ground.migrate().await;
+        ground
+    }
+
+    async fn migrate(&self) {
+        let options = StoreOptions { definitions: Definitions::built_in().into(), max_connections: 2 };
+        store::connect(&self.database_url, options).await.unwrap().migrate().await.unwrap();
+    }
+
+    /// A server's configuration on this ground, on any free port.
+    pub fn config(&self) -> Config {
+        let mut settings = Settings { listen: "127.0.0.1:0".parse().ok(), ..Settings::default() };
+        settings.database.url = Some(Secret::new(&self.database_url));
+        settings.kafka.bootstrap_servers = Some(self.bootstrap_servers.clone());
+        settings.kafka.topic = Some(self.topic.clone());
+        settings.kafka.dead_letter_topic = Some(self.dead_letter_topic.clone());
+        settings.kafka.group = Some(self.group.clone());
+        settings.resolve().unwrap()
+    }
+
+    pub fn producer(&self) -> TestProducer {
+        TestProducer::to(&self.bootstrap_servers, &self.topic)
+    }
+
+    pub async fn sql_count(&self, query: &'static str) -> i64 {
+        let mut connection = PgConnection::connect(&self.database_url).await.unwrap();
+        sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
+    }
+
+    /// All dead letters so far, once there are at least `count`.
+    pub async fn dead_letters(&self, count: usize) -> Vec<DeadLetter> {
+        let (servers, topic) = (self.bootstrap_servers.clone(), self.dead_letter_topic.clone());
+        tokio::task::spawn_blocking(move || read_dead_letters(&servers, &topic, count)).await.unwrap()
+    }
+}
+
+async fn create_database(admin_url: &str, name: &str) -> String {
+    let options: PgConnectOptions = admin_url.parse().unwrap();
+    let mut connection = PgConnection::connect_with(&options).await.expect("PostgreSQL answers");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
+    let (server, _) = admin_url.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}
+
+pub async fn create_topics(bootstrap_servers: &str, topics: &[&str]) {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", bootstrap_servers).create().unwrap();
+    let topics: Vec<NewTopic<'_>> =
+        topics.iter().map(|name| NewTopic::new(name, 3, TopicReplication::Fixed(1))).collect();
+    for created in admin.create_topics(&topics, &AdminOptions::new()).await.expect("Kafka answers") {
+        created.unwrap();
+    }
+}
+
+/// Writes events the way services in any language do.
+pub struct TestProducer {
+    producer: ThreadedProducer<DefaultProducerContext>,
+    topic: String,
+}
+
+impl TestProducer {
+    pub fn to(bootstrap_servers: &str, topic: &str) -> Self {
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", bootstrap_servers)
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "5")
+            .set("queue.buffering.max.messages", "1000000")
+            .create()
+            .unwrap();
+        Self { producer, topic: topic.to_owned() }
+    }
+
+    pub fn send(&self, event: &SagaEvent) {
+        let value = avro::encode(event, SchemaVersion::V2, Framing::SingleObject).unwrap();
+        self.send_raw(Some(event.saga_id.as_bytes()), &value);
+    }
+
+    pub fn send_raw(&self, key: Option<&[u8]>, value: &[u8]) {
+        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&self.topic).payload(value);
+        record.key = key;
+        self.producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+
+    pub fn send_record(&self, record: BaseRecord<'_, [u8], [u8]>) {
+        self.producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Waits until the broker has acknowledged everything.
+    pub fn flush(&self) {
+        self.producer.flush(PATIENCE).unwrap();
+    }
+}
+
+/// A record of the dead letter topic.
+#[derive(Debug)]
+pub struct DeadLetter {
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl DeadLetter {
+    fn of(message: &BorrowedMessage<'_>) -> Self {
+        let headers = message.headers().map(|headers| {
+            headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
+        });
+        Self {
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().map(<[u8]>::to_vec),
+            headers: headers.unwrap_or_default(),
+        }
+    }
+
+    pub fn header(&self, name: &str) -> &[u8] {
+        let found = self.headers.iter().find(|(key, _)| key == name);
+        found.and_then(|(_, value)| value.as_deref()).unwrap_or_else(|| panic!("no header {name}: {self:?}"))
+    }
+
+    pub fn text(&self, name: &str) -> &str {
+        str::from_utf8(self.header(name)).unwrap()
+    }
+}
+
+fn read_dead_letters(bootstrap_servers: &str, topic: &str, count: usize) -> Vec<DeadLetter> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers)
+        .set("group.id", format!("{topic}-{}", uuid::Uuid::now_v7()))
+        .set("auto.offset.reset", "earliest")
+        .set("enable.auto.commit", "false")
+        .create()
+        .unwrap();
+    consumer.subscribe(&[topic]).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let mut letters = Vec::new();
+    let mut quiet_polls = 0;
+    // A little longer than needed, so that surplus letters are seen too.
+    while letters.len() < count || quiet_polls < 5 {
+        assert!(Instant::now() < deadline, "{} of {count} dead letters after {PATIENCE:?}", letters.len());
+        match consumer.poll(Duration::from_millis(200)) {
+            Some(message) => {
+                letters.push(DeadLetter::of(&message.unwrap()));
+                quiet_polls = 0;
+            }
+            None => quiet_polls += 1,
+        }
+    }
+    letters
+}
+
+/// REST of one server.
+#[derive(Clone)]
+pub struct Rest {
+    base: String,
+    client: reqwest::Client,
+}
+
+impl Rest {
+    pub fn at(base: impl Into<String>) -> Self {
+        Self { base: base.into(), client: reqwest::Client::new() }
+    }
+
+    /// The status and the body; `None` while nobody listens.
+    pub async fn try_get(&self, path: &str) -> Option<(u16, Value)> {
+        let answer = self.client.get(format!("{}{path}", self.base)).send().await.ok()?;
+        let status = answer.status().as_u16();
+        let text = answer.text().await.ok()?;
+        Some((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+
+    pub async fn get(&self, path: &str) -> (u16, Value) {
+        self.try_get(path).await.unwrap_or_else(|| panic!("no answer to {path}"))
+    }
+
+    /// Asks until the answer is as wanted.
+    pub async fn wait_for(&self, path: &str, what: &str, is_wanted: impl Fn(u16, &Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        let mut last = None;
+        while Instant::now() < deadline {
+            last = self.try_get(path).await;
+            if let Some((status, body)) = &last
+                && is_wanted(*status, body)
+            {
+                return body.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{path}: {what} did not come true within {PATIENCE:?}; last answer: {last:?}");
+    }
+
+    pub async fn wait_until_ready(&self) {
+        self.wait_for("/health/readiness", "ready", |status, _| status == 200).await;
+    }
+
+    pub async fn saga_with_steps(&self, saga_id: &str, steps: u64) -> Value {
+        let path = format!("/api/v1/sagas/{saga_id}");
+        self.wait_for(&path, &format!("{steps} steps"), |_, saga| saga["stepCount"] == steps).await
+    }
+}
+
+/// Waits until something holds.
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "{what} did not come true within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -1,0 +1,56 @@
+//! `saga-server` as a process of its own, to be killed.
+
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+};
+
+use super::{Ground, Rest};
+
+pub struct ServerProcess {
+    child: Child,
+    pub rest: Rest,
+}
+
+impl ServerProcess {
+    /// `saga-server serve` on the ground.
+    pub fn serve(ground: &Ground) -> Self {
+        let address = format!("127.0.0.1:{}", free_port());
+        let child = Command::new(env!("CARGO_BIN_EXE_saga-server"))
+            .args(["serve", "--listen", &address])
+            .env("DATABASE_URL", &ground.database_url)
+            .env("KAFKA_BOOTSTRAP_SERVERS", &ground.bootstrap_servers)
+            .env("SAGA_SERVER_KAFKA_TOPIC", &ground.topic)
+            .env("SAGA_SERVER_KAFKA_DEAD_LETTER_TOPIC", &ground.dead_letter_topic)
+            .env("SAGA_SERVER_KAFKA_GROUP", &ground.group)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { child, rest: Rest::at(format!("http://{address}")) }
+    }
+
+    /// SIGKILL: no goodbye of any kind.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; gives the exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(status.success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // It may be dead already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
