@@ -1,0 +1,108 @@
+//! A batch before and after the database has seen it, free of SQL: which events are copies of each other, which are
+//! new, which are known, and which contradict what is known.
+//!
+//! Rule of thumb: the database alone decides who stores an event; this only draws the conclusions.
+
+use std::{collections::HashMap, ops::Range};
+
+use saga_types::SagaEvent;
+
+/// What names an event: its saga and its id. Both adapters order by it, byte by byte.
+pub(super) type Key<'a> = (&'a str, &'a str);
+
+pub(super) fn key(event: &SagaEvent) -> Key<'_> {
+    (event.saga_id.as_str(), event.event_id.as_str())
+}
+
+/// A batch of events, ordered by key, so that two writers lock rows in the same order.
+pub(super) struct Batch {
+    events: Vec<SagaEvent>,
+    /// Indexes of the events, ordered by key; copies of one event in the order of the batch.
+    order: Vec<usize>,
+    /// The range of `order` that each distinct event takes.
+    distinct: Vec<Range<usize>>,
+}
+
+/// What became of the events of a batch, once the database has spoken.
+pub(super) struct Sorted<'a> {
+    /// New events, one for each key, ordered by key.
+    pub(super) new: Vec<&'a SagaEvent>,
+    /// How many events were known or came twice.
+    pub(super) duplicates: usize,
+    /// Events with a known id and other content, by their index in the batch.
+    pub(super) conflicts: Vec<usize>,
+}
+
+impl Batch {
+    pub(super) fn new(events: Vec<SagaEvent>) -> Self {
+        let mut order: Vec<usize> = (0..events.len()).collect();
+        order.sort_by(|left, right| key(&events[*left]).cmp(&key(&events[*right])));
+        let mut distinct = Vec::with_capacity(order.len());
+        let mut begin = 0;
+        for copies in order.chunk_by(|left, right| key(&events[*left]) == key(&events[*right])) {
+            distinct.push(begin..begin + copies.len());
+            begin += copies.len();
+        }
+        Self {
+            events,
+            order,
+            distinct,
+        }
+    }
+
+    /// The first copy of each distinct event, ordered by key.
+    pub(super) fn firsts(&self) -> impl ExactSizeIterator<Item = &SagaEvent> {
+        self.distinct
+            .iter()
+            .map(|copies| &self.events[self.order[copies.start]])
+    }
+
+    /// How many distinct events there are.
+    pub(super) fn len(&self) -> usize {
+        self.distinct.len()
+    }
+
+    /// Of the distinct events, those that the database did not take, given the keys that it took.
+    pub(super) fn known(&self, mut taken: Vec<(String, String)>) -> Vec<&SagaEvent> {
+        taken.sort_unstable();
+        let is_taken = |event: &SagaEvent| {
+            taken
+                .binary_search_by(|(saga_id, event_id)| {
+                    (saga_id.as_str(), event_id.as_str()).cmp(&key(event))
+                })
+                .is_ok()
+        };
+        self.firsts().filter(|event| !is_taken(event)).collect()
+    }
+
+    /// Draws the conclusions, given what is stored of the events that the database knew already.
+    pub(super) fn sort_out(&self, stored: &HashMap<(String, String), SagaEvent>) -> Sorted<'_> {
+        let stored: HashMap<Key<'_>, &SagaEvent> = stored.values().map(|event| (key(event), event)).collect();
+        let mut sorted = Sorted {
+            new: Vec::with_capacity(self.len() - stored.len().min(self.len())),
+            duplicates: 0,
+            conflicts: Vec::new(),
+        };
+        for copies in &self.distinct {
+            let mut copies = &self.order[copies.clone()];
+            let first = &self.events[copies[0]];
+            let original = match stored.get(&key(first)) {
+                Some(stored) => *stored,
+                None => {
+                    sorted.new.push(first);
+                    copies = &copies[1..];
+                    first
+                }
+            };
+            for index in copies {
+                if self.events[*index] == *original {
+                    sorted.duplicates += 1;
+                } else {
+                    sorted.conflicts.push(*index);
+                }
+            }
+        }
+        sorted.conflicts.sort_unstable();
+        sorted
+    }
+}

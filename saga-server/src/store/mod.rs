@@ -1,0 +1,138 @@
+//! The port to the database. Only this folder speaks SQL.
+//!
+//! Rule of thumb: [`Store::append`] is the only way in, and it keeps one promise: a saga's kept fold is the fold of its
+//! stored steps, whatever else runs at the same time.
+
+mod advance;
+mod append;
+mod error;
+mod metadata;
+pub mod postgres;
+mod query;
+mod rows;
+pub mod sqlite;
+
+use async_trait::async_trait;
+use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold::SagaState};
+
+pub use error::{AppendError, StoreError};
+pub use query::{
+    Page, PageStart, Position, SagaQuery, SagaSort, SortBy, SortOrder, Statistics, StatisticsQuery, StepPage,
+    StoredStep, Total,
+};
+
+/// A database that keeps sagas and their steps.
+///
+/// Methods may be called from many tasks at once. A transaction that was begun is finished even when the caller stops
+/// waiting for it. [`StoreError::Unavailable`] means that the same call may succeed later; nothing of the failed call
+/// stays behind.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Brings the tables to the newest version. Does nothing when they are.
+    async fn migrate(&self) -> Result<(), StoreError>;
+
+    /// Whether the database answers, can be written to, and has the newest tables.
+    async fn check(&self) -> Result<(), StoreError>;
+
+    /// Stores a batch in one transaction: new steps are added, known ones change nothing, and the folds of the sagas
+    /// follow. Events of any number of sagas, in any order, repeated within the batch or not.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Unavailable`] when the batch should be tried again as it is; [`AppendError::Refused`] when the
+    /// database does not take something in it, so that the caller must find out what by splitting. Nothing is
+    /// stored in either case.
+    async fn append(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError>;
+
+    /// One saga, as it is now.
+    async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError>;
+
+    /// One saga as the events recorded up to a moment (inclusive) give it. `None` when there are none.
+    async fn saga_as_of(&self, saga_id: &str, moment: Timestamp) -> Result<Option<SagaState>, StoreError>;
+
+    /// A page of the steps of a saga, ordered by (recordedAt, eventId), after a position. `None` when the saga is
+    /// unknown.
+    async fn steps(
+        &self,
+        saga_id: &str,
+        after: Option<&Position>,
+        limit: u32,
+    ) -> Result<Option<StepPage>, StoreError>;
+
+    /// A page of sagas.
+    async fn search(&self, query: &SagaQuery) -> Result<Page, StoreError>;
+
+    /// Counts, rates and durations of a period.
+    async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError>;
+
+    /// How many sagas are in each status, all five present.
+    async fn count_by_status(&self) -> Result<[(SagaStatus, u64); 5], StoreError>;
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Default)]
+pub struct Appended {
+    /// How many steps are new.
+    pub stored: usize,
+    /// How many events were known already, or stood in the batch before.
+    pub duplicates: usize,
+    /// Events whose id is known with other content, by their index in the batch. They were not stored.
+    pub conflicts: Vec<usize>,
+    /// The sagas that changed, once each.
+    pub changes: Vec<SagaChange>,
+}
+
+/// How a batch changed one saga.
+#[derive(Debug, Clone)]
+pub struct SagaChange {
+    /// Its status before the batch; none when it is new.
+    pub previous_status: Option<SagaStatus>,
+    /// Its state after the batch.
+    pub state: SagaState,
+    /// From the first failure to the last compensation, in milliseconds, when the batch made it COMPENSATED.
+    pub compensation_ms: Option<i64>,
+}
+
+/// What every adapter needs to know beside its connection.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// The definitions in force.
+    pub definitions: std::sync::Arc<Definitions>,
+    /// The most connections to the database; at least 2.
+    pub max_connections: u32,
+}
+
+/// Connects to the database that a URL names: `postgres://…`, `postgresql://…` or `sqlite:PATH`.
+///
+/// The database need not be reachable yet: connections are made when they are needed.
+///
+/// # Errors
+///
+/// [`StoreError::Configuration`] when the URL is of another kind or malformed.
+pub async fn connect(url: &str, options: StoreOptions) -> Result<std::sync::Arc<dyn Store>, StoreError> {
+    let scheme = url.split(':').next().unwrap_or_default();
+    match scheme {
+        "postgres" | "postgresql" => Ok(std::sync::Arc::new(postgres::PostgresStore::connect(
+            url, options,
+        )?)),
+        "sqlite" => Ok(std::sync::Arc::new(sqlite::SqliteStore::connect(url, options)?)),
+        _ => Err(StoreError::Configuration(
+            "the database's URL must start with postgres:// or sqlite:".to_owned(),
+        )),
+    }
+}
+
+/// Runs work in a task of its own, so that it ends well even when the caller stops waiting.
+async fn unattended<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(StoreError::Unavailable("the runtime is shutting down".to_owned()).into()),
+        },
+    }
+}

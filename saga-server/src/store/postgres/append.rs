@@ -1,0 +1,245 @@
+//! The one way in: a batch in one transaction.
+//!
+//! 1. The steps are inserted, ordered by key. The primary key alone decides who stores an event: a second writer of the
+//!    same event waits here until the first one's transaction has ended.
+//! 2. Of the events that were not taken, what is stored is read, to tell copies from contradictions.
+//! 3. The sagas of the new events are locked, in order.
+//! 4. Their folds take the new events.
+//! 5. They are written back, each only if nobody else wrote it since; otherwise the transaction starts over. Only two
+//!    writers that make the same saga at once can meet here: there was nothing to lock.
+
+use std::{collections::HashMap, time::Duration};
+
+use saga_types::{SagaEvent, Timestamp, definition::Definitions};
+use sqlx::{Connection, PgConnection, PgPool, Row, postgres::PgRow};
+
+use super::{error, instances, read};
+use crate::store::{
+    AppendError, Appended, StoreError,
+    advance::Advance,
+    append::{Batch, Sorted},
+    rows::EventColumns,
+};
+
+/// How often a transaction that met another one is tried.
+const ATTEMPTS: u32 = 10;
+
+const INSERT_STEPS: &str = r"
+INSERT INTO saga_steps (saga_id, event_id, saga_type, order_id, step, status, producer_service, trace_id, metadata,
+    recorded_at, event_timestamp)
+SELECT saga_id, event_id, saga_type, order_id, step, status, producer_service, trace_id, metadata::jsonb,
+    recorded_at, event_timestamp
+FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+    $10::timestamptz[], $11::timestamptz[])
+    AS new (saga_id, event_id, saga_type, order_id, step, status, producer_service, trace_id, metadata, recorded_at,
+        event_timestamp)
+ON CONFLICT (saga_id, event_id) DO NOTHING
+RETURNING saga_id, event_id";
+
+const STORED_EVENTS: &str = r"
+SELECT saga_id, event_id, saga_type, order_id, step, status, metadata::text, recorded_at, event_timestamp
+FROM UNNEST($1::text[], $2::text[]) AS known (saga_id, event_id) JOIN saga_steps USING (saga_id, event_id)";
+
+/// Why an attempt ended without a commit.
+pub(super) enum Failure {
+    /// It met another writer.
+    Met(String),
+    /// For good, as far as this batch or this moment is concerned.
+    Ended(AppendError),
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        match error::remedy(&error) {
+            error::Remedy::Again => Self::Met(error::message(&error)),
+            _ => Self::Ended(error::append(&error)),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Ended(AppendError::Unavailable(error.to_string()))
+    }
+}
+
+impl From<AppendError> for Failure {
+    fn from(error: AppendError) -> Self {
+        Self::Ended(error)
+    }
+}
+
+pub(super) async fn append(
+    pool: &PgPool,
+    definitions: &Definitions,
+    events: Vec<SagaEvent>,
+) -> Result<Appended, AppendError> {
+    if events.is_empty() {
+        return Ok(Appended::default());
+    }
+    let batch = Batch::new(events);
+    let mut met = String::new();
+    for attempt in 0..ATTEMPTS {
+        let mut connection = pool.acquire().await.map_err(|error| error::append(&error))?;
+        match attempt_append(&mut connection, definitions, &batch).await {
+            Ok(appended) => return Ok(appended),
+            Err(Failure::Met(other)) => met = other,
+            Err(Failure::Ended(error)) => {
+                // After a fail-over the connection may lead to a server that stays read-only.
+                if matches!(error, AppendError::Unavailable(_)) {
+                    connection.close_on_drop();
+                }
+                return Err(error);
+            }
+        }
+        drop(connection);
+        tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 5)).await;
+    }
+    Err(AppendError::Unavailable(format!(
+        "met other writers {ATTEMPTS} times: {met}"
+    )))
+}
+
+async fn attempt_append(
+    connection: &mut PgConnection,
+    definitions: &Definitions,
+    batch: &Batch,
+) -> Result<Appended, Failure> {
+    let mut transaction = connection.begin().await?;
+    let taken = insert_steps(&mut transaction, batch).await?;
+    let stored = if taken.len() == batch.len() {
+        HashMap::new()
+    } else {
+        stored_events(&mut transaction, &batch.known(taken)).await?
+    };
+    let Sorted {
+        new,
+        duplicates,
+        conflicts,
+    } = batch.sort_out(&stored);
+    let advanced = advance(&mut transaction, definitions, &new).await?;
+    if new.is_empty() {
+        transaction.rollback().await?;
+    } else {
+        transaction.commit().await?;
+    }
+    Ok(Appended {
+        stored: new.len(),
+        duplicates,
+        conflicts,
+        changes: advanced,
+    })
+}
+
+async fn insert_steps(
+    connection: &mut PgConnection,
+    batch: &Batch,
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    let events = || batch.firsts();
+    let metadata = || events().map(|event| event.metadata.as_ref());
+    sqlx::query_as(INSERT_STEPS)
+        .bind(events().map(|event| event.saga_id.as_str()).collect::<Vec<_>>())
+        .bind(events().map(|event| event.event_id.as_str()).collect::<Vec<_>>())
+        .bind(events().map(|event| event.saga_type.as_str()).collect::<Vec<_>>())
+        .bind(events().map(|event| event.order_id.as_str()).collect::<Vec<_>>())
+        .bind(events().map(|event| event.step.as_str()).collect::<Vec<_>>())
+        .bind(events().map(|event| event.status.as_str()).collect::<Vec<_>>())
+        .bind(
+            metadata()
+                .map(|metadata| metadata?.producer_service())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            metadata()
+                .map(|metadata| metadata?.trace_id())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            metadata()
+                .map(|metadata| Some(metadata?.as_str()))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            events()
+                .map(|event| event.recorded_at.to_datetime())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            events()
+                .map(|event| event.event_timestamp.to_datetime())
+                .collect::<Vec<_>>(),
+        )
+        .fetch_all(connection)
+        .await
+}
+
+async fn stored_events(
+    connection: &mut PgConnection,
+    known: &[&SagaEvent],
+) -> Result<HashMap<(String, String), SagaEvent>, Failure> {
+    let rows = sqlx::query(STORED_EVENTS)
+        .bind(
+            known
+                .iter()
+                .map(|event| event.saga_id.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            known
+                .iter()
+                .map(|event| event.event_id.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .fetch_all(connection)
+        .await?;
+    if rows.len() != known.len() {
+        // Removed in the meantime, as by the end of a retention period.
+        return Err(Failure::Met("known steps that are not there any more".to_owned()));
+    }
+    let mut stored = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let event = stored_event(row)?;
+        stored.insert((event.saga_id.to_string(), event.event_id.to_string()), event);
+    }
+    Ok(stored)
+}
+
+fn stored_event(row: &PgRow) -> Result<SagaEvent, Failure> {
+    let columns = EventColumns {
+        saga_id: row.try_get(0)?,
+        event_id: row.try_get(1)?,
+        saga_type: row.try_get(2)?,
+        order_id: row.try_get(3)?,
+        step: row.try_get(4)?,
+        status: row.try_get(5)?,
+        metadata: row.try_get(6)?,
+        recorded_at: timestamp(row, 7)?,
+        event_timestamp: timestamp(row, 8)?,
+    };
+    Ok(columns.try_into()?)
+}
+
+fn timestamp(row: &PgRow, column: usize) -> Result<Timestamp, StoreError> {
+    read::timestamp(row, column)
+}
+
+async fn advance(
+    connection: &mut PgConnection,
+    definitions: &Definitions,
+    new: &[&SagaEvent],
+) -> Result<Vec<crate::store::SagaChange>, Failure> {
+    if new.is_empty() {
+        return Ok(Vec::new());
+    }
+    let kept = instances::lock(connection, new).await?;
+    let mut advance = Advance::begin(new, kept, definitions);
+    let needing = advance.needing_history();
+    if !needing.is_empty() {
+        for (saga_id, steps) in read::histories(connection, &needing).await? {
+            advance.refold(&saga_id, steps, definitions);
+        }
+    }
+    let advanced = advance.finish()?;
+    instances::write(connection, &advanced).await?;
+    Ok(advanced.into_iter().map(Into::into).collect())
+}

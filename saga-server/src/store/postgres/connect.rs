@@ -1,0 +1,71 @@
+//! Connections and their settings, and the migrations.
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    Executor, PgPool,
+    migrate::MigrateError,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use super::{MIGRATOR, error};
+use crate::store::StoreError;
+
+/// How long to wait for a connection, a new one included: short, so that an outage is noticed soon.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What a reading session is set to. Statements are planned with their values: a plan made for any status takes a
+/// thousand times as long for a status that no saga has.
+const READER_SETTINGS: &str = "SET statement_timeout = '15s'; SET plan_cache_mode = force_custom_plan";
+
+/// What a writing session is set to. Should its host vanish in the middle of a transaction, its locks do not stay.
+const WRITER_SETTINGS: &str =
+    "SET statement_timeout = '60s'; SET idle_in_transaction_session_timeout = '60s'";
+
+/// What a migrating session is set to: an index over many rows takes its time.
+const MIGRATION_SETTINGS: &str = "SET statement_timeout = 0";
+
+pub(super) struct Pools {
+    pub(super) writers: PgPool,
+    pub(super) readers: PgPool,
+}
+
+pub(super) fn pools(url: &str, max_connections: u32) -> Result<Pools, StoreError> {
+    // The parser's own message may repeat parts of the URL, and with them the password.
+    let mut options = PgConnectOptions::from_str(url).map_err(|_| {
+        StoreError::Configuration(
+            "the database's URL is malformed: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+                .to_owned(),
+        )
+    })?;
+    if options.get_application_name().is_none() {
+        options = options.application_name("saga-server");
+    }
+    let writers = (max_connections / 2).max(1);
+    let readers = max_connections.saturating_sub(writers).max(1);
+    Ok(Pools {
+        writers: pool(options.clone(), writers, WRITER_SETTINGS),
+        readers: pool(options, readers, READER_SETTINGS),
+    })
+}
+
+fn pool(options: PgConnectOptions, max_connections: u32, settings: &'static str) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(move |connection, _| {
+            Box::pin(async move { connection.execute(settings).await.map(|_| ()) })
+        })
+        .connect_lazy_with(options)
+}
+
+pub(super) async fn migrate(writers: &PgPool) -> Result<(), StoreError> {
+    let connect = PgConnectOptions::clone(&writers.connect_options());
+    let pool = pool(connect, 1, MIGRATION_SETTINGS);
+    let migrated = MIGRATOR.run(&pool).await;
+    pool.close().await;
+    migrated.map_err(|failure| match failure {
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => error::store(cause),
+        other => StoreError::Configuration(format!("the database's tables do not fit this version: {other}")),
+    })
+}

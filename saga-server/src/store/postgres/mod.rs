@@ -1,0 +1,101 @@
+//! The PostgreSQL adapter.
+//!
+//! Rule of thumb: transactions run in tasks of their own, so that a caller that stops waiting cannot leave a connection
+//! inside one; readers and writers have separate connections, so that neither starves the other.
+
+mod append;
+mod connect;
+mod error;
+mod instances;
+mod read;
+mod search;
+mod statistics;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold::SagaState};
+use sqlx::{PgPool, migrate::Migrator};
+
+use super::{
+    AppendError, Appended, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage, Store,
+    StoreError, StoreOptions,
+};
+
+static MIGRATOR: Migrator = {
+    let mut migrator = sqlx::migrate!("./migrations/postgres");
+    // While a newer version rolls out, instances of this one may still start.
+    migrator.ignore_missing = true;
+    migrator
+};
+
+/// Sagas in PostgreSQL, version 14 or later.
+#[derive(Debug, Clone)]
+pub struct PostgresStore {
+    writers: PgPool,
+    readers: PgPool,
+    definitions: Arc<Definitions>,
+}
+
+impl PostgresStore {
+    /// Makes a store without connecting yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Configuration`] when the URL is malformed.
+    pub fn connect(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
+        let connect::Pools { writers, readers } = connect::pools(url, options.max_connections)?;
+        Ok(Self {
+            writers,
+            readers,
+            definitions: options.definitions,
+        })
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn migrate(&self) -> Result<(), StoreError> {
+        let store = self.clone();
+        super::unattended(async move { connect::migrate(&store.writers).await }).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        read::check(&self.readers).await
+    }
+
+    async fn append(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
+        let store = self.clone();
+        super::unattended(async move { append::append(&store.writers, &store.definitions, batch).await })
+            .await
+    }
+
+    async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError> {
+        read::saga(&self.readers, &self.definitions, saga_id).await
+    }
+
+    async fn saga_as_of(&self, saga_id: &str, moment: Timestamp) -> Result<Option<SagaState>, StoreError> {
+        read::saga_as_of(&self.readers, &self.definitions, saga_id, moment).await
+    }
+
+    async fn steps(
+        &self,
+        saga_id: &str,
+        after: Option<&Position>,
+        limit: u32,
+    ) -> Result<Option<StepPage>, StoreError> {
+        read::steps(&self.readers, saga_id, after, limit).await
+    }
+
+    async fn search(&self, query: &SagaQuery) -> Result<Page, StoreError> {
+        search::search(&self.readers, &self.definitions, query).await
+    }
+
+    async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
+        statistics::statistics(&self.readers, query).await
+    }
+
+    async fn count_by_status(&self) -> Result<[(SagaStatus, u64); 5], StoreError> {
+        statistics::count_by_status(&self.readers).await
+    }
+}

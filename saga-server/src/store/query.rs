@@ -1,0 +1,176 @@
+//! Questions to the store and its answers.
+
+use std::collections::BTreeMap;
+
+use saga_types::{
+    EventId, Metadata, SagaStatus, SagaType, Step, Timestamp,
+    fold::{Anomaly, SagaState},
+};
+
+pub use saga_types::fold::Position;
+
+/// Which sagas, in which order. Filters add up: a saga must match all that are set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SagaQuery {
+    /// Any event of the saga names this order.
+    pub order_id: Option<String>,
+    /// The saga's type.
+    pub saga_type: Option<SagaType>,
+    /// The saga's status.
+    pub status: Option<SagaStatus>,
+    /// Started at this moment or later.
+    pub started_from: Option<Timestamp>,
+    /// Started at this moment or earlier.
+    pub started_to: Option<Timestamp>,
+    /// Any event has this step.
+    pub step: Option<String>,
+    /// Any event was recorded by this service.
+    pub producer_service: Option<String>,
+    /// Any event was recorded in this trace.
+    pub trace_id: Option<String>,
+    /// The derived failure reason.
+    pub failure_reason: Option<String>,
+    /// Any event's metadata has this value at this top-level key (numbers and booleans by their JSON text); each
+    /// entry may be matched by another event.
+    pub metadata: BTreeMap<String, String>,
+    /// The saga shows this anomaly.
+    pub anomaly: Option<Anomaly>,
+    /// What is awaited is late by now (the moment is given), or, with `false`, is not.
+    pub stuck: Option<(bool, Timestamp)>,
+    /// The order of the answer; ties are broken by saga id.
+    pub sort: SagaSort,
+    /// Where the page begins.
+    pub start: PageStart,
+    /// How many sagas a page has; 1 to 100.
+    pub size: u32,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageStart {
+    /// After so many sagas.
+    Offset(u64),
+    /// After this saga in the order of the answer.
+    After {
+        /// Its value of the field sorted by.
+        value: Timestamp,
+        /// Its id.
+        saga_id: String,
+    },
+}
+
+/// The order of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SagaSort {
+    /// The field.
+    pub by: SortBy,
+    /// Upwards or downwards.
+    pub order: SortOrder,
+}
+
+/// What sagas can be sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortBy {
+    /// When the first event was recorded.
+    StartedAt,
+    /// When the last event was recorded.
+    UpdatedAt,
+}
+
+/// Upwards or downwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortOrder {
+    /// The earliest first.
+    Ascending,
+    /// The latest first.
+    Descending,
+}
+
+/// A page of sagas.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The sagas.
+    pub sagas: Vec<SagaState>,
+    /// How many match.
+    pub total: Total,
+    /// Whether more come after this page.
+    pub has_more: bool,
+}
+
+/// How many there are. Counted exactly up to [`Total::CAP`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Total {
+    /// The number, at most [`Total::CAP`].
+    pub count: u64,
+    /// Whether there are no more than that.
+    pub is_exact: bool,
+}
+
+impl Total {
+    /// Up to here totals are exact.
+    pub const CAP: u64 = 10_000;
+
+    /// From a count that stopped after one more than [`Total::CAP`].
+    pub(super) fn capped(count: u64) -> Self {
+        Self {
+            count: count.min(Self::CAP),
+            is_exact: count <= Self::CAP,
+        }
+    }
+}
+
+/// A page of steps.
+#[derive(Debug, Clone)]
+pub struct StepPage {
+    /// The steps, in order.
+    pub steps: Vec<StoredStep>,
+    /// Whether more come after this page.
+    pub has_more: bool,
+}
+
+/// One stored step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredStep {
+    /// The row; rows of one saga rise in the order in which they were stored.
+    pub id: i64,
+    /// The event.
+    pub event_id: EventId,
+    /// What happened.
+    pub step: Step,
+    /// How it ended.
+    pub status: SagaStatus,
+    /// The service that recorded it.
+    pub producer_service: Option<String>,
+    /// The trace it was recorded in.
+    pub trace_id: Option<String>,
+    /// What else the service told.
+    pub metadata: Option<Metadata>,
+    /// When it happened.
+    pub recorded_at: Timestamp,
+}
+
+/// Which sagas to count: those started within the period.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StatisticsQuery {
+    /// Only this type.
+    pub saga_type: Option<SagaType>,
+    /// Started at this moment or later.
+    pub from: Option<Timestamp>,
+    /// Started at this moment or earlier.
+    pub to: Option<Timestamp>,
+}
+
+/// Counts and durations of a period.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Statistics {
+    /// How many sagas.
+    pub total: u64,
+    /// How many in each status that occurs.
+    pub by_status: BTreeMap<SagaStatus, u64>,
+    /// How many of each type that occurs.
+    pub by_type: BTreeMap<SagaType, u64>,
+    /// How long ended sagas took on average, in seconds; none when none has ended.
+    pub average_seconds: Option<f64>,
+    /// The 50th, 95th and 99th percentile of the same.
+    pub percentile_seconds: Option<[f64; 3]>,
+}

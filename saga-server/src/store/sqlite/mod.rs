@@ -1,0 +1,101 @@
+//! The SQLite adapter, for one process.
+//!
+//! Rule of thumb: there is one writer, which takes the write lock at the beginning of its transaction; readers see the
+//! last commit and wait for nobody.
+
+mod append;
+mod connect;
+mod error;
+mod instances;
+mod read;
+mod search;
+mod statistics;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold::SagaState};
+use sqlx::{SqlitePool, migrate::Migrator};
+
+use super::{
+    AppendError, Appended, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage, Store,
+    StoreError, StoreOptions,
+};
+
+static MIGRATOR: Migrator = {
+    let mut migrator = sqlx::migrate!("./migrations/sqlite");
+    migrator.ignore_missing = true;
+    migrator
+};
+
+/// Sagas in a SQLite file.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    /// One connection: SQLite has one writer at a time, and waiting here is fairer than waiting in SQLite.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    definitions: Arc<Definitions>,
+}
+
+impl SqliteStore {
+    /// Makes a store without opening the file yet. It is made when it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Configuration`] when the URL is malformed, or names no file.
+    pub fn connect(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
+        let connect::Pools { writer, readers } = connect::pools(url, options.max_connections)?;
+        Ok(Self {
+            writer,
+            readers,
+            definitions: options.definitions,
+        })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn migrate(&self) -> Result<(), StoreError> {
+        let store = self.clone();
+        super::unattended(async move { connect::migrate(&store.writer).await }).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let store = self.clone();
+        super::unattended(async move { connect::check(&store.writer).await }).await
+    }
+
+    async fn append(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
+        let store = self.clone();
+        super::unattended(async move { append::append(&store.writer, &store.definitions, batch).await }).await
+    }
+
+    async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError> {
+        read::saga(&self.readers, &self.definitions, saga_id).await
+    }
+
+    async fn saga_as_of(&self, saga_id: &str, moment: Timestamp) -> Result<Option<SagaState>, StoreError> {
+        read::saga_as_of(&self.readers, &self.definitions, saga_id, moment).await
+    }
+
+    async fn steps(
+        &self,
+        saga_id: &str,
+        after: Option<&Position>,
+        limit: u32,
+    ) -> Result<Option<StepPage>, StoreError> {
+        read::steps(&self.readers, saga_id, after, limit).await
+    }
+
+    async fn search(&self, query: &SagaQuery) -> Result<Page, StoreError> {
+        search::search(&self.readers, &self.definitions, query).await
+    }
+
+    async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
+        statistics::statistics(&self.readers, query).await
+    }
+
+    async fn count_by_status(&self) -> Result<[(SagaStatus, u64); 5], StoreError> {
+        statistics::count_by_status(&self.readers).await
+    }
+}

@@ -1,0 +1,33 @@
+//! The store on SQLite, and what only SQLite can do to it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod store_contract;
+
+use std::path::PathBuf;
+
+use store_contract::{Database, contract_tests};
+
+contract_tests!(Sqlite);
+
+/// A file of its own.
+struct Sqlite {
+    folder: PathBuf,
+}
+
+impl Database for Sqlite {
+    async fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("saga-store-{}", uuid::Uuid::now_v7().simple()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self { folder }
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.folder.join("sagas.db").display())
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
