@@ -1,10 +1,38 @@
-//! The answers: REST over the store, health and metrics.
+//! The answers: REST over the store, health and metrics. One file for each endpoint: parameters, query and response.
+//!
+//! Rule of thumb: a handler returns what it found or an [`ApiError`]; what every answer has in common, from the form of an
+//! error to the time limit, stands in [`edge`].
+//!
+//! | part | what |
+//! | --- | --- |
+//! | [`edge`] | around every request: limits, latency, headers, the form of errors |
+//! | [`params`], [`period`], [`cursor`] | what callers say, checked; each bad parameter is named |
+//! | [`saga`], [`sagas`], [`steps`], [`statistics`] | the endpoints under `/api/v1/sagas` |
+//! | [`health`], [`metrics`] | for orchestrators and Prometheus |
 
-use std::sync::Arc;
+mod cursor;
+mod edge;
+mod error;
+mod health;
+mod metrics;
+mod params;
+mod period;
+mod saga;
+mod sagas;
+mod statistics;
+mod steps;
 
-use axum::Router;
+use std::{sync::Arc, time::Instant};
 
-use crate::{health::Health, metrics::Metrics, store::Store};
+use axum::{Router, middleware, routing::get};
+
+use crate::{
+    health::Health,
+    metrics::{Metrics, QueryLabel},
+    store::{Store, StoreError},
+};
+
+pub use error::{ApiError, ErrorCode};
 
 /// What every handler may ask.
 #[derive(Clone)]
@@ -17,7 +45,33 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
 }
 
+impl AppState {
+    /// Waits for an answer of the store and counts how long it took.
+    async fn ask<T>(
+        &self,
+        query: &'static str,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, ApiError> {
+        let asked = Instant::now();
+        let answer = answer.await;
+        self.metrics.db_query.get_or_create(&QueryLabel { query }).observe(asked.elapsed().as_secs_f64());
+        Ok(answer?)
+    }
+}
+
 /// Every route of the collector.
 pub fn router(state: AppState) -> Router {
-    Router::new().with_state(state)
+    Router::new()
+        .route("/api/v1/sagas", get(sagas::search))
+        .route("/api/v1/sagas/statistics", get(statistics::of_a_period))
+        .route("/api/v1/sagas/{sagaId}", get(saga::detail))
+        .route("/api/v1/sagas/{sagaId}/steps", get(steps::of_a_saga))
+        .merge(health::routes("/health"))
+        .merge(health::routes("/actuator/health"))
+        .route("/metrics", get(metrics::page))
+        .route("/actuator/prometheus", get(metrics::page))
+        .fallback(edge::no_such_route)
+        .method_not_allowed_fallback(edge::method_not_allowed)
+        .layer(middleware::from_fn_with_state(state.clone(), edge::around))
+        .with_state(state)
 }

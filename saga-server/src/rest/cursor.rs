@@ -1,0 +1,93 @@
+//! Where the next page begins, as an opaque text. Its first entry is the version and kind, so that a cursor of another
+//! endpoint or of another version is refused and never misread.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use saga_types::{EventId, SagaId, Timestamp};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::store::Position;
+
+const REFUSED: &str = "is not a nextCursor of this endpoint";
+
+/// Where the next page of sagas begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SagasCursor {
+    /// The order that the pages have, such as `startedAt,desc`.
+    pub(super) sort: String,
+    /// The last saga's value of the field sorted by.
+    pub(super) value: Timestamp,
+    /// The last saga.
+    pub(super) saga_id: SagaId,
+    /// How many sagas came before the next page.
+    pub(super) before: u64,
+}
+
+impl SagasCursor {
+    const KIND: &str = "sagas1";
+
+    pub(super) fn encode(&self) -> String {
+        encode(&(Self::KIND, &self.sort, self.value.as_millis(), &self.saga_id, self.before))
+    }
+
+    pub(super) fn decode(text: &str) -> Result<Self, String> {
+        let (kind, sort, millis, saga_id, before): (String, String, i64, SagaId, u64) = decode(text)?;
+        let value = Timestamp::from_millis(millis).map_err(|_| REFUSED.to_owned())?;
+        if kind == Self::KIND { Ok(Self { sort, value, saga_id, before }) } else { Err(REFUSED.to_owned()) }
+    }
+}
+
+/// Where the next page of a saga's steps begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StepsCursor {
+    /// The last step.
+    pub(super) after: Position,
+}
+
+impl StepsCursor {
+    const KIND: &str = "steps1";
+
+    pub(super) fn encode(&self) -> String {
+        encode(&(Self::KIND, self.after.recorded_at.as_millis(), &self.after.event_id))
+    }
+
+    pub(super) fn decode(text: &str) -> Result<Self, String> {
+        let (kind, millis, event_id): (String, i64, EventId) = decode(text)?;
+        let recorded_at = Timestamp::from_millis(millis).map_err(|_| REFUSED.to_owned())?;
+        if kind == Self::KIND { Ok(Self { after: Position { recorded_at, event_id } }) } else { Err(REFUSED.to_owned()) }
+    }
+}
+
+fn encode(parts: &impl Serialize) -> String {
+    // Texts and numbers can always be written.
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(parts).unwrap_or_default())
+}
+
+fn decode<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| REFUSED.to_owned())?;
+    serde_json::from_slice(&bytes).map_err(|_| REFUSED.to_owned())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_back_but_not_by_another_endpoint() {
+        let cursor = SagasCursor {
+            sort: "startedAt,desc".to_owned(),
+            value: Timestamp::MIN,
+            saga_id: "주문/1".parse().unwrap(),
+            before: 40,
+        };
+        assert_eq!(SagasCursor::decode(&cursor.encode()), Ok(cursor.clone()));
+        assert!(StepsCursor::decode(&cursor.encode()).is_err());
+    }
+
+    #[test]
+    fn other_text_is_refused() {
+        for text in ["x", "====", "bm8", "WzFd"] {
+            assert!(SagasCursor::decode(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The one form of every error: `{"error","message","timestamp","path","details"}`.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use saga_types::Timestamp;
+use serde::Serialize;
+
+use crate::store::StoreError;
+
+/// How long a caller should wait when the collector cannot answer right now, in seconds.
+const RETRY_AFTER_SECONDS: &str = "2";
+
+/// The kind of an error; stays the same between versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// 400: the request is wrong; the details name the parameters.
+    BadRequest,
+    /// 404: there is no such thing.
+    NotFound,
+    /// 405: the thing is there, but not with this method.
+    MethodNotAllowed,
+    /// 500: a bug; the cause is in the log.
+    InternalError,
+    /// 503: try again later.
+    ServiceUnavailable,
+}
+
+impl ErrorCode {
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// Why there is no answer, as callers are told.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    code: ErrorCode,
+    message: String,
+    details: BTreeMap<String, String>,
+}
+
+impl ApiError {
+    /// Parameters are wrong: each by its name, with what it should be.
+    pub(super) fn bad_parameters(details: BTreeMap<String, String>) -> Self {
+        let names: Vec<&str> = details.keys().map(String::as_str).collect();
+        let message = match names.as_slice() {
+            [name] => format!("the parameter {name} {}", details[*name]),
+            names => format!("the parameters {} are wrong", names.join(", ")),
+        };
+        Self { code: ErrorCode::BadRequest, message, details }
+    }
+
+    /// One parameter is wrong.
+    pub(super) fn bad_parameter(name: &str, reason: impl Into<String>) -> Self {
+        Self::bad_parameters(BTreeMap::from([(name.to_owned(), reason.into())]))
+    }
+
+    /// The request is wrong in another way.
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::BadRequest, message)
+    }
+
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::NotFound, message)
+    }
+
+    pub(super) fn no_such_saga(saga_id: &str) -> Self {
+        Self::not_found(format!("there is no saga {saga_id:?}"))
+    }
+
+    pub(super) fn method_not_allowed(method: &str) -> Self {
+        Self::plain(ErrorCode::MethodNotAllowed, format!("{method} is not possible here"))
+    }
+
+    /// The cause is for the log only.
+    pub(super) fn internal() -> Self {
+        Self::plain(ErrorCode::InternalError, "something went wrong inside the collector; its log says what")
+    }
+
+    pub(super) fn unavailable(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::ServiceUnavailable, message)
+    }
+
+    fn plain(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: BTreeMap::new() }
+    }
+
+    /// The finished answer to a request.
+    pub(super) fn answer(self, path: &str) -> Response {
+        let body = ErrorBody {
+            error: self.code,
+            message: &self.message,
+            timestamp: Timestamp::now(),
+            path,
+            details: &self.details,
+        };
+        let mut response = (self.code.status(), Json(body)).into_response();
+        if self.code == ErrorCode::ServiceUnavailable {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        }
+        response
+    }
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: ErrorCode,
+    message: &'a str,
+    timestamp: Timestamp,
+    path: &'a str,
+    details: &'a BTreeMap<String, String>,
+}
+
+/// Only the edge knows the path, so the error travels there beside an empty answer.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The one place where precise errors become HTTP; the cause is logged here and never returned.
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => {
+                tracing::warn!(%error, "a question could not be answered");
+                Self::unavailable("the database is not available at the moment")
+            }
+            _ => {
+                tracing::error!(%error, "a question could not be answered");
+                Self::internal()
+            }
+        }
+    }
+}

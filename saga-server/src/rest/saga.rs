@@ -1,0 +1,32 @@
+//! `GET /api/v1/sagas/{sagaId}`: one saga, now or as of a moment.
+
+use axum::{Json, extract::State};
+use saga_types::fold::SagaState;
+
+use super::{
+    ApiError, AppState,
+    params::{Params, PathSagaId},
+    period,
+};
+
+/// `asOf`: a time, or a date, which is taken to its end.
+pub(super) async fn detail(
+    State(state): State<AppState>,
+    PathSagaId(saga_id): PathSagaId,
+    mut params: Params,
+) -> Result<Json<SagaState>, ApiError> {
+    let as_of = params.parsed("asOf", period::to_end);
+    params.finish()?;
+    let found = match as_of {
+        None => state.ask("saga", state.store.saga(&saga_id)).await?,
+        Some(moment) => state.ask("saga_as_of", state.store.saga_as_of(&saga_id, moment)).await?,
+    };
+    match (found, as_of) {
+        (Some(saga), _) => Ok(Json(saga)),
+        (None, None) => Err(ApiError::no_such_saga(&saga_id)),
+        (None, Some(moment)) => {
+            let message = format!("there is no event of saga {:?} up to {moment}", saga_id.as_str());
+            Err(ApiError::not_found(message))
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! `GET /api/v1/sagas`: a page of the sagas that match all filters.
+
+use axum::{Json, extract::State};
+use saga_types::{OrderId, SagaStatus, SagaType, Step, Timestamp, fold::{Anomaly, SagaState}};
+use serde::Serialize;
+
+use super::{ApiError, AppState, cursor::SagasCursor, params::Params, period::Period};
+use crate::store::{self, PageStart, SagaQuery, SagaSort, SortBy, SortOrder, Total};
+
+const DEFAULT_SIZE: u32 = 20;
+const MAX_SIZE: u32 = 100;
+
+/// The answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SagasPage {
+    content: Vec<SagaState>,
+    page: PageInfo,
+    next_cursor: Option<String>,
+}
+
+/// Which page it is, and of how many.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    number: u64,
+    size: u32,
+    total_elements: u64,
+    total_pages: u64,
+    /// Whether there are no more than `totalElements`.
+    total_is_exact: bool,
+}
+
+pub(super) async fn search(State(state): State<AppState>, params: Params) -> Result<Json<SagasPage>, ApiError> {
+    let (query, before) = read(params)?;
+    if let PageStart::Offset(offset) = query.start
+        && offset > Total::CAP
+    {
+        return beyond(&state, query, offset).await;
+    }
+    let page = state.ask("search", state.store.search(&query)).await?;
+    Ok(Json(answer(&query, before, page)))
+}
+
+/// Skipping very many sagas would cost the database as much as reading them; there is a cursor for that. A page beyond
+/// the end of few sagas is empty, as any other page beyond the end.
+async fn beyond(state: &AppState, mut query: SagaQuery, offset: u64) -> Result<Json<SagasPage>, ApiError> {
+    let start = std::mem::replace(&mut query.start, PageStart::Offset(0));
+    let mut page = state.ask("search", state.store.search(&query)).await?;
+    if !page.total.is_exact {
+        let reason = format!("must not skip more than {} sagas; go on with nextCursor", Total::CAP);
+        return Err(ApiError::bad_parameter("page", reason));
+    }
+    query.start = start;
+    page.sagas.clear();
+    page.has_more = false;
+    Ok(Json(answer(&query, offset, page)))
+}
+
+/// The query, and how many sagas come before the page.
+fn read(mut params: Params) -> Result<(SagaQuery, u64), ApiError> {
+    let size = params.parsed("size", size).unwrap_or(DEFAULT_SIZE);
+    let page = params.parsed("page", page_number);
+    let cursor = params.parsed("cursor", SagasCursor::decode);
+    let sort = sort(&mut params, cursor.as_ref());
+    if page.is_some() && cursor.is_some() {
+        params.refuse("cursor", "cannot be used together with page");
+    }
+    let offset = page.unwrap_or(0).saturating_mul(u64::from(size));
+    let (start, before) = match cursor {
+        Some(SagasCursor { value, saga_id, before, .. }) => {
+            (PageStart::After { value, saga_id: saga_id.into() }, before)
+        }
+        None => (PageStart::Offset(offset), offset),
+    };
+    let period = Period::take(&mut params);
+    let query = SagaQuery {
+        order_id: params.parsed("orderId", |text| name(OrderId::new(text)).map(String::from)),
+        saga_type: params.parsed("sagaType", saga_type),
+        status: params.parsed("status", status),
+        started_from: period.from,
+        started_to: period.to,
+        step: params.parsed("step", |text| name(Step::from_wire(text)).map(String::from)),
+        producer_service: params.text("producerService"),
+        trace_id: params.text("traceId"),
+        failure_reason: params.text("failureReason"),
+        metadata: params.prefixed("metadata."),
+        anomaly: params.parsed("anomaly", anomaly),
+        stuck: params.parsed("stuck", |text| text.parse().map_err(|_| "must be true or false".to_owned()))
+            .map(|is_stuck| (is_stuck, Timestamp::now())),
+        sort,
+        start,
+        size,
+    };
+    params.finish()?;
+    Ok((query, before))
+}
+
+fn answer(query: &SagaQuery, before: u64, page: store::Page) -> SagasPage {
+    let size = u64::from(query.size);
+    let last = page.sagas.last().filter(|_| page.has_more);
+    let next_cursor = last.map(|saga| {
+        let cursor = SagasCursor {
+            sort: query.sort.to_string(),
+            value: query.sort.by.value_of(saga),
+            saga_id: saga.saga_id.clone(),
+            before: before + page.sagas.len() as u64,
+        };
+        cursor.encode()
+    });
+    SagasPage {
+        content: page.sagas,
+        page: PageInfo {
+            number: before / size,
+            size: query.size,
+            total_elements: page.total.count,
+            total_pages: page.total.count.div_ceil(size),
+            total_is_exact: page.total.is_exact,
+        },
+        next_cursor,
+    }
+}
+
+fn size(text: &str) -> Result<u32, String> {
+    let size = text.parse().ok().filter(|size| (1..=MAX_SIZE).contains(size));
+    size.ok_or_else(|| format!("must be a number from 1 to {MAX_SIZE}"))
+}
+
+fn page_number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "must be a number, 0 for the first page".to_owned())
+}
+
+/// A cursor goes on in the order it was made for.
+fn sort(params: &mut Params, cursor: Option<&SagasCursor>) -> SagaSort {
+    const NEWEST_FIRST: SagaSort = SagaSort { by: SortBy::StartedAt, order: SortOrder::Descending };
+    let asked = params.parsed("sort", SagaSort::read);
+    let Some(cursor) = cursor else { return asked.unwrap_or(NEWEST_FIRST) };
+    let sort = SagaSort::read(&cursor.sort).unwrap_or(NEWEST_FIRST);
+    if cursor.sort != sort.to_string() || asked.is_some_and(|asked| asked != sort) {
+        params.refuse("cursor", format!("goes on in the order {}; begin anew for another one", cursor.sort));
+    }
+    sort
+}
+
+impl SagaSort {
+    fn read(text: &str) -> Result<Self, String> {
+        let (field, order) = text.split_once(',').unwrap_or((text, "asc"));
+        let by = match field {
+            "startedAt" => Some(SortBy::StartedAt),
+            "updatedAt" => Some(SortBy::UpdatedAt),
+            _ => None,
+        };
+        let order = match order {
+            "asc" => Some(SortOrder::Ascending),
+            "desc" => Some(SortOrder::Descending),
+            _ => None,
+        };
+        let sort = by.zip(order).map(|(by, order)| Self { by, order });
+        sort.ok_or_else(|| "must be startedAt or updatedAt, then a comma and asc or desc".to_owned())
+    }
+}
+
+impl std::fmt::Display for SagaSort {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let field = match self.by {
+            SortBy::StartedAt => "startedAt",
+            SortBy::UpdatedAt => "updatedAt",
+        };
+        let order = match self.order {
+            SortOrder::Ascending => "asc",
+            SortOrder::Descending => "desc",
+        };
+        write!(formatter, "{field},{order}")
+    }
+}
+
+impl SortBy {
+    fn value_of(self, saga: &SagaState) -> Timestamp {
+        match self {
+            Self::StartedAt => saga.started_at,
+            Self::UpdatedAt => saga.updated_at,
+        }
+    }
+}
+
+/// Any name that events may carry, in whatever style.
+pub(super) fn saga_type(text: &str) -> Result<SagaType, String> {
+    name(SagaType::try_from(text.to_owned()))
+}
+
+fn status(text: &str) -> Result<SagaStatus, String> {
+    text.parse().map_err(|_| format!("must be one of {}", SagaStatus::ALL.map(SagaStatus::as_str).join(", ")))
+}
+
+fn anomaly(text: &str) -> Result<Anomaly, String> {
+    let found = Anomaly::ALL.into_iter().find(|anomaly| anomaly.as_str() == text);
+    found.ok_or_else(|| format!("must be one of {}", Anomaly::ALL.map(Anomaly::as_str).join(", ")))
+}
+
+fn name<T>(checked: Result<T, saga_types::NameError>) -> Result<T, String> {
+    checked.map_err(|error| error.to_string())
+}
