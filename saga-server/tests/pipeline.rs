@@ -156,7 +156,7 @@ async fn every_kind_of_poison_is_buried_byte_for_byte_and_blocks_nothing() {
         producer.send_record(
             rdkafka::producer::BaseRecord::to(producer.topic())
                 .key(position.to_string().as_bytes())
-                .payload(value)
+                .payload(value.as_slice())
                 .headers(headers),
         );
         producer.send(&event(&healthy, 1, steps::STOCK_RESERVED, SagaStatus::Completed));
@@ -268,7 +268,7 @@ async fn two_instances_that_come_and_go_in_mid_batch_count_nothing_twice() {
     eventually("everything is stored", async || stored().await == i64::try_from(total).unwrap()).await;
     second.stop().await;
     assert_folds(&third.rest, &sagas[..200]).await;
-    let wrong = "SELECT count(*) FROM saga_instance i WHERE i.step_count <> \
+    let wrong = "SELECT count(*) FROM saga_instance i WHERE i.event_count <> \
                  (SELECT count(*) FROM saga_steps s WHERE s.saga_id = i.saga_id)";
     assert_eq!(ground.sql_count(wrong).await, 0);
     third.stop().await;
@@ -303,7 +303,7 @@ async fn killed_without_warning_within_100_000_events_and_started_again_nothing_
     eventually("everything is stored", async || stored().await == 100_000).await;
     server.rest.wait_until_ready().await;
     assert_folds(&server.rest, &sagas[..500]).await;
-    let compensated = "SELECT count(*) FROM saga_instance WHERE current_status = 'COMPENSATED' AND step_count = 8";
+    let compensated = "SELECT count(*) FROM saga_instance WHERE current_status = 'COMPENSATED' AND event_count = 8";
     assert_eq!(ground.sql_count(compensated).await, i64::try_from(SAGAS).unwrap());
     assert_eq!(server.terminate(), Some(0), "SIGTERM ends it in order");
     assert_eq!(stored().await, 100_000);

@@ -125,6 +125,10 @@ impl ConsumeLoop {
                     tracing::error!(topic = self.topic, "the topic does not exist");
                 }
             }
+            // Brokers come and go; health says so once.
+            Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => {
+                tracing::debug!(%error, "reading the topic");
+            }
             _ => tracing::warn!(%error, "reading the topic"),
         }
         Ok(())

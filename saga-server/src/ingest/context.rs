@@ -142,13 +142,16 @@ impl ClientContext for IngestContext {
     }
 }
 
-/// What the client logs, at its own level. Lost connections are part of life and said once by health.
+/// What the client logs, at its own level. Lost connections are part of life and said once by health; that a setting is
+/// for consumers only, when consumers and producers share them, is no news (`CONFWARN`).
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
             tracing::error!(facility, message, "Kafka client");
         }
-        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning if facility != "FAIL" && facility != "ERROR" => {
+        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning
+            if !["FAIL", "ERROR", "CONFWARN"].contains(&facility) =>
+        {
             tracing::warn!(facility, message, "Kafka client");
         }
         _ => tracing::debug!(facility, message, "Kafka client"),

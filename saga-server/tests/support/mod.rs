@@ -1,7 +1,7 @@
 //! What tests on real parts share: a topic and a database of their own, a producer, a server, and REST.
 //!
 //! Addresses come from `DATABASE_URL` and `KAFKA_BOOTSTRAP_SERVERS`, as `scripts/parts` exports them.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test uses its part of this, and fails by panicking")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses its part of this, and fails by panicking")]
 
 pub mod events;
 pub mod process;
