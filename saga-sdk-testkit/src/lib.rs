@@ -1,1 +1,58 @@
-//! Under construction.
+//! Record and assert the steps of sagas in unit tests: in memory, without Kafka.
+//!
+//! Tests of services depend on this crate; it depends on `saga-sdk`, whose Kafka client it does not compile, and on
+//! `saga-types`, whose fold it uses, the same that the server does.
+//!
+//! ```
+//! use saga_sdk_testkit::{Recorder, expect};
+//! use saga_sdk::{SagaStatus, SagaType, steps};
+//!
+//! # async fn code_under_test(saga: &saga_sdk::Saga) -> Result<(), saga_sdk::RecordError> {
+//! #     saga.start(steps::ORDER_CREATED).with("customerId", "C-17").record().await?;
+//! #     saga.failed(steps::STOCK_RESERVATION_FAILED, "out of stock").record().await
+//! # }
+//! # async fn test() -> Result<(), Box<dyn std::error::Error>> {
+//! let recorder = Recorder::new("order-service");
+//! let tracker = recorder.client();      // what the code under test gets: Arc<dyn SagaTrackerClient>
+//!
+//! code_under_test(&tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1")).await?;
+//!
+//! recorder
+//!     .assert_saga("saga-1")
+//!     .of_order("order-1")
+//!     .recorded(expect::started(steps::ORDER_CREATED).with("customerId", "C-17"))
+//!     .then(expect::failed(steps::STOCK_RESERVATION_FAILED).because("out of stock"))
+//!     .nothing_else();
+//! assert_eq!(recorder.state_of("saga-1").current_status, SagaStatus::Failed);
+//! # Ok(())
+//! # }
+//! # let mut test = std::pin::pin!(test());
+//! # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+//! # assert!(matches!(test.as_mut().poll(&mut context), std::task::Poll::Ready(Ok(()))));
+//! ```
+//!
+//! The parts, in the order in which a step meets them:
+//!
+//! | part | what |
+//! | --- | --- |
+//! | [`Recorder`] | a client that keeps what it is given, and can be told to fail |
+//! | [`Recorded`] | what was recorded, by one recorder or joined from several |
+//! | [`expect`] | what a test expects of an event |
+//! | [`SagaAssert`] | assertions about one saga, with failures that show its timeline |
+//!
+//! Use it from `tests/`, or from the unit tests of another crate: inside `saga-sdk` itself a unit test would see two
+//! copies of the trait.
+
+#![forbid(unsafe_code)]
+
+mod assert;
+pub mod expect;
+mod faults;
+mod recorded;
+mod recorder;
+mod timeline;
+
+pub use assert::SagaAssert;
+pub use expect::Expected;
+pub use recorded::Recorded;
+pub use recorder::Recorder;

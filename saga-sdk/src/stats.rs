@@ -70,6 +70,21 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Accounts of another client; `recorded` is the sum of the rest.
+    #[must_use]
+    pub fn new(acknowledged: u64, pending: u64, dropped: &[(DropReason, u64)]) -> Self {
+        let mut stats = Self {
+            acknowledged,
+            pending,
+            ..Self::default()
+        };
+        for (reason, events) in dropped {
+            stats.dropped[*reason as usize] += events;
+        }
+        stats.recorded = acknowledged + pending + stats.dropped();
+        stats
+    }
+
     /// Dropped for one reason.
     #[must_use]
     pub const fn dropped_for(&self, reason: DropReason) -> u64 {

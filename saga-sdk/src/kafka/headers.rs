@@ -41,3 +41,46 @@ const fn header<'a>(key: &'a str, value: &'a str) -> Header<'a, &'a str> {
         value: Some(value),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::message::Headers as _;
+
+    use super::*;
+
+    fn texts(headers: &OwnedHeaders) -> Vec<(String, String)> {
+        let text = |value: Option<&[u8]>| String::from_utf8(value.unwrap_or_default().to_vec()).unwrap();
+        headers
+            .iter()
+            .map(|header| (header.key.to_owned(), text(header.value)))
+            .collect()
+    }
+
+    #[test]
+    fn they_name_the_producer_and_with_a_span_the_trace() {
+        let producer = Producer {
+            service: "order-service".to_owned(),
+            instance: "i-1".to_owned(),
+        };
+        let trace = TraceContext::new([1; 16], [2; 8], 1)
+            .unwrap()
+            .with_state("vendor=value");
+        let with_trace = texts(&producer.headers(7, Some(&trace)));
+        let expected = [
+            ("saga-producer", "order-service"),
+            ("saga-producer-version", env!("CARGO_PKG_VERSION")),
+            ("saga-producer-instance", "i-1"),
+            ("saga-sequence", "7"),
+            (
+                "traceparent",
+                "00-01010101010101010101010101010101-0202020202020202-01",
+            ),
+            ("tracestate", "vendor=value"),
+        ];
+        assert_eq!(
+            with_trace,
+            expected.map(|(key, value)| (key.to_owned(), value.to_owned()))
+        );
+        assert_eq!(texts(&producer.headers(7, None)), with_trace[..4]);
+    }
+}

@@ -1,0 +1,174 @@
+//! What was recorded, in the order in which it was.
+
+use saga_types::{
+    SagaEvent, SagaStatus,
+    definition::{Definitions, SagaDefinition},
+    fold::{SagaState, fold},
+};
+
+use crate::{Expected, SagaAssert, timeline::timeline};
+
+/// What was recorded up to a moment, by one [`Recorder`](crate::Recorder) or by several.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    events: Vec<SagaEvent>,
+    definitions: Definitions,
+}
+
+impl Recorded {
+    pub(crate) fn new(events: Vec<SagaEvent>, definitions: Definitions) -> Self {
+        Self { events, definitions }
+    }
+
+    /// What several services recorded, put together in the order of the events' times, and ids within a millisecond.
+    ///
+    /// The definitions are those of the first part.
+    #[must_use]
+    pub fn join(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut parts = parts.into_iter();
+        let mut joined = parts
+            .next()
+            .unwrap_or_else(|| Self::new(Vec::new(), Definitions::built_in()));
+        joined.events.extend(parts.flat_map(|part| part.events));
+        joined.events.sort_by(|left, right| {
+            (left.recorded_at, &left.event_id).cmp(&(right.recorded_at, &right.event_id))
+        });
+        joined
+    }
+
+    /// All events.
+    #[must_use]
+    pub fn events(&self) -> &[SagaEvent] {
+        &self.events
+    }
+
+    /// The events of one saga.
+    pub fn events_of<'a>(&'a self, saga_id: &'a str) -> impl Iterator<Item = &'a SagaEvent> {
+        self.events.iter().filter(move |event| event.saga_id == *saga_id)
+    }
+
+    /// The state of a saga, by the server's own fold.
+    ///
+    /// # Panics
+    ///
+    /// When nothing was recorded for the saga.
+    #[must_use]
+    #[track_caller]
+    pub fn state_of(&self, saga_id: &str) -> SagaState {
+        match fold(self.events_of(saga_id), &self.definitions) {
+            Some(state) => state,
+            None => panic!("nothing was recorded for saga {saga_id}; {}", self.known_sagas()),
+        }
+    }
+
+    /// Assertions about one saga.
+    #[must_use]
+    pub fn assert_saga<'a>(&'a self, saga_id: &'a str) -> SagaAssert<'a> {
+        SagaAssert::new(self, saga_id)
+    }
+
+    /// Asserts that nothing was recorded at all.
+    ///
+    /// # Panics
+    ///
+    /// When something was; shows it.
+    #[track_caller]
+    pub fn assert_nothing(&self) {
+        let events: Vec<_> = self.events.iter().collect();
+        assert!(
+            events.is_empty(),
+            "expected nothing to be recorded, seen:\n{}",
+            timeline(&events)
+        );
+    }
+
+    /// Asserts that a saga went as its definition says: it starts as it should, skips no forward step, completes each
+    /// by the service that owns it, and has nothing that the fold calls an anomaly. It need not have come to its end.
+    ///
+    /// # Panics
+    ///
+    /// When something is not as defined, or there is no definition of the saga's type; shows the timeline.
+    #[track_caller]
+    pub fn assert_follows_definition(&self, saga_id: &str) {
+        let problems = self.problems_of(saga_id);
+        let events: Vec<_> = self.events_of(saga_id).collect();
+        assert!(
+            problems.is_empty(),
+            "saga {saga_id} does not follow its definition:\n  {}\nrecorded:\n{}",
+            problems.join("\n  "),
+            timeline(&events)
+        );
+    }
+
+    #[track_caller]
+    fn problems_of(&self, saga_id: &str) -> Vec<String> {
+        let state = self.state_of(saga_id);
+        let Some(definition) = self.definitions.get(&state.saga_type) else {
+            return vec![format!("there is no definition of {}", state.saga_type)];
+        };
+        let events: Vec<_> = self.events_of(saga_id).collect();
+        let mut problems: Vec<String> = state
+            .anomalies
+            .iter()
+            .map(|anomaly| anomaly.as_str().to_owned())
+            .collect();
+        problems.extend(wrong_start(&events, definition));
+        problems.extend(skipped(&events, definition));
+        problems.extend(events.iter().filter_map(|event| wrong_owner(event, definition)));
+        problems
+    }
+
+    /// The first event that matches, or a message that says why there is none.
+    pub(crate) fn find(&self, saga_id: &str, expected: &Expected) -> Result<SagaEvent, String> {
+        let found = self
+            .events_of(saga_id)
+            .find(|event| expected.differences(event).is_empty())
+            .cloned();
+        found.ok_or_else(|| SagaAssert::new(self, saga_id).no_match(expected, 0))
+    }
+
+    pub(crate) fn known_sagas(&self) -> String {
+        let mut ids: Vec<&str> = self.events.iter().map(|event| event.saga_id.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        match ids.as_slice() {
+            [] => "nothing was recorded for any other saga either".to_owned(),
+            ids => format!("recorded sagas: {}", ids.join(", ")),
+        }
+    }
+}
+
+fn wrong_start(events: &[&SagaEvent], definition: &SagaDefinition) -> Option<String> {
+    let first = &events.first()?.step;
+    (!definition.starts_with.contains(first)).then(|| format!("it starts with {first}"))
+}
+
+/// Other services repeat a step that they hear of, so only the first mention of a step has a place in the order.
+fn skipped(events: &[&SagaEvent], definition: &SagaDefinition) -> Vec<String> {
+    let mut reached = 0;
+    let mut problems = Vec::new();
+    for event in events {
+        let Some(place) = definition
+            .forward
+            .iter()
+            .position(|forward| forward.step == event.step)
+        else {
+            continue;
+        };
+        let missing = definition.forward.get(reached..place).unwrap_or_default();
+        problems.extend(
+            missing
+                .iter()
+                .map(|forward| format!("{} comes before {}", event.step, forward.step)),
+        );
+        reached = reached.max(place + 1);
+    }
+    problems
+}
+
+fn wrong_owner(event: &SagaEvent, definition: &SagaDefinition) -> Option<String> {
+    let owner = definition.owner(&event.step)?;
+    let service = event.metadata.as_ref()?.producer_service()?;
+    let is_wrong = event.status == SagaStatus::Completed && service != owner;
+    is_wrong.then(|| format!("{} is completed by {service}, and owned by {owner}", event.step))
+}

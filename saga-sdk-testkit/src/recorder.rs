@@ -1,0 +1,216 @@
+//! A client that keeps what it is given.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use saga_sdk::{
+    DropReason, FlushReport, RecordError, Recording, SagaTrackerClient, Stats, StepRecord, TraceContext,
+};
+use saga_types::{SagaEvent, definition::Definitions, fold::SagaState};
+use tokio::{sync::Notify, time};
+
+use crate::{Expected, Recorded, SagaAssert, faults::Faults};
+
+/// Keeps every event in memory. Clones share what was recorded, so a test keeps one and hands the other out.
+///
+/// Input is checked and events are stamped as by the real clients.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    service: String,
+    definitions: Definitions,
+    inside: Mutex<Inside>,
+    recorded: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    events: Vec<SagaEvent>,
+    faults: Faults,
+    failed: u64,
+    refused: u64,
+    is_closed: bool,
+}
+
+impl Recorder {
+    /// A recorder for a service, with the built-in definitions.
+    #[must_use]
+    pub fn new(service: &str) -> Self {
+        Self::with_definitions(service, Definitions::built_in())
+    }
+
+    /// A recorder that folds with other definitions.
+    #[must_use]
+    pub fn with_definitions(service: &str, definitions: Definitions) -> Self {
+        let service = service.to_owned();
+        Self {
+            shared: Arc::new(Shared {
+                service,
+                definitions,
+                inside: Mutex::default(),
+                recorded: Notify::new(),
+            }),
+        }
+    }
+
+    /// What the code under test gets.
+    #[must_use]
+    pub fn client(&self) -> Arc<dyn SagaTrackerClient> {
+        Arc::new(self.clone())
+    }
+
+    /// What was recorded so far.
+    #[must_use]
+    pub fn recorded(&self) -> Recorded {
+        Recorded::new(self.inside().events.clone(), self.shared.definitions.clone())
+    }
+
+    /// All events so far, in the order of recording.
+    #[must_use]
+    pub fn events(&self) -> Vec<SagaEvent> {
+        self.inside().events.clone()
+    }
+
+    /// The state of a saga; see [`Recorded::state_of`].
+    ///
+    /// # Panics
+    ///
+    /// When nothing was recorded for the saga.
+    #[must_use]
+    #[track_caller]
+    pub fn state_of(&self, saga_id: &str) -> SagaState {
+        self.recorded().state_of(saga_id)
+    }
+
+    /// Assertions about one saga.
+    #[must_use]
+    pub fn assert_saga<'a>(&self, saga_id: &'a str) -> SagaAssert<'a> {
+        SagaAssert::new(&self.recorded(), saga_id)
+    }
+
+    /// Asserts that nothing was recorded at all.
+    ///
+    /// # Panics
+    ///
+    /// When something was; shows it.
+    #[track_caller]
+    pub fn assert_nothing(&self) {
+        self.recorded().assert_nothing();
+    }
+
+    /// Waits until the saga has such an event, and returns it.
+    ///
+    /// # Panics
+    ///
+    /// When there is none within the time, with the same message as [`SagaAssert::recorded`].
+    pub async fn eventually(&self, saga_id: &str, expected: Expected, within: Duration) -> SagaEvent {
+        let deadline = time::Instant::now() + within;
+        loop {
+            let changed = self.shared.recorded.notified();
+            let problem = match self.recorded().find(saga_id, &expected) {
+                Ok(event) => return event,
+                Err(problem) => problem,
+            };
+            let in_time = time::timeout_at(deadline, changed).await.is_ok();
+            assert!(in_time, "not within {within:?}: {problem}");
+        }
+    }
+
+    /// Forgets what was recorded; faults stay.
+    pub fn clear(&self) {
+        self.inside().events.clear();
+    }
+
+    /// Makes the n-th call from now fail; 1 is the next one.
+    pub fn fail_nth(&self, call: u64) {
+        self.inside().faults.fail_nth(call);
+    }
+
+    /// Makes every call fail, or none any more.
+    pub fn reject_all(&self, rejects: bool) {
+        self.inside().faults.reject_all(rejects);
+    }
+
+    /// Makes every call take so long, as a slow broker in synchronous mode. Needs a Tokio runtime.
+    pub fn delay(&self, delay: Duration) {
+        self.inside().faults.delay = delay;
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        // A failed assertion in another thread must not hide behind a poisoned lock.
+        self.shared.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, event: SagaEvent) -> Result<(), RecordError> {
+        let mut inside = self.inside();
+        if inside.is_closed {
+            inside.refused += 1;
+            return Err(RecordError::NotSent {
+                reason: DropReason::Closed,
+                event: Box::new(event),
+            });
+        }
+        if inside.faults.next_call_fails() {
+            inside.failed += 1;
+            return Err(RecordError::NotSent {
+                reason: DropReason::Failed,
+                event: Box::new(event),
+            });
+        }
+        inside.events.push(event);
+        drop(inside);
+        self.shared.recorded.notify_waiters();
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SagaTrackerClient for Recorder {
+    fn is_enabled(&self) -> bool {
+        true
+    }
+
+    fn record_step(&self, record: StepRecord) -> Recording {
+        match record.into_event(&self.shared.service, TraceContext::current().as_ref()) {
+            Ok(event) => self.record_event(event),
+            Err(error) => Recording::failed(error),
+        }
+    }
+
+    fn record_event(&self, event: SagaEvent) -> Recording {
+        let delay = self.inside().faults.delay;
+        match self.keep(event) {
+            result if !delay.is_zero() => Recording::waiting(async move {
+                time::sleep(delay).await;
+                result
+            }),
+            Ok(()) => Recording::done(),
+            Err(error) => Recording::failed(error),
+        }
+    }
+
+    fn stats(&self) -> Stats {
+        let inside = self.inside();
+        let dropped = [
+            (DropReason::Failed, inside.failed),
+            (DropReason::Closed, inside.refused),
+        ];
+        Stats::new(inside.events.len() as u64, 0, &dropped)
+    }
+
+    async fn flush(&self, _timeout: Duration) -> FlushReport {
+        FlushReport::default()
+    }
+
+    async fn close(&self, _timeout: Duration) -> FlushReport {
+        self.inside().is_closed = true;
+        FlushReport::default()
+    }
+}

@@ -1,0 +1,190 @@
+//! The recorder as a client: what it keeps, folds, and how it fails.
+
+use std::time::Duration;
+
+use saga_sdk::{DropReason, RecordError, Saga, SagaStatus, SagaTrackerClient, SagaType, steps};
+use saga_sdk_testkit::{Recorded, Recorder, expect};
+use saga_types::definition::{Definitions, SagaDefinition};
+
+fn saga_of(recorder: &Recorder) -> Saga {
+    recorder
+        .client()
+        .saga(SagaType::ORDER_CREATION, "saga-1", "order-1")
+}
+
+#[tokio::test]
+async fn events_are_stamped_and_checked_as_by_the_real_clients() {
+    let recorder = Recorder::new("order-service");
+    let saga = saga_of(&recorder);
+    saga.start(steps::ORDER_CREATED).record().await.unwrap();
+    assert!(matches!(
+        saga.start("bad step").record().await,
+        Err(RecordError::Input(_))
+    ));
+    let events = recorder.events();
+    assert_eq!(events.len(), 1);
+    assert_eq!(
+        events[0].metadata.as_ref().unwrap().producer_service(),
+        Some("order-service")
+    );
+}
+
+#[tokio::test]
+async fn the_state_is_that_of_the_servers_fold() {
+    let recorder = Recorder::new("order-service");
+    let saga = saga_of(&recorder);
+    saga.start(steps::ORDER_CREATED).record().await.unwrap();
+    saga.complete(steps::STOCK_RESERVED).record().await.unwrap();
+    saga.failed(steps::PAYMENT_FAILED, "card declined")
+        .record()
+        .await
+        .unwrap();
+    let state = recorder.state_of("saga-1");
+    assert_eq!(state.current_status, SagaStatus::Failed);
+    assert_eq!(state.outstanding_compensations, [steps::STOCK_RESERVED]);
+
+    saga.compensated(steps::STOCK_RELEASED).record().await.unwrap();
+    recorder
+        .assert_saga("saga-1")
+        .is_in(SagaStatus::Compensated)
+        .recorded(expect::compensated(steps::STOCK_RELEASED));
+}
+
+#[tokio::test]
+async fn a_team_folds_with_its_own_definition() {
+    let yaml = "{ sagaType: LOAN, startsWith: [ASKED], forward: [{ step: ASKED }, { step: LENT }], completesWith: [LENT] }";
+    let mut definitions = Definitions::none();
+    definitions.insert(SagaDefinition::from_yaml(yaml).unwrap());
+    let recorder = Recorder::with_definitions("loan-service", definitions);
+    let saga = recorder
+        .client()
+        .saga(SagaType::new("LOAN").unwrap(), "loan-1", 1);
+    saga.start("ASKED").record().await.unwrap();
+    assert_eq!(recorder.state_of("loan-1").awaiting[0].step.as_str(), "LENT");
+    saga.complete("LENT").record().await.unwrap();
+    assert_eq!(recorder.state_of("loan-1").current_status, SagaStatus::Completed);
+}
+
+#[tokio::test]
+async fn the_n_th_call_fails_and_only_that() {
+    let recorder = Recorder::new("order-service");
+    let saga = saga_of(&recorder);
+    recorder.fail_nth(2);
+    saga.start(steps::ORDER_CREATED).record().await.unwrap();
+    let error = saga
+        .progress(steps::STOCK_RESERVATION)
+        .record()
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        error,
+        RecordError::NotSent {
+            reason: DropReason::Failed,
+            ..
+        }
+    ));
+    recorder
+        .client()
+        .record_event(error.into_event().unwrap())
+        .await
+        .unwrap();
+    let stats = recorder.stats();
+    assert_eq!((stats.recorded, stats.acknowledged, stats.dropped()), (3, 2, 1));
+}
+
+#[tokio::test]
+async fn everything_can_be_rejected_for_a_while() {
+    let recorder = Recorder::new("order-service");
+    let saga = saga_of(&recorder);
+    recorder.reject_all(true);
+    saga.start(steps::ORDER_CREATED).record().await.unwrap_err();
+    recorder.assert_nothing();
+    recorder.reject_all(false);
+    saga.start(steps::ORDER_CREATED).record().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_can_be_made_slow() {
+    let recorder = Recorder::new("order-service");
+    recorder.delay(Duration::from_secs(3));
+    let begun = tokio::time::Instant::now();
+    saga_of(&recorder)
+        .start(steps::ORDER_CREATED)
+        .record()
+        .await
+        .unwrap();
+    assert_eq!(begun.elapsed(), Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn after_close_it_refuses() {
+    let recorder = Recorder::new("order-service");
+    let _ = recorder.close(Duration::ZERO).await;
+    let error = saga_of(&recorder)
+        .start(steps::ORDER_CREATED)
+        .record()
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        error,
+        RecordError::NotSent {
+            reason: DropReason::Closed,
+            ..
+        }
+    ));
+}
+
+#[tokio::test]
+async fn joined_recordings_are_checked_against_the_definition() {
+    let [order, product] = ["order-service", "product-service"].map(Recorder::new);
+    saga_of(&order)
+        .start(steps::ORDER_CREATED)
+        .record()
+        .await
+        .unwrap();
+    saga_of(&product)
+        .progress(steps::STOCK_RESERVATION)
+        .record()
+        .await
+        .unwrap();
+    saga_of(&product)
+        .complete(steps::STOCK_RESERVED)
+        .record()
+        .await
+        .unwrap();
+    saga_of(&order)
+        .progress(steps::STOCK_RESERVED)
+        .record()
+        .await
+        .unwrap();
+    let joined = Recorded::join([product.recorded(), order.recorded()]);
+    joined.assert_follows_definition("saga-1");
+    assert_eq!(joined.events()[0].step, steps::ORDER_CREATED);
+    assert_eq!(
+        joined.state_of("saga-1").services,
+        ["order-service", "product-service"]
+    );
+}
+
+#[tokio::test]
+#[should_panic(expected = "saga saga-1 does not follow its definition:
+  PAYMENT_COMPLETED comes before STOCK_RESERVATION
+  PAYMENT_COMPLETED comes before STOCK_RESERVED
+  PAYMENT_COMPLETED comes before PAYMENT_INITIALIZATION
+  PAYMENT_COMPLETED comes before PAYMENT_INITIALIZED
+  PAYMENT_COMPLETED is completed by order-service, and owned by payment-service
+recorded:")]
+async fn a_saga_that_skips_steps_does_not_follow_its_definition() {
+    let recorder = Recorder::new("order-service");
+    saga_of(&recorder)
+        .start(steps::ORDER_CREATED)
+        .record()
+        .await
+        .unwrap();
+    saga_of(&recorder)
+        .complete(steps::PAYMENT_COMPLETED)
+        .record()
+        .await
+        .unwrap();
+    recorder.recorded().assert_follows_definition("saga-1");
+}

@@ -1,0 +1,117 @@
+//! Trace and span id of the current span, with the real SDKs of OpenTelemetry and `tracing-opentelemetry`.
+#![cfg(all(feature = "kafka", feature = "opentelemetry"))]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use opentelemetry::{
+    Context,
+    trace::{
+        SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState, Tracer as _,
+        TracerProvider as _,
+    },
+};
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use saga_sdk::{SagaContext, SagaEvent, SagaStatus, SagaType, StepRecord, TraceContext, steps};
+
+fn event() -> (SagaEvent, Option<TraceContext>) {
+    let saga = SagaContext {
+        saga_type: SagaType::ORDER_CREATION,
+        saga_id: "saga-1".parse().unwrap(),
+        order_id: "order-1".parse().unwrap(),
+    };
+    let trace = TraceContext::current();
+    let record = StepRecord::new(saga, steps::ORDER_CREATED, SagaStatus::Started);
+    (record.into_event("order-service", trace.as_ref()).unwrap(), trace)
+}
+
+fn entry(event: &SagaEvent, key: &str) -> Option<String> {
+    let value = event
+        .metadata
+        .as_ref()
+        .unwrap()
+        .to_object()
+        .get(key)?
+        .as_str()?
+        .to_owned();
+    Some(value)
+}
+
+#[test]
+fn without_a_span_there_is_no_trace() {
+    let (event, trace) = event();
+    assert_eq!(trace, None);
+    assert_eq!((entry(&event, "traceId"), entry(&event, "spanId")), (None, None));
+}
+
+#[test]
+fn the_span_of_the_opentelemetry_context_is_taken() {
+    let provider = SdkTracerProvider::builder().build();
+    let span = provider.tracer("test").start("place order");
+    let context = Context::current_with_span(span);
+    let expected = context.span().span_context().clone();
+    let _attached = context.attach();
+    let (event, trace) = event();
+    assert_eq!(entry(&event, "traceId"), Some(expected.trace_id().to_string()));
+    assert_eq!(entry(&event, "spanId"), Some(expected.span_id().to_string()));
+    let traceparent = format!("00-{}-{}-01", expected.trace_id(), expected.span_id());
+    assert_eq!(trace.unwrap().traceparent(), traceparent, "sampled");
+}
+
+#[test]
+fn the_trace_state_of_a_remote_parent_is_passed_on() {
+    let state = TraceState::from_key_value([("vendor", "value")]).unwrap();
+    let remote = SpanContext::new(
+        TraceId::from(7),
+        SpanId::from(9),
+        TraceFlags::default(),
+        true,
+        state,
+    );
+    let _attached = Context::new().with_remote_span_context(remote).attach();
+    let trace = TraceContext::current().unwrap();
+    assert_eq!(trace.tracestate(), Some("vendor=value"));
+    assert!(
+        trace.traceparent().ends_with("-0000000000000009-00"),
+        "{}",
+        trace.traceparent()
+    );
+}
+
+#[cfg(feature = "tracing-opentelemetry")]
+mod tracing_spans {
+    use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_current_tracing_span_is_taken() {
+        let provider = SdkTracerProvider::builder().build();
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let outer = tracing::info_span!("place order");
+            let _outer = outer.enter();
+            let inner = tracing::info_span!("reserve stock");
+            let _inner = inner.enter();
+            let (event, _) = event();
+            let expected = inner.context().span().span_context().clone();
+            assert_eq!(entry(&event, "traceId"), Some(expected.trace_id().to_string()));
+            assert_eq!(entry(&event, "spanId"), Some(expected.span_id().to_string()));
+            assert_eq!(
+                outer.context().span().span_context().trace_id(),
+                expected.trace_id()
+            );
+        });
+    }
+
+    #[test]
+    fn without_the_layer_the_opentelemetry_context_counts() {
+        tracing::subscriber::with_default(tracing_subscriber::registry(), || {
+            let _entered = tracing::info_span!("not exported").entered();
+            assert_eq!(TraceContext::current(), None);
+            let provider = SdkTracerProvider::builder().build();
+            let context = Context::current_with_span(provider.tracer("test").start("place order"));
+            let _attached = context.attach();
+            assert!(TraceContext::current().is_some());
+        });
+    }
+}
