@@ -8,7 +8,7 @@ use clap::{
 };
 
 use super::{Cli, output};
-use crate::config;
+use crate::config::{self, NOT_SET, REQUIRED};
 
 /// The commands with complete help.
 pub(super) fn command() -> Command {
@@ -26,6 +26,8 @@ fn with_defaults<'a>(command: Command, default: &impl Fn(&str) -> Option<&'a str
 fn with_default<'a>(argument: Arg, default: &impl Fn(&str) -> Option<&'a str>) -> Arg {
     let help = argument.get_help().map(ToString::to_string);
     match (help, default(argument.get_id().as_str())) {
+        (_, Some(NOT_SET)) => argument,
+        (Some(help), Some(REQUIRED)) => argument.help(format!("{help} [required]")),
         (Some(help), Some(default)) => argument.help(format!("{help} [default: {default}]")),
         _ => argument,
     }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{ConfigError, Settings};
+use super::{ConfigError, Settings, keys};
 
 /// Reads `config.yml`, and with a profile `config-{profile}.yml` over it.
 pub(super) fn load(config: Option<&Path>, profile: Option<&str>) -> Result<Settings, ConfigError> {
@@ -51,14 +51,24 @@ fn parse(text: &str) -> Result<Settings, String> {
     .map_err(|error| message(&error, &path))
 }
 
-/// `line 3: kafka.topik: unknown field …`.
+/// `line 3: ingest.batchSize: not a whole number; it should be: …`.
 fn message(error: &serde_saphyr::Error, path: &str) -> String {
     let line = error.location().map_or(1, |location| location.line());
     let full = error.without_snippet().to_string();
-    // The parser's message goes on with a picture of the text, which has no place in a one-line error.
-    let reason = full.lines().next().unwrap_or_default();
-    match path {
-        "" | "." | "?" => format!("line {line}: {reason}"),
-        _ => format!("line {line}: {path}: {reason}"),
+    let reason = in_words(&full);
+    let key = if ["", ".", "?"].contains(&path) { String::new() } else { format!("{path}: ") };
+    let meaning = keys().into_iter().find(|key| key.path == path);
+    let expected = meaning.map(|key| format!("; it should be: {}", key.meaning)).unwrap_or_default();
+    format!("line {line}: {key}{reason}{expected}")
+}
+
+/// The parser's message without what is for programmers: the place once more, a picture of the text, names of types.
+fn in_words(message: &str) -> &str {
+    let line = message.lines().next().unwrap_or_default();
+    let reason = line.rsplit_once(" at line ").map_or(line, |(reason, _)| reason);
+    match reason {
+        "invalid u32" | "invalid u64" => "not a whole number",
+        "expected mapping start" => "not a map of keys",
+        _ => reason.split_once(", set DuplicateKeyPolicy").map_or(reason, |(reason, _)| reason),
     }
 }

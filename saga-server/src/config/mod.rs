@@ -22,9 +22,9 @@ pub use kafka::{KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
 pub use names::{Key, check_environment, keys};
 pub use period::Period;
 pub use secret::Secret;
-pub use show::defaults;
+pub use show::{NOT_SET, REQUIRED, defaults};
 pub use settings::{
-    ConfigArgs, DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, Property, SecuritySettings, Settings,
+    ConfigArgs, DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, Property, RegistrySettings, SecuritySettings, Settings,
 };
 
 /// Everything a running collector was told.
@@ -38,6 +38,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// The broker.
     pub kafka: KafkaConfig,
+    /// The registry with the schemas of writers that use one; without it only single objects are read.
+    pub schema_registry: Option<RegistryConfig>,
     /// How events are taken in.
     pub ingest: IngestConfig,
     /// A folder of definitions that add to the built-in ones, or replace them.
@@ -55,6 +57,13 @@ pub struct DatabaseConfig {
     pub url: Secret,
     /// The most connections to it.
     pub max_connections: u32,
+}
+
+/// A schema registry that answers as Confluent's does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryConfig {
+    /// Its address, up to where `/schemas/ids` follows; may hold a user and a password.
+    pub url: Secret,
 }
 
 /// How events are taken in.

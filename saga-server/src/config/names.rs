@@ -51,11 +51,12 @@ const PREFIX: &str = "SAGA_SERVER_";
 pub fn check_environment(names: impl IntoIterator<Item = String>) -> Result<(), ConfigError> {
     let known: Vec<String> = keys().into_iter().map(|key| key.variable).collect();
     let is_known = |name: &str| known.iter().any(|known| known == name) || OTHER_VARIABLES.contains(&name);
-    let unknown = names.into_iter().find(|name| name.starts_with(PREFIX) && !is_known(name) && !is_service_link(name));
-    match unknown {
-        Some(name) => Err(ConfigError::Variable { suggestion: suggestion(&name, &known), name }),
-        None => Ok(()),
+    for name in names {
+        if name.starts_with(PREFIX) && !is_known(&name) && !is_service_link(&name) {
+            return Err(ConfigError::Variable { suggestion: suggestion(&name, &known), name });
+        }
     }
+    Ok(())
 }
 
 /// Variables beside the keys: they say where the keys are.

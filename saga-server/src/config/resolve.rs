@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, path::Pat
 use saga_types::topic;
 
 use super::{
-    Config, ConfigError, DatabaseConfig, IngestConfig, KafkaConfig, KafkaSecurity, LogConfig, LogFormat, LogLevel, Period,
+    Config, ConfigError, DatabaseConfig, IngestConfig, KafkaConfig, KafkaSecurity, LogConfig, LogFormat, LogLevel, Period, RegistryConfig,
     Secret, SecurityProtocol, Settings, settings::Property,
 };
 
@@ -33,6 +33,7 @@ impl Settings {
             allow_unauthenticated,
             database: self.database()?,
             kafka: self.kafka()?,
+            schema_registry: self.schema_registry()?,
             ingest: self.ingest()?,
             definitions_dir: self.definitions_dir()?,
             shutdown_timeout: period_within(
@@ -91,7 +92,7 @@ impl Settings {
             security: self.security()?,
             properties: properties(&settings.properties)?,
         };
-        config.check().map_err(|reason| ConfigError::value("kafka.properties", reason))?;
+        config.check().map_err(|reason| ConfigError::value(key_at_fault(&reason), reason))?;
         Ok(config)
     }
 
@@ -129,6 +130,15 @@ impl Settings {
             username: settings.username.clone(),
             password: settings.password.clone(),
         })
+    }
+
+    fn schema_registry(&self) -> Result<Option<RegistryConfig>, ConfigError> {
+        let Some(url) = &self.schema_registry.url else { return Ok(None) };
+        let is_http = reqwest::Url::parse(url.expose()).is_ok_and(|url| url.scheme() == "http" && url.has_host());
+        match is_http {
+            true => Ok(Some(RegistryConfig { url: url.clone() })),
+            false => Err(ConfigError::value("schemaRegistry.url", "must be http://HOST:PORT, with a path if it has one")),
+        }
     }
 
     fn ingest(&self) -> Result<IngestConfig, ConfigError> {
@@ -209,6 +219,17 @@ fn bootstrap_servers(text: &str) -> Result<String, ConfigError> {
         Some(server) => Err(ConfigError::value(key, format!("{server:?} must be HOST:PORT"))),
         None => Ok(text.to_owned()),
     }
+}
+
+/// librdkafka speaks of its own properties, some of which have keys here.
+fn key_at_fault(reason: &str) -> &'static str {
+    let keys = [
+        ("security.protocol", "kafka.security.protocol"),
+        ("sasl.mechanism", "kafka.security.mechanism"),
+        ("ssl.ca.location", "kafka.security.caFile"),
+    ];
+    let named = keys.iter().find(|(property, _)| reason.contains(property));
+    named.map_or("kafka.properties", |(_, key)| key)
 }
 
 /// The names that Kafka allows.

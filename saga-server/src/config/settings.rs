@@ -65,6 +65,10 @@ pub struct Settings {
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would take the text for the description of the command")]
+    pub schema_registry: RegistrySettings,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would take the text for the description of the command")]
     pub ingest: IngestSettings,
 
     /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
@@ -72,7 +76,7 @@ pub struct Settings {
     pub definitions_dir: Option<PathBuf>,
 
     /// How long a shutdown may take; 1s to 10min
-    #[arg(id = "shutdownTimeout", long, value_name = "PERIOD", env = "SAGA_SERVER_SHUTDOWN_TIMEOUT")]
+    #[arg(id = "shutdownTimeout", long = "shutdown-timeout", value_name = "PERIOD", env = "SAGA_SERVER_SHUTDOWN_TIMEOUT")]
     pub shutdown_timeout: Option<Period>,
 
     #[command(flatten)]
@@ -175,6 +179,15 @@ pub struct SecuritySettings {
     pub password: Option<Secret>,
 }
 
+/// Keys under `schemaRegistry`.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RegistrySettings {
+    /// The schema registry of the writers that use one, as Confluent's answers: http://HOST:PORT
+    #[arg(id = "schemaRegistry.url", long = "schema-registry-url", value_name = "URL", env = "SCHEMA_REGISTRY_URL")]
+    pub url: Option<Secret>,
+}
+
 /// Keys under `ingest`.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -251,6 +264,7 @@ impl Settings {
             allow_unauthenticated: self.allow_unauthenticated.or(lighter.allow_unauthenticated),
             database: self.database.or(lighter.database),
             kafka: self.kafka.or(lighter.kafka),
+            schema_registry: RegistrySettings { url: self.schema_registry.url.or(lighter.schema_registry.url) },
             ingest: self.ingest.or(lighter.ingest),
             definitions_dir: self.definitions_dir.or(lighter.definitions_dir),
             shutdown_timeout: self.shutdown_timeout.or(lighter.shutdown_timeout),

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, path::Path};
 use super::{Config, KafkaConfig, Period, Secret, Settings};
 
 /// Stands where a key has no value.
-const NOT_SET: &str = "not set";
+pub const NOT_SET: &str = "not set";
+
+/// Stands where a key has no value and needs one.
+pub const REQUIRED: &str = "required";
 
 impl Config {
     /// Every key with its value; secrets are hidden.
@@ -18,6 +21,8 @@ impl Config {
             ("database.maxConnections", self.database.max_connections.to_string()),
         ];
         entries.extend(self.kafka.entries());
+        let registry = self.schema_registry.as_ref().map(|registry| format!("{:?}", registry.url));
+        entries.push(("schemaRegistry.url", text(registry.as_deref())));
         entries.extend([
             ("ingest.batchSize", self.ingest.batch_size.to_string()),
             ("ingest.batchWait", Period(self.ingest.batch_wait).to_string()),
@@ -50,14 +55,14 @@ impl KafkaConfig {
     }
 }
 
-/// What each key is when nothing is said; `required` when something must be said.
+/// What each key is when nothing is said; [`REQUIRED`] when something must be said.
 #[must_use]
 pub fn defaults() -> BTreeMap<&'static str, String> {
     let mut settings = Settings::default();
     settings.database.url = Some(Secret::new("sqlite:unused"));
     settings.kafka.bootstrap_servers = Some("unused:9092".to_owned());
     let entries = settings.resolve().map(|config| config.entries()).unwrap_or_default();
-    let required = ["database.url", "kafka.bootstrapServers"].map(|key| (key, "required".to_owned()));
+    let required = ["database.url", "kafka.bootstrapServers"].map(|key| (key, REQUIRED.to_owned()));
     entries.into_iter().chain(required).collect()
 }
 

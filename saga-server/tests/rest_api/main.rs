@@ -1,0 +1,11 @@
+//! REST over real sockets, on a SQLite database of its own for each test. The modules mirror the URLs.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod actuator;
+mod edge;
+mod ground;
+mod saga;
+mod sagas;
+mod statistics;
+mod steps;
+mod stores;
