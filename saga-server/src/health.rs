@@ -14,6 +14,8 @@ pub enum Component {
     Kafka,
     /// The collector follows the topic.
     Ingest,
+    /// The schema registry answers, as far as it was needed.
+    SchemaRegistry,
 }
 
 /// How a part is.

@@ -72,6 +72,7 @@ impl Server {
         let address = listener.local_addr().unwrap_or(config.listen);
         let ingest = Ingest::start(IngestParts {
             kafka: config.kafka.clone(),
+            registry: config.schema_registry.clone(),
             ingest: config.ingest.clone(),
             store: store.clone(),
             health: health.clone(),

@@ -5,7 +5,6 @@ mod support;
 
 use std::process::Command;
 
-use saga_server::server::Server;
 use saga_types::{
     Metadata, SagaEvent, SagaStatus, SagaType, Timestamp,
     avro::{self, Framing, SchemaVersion},
@@ -19,36 +18,8 @@ use support::{
     events::{self, compensated, event, out_of_stock, saga, success},
     part,
     process::ServerProcess,
+    running::Running,
 };
-use tokio::sync::oneshot;
-
-/// A server in this process, stopped in order when dropped by [`Running::stop`].
-struct Running {
-    rest: Rest,
-    stop: oneshot::Sender<()>,
-    ended: tokio::task::JoinHandle<()>,
-}
-
-impl Running {
-    async fn on(ground: &Ground) -> Self {
-        let server = Server::start(ground.config()).await.unwrap();
-        let rest = Rest::at(format!("http://{}", server.address()));
-        let (stop, stopped) = oneshot::channel();
-        let ended = tokio::spawn(async move {
-            let stopped = async {
-                let _ = stopped.await;
-            };
-            server.run_until(stopped).await.unwrap();
-        });
-        rest.wait_until_ready().await;
-        Self { rest, stop, ended }
-    }
-
-    async fn stop(self) {
-        self.stop.send(()).unwrap();
-        self.ended.await.unwrap();
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_sagas_are_answered_with_their_states_and_steps() {

@@ -5,6 +5,7 @@
 
 mod file;
 mod kafka;
+mod merge;
 mod names;
 mod period;
 mod resolve;

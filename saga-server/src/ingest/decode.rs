@@ -1,8 +1,15 @@
 //! Raw records to events; what is no event is told why.
 
-use saga_types::{SagaEvent, avro};
+use std::collections::BTreeSet;
 
-use super::batch::RawRecord;
+use saga_types::{
+    SagaEvent,
+    avro::{self, DecodeError, Frame, SchemaVersion},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{batch::RawRecord, registry::Registry};
+use crate::{config::RegistryConfig, health::Health};
 
 /// Why a record goes to the dead letter topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +38,55 @@ impl Rejection {
     }
 }
 
-/// Reads one record.
-pub(super) fn decode(record: &RawRecord) -> Result<SagaEvent, Rejection> {
-    let value = record.value().unwrap_or_default();
-    avro::decode_single_object(value)
-        .map_err(|error| Rejection { kind: error.kind(), reason: error.to_string() })
+impl From<DecodeError> for Rejection {
+    fn from(error: DecodeError) -> Self {
+        Self { kind: error.kind(), reason: error.to_string() }
+    }
+}
+
+/// Reads records, with the help of a registry if there is one.
+pub(super) struct Decoder {
+    registry: Option<Registry>,
+}
+
+impl Decoder {
+    pub(super) fn new(registry: Option<RegistryConfig>) -> Self {
+        Self { registry: registry.map(Registry::new) }
+    }
+
+    /// Learns the schemas that the records name, so that [`Decoder::decode`] need not wait. `false` when asked to stop while
+    /// the registry is away.
+    pub(super) async fn prepare(
+        &mut self,
+        records: &[RawRecord],
+        health: &Health,
+        stop: &CancellationToken,
+    ) -> bool {
+        let Some(registry) = &mut self.registry else { return true };
+        let ids: BTreeSet<u32> = records.iter().filter_map(schema_id).collect();
+        registry.learn(&ids, health, stop).await
+    }
+
+    /// Reads one record.
+    pub(super) fn decode(&self, record: &RawRecord) -> Result<SagaEvent, Rejection> {
+        let event = match Frame::parse(record.value().unwrap_or_default())? {
+            Frame::SingleObject { fingerprint, body } => {
+                let version = SchemaVersion::by_fingerprint(fingerprint)
+                    .ok_or(DecodeError::UnknownFingerprint(fingerprint))?;
+                avro::decode(body, &version.into())?
+            }
+            Frame::Confluent { schema_id, body } => {
+                let registry = self.registry.as_ref().ok_or(DecodeError::NoRegistry(schema_id))?;
+                avro::decode(body, registry.schema(schema_id)?)?
+            }
+        };
+        Ok(event)
+    }
+}
+
+fn schema_id(record: &RawRecord) -> Option<u32> {
+    match Frame::parse(record.value()?) {
+        Ok(Frame::Confluent { schema_id, .. }) => Some(schema_id),
+        _ => None,
+    }
 }

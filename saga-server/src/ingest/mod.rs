@@ -3,7 +3,7 @@
 //! | stage | file | hands on |
 //! | --- | --- | --- |
 //! | consume | `consume` | a [`batch::Batch`] of raw records |
-//! | decode | `decode` | events, and records that are none |
+//! | decode | `decode`, `registry` | events, and records that are none |
 //! | store | `store` | what the database refuses, or knows with other content |
 //! | bury | `dead_letter` | nothing: the topic's acknowledgement |
 //! | commit | `consume` | the batch's offsets |
@@ -18,6 +18,7 @@ mod context;
 mod dead_letter;
 mod decode;
 mod observe;
+mod registry;
 mod store;
 mod work;
 
@@ -29,7 +30,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{IngestConfig, KafkaConfig},
+    config::{IngestConfig, KafkaConfig, RegistryConfig},
     health::Health,
     metrics::Metrics,
     store::Store,
@@ -40,6 +41,8 @@ use crate::{
 pub struct IngestParts {
     /// Where events come from and dead letters go.
     pub kafka: KafkaConfig,
+    /// Where the writers' schemas are, if not all records say it themselves.
+    pub registry: Option<RegistryConfig>,
     /// Sizes and waits.
     pub ingest: IngestConfig,
     /// Where events go.

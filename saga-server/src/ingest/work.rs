@@ -8,7 +8,7 @@ use super::{
     IngestParts,
     batch::{Batch, Offsets, RawRecord},
     dead_letter::{DeadLetter, DeadLetters},
-    decode::{self, Rejection},
+    decode::{Decoder, Rejection},
     store::{self, StoreStage},
 };
 use crate::{backoff::Backoff, health::Component};
@@ -21,7 +21,8 @@ pub(super) async fn run(
     mut batches: tokio::sync::mpsc::Receiver<Batch>,
     done: mpsc::Sender<Offsets>,
 ) {
-    let worker = Worker { store: StoreStage::new(parts.clone()), dead_letters, parts, stop };
+    let decoder = Decoder::new(parts.registry.clone());
+    let mut worker = Worker { decoder, store: StoreStage::new(parts.clone()), dead_letters, parts, stop };
     while let Some(batch) = batches.recv().await {
         let offsets = batch.offsets();
         if !worker.handle(batch).await || done.send(offsets).is_err() {
@@ -31,6 +32,7 @@ pub(super) async fn run(
 }
 
 struct Worker {
+    decoder: Decoder,
     store: StoreStage,
     dead_letters: DeadLetters,
     parts: IngestParts,
@@ -39,12 +41,15 @@ struct Worker {
 
 impl Worker {
     /// Whether everything of the batch is in the store or in the dead letter topic. `false` only when asked to stop while
-    /// one of the two is away.
-    async fn handle(&self, batch: Batch) -> bool {
+    /// one of them, or the schema registry, is away.
+    async fn handle(&mut self, batch: Batch) -> bool {
+        if !self.decoder.prepare(&batch.records, &self.parts.health, &self.stop).await {
+            return false;
+        }
         let mut rejected: Vec<(usize, Rejection)> = Vec::new();
         let mut events = Vec::with_capacity(batch.records.len());
         for (index, record) in batch.records.iter().enumerate() {
-            match decode::decode(record) {
+            match self.decoder.decode(record) {
                 Ok(event) => events.push(store::Indexed { index, event }),
                 Err(rejection) => rejected.push((index, rejection)),
             }

@@ -5,6 +5,7 @@
 
 pub mod events;
 pub mod process;
+pub mod running;
 
 use std::time::{Duration, Instant};
 
@@ -29,12 +30,12 @@ use serde_json::Value;
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
 /// How long anything may take before a test gives up on it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The address of a real part, or how to start it.
 pub fn part(variable: &str, name: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
-        panic!("{variable} is not set. Run: scripts/parts run kafka postgres python -- cargo test -p saga-server ({name})")
+        panic!("{variable} is not set. Run: scripts/parts run kafka postgres python registry -- cargo test -p saga-server ({name})")
     })
 }
 

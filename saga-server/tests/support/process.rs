@@ -23,6 +23,8 @@ impl ServerProcess {
             .env("SAGA_SERVER_KAFKA_TOPIC", &ground.topic)
             .env("SAGA_SERVER_KAFKA_DEAD_LETTER_TOPIC", &ground.dead_letter_topic)
             .env("SAGA_SERVER_KAFKA_GROUP", &ground.group)
+            // How long the group waits for a killed instance before its partitions go to the next.
+            .env("SAGA_SERVER_KAFKA_PROPERTIES", "session.timeout.ms=6000")
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
