@@ -1,0 +1,8 @@
+//! The built command, as a person or a container runs it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod command;
+mod configuration;
+mod fold;
+mod help;
+mod running;
