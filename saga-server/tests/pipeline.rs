@@ -94,6 +94,17 @@ fn poison() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     };
     let mut trailing = encode(&good);
     trailing.push(7);
+    // The last fields are recordedAt in six bytes and sagaTypeName, which is null.
+    let mut far_off = encode(&good);
+    far_off.truncate(far_off.len() - 7);
+    far_off.extend([0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0]);
+    let long = event(&"s".repeat(80), 0, steps::ORDER_CREATED, SagaStatus::Started);
+    let too_long = {
+        let bytes = encode(&long);
+        let id = [&[160, 1][..], "s".repeat(80).as_bytes()].concat();
+        let at = bytes.windows(id.len()).position(|window| window == id).unwrap();
+        [&bytes[..at], &[202, 1], "s".repeat(101).as_bytes(), &bytes[at + id.len()..]].concat()
+    };
     let deep = format!("{{\"deep\":{}1{}}}", "[".repeat(64), "]".repeat(64));
     vec![
         ("text", b"hello".to_vec(), "UNKNOWN_FRAMING"),
@@ -103,6 +114,12 @@ fn poison() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("a schema id without a registry", [&[0, 0, 0, 0, 9][..], b"body"].concat(), "NO_REGISTRY"),
         ("an unknown fingerprint", replaced(&[0xc3, 1, 0xab], &[0xc3, 1, 0xac]), "UNKNOWN_FINGERPRINT"),
         ("a control character in the step", replaced(b"ORDER_CREATED", b"ORDER\0CREATED"), "INVALID_NAME"),
+        ("a saga id of 101 characters", too_long, "INVALID_NAME"),
+        ("an empty order id", replaced(b"\x22order-of-poisoned", b"\0"), "INVALID_NAME"),
+        ("an unknown status", replaced(b"ORDER_CREATED\0", b"ORDER_CREATED\x0a"), "UNKNOWN_SYMBOL"),
+        ("an unknown saga type", replaced(b"poisoned\0", b"poisoned\x0a"), "UNKNOWN_SYMBOL"),
+        ("bytes that are not UTF-8", replaced(b"order-of-poisoned", b"\xff\xfeder-of-poisoned"), "NOT_UTF8"),
+        ("a time in the year 292277026", far_off, "INVALID_TIMESTAMP"),
         ("metadata that is an array", with_metadata("[1,2,3,4,5,6]"), "INVALID_METADATA"),
         ("U+0000 in metadata", with_metadata(r#"{"name":"\u0000"}"#), "INVALID_METADATA"),
         ("a number beyond a double", with_metadata(r#"{"number":1e999}"#), "INVALID_METADATA"),
