@@ -31,7 +31,11 @@ impl ConfigCommandArgs {
         if let Some(folder) = &config.definitions_dir {
             Definitions::built_in().load_dir(folder)?;
         }
-        let lines: String = config.entries().into_iter().map(|(key, value)| format!("{key}: {value}\n")).collect();
+        let lines: String = config
+            .entries()
+            .into_iter()
+            .map(|(key, value)| format!("{key}: {value}\n"))
+            .collect();
         output::print(&lines)
     }
 }

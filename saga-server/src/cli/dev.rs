@@ -40,7 +40,11 @@ impl DevArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
         let config = self.config()?;
         logging::start(&config.log);
-        let options = DevOptions { listen: config.listen, data_dir: self.data_dir, info_file: self.info_file };
+        let options = DevOptions {
+            listen: config.listen,
+            data_dir: self.data_dir,
+            info_file: self.info_file,
+        };
         block_on(async {
             let shutdown = signals::shutdown()?;
             Ok(dev::run(options, config, shutdown).await?)

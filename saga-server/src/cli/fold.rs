@@ -35,7 +35,9 @@ impl FoldArgs {
             definitions.load_dir(folder)?;
         }
         let file = self.events.display();
-        let text = self.read().map_err(|error| CliError::usage(format_args!("{file} cannot be read: {error}")))?;
+        let text = self
+            .read()
+            .map_err(|error| CliError::usage(format_args!("{file} cannot be read: {error}")))?;
         let events = parse(&text).map_err(|reason| CliError::usage(format_args!("{file}: {reason}")))?;
         let states = states(events, &definitions);
         let json = serde_json::to_string_pretty(&states).map_err(CliError::failed)?;
@@ -55,7 +57,8 @@ impl FoldArgs {
 fn parse(text: &str) -> Result<Vec<SagaEvent>, String> {
     let mut json = serde_json::Deserializer::from_str(text);
     let events = serde_path_to_error::deserialize(&mut json).map_err(|error| in_words(&error))?;
-    json.end().map_err(|error| format!("more follows after the array: {error}"))?;
+    json.end()
+        .map_err(|error| format!("more follows after the array: {error}"))?;
     Ok(events)
 }
 
@@ -80,5 +83,8 @@ fn states(events: Vec<SagaEvent>, definitions: &Definitions) -> Vec<SagaState> {
         }
         sagas[place].push(event);
     }
-    sagas.iter().filter_map(|events| fold::fold(events, definitions)).collect()
+    sagas
+        .iter()
+        .filter_map(|events| fold::fold(events, definitions))
+        .collect()
 }

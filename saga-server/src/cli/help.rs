@@ -53,23 +53,34 @@ fn variable_at_fault(error: &clap::Error, arguments: &[OsString]) -> Option<Stri
     if !matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue) {
         return None;
     }
-    let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else { return None };
+    let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
     let flag = shown.split([' ', '=', '[']).next()?;
     let is_given = arguments
         .iter()
         .filter_map(|argument| argument.to_str())
         .any(|argument| argument == flag || argument.starts_with(&format!("{flag}=")));
-    if is_given { None } else { variable_of(&Cli::command(), flag) }
+    if is_given {
+        None
+    } else {
+        variable_of(&Cli::command(), flag)
+    }
 }
 
 fn variable_of(command: &Command, flag: &str) -> Option<String> {
     let own = command.get_arguments().find(|argument| {
         let long = argument.get_long().map(|long| format!("--{long}"));
-        long.as_deref() == Some(flag) && !matches!(argument.get_action(), ArgAction::Help | ArgAction::Version)
+        long.as_deref() == Some(flag)
+            && !matches!(argument.get_action(), ArgAction::Help | ArgAction::Version)
     });
     own.and_then(|argument| argument.get_env())
         .map(|variable| variable.to_string_lossy().into_owned())
-        .or_else(|| command.get_subcommands().find_map(|command| variable_of(command, flag)))
+        .or_else(|| {
+            command
+                .get_subcommands()
+                .find_map(|command| variable_of(command, flag))
+        })
 }
 
 fn in_words(error: &clap::Error, variable: &str) -> String {
@@ -80,6 +91,9 @@ fn in_words(error: &clap::Error, variable: &str) -> String {
     };
     // `error: invalid value 'x' for '--flag <X>': the reason`, and below it perhaps the possible values.
     let head = text.split("\n\n").next().unwrap_or_default();
-    let reason = head.rsplit_once(">': ").or_else(|| head.split_once("\n")).map_or("", |(_, reason)| reason.trim());
+    let reason = head
+        .rsplit_once(">': ")
+        .or_else(|| head.split_once("\n"))
+        .map_or("", |(_, reason)| reason.trim());
     format!("the environment variable {variable} has the invalid value {value:?}: {reason}")
 }

@@ -23,8 +23,16 @@ impl MigrateArgs {
         let database = settings.database()?;
         logging::start(&settings.log());
         // Tables do not depend on definitions.
-        let options = StoreOptions { definitions: Arc::new(Definitions::none()), max_connections: 2 };
-        block_on(async { Ok(store::connect(database.url.expose(), options).await?.migrate().await?) })?;
+        let options = StoreOptions {
+            definitions: Arc::new(Definitions::none()),
+            max_connections: 2,
+        };
+        block_on(async {
+            Ok(store::connect(database.url.expose(), options)
+                .await?
+                .migrate()
+                .await?)
+        })?;
         output::print("the database is at the newest version\n")
     }
 }

@@ -55,7 +55,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(matches) => matches,
         Err(error) => return help::refuse(&error, &arguments),
     };
-    let done = Cli::from_arg_matches(&matches).map_err(CliError::from).and_then(|cli| cli.command.run());
+    let done = Cli::from_arg_matches(&matches)
+        .map_err(CliError::from)
+        .and_then(|cli| cli.command.run());
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -7,7 +7,9 @@ use super::CliError;
 pub(super) fn shutdown() -> Result<impl Future<Output = ()>, CliError> {
     use tokio::signal::unix::{SignalKind, signal};
 
-    let listen = |kind| signal(kind).map_err(|error| CliError::failed(format_args!("cannot listen to signals: {error}")));
+    let listen = |kind| {
+        signal(kind).map_err(|error| CliError::failed(format_args!("cannot listen to signals: {error}")))
+    };
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     Ok(async move {
         tokio::select! {

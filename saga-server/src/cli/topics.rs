@@ -57,7 +57,12 @@ impl TopicsArgs {
 
 /// Creates both topics and says what became of each.
 async fn create(kafka: &KafkaConfig, partitions: i32, replication: Option<i32>) -> Result<String, CliError> {
-    let cannot = |error| CliError::failed(format_args!("{} cannot be asked: {error}", kafka.bootstrap_servers));
+    let cannot = |error| {
+        CliError::failed(format_args!(
+            "{} cannot be asked: {error}",
+            kafka.bootstrap_servers
+        ))
+    };
     let admin: AdminClient<DefaultClientContext> = kafka.client().create().map_err(cannot)?;
     let retention = RETENTION_MS.to_string();
     // -1 asks for the broker's own setting.
@@ -69,7 +74,9 @@ async fn create(kafka: &KafkaConfig, partitions: i32, replication: Option<i32>) 
         topic(&kafka.topic),
         topic(&kafka.dead_letter_topic).set("max.message.bytes", DEAD_LETTER_MAX_BYTES),
     ];
-    let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
+    let options = AdminOptions::new()
+        .request_timeout(Some(PATIENCE))
+        .operation_timeout(Some(PATIENCE));
     let results = admin.create_topics(&topics, &options).await.map_err(cannot)?;
     results.into_iter().map(described).collect()
 }
@@ -77,7 +84,9 @@ async fn create(kafka: &KafkaConfig, partitions: i32, replication: Option<i32>) 
 fn described(result: Result<String, (String, RDKafkaErrorCode)>) -> Result<String, CliError> {
     match result {
         Ok(name) => Ok(format!("{name}: created\n")),
-        Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(format!("{name}: exists already, left as it is\n")),
+        Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => {
+            Ok(format!("{name}: exists already, left as it is\n"))
+        }
         Err((name, error)) => Err(CliError::failed(format_args!("{name} was not created: {error}"))),
     }
 }

@@ -10,7 +10,11 @@ use super::{ConfigError, Settings, keys};
 /// Reads `config.yml`, and with a profile `config-{profile}.yml` over it.
 pub(super) fn load(config: Option<&Path>, profile: Option<&str>) -> Result<Settings, ConfigError> {
     let Some(config) = config else {
-        return if profile.is_none() { Ok(Settings::default()) } else { Err(ConfigError::ProfileWithoutFile) };
+        return if profile.is_none() {
+            Ok(Settings::default())
+        } else {
+            Err(ConfigError::ProfileWithoutFile)
+        };
     };
     let base = read(config)?;
     match profile {
@@ -23,21 +27,31 @@ fn of_profile(config: &Path, profile: &str) -> Result<PathBuf, ConfigError> {
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
     if profile.is_empty() || !profile.chars().all(is_plain) {
         let reason = format!("the profile {profile:?} must be letters, digits, - and _ only");
-        return Err(ConfigError::File { path: config.to_owned(), reason });
+        return Err(ConfigError::File {
+            path: config.to_owned(),
+            reason,
+        });
     }
     let stem = config.file_stem().unwrap_or_default().to_string_lossy();
-    let extension = config.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
+    let extension = config
+        .extension()
+        .map(|extension| format!(".{}", extension.to_string_lossy()));
     Ok(config.with_file_name(format!("{stem}-{profile}{}", extension.unwrap_or_default())))
 }
 
 fn read(path: &Path) -> Result<Settings, ConfigError> {
-    let refused = |reason: String| ConfigError::File { path: path.to_owned(), reason };
+    let refused = |reason: String| ConfigError::File {
+        path: path.to_owned(),
+        reason,
+    };
     let text = fs::read_to_string(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
     parse(&text).map_err(refused)
 }
 
 fn parse(text: &str) -> Result<Settings, String> {
-    let is_empty = text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+    let is_empty = text
+        .lines()
+        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
     if is_empty {
         return Ok(Settings::default());
     }
@@ -56,9 +70,15 @@ fn message(error: &serde_saphyr::Error, path: &str) -> String {
     let line = error.location().map_or(1, |location| location.line());
     let full = error.without_snippet().to_string();
     let reason = in_words(&full);
-    let key = if ["", ".", "?"].contains(&path) { String::new() } else { format!("{path}: ") };
+    let key = if ["", ".", "?"].contains(&path) {
+        String::new()
+    } else {
+        format!("{path}: ")
+    };
     let meaning = keys().into_iter().find(|key| key.path == path);
-    let expected = meaning.map(|key| format!("; it should be: {}", key.meaning)).unwrap_or_default();
+    let expected = meaning
+        .map(|key| format!("; it should be: {}", key.meaning))
+        .unwrap_or_default();
     format!("line {line}: {key}{reason}{expected}")
 }
 
@@ -69,6 +89,8 @@ fn in_words(message: &str) -> &str {
     match reason {
         "invalid u32" | "invalid u64" => "not a whole number",
         "expected mapping start" => "not a map of keys",
-        _ => reason.split_once(", set DuplicateKeyPolicy").map_or(reason, |(reason, _)| reason),
+        _ => reason
+            .split_once(", set DuplicateKeyPolicy")
+            .map_or(reason, |(reason, _)| reason),
     }
 }

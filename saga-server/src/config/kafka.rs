@@ -55,10 +55,13 @@ impl KafkaConfig {
 
     /// What librdkafka thinks of it, in its words.
     pub(super) fn check(&self) -> Result<(), String> {
-        self.client().create_native_config().map(drop).map_err(|error| match error {
-            rdkafka::error::KafkaError::ClientConfig(_, reason, ..) => reason,
-            other => other.to_string(),
-        })
+        self.client()
+            .create_native_config()
+            .map(drop)
+            .map_err(|error| match error {
+                rdkafka::error::KafkaError::ClientConfig(_, reason, ..) => reason,
+                other => other.to_string(),
+            })
     }
 }
 

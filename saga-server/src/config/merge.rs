@@ -1,7 +1,8 @@
 //! Two layers of settings into one: key by key, the heavier wins.
 
 use super::{
-    DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, RegistrySettings, SecuritySettings, Settings,
+    DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, RegistrySettings, SecuritySettings,
+    Settings,
 };
 
 impl Settings {
@@ -13,7 +14,9 @@ impl Settings {
             allow_unauthenticated: self.allow_unauthenticated.or(lighter.allow_unauthenticated),
             database: self.database.or(lighter.database),
             kafka: self.kafka.or(lighter.kafka),
-            schema_registry: RegistrySettings { url: self.schema_registry.url.or(lighter.schema_registry.url) },
+            schema_registry: RegistrySettings {
+                url: self.schema_registry.url.or(lighter.schema_registry.url),
+            },
             ingest: self.ingest.or(lighter.ingest),
             definitions_dir: self.definitions_dir.or(lighter.definitions_dir),
             shutdown_timeout: self.shutdown_timeout.or(lighter.shutdown_timeout),
@@ -69,6 +72,9 @@ impl IngestSettings {
 
 impl LogSettings {
     fn or(self, lighter: Self) -> Self {
-        Self { format: self.format.or(lighter.format), level: self.level.or(lighter.level) }
+        Self {
+            format: self.format.or(lighter.format),
+            level: self.level.or(lighter.level),
+        }
     }
 }

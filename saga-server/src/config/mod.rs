@@ -23,10 +23,11 @@ pub use kafka::{KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
 pub use names::{Key, check_environment, keys};
 pub use period::Period;
 pub use secret::Secret;
-pub use show::{NOT_SET, REQUIRED, defaults};
 pub use settings::{
-    ConfigArgs, DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, Property, RegistrySettings, SecuritySettings, Settings,
+    ConfigArgs, DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, Property, RegistrySettings,
+    SecuritySettings, Settings,
 };
+pub use show::{NOT_SET, REQUIRED, defaults};
 
 /// Everything a running collector was told.
 #[derive(Debug, Clone)]

@@ -25,7 +25,11 @@ pub fn keys() -> Vec<Key> {
         .get_arguments()
         .map(|argument| Key {
             path: argument.get_id().to_string(),
-            variable: argument.get_env().unwrap_or_default().to_string_lossy().into_owned(),
+            variable: argument
+                .get_env()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
             flag: format!("--{}", argument.get_long().unwrap_or_default()),
             meaning: argument.get_help().map(ToString::to_string).unwrap_or_default(),
         })
@@ -36,8 +40,15 @@ impl ConfigError {
     /// A value that cannot be used.
     pub(super) fn value(key: &'static str, reason: impl Into<String>) -> Self {
         let names = keys().into_iter().find(|candidate| candidate.path == key);
-        let (variable, flag) = names.map(|names| (names.variable, names.flag)).unwrap_or_default();
-        Self::Value { key, reason: reason.into(), variable, flag }
+        let (variable, flag) = names
+            .map(|names| (names.variable, names.flag))
+            .unwrap_or_default();
+        Self::Value {
+            key,
+            reason: reason.into(),
+            variable,
+            flag,
+        }
     }
 }
 
@@ -53,7 +64,10 @@ pub fn check_environment(names: impl IntoIterator<Item = String>) -> Result<(), 
     let is_known = |name: &str| known.iter().any(|known| known == name) || OTHER_VARIABLES.contains(&name);
     for name in names {
         if name.starts_with(PREFIX) && !is_known(&name) && !is_service_link(&name) {
-            return Err(ConfigError::Variable { suggestion: suggestion(&name, &known), name });
+            return Err(ConfigError::Variable {
+                suggestion: suggestion(&name, &known),
+                name,
+            });
         }
     }
     Ok(())
@@ -65,12 +79,20 @@ const OTHER_VARIABLES: [&str; 2] = ["SAGA_SERVER_CONFIG", "SAGA_SERVER_PROFILE"]
 /// Kubernetes sets such variables in every pod beside a service called `saga-server`.
 fn is_service_link(name: &str) -> bool {
     let rest = name.strip_prefix(PREFIX).unwrap_or_default();
-    rest == "PORT" || rest.starts_with("PORT_") || rest.starts_with("SERVICE_HOST") || rest.starts_with("SERVICE_PORT")
+    rest == "PORT"
+        || rest.starts_with("PORT_")
+        || rest.starts_with("SERVICE_HOST")
+        || rest.starts_with("SERVICE_PORT")
 }
 
 /// The known name that shares the longest beginning, if that is more than the prefix.
 fn suggestion(name: &str, known: &[String]) -> String {
-    let shared = |other: &str| name.bytes().zip(other.bytes()).take_while(|(left, right)| left == right).count();
+    let shared = |other: &str| {
+        name.bytes()
+            .zip(other.bytes())
+            .take_while(|(left, right)| left == right)
+            .count()
+    };
     let nearest = known.iter().max_by_key(|candidate| shared(candidate));
     match nearest {
         Some(nearest) if shared(nearest) > PREFIX.len() => format!("; did you mean {nearest}?"),

@@ -12,9 +12,9 @@ impl FromStr for Period {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        humantime::parse_duration(text)
-            .map(Self)
-            .map_err(|error| format!("{text:?} is not a length of time such as 50ms, 25s or 1min 30s: {error}"))
+        humantime::parse_duration(text).map(Self).map_err(|error| {
+            format!("{text:?} is not a length of time such as 50ms, 25s or 1min 30s: {error}")
+        })
     }
 }
 
@@ -26,6 +26,8 @@ impl fmt::Display for Period {
 
 impl<'de> Deserialize<'de> for Period {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }

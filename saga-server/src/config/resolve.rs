@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, path::Pat
 use saga_types::topic;
 
 use super::{
-    Config, ConfigError, DatabaseConfig, IngestConfig, KafkaConfig, KafkaSecurity, LogConfig, LogFormat, LogLevel, Period, RegistryConfig,
-    Secret, SecurityProtocol, Settings, settings::Property,
+    Config, ConfigError, DatabaseConfig, IngestConfig, KafkaConfig, KafkaSecurity, LogConfig, LogFormat,
+    LogLevel, Period, RegistryConfig, Secret, SecurityProtocol, Settings, settings::Property,
 };
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8086);
@@ -14,9 +14,22 @@ const DEFAULT_GROUP: &str = "saga-tracker-service";
 
 /// Properties of librdkafka that have keys of their own here, or on which the collector's promises rest.
 const RESERVED_PROPERTIES: &[&str] = &[
-    "bootstrap.servers", "metadata.broker.list", "group.id", "security.protocol", "ssl.ca.location", "sasl.mechanism",
-    "sasl.mechanisms", "sasl.username", "sasl.password", "enable.auto.commit", "enable.auto.offset.store",
-    "auto.offset.reset", "partition.assignment.strategy", "enable.idempotence", "acks", "request.required.acks",
+    "bootstrap.servers",
+    "metadata.broker.list",
+    "group.id",
+    "security.protocol",
+    "ssl.ca.location",
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.username",
+    "sasl.password",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "auto.offset.reset",
+    "partition.assignment.strategy",
+    "enable.idempotence",
+    "acks",
+    "request.required.acks",
     "statistics.interval.ms",
 ];
 
@@ -59,15 +72,25 @@ impl Settings {
     pub fn database(&self) -> Result<DatabaseConfig, ConfigError> {
         let settings = &self.database;
         let url = settings.url.as_ref().map_or("", Secret::expose);
-        let is_known = ["postgres://", "postgresql://", "sqlite:"].iter().any(|scheme| url.starts_with(scheme));
+        let is_known = ["postgres://", "postgresql://", "sqlite:"]
+            .iter()
+            .any(|scheme| url.starts_with(scheme));
         if !is_known {
-            let found = if url.is_empty() { "is not set; it must be" } else { "must be" };
+            let found = if url.is_empty() {
+                "is not set; it must be"
+            } else {
+                "must be"
+            };
             let reason = format!("{found} postgres://USER:PASSWORD@HOST/NAME or sqlite:PATH");
             return Err(ConfigError::value("database.url", reason));
         }
         Ok(DatabaseConfig {
             url: Secret::new(url),
-            max_connections: within("database.maxConnections", settings.max_connections.unwrap_or(16), 2..=1000)?,
+            max_connections: within(
+                "database.maxConnections",
+                settings.max_connections.unwrap_or(16),
+                2..=1000,
+            )?,
         })
     }
 
@@ -79,10 +102,16 @@ impl Settings {
     pub fn kafka(&self) -> Result<KafkaConfig, ConfigError> {
         let settings = &self.kafka;
         let topic = topic_name("kafka.topic", settings.topic.as_deref(), topic::DEFAULT_TOPIC)?;
-        let dead_letter_topic =
-            topic_name("kafka.deadLetterTopic", settings.dead_letter_topic.as_deref(), topic::DEFAULT_DEAD_LETTER_TOPIC)?;
+        let dead_letter_topic = topic_name(
+            "kafka.deadLetterTopic",
+            settings.dead_letter_topic.as_deref(),
+            topic::DEFAULT_DEAD_LETTER_TOPIC,
+        )?;
         if topic == dead_letter_topic {
-            return Err(ConfigError::value("kafka.deadLetterTopic", "must be another topic than kafka.topic"));
+            return Err(ConfigError::value(
+                "kafka.deadLetterTopic",
+                "must be another topic than kafka.topic",
+            ));
         }
         let config = KafkaConfig {
             bootstrap_servers: bootstrap_servers(settings.bootstrap_servers.as_deref().unwrap_or_default())?,
@@ -92,7 +121,9 @@ impl Settings {
             security: self.security()?,
             properties: properties(&settings.properties)?,
         };
-        config.check().map_err(|reason| ConfigError::value(key_at_fault(&reason), reason))?;
+        config
+            .check()
+            .map_err(|reason| ConfigError::value(key_at_fault(&reason), reason))?;
         Ok(config)
     }
 
@@ -113,15 +144,26 @@ impl Settings {
             ("kafka.security.username", settings.username.is_some()),
             ("kafka.security.password", settings.password.is_some()),
         ];
-        if let Some((key, is_given)) = given.into_iter().find(|(_, is_given)| *is_given != protocol.has_identity()) {
+        if let Some((key, is_given)) = given
+            .into_iter()
+            .find(|(_, is_given)| *is_given != protocol.has_identity())
+        {
             let reason = match is_given {
-                true => "is of use only when kafka.security.protocol is sasl_plaintext or sasl_ssl".to_owned(),
-                false => format!("is not set; kafka.security.protocol {} needs it", protocol.as_str()),
+                true => {
+                    "is of use only when kafka.security.protocol is sasl_plaintext or sasl_ssl".to_owned()
+                }
+                false => format!(
+                    "is not set; kafka.security.protocol {} needs it",
+                    protocol.as_str()
+                ),
             };
             return Err(ConfigError::value(key, reason));
         }
         if let Some(file) = settings.ca_file.as_ref().filter(|file| !file.is_file()) {
-            return Err(ConfigError::value("kafka.security.caFile", format!("{} is not a file", file.display())));
+            return Err(ConfigError::value(
+                "kafka.security.caFile",
+                format!("{} is not a file", file.display()),
+            ));
         }
         Ok(KafkaSecurity {
             protocol,
@@ -133,11 +175,17 @@ impl Settings {
     }
 
     fn schema_registry(&self) -> Result<Option<RegistryConfig>, ConfigError> {
-        let Some(url) = &self.schema_registry.url else { return Ok(None) };
-        let is_http = reqwest::Url::parse(url.expose()).is_ok_and(|url| url.scheme() == "http" && url.has_host());
+        let Some(url) = &self.schema_registry.url else {
+            return Ok(None);
+        };
+        let is_http =
+            reqwest::Url::parse(url.expose()).is_ok_and(|url| url.scheme() == "http" && url.has_host());
         match is_http {
             true => Ok(Some(RegistryConfig { url: url.clone() })),
-            false => Err(ConfigError::value("schemaRegistry.url", "must be http://HOST:PORT, with a path if it has one")),
+            false => Err(ConfigError::value(
+                "schemaRegistry.url",
+                "must be http://HOST:PORT, with a path if it has one",
+            )),
         }
     }
 
@@ -145,7 +193,11 @@ impl Settings {
         let settings = &self.ingest;
         let batch_wait = settings.batch_wait.unwrap_or(Period(Duration::from_millis(50)));
         Ok(IngestConfig {
-            batch_size: within("ingest.batchSize", settings.batch_size.unwrap_or(4000), 1..=10_000)?,
+            batch_size: within(
+                "ingest.batchSize",
+                settings.batch_size.unwrap_or(4000),
+                1..=10_000,
+            )?,
             batch_wait: period_within(
                 "ingest.batchWait",
                 batch_wait,
@@ -157,9 +209,10 @@ impl Settings {
 
     fn definitions_dir(&self) -> Result<Option<PathBuf>, ConfigError> {
         match &self.definitions_dir {
-            Some(folder) if !folder.is_dir() => {
-                Err(ConfigError::value("definitionsDir", format!("{} is not a folder", folder.display())))
-            }
+            Some(folder) if !folder.is_dir() => Err(ConfigError::value(
+                "definitionsDir",
+                format!("{} is not a folder", folder.display()),
+            )),
             folder => Ok(folder.clone()),
         }
     }
@@ -184,7 +237,10 @@ fn within<T: PartialOrd + std::fmt::Display>(
     if range.contains(&value) {
         return Ok(value);
     }
-    Err(ConfigError::value(key, format!("{value} must be from {} to {}", range.start(), range.end())))
+    Err(ConfigError::value(
+        key,
+        format!("{value} must be from {} to {}", range.start(), range.end()),
+    ))
 }
 
 fn period_within(
@@ -196,7 +252,10 @@ fn period_within(
         return Ok(value.0);
     }
     let (least, most) = (Period(*range.start()), Period(*range.end()));
-    Err(ConfigError::value(key, format!("{value} must be from {least} to {most}")))
+    Err(ConfigError::value(
+        key,
+        format!("{value} must be from {least} to {most}"),
+    ))
 }
 
 fn not_empty(key: &'static str, text: &str) -> Result<String, ConfigError> {
@@ -209,10 +268,15 @@ fn not_empty(key: &'static str, text: &str) -> Result<String, ConfigError> {
 fn bootstrap_servers(text: &str) -> Result<String, ConfigError> {
     let key = "kafka.bootstrapServers";
     if text.trim().is_empty() {
-        return Err(ConfigError::value(key, "is not set; it must be HOST:PORT, several with commas between"));
+        return Err(ConfigError::value(
+            key,
+            "is not set; it must be HOST:PORT, several with commas between",
+        ));
     }
     let is_server = |server: &str| {
-        let port = server.rsplit_once(':').map(|(host, port)| (!host.is_empty(), port.parse::<u16>().is_ok()));
+        let port = server
+            .rsplit_once(':')
+            .map(|(host, port)| (!host.is_empty(), port.parse::<u16>().is_ok()));
         port == Some((true, true))
     };
     match text.split(',').map(str::trim).find(|server| !is_server(server)) {

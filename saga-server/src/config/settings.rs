@@ -9,7 +9,8 @@ use clap::Args;
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    ConfigError, LogFormat, LogLevel, Period, SaslMechanism, Secret, SecurityProtocol, Settings as Layer, check_environment,
+    ConfigError, LogFormat, LogLevel, Period, SaslMechanism, Secret, SecurityProtocol, Settings as Layer,
+    check_environment,
 };
 
 /// Where the configuration comes from: a file, below the environment, below flags.
@@ -56,31 +57,56 @@ pub struct Settings {
     pub allow_unauthenticated: Option<bool>,
 
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would take the text for the description of the command")]
+    #[expect(
+        missing_docs,
+        reason = "clap would take the text for the description of the command"
+    )]
     pub database: DatabaseSettings,
 
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would take the text for the description of the command")]
+    #[expect(
+        missing_docs,
+        reason = "clap would take the text for the description of the command"
+    )]
     pub kafka: KafkaSettings,
 
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would take the text for the description of the command")]
+    #[expect(
+        missing_docs,
+        reason = "clap would take the text for the description of the command"
+    )]
     pub schema_registry: RegistrySettings,
 
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would take the text for the description of the command")]
+    #[expect(
+        missing_docs,
+        reason = "clap would take the text for the description of the command"
+    )]
     pub ingest: IngestSettings,
 
     /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
-    #[arg(id = "definitionsDir", long = "definitions", value_name = "DIR", env = "SAGA_SERVER_DEFINITIONS_DIR")]
+    #[arg(
+        id = "definitionsDir",
+        long = "definitions",
+        value_name = "DIR",
+        env = "SAGA_SERVER_DEFINITIONS_DIR"
+    )]
     pub definitions_dir: Option<PathBuf>,
 
     /// How long a shutdown may take; 1s to 10min
-    #[arg(id = "shutdownTimeout", long = "shutdown-timeout", value_name = "PERIOD", env = "SAGA_SERVER_SHUTDOWN_TIMEOUT")]
+    #[arg(
+        id = "shutdownTimeout",
+        long = "shutdown-timeout",
+        value_name = "PERIOD",
+        env = "SAGA_SERVER_SHUTDOWN_TIMEOUT"
+    )]
     pub shutdown_timeout: Option<Period>,
 
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would take the text for the description of the command")]
+    #[expect(
+        missing_docs,
+        reason = "clap would take the text for the description of the command"
+    )]
     pub log: LogSettings,
 }
 
@@ -89,12 +115,19 @@ pub struct Settings {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct DatabaseSettings {
     /// The database: postgres://USER:PASSWORD@HOST/NAME or sqlite:PATH
-    #[arg(id = "database.url", long = "database-url", value_name = "URL", env = "DATABASE_URL")]
+    #[arg(
+        id = "database.url",
+        long = "database-url",
+        value_name = "URL",
+        env = "DATABASE_URL"
+    )]
     pub url: Option<Secret>,
 
     /// The most connections to the database; 2 to 1000
     #[arg(
-        id = "database.maxConnections", long = "database-max-connections", value_name = "NUMBER",
+        id = "database.maxConnections",
+        long = "database-max-connections",
+        value_name = "NUMBER",
         env = "SAGA_SERVER_DATABASE_MAX_CONNECTIONS"
     )]
     pub max_connections: Option<u32>,
@@ -106,34 +139,54 @@ pub struct DatabaseSettings {
 pub struct KafkaSettings {
     /// The brokers to ask first: HOST:PORT, several with commas between
     #[arg(
-        id = "kafka.bootstrapServers", long = "kafka-bootstrap-servers", value_name = "SERVERS",
+        id = "kafka.bootstrapServers",
+        long = "kafka-bootstrap-servers",
+        value_name = "SERVERS",
         env = "KAFKA_BOOTSTRAP_SERVERS"
     )]
     pub bootstrap_servers: Option<String>,
 
     /// The topic with the events
-    #[arg(id = "kafka.topic", long = "kafka-topic", value_name = "TOPIC", env = "SAGA_SERVER_KAFKA_TOPIC")]
+    #[arg(
+        id = "kafka.topic",
+        long = "kafka-topic",
+        value_name = "TOPIC",
+        env = "SAGA_SERVER_KAFKA_TOPIC"
+    )]
     pub topic: Option<String>,
 
     /// The topic for events that cannot be stored
     #[arg(
-        id = "kafka.deadLetterTopic", long = "kafka-dead-letter-topic", value_name = "TOPIC",
+        id = "kafka.deadLetterTopic",
+        long = "kafka-dead-letter-topic",
+        value_name = "TOPIC",
         env = "SAGA_SERVER_KAFKA_DEAD_LETTER_TOPIC"
     )]
     pub dead_letter_topic: Option<String>,
 
     /// The consumer group, shared by all instances of one collector
-    #[arg(id = "kafka.group", long = "kafka-group", value_name = "GROUP", env = "SAGA_SERVER_KAFKA_GROUP")]
+    #[arg(
+        id = "kafka.group",
+        long = "kafka-group",
+        value_name = "GROUP",
+        env = "SAGA_SERVER_KAFKA_GROUP"
+    )]
     pub group: Option<String>,
 
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would take the text for the description of the command")]
+    #[expect(
+        missing_docs,
+        reason = "clap would take the text for the description of the command"
+    )]
     pub security: SecuritySettings,
 
     /// Further properties of librdkafka: NAME=VALUE, several with semicolons between; a map in the file
     #[arg(
-        id = "kafka.properties", long = "kafka-property", value_name = "NAME=VALUE",
-        env = "SAGA_SERVER_KAFKA_PROPERTIES", value_delimiter = ';'
+        id = "kafka.properties",
+        long = "kafka-property",
+        value_name = "NAME=VALUE",
+        env = "SAGA_SERVER_KAFKA_PROPERTIES",
+        value_delimiter = ';'
     )]
     #[serde(deserialize_with = "properties_of_a_map")]
     pub properties: Vec<Property>,
@@ -145,35 +198,45 @@ pub struct KafkaSettings {
 pub struct SecuritySettings {
     /// How the brokers are reached
     #[arg(
-        id = "kafka.security.protocol", long = "kafka-security-protocol", value_name = "PROTOCOL",
+        id = "kafka.security.protocol",
+        long = "kafka-security-protocol",
+        value_name = "PROTOCOL",
         env = "SAGA_SERVER_KAFKA_SECURITY_PROTOCOL"
     )]
     pub protocol: Option<SecurityProtocol>,
 
     /// The certificates (PEM) that vouch for the brokers; the system's when not given
     #[arg(
-        id = "kafka.security.caFile", long = "kafka-ca-file", value_name = "FILE",
+        id = "kafka.security.caFile",
+        long = "kafka-ca-file",
+        value_name = "FILE",
         env = "SAGA_SERVER_KAFKA_SECURITY_CA_FILE"
     )]
     pub ca_file: Option<PathBuf>,
 
     /// How the collector proves who it is
     #[arg(
-        id = "kafka.security.mechanism", long = "kafka-sasl-mechanism", value_name = "MECHANISM",
+        id = "kafka.security.mechanism",
+        long = "kafka-sasl-mechanism",
+        value_name = "MECHANISM",
         env = "SAGA_SERVER_KAFKA_SECURITY_MECHANISM"
     )]
     pub mechanism: Option<SaslMechanism>,
 
     /// The user that SASL names
     #[arg(
-        id = "kafka.security.username", long = "kafka-sasl-username", value_name = "NAME",
+        id = "kafka.security.username",
+        long = "kafka-sasl-username",
+        value_name = "NAME",
         env = "SAGA_SERVER_KAFKA_SECURITY_USERNAME"
     )]
     pub username: Option<String>,
 
     /// The user's password; better set by the environment, since flags are seen by all users of the machine
     #[arg(
-        id = "kafka.security.password", long = "kafka-sasl-password", value_name = "PASSWORD",
+        id = "kafka.security.password",
+        long = "kafka-sasl-password",
+        value_name = "PASSWORD",
         env = "SAGA_SERVER_KAFKA_SECURITY_PASSWORD"
     )]
     pub password: Option<Secret>,
@@ -184,7 +247,12 @@ pub struct SecuritySettings {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RegistrySettings {
     /// The schema registry of the writers that use one, as Confluent's answers: http://HOST:PORT
-    #[arg(id = "schemaRegistry.url", long = "schema-registry-url", value_name = "URL", env = "SCHEMA_REGISTRY_URL")]
+    #[arg(
+        id = "schemaRegistry.url",
+        long = "schema-registry-url",
+        value_name = "URL",
+        env = "SCHEMA_REGISTRY_URL"
+    )]
     pub url: Option<Secret>,
 }
 
@@ -194,18 +262,29 @@ pub struct RegistrySettings {
 pub struct IngestSettings {
     /// The most events stored in one transaction; 1 to 10000
     #[arg(
-        id = "ingest.batchSize", long = "ingest-batch-size", value_name = "NUMBER", env = "SAGA_SERVER_INGEST_BATCH_SIZE"
+        id = "ingest.batchSize",
+        long = "ingest-batch-size",
+        value_name = "NUMBER",
+        env = "SAGA_SERVER_INGEST_BATCH_SIZE"
     )]
     pub batch_size: Option<usize>,
 
     /// How long a batch waits to fill up; 1ms to 10s
     #[arg(
-        id = "ingest.batchWait", long = "ingest-batch-wait", value_name = "PERIOD", env = "SAGA_SERVER_INGEST_BATCH_WAIT"
+        id = "ingest.batchWait",
+        long = "ingest-batch-wait",
+        value_name = "PERIOD",
+        env = "SAGA_SERVER_INGEST_BATCH_WAIT"
     )]
     pub batch_wait: Option<Period>,
 
     /// How many batches are written at the same time; 1 to 16
-    #[arg(id = "ingest.writers", long = "ingest-writers", value_name = "NUMBER", env = "SAGA_SERVER_INGEST_WRITERS")]
+    #[arg(
+        id = "ingest.writers",
+        long = "ingest-writers",
+        value_name = "NUMBER",
+        env = "SAGA_SERVER_INGEST_WRITERS"
+    )]
     pub writers: Option<usize>,
 }
 
@@ -214,11 +293,21 @@ pub struct IngestSettings {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LogSettings {
     /// The form of a log line
-    #[arg(id = "log.format", long = "log-format", value_name = "FORMAT", env = "SAGA_SERVER_LOG_FORMAT")]
+    #[arg(
+        id = "log.format",
+        long = "log-format",
+        value_name = "FORMAT",
+        env = "SAGA_SERVER_LOG_FORMAT"
+    )]
     pub format: Option<LogFormat>,
 
     /// The least important level that is logged
-    #[arg(id = "log.level", long = "log-level", value_name = "LEVEL", env = "SAGA_SERVER_LOG_LEVEL")]
+    #[arg(
+        id = "log.level",
+        long = "log-level",
+        value_name = "LEVEL",
+        env = "SAGA_SERVER_LOG_LEVEL"
+    )]
     pub level: Option<LogLevel>,
 }
 
@@ -246,11 +335,20 @@ impl FromStr for Property {
             Some((name, value)) => (name, Some(value.to_owned())),
             None => (text, None),
         };
-        Ok(Self { name: name.trim().to_owned(), value })
+        Ok(Self {
+            name: name.trim().to_owned(),
+            value,
+        })
     }
 }
 
 fn properties_of_a_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Property>, D::Error> {
     let map = BTreeMap::<String, String>::deserialize(deserializer)?;
-    Ok(map.into_iter().map(|(name, value)| Property { name, value: Some(value) }).collect())
+    Ok(map
+        .into_iter()
+        .map(|(name, value)| Property {
+            name,
+            value: Some(value),
+        })
+        .collect())
 }

@@ -18,10 +18,16 @@ impl Config {
             ("listen", self.listen.to_string()),
             ("allowUnauthenticated", self.allow_unauthenticated.to_string()),
             ("database.url", format!("{:?}", self.database.url)),
-            ("database.maxConnections", self.database.max_connections.to_string()),
+            (
+                "database.maxConnections",
+                self.database.max_connections.to_string(),
+            ),
         ];
         entries.extend(self.kafka.entries());
-        let registry = self.schema_registry.as_ref().map(|registry| format!("{:?}", registry.url));
+        let registry = self
+            .schema_registry
+            .as_ref()
+            .map(|registry| format!("{:?}", registry.url));
         entries.push(("schemaRegistry.url", text(registry.as_deref())));
         entries.extend([
             ("ingest.batchSize", self.ingest.batch_size.to_string()),
@@ -47,10 +53,19 @@ impl KafkaConfig {
             ("kafka.group", self.group.clone()),
             ("kafka.security.protocol", security.protocol.as_str().to_owned()),
             ("kafka.security.caFile", path(security.ca_file.as_deref())),
-            ("kafka.security.mechanism", text(security.mechanism.map(super::SaslMechanism::as_str))),
+            (
+                "kafka.security.mechanism",
+                text(security.mechanism.map(super::SaslMechanism::as_str)),
+            ),
             ("kafka.security.username", text(security.username.as_deref())),
-            ("kafka.security.password", text(security.password.as_ref().map(|_| "***"))),
-            ("kafka.properties", text(Some(properties.join(";").as_str()).filter(|names| !names.is_empty()))),
+            (
+                "kafka.security.password",
+                text(security.password.as_ref().map(|_| "***")),
+            ),
+            (
+                "kafka.properties",
+                text(Some(properties.join(";").as_str()).filter(|names| !names.is_empty())),
+            ),
         ]
     }
 }
@@ -61,7 +76,10 @@ pub fn defaults() -> BTreeMap<&'static str, String> {
     let mut settings = Settings::default();
     settings.database.url = Some(Secret::new("sqlite:unused"));
     settings.kafka.bootstrap_servers = Some("unused:9092".to_owned());
-    let entries = settings.resolve().map(|config| config.entries()).unwrap_or_default();
+    let entries = settings
+        .resolve()
+        .map(|config| config.entries())
+        .unwrap_or_default();
     let required = ["database.url", "kafka.bootstrapServers"].map(|key| (key, REQUIRED.to_owned()));
     entries.into_iter().chain(required).collect()
 }

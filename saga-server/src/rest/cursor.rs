@@ -26,13 +26,28 @@ impl SagasCursor {
     const KIND: &str = "sagas1";
 
     pub(super) fn encode(&self) -> String {
-        encode(&(Self::KIND, &self.sort, self.value.as_millis(), &self.saga_id, self.before))
+        encode(&(
+            Self::KIND,
+            &self.sort,
+            self.value.as_millis(),
+            &self.saga_id,
+            self.before,
+        ))
     }
 
     pub(super) fn decode(text: &str) -> Result<Self, String> {
         let (kind, sort, millis, saga_id, before): (String, String, i64, SagaId, u64) = decode(text)?;
         let value = Timestamp::from_millis(millis).map_err(|_| REFUSED.to_owned())?;
-        if kind == Self::KIND { Ok(Self { sort, value, saga_id, before }) } else { Err(REFUSED.to_owned()) }
+        if kind == Self::KIND {
+            Ok(Self {
+                sort,
+                value,
+                saga_id,
+                before,
+            })
+        } else {
+            Err(REFUSED.to_owned())
+        }
     }
 }
 
@@ -47,13 +62,26 @@ impl StepsCursor {
     const KIND: &str = "steps1";
 
     pub(super) fn encode(&self) -> String {
-        encode(&(Self::KIND, self.after.recorded_at.as_millis(), &self.after.event_id))
+        encode(&(
+            Self::KIND,
+            self.after.recorded_at.as_millis(),
+            &self.after.event_id,
+        ))
     }
 
     pub(super) fn decode(text: &str) -> Result<Self, String> {
         let (kind, millis, event_id): (String, i64, EventId) = decode(text)?;
         let recorded_at = Timestamp::from_millis(millis).map_err(|_| REFUSED.to_owned())?;
-        if kind == Self::KIND { Ok(Self { after: Position { recorded_at, event_id } }) } else { Err(REFUSED.to_owned()) }
+        if kind == Self::KIND {
+            Ok(Self {
+                after: Position {
+                    recorded_at,
+                    event_id,
+                },
+            })
+        } else {
+            Err(REFUSED.to_owned())
+        }
     }
 }
 
@@ -68,7 +96,6 @@ fn decode<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

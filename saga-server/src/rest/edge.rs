@@ -21,7 +21,10 @@ const QUERY_LIMIT: usize = 8 * 1024;
 
 /// For answers that are data and never a page.
 const HEADERS: [(HeaderName, HeaderValue); 4] = [
-    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (
@@ -47,7 +50,11 @@ pub(super) async fn around(State(state): State<AppState>, request: Request, next
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
-    state.metrics.api_latency.get_or_create(&labels).observe(began.elapsed().as_secs_f64());
+    state
+        .metrics
+        .api_latency
+        .get_or_create(&labels)
+        .observe(began.elapsed().as_secs_f64());
     response
 }
 
@@ -81,7 +88,9 @@ async fn within_limits(request: Request, next: Next) -> Response {
 fn check(uri: &Uri) -> Result<(), ApiError> {
     let is_text = is_well_encoded(uri.path()) && percent_decode_str(uri.path()).decode_utf8().is_ok();
     if !is_text {
-        return Err(ApiError::bad_request("the path must be UTF-8 with every % followed by two hex digits"));
+        return Err(ApiError::bad_request(
+            "the path must be UTF-8 with every % followed by two hex digits",
+        ));
     }
     let query_bytes = uri.query().map_or(0, str::len);
     if query_bytes > QUERY_LIMIT {
@@ -110,7 +119,10 @@ fn labels(request: &Request) -> EndpointLabels {
         Method::DELETE,
         Method::OPTIONS,
     ];
-    let endpoint = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str);
+    let endpoint = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unknown", MatchedPath::as_str);
     let method = METHODS.iter().find(|method| *method == request.method());
     EndpointLabels {
         endpoint: endpoint.to_owned(),

@@ -60,7 +60,11 @@ impl ApiError {
             [name] => format!("the parameter {name} {}", details[*name]),
             names => format!("the parameters {} are wrong", names.join(", ")),
         };
-        Self { code: ErrorCode::BadRequest, message, details }
+        Self {
+            code: ErrorCode::BadRequest,
+            message,
+            details,
+        }
     }
 
     /// One parameter is wrong.
@@ -82,12 +86,18 @@ impl ApiError {
     }
 
     pub(super) fn method_not_allowed(method: &str) -> Self {
-        Self::plain(ErrorCode::MethodNotAllowed, format!("{method} is not possible here"))
+        Self::plain(
+            ErrorCode::MethodNotAllowed,
+            format!("{method} is not possible here"),
+        )
     }
 
     /// The cause is for the log only.
     pub(super) fn internal() -> Self {
-        Self::plain(ErrorCode::InternalError, "something went wrong inside the collector; its log says what")
+        Self::plain(
+            ErrorCode::InternalError,
+            "something went wrong inside the collector; its log says what",
+        )
     }
 
     pub(super) fn unavailable(message: impl Into<String>) -> Self {
@@ -95,7 +105,11 @@ impl ApiError {
     }
 
     fn plain(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: BTreeMap::new() }
+        Self {
+            code,
+            message: message.into(),
+            details: BTreeMap::new(),
+        }
     }
 
     /// The finished answer to a request.
@@ -109,7 +123,9 @@ impl ApiError {
         };
         let mut response = (self.code.status(), Json(body)).into_response();
         if self.code == ErrorCode::ServiceUnavailable {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
         }
         response
     }

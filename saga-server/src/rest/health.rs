@@ -27,13 +27,27 @@ pub(super) fn routes(path: &str) -> Router<AppState> {
 /// Whether every part works: 503 when one does not.
 async fn readiness(State(state): State<AppState>) -> (StatusCode, Json<HealthAnswer>) {
     let components = state.health.states();
-    let is_up = components.values().all(|component| *component == ComponentState::Up);
-    let (code, status) =
-        if is_up { (StatusCode::OK, "UP") } else { (StatusCode::SERVICE_UNAVAILABLE, "DOWN") };
-    (code, Json(HealthAnswer { status, components: Some(components) }))
+    let is_up = components
+        .values()
+        .all(|component| *component == ComponentState::Up);
+    let (code, status) = if is_up {
+        (StatusCode::OK, "UP")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "DOWN")
+    };
+    (
+        code,
+        Json(HealthAnswer {
+            status,
+            components: Some(components),
+        }),
+    )
 }
 
 /// Whether the process answers at all. A database that is away is no reason to kill it.
 async fn liveness() -> Json<HealthAnswer> {
-    Json(HealthAnswer { status: "UP", components: None })
+    Json(HealthAnswer {
+        status: "UP",
+        components: None,
+    })
 }

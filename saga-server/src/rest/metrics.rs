@@ -11,12 +11,21 @@ const OPEN_METRICS: &str = "application/openmetrics-text";
 
 /// OpenMetrics for those who ask for it, as Prometheus does; else Prometheus' own older text.
 pub(super) async fn page(State(state): State<AppState>, asked: HeaderMap) -> (HeaderMap, String) {
-    let accepted = asked.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let accepted = asked
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .unwrap_or_default();
     let text = state.metrics.render();
     if accepted.contains(OPEN_METRICS) {
-        (content_type("application/openmetrics-text; version=1.0.0; charset=utf-8"), text)
+        (
+            content_type("application/openmetrics-text; version=1.0.0; charset=utf-8"),
+            text,
+        )
     } else {
-        (content_type("text/plain; version=0.0.4; charset=utf-8"), as_older_text(&text))
+        (
+            content_type("text/plain; version=0.0.4; charset=utf-8"),
+            as_older_text(&text),
+        )
     }
 }
 
@@ -54,7 +63,12 @@ mod tests {
 
     #[test]
     fn counters_are_named_as_their_samples() {
-        let text = as_older_text("# HELP a Things.\n# TYPE a counter\na_total 1\n# HELP b B.\n# TYPE b gauge\nb 2\n# EOF\n");
-        assert_eq!(text, "# HELP a_total Things.\n# TYPE a_total counter\na_total 1\n# HELP b B.\n# TYPE b gauge\nb 2\n");
+        let text = as_older_text(
+            "# HELP a Things.\n# TYPE a counter\na_total 1\n# HELP b B.\n# TYPE b gauge\nb 2\n# EOF\n",
+        );
+        assert_eq!(
+            text,
+            "# HELP a_total Things.\n# TYPE a_total counter\na_total 1\n# HELP b B.\n# TYPE b gauge\nb 2\n"
+        );
     }
 }

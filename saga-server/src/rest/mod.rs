@@ -54,7 +54,10 @@ impl AppState {
     ) -> Result<T, ApiError> {
         let asked = Instant::now();
         let answer = answer.await;
-        self.metrics.db_query.get_or_create(&QueryLabel { query }).observe(asked.elapsed().as_secs_f64());
+        self.metrics
+            .db_query
+            .get_or_create(&QueryLabel { query })
+            .observe(asked.elapsed().as_secs_f64());
         Ok(answer?)
     }
 }

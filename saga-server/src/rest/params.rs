@@ -32,19 +32,21 @@ impl Params {
     fn add(&mut self, name: &str, value: &str) {
         let Some(name) = decoded(name) else {
             let shown = name.chars().take(100).collect();
-            self.bad.insert(shown, "has a name that is not percent-encoded UTF-8".to_owned());
+            self.bad
+                .insert(shown, "has a name that is not percent-encoded UTF-8".to_owned());
             return;
         };
         let Some(value) = decoded(value) else {
-            self.bad.insert(name, "must be UTF-8 with every % followed by two hex digits".to_owned());
+            self.bad.insert(
+                name,
+                "must be UTF-8 with every % followed by two hex digits".to_owned(),
+            );
             return;
         };
         if value.contains('\0') {
-            self.bad.insert(name, "must not hold U+0000".to_owned());
-        } else if self.given.contains_key(&name) {
-            self.bad.insert(name, "is given more than once".to_owned());
-        } else {
-            self.given.insert(name, value);
+            self.refuse(&name, "must not hold U+0000");
+        } else if self.given.insert(name.clone(), value).is_some() {
+            self.refuse(&name, "is given more than once");
         }
     }
 
@@ -54,15 +56,28 @@ impl Params {
     }
 
     /// Takes a parameter and reads it; what is wrong is kept for [`Params::finish`].
-    pub(super) fn parsed<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn parsed<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
         let text = self.given.remove(name)?;
-        let result = if text.is_empty() { Err("must not be empty".to_owned()) } else { read(&text) };
+        let result = if text.is_empty() {
+            Err("must not be empty".to_owned())
+        } else {
+            read(&text)
+        };
         result.map_err(|reason| self.refuse(name, reason)).ok()
     }
 
     /// Takes all parameters that begin with a prefix, without it.
     pub(super) fn prefixed(&mut self, prefix: &str) -> BTreeMap<String, String> {
-        let names: Vec<String> = self.given.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
+        let names: Vec<String> = self
+            .given
+            .keys()
+            .filter(|name| name.starts_with(prefix))
+            .cloned()
+            .collect();
         let mut taken = BTreeMap::new();
         for name in names {
             let key = name[prefix.len()..].to_owned();
@@ -86,7 +101,11 @@ impl Params {
         for name in std::mem::take(&mut self.given).into_keys() {
             self.refuse(&name, "is not known here");
         }
-        if self.bad.is_empty() { Ok(()) } else { Err(ApiError::bad_parameters(self.bad)) }
+        if self.bad.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::bad_parameters(self.bad))
+        }
     }
 }
 
@@ -118,7 +137,9 @@ impl<S: Send + Sync> FromRequestParts<S> for PathSagaId {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|error| ApiError::bad_parameter("sagaId", error.body_text()))?;
-        SagaId::new(text).map(Self).map_err(|error| ApiError::bad_parameter("sagaId", error.to_string()))
+        SagaId::new(text)
+            .map(Self)
+            .map_err(|error| ApiError::bad_parameter("sagaId", error.to_string()))
     }
 }
 
@@ -131,7 +152,10 @@ mod tests {
         let mut params = Params::of("a=x+y%2Bz&b=%EC%A3%BC&&metadata.k=1");
         assert_eq!(params.text("a").as_deref(), Some("x y+z"));
         assert_eq!(params.text("b").as_deref(), Some("주"));
-        assert_eq!(params.prefixed("metadata."), BTreeMap::from([("k".to_owned(), "1".to_owned())]));
+        assert_eq!(
+            params.prefixed("metadata."),
+            BTreeMap::from([("k".to_owned(), "1".to_owned())])
+        );
         assert!(params.finish().is_ok());
     }
 

@@ -19,7 +19,11 @@ pub(super) async fn detail(
     params.finish()?;
     let found = match as_of {
         None => state.ask("saga", state.store.saga(&saga_id)).await?,
-        Some(moment) => state.ask("saga_as_of", state.store.saga_as_of(&saga_id, moment)).await?,
+        Some(moment) => {
+            state
+                .ask("saga_as_of", state.store.saga_as_of(&saga_id, moment))
+                .await?
+        }
     };
     match (found, as_of) {
         (Some(saga), _) => Ok(Json(saga)),

@@ -1,7 +1,10 @@
 //! `GET /api/v1/sagas`: a page of the sagas that match all filters.
 
 use axum::{Json, extract::State};
-use saga_types::{OrderId, SagaStatus, SagaType, Step, Timestamp, fold::{Anomaly, SagaState}};
+use saga_types::{
+    OrderId, SagaStatus, SagaType, Step, Timestamp,
+    fold::{Anomaly, SagaState},
+};
 use serde::Serialize;
 
 use super::{ApiError, AppState, cursor::SagasCursor, params::Params, period::Period};
@@ -31,7 +34,10 @@ struct PageInfo {
     total_is_exact: bool,
 }
 
-pub(super) async fn search(State(state): State<AppState>, params: Params) -> Result<Json<SagasPage>, ApiError> {
+pub(super) async fn search(
+    State(state): State<AppState>,
+    params: Params,
+) -> Result<Json<SagasPage>, ApiError> {
     let (query, before) = read(params)?;
     if let PageStart::Offset(offset) = query.start
         && offset > Total::CAP
@@ -48,7 +54,10 @@ async fn beyond(state: &AppState, mut query: SagaQuery, offset: u64) -> Result<J
     let start = std::mem::replace(&mut query.start, PageStart::Offset(0));
     let mut page = state.ask("search", state.store.search(&query)).await?;
     if !page.total.is_exact {
-        let reason = format!("must not skip more than {} sagas; go on with nextCursor", Total::CAP);
+        let reason = format!(
+            "must not skip more than {} sagas; go on with nextCursor",
+            Total::CAP
+        );
         return Err(ApiError::bad_parameter("page", reason));
     }
     query.start = start;
@@ -68,9 +77,18 @@ fn read(mut params: Params) -> Result<(SagaQuery, u64), ApiError> {
     }
     let offset = page.unwrap_or(0).saturating_mul(u64::from(size));
     let (start, before) = match cursor {
-        Some(SagasCursor { value, saga_id, before, .. }) => {
-            (PageStart::After { value, saga_id: saga_id.into() }, before)
-        }
+        Some(SagasCursor {
+            value,
+            saga_id,
+            before,
+            ..
+        }) => (
+            PageStart::After {
+                value,
+                saga_id: saga_id.into(),
+            },
+            before,
+        ),
         None => (PageStart::Offset(offset), offset),
     };
     let period = Period::take(&mut params);
@@ -86,7 +104,10 @@ fn read(mut params: Params) -> Result<(SagaQuery, u64), ApiError> {
         failure_reason: params.text("failureReason"),
         metadata: params.prefixed("metadata."),
         anomaly: params.parsed("anomaly", anomaly),
-        stuck: params.parsed("stuck", |text| text.parse().map_err(|_| "must be true or false".to_owned()))
+        stuck: params
+            .parsed("stuck", |text| {
+                text.parse().map_err(|_| "must be true or false".to_owned())
+            })
             .map(|is_stuck| (is_stuck, Timestamp::now())),
         sort,
         start,
@@ -127,17 +148,26 @@ fn size(text: &str) -> Result<u32, String> {
 }
 
 fn page_number(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "must be a number, 0 for the first page".to_owned())
+    text.parse()
+        .map_err(|_| "must be a number, 0 for the first page".to_owned())
 }
 
 /// A cursor goes on in the order it was made for.
 fn sort(params: &mut Params, cursor: Option<&SagasCursor>) -> SagaSort {
-    const NEWEST_FIRST: SagaSort = SagaSort { by: SortBy::StartedAt, order: SortOrder::Descending };
+    const NEWEST_FIRST: SagaSort = SagaSort {
+        by: SortBy::StartedAt,
+        order: SortOrder::Descending,
+    };
     let asked = params.parsed("sort", SagaSort::read);
-    let Some(cursor) = cursor else { return asked.unwrap_or(NEWEST_FIRST) };
+    let Some(cursor) = cursor else {
+        return asked.unwrap_or(NEWEST_FIRST);
+    };
     let sort = SagaSort::read(&cursor.sort).unwrap_or(NEWEST_FIRST);
     if cursor.sort != sort.to_string() || asked.is_some_and(|asked| asked != sort) {
-        params.refuse("cursor", format!("goes on in the order {}; begin anew for another one", cursor.sort));
+        params.refuse(
+            "cursor",
+            format!("goes on in the order {}; begin anew for another one", cursor.sort),
+        );
     }
     sort
 }
@@ -189,7 +219,12 @@ pub(super) fn saga_type(text: &str) -> Result<SagaType, String> {
 }
 
 fn status(text: &str) -> Result<SagaStatus, String> {
-    text.parse().map_err(|_| format!("must be one of {}", SagaStatus::ALL.map(SagaStatus::as_str).join(", ")))
+    text.parse().map_err(|_| {
+        format!(
+            "must be one of {}",
+            SagaStatus::ALL.map(SagaStatus::as_str).join(", ")
+        )
+    })
 }
 
 fn anomaly(text: &str) -> Result<Anomaly, String> {

@@ -59,10 +59,18 @@ fn answer(query: &StatisticsQuery, found: store::Statistics) -> Statistics {
     by_status.extend(found.by_status);
     let mut by_type = BTreeMap::from(SagaType::KNOWN.map(|saga_type| (saga_type, 0)));
     by_type.extend(found.by_type);
-    let (failed, compensated) = (by_status[&SagaStatus::Failed], by_status[&SagaStatus::Compensated]);
-    let [p50, p95, p99] = found.percentile_seconds.map_or([None; 3], |seconds| seconds.map(Some));
+    let (failed, compensated) = (
+        by_status[&SagaStatus::Failed],
+        by_status[&SagaStatus::Compensated],
+    );
+    let [p50, p95, p99] = found
+        .percentile_seconds
+        .map_or([None; 3], |seconds| seconds.map(Some));
     Statistics {
-        period: PeriodInfo { from: query.from, to: query.to },
+        period: PeriodInfo {
+            from: query.from,
+            to: query.to,
+        },
         total: found.total,
         failure_rate: ratio(failed, found.total),
         compensation_rate: ratio(compensated, failed),
@@ -75,5 +83,9 @@ fn answer(query: &StatisticsQuery, found: store::Statistics) -> Statistics {
 
 #[expect(clippy::cast_precision_loss, reason = "no database holds 2^52 sagas")]
 fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
 }

@@ -49,7 +49,9 @@ pub(super) async fn of_a_saga(
     let limit = params.parsed("limit", limit).unwrap_or(MAX_STEPS);
     params.finish()?;
     let after = cursor.as_ref().map(|cursor| &cursor.after);
-    let found = state.ask("steps", state.store.steps(&saga_id, after, limit)).await?;
+    let found = state
+        .ask("steps", state.store.steps(&saga_id, after, limit))
+        .await?;
     match found {
         Some(page) => Ok(Json(answer(saga_id, page))),
         None => Err(ApiError::no_such_saga(&saga_id)),
@@ -64,10 +66,17 @@ fn limit(text: &str) -> Result<u32, String> {
 fn answer(saga_id: SagaId, page: StepPage) -> Steps {
     let last = page.steps.last().filter(|_| page.has_more);
     let next_cursor = last.map(|step| {
-        let after = Position { recorded_at: step.recorded_at, event_id: step.event_id.clone() };
+        let after = Position {
+            recorded_at: step.recorded_at,
+            event_id: step.event_id.clone(),
+        };
         StepsCursor { after }.encode()
     });
-    Steps { saga_id, steps: page.steps.into_iter().map(StepEntry::from).collect(), next_cursor }
+    Steps {
+        saga_id,
+        steps: page.steps.into_iter().map(StepEntry::from).collect(),
+        next_cursor,
+    }
 }
 
 impl From<StoredStep> for StepEntry {
@@ -80,7 +89,9 @@ impl From<StoredStep> for StepEntry {
             producer_service: step.producer_service,
             trace_id: step.trace_id,
             // Metadata was checked to be JSON, so this cannot fail.
-            metadata: step.metadata.and_then(|metadata| RawValue::from_string(metadata.as_str().to_owned()).ok()),
+            metadata: step
+                .metadata
+                .and_then(|metadata| RawValue::from_string(metadata.as_str().to_owned()).ok()),
             recorded_at: step.recorded_at,
         }
     }

@@ -21,7 +21,10 @@ pub(crate) struct Done {
 
 impl Run {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            variables: Vec::new(),
+        }
     }
 
     pub(crate) fn folder(&self) -> &Path {

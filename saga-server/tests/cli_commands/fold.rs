@@ -25,7 +25,9 @@ fn states(done: &Done) -> Vec<Value> {
 fn as_in_the_cases(key: &str, state: &Value) -> Value {
     match (key, state[key].as_str()) {
         ("status", _) => state["currentStatus"].clone(),
-        ("startedAt" | "updatedAt" | "endedAt", Some(time)) => time.parse::<Timestamp>().unwrap().as_millis().into(),
+        ("startedAt" | "updatedAt" | "endedAt", Some(time)) => {
+            time.parse::<Timestamp>().unwrap().as_millis().into()
+        }
         _ => state[key].clone(),
     }
 }
@@ -58,7 +60,11 @@ fn sagas_come_in_the_order_of_their_first_event() {
         }
     }
     // Every other event first, so that the sagas' events are mixed; the first of each saga stays before its others.
-    let mixed: Vec<&Value> = events.iter().step_by(2).chain(events.iter().skip(1).step_by(2)).collect();
+    let mixed: Vec<&Value> = events
+        .iter()
+        .step_by(2)
+        .chain(events.iter().skip(1).step_by(2))
+        .collect();
     let mut order: Vec<&str> = Vec::new();
     for event in &mixed {
         let saga_id = event["sagaId"].as_str().unwrap();
@@ -67,10 +73,15 @@ fn sagas_come_in_the_order_of_their_first_event() {
         }
     }
     let states = states(&Run::new().run_with("fold --events -", &serde_json::to_string(&mixed).unwrap()));
-    let ids: Vec<&str> = states.iter().map(|state| state["sagaId"].as_str().unwrap()).collect();
+    let ids: Vec<&str> = states
+        .iter()
+        .map(|state| state["sagaId"].as_str().unwrap())
+        .collect();
     assert_eq!(ids, order);
     for state in &states {
-        let index: usize = state["sagaId"].as_str().unwrap()["saga-".len()..].parse().unwrap();
+        let index: usize = state["sagaId"].as_str().unwrap()["saga-".len()..]
+            .parse()
+            .unwrap();
         assert_expected(&cases[index], state);
     }
 }
@@ -107,7 +118,10 @@ fn a_definition_can_be_tried_on_recorded_events() {
     let run = run.file("definitions/loan.yml", LOAN);
     let without = states(&run.run_with("fold --events -", &event));
     let with = states(&run.run_with("fold --events - --definitions definitions", &event));
-    assert_eq!((&without[0]["awaiting"], &with[0]["awaiting"][0]["step"]), (&json!([]), &json!("MONEY_LENT")));
+    assert_eq!(
+        (&without[0]["awaiting"], &with[0]["awaiting"][0]["step"]),
+        (&json!([]), &json!("MONEY_LENT"))
+    );
     assert_eq!(with[0]["sagaType"], "LOAN_APPROVAL");
 }
 
@@ -120,27 +134,56 @@ fn what_is_wrong_is_named_with_the_index_of_the_event() {
         ("eventId", json!("x".repeat(101)), &["event 1", "eventId", "101"]),
         ("step", json!("a\u{0}"), &["event 1", "step", "U+0000"]),
         ("metadata", json!([]), &["event 1", "metadata"]),
-        ("metadata", json!({"a": "\u{0}"}), &["event 1", "metadata", "U+0000"]),
-        ("recordedAt", json!("yesterday"), &["event 1", "recordedAt", "yesterday", "RFC 3339"]),
+        (
+            "metadata",
+            json!({"a": "\u{0}"}),
+            &["event 1", "metadata", "U+0000"],
+        ),
+        (
+            "recordedAt",
+            json!("yesterday"),
+            &["event 1", "recordedAt", "yesterday", "RFC 3339"],
+        ),
         ("recordedAt", json!(i64::MAX), &["event 1", "recordedAt", "9999"]),
         ("orderId", Value::Null, &["event 1", "orderId"]),
     ] {
         let mut bad = good.clone();
         bad[key] = value;
         let events = json!([good, bad]).to_string();
-        let done = Run::new().file("events.json", &events).run("fold --events events.json");
+        let done = Run::new()
+            .file("events.json", &events)
+            .run("fold --events events.json");
         done.is_refused(2, words);
         assert!(done.stderr.contains("events.json"), "{done:?}");
     }
     let without = json!([good, good, {"eventId": "e"}]).to_string();
-    Run::new().run_with("fold --events -", &without).is_refused(2, &["event 2", "sagaId"]);
+    Run::new()
+        .run_with("fold --events -", &without)
+        .is_refused(2, &["event 2", "sagaId"]);
 }
 
 #[test]
 fn text_that_is_no_array_of_events_is_refused() {
-    for text in ["", "{}", "7", "[", "[{]", "[] []", "\u{feff}[]", "null", "[1e999]", &"[".repeat(100_000)] {
-        Run::new().run_with("fold --events -", text).is_refused(2, &["-: "]);
+    for text in [
+        "",
+        "{}",
+        "7",
+        "[",
+        "[{]",
+        "[] []",
+        "\u{feff}[]",
+        "null",
+        "[1e999]",
+        &"[".repeat(100_000),
+    ] {
+        Run::new()
+            .run_with("fold --events -", text)
+            .is_refused(2, &["-: "]);
     }
-    Run::new().run("fold --events nowhere.json").is_refused(2, &["nowhere.json", "cannot be read"]);
-    Run::new().run("fold --events - --definitions nowhere").is_refused(2, &["definitions", "nowhere"]);
+    Run::new()
+        .run("fold --events nowhere.json")
+        .is_refused(2, &["nowhere.json", "cannot be read"]);
+    Run::new()
+        .run("fold --events - --definitions nowhere")
+        .is_refused(2, &["definitions", "nowhere"]);
 }

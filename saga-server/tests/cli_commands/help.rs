@@ -4,8 +4,16 @@ use saga_server::config::{NOT_SET, REQUIRED, defaults, keys};
 
 use crate::command::Run;
 
-const COMMANDS: [&str; 8] =
-    ["dev", "serve", "migrate", "topics", "topics create", "fold", "config check", "healthcheck"];
+const COMMANDS: [&str; 8] = [
+    "dev",
+    "serve",
+    "migrate",
+    "topics",
+    "topics create",
+    "fold",
+    "config check",
+    "healthcheck",
+];
 
 #[test]
 fn every_command_explains_itself() {
@@ -15,7 +23,11 @@ fn every_command_explains_itself() {
         assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{command}");
         assert!(done.stdout.contains("Usage: saga-server"), "{command}");
         let name = command.split(' ').next().unwrap();
-        assert!(all.stdout.contains(&format!("\n  {name} ")), "{name} in {}", all.stdout);
+        assert!(
+            all.stdout.contains(&format!("\n  {name} ")),
+            "{name} in {}",
+            all.stdout
+        );
     }
 }
 
@@ -24,8 +36,16 @@ fn every_key_stands_in_the_help_with_its_variable_and_default() {
     let help = Run::new().run("serve --help").stdout;
     let defaults = defaults();
     for key in keys() {
-        assert!(help.contains(&format!("{} <", key.flag)) || help.contains(&format!("{}[=", key.flag)), "{}", key.flag);
-        assert!(help.contains(&format!("[env: {}]", key.variable)), "{}", key.variable);
+        assert!(
+            help.contains(&format!("{} <", key.flag)) || help.contains(&format!("{}[=", key.flag)),
+            "{}",
+            key.flag
+        );
+        assert!(
+            help.contains(&format!("[env: {}]", key.variable)),
+            "{}",
+            key.variable
+        );
         let shown = match defaults[key.path.as_str()].as_str() {
             NOT_SET => key.meaning.clone(),
             REQUIRED => format!("{} [required]", key.meaning),
@@ -37,7 +57,14 @@ fn every_key_stands_in_the_help_with_its_variable_and_default() {
 
 #[test]
 fn wrong_arguments_are_exit_code_2() {
-    for arguments in ["", "nonsense", "serve --nonsense", "fold", "serve --listen here", "topics create --partitions 0"] {
+    for arguments in [
+        "",
+        "nonsense",
+        "serve --nonsense",
+        "fold",
+        "serve --listen here",
+        "topics create --partitions 0",
+    ] {
         let done = Run::new().run(arguments);
         assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{arguments}");
         assert!(!done.stderr.is_empty(), "{arguments}");
@@ -46,5 +73,8 @@ fn wrong_arguments_are_exit_code_2() {
 
 #[test]
 fn the_version_is_that_of_the_crate() {
-    assert_eq!(Run::new().run("--version").stdout, format!("saga-server {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        Run::new().run("--version").stdout,
+        format!("saga-server {}\n", env!("CARGO_PKG_VERSION"))
+    );
 }

@@ -38,37 +38,57 @@ fn migrate_makes_the_tables_and_does_nothing_the_second_time() {
     let run = Run::new();
     for _ in 0..2 {
         let done = run.run("migrate --database-url sqlite:sagas.db");
-        assert_eq!((done.code, done.stdout.as_str()), (0, "the database is at the newest version\n"), "{done:?}");
+        assert_eq!(
+            (done.code, done.stdout.as_str()),
+            (0, "the database is at the newest version\n"),
+            "{done:?}"
+        );
     }
     assert!(run.folder().join("sagas.db").is_file());
 }
 
 #[test]
 fn a_database_that_cannot_be_reached_is_exit_code_1() {
-    let done = Run::new().run("migrate --database-url postgres://u:topsecret@127.0.0.1:1/x --log-level error");
+    let done =
+        Run::new().run("migrate --database-url postgres://u:topsecret@127.0.0.1:1/x --log-level error");
     assert_eq!((done.code, done.stdout.as_str()), (1, ""), "{done:?}");
-    assert!(done.stderr.contains("not available") && !done.stderr.contains("topsecret"), "{done:?}");
+    assert!(
+        done.stderr.contains("not available") && !done.stderr.contains("topsecret"),
+        "{done:?}"
+    );
 }
 
 #[test]
 fn healthcheck_of_nobody_is_exit_code_1() {
-    Run::new().run("healthcheck --listen 127.0.0.1:1").is_refused(1, &["no answer from 127.0.0.1:1"]);
+    Run::new()
+        .run("healthcheck --listen 127.0.0.1:1")
+        .is_refused(1, &["no answer from 127.0.0.1:1"]);
 }
 
 #[test]
 fn dev_runs_until_it_is_told_to_end() {
     let run = Run::new();
     let mut command = run.command("dev --listen 127.0.0.1:0 --info-file info.json --data-dir data");
-    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let info = info(&run.folder().join("info.json"));
     for key in ["url", "bootstrapServers", "topic", "dltTopic", "database"] {
-        assert!(info[key].as_str().is_some_and(|value| !value.is_empty()), "{key} in {info}");
+        assert!(
+            info[key].as_str().is_some_and(|value| !value.is_empty()),
+            "{key} in {info}"
+        );
     }
     let address = info["url"].as_str().unwrap().strip_prefix("http://").unwrap();
     let healthy = run.run(&format!("healthcheck --listen {address}"));
     assert_eq!(healthy.code, 0, "{healthy:?}");
     assert!(healthy.stdout.contains(r#""status":"UP""#), "{healthy:?}");
-    let terminated = std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let terminated = std::process::Command::new("kill")
+        .arg(child.id().to_string())
+        .status()
+        .unwrap();
     assert!(terminated.success());
     assert_eq!(ended(child), 0);
 }

@@ -10,7 +10,12 @@ use crate::ground::{Api, completed};
 async fn health_is_down_until_every_part_is_up() {
     let api = Api::new().await;
     api.health.up(Component::Db);
-    for path in ["/health", "/health/readiness", "/actuator/health", "/actuator/health/readiness"] {
+    for path in [
+        "/health",
+        "/health/readiness",
+        "/actuator/health",
+        "/actuator/health/readiness",
+    ] {
         let answer = api.get(path).await;
         assert_eq!(answer.status.as_u16(), 503, "{path}");
         assert_eq!(
@@ -39,10 +44,14 @@ async fn metrics_tell_how_long_answers_and_queries_took() {
     api.record(completed("saga-1", 0)).await;
     api.get("/api/v1/sagas/saga-1").await;
     api.get("/nowhere/7").await;
-    api.request(Method::from_bytes(b"BREW").unwrap(), "/api/v1/sagas", &[]).await;
+    api.request(Method::from_bytes(b"BREW").unwrap(), "/api/v1/sagas", &[])
+        .await;
     for path in ["/metrics", "/actuator/prometheus"] {
         let answer = api.get(path).await;
-        assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+        assert_eq!(
+            answer.header("content-type"),
+            "text/plain; version=0.0.4; charset=utf-8"
+        );
         for line in [
             r#"saga_tracker_api_latency_seconds_count{endpoint="/api/v1/sagas/{sagaId}",method="GET"} 1"#,
             r#"saga_tracker_api_latency_seconds_count{endpoint="unknown",method="GET"} 1"#,
@@ -51,7 +60,11 @@ async fn metrics_tell_how_long_answers_and_queries_took() {
             "# TYPE saga_failed_total counter",
             "# TYPE saga_active_total gauge",
         ] {
-            assert!(answer.text.lines().any(|found| found == line), "{line} in\n{}", answer.text);
+            assert!(
+                answer.text.lines().any(|found| found == line),
+                "{line} in\n{}",
+                answer.text
+            );
         }
         assert!(!answer.text.contains("# EOF"));
     }
@@ -60,9 +73,16 @@ async fn metrics_tell_how_long_answers_and_queries_took() {
 #[tokio::test]
 async fn metrics_come_as_open_metrics_when_asked_for() {
     let api = Api::new().await;
-    let asked = [("accept", "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2")];
+    let asked = [(
+        "accept",
+        "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2",
+    )];
     let answer = api.request(Method::GET, "/metrics", &asked).await;
-    assert!(answer.header("content-type").starts_with("application/openmetrics-text; version=1.0.0"));
+    assert!(
+        answer
+            .header("content-type")
+            .starts_with("application/openmetrics-text; version=1.0.0")
+    );
     assert!(answer.text.ends_with("# EOF\n"));
     assert!(answer.text.contains("# TYPE saga_failed counter"));
 }

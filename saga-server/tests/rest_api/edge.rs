@@ -21,7 +21,14 @@ const EVERY_QUESTION: [&str; 5] = [
 #[tokio::test]
 async fn an_unknown_path_is_not_found() {
     let api = Api::new().await;
-    for path in ["/", "/api/v1/sagas/", "/api/v1/saga", "/api/v2/sagas", "/api/v1/sagas/a/b/c", "/internal/x"] {
+    for path in [
+        "/",
+        "/api/v1/sagas/",
+        "/api/v1/saga",
+        "/api/v2/sagas",
+        "/api/v1/sagas/a/b/c",
+        "/internal/x",
+    ] {
         api.get(path).await.is_error(404, "NOT_FOUND", path);
     }
 }
@@ -29,7 +36,13 @@ async fn an_unknown_path_is_not_found() {
 #[tokio::test]
 async fn another_method_is_refused_with_those_that_are_possible() {
     let api = Api::new().await;
-    for method in [Method::POST, Method::DELETE, Method::PUT, Method::PATCH, Method::OPTIONS] {
+    for method in [
+        Method::POST,
+        Method::DELETE,
+        Method::PUT,
+        Method::PATCH,
+        Method::OPTIONS,
+    ] {
         let answer = api.request(method, "/api/v1/sagas/saga-1", &[]).await;
         answer.is_error(405, "METHOD_NOT_ALLOWED", "/api/v1/sagas/saga-1");
         assert_eq!(answer.header("allow"), "GET,HEAD");
@@ -48,7 +61,12 @@ async fn head_is_get_without_the_body() {
 #[tokio::test]
 async fn a_path_that_is_no_text_is_refused() {
     let api = Api::new().await;
-    for path in ["/api/v1/sagas/%ff", "/api/v1/sagas/%zz", "/api/v1/sagas/a%2", "/%c3%28"] {
+    for path in [
+        "/api/v1/sagas/%ff",
+        "/api/v1/sagas/%zz",
+        "/api/v1/sagas/a%2",
+        "/%c3%28",
+    ] {
         api.get(path).await.is_error(400, "BAD_REQUEST", path);
     }
 }
@@ -56,9 +74,15 @@ async fn a_path_that_is_no_text_is_refused() {
 #[tokio::test]
 async fn a_query_has_a_longest_length() {
     let api = Api::new().await;
-    let fits = format!("/api/v1/sagas?traceId={}", "x".repeat(8 * 1024 - "traceId=".len()));
+    let fits = format!(
+        "/api/v1/sagas?traceId={}",
+        "x".repeat(8 * 1024 - "traceId=".len())
+    );
     assert_eq!(api.get(&fits).await.status.as_u16(), 200);
-    let error = api.get(&format!("{fits}x")).await.is_error(400, "BAD_REQUEST", "/api/v1/sagas");
+    let error = api
+        .get(&format!("{fits}x"))
+        .await
+        .is_error(400, "BAD_REQUEST", "/api/v1/sagas");
     assert!(error["message"].as_str().unwrap().contains("8192"), "{error}");
 }
 
@@ -69,7 +93,10 @@ async fn every_answer_carries_the_headers_of_data() {
         let answer = api.get(path).await;
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(answer.header("cache-control"), "no-store", "{path}");
-        assert_eq!(answer.header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'");
+        assert_eq!(
+            answer.header("content-security-policy"),
+            "default-src 'none'; frame-ancestors 'none'"
+        );
     }
 }
 
@@ -111,7 +138,11 @@ async fn bytes_that_are_no_request_end_in_an_error_and_not_the_server() {
         stream.shutdown().await.unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
-        assert!(answer.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&answer));
+        assert!(
+            answer.starts_with(b"HTTP/1.1 4"),
+            "{}",
+            String::from_utf8_lossy(&answer)
+        );
     }
     assert_eq!(api.get("/health/liveness").await.status.as_u16(), 200);
 }

@@ -34,21 +34,37 @@ impl Api {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("sagas.db").display());
-        let options = StoreOptions { definitions: Arc::new(Definitions::built_in()), max_connections: 4 };
+        let options = StoreOptions {
+            definitions: Arc::new(Definitions::built_in()),
+            max_connections: 4,
+        };
         let store = store::connect(&url, options).await.unwrap();
         store.migrate().await.unwrap();
-        Self { _folder: Some(folder), ..Self::over(store).await }
+        Self {
+            _folder: Some(folder),
+            ..Self::over(store).await
+        }
     }
 
     /// On this store.
     pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
         let health = Arc::new(Health::starting(&[Component::Db, Component::Kafka]));
         let metrics = Arc::new(Metrics::new([]));
-        let state = AppState { store: store.clone(), health: health.clone(), metrics };
+        let state = AppState {
+            store: store.clone(),
+            health: health.clone(),
+            metrics,
+        };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, rest::router(state)).await });
-        Self { address, store, health, client: reqwest::Client::new(), _folder: None }
+        Self {
+            address,
+            store,
+            health,
+            client: reqwest::Client::new(),
+            _folder: None,
+        }
     }
 
     pub(crate) async fn record(&self, events: impl IntoIterator<Item = Event>) {
@@ -61,13 +77,19 @@ impl Api {
     }
 
     pub(crate) async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = self.client.request(method, format!("http://{}{path}", self.address));
+        let mut request = self
+            .client
+            .request(method, format!("http://{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.unwrap() }
+        Answer {
+            status,
+            headers,
+            text: response.text().await.unwrap(),
+        }
     }
 
     /// The answer of a request that must succeed.
@@ -87,7 +109,10 @@ impl Api {
     pub(crate) async fn ids(&self, path: &str) -> Vec<String> {
         let answer = self.json(path).await;
         let content = answer["content"].as_array().unwrap();
-        content.iter().map(|saga| saga["sagaId"].as_str().unwrap().to_owned()).collect()
+        content
+            .iter()
+            .map(|saga| saga["sagaId"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
@@ -104,9 +129,18 @@ impl Answer {
     /// Checks the one form of errors and returns the whole body.
     pub(crate) fn is_error(&self, status: u16, code: &str, path: &str) -> Value {
         let body = self.json();
-        assert_eq!((self.status.as_u16(), &body["error"]), (status, &json!(code)), "{}", self.text);
+        assert_eq!(
+            (self.status.as_u16(), &body["error"]),
+            (status, &json!(code)),
+            "{}",
+            self.text
+        );
         assert_eq!(body["path"], path);
-        assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()));
+        assert!(
+            body["message"]
+                .as_str()
+                .is_some_and(|message| !message.is_empty())
+        );
         assert!(body["timestamp"].as_str().unwrap().parse::<Timestamp>().is_ok());
         assert!(body["details"].is_object());
         assert_eq!(body.as_object().unwrap().len(), 5);
@@ -124,7 +158,12 @@ pub(crate) fn event(saga_id: &str, step: &str, status: &str, after_ms: i64) -> E
     // Ids of events have at most 100 characters, as sagas' have.
     let place = saga_id.chars().take(60).collect::<String>();
     Event(SagaEvent::new(
-        format!("{place}-{after_ms}-{}", step.as_str().chars().take(20).collect::<String>()).parse().unwrap(),
+        format!(
+            "{place}-{after_ms}-{}",
+            step.as_str().chars().take(20).collect::<String>()
+        )
+        .parse()
+        .unwrap(),
         saga_id.parse().unwrap(),
         format!("ORD-{place}").parse().unwrap(),
         SagaType::ORDER_CREATION,
@@ -154,15 +193,18 @@ impl Event {
 /// An order that succeeded within a second.
 pub(crate) fn completed(saga_id: &str, after_ms: i64) -> Vec<Event> {
     vec![
-        event(saga_id, "ORDER_CREATED", "STARTED", after_ms).with(json!({"producerService": "order-service"})),
-        event(saga_id, "ORDER_CONFIRMED", "COMPLETED", after_ms + 1000).with(json!({"producerService": "order-service"})),
+        event(saga_id, "ORDER_CREATED", "STARTED", after_ms)
+            .with(json!({"producerService": "order-service"})),
+        event(saga_id, "ORDER_CONFIRMED", "COMPLETED", after_ms + 1000)
+            .with(json!({"producerService": "order-service"})),
     ]
 }
 
 /// An order without stock.
 pub(crate) fn failed(saga_id: &str, after_ms: i64) -> Vec<Event> {
     vec![
-        event(saga_id, "ORDER_CREATED", "STARTED", after_ms).with(json!({"producerService": "order-service"})),
+        event(saga_id, "ORDER_CREATED", "STARTED", after_ms)
+            .with(json!({"producerService": "order-service"})),
         event(saga_id, "STOCK_RESERVATION_FAILED", "FAILED", after_ms + 500)
             .with(json!({"producerService": "product-service", "failureReason": "OUT_OF_STOCK"})),
     ]

@@ -41,13 +41,19 @@ async fn the_answer_is_the_fold_of_the_events() {
     api.record(events.clone()).await;
     let events: Vec<_> = events.into_iter().map(|event| event.0).collect();
     let state = fold::fold(&events, &Definitions::built_in()).unwrap();
-    assert_eq!(api.json("/api/v1/sagas/saga-1").await, serde_json::to_value(state).unwrap());
+    assert_eq!(
+        api.json("/api/v1/sagas/saga-1").await,
+        serde_json::to_value(state).unwrap()
+    );
 }
 
 #[tokio::test]
 async fn an_unknown_saga_is_not_found() {
     let api = Api::new().await;
-    let error = api.get("/api/v1/sagas/nobody").await.is_error(404, "NOT_FOUND", "/api/v1/sagas/nobody");
+    let error = api
+        .get("/api/v1/sagas/nobody")
+        .await
+        .is_error(404, "NOT_FOUND", "/api/v1/sagas/nobody");
     assert_eq!(error["message"], r#"there is no saga "nobody""#);
 }
 
@@ -65,16 +71,30 @@ async fn as_of_gives_the_state_at_that_moment_inclusive() {
         assert_eq!(saga["currentStatus"], status, "{as_of}");
     }
     let path = "/api/v1/sagas/saga-1";
-    api.get(&format!("{path}?asOf=2025-10-08")).await.is_error(404, "NOT_FOUND", path);
+    api.get(&format!("{path}?asOf=2025-10-08"))
+        .await
+        .is_error(404, "NOT_FOUND", path);
     let details = api.refused(&format!("{path}?asOf=now")).await;
-    assert!(details["asOf"].as_str().unwrap().contains("RFC 3339"), "{details}");
+    assert!(
+        details["asOf"].as_str().unwrap().contains("RFC 3339"),
+        "{details}"
+    );
 }
 
 #[tokio::test]
 async fn an_id_may_hold_any_character() {
     let api = Api::new().await;
     let hundred = "주".repeat(100);
-    let ids = ["a/b", "주문 1", "100%", "?&#", "...", "a+b", "\"'; DROP TABLE saga_instance; --", &hundred];
+    let ids = [
+        "a/b",
+        "주문 1",
+        "100%",
+        "?&#",
+        "...",
+        "a+b",
+        "\"'; DROP TABLE saga_instance; --",
+        &hundred,
+    ];
     for id in ids {
         api.record([event(id, "ORDER_CREATED", "STARTED", 0)]).await;
         let encoded: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
@@ -95,8 +115,12 @@ async fn ids_that_cannot_be_are_refused() {
 #[tokio::test]
 async fn a_saga_called_statistics_is_reached_by_writing_it_differently() {
     let api = Api::new().await;
-    api.record([event("statistics", "ORDER_CREATED", "STARTED", 0)]).await;
-    assert_eq!(api.json("/api/v1/sagas/%73tatistics").await["sagaId"], "statistics");
+    api.record([event("statistics", "ORDER_CREATED", "STARTED", 0)])
+        .await;
+    assert_eq!(
+        api.json("/api/v1/sagas/%73tatistics").await["sagaId"],
+        "statistics"
+    );
 }
 
 #[tokio::test]

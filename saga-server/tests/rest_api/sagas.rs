@@ -8,7 +8,9 @@ const SAGAS: &str = "/api/v1/sagas";
 
 /// Sagas s00, s01, … that start a second apart.
 fn started(count: i64) -> Vec<Event> {
-    (0..count).map(|index| event(&format!("s{index:02}"), "ORDER_CREATED", "STARTED", index * 1000)).collect()
+    (0..count)
+        .map(|index| event(&format!("s{index:02}"), "ORDER_CREATED", "STARTED", index * 1000))
+        .collect()
 }
 
 #[tokio::test]
@@ -42,11 +44,20 @@ async fn pages_go_on_until_the_end() {
         first["page"],
         json!({"number": 0, "size": 20, "totalElements": 25, "totalPages": 2, "totalIsExact": true})
     );
-    assert_eq!(api.ids("/api/v1/sagas?page=1").await, ["s04", "s03", "s02", "s01", "s00"]);
-    assert_eq!(api.ids("/api/v1/sagas?page=3&size=6").await, ["s06", "s05", "s04", "s03", "s02", "s01"]);
+    assert_eq!(
+        api.ids("/api/v1/sagas?page=1").await,
+        ["s04", "s03", "s02", "s01", "s00"]
+    );
+    assert_eq!(
+        api.ids("/api/v1/sagas?page=3&size=6").await,
+        ["s06", "s05", "s04", "s03", "s02", "s01"]
+    );
     for beyond in ["2", "1000", "18446744073709551615"] {
         let page = api.json(&format!("{SAGAS}?page={beyond}")).await;
-        assert_eq!((&page["content"], &page["nextCursor"]), (&json!([]), &json!(null)));
+        assert_eq!(
+            (&page["content"], &page["nextCursor"]),
+            (&json!([]), &json!(null))
+        );
         assert_eq!(page["page"]["totalElements"], 25);
     }
 }
@@ -55,9 +66,21 @@ async fn pages_go_on_until_the_end() {
 async fn a_cursor_reaches_every_saga_once_in_every_order() {
     let api = Api::new().await;
     // Three sagas at a time start and end at the same moment, so that the ties count.
-    let events = (0..23).map(|index| event(&format!("s{index:02}"), "ORDER_CREATED", "STARTED", index / 3 * 1000));
+    let events = (0..23).map(|index| {
+        event(
+            &format!("s{index:02}"),
+            "ORDER_CREATED",
+            "STARTED",
+            index / 3 * 1000,
+        )
+    });
     api.record(events).await;
-    for sort in ["startedAt,asc", "startedAt,desc", "updatedAt,asc", "updatedAt,desc"] {
+    for sort in [
+        "startedAt,asc",
+        "startedAt,desc",
+        "updatedAt,asc",
+        "updatedAt,desc",
+    ] {
         let all = api.ids(&format!("{SAGAS}?size=100&sort={sort}")).await;
         assert_eq!(all.len(), 23);
         let mut seen = Vec::new();
@@ -65,8 +88,16 @@ async fn a_cursor_reaches_every_saga_once_in_every_order() {
         for number in 0.. {
             let page = api.json(&path).await;
             assert_eq!(page["page"]["number"], number);
-            seen.extend(page["content"].as_array().unwrap().iter().map(|saga| saga["sagaId"].as_str().unwrap().to_owned()));
-            let Some(cursor) = page["nextCursor"].as_str() else { break };
+            seen.extend(
+                page["content"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|saga| saga["sagaId"].as_str().unwrap().to_owned()),
+            );
+            let Some(cursor) = page["nextCursor"].as_str() else {
+                break;
+            };
             path = format!("{SAGAS}?size=4&cursor={cursor}");
         }
         assert_eq!(seen, all, "{sort}");
@@ -77,7 +108,10 @@ async fn a_cursor_reaches_every_saga_once_in_every_order() {
 async fn a_cursor_that_does_not_fit_is_refused_by_name() {
     let api = Api::new().await;
     api.record(started(3)).await;
-    let cursor = api.json("/api/v1/sagas?size=1&sort=updatedAt,asc").await["nextCursor"].as_str().unwrap().to_owned();
+    let cursor = api.json("/api/v1/sagas?size=1&sort=updatedAt,asc").await["nextCursor"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     for query in [
         "cursor=nonsense".to_owned(),
         "cursor=".to_owned(),
@@ -88,13 +122,19 @@ async fn a_cursor_that_does_not_fit_is_refused_by_name() {
         let details = api.refused(&format!("{SAGAS}?{query}")).await;
         assert!(details["cursor"].is_string(), "{query}: {details}");
     }
-    assert_eq!(api.ids(&format!("{SAGAS}?cursor={cursor}&sort=updatedAt,asc")).await, ["s01", "s02"]);
+    assert_eq!(
+        api.ids(&format!("{SAGAS}?cursor={cursor}&sort=updatedAt,asc"))
+            .await,
+        ["s01", "s02"]
+    );
 }
 
 #[tokio::test]
 async fn each_filter_finds_its_sagas_and_no_others() {
     let api = Api::new().await;
-    let odd = event("odd", "SOMETHING_NEW", "STARTED", 0).of_order("ORD-2").with(json!({"traceId": "abc", "n": 7}));
+    let odd = event("odd", "SOMETHING_NEW", "STARTED", 0)
+        .of_order("ORD-2")
+        .with(json!({"traceId": "abc", "n": 7}));
     let odd_again = event("odd", "ORDER_CREATED", "IN_PROGRESS", 1).of_order("ORD-3");
     let payment = event("payment", "PAYMENT_INITIALIZATION", "STARTED", 60_000).of_type("PAYMENT_COMPLETION");
     api.record(completed("done", 0)).await;
@@ -122,7 +162,10 @@ async fn each_filter_finds_its_sagas_and_no_others() {
         ("stuck=false", vec!["undone", "failed", "done"]),
         ("fromDate=2025-10-09T08:54:00Z", vec!["payment"]),
         ("toDate=2025-10-09T08:53:20.000Z&status=COMPLETED", vec!["done"]),
-        ("fromDate=2025-10-09&toDate=2025-10-09&status=FAILED", vec!["failed"]),
+        (
+            "fromDate=2025-10-09&toDate=2025-10-09&status=FAILED",
+            vec!["failed"],
+        ),
         ("toDate=2025-10-08", vec![]),
         ("fromDate=2025-10-10", vec![]),
     ] {
@@ -161,10 +204,17 @@ async fn bad_parameters_are_named_all_at_once() {
         ("limit=10", "limit"),
     ] {
         let details = api.refused(&format!("{SAGAS}?{query}")).await;
-        assert_eq!(details.as_object().unwrap().keys().collect::<Vec<_>>(), [name], "{query}");
+        assert_eq!(
+            details.as_object().unwrap().keys().collect::<Vec<_>>(),
+            [name],
+            "{query}"
+        );
     }
     let details = api.refused("/api/v1/sagas?size=0&status=DONE&colour=red").await;
-    assert_eq!(details.as_object().unwrap().keys().collect::<Vec<_>>(), ["colour", "size", "status"]);
+    assert_eq!(
+        details.as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["colour", "size", "status"]
+    );
 }
 
 #[tokio::test]
@@ -179,5 +229,8 @@ async fn beyond_10_000_the_total_says_that_there_are_more() {
     );
     assert_eq!(page["content"][0]["sagaId"], "s00000");
     let details = api.refused("/api/v1/sagas?size=100&page=101").await;
-    assert!(details["page"].as_str().unwrap().contains("nextCursor"), "{details}");
+    assert!(
+        details["page"].as_str().unwrap().contains("nextCursor"),
+        "{details}"
+    );
 }

@@ -30,7 +30,8 @@ async fn with_sagas() -> Api {
     api.record(failed("failed-1", 1000)).await;
     api.record(failed("failed-2", 2000)).await;
     api.record(compensated("undone", 3000)).await;
-    api.record([event("loan", "LOAN_ASKED", "STARTED", 86_400_000).of_type("LOAN_APPROVAL")]).await;
+    api.record([event("loan", "LOAN_ASKED", "STARTED", 86_400_000).of_type("LOAN_APPROVAL")])
+        .await;
     api
 }
 
@@ -43,13 +44,27 @@ async fn rates_and_durations_are_those_of_the_period() {
         answer["byStatus"],
         json!({"STARTED": 1, "IN_PROGRESS": 0, "COMPLETED": 1, "FAILED": 2, "COMPENSATED": 1})
     );
-    assert_eq!((&answer["byType"]["ORDER_CREATION"], &answer["byType"]["LOAN_APPROVAL"]), (&json!(4), &json!(1)));
-    assert_eq!((&answer["failureRate"], &answer["compensationRate"]), (&json!(0.4), &json!(0.5)));
+    assert_eq!(
+        (
+            &answer["byType"]["ORDER_CREATION"],
+            &answer["byType"]["LOAN_APPROVAL"]
+        ),
+        (&json!(4), &json!(1))
+    );
+    assert_eq!(
+        (&answer["failureRate"], &answer["compensationRate"]),
+        (&json!(0.4), &json!(0.5))
+    );
     // 1 s, 0.5 s twice, 3 s.
     assert_eq!(answer["avgDurationSeconds"], json!(1.25));
-    let percentiles: Vec<f64> =
-        ["p50", "p95", "p99"].iter().filter_map(|name| answer["durationPercentilesSeconds"][name].as_f64()).collect();
-    assert!(percentiles.is_sorted() && percentiles.len() == 3, "{percentiles:?}");
+    let percentiles: Vec<f64> = ["p50", "p95", "p99"]
+        .iter()
+        .filter_map(|name| answer["durationPercentilesSeconds"][name].as_f64())
+        .collect();
+    assert!(
+        percentiles.is_sorted() && percentiles.len() == 3,
+        "{percentiles:?}"
+    );
 }
 
 #[tokio::test]
@@ -62,10 +77,20 @@ async fn filters_narrow_what_is_counted() {
         ("sagaType=REFUND", 0),
         ("toDate=2025-10-09T08:53:21Z", 2),
     ] {
-        assert_eq!(api.json(&format!("{STATISTICS}?{query}")).await["total"], total, "{query}");
+        assert_eq!(
+            api.json(&format!("{STATISTICS}?{query}")).await["total"],
+            total,
+            "{query}"
+        );
     }
-    let period = api.json(&format!("{STATISTICS}?fromDate=2025-10-09&toDate=2025-10-09")).await["period"].clone();
-    assert_eq!(period, json!({"from": "2025-10-09T00:00:00.000Z", "to": "2025-10-09T23:59:59.999Z"}));
+    let period = api
+        .json(&format!("{STATISTICS}?fromDate=2025-10-09&toDate=2025-10-09"))
+        .await["period"]
+        .clone();
+    assert_eq!(
+        period,
+        json!({"from": "2025-10-09T00:00:00.000Z", "to": "2025-10-09T23:59:59.999Z"})
+    );
 }
 
 #[tokio::test]
@@ -73,13 +98,23 @@ async fn no_failure_gives_no_rates() {
     let api = Api::new().await;
     api.record(compensated("undone", 0)).await;
     let answer = api.json(STATISTICS).await;
-    assert_eq!((answer["failureRate"].as_f64(), answer["compensationRate"].as_f64()), (Some(0.0), Some(0.0)));
+    assert_eq!(
+        (
+            answer["failureRate"].as_f64(),
+            answer["compensationRate"].as_f64()
+        ),
+        (Some(0.0), Some(0.0))
+    );
 }
 
 #[tokio::test]
 async fn bad_parameters_are_named() {
     let api = Api::new().await;
-    for (query, name) in [("fromDate=x", "fromDate"), ("status=FAILED", "status"), ("sagaType=%0A", "sagaType")] {
+    for (query, name) in [
+        ("fromDate=x", "fromDate"),
+        ("status=FAILED", "status"),
+        ("sagaType=%0A", "sagaType"),
+    ] {
         let details: Value = api.refused(&format!("{STATISTICS}?{query}")).await;
         assert_eq!(details.as_object().unwrap().keys().collect::<Vec<_>>(), [name]);
     }

@@ -16,11 +16,22 @@ async fn steps_come_in_the_order_in_which_they_happened() {
     api.record([late]).await;
     api.record([event("saga-1", "ORDER_CREATED", "STARTED", 0)]).await;
     let answer = api.json("/api/v1/sagas/saga-1/steps").await;
-    let [first, second] = answer["steps"].as_array().unwrap().as_slice() else { panic!("{answer}") };
-    assert_eq!((&answer["sagaId"], &answer["nextCursor"]), (&json!("saga-1"), &json!(null)));
+    let [first, second] = answer["steps"].as_array().unwrap().as_slice() else {
+        panic!("{answer}")
+    };
+    assert_eq!(
+        (&answer["sagaId"], &answer["nextCursor"]),
+        (&json!("saga-1"), &json!(null))
+    );
     assert_eq!(first["step"], "ORDER_CREATED");
-    assert_eq!((&first["metadata"], &first["traceId"]), (&json!(null), &json!(null)));
-    assert!(second["id"].as_i64() < first["id"].as_i64(), "it was stored before");
+    assert_eq!(
+        (&first["metadata"], &first["traceId"]),
+        (&json!(null), &json!(null))
+    );
+    assert!(
+        second["id"].as_i64() < first["id"].as_i64(),
+        "it was stored before"
+    );
     let mut second = second.clone();
     second.as_object_mut().unwrap().remove("id");
     assert_eq!(
@@ -71,7 +82,10 @@ async fn what_is_wrong_is_named() {
     api.record(completed("saga-1", 0)).await;
     let sagas_cursor = {
         api.record(completed("saga-2", 0)).await;
-        api.json("/api/v1/sagas?size=1").await["nextCursor"].as_str().unwrap().to_owned()
+        api.json("/api/v1/sagas?size=1").await["nextCursor"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     for (query, name) in [
         ("limit=0".to_owned(), "limit"),

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use saga_server::store::{
-    AppendError, Appended, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage, Store, StoreError,
+    AppendError, Appended, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage, Store,
+    StoreError,
 };
 use saga_types::{SagaEvent, SagaStatus, Timestamp, fold::SagaState};
 
