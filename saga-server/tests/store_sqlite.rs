@@ -5,6 +5,7 @@ mod store_contract;
 
 use std::path::PathBuf;
 
+use sqlx::{Connection, Executor, SqliteConnection};
 use store_contract::{Database, contract_tests};
 
 contract_tests!(Sqlite);
@@ -23,6 +24,11 @@ impl Database for Sqlite {
 
     fn url(&self) -> String {
         format!("sqlite:{}", self.folder.join("sagas.db").display())
+    }
+
+    async fn execute(&self, sql: &'static str) {
+        let mut connection = SqliteConnection::connect(&self.url()).await.unwrap();
+        connection.execute(sql).await.unwrap();
     }
 }
 

@@ -29,12 +29,11 @@ pub enum AppendError {
 }
 
 impl From<StoreError> for AppendError {
-    /// What is not the batch's fault may be over when it is tried again.
+    /// An event whose saga cannot be read any more must not hold up the others.
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(message)
-            | StoreError::Configuration(message)
-            | StoreError::Corrupt(message) => Self::Unavailable(message),
+            StoreError::Unavailable(message) | StoreError::Configuration(message) => Self::Unavailable(message),
+            corrupt @ StoreError::Corrupt(_) => Self::Refused(corrupt.to_string()),
         }
     }
 }

@@ -1,7 +1,11 @@
 //! What every adapter of the store must do: one suite, run by `store_postgres.rs` and `store_sqlite.rs`.
 
 pub(crate) mod appending;
+pub(crate) mod crowds;
 pub(crate) mod events;
+pub(crate) mod reading;
+pub(crate) mod searching;
+pub(crate) mod statistics;
 
 use std::sync::Arc;
 
@@ -16,13 +20,12 @@ pub(crate) trait Database: Sized {
     /// Its URL.
     fn url(&self) -> String;
 
+    /// Changes what is stored behind the store's back.
+    async fn execute(&self, sql: &'static str);
+
     /// A migrated store with these definitions.
     async fn open(&self, definitions: Definitions) -> Arc<dyn Store> {
-        let options = StoreOptions {
-            definitions: Arc::new(definitions),
-            max_connections: 8,
-        };
-        let store = saga_server::store::connect(&self.url(), options).await.unwrap();
+        let store = connect(&self.url(), definitions).await;
         store.migrate().await.unwrap();
         store
     }
@@ -33,12 +36,54 @@ pub(crate) trait Database: Sized {
     }
 }
 
+/// A store as it is found.
+pub(crate) async fn connect(url: &str, definitions: Definitions) -> Arc<dyn Store> {
+    let options = StoreOptions {
+        definitions: Arc::new(definitions),
+        max_connections: 8,
+    };
+    saga_server::store::connect(url, options).await.unwrap()
+}
+
 /// One test for each case of the suite.
 macro_rules! contract_tests {
     ($database:ty) => {
         contract_tests! { $database:
             appending::a_new_step_makes_a_saga,
+            appending::an_empty_batch_changes_nothing,
             appending::a_repeated_event_changes_nothing,
+            appending::a_known_id_with_other_content_is_a_conflict,
+            appending::each_copy_is_compared_with_what_is_stored,
+            appending::metadata_is_compared_by_meaning,
+            appending::metadata_is_compared_to_the_last_bit,
+            appending::the_order_of_arrival_does_not_matter,
+            appending::a_late_completion_between_failures_is_folded_anew,
+            appending::a_compensation_is_measured_when_it_ends,
+            appending::ids_that_begin_alike_do_not_mix,
+            appending::names_may_have_100_characters_of_any_script,
+            appending::metadata_may_be_as_large_as_allowed,
+            appending::times_may_be_at_the_limits,
+            appending::a_saga_may_have_100_000_events,
+            crowds::random_batches_give_the_fold_of_their_steps,
+            crowds::writers_at_once_count_nothing_twice,
+            crowds::writers_at_once_see_each_others_conflicts,
+            crowds::a_caller_that_stops_waiting_harms_nobody,
+            reading::steps_come_in_order_page_by_page,
+            reading::an_unknown_saga_is_none,
+            reading::a_saga_is_answered_as_of_any_moment,
+            reading::a_changed_definition_changes_the_answers,
+            reading::a_kept_fold_that_cannot_be_read_is_folded_anew,
+            reading::migrating_twice_changes_nothing,
+            reading::tables_that_are_not_there_are_an_outage,
+            searching::every_filter_finds_what_it_says,
+            searching::filters_add_up,
+            searching::numbers_and_booleans_are_found_by_their_text,
+            searching::every_order_that_was_named_finds_the_saga,
+            searching::strange_values_find_nothing,
+            searching::pages_by_offset_and_by_key_are_the_same,
+            searching::totals_are_exact_up_to_the_cap,
+            statistics::statistics_are_those_of_the_sagas,
+            statistics::statistics_of_nothing_are_empty,
         }
     };
     ($database:ty: $($module:ident::$case:ident),* $(,)?) => {

@@ -59,7 +59,7 @@ impl From<sqlx::Error> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::Ended(AppendError::Unavailable(error.to_string()))
+        Self::Ended(error.into())
     }
 }
 

@@ -57,11 +57,19 @@ pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// PostgreSQL takes no U+0000, and no id has one.
+fn cannot_be(saga_id: &str) -> bool {
+    saga_id.contains('\0')
+}
+
 pub(super) async fn saga(
     pool: &PgPool,
     definitions: &Definitions,
     saga_id: &str,
 ) -> Result<Option<SagaState>, StoreError> {
+    if cannot_be(saga_id) {
+        return Ok(None);
+    }
     let fold: Option<String> = sqlx::query_scalar("SELECT fold FROM saga_instance WHERE saga_id = $1")
         .bind(saga_id)
         .fetch_optional(pool)
@@ -114,6 +122,9 @@ pub(super) async fn saga_as_of(
     saga_id: &str,
     moment: Timestamp,
 ) -> Result<Option<SagaState>, StoreError> {
+    if cannot_be(saga_id) {
+        return Ok(None);
+    }
     let mut connection = pool.acquire().await.map_err(error::store)?;
     let saga_ids = [saga_id.to_owned()];
     let mut histories = histories_until(&mut connection, &saga_ids, moment).await?;
@@ -177,6 +188,9 @@ pub(super) async fn steps(
     after: Option<&Position>,
     limit: u32,
 ) -> Result<Option<StepPage>, StoreError> {
+    if cannot_be(saga_id) {
+        return Ok(None);
+    }
     let query = match after {
         None => sqlx::query(STEPS).bind(saga_id).bind(i64::from(limit) + 1),
         Some(after) => sqlx::query(STEPS_AFTER)

@@ -13,6 +13,13 @@ pub(super) async fn search(
     definitions: &Definitions,
     query: &SagaQuery,
 ) -> Result<Page, StoreError> {
+    if asks_for_nul(query) {
+        return Ok(Page {
+            sagas: Vec::new(),
+            total: Total::capped(0),
+            has_more: false,
+        });
+    }
     let mut folds = page(pool, query).await?;
     let has_more = folds.len() > query.size as usize;
     folds.truncate(query.size as usize);
@@ -21,6 +28,22 @@ pub(super) async fn search(
         total: total(pool, query).await?,
         has_more,
     })
+}
+
+/// PostgreSQL takes no U+0000, and so no saga has one either.
+fn asks_for_nul(query: &SagaQuery) -> bool {
+    let texts = [
+        &query.order_id,
+        &query.step,
+        &query.producer_service,
+        &query.trace_id,
+        &query.failure_reason,
+    ];
+    let mut texts = texts
+        .into_iter()
+        .flatten()
+        .chain(query.metadata.iter().flat_map(|(key, value)| [key, value]));
+    texts.any(|text| text.contains('\0'))
 }
 
 /// One more than the page has.
