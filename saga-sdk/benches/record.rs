@@ -14,6 +14,8 @@ use std::{
 
 use rdkafka::{
     ClientConfig, ClientContext,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
     message::{DeliveryResult, Header, OwnedHeaders},
     mocking::MockCluster,
     producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer},
@@ -28,7 +30,6 @@ const TOPIC: &str = "saga-sdk-bench";
 const LONG: Duration = Duration::from_secs(60);
 
 fn main() {
-    // Cargo passes --bench, and --test when it only wants to know that the bench runs.
     println!("| what | SDK | by hand | ratio | target |\n| --- | --- | --- | --- | --- |");
     disabled();
     asynchronous();
@@ -162,8 +163,11 @@ impl Bare {
     }
 
     fn send(&self, saga_id: &str, number: usize) {
+        self.enqueue(saga_id, &encode(saga_id, number), number);
+    }
+
+    fn enqueue(&self, saga_id: &str, value: &[u8], number: usize) {
         let sequence = number.to_string();
-        let value = encode(saga_id, number);
         let header = |key, value| Header {
             key,
             value: Some(value),
@@ -175,7 +179,7 @@ impl Bare {
             .insert(header("saga-sequence", &sequence));
         let record = BaseRecord::to(TOPIC)
             .key(saga_id)
-            .payload(&value)
+            .payload(value)
             .headers(headers);
         self.producer.send(record).map_err(|(error, _)| error).unwrap();
     }
@@ -241,6 +245,9 @@ fn throughput() {
     } else {
         "the mock cluster"
     };
+    if let Ok(servers) = &given {
+        create_topic(servers);
+    }
     let servers = given.unwrap_or_else(|_| mock.bootstrap_servers());
 
     let tracker = connect(&servers);
@@ -264,6 +271,15 @@ fn throughput() {
     );
 }
 
+fn create_topic(servers: &str) {
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .create()
+        .unwrap();
+    let topic = NewTopic::new(TOPIC, 3, TopicReplication::Fixed(1));
+    let _ = block_on(admin.create_topics(&[topic], &AdminOptions::new())).unwrap();
+}
+
 fn acknowledged(tracker: &Arc<dyn SagaTrackerClient>) -> Duration {
     let before = tracker.stats().acknowledged;
     let took = timed(|| {
@@ -277,11 +293,8 @@ fn acknowledged(tracker: &Arc<dyn SagaTrackerClient>) -> Duration {
 impl Bare {
     fn acknowledged(&self, values: &[(String, Vec<u8>)]) -> Duration {
         timed(|| {
-            for (key, value) in values {
-                self.producer
-                    .send(BaseRecord::to(TOPIC).key(key).payload(value))
-                    .map_err(|(error, _)| error)
-                    .unwrap();
+            for (number, (key, value)) in values.iter().enumerate() {
+                self.enqueue(key, value, number);
             }
             self.producer.flush(LONG).unwrap();
         })

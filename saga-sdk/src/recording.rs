@@ -19,8 +19,10 @@ pub struct Recording(State);
 
 type Acknowledgement = Pin<Box<dyn Future<Output = Result<(), RecordError>> + Send>>;
 
+/// Small, since a disabled tracker returns it too.
 enum State {
-    Ready(Result<(), RecordError>),
+    Done,
+    Failed(Box<RecordError>),
     Waiting(Acknowledgement),
 }
 
@@ -28,17 +30,27 @@ impl Recording {
     /// Recorded, or nothing to do.
     #[inline]
     pub const fn done() -> Self {
-        Self(State::Ready(Ok(())))
+        Self(State::Done)
     }
 
     /// Not recorded.
     pub fn failed(error: impl Into<RecordError>) -> Self {
-        Self(State::Ready(Err(error.into())))
+        Self(State::Failed(Box::new(error.into())))
     }
 
     /// Recorded when the future says so; for clients that wait for something.
     pub fn waiting(future: impl Future<Output = Result<(), RecordError>> + Send + 'static) -> Self {
         Self(State::Waiting(Box::pin(future)))
+    }
+}
+
+impl Recording {
+    #[cold]
+    fn take_error(&mut self) -> Poll<Result<(), RecordError>> {
+        match std::mem::replace(&mut self.0, State::Done) {
+            State::Failed(error) => Poll::Ready(Err(*error)),
+            State::Done | State::Waiting(_) => Poll::Ready(Ok(())),
+        }
     }
 }
 
@@ -48,8 +60,9 @@ impl Future for Recording {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            State::Ready(result) => Poll::Ready(std::mem::replace(result, Ok(()))),
+            State::Done => Poll::Ready(Ok(())),
             State::Waiting(acknowledgement) => acknowledgement.as_mut().poll(context),
+            State::Failed(_) => self.take_error(),
         }
     }
 }
@@ -57,7 +70,8 @@ impl Future for Recording {
 impl fmt::Debug for Recording {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            State::Ready(result) => formatter.debug_tuple("Recording").field(result).finish(),
+            State::Done => formatter.write_str("Recording(done)"),
+            State::Failed(error) => formatter.debug_tuple("Recording").field(error).finish(),
             State::Waiting(_) => formatter.write_str("Recording(waiting)"),
         }
     }

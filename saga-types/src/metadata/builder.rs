@@ -1,7 +1,5 @@
 //! Writes metadata entry by entry, for callers that record a step.
 
-use std::ops::Range;
-
 use serde::Serialize;
 
 use super::{MAX_METADATA_BYTES, Metadata, MetadataError};
@@ -20,11 +18,19 @@ use crate::json;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct MetadataBuilder {
-    /// The entries so far, joined by commas, without the braces.
-    entries: String,
-    /// Where each key and value stands in `entries`.
-    spans: Vec<(Range<usize>, Range<usize>)>,
+    /// The entries so far, joined by commas, without the closing brace. Bytes, because that is what the serializer
+    /// writes; they are always whole JSON texts, and so UTF-8.
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
     picked: json::Picked,
+}
+
+/// Where an entry stands. Texts of the key and of the value follow each other, with a colon between them.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    key_start: usize,
+    key_end: usize,
+    value_end: usize,
 }
 
 impl MetadataBuilder {
@@ -35,37 +41,37 @@ impl MetadataBuilder {
     /// [`MetadataError`] when the value cannot be written as JSON, holds U+0000 or is nested too deep, or the whole would
     /// become too long; the builder is then as it was before.
     pub fn insert(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<(), MetadataError> {
-        let value_text = serde_json::to_string(value)?;
-        let key_text = serde_json::to_string(key)?;
-        check_entry(key, &value_text)?;
-        match self
-            .spans
-            .iter()
-            .position(|(key_span, _)| self.entries[key_span.clone()] == key_text)
-        {
-            Some(index) => self.replace(index, &value_text)?,
-            None => self.append(&key_text, &value_text)?,
+        let before = self.bytes.len();
+        let written = self
+            .write(key, value)
+            .and_then(|entry| self.accept(key, entry, before));
+        if written.is_err() {
+            self.bytes.truncate(before);
         }
-        if let Some(slot) = self.picked.slot(key) {
-            *slot = serde_json::from_str(&value_text).ok();
-        }
-        Ok(())
+        written
     }
 
     /// Whether the key was written.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
-        serde_json::to_string(key).is_ok_and(|key_text| {
-            self.spans
-                .iter()
-                .any(|(key_span, _)| self.entries[key_span.clone()] == key_text)
-        })
+        // Few keys need escapes; those that do not can be compared as they are.
+        let is_plain = key
+            .bytes()
+            .all(|byte| !byte.is_ascii_control() && byte != b'"' && byte != b'\\');
+        if is_plain {
+            self.entries.iter().any(|entry| {
+                let text = &self.bytes[entry.key_start..entry.key_end];
+                text.len() == key.len() + 2 && &text[1..=key.len()] == key.as_bytes()
+            })
+        } else {
+            serde_json::to_vec(key).is_ok_and(|text| self.position(&text).is_some())
+        }
     }
 
     /// Whether nothing was written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.entries.is_empty()
     }
 
     /// The finished object.
@@ -73,48 +79,87 @@ impl MetadataBuilder {
     /// # Errors
     ///
     /// None today: every entry was checked when it was written.
-    pub fn build(self) -> Result<Metadata, MetadataError> {
-        let mut text = String::with_capacity(self.entries.len() + 2);
-        text.push('{');
-        text.push_str(&self.entries);
-        text.push('}');
+    pub fn build(mut self) -> Result<Metadata, MetadataError> {
+        if self.is_empty() {
+            self.bytes.push(b'{');
+        }
+        self.bytes.push(b'}');
+        let text = std::str::from_utf8(&self.bytes).map_err(|error| MetadataError::Invalid {
+            reason: error.to_string(),
+        })?;
         Ok(Metadata {
             text: text.into(),
             picked: self.picked,
         })
     }
 
-    fn append(&mut self, key_text: &str, value_text: &str) -> Result<(), MetadataError> {
-        check_length(self.entries.len() + key_text.len() + value_text.len() + 2)?;
-        if !self.entries.is_empty() {
-            self.entries.push(',');
+    /// Appends the entry, to be accepted or taken back.
+    fn write(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<Entry, MetadataError> {
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(TYPICAL_BYTES);
+            self.entries.reserve(TYPICAL_ENTRIES);
         }
-        let key_start = self.entries.len();
-        self.entries.push_str(key_text);
-        let key_end = self.entries.len();
-        self.entries.push(':');
-        self.entries.push_str(value_text);
-        self.spans
-            .push((key_start..key_end, key_end + 1..self.entries.len()));
+        self.bytes.push(if self.entries.is_empty() { b'{' } else { b',' });
+        let key_start = self.bytes.len();
+        serde_json::to_writer(&mut self.bytes, key)?;
+        let key_end = self.bytes.len();
+        self.bytes.push(b':');
+        serde_json::to_writer(&mut self.bytes, value)?;
+        Ok(Entry {
+            key_start,
+            key_end,
+            value_end: self.bytes.len(),
+        })
+    }
+
+    fn accept(&mut self, key: &str, entry: Entry, before: usize) -> Result<(), MetadataError> {
+        let value = &self.bytes[entry.key_end + 1..entry.value_end];
+        check_entry(key, value)?;
+        let picked = self.picked.slot(key).map(|_| serde_json::from_slice(value).ok());
+        match self.position(&self.bytes[entry.key_start..entry.key_end]) {
+            Some(index) => self.replace(index, entry, before)?,
+            None => {
+                check_length(self.bytes.len())?;
+                self.entries.push(entry);
+            }
+        }
+        if let (Some(slot), Some(text)) = (self.picked.slot(key), picked) {
+            *slot = text;
+        }
         Ok(())
     }
 
-    fn replace(&mut self, index: usize, value_text: &str) -> Result<(), MetadataError> {
-        let old = self.spans[index].1.clone();
-        check_length(self.entries.len() - old.len() + value_text.len())?;
-        self.entries.replace_range(old.clone(), value_text);
-        let moved = |position: usize| position - old.len() + value_text.len();
-        self.spans[index].1 = old.start..moved(old.end);
-        for (key_span, value_span) in &mut self.spans[index + 1..] {
-            *key_span = moved(key_span.start)..moved(key_span.end);
-            *value_span = moved(value_span.start)..moved(value_span.end);
+    fn position(&self, key_text: &[u8]) -> Option<usize> {
+        self.entries
+            .iter()
+            .position(|entry| &self.bytes[entry.key_start..entry.key_end] == key_text)
+    }
+
+    /// Moves the value of the entry just written to where the key stood before.
+    fn replace(&mut self, index: usize, new: Entry, before: usize) -> Result<(), MetadataError> {
+        let value = self.bytes[new.key_end + 1..new.value_end].to_vec();
+        let old = self.entries[index].key_end + 1..self.entries[index].value_end;
+        check_length(before - old.len() + value.len())?;
+        self.bytes.truncate(before);
+        let moved = |position: usize| position - old.len() + value.len();
+        self.entries[index].value_end = moved(old.end);
+        for entry in &mut self.entries[index + 1..] {
+            entry.key_start = moved(entry.key_start);
+            entry.key_end = moved(entry.key_end);
+            entry.value_end = moved(entry.value_end);
         }
+        self.bytes.splice(old, value);
         Ok(())
     }
 }
 
+/// Room that most metadata fits into, so that it is allocated once.
+const TYPICAL_BYTES: usize = 320;
+const TYPICAL_ENTRIES: usize = 8;
+
+/// `entries` counts the opening brace and not the closing one.
 fn check_length(entries: usize) -> Result<(), MetadataError> {
-    let bytes = entries + "{}".len();
+    let bytes = entries + "}".len();
     if bytes > MAX_METADATA_BYTES {
         Err(MetadataError::TooLong { bytes })
     } else {
@@ -123,15 +168,18 @@ fn check_length(entries: usize) -> Result<(), MetadataError> {
 }
 
 /// Most values are plain texts and numbers, for which a look at the text is enough.
-fn check_entry(key: &str, value_text: &str) -> Result<(), MetadataError> {
+fn check_entry(key: &str, value: &[u8]) -> Result<(), MetadataError> {
     if key.contains('\0') {
         return Err(MetadataError::Invalid {
             reason: "a key holds U+0000".to_owned(),
         });
     }
-    let is_nested = value_text.starts_with(['{', '[']);
-    if is_nested || value_text.contains("\\u0000") {
-        json::check_value(value_text, 2)?;
+    let is_nested = value.starts_with(b"{") || value.starts_with(b"[");
+    if is_nested || value.contains(&b'\\') {
+        let text = str::from_utf8(value).map_err(|error| MetadataError::Invalid {
+            reason: error.to_string(),
+        })?;
+        json::check_value(text, 2)?;
     }
     Ok(())
 }
