@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
+    error::KafkaError,
     types::RDKafkaErrorCode,
 };
 use saga_types::topic::{PARTITIONS, RETENTION_MS};
@@ -17,7 +18,7 @@ use crate::config::{ConfigArgs, KafkaConfig};
 const DEAD_LETTER_MAX_BYTES: &str = "2097152";
 
 /// How long the broker may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Args)]
 pub(super) struct TopicsArgs {
@@ -51,15 +52,19 @@ impl TopicsArgs {
         let settings = args.config.load()?;
         let kafka = settings.kafka()?;
         logging::start(&settings.log());
-        output::print(&block_on(create(&kafka, args.partitions, args.replication))?)
+        block_on(create(&kafka, args.partitions, args.replication))
     }
 }
 
 /// Creates both topics and says what became of each.
-async fn create(kafka: &KafkaConfig, partitions: i32, replication: Option<i32>) -> Result<String, CliError> {
-    let cannot = |error| {
+async fn create(kafka: &KafkaConfig, partitions: i32, replication: Option<i32>) -> Result<(), CliError> {
+    let cannot = |error: KafkaError| {
+        let reason = match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::OperationTimedOut) => format!("no answer within {} s", PATIENCE.as_secs()),
+            _ => error.to_string(),
+        };
         CliError::failed(format_args!(
-            "{} cannot be asked: {error}",
+            "{} cannot be asked: {reason}",
             kafka.bootstrap_servers
         ))
     };
@@ -78,15 +83,34 @@ async fn create(kafka: &KafkaConfig, partitions: i32, replication: Option<i32>) 
         .request_timeout(Some(PATIENCE))
         .operation_timeout(Some(PATIENCE));
     let results = admin.create_topics(&topics, &options).await.map_err(cannot)?;
-    results.into_iter().map(described).collect()
+    let (created, refused): (Vec<_>, Vec<_>) = results.into_iter().map(described).partition(Result::is_ok);
+    output::print(&created.into_iter().flatten().collect::<String>())?;
+    let refused: Vec<String> = refused.into_iter().filter_map(Result::err).collect();
+    if refused.is_empty() {
+        Ok(())
+    } else {
+        Err(CliError::failed(refused.join("; ")))
+    }
 }
 
-fn described(result: Result<String, (String, RDKafkaErrorCode)>) -> Result<String, CliError> {
+/// What became of a topic, or why it is not there.
+fn described(result: Result<String, (String, RDKafkaErrorCode)>) -> Result<String, String> {
     match result {
         Ok(name) => Ok(format!("{name}: created\n")),
         Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => {
             Ok(format!("{name}: exists already, left as it is\n"))
         }
-        Err((name, error)) => Err(CliError::failed(format_args!("{name} was not created: {error}"))),
+        Err((name, error)) => Err(format!(
+            "{name} was not created: {}",
+            in_words(&error.to_string())
+        )),
     }
+}
+
+/// rdkafka shows an error as `Name (Broker: the words)`.
+fn in_words(error: &str) -> &str {
+    error
+        .split_once('(')
+        .and_then(|(_, words)| words.rsplit_once(')'))
+        .map_or(error, |(words, _)| words)
 }

@@ -125,7 +125,7 @@ fn answer(query: &SagaQuery, before: u64, page: store::Page) -> SagasPage {
             sort: query.sort.to_string(),
             value: query.sort.by.value_of(saga),
             saga_id: saga.saga_id.clone(),
-            before: before + page.sagas.len() as u64,
+            before: before.saturating_add(page.sagas.len() as u64),
         };
         cursor.encode()
     });

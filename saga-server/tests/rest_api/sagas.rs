@@ -130,6 +130,15 @@ async fn a_cursor_that_does_not_fit_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_cursor_that_somebody_made_up_does_no_harm() {
+    let api = Api::new().await;
+    api.record(started(3)).await;
+    // ["sagas1","startedAt,asc",0,"s",18446744073709551615]: before all sagas, at the end of all numbers.
+    let cursor = "WyJzYWdhczEiLCJzdGFydGVkQXQsYXNjIiwwLCJzIiwxODQ0Njc0NDA3MzcwOTU1MTYxNV0";
+    assert_eq!(api.ids(&format!("{SAGAS}?size=1&cursor={cursor}")).await, ["s00"]);
+}
+
+#[tokio::test]
 async fn each_filter_finds_its_sagas_and_no_others() {
     let api = Api::new().await;
     let odd = event("odd", "SOMETHING_NEW", "STARTED", 0)
