@@ -1,14 +1,14 @@
 //! The answers: REST over the store, health and metrics. One file for each endpoint: parameters, query and response.
 //!
 //! Rule of thumb: a handler returns what it found or an [`ApiError`]; what every answer has in common, from the form of an
-//! error to the time limit, stands in [`edge`].
+//! error to the time limit, stands in `edge`.
 //!
 //! | part | what |
 //! | --- | --- |
-//! | [`edge`] | around every request: limits, latency, headers, the form of errors |
-//! | [`params`], [`period`], [`cursor`] | what callers say, checked; each bad parameter is named |
-//! | [`saga`], [`sagas`], [`steps`], [`statistics`] | the endpoints under `/api/v1/sagas` |
-//! | [`health`], [`metrics`] | for orchestrators and Prometheus |
+//! | `edge` | around every request: limits, latency, headers, the form of errors |
+//! | `params`, `period`, `cursor` | what callers say, checked; each bad parameter is named |
+//! | `saga`, `sagas`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
+//! | `health`, `metrics` | for orchestrators and Prometheus |
 
 mod cursor;
 mod edge;
