@@ -1,8 +1,9 @@
 //! What the collector was told: one resolved, checked [`Config`] out of file, environment and flags.
 //!
 //! Rule of thumb: whoever holds a [`Config`] need not check it again. A key stands in one place only, the fields of
-//! [`Settings`]; its checks and defaults stand in [`resolve`](Settings::resolve).
+//! [`Settings`]; its default stands in [`resolve`](Settings::resolve), beside the check it must pass.
 
+mod checks;
 mod file;
 mod kafka;
 mod merge;

@@ -1,37 +1,20 @@
 //! From settings, which may be silent, to a configuration, which is complete and checked.
 
-use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use saga_types::topic;
 
 use super::{
     Config, ConfigError, DatabaseConfig, IngestConfig, KafkaConfig, KafkaSecurity, LogConfig, LogFormat,
-    LogLevel, Period, RegistryConfig, Secret, SecurityProtocol, Settings, settings::Property,
+    LogLevel, Period, RegistryConfig, Secret, SecurityProtocol, Settings,
+    checks::{
+        bootstrap_servers, checked_listen, key_at_fault, not_empty, period_within, properties, topic_name,
+        within,
+    },
 };
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8086);
 const DEFAULT_GROUP: &str = "saga-tracker-service";
-
-/// Properties of librdkafka that have keys of their own here, or on which the collector's promises rest.
-const RESERVED_PROPERTIES: &[&str] = &[
-    "bootstrap.servers",
-    "metadata.broker.list",
-    "group.id",
-    "security.protocol",
-    "ssl.ca.location",
-    "sasl.mechanism",
-    "sasl.mechanisms",
-    "sasl.username",
-    "sasl.password",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "auto.offset.reset",
-    "partition.assignment.strategy",
-    "enable.idempotence",
-    "acks",
-    "request.required.acks",
-    "statistics.interval.ms",
-];
 
 impl Settings {
     /// The whole configuration, with defaults where nothing was said.
@@ -216,109 +199,4 @@ impl Settings {
             folder => Ok(folder.clone()),
         }
     }
-}
-
-fn checked_listen(listen: SocketAddr, allow_unauthenticated: bool) -> Result<SocketAddr, ConfigError> {
-    if listen.ip().to_canonical().is_loopback() || allow_unauthenticated {
-        return Ok(listen);
-    }
-    let reason = format!(
-        "{listen} can be reached by other machines, and there is no authentication: listen on 127.0.0.1, or say that \
-         this is wanted with --allow-unauthenticated (allowUnauthenticated: true)"
-    );
-    Err(ConfigError::value("listen", reason))
-}
-
-fn within<T: PartialOrd + std::fmt::Display>(
-    key: &'static str,
-    value: T,
-    range: RangeInclusive<T>,
-) -> Result<T, ConfigError> {
-    if range.contains(&value) {
-        return Ok(value);
-    }
-    Err(ConfigError::value(
-        key,
-        format!("{value} must be from {} to {}", range.start(), range.end()),
-    ))
-}
-
-fn period_within(
-    key: &'static str,
-    value: Period,
-    range: RangeInclusive<Duration>,
-) -> Result<Duration, ConfigError> {
-    if range.contains(&value.0) {
-        return Ok(value.0);
-    }
-    let (least, most) = (Period(*range.start()), Period(*range.end()));
-    Err(ConfigError::value(
-        key,
-        format!("{value} must be from {least} to {most}"),
-    ))
-}
-
-fn not_empty(key: &'static str, text: &str) -> Result<String, ConfigError> {
-    match text.trim() {
-        "" => Err(ConfigError::value(key, "must not be empty")),
-        text => Ok(text.to_owned()),
-    }
-}
-
-fn bootstrap_servers(text: &str) -> Result<String, ConfigError> {
-    let key = "kafka.bootstrapServers";
-    if text.trim().is_empty() {
-        return Err(ConfigError::value(
-            key,
-            "is not set; it must be HOST:PORT, several with commas between",
-        ));
-    }
-    let is_server = |server: &str| {
-        let port = server
-            .rsplit_once(':')
-            .map(|(host, port)| (!host.is_empty(), port.parse::<u16>().is_ok()));
-        port == Some((true, true))
-    };
-    match text.split(',').map(str::trim).find(|server| !is_server(server)) {
-        Some(server) => Err(ConfigError::value(key, format!("{server:?} must be HOST:PORT"))),
-        None => Ok(text.to_owned()),
-    }
-}
-
-/// librdkafka speaks of its own properties, some of which have keys here.
-fn key_at_fault(reason: &str) -> &'static str {
-    let keys = [
-        ("security.protocol", "kafka.security.protocol"),
-        ("sasl.mechanism", "kafka.security.mechanism"),
-        ("ssl.ca.location", "kafka.security.caFile"),
-    ];
-    let named = keys.iter().find(|(property, _)| reason.contains(property));
-    named.map_or("kafka.properties", |(_, key)| key)
-}
-
-/// The names that Kafka allows.
-fn topic_name(key: &'static str, given: Option<&str>, default: &str) -> Result<String, ConfigError> {
-    let name = given.unwrap_or(default);
-    let is_allowed = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
-    if (1..=249).contains(&name.len()) && name.chars().all(is_allowed) && name != "." && name != ".." {
-        return Ok(name.to_owned());
-    }
-    let reason = format!("{name:?} must be 1 to 249 letters, digits, dots, underscores and hyphens");
-    Err(ConfigError::value(key, reason))
-}
-
-fn properties(given: &[Property]) -> Result<BTreeMap<String, String>, ConfigError> {
-    let key = "kafka.properties";
-    let mut properties = BTreeMap::new();
-    for Property { name, value } in given {
-        if RESERVED_PROPERTIES.contains(&name.as_str()) {
-            let reason = format!("{name} is set by the collector itself, see the other keys under kafka");
-            return Err(ConfigError::value(key, reason));
-        }
-        let Some(value) = value else {
-            return Err(ConfigError::value(key, format!("{name:?} must be NAME=VALUE")));
-        };
-        properties.insert(name.clone(), value.clone());
-    }
-    Ok(properties)
 }
