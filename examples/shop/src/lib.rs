@@ -22,14 +22,16 @@ mod event;
 pub mod http;
 pub mod outbox;
 mod program;
+mod record;
 mod service;
 mod topics;
 
-pub use config::{Config, ConfigError, KafkaConfig, Platform, load};
+pub use config::{Config, ConfigError, KafkaConfig, Platform, ServiceConfig, load};
 pub use consume::Handler;
 pub use database::{Database, Work};
 pub use error::ShopError;
 pub use event::{DomainEvent, What};
 pub use program::main;
+pub use record::not_recorded;
 pub use service::{Parts, Service};
 pub use topics::Topics;

@@ -1,0 +1,8 @@
+//! `product-service [CONFIG_FOLDER]`
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    shop::main(env!("CARGO_MANIFEST_DIR"), product_service::start).await
+}
