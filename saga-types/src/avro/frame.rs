@@ -37,7 +37,6 @@ impl Framing {
 
 /// A record's value, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Frame<'a> {
     /// An Avro single object.
     SingleObject {
