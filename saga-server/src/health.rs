@@ -41,9 +41,16 @@ impl Health {
     /// All of the given parts are down until they report.
     #[must_use]
     pub fn starting(components: &[Component]) -> Self {
-        let starting = State::Down { reason: "starting".to_owned() };
-        let states = components.iter().map(|component| (*component, starting.clone())).collect();
-        Self { states: RwLock::new(states) }
+        let starting = State::Down {
+            reason: "starting".to_owned(),
+        };
+        let states = components
+            .iter()
+            .map(|component| (*component, starting.clone()))
+            .collect();
+        Self {
+            states: RwLock::new(states),
+        }
     }
 
     /// The part works. Says whether it did not before.
@@ -53,13 +60,21 @@ impl Health {
 
     /// The part does not work. Says whether it did before.
     pub fn down(&self, component: Component, reason: impl Into<String>) -> bool {
-        self.set(component, State::Down { reason: reason.into() })
+        self.set(
+            component,
+            State::Down {
+                reason: reason.into(),
+            },
+        )
     }
 
     /// All states.
     #[must_use]
     pub fn states(&self) -> BTreeMap<Component, State> {
-        self.states.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.states
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
     /// Whether every part works.
@@ -69,7 +84,10 @@ impl Health {
     }
 
     fn set(&self, component: Component, state: State) -> bool {
-        let mut states = self.states.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut states = self
+            .states
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let was_up = states.get(&component) == Some(&State::Up);
         let is_up = state == State::Up;
         states.insert(component, state);

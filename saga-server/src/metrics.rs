@@ -98,15 +98,26 @@ impl Metrics {
     /// Makes all metrics; steps named by a definition get a label of their own.
     #[must_use]
     pub fn new(known_steps: impl IntoIterator<Item = Step>) -> Self {
-        let latency = || Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0]);
-        let known_steps = steps::ALL.iter().cloned().chain(known_steps).map(String::from).collect();
+        let latency = || {
+            Histogram::new([
+                0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+            ])
+        };
+        let known_steps = steps::ALL
+            .iter()
+            .cloned()
+            .chain(known_steps)
+            .map(String::from)
+            .collect();
         let metrics = Self {
             registry: Registry::default(),
             active_as_total: Family::default(),
             active: Family::default(),
             failed: Counter::default(),
             compensated: Counter::default(),
-            compensation_duration: Histogram::new([0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0]),
+            compensation_duration: Histogram::new([
+                0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
+            ]),
             events_processed: Family::default(),
             consumer_lag: Family::default(),
             api_latency: Family::new_with_constructor(latency),
@@ -124,21 +135,73 @@ impl Metrics {
 
     fn registered(mut self) -> Self {
         let registry = &mut self.registry;
-        registry.register("saga_active_total", "Sagas by status (as older dashboards know it)", self.active_as_total.clone());
+        registry.register(
+            "saga_active_total",
+            "Sagas by status (as older dashboards know it)",
+            self.active_as_total.clone(),
+        );
         registry.register("saga_active", "Sagas by status", self.active.clone());
         registry.register("saga_failed", "Sagas that became FAILED", self.failed.clone());
-        registry.register("saga_compensated", "Sagas that became COMPENSATED", self.compensated.clone());
-        registry.register("saga_compensation_duration_seconds", "From the first failure to the end of compensation", self.compensation_duration.clone());
-        registry.register("saga_events_processed", "Events stored, by step and status", self.events_processed.clone());
-        registry.register("saga_tracker_consumer_lag", "Events not stored yet, by partition", self.consumer_lag.clone());
-        registry.register("saga_tracker_api_latency_seconds", "Time to answer a request", self.api_latency.clone());
-        registry.register("saga_tracker_db_query_seconds", "Time the database took", self.db_query.clone());
-        registry.register("saga_last_failed_timestamp", "When a saga last became FAILED, in seconds since 1970", self.last_failed.clone());
-        registry.register("saga_tracker_duplicates", "Events that came again and changed nothing", self.duplicates.clone());
-        registry.register("saga_tracker_dead_letters", "Events put into the dead letter topic, by reason", self.dead_letters.clone());
-        registry.register("saga_tracker_batch_size", "Events of a stored batch", self.batch_size.clone());
-        registry.register("saga_tracker_end_to_end_seconds", "From recorded to visible", self.end_to_end.clone());
-        registry.register("saga_tracker_store_retries", "Batches tried again because the database was away", self.store_retries.clone());
+        registry.register(
+            "saga_compensated",
+            "Sagas that became COMPENSATED",
+            self.compensated.clone(),
+        );
+        registry.register(
+            "saga_compensation_duration_seconds",
+            "From the first failure to the end of compensation",
+            self.compensation_duration.clone(),
+        );
+        registry.register(
+            "saga_events_processed",
+            "Events stored, by step and status",
+            self.events_processed.clone(),
+        );
+        registry.register(
+            "saga_tracker_consumer_lag",
+            "Events not stored yet, by partition",
+            self.consumer_lag.clone(),
+        );
+        registry.register(
+            "saga_tracker_api_latency_seconds",
+            "Time to answer a request",
+            self.api_latency.clone(),
+        );
+        registry.register(
+            "saga_tracker_db_query_seconds",
+            "Time the database took",
+            self.db_query.clone(),
+        );
+        registry.register(
+            "saga_last_failed_timestamp",
+            "When a saga last became FAILED, in seconds since 1970",
+            self.last_failed.clone(),
+        );
+        registry.register(
+            "saga_tracker_duplicates",
+            "Events that came again and changed nothing",
+            self.duplicates.clone(),
+        );
+        registry.register(
+            "saga_tracker_dead_letters",
+            "Events put into the dead letter topic, by reason",
+            self.dead_letters.clone(),
+        );
+        registry.register(
+            "saga_tracker_batch_size",
+            "Events of a stored batch",
+            self.batch_size.clone(),
+        );
+        registry.register(
+            "saga_tracker_end_to_end_seconds",
+            "From recorded to visible",
+            self.end_to_end.clone(),
+        );
+        registry.register(
+            "saga_tracker_store_retries",
+            "Batches tried again because the database was away",
+            self.store_retries.clone(),
+        );
         for status in SagaStatus::ALL {
             self.set_active(status, 0);
         }
@@ -147,7 +210,9 @@ impl Metrics {
 
     /// The number of sagas in a status, over all instances, as the database says.
     pub fn set_active(&self, status: SagaStatus, count: u64) {
-        let label = StatusLabel { status: status.as_str() };
+        let label = StatusLabel {
+            status: status.as_str(),
+        };
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.active.get_or_create(&label).set(count);
         self.active_as_total.get_or_create(&label).set(count);
@@ -157,7 +222,12 @@ impl Metrics {
     pub fn event_processed(&self, step: &Step, status: SagaStatus) {
         let is_known = self.known_steps.contains(step.as_str());
         let step = if is_known { step.as_str() } else { "OTHER" }.to_owned();
-        self.events_processed.get_or_create(&StepLabels { step, status: status.as_str() }).inc();
+        self.events_processed
+            .get_or_create(&StepLabels {
+                step,
+                status: status.as_str(),
+            })
+            .inc();
     }
 
     /// A saga became FAILED at a moment (seconds since 1970).

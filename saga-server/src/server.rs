@@ -65,8 +65,14 @@ impl Server {
             max_connections: config.database.max_connections,
         };
         let store = store::connect(config.database.url.expose(), options).await?;
-        let health = Arc::new(Health::starting(&[Component::Db, Component::Kafka, Component::Ingest]));
-        let known_steps = definitions.iter().flat_map(|definition| definition.steps().cloned().collect::<Vec<_>>());
+        let health = Arc::new(Health::starting(&[
+            Component::Db,
+            Component::Kafka,
+            Component::Ingest,
+        ]));
+        let known_steps = definitions
+            .iter()
+            .flat_map(|definition| definition.steps().cloned().collect::<Vec<_>>());
         let metrics = Arc::new(Metrics::new(known_steps));
         let listener = listen(config.listen).await?;
         let address = listener.local_addr().unwrap_or(config.listen);
@@ -79,13 +85,24 @@ impl Server {
             metrics: metrics.clone(),
         })?;
         let stop = CancellationToken::new();
-        let state = AppState { store: store.clone(), health: health.clone(), metrics: metrics.clone() };
+        let state = AppState {
+            store: store.clone(),
+            health: health.clone(),
+            metrics: metrics.clone(),
+        };
         let tasks = vec![
             tokio::spawn(serve(listener, state, stop.clone())),
             tokio::spawn(watch_database(store, health.clone(), metrics, stop.clone())),
         ];
         tracing::info!(%address, topic = config.kafka.topic, "started");
-        Ok(Self { address, health, ingest, tasks, stop, shutdown_timeout: config.shutdown_timeout })
+        Ok(Self {
+            address,
+            health,
+            ingest,
+            tasks,
+            stop,
+            shutdown_timeout: config.shutdown_timeout,
+        })
     }
 
     /// Where it listens; tells the port when any free one was asked for.
@@ -148,7 +165,9 @@ pub(crate) fn load_definitions(config: &Config) -> Result<Definitions, LoadError
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
-    TcpListener::bind(address).await.map_err(|error| ServerError::Listen { address, error })
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| ServerError::Listen { address, error })
 }
 
 async fn serve(listener: TcpListener, state: AppState, stop: CancellationToken) {

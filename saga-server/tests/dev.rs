@@ -55,9 +55,17 @@ impl Dev {
 
     /// Ends it as Ctrl-C does; gives what it printed.
     fn interrupt(mut self) -> String {
-        Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        Command::new("kill")
+            .args(["-INT", &self.child.id().to_string()])
+            .status()
+            .unwrap();
         let mut printed = String::new();
-        self.child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        self.child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut printed)
+            .unwrap();
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
         printed
     }
@@ -78,14 +86,19 @@ async fn a_saga_recorded_from_another_process_is_answered() {
     // Ready means ready: the first question is answered.
     assert_eq!(dev.rest().get("/health/readiness").await.0, 200);
     let producer = dev.producer();
-    saga("in-dev", &compensated()).iter().for_each(|event| producer.send(event));
+    saga("in-dev", &compensated())
+        .iter()
+        .for_each(|event| producer.send(event));
     producer.flush();
     let answer = dev.rest().saga_with_steps("in-dev", 8).await;
     assert_eq!(answer["currentStatus"], "COMPENSATED");
     let url = dev.text("url").to_owned();
     let printed = dev.interrupt();
     assert!(printed.contains(&url), "{printed}");
-    assert!(printed.contains("in memory only, 5 MiB"), "its limits are said: {printed}");
+    assert!(
+        printed.contains("in memory only, 5 MiB"),
+        "its limits are said: {printed}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +108,9 @@ async fn a_data_folder_is_kept_between_runs() {
     let more = ["--data-dir", data.to_str().unwrap()];
     let first = Dev::start(folder.path(), &more);
     let producer = first.producer();
-    saga("kept", &compensated()).iter().for_each(|event| producer.send(event));
+    saga("kept", &compensated())
+        .iter()
+        .for_each(|event| producer.send(event));
     producer.flush();
     first.rest().saga_with_steps("kept", 8).await;
     first.interrupt();

@@ -8,8 +8,9 @@ use std::{path::PathBuf, process::Command};
 use saga_types::{SagaEvent, definition::Definitions, fold};
 use sqlx::{Connection, PgConnection};
 use support::{
-    Ground, Rest, eventually,
+    Ground, Rest,
     events::{compensated, saga, success},
+    eventually,
     process::ServerProcess,
 };
 
@@ -20,7 +21,9 @@ struct Stack {
 
 impl Stack {
     fn up() -> Self {
-        let stack = Self { state: tempfile::tempdir().unwrap() };
+        let stack = Self {
+            state: tempfile::tempdir().unwrap(),
+        };
         // PostgreSQL runs as a user of its own, who must get into the folder.
         let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(stack.state.path(), everybody).unwrap();
@@ -39,15 +42,23 @@ impl Stack {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "parts {words:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "parts {words:?}: {said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         said
     }
 
     async fn ground(&self) -> Ground {
         let variables = self.parts(&["env"]);
         let value = |name: &str| {
-            let line = variables.lines().find_map(|line| line.strip_prefix(&format!("export {name}=")));
-            line.unwrap_or_else(|| panic!("no {name} in {variables}")).trim_matches(['\'', '"']).to_owned()
+            let line = variables
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("export {name}=")));
+            line.unwrap_or_else(|| panic!("no {name} in {variables}"))
+                .trim_matches(['\'', '"'])
+                .to_owned()
         };
         Ground::at(&value("KAFKA_BOOTSTRAP_SERVERS"), &value("DATABASE_URL")).await
     }
@@ -85,7 +96,12 @@ async fn wait_for_component(rest: &Rest, component: &str, state: &str) {
 
 fn sagas(prefix: &str) -> Vec<Vec<SagaEvent>> {
     (0..1_000)
-        .map(|n| saga(&format!("{prefix}-{n}"), &if n % 2 == 0 { success() } else { compensated() }))
+        .map(|n| {
+            saga(
+                &format!("{prefix}-{n}"),
+                &if n % 2 == 0 { success() } else { compensated() },
+            )
+        })
         .collect()
 }
 
@@ -120,7 +136,10 @@ async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness()
     let ground = stack.ground().await;
     let server = ServerProcess::serve(&ground);
     server.rest.wait_until_ready().await;
-    let mut audit = Audit { ground: &ground, sent: Vec::new() };
+    let mut audit = Audit {
+        ground: &ground,
+        sent: Vec::new(),
+    };
     audit.send("calm");
     audit.everything_is_stored().await;
 
@@ -130,7 +149,10 @@ async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness()
     assert_eq!(server.rest.get("/health/readiness").await.0, 503);
     assert_eq!(server.rest.get("/health/liveness").await.0, 200);
     let (status, answer) = server.rest.get("/api/v1/sagas/calm-0").await;
-    assert_eq!((status, answer["error"].as_str()), (503, Some("SERVICE_UNAVAILABLE")));
+    assert_eq!(
+        (status, answer["error"].as_str()),
+        (503, Some("SERVICE_UNAVAILABLE"))
+    );
     stack.parts(&["start", "postgres"]);
     audit.everything_is_stored().await;
     server.rest.wait_until_ready().await;
@@ -145,7 +167,11 @@ async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness()
     stack.parts(&["kill", "kafka"]);
     wait_for_component(&server.rest, "kafka", "DOWN").await;
     assert_eq!(server.rest.get("/health/readiness").await.0, 503);
-    assert_eq!(server.rest.get("/api/v1/sagas/calm-0").await.0, 200, "what is stored is still answered");
+    assert_eq!(
+        server.rest.get("/api/v1/sagas/calm-0").await.0,
+        200,
+        "what is stored is still answered"
+    );
     stack.parts(&["start", "kafka"]);
     audit.send("broker-back");
     audit.everything_is_stored().await;
@@ -153,9 +179,15 @@ async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness()
 
     for events in audit.sent.iter().step_by(10) {
         let expected = fold::fold(events, &Definitions::built_in()).unwrap();
-        let (_, answer) = server.rest.get(&format!("/api/v1/sagas/{}", expected.saga_id)).await;
+        let (_, answer) = server
+            .rest
+            .get(&format!("/api/v1/sagas/{}", expected.saga_id))
+            .await;
         assert_eq!(answer["currentStatus"], expected.current_status.as_str());
         assert_eq!(answer["stepCount"], expected.step_count);
     }
-    assert!(ground.dead_letters(0).await.is_empty(), "an outage is not bad data");
+    assert!(
+        ground.dead_letters(0).await.is_empty(),
+        "an outage is not bad data"
+    );
 }

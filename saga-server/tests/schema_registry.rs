@@ -25,7 +25,12 @@ fn started(saga_id: &str) -> SagaEvent {
 
 async fn register(registry: &str, subject: &str, schema: &str) -> u32 {
     let url = format!("{registry}/subjects/{subject}/versions");
-    let answer = reqwest::Client::new().post(url).json(&json!({ "schema": schema })).send().await.unwrap();
+    let answer = reqwest::Client::new()
+        .post(url)
+        .json(&json!({ "schema": schema }))
+        .send()
+        .await
+        .unwrap();
     let status = answer.status();
     let answer: Value = answer.json().await.unwrap();
     assert!(status.is_success(), "{answer}");
@@ -40,13 +45,18 @@ fn send(producer: &TestProducer, event: &SagaEvent, version: SchemaVersion, sche
 /// Version 2 with a field in front that we do not know.
 fn newer_schema() -> String {
     let mut schema: Value = serde_json::from_str(SchemaVersion::V2.json()).unwrap();
-    schema["fields"].as_array_mut().unwrap().insert(0, json!({"name": "region", "type": "string"}));
+    schema["fields"]
+        .as_array_mut()
+        .unwrap()
+        .insert(0, json!({"name": "region", "type": "string"}));
     schema.to_string()
 }
 
 async fn with_registry(ground: &Ground, url: &str) -> Running {
     let mut config = ground.config();
-    config.schema_registry = Some(RegistryConfig { url: Secret::new(url) });
+    config.schema_registry = Some(RegistryConfig {
+        url: Secret::new(url),
+    });
     Running::with(config).await
 }
 
@@ -77,7 +87,10 @@ async fn both_framings_and_any_schema_that_resolves_are_read_from_one_topic() {
     }
     let letters = ground.dead_letters(2).await;
     let kind = |key: &[u8]| {
-        let letter = letters.iter().find(|letter| letter.key.as_deref() == Some(key)).unwrap();
+        let letter = letters
+            .iter()
+            .find(|letter| letter.key.as_deref() == Some(key))
+            .unwrap();
         letter.text(dead_letter_headers::EXCEPTION_FQCN)
     };
     assert_eq!(letters.len(), 2);

@@ -221,7 +221,7 @@ async fn a_writer_that_was_overtaken_starts_over() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     transaction.commit().await.unwrap();
     let appended = overtaken.await.unwrap();
-    assert_eq!((appended.stored, appended.duplicates), (1, 1));
+    assert_eq!((appended.stored(), appended.duplicates), (1, 1));
     assert_eq!(
         store.saga("saga-1").await.unwrap(),
         folded(&[first, second], "saga-1")

@@ -28,7 +28,11 @@ fn record(ending: &str, bootstrap_servers: &str) -> String {
         .env("PLATFORM_SAGA_BOOTSTRAP_SERVERS", bootstrap_servers)
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
@@ -63,10 +67,20 @@ async fn each_ending_is_answered_by_the_tracker() {
     }));
     let info = info(&info_file).await;
 
-    for (ending, status, steps) in [("success", "COMPLETED", 6), ("out-of-stock", "FAILED", 4), ("compensated", "COMPENSATED", 7)] {
+    for (ending, status, steps) in [
+        ("success", "COMPLETED", 6),
+        ("out-of-stock", "FAILED", 4),
+        ("compensated", "COMPENSATED", 7),
+    ] {
         let bootstrap_servers = info["bootstrapServers"].as_str().unwrap().to_owned();
-        let saga_id = tokio::task::spawn_blocking(move || record(ending, &bootstrap_servers)).await.unwrap();
-        let saga = answer(&format!("{}/api/v1/sagas/{saga_id}", info["url"].as_str().unwrap()), steps).await;
+        let saga_id = tokio::task::spawn_blocking(move || record(ending, &bootstrap_servers))
+            .await
+            .unwrap();
+        let saga = answer(
+            &format!("{}/api/v1/sagas/{saga_id}", info["url"].as_str().unwrap()),
+            steps,
+        )
+        .await;
         assert_eq!(saga["currentStatus"], status, "{saga}");
     }
     stop.send(()).unwrap();

@@ -34,12 +34,18 @@ impl EmbeddedBroker {
             .set("log_level", "3")
             .create()?;
         let cluster = client.client().mock_cluster().ok_or_else(|| {
-            KafkaError::ClientCreation(format!("librdkafka {} has no mock cluster", get_rdkafka_version().1))
+            KafkaError::ClientCreation(format!(
+                "librdkafka {} has no mock cluster",
+                get_rdkafka_version().1
+            ))
         })?;
         let bootstrap_servers = cluster.bootstrap_servers();
         drop(cluster);
         join_groups_at_once(&client);
-        Ok(Self { client, bootstrap_servers })
+        Ok(Self {
+            client,
+            bootstrap_servers,
+        })
     }
 
     /// Makes a topic; one that is there already stays as it is.
@@ -50,7 +56,9 @@ impl EmbeddedBroker {
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), KafkaError> {
         match self.client.client().mock_cluster() {
             Some(cluster) => cluster.create_topic(name, partitions, 1),
-            None => Err(KafkaError::ClientCreation("the embedded broker is gone".to_owned())),
+            None => Err(KafkaError::ClientCreation(
+                "the embedded broker is gone".to_owned(),
+            )),
         }
     }
 

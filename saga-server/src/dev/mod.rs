@@ -91,9 +91,14 @@ pub async fn run(
     broker.create_topic(&config.kafka.dead_letter_topic, PARTITIONS)?;
 
     let database = format!("sqlite:{}", data.path().join("saga-tracker.db").display());
-    broker.bootstrap_servers().clone_into(&mut config.kafka.bootstrap_servers);
+    broker
+        .bootstrap_servers()
+        .clone_into(&mut config.kafka.bootstrap_servers);
     // The mock cluster holds an empty fetch for the whole of this time.
-    config.kafka.properties.insert("fetch.wait.max.ms".to_owned(), "10".to_owned());
+    config
+        .kafka
+        .properties
+        .insert("fetch.wait.max.ms".to_owned(), "10".to_owned());
     config.database.url = Secret::new(&database);
     config.listen = options.listen;
     migrate(&config).await?;
@@ -117,8 +122,14 @@ pub async fn run(
 
 async fn migrate(config: &Config) -> Result<(), DevError> {
     let definitions = crate::server::load_definitions(config).map_err(ServerError::from)?;
-    let options = StoreOptions { definitions: definitions.into(), max_connections: 2 };
-    store::connect(config.database.url.expose(), options).await?.migrate().await?;
+    let options = StoreOptions {
+        definitions: definitions.into(),
+        max_connections: 2,
+    };
+    store::connect(config.database.url.expose(), options)
+        .await?
+        .migrate()
+        .await?;
     Ok(())
 }
 
@@ -140,7 +151,10 @@ fn write_info(path: &Path, info: &DevInfo) -> Result<(), DevError> {
     let json = serde_json::to_string_pretty(info).unwrap_or_default();
     std::fs::write(&beside, json + "\n")
         .and_then(|()| std::fs::rename(&beside, path))
-        .map_err(|error| DevError::Io { path: path.to_owned(), error })
+        .map_err(|error| DevError::Io {
+            path: path.to_owned(),
+            error,
+        })
 }
 
 #[expect(clippy::print_stdout, reason = "the banner is this command's output")]
@@ -180,10 +194,16 @@ impl DataFolder {
         match kept {
             Some(path) => std::fs::create_dir_all(path)
                 .map(|()| Self::Kept(path.to_owned()))
-                .map_err(|error| DevError::Io { path: path.to_owned(), error }),
+                .map_err(|error| DevError::Io {
+                    path: path.to_owned(),
+                    error,
+                }),
             None => tempfile::tempdir()
                 .map(Self::Temporary)
-                .map_err(|error| DevError::Io { path: std::env::temp_dir(), error }),
+                .map_err(|error| DevError::Io {
+                    path: std::env::temp_dir(),
+                    error,
+                }),
         }
     }
 

@@ -55,7 +55,10 @@ impl RawRecord {
     fn keep(&mut self, part: &[u8]) -> Span {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(part);
-        Span { start, end: self.bytes.len() }
+        Span {
+            start,
+            end: self.bytes.len(),
+        }
     }
 
     fn part(&self, span: Span) -> &[u8] {
@@ -73,7 +76,10 @@ impl RawRecord {
     /// Names and values. A name is what the client made of it, which is UTF-8.
     pub(super) fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
         self.headers.iter().map(|(name, value)| {
-            (str::from_utf8(self.part(*name)).unwrap_or_default(), value.map(|span| self.part(span)))
+            (
+                str::from_utf8(self.part(*name)).unwrap_or_default(),
+                value.map(|span| self.part(span)),
+            )
         })
     }
 }

@@ -99,7 +99,10 @@ impl ConsumeLoop {
     }
 
     fn is_due(&self) -> bool {
-        self.is_full() || self.gathering_since.is_some_and(|since| since.elapsed() >= self.batch_wait)
+        self.is_full()
+            || self
+                .gathering_since
+                .is_some_and(|since| since.elapsed() >= self.batch_wait)
     }
 
     fn gather_one(&mut self) -> Result<(), IngestError> {
@@ -120,7 +123,10 @@ impl ConsumeLoop {
         }
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-                let reason = format!("the topic {} does not exist; `saga-server topics create` makes it", self.topic);
+                let reason = format!(
+                    "the topic {} does not exist; `saga-server topics create` makes it",
+                    self.topic
+                );
                 if self.health.down(Component::Ingest, reason) {
                     tracing::error!(topic = self.topic, "the topic does not exist");
                 }
@@ -214,7 +220,8 @@ impl ConsumeLoop {
         let mut list = TopicPartitionList::with_capacity(offsets.len());
         for (partition, offset) in offsets {
             if self.consumer.context().owns(*partition)
-                && let Err(error) = list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
+                && let Err(error) =
+                    list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
             {
                 tracing::warn!(%error, partition, offset, "an offset cannot be committed");
             }

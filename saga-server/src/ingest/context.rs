@@ -34,7 +34,10 @@ const DEFAULTS: [(&str, &str); 7] = [
 ];
 
 /// Settings that correctness rests on: offsets are committed by hand, after the database.
-const FIXED: [(&str, &str); 2] = [("enable.auto.commit", "false"), ("enable.auto.offset.store", "false")];
+const FIXED: [(&str, &str); 2] = [
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+];
 
 /// Connects the consumer and subscribes it to the topic.
 pub(super) fn connect(parts: &IngestParts) -> Result<SagaConsumer, IngestError> {
@@ -50,7 +53,9 @@ pub(super) fn connect(parts: &IngestParts) -> Result<SagaConsumer, IngestError> 
         topic: parts.kafka.topic.clone(),
     };
     let consumer: SagaConsumer = client.create_with_context(context).map_err(IngestError::Client)?;
-    consumer.subscribe(&[&parts.kafka.topic]).map_err(IngestError::Client)?;
+    consumer
+        .subscribe(&[&parts.kafka.topic])
+        .map_err(IngestError::Client)?;
     Ok(consumer)
 }
 
@@ -76,7 +81,10 @@ pub(super) struct IngestContext {
 impl IngestContext {
     /// Whether the partition is ours right now.
     pub(super) fn owns(&self, partition: i32) -> bool {
-        self.assigned.lock().unwrap_or_else(PoisonError::into_inner).contains(&partition)
+        self.assigned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&partition)
     }
 
     fn partitions_change(&self, change: impl FnOnce(&mut BTreeSet<i32>)) {
@@ -94,7 +102,9 @@ impl ConsumerContext for IngestContext {
             self.partitions_change(|assigned| {
                 for element in partitions.elements() {
                     assigned.remove(&element.partition());
-                    self.metrics.consumer_lag.remove(&PartitionLabel { partition: element.partition() });
+                    self.metrics.consumer_lag.remove(&PartitionLabel {
+                        partition: element.partition(),
+                    });
                 }
             });
         }
@@ -131,12 +141,19 @@ impl ClientContext for IngestContext {
         } else if self.health.down(Component::Kafka, "no broker can be reached") {
             tracing::warn!("no broker can be reached; trying again until one can");
         }
-        let Some(topic) = statistics.topics.get(&self.topic) else { return };
+        let Some(topic) = statistics.topics.get(&self.topic) else {
+            return;
+        };
         for partition in topic.partitions.values() {
             // A lag of -1 is not known yet.
             if self.owns(partition.partition) && partition.consumer_lag >= 0 {
-                let label = PartitionLabel { partition: partition.partition };
-                self.metrics.consumer_lag.get_or_create(&label).set(partition.consumer_lag);
+                let label = PartitionLabel {
+                    partition: partition.partition,
+                };
+                self.metrics
+                    .consumer_lag
+                    .get_or_create(&label)
+                    .set(partition.consumer_lag);
             }
         }
     }

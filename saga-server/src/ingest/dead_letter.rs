@@ -47,7 +47,9 @@ impl DeadLetters {
     pub(super) fn connect(kafka: &KafkaConfig) -> Result<Self, IngestError> {
         let client = context::client_config(&DEFAULTS, kafka);
         Ok(Self {
-            producer: client.create_with_context(DeadLetterContext).map_err(IngestError::Client)?,
+            producer: client
+                .create_with_context(DeadLetterContext)
+                .map_err(IngestError::Client)?,
             source_topic: kafka.topic.clone(),
             dead_letter_topic: kafka.dead_letter_topic.clone(),
             group: kafka.group.clone(),
@@ -73,11 +75,20 @@ impl DeadLetters {
             FutureRecord::to(&self.dead_letter_topic).headers(self.headers(letter));
         message.key = record.key();
         message.payload = record.value();
-        self.producer.send(message, Duration::from_secs(10)).await.map(|_| ()).map_err(|(error, _)| error)
+        self.producer
+            .send(message, Duration::from_secs(10))
+            .await
+            .map(|_| ())
+            .map_err(|(error, _)| error)
     }
 
     fn headers(&self, letter: &DeadLetter<'_>) -> OwnedHeaders {
-        let RawRecord { partition, offset, timestamp, .. } = letter.record;
+        let RawRecord {
+            partition,
+            offset,
+            timestamp,
+            ..
+        } = letter.record;
         let (timestamp_type, millis) = match timestamp {
             Timestamp::NotAvailable => ("NoTimestampType", -1),
             Timestamp::CreateTime(millis) => ("CreateTime", *millis),
@@ -100,7 +111,9 @@ impl DeadLetters {
             .record
             .headers()
             .chain(origin)
-            .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value }))
+            .fold(OwnedHeaders::new(), |headers, (key, value)| {
+                headers.insert(Header { key, value })
+            })
     }
 }
 

@@ -34,13 +34,19 @@ impl Rejection {
 
     /// The database does not take the event.
     pub(super) fn refused(reason: String) -> Self {
-        Self { kind: "REFUSED_BY_DATABASE", reason }
+        Self {
+            kind: "REFUSED_BY_DATABASE",
+            reason,
+        }
     }
 }
 
 impl From<DecodeError> for Rejection {
     fn from(error: DecodeError) -> Self {
-        Self { kind: error.kind(), reason: error.to_string() }
+        Self {
+            kind: error.kind(),
+            reason: error.to_string(),
+        }
     }
 }
 
@@ -51,7 +57,9 @@ pub(super) struct Decoder {
 
 impl Decoder {
     pub(super) fn new(registry: Option<RegistryConfig>) -> Self {
-        Self { registry: registry.map(Registry::new) }
+        Self {
+            registry: registry.map(Registry::new),
+        }
     }
 
     /// Learns the schemas that the records name, so that [`Decoder::decode`] need not wait. `false` when asked to stop while
@@ -62,7 +70,9 @@ impl Decoder {
         health: &Health,
         stop: &CancellationToken,
     ) -> bool {
-        let Some(registry) = &mut self.registry else { return true };
+        let Some(registry) = &mut self.registry else {
+            return true;
+        };
         let ids: BTreeSet<u32> = records.iter().filter_map(schema_id).collect();
         registry.learn(&ids, health, stop).await
     }

@@ -2,7 +2,7 @@
 //!
 //! | stage | file | hands on |
 //! | --- | --- | --- |
-//! | consume | `consume` | a [`batch::Batch`] of raw records |
+//! | consume | `consume` | a `Batch` of raw records |
 //! | decode | `decode`, `registry` | events, and records that are none |
 //! | store | `store` | what the database refuses, or knows with other content |
 //! | bury | `dead_letter` | nothing: the topic's acknowledgement |
@@ -86,7 +86,13 @@ impl Ingest {
         let consumer = context::connect(&parts)?;
         let (batches, work_queue) = tokio::sync::mpsc::channel(1);
         let (done, done_queue) = std::sync::mpsc::channel();
-        tokio::spawn(work::run(parts.clone(), dead_letters, stop.clone(), work_queue, done));
+        tokio::spawn(work::run(
+            parts.clone(),
+            dead_letters,
+            stop.clone(),
+            work_queue,
+            done,
+        ));
         let ended = consume::spawn(parts, consumer, stop.clone(), batches, done_queue);
         Ok(Self { stop, ended })
     }

@@ -1,6 +1,6 @@
 //! What a stored batch means for the metrics.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use saga_types::{SagaStatus, Timestamp};
 
@@ -11,23 +11,21 @@ use crate::{
 };
 
 pub(super) fn append_took(metrics: &Metrics, took: Duration) {
-    metrics.db_query.get_or_create(&QueryLabel { query: "append" }).observe(took.as_secs_f64());
+    metrics
+        .db_query
+        .get_or_create(&QueryLabel { query: "append" })
+        .observe(took.as_secs_f64());
 }
 
 /// Counts a stored piece of a batch.
 pub(super) fn appended(metrics: &Metrics, piece: &[Indexed], appended: &Appended) {
     metrics.batch_size.observe(count(piece.len()));
     metrics.duplicates.inc_by(appended.duplicates as u64);
-    let conflicts: HashSet<usize> = appended.conflicts.iter().copied().collect();
-    // Which of the events were new is not told one by one; when all were known, nothing was processed.
-    if appended.stored > 0 {
-        let now = Timestamp::now();
-        for (position, Indexed { event, .. }) in piece.iter().enumerate() {
-            if !conflicts.contains(&position) {
-                metrics.event_processed(&event.step, event.status);
-                observe_delay(metrics, now, event.recorded_at);
-            }
-        }
+    let now = Timestamp::now();
+    for index in &appended.new {
+        let event = &piece[*index].event;
+        metrics.event_processed(&event.step, event.status);
+        observe_delay(metrics, now, event.recorded_at);
     }
     for change in &appended.changes {
         saga_changed(metrics, change);
@@ -63,12 +61,18 @@ fn saga_changed(metrics: &Metrics, change: &SagaChange) {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a metric needs no more than a double's 53 bits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a metric needs no more than a double's 53 bits"
+)]
 fn seconds(millis: i64) -> f64 {
     millis as f64 / 1_000.0
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^53 events")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a batch has far fewer than 2^53 events"
+)]
 fn count(events: usize) -> f64 {
     events as f64
 }

@@ -61,11 +61,20 @@ fn avro() -> String {
 
 impl Registry {
     pub(super) fn new(config: RegistryConfig) -> Self {
-        Self { client: reqwest::Client::new(), config, known: BTreeMap::new() }
+        Self {
+            client: reqwest::Client::new(),
+            config,
+            known: BTreeMap::new(),
+        }
     }
 
     /// Learns all of these ids. `false` when asked to stop while the registry is away.
-    pub(super) async fn learn(&mut self, ids: &BTreeSet<u32>, health: &Health, stop: &CancellationToken) -> bool {
+    pub(super) async fn learn(
+        &mut self,
+        ids: &BTreeSet<u32>,
+        health: &Health,
+        stop: &CancellationToken,
+    ) -> bool {
         for id in ids {
             if !self.is_known(*id) && !self.learn_one(*id, health, stop).await {
                 return false;
@@ -107,7 +116,11 @@ impl Registry {
                 }
                 Answer::Away(reason) => {
                     if health.down(Component::SchemaRegistry, reason.clone()) {
-                        tracing::error!(id, reason, "the schema registry is away; trying again until it is back");
+                        tracing::error!(
+                            id,
+                            reason,
+                            "the schema registry is away; trying again until it is back"
+                        );
                     }
                     if !backoff.wait(stop).await {
                         return false;
@@ -118,7 +131,10 @@ impl Registry {
     }
 
     async fn ask(&self, id: u32) -> Answer {
-        let url = format!("{}/schemas/ids/{id}", self.config.url.expose().trim_end_matches('/'));
+        let url = format!(
+            "{}/schemas/ids/{id}",
+            self.config.url.expose().trim_end_matches('/')
+        );
         let answer = match self.client.get(url).timeout(TIMEOUT).send().await {
             Ok(answer) => answer,
             // Without its URL, which may hold a password.

@@ -22,7 +22,13 @@ pub(super) async fn run(
     done: mpsc::Sender<Offsets>,
 ) {
     let decoder = Decoder::new(parts.registry.clone());
-    let mut worker = Worker { decoder, store: StoreStage::new(parts.clone()), dead_letters, parts, stop };
+    let mut worker = Worker {
+        decoder,
+        store: StoreStage::new(parts.clone()),
+        dead_letters,
+        parts,
+        stop,
+    };
     while let Some(batch) = batches.recv().await {
         let offsets = batch.offsets();
         if !worker.handle(batch).await || done.send(offsets).is_err() {
@@ -43,7 +49,11 @@ impl Worker {
     /// Whether everything of the batch is in the store or in the dead letter topic. `false` only when asked to stop while
     /// one of them, or the schema registry, is away.
     async fn handle(&mut self, batch: Batch) -> bool {
-        if !self.decoder.prepare(&batch.records, &self.parts.health, &self.stop).await {
+        if !self
+            .decoder
+            .prepare(&batch.records, &self.parts.health, &self.stop)
+            .await
+        {
             return false;
         }
         let mut rejected: Vec<(usize, Rejection)> = Vec::new();
@@ -67,12 +77,18 @@ impl Worker {
         }
         let letters: Vec<DeadLetter<'_>> = rejected
             .iter()
-            .map(|(index, rejection)| DeadLetter { record: &records[*index], rejection })
+            .map(|(index, rejection)| DeadLetter {
+                record: &records[*index],
+                rejection,
+            })
             .collect();
         let mut backoff = Backoff::new();
         while let Err(error) = self.dead_letters.bury(&letters).await {
             tracing::error!(%error, letters = letters.len(), "dead letters cannot be written; trying again");
-            self.parts.health.down(Component::Ingest, format!("dead letters cannot be written: {error}"));
+            self.parts.health.down(
+                Component::Ingest,
+                format!("dead letters cannot be written: {error}"),
+            );
             if !backoff.wait(&self.stop).await {
                 return false;
             }

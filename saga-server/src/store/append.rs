@@ -27,6 +27,8 @@ pub(super) struct Batch {
 pub(super) struct Sorted<'a> {
     /// New events, one for each key, ordered by key.
     pub(super) new: Vec<&'a SagaEvent>,
+    /// The same, by their index in the batch.
+    pub(super) new_indexes: Vec<usize>,
     /// How many events were known or came twice.
     pub(super) duplicates: usize,
     /// Events with a known id and other content, by their index in the batch.
@@ -80,6 +82,7 @@ impl Batch {
         let stored: HashMap<Key<'_>, &SagaEvent> = stored.values().map(|event| (key(event), event)).collect();
         let mut sorted = Sorted {
             new: Vec::with_capacity(self.len() - stored.len().min(self.len())),
+            new_indexes: Vec::with_capacity(self.len()),
             duplicates: 0,
             conflicts: Vec::new(),
         };
@@ -90,6 +93,7 @@ impl Batch {
                 Some(stored) => *stored,
                 None => {
                     sorted.new.push(first);
+                    sorted.new_indexes.push(copies[0]);
                     copies = &copies[1..];
                     first
                 }

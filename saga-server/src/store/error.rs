@@ -32,7 +32,9 @@ impl From<StoreError> for AppendError {
     /// An event whose saga cannot be read any more must not hold up the others.
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(message) | StoreError::Configuration(message) => Self::Unavailable(message),
+            StoreError::Unavailable(message) | StoreError::Configuration(message) => {
+                Self::Unavailable(message)
+            }
             corrupt @ StoreError::Corrupt(_) => Self::Refused(corrupt.to_string()),
         }
     }

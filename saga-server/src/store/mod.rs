@@ -72,14 +72,22 @@ pub trait Store: Send + Sync + 'static {
 /// What became of a batch.
 #[derive(Debug, Clone, Default)]
 pub struct Appended {
-    /// How many steps are new.
-    pub stored: usize,
+    /// Events that were stored, by their index in the batch.
+    pub new: Vec<usize>,
     /// How many events were known already, or stood in the batch before.
     pub duplicates: usize,
     /// Events whose id is known with other content, by their index in the batch. They were not stored.
     pub conflicts: Vec<usize>,
     /// The sagas that changed, once each.
     pub changes: Vec<SagaChange>,
+}
+
+impl Appended {
+    /// How many events were stored.
+    #[must_use]
+    pub fn stored(&self) -> usize {
+        self.new.len()
+    }
 }
 
 /// How a batch changed one saga.

@@ -14,7 +14,7 @@ pub(crate) async fn a_new_step_makes_a_saga(database: &impl Database) {
         event("saga-1", "2", steps::STOCK_RESERVED, SagaStatus::Completed, 10),
     ];
     let appended = store.append(events.clone()).await.unwrap();
-    assert_eq!((appended.stored, appended.duplicates), (2, 0));
+    assert_eq!((appended.stored(), appended.duplicates), (2, 0));
     assert!(appended.conflicts.is_empty());
     let expected = folded(&events, "saga-1");
     assert_eq!(store.saga("saga-1").await.unwrap(), expected);
@@ -30,7 +30,7 @@ pub(crate) async fn a_new_step_makes_a_saga(database: &impl Database) {
 pub(crate) async fn an_empty_batch_changes_nothing(database: &impl Database) {
     let appended = database.store().await.append(Vec::new()).await.unwrap();
     assert_eq!(
-        (appended.stored, appended.duplicates, appended.changes.len()),
+        (appended.stored(), appended.duplicates, appended.changes.len()),
         (0, 0, 0)
     );
 }
@@ -39,10 +39,10 @@ pub(crate) async fn a_repeated_event_changes_nothing(database: &impl Database) {
     let store = database.store().await;
     let events = vec![created("saga-1", "1", 0), created("saga-1", "1", 0)];
     let appended = store.append(events.clone()).await.unwrap();
-    assert_eq!((appended.stored, appended.duplicates), (1, 1));
+    assert_eq!((appended.stored(), appended.duplicates), (1, 1));
     let before = store.saga("saga-1").await.unwrap();
     let appended = store.append(events).await.unwrap();
-    assert_eq!((appended.stored, appended.duplicates), (0, 2));
+    assert_eq!((appended.stored(), appended.duplicates), (0, 2));
     assert!(appended.conflicts.is_empty());
     assert!(appended.changes.is_empty());
     assert_eq!(store.saga("saga-1").await.unwrap(), before);
@@ -53,7 +53,7 @@ pub(crate) async fn a_repeated_event_changes_nothing(database: &impl Database) {
         created("saga-2", "1", 0),
     ];
     let appended = store.append(mixed).await.unwrap();
-    assert_eq!((appended.stored, appended.duplicates), (2, 1));
+    assert_eq!((appended.stored(), appended.duplicates), (2, 1));
     assert_eq!(appended.changes.len(), 2);
     assert_eq!(store.saga("saga-1").await.unwrap().unwrap().step_count, 2);
 }
@@ -65,7 +65,7 @@ pub(crate) async fn a_known_id_with_other_content_is_a_conflict(database: &impl 
     let batch = vec![original.clone(), created("saga-1", "1", 0)];
     let appended = store.append(batch).await.unwrap();
     assert_eq!(
-        (appended.stored, appended.duplicates, appended.conflicts),
+        (appended.stored(), appended.duplicates, appended.conflicts),
         (1, 0, vec![1])
     );
 
@@ -79,7 +79,7 @@ pub(crate) async fn a_known_id_with_other_content_is_a_conflict(database: &impl 
     others[6].metadata = None;
     others.push(created("saga-2", "1", 0));
     let appended = store.append(others).await.unwrap();
-    assert_eq!((appended.stored, appended.duplicates), (1, 1));
+    assert_eq!((appended.stored(), appended.duplicates), (1, 1));
     assert_eq!(appended.conflicts, vec![0, 1, 2, 3, 4, 5, 6]);
     assert_eq!(store.saga("saga-1").await.unwrap(), folded(&[original], "saga-1"));
 }
@@ -94,7 +94,7 @@ pub(crate) async fn each_copy_is_compared_with_what_is_stored(database: &impl Da
     ];
     let appended = store.append(batch).await.unwrap();
     assert_eq!(
-        (appended.stored, appended.duplicates, appended.conflicts),
+        (appended.stored(), appended.duplicates, appended.conflicts),
         (0, 1, vec![0, 2])
     );
 }
@@ -117,7 +117,7 @@ pub(crate) async fn metadata_is_compared_by_meaning(database: &impl Database) {
     ];
     let appended = store.append(copies).await.unwrap();
     assert_eq!(
-        (appended.stored, appended.duplicates, appended.conflicts),
+        (appended.stored(), appended.duplicates, appended.conflicts),
         (0, 2, vec![2])
     );
 }
@@ -243,7 +243,7 @@ pub(crate) async fn names_may_have_100_characters_of_any_script(database: &impl 
         event.step = Step::from_wire(name.as_str()).unwrap();
         event.saga_type = saga_types::SagaType::try_from(name.clone()).unwrap();
         let appended = store.append(vec![event.clone()]).await.unwrap();
-        assert_eq!(appended.stored, 1);
+        assert_eq!(appended.stored(), 1);
         assert_eq!(store.append(vec![event.clone()]).await.unwrap().duplicates, 1);
         assert_eq!(store.saga(name).await.unwrap(), folded(&[event], name));
     }
@@ -276,7 +276,7 @@ pub(crate) async fn metadata_may_be_as_large_as_allowed(database: &impl Database
             0,
         );
         let event = with(failed, text);
-        assert_eq!(store.append(vec![event.clone()]).await.unwrap().stored, 1);
+        assert_eq!(store.append(vec![event.clone()]).await.unwrap().stored(), 1);
         assert_eq!(store.append(vec![event]).await.unwrap().duplicates, 1);
     }
     let page = store.steps("saga-1", None, 10).await.unwrap().unwrap();
@@ -316,7 +316,7 @@ pub(crate) async fn a_saga_may_have_100_000_events(database: &impl Database) {
             )
         });
         let appended = store.append(events.collect()).await.unwrap();
-        assert_eq!(appended.stored, 2000);
+        assert_eq!(appended.stored(), 2000);
     }
     let state = store.saga("saga-1").await.unwrap().unwrap();
     assert_eq!((state.step_count, state.updated_at), (100_000, at(99_999)));

@@ -46,7 +46,7 @@ pub(crate) async fn random_batches_give_the_fold_of_their_steps(database: &impl 
                 Some(&change.state)
             );
         }
-        stored += appended.stored;
+        stored += appended.stored();
         duplicates += appended.duplicates;
     }
     assert_eq!((stored, duplicates), (events.len(), events.len() / 2));
@@ -67,7 +67,7 @@ pub(crate) async fn writers_at_once_count_nothing_twice(database: &impl Database
             for batch in arriving.chunks(25) {
                 let appended = store.append(batch.to_vec()).await.unwrap();
                 assert!(appended.conflicts.is_empty());
-                stored += appended.stored;
+                stored += appended.stored();
                 duplicates += appended.duplicates;
             }
             (stored, duplicates)
@@ -98,7 +98,7 @@ pub(crate) async fn writers_at_once_see_each_others_conflicts(database: &impl Da
     for writer in writers {
         let appended = writer.await.unwrap();
         assert_eq!(appended.duplicates, 0);
-        stored += appended.stored;
+        stored += appended.stored();
         conflicts += appended.conflicts.len();
     }
     assert_eq!((stored, conflicts), (50, 350));

@@ -1,7 +1,12 @@
 //! What tests on real parts share: a topic and a database of their own, a producer, a server, and REST.
 //!
 //! Addresses come from `DATABASE_URL` and `KAFKA_BOOTSTRAP_SERVERS`, as `scripts/parts` exports them.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses its part of this, and fails by panicking")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test uses its part of this, and fails by panicking"
+)]
 
 pub mod events;
 pub mod process;
@@ -70,13 +75,24 @@ impl Ground {
     }
 
     async fn migrate(&self) {
-        let options = StoreOptions { definitions: Definitions::built_in().into(), max_connections: 2 };
-        store::connect(&self.database_url, options).await.unwrap().migrate().await.unwrap();
+        let options = StoreOptions {
+            definitions: Definitions::built_in().into(),
+            max_connections: 2,
+        };
+        store::connect(&self.database_url, options)
+            .await
+            .unwrap()
+            .migrate()
+            .await
+            .unwrap();
     }
 
     /// A server's configuration on this ground, on any free port.
     pub fn config(&self) -> Config {
-        let mut settings = Settings { listen: "127.0.0.1:0".parse().ok(), ..Settings::default() };
+        let mut settings = Settings {
+            listen: "127.0.0.1:0".parse().ok(),
+            ..Settings::default()
+        };
         settings.database.url = Some(Secret::new(&self.database_url));
         settings.kafka.bootstrap_servers = Some(self.bootstrap_servers.clone());
         settings.kafka.topic = Some(self.topic.clone());
@@ -91,30 +107,48 @@ impl Ground {
 
     pub async fn sql_count(&self, query: &'static str) -> i64 {
         let mut connection = PgConnection::connect(&self.database_url).await.unwrap();
-        sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
+        sqlx::query_scalar(query)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
     }
 
     /// All dead letters so far, once there are at least `count`.
     pub async fn dead_letters(&self, count: usize) -> Vec<DeadLetter> {
         let (servers, topic) = (self.bootstrap_servers.clone(), self.dead_letter_topic.clone());
-        tokio::task::spawn_blocking(move || read_dead_letters(&servers, &topic, count)).await.unwrap()
+        tokio::task::spawn_blocking(move || read_dead_letters(&servers, &topic, count))
+            .await
+            .unwrap()
     }
 }
 
 async fn create_database(admin_url: &str, name: &str) -> String {
     let options: PgConnectOptions = admin_url.parse().unwrap();
-    let mut connection = PgConnection::connect_with(&options).await.expect("PostgreSQL answers");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
+    let mut connection = PgConnection::connect_with(&options)
+        .await
+        .expect("PostgreSQL answers");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .execute(&mut connection)
+        .await
+        .unwrap();
     let (server, _) = admin_url.rsplit_once('/').unwrap();
     format!("{server}/{name}")
 }
 
 pub async fn create_topics(bootstrap_servers: &str, topics: &[&str]) {
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", bootstrap_servers).create().unwrap();
-    let topics: Vec<NewTopic<'_>> =
-        topics.iter().map(|name| NewTopic::new(name, 3, TopicReplication::Fixed(1))).collect();
-    for created in admin.create_topics(&topics, &AdminOptions::new()).await.expect("Kafka answers") {
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers)
+        .create()
+        .unwrap();
+    let topics: Vec<NewTopic<'_>> = topics
+        .iter()
+        .map(|name| NewTopic::new(name, 3, TopicReplication::Fixed(1)))
+        .collect();
+    for created in admin
+        .create_topics(&topics, &AdminOptions::new())
+        .await
+        .expect("Kafka answers")
+    {
         created.unwrap();
     }
 }
@@ -134,7 +168,10 @@ impl TestProducer {
             .set("queue.buffering.max.messages", "1000000")
             .create()
             .unwrap();
-        Self { producer, topic: topic.to_owned() }
+        Self {
+            producer,
+            topic: topic.to_owned(),
+        }
     }
 
     pub fn send(&self, event: &SagaEvent) {
@@ -173,7 +210,10 @@ pub struct DeadLetter {
 impl DeadLetter {
     fn of(message: &BorrowedMessage<'_>) -> Self {
         let headers = message.headers().map(|headers| {
-            headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
+            headers
+                .iter()
+                .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+                .collect()
         });
         Self {
             key: message.key().map(<[u8]>::to_vec),
@@ -184,7 +224,9 @@ impl DeadLetter {
 
     pub fn header(&self, name: &str) -> &[u8] {
         let found = self.headers.iter().find(|(key, _)| key == name);
-        found.and_then(|(_, value)| value.as_deref()).unwrap_or_else(|| panic!("no header {name}: {self:?}"))
+        found
+            .and_then(|(_, value)| value.as_deref())
+            .unwrap_or_else(|| panic!("no header {name}: {self:?}"))
     }
 
     pub fn text(&self, name: &str) -> &str {
@@ -206,7 +248,11 @@ fn read_dead_letters(bootstrap_servers: &str, topic: &str, count: usize) -> Vec<
     let mut quiet_polls = 0;
     // A little longer than needed, so that surplus letters are seen too.
     while letters.len() < count || quiet_polls < 5 {
-        assert!(Instant::now() < deadline, "{} of {count} dead letters after {PATIENCE:?}", letters.len());
+        assert!(
+            Instant::now() < deadline,
+            "{} of {count} dead letters after {PATIENCE:?}",
+            letters.len()
+        );
         match consumer.poll(Duration::from_millis(200)) {
             Some(message) => {
                 letters.push(DeadLetter::of(&message.unwrap()));
@@ -227,19 +273,29 @@ pub struct Rest {
 
 impl Rest {
     pub fn at(base: impl Into<String>) -> Self {
-        Self { base: base.into(), client: reqwest::Client::new() }
+        Self {
+            base: base.into(),
+            client: reqwest::Client::new(),
+        }
     }
 
     /// The status and the body; `None` while nobody listens.
     pub async fn try_get(&self, path: &str) -> Option<(u16, Value)> {
-        let answer = self.client.get(format!("{}{path}", self.base)).send().await.ok()?;
+        let answer = self
+            .client
+            .get(format!("{}{path}", self.base))
+            .send()
+            .await
+            .ok()?;
         let status = answer.status().as_u16();
         let text = answer.text().await.ok()?;
         Some((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
     }
 
     pub async fn get(&self, path: &str) -> (u16, Value) {
-        self.try_get(path).await.unwrap_or_else(|| panic!("no answer to {path}"))
+        self.try_get(path)
+            .await
+            .unwrap_or_else(|| panic!("no answer to {path}"))
     }
 
     /// Asks until the answer is as wanted.
@@ -259,12 +315,16 @@ impl Rest {
     }
 
     pub async fn wait_until_ready(&self) {
-        self.wait_for("/health/readiness", "ready", |status, _| status == 200).await;
+        self.wait_for("/health/readiness", "ready", |status, _| status == 200)
+            .await;
     }
 
     pub async fn saga_with_steps(&self, saga_id: &str, steps: u64) -> Value {
         let path = format!("/api/v1/sagas/{saga_id}");
-        self.wait_for(&path, &format!("{steps} steps"), |_, saga| saga["stepCount"] == steps).await
+        self.wait_for(&path, &format!("{steps} steps"), |_, saga| {
+            saga["stepCount"] == steps
+        })
+        .await
     }
 }
 
@@ -272,7 +332,10 @@ impl Rest {
 pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds().await {
-        assert!(Instant::now() < deadline, "{what} did not come true within {PATIENCE:?}");
+        assert!(
+            Instant::now() < deadline,
+            "{what} did not come true within {PATIENCE:?}"
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

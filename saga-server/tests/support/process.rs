@@ -28,7 +28,10 @@ impl ServerProcess {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        Self { child, rest: Rest::at(format!("http://{address}")) }
+        Self {
+            child,
+            rest: Rest::at(format!("http://{address}")),
+        }
     }
 
     /// SIGKILL: no goodbye of any kind.
@@ -39,7 +42,10 @@ impl ServerProcess {
 
     /// SIGTERM; gives the exit code.
     pub fn terminate(&mut self) -> Option<i32> {
-        let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        let status = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status()
+            .unwrap();
         assert!(status.success());
         self.child.wait().unwrap().code()
     }
@@ -54,5 +60,9 @@ impl Drop for ServerProcess {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }

@@ -114,6 +114,7 @@ async fn attempt_append(
     };
     let Sorted {
         new,
+        new_indexes,
         duplicates,
         conflicts,
     } = batch.sort_out(&stored);
@@ -124,7 +125,7 @@ async fn attempt_append(
         transaction.commit().await?;
     }
     Ok(Appended {
-        stored: new.len(),
+        new: new_indexes,
         duplicates,
         conflicts,
         changes: advanced,

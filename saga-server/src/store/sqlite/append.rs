@@ -50,6 +50,7 @@ pub(super) async fn append(
     };
     let Sorted {
         new,
+        new_indexes,
         duplicates,
         conflicts,
     } = batch.sort_out(&stored);
@@ -60,7 +61,7 @@ pub(super) async fn append(
         transaction.commit().await.map_err(error::append)?;
     }
     Ok(Appended {
-        stored: new.len(),
+        new: new_indexes,
         duplicates,
         conflicts,
         changes,
