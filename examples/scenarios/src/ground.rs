@@ -1,0 +1,188 @@
+//! What one test has for itself.
+
+use std::path::PathBuf;
+
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    producer::{FutureProducer, FutureRecord},
+};
+use saga_sdk::SagaConfig;
+use saga_server::{
+    config::{Config, Secret, Settings},
+    store::{self, StoreOptions},
+};
+use serde_json::json;
+use shop::{DomainEvent, KafkaConfig, Topics};
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use tempfile::TempDir;
+
+use crate::PATIENCE;
+
+/// Topics, groups, a database and a folder for one test alone.
+pub struct Ground {
+    name: String,
+    bootstrap_servers: String,
+    database_url: String,
+    folder: TempDir,
+}
+
+impl Ground {
+    /// A new one, on the parts that the environment names.
+    pub async fn new() -> Self {
+        let name = format!("s{}", uuid::Uuid::now_v7().simple());
+        let ground = Self {
+            bootstrap_servers: part("KAFKA_BOOTSTRAP_SERVERS"),
+            database_url: create_database(&part("DATABASE_URL"), &name).await,
+            folder: tempfile::tempdir().unwrap(),
+            name,
+        };
+        let topics = [format!("{}.events", ground.name), format!("{}.dlt", ground.name)];
+        create_topics(&ground.bootstrap_servers, &topics).await;
+        ground
+    }
+
+    /// The configuration of the collector.
+    pub(crate) async fn tracker(&self) -> Config {
+        let mut settings = Settings {
+            listen: "127.0.0.1:0".parse().ok(),
+            ..Settings::default()
+        };
+        settings.database.url = Some(Secret::new(&self.database_url));
+        settings.kafka.bootstrap_servers = Some(self.bootstrap_servers.clone());
+        settings.kafka.topic = Some(format!("{}.events", self.name));
+        settings.kafka.dead_letter_topic = Some(format!("{}.dlt", self.name));
+        settings.kafka.group = Some(self.name.clone());
+        let config = settings.resolve().unwrap();
+        let definitions = saga_types::definition::Definitions::built_in().into();
+        let options = StoreOptions {
+            definitions,
+            max_connections: 2,
+        };
+        store::connect(config.database.url.expose(), options)
+            .await
+            .unwrap()
+            .migrate()
+            .await
+            .unwrap();
+        config
+    }
+
+    /// How a service is configured here: with its own file and group, and the tracker on.
+    #[must_use]
+    pub fn service<S>(&self, name: &str, settings: S) -> shop::Config<S> {
+        let saga = SagaConfig::default()
+            .enabled(true)
+            .bootstrap_servers(&self.bootstrap_servers)
+            .topic(format!("{}.events", self.name))
+            .service_name(name);
+        shop::Config {
+            service: shop::ServiceConfig {
+                listen: "127.0.0.1:0".parse().unwrap(),
+                database: self.folder.path().join(format!("{name}.db")),
+            },
+            kafka: KafkaConfig {
+                bootstrap_servers: self.bootstrap_servers.clone(),
+                group: format!("{}.{name}", self.name),
+                topics: self.topics(),
+                relay_interval_ms: 20,
+                properties: [("topic.metadata.refresh.interval.ms".to_owned(), "1000".to_owned())].into(),
+            },
+            settings,
+            platform: shop::Platform { saga },
+        }
+    }
+
+    /// The same as [`service`](Self::service) for a process of its own: a folder with an `application.yml`, which is
+    /// JSON, and thereby YAML.
+    #[must_use]
+    pub fn service_folder(
+        &self,
+        name: &str,
+        listen: &str,
+        relay_interval_ms: u64,
+        settings: serde_json::Value,
+    ) -> PathBuf {
+        let topics = self.topics();
+        let config = json!({
+            "service": { "listen": listen, "database": self.folder.path().join(format!("{name}.db")) },
+            "kafka": {
+                "bootstrapServers": self.bootstrap_servers,
+                "group": format!("{}.{name}", self.name),
+                "topics": { "orders": topics.orders, "stock": topics.stock, "payments": topics.payments },
+                "relayIntervalMs": relay_interval_ms,
+            },
+            "settings": settings,
+            "platform": { "saga": {
+                "enabled": true,
+                "topic": format!("{}.events", self.name),
+                "serviceName": name,
+            } },
+        });
+        let folder = self.folder.path().join(format!("{name}-{relay_interval_ms}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("application.yml"), config.to_string()).unwrap();
+        folder
+    }
+
+    fn topics(&self) -> Topics {
+        let topic = |suffix: &str| format!("{}.{suffix}", self.name);
+        Topics {
+            orders: topic("orders"),
+            stock: topic("stock"),
+            payments: topic("payments"),
+        }
+    }
+
+    /// Sends a domain event past the services, as a broker would that delivers one again or late.
+    pub async fn send(&self, event: &DomainEvent) {
+        let producer: FutureProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.bootstrap_servers)
+            .create()
+            .unwrap();
+        let (topics, json) = (self.topics(), serde_json::to_string(event).unwrap());
+        let record = FutureRecord::to(topics.of(&event.what))
+            .key(&event.order_id)
+            .payload(&json);
+        producer.send(record, PATIENCE).await.unwrap();
+    }
+}
+
+/// The address of a real part, or how to start it.
+fn part(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set. Run: scripts/parts run kafka postgres -- cargo test -p scenarios")
+    })
+}
+
+async fn create_database(admin_url: &str, name: &str) -> String {
+    let options: PgConnectOptions = admin_url.parse().unwrap();
+    let mut connection = PgConnection::connect_with(&options)
+        .await
+        .expect("PostgreSQL answers");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let (server, _) = admin_url.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}
+
+async fn create_topics(bootstrap_servers: &str, names: &[String]) {
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers)
+        .create()
+        .unwrap();
+    let topics: Vec<NewTopic<'_>> = names
+        .iter()
+        .map(|name| NewTopic::new(name, 3, TopicReplication::Fixed(1)))
+        .collect();
+    for created in admin
+        .create_topics(&topics, &AdminOptions::new())
+        .await
+        .expect("Kafka answers")
+    {
+        created.unwrap();
+    }
+}

@@ -1,0 +1,118 @@
+//! What can happen to a shop and its tracker, on a real Kafka and PostgreSQL, and what the tracker tells then.
+
+use scenarios::{Ground, Placed, Shop, Tracker};
+use serde_json::json;
+use shop::What;
+
+/// An event that is handled after everything that was sent before on the order's topics has been.
+///
+/// Each order keeps its place in its partition; a cancellation goes through all services and shows in all of them.
+async fn wait_for_all_before(shop: &Shop, placed: &Placed) {
+    shop.cancel(placed).await;
+    shop.reservation_is(placed, "RELEASED").await;
+    shop.payment_is(placed, "REFUNDED").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn duplicate_events_change_nothing() {
+    let ground = Ground::new().await;
+    let (tracker, shop) = (Tracker::start(&ground).await, Shop::start(&ground).await);
+    let placed = shop.place("book", 30_000, "card").await;
+    tracker.saga_of(&placed.saga_id, "COMPLETED", 9).await;
+
+    let reserved = placed.event(What::StockReserved {
+        amount: 30_000,
+        payment_method: "card".into(),
+    });
+    let placed_again = placed.event(What::OrderPlaced {
+        sku: "book".into(),
+        quantity: 1,
+        amount: 30_000,
+        payment_method: "card".into(),
+    });
+    for event in [
+        &reserved,
+        &placed_again,
+        &reserved,
+        &placed.event(What::PaymentCompleted),
+        &placed_again,
+    ] {
+        ground.send(event).await;
+    }
+    wait_for_all_before(&shop, &placed).await;
+    tracker.saga_of(&placed.saga_id, "COMPENSATED", 12).await;
+    let (_, stock) = shop.product().get("/stock/book").await;
+    assert_eq!(stock["available"], 1_000);
+    shop.stop().await;
+    tracker.stop().await;
+}
+
+/// The payment and the reservation come when the order is long cancelled.
+#[tokio::test(flavor = "multi_thread")]
+async fn late_events_do_not_revive_an_order() {
+    let ground = Ground::new().await;
+    let tracker = Tracker::start(&ground).await;
+    let shop = Shop::default()
+        .with_order(&ground)
+        .await
+        .with_payment(&ground)
+        .await;
+    let placed = shop.place("book", 30_000, "card").await;
+    shop.cancel(&placed).await;
+    shop.payment_is(&placed, "CANCELLED").await;
+    let saga = tracker.saga_of(&placed.saga_id, "FAILED", 2).await;
+    assert_eq!(saga["failedStep"], "ORDER_CANCELLED");
+
+    // product-service finds the order and its cancellation when it comes; its own events are late then.
+    let shop = shop.with_product(&ground).await;
+    let saga = tracker.saga_of(&placed.saga_id, "COMPENSATED", 5).await;
+    assert_eq!(saga["failedStep"], "ORDER_CANCELLED");
+    ground.send(&placed.event(What::PaymentCompleted)).await;
+    // An order that is placed afterwards goes through the same topics.
+    let next = shop.place("book", 30_000, "card").await;
+    tracker.saga_of(&next.saga_id, "COMPLETED", 9).await;
+    tracker.saga_of(&placed.saga_id, "COMPENSATED", 5).await;
+    shop.order_is(&placed, "CANCELLED").await;
+    shop.payment_is(&placed, "CANCELLED").await;
+    shop.stop().await;
+    tracker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tracker_that_was_away_for_the_whole_of_a_saga_tells_it_later() {
+    let ground = Ground::new().await;
+    let shop = Shop::start(&ground).await;
+    let placed = shop.place("book", 30_000, "card").await;
+    shop.order_is(&placed, "CONFIRMED").await;
+    let refused = shop.place("book", 30_000, "declined").await;
+    shop.reservation_is(&refused, "RELEASED").await;
+    shop.stop().await;
+
+    let tracker = Tracker::start(&ground).await;
+    tracker.saga_of(&placed.saga_id, "COMPLETED", 9).await;
+    tracker.saga_of(&refused.saga_id, "COMPENSATED", 9).await;
+    tracker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_not_tracked_leaves_a_gap_and_breaks_nothing() {
+    let ground = Ground::new().await;
+    let tracker = Tracker::start(&ground).await;
+    let shop = Shop::default()
+        .with_order(&ground)
+        .await
+        .with_product(&ground)
+        .await;
+    let shop = shop.with_untracked_payment(&ground).await;
+    let placed = shop.place("book", 30_000, "card").await;
+
+    let saga = tracker.saga_of(&placed.saga_id, "COMPLETED", 6).await;
+    assert_eq!(saga["services"], json!(["order-service", "product-service"]));
+    shop.cancel(&placed).await;
+    shop.payment_is(&placed, "REFUNDED").await;
+    // The order says that it was paid, and nobody says that the money went back.
+    let saga = tracker.saga_of(&placed.saga_id, "FAILED", 8).await;
+    assert_eq!(saga["outstandingCompensations"], json!(["PAYMENT_COMPLETED"]));
+    shop.stop().await;
+    tracker.stop().await;
+}
