@@ -57,7 +57,10 @@ pub(crate) fn consumer(client: &ClientConfig, group: &str, topics: &[&str]) -> K
         .set("auto.offset.reset", "earliest")
         .set("enable.auto.offset.store", "false")
         .set("auto.commit.interval.ms", "500")
+        // A service that died is replaced soon.
         .set("session.timeout.ms", "6000")
+        // The embedded broker of `saga-server dev` keeps those waiting who ask before there is anything.
+        .set("fetch.wait.max.ms", "100")
         .set("partition.assignment.strategy", "cooperative-sticky");
     let consumer: StreamConsumer = client.create()?;
     consumer.subscribe(topics)?;
