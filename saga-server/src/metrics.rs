@@ -12,6 +12,8 @@ use prometheus_client::{
 };
 use saga_types::{SagaStatus, Step, steps};
 
+use crate::store::Attention;
+
 /// Label `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct StatusLabel {
@@ -60,6 +62,15 @@ pub struct QueryLabel {
 
 type FloatGauge = Gauge<f64, AtomicU64>;
 
+/// Seconds since 1970, or of a duration.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a metric needs no more than a double's 53 bits"
+)]
+pub(crate) fn seconds(millis: i64) -> f64 {
+    millis as f64 / 1_000.0
+}
+
 /// All metrics of one collector.
 #[derive(Debug)]
 pub struct Metrics {
@@ -80,7 +91,12 @@ pub struct Metrics {
     pub api_latency: Family<EndpointLabels, Histogram>,
     /// `saga_tracker_db_query_seconds`.
     pub db_query: Family<QueryLabel, Histogram>,
+    /// `saga_last_failed_timestamp`.
     last_failed: FloatGauge,
+    /// `saga_tracker_stuck_sagas`.
+    stuck: Gauge,
+    /// `saga_tracker_sagas_to_compensate`.
+    owing: Gauge,
     /// `saga_tracker_duplicates_total`: events that came again.
     pub duplicates: Counter,
     /// `saga_tracker_dead_letters_total`.
@@ -123,6 +139,8 @@ impl Metrics {
             api_latency: Family::new_with_constructor(latency),
             db_query: Family::new_with_constructor(latency),
             last_failed: FloatGauge::default(),
+            stuck: Gauge::default(),
+            owing: Gauge::default(),
             duplicates: Counter::default(),
             dead_letters: Family::default(),
             batch_size: Histogram::new([1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 5000.0]),
@@ -178,6 +196,16 @@ impl Metrics {
             self.last_failed.clone(),
         );
         registry.register(
+            "saga_tracker_stuck_sagas",
+            "Sagas that are late with what they await",
+            self.stuck.clone(),
+        );
+        registry.register(
+            "saga_tracker_sagas_to_compensate",
+            "Failed sagas that still have something to be undone",
+            self.owing.clone(),
+        );
+        registry.register(
             "saga_tracker_duplicates",
             "Events that came again and changed nothing",
             self.duplicates.clone(),
@@ -230,11 +258,12 @@ impl Metrics {
             .inc();
     }
 
-    /// A saga became FAILED at a moment (seconds since 1970).
-    pub fn saga_failed(&self, at_seconds: f64) {
-        self.failed.inc();
-        if at_seconds > self.last_failed.get() {
-            self.last_failed.set(at_seconds);
+    /// What needs attention over all instances, as the database says.
+    pub fn set_attention(&self, attention: &Attention) {
+        self.stuck.set(attention.stuck.cast_signed());
+        self.owing.set(attention.owing.cast_signed());
+        if let Some(moment) = attention.last_failed_at {
+            self.last_failed.set(seconds(moment.as_millis()));
         }
     }
 

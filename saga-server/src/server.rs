@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use saga_types::definition::{Definitions, LoadError};
+use saga_types::{
+    Timestamp,
+    definition::{Definitions, LoadError},
+};
 use thiserror::Error;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -199,6 +202,9 @@ async fn watch_database(
             for (status, count) in counts {
                 metrics.set_active(status, count);
             }
+        }
+        if let Ok(attention) = store.attention(Timestamp::now()).await {
+            metrics.set_attention(&attention);
         }
         tokio::select! {
             () = tokio::time::sleep(DATABASE_CHECK_INTERVAL) => {}

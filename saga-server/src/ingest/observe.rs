@@ -6,7 +6,7 @@ use saga_types::{SagaStatus, Timestamp};
 
 use super::store::Indexed;
 use crate::{
-    metrics::{Metrics, QueryLabel},
+    metrics::{Metrics, QueryLabel, seconds},
     store::{Appended, SagaChange},
 };
 
@@ -48,8 +48,7 @@ fn saga_changed(metrics: &Metrics, change: &SagaChange) {
     }
     match status {
         SagaStatus::Failed => {
-            let failed_at = change.state.ended_at.unwrap_or(change.state.updated_at);
-            metrics.saga_failed(seconds(failed_at.as_millis()));
+            metrics.failed.inc();
         }
         SagaStatus::Compensated => {
             metrics.compensated.inc();
@@ -59,14 +58,6 @@ fn saga_changed(metrics: &Metrics, change: &SagaChange) {
         }
         SagaStatus::Started | SagaStatus::InProgress | SagaStatus::Completed => {}
     }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a metric needs no more than a double's 53 bits"
-)]
-fn seconds(millis: i64) -> f64 {
-    millis as f64 / 1_000.0
 }
 
 #[expect(

@@ -67,6 +67,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// How many sagas are in each status, all five present.
     async fn count_by_status(&self) -> Result<[(SagaStatus, u64); 5], StoreError>;
+
+    /// What needs somebody's attention at a moment.
+    async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError>;
 }
 
 /// What became of a batch.
@@ -88,6 +91,17 @@ impl Appended {
     pub fn stored(&self) -> usize {
         self.new.len()
     }
+}
+
+/// What needs somebody's attention.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attention {
+    /// How many sagas are late with what they await.
+    pub stuck: u64,
+    /// How many failed sagas still have something to be undone.
+    pub owing: u64,
+    /// When the last of the sagas that are FAILED did fail.
+    pub last_failed_at: Option<Timestamp>,
 }
 
 /// How a batch changed one saga.

@@ -82,6 +82,7 @@ macro_rules! contract_tests {
             searching::strange_values_find_nothing,
             searching::pages_by_offset_and_by_key_are_the_same,
             searching::totals_are_exact_up_to_the_cap,
+            statistics::what_needs_attention_is_counted_from_the_sagas,
             statistics::statistics_are_those_of_the_sagas,
             statistics::statistics_of_nothing_are_empty,
         }

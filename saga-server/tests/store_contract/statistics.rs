@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use saga_server::store::{Statistics, StatisticsQuery};
-use saga_types::{SagaEvent, SagaStatus, SagaType, fold::SagaState};
+use saga_server::store::{Attention, Statistics, StatisticsQuery};
+use saga_types::{SagaEvent, SagaStatus, SagaType, Timestamp, fold::SagaState};
 
 use super::{
     Database,
@@ -123,6 +123,49 @@ pub(crate) async fn statistics_are_those_of_the_sagas(database: &impl Database) 
             "{status}"
         );
     }
+}
+
+pub(crate) async fn what_needs_attention_is_counted_from_the_sagas(database: &impl Database) {
+    let store = database.store().await;
+    assert_eq!(store.attention(at(0)).await.unwrap(), Attention::default());
+    let events = random_events(&mut Random::seeded(11), 200, 8);
+    store.append(events.clone()).await.unwrap();
+    let saga_ids: BTreeSet<&str> = events.iter().map(|event| event.saga_id.as_str()).collect();
+    let states: Vec<SagaState> = saga_ids
+        .into_iter()
+        .map(|saga_id| folded(&events, saga_id).unwrap())
+        .collect();
+    let mut deadlines: Vec<Timestamp> = states
+        .iter()
+        .filter_map(|state| state.awaiting.first()?.deadline)
+        .collect();
+    deadlines.sort_unstable();
+    // Some are late then, and some are not.
+    let now = deadlines[deadlines.len() / 2];
+    let is_stuck = |state: &&SagaState| {
+        state
+            .awaiting
+            .first()
+            .and_then(|awaiting| awaiting.deadline)
+            .is_some_and(|deadline| deadline < now)
+    };
+    let expected = Attention {
+        stuck: states.iter().filter(is_stuck).count() as u64,
+        owing: states
+            .iter()
+            .filter(|state| !state.outstanding_compensations.is_empty())
+            .count() as u64,
+        last_failed_at: states
+            .iter()
+            .filter(|state| state.current_status == SagaStatus::Failed)
+            .filter_map(|state| state.ended_at)
+            .max(),
+    };
+    assert!(
+        expected.stuck > 0 && expected.owing > 0 && expected.last_failed_at.is_some(),
+        "{expected:?}"
+    );
+    assert_eq!(store.attention(now).await.unwrap(), expected);
 }
 
 pub(crate) async fn statistics_of_nothing_are_empty(database: &impl Database) {

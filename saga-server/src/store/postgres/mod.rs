@@ -18,8 +18,8 @@ use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold
 use sqlx::{PgPool, migrate::Migrator};
 
 use super::{
-    AppendError, Appended, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage, Store,
-    StoreError, StoreOptions,
+    AppendError, Appended, Attention, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage,
+    Store, StoreError, StoreOptions,
 };
 
 static MIGRATOR: Migrator = {
@@ -97,5 +97,9 @@ impl Store for PostgresStore {
 
     async fn count_by_status(&self) -> Result<[(SagaStatus, u64); 5], StoreError> {
         statistics::count_by_status(&self.readers).await
+    }
+
+    async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError> {
+        statistics::attention(&self.readers, now).await
     }
 }

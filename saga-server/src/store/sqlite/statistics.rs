@@ -1,10 +1,10 @@
 //! Counts and durations, aggregated from the sagas themselves.
 
-use saga_types::{SagaStatus, SagaType};
+use saga_types::{SagaStatus, SagaType, Timestamp};
 use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
 use super::{error, read};
-use crate::store::{Statistics, StatisticsQuery, StoreError, rows::corrupt};
+use crate::store::{Attention, Statistics, StatisticsQuery, StoreError, rows::corrupt};
 
 pub(super) async fn count_by_status(pool: &SqlitePool) -> Result<[(SagaStatus, u64); 5], StoreError> {
     let rows: Vec<(String, i64)> =
@@ -17,6 +17,25 @@ pub(super) async fn count_by_status(pool: &SqlitePool) -> Result<[(SagaStatus, u
         counts[read::status(&status)? as usize].1 = count.cast_unsigned();
     }
     Ok(counts)
+}
+
+pub(super) async fn attention(pool: &SqlitePool, now: Timestamp) -> Result<Attention, StoreError> {
+    const SQL: &str = "SELECT (SELECT count(*) FROM saga_instance WHERE awaited_deadline < ?), \
+        (SELECT count(*) FROM saga_instance WHERE outstanding <> '[]'), \
+        (SELECT max(ended_at) FROM saga_instance WHERE current_status = 'FAILED')";
+    let (stuck, owing, last_failed_at): (i64, i64, Option<i64>) = sqlx::query_as(SQL)
+        .bind(now.as_millis())
+        .fetch_one(pool)
+        .await
+        .map_err(error::store)?;
+    Ok(Attention {
+        stuck: stuck.cast_unsigned(),
+        owing: owing.cast_unsigned(),
+        last_failed_at: last_failed_at
+            .map(Timestamp::from_millis)
+            .transpose()
+            .map_err(corrupt)?,
+    })
 }
 
 pub(super) async fn statistics(pool: &SqlitePool, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
