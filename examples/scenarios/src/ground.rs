@@ -6,7 +6,6 @@ use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
-    producer::{FutureProducer, FutureRecord},
 };
 use saga_sdk::SagaConfig;
 use saga_server::{
@@ -14,11 +13,9 @@ use saga_server::{
     store::{self, StoreOptions},
 };
 use serde_json::json;
-use shop::{DomainEvent, KafkaConfig, Topics};
+use shop::{KafkaConfig, Topics};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tempfile::TempDir;
-
-use crate::PATIENCE;
 
 /// Topics, groups, a database and a folder for one test alone.
 pub struct Ground {
@@ -41,6 +38,16 @@ impl Ground {
         let topics = [format!("{}.events", ground.name), format!("{}.dlt", ground.name)];
         create_topics(&ground.bootstrap_servers, &topics).await;
         ground
+    }
+
+    pub(crate) fn client(&self) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", &self.bootstrap_servers);
+        client
+    }
+
+    pub(crate) fn group(&self, service: &str) -> String {
+        format!("{}.{service}", self.name)
     }
 
     /// The configuration of the collector.
@@ -84,7 +91,7 @@ impl Ground {
             },
             kafka: KafkaConfig {
                 bootstrap_servers: self.bootstrap_servers.clone(),
-                group: format!("{}.{name}", self.name),
+                group: self.group(name),
                 topics: self.topics(),
                 relay_interval_ms: 20,
                 properties: [("topic.metadata.refresh.interval.ms".to_owned(), "1000".to_owned())].into(),
@@ -109,7 +116,7 @@ impl Ground {
             "service": { "listen": listen, "database": self.folder.path().join(format!("{name}.db")) },
             "kafka": {
                 "bootstrapServers": self.bootstrap_servers,
-                "group": format!("{}.{name}", self.name),
+                "group": self.group(name),
                 "topics": { "orders": topics.orders, "stock": topics.stock, "payments": topics.payments },
                 "relayIntervalMs": relay_interval_ms,
             },
@@ -126,26 +133,13 @@ impl Ground {
         folder
     }
 
-    fn topics(&self) -> Topics {
+    pub(crate) fn topics(&self) -> Topics {
         let topic = |suffix: &str| format!("{}.{suffix}", self.name);
         Topics {
             orders: topic("orders"),
             stock: topic("stock"),
             payments: topic("payments"),
         }
-    }
-
-    /// Sends a domain event past the services, as a broker would that delivers one again or late.
-    pub async fn send(&self, event: &DomainEvent) {
-        let producer: FutureProducer = ClientConfig::new()
-            .set("bootstrap.servers", &self.bootstrap_servers)
-            .create()
-            .unwrap();
-        let (topics, json) = (self.topics(), serde_json::to_string(event).unwrap());
-        let record = FutureRecord::to(topics.of(&event.what))
-            .key(&event.order_id)
-            .payload(&json);
-        producer.send(record, PATIENCE).await.unwrap();
     }
 }
 

@@ -16,6 +16,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod domain_events;
 mod ground;
 mod rest;
 mod running;
