@@ -1,20 +1,21 @@
 //! Domain events on their way out: written in the transaction that makes them true, sent afterwards, in order and at
 //! least once. A service that dies in between sends them when it is back.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use futures_util::future::join_all;
 use rdkafka::{
     ClientConfig,
-    error::KafkaResult,
+    error::{KafkaError, KafkaResult},
     producer::{DeliveryFuture, FutureProducer, FutureRecord},
 };
 use sqlx::{SqliteConnection, SqlitePool};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Database, DomainEvent};
+use crate::{Database, DomainEvent, ShopError};
 
 const BATCH: i64 = 200;
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 pub(crate) async fn add(
     sql: &mut SqliteConnection,
@@ -65,55 +66,55 @@ async fn read(pool: &SqlitePool, limit: i64) -> Result<Vec<Row>, sqlx::Error> {
 /// Sends what is pending, until told to stop.
 pub(crate) struct Relay {
     pub(crate) database: Database,
-    pub(crate) producer: FutureProducer,
+    pub(crate) client: ClientConfig,
     pub(crate) interval: Duration,
 }
 
 impl Relay {
-    pub(crate) fn producer(client: &ClientConfig) -> KafkaResult<FutureProducer> {
-        let mut client = client.clone();
-        // One that never gives up keeps the order of what waits behind.
-        client
-            .set("enable.idempotence", "true")
-            .set("message.timeout.ms", "0")
-            .create()
-    }
-
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let mut rounds = tokio::time::interval(self.interval);
         let sending = async {
             loop {
-                rounds.tick().await;
-                if let Err(error) = self.send_all().await {
-                    tracing::warn!(%error, "domain events wait in the outbox");
-                }
+                let Err(error) = self.send_until_failure().await;
+                tracing::warn!(%error, "domain events wait in the outbox");
+                tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
             }
         };
         // Cut off in the middle, events are sent again at the next start.
         stop.run_until_cancelled(sending).await;
     }
 
-    async fn send_all(&self) -> Result<(), sqlx::Error> {
+    /// A producer that has failed may be of no use any more, so each attempt makes its own.
+    async fn send_until_failure(&self) -> Result<Infallible, ShopError> {
+        let mut client = self.client.clone();
+        // One that waits as long as it takes keeps the order of what is behind.
+        let producer = client
+            .set("enable.idempotence", "true")
+            .set("message.timeout.ms", "0")
+            .create()?;
+        let mut rounds = tokio::time::interval(self.interval);
         loop {
-            let rows = read(self.database.pool(), BATCH).await?;
-            let sent = join_all(rows.iter().map_while(|row| self.send(row))).await;
-            let sent = sent
-                .iter()
-                .take_while(|delivery| matches!(delivery, Ok(Ok(_))))
-                .count();
-            let Some(last) = sent.checked_sub(1).and_then(|last| rows.get(last)) else {
-                return Ok(());
-            };
-            self.remove_up_to(last.id).await?;
+            rounds.tick().await;
+            while self.send_batch(&producer).await? > 0 {}
         }
     }
 
-    /// `None` when the producer's queue is full; the rest goes in the next round.
-    fn send(&self, row: &Row) -> Option<DeliveryFuture> {
-        let record = FutureRecord::to(&row.topic)
-            .key(&row.order_id)
-            .payload(&row.event);
-        self.producer.send_result(record).ok()
+    /// Sends the oldest, and forgets what the broker has. Gives their number.
+    async fn send_batch(&self, producer: &FutureProducer) -> Result<usize, ShopError> {
+        let rows = read(self.database.pool(), BATCH).await?;
+        let deliveries = rows
+            .iter()
+            .map(|row| send(producer, row))
+            .collect::<KafkaResult<Vec<_>>>()?;
+        let delivered = join_all(deliveries).await;
+        let failure = delivered
+            .into_iter()
+            .enumerate()
+            .find_map(|(index, result)| Some((index, failure(result)?)));
+        let count = failure.as_ref().map_or(rows.len(), |(index, _)| *index);
+        if let Some(last) = rows[..count].last() {
+            self.remove_up_to(last.id).await?;
+        }
+        failure.map_or(Ok(count), |(_, error)| Err(error.into()))
     }
 
     async fn remove_up_to(&self, id: i64) -> Result<(), sqlx::Error> {
@@ -122,5 +123,20 @@ impl Relay {
             .execute(self.database.pool())
             .await?;
         Ok(())
+    }
+}
+
+fn send(producer: &FutureProducer, row: &Row) -> KafkaResult<DeliveryFuture> {
+    let record = FutureRecord::to(&row.topic)
+        .key(&row.order_id)
+        .payload(&row.event);
+    producer.send_result(record).map_err(|(error, _)| error)
+}
+
+fn failure(delivered: <DeliveryFuture as Future>::Output) -> Option<KafkaError> {
+    match delivered {
+        Ok(Ok(_)) => None,
+        Ok(Err((error, _))) => Some(error),
+        Err(_) => Some(KafkaError::Canceled),
     }
 }

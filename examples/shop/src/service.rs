@@ -59,7 +59,7 @@ impl Service {
         };
         let relay = Relay {
             database: parts.database,
-            producer: Relay::producer(&client)?,
+            client,
             interval: Duration::from_millis(parts.kafka.relay_interval_ms.max(1)),
         };
         let listener = listen(parts.listen).await?;
