@@ -6,9 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use saga_sdk::{
-    DropReason, FlushReport, RecordError, Recording, SagaTrackerClient, Stats, StepRecord, TraceContext,
-};
+use saga_sdk::{DropReason, FlushReport, RecordError, Recording, SagaTrackerClient, Stats, StepRecord};
 use saga_types::{SagaEvent, definition::Definitions, fold::SagaState};
 use tokio::{sync::Notify, time};
 
@@ -177,8 +175,9 @@ impl SagaTrackerClient for Recorder {
         true
     }
 
-    fn record_step(&self, record: StepRecord) -> Recording {
-        match record.into_event(&self.shared.service, TraceContext::current().as_ref()) {
+    fn record_step(&self, mut record: StepRecord) -> Recording {
+        let trace = record.current_trace();
+        match record.into_event(&self.shared.service, trace.as_ref()) {
             Ok(event) => self.record_event(event),
             Err(error) => Recording::failed(error),
         }

@@ -27,6 +27,8 @@
 //! | [`connect`] | the one constructor |
 //! | [`SagaTrackerClient`] | the contract of every client |
 //! | [`Saga`], [`StepBuilder`] | the handle of a saga, and a step in the making |
+//! | [`StepRun`] | a step that is run, and recorded from its result |
+//! | [`headers`], [`ContextError`] | a saga on its way to the next service |
 //! | [`StepRecord`] | a step that becomes an event: id, times, service, trace |
 //! | [`Recording`], [`RecordError`] | what a record call returns |
 //! | [`Stats`], [`DropReason`] | what became of everything |
@@ -71,25 +73,31 @@
 //! | `ssl-vendored` | off | the same with an OpenSSL that is built along |
 //! | `opentelemetry` | off | trace and span id of the current OpenTelemetry context |
 //! | `tracing-opentelemetry` | off | the same of the current `tracing` span |
+//! | `axum` | off | `ResumedSaga`, an extractor of the saga that a request belongs to |
 //! | `mock` | off | `MockSagaTrackerClient`, by mockall |
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "axum")]
+mod axum;
 mod client;
 mod config;
 mod connect;
+mod context;
 mod error;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod noop;
 mod record;
 mod recording;
-#[cfg(feature = "kafka")]
 mod report;
+mod run;
 mod saga;
 mod stats;
 mod trace;
 
+#[cfg(feature = "axum")]
+pub use axum::ResumedSaga;
 #[cfg(feature = "mock")]
 pub use client::MockSagaTrackerClient;
 pub use client::{FlushReport, SagaTrackerClient};
@@ -98,10 +106,12 @@ pub use config::{
     SchemaRegistryConfig, Secret, SecurityConfig, SecurityProtocol,
 };
 pub use connect::{ConnectError, connect};
+pub use context::{ContextError, headers};
 pub use error::{InputError, RecordError};
 pub use noop::NoOpClient;
 pub use record::{MAX_REASON_CHARS, SagaContext, StepRecord};
 pub use recording::Recording;
+pub use run::StepRun;
 pub use saga::{IntoStep, Saga, StepBuilder};
 pub use stats::{DropReason, Stats};
 pub use trace::TraceContext;

@@ -41,19 +41,23 @@ pub struct StepRecord {
     pub event_id: Option<EventId>,
     /// When the step happened; now when not given.
     pub recorded_at: Option<Timestamp>,
+    /// The trace that the saga came with from another service, for when there is no current span.
+    pub trace: Option<TraceContext>,
 }
 
 impl StepRecord {
     /// A step without metadata that happens now.
     #[must_use]
     pub fn new(saga: SagaContext, step: Step, status: SagaStatus) -> Self {
+        let metadata = MetadataBuilder::default();
         Self {
             saga,
             step,
             status,
-            metadata: MetadataBuilder::default(),
+            metadata,
             event_id: None,
             recorded_at: None,
+            trace: None,
         }
     }
 
@@ -67,8 +71,12 @@ impl StepRecord {
     /// [`InputError::Metadata`] never in practice, since such a reason always fits.
     pub fn failure(saga: SagaContext, step: Step, reason: &str) -> Result<Self, InputError> {
         let mut record = Self::new(saga, step, SagaStatus::Failed);
-        record.insert(keys::FAILURE_REASON, &presentable(reason))?;
+        record.set_reason(reason)?;
         Ok(record)
+    }
+
+    pub(crate) fn set_reason(&mut self, reason: &str) -> Result<(), InputError> {
+        self.insert(keys::FAILURE_REASON, &presentable(reason))
     }
 
     /// Adds an entry to the metadata; a key that is there already gets the new value.
@@ -78,6 +86,12 @@ impl StepRecord {
     /// [`InputError::Metadata`] when the value is not valid JSON within the limits.
     pub fn insert(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<(), InputError> {
         self.metadata.insert(key, value).map_err(InputError::Metadata)
+    }
+
+    /// The trace to name: that of the current span, else the one that the saga came with.
+    #[must_use]
+    pub fn current_trace(&mut self) -> Option<TraceContext> {
+        TraceContext::current().or_else(|| self.trace.take())
     }
 
     /// The finished event: with an id, the times, the service and the trace. Keys that the caller set are kept.

@@ -5,7 +5,10 @@ use std::{fmt, sync::Arc};
 use saga_types::{EventId, OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp};
 use serde::Serialize;
 
-use crate::{InputError, Recording, SagaContext, SagaTrackerClient, StepRecord};
+use crate::{
+    ContextError, InputError, Recording, SagaContext, SagaTrackerClient, StepRecord, StepRun, TraceContext,
+    context,
+};
 
 impl dyn SagaTrackerClient {
     /// A handle for one saga. Ids may be anything that reads as text: `&str`, `String`, a UUID, a number.
@@ -30,14 +33,53 @@ impl dyn SagaTrackerClient {
         order_id: impl fmt::Display,
     ) -> Saga {
         if self.is_enabled() {
-            Saga::new(Arc::clone(self), context(saga_type, &saga_id, &order_id))
+            Saga::new(Arc::clone(self), checked(saga_type, &saga_id, &order_id))
         } else {
             Saga { enabled: None }
         }
     }
+
+    /// Goes on with a saga that came from another service, in the headers that [`Saga::headers`] gave there.
+    ///
+    /// Takes the headers of HTTP or Kafka as pairs of name and value: `&http::HeaderMap`, `&HashMap<String, String>`,
+    /// or any iterator. Names are compared without regard to case. The trace of the caller is used for steps that are
+    /// recorded outside of any span.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use saga_sdk::{SagaConfig, steps};
+    ///
+    /// # async fn handle(headers: &HashMap<String, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let tracker = saga_sdk::connect(&SagaConfig::default())?;
+    /// let saga = tracker.resume(headers)?;
+    /// saga.complete(steps::STOCK_RESERVED).record().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ContextError`] when a header of the saga is missing, given twice with different values, or not valid. A trace
+    /// that is not valid is left out. A disabled tracker looks at nothing.
+    pub fn resume<N: AsRef<str>, V: AsRef<[u8]>>(
+        self: &Arc<Self>,
+        headers: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Saga, ContextError> {
+        if !self.is_enabled() {
+            return Ok(Saga { enabled: None });
+        }
+        let (saga, trace) = context::extract(headers)?;
+        Ok(Saga {
+            enabled: Some(Enabled {
+                client: Arc::clone(self),
+                context: Ok(saga),
+                trace,
+            }),
+        })
+    }
 }
 
-fn context(
+fn checked(
     saga_type: SagaType,
     saga_id: &dyn fmt::Display,
     order_id: &dyn fmt::Display,
@@ -62,19 +104,47 @@ pub struct Saga {
 struct Enabled {
     client: Arc<dyn SagaTrackerClient>,
     context: Result<SagaContext, InputError>,
+    /// Of the call or message that the saga came with.
+    trace: Option<TraceContext>,
 }
 
 impl Saga {
     fn new(client: Arc<dyn SagaTrackerClient>, context: Result<SagaContext, InputError>) -> Self {
         Self {
-            enabled: Some(Enabled { client, context }),
+            enabled: Some(Enabled {
+                client,
+                context,
+                trace: None,
+            }),
         }
+    }
+
+    /// Whether steps go anywhere.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.enabled.is_some()
     }
 
     /// Type and ids; `None` with a disabled tracker, or when an id was refused.
     #[must_use]
     pub fn context(&self) -> Option<&SagaContext> {
         self.enabled.as_ref()?.context.as_ref().ok()
+    }
+
+    /// Headers that take the saga, and the current trace, to the next service, for HTTP or Kafka; empty with a disabled
+    /// tracker. The next service goes on with [`resume`](dyn SagaTrackerClient::resume).
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let Some(saga) = self.context() else {
+            return Vec::new();
+        };
+        let came_with = self.enabled.as_ref().and_then(|enabled| enabled.trace.clone());
+        context::inject(saga, TraceContext::current().or(came_with).as_ref())
+    }
+
+    /// Runs a step: records it as under way, then as done or as failed; see [`StepRun`].
+    pub fn run(&self, step: impl IntoStep) -> StepRun<'_> {
+        StepRun::new(self, step)
     }
 
     /// A step that begins the saga, or a service's part of it: `STARTED`.
@@ -115,7 +185,7 @@ impl Saga {
     }
 
     #[inline]
-    fn build(
+    pub(crate) fn build(
         &self,
         step: impl IntoStep,
         make: impl FnOnce(SagaContext, Step) -> Result<StepRecord, InputError>,
@@ -123,10 +193,13 @@ impl Saga {
         let Some(enabled) = &self.enabled else {
             return StepBuilder { open: None };
         };
-        let record = enabled
+        let mut record = enabled
             .context
             .clone()
             .and_then(|saga| make(saga, step.into_step()?));
+        if let (Ok(record), Some(trace)) = (&mut record, &enabled.trace) {
+            record.trace = Some(trace.clone());
+        }
         StepBuilder {
             open: Some(Box::new(Open {
                 client: &*enabled.client,

@@ -63,6 +63,23 @@ impl TraceContext {
         self.state.as_deref()
     }
 
+    /// Reads the headers `traceparent` and `tracestate`; `None` when the first one is not valid, as W3C asks. A state
+    /// that is not valid is left out.
+    #[must_use]
+    pub fn parse(traceparent: &str, tracestate: Option<&str>) -> Option<Self> {
+        let mut parts = traceparent.split('-');
+        let version = number::<1>(parts.next()?)?;
+        let trace_id = number::<16>(parts.next()?)?;
+        let span_id = number::<8>(parts.next()?)?;
+        let [flags] = number::<1>(parts.next()?)?;
+        // Later versions may add parts; version 0 has four, and ff is none.
+        if version == [0xff] || (version == [0] && parts.next().is_some()) {
+            return None;
+        }
+        let state = tracestate.filter(|state| is_state(state)).unwrap_or_default();
+        Some(Self::new(trace_id, span_id, flags)?.with_state(state))
+    }
+
     /// The context of the current span; `None` without one, and always without one of the features `opentelemetry`
     /// and `tracing-opentelemetry`.
     #[must_use]
@@ -78,6 +95,26 @@ fn hex(bytes: &[u8]) -> String {
             let _ = write!(text, "{byte:02x}");
             text
         })
+}
+
+/// Lower-case hex digits, as many as the number has.
+fn number<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
+    let is_hex = text
+        .bytes()
+        .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    if !is_hex || text.len() != 2 * BYTES {
+        return None;
+    }
+    let mut number = [0; BYTES];
+    for (index, byte) in number.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
+    }
+    Some(number)
+}
+
+/// What W3C lets pass at least, and what every transport takes.
+fn is_state(state: &str) -> bool {
+    state.len() <= 512 && state.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }
 
 #[cfg(not(feature = "opentelemetry"))]
@@ -128,6 +165,41 @@ mod tests {
         let expected = "00-abababababababababababababababab-0101010101010101-01";
         assert_eq!(trace.traceparent(), expected);
         assert_eq!(trace.with_state("").tracestate(), None);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let text = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let trace = TraceContext::parse(text, Some("vendor=value")).unwrap();
+        assert_eq!(
+            (trace.traceparent().as_str(), trace.tracestate()),
+            (text, Some("vendor=value"))
+        );
+        assert_eq!(
+            TraceContext::parse(text, Some("no\ncontrol"))
+                .unwrap()
+                .tracestate(),
+            None
+        );
+        let later = "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more";
+        assert!(TraceContext::parse(later, None).is_some());
+    }
+
+    #[test]
+    fn what_is_no_trace_context_is_left_out() {
+        for bad in [
+            "",
+            "00",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319ü-b7ad6b7169203331-01",
+        ] {
+            assert_eq!(TraceContext::parse(bad, None), None, "{bad}");
+        }
     }
 
     #[test]

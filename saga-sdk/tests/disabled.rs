@@ -1,6 +1,5 @@
 //! A disabled tracker costs no memory: record calls allocate nothing.
 #![expect(unsafe_code, reason = "an allocator that counts")]
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},

@@ -1,6 +1,5 @@
 //! The mock, for tests that expect calls.
 #![cfg(feature = "mock")]
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 

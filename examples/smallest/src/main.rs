@@ -5,7 +5,7 @@
 //!
 //! Nothing is recorded until it is told to: `PLATFORM_SAGA_ENABLED=true PLATFORM_SAGA_BOOTSTRAP_SERVERS=127.0.0.1:9092`.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, process::ExitCode, sync::Arc, time::Duration};
 
 use saga_sdk::{ConfigLoader, Saga, SagaConfig, SagaTrackerClient, SagaType, steps};
 use uuid::Uuid;
@@ -13,9 +13,19 @@ use uuid::Uuid;
 const SERVICES: [&str; 3] = ["order-service", "product-service", "payment-service"];
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let ending = std::env::args().nth(1).unwrap_or_else(|| "success".to_owned());
+    match run(&ending).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("smallest: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(ending: &str) -> Result<(), Box<dyn Error>> {
     let config = ConfigLoader::new().folder(env!("CARGO_MANIFEST_DIR")).load()?;
     let trackers = connect(&config)?;
 
@@ -23,13 +33,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let sagas = trackers
         .each_ref()
         .map(|tracker| tracker.saga(SagaType::ORDER_CREATION, saga_id, "order-1"));
-    record(&ending, &sagas).await?;
+    let recorded = record(ending, &sagas).await;
 
+    let mut left = 0;
     for tracker in &trackers {
-        let left = tracker.close(Duration::from_secs(10)).await.left;
-        if left > 0 {
-            return Err(format!("{left} events were not delivered").into());
-        }
+        left += tracker.close(Duration::from_secs(10)).await.left;
+    }
+    recorded?;
+    if left > 0 {
+        return Err(format!("{left} events were not delivered: is Kafka there, and the topic?").into());
     }
     if trackers.iter().any(|tracker| !tracker.is_enabled()) {
         eprintln!("The tracker is off, so nothing was recorded: set PLATFORM_SAGA_ENABLED=true.");

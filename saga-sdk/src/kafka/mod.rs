@@ -158,8 +158,8 @@ impl<M: Mode> SagaTrackerClient for KafkaClient<M> {
         true
     }
 
-    fn record_step(&self, record: StepRecord) -> Recording {
-        let trace = TraceContext::current();
+    fn record_step(&self, mut record: StepRecord) -> Recording {
+        let trace = record.current_trace();
         match record.into_event(&self.producer.service, trace.as_ref()) {
             Ok(event) => self.send(event, trace.as_ref()),
             Err(error) => Recording::failed(error),

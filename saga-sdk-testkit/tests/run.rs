@@ -1,0 +1,137 @@
+//! Steps that are run, and sagas that go on in another service: the SDK's own helpers, seen by the recorder.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use saga_sdk::{NoOpClient, Saga, SagaConfig, SagaTrackerClient, SagaType, steps};
+use saga_sdk_testkit::{Recorder, expect};
+
+fn stage() -> (Recorder, Saga) {
+    let recorder = Recorder::new("product-service");
+    let saga = recorder
+        .client()
+        .saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    (recorder, saga)
+}
+
+#[tokio::test]
+async fn a_step_that_succeeds_is_recorded_as_under_way_and_done() {
+    let (recorder, saga) = stage();
+    let result: Result<u32, String> = saga
+        .run(steps::STOCK_RESERVATION)
+        .completed_as(steps::STOCK_RESERVED)
+        .with("itemCount", 3)
+        .of(async { Ok(7) })
+        .await;
+    assert_eq!(result, Ok(7));
+    recorder
+        .assert_saga("saga-1")
+        .recorded(expect::in_progress(steps::STOCK_RESERVATION).with("itemCount", 3))
+        .then(expect::completed(steps::STOCK_RESERVED).with("itemCount", 3))
+        .nothing_else();
+    let metadata = recorder.events()[1].metadata.as_ref().unwrap().to_object();
+    assert!(metadata["durationMs"].as_u64().unwrap() < 10_000);
+}
+
+#[tokio::test]
+async fn a_step_that_fails_is_recorded_with_its_reason() {
+    let (recorder, saga) = stage();
+    let result: Result<u32, String> = saga
+        .run(steps::STOCK_RESERVATION)
+        .failed_as(steps::STOCK_RESERVATION_FAILED)
+        .of(async { Err("out of stock".to_owned()) })
+        .await;
+    assert_eq!(result, Err("out of stock".to_owned()));
+    recorder
+        .assert_saga("saga-1")
+        .recorded(expect::in_progress(steps::STOCK_RESERVATION))
+        .then(expect::failed(steps::STOCK_RESERVATION_FAILED).because("out of stock"))
+        .nothing_else();
+}
+
+#[tokio::test]
+async fn a_step_that_panics_is_recorded_as_failed_and_goes_on_panicking() {
+    let (recorder, saga) = stage();
+    let running = tokio::spawn(async move {
+        let step = async { panic!("no such shelf") };
+        let _: Result<(), String> = saga.run(steps::STOCK_RESERVATION).of(step).await;
+    });
+    let panic = running.await.unwrap_err().into_panic();
+    assert_eq!(*panic.downcast::<&str>().unwrap(), "no such shelf");
+    recorder
+        .assert_saga("saga-1")
+        .recorded(expect::failed(steps::STOCK_RESERVATION).because("panicked: no such shelf"));
+}
+
+#[tokio::test]
+async fn a_step_that_is_cancelled_is_recorded_as_failed() {
+    let (recorder, saga) = stage();
+    let step = saga
+        .run(steps::STOCK_RESERVATION)
+        .of(std::future::pending::<Result<(), String>>());
+    tokio::time::timeout(Duration::from_millis(10), step)
+        .await
+        .unwrap_err();
+    recorder
+        .assert_saga("saga-1")
+        .recorded(expect::in_progress(steps::STOCK_RESERVATION))
+        .then(expect::failed(steps::STOCK_RESERVATION).because("cancelled"))
+        .nothing_else();
+}
+
+#[tokio::test]
+async fn a_step_is_run_whether_or_not_it_can_be_recorded() {
+    let (recorder, saga) = stage();
+    recorder.reject_all(true);
+    let result: Result<u32, String> = saga.run(steps::STOCK_RESERVATION).of(async { Ok(7) }).await;
+    assert_eq!(result, Ok(7));
+    recorder.reject_all(false);
+    let result: Result<u32, String> = saga.run("not a step").of(async { Ok(7) }).await;
+    assert_eq!(result, Ok(7));
+    recorder.assert_nothing();
+
+    let off: Arc<dyn SagaTrackerClient> = Arc::new(NoOpClient);
+    let saga = off.saga(SagaType::ORDER_CREATION, "", "");
+    let result: Result<u32, String> = saga.run("not a step").of(async { Ok(7) }).await;
+    assert_eq!(result, Ok(7));
+}
+
+const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+#[tokio::test]
+async fn a_saga_goes_on_in_the_next_service_with_its_trace() {
+    let (_, saga) = stage();
+    let mut headers: HashMap<String, String> = saga
+        .headers()
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    headers.insert("traceparent".to_owned(), TRACEPARENT.to_owned());
+
+    let recorder = Recorder::new("payment-service");
+    let resumed = recorder.client().resume(&headers).unwrap();
+    assert_eq!(resumed.context(), saga.context());
+    resumed
+        .progress(steps::PAYMENT_INITIALIZATION)
+        .record()
+        .await
+        .unwrap();
+    recorder.assert_saga("saga-1").of_order("order-1").recorded(
+        expect::in_progress(steps::PAYMENT_INITIALIZATION)
+            .with("traceId", "0af7651916cd43dd8448eb211c80319c")
+            .with("spanId", "b7ad6b7169203331"),
+    );
+    assert!(
+        resumed
+            .headers()
+            .contains(&("traceparent", TRACEPARENT.to_owned())),
+        "and from there to the next"
+    );
+}
+
+#[tokio::test]
+async fn a_disabled_tracker_neither_gives_nor_reads_headers() {
+    let off = saga_sdk::connect(&SagaConfig::default()).unwrap();
+    assert_eq!(off.saga(SagaType::ORDER_CREATION, "saga-1", 1).headers(), []);
+    let saga = off.resume([("saga-id", "")]).unwrap();
+    saga.start(steps::ORDER_CREATED).record().await.unwrap();
+}
