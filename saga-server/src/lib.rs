@@ -6,12 +6,14 @@
 //! | --- | --- |
 //! | [`ingest`] | consume, decode, store, commit; what cannot be stored goes to the dead letter topic |
 //! | [`store`] | the port to the database and its two adapters, PostgreSQL and SQLite |
+//! | [`auth`] | who is calling, and what they may do |
 //! | [`rest`] | the answers |
 //! | [`server`] | one running collector: the three above, started and ended together |
 //! | [`dev`] | all of it in one process, broker and database included |
 //! | [`health`], [`metrics`] | what the collector says of itself |
 //! | [`config`], [`cli`] | how it is told what to do |
 
+pub mod auth;
 mod backoff;
 pub mod cli;
 pub mod config;

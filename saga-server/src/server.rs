@@ -92,6 +92,7 @@ impl Server {
             store: store.clone(),
             health: health.clone(),
             metrics: metrics.clone(),
+            access: Arc::new(config.access),
         };
         let tasks = vec![
             tokio::spawn(serve(listener, state, stop.clone())),

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{CliError, block_on, logging, signals};
 use crate::{
-    config::{Config, LogSettings, Secret, Settings},
+    config::{AuthSettings, Config, LogSettings, Secret, Settings},
     dev::{self, DevOptions},
 };
 
@@ -16,9 +16,12 @@ pub(super) struct DevArgs {
     #[arg(id = "listen", long, value_name = "ADDRESS", env = "SAGA_SERVER_LISTEN")]
     listen: Option<SocketAddr>,
 
-    /// Answer other machines too, although there is no authentication
+    /// Let other machines read without a token, when there are no tokens
     #[arg(long)]
     allow_unauthenticated: bool,
+
+    #[command(flatten)]
+    auth: AuthSettings,
 
     /// Where the database is kept between runs [default: a fresh folder, deleted at the end]
     #[arg(long, value_name = "DIR")]
@@ -56,6 +59,7 @@ impl DevArgs {
         let mut settings = Settings {
             listen: self.listen,
             allow_unauthenticated: Some(self.allow_unauthenticated),
+            auth: self.auth.clone(),
             definitions_dir: self.definitions_dir.clone(),
             log: self.log.clone(),
             ..Settings::default()

@@ -14,6 +14,7 @@ mod migrate;
 mod output;
 mod serve;
 mod signals;
+mod token;
 mod topics;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -46,6 +47,8 @@ enum Command {
     Config(check::ConfigCommandArgs),
     /// Ask a running collector whether it is ready
     Healthcheck(healthcheck::HealthcheckArgs),
+    /// Make a token for a caller: print it, and the entry of `auth.tokens` that takes it
+    Token(token::TokenArgs),
 }
 
 /// Runs the command that the arguments name; the first argument is the program's name.
@@ -77,6 +80,7 @@ impl Command {
             Self::Fold(args) => args.run(),
             Self::Config(args) => args.run(),
             Self::Healthcheck(args) => args.run(),
+            Self::Token(args) => args.run(),
         }
     }
 }

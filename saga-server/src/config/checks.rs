@@ -1,6 +1,6 @@
 //! What values must be. Each refusal names the key and what it should be.
 
-use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use super::{ConfigError, Period, settings::Property};
 
@@ -24,20 +24,6 @@ const RESERVED_PROPERTIES: &[&str] = &[
     "request.required.acks",
     "statistics.interval.ms",
 ];
-
-pub(super) fn checked_listen(
-    listen: SocketAddr,
-    allow_unauthenticated: bool,
-) -> Result<SocketAddr, ConfigError> {
-    if listen.ip().to_canonical().is_loopback() || allow_unauthenticated {
-        return Ok(listen);
-    }
-    let reason = format!(
-        "{listen} can be reached by other machines, and there is no authentication: listen on 127.0.0.1, or say that \
-         this is wanted with --allow-unauthenticated (allowUnauthenticated: true)"
-    );
-    Err(ConfigError::value("listen", reason))
-}
 
 pub(super) fn within<T: PartialOrd + std::fmt::Display>(
     key: &'static str,

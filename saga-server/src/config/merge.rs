@@ -1,8 +1,8 @@
 //! Two layers of settings into one: key by key, the heavier wins.
 
 use super::{
-    DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, RegistrySettings, SecuritySettings,
-    Settings,
+    AuthSettings, DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, RegistrySettings,
+    SecuritySettings, Settings,
 };
 
 impl Settings {
@@ -12,6 +12,10 @@ impl Settings {
         Self {
             listen: self.listen.or(lighter.listen),
             allow_unauthenticated: self.allow_unauthenticated.or(lighter.allow_unauthenticated),
+            auth: AuthSettings {
+                // The heaviest list alone: who may call must not depend on a list that nobody looks at.
+                tokens: self.auth.tokens.or(lighter.auth.tokens),
+            },
             database: self.database.or(lighter.database),
             kafka: self.kafka.or(lighter.kafka),
             schema_registry: RegistrySettings {

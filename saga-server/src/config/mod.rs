@@ -3,6 +3,7 @@
 //! Rule of thumb: whoever holds a [`Config`] need not check it again. A key stands in one place only, the fields of
 //! [`Settings`]; its default stands in [`resolve`](Settings::resolve), beside the check it must pass.
 
+mod auth;
 mod checks;
 mod file;
 mod kafka;
@@ -20,6 +21,9 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::auth::Access;
+
+pub use auth::{AuthSettings, TokenSetting};
 pub use kafka::{KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
 pub use names::{Key, check_environment, keys};
 pub use period::Period;
@@ -35,8 +39,10 @@ pub use show::{NOT_SET, REQUIRED, defaults};
 pub struct Config {
     /// Where HTTP is answered.
     pub listen: SocketAddr,
-    /// Whether it was said in words that others than this machine may ask without authentication.
+    /// Whether it was said in words that others than this machine may read without a token.
     pub allow_unauthenticated: bool,
+    /// Who may call.
+    pub access: Access,
     /// The database.
     pub database: DatabaseConfig,
     /// The broker.

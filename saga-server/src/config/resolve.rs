@@ -7,10 +7,8 @@ use saga_types::topic;
 use super::{
     Config, ConfigError, DatabaseConfig, IngestConfig, KafkaConfig, KafkaSecurity, LogConfig, LogFormat,
     LogLevel, Period, RegistryConfig, Secret, SecurityProtocol, Settings,
-    checks::{
-        bootstrap_servers, checked_listen, key_at_fault, not_empty, period_within, properties, topic_name,
-        within,
-    },
+    auth::access,
+    checks::{bootstrap_servers, key_at_fault, not_empty, period_within, properties, topic_name, within},
 };
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8086);
@@ -25,8 +23,9 @@ impl Settings {
     pub fn resolve(&self) -> Result<Config, ConfigError> {
         let allow_unauthenticated = self.allow_unauthenticated.unwrap_or(false);
         Ok(Config {
-            listen: checked_listen(self.listen(), allow_unauthenticated)?,
+            listen: self.listen(),
             allow_unauthenticated,
+            access: access(self.auth.tokens()?, self.listen(), allow_unauthenticated)?,
             database: self.database()?,
             kafka: self.kafka()?,
             schema_registry: self.schema_registry()?,

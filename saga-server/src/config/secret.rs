@@ -5,7 +5,7 @@ use std::{convert::Infallible, fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, de};
 
 /// A password, or a URL that may hold one. Its `Debug` shows neither the text nor its length.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {

@@ -9,8 +9,8 @@ use clap::Args;
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    ConfigError, LogFormat, LogLevel, Period, SaslMechanism, Secret, SecurityProtocol, Settings as Layer,
-    check_environment,
+    AuthSettings, ConfigError, LogFormat, LogLevel, Period, SaslMechanism, Secret, SecurityProtocol,
+    Settings as Layer, check_environment,
 };
 
 /// Where the configuration comes from: a file, below the environment, below flags.
@@ -49,12 +49,19 @@ pub struct Settings {
     #[arg(id = "listen", long, value_name = "ADDRESS", env = "SAGA_SERVER_LISTEN")]
     pub listen: Option<SocketAddr>,
 
-    /// Answer other machines too, although there is no authentication
+    /// Let other machines read without a token, when there are no tokens
     #[arg(
         id = "allowUnauthenticated", long = "allow-unauthenticated", value_name = "BOOL",
         env = "SAGA_SERVER_ALLOW_UNAUTHENTICATED", num_args = 0..=1, require_equals = true, default_missing_value = "true"
     )]
     pub allow_unauthenticated: Option<bool>,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would take the text for the description of the command"
+    )]
+    pub auth: AuthSettings,
 
     #[command(flatten)]
     #[expect(

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use super::{Config, KafkaConfig, Period, Secret, Settings};
+use crate::auth::Access;
 
 /// Stands where a key has no value.
 pub const NOT_SET: &str = "not set";
@@ -17,6 +18,7 @@ impl Config {
         let mut entries = vec![
             ("listen", self.listen.to_string()),
             ("allowUnauthenticated", self.allow_unauthenticated.to_string()),
+            ("auth.tokens", self.access.entry()),
             ("database.url", format!("{:?}", self.database.url)),
             (
                 "database.maxConnections",
@@ -39,6 +41,19 @@ impl Config {
             ("log.level", self.log.level.as_str().to_owned()),
         ]);
         entries
+    }
+}
+
+impl Access {
+    fn entry(&self) -> String {
+        let Self::Tokens(tokens) = self else {
+            return NOT_SET.to_owned();
+        };
+        let shown: Vec<String> = tokens
+            .iter()
+            .map(|token| format!("{}:{}:***", token.name, token.role))
+            .collect();
+        shown.join(";")
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{
     Json,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use saga_types::Timestamp;
@@ -22,6 +22,10 @@ const RETRY_AFTER_SECONDS: &str = "2";
 pub enum ErrorCode {
     /// 400: the request is wrong; the details name the parameters.
     BadRequest,
+    /// 401: nobody knows who is calling.
+    Unauthorized,
+    /// 403: the caller may not do this.
+    Forbidden,
     /// 404: there is no such thing.
     NotFound,
     /// 405: the thing is there, but not with this method.
@@ -36,10 +40,21 @@ impl ErrorCode {
     const fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// What the caller needs to know to do better.
+    const fn header(self) -> Option<(HeaderName, &'static str)> {
+        match self {
+            Self::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer")),
+            Self::ServiceUnavailable => Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            _ => None,
         }
     }
 }
@@ -75,6 +90,14 @@ impl ApiError {
     /// The request is wrong in another way.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::plain(ErrorCode::BadRequest, message)
+    }
+
+    pub(super) fn unauthorized(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::Unauthorized, message)
+    }
+
+    pub(super) fn forbidden(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::Forbidden, message)
     }
 
     pub(super) fn not_found(message: impl Into<String>) -> Self {
@@ -122,10 +145,10 @@ impl ApiError {
             details: &self.details,
         };
         let mut response = (self.code.status(), Json(body)).into_response();
-        if self.code == ErrorCode::ServiceUnavailable {
+        if let Some((name, value)) = self.code.header() {
             response
                 .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+                .insert(name, HeaderValue::from_static(value));
         }
         response
     }

@@ -6,6 +6,7 @@
 //! | part | what |
 //! | --- | --- |
 //! | `edge` | around every request: limits, latency, headers, the form of errors |
+//! | `guard` | who is calling, and whether they may |
 //! | `params`, `period`, `cursor` | what callers say, checked; each bad parameter is named |
 //! | `saga`, `sagas`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
 //! | `health`, `metrics` | for orchestrators and Prometheus |
@@ -13,6 +14,7 @@
 mod cursor;
 mod edge;
 mod error;
+mod guard;
 mod health;
 mod metrics;
 mod params;
@@ -27,6 +29,7 @@ use std::{sync::Arc, time::Instant};
 use axum::{Router, middleware, routing::get};
 
 use crate::{
+    auth::Access,
     health::Health,
     metrics::{Metrics, QueryLabel},
     store::{Store, StoreError},
@@ -43,6 +46,8 @@ pub struct AppState {
     pub health: Arc<Health>,
     /// What the collector counts.
     pub metrics: Arc<Metrics>,
+    /// Who may call.
+    pub access: Arc<Access>,
 }
 
 impl AppState {
@@ -75,6 +80,7 @@ pub fn router(state: AppState) -> Router {
         .route("/actuator/prometheus", get(metrics::page))
         .fallback(edge::no_such_route)
         .method_not_allowed_fallback(edge::method_not_allowed)
+        .layer(middleware::from_fn_with_state(state.clone(), guard::check))
         .layer(middleware::from_fn_with_state(state.clone(), edge::around))
         .with_state(state)
 }

@@ -4,7 +4,7 @@ use saga_server::config::{NOT_SET, REQUIRED, defaults, keys};
 
 use crate::command::Run;
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
     "dev",
     "serve",
     "migrate",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 8] = [
     "fold",
     "config check",
     "healthcheck",
+    "token",
 ];
 
 #[test]

@@ -6,3 +6,4 @@ mod configuration;
 mod fold;
 mod help;
 mod running;
+mod tokens;

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use saga_server::{
+    auth::{Access, Role, Token, TokenHash},
     health::{Component, Health},
     metrics::Metrics,
     rest::{self, AppState},
@@ -30,8 +31,24 @@ pub(crate) struct Answer {
 }
 
 impl Api {
-    /// On an empty database.
+    /// On an empty database, for callers of this machine.
     pub(crate) async fn new() -> Self {
+        Self::open_to(Access::ThisMachine).await
+    }
+
+    /// On an empty database, for the holders of the tokens `dana's` (operator) and `board's` (viewer).
+    pub(crate) async fn with_tokens() -> Self {
+        let token = |name: &str, role| Token {
+            name: name.to_owned(),
+            role,
+            hash: TokenHash::of(&format!("{name}'s")),
+        };
+        let tokens = vec![token("board", Role::Viewer), token("dana", Role::Operator)];
+        Self::open_to(Access::Tokens(tokens)).await
+    }
+
+    /// On an empty database, for these callers.
+    pub(crate) async fn open_to(access: Access) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("sagas.db").display());
         let options = StoreOptions {
@@ -42,18 +59,23 @@ impl Api {
         store.migrate().await.unwrap();
         Self {
             _folder: Some(folder),
-            ..Self::over(store).await
+            ..Self::serving(store, access).await
         }
     }
 
     /// On this store.
     pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
+        Self::serving(store, Access::ThisMachine).await
+    }
+
+    async fn serving(store: Arc<dyn Store>, access: Access) -> Self {
         let health = Arc::new(Health::starting(&[Component::Db, Component::Kafka]));
         let metrics = Arc::new(Metrics::new([]));
         let state = AppState {
             store: store.clone(),
             health: health.clone(),
             metrics,
+            access: Arc::new(access),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

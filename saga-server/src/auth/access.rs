@@ -1,0 +1,122 @@
+//! From a token, or the lack of one, to a caller.
+
+use saga_types::MAX_NAME_CHARS;
+
+use super::{Role, TokenHash};
+
+/// The name of callers of whom nothing is known.
+pub const ANONYMOUS: &str = "anonymous";
+
+/// Who is calling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The name of their token, or [`ANONYMOUS`]; stands as the actor in what they change.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+impl Caller {
+    /// A caller of whom nothing is known.
+    #[must_use]
+    pub fn anonymous(role: Role) -> Self {
+        Self {
+            name: ANONYMOUS.to_owned(),
+            role,
+        }
+    }
+}
+
+/// One token that is taken.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// Who holds it.
+    pub name: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// What is known of it.
+    pub hash: TokenHash,
+}
+
+/// Who may call.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// The holders of these tokens.
+    Tokens(Vec<Token>),
+    /// This machine alone can call, so everybody is an operator.
+    ThisMachine,
+    /// Others can call and nobody knows who they are, so everybody may read and no more.
+    Anybody,
+}
+
+impl Access {
+    /// The holder of a token; `None` when nobody holds it.
+    #[must_use]
+    pub fn holder(&self, token: &str) -> Option<Caller> {
+        let Self::Tokens(tokens) = self else {
+            return None;
+        };
+        let hash = TokenHash::of(token);
+        // Goes through all of them, so that the time does not tell which one matched.
+        let found = tokens
+            .iter()
+            .fold(None, |found, token| match token.hash.matches(&hash) {
+                true => Some(token),
+                false => found,
+            });
+        found.map(|token| Caller {
+            name: token.name.clone(),
+            role: token.role,
+        })
+    }
+}
+
+/// Checks the name of a token; it will stand in the history of sagas.
+///
+/// # Errors
+///
+/// What it must be, in words.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let is_allowed = |character: char| !character.is_control() && !":;".contains(character);
+    let is_name = (1..=MAX_NAME_CHARS).contains(&name.chars().count())
+        && name.chars().all(is_allowed)
+        && name.trim() == name;
+    if !is_name {
+        return Err(format!(
+            "its name must be 1 to {MAX_NAME_CHARS} characters without : and ; and spaces around it"
+        ));
+    }
+    if name == ANONYMOUS {
+        return Err(format!(
+            "its name must not be {ANONYMOUS}, as callers without a token are called"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_names_its_holder() {
+        let token = |name: &str, role| Token {
+            name: name.to_owned(),
+            role,
+            hash: TokenHash::of(&format!("{name}'s")),
+        };
+        let access = Access::Tokens(vec![token("dana", Role::Operator), token("board", Role::Viewer)]);
+        let dana = access.holder("dana's").unwrap();
+        assert_eq!((dana.name.as_str(), dana.role), ("dana", Role::Operator));
+        assert_eq!(access.holder("board's").unwrap().role, Role::Viewer);
+        for other in ["", "dana", "dana's "] {
+            assert_eq!(access.holder(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn without_tokens_nobody_holds_one() {
+        assert_eq!(Access::ThisMachine.holder("dana's"), None);
+        assert_eq!(Access::Anybody.holder("dana's"), None);
+    }
+}

@@ -1,0 +1,11 @@
+//! Who is calling, and what they may do; free of HTTP.
+//!
+//! Rule of thumb: when it is not certain who is calling, they may do less, never more.
+
+mod access;
+mod role;
+mod token;
+
+pub use access::{ANONYMOUS, Access, Caller, Token, check_name};
+pub use role::{Role, UnknownRole};
+pub use token::{NoRandomness, TokenHash, fresh_token};

@@ -1,0 +1,118 @@
+//! Who may call: tokens as they are written down, and as they are taken.
+
+use std::{convert::Infallible, net::SocketAddr, str::FromStr};
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::{ConfigError, Secret};
+use crate::auth::{Access, Token, TokenHash, check_name};
+
+const TOKENS: &str = "auth.tokens";
+
+/// Keys under `auth`.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct AuthSettings {
+    /// Who may call: NAME:ROLE:SHA256, several with semicolons between; a list in the file
+    #[arg(
+        id = "auth.tokens",
+        long = "auth-token",
+        value_name = "NAME:ROLE:SHA256",
+        env = "SAGA_SERVER_AUTH_TOKENS",
+        value_delimiter = ';'
+    )]
+    pub tokens: Option<Vec<TokenSetting>>,
+}
+
+/// A token as it is written down; what is missing is empty, and refused as such.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenSetting {
+    /// Who holds it.
+    pub name: String,
+    /// `viewer` or `operator`.
+    pub role: String,
+    /// The token's SHA-256, in hex.
+    pub sha256: Secret,
+}
+
+/// Never fails: an error of clap would show the text. What is wrong is found when the layers are resolved.
+impl FromStr for TokenSetting {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let mut parts = text.splitn(3, ':').map(str::trim);
+        let mut part = || parts.next().unwrap_or_default();
+        Ok(Self {
+            name: part().to_owned(),
+            role: part().to_owned(),
+            sha256: Secret::new(part()),
+        })
+    }
+}
+
+impl AuthSettings {
+    /// The tokens that are taken; none when nothing was said.
+    pub(super) fn tokens(&self) -> Result<Vec<Token>, ConfigError> {
+        let Some(settings) = &self.tokens else {
+            return Ok(Vec::new());
+        };
+        // Whoever says so wants callers to be asked, and must not get the opposite.
+        if settings.is_empty() {
+            return Err(ConfigError::value(TOKENS, "must hold a token when it is given"));
+        }
+        let mut tokens = Vec::with_capacity(settings.len());
+        for (place, setting) in (1..).zip(settings) {
+            let token = setting
+                .checked(&tokens)
+                .map_err(|reason| ConfigError::value(TOKENS, format!("entry {place}: {reason}")))?;
+            tokens.push(token);
+        }
+        Ok(tokens)
+    }
+}
+
+impl TokenSetting {
+    /// Reasons show nothing of the entry: in a mistaken one the token itself may stand anywhere.
+    fn checked(&self, others: &[Token]) -> Result<Token, String> {
+        check_name(&self.name)?;
+        let role = self.role.parse().map_err(|error| format!("its role {error}"))?;
+        let hash = TokenHash::from_hex(self.sha256.expose())
+            .ok_or_else(|| "its sha256 must be the token's SHA-256 as 64 hex digits".to_owned())?;
+        if others.iter().any(|other| other.name == self.name) {
+            return Err("its name stands in another entry too".to_owned());
+        }
+        if others.iter().any(|other| other.hash.matches(&hash)) {
+            return Err("its sha256 stands in another entry too".to_owned());
+        }
+        Ok(Token {
+            name: self.name.clone(),
+            role,
+            hash,
+        })
+    }
+}
+
+/// Who may call, given where they can call from.
+pub(super) fn access(
+    tokens: Vec<Token>,
+    listen: SocketAddr,
+    allow_unauthenticated: bool,
+) -> Result<Access, ConfigError> {
+    let is_this_machine = listen.ip().to_canonical().is_loopback();
+    match (tokens.is_empty(), allow_unauthenticated, is_this_machine) {
+        (false, ..) => Ok(Access::Tokens(tokens)),
+        // Said in words that others may call, perhaps through a proxy on this machine.
+        (true, true, _) => Ok(Access::Anybody),
+        (true, false, true) => Ok(Access::ThisMachine),
+        (true, false, false) => {
+            let reason = format!(
+                "{listen} can be reached by other machines, and no caller is asked for a token: listen on 127.0.0.1, \
+                 configure tokens (auth.tokens), or say that everybody may read with --allow-unauthenticated \
+                 (allowUnauthenticated: true)"
+            );
+            Err(ConfigError::value("listen", reason))
+        }
+    }
+}

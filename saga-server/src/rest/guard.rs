@@ -1,0 +1,148 @@
+//! Who is calling, and whether they may: asked before any handler of `/api` and `/internal` runs.
+//!
+//! Rule of thumb: the path alone decides which role is needed, so that a new endpoint is guarded from its first day.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, Uri, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{ApiError, AppState};
+use crate::auth::{Access, Caller, Role};
+
+/// Lets those through who may, with their [`Caller`] beside the request.
+pub(super) async fn check(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let Some(needed) = role_for(request.uri().path()) else {
+        return next.run(request).await;
+    };
+    let allowed = caller(&state.access, &request).and_then(|caller| allow(&state.access, caller, needed));
+    match allowed {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+/// The role that a path needs; none for those that orchestrators and Prometheus ask. Routes are found by the path as it
+/// is written, without decoding it, and so is this.
+fn role_for(path: &str) -> Option<Role> {
+    match path.split('/').nth(1) {
+        Some("api") => Some(Role::Viewer),
+        Some("internal") => Some(Role::Operator),
+        _ => None,
+    }
+}
+
+fn caller(access: &Access, request: &Request) -> Result<Caller, ApiError> {
+    match access {
+        Access::Tokens(_) => {
+            let token = bearer(request.headers())
+                .ok_or_else(|| ApiError::unauthorized("send a token: Authorization: Bearer TOKEN"))?;
+            access
+                .holder(token)
+                .ok_or_else(|| ApiError::unauthorized("the token is not known here"))
+        }
+        Access::ThisMachine if names_this_machine(request) => Ok(Caller::anonymous(Role::Operator)),
+        Access::ThisMachine | Access::Anybody => Ok(Caller::anonymous(Role::Viewer)),
+    }
+}
+
+fn allow(access: &Access, caller: Caller, needed: Role) -> Result<Caller, ApiError> {
+    if caller.role >= needed {
+        return Ok(caller);
+    }
+    let why = match access {
+        Access::Tokens(_) => format!("the token {:?} has the role {}", caller.name, caller.role),
+        Access::ThisMachine => {
+            "without tokens only calls to localhost or 127.0.0.1 have it; use that address, or \
+                                configure tokens (auth.tokens)"
+                .to_owned()
+        }
+        Access::Anybody => "nobody has it without a token; configure tokens (auth.tokens)".to_owned(),
+    };
+    Err(ApiError::forbidden(format!(
+        "this needs the role {needed}: {why}"
+    )))
+}
+
+/// The token of the one header that may hold it.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(only), None) = (given.next(), given.next()) else {
+        return None;
+    };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// A page of some website can make its own name stand for 127.0.0.1, and a proxy can pass on calls of others. Both show
+/// in the name that was called; programs that send none are neither.
+fn names_this_machine(request: &Request) -> bool {
+    let called = request
+        .headers()
+        .get(header::HOST)
+        .map(|host| host.to_str().unwrap_or_default())
+        .or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+    called.is_none_or(is_this_machine)
+}
+
+fn is_this_machine(called: &str) -> bool {
+    let Some(host) = called
+        .parse::<Uri>()
+        .ok()
+        .and_then(|uri| uri.host().map(str::to_owned))
+    else {
+        return false;
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_nobody_else_can_take_are_this_machine() {
+        for called in [
+            "localhost",
+            "LOCALHOST:80",
+            "127.0.0.1:8086",
+            "127.9.9.9",
+            "[::1]:8086",
+        ] {
+            assert!(is_this_machine(called), "{called}");
+        }
+        for called in [
+            "",
+            "evil.example",
+            "127.0.0.1.evil.example:80",
+            "localhost.evil",
+            "10.0.0.1",
+            "a b",
+        ] {
+            assert!(!is_this_machine(called), "{called}");
+        }
+    }
+
+    #[test]
+    fn every_path_below_api_and_internal_needs_a_role() {
+        for path in ["/api", "/api/", "/api/v1/sagas", "/api/x"] {
+            assert_eq!(role_for(path), Some(Role::Viewer), "{path}");
+        }
+        for path in ["/internal", "/internal/v1/dlt"] {
+            assert_eq!(role_for(path), Some(Role::Operator), "{path}");
+        }
+        for path in ["/", "/health", "/metrics", "/api-docs", "/actuator/prometheus"] {
+            assert_eq!(role_for(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Who may call what: tokens, and what holds without them.
+
+use reqwest::Method;
+use saga_server::auth::Access;
+
+use crate::ground::{Answer, Api, completed};
+
+const GUARDED: [&str; 6] = [
+    "/api/v1/sagas",
+    "/api/v1/sagas/saga-1",
+    "/api/v1/sagas/saga-1/steps",
+    "/api/v1/sagas/statistics",
+    "/api/nowhere",
+    "/internal/nowhere",
+];
+
+const OPEN: [&str; 6] = [
+    "/health/liveness",
+    "/actuator/health/liveness",
+    "/health",
+    "/actuator/health/readiness",
+    "/metrics",
+    "/actuator/prometheus",
+];
+
+async fn get_with(api: &Api, path: &str, authorization: &str) -> Answer {
+    let headers = [("authorization", authorization)];
+    api.request(Method::GET, path, &headers).await
+}
+
+#[tokio::test]
+async fn with_tokens_a_call_without_a_known_one_is_unauthorized() {
+    let api = Api::with_tokens().await;
+    for path in GUARDED {
+        let answer = api.get(path).await;
+        answer.is_error(401, "UNAUTHORIZED", path);
+        assert_eq!(answer.header("www-authenticate"), "Bearer");
+        for given in [
+            "Bearer nobody's",
+            "Basic dana's",
+            "Bearer",
+            "Bearer ",
+            "dana's",
+            "Bearer Dana's",
+        ] {
+            let answer = get_with(&api, path, given).await;
+            answer.is_error(401, "UNAUTHORIZED", path);
+            assert_eq!(answer.header("www-authenticate"), "Bearer", "{given}");
+            assert!(!answer.text.contains("nobody's"), "{}", answer.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_method_and_every_writing_of_a_path_needs_a_token() {
+    let api = Api::with_tokens().await;
+    for method in [Method::HEAD, Method::OPTIONS, Method::POST, Method::PATCH] {
+        let answer = api.request(method, "/api/v1/sagas", &[]).await;
+        assert_eq!(answer.status.as_u16(), 401);
+    }
+    for path in ["//api/v1/sagas", "/%61pi/v1/sagas", "/API/v1/sagas"] {
+        assert_eq!(api.get(path).await.status.as_u16(), 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn two_tokens_in_one_call_are_none() {
+    let api = Api::with_tokens().await;
+    let headers = [
+        ("authorization", "Bearer dana's"),
+        ("authorization", "Bearer board's"),
+    ];
+    let answer = api.request(Method::GET, "/api/v1/sagas", &headers).await;
+    answer.is_error(401, "UNAUTHORIZED", "/api/v1/sagas");
+}
+
+#[tokio::test]
+async fn any_holder_may_read_but_only_an_operator_reaches_what_is_internal() {
+    let api = Api::with_tokens().await;
+    api.record(completed("saga-1", 0)).await;
+    for token in ["Bearer dana's", "Bearer board's", "bearer  dana's"] {
+        let answer = get_with(&api, "/api/v1/sagas/saga-1", token).await;
+        assert_eq!(answer.status.as_u16(), 200, "{token}: {}", answer.text);
+    }
+    let path = "/internal/nowhere";
+    let refused = get_with(&api, path, "Bearer board's").await;
+    let error = refused.is_error(403, "FORBIDDEN", path);
+    assert_eq!(
+        error["message"],
+        r#"this needs the role operator: the token "board" has the role viewer"#
+    );
+    get_with(&api, path, "Bearer dana's")
+        .await
+        .is_error(404, "NOT_FOUND", path);
+}
+
+#[tokio::test]
+async fn orchestrators_and_prometheus_need_no_token() {
+    let api = Api::with_tokens().await;
+    for path in OPEN {
+        assert_ne!(api.get(path).await.status.as_u16(), 401, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn without_tokens_everybody_on_this_machine_is_an_operator() {
+    let api = Api::new().await;
+    let path = "/internal/nowhere";
+    for host in ["localhost:1", "127.0.0.1", "[::1]:8086"] {
+        let answer = api.request(Method::GET, path, &[("host", host)]).await;
+        answer.is_error(404, "NOT_FOUND", path);
+    }
+}
+
+#[tokio::test]
+async fn a_website_that_takes_the_address_of_this_machine_cannot_change_anything() {
+    let api = Api::new().await;
+    let path = "/internal/nowhere";
+    let answer = api
+        .request(Method::GET, path, &[("host", "evil.example:8086")])
+        .await;
+    let error = answer.is_error(403, "FORBIDDEN", path);
+    assert!(
+        error["message"].as_str().unwrap().contains("localhost"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn anybody_may_read_and_no_more_when_nobody_knows_who_calls() {
+    let api = Api::open_to(Access::Anybody).await;
+    assert_eq!(api.get("/api/v1/sagas").await.status.as_u16(), 200);
+    let path = "/internal/nowhere";
+    let error = api.get(path).await.is_error(403, "FORBIDDEN", path);
+    assert!(
+        error["message"].as_str().unwrap().contains("auth.tokens"),
+        "{error}"
+    );
+}
