@@ -29,6 +29,8 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use observe::stored as count_stored;
+
 use crate::{
     config::{IngestConfig, KafkaConfig, RegistryConfig},
     health::Health,

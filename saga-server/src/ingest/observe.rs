@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use saga_types::{SagaStatus, Timestamp};
+use saga_types::{SagaEvent, SagaStatus, Timestamp};
 
 use super::store::Indexed;
 use crate::{
@@ -21,13 +21,22 @@ pub(super) fn append_took(metrics: &Metrics, took: Duration) {
 pub(super) fn appended(metrics: &Metrics, piece: &[Indexed], appended: &Appended) {
     metrics.batch_size.observe(count(piece.len()));
     metrics.duplicates.inc_by(appended.duplicates as u64);
+    let new = appended.new.iter().map(|index| &piece[*index].event);
+    stored(metrics, new, &appended.changes);
+}
+
+/// Counts events that were stored, wherever they came from, and how they changed their sagas.
+pub(crate) fn stored<'a>(
+    metrics: &Metrics,
+    new: impl IntoIterator<Item = &'a SagaEvent>,
+    changes: &[SagaChange],
+) {
     let now = Timestamp::now();
-    for index in &appended.new {
-        let event = &piece[*index].event;
+    for event in new {
         metrics.event_processed(&event.step, event.status);
         observe_delay(metrics, now, event.recorded_at);
     }
-    for change in &appended.changes {
+    for change in changes {
         saga_changed(metrics, change);
     }
 }

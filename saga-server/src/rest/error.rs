@@ -10,7 +10,7 @@ use axum::{
 use saga_types::Timestamp;
 use serde::Serialize;
 
-use crate::store::StoreError;
+use crate::store::{AppendError, StoreError};
 
 /// How long a caller should wait when the collector cannot answer right now, in seconds.
 const RETRY_AFTER_SECONDS: &str = "2";
@@ -30,6 +30,10 @@ pub enum ErrorCode {
     NotFound,
     /// 405: the thing is there, but not with this method.
     MethodNotAllowed,
+    /// 409: the thing is not in a state in which this can be done.
+    Conflict,
+    /// 413: the body is too long.
+    PayloadTooLarge,
     /// 500: a bug; the cause is in the log.
     InternalError,
     /// 503: try again later.
@@ -44,6 +48,8 @@ impl ErrorCode {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -70,10 +76,19 @@ pub struct ApiError {
 impl ApiError {
     /// Parameters are wrong: each by its name, with what it should be.
     pub(super) fn bad_parameters(details: BTreeMap<String, String>) -> Self {
+        Self::bad("parameter", details)
+    }
+
+    /// Fields of the body are wrong: each by its name, with what it should be.
+    pub(super) fn bad_fields(details: BTreeMap<String, String>) -> Self {
+        Self::bad("field", details)
+    }
+
+    fn bad(kind: &str, details: BTreeMap<String, String>) -> Self {
         let names: Vec<&str> = details.keys().map(String::as_str).collect();
         let message = match names.as_slice() {
-            [name] => format!("the parameter {name} {}", details[*name]),
-            names => format!("the parameters {} are wrong", names.join(", ")),
+            [name] => format!("the {kind} {name} {}", details[*name]),
+            names => format!("the {kind}s {} are wrong", names.join(", ")),
         };
         Self {
             code: ErrorCode::BadRequest,
@@ -113,6 +128,14 @@ impl ApiError {
             ErrorCode::MethodNotAllowed,
             format!("{method} is not possible here"),
         )
+    }
+
+    pub(super) fn conflict(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::Conflict, message)
+    }
+
+    pub(super) fn payload_too_large(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::PayloadTooLarge, message)
     }
 
     /// The cause is for the log only.
@@ -182,6 +205,18 @@ impl From<StoreError> for ApiError {
             }
             _ => {
                 tracing::error!(%error, "a question could not be answered");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<AppendError> for ApiError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Unavailable(reason) => StoreError::Unavailable(reason).into(),
+            AppendError::Refused(_) => {
+                tracing::error!(%error, "an event could not be stored");
                 Self::internal()
             }
         }

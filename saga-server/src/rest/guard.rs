@@ -3,8 +3,8 @@
 //! Rule of thumb: the path alone decides which role is needed, so that a new endpoint is guarded from its first day.
 
 use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, Uri, header},
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderMap, Uri, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -24,6 +24,19 @@ pub(super) async fn check(State(state): State<AppState>, mut request: Request, n
             next.run(request).await
         }
         Err(error) => error.into_response(),
+    }
+}
+
+/// For handlers that write down who did it.
+pub(super) struct CalledBy(pub(super) Caller);
+
+impl<S: Sync> FromRequestParts<S> for CalledBy {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let caller = parts.extensions.get::<Caller>().cloned();
+        // A route that is not guarded must fail, whoever calls.
+        caller.map(Self).ok_or_else(ApiError::internal)
     }
 }
 

@@ -7,10 +7,13 @@
 //! | --- | --- |
 //! | `edge` | around every request: limits, latency, headers, the form of errors |
 //! | `guard` | who is calling, and whether they may |
-//! | `params`, `period`, `cursor` | what callers say, checked; each bad parameter is named |
+//! | `params`, `body`, `period`, `cursor` | what callers say, checked; each bad parameter is named |
 //! | `saga`, `sagas`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
+//! | `status`, `correction` | `/internal/v1/sagas/{sagaId}/status`, and the event that it makes |
 //! | `health`, `metrics` | for orchestrators and Prometheus |
 
+mod body;
+mod correction;
 mod cursor;
 mod edge;
 mod error;
@@ -22,17 +25,23 @@ mod period;
 mod saga;
 mod sagas;
 mod statistics;
+mod status;
 mod steps;
 
 use std::{sync::Arc, time::Instant};
 
-use axum::{Router, middleware, routing::get};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{get, patch},
+};
 
 use crate::{
     auth::Access,
     health::Health,
     metrics::{Metrics, QueryLabel},
-    store::{Store, StoreError},
+    store::Store,
 };
 
 pub use error::{ApiError, ErrorCode};
@@ -52,10 +61,10 @@ pub struct AppState {
 
 impl AppState {
     /// Waits for an answer of the store and counts how long it took.
-    async fn ask<T>(
+    async fn ask<T, E: Into<ApiError>>(
         &self,
         query: &'static str,
-        answer: impl Future<Output = Result<T, StoreError>>,
+        answer: impl Future<Output = Result<T, E>>,
     ) -> Result<T, ApiError> {
         let asked = Instant::now();
         let answer = answer.await;
@@ -63,7 +72,7 @@ impl AppState {
             .db_query
             .get_or_create(&QueryLabel { query })
             .observe(asked.elapsed().as_secs_f64());
-        Ok(answer?)
+        answer.map_err(Into::into)
     }
 }
 
@@ -74,12 +83,14 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/sagas/statistics", get(statistics::of_a_period))
         .route("/api/v1/sagas/{sagaId}", get(saga::detail))
         .route("/api/v1/sagas/{sagaId}/steps", get(steps::of_a_saga))
+        .route("/internal/v1/sagas/{sagaId}/status", patch(status::correct))
         .merge(health::routes("/health"))
         .merge(health::routes("/actuator/health"))
         .route("/metrics", get(metrics::page))
         .route("/actuator/prometheus", get(metrics::page))
         .fallback(edge::no_such_route)
         .method_not_allowed_fallback(edge::method_not_allowed)
+        .layer(DefaultBodyLimit::max(body::LIMIT))
         .layer(middleware::from_fn_with_state(state.clone(), guard::check))
         .layer(middleware::from_fn_with_state(state.clone(), edge::around))
         .with_state(state)

@@ -218,7 +218,7 @@ pub(super) fn saga_type(text: &str) -> Result<SagaType, String> {
     name(SagaType::try_from(text.to_owned()))
 }
 
-fn status(text: &str) -> Result<SagaStatus, String> {
+pub(super) fn status(text: &str) -> Result<SagaStatus, String> {
     text.parse().map_err(|_| {
         format!(
             "must be one of {}",

@@ -13,6 +13,8 @@ use saga_server::{
 use saga_types::{Metadata, SagaEvent, SagaStatus, SagaType, Step, Timestamp, definition::Definitions};
 use serde_json::{Value, json};
 
+use crate::stores::Interrupted;
+
 /// When the tests' sagas begin: 2025-10-09T08:53:20.000Z.
 pub(crate) const BEGIN: i64 = 1_760_000_000_000;
 
@@ -63,6 +65,19 @@ impl Api {
         }
     }
 
+    /// The same store for the same callers, but between every question and every write these are stored, one batch
+    /// each time.
+    pub(crate) async fn with_others_writing(self, batches: Vec<Vec<Event>>) -> Self {
+        let batches = batches
+            .into_iter()
+            .map(|batch| batch.into_iter().map(|event| event.0).collect());
+        let store = Interrupted::new(self.store, batches);
+        Self {
+            _folder: self._folder,
+            ..Self::over(Arc::new(store)).await
+        }
+    }
+
     /// On this store.
     pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
         Self::serving(store, Access::ThisMachine).await
@@ -99,13 +114,23 @@ impl Api {
     }
 
     pub(crate) async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.request_with(method, path, headers, Vec::new()).await
+    }
+
+    pub(crate) async fn request_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Answer {
         let mut request = self
             .client
             .request(method, format!("http://{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = request.send().await.unwrap();
+        let response = request.body(body).send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         Answer {
             status,

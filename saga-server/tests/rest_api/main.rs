@@ -8,5 +8,6 @@ mod ground;
 mod saga;
 mod sagas;
 mod statistics;
+mod status;
 mod steps;
 mod stores;

@@ -1,4 +1,6 @@
-//! Stores that cannot answer.
+//! Stores that cannot answer, and one to which others write at the worst moment.
+
+use std::{collections::VecDeque, sync::Arc};
 
 use async_trait::async_trait;
 use saga_server::store::{
@@ -6,6 +8,7 @@ use saga_server::store::{
     Store, StoreError,
 };
 use saga_types::{SagaEvent, SagaStatus, Timestamp, fold::SagaState};
+use tokio::sync::Mutex;
 
 /// What happens to every question.
 pub(crate) enum Trouble {
@@ -66,5 +69,71 @@ impl Store for Broken {
 
     async fn attention(&self, _: Timestamp) -> Result<Attention, StoreError> {
         self.answer()
+    }
+}
+
+/// A store to which others write just before each batch.
+pub(crate) struct Interrupted {
+    store: Arc<dyn Store>,
+    batches: Mutex<VecDeque<Vec<SagaEvent>>>,
+}
+
+impl Interrupted {
+    pub(crate) fn new(store: Arc<dyn Store>, batches: impl Iterator<Item = Vec<SagaEvent>>) -> Self {
+        Self {
+            store,
+            batches: Mutex::new(batches.collect()),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Interrupted {
+    async fn append(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
+        if let Some(first) = self.batches.lock().await.pop_front() {
+            self.store.append(first).await?;
+        }
+        self.store.append(batch).await
+    }
+
+    async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError> {
+        self.store.saga(saga_id).await
+    }
+
+    async fn steps(
+        &self,
+        saga_id: &str,
+        after: Option<&Position>,
+        limit: u32,
+    ) -> Result<Option<StepPage>, StoreError> {
+        self.store.steps(saga_id, after, limit).await
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        self.store.migrate().await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.store.check().await
+    }
+
+    async fn saga_as_of(&self, saga_id: &str, moment: Timestamp) -> Result<Option<SagaState>, StoreError> {
+        self.store.saga_as_of(saga_id, moment).await
+    }
+
+    async fn search(&self, query: &SagaQuery) -> Result<Page, StoreError> {
+        self.store.search(query).await
+    }
+
+    async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
+        self.store.statistics(query).await
+    }
+
+    async fn count_by_status(&self) -> Result<[(SagaStatus, u64); 5], StoreError> {
+        self.store.count_by_status().await
+    }
+
+    async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError> {
+        self.store.attention(now).await
     }
 }
