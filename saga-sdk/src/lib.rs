@@ -74,6 +74,7 @@
 //! | `opentelemetry` | off | trace and span id of the current OpenTelemetry context |
 //! | `tracing-opentelemetry` | off | the same of the current `tracing` span |
 //! | `axum` | off | `ResumedSaga`, an extractor of the saga that a request belongs to |
+//! | `outbox` | off | `outbox`: events written in the caller's own sqlx transaction, and their relay |
 //! | `mock` | off | `MockSagaTrackerClient`, by mockall |
 
 #![forbid(unsafe_code)]
@@ -88,6 +89,8 @@ mod error;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod noop;
+#[cfg(feature = "outbox")]
+pub mod outbox;
 mod record;
 mod recording;
 mod report;

@@ -275,6 +275,12 @@ impl StepBuilder<'_> {
         }
     }
 
+    /// The step instead of recording it; none with a disabled tracker.
+    #[cfg(feature = "outbox")]
+    pub(crate) fn into_record(self) -> Option<Result<StepRecord, InputError>> {
+        self.open.map(|open| open.record)
+    }
+
     #[inline]
     fn change(&mut self, change: impl FnOnce(&mut StepRecord) -> Result<(), InputError>) {
         if let Some(open) = &mut self.open

@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use saga_types::{SagaEvent, keys};
+
 /// A W3C trace context: which trace, and which span of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceContext {
@@ -78,6 +80,15 @@ impl TraceContext {
         }
         let state = tracestate.filter(|state| is_state(state)).unwrap_or_default();
         Some(Self::new(trace_id, span_id, flags)?.with_state(state))
+    }
+
+    /// The context that an event's metadata names, taken as sampled; `None` without one.
+    #[must_use]
+    pub fn of_event(event: &SagaEvent) -> Option<Self> {
+        let metadata = event.metadata.as_ref()?;
+        let trace_id = number::<16>(metadata.trace_id()?)?;
+        let span_id = number::<8>(metadata.to_object().get(keys::SPAN_ID)?.as_str()?)?;
+        Self::new(trace_id, span_id, 1)
     }
 
     /// The context of the current span; `None` without one, and always without one of the features `opentelemetry`

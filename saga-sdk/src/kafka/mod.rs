@@ -167,7 +167,9 @@ impl<M: Mode> SagaTrackerClient for KafkaClient<M> {
     }
 
     fn record_event(&self, event: SagaEvent) -> Recording {
-        self.send(event, TraceContext::current().as_ref())
+        // The event was built elsewhere or earlier: its own trace is the one to name, not that of whoever sends it.
+        let trace = TraceContext::of_event(&event);
+        self.send(event, trace.as_ref())
     }
 
     fn stats(&self) -> Stats {

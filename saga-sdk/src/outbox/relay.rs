@@ -1,0 +1,237 @@
+//! From the outbox to the topic.
+//!
+//! Rule of thumb: nothing is marked before the broker has it, and nothing overtakes an event of its saga.
+
+use std::{
+    collections::HashSet,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use saga_types::avro;
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use super::store::{Backlog, OutboxPool, Row};
+use crate::{ConnectError, PublishMode, Recording, SagaConfig, SagaTrackerClient, report::Limiter};
+
+/// How a relay works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RelayOptions {
+    /// How many events are published at once; 500.
+    pub batch: u32,
+    /// How long to wait when there is nothing to do; 200 ms.
+    pub poll_interval: Duration,
+    /// How long a relay that was killed keeps the others waiting; 10 s. A batch that takes longer is published by
+    /// another one too, so its events come twice.
+    pub lease: Duration,
+    /// How long to wait after a failure, doubled with each further one; 200 ms at first.
+    pub first_back_off: Duration,
+    /// How long to wait after failures at most; 10 s.
+    pub longest_back_off: Duration,
+    /// How long published events are kept; a day.
+    pub retention: Duration,
+    /// How long the batch at hand may take when the relay is to end; 5 s.
+    pub last_batch: Duration,
+}
+
+impl Default for RelayOptions {
+    fn default() -> Self {
+        Self {
+            batch: 500,
+            poll_interval: Duration::from_millis(200),
+            lease: Duration::from_secs(10),
+            first_back_off: Duration::from_millis(200),
+            longest_back_off: Duration::from_secs(10),
+            retention: Duration::from_hours(24),
+            last_batch: Duration::from_secs(5),
+        }
+    }
+}
+
+/// How much time lies between two clean-ups at least.
+const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Publishes what is in the outbox. Any number may run at once, in any number of processes: one works, the others stand
+/// by.
+pub struct Relay<P: OutboxPool> {
+    pool: P,
+    client: Arc<dyn SagaTrackerClient>,
+    options: RelayOptions,
+    owner: String,
+    failures: Limiter,
+}
+
+/// What a round came to.
+enum Round {
+    /// There is probably more.
+    Full,
+    /// Nothing is left, or another relay is at work.
+    Idle,
+    /// Something was not published, or the database refused.
+    Failed,
+}
+
+impl<P: OutboxPool> Relay<P> {
+    /// A relay with a Kafka client of its own, in synchronous mode. With a disabled configuration it does nothing.
+    ///
+    /// It waits for the broker as long as `deliveryTimeout`, not `syncTimeout`: an event that is still in the producer's
+    /// hands keeps its place, one that is given up may be overtaken.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] as [`connect`](crate::connect).
+    pub fn connect(pool: P, config: &SagaConfig) -> Result<Self, ConnectError> {
+        let mut config = config.clone().mode(PublishMode::Synchronous);
+        config.sync_timeout = config.delivery_timeout;
+        let client = crate::connect(&config)?;
+        Ok(Self::new(pool, client))
+    }
+
+    /// A relay that publishes through a client. Its recordings must end when the event is surely kept, as those of the
+    /// synchronous mode do; with an asynchronous one events can be lost.
+    #[must_use]
+    pub fn new(pool: P, client: Arc<dyn SagaTrackerClient>) -> Self {
+        Self {
+            pool,
+            client,
+            options: RelayOptions::default(),
+            owner: Uuid::now_v7().to_string(),
+            failures: Limiter::default(),
+        }
+    }
+
+    /// Sets how it works.
+    #[must_use]
+    pub fn options(mut self, options: RelayOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// How much waits, and for how long.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn backlog(&self) -> Result<Backlog, super::OutboxError> {
+        Ok(self.pool.backlog().await?)
+    }
+
+    /// Works until the future is ready, and then finishes the batch at hand if that takes no longer than
+    /// `last_batch`. To stop at once, drop it: nothing is lost.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = pin!(shutdown);
+        if !self.client.is_enabled() {
+            return shutdown.await;
+        }
+        let mut back_off = self.options.first_back_off;
+        let mut next_clean_up = Instant::now();
+        loop {
+            let mut round = pin!(self.round(&mut next_clean_up));
+            let round = tokio::select! {
+                round = &mut round => round,
+                () = &mut shutdown => {
+                    let _ = timeout(self.options.last_batch, round).await;
+                    break;
+                }
+            };
+            let pause = match round {
+                Round::Full => Duration::ZERO,
+                Round::Idle => self.options.poll_interval,
+                Round::Failed => back_off,
+            };
+            back_off = match round {
+                Round::Failed => (back_off * 2).min(self.options.longest_back_off),
+                Round::Full | Round::Idle => self.options.first_back_off,
+            };
+            tokio::select! {
+                // Asked first, so that a backlog cannot keep the relay from ending.
+                biased;
+                () = &mut shutdown => break,
+                () = sleep(pause) => {}
+            }
+        }
+        if let Err(error) = self.pool.release(&self.owner).await {
+            tracing::debug!(%error, "the lease of the saga outbox expires by itself");
+        }
+    }
+
+    async fn round(&self, next_clean_up: &mut Instant) -> Round {
+        let worked = self.try_round(next_clean_up).await;
+        worked.unwrap_or_else(|error| {
+            self.say(&error);
+            Round::Failed
+        })
+    }
+
+    async fn try_round(&self, next_clean_up: &mut Instant) -> Result<Round, sqlx::Error> {
+        if !self.pool.lease(&self.owner, self.options.lease).await? {
+            return Ok(Round::Idle);
+        }
+        let rows = self.pool.pending(self.options.batch).await?;
+        let published = self.publish(&rows).await;
+        if !published.is_empty() {
+            self.pool.mark_published(&published).await?;
+        }
+        if *next_clean_up <= Instant::now() {
+            self.pool.clean_up(self.options.retention).await?;
+            *next_clean_up = Instant::now() + CLEAN_UP_INTERVAL;
+        }
+        Ok(match rows.len() {
+            // One event that the broker refuses does not slow down the others.
+            rows if published.is_empty() && rows > 0 => Round::Failed,
+            rows if rows == self.options.batch as usize => Round::Full,
+            _ => Round::Idle,
+        })
+    }
+
+    fn say(&self, error: &dyn std::fmt::Display) {
+        if let Some(occurrences) = self.failures.count() {
+            tracing::warn!(occurrences, %error, "the saga outbox was not relayed, and is tried again");
+        }
+    }
+
+    /// Hands everything over before it waits for anything, so that a batch shares the way. Gives the positions of what
+    /// was acknowledged, as far as nothing before it of the same saga was not.
+    async fn publish(&self, rows: &[Row]) -> Vec<i64> {
+        let recordings: Vec<_> = rows.iter().map(|row| (row, self.send(row))).collect();
+        let mut published = Vec::with_capacity(rows.len());
+        let mut held_up: HashSet<&str> = HashSet::new();
+        let mut first_error = None;
+        for (row, recording) in recordings {
+            let result = match recording {
+                Ok(recording) => recording.await.map_err(|error| error.to_string()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = result {
+                first_error.get_or_insert(error);
+                held_up.insert(&row.saga_id);
+            } else if !held_up.contains(row.saga_id.as_str()) {
+                published.push(row.position);
+            }
+        }
+        if let Some(error) = first_error {
+            self.say(&error);
+        }
+        published
+    }
+
+    /// The event is on its way when this returns.
+    fn send(&self, row: &Row) -> Result<Recording, String> {
+        let decoded = avro::decode_single_object(&row.event);
+        let event = decoded.map_err(|error| format!("row {}: {error}", row.position))?;
+        Ok(self.client.record_event(event))
+    }
+}
+
+impl<P: OutboxPool> std::fmt::Debug for Relay<P> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Relay")
+            .field("owner", &self.owner)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

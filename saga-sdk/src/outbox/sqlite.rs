@@ -1,0 +1,89 @@
+//! The outbox in SQLite.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::{
+    SQLITE_SCHEMA,
+    store::{Backlog, CLEAN_UP_ROWS, OutboxConnection, OutboxPool, Row, millis},
+};
+
+#[async_trait]
+impl OutboxConnection for SqliteConnection {
+    async fn insert(&mut self, saga_id: &str, event: &[u8]) -> Result<(), sqlx::Error> {
+        let insert = sqlx::query("INSERT INTO saga_outbox (saga_id, event) VALUES (?, ?)");
+        insert.bind(saga_id).bind(event).execute(self).await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl OutboxPool for SqlitePool {
+    async fn migrate(&self) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql(SQLITE_SCHEMA).execute(self).await?;
+        Ok(())
+    }
+
+    async fn lease(&self, owner: &str, duration: Duration) -> Result<bool, sqlx::Error> {
+        let lease = sqlx::query(
+            "UPDATE saga_outbox_lease SET owner = ?1, expires_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?2 \
+             WHERE owner = ?1 OR expires_at < CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+        );
+        Ok(lease
+            .bind(owner)
+            .bind(millis(duration))
+            .execute(self)
+            .await?
+            .rows_affected()
+            == 1)
+    }
+
+    async fn release(&self, owner: &str) -> Result<(), sqlx::Error> {
+        let release = sqlx::query("UPDATE saga_outbox_lease SET expires_at = 0 WHERE owner = ?");
+        release.bind(owner).execute(self).await?;
+        Ok(())
+    }
+
+    async fn pending(&self, limit: u32) -> Result<Vec<Row>, sqlx::Error> {
+        let pending = sqlx::query_as::<_, (i64, String, Vec<u8>)>(
+            "SELECT position, saga_id, event FROM saga_outbox WHERE published_at IS NULL ORDER BY position LIMIT ?",
+        );
+        let rows = pending.bind(limit).fetch_all(self).await?;
+        Ok(rows.into_iter().map(Row::from).collect())
+    }
+
+    async fn mark_published(&self, positions: &[i64]) -> Result<(), sqlx::Error> {
+        let mark = sqlx::query(
+            "UPDATE saga_outbox SET published_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) \
+             WHERE position IN (SELECT value FROM json_each(?)) AND published_at IS NULL",
+        );
+        mark.bind(serde_json::json!(positions).to_string())
+            .execute(self)
+            .await?;
+        Ok(())
+    }
+
+    async fn clean_up(&self, older_than: Duration) -> Result<u64, sqlx::Error> {
+        let delete = sqlx::query(
+            "DELETE FROM saga_outbox WHERE position IN (SELECT position FROM saga_outbox \
+             WHERE published_at < CAST(unixepoch('subsec') * 1000 AS INTEGER) - ? ORDER BY published_at LIMIT ?)",
+        );
+        Ok(delete
+            .bind(millis(older_than))
+            .bind(CLEAN_UP_ROWS)
+            .execute(self)
+            .await?
+            .rows_affected())
+    }
+
+    async fn backlog(&self) -> Result<Backlog, sqlx::Error> {
+        let backlog = sqlx::query_as::<_, (i64, i64)>(
+            "SELECT count(*), coalesce(CAST(unixepoch('subsec') * 1000 AS INTEGER) - min(created_at), 0) \
+             FROM saga_outbox WHERE published_at IS NULL",
+        );
+        let (pending, oldest_age_ms) = backlog.fetch_one(self).await?;
+        Ok(Backlog::new(pending, oldest_age_ms))
+    }
+}

@@ -1,0 +1,117 @@
+//! What the outbox asks of a database. Times are the database's own, so that replicas need not agree on theirs.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+/// The connection of an open transaction: sqlx's `PgConnection` or `SqliteConnection`.
+#[async_trait]
+pub trait OutboxConnection: sealed::Sealed + Send {
+    /// Writes an encoded event.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    async fn insert(&mut self, saga_id: &str, event: &[u8]) -> Result<(), sqlx::Error>;
+}
+
+/// A pool of connections: sqlx's `PgPool` or `SqlitePool`.
+#[async_trait]
+pub trait OutboxPool: sealed::Sealed + Clone + Send + Sync + 'static {
+    /// Creates the tables where they are missing.
+    ///
+    /// # Errors
+    ///
+    /// The database's; so for all methods.
+    async fn migrate(&self) -> Result<(), sqlx::Error>;
+
+    /// Takes the lease, or holds it for longer; whether the owner has it now.
+    async fn lease(&self, owner: &str, duration: Duration) -> Result<bool, sqlx::Error>;
+
+    /// Gives the lease up, if the owner has it.
+    async fn release(&self, owner: &str) -> Result<(), sqlx::Error>;
+
+    /// What is to be published, the oldest first.
+    async fn pending(&self, limit: u32) -> Result<Vec<Row>, sqlx::Error>;
+
+    /// Marks rows as published.
+    async fn mark_published(&self, positions: &[i64]) -> Result<(), sqlx::Error>;
+
+    /// Deletes some of what was published longer ago than this; how many rows.
+    async fn clean_up(&self, older_than: Duration) -> Result<u64, sqlx::Error>;
+
+    /// How much waits, and for how long.
+    async fn backlog(&self) -> Result<Backlog, sqlx::Error>;
+}
+
+/// A row to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Row {
+    /// Its place in the order of insertion.
+    pub position: i64,
+    /// Whose event it is.
+    pub saga_id: String,
+    /// The encoded event.
+    pub event: Vec<u8>,
+}
+
+impl From<(i64, String, Vec<u8>)> for Row {
+    fn from((position, saga_id, event): (i64, String, Vec<u8>)) -> Self {
+        Self {
+            position,
+            saga_id,
+            event,
+        }
+    }
+}
+
+/// How much waits in the outbox.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Backlog {
+    /// How many events are not published yet.
+    pub pending: u64,
+    /// How long the oldest of them has waited; zero without any.
+    pub oldest_age: Duration,
+}
+
+impl Backlog {
+    pub(super) fn new(pending: i64, oldest_age_ms: i64) -> Self {
+        Self {
+            pending: u64::try_from(pending).unwrap_or_default(),
+            oldest_age: Duration::from_millis(u64::try_from(oldest_age_ms).unwrap_or_default()),
+        }
+    }
+
+    /// The backlog as Prometheus text: the gauges `saga_outbox_pending` and `saga_outbox_oldest_age_seconds`.
+    #[must_use]
+    pub fn to_prometheus(&self) -> String {
+        format!(
+            "# HELP saga_outbox_pending Events in the outbox that are not published yet\n\
+             # TYPE saga_outbox_pending gauge\n\
+             saga_outbox_pending {}\n\
+             # HELP saga_outbox_oldest_age_seconds How long the oldest of them has waited\n\
+             # TYPE saga_outbox_oldest_age_seconds gauge\n\
+             saga_outbox_oldest_age_seconds {}\n",
+            self.pending,
+            self.oldest_age.as_secs_f64()
+        )
+    }
+}
+
+/// How many rows one clean-up deletes at most, so that no transaction is long.
+pub(super) const CLEAN_UP_ROWS: i64 = 5_000;
+
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+mod sealed {
+    /// Only the types of sqlx that this crate knows.
+    pub trait Sealed {}
+    impl Sealed for sqlx::PgConnection {}
+    impl Sealed for sqlx::SqliteConnection {}
+    impl Sealed for sqlx::PgPool {}
+    impl Sealed for sqlx::SqlitePool {}
+}

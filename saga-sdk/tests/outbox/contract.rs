@@ -1,0 +1,263 @@
+//! What holds on both databases.
+
+use std::{sync::Arc, time::Duration};
+
+use saga_sdk::{
+    NoOpClient, Saga, SagaTrackerClient, SagaType,
+    outbox::{self, Outbox, OutboxConnection, OutboxPool, Relay, RelayOptions},
+    steps,
+};
+use sqlx::{Database, Pool};
+
+use crate::{databases, topic::Topic};
+
+fn options() -> RelayOptions {
+    let mut options = RelayOptions::default();
+    options.batch = 20;
+    options.poll_interval = Duration::from_millis(10);
+    options.first_back_off = Duration::from_millis(10);
+    options.lease = Duration::from_millis(500);
+    options
+}
+
+fn saga(topic: &Topic, id: &str) -> Saga {
+    let client: Arc<dyn SagaTrackerClient> = Arc::new(topic.clone());
+    client.saga(SagaType::ORDER_CREATION, id, "order-1")
+}
+
+/// Runs a relay until nothing is left.
+async fn drain<P: OutboxPool>(relay: &Relay<P>) {
+    relay.run(empty(relay)).await;
+}
+
+async fn empty<P: OutboxPool>(relay: &Relay<P>) {
+    while relay.backlog().await.unwrap().pending > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+macro_rules! on_both_databases {
+    ($($name:ident),+ $(,)?) => {
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(crate::databases::postgres().await).await;
+            })+
+        }
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(crate::databases::sqlite().await).await;
+            })+
+        }
+    };
+}
+
+on_both_databases! {
+    committed_is_published_and_rolled_back_is_not,
+    published_events_are_cleaned_up_after_their_age,
+    what_comes_behind_a_failed_event_comes_again_after_it,
+    several_relays_killed_at_random_lose_nothing_and_keep_order,
+    a_disabled_tracker_writes_and_publishes_nothing,
+}
+
+async fn committed_is_published_and_rolled_back_is_not<D>(pool: Pool<D>)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+    Pool<D>: OutboxPool,
+{
+    outbox::migrate(&pool).await.unwrap();
+    outbox::migrate(&pool).await.unwrap();
+    let (topic, outbox) = (Topic::default(), Outbox::new("order-service"));
+    for (id, commits) in [("kept", true), ("rolled-back", false)] {
+        let mut transaction = pool.begin().await.unwrap();
+        let step = saga(&topic, id);
+        outbox
+            .record(
+                &mut *transaction,
+                step.start(steps::ORDER_CREATED).with("itemCount", 2),
+            )
+            .await
+            .unwrap();
+        let refused = outbox
+            .record(&mut *transaction, step.start("bad step"))
+            .await
+            .unwrap_err();
+        assert!(
+            refused.to_string().contains("step is not UPPER_SNAKE_CASE"),
+            "{refused}"
+        );
+        if commits {
+            transaction.commit().await.unwrap();
+        } else {
+            transaction.rollback().await.unwrap();
+        }
+    }
+    let relay = Relay::new(pool, Arc::new(topic.clone())).options(options());
+    assert_eq!(relay.backlog().await.unwrap().pending, 1);
+    drain(&relay).await;
+    let published = topic.first_comings();
+    assert_eq!(published.len(), 1);
+    assert_eq!(published[0].saga_id, "kept");
+    let metadata = published[0].metadata.as_ref().unwrap();
+    assert_eq!(metadata.producer_service(), Some("order-service"));
+    assert_eq!(metadata.to_object()["itemCount"], 2);
+}
+
+async fn record_all<D>(pool: &Pool<D>, topic: &Topic, sagas: u32, events: u32)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+{
+    let outbox = Outbox::new("order-service");
+    for number in 0..events {
+        let mut transaction = pool.begin().await.unwrap();
+        for id in 0..sagas {
+            let saga = saga(topic, &format!("saga-{id}"));
+            let step = saga.progress(steps::STOCK_RESERVATION).with("number", number);
+            outbox.record(&mut *transaction, step).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+    }
+}
+
+/// Every event came, and the first coming of each is in the order of its saga.
+fn assert_complete_and_in_order(topic: &Topic, sagas: u32, events: u32) {
+    let published = topic.first_comings();
+    for id in 0..sagas {
+        let of_saga = published
+            .iter()
+            .filter(|event| event.saga_id == *format!("saga-{id}"));
+        let numbers: Vec<_> = of_saga
+            .map(|event| {
+                event.metadata.as_ref().unwrap().to_object()["number"]
+                    .as_u64()
+                    .unwrap()
+            })
+            .collect();
+        assert_eq!(numbers, (0..u64::from(events)).collect::<Vec<_>>(), "saga-{id}");
+    }
+}
+
+async fn published_events_are_cleaned_up_after_their_age<D>(pool: Pool<D>)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+    Pool<D>: OutboxPool,
+{
+    outbox::migrate(&pool).await.unwrap();
+    let topic = Topic::default();
+    record_all(&pool, &topic, 1, 3).await;
+    assert_eq!(
+        pool.clean_up(Duration::ZERO).await.unwrap(),
+        0,
+        "nothing that waits"
+    );
+    drain(&Relay::new(pool.clone(), Arc::new(topic)).options(options())).await;
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(
+        pool.clean_up(Duration::from_secs(60)).await.unwrap(),
+        0,
+        "nothing that is young"
+    );
+    assert_eq!(pool.clean_up(Duration::ZERO).await.unwrap(), 3);
+}
+
+async fn what_comes_behind_a_failed_event_comes_again_after_it<D>(pool: Pool<D>)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+    Pool<D>: OutboxPool,
+{
+    outbox::migrate(&pool).await.unwrap();
+    let topic = Topic::default();
+    record_all(&pool, &topic, 3, 20).await;
+    topic.fail_every(7);
+    let relay = Relay::new(pool, Arc::new(topic.clone())).options(options());
+    drain(&relay).await;
+    // An event behind a failed one may have come before it, but it comes again after it.
+    let published = topic.last_comings();
+    for id in 0..3 {
+        let of_saga = published
+            .iter()
+            .filter(|event| event.saga_id == *format!("saga-{id}"));
+        let numbers: Vec<_> = of_saga
+            .map(|event| {
+                event.metadata.as_ref().unwrap().to_object()["number"]
+                    .as_u64()
+                    .unwrap()
+            })
+            .collect();
+        assert_eq!(numbers, (0..20).collect::<Vec<_>>(), "saga-{id}");
+    }
+}
+
+async fn several_relays_killed_at_random_lose_nothing_and_keep_order<D>(pool: Pool<D>)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+    Pool<D>: OutboxPool,
+{
+    outbox::migrate(&pool).await.unwrap();
+    let topic = Topic::default();
+    let relay = || {
+        let relay = Relay::new(pool.clone(), Arc::new(topic.clone())).options(options());
+        tokio::spawn(async move { relay.run(std::future::pending()).await })
+    };
+    let killer = async {
+        let mut relays = [relay(), relay(), relay()];
+        for round in 0_usize.. {
+            tokio::time::sleep(Duration::from_millis(40)).await;
+            relays[round % 3].abort();
+            relays[round % 3] = relay();
+        }
+    };
+    tokio::select! {
+        () = killer => {}
+        () = record_all(&pool, &topic, 5, 60) => {}
+    }
+    drain(&Relay::new(pool.clone(), Arc::new(topic.clone())).options(options())).await;
+    assert_complete_and_in_order(&topic, 5, 60);
+}
+
+async fn a_disabled_tracker_writes_and_publishes_nothing<D>(pool: Pool<D>)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+    Pool<D>: OutboxPool,
+{
+    outbox::migrate(&pool).await.unwrap();
+    let off: Arc<dyn SagaTrackerClient> = Arc::new(NoOpClient);
+    let saga = off.saga(SagaType::ORDER_CREATION, "", "");
+    let mut transaction = pool.begin().await.unwrap();
+    Outbox::new("order-service")
+        .record(&mut *transaction, saga.start("bad step"))
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(pool.backlog().await.unwrap().pending, 0);
+
+    record_all(&pool, &Topic::default(), 1, 1).await;
+    Relay::new(pool.clone(), off).run(async {}).await;
+    assert_eq!(pool.backlog().await.unwrap().pending, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_commits_late_is_not_passed_by() {
+    let pool = databases::postgres().await;
+    outbox::migrate(&pool).await.unwrap();
+    let (topic, outbox) = (Topic::default(), Outbox::new("order-service"));
+    let mut late = pool.begin().await.unwrap();
+    outbox
+        .record(&mut *late, saga(&topic, "late").start(steps::ORDER_CREATED))
+        .await
+        .unwrap();
+    record_all(&pool, &topic, 1, 5).await;
+    let relay = Relay::new(pool, Arc::new(topic.clone())).options(options());
+    drain(&relay).await;
+    assert_eq!(topic.first_comings().len(), 5);
+    late.commit().await.unwrap();
+    drain(&relay).await;
+    assert_eq!(topic.first_comings().last().unwrap().saga_id, "late");
+}

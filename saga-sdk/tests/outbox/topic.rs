@@ -1,0 +1,95 @@
+//! A client that stands for the topic: it keeps what is published, in order, and can fail.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use saga_sdk::{
+    DropReason, FlushReport, RecordError, Recording, SagaEvent, SagaTrackerClient, Stats, StepRecord,
+};
+
+#[derive(Clone, Default)]
+pub(crate) struct Topic {
+    inside: Arc<Mutex<Inside>>,
+}
+
+#[derive(Default)]
+struct Inside {
+    events: Vec<SagaEvent>,
+    calls: u64,
+    /// Every so many calls one fails; zero for none.
+    fails_every: u64,
+}
+
+impl Topic {
+    pub(crate) fn fail_every(&self, calls: u64) {
+        self.inside.lock().unwrap().fails_every = calls;
+    }
+
+    /// What was published, each event at its first coming.
+    pub(crate) fn first_comings(&self) -> Vec<SagaEvent> {
+        let mut seen = std::collections::HashSet::new();
+        let inside = self.inside.lock().unwrap();
+        inside
+            .events
+            .iter()
+            .filter(|event| seen.insert(event.event_id.clone()))
+            .cloned()
+            .collect()
+    }
+
+    /// What was published, each event at its last coming.
+    pub(crate) fn last_comings(&self) -> Vec<SagaEvent> {
+        let mut seen = std::collections::HashSet::new();
+        let inside = self.inside.lock().unwrap();
+        let backwards = inside
+            .events
+            .iter()
+            .rev()
+            .filter(|event| seen.insert(event.event_id.clone()));
+        let mut events: Vec<_> = backwards.cloned().collect();
+        events.reverse();
+        events
+    }
+}
+
+#[async_trait]
+impl SagaTrackerClient for Topic {
+    fn is_enabled(&self) -> bool {
+        true
+    }
+
+    fn record_step(&self, _record: StepRecord) -> Recording {
+        panic!("steps go to the outbox")
+    }
+
+    fn record_event(&self, event: SagaEvent) -> Recording {
+        let mut inside = self.inside.lock().unwrap();
+        inside.calls += 1;
+        if inside.fails_every > 0 && inside.calls.is_multiple_of(inside.fails_every) {
+            return Recording::failed(RecordError::NotSent {
+                reason: DropReason::Failed,
+                event: Box::new(event),
+            });
+        }
+        inside.events.push(event);
+        Recording::waiting(async {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            Ok(())
+        })
+    }
+
+    fn stats(&self) -> Stats {
+        Stats::default()
+    }
+
+    async fn flush(&self, _timeout: Duration) -> FlushReport {
+        FlushReport::default()
+    }
+
+    async fn close(&self, _timeout: Duration) -> FlushReport {
+        FlushReport::default()
+    }
+}
