@@ -57,7 +57,9 @@ pub async fn start(config: Config) -> Result<Service, ShopError> {
         handler: orders.clone(),
         tracker,
     };
-    Ok(Service::start(parts).await?.with(orders.expire_forever(timeout)))
+    Ok(Service::start(parts)
+        .await?
+        .with(|stop| orders.expire_until(stop, timeout)))
 }
 
 /// The service's own tables.

@@ -1,5 +1,6 @@
 //! An order and its row.
 
+use saga_sdk::Saga;
 use serde::{Deserialize, Serialize};
 use shop::{DomainEvent, What};
 use sqlx::SqliteConnection;
@@ -117,8 +118,8 @@ impl Order {
         Ok(())
     }
 
-    /// What the other services are told about it.
-    pub(crate) fn event(&self, what: What) -> DomainEvent {
-        DomainEvent::new(&self.saga_id, &self.order_id, what)
+    /// What the other services are told about it, and with it, which saga it belongs to.
+    pub(crate) fn event(&self, what: What, saga: &Saga) -> DomainEvent {
+        DomainEvent::new(&self.order_id, what, saga.headers())
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use saga_sdk::{Saga, SagaTrackerClient, SagaType, Step, keys, steps};
-use shop::{Database, What, Work, not_recorded};
+use shop::{CancellationToken, Database, What, Work, not_recorded};
 use uuid::Uuid;
 
 use crate::{NewOrder, Order, Status};
@@ -45,8 +45,8 @@ impl Orders {
         };
         let mut work = self.database.begin().await?;
         order.insert(work.sql()).await?;
-        self.saga(&order)
-            .start(steps::ORDER_CREATED)
+        let saga = self.saga(&order);
+        saga.start(steps::ORDER_CREATED)
             .with(keys::CUSTOMER_ID, &order.customer_id)
             .with(keys::ORDER_AMOUNT, order.amount)
             .with(keys::ITEM_COUNT, order.quantity)
@@ -60,7 +60,7 @@ impl Orders {
             amount: order.amount,
             payment_method: order.payment_method.clone(),
         };
-        work.publish(&order.event(placed)).await?;
+        work.publish(&order.event(placed, &saga)).await?;
         work.commit().await?;
         Ok(order)
     }
@@ -122,11 +122,13 @@ impl Orders {
         Ok(count)
     }
 
-    pub(crate) async fn expire_forever(self, timeout: Duration) {
+    pub(crate) async fn expire_until(self, stop: CancellationToken, timeout: Duration) {
         let interval = (timeout / 10).clamp(Duration::from_millis(20), Duration::from_secs(1));
-        let mut rounds = tokio::time::interval(interval);
-        loop {
-            rounds.tick().await;
+        while stop
+            .run_until_cancelled(tokio::time::sleep(interval))
+            .await
+            .is_some()
+        {
             if let Err(error) = self.expire(timeout).await {
                 tracing::error!(%error, "cannot look for orders that take too long");
             }
@@ -142,15 +144,15 @@ impl Orders {
         reason: &str,
     ) -> Result<(), sqlx::Error> {
         order.update(work.sql(), Status::Cancelled, Some(reason)).await?;
-        self.saga(order)
-            .failed(step, reason)
+        let saga = self.saga(order);
+        saga.failed(step, reason)
             .record()
             .await
             .unwrap_or_else(not_recorded);
-        work.publish(&order.event(What::OrderCancelled {
+        let cancelled = What::OrderCancelled {
             reason: reason.to_owned(),
-        }))
-        .await
+        };
+        work.publish(&order.event(cancelled, &saga)).await
     }
 
     pub(crate) fn saga(&self, order: &Order) -> Saga {

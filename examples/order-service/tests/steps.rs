@@ -44,7 +44,7 @@ impl Service {
     }
 
     async fn hear(&self, order: &Order, what: What) -> DomainEvent {
-        let event = DomainEvent::new(&order.saga_id, &order.order_id, what);
+        let event = DomainEvent::new(&order.order_id, what, shop::Headers::new());
         self.hear_again(&event).await;
         event
     }

@@ -5,7 +5,7 @@
 //! | step | status | in |
 //! | --- | --- | --- |
 //! | `PAYMENT_INITIALIZATION`, `PAYMENT_INITIALIZED` | `IN_PROGRESS` | `pay.rs` |
-//! | `PAYMENT_COMPLETED` | `COMPLETED` | `pay.rs` |
+//! | `PAYMENT_COMPLETED` | `COMPLETED` | `pay.rs`, [`Payments::settle`] |
 //! | `PAYMENT_FAILED` | `FAILED` | `pay.rs` |
 //! | `PAYMENT_CANCELLED`, `PAYMENT_REFUNDED` | `COMPENSATED` | `give_back.rs` |
 
@@ -28,7 +28,7 @@ pub type Config = shop::Config<Settings>;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Settings {
-    /// The most that one order may cost, in won.
+    /// The most that a card is charged, in won.
     pub limit: i64,
 }
 

@@ -16,49 +16,52 @@ impl Payments {
             .await
             .unwrap_or_else(not_recorded);
         payment.insert(work.sql()).await?;
-        saga.progress(steps::PAYMENT_INITIALIZED)
-            .record()
-            .await
-            .unwrap_or_else(not_recorded);
-
-        match self.refusal(&payment) {
-            Some(reason) => self.fail(work, &mut payment, reason).await,
-            None if payment.method == "transfer" => Ok(()),
-            None => self.complete(work, &mut payment).await,
+        if payment.method == "transfer" {
+            saga.progress(steps::PAYMENT_INITIALIZED)
+                .record()
+                .await
+                .unwrap_or_else(not_recorded);
+            return Ok(());
+        }
+        // Recorded as it goes: under way before, and done or failed after, with the time that it took.
+        let charged = saga
+            .run(steps::PAYMENT_INITIALIZED)
+            .completed_as(steps::PAYMENT_COMPLETED)
+            .failed_as(steps::PAYMENT_FAILED)
+            .of(self.charge(&payment))
+            .await;
+        match charged {
+            Ok(()) => self.accept(work, &mut payment).await,
+            Err(reason) => self.refuse(work, &mut payment, reason).await,
         }
     }
 
     /// Stands for the payment provider.
-    fn refusal(&self, payment: &Payment) -> Option<String> {
+    async fn charge(&self, payment: &Payment) -> Result<(), String> {
         if payment.amount > self.settings.limit {
-            Some(format!(
+            Err(format!(
                 "{} won is over the limit of {}",
                 payment.amount, self.settings.limit
             ))
         } else if payment.method == "declined" {
-            Some("card declined".to_owned())
+            Err("card declined".to_owned())
         } else {
-            None
+            Ok(())
         }
     }
 
-    async fn fail(&self, work: &mut Work, payment: &mut Payment, reason: String) -> Result<(), sqlx::Error> {
+    async fn refuse(
+        &self,
+        work: &mut Work,
+        payment: &mut Payment,
+        reason: String,
+    ) -> Result<(), sqlx::Error> {
         payment.update(work.sql(), Status::Failed, Some(&reason)).await?;
-        let saga = self.saga(payment);
-        saga.failed(steps::PAYMENT_FAILED, &reason)
-            .record()
-            .await
-            .unwrap_or_else(not_recorded);
         work.publish(&payment.event(What::PaymentFailed { reason })).await
     }
 
-    pub(crate) async fn complete(&self, work: &mut Work, payment: &mut Payment) -> Result<(), sqlx::Error> {
+    pub(crate) async fn accept(&self, work: &mut Work, payment: &mut Payment) -> Result<(), sqlx::Error> {
         payment.update(work.sql(), Status::Completed, None).await?;
-        let saga = self.saga(payment);
-        saga.complete(steps::PAYMENT_COMPLETED)
-            .record()
-            .await
-            .unwrap_or_else(not_recorded);
         work.publish(&payment.event(What::PaymentCompleted)).await
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saga_sdk::{Saga, SagaTrackerClient, SagaType};
+use saga_sdk::{Saga, SagaTrackerClient, steps};
 use serde::Serialize;
-use shop::{Database, DomainEvent, Handler, What, Work};
-use sqlx::SqliteConnection;
+use shop::{Database, DomainEvent, Handler, Headers, What, Work, not_recorded, untracked};
+use sqlx::{SqliteConnection, types::Json};
 
 use crate::Settings;
 
@@ -41,8 +41,6 @@ pub enum Status {
 pub struct Payment {
     /// The order.
     pub order_id: String,
-    /// The saga that the tracker knows the order by.
-    pub saga_id: String,
     /// How much, in won.
     pub amount: i64,
     /// How it is paid.
@@ -51,6 +49,9 @@ pub struct Payment {
     pub status: Status,
     /// Why it failed.
     pub reason: Option<String>,
+    /// The headers that it came with. They name the saga, in which this service goes on when the money comes.
+    #[serde(skip)]
+    pub headers: Json<Headers>,
 }
 
 impl Payments {
@@ -84,15 +85,20 @@ impl Payments {
             return Ok(None);
         };
         if payment.status == Status::Pending {
-            self.complete(&mut work, &mut payment).await?;
+            let saga = self.saga(&payment);
+            saga.complete(steps::PAYMENT_COMPLETED)
+                .record()
+                .await
+                .unwrap_or_else(not_recorded);
+            self.accept(&mut work, &mut payment).await?;
             work.commit().await?;
         }
         Ok(Some(payment))
     }
 
+    /// The saga that came with the payment.
     pub(crate) fn saga(&self, payment: &Payment) -> Saga {
-        self.tracker
-            .saga(SagaType::ORDER_CREATION, &payment.saga_id, &payment.order_id)
+        self.tracker.resume(&*payment.headers).unwrap_or_else(untracked)
     }
 }
 
@@ -126,17 +132,17 @@ impl Payment {
     fn of(event: &DomainEvent, amount: i64, method: &str) -> Self {
         Self {
             order_id: event.order_id.clone(),
-            saga_id: event.saga_id.clone(),
             amount,
             method: method.to_owned(),
             status: Status::Pending,
             reason: None,
+            headers: Json(event.headers.clone()),
         }
     }
 
     /// What the other services are told about it.
     pub(crate) fn event(&self, what: What) -> DomainEvent {
-        DomainEvent::new(&self.saga_id, &self.order_id, what)
+        DomainEvent::new(&self.order_id, what, self.headers.0.clone())
     }
 
     async fn find(sql: &mut SqliteConnection, order_id: &str) -> Result<Option<Self>, sqlx::Error> {
@@ -148,12 +154,9 @@ impl Payment {
 
     pub(crate) async fn insert(&self, sql: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         let insert = sqlx::query("INSERT INTO payments VALUES (?, ?, ?, ?, ?, ?)");
-        let insert = insert
-            .bind(&self.order_id)
-            .bind(&self.saga_id)
-            .bind(self.amount)
-            .bind(&self.method);
-        insert.bind(self.status).bind(&self.reason).execute(sql).await?;
+        let insert = insert.bind(&self.order_id).bind(self.amount).bind(&self.method);
+        let insert = insert.bind(self.status).bind(&self.reason).bind(&self.headers);
+        insert.execute(sql).await?;
         Ok(())
     }
 

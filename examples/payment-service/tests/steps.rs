@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use payment_service::{Payments, SCHEMA, Settings, Status};
-use saga_sdk::{SagaStatus, steps};
+use saga_sdk::{SagaStatus, SagaType, steps};
 use saga_sdk_testkit::{Recorder, expect};
 use shop::{Database, DomainEvent, Topics, What, outbox};
 use tempfile::TempDir;
@@ -48,25 +48,28 @@ impl Service {
     }
 }
 
-fn reserved(amount: i64, method: &str) -> DomainEvent {
+fn event(what: What) -> DomainEvent {
+    let upstream = Recorder::new("order-service").client();
     DomainEvent::new(
-        "saga-1",
         "order-1",
-        What::StockReserved {
-            amount,
-            payment_method: method.into(),
-        },
+        what,
+        upstream
+            .saga(SagaType::ORDER_CREATION, "saga-1", "order-1")
+            .headers(),
     )
 }
 
+fn reserved(amount: i64, method: &str) -> DomainEvent {
+    event(What::StockReserved {
+        amount,
+        payment_method: method.into(),
+    })
+}
+
 fn cancelled() -> DomainEvent {
-    DomainEvent::new(
-        "saga-1",
-        "order-1",
-        What::OrderCancelled {
-            reason: "changed her mind".into(),
-        },
-    )
+    event(What::OrderCancelled {
+        reason: "changed her mind".into(),
+    })
 }
 
 #[tokio::test]

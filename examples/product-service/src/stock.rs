@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saga_sdk::{Saga, SagaTrackerClient, SagaType};
+use saga_sdk::{Saga, SagaTrackerClient};
 use serde::Serialize;
-use shop::{Database, DomainEvent, Handler, What, Work};
+use shop::{Database, DomainEvent, Handler, What, Work, untracked};
 use sqlx::SqliteConnection;
 
 use crate::Settings;
@@ -94,9 +94,9 @@ impl Stock {
         !self.unreturnable.iter().any(|unreturnable| unreturnable == sku)
     }
 
+    /// The saga that came with the event.
     pub(crate) fn saga(&self, event: &DomainEvent) -> Saga {
-        self.tracker
-            .saga(SagaType::ORDER_CREATION, &event.saga_id, &event.order_id)
+        self.tracker.resume(&event.headers).unwrap_or_else(untracked)
     }
 }
 

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use product_service::{SCHEMA, Settings, Status, Stock};
-use saga_sdk::{SagaStatus, steps};
+use saga_sdk::{SagaStatus, SagaType, steps};
 use saga_sdk_testkit::{Recorder, expect};
 use shop::{Database, DomainEvent, Topics, What, outbox};
 use tempfile::TempDir;
@@ -62,7 +62,10 @@ fn order(id: &str, sku: &str, quantity: i64) -> DomainEvent {
         amount: 30_000,
         payment_method: "card".into(),
     };
-    DomainEvent::new(format!("saga-{id}"), format!("order-{id}"), placed)
+    let (saga_id, order_id) = (format!("saga-{id}"), format!("order-{id}"));
+    let upstream = Recorder::new("order-service").client();
+    let saga = upstream.saga(SagaType::ORDER_CREATION, saga_id, &order_id);
+    DomainEvent::new(order_id, placed, saga.headers())
 }
 
 fn cancelled(order: &DomainEvent) -> DomainEvent {

@@ -6,7 +6,7 @@ use rdkafka::{
     Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::KafkaResult,
-    message::OwnedMessage,
+    message::{Header, OwnedHeaders, OwnedMessage},
     producer::{FutureProducer, FutureRecord},
 };
 use shop::DomainEvent;
@@ -19,8 +19,22 @@ impl Ground {
     /// Sends a domain event past the services.
     pub async fn send(&self, event: &DomainEvent) {
         let (topics, json) = (self.topics(), serde_json::to_string(event).unwrap());
-        self.send_raw(topics.of(&event.what), event.order_id.as_bytes(), json.as_bytes())
-            .await;
+        let headers = event
+            .headers
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, (key, value)| {
+                headers.insert(Header {
+                    key,
+                    value: Some(value),
+                })
+            });
+        self.send_raw(
+            topics.of(&event.what),
+            event.order_id.as_bytes(),
+            json.as_bytes(),
+            headers,
+        )
+        .await;
     }
 
     /// Sends all domain events so far once more, byte for byte. Gives their number.
@@ -33,12 +47,8 @@ impl Ground {
         });
         let messages = reading.await.unwrap();
         for message in &messages {
-            self.send_raw(
-                message.topic(),
-                message.key().unwrap(),
-                message.payload().unwrap(),
-            )
-            .await;
+            let headers = message.headers().cloned().unwrap_or_default();
+            self.send_raw(message.topic(), message.key().unwrap(), message.payload().unwrap(), headers).await;
         }
         messages.len()
     }
@@ -62,10 +72,13 @@ impl Ground {
         }
     }
 
-    async fn send_raw(&self, topic: &str, key: &[u8], payload: &[u8]) {
+    async fn send_raw(&self, topic: &str, key: &[u8], payload: &[u8], headers: OwnedHeaders) {
         let producer: FutureProducer = self.client().create().unwrap();
         producer
-            .send(FutureRecord::to(topic).key(key).payload(payload), PATIENCE)
+            .send(
+                FutureRecord::to(topic).key(key).payload(payload).headers(headers),
+                PATIENCE,
+            )
             .await
             .unwrap();
     }

@@ -1,5 +1,6 @@
 //! The three services, in this process.
 
+use saga_sdk::{SagaType, headers};
 use serde_json::{Value, json};
 use shop::{DomainEvent, Service, What};
 
@@ -21,14 +22,19 @@ impl Placed {
     /// A domain event about it.
     #[must_use]
     pub fn event(&self, what: What) -> DomainEvent {
-        DomainEvent::new(&self.saga_id, &self.order_id, what)
+        let headers = [
+            (headers::SAGA_ID, self.saga_id.clone()),
+            (headers::SAGA_TYPE, SagaType::ORDER_CREATION.to_string()),
+            (headers::ORDER_ID, self.order_id.clone()),
+        ];
+        DomainEvent::new(&self.order_id, what, headers)
     }
 }
 
 /// The services that run, each stopped in order by [`Shop::stop`].
 ///
-/// The warehouse has books and pianos, of which the pianos cannot be put back, and no lamps. No order may cost more than a
-/// million won.
+/// The warehouse has books and pianos, of which the pianos cannot be put back, and no lamps. No card is charged more than
+/// a million won.
 #[derive(Default)]
 pub struct Shop {
     order: Option<Rest>,
@@ -65,7 +71,16 @@ impl Shop {
     }
 
     /// Adds product-service.
-    pub async fn with_product(mut self, ground: &Ground) -> Self {
+    pub async fn with_product(self, ground: &Ground) -> Self {
+        self.with_product_as(ground, true).await
+    }
+
+    /// Adds product-service, which records nothing.
+    pub async fn with_untracked_product(self, ground: &Ground) -> Self {
+        self.with_product_as(ground, false).await
+    }
+
+    async fn with_product_as(mut self, ground: &Ground, tracked: bool) -> Self {
         let settings = product_service::Settings {
             stock: [
                 ("book".to_owned(), 1_000),
@@ -75,7 +90,8 @@ impl Shop {
             .into(),
             unreturnable: vec!["piano".to_owned()],
         };
-        let config = ground.service("product-service", settings);
+        let mut config = ground.service("product-service", settings);
+        config.platform.saga.enabled = Some(tracked);
         self.product = Some(self.run(product_service::start(config).await.unwrap()));
         self
     }

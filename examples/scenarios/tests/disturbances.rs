@@ -137,3 +137,22 @@ async fn a_service_that_is_not_tracked_leaves_a_gap_and_breaks_nothing() {
     shop.stop().await;
     tracker.stop().await;
 }
+
+/// It passes on the headers that it does not look at.
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_service_that_is_not_tracked_the_saga_goes_on() {
+    let ground = Ground::new().await;
+    let tracker = Tracker::start(&ground).await;
+    let shop = Shop::default()
+        .with_order(&ground)
+        .await
+        .with_payment(&ground)
+        .await;
+    let shop = shop.with_untracked_product(&ground).await;
+    let placed = shop.place("book", 30_000, "card").await;
+
+    let saga = tracker.saga_of(&placed.saga_id, "COMPLETED", 7).await;
+    assert_eq!(saga["services"], json!(["order-service", "payment-service"]));
+    shop.stop().await;
+    tracker.stop().await;
+}

@@ -7,7 +7,7 @@ use rdkafka::{
     ClientConfig, Message,
     consumer::{Consumer, StreamConsumer},
     error::KafkaResult,
-    message::BorrowedMessage,
+    message::{BorrowedMessage, Headers as _},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -80,7 +80,7 @@ impl<H: Handler> Consumption<H> {
     }
 
     async fn take(&self, message: &BorrowedMessage<'_>, stop: &CancellationToken) {
-        match serde_json::from_slice(message.payload().unwrap_or_default()) {
+        match parse(message) {
             Ok(event) => self.until_handled(&event, stop).await,
             Err(error) => {
                 let (topic, partition, offset) = (message.topic(), message.partition(), message.offset());
@@ -108,4 +108,15 @@ impl<H: Handler> Consumption<H> {
             }
         }
     }
+}
+
+fn parse(message: &BorrowedMessage<'_>) -> Result<DomainEvent, serde_json::Error> {
+    let mut event: DomainEvent = serde_json::from_slice(message.payload().unwrap_or_default())?;
+    for header in message.headers().iter().flat_map(|headers| headers.iter()) {
+        // One that is not text is none of ours.
+        if let Some(Ok(value)) = header.value.map(str::from_utf8) {
+            event.headers.insert(header.key.to_owned(), value.to_owned());
+        }
+    }
+    Ok(event)
 }

@@ -30,8 +30,9 @@ pub use config::{Config, ConfigError, KafkaConfig, Platform, ServiceConfig, load
 pub use consume::Handler;
 pub use database::{Database, Work};
 pub use error::ShopError;
-pub use event::{DomainEvent, What};
+pub use event::{DomainEvent, Headers, What};
 pub use program::main;
-pub use record::not_recorded;
+pub use record::{not_recorded, untracked};
 pub use service::{Parts, Service};
+pub use tokio_util::sync::CancellationToken;
 pub use topics::Topics;

@@ -7,12 +7,13 @@ use futures_util::future::join_all;
 use rdkafka::{
     ClientConfig,
     error::{KafkaError, KafkaResult},
+    message::{Header, OwnedHeaders},
     producer::{DeliveryFuture, FutureProducer, FutureRecord},
 };
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::{SqliteConnection, SqlitePool, types::Json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Database, DomainEvent, ShopError};
+use crate::{Database, DomainEvent, Headers, ShopError};
 
 const BATCH: i64 = 200;
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -23,13 +24,9 @@ pub(crate) async fn add(
     event: &DomainEvent,
 ) -> Result<(), sqlx::Error> {
     let json = serde_json::to_string(event).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    let insert = sqlx::query("INSERT INTO outbox (topic, order_id, event) VALUES (?, ?, ?)");
-    insert
-        .bind(topic)
-        .bind(&event.order_id)
-        .bind(json)
-        .execute(sql)
-        .await?;
+    let insert = sqlx::query("INSERT INTO outbox (topic, order_id, event, headers) VALUES (?, ?, ?, ?)");
+    let insert = insert.bind(topic).bind(&event.order_id).bind(json);
+    insert.bind(Json(&event.headers)).execute(sql).await?;
     Ok(())
 }
 
@@ -40,9 +37,16 @@ pub(crate) async fn add(
 /// When the database fails.
 pub async fn pending(database: &Database) -> Result<Vec<(String, DomainEvent)>, sqlx::Error> {
     let rows = read(database.pool(), i64::MAX).await?;
-    let parsed = rows
-        .into_iter()
-        .map(|row| serde_json::from_str(&row.event).map(|event| (row.topic, event)));
+    let parsed = rows.into_iter().map(|row| {
+        let event = serde_json::from_str::<DomainEvent>(&row.event)?;
+        Ok::<_, serde_json::Error>((
+            row.topic,
+            DomainEvent {
+                headers: row.headers.0,
+                ..event
+            },
+        ))
+    });
     parsed
         .collect::<Result<_, _>>()
         .map_err(|error| sqlx::Error::Decode(error.into()))
@@ -54,10 +58,11 @@ struct Row {
     topic: String,
     order_id: String,
     event: String,
+    headers: Json<Headers>,
 }
 
 async fn read(pool: &SqlitePool, limit: i64) -> Result<Vec<Row>, sqlx::Error> {
-    sqlx::query_as("SELECT id, topic, order_id, event FROM outbox ORDER BY id LIMIT ?")
+    sqlx::query_as("SELECT id, topic, order_id, event, headers FROM outbox ORDER BY id LIMIT ?")
         .bind(limit)
         .fetch_all(pool)
         .await
@@ -127,9 +132,19 @@ impl Relay {
 }
 
 fn send(producer: &FutureProducer, row: &Row) -> KafkaResult<DeliveryFuture> {
+    let headers = row
+        .headers
+        .iter()
+        .fold(OwnedHeaders::new(), |headers, (key, value)| {
+            headers.insert(Header {
+                key,
+                value: Some(value),
+            })
+        });
     let record = FutureRecord::to(&row.topic)
         .key(&row.order_id)
-        .payload(&row.event);
+        .payload(&row.event)
+        .headers(headers);
     producer.send_result(record).map_err(|(error, _)| error)
 }
 

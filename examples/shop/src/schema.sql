@@ -8,5 +8,6 @@ CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     topic TEXT NOT NULL,
     order_id TEXT NOT NULL,
-    event TEXT NOT NULL
+    event TEXT NOT NULL,
+    headers TEXT NOT NULL
 );

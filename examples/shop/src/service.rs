@@ -80,11 +80,11 @@ impl Service {
 
     /// Adds something that the service does beside that, until it is told to stop.
     #[must_use]
-    pub fn with(mut self, task: impl Future<Output = ()> + Send + 'static) -> Self {
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            stop.run_until_cancelled(task).await;
-        });
+    pub fn with<F>(mut self, task: impl FnOnce(CancellationToken) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.spawn(task(self.stop.clone()));
         self
     }
 
