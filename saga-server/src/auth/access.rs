@@ -93,30 +93,3 @@ pub fn check_name(name: &str) -> Result<(), String> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_names_its_holder() {
-        let token = |name: &str, role| Token {
-            name: name.to_owned(),
-            role,
-            hash: TokenHash::of(&format!("{name}'s")),
-        };
-        let access = Access::Tokens(vec![token("dana", Role::Operator), token("board", Role::Viewer)]);
-        let dana = access.holder("dana's").unwrap();
-        assert_eq!((dana.name.as_str(), dana.role), ("dana", Role::Operator));
-        assert_eq!(access.holder("board's").unwrap().role, Role::Viewer);
-        for other in ["", "dana", "dana's "] {
-            assert_eq!(access.holder(other), None, "{other:?}");
-        }
-    }
-
-    #[test]
-    fn without_tokens_nobody_holds_one() {
-        assert_eq!(Access::ThisMachine.holder("dana's"), None);
-        assert_eq!(Access::Anybody.holder("dana's"), None);
-    }
-}

@@ -78,36 +78,3 @@ pub fn fresh_token() -> Result<String, NoRandomness> {
     getrandom::fill(&mut random)?;
     Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_hash_is_the_sha_256_that_other_tools_print() {
-        let hex = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(TokenHash::of("abc").to_hex(), hex);
-        let upper = TokenHash::from_hex(&hex.to_uppercase()).unwrap();
-        assert!(upper.matches(&TokenHash::of("abc")));
-        assert!(!upper.matches(&TokenHash::of("abd")));
-    }
-
-    #[test]
-    fn anything_but_64_hex_digits_is_no_hash() {
-        for text in ["", "ab", &"g".repeat(64), &"+f".repeat(32), &"주".repeat(32)] {
-            assert!(TokenHash::from_hex(text).is_none(), "{text}");
-        }
-    }
-
-    #[test]
-    fn nothing_of_a_hash_is_shown() {
-        assert_eq!(format!("{:?}", TokenHash::of("abc")), "***");
-    }
-
-    #[test]
-    fn no_token_comes_twice() {
-        let (first, second) = (fresh_token().unwrap(), fresh_token().unwrap());
-        assert_ne!(first, second);
-        assert_eq!(first.len(), PREFIX.len() + 43);
-    }
-}

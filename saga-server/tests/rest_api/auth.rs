@@ -1,17 +1,19 @@
 //! Who may call what: tokens, and what holds without them.
 
 use reqwest::Method;
-use saga_server::auth::Access;
+use saga_server::auth::{Access, Role, Token, TokenHash, fresh_token};
 
 use crate::ground::{Answer, Api, completed};
 
-const GUARDED: [&str; 6] = [
+const GUARDED: [&str; 8] = [
     "/api/v1/sagas",
     "/api/v1/sagas/saga-1",
     "/api/v1/sagas/saga-1/steps",
     "/api/v1/sagas/statistics",
     "/api/nowhere",
+    "/api",
     "/internal/nowhere",
+    "/internal",
 ];
 
 const OPEN: [&str; 6] = [
@@ -106,7 +108,13 @@ async fn orchestrators_and_prometheus_need_no_token() {
 async fn without_tokens_everybody_on_this_machine_is_an_operator() {
     let api = Api::new().await;
     let path = "/internal/nowhere";
-    for host in ["localhost:1", "127.0.0.1", "[::1]:8086"] {
+    for host in [
+        "localhost",
+        "LOCALHOST:80",
+        "127.0.0.1:8086",
+        "127.9.9.9",
+        "[::1]:8086",
+    ] {
         let answer = api.request(Method::GET, path, &[("host", host)]).await;
         answer.is_error(404, "NOT_FOUND", path);
     }
@@ -116,14 +124,20 @@ async fn without_tokens_everybody_on_this_machine_is_an_operator() {
 async fn a_website_that_takes_the_address_of_this_machine_cannot_change_anything() {
     let api = Api::new().await;
     let path = "/internal/nowhere";
-    let answer = api
-        .request(Method::GET, path, &[("host", "evil.example:8086")])
-        .await;
-    let error = answer.is_error(403, "FORBIDDEN", path);
-    assert!(
-        error["message"].as_str().unwrap().contains("localhost"),
-        "{error}"
-    );
+    for host in [
+        "evil.example:80",
+        "127.0.0.1.evil.example",
+        "localhost.evil",
+        "10.0.0.1",
+        "[::2]",
+    ] {
+        let answer = api.request(Method::GET, path, &[("host", host)]).await;
+        let error = answer.is_error(403, "FORBIDDEN", path);
+        assert!(
+            error["message"].as_str().unwrap().contains("localhost"),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -136,4 +150,40 @@ async fn anybody_may_read_and_no_more_when_nobody_knows_who_calls() {
         error["message"].as_str().unwrap().contains("auth.tokens"),
         "{error}"
     );
+}
+
+#[test]
+fn a_token_names_its_holder() {
+    let token = |name: &str, role| Token {
+        name: name.to_owned(),
+        role,
+        hash: TokenHash::of(&format!("{name}'s")),
+    };
+    let access = Access::Tokens(vec![token("dana", Role::Operator), token("board", Role::Viewer)]);
+    let dana = access.holder("dana's").unwrap();
+    assert_eq!((dana.name.as_str(), dana.role), ("dana", Role::Operator));
+    assert_eq!(access.holder("board's").unwrap().role, Role::Viewer);
+    for other in ["", "dana", "dana's "] {
+        assert_eq!(access.holder(other), None, "{other:?}");
+    }
+    assert_eq!(Access::ThisMachine.holder("dana's"), None);
+}
+
+#[test]
+fn the_hash_is_the_sha_256_that_other_tools_print_and_is_not_shown() {
+    let hex = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(TokenHash::of("abc").to_hex(), hex);
+    let upper = TokenHash::from_hex(&hex.to_uppercase()).unwrap();
+    assert!(upper.matches(&TokenHash::of("abc")) && !upper.matches(&TokenHash::of("abd")));
+    assert_eq!(format!("{upper:?}"), "***");
+    for text in ["", "ab", &"g".repeat(64), &"+f".repeat(32), &"주".repeat(32)] {
+        assert!(TokenHash::from_hex(text).is_none(), "{text}");
+    }
+}
+
+#[test]
+fn no_token_comes_twice() {
+    let (first, second) = (fresh_token().unwrap(), fresh_token().unwrap());
+    assert_ne!(first, second);
+    assert_eq!(first.len(), "saga_".len() + 43);
 }
