@@ -40,6 +40,12 @@
 //! | [`expect`] | what a test expects of an event |
 //! | [`SagaAssert`] | assertions about one saga, with failures that show its timeline |
 //!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `kafka` | off | `EmbeddedKafka`: a broker inside the test, for integration tests without containers; builds librdkafka |
+//!
 //! Use it from `tests/`, or from the unit tests of another crate: inside `saga-sdk` itself a unit test would see two
 //! copies of the trait.
 
@@ -48,11 +54,15 @@
 mod assert;
 pub mod expect;
 mod faults;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod recorded;
 mod recorder;
 mod timeline;
 
 pub use assert::SagaAssert;
 pub use expect::Expected;
+#[cfg(feature = "kafka")]
+pub use kafka::EmbeddedKafka;
 pub use recorded::Recorded;
 pub use recorder::Recorder;
