@@ -1,6 +1,7 @@
 //! Puts articles aside when an order is placed, and back when it is cancelled.
 //!
-//! What it records, and where:
+//! Its steps are written in the transaction that reserves or releases, into the outbox of `saga-sdk`, so that the tracker
+//! hears of exactly what was committed, whenever the service dies. What it records, and where:
 //!
 //! | step | status | in |
 //! | --- | --- | --- |
@@ -16,10 +17,11 @@ mod release;
 mod reserve;
 mod stock;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
+use saga_sdk::outbox::{Relay, RelayOptions};
 use serde::Deserialize;
-use shop::{Database, Parts, Service, ShopError};
+use shop::{Database, KafkaConfig, Parts, Service, ShopError};
 
 pub use stock::{Reservation, Status, Stock};
 
@@ -47,8 +49,10 @@ pub async fn start(config: Config) -> Result<Service, ShopError> {
     let database = Database::open(&config.service.database, SCHEMA, topics.clone()).await?;
     let tracker = saga_sdk::connect(&config.platform.saga)?;
     let stock = Stock::new(database.clone(), tracker.clone(), config.settings).await?;
+    let relay =
+        Relay::connect(database.pool().clone(), &config.platform.saga)?.options(relay_options(&config.kafka));
 
-    Service::start(Parts {
+    let service = Service::start(Parts {
         listen: config.service.listen,
         kafka: config.kafka,
         database,
@@ -57,7 +61,15 @@ pub async fn start(config: Config) -> Result<Service, ShopError> {
         handler: stock,
         tracker,
     })
-    .await
+    .await?;
+    Ok(service.with(async move |stop| relay.run(stop.cancelled_owned()).await))
+}
+
+/// The steps leave the outbox as often as the domain events do.
+fn relay_options(kafka: &KafkaConfig) -> RelayOptions {
+    let mut options = RelayOptions::default();
+    options.poll_interval = Duration::from_millis(kafka.relay_interval_ms);
+    options
 }
 
 /// The service's own tables.

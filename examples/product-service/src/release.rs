@@ -1,7 +1,7 @@
 //! Backward: putting articles back.
 
 use saga_sdk::steps;
-use shop::{DomainEvent, Work, not_recorded};
+use shop::{DomainEvent, Work};
 
 use crate::{Reservation, Status, Stock};
 
@@ -32,11 +32,7 @@ impl Stock {
             .execute(work.sql())
             .await?;
         reservation.update(work.sql(), Status::Released).await?;
-        self.saga(event)
-            .compensated(steps::STOCK_RELEASED)
-            .record()
+        self.record(work, self.saga(event).compensated(steps::STOCK_RELEASED))
             .await
-            .unwrap_or_else(not_recorded);
-        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Forward: putting articles aside.
 
 use saga_sdk::{keys, steps};
-use shop::{DomainEvent, What, Work, not_recorded};
+use shop::{DomainEvent, What, Work};
 use sqlx::SqliteConnection;
 
 use crate::{Reservation, Status, Stock};
@@ -20,12 +20,9 @@ impl Stock {
             return Ok(());
         }
         let saga = self.saga(event);
-        saga.progress(steps::STOCK_RESERVATION)
-            .with("sku", sku)
-            .with(keys::ITEM_COUNT, quantity)
-            .record()
-            .await
-            .unwrap_or_else(not_recorded);
+        let begun = saga.progress(steps::STOCK_RESERVATION);
+        self.record(work, begun.with("sku", sku).with(keys::ITEM_COUNT, quantity))
+            .await?;
 
         let is_taken = take(work.sql(), sku, quantity).await?;
         let status = if is_taken {
@@ -41,17 +38,12 @@ impl Stock {
         };
         reservation.insert(work.sql()).await?;
         if is_taken {
-            saga.complete(steps::STOCK_RESERVED)
-                .record()
-                .await
-                .unwrap_or_else(not_recorded);
+            self.record(work, saga.complete(steps::STOCK_RESERVED)).await?;
             work.publish(&event.followed_by(reserved)).await
         } else {
             let reason = format!("out of stock: {sku}");
-            saga.failed(steps::STOCK_RESERVATION_FAILED, &reason)
-                .record()
-                .await
-                .unwrap_or_else(not_recorded);
+            self.record(work, saga.failed(steps::STOCK_RESERVATION_FAILED, &reason))
+                .await?;
             work.publish(&event.followed_by(What::StockRejected { reason }))
                 .await
         }

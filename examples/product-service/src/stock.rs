@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saga_sdk::{Saga, SagaTrackerClient};
+use saga_sdk::{
+    Saga, SagaTrackerClient, StepBuilder,
+    outbox::{self, Outbox, OutboxError},
+};
 use serde::Serialize;
 use shop::{Database, DomainEvent, Handler, What, Work, untracked};
 use sqlx::SqliteConnection;
@@ -15,6 +18,7 @@ use crate::Settings;
 pub struct Stock {
     database: Database,
     tracker: Arc<dyn SagaTrackerClient>,
+    outbox: Outbox,
     unreturnable: Arc<[String]>,
 }
 
@@ -59,6 +63,9 @@ impl Stock {
         tracker: Arc<dyn SagaTrackerClient>,
         settings: Settings,
     ) -> Result<Self, sqlx::Error> {
+        sqlx::raw_sql(outbox::SQLITE_SCHEMA)
+            .execute(database.pool())
+            .await?;
         for (sku, quantity) in settings.stock {
             let insert =
                 sqlx::query("INSERT INTO stock (sku, available) VALUES (?, ?) ON CONFLICT DO NOTHING");
@@ -67,6 +74,7 @@ impl Stock {
         Ok(Self {
             database,
             tracker,
+            outbox: Outbox::new("product-service"),
             unreturnable: settings.unreturnable.into(),
         })
     }
@@ -92,6 +100,18 @@ impl Stock {
 
     pub(crate) fn can_be_returned(&self, sku: &str) -> bool {
         !self.unreturnable.iter().any(|unreturnable| unreturnable == sku)
+    }
+
+    /// Writes a step beside what it tells of, in the same transaction. One that is refused does not stop the order.
+    pub(crate) async fn record(&self, work: &mut Work, step: StepBuilder<'_>) -> Result<(), sqlx::Error> {
+        match self.outbox.record(work.sql(), step).await {
+            Ok(()) => Ok(()),
+            Err(OutboxError::Database(error)) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "a step was not recorded");
+                Ok(())
+            }
+        }
     }
 
     /// The saga that came with the event.

@@ -2,9 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use product_service::{SCHEMA, Settings, Status, Stock};
-use saga_sdk::{SagaStatus, SagaType, steps};
+use saga_sdk::{SagaStatus, SagaType, outbox::Relay, steps};
 use saga_sdk_testkit::{Recorder, expect};
-use shop::{Database, DomainEvent, Topics, What, outbox};
+use shop::{Database, DomainEvent, Handler, Topics, What, outbox};
 use tempfile::TempDir;
 
 struct Service {
@@ -37,8 +37,12 @@ impl Service {
         }
     }
 
+    /// Handles an event, and lets what is recorded then out of the outbox.
     async fn hear(&self, event: &DomainEvent) {
         self.database.handle_once(&self.stock, event).await.unwrap();
+        Relay::new(self.database.pool().clone(), self.recorder.client())
+            .run(async {})
+            .await;
     }
 
     async fn available(&self, sku: &str) -> i64 {
@@ -173,4 +177,25 @@ async fn a_cancellation_of_what_was_never_reserved_records_nothing() {
     let service = Service::new().await;
     service.hear(&cancelled(&order("1", "book", 1))).await;
     service.recorder.assert_nothing();
+}
+
+#[tokio::test]
+async fn what_is_rolled_back_is_not_recorded() {
+    let service = Service::new().await;
+    let mut work = service.database.begin().await.unwrap();
+    service
+        .stock
+        .handle(&mut work, &order("1", "book", 1))
+        .await
+        .unwrap();
+    drop(work);
+    service.hear(&order("2", "book", 1)).await;
+    assert!(
+        service
+            .recorder
+            .events()
+            .iter()
+            .all(|event| event.saga_id == *"saga-2")
+    );
+    assert_eq!(service.available("book").await, 2);
 }

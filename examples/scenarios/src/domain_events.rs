@@ -48,7 +48,13 @@ impl Ground {
         let messages = reading.await.unwrap();
         for message in &messages {
             let headers = message.headers().cloned().unwrap_or_default();
-            self.send_raw(message.topic(), message.key().unwrap(), message.payload().unwrap(), headers).await;
+            self.send_raw(
+                message.topic(),
+                message.key().unwrap(),
+                message.payload().unwrap(),
+                headers,
+            )
+            .await;
         }
         messages.len()
     }

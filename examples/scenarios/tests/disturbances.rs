@@ -107,11 +107,11 @@ async fn a_tracker_that_was_away_for_the_whole_of_a_saga_tells_it_later() {
     shop.order_is(&placed, "CONFIRMED").await;
     let refused = shop.place("book", 30_000, "declined").await;
     shop.reservation_is(&refused, "RELEASED").await;
-    shop.stop().await;
 
     let tracker = Tracker::start(&ground).await;
     tracker.saga_of(&placed.saga_id, "COMPLETED", 9).await;
     tracker.saga_of(&refused.saga_id, "COMPENSATED", 9).await;
+    shop.stop().await;
     tracker.stop().await;
 }
 
