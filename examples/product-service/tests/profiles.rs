@@ -1,5 +1,4 @@
 //! Where the tracker is on, as the files beside this say.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 
