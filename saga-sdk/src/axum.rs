@@ -10,7 +10,7 @@ use http::{StatusCode, request::Parts};
 
 use crate::{ContextError, Saga, SagaTrackerClient};
 
-/// The saga that a request belongs to, from its headers; see [`resume`](dyn SagaTrackerClient::resume).
+/// The saga that a request belongs to, from its headers; see [`resume`](trait.SagaTrackerClient.html#method.resume).
 ///
 /// The state of the router must hold the tracker (`Arc<dyn SagaTrackerClient>`, by axum's `FromRef`). A request without
 /// valid headers is answered with 400 and what is wrong with them; a handler that can do without takes

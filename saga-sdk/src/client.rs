@@ -9,7 +9,7 @@ use crate::{Recording, SagaContext, Stats, StepRecord};
 
 /// Takes the steps of sagas.
 ///
-/// Services mostly do not call these methods but the handle that [`saga`](dyn SagaTrackerClient::saga) returns. They
+/// Services mostly do not call these methods but the handle that [`saga`](trait.SagaTrackerClient.html#method.saga) returns. They
 /// are for tests, for wrappers, and for whoever writes another client.
 ///
 /// # Contract

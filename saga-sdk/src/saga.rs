@@ -93,7 +93,7 @@ fn checked(
 
 /// One saga, for recording its steps. Cheap to make; clone it into other tasks.
 ///
-/// Made by [`saga`](dyn SagaTrackerClient::saga). With a disabled tracker it holds nothing, and every call on it is
+/// Made by [`saga`](trait.SagaTrackerClient.html#method.saga). With a disabled tracker it holds nothing, and every call on it is
 /// free: nothing is checked, serialized or allocated.
 #[derive(Clone)]
 pub struct Saga {
@@ -132,7 +132,7 @@ impl Saga {
     }
 
     /// Headers that take the saga, and the current trace, to the next service, for HTTP or Kafka; empty with a disabled
-    /// tracker. The next service goes on with [`resume`](dyn SagaTrackerClient::resume).
+    /// tracker. The next service goes on with [`resume`](trait.SagaTrackerClient.html#method.resume).
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         let Some(saga) = self.context() else {

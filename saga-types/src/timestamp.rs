@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
@@ -86,8 +86,56 @@ impl TryFrom<DateTime<Utc>> for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.to_datetime().to_rfc3339_opts(SecondsFormat::Millis, true))
+        formatter.write_str(str::from_utf8(&self.to_ascii()).unwrap_or_default())
     }
+}
+
+impl Timestamp {
+    /// `2026-11-22T08:26:40.000Z`. By hand, because every recorded event is written with it, and chrono takes several
+    /// times as long; a test holds it to chrono.
+    fn to_ascii(self) -> [u8; 24] {
+        const DAY_MS: i64 = 86_400_000;
+        let (year, month, day) = civil(self.0.div_euclid(DAY_MS));
+        let ms = self.0.rem_euclid(DAY_MS);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        put(&mut text[..4], year);
+        put(&mut text[5..7], month);
+        put(&mut text[8..10], day);
+        put(&mut text[11..13], ms / 3_600_000);
+        put(&mut text[14..16], ms / 60_000 % 60);
+        put(&mut text[17..19], ms / 1_000 % 60);
+        put(&mut text[20..23], ms % 1_000);
+        text
+    }
+}
+
+/// Decimal digits, as many as there is room.
+fn put(text: &mut [u8], mut number: i64) {
+    for digit in text.iter_mut().rev() {
+        *digit += u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+    }
+}
+
+/// Year, month and day of a day since 1970-01-01, in the Gregorian calendar. Years begin in March here, so that the
+/// leap day is the last one.
+const fn civil(days: i64) -> (i64, i64, i64) {
+    const DAYS_OF_400_YEARS: i64 = 146_097;
+    const DAYS_TO_1970: i64 = 719_468;
+    let days = days + DAYS_TO_1970;
+    let era = days.div_euclid(DAYS_OF_400_YEARS);
+    let day_of_era = days.rem_euclid(DAYS_OF_400_YEARS);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = era * 400 + year_of_era + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
 }
 
 impl FromStr for Timestamp {
@@ -102,7 +150,7 @@ impl FromStr for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(str::from_utf8(&self.to_ascii()).unwrap_or_default())
     }
 }
 
@@ -136,7 +184,30 @@ impl<'de> Deserialize<'de> for Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use chrono::SecondsFormat;
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn it_is_shown_as_chrono_shows_it(millis in Timestamp::MIN.0..=Timestamp::MAX.0) {
+            let timestamp = Timestamp(millis);
+            let expected = timestamp.to_datetime().to_rfc3339_opts(SecondsFormat::Millis, true);
+            prop_assert_eq!(timestamp.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn every_day_of_400_years_is_shown_as_chrono_shows_it() {
+        for day in -146_097 / 2..=146_097 / 2 {
+            let timestamp = Timestamp(day * 86_400_000);
+            let expected = timestamp
+                .to_datetime()
+                .to_rfc3339_opts(SecondsFormat::Millis, true);
+            assert_eq!(timestamp.to_string(), expected);
+        }
+    }
 
     #[test]
     fn the_limits_are_the_years_1_and_9999() {

@@ -9,16 +9,28 @@ use crate::trace::TraceContext;
 #[derive(Debug)]
 pub(super) struct Producer {
     pub(super) service: String,
-    pub(super) instance: String,
+    /// Copied for each event, which is cheaper than writing them anew.
+    constant: OwnedHeaders,
 }
 
 impl Producer {
+    /// A producer of a service, in one of its lives.
+    pub(super) fn new(service: &str, instance: &str) -> Self {
+        let constant = OwnedHeaders::new_with_capacity(6)
+            .insert(header(headers::PRODUCER, service))
+            .insert(header(headers::PRODUCER_VERSION, env!("CARGO_PKG_VERSION")))
+            .insert(header(headers::PRODUCER_INSTANCE, instance));
+        Self {
+            service: service.to_owned(),
+            constant,
+        }
+    }
+
     /// Names the producer, the event's place among those of the producer, and the trace.
     pub(super) fn headers(&self, sequence: u64, trace: Option<&TraceContext>) -> OwnedHeaders {
-        let headers = OwnedHeaders::new_with_capacity(6)
-            .insert(header(headers::PRODUCER, &self.service))
-            .insert(header(headers::PRODUCER_VERSION, env!("CARGO_PKG_VERSION")))
-            .insert(header(headers::PRODUCER_INSTANCE, &self.instance))
+        let headers = self
+            .constant
+            .clone()
             .insert(header(headers::SEQUENCE, &sequence.to_string()));
         match trace {
             Some(trace) => with_trace(headers, trace),
@@ -58,10 +70,7 @@ mod tests {
 
     #[test]
     fn they_name_the_producer_and_with_a_span_the_trace() {
-        let producer = Producer {
-            service: "order-service".to_owned(),
-            instance: "i-1".to_owned(),
-        };
+        let producer = Producer::new("order-service", "i-1");
         let trace = TraceContext::new([1; 16], [2; 8], 1)
             .unwrap()
             .with_state("vendor=value");

@@ -80,10 +80,10 @@ impl<M: Mode> KafkaClient<M> {
         Ok(Self {
             kafka: Arc::new(kafka),
             counters,
-            producer: Producer {
-                service: config.service_name.clone().unwrap_or_default(),
-                instance: Uuid::now_v7().to_string(),
-            },
+            producer: Producer::new(
+                config.service_name.as_deref().unwrap_or_default(),
+                &Uuid::now_v7().to_string(),
+            ),
             topic: config.topic.clone(),
             deadline: config.sync_timeout,
             is_closed: AtomicBool::new(false),
