@@ -97,7 +97,7 @@ pub(crate) fn random_events(random: &mut Random, sagas: usize, events_each: usiz
             let step = if random.below(12) == 0 {
                 Step::new("UNHEARD_OF").unwrap()
             } else {
-                random.pick(&steps::ALL).clone()
+                random.pick(steps::ALL).clone()
             };
             let millis = i64::try_from(saga * 20 + random.below(9)).unwrap();
             let mut event = event(

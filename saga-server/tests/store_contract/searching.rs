@@ -74,7 +74,7 @@ fn matches(query: &SagaQuery, state: &SagaState, events: &[SagaEvent]) -> bool {
             .unwrap_or_default();
         match object.get(key) {
             Some(serde_json::Value::String(text)) => text == value,
-            Some(other) => other.to_string() == value,
+            Some(other) => serde_json::to_string(other).is_ok_and(|text| text == value),
             None => false,
         }
     };
