@@ -64,22 +64,9 @@ impl Batch {
         self.distinct.len()
     }
 
-    /// Of the distinct events, those that the database did not take, given the keys that it took.
-    pub(super) fn known(&self, mut taken: Vec<(String, String)>) -> Vec<&SagaEvent> {
-        taken.sort_unstable();
-        let is_taken = |event: &SagaEvent| {
-            taken
-                .binary_search_by(|(saga_id, event_id)| {
-                    (saga_id.as_str(), event_id.as_str()).cmp(&key(event))
-                })
-                .is_ok()
-        };
-        self.firsts().filter(|event| !is_taken(event)).collect()
-    }
-
     /// Draws the conclusions, given what is stored of the events that the database knew already.
-    pub(super) fn sort_out(&self, stored: &HashMap<(String, String), SagaEvent>) -> Sorted<'_> {
-        let stored: HashMap<Key<'_>, &SagaEvent> = stored.values().map(|event| (key(event), event)).collect();
+    pub(super) fn sort_out(&self, stored: &[SagaEvent]) -> Sorted<'_> {
+        let stored: HashMap<Key<'_>, &SagaEvent> = stored.iter().map(|event| (key(event), event)).collect();
         let mut sorted = Sorted {
             new: Vec::with_capacity(self.len() - stored.len().min(self.len())),
             new_indexes: Vec::with_capacity(self.len()),

@@ -2,13 +2,13 @@
 //!
 //! 1. The steps are inserted, ordered by key. The primary key alone decides who stores an event: a second writer of the
 //!    same event waits here until the first one's transaction has ended.
-//! 2. Of the events that were not taken, what is stored is read, to tell copies from contradictions.
+//! 2. Unless all were taken, what was stored before is read, to tell copies from contradictions.
 //! 3. The sagas of the new events are locked, in order.
 //! 4. Their folds take the new events.
 //! 5. They are written back, each only if nobody else wrote it since; otherwise the transaction starts over. Only two
 //!    writers that make the same saga at once can meet here: there was nothing to lock.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use saga_types::{SagaEvent, Timestamp, definition::Definitions};
 use sqlx::{Connection, PgConnection, PgPool, Row, postgres::PgRow};
@@ -33,12 +33,14 @@ FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
     $10::timestamptz[], $11::timestamptz[])
     AS new (saga_id, event_id, saga_type, order_id, step, status, producer_service, trace_id, metadata, recorded_at,
         event_timestamp)
-ON CONFLICT (saga_id, event_id) DO NOTHING
-RETURNING saga_id, event_id";
+ON CONFLICT (saga_id, event_id) DO NOTHING";
 
-const STORED_EVENTS: &str = r"
+/// Rows that this transaction has not written itself. The row of a writer that committed while we waited is seen, since
+/// each statement sees what was committed before it began.
+const KNOWN_EVENTS: &str = r"
 SELECT saga_id, event_id, saga_type, order_id, step, status, metadata::text, recorded_at, event_timestamp
-FROM UNNEST($1::text[], $2::text[]) AS known (saga_id, event_id) JOIN saga_steps USING (saga_id, event_id)";
+FROM UNNEST($1::text[], $2::text[]) AS batch (saga_id, event_id) JOIN saga_steps USING (saga_id, event_id)
+WHERE saga_steps.xmin IS DISTINCT FROM pg_current_xact_id_if_assigned()::xid";
 
 /// Why an attempt ended without a commit.
 pub(super) enum Failure {
@@ -107,11 +109,15 @@ async fn attempt_append(
 ) -> Result<Appended, Failure> {
     let mut transaction = connection.begin().await?;
     let taken = insert_steps(&mut transaction, batch).await?;
-    let stored = if taken.len() == batch.len() {
-        HashMap::new()
+    let stored = if taken == batch.len() as u64 {
+        Vec::new()
     } else {
-        stored_events(&mut transaction, &batch.known(taken)).await?
+        known_events(&mut transaction, batch).await?
     };
+    if taken + stored.len() as u64 != batch.len() as u64 {
+        // Removed in the meantime, as by the end of a retention period.
+        return Err(Failure::Met("known steps that are not there any more".to_owned()));
+    }
     let Sorted {
         new,
         new_indexes,
@@ -132,13 +138,11 @@ async fn attempt_append(
     })
 }
 
-async fn insert_steps(
-    connection: &mut PgConnection,
-    batch: &Batch,
-) -> Result<Vec<(String, String)>, sqlx::Error> {
+/// How many were taken.
+async fn insert_steps(connection: &mut PgConnection, batch: &Batch) -> Result<u64, sqlx::Error> {
     let events = || batch.firsts();
     let metadata = || events().map(|event| event.metadata.as_ref());
-    sqlx::query_as(INSERT_STEPS)
+    let inserted = sqlx::query(INSERT_STEPS)
         .bind(events().map(|event| event.saga_id.as_str()).collect::<Vec<_>>())
         .bind(events().map(|event| event.event_id.as_str()).collect::<Vec<_>>())
         .bind(events().map(|event| event.saga_type.as_str()).collect::<Vec<_>>())
@@ -170,39 +174,28 @@ async fn insert_steps(
                 .map(|event| event.event_timestamp.to_datetime())
                 .collect::<Vec<_>>(),
         )
-        .fetch_all(connection)
-        .await
+        .execute(connection)
+        .await?;
+    Ok(inserted.rows_affected())
 }
 
-async fn stored_events(
-    connection: &mut PgConnection,
-    known: &[&SagaEvent],
-) -> Result<HashMap<(String, String), SagaEvent>, Failure> {
-    let rows = sqlx::query(STORED_EVENTS)
+async fn known_events(connection: &mut PgConnection, batch: &Batch) -> Result<Vec<SagaEvent>, Failure> {
+    let rows = sqlx::query(KNOWN_EVENTS)
         .bind(
-            known
-                .iter()
+            batch
+                .firsts()
                 .map(|event| event.saga_id.as_str())
                 .collect::<Vec<_>>(),
         )
         .bind(
-            known
-                .iter()
+            batch
+                .firsts()
                 .map(|event| event.event_id.as_str())
                 .collect::<Vec<_>>(),
         )
         .fetch_all(connection)
         .await?;
-    if rows.len() != known.len() {
-        // Removed in the meantime, as by the end of a retention period.
-        return Err(Failure::Met("known steps that are not there any more".to_owned()));
-    }
-    let mut stored = HashMap::with_capacity(rows.len());
-    for row in &rows {
-        let event = stored_event(row)?;
-        stored.insert((event.saga_id.to_string(), event.event_id.to_string()), event);
-    }
-    Ok(stored)
+    rows.iter().map(stored_event).collect()
 }
 
 fn stored_event(row: &PgRow) -> Result<SagaEvent, Failure> {
