@@ -206,8 +206,8 @@ fn line(event: &SagaEvent) -> String {
 async fn append(setting: &Setting, store: &Arc<dyn Store>, shares: &[Vec<SagaEvent>]) -> Duration {
     let begin = Instant::now();
     let mut writers = tokio::task::JoinSet::new();
-    for share in shares.to_vec() {
-        let (store, batch) = (Arc::clone(store), setting.batch);
+    for share in shares {
+        let (store, share, batch) = (Arc::clone(store), share.clone(), setting.batch);
         writers.spawn(async move {
             for events in share.chunks(batch) {
                 store.append(events.to_vec()).await.unwrap();
