@@ -178,6 +178,10 @@ async fn a_long_saga_is_not_read_again_with_each_batch() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(database.count(read).await, 0);
+    // Not even a plan that was made while there was nothing reads a table whole.
+    let whole = "SELECT COALESCE(sum(seq_tup_read), 0)::bigint FROM pg_stat_user_tables WHERE schemaname = $1 \
+                 AND relname IN ('saga_steps', 'saga_instance')";
+    assert_eq!(database.count(whole).await, 0);
 }
 
 /// Two processes that meet the same new saga at once: one of them loses, and starts over.
@@ -213,7 +217,8 @@ async fn a_writer_that_was_overtaken_starts_over() {
         .unwrap();
 
     let second = event("saga-1", "2", steps::STOCK_RESERVED, SagaStatus::Completed, 10);
-    let batch = vec![second.clone(), first.clone()];
+    // Nothing in it is known to the other, so only the saga itself makes them meet.
+    let batch = vec![second.clone()];
     let overtaken = tokio::spawn({
         let store = std::sync::Arc::clone(&store);
         async move { store.append(batch).await.unwrap() }
@@ -221,7 +226,7 @@ async fn a_writer_that_was_overtaken_starts_over() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     transaction.commit().await.unwrap();
     let appended = overtaken.await.unwrap();
-    assert_eq!((appended.stored(), appended.duplicates), (1, 1));
+    assert_eq!((appended.stored(), appended.duplicates), (1, 0));
     assert_eq!(
         store.saga("saga-1").await.unwrap(),
         folded(&[first, second], "saga-1")

@@ -83,6 +83,25 @@ pub(crate) async fn writers_at_once_count_nothing_twice(database: &impl Database
     assert_folded(&database.store().await, &events).await;
 }
 
+/// No event comes twice, so only the sagas make the writers meet: each new one is made by one of them.
+pub(crate) async fn writers_at_once_may_share_sagas(database: &impl Database) {
+    let events = random_events(&mut Random::seeded(13), 60, 12);
+    let mut writers = Vec::new();
+    for writer in 0..4 {
+        let store = database.store().await;
+        let of_writer: Vec<SagaEvent> = events.iter().skip(writer).step_by(4).cloned().collect();
+        writers.push(tokio::spawn(async move {
+            for batch in of_writer.chunks(30) {
+                assert_eq!(store.append(batch.to_vec()).await.unwrap().stored(), batch.len());
+            }
+        }));
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_folded(&database.store().await, &events).await;
+}
+
 pub(crate) async fn writers_at_once_see_each_others_conflicts(database: &impl Database) {
     let store = database.store().await;
     let mut writers = Vec::new();

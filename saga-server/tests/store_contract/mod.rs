@@ -66,6 +66,7 @@ macro_rules! contract_tests {
             appending::a_saga_may_have_100_000_events,
             crowds::random_batches_give_the_fold_of_their_steps,
             crowds::writers_at_once_count_nothing_twice,
+            crowds::writers_at_once_may_share_sagas,
             crowds::writers_at_once_see_each_others_conflicts,
             crowds::a_caller_that_stops_waiting_harms_nobody,
             reading::steps_come_in_order_page_by_page,
