@@ -160,7 +160,7 @@ pub(crate) struct Counters {
 }
 
 #[cfg_attr(
-    not(feature = "kafka"),
+    not(any(feature = "kafka", test)),
     expect(dead_code, reason = "only the Kafka client counts")
 )]
 impl Counters {
