@@ -129,3 +129,23 @@ async fn a_temporary_folder_is_deleted_at_the_end() {
     dev.interrupt();
     assert!(!Path::new(&database).exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_makes_sagas_of_every_ending() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::start(folder.path(), &["--demo"]);
+    let rest = dev.rest();
+    for status in ["COMPLETED", "FAILED", "COMPENSATED"] {
+        rest.wait_for(
+            &format!("/api/v1/sagas?status={status}"),
+            "a saga of the demo",
+            |_, page| {
+                page["page"]["totalElements"]
+                    .as_u64()
+                    .is_some_and(|sagas| sagas > 0)
+            },
+        )
+        .await;
+    }
+    dev.interrupt();
+}

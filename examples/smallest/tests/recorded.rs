@@ -57,6 +57,7 @@ async fn each_ending_is_answered_by_the_tracker() {
         listen: "127.0.0.1:0".parse().unwrap(),
         data_dir: Some(folder.path().to_owned()),
         info_file: Some(info_file.clone()),
+        demo: false,
     };
     let mut settings = Settings::default();
     settings.database.url = Some(Secret::new("sqlite:chosen-by-dev"));

@@ -31,6 +31,10 @@ pub(super) struct DevArgs {
     #[arg(long, value_name = "FILE")]
     info_file: Option<PathBuf>,
 
+    /// Run the example services too, with customers who place an order every second
+    #[arg(long)]
+    demo: bool,
+
     /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
     #[arg(long = "definitions", value_name = "DIR", env = "SAGA_SERVER_DEFINITIONS_DIR")]
     definitions_dir: Option<PathBuf>,
@@ -47,6 +51,7 @@ impl DevArgs {
             listen: config.listen,
             data_dir: self.data_dir,
             info_file: self.info_file,
+            demo: self.demo,
         };
         block_on(async {
             let shutdown = signals::shutdown()?;

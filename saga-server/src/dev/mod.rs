@@ -1,6 +1,7 @@
 //! A whole collector in one process, for trying it out: embedded broker, SQLite, REST.
 
 mod broker;
+mod demo;
 
 use std::{
     io,
@@ -14,6 +15,7 @@ use saga_types::topic::PARTITIONS;
 use serde::Serialize;
 use thiserror::Error;
 
+use self::demo::{Demo, Surroundings};
 use crate::{
     config::{Config, Secret},
     server::{Server, ServerError},
@@ -31,6 +33,8 @@ pub struct DevOptions {
     pub data_dir: Option<PathBuf>,
     /// Where to write the addresses once everything is ready.
     pub info_file: Option<PathBuf>,
+    /// Whether the example services run too, with customers who place orders.
+    pub demo: bool,
 }
 
 /// Why `dev` could not start, or had to end.
@@ -54,6 +58,9 @@ pub enum DevError {
     /// The collector cannot start or go on.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// An example service cannot start.
+    #[error("the demo cannot start: {0}")]
+    Demo(#[from] shop::ShopError),
     /// A part did not get ready.
     #[error("not ready after {0:?}: {1}")]
     NotReady(Duration, String),
@@ -112,12 +119,33 @@ pub async fn run(
         dlt_topic: config.kafka.dead_letter_topic,
         database,
     };
-    print_banner(&info, &data);
+    let demo = if options.demo {
+        Some(start_demo(&info, &data).await?)
+    } else {
+        None
+    };
+    print_banner(&info, &data, options.demo);
     if let Some(path) = &options.info_file {
         write_info(path, &info)?;
     }
+    // The services first, so that their last steps are still taken in.
+    let shutdown = async {
+        shutdown.await;
+        if let Some(demo) = demo {
+            demo.stop().await;
+        }
+    };
     server.run_until(shutdown).await?;
     Ok(())
+}
+
+async fn start_demo(info: &DevInfo, data: &DataFolder) -> Result<Demo, DevError> {
+    let surroundings = Surroundings {
+        bootstrap_servers: &info.bootstrap_servers,
+        topic: &info.topic,
+        folder: data.path(),
+    };
+    Ok(Demo::start(&surroundings).await?)
 }
 
 async fn migrate(config: &Config) -> Result<(), DevError> {
@@ -158,10 +186,15 @@ fn write_info(path: &Path, info: &DevInfo) -> Result<(), DevError> {
 }
 
 #[expect(clippy::print_stdout, reason = "the banner is this command's output")]
-fn print_banner(info: &DevInfo, data: &DataFolder) {
+fn print_banner(info: &DevInfo, data: &DataFolder, demo: bool) {
     let kept = match data {
         DataFolder::Kept(path) => format!("kept in {}", path.display()),
         DataFolder::Temporary(_) => "deleted at the end (--data-dir keeps it)".to_owned(),
+    };
+    let orders = if demo {
+        "The demo's order, product and payment services place and handle an order every second."
+    } else {
+        "With --demo, example services place and handle an order every second."
     };
     println!(
         "Saga Tracker is ready.\n\n  \
@@ -171,6 +204,7 @@ fn print_banner(info: &DevInfo, data: &DataFolder) {
          database   {database}, {kept}\n\n\
          Record into it from any process:\n  \
          PLATFORM_SAGA_ENABLED=true PLATFORM_SAGA_BOOTSTRAP_SERVERS={bootstrap} cargo run -p smallest\n\n\
+         {orders}\n\n\
          The embedded broker is for trying things out: it keeps events in memory only, {PARTITION_MIB} MiB for each\n\
          partition (about 12,000 events); beyond that the oldest vanish. `saga-server serve` uses a real broker.\n\
          End with Ctrl-C.",

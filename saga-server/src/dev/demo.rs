@@ -1,0 +1,194 @@
+//! The example services in this process, and customers who keep them busy at a steady, mixed pace.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use saga_sdk::SagaConfig;
+use serde_json::{Value, json};
+use shop::{KafkaConfig, Platform, Service, ServiceConfig, ShopError};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long from one order to the next.
+const PACE: Duration = Duration::from_secs(1);
+
+/// How long an order is left alone before its customer changes her mind.
+const SECOND_THOUGHTS: Duration = Duration::from_secs(3);
+
+/// What customers order, in turn.
+const ORDERS: [Wish; 10] = [
+    Wish::buys("book", "card"),
+    Wish::buys("book", "card"),
+    Wish::buys("lamp", "card"),
+    Wish::buys("book", "card"),
+    Wish::buys("book", "declined"),
+    Wish::buys("book", "card"),
+    Wish::buys("book", "card").and_cancels(),
+    Wish::buys("piano", "declined"),
+    Wish::buys("book", "card"),
+    Wish::buys("book", "card"),
+];
+
+/// An order to be placed. Lamps are sold out, pianos cannot be put back.
+#[derive(Clone, Copy)]
+struct Wish {
+    article: &'static str,
+    payment_method: &'static str,
+    is_cancelled: bool,
+}
+
+impl Wish {
+    const fn buys(article: &'static str, payment_method: &'static str) -> Self {
+        Self {
+            article,
+            payment_method,
+            is_cancelled: false,
+        }
+    }
+
+    const fn and_cancels(mut self) -> Self {
+        self.is_cancelled = true;
+        self
+    }
+}
+
+/// The services and their customers, while they run.
+pub(super) struct Demo {
+    stop: CancellationToken,
+    running: JoinSet<()>,
+}
+
+/// Where the services record and talk to each other, and keep their data.
+pub(super) struct Surroundings<'a> {
+    pub(super) bootstrap_servers: &'a str,
+    pub(super) topic: &'a str,
+    pub(super) folder: &'a Path,
+}
+
+impl Demo {
+    /// Starts everything on free ports.
+    ///
+    /// # Errors
+    ///
+    /// [`ShopError`] when a service cannot start.
+    pub(super) async fn start(surroundings: &Surroundings<'_>) -> Result<Self, ShopError> {
+        let order = order_service::start(
+            surroundings.config("order-service", order_service::Settings { timeout_ms: 120_000 }),
+        )
+        .await?;
+        let product = product_service::start(surroundings.config("product-service", warehouse())).await?;
+        let payment = payment_service::start(
+            surroundings.config("payment-service", payment_service::Settings { limit: 1_000_000 }),
+        )
+        .await?;
+        let mut demo = Self {
+            stop: CancellationToken::new(),
+            running: JoinSet::new(),
+        };
+        let order_address = order.address();
+        for service in [order, product, payment] {
+            demo.run(service);
+        }
+        demo.running.spawn(customers(order_address, demo.stop.clone()));
+        Ok(demo)
+    }
+
+    fn run(&mut self, service: Service) {
+        let stop = self.stop.clone();
+        self.running
+            .spawn(async move { service.run_until(stop.cancelled_owned()).await });
+    }
+
+    /// Ends customers and services, in that they finish what they have in hand.
+    pub(super) async fn stop(mut self) {
+        self.stop.cancel();
+        while self.running.join_next().await.is_some() {}
+    }
+}
+
+impl Surroundings<'_> {
+    fn config<S>(&self, name: &str, settings: S) -> shop::Config<S> {
+        let saga = SagaConfig::default()
+            .enabled(true)
+            .bootstrap_servers(self.bootstrap_servers)
+            .topic(self.topic)
+            .service_name(name);
+        shop::Config {
+            service: ServiceConfig {
+                listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+                database: self.folder.join(format!("{name}.db")),
+            },
+            kafka: KafkaConfig {
+                bootstrap_servers: self.bootstrap_servers.to_owned(),
+                group: name.to_owned(),
+                topics: shop::Topics::default(),
+                relay_interval_ms: 50,
+                properties: [("topic.metadata.refresh.interval.ms".to_owned(), "1000".to_owned())].into(),
+            },
+            settings,
+            platform: Platform { saga },
+        }
+    }
+}
+
+fn warehouse() -> product_service::Settings {
+    product_service::Settings {
+        stock: [("book", 1_000_000_000), ("piano", 1_000_000_000), ("lamp", 0)]
+            .map(|(article, count)| (article.to_owned(), count))
+            .into(),
+        unreturnable: vec!["piano".to_owned()],
+    }
+}
+
+/// Places one order after the other until told to stop.
+async fn customers(order_service: SocketAddr, stop: CancellationToken) {
+    let client = reqwest::Client::new();
+    let mut pace = tokio::time::interval(PACE);
+    for wish in ORDERS.into_iter().cycle() {
+        tokio::select! {
+            _ = pace.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        let (client, stop) = (client.clone(), stop.clone());
+        // Not waited for: the next customer comes anyway.
+        tokio::spawn(async move {
+            if let Err(error) = order(&client, order_service, wish, &stop).await {
+                tracing::warn!(%error, "an order of the demo failed");
+            }
+        });
+    }
+}
+
+async fn order(
+    client: &reqwest::Client,
+    order_service: SocketAddr,
+    wish: Wish,
+    stop: &CancellationToken,
+) -> Result<(), reqwest::Error> {
+    let body = json!({
+        "customerId": "C-17", "sku": wish.article, "quantity": 1, "amount": 32_000,
+        "paymentMethod": wish.payment_method,
+    });
+    let orders = format!("http://{order_service}/orders");
+    let placed: Value = client
+        .post(&orders)
+        .json(&body)
+        .send()
+        .await?
+        .error_for_status()?
+        .json()
+        .await?;
+    if !wish.is_cancelled {
+        return Ok(());
+    }
+    tokio::select! {
+        () = tokio::time::sleep(SECOND_THOUGHTS) => {}
+        () = stop.cancelled() => return Ok(()),
+    }
+    let order_id = placed["orderId"].as_str().unwrap_or_default();
+    client
+        .post(format!("{orders}/{order_id}/cancel"))
+        .send()
+        .await?
+        .error_for_status()?;
+    Ok(())
+}
