@@ -23,12 +23,16 @@ pub(super) fn read_back(text: String) -> Result<Metadata, MetadataError> {
 /// The JSON objects, as texts, one of which metadata with this value at this key contains: the value is a text, or a
 /// number or boolean written like this.
 pub(super) fn objects_saying(key: &str, value: &str) -> Vec<String> {
-    let object = |value: &str| format!("{{{}:{value}}}", Value::from(key));
-    let mut objects = vec![object(&Value::from(value).to_string())];
+    let mut objects = vec![text_object(key, value)];
     if scalar(value).is_some() {
-        objects.push(object(value));
+        objects.push(format!("{{{}:{value}}}", Value::from(key)));
     }
     objects
+}
+
+/// The JSON object, as a text, with this text at this key.
+pub(super) fn text_object(key: &str, value: &str) -> String {
+    format!("{{{}:{}}}", Value::from(key), Value::from(value))
 }
 
 /// The boolean or number that a text says, if a database can take it. (`1e-20000` is JSON, but no metadata has it.)

@@ -2,7 +2,7 @@
 //!
 //! Rule of thumb: the statement holds only the filters that are set, so that each combination gets a plan of its own.
 
-use saga_types::definition::Definitions;
+use saga_types::{definition::Definitions, keys};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use super::{error, read};
@@ -88,6 +88,9 @@ async fn total(pool: &PgPool, query: &SagaQuery) -> Result<Total, StoreError> {
     Ok(Total::capped(count.cast_unsigned()))
 }
 
+/// Begins a filter on the steps.
+const SOME_STEP: &str = " AND EXISTS (SELECT FROM saga_steps AS step WHERE step.saga_id = saga.saga_id AND ";
+
 fn push_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
     push_instance_filters(sql, query);
     push_step_filters(sql, query);
@@ -114,10 +117,13 @@ fn push_instance_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
         sql.push(" AND started_at <= ").push_bind(to.to_datetime());
     }
     if let Some(reason) = &query.failure_reason {
-        sql.push(" AND failure_reason = ").push_bind(reason);
+        sql.push(" AND left(failure_reason, 200) = left(")
+            .push_bind(reason)
+            .push(", 200) AND failure_reason = ")
+            .push_bind(reason);
     }
     if let Some(anomaly) = query.anomaly {
-        sql.push(" AND anomalies @> ARRAY[")
+        sql.push(" AND anomalies <> '{}' AND anomalies @> ARRAY[")
             .push_bind(anomaly.as_str())
             .push("]");
     }
@@ -136,30 +142,32 @@ fn push_instance_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
 }
 
 fn push_step_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
-    const SOME_STEP: &str =
-        " AND EXISTS (SELECT FROM saga_steps AS step WHERE step.saga_id = saga.saga_id AND ";
-    let columns = [
-        ("step.step", &query.step),
-        ("step.producer_service", &query.producer_service),
-        ("step.trace_id", &query.trace_id),
+    if let Some(step) = &query.step {
+        sql.push(SOME_STEP).push("step.step = ").push_bind(step).push(")");
+    }
+    // Both columns come from the metadata, so that its index serves them too.
+    let texts = [
+        (keys::PRODUCER_SERVICE, &query.producer_service),
+        (keys::TRACE_ID, &query.trace_id),
     ];
-    for (column, value) in columns {
+    for (key, value) in texts {
         if let Some(value) = value {
-            sql.push(SOME_STEP)
-                .push(column)
-                .push(" = ")
-                .push_bind(value)
-                .push(")");
+            push_containing(sql, vec![metadata::text_object(key, value)]);
         }
     }
     for (key, value) in &query.metadata {
-        sql.push(SOME_STEP).push("(");
-        for (index, object) in metadata::objects_saying(key, value).into_iter().enumerate() {
-            sql.push(if index == 0 { "" } else { " OR " })
-                .push("step.metadata @> ")
-                .push_bind(object)
-                .push("::jsonb");
-        }
-        sql.push("))");
+        push_containing(sql, metadata::objects_saying(key, value));
     }
+}
+
+/// Some step's metadata contains one of these objects.
+fn push_containing(sql: &mut QueryBuilder<Postgres>, objects: Vec<String>) {
+    sql.push(SOME_STEP).push("(");
+    for (index, object) in objects.into_iter().enumerate() {
+        sql.push(if index == 0 { "" } else { " OR " })
+            .push("step.metadata @> ")
+            .push_bind(object)
+            .push("::jsonb");
+    }
+    sql.push("))");
 }

@@ -118,7 +118,6 @@ fn push_step_filters(sql: &mut QueryBuilder<Sqlite>, query: &SagaQuery) {
     let columns = [
         ("step.step", &query.step),
         ("step.producer_service", &query.producer_service),
-        ("step.trace_id", &query.trace_id),
     ];
     for (column, value) in columns {
         if let Some(value) = value {
@@ -128,6 +127,11 @@ fn push_step_filters(sql: &mut QueryBuilder<Sqlite>, query: &SagaQuery) {
                 .push_bind(value)
                 .push(")");
         }
+    }
+    if let Some(trace_id) = &query.trace_id {
+        sql.push(" AND saga_id IN (SELECT saga_id FROM saga_steps WHERE trace_id = ")
+            .push_bind(trace_id)
+            .push(")");
     }
     for (key, value) in &query.metadata {
         sql.push(SOME_STEP)
