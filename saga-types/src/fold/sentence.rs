@@ -8,7 +8,7 @@ use crate::{SagaStatus, steps};
 pub(super) fn sentence(state: &SagaState) -> String {
     let mut sentence = match state.current_status {
         SagaStatus::Started | SagaStatus::InProgress => under_way(state),
-        SagaStatus::Completed => ended("Completed with", state),
+        SagaStatus::Completed => ended("Completed at", state),
         SagaStatus::Failed => failed(state),
         SagaStatus::Compensated => compensated(state),
     };
@@ -68,13 +68,10 @@ fn failed(state: &SagaState) -> String {
 fn compensated(state: &SagaState) -> String {
     match &state.failed_step {
         Some(step) => ended(
-            &format!(
-                "Failed at {step}{}, and everything is undone, with",
-                reason(state)
-            ),
+            &format!("Failed at {step}{}; everything was undone by", reason(state)),
             state,
         ),
-        None => ended("Everything is undone, with", state),
+        None => ended("Everything was undone by", state),
     }
 }
 
@@ -83,7 +80,7 @@ fn ended(how: &str, state: &SagaState) -> String {
     let after = state
         .duration_ms
         .map_or(String::new(), |duration| format!(", after {}", length(duration)));
-    format!("{how} {}, {at}{after}.", state.last_step)
+    format!("{how} {at}{after}.")
 }
 
 fn reason(state: &SagaState) -> String {
