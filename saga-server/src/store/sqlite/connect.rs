@@ -38,8 +38,14 @@ pub(super) fn pools(url: &str, max_connections: u32) -> Result<Pools, StoreError
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(PATIENCE);
     let readers = max_connections.saturating_sub(1).max(1);
+    // A batch touches pages all over the indexes: what does not stay in memory is read again for each, and what is copied
+    // from the log to the file too early is copied again and again.
+    let writer = options
+        .clone()
+        .pragma("cache_size", "-65536")
+        .pragma("wal_autocheckpoint", "8000");
     Ok(Pools {
-        writer: pool(options.clone(), 1),
+        writer: pool(writer, 1),
         readers: pool(options.pragma("query_only", "ON"), readers),
     })
 }
