@@ -7,10 +7,12 @@
 //! | [`ingest`] | consume, decode, store, commit; what cannot be stored goes to the dead letter topic |
 //! | [`store`] | the port to the database and its two adapters, PostgreSQL and SQLite |
 //! | [`auth`] | who is calling, and what they may do |
+//! | [`redaction`] | what of the metadata nobody is shown |
 //! | [`rest`] | the answers |
 //! | [`server`] | one running collector: the three above, started and ended together |
 //! | [`dev`] | all of it in one process, broker and database included |
 //! | [`health`], [`metrics`] | what the collector says of itself |
+//! | [`http`] | calls to others |
 //! | [`config`], [`cli`] | how it is told what to do |
 
 pub mod auth;
@@ -19,8 +21,10 @@ pub mod cli;
 pub mod config;
 pub mod dev;
 pub mod health;
+pub mod http;
 pub mod ingest;
 pub mod metrics;
+pub mod redaction;
 pub mod rest;
 pub mod server;
 pub mod store;

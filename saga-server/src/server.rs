@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::Config,
     health::{Component, Health},
+    http,
     ingest::{Ingest, IngestError, IngestParts},
     metrics::Metrics,
     rest::{self, AppState},
@@ -62,6 +63,7 @@ impl Server {
     ///
     /// [`ServerError`] when something is wrong that time does not mend.
     pub async fn start(config: Config) -> Result<Self, ServerError> {
+        http::choose_cryptography();
         let definitions = Arc::new(load_definitions(&config)?);
         let options = StoreOptions {
             definitions: definitions.clone(),
@@ -93,6 +95,7 @@ impl Server {
             health: health.clone(),
             metrics: metrics.clone(),
             access: Arc::new(config.access),
+            redaction: Arc::new(config.redaction),
         };
         let tasks = vec![
             tokio::spawn(serve(listener, state, stop.clone())),

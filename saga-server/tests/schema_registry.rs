@@ -25,7 +25,7 @@ fn started(saga_id: &str) -> SagaEvent {
 
 async fn register(registry: &str, subject: &str, schema: &str) -> u32 {
     let url = format!("{registry}/subjects/{subject}/versions");
-    let answer = reqwest::Client::new()
+    let answer = saga_server::http::plain_client()
         .post(url)
         .json(&json!({ "schema": schema }))
         .send()
@@ -56,6 +56,7 @@ async fn with_registry(ground: &Ground, url: &str) -> Running {
     let mut config = ground.config();
     config.schema_registry = Some(RegistryConfig {
         url: Secret::new(url),
+        ca_file: None,
     });
     Running::with(config).await
 }

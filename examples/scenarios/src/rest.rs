@@ -19,7 +19,7 @@ impl Rest {
     pub fn at(address: impl fmt::Display) -> Self {
         Self {
             base: format!("http://{address}"),
-            client: reqwest::Client::new(),
+            client: saga_server::http::plain_client(),
         }
     }
 

@@ -11,6 +11,9 @@ const RESERVED_PROPERTIES: &[&str] = &[
     "group.id",
     "security.protocol",
     "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.key.location",
+    "ssl.key.password",
     "sasl.mechanism",
     "sasl.mechanisms",
     "sasl.username",
@@ -81,12 +84,19 @@ pub(super) fn bootstrap_servers(text: &str) -> Result<String, ConfigError> {
     }
 }
 
+pub(super) fn is_http(text: &str) -> bool {
+    reqwest::Url::parse(text).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host())
+}
+
 /// librdkafka speaks of its own properties, some of which have keys here.
 pub(super) fn key_at_fault(reason: &str) -> &'static str {
     let keys = [
         ("security.protocol", "kafka.security.protocol"),
         ("sasl.mechanism", "kafka.security.mechanism"),
         ("ssl.ca.location", "kafka.security.caFile"),
+        ("ssl.certificate.location", "kafka.security.certificateFile"),
+        ("ssl.key.location", "kafka.security.keyFile"),
+        ("ssl.key.password", "kafka.security.keyPassword"),
     ];
     let named = keys.iter().find(|(property, _)| reason.contains(property));
     named.map_or("kafka.properties", |(_, key)| key)

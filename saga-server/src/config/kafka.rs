@@ -55,13 +55,19 @@ impl KafkaConfig {
 
     /// What librdkafka thinks of it, in its words.
     pub(super) fn check(&self) -> Result<(), String> {
-        self.client()
-            .create_native_config()
-            .map(drop)
-            .map_err(|error| match error {
-                rdkafka::error::KafkaError::ClientConfig(_, reason, ..) => reason,
-                other => other.to_string(),
-            })
+        let refused = match self.client().create_native_config() {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        let reason = match refused {
+            rdkafka::error::KafkaError::ClientConfig(_, reason, ..) => reason,
+            other => other.to_string(),
+        };
+        // What librdkafka was built with is told by librdkafka alone.
+        Err(match reason.contains("not available at build time") {
+            true => format!("{reason}; this saga-server was built without its feature ssl"),
+            false => reason,
+        })
     }
 }
 
@@ -72,6 +78,8 @@ pub struct KafkaSecurity {
     pub protocol: SecurityProtocol,
     /// The certificates that vouch for the brokers; none for the system's.
     pub ca_file: Option<PathBuf>,
+    /// The certificate that the collector shows to the brokers, with its key.
+    pub certificate: Option<ClientCertificate>,
     /// How the collector proves who it is.
     pub mechanism: Option<SaslMechanism>,
     /// The user that SASL names.
@@ -80,11 +88,29 @@ pub struct KafkaSecurity {
     pub password: Option<Secret>,
 }
 
+/// A certificate and the key that it belongs to, both PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate, and those between it and one that the brokers know.
+    pub certificate_file: PathBuf,
+    /// Its private key.
+    pub key_file: PathBuf,
+    /// The password of the key's file, when it has one.
+    pub key_password: Option<Secret>,
+}
+
 impl KafkaSecurity {
     fn apply(&self, client: &mut ClientConfig) {
         client.set("security.protocol", self.protocol.as_str());
         if let Some(file) = &self.ca_file {
             client.set("ssl.ca.location", file.to_string_lossy());
+        }
+        if let Some(own) = &self.certificate {
+            client.set("ssl.certificate.location", own.certificate_file.to_string_lossy());
+            client.set("ssl.key.location", own.key_file.to_string_lossy());
+            if let Some(password) = &own.key_password {
+                client.set("ssl.key.password", password.expose());
+            }
         }
         if let Some(mechanism) = self.mechanism {
             client.set("sasl.mechanism", mechanism.as_str());
@@ -123,6 +149,12 @@ impl SecurityProtocol {
             Self::SaslPlaintext => "sasl_plaintext",
             Self::SaslSsl => "sasl_ssl",
         }
+    }
+
+    /// Whether brokers prove who they are, and the collector may.
+    #[must_use]
+    pub const fn has_certificates(self) -> bool {
+        matches!(self, Self::Ssl | Self::SaslSsl)
     }
 
     /// Whether it needs a mechanism, a user and a password.

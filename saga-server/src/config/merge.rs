@@ -16,10 +16,12 @@ impl Settings {
                 // The heaviest list alone: who may call must not depend on a list that nobody looks at.
                 tokens: self.auth.tokens.or(lighter.auth.tokens),
             },
+            redaction: self.redaction.or(lighter.redaction),
             database: self.database.or(lighter.database),
             kafka: self.kafka.or(lighter.kafka),
             schema_registry: RegistrySettings {
                 url: self.schema_registry.url.or(lighter.schema_registry.url),
+                ca_file: self.schema_registry.ca_file.or(lighter.schema_registry.ca_file),
             },
             ingest: self.ingest.or(lighter.ingest),
             definitions_dir: self.definitions_dir.or(lighter.definitions_dir),
@@ -57,6 +59,9 @@ impl SecuritySettings {
         Self {
             protocol: self.protocol.or(lighter.protocol),
             ca_file: self.ca_file.or(lighter.ca_file),
+            certificate_file: self.certificate_file.or(lighter.certificate_file),
+            key_file: self.key_file.or(lighter.key_file),
+            key_password: self.key_password.or(lighter.key_password),
             mechanism: self.mechanism.or(lighter.mechanism),
             username: self.username.or(lighter.username),
             password: self.password.or(lighter.password),

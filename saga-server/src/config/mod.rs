@@ -5,13 +5,16 @@
 
 mod auth;
 mod checks;
+mod database;
 mod file;
 mod kafka;
 mod merge;
 mod names;
 mod period;
+mod redaction;
 mod resolve;
 mod secret;
+mod security;
 mod settings;
 mod show;
 
@@ -21,12 +24,13 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::auth::Access;
+use crate::{auth::Access, redaction::Redaction};
 
 pub use auth::{AuthSettings, TokenSetting};
-pub use kafka::{KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
+pub use kafka::{ClientCertificate, KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
 pub use names::{Key, check_environment, keys};
 pub use period::Period;
+pub use redaction::RedactionSettings;
 pub use secret::Secret;
 pub use settings::{
     ConfigArgs, DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, Property, RegistrySettings,
@@ -43,6 +47,8 @@ pub struct Config {
     pub allow_unauthenticated: bool,
     /// Who may call.
     pub access: Access,
+    /// What of the metadata nobody is shown.
+    pub redaction: Redaction,
     /// The database.
     pub database: DatabaseConfig,
     /// The broker.
@@ -73,6 +79,8 @@ pub struct DatabaseConfig {
 pub struct RegistryConfig {
     /// Its address, up to where `/schemas/ids` follows; may hold a user and a password.
     pub url: Secret,
+    /// The certificates that vouch for it; none for the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// How events are taken in.

@@ -5,11 +5,15 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use saga_types::topic;
 
 use super::{
-    Config, ConfigError, DatabaseConfig, IngestConfig, KafkaConfig, KafkaSecurity, LogConfig, LogFormat,
-    LogLevel, Period, RegistryConfig, Secret, SecurityProtocol, Settings,
+    Config, ConfigError, DatabaseConfig, IngestConfig, KafkaConfig, LogConfig, LogFormat, LogLevel, Period,
+    RegistryConfig, Secret, Settings,
     auth::access,
-    checks::{bootstrap_servers, key_at_fault, not_empty, period_within, properties, topic_name, within},
+    checks::{
+        bootstrap_servers, is_http, key_at_fault, not_empty, period_within, properties, topic_name, within,
+    },
+    database,
 };
+use crate::http;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8086);
 const DEFAULT_GROUP: &str = "saga-tracker-service";
@@ -26,6 +30,7 @@ impl Settings {
             listen: self.listen(),
             allow_unauthenticated,
             access: access(self.auth.tokens()?, self.listen(), allow_unauthenticated)?,
+            redaction: self.redaction.resolve()?,
             database: self.database()?,
             kafka: self.kafka()?,
             schema_registry: self.schema_registry()?,
@@ -66,6 +71,7 @@ impl Settings {
             let reason = format!("{found} postgres://USER:PASSWORD@HOST/NAME or sqlite:PATH");
             return Err(ConfigError::value("database.url", reason));
         }
+        database::check_tls(url).map_err(|reason| ConfigError::value("database.url", reason))?;
         Ok(DatabaseConfig {
             url: Secret::new(url),
             max_connections: within(
@@ -100,7 +106,7 @@ impl Settings {
             topic,
             dead_letter_topic,
             group: not_empty("kafka.group", settings.group.as_deref().unwrap_or(DEFAULT_GROUP))?,
-            security: self.security()?,
+            security: settings.security.resolve()?,
             properties: properties(&settings.properties)?,
         };
         config
@@ -118,57 +124,23 @@ impl Settings {
         }
     }
 
-    fn security(&self) -> Result<KafkaSecurity, ConfigError> {
-        let settings = &self.kafka.security;
-        let protocol = settings.protocol.unwrap_or(SecurityProtocol::Plaintext);
-        let given = [
-            ("kafka.security.mechanism", settings.mechanism.is_some()),
-            ("kafka.security.username", settings.username.is_some()),
-            ("kafka.security.password", settings.password.is_some()),
-        ];
-        if let Some((key, is_given)) = given
-            .into_iter()
-            .find(|(_, is_given)| *is_given != protocol.has_identity())
-        {
-            let reason = match is_given {
-                true => {
-                    "is of use only when kafka.security.protocol is sasl_plaintext or sasl_ssl".to_owned()
-                }
-                false => format!(
-                    "is not set; kafka.security.protocol {} needs it",
-                    protocol.as_str()
-                ),
-            };
-            return Err(ConfigError::value(key, reason));
-        }
-        if let Some(file) = settings.ca_file.as_ref().filter(|file| !file.is_file()) {
-            return Err(ConfigError::value(
-                "kafka.security.caFile",
-                format!("{} is not a file", file.display()),
-            ));
-        }
-        Ok(KafkaSecurity {
-            protocol,
-            ca_file: settings.ca_file.clone(),
-            mechanism: settings.mechanism,
-            username: settings.username.clone(),
-            password: settings.password.clone(),
-        })
-    }
-
     fn schema_registry(&self) -> Result<Option<RegistryConfig>, ConfigError> {
         let Some(url) = &self.schema_registry.url else {
             return Ok(None);
         };
-        let is_http =
-            reqwest::Url::parse(url.expose()).is_ok_and(|url| url.scheme() == "http" && url.has_host());
-        match is_http {
-            true => Ok(Some(RegistryConfig { url: url.clone() })),
-            false => Err(ConfigError::value(
+        if !is_http(url.expose()) {
+            return Err(ConfigError::value(
                 "schemaRegistry.url",
-                "must be http://HOST:PORT, with a path if it has one",
-            )),
+                "must be http://HOST:PORT or https://HOST:PORT, with a path if it has one",
+            ));
         }
+        let ca_file = self.schema_registry.ca_file.clone();
+        http::client(http::Trust::for_url(url.expose(), ca_file.as_deref()))
+            .map_err(|error| ConfigError::value("schemaRegistry.caFile", error.to_string()))?;
+        Ok(Some(RegistryConfig {
+            url: url.clone(),
+            ca_file,
+        }))
     }
 
     fn ingest(&self) -> Result<IngestConfig, ConfigError> {

@@ -9,8 +9,8 @@ use clap::Args;
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    AuthSettings, ConfigError, LogFormat, LogLevel, Period, SaslMechanism, Secret, SecurityProtocol,
-    Settings as Layer, check_environment,
+    AuthSettings, ConfigError, LogFormat, LogLevel, Period, RedactionSettings, SaslMechanism, Secret,
+    SecurityProtocol, Settings as Layer, check_environment,
 };
 
 /// Where the configuration comes from: a file, below the environment, below flags.
@@ -62,6 +62,13 @@ pub struct Settings {
         reason = "clap would take the text for the description of the command"
     )]
     pub auth: AuthSettings,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would take the text for the description of the command"
+    )]
+    pub redaction: RedactionSettings,
 
     #[command(flatten)]
     #[expect(
@@ -221,6 +228,33 @@ pub struct SecuritySettings {
     )]
     pub ca_file: Option<PathBuf>,
 
+    /// The certificate (PEM) that the collector shows to the brokers
+    #[arg(
+        id = "kafka.security.certificateFile",
+        long = "kafka-certificate-file",
+        value_name = "FILE",
+        env = "SAGA_SERVER_KAFKA_SECURITY_CERTIFICATE_FILE"
+    )]
+    pub certificate_file: Option<PathBuf>,
+
+    /// The private key (PEM) of that certificate
+    #[arg(
+        id = "kafka.security.keyFile",
+        long = "kafka-key-file",
+        value_name = "FILE",
+        env = "SAGA_SERVER_KAFKA_SECURITY_KEY_FILE"
+    )]
+    pub key_file: Option<PathBuf>,
+
+    /// The password of the key's file; better set by the environment
+    #[arg(
+        id = "kafka.security.keyPassword",
+        long = "kafka-key-password",
+        value_name = "PASSWORD",
+        env = "SAGA_SERVER_KAFKA_SECURITY_KEY_PASSWORD"
+    )]
+    pub key_password: Option<Secret>,
+
     /// How the collector proves who it is
     #[arg(
         id = "kafka.security.mechanism",
@@ -253,7 +287,7 @@ pub struct SecuritySettings {
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RegistrySettings {
-    /// The schema registry of the writers that use one, as Confluent's answers: http://HOST:PORT
+    /// The schema registry of the writers that use one, as Confluent's answers: http://HOST:PORT or https://HOST:PORT
     #[arg(
         id = "schemaRegistry.url",
         long = "schema-registry-url",
@@ -261,6 +295,15 @@ pub struct RegistrySettings {
         env = "SCHEMA_REGISTRY_URL"
     )]
     pub url: Option<Secret>,
+
+    /// The certificates (PEM) that vouch for an https registry; the system's when not given
+    #[arg(
+        id = "schemaRegistry.caFile",
+        long = "schema-registry-ca-file",
+        value_name = "FILE",
+        env = "SAGA_SERVER_SCHEMA_REGISTRY_CA_FILE"
+    )]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Keys under `ingest`.

@@ -19,6 +19,7 @@ impl Config {
             ("listen", self.listen.to_string()),
             ("allowUnauthenticated", self.allow_unauthenticated.to_string()),
             ("auth.tokens", self.access.entry()),
+            ("redaction.metadataKeys", text(self.redaction.entry().as_deref())),
             ("database.url", format!("{:?}", self.database.url)),
             (
                 "database.maxConnections",
@@ -30,7 +31,12 @@ impl Config {
             .schema_registry
             .as_ref()
             .map(|registry| format!("{:?}", registry.url));
+        let ca_file = self
+            .schema_registry
+            .as_ref()
+            .and_then(|registry| registry.ca_file.as_deref());
         entries.push(("schemaRegistry.url", text(registry.as_deref())));
+        entries.push(("schemaRegistry.caFile", path(ca_file)));
         entries.extend([
             ("ingest.batchSize", self.ingest.batch_size.to_string()),
             ("ingest.batchWait", Period(self.ingest.batch_wait).to_string()),
@@ -58,8 +64,9 @@ impl Access {
 }
 
 impl KafkaConfig {
-    fn entries(&self) -> [(&'static str, String); 10] {
+    fn entries(&self) -> [(&'static str, String); 13] {
         let security = &self.security;
+        let own = security.certificate.as_ref();
         let properties: Vec<String> = self.properties.keys().map(|name| format!("{name}=***")).collect();
         [
             ("kafka.bootstrapServers", self.bootstrap_servers.clone()),
@@ -68,6 +75,18 @@ impl KafkaConfig {
             ("kafka.group", self.group.clone()),
             ("kafka.security.protocol", security.protocol.as_str().to_owned()),
             ("kafka.security.caFile", path(security.ca_file.as_deref())),
+            (
+                "kafka.security.certificateFile",
+                path(own.map(|own| own.certificate_file.as_path())),
+            ),
+            (
+                "kafka.security.keyFile",
+                path(own.map(|own| own.key_file.as_path())),
+            ),
+            (
+                "kafka.security.keyPassword",
+                text(own.and_then(|own| own.key_password.as_ref()).map(|_| "***")),
+            ),
             (
                 "kafka.security.mechanism",
                 text(security.mechanism.map(super::SaslMechanism::as_str)),

@@ -17,6 +17,7 @@ use crate::{
     backoff::Backoff,
     config::RegistryConfig,
     health::{Component, Health},
+    http::{self, Trust},
 };
 
 /// How long one question may take.
@@ -61,8 +62,14 @@ fn avro() -> String {
 
 impl Registry {
     pub(super) fn new(config: RegistryConfig) -> Self {
+        let trust = Trust::for_url(config.url.expose(), config.ca_file.as_deref());
+        // The configuration was checked by making the same client; files that vanish meanwhile leave nobody to trust.
+        let client = http::client(trust).unwrap_or_else(|error| {
+            tracing::error!(%error, "the schema registry's certificates cannot be read");
+            http::plain_client()
+        });
         Self {
-            client: reqwest::Client::new(),
+            client,
             config,
             known: BTreeMap::new(),
         }
@@ -138,12 +145,12 @@ impl Registry {
         let answer = match self.client.get(url).timeout(TIMEOUT).send().await {
             Ok(answer) => answer,
             // Without its URL, which may hold a password.
-            Err(error) => return Answer::Away(error.without_url().to_string()),
+            Err(error) => return Answer::Away(http::failure(error)),
         };
         match answer.status().as_u16() {
             200 => match answer.json::<SchemaAnswer>().await {
                 Ok(answer) => Answer::Known(read(&answer)),
-                Err(error) => Answer::Away(format!("not a registry's answer: {}", error.without_url())),
+                Err(error) => Answer::Away(format!("not a registry's answer: {}", http::failure(error))),
             },
             404 => Answer::Known(Known::Unknown(Instant::now())),
             // Refused credentials included: that is for somebody to mend, and no event's fault.

@@ -41,6 +41,7 @@ use crate::{
     auth::Access,
     health::Health,
     metrics::{Metrics, QueryLabel},
+    redaction::Redaction,
     store::Store,
 };
 
@@ -57,6 +58,8 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// Who may call.
     pub access: Arc<Access>,
+    /// What of the metadata nobody is shown; every answer goes through it.
+    pub redaction: Arc<Redaction>,
 }
 
 impl AppState {

@@ -26,7 +26,7 @@ pub(super) async fn detail(
         }
     };
     match (found, as_of) {
-        (Some(saga), _) => Ok(Json(saga)),
+        (Some(saga), _) => Ok(Json(state.redaction.saga(saga))),
         (None, None) => Err(ApiError::no_such_saga(&saga_id)),
         (None, Some(moment)) => {
             let message = format!("there is no event of saga {:?} up to {moment}", saga_id.as_str());

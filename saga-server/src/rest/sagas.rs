@@ -1,17 +1,26 @@
 //! `GET /api/v1/sagas`: a page of the sagas that match all filters.
 
+use std::collections::BTreeMap;
+
 use axum::{Json, extract::State};
 use saga_types::{
     OrderId, SagaStatus, SagaType, Step, Timestamp,
     fold::{Anomaly, SagaState},
+    keys,
 };
 use serde::Serialize;
 
 use super::{ApiError, AppState, cursor::SagasCursor, params::Params, period::Period};
-use crate::store::{self, PageStart, SagaQuery, SagaSort, SortBy, SortOrder, Total};
+use crate::{
+    redaction::Redaction,
+    store::{self, PageStart, SagaQuery, SagaSort, SortBy, SortOrder, Total},
+};
 
 const DEFAULT_SIZE: u32 = 20;
 const MAX_SIZE: u32 = 100;
+
+/// Who may search for a value could find it out by asking often enough.
+const HIDDEN: &str = "is not shown (redaction.metadataKeys), and so cannot be searched for";
 
 /// The answer.
 #[derive(Debug, Serialize)]
@@ -38,13 +47,15 @@ pub(super) async fn search(
     State(state): State<AppState>,
     params: Params,
 ) -> Result<Json<SagasPage>, ApiError> {
-    let (query, before) = read(params)?;
+    let (query, before) = read(params, &state.redaction)?;
     if let PageStart::Offset(offset) = query.start
         && offset > Total::CAP
     {
         return beyond(&state, query, offset).await;
     }
-    let page = state.ask("search", state.store.search(&query)).await?;
+    let mut page = state.ask("search", state.store.search(&query)).await?;
+    let shown = |saga| state.redaction.saga(saga);
+    page.sagas = page.sagas.into_iter().map(shown).collect();
     Ok(Json(answer(&query, before, page)))
 }
 
@@ -67,7 +78,7 @@ async fn beyond(state: &AppState, mut query: SagaQuery, offset: u64) -> Result<J
 }
 
 /// The query, and how many sagas come before the page.
-fn read(mut params: Params) -> Result<(SagaQuery, u64), ApiError> {
+fn read(mut params: Params, redaction: &Redaction) -> Result<(SagaQuery, u64), ApiError> {
     let size = params.parsed("size", size).unwrap_or(DEFAULT_SIZE);
     let page = params.parsed("page", page_number);
     let cursor = params.parsed("cursor", SagasCursor::decode);
@@ -101,8 +112,8 @@ fn read(mut params: Params) -> Result<(SagaQuery, u64), ApiError> {
         step: params.parsed("step", |text| name(Step::from_wire(text)).map(String::from)),
         producer_service: params.text("producerService"),
         trace_id: params.text("traceId"),
-        failure_reason: params.text("failureReason"),
-        metadata: params.prefixed("metadata."),
+        failure_reason: failure_reason(&mut params, redaction),
+        metadata: metadata(&mut params, redaction),
         anomaly: params.parsed("anomaly", anomaly),
         stuck: params
             .parsed("stuck", |text| {
@@ -115,6 +126,22 @@ fn read(mut params: Params) -> Result<(SagaQuery, u64), ApiError> {
     };
     params.finish()?;
     Ok((query, before))
+}
+
+fn failure_reason(params: &mut Params, redaction: &Redaction) -> Option<String> {
+    let reason = params.text("failureReason")?;
+    if redaction.hides(keys::FAILURE_REASON) {
+        params.refuse("failureReason", HIDDEN);
+    }
+    Some(reason)
+}
+
+fn metadata(params: &mut Params, redaction: &Redaction) -> BTreeMap<String, String> {
+    let wanted = params.prefixed("metadata.");
+    for key in wanted.keys().filter(|key| redaction.hides(key)) {
+        params.refuse(&format!("metadata.{key}"), HIDDEN);
+    }
+    wanted
 }
 
 fn answer(query: &SagaQuery, before: u64, page: store::Page) -> SagasPage {

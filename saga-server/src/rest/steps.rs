@@ -10,7 +10,10 @@ use super::{
     cursor::StepsCursor,
     params::{Params, PathSagaId},
 };
-use crate::store::{Position, StepPage, StoredStep};
+use crate::{
+    redaction::Redaction,
+    store::{Position, StepPage, StoredStep},
+};
 
 /// Up to here all steps come at once.
 const MAX_STEPS: u32 = 1000;
@@ -34,7 +37,7 @@ struct StepEntry {
     status: SagaStatus,
     producer_service: Option<String>,
     trace_id: Option<String>,
-    /// The object as it is stored, not read and written anew.
+    /// The object as it is stored, not read and written anew unless something in it is hidden.
     metadata: Option<Box<RawValue>>,
     recorded_at: Timestamp,
 }
@@ -53,7 +56,7 @@ pub(super) async fn of_a_saga(
         .ask("steps", state.store.steps(&saga_id, after, limit))
         .await?;
     match found {
-        Some(page) => Ok(Json(answer(saga_id, page))),
+        Some(page) => Ok(Json(answer(saga_id, page, &state.redaction))),
         None => Err(ApiError::no_such_saga(&saga_id)),
     }
 }
@@ -63,7 +66,7 @@ fn limit(text: &str) -> Result<u32, String> {
     limit.ok_or_else(|| format!("must be a number from 1 to {MAX_STEPS}"))
 }
 
-fn answer(saga_id: SagaId, page: StepPage) -> Steps {
+fn answer(saga_id: SagaId, page: StepPage, redaction: &Redaction) -> Steps {
     let last = page.steps.last().filter(|_| page.has_more);
     let next_cursor = last.map(|step| {
         let after = Position {
@@ -74,13 +77,17 @@ fn answer(saga_id: SagaId, page: StepPage) -> Steps {
     });
     Steps {
         saga_id,
-        steps: page.steps.into_iter().map(StepEntry::from).collect(),
+        steps: page
+            .steps
+            .into_iter()
+            .map(|step| StepEntry::of(step, redaction))
+            .collect(),
         next_cursor,
     }
 }
 
-impl From<StoredStep> for StepEntry {
-    fn from(step: StoredStep) -> Self {
+impl StepEntry {
+    fn of(step: StoredStep, redaction: &Redaction) -> Self {
         Self {
             id: step.id,
             event_id: step.event_id,
@@ -89,9 +96,9 @@ impl From<StoredStep> for StepEntry {
             producer_service: step.producer_service,
             trace_id: step.trace_id,
             // Metadata was checked to be JSON, so this cannot fail.
-            metadata: step
-                .metadata
-                .and_then(|metadata| RawValue::from_string(metadata.as_str().to_owned()).ok()),
+            metadata: step.metadata.and_then(|metadata| {
+                RawValue::from_string(redaction.text(metadata.as_str()).into_owned()).ok()
+            }),
             recorded_at: step.recorded_at,
         }
     }

@@ -6,7 +6,9 @@ use reqwest::{Method, StatusCode, header::HeaderMap};
 use saga_server::{
     auth::{Access, Role, Token, TokenHash},
     health::{Component, Health},
+    http,
     metrics::Metrics,
+    redaction::Redaction,
     rest::{self, AppState},
     store::{self, Store, StoreOptions},
 };
@@ -51,6 +53,15 @@ impl Api {
 
     /// On an empty database, for these callers.
     pub(crate) async fn open_to(access: Access) -> Self {
+        Self::empty(access, Redaction::default()).await
+    }
+
+    /// On an empty database, for callers of this machine, who are not shown the values of these keys.
+    pub(crate) async fn hiding(keys: &[&str]) -> Self {
+        Self::empty(Access::ThisMachine, Redaction::of(keys).unwrap()).await
+    }
+
+    async fn empty(access: Access, redaction: Redaction) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("sagas.db").display());
         let options = StoreOptions {
@@ -61,7 +72,7 @@ impl Api {
         store.migrate().await.unwrap();
         Self {
             _folder: Some(folder),
-            ..Self::serving(store, access).await
+            ..Self::serving(store, access, redaction).await
         }
     }
 
@@ -80,10 +91,10 @@ impl Api {
 
     /// On this store.
     pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
-        Self::serving(store, Access::ThisMachine).await
+        Self::serving(store, Access::ThisMachine, Redaction::default()).await
     }
 
-    async fn serving(store: Arc<dyn Store>, access: Access) -> Self {
+    async fn serving(store: Arc<dyn Store>, access: Access, redaction: Redaction) -> Self {
         let health = Arc::new(Health::starting(&[Component::Db, Component::Kafka]));
         let metrics = Arc::new(Metrics::new([]));
         let state = AppState {
@@ -91,6 +102,7 @@ impl Api {
             health: health.clone(),
             metrics,
             access: Arc::new(access),
+            redaction: Arc::new(redaction),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -99,7 +111,7 @@ impl Api {
             address,
             store,
             health,
-            client: reqwest::Client::new(),
+            client: http::plain_client(),
             _folder: None,
         }
     }

@@ -5,6 +5,7 @@ mod actuator;
 mod auth;
 mod edge;
 mod ground;
+mod redaction;
 mod saga;
 mod sagas;
 mod statistics;

@@ -275,7 +275,7 @@ impl Rest {
     pub fn at(base: impl Into<String>) -> Self {
         Self {
             base: base.into(),
-            client: reqwest::Client::new(),
+            client: saga_server::http::plain_client(),
         }
     }
 

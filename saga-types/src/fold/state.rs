@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::sentence;
 use crate::{OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp};
 
 /// The state of a saga.
@@ -45,6 +46,17 @@ pub struct SagaState {
     pub summary: String,
     /// What is odd about the events, sorted by name.
     pub anomalies: Vec<Anomaly>,
+}
+
+impl SagaState {
+    /// The same state with another failure reason, also in its sentence: for readers who must not see what services write
+    /// there.
+    #[must_use]
+    pub fn with_failure_reason(mut self, reason: Option<String>) -> Self {
+        self.failure_reason = reason;
+        self.summary = sentence::sentence(&self);
+        self
+    }
 }
 
 /// A step that is owed.

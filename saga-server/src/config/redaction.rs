@@ -1,0 +1,38 @@
+//! What of the metadata nobody is shown.
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::ConfigError;
+use crate::redaction::Redaction;
+
+const METADATA_KEYS: &str = "redaction.metadataKeys";
+
+/// Keys under `redaction`.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RedactionSettings {
+    /// Keys of metadata whose values nobody is shown, several with semicolons between; card* stands for all that begin so
+    #[arg(
+        id = "redaction.metadataKeys",
+        long = "redact-metadata-key",
+        value_name = "KEY",
+        env = "SAGA_SERVER_REDACTION_METADATA_KEYS",
+        value_delimiter = ';'
+    )]
+    pub metadata_keys: Option<Vec<String>>,
+}
+
+impl RedactionSettings {
+    pub(super) fn or(self, lighter: Self) -> Self {
+        Self {
+            metadata_keys: self.metadata_keys.or(lighter.metadata_keys),
+        }
+    }
+
+    /// Nothing is hidden when nothing was said.
+    pub(super) fn resolve(&self) -> Result<Redaction, ConfigError> {
+        Redaction::of(self.metadata_keys.as_deref().unwrap_or_default())
+            .map_err(|reason| ConfigError::value(METADATA_KEYS, reason))
+    }
+}
