@@ -186,6 +186,13 @@ async fn a_long_saga_is_not_read_again_with_each_batch() {
     assert_eq!(database.count(whole).await, 0);
 }
 
+#[tokio::test]
+async fn a_migration_counts_the_sagas_that_are_there() {
+    let undo = "DROP VIEW saga_counted; DROP TABLE saga_rollup, saga_rollup_change, saga_duration; \
+                DELETE FROM _sqlx_migrations WHERE version = 10";
+    store_contract::statistics::sagas_of_before_are_counted(&Postgres::new().await, undo).await;
+}
+
 /// Two processes that meet the same new saga at once: one of them loses, and starts over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_writer_that_was_overtaken_starts_over() {

@@ -37,3 +37,10 @@ impl Drop for Sqlite {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
+
+#[tokio::test]
+async fn a_migration_counts_the_sagas_that_are_there() {
+    let undo = "DROP VIEW saga_counted; DROP TABLE saga_rollup; DROP TABLE saga_duration; \
+                DELETE FROM _sqlx_migrations WHERE version = 8";
+    store_contract::statistics::sagas_of_before_are_counted(&Sqlite::new().await, undo).await;
+}

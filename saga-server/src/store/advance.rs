@@ -11,13 +11,14 @@ use saga_types::{
     fold::{FoldEvent, SagaFold, SagaState},
 };
 
-use super::{AppendError, SagaChange};
+use super::{AppendError, SagaChange, rollup::Counted};
 
 /// What the database keeps of a saga, read under its lock.
 pub(super) struct Kept {
     pub(super) saga_id: String,
     pub(super) order_id: String,
-    pub(super) status: SagaStatus,
+    /// How its row is counted.
+    pub(super) counted: Counted,
     pub(super) version: i64,
     /// None when it cannot be read, as after an update that changed its form: the steps are folded anew.
     pub(super) fold: Option<SagaFold>,
@@ -48,7 +49,10 @@ pub(super) struct Advanced {
     pub(super) fold: String,
     /// 1 when the saga is new, else one more than what was kept.
     pub(super) version: i64,
-    pub(super) previous_status: Option<SagaStatus>,
+    /// How it was counted before the batch; none when it is new.
+    pub(super) before: Option<Counted>,
+    /// How it is counted from now on.
+    pub(super) now: Counted,
     pub(super) compensation_ms: Option<i64>,
     /// Business keys, beside the state's own, that events of the saga named.
     pub(super) other_orders: BTreeSet<String>,
@@ -123,7 +127,7 @@ impl Touched<'_> {
         let (fold, state) = self
             .folded
             .ok_or_else(|| unreadable("its steps are not there".to_owned()))?;
-        let previous_status = self.kept.as_ref().map(|kept| kept.status);
+        let previous_status = self.kept.as_ref().map(|kept| kept.counted.status);
         let is_compensated_now = state.current_status == SagaStatus::Compensated
             && previous_status != Some(SagaStatus::Compensated);
         let compensation_ms = fold
@@ -141,8 +145,9 @@ impl Touched<'_> {
         }
         Ok(Advanced {
             fold: serde_json::to_string(&fold).map_err(|error| unreadable(error.to_string()))?,
-            version: self.kept.map_or(0, |kept| kept.version) + 1,
-            previous_status,
+            version: self.kept.as_ref().map_or(0, |kept| kept.version) + 1,
+            before: self.kept.map(|kept| kept.counted),
+            now: Counted::of(&state),
             compensation_ms,
             other_orders,
             state,
@@ -153,7 +158,7 @@ impl Touched<'_> {
 impl From<Advanced> for SagaChange {
     fn from(advanced: Advanced) -> Self {
         Self {
-            previous_status: advanced.previous_status,
+            previous_status: advanced.before.map(|before| before.status),
             state: advanced.state,
             compensation_ms: advanced.compensation_ms,
         }

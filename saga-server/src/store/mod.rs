@@ -6,9 +6,12 @@
 mod advance;
 mod append;
 mod error;
+mod histogram;
 mod metadata;
 pub mod postgres;
 mod query;
+mod rebuild;
+mod rollup;
 mod rows;
 pub mod sqlite;
 
@@ -20,6 +23,7 @@ pub use query::{
     Page, PageStart, Position, SagaQuery, SagaSort, SortBy, SortOrder, Statistics, StatisticsQuery, StepPage,
     StoredStep, Total,
 };
+pub use rebuild::{Rebuild, RebuildStore};
 
 /// A database that keeps sagas and their steps.
 ///
@@ -27,7 +31,7 @@ pub use query::{
 /// waiting for it. [`StoreError::Unavailable`] means that the same call may succeed later; nothing of the failed call
 /// stays behind.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: RebuildStore + Send + Sync + 'static {
     /// Brings the tables to the newest version. Does nothing when they are.
     async fn migrate(&self) -> Result<(), StoreError>;
 
@@ -66,7 +70,13 @@ pub trait Store: Send + Sync + 'static {
     async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError>;
 
     /// How many sagas are in each status, all five present.
-    async fn count_by_status(&self) -> Result<[(SagaStatus, u64); 5], StoreError>;
+    async fn count_by_status(&self) -> Result<[(SagaStatus, u64); 5], StoreError> {
+        let everything = self.statistics(&StatisticsQuery::default()).await?;
+        Ok(SagaStatus::ALL.map(|status| {
+            let count = everything.by_status.get(&status);
+            (status, count.copied().unwrap_or_default())
+        }))
+    }
 
     /// What needs somebody's attention at a moment.
     async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError>;

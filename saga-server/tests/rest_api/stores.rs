@@ -4,10 +4,10 @@ use std::{collections::VecDeque, sync::Arc};
 
 use async_trait::async_trait;
 use saga_server::store::{
-    AppendError, Appended, Attention, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage,
-    Store, StoreError,
+    AppendError, Appended, Attention, Page, Position, Rebuild, RebuildStore, SagaQuery, Statistics,
+    StatisticsQuery, StepPage, Store, StoreError,
 };
-use saga_types::{SagaEvent, SagaStatus, Timestamp, fold::SagaState};
+use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 use tokio::sync::Mutex;
 
 /// What happens to every question.
@@ -26,6 +26,13 @@ impl Broken {
             Trouble::Corrupt => Err(StoreError::Corrupt("row 7 hidden".to_owned())),
             Trouble::Bug => panic!("hidden, and part of the test"),
         }
+    }
+}
+
+#[async_trait]
+impl RebuildStore for Broken {
+    async fn recount(&self, _: Rebuild) -> Result<u64, StoreError> {
+        self.answer()
     }
 }
 
@@ -63,10 +70,6 @@ impl Store for Broken {
         self.answer()
     }
 
-    async fn count_by_status(&self) -> Result<[(SagaStatus, u64); 5], StoreError> {
-        self.answer()
-    }
-
     async fn attention(&self, _: Timestamp) -> Result<Attention, StoreError> {
         self.answer()
     }
@@ -84,6 +87,13 @@ impl Interrupted {
             store,
             batches: Mutex::new(batches.collect()),
         }
+    }
+}
+
+#[async_trait]
+impl RebuildStore for Interrupted {
+    async fn recount(&self, rebuild: Rebuild) -> Result<u64, StoreError> {
+        self.store.recount(rebuild).await
     }
 }
 
@@ -127,10 +137,6 @@ impl Store for Interrupted {
 
     async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
         self.store.statistics(query).await
-    }
-
-    async fn count_by_status(&self) -> Result<[(SagaStatus, u64); 5], StoreError> {
-        self.store.count_by_status().await
     }
 
     async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError> {

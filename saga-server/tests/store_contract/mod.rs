@@ -86,6 +86,8 @@ macro_rules! contract_tests {
             statistics::what_needs_attention_is_counted_from_the_sagas,
             statistics::statistics_are_those_of_the_sagas,
             statistics::statistics_of_nothing_are_empty,
+            statistics::statistics_are_right_at_every_moment_of_many_writers,
+            statistics::statistics_that_are_wrong_are_mended,
         }
     };
     ($database:ty: $($module:ident::$case:ident),* $(,)?) => {

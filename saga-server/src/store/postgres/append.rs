@@ -7,13 +7,17 @@
 //! 4. Their folds take the new events.
 //! 5. They are written back, each only if nobody else wrote it since; otherwise the transaction starts over. Only two
 //!    writers that make the same saga at once can meet here: there was nothing to lock.
+//! 6. What that changes in the statistics is noted.
 
 use std::time::Duration;
 
 use saga_types::{SagaEvent, Timestamp, definition::Definitions};
 use sqlx::{Connection, PgConnection, PgPool, Row, postgres::PgRow};
 
-use super::{error, instances, read};
+use super::{
+    error, instances, read,
+    rollups::{self, Pace},
+};
 use crate::store::{
     AppendError, Appended, StoreError,
     advance::Advance,
@@ -74,6 +78,7 @@ impl From<AppendError> for Failure {
 pub(super) async fn append(
     pool: &PgPool,
     definitions: &Definitions,
+    pace: &Pace,
     events: Vec<SagaEvent>,
 ) -> Result<Appended, AppendError> {
     if events.is_empty() {
@@ -84,7 +89,10 @@ pub(super) async fn append(
     for attempt in 0..ATTEMPTS {
         let mut connection = pool.acquire().await.map_err(|error| error::append(&error))?;
         match attempt_append(&mut connection, definitions, &batch).await {
-            Ok(appended) => return Ok(appended),
+            Ok(appended) => {
+                rollups::keep_short(&mut connection, pace).await;
+                return Ok(appended);
+            }
             Err(Failure::Met(other)) => met = other,
             Err(Failure::Ended(error)) => {
                 // After a fail-over the connection may lead to a server that stays read-only.
@@ -235,5 +243,6 @@ async fn advance(
     }
     let advanced = advance.finish()?;
     instances::write(connection, &advanced).await?;
+    rollups::change(connection, &advanced).await?;
     Ok(advanced.into_iter().map(Into::into).collect())
 }

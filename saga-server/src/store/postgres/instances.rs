@@ -1,16 +1,17 @@
 //! The rows of saga_instance: locked, and written back.
 
-use saga_types::{SagaEvent, Timestamp, fold::SagaState};
+use saga_types::{SagaEvent, SagaType, Timestamp, fold::SagaState};
 use sqlx::{PgConnection, Row};
 
-use super::append::Failure;
+use super::{append::Failure, read};
 use crate::store::{
     advance::{Advanced, Kept},
+    rollup::Counted,
     rows::corrupt,
 };
 
 const LOCK: &str = r"
-SELECT saga_id, order_id, current_status, version, fold FROM saga_instance
+SELECT saga_id, order_id, version, fold, saga_type, current_status, started_at, ended_at FROM saga_instance
 WHERE saga_id = ANY($1) ORDER BY saga_id FOR UPDATE";
 
 const WRITE: &str = r"
@@ -52,9 +53,14 @@ pub(super) async fn lock(connection: &mut PgConnection, new: &[&SagaEvent]) -> R
             Ok(Kept {
                 saga_id: row.try_get(0)?,
                 order_id: row.try_get(1)?,
-                status: row.try_get::<&str, _>(2)?.parse().map_err(corrupt)?,
-                version: row.try_get(3)?,
-                fold: Kept::parse_fold(row.try_get(4)?),
+                version: row.try_get(2)?,
+                fold: Kept::parse_fold(row.try_get(3)?),
+                counted: Counted {
+                    saga_type: SagaType::try_from(row.try_get::<String, _>(4)?).map_err(corrupt)?,
+                    status: row.try_get::<&str, _>(5)?.parse().map_err(corrupt)?,
+                    started_at: read::timestamp(row, 6)?,
+                    ended_at: read::optional_timestamp(row, 7)?,
+                },
             })
         })
         .collect()

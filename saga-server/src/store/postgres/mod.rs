@@ -8,13 +8,15 @@ mod connect;
 mod error;
 mod instances;
 mod read;
+mod rebuild;
+mod rollups;
 mod search;
 mod statistics;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold::SagaState};
+use saga_types::{SagaEvent, Timestamp, definition::Definitions, fold::SagaState};
 use sqlx::{PgPool, migrate::Migrator};
 
 use super::{
@@ -35,6 +37,7 @@ pub struct PostgresStore {
     writers: PgPool,
     readers: PgPool,
     definitions: Arc<Definitions>,
+    pace: Arc<rollups::Pace>,
 }
 
 impl PostgresStore {
@@ -49,6 +52,7 @@ impl PostgresStore {
             writers,
             readers,
             definitions: options.definitions,
+            pace: Arc::default(),
         })
     }
 }
@@ -66,8 +70,10 @@ impl Store for PostgresStore {
 
     async fn append(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
         let store = self.clone();
-        super::unattended(async move { append::append(&store.writers, &store.definitions, batch).await })
-            .await
+        super::unattended(async move {
+            append::append(&store.writers, &store.definitions, &store.pace, batch).await
+        })
+        .await
     }
 
     async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError> {
@@ -93,10 +99,6 @@ impl Store for PostgresStore {
 
     async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
         statistics::statistics(&self.readers, query).await
-    }
-
-    async fn count_by_status(&self) -> Result<[(SagaStatus, u64); 5], StoreError> {
-        statistics::count_by_status(&self.readers).await
     }
 
     async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use saga_types::{
-    SagaStatus, Timestamp,
+    Timestamp,
     definition::Definitions,
     fold::{FoldEvent, SagaFold, SagaState},
 };
@@ -34,6 +34,11 @@ FROM saga_steps WHERE saga_id = $1 AND (recorded_at, event_id) > ($3, $4) ORDER 
 pub(super) fn timestamp(row: &PgRow, column: usize) -> Result<Timestamp, StoreError> {
     let moment: DateTime<Utc> = row.try_get(column).map_err(error::store)?;
     Timestamp::try_from(moment).map_err(corrupt)
+}
+
+pub(super) fn optional_timestamp(row: &PgRow, column: usize) -> Result<Option<Timestamp>, StoreError> {
+    let moment: Option<DateTime<Utc>> = row.try_get(column).map_err(error::store)?;
+    moment.map(Timestamp::try_from).transpose().map_err(corrupt)
 }
 
 pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
@@ -232,8 +237,4 @@ fn stored_step(row: &PgRow) -> Result<StoredStep, StoreError> {
         })
     };
     columns().map_err(error::store)?.try_into()
-}
-
-pub(super) fn status(text: &str) -> Result<SagaStatus, StoreError> {
-    text.parse().map_err(corrupt)
 }

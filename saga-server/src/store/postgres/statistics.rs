@@ -1,24 +1,17 @@
-//! Counts and durations, aggregated from the sagas themselves.
+//! Counts and durations, added up from the roll-ups and, at the ends of a period, from the sagas themselves.
+
+use std::ops::Range;
 
 use chrono::{DateTime, Utc};
-use saga_types::{SagaStatus, SagaType, Timestamp};
+use saga_types::Timestamp;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
-use super::{error, read};
-use crate::store::{Attention, Statistics, StatisticsQuery, StoreError, rows::corrupt};
-
-pub(super) async fn count_by_status(pool: &PgPool) -> Result<[(SagaStatus, u64); 5], StoreError> {
-    let rows: Vec<(String, i64)> =
-        sqlx::query_as("SELECT current_status, count(*) FROM saga_instance GROUP BY current_status")
-            .fetch_all(pool)
-            .await
-            .map_err(error::store)?;
-    let mut counts = SagaStatus::ALL.map(|status| (status, 0));
-    for (status, count) in rows {
-        counts[read::status(&status)? as usize].1 = count.cast_unsigned();
-    }
-    Ok(counts)
-}
+use super::{error, rollups};
+use crate::store::{
+    Attention, Statistics, StatisticsQuery, StoreError,
+    rollup::{Counts, Cover},
+    rows::corrupt,
+};
 
 pub(super) async fn attention(pool: &PgPool, now: Timestamp) -> Result<Attention, StoreError> {
     const SQL: &str = "SELECT (SELECT count(*) FROM saga_instance WHERE awaited_deadline < $1), \
@@ -40,50 +33,61 @@ pub(super) async fn attention(pool: &PgPool, now: Timestamp) -> Result<Attention
 }
 
 pub(super) async fn statistics(pool: &PgPool, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
-    let mut statistics = Statistics::default();
-    for (saga_type, status, count) in counts(pool, query).await? {
-        let count = count.cast_unsigned();
-        statistics.total += count;
-        *statistics.by_status.entry(read::status(&status)?).or_default() += count;
-        let saga_type = SagaType::try_from(saga_type).map_err(corrupt)?;
-        *statistics.by_type.entry(saga_type).or_default() += count;
+    if query
+        .saga_type
+        .as_ref()
+        .is_some_and(|saga_type| saga_type.as_str().contains('\0'))
+    {
+        return Ok(Statistics::default());
     }
-    let (average, percentiles) = durations(pool, query).await?;
-    statistics.average_seconds = average;
-    statistics.percentile_seconds = percentiles.and_then(|seconds| seconds.try_into().ok());
-    Ok(statistics)
+    let mut counts = Counts::default();
+    let rows: Vec<(String, String, i64, i64, f64)> = counting(query)
+        .build_query_as()
+        .fetch_all(pool)
+        .await
+        .map_err(error::store)?;
+    for (saga_type, status, from_ms, sagas, duration_ms) in rows {
+        counts.add(saga_type, &status, from_ms, sagas, duration_ms)?;
+    }
+    Ok(counts.finish())
 }
 
-async fn counts(pool: &PgPool, query: &StatisticsQuery) -> Result<Vec<(String, String, i64)>, StoreError> {
-    let mut sql =
-        QueryBuilder::new("SELECT saga_type, current_status, count(*) FROM saga_instance WHERE true");
-    push_period(&mut sql, query);
-    sql.push(" GROUP BY saga_type, current_status");
-    sql.build_query_as().fetch_all(pool).await.map_err(error::store)
-}
-
-async fn durations(
-    pool: &PgPool,
-    query: &StatisticsQuery,
-) -> Result<(Option<f64>, Option<Vec<f64>>), StoreError> {
+/// One statement, and so one snapshot: a saga cannot be counted in two places, or in none.
+fn counting(query: &StatisticsQuery) -> QueryBuilder<Postgres> {
+    let cover = Cover::of(query);
     let mut sql = QueryBuilder::new(
-        "SELECT avg(seconds), percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY seconds) \
-         FROM (SELECT extract(epoch FROM ended_at - started_at)::float8 AS seconds FROM saga_instance \
-         WHERE ended_at IS NOT NULL",
+        "SELECT saga_type, status, from_ms, sum(sagas)::bigint, sum(duration_ms)::float8 FROM (\
+         SELECT '' AS saga_type, '' AS status, 0::bigint AS from_ms, 0::bigint AS sagas, 0::numeric AS duration_ms \
+         WHERE false",
     );
-    push_period(&mut sql, query);
-    sql.push(") AS ended");
-    sql.build_query_as().fetch_one(pool).await.map_err(error::store)
+    let columns = " UNION ALL SELECT saga_type, status, from_ms, sagas, duration_ms FROM";
+    for (width, range) in &cover.buckets {
+        sql.push(format_args!(
+            "{columns} saga_rollup WHERE width = {width} AND bucket"
+        ));
+        push_range(&mut sql, range, "bucket", query);
+    }
+    if let Some(range) = &cover.whole {
+        sql.push(format_args!("{columns} saga_rollup_change WHERE minute"));
+        push_range(&mut sql, range, "minute", query);
+    }
+    for range in &cover.edges {
+        sql.push(
+            " UNION ALL SELECT saga_type, status, from_ms, 1, duration_ms FROM saga_counted WHERE started_at",
+        );
+        push_range(&mut sql, range, "started_at", query);
+    }
+    sql.push(") AS counted GROUP BY saga_type, status, from_ms");
+    sql
 }
 
-fn push_period(sql: &mut QueryBuilder<Postgres>, query: &StatisticsQuery) {
+fn push_range(sql: &mut QueryBuilder<Postgres>, range: &Range<i64>, column: &str, query: &StatisticsQuery) {
+    sql.push(" >= ")
+        .push_bind(rollups::moment(range.start))
+        .push(format_args!(" AND {column} < "))
+        .push_bind(rollups::moment(range.end));
     if let Some(saga_type) = &query.saga_type {
-        sql.push(" AND saga_type = ").push_bind(saga_type.as_str());
-    }
-    if let Some(from) = query.from {
-        sql.push(" AND started_at >= ").push_bind(from.to_datetime());
-    }
-    if let Some(to) = query.to {
-        sql.push(" AND started_at <= ").push_bind(to.to_datetime());
+        sql.push(" AND saga_type = ")
+            .push_bind(saga_type.as_str().to_owned());
     }
 }

@@ -6,7 +6,7 @@ use saga_types::{SagaEvent, definition::Definitions};
 use serde::Serialize;
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
-use super::{error, instances, read};
+use super::{error, instances, read, rollups};
 use crate::store::{
     AppendError, Appended, SagaChange, StoreError,
     advance::Advance,
@@ -159,5 +159,6 @@ async fn advance(
     }
     let advanced = advance.finish()?;
     instances::write(connection, &advanced).await?;
+    rollups::change(connection, &advanced).await?;
     Ok(advanced.into_iter().map(Into::into).collect())
 }

@@ -1,18 +1,19 @@
 //! The rows of saga_instance: read under the write lock, and written back.
 
-use saga_types::{SagaEvent, Timestamp};
+use saga_types::{SagaEvent, SagaType, Timestamp};
 use serde::Serialize;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{append::json, error};
+use super::{append::json, error, read};
 use crate::store::{
     AppendError, StoreError,
     advance::{Advanced, Kept},
+    rollup::Counted,
     rows::corrupt,
 };
 
 const KEPT: &str = r"
-SELECT saga_id, order_id, current_status, version, fold
+SELECT saga_id, order_id, version, fold, saga_type, current_status, started_at, ended_at
 FROM json_each(?) AS touched JOIN saga_instance ON saga_id = touched.value";
 
 const WRITE: &str = r"
@@ -54,22 +55,33 @@ pub(super) async fn kept(
 }
 
 fn kept_saga(row: &SqliteRow) -> Result<Kept, StoreError> {
+    let started_at = read::timestamp(row, 6)?;
     let columns = || {
         Ok((
-            row.try_get(0)?,
-            row.try_get(1)?,
-            row.try_get::<&str, _>(2)?,
-            row.try_get(3)?,
-            row.try_get(4)?,
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?),
+            (
+                row.try_get::<String, _>(4)?,
+                row.try_get::<&str, _>(5)?,
+                row.try_get::<Option<i64>, _>(7)?,
+            ),
         ))
     };
-    let (saga_id, order_id, status, version, fold) = columns().map_err(error::store)?;
+    let ((saga_id, order_id, version, fold), (saga_type, status, ended_at)) =
+        columns().map_err(error::store)?;
     Ok(Kept {
         saga_id,
         order_id,
-        status: status.parse().map_err(corrupt)?,
         version,
         fold: Kept::parse_fold(fold),
+        counted: Counted {
+            started_at,
+            saga_type: SagaType::try_from(saga_type).map_err(corrupt)?,
+            status: status.parse().map_err(corrupt)?,
+            ended_at: ended_at
+                .map(Timestamp::from_millis)
+                .transpose()
+                .map_err(corrupt)?,
+        },
     })
 }
 

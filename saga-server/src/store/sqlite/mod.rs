@@ -8,13 +8,15 @@ mod connect;
 mod error;
 mod instances;
 mod read;
+mod rebuild;
+mod rollups;
 mod search;
 mod statistics;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold::SagaState};
+use saga_types::{SagaEvent, Timestamp, definition::Definitions, fold::SagaState};
 use sqlx::{SqlitePool, migrate::Migrator};
 
 use super::{
@@ -93,10 +95,6 @@ impl Store for SqliteStore {
 
     async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
         statistics::statistics(&self.readers, query).await
-    }
-
-    async fn count_by_status(&self) -> Result<[(SagaStatus, u64); 5], StoreError> {
-        statistics::count_by_status(&self.readers).await
     }
 
     async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError> {

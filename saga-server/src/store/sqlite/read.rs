@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use saga_types::{
-    Metadata, SagaStatus, Timestamp,
+    Metadata, Timestamp,
     definition::Definitions,
     fold::{FoldEvent, SagaFold, SagaState},
 };
@@ -201,8 +201,4 @@ fn stored_step(row: &SqliteRow) -> Result<StoredStep, StoreError> {
         })
     };
     columns().map_err(error::store)?.try_into()
-}
-
-pub(super) fn status(text: &str) -> Result<SagaStatus, StoreError> {
-    text.parse().map_err(corrupt)
 }

@@ -1,0 +1,14 @@
+//! Making again what follows from the steps.
+
+use async_trait::async_trait;
+
+use super::{SqliteStore, rollups};
+use crate::store::{Rebuild, RebuildStore, StoreError, unattended};
+
+#[async_trait]
+impl RebuildStore for SqliteStore {
+    async fn recount(&self, rebuild: Rebuild) -> Result<u64, StoreError> {
+        let store = self.clone();
+        unattended(async move { rollups::recount(&store.writer, rebuild).await }).await
+    }
+}
