@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
+    error::KafkaError,
     mocking::MockCluster,
-    producer::DefaultProducerContext,
+    producer::{BaseProducer, DefaultProducerContext, Producer as _},
 };
+use rdkafka_sys as sys;
 use saga_sdk::SagaConfig;
 use saga_types::{avro, definition::Definitions, topic};
 
@@ -18,9 +20,28 @@ use crate::Recorded;
 /// Its only broker.
 const BROKER: i32 = 1;
 
+/// Why an embedded Kafka cannot start: no port, no thread, or a topic name that it does not take.
+#[derive(Debug)]
+pub struct EmbeddedKafkaError(String);
+
+impl std::fmt::Display for EmbeddedKafkaError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for EmbeddedKafkaError {}
+
+impl From<KafkaError> for EmbeddedKafkaError {
+    fn from(error: KafkaError) -> Self {
+        Self(error.to_string())
+    }
+}
+
 /// An embedded Kafka with the tracker's topic, in memory, on a loopback port of its own; it ends with the value.
 ///
-/// Keeps about 5 MiB, or 12,000 events, for each of the three partitions; then the oldest vanish.
+/// Keeps [`PARTITION_MIB`](Self::PARTITION_MIB) MiB, about 12,000 events, for each of the three partitions; then the
+/// oldest vanish without a word. Clients in other processes and languages can connect too.
 ///
 /// ```
 /// use std::time::Duration;
@@ -40,10 +61,15 @@ const BROKER: i32 = 1;
 /// # }
 /// ```
 pub struct EmbeddedKafka {
-    cluster: MockCluster<'static, DefaultProducerContext>,
+    // The cluster belongs to a client, and dies with it.
+    client: BaseProducer,
+    bootstrap_servers: String,
 }
 
 impl EmbeddedKafka {
+    /// How much a partition holds, in MiB.
+    pub const PARTITION_MIB: u32 = 5;
+
     /// Starts it, with the topic `c4ang.saga.tracker`.
     ///
     /// # Panics
@@ -51,17 +77,40 @@ impl EmbeddedKafka {
     /// When the machine has no port or no thread left for it.
     #[must_use]
     pub fn start() -> Self {
-        let cluster = MockCluster::new(1).expect("an embedded Kafka can be started");
-        cluster
-            .create_topic(topic::DEFAULT_TOPIC, topic::PARTITIONS, 1)
-            .expect("a topic can be created in the embedded Kafka");
-        Self { cluster }
+        Self::with_topics(&[topic::DEFAULT_TOPIC]).expect("an embedded Kafka can be started")
     }
 
-    /// Its address.
+    /// Starts it with these topics, of three partitions each.
+    ///
+    /// # Errors
+    ///
+    /// [`EmbeddedKafkaError`] when the machine has no port or no thread left for it, or a name is not a topic's.
+    pub fn with_topics(topics: &[&str]) -> Result<Self, EmbeddedKafkaError> {
+        let client: BaseProducer = ClientConfig::new()
+            .set("test.mock.num.brokers", "1")
+            // Only this client would log the cluster's own address lists.
+            .set("log_level", "3")
+            .create()?;
+        let cluster = client
+            .client()
+            .mock_cluster()
+            .ok_or_else(|| EmbeddedKafkaError("this librdkafka has no mock cluster".to_owned()))?;
+        for topic in topics {
+            cluster.create_topic(topic, topic::PARTITIONS, 1)?;
+        }
+        let bootstrap_servers = cluster.bootstrap_servers();
+        drop(cluster);
+        join_groups_at_once(&client);
+        Ok(Self {
+            client,
+            bootstrap_servers,
+        })
+    }
+
+    /// Its address, such as `127.0.0.1:40123`.
     #[must_use]
-    pub fn bootstrap_servers(&self) -> String {
-        self.cluster.bootstrap_servers()
+    pub fn bootstrap_servers(&self) -> &str {
+        &self.bootstrap_servers
     }
 
     /// An enabled configuration of a service that writes to it.
@@ -79,7 +128,7 @@ impl EmbeddedKafka {
     ///
     /// When librdkafka refuses.
     pub fn stop_broker(&self) {
-        self.cluster
+        self.cluster()
             .broker_down(BROKER)
             .expect("the broker can be stopped");
     }
@@ -90,7 +139,14 @@ impl EmbeddedKafka {
     ///
     /// When librdkafka refuses.
     pub fn start_broker(&self) {
-        self.cluster.broker_up(BROKER).expect("the broker can be started");
+        self.cluster()
+            .broker_up(BROKER)
+            .expect("the broker can be started");
+    }
+
+    fn cluster(&self) -> MockCluster<'_, DefaultProducerContext> {
+        let cluster = self.client.client().mock_cluster();
+        cluster.expect("the cluster lives as long as its client")
     }
 
     /// Reads from the beginning of the topic until there are so many events, or the time is over, and gives what came:
@@ -131,6 +187,19 @@ impl EmbeddedKafka {
             .assign(&partitions)
             .expect("the partitions can be assigned");
         consumer
+    }
+}
+
+/// The mock lets a new group wait three seconds for further members, of which there are none.
+#[expect(unsafe_code, reason = "the setting is only in librdkafka's C interface")]
+fn join_groups_at_once(client: &BaseProducer) {
+    // SAFETY: the client is alive for the whole call, and so is the cluster that it owns; the function only stores the
+    // number in the cluster.
+    unsafe {
+        let cluster = sys::rd_kafka_handle_mock_cluster(client.client().native_ptr());
+        if !cluster.is_null() {
+            sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
+        }
     }
 }
 

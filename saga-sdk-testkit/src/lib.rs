@@ -40,6 +40,9 @@
 //! | [`expect`] | what a test expects of an event |
 //! | [`SagaAssert`] | assertions about one saga, with failures that show its timeline |
 //!
+//! A whole tracker inside a test, with REST, is `EmbeddedTracker` in the library of `saga-server`; it runs on this
+//! crate's `EmbeddedKafka`.
+//!
 //! # Features
 //!
 //! | feature | default | what it adds |
@@ -49,7 +52,7 @@
 //! Use it from `tests/`, or from the unit tests of another crate: inside `saga-sdk` itself a unit test would see two
 //! copies of the trait.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod assert;
 pub mod expect;
@@ -63,6 +66,6 @@ mod timeline;
 pub use assert::SagaAssert;
 pub use expect::Expected;
 #[cfg(feature = "kafka")]
-pub use kafka::EmbeddedKafka;
+pub use kafka::{EmbeddedKafka, EmbeddedKafkaError};
 pub use recorded::Recorded;
 pub use recorder::Recorder;

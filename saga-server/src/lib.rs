@@ -10,7 +10,7 @@
 //! | [`redaction`] | what of the metadata nobody is shown |
 //! | [`rest`] | the answers |
 //! | [`server`] | one running collector: the three above, started and ended together |
-//! | [`dev`] | all of it in one process, broker and database included |
+//! | [`dev`] | all of it in one process, broker and database included; [`EmbeddedTracker`] for tests |
 //! | [`health`], [`metrics`] | what the collector says of itself |
 //! | [`http`] | calls to others |
 //! | [`config`], [`cli`] | how it is told what to do |
@@ -28,3 +28,5 @@ pub mod redaction;
 pub mod rest;
 pub mod server;
 pub mod store;
+
+pub use dev::EmbeddedTracker;

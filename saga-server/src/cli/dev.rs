@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{CliError, block_on, logging, signals};
 use crate::{
-    config::{AuthSettings, Config, LogSettings, Secret, Settings},
+    config::{AuthSettings, Config, LogSettings, Settings},
     dev::{self, DevOptions},
 };
 
@@ -59,9 +59,8 @@ impl DevArgs {
         })
     }
 
-    /// Broker and database are embedded; `dev` puts their addresses in place of these.
     fn config(&self) -> Result<Config, CliError> {
-        let mut settings = Settings {
+        let settings = Settings {
             listen: self.listen,
             allow_unauthenticated: Some(self.allow_unauthenticated),
             auth: self.auth.clone(),
@@ -69,8 +68,6 @@ impl DevArgs {
             log: self.log.clone(),
             ..Settings::default()
         };
-        settings.database.url = Some(Secret::new("sqlite:embedded"));
-        settings.kafka.bootstrap_servers = Some("embedded:9092".to_owned());
-        Ok(settings.resolve()?)
+        Ok(dev::resolve(settings)?)
     }
 }

@@ -1,7 +1,7 @@
 //! A whole collector in one process, for trying it out: embedded broker, SQLite, REST.
 
-mod broker;
 mod demo;
+mod embedded;
 
 use std::{
     io,
@@ -10,19 +10,22 @@ use std::{
     time::Duration,
 };
 
-use rdkafka::error::KafkaError;
-use saga_types::topic::PARTITIONS;
+use saga_sdk_testkit::{EmbeddedKafka, EmbeddedKafkaError};
 use serde::Serialize;
 use thiserror::Error;
 
-use self::demo::{Demo, Surroundings};
+use self::{
+    demo::{Demo, Surroundings},
+    embedded::DataFolder,
+};
 use crate::{
-    config::{Config, Secret},
-    server::{Server, ServerError},
-    store::{self, StoreError, StoreOptions},
+    config::{Config, ConfigError},
+    server::ServerError,
+    store::StoreError,
 };
 
-pub use broker::{EmbeddedBroker, PARTITION_MIB};
+pub use embedded::EmbeddedTracker;
+pub(crate) use embedded::resolve;
 
 /// What `dev` can be told.
 #[derive(Debug, Clone)]
@@ -51,7 +54,10 @@ pub enum DevError {
     },
     /// The embedded broker cannot start.
     #[error("the embedded broker cannot start: {0}")]
-    Broker(#[from] KafkaError),
+    Broker(#[from] EmbeddedKafkaError),
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The tables cannot be made.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -92,41 +98,16 @@ pub async fn run(
     mut config: Config,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), DevError> {
-    let data = DataFolder::open(options.data_dir.as_deref())?;
-    let broker = EmbeddedBroker::start()?;
-    broker.create_topic(&config.kafka.topic, PARTITIONS)?;
-    broker.create_topic(&config.kafka.dead_letter_topic, PARTITIONS)?;
-
-    let database = format!("sqlite:{}", data.path().join("saga-tracker.db").display());
-    broker
-        .bootstrap_servers()
-        .clone_into(&mut config.kafka.bootstrap_servers);
-    // The mock cluster holds an empty fetch for the whole of this time.
-    config
-        .kafka
-        .properties
-        .insert("fetch.wait.max.ms".to_owned(), "10".to_owned());
-    config.database.url = Secret::new(&database);
     config.listen = options.listen;
-    migrate(&config).await?;
-
-    let server = Server::start(config.clone()).await?;
-    wait_until_ready(&server).await?;
-    let info = DevInfo {
-        url: format!("http://{}", server.address()),
-        bootstrap_servers: broker.bootstrap_servers().to_owned(),
-        topic: config.kafka.topic,
-        dlt_topic: config.kafka.dead_letter_topic,
-        database,
-    };
+    let tracker = EmbeddedTracker::run(config, options.data_dir.as_deref()).await?;
     let demo = if options.demo {
-        Some(start_demo(&info, &data).await?)
+        Some(start_demo(tracker.info(), tracker.data()).await?)
     } else {
         None
     };
-    print_banner(&info, &data, options.demo);
+    print_banner(tracker.info(), tracker.data(), options.demo);
     if let Some(path) = &options.info_file {
-        write_info(path, &info)?;
+        write_info(path, tracker.info())?;
     }
     // The services first, so that their last steps are still taken in.
     let shutdown = async {
@@ -135,8 +116,7 @@ pub async fn run(
             demo.stop().await;
         }
     };
-    server.run_until(shutdown).await?;
-    Ok(())
+    tracker.run_until(shutdown).await
 }
 
 async fn start_demo(info: &DevInfo, data: &DataFolder) -> Result<Demo, DevError> {
@@ -146,31 +126,6 @@ async fn start_demo(info: &DevInfo, data: &DataFolder) -> Result<Demo, DevError>
         folder: data.path(),
     };
     Ok(Demo::start(&surroundings).await?)
-}
-
-async fn migrate(config: &Config) -> Result<(), DevError> {
-    let definitions = crate::server::load_definitions(config).map_err(ServerError::from)?;
-    let options = StoreOptions {
-        definitions: definitions.into(),
-        max_connections: 2,
-    };
-    store::connect(config.database.url.expose(), options)
-        .await?
-        .migrate()
-        .await?;
-    Ok(())
-}
-
-async fn wait_until_ready(server: &Server) -> Result<(), DevError> {
-    const PATIENCE: Duration = Duration::from_secs(20);
-    let waiting = async {
-        while !server.health().is_ready() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, waiting)
-        .await
-        .map_err(|_| DevError::NotReady(PATIENCE, format!("{:?}", server.health().states())))
 }
 
 /// Written beside and then renamed, so that whoever waits for the file never reads half of it.
@@ -205,7 +160,7 @@ fn print_banner(info: &DevInfo, data: &DataFolder, demo: bool) {
          Record into it from any process:\n  \
          PLATFORM_SAGA_ENABLED=true PLATFORM_SAGA_BOOTSTRAP_SERVERS={bootstrap} cargo run -p smallest\n\n\
          {orders}\n\n\
-         The embedded broker is for trying things out: it keeps events in memory only, {PARTITION_MIB} MiB for each\n\
+         The embedded broker is for trying things out: it keeps events in memory only, {partition_mib} MiB for each\n\
          partition (about 12,000 events); beyond that the oldest vanish. `saga-server serve` uses a real broker.\n\
          End with Ctrl-C.",
         url = info.url,
@@ -213,38 +168,6 @@ fn print_banner(info: &DevInfo, data: &DataFolder, demo: bool) {
         topic = info.topic,
         dlt = info.dlt_topic,
         database = info.database,
+        partition_mib = EmbeddedKafka::PARTITION_MIB,
     );
-}
-
-/// Where the database lives.
-enum DataFolder {
-    Kept(PathBuf),
-    /// Deleted when dropped.
-    Temporary(tempfile::TempDir),
-}
-
-impl DataFolder {
-    fn open(kept: Option<&Path>) -> Result<Self, DevError> {
-        match kept {
-            Some(path) => std::fs::create_dir_all(path)
-                .map(|()| Self::Kept(path.to_owned()))
-                .map_err(|error| DevError::Io {
-                    path: path.to_owned(),
-                    error,
-                }),
-            None => tempfile::tempdir()
-                .map(Self::Temporary)
-                .map_err(|error| DevError::Io {
-                    path: std::env::temp_dir(),
-                    error,
-                }),
-        }
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Kept(path) => path,
-            Self::Temporary(folder) => folder.path(),
-        }
-    }
 }
