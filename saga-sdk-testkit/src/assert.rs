@@ -8,6 +8,28 @@ use saga_types::{OrderId, SagaEvent, SagaStatus, SagaType};
 use crate::{Expected, Recorded, timeline::timeline};
 
 /// Assertions about one saga, one after the other; made by [`Recorder::assert_saga`](crate::Recorder::assert_saga).
+///
+/// ```
+/// use saga_sdk::{SagaStatus, SagaType, steps};
+/// use saga_sdk_testkit::{Recorder, expect};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let recorder = Recorder::new("payment-service");
+/// let saga = recorder.client().saga(SagaType::PAYMENT_COMPLETION, "saga-1", "order-1");
+/// saga.start(steps::PAYMENT_INITIALIZATION).record().await?;
+/// saga.failed(steps::PAYMENT_FAILED, "card declined").record().await?;
+///
+/// recorder
+///     .assert_saga("saga-1")
+///     .is_in(SagaStatus::Failed)
+///     .recorded(expect::started(steps::PAYMENT_INITIALIZATION))
+///     .then(expect::failed(steps::PAYMENT_FAILED).because("card declined"))
+///     .never_recorded(expect::completed(steps::PAYMENT_COMPLETED))
+///     .nothing_else();
+/// # Ok::<(), saga_sdk::RecordError>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct SagaAssert<'a> {
     recorded: Recorded,

@@ -9,6 +9,25 @@ use saga_types::{
 use crate::{Expected, SagaAssert, timeline::timeline};
 
 /// What was recorded up to a moment, by one [`Recorder`](crate::Recorder) or by several.
+///
+/// ```
+/// use saga_sdk::{SagaType, steps};
+/// use saga_sdk_testkit::{Recorded, Recorder, expect};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let (order, product) = (Recorder::new("order-service"), Recorder::new("product-service"));
+/// let saga = order.client().saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+/// saga.start(steps::ORDER_CREATED).record().await?;
+/// product.client().resume(saga.headers())?.complete(steps::STOCK_RESERVED).record().await?;
+///
+/// let joined = Recorded::join([order.recorded(), product.recorded()]);
+/// let state = joined.state_of("saga-1");
+/// assert_eq!(state.services, ["order-service", "product-service"]);
+/// assert_eq!(state.awaiting[0].step, steps::PAYMENT_INITIALIZATION);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Recorded {
     events: Vec<SagaEvent>,

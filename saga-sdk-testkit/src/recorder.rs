@@ -15,6 +15,23 @@ use crate::{Expected, Recorded, SagaAssert, faults::Faults};
 /// Keeps every event in memory. Clones share what was recorded, so a test keeps one and hands the other out.
 ///
 /// Input is checked and events are stamped as by the real clients.
+///
+/// ```
+/// use saga_sdk::{SagaType, steps};
+/// use saga_sdk_testkit::{Recorder, expect};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let recorder = Recorder::new("order-service");
+/// let saga = recorder.client().saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+/// saga.start(steps::ORDER_CREATED).record().await?;
+///
+/// recorder.fail_nth(1); // as when the broker refuses
+/// assert!(saga.complete(steps::ORDER_CONFIRMED).record().await.is_err());
+/// recorder.assert_saga("saga-1").recorded(expect::started(steps::ORDER_CREATED)).nothing_else();
+/// # Ok::<(), saga_sdk::RecordError>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Recorder {
     shared: Arc<Shared>,

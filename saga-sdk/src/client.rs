@@ -24,6 +24,24 @@ use crate::{Recording, SagaContext, Stats, StepRecord};
 ///   [`record_event`](Self::record_event).
 /// * **Refusal:** bad input is an error from the call that made it. A disabled client looks at nothing.
 /// * **After close:** asynchronous clients drop and count what is recorded, synchronous ones return an error.
+///
+/// ```
+/// use saga_sdk::{SagaConfig, SagaContext, SagaType, steps};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let tracker = saga_sdk::connect(&SagaConfig::default())?; // disabled: takes everything, does nothing
+/// let saga = SagaContext {
+///     saga_type: SagaType::ORDER_CREATION,
+///     saga_id: "saga-1".parse()?,
+///     order_id: "order-1".parse()?,
+/// };
+/// tracker.record_start(&saga, steps::ORDER_CREATED).await?;
+/// tracker.record_failure(&saga, steps::ORDER_CANCELLED, "the customer changed her mind").await?;
+/// assert_eq!(tracker.stats().recorded, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait SagaTrackerClient: Send + Sync {

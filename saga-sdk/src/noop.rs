@@ -8,6 +8,18 @@ use saga_types::SagaEvent;
 use crate::{FlushReport, Recording, SagaTrackerClient, Stats, StepRecord};
 
 /// Takes everything and does nothing: no Kafka, no threads, no memory.
+///
+/// ```
+/// use std::sync::Arc;
+/// use saga_sdk::{NoOpClient, SagaTrackerClient, SagaType, steps};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let tracker: Arc<dyn SagaTrackerClient> = Arc::new(NoOpClient);
+/// assert!(!tracker.is_enabled());
+/// tracker.saga(SagaType::REFUND, "saga-1", "order-1").start(steps::PAYMENT_REFUNDED).record().await
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoOpClient;
 

@@ -26,6 +26,22 @@ pub struct SagaContext {
 }
 
 /// A step to be recorded: what happened in which saga, and what the caller adds.
+///
+/// ```
+/// use saga_sdk::{SagaContext, SagaStatus, SagaType, StepRecord, steps};
+///
+/// let saga = SagaContext {
+///     saga_type: SagaType::ORDER_CREATION,
+///     saga_id: "saga-1".parse()?,
+///     order_id: "order-1".parse()?,
+/// };
+/// let mut record = StepRecord::new(saga, steps::ORDER_CREATED, SagaStatus::Started);
+/// record.insert("itemCount", &2)?;
+/// // What every client makes of it: an event with an id, a time and the service's name.
+/// let event = record.into_event("order-service", None)?;
+/// assert_eq!(event.metadata.as_ref().and_then(|metadata| metadata.producer_service()), Some("order-service"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct StepRecord {

@@ -9,6 +9,21 @@ use crate::{EventId, Metadata, OrderId, SagaId, SagaStatus, SagaType, Step, Time
 ///
 /// As JSON it is written with the field names of the wire contract, metadata as an object and times as RFC
 /// 3339; see [`Timestamp`] for what is read.
+///
+/// ```
+/// use saga_types::{Metadata, SagaEvent, SagaStatus, SagaType, Timestamp, steps};
+///
+/// let event = SagaEvent::new(
+///     "evt-1".parse()?, "saga-1".parse()?, "order-1".parse()?,
+///     SagaType::ORDER_CREATION, steps::STOCK_RESERVATION_FAILED, SagaStatus::Failed,
+///     Timestamp::from_millis(1_700_000_000_000)?,
+/// )
+/// .with_metadata(Metadata::parse(r#"{"failureReason":"out of stock"}"#)?);
+/// let json = serde_json::to_value(&event)?;
+/// assert_eq!(json["recordedAt"], "2023-11-14T22:13:20.000Z");
+/// assert_eq!(json["metadata"]["failureReason"], "out of stock");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "EventJson", into = "EventJson")]
 pub struct SagaEvent {

@@ -10,6 +10,16 @@ use crate::id::{NameError, check_upper_snake_case};
 ///
 /// A team's own type needs no change here: [`SagaType::new`] takes any `UPPER_SNAKE_CASE` name, which
 /// travels as `CUSTOM` with the name beside it.
+///
+/// ```
+/// use saga_types::SagaType;
+///
+/// let own = SagaType::new("LOYALTY_SIGN_UP")?;
+/// assert_eq!(own.as_str(), "LOYALTY_SIGN_UP");
+/// assert_eq!(SagaType::new("REFUND")?, SagaType::REFUND);
+/// assert!(SagaType::new("loyalty sign-up").is_err());
+/// # Ok::<(), saga_types::NameError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SagaType(Cow<'static, str>);

@@ -8,6 +8,13 @@ use thiserror::Error;
 /// How a step ended, and also what the whole saga is in.
 ///
 /// The order of the variants is the order of the Avro enum and must not change.
+///
+/// ```
+/// use saga_types::SagaStatus;
+///
+/// assert_eq!("IN_PROGRESS".parse(), Ok(SagaStatus::InProgress));
+/// assert!(SagaStatus::Compensated.is_terminal());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SagaStatus {

@@ -7,6 +7,16 @@ use serde::{Deserialize, Serialize};
 use crate::id::{NameError, check_name, check_upper_snake_case};
 
 /// What happened in a saga, such as `STOCK_RESERVED`. Constants stand in [`steps`].
+///
+/// ```
+/// use saga_types::{Step, steps};
+///
+/// assert_eq!(steps::STOCK_RESERVED.as_str(), "STOCK_RESERVED");
+/// let own = Step::new("POINTS_GRANTED")?;
+/// assert!(own.is_upper_snake_case());
+/// assert!(Step::new("points granted").is_err());
+/// # Ok::<(), saga_types::NameError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Step(Cow<'static, str>);

@@ -11,6 +11,15 @@ use thiserror::Error;
 /// Only the years 1 to 9999 are allowed, so that every moment can be written as RFC 3339 and stored in any
 /// database. Shown and serialized as RFC 3339 with `Z` and three digits (`2026-11-22T08:26:40.000Z`); read from that or
 /// from a number of milliseconds.
+///
+/// ```
+/// use saga_types::Timestamp;
+///
+/// let moment = Timestamp::from_millis(1_700_000_000_000)?;
+/// assert_eq!(moment.to_string(), "2023-11-14T22:13:20.000Z");
+/// assert_eq!("2023-11-14T22:13:20Z".parse(), Ok(moment));
+/// # Ok::<(), saga_types::TimestampError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 

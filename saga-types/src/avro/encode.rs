@@ -19,6 +19,21 @@ pub enum EncodeError {
 /// # Errors
 ///
 /// [`EncodeError`] when the version has no symbol for the saga type; version 2 takes every type.
+///
+/// ```
+/// use saga_types::{SagaEvent, SagaStatus, SagaType, Timestamp, steps};
+/// use saga_types::avro::{self, Framing, SchemaVersion};
+///
+/// let event = SagaEvent::new(
+///     "evt-1".parse()?, "saga-1".parse()?, "order-1".parse()?,
+///     SagaType::ORDER_CREATION, steps::ORDER_CREATED, SagaStatus::Started,
+///     Timestamp::from_millis(1_700_000_000_000)?,
+/// );
+/// let bytes = avro::encode(&event, SchemaVersion::V2, Framing::SingleObject)?;
+/// assert_eq!(bytes[..2], [0xC3, 0x01]);
+/// assert_eq!(avro::decode_single_object(&bytes)?, event);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn encode(event: &SagaEvent, version: SchemaVersion, framing: Framing) -> Result<Vec<u8>, EncodeError> {
     let mut bytes = Vec::with_capacity(upper_bound(event));
     framing.write(version, &mut bytes);

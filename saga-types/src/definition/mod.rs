@@ -17,6 +17,26 @@ pub use yaml::DefinitionError;
 
 /// What the life of one saga type should look like. Checked when it is made: every step named by a rule is a step of
 /// the definition.
+///
+/// ```
+/// use saga_types::{SagaType, Step, definition::{Definitions, SagaDefinition}};
+///
+/// let definition = SagaDefinition::from_yaml(
+///     "sagaType: LOYALTY_SIGN_UP
+/// startsWith: [MEMBER_CREATED]
+/// forward:
+///   - {step: MEMBER_CREATED, service: member-service}
+///   - {step: POINTS_GRANTED, service: points-service}
+/// completesWith: [POINTS_GRANTED]
+/// ",
+/// )?;
+/// assert_eq!(definition.owner(&Step::new("POINTS_GRANTED")?), Some("points-service"));
+///
+/// let mut definitions = Definitions::built_in();
+/// definitions.insert(definition);
+/// assert!(definitions.get(&SagaType::new("LOYALTY_SIGN_UP")?).is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SagaDefinition {

@@ -29,6 +29,27 @@ pub use state::{Anomaly, Awaiting, SagaState};
 /// Folds all events of one saga. `None` when there are none.
 ///
 /// Events with the same id are the same event and count once. All events are taken to be of one saga.
+///
+/// ```
+/// use saga_types::{SagaEvent, SagaStatus, SagaType, Timestamp, definition::Definitions, fold, steps};
+///
+/// let event = |id: &str, step, status, second: i64| -> Result<SagaEvent, Box<dyn std::error::Error>> {
+///     let moment = Timestamp::from_millis(1_700_000_000_000 + second * 1_000)?;
+///     Ok(SagaEvent::new(
+///         id.parse()?, "saga-1".parse()?, "order-1".parse()?, SagaType::ORDER_CREATION, step, status, moment,
+///     ))
+/// };
+/// let created = event("evt-1", steps::ORDER_CREATED, SagaStatus::Started, 0)?;
+/// let reserved = event("evt-2", steps::STOCK_RESERVED, SagaStatus::Completed, 1)?;
+/// let cancelled = event("evt-3", steps::ORDER_CANCELLED, SagaStatus::Failed, 2)?;
+///
+/// // In any order, and repeated: the state is that of the set.
+/// let state = fold::fold([&cancelled, &created, &reserved, &created], &Definitions::built_in()).expect("events");
+/// assert_eq!(state.current_status, SagaStatus::Failed);
+/// assert_eq!(state.outstanding_compensations, [steps::STOCK_RESERVED]);
+/// assert_eq!(state.step_count, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn fold<'a>(
     events: impl IntoIterator<Item = &'a SagaEvent>,
