@@ -1,0 +1,70 @@
+//! The commands.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    progress::Progress,
+    report::Report,
+    runs::{outbox_kills, sdk_outage},
+};
+
+/// Shows on real parts what Saga Tracker promises.
+///
+/// Each run starts an Apache Kafka and a PostgreSQL of its own (scripts/parts), does damage, audits what is left, prints
+/// tables, and ends with 1 when a promise was broken.
+#[derive(Debug, Parser)]
+#[command(name = "saga-proof", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Write the result to this file, too
+    #[arg(long, value_name = "FILE", global = true)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Kafka is away for a while: what a service that records through saga-sdk notices
+    SdkOutage(sdk_outage::Args),
+    /// Relays of the transactional outbox are killed at random: nothing is lost, and order is kept
+    OutboxKills(outbox_kills::Args),
+    /// One relay, for outbox-kills to kill
+    #[command(hide = true)]
+    Relay(outbox_kills::RelayArgs),
+}
+
+impl Cli {
+    /// Carries out the command; whether every promise was kept.
+    pub(crate) async fn run(self) -> Result<bool> {
+        let command = match self.command {
+            Command::Relay(args) => return args.run().await.map(|()| true),
+            command => command,
+        };
+        let progress = Progress::new();
+        let mut interrupted = signal(SignalKind::interrupt())?;
+        let mut terminated = signal(SignalKind::terminate())?;
+        // Dropping the run takes its parts down.
+        let report = tokio::select! {
+            report = command.run(&progress) => report?,
+            _ = interrupted.recv() => anyhow::bail!("interrupted"),
+            _ = terminated.recv() => anyhow::bail!("terminated"),
+        };
+        drop(progress);
+        report.conclude(self.json.as_deref())
+    }
+}
+
+impl Command {
+    async fn run(self, progress: &Progress) -> Result<Report> {
+        match self {
+            Self::SdkOutage(args) => sdk_outage::run(&args, progress).await,
+            Self::OutboxKills(args) => outbox_kills::run(&args, progress).await,
+            Self::Relay(_) => unreachable!("handled before"),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! One module for each command: what it does to the parts, and what it promises.
+
+pub(crate) mod outbox_kills;
+pub(crate) mod sdk_outage;

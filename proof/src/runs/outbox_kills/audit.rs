@@ -1,0 +1,122 @@
+//! What is on the topic, compared with what was committed.
+
+use std::collections::{HashMap, HashSet};
+
+use anyhow::Result;
+use rdkafka::{Message as _, message::BorrowedMessage};
+use saga_types::{SagaEvent, avro};
+
+use super::TOPIC;
+use crate::{
+    events::Plan,
+    ledger::Bits,
+    parts::Parts,
+    report::{Report, Table},
+    topic,
+};
+
+/// What was found.
+pub(crate) struct Found {
+    published: usize,
+    first_comings: Bits,
+    lost: usize,
+    out_of_order: usize,
+    rolled_back: usize,
+    /// Not as they were written, or never written at all.
+    strange: Vec<String>,
+}
+
+/// Where an event stands: its number in the plan, and its saga.
+struct Place {
+    number: usize,
+    saga: usize,
+}
+
+/// Reads the whole topic. Every event of the plan was committed.
+pub(crate) fn topic(parts: &Parts, plan: &Plan, rolled_back: &[String]) -> Result<Found> {
+    let places = places(plan)?;
+    let rolled_back: HashSet<&str> = rolled_back.iter().map(String::as_str).collect();
+    let mut found = Found {
+        published: 0,
+        first_comings: Bits::new(plan.events()),
+        lost: 0,
+        out_of_order: 0,
+        rolled_back: 0,
+        strange: Vec::new(),
+    };
+    // Of each saga, the number of the event that must come next for the first time.
+    let mut next: Vec<usize> = (0..plan.sagas()).map(|saga| plan.numbers(saga).start).collect();
+    topic::read(&parts.bootstrap_servers, TOPIC, |record| {
+        found.published += 1;
+        let event = avro::decode_single_object(record.payload().unwrap_or_default())?;
+        match places.get(event.event_id.as_str()) {
+            Some(place) => found.take(record, event, place, plan, &mut next)?,
+            None if rolled_back.contains(event.event_id.as_str()) => found.rolled_back += 1,
+            None => found.strange.push(format!("never written: {event:?}")),
+        }
+        Ok(())
+    })?;
+    found.lost = plan.events() - found.first_comings.count();
+    Ok(found)
+}
+
+fn places(plan: &Plan) -> Result<HashMap<String, Place>> {
+    let mut places = HashMap::with_capacity(plan.events());
+    for saga in 0..plan.sagas() {
+        for (number, event) in plan.numbers(saga).zip(plan.saga(saga)?) {
+            places.insert(event.event_id.to_string(), Place { number, saga });
+        }
+    }
+    Ok(places)
+}
+
+impl Found {
+    fn take(
+        &mut self,
+        record: &BorrowedMessage<'_>,
+        event: SagaEvent,
+        place: &Place,
+        plan: &Plan,
+        next: &mut [usize],
+    ) -> Result<()> {
+        let mut written = plan
+            .saga(place.saga)?
+            .swap_remove(place.number - plan.numbers(place.saga).start);
+        // When the event was built is the only thing that the plan leaves open.
+        written.event_timestamp = event.event_timestamp;
+        if written != event || record.key() != Some(event.saga_id.as_bytes()) {
+            self.strange.push(format!("{event:?} instead of {written:?}"));
+        }
+        if self.first_comings.set(place.number) {
+            self.out_of_order += usize::from(next[place.saga] != place.number);
+            next[place.saga] = place.number + 1;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn figures(&self, table: &mut Table) {
+        table.figure("records on the topic", self.published);
+        table.figure("of them duplicates", self.published - self.first_comings.count());
+        table.figure("lost", self.lost);
+        table.figure("out of order", self.out_of_order);
+    }
+
+    pub(crate) fn promises(&self, report: &mut Report) {
+        report.promise_none("no committed event is lost", self.lost, &[]);
+        report.promise_none(
+            "no event that was rolled back is published",
+            self.rolled_back,
+            &[],
+        );
+        report.promise_none(
+            "the first comings of a saga's events are in order",
+            self.out_of_order,
+            &[],
+        );
+        report.promise_none(
+            "every event is as it was written",
+            self.strange.len(),
+            &self.strange[..self.strange.len().min(3)],
+        );
+    }
+}

@@ -1,0 +1,35 @@
+//! The short form of every run, on real parts that it starts for itself.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    process::Command,
+    sync::{Mutex, PoisonError},
+};
+
+/// A run has a whole stack of its own, and measures: one at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn keeps_its_promises(run: &str) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let output = Command::new(env!("CARGO_BIN_EXE_saga-proof"))
+        .args([run, "--short"])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "saga-proof {run} --short: {}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn a_service_does_not_notice_that_kafka_is_away() {
+    keeps_its_promises("sdk-outage");
+}
+
+#[test]
+fn relays_of_the_outbox_that_are_killed_lose_nothing_and_keep_order() {
+    keeps_its_promises("outbox-kills");
+}
