@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`ingest`] | consume, decode, store, commit; what cannot be stored goes to the dead letter topic |
 //! | [`store`] | the port to the database and its two adapters, PostgreSQL and SQLite |
+//! | [`freshness`] | up to which moment everything is stored |
 //! | [`auth`] | who is calling, and what they may do |
 //! | [`redaction`] | what of the metadata nobody is shown |
 //! | [`rest`] | the answers |
@@ -20,6 +21,7 @@ mod backoff;
 pub mod cli;
 pub mod config;
 pub mod dev;
+pub mod freshness;
 pub mod health;
 pub mod http;
 pub mod ingest;

@@ -60,7 +60,8 @@ pub struct QueryLabel {
     pub query: &'static str,
 }
 
-type FloatGauge = Gauge<f64, AtomicU64>;
+/// A gauge that holds any number.
+pub type FloatGauge = Gauge<f64, AtomicU64>;
 
 /// Seconds since 1970, or of a duration.
 #[expect(
@@ -87,6 +88,8 @@ pub struct Metrics {
     events_processed: Family<StepLabels, Counter>,
     /// `saga_tracker_consumer_lag`: events on a partition that are not stored yet.
     pub consumer_lag: Family<PartitionLabel, Gauge>,
+    /// `saga_tracker_behind_seconds`: the age of the moment up to which everything is stored, over all instances.
+    pub behind: FloatGauge,
     /// `saga_tracker_api_latency_seconds`.
     pub api_latency: Family<EndpointLabels, Histogram>,
     /// `saga_tracker_db_query_seconds`.
@@ -136,6 +139,7 @@ impl Metrics {
             ]),
             events_processed: Family::default(),
             consumer_lag: Family::default(),
+            behind: FloatGauge::default(),
             api_latency: Family::new_with_constructor(latency),
             db_query: Family::new_with_constructor(latency),
             last_failed: FloatGauge::default(),
@@ -179,6 +183,11 @@ impl Metrics {
             "saga_tracker_consumer_lag",
             "Events not stored yet, by partition",
             self.consumer_lag.clone(),
+        );
+        registry.register(
+            "saga_tracker_behind_seconds",
+            "Age of the moment up to which everything in the topic is stored, over all instances",
+            self.behind.clone(),
         );
         registry.register(
             "saga_tracker_api_latency_seconds",

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Config,
+    freshness::{self, Progress},
     health::{Component, Health},
     http,
     ingest::{Ingest, IngestError, IngestParts},
@@ -81,6 +82,7 @@ impl Server {
         let metrics = Arc::new(Metrics::new(known_steps));
         let listener = listen(config.listen).await?;
         let address = listener.local_addr().unwrap_or(config.listen);
+        let progress = Arc::new(Progress::default());
         let ingest = Ingest::start(IngestParts {
             kafka: config.kafka.clone(),
             registry: config.schema_registry.clone(),
@@ -88,6 +90,7 @@ impl Server {
             store: store.clone(),
             health: health.clone(),
             metrics: metrics.clone(),
+            progress: progress.clone(),
         })?;
         let stop = CancellationToken::new();
         let state = AppState {
@@ -96,9 +99,17 @@ impl Server {
             metrics: metrics.clone(),
             access: Arc::new(config.access),
             redaction: Arc::new(config.redaction),
+            progress: progress.clone(),
         };
         let tasks = vec![
             tokio::spawn(serve(listener, state, stop.clone())),
+            tokio::spawn(freshness::keep(
+                config.kafka.topic.clone(),
+                progress,
+                store.clone(),
+                metrics.clone(),
+                stop.clone(),
+            )),
             tokio::spawn(watch_database(store, health.clone(), metrics, stop.clone())),
         ];
         tracing::info!(%address, topic = config.kafka.topic, "started");

@@ -90,15 +90,25 @@ pub(super) struct Batch {
     pub(super) records: Vec<RawRecord>,
 }
 
-/// Of each partition, the offset to commit: one after the last record.
-pub(super) type Offsets = BTreeMap<i32, i64>;
+/// How far each partition is once the batch is stored.
+pub(super) type Offsets = BTreeMap<i32, Reached>;
+
+/// How far one partition is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Reached {
+    /// The offset to commit: one after the last record.
+    pub(super) next_offset: i64,
+    /// The latest moment at which one of the records came into the topic, in milliseconds since 1970.
+    pub(super) newest_millis: Option<i64>,
+}
 
 impl Batch {
     pub(super) fn offsets(&self) -> Offsets {
         let mut offsets = Offsets::new();
         for record in &self.records {
-            let next = offsets.entry(record.partition).or_default();
-            *next = (*next).max(record.offset + 1);
+            let reached = offsets.entry(record.partition).or_default();
+            reached.next_offset = reached.next_offset.max(record.offset + 1);
+            reached.newest_millis = reached.newest_millis.max(record.timestamp.to_millis());
         }
         offsets
     }

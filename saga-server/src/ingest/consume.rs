@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     IngestError, IngestParts,
-    batch::{Batch, Offsets, RawRecord},
+    batch::{Batch, Offsets, RawRecord, Reached},
     context::SagaConsumer,
 };
 use crate::health::{Component, Health};
@@ -218,12 +218,14 @@ impl ConsumeLoop {
     /// Commits what is still ours. A commit that fails is made good by the next one, or by reading again.
     fn commit(&self, offsets: &Offsets, mode: CommitMode) {
         let mut list = TopicPartitionList::with_capacity(offsets.len());
-        for (partition, offset) in offsets {
+        for (partition, reached) in offsets {
+            self.consumer.context().stored(*partition, reached);
+            let Reached { next_offset, .. } = *reached;
             if self.consumer.context().owns(*partition)
                 && let Err(error) =
-                    list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
+                    list.add_partition_offset(&self.topic, *partition, Offset::Offset(next_offset))
             {
-                tracing::warn!(%error, partition, offset, "an offset cannot be committed");
+                tracing::warn!(%error, partition, next_offset, "an offset cannot be committed");
             }
         }
         if list.count() == 0 {

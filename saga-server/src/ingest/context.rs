@@ -10,11 +10,14 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance},
     error::KafkaError,
+    statistics::{Partition, Topic},
 };
+use saga_types::Timestamp;
 
-use super::{IngestError, IngestParts};
+use super::{IngestError, IngestParts, batch::Reached};
 use crate::{
     config::KafkaConfig,
+    freshness::{Observed, Progress},
     health::{Component, Health},
     metrics::{Metrics, PartitionLabel},
 };
@@ -50,6 +53,7 @@ pub(super) fn connect(parts: &IngestParts) -> Result<SagaConsumer, IngestError> 
         assigned: Mutex::default(),
         health: parts.health.clone(),
         metrics: parts.metrics.clone(),
+        progress: parts.progress.clone(),
         topic: parts.kafka.topic.clone(),
     };
     let consumer: SagaConsumer = client.create_with_context(context).map_err(IngestError::Client)?;
@@ -75,6 +79,7 @@ pub(super) struct IngestContext {
     assigned: Mutex<BTreeSet<i32>>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
+    progress: Arc<Progress>,
     topic: String,
 }
 
@@ -85,6 +90,13 @@ impl IngestContext {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .contains(&partition)
+    }
+
+    /// Told when everything of a batch is stored.
+    pub(super) fn stored(&self, partition: i32, reached: &Reached) {
+        let newest = reached.newest_millis.map(Timestamp::from_millis);
+        self.progress
+            .stored(partition, reached.next_offset, newest.and_then(Result::ok));
     }
 
     fn partitions_change(&self, change: impl FnOnce(&mut BTreeSet<i32>)) {
@@ -102,6 +114,7 @@ impl ConsumerContext for IngestContext {
             self.partitions_change(|assigned| {
                 for element in partitions.elements() {
                     assigned.remove(&element.partition());
+                    self.progress.revoked(element.partition());
                     self.metrics.consumer_lag.remove(&PartitionLabel {
                         partition: element.partition(),
                     });
@@ -113,7 +126,10 @@ impl ConsumerContext for IngestContext {
     fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Assign(partitions) = rebalance {
             self.partitions_change(|assigned| {
-                assigned.extend(partitions.elements().iter().map(|element| element.partition()));
+                for element in partitions.elements() {
+                    assigned.insert(element.partition());
+                    self.progress.assigned(element.partition());
+                }
             });
             // An instance without partitions is a working spare.
             self.health.up(Component::Ingest);
@@ -144,6 +160,7 @@ impl ClientContext for IngestContext {
         let Some(topic) = statistics.topics.get(&self.topic) else {
             return;
         };
+        self.observe(&statistics, topic);
         for partition in topic.partitions.values() {
             // A lag of -1 is not known yet.
             if self.owns(partition.partition) && partition.consumer_lag >= 0 {
@@ -156,6 +173,49 @@ impl ClientContext for IngestContext {
                     .set(partition.consumer_lag);
             }
         }
+    }
+}
+
+impl IngestContext {
+    /// Tells how far the partitions are that we consume.
+    fn observe(&self, statistics: &Statistics, topic: &Topic) {
+        let highest = topic.partitions.keys().max().copied().unwrap_or(-1);
+        self.progress.partitions(highest + 1);
+        for partition in topic.partitions.values() {
+            if let Some(at) = last_heard(statistics, partition.leader) {
+                self.progress
+                    .observed(partition.partition, &observed(partition, at));
+            }
+        }
+    }
+}
+
+/// When the broker last said anything; while it is asked for records that is at least every half second.
+fn last_heard(statistics: &Statistics, broker: i32) -> Option<Timestamp> {
+    let mut brokers = statistics.brokers.values();
+    let broker = brokers.find(|found| found.nodeid == broker && found.state == "UP")?;
+    let idle_millis = broker.rxidle / 1000;
+    if idle_millis < 0 {
+        return None;
+    }
+    Timestamp::from_millis(Timestamp::now().as_millis() - idle_millis).ok()
+}
+
+fn observed(partition: &Partition, at: Timestamp) -> Observed {
+    // Records of transactions that are still open are not for us yet.
+    let end = if partition.ls_offset >= 0 {
+        partition.ls_offset
+    } else {
+        partition.hi_offset
+    };
+    Observed {
+        at,
+        end,
+        begin: partition.lo_offset,
+        next_fetch: partition.next_offset,
+        next_to_hand_over: partition.app_offset,
+        has_waiting: partition.fetchq_cnt > 0,
+        committed: partition.committed_offset,
     }
 }
 

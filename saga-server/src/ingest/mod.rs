@@ -33,6 +33,7 @@ pub(crate) use observe::stored as count_stored;
 
 use crate::{
     config::{IngestConfig, KafkaConfig, RegistryConfig},
+    freshness::Progress,
     health::Health,
     metrics::Metrics,
     store::Store,
@@ -53,6 +54,8 @@ pub struct IngestParts {
     pub health: Arc<Health>,
     /// Told what was done.
     pub metrics: Arc<Metrics>,
+    /// Told how far each partition is.
+    pub progress: Arc<Progress>,
 }
 
 /// Why ingest could not begin, or had to end.

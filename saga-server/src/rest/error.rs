@@ -10,7 +10,10 @@ use axum::{
 use saga_types::Timestamp;
 use serde::Serialize;
 
-use crate::store::{AppendError, StoreError};
+use crate::{
+    freshness::Freshness,
+    store::{AppendError, StoreError},
+};
 
 /// How long a caller should wait when the collector cannot answer right now, in seconds.
 const RETRY_AFTER_SECONDS: &str = "2";
@@ -119,8 +122,22 @@ impl ApiError {
         Self::plain(ErrorCode::NotFound, message)
     }
 
-    pub(super) fn no_such_saga(saga_id: &str) -> Self {
-        Self::not_found(format!("there is no saga {saga_id:?}"))
+    pub(super) fn no_such_saga(saga_id: &str, freshness: &Freshness) -> Self {
+        Self::not_found_yet(format!("there is no saga {saga_id:?}"), freshness)
+    }
+
+    /// While the tracker is behind, what is not found may still come.
+    pub(super) fn not_found_yet(message: String, freshness: &Freshness) -> Self {
+        if freshness.up_to_date {
+            return Self::not_found(message);
+        }
+        let summary = &freshness.summary;
+        let mut error = Self::not_found(format!("{message} yet; it may still come: {summary}"));
+        error.details.insert("freshness".to_owned(), summary.clone());
+        if let Some(as_of) = freshness.as_of {
+            error.details.insert("asOf".to_owned(), as_of.to_string());
+        }
+        error
     }
 
     pub(super) fn method_not_allowed(method: &str) -> Self {

@@ -37,8 +37,11 @@ use axum::{
     routing::{get, patch},
 };
 
+use saga_types::Timestamp;
+
 use crate::{
     auth::Access,
+    freshness::{Freshness, Progress},
     health::Health,
     metrics::{Metrics, QueryLabel},
     redaction::Redaction,
@@ -60,9 +63,16 @@ pub struct AppState {
     pub access: Arc<Access>,
     /// What of the metadata nobody is shown; every answer goes through it.
     pub redaction: Arc<Redaction>,
+    /// How far the store is.
+    pub progress: Arc<Progress>,
 }
 
 impl AppState {
+    /// How fresh an answer is that is given now.
+    fn freshness(&self) -> Freshness {
+        self.progress.freshness(Timestamp::now())
+    }
+
     /// Waits for an answer of the store and counts how long it took.
     async fn ask<T, E: Into<ApiError>>(
         &self,

@@ -2,21 +2,33 @@
 
 use axum::{Json, extract::State};
 use saga_types::fold::SagaState;
+use serde::Serialize;
 
 use super::{
     ApiError, AppState,
     params::{Params, PathSagaId},
     period,
 };
+use crate::freshness::Freshness;
+
+/// The answer.
+#[derive(Debug, Serialize)]
+pub(super) struct Saga {
+    #[serde(flatten)]
+    state: SagaState,
+    freshness: Freshness,
+}
 
 /// `asOf`: a time, or a date, which is taken to its end.
 pub(super) async fn detail(
     State(state): State<AppState>,
     PathSagaId(saga_id): PathSagaId,
     mut params: Params,
-) -> Result<Json<SagaState>, ApiError> {
+) -> Result<Json<Saga>, ApiError> {
     let as_of = params.parsed("asOf", period::to_end);
     params.finish()?;
+    // Asked first: what comes in between makes the answer fresher than it says.
+    let freshness = state.freshness();
     let found = match as_of {
         None => state.ask("saga", state.store.saga(&saga_id)).await?,
         Some(moment) => {
@@ -26,11 +38,14 @@ pub(super) async fn detail(
         }
     };
     match (found, as_of) {
-        (Some(saga), _) => Ok(Json(state.redaction.saga(saga))),
-        (None, None) => Err(ApiError::no_such_saga(&saga_id)),
+        (Some(found), _) => Ok(Json(Saga {
+            state: state.redaction.saga(found),
+            freshness,
+        })),
+        (None, None) => Err(ApiError::no_such_saga(&saga_id, &freshness)),
         (None, Some(moment)) => {
             let message = format!("there is no event of saga {:?} up to {moment}", saga_id.as_str());
-            Err(ApiError::not_found(message))
+            Err(ApiError::not_found_yet(message, &freshness))
         }
     }
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::{ApiError, AppState, cursor::SagasCursor, params::Params, period::Period};
 use crate::{
+    freshness::Freshness,
     redaction::Redaction,
     store::{self, PageStart, SagaQuery, SagaSort, SortBy, SortOrder, Total},
 };
@@ -29,6 +30,7 @@ pub(super) struct SagasPage {
     content: Vec<SagaState>,
     page: PageInfo,
     next_cursor: Option<String>,
+    freshness: Freshness,
 }
 
 /// Which page it is, and of how many.
@@ -47,21 +49,27 @@ pub(super) async fn search(
     State(state): State<AppState>,
     params: Params,
 ) -> Result<Json<SagasPage>, ApiError> {
-    let (query, before) = read(params, &state.redaction)?;
+    let freshness = state.freshness();
+    let (query, before) = read(params, &state.redaction, &freshness)?;
     if let PageStart::Offset(offset) = query.start
         && offset > Total::CAP
     {
-        return beyond(&state, query, offset).await;
+        return beyond(&state, query, offset, freshness).await;
     }
     let mut page = state.ask("search", state.store.search(&query)).await?;
     let shown = |saga| state.redaction.saga(saga);
     page.sagas = page.sagas.into_iter().map(shown).collect();
-    Ok(Json(answer(&query, before, page)))
+    Ok(Json(answer(&query, before, page, freshness)))
 }
 
 /// Skipping very many sagas would cost the database as much as reading them; there is a cursor for that. A page beyond
 /// the end of few sagas is empty, as any other page beyond the end.
-async fn beyond(state: &AppState, mut query: SagaQuery, offset: u64) -> Result<Json<SagasPage>, ApiError> {
+async fn beyond(
+    state: &AppState,
+    mut query: SagaQuery,
+    offset: u64,
+    freshness: Freshness,
+) -> Result<Json<SagasPage>, ApiError> {
     let start = std::mem::replace(&mut query.start, PageStart::Offset(0));
     let mut page = state.ask("search", state.store.search(&query)).await?;
     if !page.total.is_exact {
@@ -74,11 +82,16 @@ async fn beyond(state: &AppState, mut query: SagaQuery, offset: u64) -> Result<J
     query.start = start;
     page.sagas.clear();
     page.has_more = false;
-    Ok(Json(answer(&query, offset, page)))
+    Ok(Json(answer(&query, offset, page, freshness)))
 }
 
-/// The query, and how many sagas come before the page.
-fn read(mut params: Params, redaction: &Redaction) -> Result<(SagaQuery, u64), ApiError> {
+/// The query, and how many sagas come before the page. What is late is judged as of the moment that the store has reached, so
+/// that lag never looks like sagas that are stuck.
+fn read(
+    mut params: Params,
+    redaction: &Redaction,
+    freshness: &Freshness,
+) -> Result<(SagaQuery, u64), ApiError> {
     let size = params.parsed("size", size).unwrap_or(DEFAULT_SIZE);
     let page = params.parsed("page", page_number);
     let cursor = params.parsed("cursor", SagasCursor::decode);
@@ -119,7 +132,7 @@ fn read(mut params: Params, redaction: &Redaction) -> Result<(SagaQuery, u64), A
             .parsed("stuck", |text| {
                 text.parse().map_err(|_| "must be true or false".to_owned())
             })
-            .map(|is_stuck| (is_stuck, Timestamp::now())),
+            .map(|is_stuck| (is_stuck, freshness.judged_at(Timestamp::now()))),
         sort,
         start,
         size,
@@ -144,7 +157,7 @@ fn metadata(params: &mut Params, redaction: &Redaction) -> BTreeMap<String, Stri
     wanted
 }
 
-fn answer(query: &SagaQuery, before: u64, page: store::Page) -> SagasPage {
+fn answer(query: &SagaQuery, before: u64, page: store::Page, freshness: Freshness) -> SagasPage {
     let size = u64::from(query.size);
     let last = page.sagas.last().filter(|_| page.has_more);
     let next_cursor = last.map(|saga| {
@@ -166,6 +179,7 @@ fn answer(query: &SagaQuery, before: u64, page: store::Page) -> SagasPage {
             total_is_exact: page.total.is_exact,
         },
         next_cursor,
+        freshness,
     }
 }
 

@@ -7,7 +7,10 @@ use saga_types::{SagaStatus, SagaType, Timestamp};
 use serde::Serialize;
 
 use super::{ApiError, AppState, params::Params, period::Period, sagas::saga_type};
-use crate::store::{self, StatisticsQuery};
+use crate::{
+    freshness::Freshness,
+    store::{self, StatisticsQuery},
+};
 
 /// The answer.
 #[derive(Debug, Serialize)]
@@ -26,6 +29,7 @@ pub(super) struct Statistics {
     /// Of ended sagas; null when none has ended.
     avg_duration_seconds: Option<f64>,
     duration_percentiles_seconds: Percentiles,
+    freshness: Freshness,
 }
 
 /// The period as it was asked for, both ends inclusive; null when open.
@@ -50,11 +54,12 @@ pub(super) async fn of_a_period(
     let saga_type = params.parsed("sagaType", saga_type);
     params.finish()?;
     let query = StatisticsQuery { saga_type, from, to };
+    let freshness = state.freshness();
     let found = state.ask("statistics", state.store.statistics(&query)).await?;
-    Ok(Json(answer(&query, found)))
+    Ok(Json(answer(&query, found, freshness)))
 }
 
-fn answer(query: &StatisticsQuery, found: store::Statistics) -> Statistics {
+fn answer(query: &StatisticsQuery, found: store::Statistics, freshness: Freshness) -> Statistics {
     let mut by_status = BTreeMap::from(SagaStatus::ALL.map(|status| (status, 0)));
     by_status.extend(found.by_status);
     let mut by_type = BTreeMap::from(SagaType::KNOWN.map(|saga_type| (saga_type, 0)));
@@ -78,6 +83,7 @@ fn answer(query: &StatisticsQuery, found: store::Statistics) -> Statistics {
         duration_percentiles_seconds: Percentiles { p50, p95, p99 },
         by_status,
         by_type,
+        freshness,
     }
 }
 

@@ -65,7 +65,7 @@ async fn attempt(
     actor: &str,
 ) -> Result<Option<SagaChange>, ApiError> {
     let seen = state.ask("saga", state.store.saga(saga_id)).await?;
-    let seen = seen.ok_or_else(|| ApiError::no_such_saga(saga_id))?;
+    let seen = seen.ok_or_else(|| ApiError::no_such_saga(saga_id, &state.freshness()))?;
     if seen.current_status == correction.status {
         let message = format!(
             "the saga {:?} is {} already",

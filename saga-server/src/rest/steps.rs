@@ -11,6 +11,7 @@ use super::{
     params::{Params, PathSagaId},
 };
 use crate::{
+    freshness::Freshness,
     redaction::Redaction,
     store::{Position, StepPage, StoredStep},
 };
@@ -25,6 +26,7 @@ pub(super) struct Steps {
     saga_id: SagaId,
     steps: Vec<StepEntry>,
     next_cursor: Option<String>,
+    freshness: Freshness,
 }
 
 /// One step.
@@ -52,12 +54,13 @@ pub(super) async fn of_a_saga(
     let limit = params.parsed("limit", limit).unwrap_or(MAX_STEPS);
     params.finish()?;
     let after = cursor.as_ref().map(|cursor| &cursor.after);
+    let freshness = state.freshness();
     let found = state
         .ask("steps", state.store.steps(&saga_id, after, limit))
         .await?;
     match found {
-        Some(page) => Ok(Json(answer(saga_id, page, &state.redaction))),
-        None => Err(ApiError::no_such_saga(&saga_id)),
+        Some(page) => Ok(Json(answer(saga_id, page, &state.redaction, freshness))),
+        None => Err(ApiError::no_such_saga(&saga_id, &freshness)),
     }
 }
 
@@ -66,7 +69,7 @@ fn limit(text: &str) -> Result<u32, String> {
     limit.ok_or_else(|| format!("must be a number from 1 to {MAX_STEPS}"))
 }
 
-fn answer(saga_id: SagaId, page: StepPage, redaction: &Redaction) -> Steps {
+fn answer(saga_id: SagaId, page: StepPage, redaction: &Redaction, freshness: Freshness) -> Steps {
     let last = page.steps.last().filter(|_| page.has_more);
     let next_cursor = last.map(|step| {
         let after = Position {
@@ -83,6 +86,7 @@ fn answer(saga_id: SagaId, page: StepPage, redaction: &Redaction) -> Steps {
             .map(|step| StepEntry::of(step, redaction))
             .collect(),
         next_cursor,
+        freshness,
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use saga_types::{
-    SagaEvent, SagaStatus,
+    SagaEvent, SagaStatus, Timestamp,
     definition::Definitions,
     fold::{FoldEvent, SagaFold, SagaState},
 };
@@ -152,6 +152,16 @@ impl Touched<'_> {
             other_orders,
             state,
         })
+    }
+}
+
+impl Advanced {
+    /// Since when something must be undone.
+    pub(super) fn owed_since(&self) -> Option<Timestamp> {
+        let owed = self.state.awaiting.iter();
+        owed.filter(|_| !self.state.outstanding_compensations.is_empty())
+            .map(|awaiting| awaiting.since)
+            .min()
     }
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod histogram;
 mod metadata;
 pub mod postgres;
+mod progress;
 mod query;
 mod rebuild;
 mod rollup;
@@ -19,6 +20,7 @@ use async_trait::async_trait;
 use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold::SagaState};
 
 pub use error::{AppendError, StoreError};
+pub use progress::{PartitionProgress, ProgressStore};
 pub use query::{
     Page, PageStart, Position, SagaQuery, SagaSort, SortBy, SortOrder, Statistics, StatisticsQuery, StepPage,
     StoredStep, Total,
@@ -31,7 +33,7 @@ pub use rebuild::{Rebuild, RebuildStore};
 /// waiting for it. [`StoreError::Unavailable`] means that the same call may succeed later; nothing of the failed call
 /// stays behind.
 #[async_trait]
-pub trait Store: RebuildStore + Send + Sync + 'static {
+pub trait Store: ProgressStore + RebuildStore + Send + Sync + 'static {
     /// Brings the tables to the newest version. Does nothing when they are.
     async fn migrate(&self) -> Result<(), StoreError>;
 

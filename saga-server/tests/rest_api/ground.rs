@@ -5,12 +5,13 @@ use std::{net::SocketAddr, sync::Arc};
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use saga_server::{
     auth::{Access, Role, Token, TokenHash},
+    freshness::Progress,
     health::{Component, Health},
     http,
     metrics::Metrics,
     redaction::Redaction,
     rest::{self, AppState},
-    store::{self, Store, StoreOptions},
+    store::{self, PartitionProgress, Store, StoreOptions},
 };
 use saga_types::{Metadata, SagaEvent, SagaStatus, SagaType, Step, Timestamp, definition::Definitions};
 use serde_json::{Value, json};
@@ -24,6 +25,7 @@ pub(crate) struct Api {
     pub(crate) address: SocketAddr,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) health: Arc<Health>,
+    pub(crate) progress: Arc<Progress>,
     client: reqwest::Client,
     _folder: Option<tempfile::TempDir>,
 }
@@ -97,12 +99,14 @@ impl Api {
     async fn serving(store: Arc<dyn Store>, access: Access, redaction: Redaction) -> Self {
         let health = Arc::new(Health::starting(&[Component::Db, Component::Kafka]));
         let metrics = Arc::new(Metrics::new([]));
+        let progress = Arc::new(up_to_date());
         let state = AppState {
             store: store.clone(),
             health: health.clone(),
             metrics,
             access: Arc::new(access),
             redaction: Arc::new(redaction),
+            progress: progress.clone(),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -111,6 +115,7 @@ impl Api {
             address,
             store,
             health,
+            progress,
             client: http::plain_client(),
             _folder: None,
         }
@@ -164,6 +169,14 @@ impl Api {
         answer.is_error(400, "BAD_REQUEST", path.split('?').next().unwrap())["details"].clone()
     }
 
+    /// As [`Api::json`], without what is said of how fresh the answer is.
+    pub(crate) async fn json_alone(&self, path: &str) -> Value {
+        let mut answer = self.json(path).await;
+        let freshness = answer.as_object_mut().unwrap().remove("freshness");
+        assert_eq!(freshness.unwrap()["upToDate"], true);
+        answer
+    }
+
     /// The sagas of a list, by their ids.
     pub(crate) async fn ids(&self, path: &str) -> Vec<String> {
         let answer = self.json(path).await;
@@ -173,6 +186,18 @@ impl Api {
             .map(|saga| saga["sagaId"].as_str().unwrap().to_owned())
             .collect()
     }
+}
+
+/// Everything until now is stored, whenever that is.
+fn up_to_date() -> Progress {
+    let progress = Progress::default();
+    progress.told(vec![PartitionProgress {
+        partition: 0,
+        events_behind: 0,
+        as_of: Some(Timestamp::MAX),
+        observed_at: Timestamp::MAX,
+    }]);
+    progress
 }
 
 impl Answer {

@@ -4,6 +4,7 @@
 mod actuator;
 mod auth;
 mod edge;
+mod freshness;
 mod ground;
 mod redaction;
 mod saga;

@@ -10,7 +10,7 @@ async fn a_saga_is_answered_with_its_derived_fields() {
     let api = Api::new().await;
     api.record(failed("saga-1", 0)).await;
     assert_eq!(
-        api.json("/api/v1/sagas/saga-1").await,
+        api.json_alone("/api/v1/sagas/saga-1").await,
         json!({
             "sagaId": "saga-1",
             "sagaType": "ORDER_CREATION",
@@ -42,7 +42,7 @@ async fn the_answer_is_the_fold_of_the_events() {
     let events: Vec<_> = events.into_iter().map(|event| event.0).collect();
     let state = fold::fold(&events, &Definitions::built_in()).unwrap();
     assert_eq!(
-        api.json("/api/v1/sagas/saga-1").await,
+        api.json_alone("/api/v1/sagas/saga-1").await,
         serde_json::to_value(state).unwrap()
     );
 }

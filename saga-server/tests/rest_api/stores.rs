@@ -4,8 +4,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use async_trait::async_trait;
 use saga_server::store::{
-    AppendError, Appended, Attention, Page, Position, Rebuild, RebuildStore, SagaQuery, Statistics,
-    StatisticsQuery, StepPage, Store, StoreError,
+    AppendError, Appended, Attention, Page, PartitionProgress, Position, ProgressStore, Rebuild,
+    RebuildStore, SagaQuery, Statistics, StatisticsQuery, StepPage, Store, StoreError,
 };
 use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 use tokio::sync::Mutex;
@@ -141,5 +141,27 @@ impl Store for Interrupted {
 
     async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError> {
         self.store.attention(now).await
+    }
+}
+
+#[async_trait]
+impl ProgressStore for Broken {
+    async fn keep_progress(&self, _: &str, _: &[PartitionProgress]) -> Result<(), StoreError> {
+        self.answer()
+    }
+
+    async fn progress(&self, _: &str) -> Result<Vec<PartitionProgress>, StoreError> {
+        self.answer()
+    }
+}
+
+#[async_trait]
+impl ProgressStore for Interrupted {
+    async fn keep_progress(&self, topic: &str, partitions: &[PartitionProgress]) -> Result<(), StoreError> {
+        self.store.keep_progress(topic, partitions).await
+    }
+
+    async fn progress(&self, topic: &str) -> Result<Vec<PartitionProgress>, StoreError> {
+        self.store.progress(topic).await
     }
 }

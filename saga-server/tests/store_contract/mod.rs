@@ -3,6 +3,7 @@
 pub(crate) mod appending;
 pub(crate) mod crowds;
 pub(crate) mod events;
+pub(crate) mod progress;
 pub(crate) mod reading;
 pub(crate) mod searching;
 pub(crate) mod statistics;
@@ -69,6 +70,8 @@ macro_rules! contract_tests {
             crowds::writers_at_once_may_share_sagas,
             crowds::writers_at_once_see_each_others_conflicts,
             crowds::a_caller_that_stops_waiting_harms_nobody,
+            progress::what_was_said_last_of_a_partition_counts,
+            progress::topics_do_not_mix,
             reading::steps_come_in_order_page_by_page,
             reading::an_unknown_saga_is_none,
             reading::a_saga_is_answered_as_of_any_moment,

@@ -17,16 +17,17 @@ WHERE saga_id = ANY($1) ORDER BY saga_id FOR UPDATE";
 const WRITE: &str = r"
 INSERT INTO saga_instance AS kept (saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at,
     updated_at, ended_at, failed_step, failure_reason, outstanding, anomalies, awaited_step, awaited_service,
-    awaited_deadline, event_count, version, fold)
+    awaited_deadline, event_count, version, fold, owed_since)
 SELECT saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at,
-    updated_at, ended_at, failed_step, failure_reason, string_to_array(outstanding, $20),
-    string_to_array(anomalies, $20), awaited_step, awaited_service, awaited_deadline, event_count, version, fold
+    updated_at, ended_at, failed_step, failure_reason, string_to_array(outstanding, $21),
+    string_to_array(anomalies, $21), awaited_step, awaited_service, awaited_deadline, event_count, version, fold, owed_since
 FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
     $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
-    $16::timestamptz[], $17::bigint[], $18::bigint[], $19::text[])
+    $16::timestamptz[], $17::bigint[], $18::bigint[], $19::text[],
+    $20::timestamptz[])
     AS new (saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at, updated_at, ended_at,
         failed_step, failure_reason, outstanding, anomalies, awaited_step, awaited_service, awaited_deadline,
-        event_count, version, fold)
+        event_count, version, fold, owed_since)
 ON CONFLICT (saga_id) DO UPDATE SET
     saga_type = excluded.saga_type, order_id = excluded.order_id, current_status = excluded.current_status,
     last_step = excluded.last_step, last_trace_id = excluded.last_trace_id, started_at = excluded.started_at,
@@ -34,7 +35,7 @@ ON CONFLICT (saga_id) DO UPDATE SET
     failure_reason = excluded.failure_reason, outstanding = excluded.outstanding, anomalies = excluded.anomalies,
     awaited_step = excluded.awaited_step, awaited_service = excluded.awaited_service,
     awaited_deadline = excluded.awaited_deadline, event_count = excluded.event_count, version = excluded.version,
-    fold = excluded.fold
+    fold = excluded.fold, owed_since = excluded.owed_since
 WHERE kept.version = excluded.version - 1";
 
 const OTHER_ORDERS: &str = r"
@@ -143,6 +144,12 @@ async fn write_instances(connection: &mut PgConnection, advanced: &[Advanced]) -
         )
         .bind(advanced.iter().map(|saga| saga.version).collect::<Vec<_>>())
         .bind(advanced.iter().map(|saga| saga.fold.as_str()).collect::<Vec<_>>())
+        .bind(
+            advanced
+                .iter()
+                .map(|saga| saga.owed_since().map(Timestamp::to_datetime))
+                .collect::<Vec<_>>(),
+        )
         .bind(SEPARATOR)
         .execute(connection)
         .await?;

@@ -7,6 +7,7 @@ mod append;
 mod connect;
 mod error;
 mod instances;
+mod progress;
 mod read;
 mod rebuild;
 mod rollups;

@@ -15,7 +15,7 @@ use crate::store::{
 
 pub(super) async fn attention(pool: &PgPool, now: Timestamp) -> Result<Attention, StoreError> {
     const SQL: &str = "SELECT (SELECT count(*) FROM saga_instance WHERE awaited_deadline < $1), \
-        (SELECT count(*) FROM saga_instance WHERE outstanding <> '{}'), \
+        (SELECT count(*) FROM saga_instance WHERE owed_since IS NOT NULL), \
         (SELECT max(ended_at) FROM saga_instance WHERE current_status = 'FAILED')";
     let (stuck, owing, last_failed_at): (i64, i64, Option<DateTime<Utc>>) = sqlx::query_as(SQL)
         .bind(now.to_datetime())

@@ -14,7 +14,7 @@ use crate::store::{
 
 pub(super) async fn attention(pool: &SqlitePool, now: Timestamp) -> Result<Attention, StoreError> {
     const SQL: &str = "SELECT (SELECT count(*) FROM saga_instance WHERE awaited_deadline < ?), \
-        (SELECT count(*) FROM saga_instance WHERE outstanding <> '[]'), \
+        (SELECT count(*) FROM saga_instance WHERE owed_since IS NOT NULL), \
         (SELECT max(ended_at) FROM saga_instance WHERE current_status = 'FAILED')";
     let (stuck, owing, last_failed_at): (i64, i64, Option<i64>) = sqlx::query_as(SQL)
         .bind(now.as_millis())

@@ -1,0 +1,7 @@
+//! What the collector says of its own lag, on a real Apache Kafka and PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod freshness;
