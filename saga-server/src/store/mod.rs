@@ -15,6 +15,7 @@ mod rebuild;
 mod rollup;
 mod rows;
 pub mod sqlite;
+mod watch;
 
 use async_trait::async_trait;
 use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold::SagaState};
@@ -26,6 +27,7 @@ pub use query::{
     StoredStep, Total,
 };
 pub use rebuild::{Rebuild, RebuildStore};
+pub use watch::{Late, LateCount, LateSagas, WatchStore};
 
 /// A database that keeps sagas and their steps.
 ///
@@ -33,7 +35,7 @@ pub use rebuild::{Rebuild, RebuildStore};
 /// waiting for it. [`StoreError::Unavailable`] means that the same call may succeed later; nothing of the failed call
 /// stays behind.
 #[async_trait]
-pub trait Store: ProgressStore + RebuildStore + Send + Sync + 'static {
+pub trait Store: ProgressStore + RebuildStore + WatchStore + Send + Sync + 'static {
     /// Brings the tables to the newest version. Does nothing when they are.
     async fn migrate(&self) -> Result<(), StoreError>;
 

@@ -10,7 +10,7 @@ const STATISTICS: &str = "/api/v1/sagas/statistics";
 async fn without_sagas_everything_is_zero_and_every_status_and_type_is_there() {
     let api = Api::new().await;
     assert_eq!(
-        api.json(STATISTICS).await,
+        api.json_alone(STATISTICS).await,
         json!({
             "period": {"from": null, "to": null},
             "total": 0,

@@ -77,7 +77,7 @@ async fn the_state_is_the_fold_of_the_steps_with_the_correction() {
         correct(&api, "FAILED", "the stock is gone").await.status.as_u16(),
         200
     );
-    let saga = api.json(SAGA).await;
+    let saga = api.json_alone(SAGA).await;
     assert_eq!(
         (&saga["currentStatus"], &saga["lastStep"], &saga["stepCount"]),
         (&json!("FAILED"), &json!("MANUAL_STATUS_OVERRIDE"), &json!(4))

@@ -1,11 +1,12 @@
 //! Stores that cannot answer, and one to which others write at the worst moment.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use saga_server::store::{
-    AppendError, Appended, Attention, Page, PartitionProgress, Position, ProgressStore, Rebuild,
-    RebuildStore, SagaQuery, Statistics, StatisticsQuery, StepPage, Store, StoreError,
+    AppendError, Appended, Attention, Late, LateCount, LateSagas, Page, PartitionProgress, Position,
+    ProgressStore, Rebuild, RebuildStore, SagaQuery, Statistics, StatisticsQuery, StepPage, Store,
+    StoreError, WatchStore,
 };
 use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 use tokio::sync::Mutex;
@@ -163,5 +164,64 @@ impl ProgressStore for Interrupted {
 
     async fn progress(&self, topic: &str) -> Result<Vec<PartitionProgress>, StoreError> {
         self.store.progress(topic).await
+    }
+}
+
+#[async_trait]
+impl WatchStore for Broken {
+    async fn hold_lease(&self, _: &str, _: &str, _: Duration) -> Result<bool, StoreError> {
+        self.answer()
+    }
+
+    async fn release_lease(&self, _: &str, _: &str) -> Result<(), StoreError> {
+        self.answer()
+    }
+
+    async fn count_late(&self, _: Late, _: Timestamp) -> Result<Vec<LateCount>, StoreError> {
+        self.answer()
+    }
+
+    async fn late_sagas(&self, _: Late, _: Timestamp, _: u32) -> Result<LateSagas, StoreError> {
+        self.answer()
+    }
+
+    async fn unreported(&self, _: Late, _: Timestamp, _: u32) -> Result<Vec<SagaState>, StoreError> {
+        self.answer()
+    }
+
+    async fn mark_reported(&self, _: Late, _: &[SagaState]) -> Result<(), StoreError> {
+        self.answer()
+    }
+}
+
+#[async_trait]
+impl WatchStore for Interrupted {
+    async fn hold_lease(&self, name: &str, holder: &str, period: Duration) -> Result<bool, StoreError> {
+        self.store.hold_lease(name, holder, period).await
+    }
+
+    async fn release_lease(&self, name: &str, holder: &str) -> Result<(), StoreError> {
+        self.store.release_lease(name, holder).await
+    }
+
+    async fn count_late(&self, late: Late, before: Timestamp) -> Result<Vec<LateCount>, StoreError> {
+        self.store.count_late(late, before).await
+    }
+
+    async fn late_sagas(&self, late: Late, before: Timestamp, size: u32) -> Result<LateSagas, StoreError> {
+        self.store.late_sagas(late, before, size).await
+    }
+
+    async fn unreported(
+        &self,
+        late: Late,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<SagaState>, StoreError> {
+        self.store.unreported(late, before, limit).await
+    }
+
+    async fn mark_reported(&self, late: Late, sagas: &[SagaState]) -> Result<(), StoreError> {
+        self.store.mark_reported(late, sagas).await
     }
 }

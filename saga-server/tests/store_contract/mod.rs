@@ -7,6 +7,7 @@ pub(crate) mod progress;
 pub(crate) mod reading;
 pub(crate) mod searching;
 pub(crate) mod statistics;
+pub(crate) mod watching;
 
 use std::sync::Arc;
 
@@ -91,6 +92,10 @@ macro_rules! contract_tests {
             statistics::statistics_of_nothing_are_empty,
             statistics::statistics_are_right_at_every_moment_of_many_writers,
             statistics::statistics_that_are_wrong_are_mended,
+            watching::sagas_past_their_limits_are_counted_by_the_step_they_await,
+            watching::compensations_are_owed_since_the_failure,
+            watching::what_is_late_is_reported_once_until_it_is_late_again,
+            watching::a_lease_has_one_holder_until_it_ends,
         }
     };
     ($database:ty: $($module:ident::$case:ident),* $(,)?) => {

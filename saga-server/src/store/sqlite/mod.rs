@@ -13,6 +13,7 @@ mod rebuild;
 mod rollups;
 mod search;
 mod statistics;
+mod watch;
 
 use std::sync::Arc;
 

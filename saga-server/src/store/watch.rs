@@ -1,0 +1,87 @@
+//! What is late, who watches over it, and what was already reported.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use saga_types::{SagaType, Step, Timestamp, fold::SagaState};
+
+use super::{StoreError, Total};
+
+/// In which way a saga is late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Late {
+    /// It is past a limit of its definition: due when the awaited step should have been done.
+    Stuck,
+    /// It failed and still has something to be undone: due since the failure.
+    Owing,
+}
+
+impl Late {
+    /// Both ways.
+    pub const ALL: [Self; 2] = [Self::Stuck, Self::Owing];
+
+    /// As the database calls it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stuck => "STUCK",
+            Self::Owing => "OWING",
+        }
+    }
+
+    /// The column that says since when.
+    pub(super) const fn column(self) -> &'static str {
+        match self {
+            Self::Stuck => "awaited_deadline",
+            Self::Owing => "owed_since",
+        }
+    }
+}
+
+/// How many sagas are late with the same thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LateCount {
+    /// Their type.
+    pub saga_type: SagaType,
+    /// The step that is awaited, or the one that must be undone.
+    pub step: Step,
+    /// How many.
+    pub sagas: u64,
+}
+
+/// Sagas that are late, those that are latest first.
+#[derive(Debug, Clone)]
+pub struct LateSagas {
+    /// The first of them.
+    pub sagas: Vec<SagaState>,
+    /// How many there are.
+    pub total: Total,
+}
+
+/// The part of a store that those who watch over sagas ask.
+#[async_trait]
+pub trait WatchStore {
+    /// Takes a piece of work that one collector of several does, or keeps it, for a while by the database's clock. `false`
+    /// while it is another holder's.
+    async fn hold_lease(&self, name: &str, holder: &str, period: Duration) -> Result<bool, StoreError>;
+
+    /// Gives it back, if it is this holder's.
+    async fn release_lease(&self, name: &str, holder: &str) -> Result<(), StoreError>;
+
+    /// How many sagas were due before a moment, by type and step. A saga that owes several compensations counts for each.
+    async fn count_late(&self, late: Late, before: Timestamp) -> Result<Vec<LateCount>, StoreError>;
+
+    /// The sagas that were due before a moment, those due longest first.
+    async fn late_sagas(&self, late: Late, before: Timestamp, size: u32) -> Result<LateSagas, StoreError>;
+
+    /// Those of them that were not reported yet, at most `limit`. What is no longer late is forgotten, so that it is new when
+    /// it is late again.
+    async fn unreported(
+        &self,
+        late: Late,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<SagaState>, StoreError>;
+
+    /// Remembers that these were reported with what they are late with now.
+    async fn mark_reported(&self, late: Late, sagas: &[SagaState]) -> Result<(), StoreError>;
+}
