@@ -75,3 +75,14 @@ pub enum ConnectError {
     #[error("the Kafka client cannot start: {0}")]
     Kafka(String),
 }
+
+#[cfg(feature = "kafka")]
+impl ConnectError {
+    /// A value that cannot be used, of a key below `platform.saga`.
+    pub(crate) fn invalid(key: &str, problem: impl Into<String>) -> Self {
+        Self::Invalid {
+            key: format!("platform.saga.{key}"),
+            problem: problem.into(),
+        }
+    }
+}

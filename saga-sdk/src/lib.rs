@@ -43,6 +43,19 @@
 //!
 //! In both, an idempotent producer retries with the same event id, and the events of one saga stay in order.
 //!
+//! # Schema registry
+//!
+//! Without a registry, events travel as Avro single objects, which the server reads by the schema's fingerprint. With
+//! `schemaRegistry.url` and the feature `schema-registry` they travel in Confluent's wire format, under the id that the
+//! registry gives the schema for the subject `<topic>-value`. The id is asked for once, in the background. Until it is
+//! known, events wait within the bounds of `buffer`, in their order, no longer than `deliveryTimeout` (asynchronous) or
+//! `syncTimeout` (synchronous: the caller gets an error then); what is given up counts as dropped for `no_schema`. A
+//! registry that is away, slow or talks nonsense delays events, and nothing else; what it says is logged, with what to
+//! do about it, at most once in ten seconds.
+//!
+//! Unlike Confluent's clients this one does not register a schema unless `autoRegister` is `true`: register
+//! `schemas/saga-tracker-v2.avsc` once, where other contracts are registered.
+//!
 //! # Accounting
 //!
 //! [`stats`](SagaTrackerClient::stats) gives one consistent look: `recorded = acknowledged + pending + dropped`, at every
@@ -74,6 +87,7 @@
 //! | `opentelemetry` | off | trace and span id of the current OpenTelemetry context |
 //! | `tracing-opentelemetry` | off | the same of the current `tracing` span |
 //! | `axum` | off | `ResumedSaga`, an extractor of the saga that a request belongs to |
+//! | `schema-registry` | off | Confluent's framing, with the schema's id from a registry over HTTP or HTTPS |
 //! | `outbox` | off | `outbox`: events written in the caller's own sqlx transaction, and their relay |
 //! | `mock` | off | `MockSagaTrackerClient`, by mockall |
 
@@ -96,6 +110,8 @@ mod recording;
 mod report;
 mod run;
 mod saga;
+#[cfg(feature = "kafka")]
+mod schema_registry;
 mod stats;
 mod trace;
 

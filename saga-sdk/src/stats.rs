@@ -23,17 +23,20 @@ pub enum DropReason {
     Refused,
     /// The Kafka client failed in another way.
     Failed,
+    /// The schema registry did not give the schema's id in time.
+    NoSchema,
 }
 
 impl DropReason {
     /// All reasons.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::QueueFull,
         Self::Expired,
         Self::Closed,
         Self::TooLarge,
         Self::Refused,
         Self::Failed,
+        Self::NoSchema,
     ];
 
     /// The reason as a label, such as `queue_full`.
@@ -46,6 +49,7 @@ impl DropReason {
             Self::TooLarge => "too_large",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::NoSchema => "no_schema",
         }
     }
 }

@@ -58,9 +58,13 @@ keys! {
     "buffer.maxBytes", "PLATFORM_SAGA_BUFFER_MAX_BYTES", Number, "33554432",
         "how many bytes of events are kept while Kafka is away";
     "schemaRegistry.url", "PLATFORM_SAGA_SCHEMA_REGISTRY_URL", Text, "",
-        "the schema registry; refused by this version, which has no client for one";
-    "schemaRegistry.autoRegister", "PLATFORM_SAGA_SCHEMA_REGISTRY_AUTO_REGISTER", Flag, "true",
-        "whether a schema unknown to the registry is registered, or is an error";
+        "the schema registry, as Confluent's answers; needs the feature `schema-registry`";
+    "schemaRegistry.autoRegister", "PLATFORM_SAGA_SCHEMA_REGISTRY_AUTO_REGISTER", Flag, "false",
+        "whether a schema unknown to the registry is registered; otherwise events wait until somebody has";
+    "schemaRegistry.username", "PLATFORM_SAGA_SCHEMA_REGISTRY_USERNAME", Text, "",
+        "user of the schema registry";
+    "schemaRegistry.password", "PLATFORM_SAGA_SCHEMA_REGISTRY_PASSWORD", Text, "",
+        "password of the schema registry's user";
     "security.protocol", "PLATFORM_SAGA_SECURITY_PROTOCOL", Text, "PLAINTEXT",
         "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`";
     "security.saslMechanism", "PLATFORM_SAGA_SECURITY_SASL_MECHANISM", Text, "",

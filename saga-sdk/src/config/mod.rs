@@ -111,16 +111,23 @@ pub struct BufferConfig {
     pub max_bytes: u64,
 }
 
-/// Where schemas are registered.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// Where schemas are registered. Needs the feature `schema-registry`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SchemaRegistryConfig {
-    /// The registry's address. This version cannot use one: [`connect`](crate::connect) refuses it.
+    /// The registry's address, as Confluent's answers. Without one, events need no registry to be read.
     pub url: Option<String>,
-    /// Whether a schema that the registry does not know is registered, or is an error.
+    /// Whether the schema is registered when the registry does not know it, or somebody has to do that before.
+    ///
+    /// Off unless wanted, other than in Confluent's clients: a service that is rolled out should not be what changes a
+    /// contract between teams.
     #[serde(deserialize_with = "values::flag")]
     pub auto_register: bool,
+    /// User, if the registry asks for one.
+    pub username: Option<String>,
+    /// The user's password.
+    pub password: Option<Secret>,
 }
 
 /// Encryption and authentication, passed on to librdkafka.
@@ -210,15 +217,6 @@ impl Default for BufferConfig {
         Self {
             max_events: 50_000,
             max_bytes: 32 * 1024 * 1024,
-        }
-    }
-}
-
-impl Default for SchemaRegistryConfig {
-    fn default() -> Self {
-        Self {
-            url: None,
-            auto_register: true,
         }
     }
 }

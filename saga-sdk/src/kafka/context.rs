@@ -2,69 +2,139 @@
 //!
 //! Rule of thumb: this runs on the client's own thread, for every event; it counts, and hardly ever writes a line.
 
-use std::sync::Arc;
-
-use rdkafka::{
-    ClientContext,
-    config::RDKafkaLogLevel,
-    error::{KafkaError, RDKafkaErrorCode},
-    message::DeliveryResult,
-    producer::ProducerContext,
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use super::mode::{Loss, Mode};
-use crate::{DropReason, report::Limiter, stats::Counters};
+use rdkafka::{
+    ClientContext, Message as _,
+    config::RDKafkaLogLevel,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{BorrowedMessage, DeliveryResult, Headers as _},
+    producer::ProducerContext,
+};
+use saga_types::{Timestamp, topic::headers};
+use tokio::sync::Notify;
 
-/// Keeps the accounts.
-pub(super) struct Context<M> {
-    counters: Arc<Counters>,
-    drops: [Limiter; DropReason::ALL.len()],
-    errors: Limiter,
-    _mode: std::marker::PhantomData<fn() -> M>,
+use super::{
+    ledger::Ledger,
+    mode::{Loss, Mode},
+    room::{Parcel, Room},
+};
+use crate::DropReason;
+
+/// What all producers of one client share.
+pub(super) struct Shared<M: Mode> {
+    pub(super) ledger: Ledger,
+    pub(super) room: Room<M::Ticket>,
+    /// Wakes the keeper: the producer is dead, or events came back from it.
+    pub(super) trouble: Notify,
 }
 
-impl<M> Context<M> {
-    pub(super) fn new(counters: Arc<Counters>) -> Self {
-        let drops = std::array::from_fn(|_| Limiter::default());
+impl<M: Mode> Shared<M> {
+    /// Ends an event's way without an acknowledgement.
+    pub(super) fn lose(&self, ticket: M::Ticket, loss: Loss, cause: &dyn std::fmt::Display) {
+        self.ledger.drop_event(loss.reason, cause);
+        M::settle(ticket, Err(loss));
+    }
+}
+
+/// What librdkafka calls back on behalf of one producer.
+pub(super) struct Context<M: Mode> {
+    shared: Arc<Shared<M>>,
+    /// The producer will never send again.
+    is_dead: AtomicBool,
+}
+
+impl<M: Mode> Context<M> {
+    pub(super) fn new(shared: Arc<Shared<M>>) -> Self {
         Self {
-            counters,
-            drops,
-            errors: Limiter::default(),
-            _mode: std::marker::PhantomData,
+            shared,
+            is_dead: AtomicBool::new(false),
         }
     }
 
-    /// Counts a dropped event, and says so now and then.
-    pub(super) fn drop_event(&self, reason: DropReason, cause: &dyn std::fmt::Display) {
-        self.counters.drop_for(reason);
-        if let Some(events) = self.drops[reason as usize].count() {
-            tracing::warn!(events, reason = reason.as_str(), %cause, "saga events were dropped");
-        }
+    /// Notes that the producer will never send again.
+    pub(super) fn bury(&self) {
+        self.is_dead.store(true, Ordering::Release);
+        self.shared.trouble.notify_one();
     }
 
-    fn say(&self, cause: &dyn std::fmt::Display) {
-        if let Some(occurrences) = self.errors.count() {
-            tracing::warn!(occurrences, %cause, "the saga tracker's Kafka client has trouble");
-        } else {
-            tracing::debug!(%cause, "the saga tracker's Kafka client has trouble, too");
+    pub(super) fn is_dead(&self) -> bool {
+        self.is_dead.load(Ordering::Acquire)
+    }
+
+    /// What a dead producer still had goes to the next one, with the same ids: readers count it once.
+    fn fail(&self, message: &BorrowedMessage<'_>, ticket: M::Ticket, error: &KafkaError) {
+        let loss = loss(error);
+        let is_its_end = matches!(loss.reason, DropReason::Closed | DropReason::Failed);
+        match parcel(message) {
+            Some(parcel) if is_its_end && self.is_dead() => {
+                let parcel = parcel(ticket);
+                match self.shared.room.offer(parcel, age(message)) {
+                    Ok(()) => self.shared.trouble.notify_one(),
+                    Err((reason, parcel)) => {
+                        let loss = Loss { reason, ..loss };
+                        self.shared.lose(parcel.ticket, loss, error);
+                    }
+                }
+            }
+            _ => self.shared.lose(ticket, loss, error),
         }
     }
+}
+
+/// The event of a message, to be sent again.
+fn parcel<'a, T>(message: &'a BorrowedMessage<'_>) -> Option<impl FnOnce(T) -> Parcel<'a, T>> {
+    let sequence = message
+        .headers()?
+        .iter()
+        .find(|header| header.key == headers::SEQUENCE)?;
+    let sequence = str::from_utf8(sequence.value?).ok()?.parse().ok()?;
+    Some(move |ticket| Parcel {
+        sequence,
+        key: Cow::Borrowed(message.key().unwrap_or_default()),
+        value: message.payload().unwrap_or_default().to_vec(),
+        headers: message
+            .headers()
+            .map(|headers| headers.detach())
+            .unwrap_or_default(),
+        ticket,
+    })
+}
+
+/// How long ago it was handed to the producer.
+fn age(message: &BorrowedMessage<'_>) -> Duration {
+    let now = Timestamp::now().as_millis();
+    let since = message.timestamp().to_millis().unwrap_or(now);
+    Duration::from_millis(u64::try_from(now - since).unwrap_or_default())
 }
 
 impl<M: Mode> ClientContext for Context<M> {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // Comes ahead of the failed deliveries that follow from it, and no call back says it otherwise.
+        if facility == "FATAL" {
+            self.bury();
+        }
         if matches!(
             level,
             RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug
         ) {
             tracing::debug!(facility, message, "librdkafka");
         } else {
-            self.say(&format_args!("{facility}: {message}"));
+            self.shared.ledger.say(&format_args!("{facility}: {message}"));
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.say(&format_args!("{error}: {reason}"));
+        // The keeper looks whether it is a fatal one, which cannot be told from here.
+        self.shared.trouble.notify_one();
+        self.shared.ledger.say(&format_args!("{error}: {reason}"));
     }
 
     // Statistics are off unless asked for by a property; then they are for a debugging eye.
@@ -77,19 +147,14 @@ impl<M: Mode> ProducerContext for Context<M> {
     type DeliveryOpaque = M::Ticket;
 
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: M::Ticket) {
-        // Counted first: whoever is woken by the ticket finds the event in the accounts.
-        let outcome = match result {
+        match result {
             Ok(_) => {
-                self.counters.acknowledge();
-                Ok(())
+                // Counted first: whoever is woken by the ticket finds the event in the accounts.
+                self.shared.ledger.counters.acknowledge();
+                M::settle(ticket, Ok(()));
             }
-            Err((error, _)) => {
-                let loss = loss(error);
-                self.drop_event(loss.reason, error);
-                Err(loss)
-            }
-        };
-        M::settle(ticket, outcome);
+            Err((error, message)) => self.fail(message, ticket, error),
+        }
     }
 }
 

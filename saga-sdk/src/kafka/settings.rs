@@ -69,13 +69,13 @@ fn set_limits(config: &SagaConfig, settings: &mut ClientConfig) -> Result<(), Co
         PublishMode::Synchronous => ("syncTimeout", config.sync_timeout),
     };
     if timeout.1 <= config.linger {
-        return Err(invalid(timeout.0, "must be longer than linger"));
+        return Err(ConnectError::invalid(timeout.0, "must be longer than linger"));
     }
     if config.buffer.max_events == 0 {
-        return Err(invalid("buffer.maxEvents", "must be at least 1"));
+        return Err(ConnectError::invalid("buffer.maxEvents", "must be at least 1"));
     }
     if config.buffer.max_bytes < 64 * 1024 {
-        return Err(invalid(
+        return Err(ConnectError::invalid(
             "buffer.maxBytes",
             "must be at least 65536, room for one event of any size",
         ));
@@ -139,7 +139,7 @@ fn set_further(config: &SagaConfig, settings: &mut ClientConfig) -> Result<(), C
                 "" => "is set by the SDK and cannot be changed".to_owned(),
                 key => format!("is set by the key {key}"),
             };
-            return Err(invalid(&format!("properties.{name}"), problem));
+            return Err(ConnectError::invalid(&format!("properties.{name}"), problem));
         }
         settings.set(name, value);
     }
@@ -200,16 +200,9 @@ pub(super) fn refused(error: &KafkaError) -> ConnectError {
                 .iter()
                 .find(|(property, _)| property == name)
                 .map(|(_, key)| (*key).to_owned());
-            invalid(&key.unwrap_or_else(|| format!("properties.{name}")), problem)
+            ConnectError::invalid(&key.unwrap_or_else(|| format!("properties.{name}")), problem)
         }
         error => ConnectError::Kafka(error.to_string()),
-    }
-}
-
-pub(super) fn invalid(key: &str, problem: impl Into<String>) -> ConnectError {
-    ConnectError::Invalid {
-        key: format!("platform.saga.{key}"),
-        problem: problem.into(),
     }
 }
 
@@ -277,7 +270,7 @@ mod tests {
             error.starts_with("platform.saga.properties.socket.timeout.ms: Invalid value"),
             "{error}"
         );
-        let error = problem(complete().property("ssl.key.password", "hunter2"));
+        let error = problem(complete().property("no.such.password", "hunter2"));
         assert!(!error.contains("hunter2"), "{error}");
     }
 

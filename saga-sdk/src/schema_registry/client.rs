@@ -1,0 +1,222 @@
+//! Asks a registry that answers as Confluent's does.
+
+use std::time::Duration;
+
+use reqwest::{Response, StatusCode, Url, header::CONTENT_TYPE, redirect::Policy};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use rustls_platform_verifier::BuilderVerifierExt as _;
+use saga_types::avro::SchemaVersion;
+use serde::Deserialize;
+
+use super::{
+    Trouble,
+    says::{self, Says},
+};
+use crate::{ConnectError, SagaConfig, Secret, report::Limiter};
+
+/// How long one question may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// More than this is no registry's answer.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// A registry, and the question to it.
+pub(crate) struct SchemaRegistry {
+    http: reqwest::Client,
+    /// What is asked, with the subject in it.
+    question: Url,
+    subject: String,
+    auto_register: bool,
+    username: Option<String>,
+    password: Option<Secret>,
+    troubles: Limiter,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    id: u32,
+}
+
+impl SchemaRegistry {
+    /// The registry of a configuration, if there is one.
+    pub(crate) fn from_config(config: &SagaConfig) -> Result<Option<Self>, ConnectError> {
+        let settings = &config.schema_registry;
+        let Some(url) = settings.url.as_deref().filter(|url| !url.trim().is_empty()) else {
+            return Ok(None);
+        };
+        let subject = format!("{}-value", config.topic);
+        let url = address(url)?;
+        Ok(Some(Self {
+            http: http_client(&url)?,
+            question: question(url, &subject, settings.auto_register),
+            subject,
+            auto_register: settings.auto_register,
+            username: settings.username.clone(),
+            password: settings.password.clone(),
+            troubles: Limiter::default(),
+        }))
+    }
+
+    /// Asks once.
+    pub(crate) async fn schema_id(&self) -> Result<u32, Trouble> {
+        let subject = self.subject.as_str();
+        match self.ask().await {
+            Ok(schema_id) => {
+                tracing::info!(
+                    schema_id,
+                    subject,
+                    "the schema registry knows the saga events' schema"
+                );
+                Ok(schema_id)
+            }
+            Err(said) => {
+                if let Some(occurrences) = self.troubles.count() {
+                    tracing::warn!(
+                        occurrences,
+                        subject,
+                        "{said}; until then saga events wait in the buffer"
+                    );
+                }
+                Err(said.trouble())
+            }
+        }
+    }
+
+    async fn ask(&self) -> Result<u32, Says> {
+        let mut request = self
+            .http
+            .post(self.question.clone())
+            .header(CONTENT_TYPE, "application/vnd.schemaregistry.v1+json")
+            .body(serde_json::json!({ "schema": SchemaVersion::V2.json() }).to_string());
+        if let Some(username) = &self.username {
+            request = request.basic_auth(username, self.password.as_ref().map(Secret::expose));
+        }
+        let response = request.send().await.map_err(says::nothing)?;
+        let status = response.status();
+        let body = body_of(response).await?;
+        if status != StatusCode::OK {
+            return Err(Says::refusal(status, &body, &self.subject, self.auto_register));
+        }
+        let answer = serde_json::from_slice::<Answer>(&body).map_err(|_| Says::nonsense(&body))?;
+        Ok(answer.id)
+    }
+}
+
+fn address(url: &str) -> Result<Url, ConnectError> {
+    let wrong = |problem| ConnectError::invalid("schemaRegistry.url", problem);
+    let url = Url::parse(url.trim())
+        .map_err(|error| wrong(format!("is no address such as http://HOST:PORT: {error}")))?;
+    if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
+        return Err(wrong("must begin with http:// or https://".to_owned()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong(
+            "must not hold a user: use schemaRegistry.username and schemaRegistry.password".to_owned(),
+        ));
+    }
+    Ok(url)
+}
+
+/// `POST /subjects/S` looks a schema up, `POST /subjects/S/versions` registers it unless it is there.
+fn question(mut url: Url, subject: &str, auto_register: bool) -> Url {
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(["subjects", subject]);
+        if auto_register {
+            path.push("versions");
+        }
+    }
+    url
+}
+
+fn http_client(url: &Url) -> Result<reqwest::Client, ConnectError> {
+    let unusable = |error: &dyn std::fmt::Display| {
+        ConnectError::invalid(
+            "schemaRegistry.url",
+            format!("there can be no client for it: {error}"),
+        )
+    };
+    let tls = tls(url).map_err(|error| unusable(&error))?;
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        // Credentials are for this address, and a schema's id from another one is worth nothing.
+        .redirect(Policy::none())
+        .timeout(TIMEOUT)
+        .build()
+        .map_err(|error| unusable(&error))
+}
+
+/// Made here, since reqwest would use what the process has installed, and panic if it has nothing. The system's
+/// certificates are needed for TLS only, and a small image may have none.
+fn tls(url: &Url) -> Result<ClientConfig, rustls::Error> {
+    let builder = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()?;
+    let builder = match url.scheme() {
+        "https" => builder.with_platform_verifier()?,
+        _ => builder.with_root_certificates(RootCertStore::empty()),
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+async fn body_of(mut response: Response) -> Result<Vec<u8>, Says> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(says::nothing)? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Err(Says::nonsense(&body));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(url: &str) -> SagaConfig {
+        let mut config = SagaConfig::default().topic("sagas");
+        config.schema_registry.url = Some(url.to_owned());
+        config
+    }
+
+    #[test]
+    fn the_question_keeps_the_path_of_the_address() {
+        for url in [
+            "http://registry:8081/apis/ccompat/v7",
+            "http://registry:8081/apis/ccompat/v7/",
+        ] {
+            let url = address(url).unwrap();
+            assert_eq!(
+                question(url.clone(), "sagas-value", false).as_str(),
+                "http://registry:8081/apis/ccompat/v7/subjects/sagas-value"
+            );
+            assert_eq!(
+                question(url, "sagas-value", true).as_str(),
+                "http://registry:8081/apis/ccompat/v7/subjects/sagas-value/versions"
+            );
+        }
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_one_is_refused_with_its_key() {
+        for url in [
+            "registry:8081",
+            "kafka",
+            "ftp://registry",
+            "http://user:hunter2@registry",
+        ] {
+            let error = SchemaRegistry::from_config(&config(url))
+                .err()
+                .unwrap()
+                .to_string();
+            assert!(error.starts_with("platform.saga.schemaRegistry.url: "), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn without_an_address_there_is_no_registry() {
+        for config in [SagaConfig::default(), config(" ")] {
+            assert!(SchemaRegistry::from_config(&config).unwrap().is_none());
+        }
+    }
+}

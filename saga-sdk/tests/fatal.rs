@@ -1,0 +1,168 @@
+//! A producer that failed for good is replaced, and its events are sent by the next one. On librdkafka's mock cluster,
+//! whose broker answers as one does that has lost count of a producer's sequence.
+#![cfg(feature = "kafka")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientConfig, Message as _, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    mocking::MockCluster,
+    producer::DefaultProducerContext,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
+use saga_sdk::{PublishMode, SagaConfig, SagaTrackerClient, SagaType, Stats, steps};
+use saga_types::avro;
+
+const TOPIC: &str = "sagas";
+const CLOSE: Duration = Duration::from_secs(30);
+/// As many as the number of failures that one partition's request meets.
+const OUT_OF_ORDER: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+
+struct Stage {
+    cluster: MockCluster<'static, DefaultProducerContext>,
+    config: SagaConfig,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic(TOPIC, 3, 1).unwrap();
+        let config = SagaConfig::default()
+            .enabled(true)
+            .bootstrap_servers(cluster.bootstrap_servers())
+            .service_name("order-service")
+            .topic(TOPIC);
+        Self { cluster, config }
+    }
+
+    /// The next so many requests of a kind fail.
+    fn fail(&self, requests: usize, kind: RDKafkaApiKey, error: RDKafkaRespErr) {
+        self.cluster.request_errors(kind, &vec![error; requests]);
+    }
+
+    /// The numbers of each saga's events, at the first coming of each.
+    fn first_comings(&self, events: usize) -> BTreeMap<String, Vec<u64>> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", self.cluster.bootstrap_servers())
+            .set("group.id", "none")
+            .create()
+            .unwrap();
+        let mut partitions = TopicPartitionList::new();
+        for partition in 0..3 {
+            partitions
+                .add_partition_offset(TOPIC, partition, Offset::Beginning)
+                .unwrap();
+        }
+        consumer.assign(&partitions).unwrap();
+        let (mut seen, mut sagas) = (HashSet::new(), BTreeMap::<_, Vec<_>>::new());
+        while seen.len() < events {
+            let record = consumer.poll(Duration::from_secs(60));
+            let record = record.expect("a record within a minute").unwrap();
+            let event = avro::decode_single_object(record.payload().unwrap()).unwrap();
+            if seen.insert(event.event_id) {
+                let number = event.metadata.unwrap().to_object()["number"].as_u64().unwrap();
+                sagas.entry(event.saga_id.to_string()).or_default().push(number);
+            }
+        }
+        sagas
+    }
+}
+
+fn record(tracker: &Arc<dyn SagaTrackerClient>, numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        for saga in 0..5 {
+            let saga = tracker.saga(SagaType::ORDER_CREATION, format!("saga-{saga}"), 1);
+            let step = saga.progress(steps::STOCK_RESERVATION).with("number", number);
+            drop(step.record());
+        }
+    }
+}
+
+/// Looks until something holds, and at each look that the accounts add up.
+fn wait_until(tracker: &Arc<dyn SagaTrackerClient>, what: impl Fn(&Stats) -> bool) -> Stats {
+    let begun = Instant::now();
+    loop {
+        let stats = tracker.stats();
+        let sum = stats.acknowledged + stats.pending + stats.dropped();
+        assert_eq!(stats.recorded, sum, "{stats:?}");
+        if what(&stats) {
+            return stats;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{stats:?}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[tokio::test]
+async fn events_of_a_producer_that_failed_for_good_are_sent_by_the_next_one_in_order() {
+    let stage = Stage::new();
+    let tracker = saga_sdk::connect(&stage.config).unwrap();
+    record(&tracker, 0..20);
+    wait_until(&tracker, |stats| stats.acknowledged == 100);
+
+    stage.fail(1, RDKafkaApiKey::Produce, OUT_OF_ORDER);
+    // Some of these are with the producer that fails, some come while it is replaced, some go to the next one.
+    for round in 1..=20 {
+        record(&tracker, round * 20..(round + 1) * 20);
+        thread::sleep(Duration::from_millis(10));
+    }
+    let stats = wait_until(&tracker, |stats| stats.pending == 0);
+    assert_eq!((stats.acknowledged, stats.dropped()), (2_100, 0), "{stats:?}");
+    assert!(tracker.close(CLOSE).await.is_complete());
+    let sagas = stage.first_comings(2_100);
+    for (saga, numbers) in sagas {
+        assert_eq!(numbers, (0..420).collect::<Vec<_>>(), "{saga}");
+    }
+}
+
+#[tokio::test]
+async fn a_quiet_client_recovers_by_itself_and_however_often_it_takes() {
+    let stage = Stage::new();
+    stage.fail(
+        4,
+        RDKafkaApiKey::InitProducerId,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+    );
+    let tracker = saga_sdk::connect(&stage.config).unwrap();
+    record(&tracker, 0..10);
+    let stats = wait_until(&tracker, |stats| stats.pending == 0);
+    assert_eq!((stats.acknowledged, stats.dropped()), (50, 0), "{stats:?}");
+    assert!(tracker.close(CLOSE).await.is_complete());
+}
+
+#[tokio::test]
+async fn who_waits_for_an_event_of_a_failed_producer_gets_the_next_ones_acknowledgement() {
+    let stage = Stage::new();
+    let tracker = saga_sdk::connect(&stage.config.clone().mode(PublishMode::Synchronous)).unwrap();
+    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    saga.start(steps::ORDER_CREATED).record().await.unwrap();
+    stage.fail(1, RDKafkaApiKey::Produce, OUT_OF_ORDER);
+    saga.complete(steps::ORDER_CONFIRMED).record().await.unwrap();
+    assert_eq!(tracker.stats().acknowledged, 2);
+    assert!(tracker.close(CLOSE).await.is_complete());
+}
+
+#[tokio::test]
+async fn a_client_that_never_recovers_keeps_to_its_bounds_and_ends_when_told() {
+    let mut stage = Stage::new();
+    stage.config.buffer.max_events = 100;
+    stage.fail(
+        1_000,
+        RDKafkaApiKey::InitProducerId,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+    );
+    let tracker = saga_sdk::connect(&stage.config).unwrap();
+    record(&tracker, 0..100);
+    let stats = wait_until(&tracker, |stats| stats.pending <= 100);
+    assert_eq!(stats.recorded, 500);
+    let left = tracker.close(Duration::from_millis(100)).await.left;
+    let stats = wait_until(&tracker, |stats| stats.pending == 0);
+    assert_eq!(stats.dropped(), 500, "{left} were left: {stats:?}");
+}

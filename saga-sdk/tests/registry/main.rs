@@ -1,0 +1,11 @@
+//! The client with a schema registry: a real one, and a stub for its faults.
+//!
+//! Run by `scripts/parts run kafka registry -- cargo test -p saga-sdk --features schema-registry,outbox`.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod faults;
+#[cfg(feature = "outbox")]
+mod outbox;
+mod real;
+mod stage;
+mod stub;

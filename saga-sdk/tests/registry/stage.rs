@@ -1,0 +1,133 @@
+//! A broker in this process, a registry that does what it is told, and a client between them.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientConfig, Message as _, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    mocking::MockCluster,
+    producer::DefaultProducerContext,
+};
+use saga_sdk::{Recording, SagaConfig, SagaEvent, SagaTrackerClient, SagaType, Stats, steps};
+use saga_types::avro::{self, Frame, SchemaVersion};
+
+use crate::stub::{Does, Stub};
+
+pub(crate) const TOPIC: &str = "sagas";
+pub(crate) const SAGAS: usize = 5;
+
+pub(crate) struct Stage {
+    cluster: MockCluster<'static, DefaultProducerContext>,
+    pub(crate) registry: Stub,
+    pub(crate) config: SagaConfig,
+}
+
+impl Stage {
+    pub(crate) fn new(does: Does) -> Self {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic(TOPIC, 3, 1).unwrap();
+        let registry = Stub::new(does);
+        let mut config = SagaConfig::default()
+            .enabled(true)
+            .bootstrap_servers(cluster.bootstrap_servers())
+            .service_name("order-service")
+            .topic(TOPIC);
+        config.schema_registry.url = Some(registry.url.clone());
+        Self {
+            cluster,
+            registry,
+            config,
+        }
+    }
+
+    pub(crate) fn connect(&self) -> Arc<dyn SagaTrackerClient> {
+        saga_sdk::connect(&self.config).unwrap()
+    }
+
+    /// The numbers of each saga's events, and the schema's id in each.
+    pub(crate) fn read(&self, events: usize) -> (BTreeMap<String, Vec<u64>>, Vec<u32>) {
+        read(&self.cluster.bootstrap_servers(), TOPIC, events)
+    }
+}
+
+/// Events of several sagas in turn, each numbered from 0 on in its saga.
+pub(crate) fn record(tracker: &Arc<dyn SagaTrackerClient>, events: usize) {
+    for number in 0..events {
+        let saga = tracker.saga(SagaType::ORDER_CREATION, format!("saga-{}", number % SAGAS), 1);
+        let step = saga.progress(steps::STOCK_RESERVATION);
+        assert_ready(step.with("number", number / SAGAS).record());
+    }
+}
+
+/// Asynchronous records are ready at once.
+pub(crate) fn assert_ready(recording: Recording) {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let polled = std::pin::pin!(recording).poll(&mut context);
+    assert_eq!(polled, std::task::Poll::Ready(Ok(())));
+}
+
+/// Looks until something holds, and at each look that the accounts add up.
+pub(crate) fn wait_until(tracker: &Arc<dyn SagaTrackerClient>, what: impl Fn(&Stats) -> bool) -> Stats {
+    let begun = Instant::now();
+    loop {
+        let stats = tracker.stats();
+        let sum = stats.acknowledged + stats.pending + stats.dropped();
+        assert_eq!(stats.recorded, sum, "{stats:?}");
+        if what(&stats) {
+            return stats;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{stats:?}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Reads so many events from a topic.
+pub(crate) fn read(servers: &str, topic: &str, events: usize) -> (BTreeMap<String, Vec<u64>>, Vec<u32>) {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .set("group.id", "none")
+        .create()
+        .unwrap();
+    let mut partitions = TopicPartitionList::new();
+    for partition in 0..3 {
+        partitions
+            .add_partition_offset(topic, partition, Offset::Beginning)
+            .unwrap();
+    }
+    consumer.assign(&partitions).unwrap();
+    let (mut sagas, mut ids): (BTreeMap<String, Vec<u64>>, Vec<u32>) = Default::default();
+    for _ in 0..events {
+        let record = consumer.poll(Duration::from_secs(60));
+        let record = record.expect("a record within a minute").unwrap();
+        let (event, id) = decode(record.payload().unwrap());
+        let number = &event.metadata.unwrap().to_object()["number"];
+        sagas
+            .entry(event.saga_id.to_string())
+            .or_default()
+            .push(number.as_u64().unwrap());
+        ids.push(id);
+    }
+    (sagas, ids)
+}
+
+fn decode(value: &[u8]) -> (SagaEvent, u32) {
+    let Frame::Confluent { schema_id, body } = Frame::parse(value).unwrap() else {
+        panic!("not in Confluent's framing: {value:x?}")
+    };
+    let event = avro::decode(body, &SchemaVersion::V2.into()).unwrap();
+    (event, schema_id)
+}
+
+/// Every saga has its events, in order.
+pub(crate) fn assert_in_order(sagas: &BTreeMap<String, Vec<u64>>, events: usize) {
+    assert_eq!(sagas.len(), SAGAS);
+    let expected: Vec<u64> = (0..(events / SAGAS) as u64).collect();
+    for (saga, numbers) in sagas {
+        assert_eq!(numbers, &expected, "{saga}");
+    }
+}
