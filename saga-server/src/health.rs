@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, sync::RwLock};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A part of the collector that can be down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Component {
     /// The database takes batches.
@@ -19,7 +20,8 @@ pub enum Component {
 }
 
 /// How a part is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ComponentState)]
 #[serde(tag = "status", rename_all = "UPPERCASE")]
 pub enum State {
     /// It works.

@@ -32,6 +32,7 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `resolution` | off | decoding of events whose writer used another Avro schema that resolves to ours ([`avro::WriterSchema::parse`]); brings in `apache-avro` |
+//! | `openapi` | off | `utoipa::ToSchema` for everything a [`fold::SagaState`] is made of; brings in `utoipa` |
 
 pub mod avro;
 pub mod definition;
@@ -40,6 +41,8 @@ pub mod fold;
 mod id;
 mod json;
 mod metadata;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod saga_type;
 mod status;
 mod step;

@@ -16,6 +16,11 @@ use thiserror::Error;
 /// assert!(SagaStatus::Compensated.is_terminal());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(description = "How a step ended, and also what the whole saga is in.")
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SagaStatus {
     /// The saga has begun.

@@ -11,6 +11,7 @@ mod healthcheck;
 mod help;
 mod logging;
 mod migrate;
+mod openapi;
 mod output;
 mod serve;
 mod signals;
@@ -49,6 +50,8 @@ enum Command {
     Healthcheck(healthcheck::HealthcheckArgs),
     /// Make a token for a caller: print it, and the entry of `auth.tokens` that takes it
     Token(token::TokenArgs),
+    /// Print the description of the REST API: an OpenAPI 3.1 document, as JSON
+    Openapi(openapi::OpenapiArgs),
 }
 
 /// Runs the command that the arguments name; the first argument is the program's name.
@@ -81,6 +84,7 @@ impl Command {
             Self::Config(args) => args.run(),
             Self::Healthcheck(args) => args.run(),
             Self::Token(args) => args.run(),
+            Self::Openapi(args) => args.run(),
         }
     }
 }

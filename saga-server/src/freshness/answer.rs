@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use saga_types::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::store::PartitionProgress;
 
@@ -14,7 +15,7 @@ const UP_TO_DATE_WITHIN: Duration = Duration::from_secs(10);
 const KNOWN_FOR: Duration = Duration::from_secs(15);
 
 /// Up to which moment the store holds everything, and how far behind it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Freshness {
     /// Whether every partition is at most 10 s behind.
@@ -32,7 +33,7 @@ pub struct Freshness {
 }
 
 /// How far one partition is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PartitionFreshness {
     /// Its number.

@@ -6,6 +6,7 @@ use saga_types::{
     EventId, Metadata, MetadataError, SagaEvent, SagaStatus, Timestamp, fold::SagaState, keys, steps,
 };
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 use uuid::Builder;
 
 use super::{ApiError, body::Body, sagas::status};
@@ -14,9 +15,13 @@ use super::{ApiError, body::Body, sagas::status};
 const MAX_REASON_CHARS: usize = 500;
 
 /// What an operator wants.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Correction {
+    /// What the saga shall be.
     pub(super) status: SagaStatus,
+    /// Why, for those who look at the steps later.
+    #[schema(min_length = 1, max_length = 500, pattern = r"^[^\x00]*\S[^\x00]*$")]
     pub(super) reason: String,
 }
 

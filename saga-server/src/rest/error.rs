@@ -9,6 +9,7 @@ use axum::{
 };
 use saga_types::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     freshness::Freshness,
@@ -19,7 +20,7 @@ use crate::{
 const RETRY_AFTER_SECONDS: &str = "2";
 
 /// The kind of an error; stays the same between versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum ErrorCode {
@@ -44,7 +45,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    const fn status(self) -> StatusCode {
+    pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -59,7 +60,7 @@ impl ErrorCode {
     }
 
     /// What the caller needs to know to do better.
-    const fn header(self) -> Option<(HeaderName, &'static str)> {
+    pub(super) const fn header(self) -> Option<(HeaderName, &'static str)> {
         match self {
             Self::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer")),
             Self::ServiceUnavailable => Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS)),
@@ -194,12 +195,17 @@ impl ApiError {
     }
 }
 
-#[derive(Serialize)]
-struct ErrorBody<'a> {
+/// Why there is no answer.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(super) struct ErrorBody<'a> {
     error: ErrorCode,
+    /// For people.
     message: &'a str,
     timestamp: Timestamp,
+    /// The path that was asked for.
     path: &'a str,
+    /// What is wrong with each parameter or field, by its name.
     details: &'a BTreeMap<String, String>,
 }
 

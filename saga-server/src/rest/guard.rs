@@ -42,7 +42,7 @@ impl<S: Sync> FromRequestParts<S> for CalledBy {
 
 /// The role that a path needs; none for those that orchestrators and Prometheus ask. Routes are found by the path as it
 /// is written, without decoding it, and so is this.
-fn role_for(path: &str) -> Option<Role> {
+pub(super) fn role_for(path: &str) -> Option<Role> {
     match path.split('/').nth(1) {
         Some("api") => Some(Role::Viewer),
         Some("internal") => Some(Role::Operator),

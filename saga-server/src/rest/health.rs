@@ -2,52 +2,82 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::AppState;
 use crate::health::{Component, State as ComponentState};
 
+/// Whether all of it works.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+enum Overall {
+    Up,
+    Down,
+}
+
 /// The answer: `{"status":"UP","components":{"db":{"status":"UP"},…}}`.
-#[derive(Debug, Serialize)]
-struct HealthAnswer {
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    components: Option<BTreeMap<Component, ComponentState>>,
+#[derive(Debug, Serialize, ToSchema)]
+struct Readiness {
+    status: Overall,
+    components: BTreeMap<Component, ComponentState>,
 }
 
-/// The three endpoints under a path.
-pub(super) fn routes(path: &str) -> Router<AppState> {
-    Router::new()
-        .route(path, get(readiness))
-        .route(&format!("{path}/readiness"), get(readiness))
-        .route(&format!("{path}/liveness"), get(liveness))
+/// The answer: `{"status":"UP"}`.
+#[derive(Debug, Serialize, ToSchema)]
+struct Liveness {
+    status: Overall,
 }
 
-/// Whether every part works: 503 when one does not.
-async fn readiness(State(state): State<AppState>) -> (StatusCode, Json<HealthAnswer>) {
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(readiness))
+        .routes(routes!(liveness))
+}
+
+/// The same as `/health/readiness`
+#[utoipa::path(
+    get, path = "/health", operation_id = "health", tag = "health",
+    responses(
+        (status = 200, description = "Every part works", body = Readiness),
+        (status = 503, description = "A part does not work", body = Readiness),
+    )
+)]
+async fn health(state: State<AppState>) -> (StatusCode, Json<Readiness>) {
+    readiness(state).await
+}
+
+/// Whether every part works
+#[utoipa::path(
+    get, path = "/health/readiness", operation_id = "readiness", tag = "health",
+    responses(
+        (status = 200, description = "Every part works", body = Readiness),
+        (status = 503, description = "A part does not work", body = Readiness),
+    )
+)]
+async fn readiness(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
     let components = state.health.states();
     let is_up = components
         .values()
         .all(|component| *component == ComponentState::Up);
     let (code, status) = if is_up {
-        (StatusCode::OK, "UP")
+        (StatusCode::OK, Overall::Up)
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "DOWN")
+        (StatusCode::SERVICE_UNAVAILABLE, Overall::Down)
     };
-    (
-        code,
-        Json(HealthAnswer {
-            status,
-            components: Some(components),
-        }),
-    )
+    (code, Json(Readiness { status, components }))
 }
 
-/// Whether the process answers at all. A database that is away is no reason to kill it.
-async fn liveness() -> Json<HealthAnswer> {
-    Json(HealthAnswer {
-        status: "UP",
-        components: None,
-    })
+/// Whether the process answers at all
+///
+/// A database that is away is no reason to kill it.
+#[utoipa::path(
+    get, path = "/health/liveness", operation_id = "liveness", tag = "health",
+    responses((status = 200, description = "The process answers", body = Liveness))
+)]
+async fn liveness() -> Json<Liveness> {
+    Json(Liveness { status: Overall::Up })
 }

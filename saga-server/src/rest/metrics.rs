@@ -9,7 +9,15 @@ use super::AppState;
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
+/// What the collector counts
+///
 /// OpenMetrics for those who ask for it, as Prometheus does; else Prometheus' own older text.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "metrics", tag = "health",
+    responses((status = 200, description = "All metrics", content(
+        (String = "text/plain"), (String = "application/openmetrics-text"),
+    )))
+)]
 pub(super) async fn page(State(state): State<AppState>, asked: HeaderMap) -> (HeaderMap, String) {
     let accepted = asked
         .get(header::ACCEPT)
@@ -27,6 +35,17 @@ pub(super) async fn page(State(state): State<AppState>, asked: HeaderMap) -> (He
             as_older_text(&text),
         )
     }
+}
+
+/// The same as `/metrics`
+#[utoipa::path(
+    get, path = "/actuator/prometheus", operation_id = "prometheus", tag = "health",
+    responses((status = 200, description = "All metrics", content(
+        (String = "text/plain"), (String = "application/openmetrics-text"),
+    )))
+)]
+pub(super) async fn actuator_page(state: State<AppState>, asked: HeaderMap) -> (HeaderMap, String) {
+    page(state, asked).await
 }
 
 fn content_type(text: &'static str) -> HeaderMap {

@@ -3,8 +3,14 @@
 //! Rule of thumb: a handler returns what it found or an [`ApiError`]; what every answer has in common, from the form of an
 //! error to the time limit, stands in `edge`.
 //!
+//! To add an endpoint: write `#[utoipa::path(…)]` at its handler, whose doc comment describes it (the first line is the title),
+//! and name it in `endpoints` with `routes!`. Say there only what is its own: parameters, body, the good answer, and errors
+//! such as 404 or 409 by status and description alone. `openapi` adds the form of errors, those that all endpoints have, and
+//! security. Answers and bodies derive `ToSchema`. Then renew the kept copy: `saga-server openapi > docs/openapi.json`.
+//!
 //! | part | what |
 //! | --- | --- |
+//! | `openapi`, `docs` | the description of the API, and its viewer |
 //! | `edge` | around every request: limits, latency, headers, the form of errors |
 //! | `guard` | who is calling, and whether they may |
 //! | `params`, `body`, `period`, `cursor` | what callers say, checked; each bad parameter is named |
@@ -15,11 +21,13 @@
 mod body;
 mod correction;
 mod cursor;
+mod docs;
 mod edge;
 mod error;
 mod guard;
 mod health;
 mod metrics;
+mod openapi;
 mod params;
 mod period;
 mod saga;
@@ -30,12 +38,9 @@ mod steps;
 
 use std::{sync::Arc, time::Instant};
 
-use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    middleware,
-    routing::{get, patch},
-};
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use saga_types::Timestamp;
 
@@ -48,6 +53,7 @@ use crate::{
     store::Store,
 };
 
+pub use docs::api_docs;
 pub use error::{ApiError, ErrorCode};
 
 /// What every handler may ask.
@@ -89,18 +95,26 @@ impl AppState {
     }
 }
 
+/// Every endpoint together with its description.
+fn endpoints() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::Frame::openapi())
+        .routes(routes!(sagas::search))
+        .routes(routes!(statistics::of_a_period))
+        .routes(routes!(saga::detail))
+        .routes(routes!(steps::of_a_saga))
+        .routes(routes!(status::correct))
+        .merge(health::routes())
+        .nest("/actuator", health::routes())
+        .routes(routes!(metrics::page))
+        .routes(routes!(metrics::actuator_page))
+        .routes(routes!(docs::page))
+}
+
 /// Every route of the collector.
 pub fn router(state: AppState) -> Router {
-    Router::new()
-        .route("/api/v1/sagas", get(sagas::search))
-        .route("/api/v1/sagas/statistics", get(statistics::of_a_period))
-        .route("/api/v1/sagas/{sagaId}", get(saga::detail))
-        .route("/api/v1/sagas/{sagaId}/steps", get(steps::of_a_saga))
-        .route("/internal/v1/sagas/{sagaId}/status", patch(status::correct))
-        .merge(health::routes("/health"))
-        .merge(health::routes("/actuator/health"))
-        .route("/metrics", get(metrics::page))
-        .route("/actuator/prometheus", get(metrics::page))
+    let (endpoints, _) = endpoints().split_for_parts();
+    endpoints
+        .merge(docs::viewer())
         .fallback(edge::no_such_route)
         .method_not_allowed_fallback(edge::method_not_allowed)
         .layer(DefaultBodyLimit::max(body::LIMIT))

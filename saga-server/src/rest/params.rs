@@ -9,6 +9,7 @@ use axum::{
 };
 use percent_encoding::percent_decode_str;
 use saga_types::SagaId;
+use utoipa::IntoParams;
 
 use super::{ApiError, edge::is_well_encoded};
 
@@ -128,6 +129,8 @@ impl<S: Sync> FromRequestParts<S> for Params {
 }
 
 /// The saga that a path names; may hold any character but control characters, percent-encoded where needed.
+#[derive(IntoParams)]
+#[into_params(names("sagaId"), parameter_in = Path)]
 pub(super) struct PathSagaId(pub(super) SagaId);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathSagaId {

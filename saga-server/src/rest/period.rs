@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use saga_types::Timestamp;
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type, schema::AnyOfBuilder},
+};
 
 use super::params::Params;
 
@@ -11,10 +15,39 @@ use super::params::Params;
 const TO_THE_END_OF_THE_DAY: Duration = Duration::from_millis(24 * 60 * 60 * 1000 - 1);
 
 /// A period, both ends inclusive; an end that is not given is open.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Period {
+    /// Started at this time or later.
+    #[param(rename = "fromDate", value_type = Option<Moment>)]
     pub(super) from: Option<Timestamp>,
+    /// Started at this time or earlier.
+    #[param(rename = "toDate", value_type = Option<Moment>)]
     pub(super) to: Option<Timestamp>,
 }
+
+/// A time as callers write it.
+pub(super) struct Moment;
+
+impl PartialSchema for Moment {
+    fn schema() -> RefOr<Schema> {
+        let text = |format| {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .format(Some(SchemaFormat::KnownFormat(format)))
+        };
+        let either = AnyOfBuilder::new()
+            .item(text(KnownFormat::DateTime))
+            .item(text(KnownFormat::Date))
+            .description(Some(
+                "RFC 3339, or a date, which stands for its first or its last millisecond (UTC)",
+            ))
+            .examples(["2026-11-22T08:26:40.000Z", "2026-11-22"]);
+        Schema::AnyOf(either.build()).into()
+    }
+}
+
+impl ToSchema for Moment {}
 
 impl Period {
     /// Takes `fromDate` and `toDate`.

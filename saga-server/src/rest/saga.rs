@@ -3,23 +3,35 @@
 use axum::{Json, extract::State};
 use saga_types::fold::SagaState;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     ApiError, AppState,
     params::{Params, PathSagaId},
-    period,
+    period::{self, Moment},
 };
 use crate::freshness::Freshness;
 
 /// The answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Saga {
     #[serde(flatten)]
     state: SagaState,
     freshness: Freshness,
 }
 
-/// `asOf`: a time, or a date, which is taken to its end.
+/// One saga, now or as of a moment
+#[utoipa::path(
+    get, path = "/api/v1/sagas/{sagaId}", operation_id = "saga", tag = "sagas",
+    params(
+        PathSagaId,
+        ("asOf" = Option<Moment>, Query, description = "Count only events recorded up to here; a date is taken to its end"),
+    ),
+    responses(
+        (status = 200, description = "The saga", body = Saga),
+        (status = 404, description = "There is no such saga, or there was none at that moment"),
+    )
+)]
 pub(super) async fn detail(
     State(state): State<AppState>,
     PathSagaId(saga_id): PathSagaId,

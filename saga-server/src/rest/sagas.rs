@@ -9,6 +9,10 @@ use saga_types::{
     keys,
 };
 use serde::Serialize;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
 
 use super::{ApiError, AppState, cursor::SagasCursor, params::Params, period::Period};
 use crate::{
@@ -24,7 +28,7 @@ const MAX_SIZE: u32 = 100;
 const HIDDEN: &str = "is not shown (redaction.metadataKeys), and so cannot be searched for";
 
 /// The answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SagasPage {
     content: Vec<SagaState>,
@@ -34,7 +38,7 @@ pub(super) struct SagasPage {
 }
 
 /// Which page it is, and of how many.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PageInfo {
     number: u64,
@@ -45,6 +49,30 @@ struct PageInfo {
     total_is_exact: bool,
 }
 
+/// A page of the sagas that match all filters
+///
+/// Newest first, unless `sort` says otherwise. Totals are counted up to a cap; `totalIsExact` says whether it was reached.
+#[utoipa::path(
+    get, path = "/api/v1/sagas", operation_id = "sagas", tag = "sagas",
+    params(
+        ("page" = Option<u64>, Query, description = "Which page, from 0"),
+        ("size" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many sagas; 20 if not given"),
+        ("cursor" = Option<String>, Query, format = "sagas-cursor", description = "The nextCursor of the page before, instead of page"),
+        ("sort" = Option<String>, Query, pattern = "^(startedAt|updatedAt)(,(asc|desc))?$", description = "The field, and asc or desc"),
+        Period,
+        ("orderId" = Option<OrderId>, Query, description = "Is about this business key"),
+        ("sagaType" = Option<SagaType>, Query, description = "Has this type"),
+        ("status" = Option<SagaStatus>, Query, description = "Is in this status now"),
+        ("step" = Option<Step>, Query, description = "Has this step"),
+        ("producerService" = Option<String>, Query, min_length = 1, description = "Has a step of this service"),
+        ("traceId" = Option<String>, Query, min_length = 1, description = "Has a step of this trace"),
+        ("failureReason" = Option<String>, Query, min_length = 1, description = "Failed for this reason"),
+        ("metadata" = Option<MetadataFilter>, Query, style = Form, explode),
+        ("anomaly" = Option<Anomaly>, Query, description = "Has this anomaly"),
+        ("stuck" = Option<bool>, Query, description = "Is late by its definition, or is not"),
+    ),
+    responses((status = 200, description = "The page", body = SagasPage))
+)]
 pub(super) async fn search(
     State(state): State<AppState>,
     params: Params,
@@ -182,6 +210,25 @@ fn answer(query: &SagaQuery, before: u64, page: store::Page, freshness: Freshnes
         freshness,
     }
 }
+
+/// `metadata.KEY=VALUE`, as often as needed.
+struct MetadataFilter;
+
+impl PartialSchema for MetadataFilter {
+    fn schema() -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let filter = ObjectBuilder::new()
+            .description(Some(
+                "metadata.KEY=VALUE: has a step with this text in its metadata; as often as needed",
+            ))
+            .property_names(Some(text().pattern(Some("^metadata\\..+$")).build()))
+            .additional_properties(Some(text().min_length(Some(1))))
+            .examples([serde_json::json!({"metadata.orderAmount": "125.50"})]);
+        Schema::Object(filter.build()).into()
+    }
+}
+
+impl ToSchema for MetadataFilter {}
 
 fn size(text: &str) -> Result<u32, String> {
     let size = text.parse().ok().filter(|size| (1..=MAX_SIZE).contains(size));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::{Json, extract::State};
 use saga_types::{SagaStatus, SagaType, Timestamp};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{ApiError, AppState, params::Params, period::Period, sagas::saga_type};
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// The answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Statistics {
     period: PeriodInfo,
@@ -33,19 +34,25 @@ pub(super) struct Statistics {
 }
 
 /// The period as it was asked for, both ends inclusive; null when open.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct PeriodInfo {
     from: Option<Timestamp>,
     to: Option<Timestamp>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Percentiles {
     p50: Option<f64>,
     p95: Option<f64>,
     p99: Option<f64>,
 }
 
+/// Counts, rates and durations of the sagas that started within a period
+#[utoipa::path(
+    get, path = "/api/v1/sagas/statistics", operation_id = "statistics", tag = "sagas",
+    params(Period, ("sagaType" = Option<SagaType>, Query, description = "Only sagas of this type")),
+    responses((status = 200, description = "The statistics", body = Statistics))
+)]
 pub(super) async fn of_a_period(
     State(state): State<AppState>,
     mut params: Params,

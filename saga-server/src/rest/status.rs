@@ -6,6 +6,7 @@
 use axum::{Json, extract::State};
 use saga_types::{SagaId, SagaStatus, Timestamp};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     ApiError, AppState,
@@ -23,7 +24,7 @@ use crate::{
 const ATTEMPTS: usize = 5;
 
 /// The answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Corrected {
     saga_id: SagaId,
@@ -32,6 +33,19 @@ pub(super) struct Corrected {
     updated_at: Timestamp,
 }
 
+/// Set the status of a saga by hand
+///
+/// It becomes an event with the caller's name and reason. Nothing that was recorded is overwritten.
+#[utoipa::path(
+    patch, path = "/internal/v1/sagas/{sagaId}/status", operation_id = "correctStatus", tag = "operation",
+    params(PathSagaId),
+    request_body = Correction,
+    responses(
+        (status = 200, description = "The saga has that status now", body = Corrected),
+        (status = 404, description = "There is no such saga"),
+        (status = 409, description = "Nothing would change, or others changed the saga at the same time"),
+    )
+)]
 pub(super) async fn correct(
     State(state): State<AppState>,
     PathSagaId(saga_id): PathSagaId,

@@ -4,6 +4,7 @@ use axum::{Json, extract::State};
 use saga_types::{EventId, SagaId, SagaStatus, Step, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::{
     ApiError, AppState,
@@ -20,7 +21,7 @@ use crate::{
 const MAX_STEPS: u32 = 1000;
 
 /// The answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Steps {
     saga_id: SagaId,
@@ -30,7 +31,7 @@ pub(super) struct Steps {
 }
 
 /// One step.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct StepEntry {
     id: i64,
@@ -40,11 +41,26 @@ struct StepEntry {
     producer_service: Option<String>,
     trace_id: Option<String>,
     /// The object as it is stored, not read and written anew unless something in it is hidden.
+    #[schema(value_type = Option<Object>)]
     metadata: Option<Box<RawValue>>,
     recorded_at: Timestamp,
 }
 
-/// `cursor`: goes on after an earlier page; `limit`: fewer than 1,000 at once.
+/// Everything that was recorded of one saga, in order
+///
+/// Up to 1,000 steps come at once; `nextCursor` leads to the others.
+#[utoipa::path(
+    get, path = "/api/v1/sagas/{sagaId}/steps", operation_id = "steps", tag = "sagas",
+    params(
+        PathSagaId,
+        ("cursor" = Option<String>, Query, format = "steps-cursor", description = "The nextCursor of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many steps at once; 1000 if not given"),
+    ),
+    responses(
+        (status = 200, description = "A page of the steps", body = Steps),
+        (status = 404, description = "There is no such saga"),
+    )
+)]
 pub(super) async fn of_a_saga(
     State(state): State<AppState>,
     PathSagaId(saga_id): PathSagaId,

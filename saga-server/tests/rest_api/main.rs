@@ -3,6 +3,7 @@
 
 mod actuator;
 mod auth;
+mod docs;
 mod edge;
 mod freshness;
 mod ground;

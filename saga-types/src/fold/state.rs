@@ -7,6 +7,7 @@ use crate::{OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp};
 
 /// The state of a saga.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct SagaState {
@@ -61,6 +62,7 @@ impl SagaState {
 
 /// A step that is owed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Awaiting {
     /// The step.
@@ -75,6 +77,7 @@ pub struct Awaiting {
 
 /// What can be odd about the events of a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum Anomaly {
