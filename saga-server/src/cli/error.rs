@@ -16,6 +16,9 @@ pub enum CliError {
     /// Something failed while running: exit code 1.
     #[error("{0}")]
     Failed(String),
+    /// A dry run found something to do: exit code 3.
+    #[error("something differs; the same command without --dry-run mends it")]
+    Differences,
 }
 
 impl CliError {
@@ -31,6 +34,7 @@ impl CliError {
         match self {
             Self::Usage(_) => ExitCode::from(2),
             Self::Failed(_) => ExitCode::FAILURE,
+            Self::Differences => ExitCode::from(3),
         }
     }
 }

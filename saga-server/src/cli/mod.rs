@@ -1,7 +1,7 @@
 //! The commands. One file for each: its flags and what it does.
 //!
 //! Rule of thumb: output goes to stdout, everything else to stderr; the exit code is 0, 1 when something failed while
-//! running, 2 when the command or its configuration is wrong.
+//! running, 2 when the command or its configuration is wrong, 3 when a dry run found something to do.
 
 mod check;
 mod dev;
@@ -13,6 +13,7 @@ mod logging;
 mod migrate;
 mod openapi;
 mod output;
+mod rebuild;
 mod serve;
 mod signals;
 mod token;
@@ -40,6 +41,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Bring the database's tables to the newest version
     Migrate(migrate::MigrateArgs),
+    /// Make what is kept of each saga anew from its steps, and report what differed; also while collectors run
+    Rebuild(rebuild::RebuildArgs),
     /// Manage the topics in Kafka
     Topics(topics::TopicsArgs),
     /// Print the states that recorded events give, without Kafka and database
@@ -79,6 +82,7 @@ impl Command {
             Self::Dev(args) => args.run(),
             Self::Serve(args) => args.run(),
             Self::Migrate(args) => args.run(),
+            Self::Rebuild(args) => args.run(),
             Self::Topics(args) => args.run(),
             Self::Fold(args) => args.run(),
             Self::Config(args) => args.run(),

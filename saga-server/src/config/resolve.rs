@@ -161,7 +161,12 @@ impl Settings {
         })
     }
 
-    fn definitions_dir(&self) -> Result<Option<PathBuf>, ConfigError> {
+    /// The folder of definitions alone, for commands that need nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Value`] as [`Settings::resolve`].
+    pub fn definitions_dir(&self) -> Result<Option<PathBuf>, ConfigError> {
         match &self.definitions_dir {
             Some(folder) if !folder.is_dir() => Err(ConfigError::value(
                 "definitionsDir",

@@ -26,7 +26,7 @@ pub use query::{
     Page, PageStart, Position, SagaQuery, SagaSort, SortBy, SortOrder, Statistics, StatisticsQuery, StepPage,
     StoredStep, Total,
 };
-pub use rebuild::{Rebuild, RebuildStore};
+pub use rebuild::{Difference, DifferenceKind, Rebuild, RebuildStore, Rebuilt};
 pub use watch::{Late, LateCount, LateSagas, WatchStore};
 
 /// A database that keeps sagas and their steps.

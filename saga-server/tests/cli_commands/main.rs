@@ -5,5 +5,6 @@ mod command;
 mod configuration;
 mod fold;
 mod help;
+mod rebuilding;
 mod running;
 mod tokens;

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use saga_server::store::{
     AppendError, Appended, Attention, Late, LateCount, LateSagas, Page, PartitionProgress, Position,
-    ProgressStore, Rebuild, RebuildStore, SagaQuery, Statistics, StatisticsQuery, StepPage, Store,
+    ProgressStore, Rebuild, RebuildStore, Rebuilt, SagaQuery, Statistics, StatisticsQuery, StepPage, Store,
     StoreError, WatchStore,
 };
 use saga_types::{SagaEvent, Timestamp, fold::SagaState};
@@ -32,6 +32,10 @@ impl Broken {
 
 #[async_trait]
 impl RebuildStore for Broken {
+    async fn rebuild(&self, _: Option<&str>, _: u32, _: Rebuild) -> Result<Rebuilt, StoreError> {
+        self.answer()
+    }
+
     async fn recount(&self, _: Rebuild) -> Result<u64, StoreError> {
         self.answer()
     }
@@ -93,6 +97,15 @@ impl Interrupted {
 
 #[async_trait]
 impl RebuildStore for Interrupted {
+    async fn rebuild(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+        rebuild: Rebuild,
+    ) -> Result<Rebuilt, StoreError> {
+        self.store.rebuild(after, limit, rebuild).await
+    }
+
     async fn recount(&self, rebuild: Rebuild) -> Result<u64, StoreError> {
         self.store.recount(rebuild).await
     }

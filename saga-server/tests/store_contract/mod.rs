@@ -5,6 +5,7 @@ pub(crate) mod crowds;
 pub(crate) mod events;
 pub(crate) mod progress;
 pub(crate) mod reading;
+pub(crate) mod rebuilding;
 pub(crate) mod searching;
 pub(crate) mod statistics;
 pub(crate) mod watching;
@@ -80,6 +81,11 @@ macro_rules! contract_tests {
             reading::a_kept_fold_that_cannot_be_read_is_folded_anew,
             reading::migrating_twice_changes_nothing,
             reading::tables_that_are_not_there_are_an_outage,
+            rebuilding::nothing_differs_from_what_batches_kept,
+            rebuilding::what_was_changed_by_hand_is_told_and_mended,
+            rebuilding::a_definition_is_tried_before_it_is_put_in_force,
+            rebuilding::writers_may_go_on_while_sagas_are_rebuilt,
+            rebuilding::what_writers_store_meanwhile_is_not_lost,
             searching::every_filter_finds_what_it_says,
             searching::filters_add_up,
             searching::numbers_and_booleans_are_found_by_their_text,

@@ -1,0 +1,154 @@
+//! `rebuild`: what is kept of each saga, made anew from its steps.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use saga_types::definition::Definitions;
+use serde_json::{Map, Value, json};
+
+use super::{CliError, block_on, logging, output};
+use crate::{
+    config::ConfigArgs,
+    store::{self, Difference, DifferenceKind, Rebuild, Store, StoreOptions},
+};
+
+/// How many sagas are taken at a time.
+const AT_A_TIME: u32 = 500;
+
+/// How often a long run says how far it is.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Args)]
+pub(super) struct RebuildArgs {
+    /// Only report what would change; the exit code is 3 when something would
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Print one JSON object for each saga that differs, and one with the sums at the end
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// What was found so far.
+#[derive(Debug, Default)]
+struct Found {
+    sagas: usize,
+    differing: usize,
+    counts: u64,
+}
+
+impl RebuildArgs {
+    pub(super) fn run(self) -> Result<(), CliError> {
+        let settings = self.config.load()?;
+        let database = settings.database()?;
+        let mut definitions = Definitions::built_in();
+        if let Some(folder) = settings.definitions_dir()? {
+            definitions.load_dir(&folder)?;
+        }
+        logging::start(&settings.log());
+        let options = StoreOptions {
+            definitions: Arc::new(definitions),
+            max_connections: 2,
+        };
+        block_on(async {
+            let store = store::connect(database.url.expose(), options).await?;
+            store.check().await?;
+            let found = self.rebuild(store.as_ref()).await?;
+            self.conclude(&found)
+        })
+    }
+
+    async fn rebuild(&self, store: &dyn Store) -> Result<Found, CliError> {
+        let rebuild = if self.dry_run {
+            Rebuild::DryRun
+        } else {
+            Rebuild::Write
+        };
+        let (mut found, mut after) = (Found::default(), None);
+        let mut told = Instant::now();
+        loop {
+            let rebuilt = store.rebuild(after.as_deref(), AT_A_TIME, rebuild).await?;
+            found.sagas += rebuilt.sagas;
+            found.differing += rebuilt.differences.len();
+            for difference in &rebuilt.differences {
+                output::print(&self.line(difference))?;
+            }
+            if rebuilt.last.is_none() {
+                break;
+            }
+            after = rebuilt.last;
+            if told.elapsed() >= PROGRESS_INTERVAL {
+                told = Instant::now();
+                output::complain(&format!(
+                    "{} sagas so far, {} differ",
+                    found.sagas, found.differing
+                ));
+            }
+        }
+        found.counts = store.recount(rebuild).await?;
+        Ok(found)
+    }
+
+    fn line(&self, Difference { saga_id, kind }: &Difference) -> String {
+        match (self.json, kind) {
+            (true, kind) => format!("{}\n", as_json(saga_id, kind)),
+            (false, DifferenceKind::Missing) => format!("{saga_id}: was missing\n"),
+            (false, DifferenceKind::Unreadable) => format!("{saga_id}: could not be read\n"),
+            (false, DifferenceKind::WithoutSteps) => {
+                format!("{saga_id}: has no steps, and is left as it is\n")
+            }
+            (false, DifferenceKind::Changed(fields)) => {
+                let fields = fields
+                    .iter()
+                    .map(|(name, (before, after))| format!("{name} {before} -> {after}"));
+                format!("{saga_id}: {}\n", fields.collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+
+    fn conclude(&self, found: &Found) -> Result<(), CliError> {
+        let Found {
+            sagas,
+            differing,
+            counts,
+        } = found;
+        if self.json {
+            let sums = json!({"sagas": sagas, "differing": differing, "wrongCounts": counts, "dryRun": self.dry_run});
+            output::print(&format!("{sums}\n"))?;
+        } else {
+            let done = if self.dry_run {
+                "nothing was written"
+            } else {
+                "all is as the steps say now"
+            };
+            output::print(&format!(
+                "{sagas} sagas, {differing} differed from their steps; {counts} counts of the statistics were wrong; {done}\n"
+            ))?;
+        }
+        if self.dry_run && (*differing > 0 || *counts > 0) {
+            return Err(CliError::Differences);
+        }
+        Ok(())
+    }
+}
+
+fn as_json(saga_id: &str, kind: &DifferenceKind) -> Value {
+    match kind {
+        DifferenceKind::Missing => json!({"sagaId": saga_id, "difference": "MISSING"}),
+        DifferenceKind::Unreadable => json!({"sagaId": saga_id, "difference": "UNREADABLE"}),
+        DifferenceKind::WithoutSteps => json!({"sagaId": saga_id, "difference": "WITHOUT_STEPS"}),
+        DifferenceKind::Changed(fields) => {
+            let changes: Map<String, Value> = fields
+                .iter()
+                .map(|(name, (before, after))| (name.clone(), json!({"before": before, "after": after})))
+                .collect();
+            json!({"sagaId": saga_id, "difference": "CHANGED", "changes": changes})
+        }
+    }
+}
