@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use saga_types::{
     SagaStatus, SagaType, Timestamp,
     definition::Definitions,
-    fold::{FoldEvent, SagaFold, SagaState},
+    fold::{FoldEvent, SagaFold},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -124,11 +124,13 @@ struct Row {
     awaited_step: Option<String>,
     awaited_service: Option<String>,
     awaited_deadline: Option<Timestamp>,
+    owed_since: Option<Timestamp>,
     step_count: u64,
 }
 
 impl Row {
-    fn of(state: &SagaState) -> Self {
+    fn of(saga: &Advanced) -> Self {
+        let state = &saga.state;
         let awaited = state.awaiting.first();
         let names = |steps: &[saga_types::Step]| steps.iter().map(ToString::to_string).collect();
         Self {
@@ -151,6 +153,7 @@ impl Row {
             awaited_step: awaited.map(|awaited| awaited.step.to_string()),
             awaited_service: awaited.and_then(|awaited| awaited.service.clone()),
             awaited_deadline: awaited.and_then(|awaited| awaited.deadline),
+            owed_since: saga.owed_since(),
             step_count: state.step_count,
         }
     }
@@ -200,7 +203,7 @@ pub(super) fn compare(
         }
         let is_kept = |advanced: &Advanced| {
             stored.as_ref().is_some_and(|stored| {
-                stored.fold == advanced.fold && stored.row.as_ref() == Some(&Row::of(&advanced.state))
+                stored.fold == advanced.fold && stored.row.as_ref() == Some(&Row::of(advanced))
             })
         };
         compared
@@ -240,7 +243,7 @@ fn difference(
     folded: Option<&Advanced>,
 ) -> Result<Option<DifferenceKind>, StoreError> {
     let (stored, folded) = match (stored, folded) {
-        (Some(stored), Some(folded)) => (stored, Row::of(&folded.state)),
+        (Some(stored), Some(folded)) => (stored, Row::of(folded)),
         (None, Some(_)) => return Ok(Some(DifferenceKind::Missing)),
         (Some(_), None) => return Ok(Some(DifferenceKind::WithoutSteps)),
         (None, None) => return Ok(None),

@@ -45,7 +45,8 @@ macro_rules! stored {
              'endedAt', (extract(epoch FROM ended_at) * 1000)::bigint, 'failedStep', failed_step, \
              'failureReason', failure_reason, 'outstandingCompensations', outstanding, 'anomalies', anomalies, \
              'awaitedStep', awaited_step, 'awaitedService', awaited_service, \
-             'awaitedDeadline', (extract(epoch FROM awaited_deadline) * 1000)::bigint, 'stepCount', event_count)::text \
+             'awaitedDeadline', (extract(epoch FROM awaited_deadline) * 1000)::bigint, \
+             'owedSince', (extract(epoch FROM owed_since) * 1000)::bigint, 'stepCount', event_count)::text \
              FROM saga_instance WHERE saga_id = ANY($1) ORDER BY saga_id",
             $lock
         )

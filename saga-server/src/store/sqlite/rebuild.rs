@@ -34,7 +34,8 @@ SELECT saga_id, version, fold, json_object('sagaType', saga_type, 'orderId', ord
     'lastStep', last_step, 'lastTraceId', last_trace_id, 'startedAt', started_at, 'updatedAt', updated_at,
     'endedAt', ended_at, 'failedStep', failed_step, 'failureReason', failure_reason,
     'outstandingCompensations', json(outstanding), 'anomalies', json(anomalies), 'awaitedStep', awaited_step,
-    'awaitedService', awaited_service, 'awaitedDeadline', awaited_deadline, 'stepCount', event_count)
+    'awaitedService', awaited_service, 'awaitedDeadline', awaited_deadline,
+    'owedSince', owed_since, 'stepCount', event_count)
 FROM json_each(?) AS wanted JOIN saga_instance ON saga_id = wanted.value";
 
 #[async_trait]
