@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use saga_types::{SagaEvent, SagaStatus, Step};
 
-use crate::{Recording, SagaContext, Stats, StepRecord};
+use crate::{Recording, SagaContext, Stats, StepRecord, TraceContext};
 
 /// Takes the steps of sagas.
 ///
@@ -53,6 +53,12 @@ pub trait SagaTrackerClient: Send + Sync {
 
     /// Sends an event that was built before, as it is: to repeat one that was not acknowledged, or to relay one.
     fn record_event(&self, event: SagaEvent) -> Recording;
+
+    /// Sends an event that was built before, as [`record_event`](Self::record_event) does, and names the trace that it was
+    /// recorded in, which the event itself does not hold as a whole.
+    fn relay_event(&self, event: SagaEvent, _trace: Option<TraceContext>) -> Recording {
+        self.record_event(event)
+    }
 
     /// Records that a saga has begun, or that a service has begun its part.
     fn record_start(&self, saga: &SagaContext, step: Step) -> Recording {
@@ -144,6 +150,9 @@ macro_rules! forward {
             }
             fn record_event(&self, event: SagaEvent) -> Recording {
                 (**self).record_event(event)
+            }
+            fn relay_event(&self, event: SagaEvent, trace: Option<TraceContext>) -> Recording {
+                (**self).relay_event(event, trace)
             }
             fn record_start(&self, saga: &SagaContext, step: Step) -> Recording {
                 (**self).record_start(saga, step)

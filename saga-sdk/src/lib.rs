@@ -88,7 +88,9 @@
 //! | `tracing-opentelemetry` | off | the same of the current `tracing` span |
 //! | `axum` | off | `ResumedSaga`, an extractor of the saga that a request belongs to |
 //! | `schema-registry` | off | Confluent's framing, with the schema's id from a registry over HTTP or HTTPS |
-//! | `outbox` | off | `outbox`: events written in the caller's own sqlx transaction, and their relay |
+//! | `outbox-postgres` | off | `outbox`: events written in the caller's own sqlx transaction, and their relay; PostgreSQL |
+//! | `outbox-sqlite` | off | the same with SQLite |
+//! | `outbox` | off | both |
 //! | `mock` | off | `MockSagaTrackerClient`, by mockall |
 
 #![forbid(unsafe_code)]
@@ -103,7 +105,7 @@ mod error;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod noop;
-#[cfg(feature = "outbox")]
+#[cfg(any(feature = "outbox-postgres", feature = "outbox-sqlite"))]
 pub mod outbox;
 mod record;
 mod recording;

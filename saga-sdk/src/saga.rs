@@ -276,7 +276,7 @@ impl StepBuilder<'_> {
     }
 
     /// The step instead of recording it; none with a disabled tracker.
-    #[cfg(feature = "outbox")]
+    #[cfg(any(feature = "outbox-postgres", feature = "outbox-sqlite"))]
     pub(crate) fn into_record(self) -> Option<Result<StepRecord, InputError>> {
         self.open.map(|open| open.record)
     }

@@ -63,9 +63,7 @@ impl Stock {
         tracker: Arc<dyn SagaTrackerClient>,
         settings: Settings,
     ) -> Result<Self, sqlx::Error> {
-        sqlx::raw_sql(outbox::SQLITE_SCHEMA)
-            .execute(database.pool())
-            .await?;
+        outbox::OutboxPool::migrate(database.pool()).await?;
         for (sku, quantity) in settings.stock {
             let insert =
                 sqlx::query("INSERT INTO stock (sku, available) VALUES (?, ?) ON CONFLICT DO NOTHING");

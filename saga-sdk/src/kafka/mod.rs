@@ -133,8 +133,12 @@ impl<M: Mode> SagaTrackerClient for KafkaClient<M> {
     }
 
     fn record_event(&self, event: SagaEvent) -> Recording {
+        self.relay_event(event, None)
+    }
+
+    fn relay_event(&self, event: SagaEvent, trace: Option<TraceContext>) -> Recording {
         // The event was built elsewhere or earlier: its own trace is the one to name, not that of whoever sends it.
-        let trace = TraceContext::of_event(&event);
+        let trace = trace.or_else(|| TraceContext::of_event(&event));
         self.send(event, trace.as_ref())
     }
 

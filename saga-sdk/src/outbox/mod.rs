@@ -3,12 +3,13 @@
 //! Use it where an event must be recorded exactly when the business change is committed. Rolled back means never
 //! published; committed means published at least once, and stored once, since the event's id stays the same.
 //!
-//! ```no_run
+#![cfg_attr(feature = "outbox-postgres", doc = "```no_run")]
+#![cfg_attr(not(feature = "outbox-postgres"), doc = "```ignore")]
 //! use std::{sync::Arc, time::Duration};
 //! use saga_sdk::{SagaConfig, SagaTrackerClient, SagaType, outbox::{self, Outbox, Relay}, steps};
 //!
 //! # async fn run(pool: sqlx::PgPool, config: SagaConfig) -> Result<(), Box<dyn std::error::Error>> {
-//! outbox::migrate(&pool).await?;                              // or take outbox::POSTGRES_SCHEMA into your migrations
+//! outbox::migrate(&pool).await?;                          // or take outbox::POSTGRES_MIGRATIONS into your own
 //! let tracker: Arc<dyn SagaTrackerClient> = saga_sdk::connect(&config)?;
 //! let outbox = Outbox::new("order-service");
 //!
@@ -37,8 +38,10 @@
 //! * An event that the broker refuses, or does not take within `deliveryTimeout`, is tried again. What comes behind it
 //!   of the same saga is not marked before it is, and so comes again after it. Other sagas go on.
 
+#[cfg(feature = "outbox-postgres")]
 mod postgres;
 mod relay;
+#[cfg(feature = "outbox-sqlite")]
 mod sqlite;
 mod store;
 
@@ -53,11 +56,22 @@ pub use store::{Backlog, OutboxConnection, OutboxPool};
 
 use crate::{InputError, StepBuilder};
 
-/// The tables of the outbox, for PostgreSQL.
-pub const POSTGRES_SCHEMA: &str = include_str!("postgres.sql");
+/// The tables of the outbox, for PostgreSQL: scripts to be run in this order, each once.
+///
+/// [`migrate`] does that. Who keeps all migrations in one place takes them from here, each as one of his own; later
+/// versions may add scripts, and never change one.
+#[cfg(feature = "outbox-postgres")]
+pub const POSTGRES_MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/postgres-1.sql"),
+    include_str!("migrations/postgres-2.sql"),
+];
 
-/// The tables of the outbox, for SQLite.
-pub const SQLITE_SCHEMA: &str = include_str!("sqlite.sql");
+/// The tables of the outbox, for SQLite: scripts to be run in this order, each once; see `POSTGRES_MIGRATIONS`.
+#[cfg(feature = "outbox-sqlite")]
+pub const SQLITE_MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/sqlite-1.sql"),
+    include_str!("migrations/sqlite-2.sql"),
+];
 
 /// Why an event could not be written to the outbox, or read from it.
 #[derive(Debug, Error)]
@@ -71,7 +85,8 @@ pub enum OutboxError {
     Database(#[from] sqlx::Error),
 }
 
-/// Creates the tables of the outbox where they are missing.
+/// Creates the tables of the outbox where they are missing, or brings them up to date. Where they are as they should be,
+/// it takes no lock on them, so it may run at every start of every replica.
 ///
 /// # Errors
 ///
@@ -112,7 +127,8 @@ impl Outbox {
         let mut record = record?;
         let trace = record.current_trace();
         let event = record.into_event(&self.service, trace.as_ref())?;
-        Ok(connection.insert(&event.saga_id, &encode(&event)).await?)
+        let value = encode(&event);
+        Ok(connection.insert(&event.saga_id, &value, trace.as_ref()).await?)
     }
 }
 

@@ -6,15 +6,29 @@ use async_trait::async_trait;
 use sqlx::{PgConnection, PgPool};
 
 use super::{
-    POSTGRES_SCHEMA,
-    store::{Backlog, CLEAN_UP_ROWS, OutboxConnection, OutboxPool, Row, millis},
+    POSTGRES_MIGRATIONS,
+    store::{Backlog, CLEAN_UP_ROWS, Columns, OutboxConnection, OutboxPool, Row, millis},
 };
+use crate::TraceContext;
 
 #[async_trait]
 impl OutboxConnection for PgConnection {
-    async fn insert(&mut self, saga_id: &str, event: &[u8]) -> Result<(), sqlx::Error> {
-        let insert = sqlx::query("INSERT INTO saga_outbox (saga_id, event) VALUES ($1, $2)");
-        insert.bind(saga_id).bind(event).execute(self).await?;
+    async fn insert(
+        &mut self,
+        saga_id: &str,
+        event: &[u8],
+        trace: Option<&TraceContext>,
+    ) -> Result<(), sqlx::Error> {
+        let insert = sqlx::query(
+            "INSERT INTO saga_outbox (saga_id, event, traceparent, tracestate) VALUES ($1, $2, $3, $4)",
+        );
+        insert
+            .bind(saga_id)
+            .bind(event)
+            .bind(trace.map(TraceContext::traceparent))
+            .bind(trace.and_then(TraceContext::tracestate))
+            .execute(self)
+            .await?;
         Ok(())
     }
 }
@@ -22,8 +36,21 @@ impl OutboxConnection for PgConnection {
 #[async_trait]
 impl OutboxPool for PgPool {
     async fn migrate(&self) -> Result<(), sqlx::Error> {
-        sqlx::raw_sql(POSTGRES_SCHEMA).execute(self).await?;
-        Ok(())
+        let mut transaction = self.begin().await?;
+        // Replicas that start at once would fail over each other's tables.
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtext('saga_outbox'))")
+            .execute(&mut *transaction)
+            .await?;
+        let is_current = sqlx::query_scalar::<_, bool>(
+            "SELECT EXISTS (SELECT FROM pg_attribute \
+             WHERE attrelid = to_regclass('saga_outbox') AND attname = 'traceparent' AND NOT attisdropped)",
+        );
+        if !is_current.fetch_one(&mut *transaction).await? {
+            for script in POSTGRES_MIGRATIONS {
+                sqlx::raw_sql(script).execute(&mut *transaction).await?;
+            }
+        }
+        transaction.commit().await
     }
 
     async fn lease(&self, owner: &str, duration: Duration) -> Result<bool, sqlx::Error> {
@@ -47,8 +74,8 @@ impl OutboxPool for PgPool {
     }
 
     async fn pending(&self, limit: u32) -> Result<Vec<Row>, sqlx::Error> {
-        let pending = sqlx::query_as::<_, (i64, String, Vec<u8>)>(
-            "SELECT position, saga_id, event FROM saga_outbox WHERE published_at IS NULL ORDER BY position LIMIT $1",
+        let pending = sqlx::query_as::<_, Columns>(
+            "SELECT position, saga_id, event, traceparent, tracestate FROM saga_outbox WHERE published_at IS NULL ORDER BY position LIMIT $1",
         );
         let rows = pending.bind(i64::from(limit)).fetch_all(self).await?;
         Ok(rows.into_iter().map(Row::from).collect())

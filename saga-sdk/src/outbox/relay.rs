@@ -10,7 +10,7 @@ use std::{
 };
 
 use saga_types::avro;
-use tokio::time::{sleep, timeout};
+use tokio::{sync::watch, time::timeout};
 use uuid::Uuid;
 
 use super::store::{Backlog, OutboxPool, Row};
@@ -33,8 +33,8 @@ pub struct RelayOptions {
     pub longest_back_off: Duration,
     /// How long published events are kept; a day.
     pub retention: Duration,
-    /// How long the batch at hand may take when the relay is to end; 5 s.
-    pub last_batch: Duration,
+    /// How long the relay may go on publishing when it is to end; 5 s.
+    pub drain: Duration,
 }
 
 impl Default for RelayOptions {
@@ -46,7 +46,7 @@ impl Default for RelayOptions {
             first_back_off: Duration::from_millis(200),
             longest_back_off: Duration::from_secs(10),
             retention: Duration::from_hours(24),
-            last_batch: Duration::from_secs(5),
+            drain: Duration::from_secs(5),
         }
     }
 }
@@ -59,6 +59,8 @@ const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(60);
 pub struct Relay<P: OutboxPool> {
     pool: P,
     client: Arc<dyn SagaTrackerClient>,
+    /// Nobody else closes the client.
+    owns_client: bool,
     options: RelayOptions,
     owner: String,
     failures: Limiter,
@@ -76,6 +78,7 @@ enum Round {
 
 impl<P: OutboxPool> Relay<P> {
     /// A relay with a Kafka client of its own, in synchronous mode. With a disabled configuration it does nothing.
+    /// [`run`](Self::run) closes the client at its end, so such a relay runs once.
     ///
     /// It waits for the broker as long as `deliveryTimeout`, not `syncTimeout`: an event that is still in the producer's
     /// hands keeps its place, one that is given up may be overtaken.
@@ -87,7 +90,10 @@ impl<P: OutboxPool> Relay<P> {
         let mut config = config.clone().mode(PublishMode::Synchronous);
         config.sync_timeout = config.delivery_timeout;
         let client = crate::connect(&config)?;
-        Ok(Self::new(pool, client))
+        Ok(Self {
+            owns_client: true,
+            ..Self::new(pool, client)
+        })
     }
 
     /// A relay that publishes through a client. Its recordings must end when the event is surely kept, as those of the
@@ -97,6 +103,7 @@ impl<P: OutboxPool> Relay<P> {
         Self {
             pool,
             client,
+            owns_client: false,
             options: RelayOptions::default(),
             owner: Uuid::now_v7().to_string(),
             failures: Limiter::default(),
@@ -119,24 +126,40 @@ impl<P: OutboxPool> Relay<P> {
         Ok(self.pool.backlog().await?)
     }
 
-    /// Works until the future is ready, and then finishes the batch at hand if that takes no longer than
-    /// `last_batch`. To stop at once, drop it: nothing is lost.
+    /// Works until the future is ready, then publishes what is left if that takes no longer than `drain`, and gives the
+    /// lease up. To stop at once, drop it: nothing is lost.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
-        let mut shutdown = pin!(shutdown);
         if !self.client.is_enabled() {
             return shutdown.await;
         }
+        let (end, is_ending) = watch::channel(false);
+        let mut work = pin!(self.work(is_ending));
+        tokio::select! {
+            () = &mut work => {}
+            () = shutdown => {
+                end.send_replace(true);
+                let _ = timeout(self.options.drain, work).await;
+            }
+        }
+        if let Err(error) = self.pool.release(&self.owner).await {
+            tracing::debug!(%error, "the lease of the saga outbox expires by itself");
+        }
+        if self.owns_client {
+            // What is still in its hands was not marked, and so will be published again.
+            let _ = self.client.close(Duration::ZERO).await;
+        }
+    }
+
+    /// Round after round, until one that began after the end was asked for leaves nothing to do.
+    async fn work(&self, mut is_ending: watch::Receiver<bool>) {
         let mut back_off = self.options.first_back_off;
         let mut next_clean_up = Instant::now();
         loop {
-            let mut round = pin!(self.round(&mut next_clean_up));
-            let round = tokio::select! {
-                round = &mut round => round,
-                () = &mut shutdown => {
-                    let _ = timeout(self.options.last_batch, round).await;
-                    break;
-                }
-            };
+            let is_last = *is_ending.borrow();
+            let round = self.round(&mut next_clean_up).await;
+            if is_last && !matches!(round, Round::Full) {
+                return;
+            }
             let pause = match round {
                 Round::Full => Duration::ZERO,
                 Round::Idle => self.options.poll_interval,
@@ -146,15 +169,10 @@ impl<P: OutboxPool> Relay<P> {
                 Round::Failed => (back_off * 2).min(self.options.longest_back_off),
                 Round::Full | Round::Idle => self.options.first_back_off,
             };
-            tokio::select! {
-                // Asked first, so that a backlog cannot keep the relay from ending.
-                biased;
-                () = &mut shutdown => break,
-                () = sleep(pause) => {}
+            if !is_last {
+                // The end cuts the pause short.
+                let _ = timeout(pause, is_ending.wait_for(|is_ending| *is_ending)).await;
             }
-        }
-        if let Err(error) = self.pool.release(&self.owner).await {
-            tracing::debug!(%error, "the lease of the saga outbox expires by itself");
         }
     }
 
@@ -222,7 +240,7 @@ impl<P: OutboxPool> Relay<P> {
     fn send(&self, row: &Row) -> Result<Recording, String> {
         let decoded = avro::decode_single_object(&row.event);
         let event = decoded.map_err(|error| format!("row {}: {error}", row.position))?;
-        Ok(self.client.record_event(event))
+        Ok(self.client.relay_event(event, row.trace.clone()))
     }
 }
 

@@ -6,15 +6,29 @@ use async_trait::async_trait;
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{
-    SQLITE_SCHEMA,
-    store::{Backlog, CLEAN_UP_ROWS, OutboxConnection, OutboxPool, Row, millis},
+    SQLITE_MIGRATIONS,
+    store::{Backlog, CLEAN_UP_ROWS, Columns, OutboxConnection, OutboxPool, Row, millis},
 };
+use crate::TraceContext;
 
 #[async_trait]
 impl OutboxConnection for SqliteConnection {
-    async fn insert(&mut self, saga_id: &str, event: &[u8]) -> Result<(), sqlx::Error> {
-        let insert = sqlx::query("INSERT INTO saga_outbox (saga_id, event) VALUES (?, ?)");
-        insert.bind(saga_id).bind(event).execute(self).await?;
+    async fn insert(
+        &mut self,
+        saga_id: &str,
+        event: &[u8],
+        trace: Option<&TraceContext>,
+    ) -> Result<(), sqlx::Error> {
+        let insert = sqlx::query(
+            "INSERT INTO saga_outbox (saga_id, event, traceparent, tracestate) VALUES (?, ?, ?, ?)",
+        );
+        insert
+            .bind(saga_id)
+            .bind(event)
+            .bind(trace.map(TraceContext::traceparent))
+            .bind(trace.and_then(TraceContext::tracestate))
+            .execute(self)
+            .await?;
         Ok(())
     }
 }
@@ -22,8 +36,17 @@ impl OutboxConnection for SqliteConnection {
 #[async_trait]
 impl OutboxPool for SqlitePool {
     async fn migrate(&self) -> Result<(), sqlx::Error> {
-        sqlx::raw_sql(SQLITE_SCHEMA).execute(self).await?;
-        Ok(())
+        // Replicas that start at once go one after the other.
+        let mut transaction = self.begin_with("BEGIN IMMEDIATE").await?;
+        let is_current = sqlx::query_scalar::<_, bool>(
+            "SELECT EXISTS (SELECT 1 FROM pragma_table_info('saga_outbox') WHERE name = 'traceparent')",
+        );
+        if !is_current.fetch_one(&mut *transaction).await? {
+            for script in SQLITE_MIGRATIONS {
+                sqlx::raw_sql(script).execute(&mut *transaction).await?;
+            }
+        }
+        transaction.commit().await
     }
 
     async fn lease(&self, owner: &str, duration: Duration) -> Result<bool, sqlx::Error> {
@@ -47,8 +70,8 @@ impl OutboxPool for SqlitePool {
     }
 
     async fn pending(&self, limit: u32) -> Result<Vec<Row>, sqlx::Error> {
-        let pending = sqlx::query_as::<_, (i64, String, Vec<u8>)>(
-            "SELECT position, saga_id, event FROM saga_outbox WHERE published_at IS NULL ORDER BY position LIMIT ?",
+        let pending = sqlx::query_as::<_, Columns>(
+            "SELECT position, saga_id, event, traceparent, tracestate FROM saga_outbox WHERE published_at IS NULL ORDER BY position LIMIT ?",
         );
         let rows = pending.bind(limit).fetch_all(self).await?;
         Ok(rows.into_iter().map(Row::from).collect())

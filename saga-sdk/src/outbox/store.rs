@@ -4,21 +4,28 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::TraceContext;
+
 /// The connection of an open transaction: sqlx's `PgConnection` or `SqliteConnection`.
 #[async_trait]
 pub trait OutboxConnection: sealed::Sealed + Send {
-    /// Writes an encoded event.
+    /// Writes an encoded event, with the trace that it was recorded in.
     ///
     /// # Errors
     ///
     /// The database's.
-    async fn insert(&mut self, saga_id: &str, event: &[u8]) -> Result<(), sqlx::Error>;
+    async fn insert(
+        &mut self,
+        saga_id: &str,
+        event: &[u8],
+        trace: Option<&TraceContext>,
+    ) -> Result<(), sqlx::Error>;
 }
 
 /// A pool of connections: sqlx's `PgPool` or `SqlitePool`.
 #[async_trait]
 pub trait OutboxPool: sealed::Sealed + Clone + Send + Sync + 'static {
-    /// Creates the tables where they are missing.
+    /// Creates the tables where they are missing, or brings them up to date.
     ///
     /// # Errors
     ///
@@ -54,14 +61,20 @@ pub struct Row {
     pub saga_id: String,
     /// The encoded event.
     pub event: Vec<u8>,
+    /// The trace that it was recorded in.
+    pub trace: Option<TraceContext>,
 }
 
-impl From<(i64, String, Vec<u8>)> for Row {
-    fn from((position, saga_id, event): (i64, String, Vec<u8>)) -> Self {
+/// A row as the databases give it.
+pub(super) type Columns = (i64, String, Vec<u8>, Option<String>, Option<String>);
+
+impl From<Columns> for Row {
+    fn from((position, saga_id, event, traceparent, tracestate): Columns) -> Self {
         Self {
             position,
             saga_id,
             event,
+            trace: traceparent.and_then(|parent| TraceContext::parse(&parent, tracestate.as_deref())),
         }
     }
 }
@@ -110,8 +123,12 @@ pub(super) fn millis(duration: Duration) -> i64 {
 mod sealed {
     /// Only the types of sqlx that this crate knows.
     pub trait Sealed {}
+    #[cfg(feature = "outbox-postgres")]
     impl Sealed for sqlx::PgConnection {}
-    impl Sealed for sqlx::SqliteConnection {}
+    #[cfg(feature = "outbox-postgres")]
     impl Sealed for sqlx::PgPool {}
+    #[cfg(feature = "outbox-sqlite")]
+    impl Sealed for sqlx::SqliteConnection {}
+    #[cfg(feature = "outbox-sqlite")]
     impl Sealed for sqlx::SqlitePool {}
 }

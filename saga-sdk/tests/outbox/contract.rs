@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use saga_sdk::{
-    NoOpClient, Saga, SagaTrackerClient, SagaType,
+    NoOpClient, Saga, SagaConfig, SagaTrackerClient, SagaType,
     outbox::{self, Outbox, OutboxConnection, OutboxPool, Relay, RelayOptions},
     steps,
 };
@@ -59,6 +59,65 @@ on_both_databases! {
     what_comes_behind_a_failed_event_comes_again_after_it,
     several_relays_killed_at_random_lose_nothing_and_keep_order,
     a_disabled_tracker_writes_and_publishes_nothing,
+    the_trace_of_an_event_comes_through_as_a_whole,
+    what_was_committed_before_the_end_is_published,
+}
+
+async fn the_trace_of_an_event_comes_through_as_a_whole<D>(pool: Pool<D>)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+    Pool<D>: OutboxPool,
+{
+    outbox::migrate(&pool).await.unwrap();
+    let topic = Topic::default();
+    let client: Arc<dyn SagaTrackerClient> = Arc::new(topic.clone());
+    // Not sampled, and with a state: neither is in the event.
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+    let mut headers = saga(&topic, "saga-1").headers();
+    headers.extend([
+        ("traceparent", traceparent.to_owned()),
+        ("tracestate", "vendor=value".to_owned()),
+    ]);
+    let resumed = client.resume(headers).unwrap();
+    let outbox = Outbox::new("order-service");
+    let mut transaction = pool.begin().await.unwrap();
+    for step in [resumed, saga(&topic, "saga-2")] {
+        let step = step.start(steps::ORDER_CREATED);
+        outbox.record(&mut *transaction, step).await.unwrap();
+    }
+    transaction.commit().await.unwrap();
+    drain(&Relay::new(pool, client).options(options())).await;
+
+    assert_eq!(topic.first_comings().len(), 2);
+    let [trace] = topic.traces().try_into().unwrap();
+    assert_eq!(
+        (trace.traceparent().as_str(), trace.tracestate()),
+        (traceparent, Some("vendor=value"))
+    );
+}
+
+async fn what_was_committed_before_the_end_is_published<D>(pool: Pool<D>)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+    Pool<D>: OutboxPool,
+{
+    outbox::migrate(&pool).await.unwrap();
+    let topic = Topic::default();
+    let mut options = options();
+    // It looks once at the beginning, and not again before the end.
+    options.poll_interval = Duration::from_secs(3_600);
+    let relay = Relay::new(pool.clone(), Arc::new(topic.clone())).options(options);
+    relay
+        .run(async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            // More than one batch.
+            record_all(&pool, &topic, 5, 10).await;
+        })
+        .await;
+    assert_eq!(topic.first_comings().len(), 50);
+    assert_eq!(pool.backlog().await.unwrap().pending, 0);
 }
 
 async fn committed_is_published_and_rolled_back_is_not<D>(pool: Pool<D>)
@@ -260,4 +319,85 @@ async fn a_transaction_that_commits_late_is_not_passed_by() {
     late.commit().await.unwrap();
     drain(&relay).await;
     assert_eq!(topic.first_comings().last().unwrap().saga_id, "late");
+}
+
+const FIRST_VERSION_INSERT: &str = "INSERT INTO saga_outbox (saga_id, event) VALUES ('saga-1', '')";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_the_first_version_in_postgres_are_brought_up_to_date() {
+    let pool = databases::postgres().await;
+    sqlx::raw_sql(outbox::POSTGRES_MIGRATIONS[0])
+        .execute(&pool)
+        .await
+        .unwrap();
+    sqlx::raw_sql(FIRST_VERSION_INSERT).execute(&pool).await.unwrap();
+    let replicas = [(); 4].map(|()| {
+        let pool = pool.clone();
+        tokio::spawn(async move { outbox::migrate(&pool).await.unwrap() })
+    });
+    for replica in replicas {
+        replica.await.unwrap();
+    }
+    record_all(&pool, &Topic::default(), 1, 1).await;
+    assert_eq!(pool.pending(9).await.unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_the_first_version_in_sqlite_are_brought_up_to_date() {
+    let pool = databases::sqlite().await;
+    sqlx::raw_sql(outbox::SQLITE_MIGRATIONS[0])
+        .execute(&pool)
+        .await
+        .unwrap();
+    sqlx::raw_sql(FIRST_VERSION_INSERT).execute(&pool).await.unwrap();
+    let replicas = [(); 4].map(|()| {
+        let pool = pool.clone();
+        tokio::spawn(async move { outbox::migrate(&pool).await.unwrap() })
+    });
+    for replica in replicas {
+        replica.await.unwrap();
+    }
+    record_all(&pool, &Topic::default(), 1, 1).await;
+    assert_eq!(pool.pending(9).await.unwrap().len(), 2);
+}
+
+/// Hands on what is logged on this thread.
+struct Logged(Arc<std::sync::Mutex<String>>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Logged {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        use std::fmt::Write as _;
+        let mut text = self.0.lock().unwrap();
+        event.record(
+            &mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+                writeln!(text, "{field}={value:?}").unwrap();
+            },
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_relay_closes_the_client_that_it_made() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    let logged = Arc::new(std::sync::Mutex::new(String::new()));
+    let subscriber = tracing_subscriber::registry().with(Logged(logged.clone()));
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let pool = databases::sqlite().await;
+    outbox::migrate(&pool).await.unwrap();
+    let config = SagaConfig::default()
+        .enabled(true)
+        .bootstrap_servers("127.0.0.1:1")
+        .service_name("order-service");
+
+    let tracker = saga_sdk::connect(&config).unwrap();
+    drop(tracker);
+    let complaint = "dropped without being closed";
+    assert!(logged.lock().unwrap().contains(complaint), "it is heard");
+    logged.lock().unwrap().clear();
+
+    let relay = Relay::connect(pool, &config).unwrap();
+    relay.run(async {}).await;
+    drop(relay);
+    let logged = logged.lock().unwrap();
+    assert!(!logged.contains(complaint), "{logged}");
 }

@@ -8,6 +8,7 @@ use std::{
 use async_trait::async_trait;
 use saga_sdk::{
     DropReason, FlushReport, RecordError, Recording, SagaEvent, SagaTrackerClient, Stats, StepRecord,
+    TraceContext,
 };
 
 #[derive(Clone, Default)]
@@ -18,6 +19,7 @@ pub(crate) struct Topic {
 #[derive(Default)]
 struct Inside {
     events: Vec<SagaEvent>,
+    traces: Vec<TraceContext>,
     calls: u64,
     /// Every so many calls one fails; zero for none.
     fails_every: u64,
@@ -26,6 +28,11 @@ struct Inside {
 impl Topic {
     pub(crate) fn fail_every(&self, calls: u64) {
         self.inside.lock().unwrap().fails_every = calls;
+    }
+
+    /// The traces that events were published with.
+    pub(crate) fn traces(&self) -> Vec<TraceContext> {
+        self.inside.lock().unwrap().traces.clone()
     }
 
     /// What was published, each event at its first coming.
@@ -79,6 +86,11 @@ impl SagaTrackerClient for Topic {
             tokio::time::sleep(Duration::from_millis(2)).await;
             Ok(())
         })
+    }
+
+    fn relay_event(&self, event: SagaEvent, trace: Option<TraceContext>) -> Recording {
+        self.inside.lock().unwrap().traces.extend(trace);
+        self.record_event(event)
     }
 
     fn stats(&self) -> Stats {

@@ -1,0 +1,2 @@
+-- The trace in which an event was recorded, for its headers: traceparent and tracestate as W3C writes them.
+ALTER TABLE saga_outbox ADD COLUMN IF NOT EXISTS traceparent text, ADD COLUMN IF NOT EXISTS tracestate text;
