@@ -33,6 +33,15 @@ pub enum State {
     },
 }
 
+impl State {
+    /// Nothing is known yet.
+    fn starting() -> Self {
+        Self::Down {
+            reason: "starting".to_owned(),
+        }
+    }
+}
+
 /// The states of all parts; shared by those who report and those who ask.
 #[derive(Debug)]
 pub struct Health {
@@ -43,24 +52,21 @@ impl Health {
     /// All of the given parts are down until they report.
     #[must_use]
     pub fn starting(components: &[Component]) -> Self {
-        let starting = State::Down {
-            reason: "starting".to_owned(),
-        };
         let states = components
             .iter()
-            .map(|component| (*component, starting.clone()))
+            .map(|component| (*component, State::starting()))
             .collect();
         Self {
             states: RwLock::new(states),
         }
     }
 
-    /// The part works. Says whether it did not before.
+    /// The part works. Says whether that is news.
     pub fn up(&self, component: Component) -> bool {
         self.set(component, State::Up)
     }
 
-    /// The part does not work. Says whether it did before.
+    /// The part does not work. Says whether that is news: it did before, or this is the first that is heard of it.
     pub fn down(&self, component: Component, reason: impl Into<String>) -> bool {
         self.set(
             component,
@@ -90,9 +96,8 @@ impl Health {
             .states
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let was_up = states.get(&component) == Some(&State::Up);
         let is_up = state == State::Up;
-        states.insert(component, state);
-        was_up != is_up
+        let before = states.insert(component, state);
+        before.is_none_or(|before| (before == State::Up) != is_up || before == State::starting())
     }
 }

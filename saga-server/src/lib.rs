@@ -12,7 +12,7 @@
 //! | [`rest`] | the answers |
 //! | [`server`] | one running collector: the three above, started and ended together |
 //! | [`dev`] | all of it in one process, broker and database included; [`EmbeddedTracker`] for tests |
-//! | [`health`], [`metrics`] | what the collector says of itself |
+//! | [`health`], [`metrics`], [`telemetry`] | what the collector says of itself |
 //! | [`http`] | calls to others |
 //! | [`config`], [`cli`] | how it is told what to do |
 
@@ -30,5 +30,6 @@ pub mod redaction;
 pub mod rest;
 pub mod server;
 pub mod store;
+pub mod telemetry;
 
 pub use dev::EmbeddedTracker;

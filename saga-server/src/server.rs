@@ -11,6 +11,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    auth::Access,
     config::Config,
     freshness::{self, Progress},
     health::{Component, Health},
@@ -97,11 +98,11 @@ impl Server {
             store: store.clone(),
             health: health.clone(),
             metrics: metrics.clone(),
-            access: Arc::new(config.access),
+            access: Arc::new(config.access.clone()),
             redaction: Arc::new(config.redaction),
             progress: progress.clone(),
         };
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(serve(listener, state, stop.clone())),
             tokio::spawn(freshness::keep(
                 config.kafka.topic.clone(),
@@ -112,6 +113,9 @@ impl Server {
             )),
             tokio::spawn(watch_database(store, health.clone(), metrics, stop.clone())),
         ];
+        if let Access::Issued { issuer, .. } = config.access {
+            tasks.push(tokio::spawn(issuer.keep_fresh(stop.clone())));
+        }
         tracing::info!(%address, topic = config.kafka.topic, "started");
         Ok(Self {
             address,

@@ -1,83 +1,13 @@
 //! `saga-server dev`: everything in one process, without any real part.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
-use std::{
-    io::Read,
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::path::Path;
 
-use serde_json::Value;
 use support::{
-    Rest, TestProducer,
+    dev::Dev,
     events::{compensated, saga},
 };
-
-struct Dev {
-    child: Child,
-    info: Value,
-}
-
-impl Dev {
-    fn start(folder: &Path, more: &[&str]) -> Self {
-        let info_file = folder.join("info.json");
-        let _ = std::fs::remove_file(&info_file);
-        let child = Command::new(env!("CARGO_BIN_EXE_saga-server"))
-            .args(["dev", "--listen", "127.0.0.1:0", "--info-file"])
-            .arg(&info_file)
-            .args(more)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let deadline = Instant::now() + support::PATIENCE;
-        while !info_file.exists() {
-            assert!(Instant::now() < deadline, "no info file");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let info = serde_json::from_slice(&std::fs::read(info_file).unwrap()).unwrap();
-        Self { child, info }
-    }
-
-    fn text(&self, key: &str) -> &str {
-        self.info[key].as_str().unwrap()
-    }
-
-    fn producer(&self) -> TestProducer {
-        TestProducer::to(self.text("bootstrapServers"), self.text("topic"))
-    }
-
-    fn rest(&self) -> Rest {
-        Rest::at(self.text("url"))
-    }
-
-    /// Ends it as Ctrl-C does; gives what it printed.
-    fn interrupt(mut self) -> String {
-        Command::new("kill")
-            .args(["-INT", &self.child.id().to_string()])
-            .status()
-            .unwrap();
-        let mut printed = String::new();
-        self.child
-            .stdout
-            .take()
-            .unwrap()
-            .read_to_string(&mut printed)
-            .unwrap();
-        assert_eq!(self.child.wait().unwrap().code(), Some(0));
-        printed
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        // A failed test must not leave it running.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saga_recorded_from_another_process_is_answered() {

@@ -3,8 +3,6 @@
 
 mod support;
 
-use std::{path::PathBuf, process::Command};
-
 use saga_types::{SagaEvent, definition::Definitions, fold};
 use sqlx::{Connection, PgConnection};
 use support::{
@@ -12,63 +10,8 @@ use support::{
     events::{compensated, saga, success},
     eventually,
     process::ServerProcess,
+    stack::Stack,
 };
-
-/// Apache Kafka and PostgreSQL that belong to this test.
-struct Stack {
-    state: tempfile::TempDir,
-}
-
-impl Stack {
-    fn up() -> Self {
-        let stack = Self {
-            state: tempfile::tempdir().unwrap(),
-        };
-        // PostgreSQL runs as a user of its own, who must get into the folder.
-        let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(stack.state.path(), everybody).unwrap();
-        stack.parts(&["up", "kafka", "postgres"]);
-        stack
-    }
-
-    fn parts(&self, words: &[&str]) -> String {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../scripts/parts");
-        let output = Command::new(script)
-            .args(words)
-            .env("SAGA_PARTS_STATE", self.state.path().join("parts"))
-            // Those of the environment belong to everybody.
-            .env_remove("DATABASE_URL")
-            .env_remove("KAFKA_BOOTSTRAP_SERVERS")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(
-            output.status.success(),
-            "parts {words:?}: {said}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        said
-    }
-
-    async fn ground(&self) -> Ground {
-        let variables = self.parts(&["env"]);
-        let value = |name: &str| {
-            let line = variables
-                .lines()
-                .find_map(|line| line.strip_prefix(&format!("export {name}=")));
-            line.unwrap_or_else(|| panic!("no {name} in {variables}"))
-                .trim_matches(['\'', '"'])
-                .to_owned()
-        };
-        Ground::at(&value("KAFKA_BOOTSTRAP_SERVERS"), &value("DATABASE_URL")).await
-    }
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        self.parts(&["down"]);
-    }
-}
 
 async fn set_read_only(database_url: &str, is_read_only: bool) {
     let mut connection = PgConnection::connect(database_url).await.unwrap();
@@ -132,8 +75,12 @@ impl Audit<'_> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness() {
-    let stack = Stack::up();
-    let ground = stack.ground().await;
+    let stack = Stack::up(None);
+    let ground = Ground::at(
+        &stack.value("KAFKA_BOOTSTRAP_SERVERS"),
+        &stack.value("DATABASE_URL"),
+    )
+    .await;
     let server = ServerProcess::serve(&ground);
     server.rest.wait_until_ready().await;
     let mut audit = Audit {

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Apache Kafka, one node, KRaft: broker and controller in one process, without TLS.
+# Apache Kafka, one node, KRaft: broker and controller in one process; with SAGA_PARTS_TLS_DIR also two listeners
+# with TLS.
 
 KAFKA_POM=$LIB/kafka-pom.xml
 
@@ -20,18 +21,22 @@ kafka_download() {
 
 # All of Kafka's own settings that tests depend on are here.
 kafka_prepare() {
-  local folder=$STATE/kafka port controller_port
+  local folder=$STATE/kafka port controller_port tls_listeners='' scram=()
   mkdir -p "$folder/tmp"
   port=$(free_port "$folder/port")
   controller_port=$(free_port "$folder/controller-port")
+  if kafka_has_tls; then
+    tls_listeners=",SASL_SSL://127.0.0.1:$(free_port "$folder/sasl-ssl-port"),SSL://127.0.0.1:$(free_port "$folder/ssl-port")"
+    scram=(--add-scram "SCRAM-SHA-512=[name=$KAFKA_TLS_USER,password=$KAFKA_TLS_PASSWORD]")
+  fi
   cat >"$folder/server.properties" <<-PROPERTIES
 	process.roles=broker,controller
 	node.id=1
 	controller.quorum.voters=1@127.0.0.1:$controller_port
-	listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port
-	advertised.listeners=PLAINTEXT://127.0.0.1:$port
+	listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port$tls_listeners
+	advertised.listeners=PLAINTEXT://127.0.0.1:$port$tls_listeners
 	controller.listener.names=CONTROLLER
-	listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+	listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
 	log.dirs=$folder/data
 
 	# A killed broker's registration must lapse before it is let in again.
@@ -53,14 +58,40 @@ kafka_prepare() {
 	# Tests write events of any age, which would be deleted at once by a limit on age.
 	log.retention.ms=-1
 	PROPERTIES
+  if kafka_has_tls; then kafka_tls_properties >>"$folder/server.properties"; fi
   [[ -d $folder/data ]] && return
   # Any 16 bytes will do; asking Kafka for them costs a second of processor time.
   "${KAFKA_JAVA[@]}" kafka.tools.StorageTool format --config "$folder/server.properties" \
-    --cluster-id "$(head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d =)" \
+    --cluster-id "$(head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d =)" "${scram[@]}" \
     >"$folder/log" 2>&1 || {
     cat "$folder/log" >&2
     die "kafka: the data folder could not be formatted"
   }
+}
+
+# Once a stack has its listeners, it keeps them: "start" need not be told again.
+kafka_has_tls() { [[ ${SAGA_PARTS_TLS_DIR:-} || -f $STATE/kafka/ssl-port ]]; }
+
+KAFKA_TLS_USER=saga
+KAFKA_TLS_PASSWORD=saga-secret
+
+# Kafka takes key and certificate in one file.
+kafka_tls_properties() {
+  local folder=$STATE/kafka
+  if [[ ${SAGA_PARTS_TLS_DIR:-} ]]; then
+    cat "$SAGA_PARTS_TLS_DIR/server.key" "$SAGA_PARTS_TLS_DIR/server.pem" >"$folder/server.pem"
+    cp "$SAGA_PARTS_TLS_DIR/ca.pem" "$folder/ca.pem"
+  fi
+  cat <<-PROPERTIES
+
+	ssl.keystore.type=PEM
+	ssl.keystore.location=$folder/server.pem
+	ssl.truststore.type=PEM
+	ssl.truststore.location=$folder/ca.pem
+	listener.name.ssl.ssl.client.auth=required
+	listener.name.sasl_ssl.sasl.enabled.mechanisms=SCRAM-SHA-512
+	listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+	PROPERTIES
 }
 
 kafka_launch() {
@@ -85,4 +116,8 @@ kafka_stop() { end_part kafka TERM 30; }
 
 kafka_exports() {
   export_line KAFKA_BOOTSTRAP_SERVERS "127.0.0.1:$(cat "$STATE/kafka/port")"
+  if kafka_has_tls; then
+    export_line SAGA_TEST_KAFKA_SASL_SSL "127.0.0.1:$(cat "$STATE/kafka/sasl-ssl-port")"
+    export_line SAGA_TEST_KAFKA_SSL "127.0.0.1:$(cat "$STATE/kafka/ssl-port")"
+  fi
 }

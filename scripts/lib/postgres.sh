@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# PostgreSQL: a private cluster. It refuses to run as root, so root lends it an unprivileged user.
+# PostgreSQL: a private cluster, with TLS when there is SAGA_PARTS_TLS_DIR. It refuses to run as root, so root lends it an unprivileged user.
 
 POSTGRES_DATABASE=saga_tracker
 POSTGRES_ROLE=saga
@@ -78,7 +78,28 @@ postgres_prepare() {
 	timezone = 'UTC'
 	log_line_prefix = '%m [%p] %a '
 	SETTINGS
+  if [[ ${SAGA_PARTS_TLS_DIR:-} ]]; then postgres_tls "$folder/data.partial"; fi
   mv "$folder/data.partial" "$folder/data"
+}
+
+# PostgreSQL wants its key readable by its own user only. The first line that fits a client counts.
+postgres_tls() {
+  local data=$1 file rules
+  for file in ca.pem server.pem server.key; do
+    as_postgres install -m 600 /dev/stdin "$data/$file" <"$SAGA_PARTS_TLS_DIR/$file"
+  done
+  as_postgres tee -a "$data/postgresql.conf" >/dev/null <<-SETTINGS
+	ssl = on
+	ssl_cert_file = 'server.pem'
+	ssl_key_file = 'server.key'
+	ssl_ca_file = 'ca.pem'
+	SETTINGS
+  rules=$(cat "$data/pg_hba.conf")
+  as_postgres tee "$data/pg_hba.conf" >/dev/null <<-RULES
+	hostssl all by_password all scram-sha-256
+	hostssl all by_certificate all cert
+	$rules
+	RULES
 }
 
 postgres_launch() {

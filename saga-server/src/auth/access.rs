@@ -1,8 +1,13 @@
 //! From a token, or the lack of one, to a caller.
 
+use std::sync::Arc;
+
 use saga_types::MAX_NAME_CHARS;
 
-use super::{Role, TokenHash};
+use super::{
+    Role, TokenHash,
+    oidc::{Issuer, Refusal},
+};
 
 /// The name of callers of whom nothing is known.
 pub const ANONYMOUS: &str = "anonymous";
@@ -43,6 +48,13 @@ pub struct Token {
 pub enum Access {
     /// The holders of these tokens.
     Tokens(Vec<Token>),
+    /// Those to whom an issuer gave a token, and the holders of these.
+    Issued {
+        /// Signs tokens.
+        issuer: Arc<Issuer>,
+        /// Tokens that no issuer signed.
+        tokens: Vec<Token>,
+    },
     /// This machine alone can call, so everybody is an operator.
     ThisMachine,
     /// Others can call and nobody knows who they are, so everybody may read and no more.
@@ -50,10 +62,22 @@ pub enum Access {
 }
 
 impl Access {
-    /// The holder of a token; `None` when nobody holds it.
-    #[must_use]
-    pub fn holder(&self, token: &str) -> Option<Caller> {
-        let Self::Tokens(tokens) = self else {
+    /// The holder of a token.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] with what callers may know.
+    pub async fn holder(&self, token: &str) -> Result<Caller, Refusal> {
+        let known = self.known_holder(token);
+        match (known, self) {
+            (Some(caller), _) => Ok(caller),
+            (None, Self::Issued { issuer, .. }) => issuer.holder(token).await,
+            (None, _) => Err(Refusal::Untrue("the token is not known here")),
+        }
+    }
+
+    fn known_holder(&self, token: &str) -> Option<Caller> {
+        let (Self::Tokens(tokens) | Self::Issued { tokens, .. }) = self else {
             return None;
         };
         let hash = TokenHash::of(token);

@@ -3,6 +3,7 @@
 //! Rule of thumb: when it is not certain who is calling, they may do less, never more.
 
 mod access;
+pub mod oidc;
 mod role;
 mod token;
 

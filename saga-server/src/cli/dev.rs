@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{CliError, block_on, logging, signals};
 use crate::{
-    config::{AuthSettings, Config, LogSettings, Settings},
+    config::{AuthSettings, Config, LogSettings, Settings, TelemetrySettings},
     dev::{self, DevOptions},
 };
 
@@ -41,12 +41,14 @@ pub(super) struct DevArgs {
 
     #[command(flatten)]
     log: LogSettings,
+
+    #[command(flatten)]
+    telemetry: TelemetrySettings,
 }
 
 impl DevArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
         let config = self.config()?;
-        logging::start(&config.log);
         let options = DevOptions {
             listen: config.listen,
             data_dir: self.data_dir,
@@ -54,8 +56,11 @@ impl DevArgs {
             demo: self.demo,
         };
         block_on(async {
+            let telemetry = logging::start_with_traces(&config.log, config.telemetry.as_ref())?;
             let shutdown = signals::shutdown()?;
-            Ok(dev::run(options, config, shutdown).await?)
+            let ended = dev::run(options, config, shutdown).await;
+            telemetry.end().await;
+            Ok(ended?)
         })
     }
 
@@ -66,6 +71,7 @@ impl DevArgs {
             auth: self.auth.clone(),
             definitions_dir: self.definitions_dir.clone(),
             log: self.log.clone(),
+            telemetry: self.telemetry.clone(),
             ..Settings::default()
         };
         Ok(dev::resolve(settings)?)

@@ -1,19 +1,22 @@
-//! Where log lines go: to stderr, in the configured form.
+//! Log lines and traces of a command.
 
-use std::io::IsTerminal;
+use super::CliError;
+use crate::{
+    config::{LogConfig, TelemetryConfig},
+    telemetry::Telemetry,
+};
 
-use tracing_subscriber::{EnvFilter, fmt};
+/// For commands that do one thing and end.
+pub(super) fn start(log: &LogConfig) {
+    // Only the receiver of traces could be amiss, and there is none.
+    drop(Telemetry::start(log, None));
+}
 
-use crate::config::{LogConfig, LogFormat};
-
-/// Starts logging. A second call changes nothing.
-pub(super) fn start(config: &LogConfig) {
-    let filter = EnvFilter::new(config.level.as_str());
-    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match config.format {
-        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
-    };
-    // An error means that somebody else in the process has started logging, which is as good.
-    drop(started);
+/// For commands that run on.
+pub(super) fn start_with_traces(
+    log: &LogConfig,
+    traces: Option<&TelemetryConfig>,
+) -> Result<Telemetry, CliError> {
+    Telemetry::start(log, traces)
+        .map_err(|error| CliError::usage(format_args!("telemetry.otlpEndpoint: {error}")))
 }

@@ -3,7 +3,10 @@
 use clap::Args;
 
 use super::{CliError, block_on, logging, signals};
-use crate::{config::ConfigArgs, server::Server};
+use crate::{
+    config::{Config, ConfigArgs},
+    server::{Server, ServerError},
+};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -14,10 +17,16 @@ pub(super) struct ServeArgs {
 impl ServeArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
         let config = self.config.load()?.resolve()?;
-        logging::start(&config.log);
         block_on(async {
+            let telemetry = logging::start_with_traces(&config.log, config.telemetry.as_ref())?;
             let shutdown = signals::shutdown()?;
-            Ok(Server::start(config).await?.run_until(shutdown).await?)
+            let ended = run(config, shutdown).await;
+            telemetry.end().await;
+            Ok(ended?)
         })
     }
+}
+
+async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
+    Server::start(config).await?.run_until(shutdown).await
 }

@@ -5,8 +5,11 @@ use std::{convert::Infallible, net::SocketAddr, str::FromStr};
 use clap::Args;
 use serde::Deserialize;
 
-use super::{ConfigError, Secret};
-use crate::auth::{Access, Token, TokenHash, check_name};
+use super::{ConfigError, OidcSettings, Secret};
+use crate::auth::{
+    Access, Token, TokenHash, check_name,
+    oidc::{Issuer, OidcConfig},
+};
 
 const TOKENS: &str = "auth.tokens";
 
@@ -23,6 +26,13 @@ pub struct AuthSettings {
         value_delimiter = ';'
     )]
     pub tokens: Option<Vec<TokenSetting>>,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would take the text for the description of the command"
+    )]
+    pub oidc: OidcSettings,
 }
 
 /// A token as it is written down; what is missing is empty, and refused as such.
@@ -53,6 +63,14 @@ impl FromStr for TokenSetting {
 }
 
 impl AuthSettings {
+    pub(super) fn or(self, lighter: Self) -> Self {
+        Self {
+            // The heaviest list alone: who may call must not depend on a list that nobody looks at.
+            tokens: self.tokens.or(lighter.tokens),
+            oidc: self.oidc.or(lighter.oidc),
+        }
+    }
+
     /// The tokens that are taken; none when nothing was said.
     pub(super) fn tokens(&self) -> Result<Vec<Token>, ConfigError> {
         let Some(settings) = &self.tokens else {
@@ -97,9 +115,16 @@ impl TokenSetting {
 /// Who may call, given where they can call from.
 pub(super) fn access(
     tokens: Vec<Token>,
+    oidc: Option<OidcConfig>,
     listen: SocketAddr,
     allow_unauthenticated: bool,
 ) -> Result<Access, ConfigError> {
+    if let Some(oidc) = oidc {
+        let issuer = Issuer::new(oidc)
+            .map_err(|error| ConfigError::value("auth.oidc.caFile", error.to_string()))?
+            .into();
+        return Ok(Access::Issued { issuer, tokens });
+    }
     let is_this_machine = listen.ip().to_canonical().is_loopback();
     match (tokens.is_empty(), allow_unauthenticated, is_this_machine) {
         (false, ..) => Ok(Access::Tokens(tokens)),
@@ -109,7 +134,7 @@ pub(super) fn access(
         (true, false, false) => {
             let reason = format!(
                 "{listen} can be reached by other machines, and no caller is asked for a token: listen on 127.0.0.1, \
-                 configure tokens (auth.tokens), or say that everybody may read with --allow-unauthenticated \
+                 configure tokens (auth.tokens or auth.oidc), or say that everybody may read with --allow-unauthenticated \
                  (allowUnauthenticated: true)"
             );
             Err(ConfigError::value("listen", reason))

@@ -60,6 +60,10 @@ impl KafkaConfig {
             Err(error) => error,
         };
         let reason = match refused {
+            // Its words may repeat the value.
+            rdkafka::error::KafkaError::ClientConfig(_, _, name, _) if may_be_secret(&name) => {
+                format!("{name} is not what librdkafka takes")
+            }
             rdkafka::error::KafkaError::ClientConfig(_, reason, ..) => reason,
             other => other.to_string(),
         };
@@ -69,6 +73,12 @@ impl KafkaConfig {
             false => reason,
         })
     }
+}
+
+fn may_be_secret(property: &str) -> bool {
+    ["password", "secret", "pem", "jaas", "config", "userinfo"]
+        .iter()
+        .any(|word| property.contains(word))
 }
 
 /// Encryption and identity.

@@ -1,8 +1,8 @@
 //! Two layers of settings into one: key by key, the heavier wins.
 
 use super::{
-    AuthSettings, DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, RegistrySettings,
-    SecuritySettings, Settings,
+    DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, RegistrySettings, SecuritySettings,
+    Settings,
 };
 
 impl Settings {
@@ -12,10 +12,7 @@ impl Settings {
         Self {
             listen: self.listen.or(lighter.listen),
             allow_unauthenticated: self.allow_unauthenticated.or(lighter.allow_unauthenticated),
-            auth: AuthSettings {
-                // The heaviest list alone: who may call must not depend on a list that nobody looks at.
-                tokens: self.auth.tokens.or(lighter.auth.tokens),
-            },
+            auth: self.auth.or(lighter.auth),
             redaction: self.redaction.or(lighter.redaction),
             database: self.database.or(lighter.database),
             kafka: self.kafka.or(lighter.kafka),
@@ -27,6 +24,7 @@ impl Settings {
             definitions_dir: self.definitions_dir.or(lighter.definitions_dir),
             shutdown_timeout: self.shutdown_timeout.or(lighter.shutdown_timeout),
             log: self.log.or(lighter.log),
+            telemetry: self.telemetry.or(lighter.telemetry),
         }
     }
 }

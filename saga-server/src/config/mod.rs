@@ -10,6 +10,7 @@ mod file;
 mod kafka;
 mod merge;
 mod names;
+mod oidc;
 mod period;
 mod redaction;
 mod resolve;
@@ -17,6 +18,7 @@ mod secret;
 mod security;
 mod settings;
 mod show;
+mod telemetry;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -24,11 +26,15 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{auth::Access, redaction::Redaction};
+use crate::{
+    auth::{Access, oidc::OidcConfig},
+    redaction::Redaction,
+};
 
 pub use auth::{AuthSettings, TokenSetting};
 pub use kafka::{ClientCertificate, KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
 pub use names::{Key, check_environment, keys};
+pub use oidc::OidcSettings;
 pub use period::Period;
 pub use redaction::RedactionSettings;
 pub use secret::Secret;
@@ -37,6 +43,7 @@ pub use settings::{
     SecuritySettings, Settings,
 };
 pub use show::{NOT_SET, REQUIRED, defaults};
+pub use telemetry::{TelemetryConfig, TelemetrySettings};
 
 /// Everything a running collector was told.
 #[derive(Debug, Clone)]
@@ -47,6 +54,8 @@ pub struct Config {
     pub allow_unauthenticated: bool,
     /// Who may call.
     pub access: Access,
+    /// The issuer whose tokens are taken.
+    pub oidc: Option<OidcConfig>,
     /// What of the metadata nobody is shown.
     pub redaction: Redaction,
     /// The database.
@@ -63,6 +72,8 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// Where the collector's own traces go.
+    pub telemetry: Option<TelemetryConfig>,
 }
 
 /// The database.

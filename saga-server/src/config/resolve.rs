@@ -26,10 +26,17 @@ impl Settings {
     /// [`ConfigError::Value`] with the key's path when a value is missing or cannot be used.
     pub fn resolve(&self) -> Result<Config, ConfigError> {
         let allow_unauthenticated = self.allow_unauthenticated.unwrap_or(false);
+        let oidc = self.auth.oidc.resolve()?;
         Ok(Config {
             listen: self.listen(),
             allow_unauthenticated,
-            access: access(self.auth.tokens()?, self.listen(), allow_unauthenticated)?,
+            access: access(
+                self.auth.tokens()?,
+                oidc.clone(),
+                self.listen(),
+                allow_unauthenticated,
+            )?,
+            oidc,
             redaction: self.redaction.resolve()?,
             database: self.database()?,
             kafka: self.kafka()?,
@@ -42,6 +49,7 @@ impl Settings {
                 Duration::from_secs(1)..=Duration::from_secs(600),
             )?,
             log: self.log(),
+            telemetry: self.telemetry.resolve()?,
         })
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{
     AuthSettings, ConfigError, LogFormat, LogLevel, Period, RedactionSettings, SaslMechanism, Secret,
-    SecurityProtocol, Settings as Layer, check_environment,
+    SecurityProtocol, Settings as Layer, TelemetrySettings, check_environment,
 };
 
 /// Where the configuration comes from: a file, below the environment, below flags.
@@ -122,6 +122,13 @@ pub struct Settings {
         reason = "clap would take the text for the description of the command"
     )]
     pub log: LogSettings,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would take the text for the description of the command"
+    )]
+    pub telemetry: TelemetrySettings,
 }
 
 /// Keys under `database`.

@@ -2,8 +2,15 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Config, KafkaConfig, Period, Secret, Settings};
-use crate::auth::Access;
+use super::{
+    Config, KafkaConfig, Period, Secret, Settings, TelemetryConfig,
+    oidc::{DEFAULT_CLAIMS, DEFAULT_LEEWAY},
+    telemetry::{DEFAULT_SAMPLE_RATIO, DEFAULT_SERVICE_NAME},
+};
+use crate::auth::{
+    Access,
+    oidc::{ClaimsConfig, OidcConfig},
+};
 
 /// Stands where a key has no value.
 pub const NOT_SET: &str = "not set";
@@ -26,6 +33,7 @@ impl Config {
                 self.database.max_connections.to_string(),
             ),
         ];
+        entries.extend(oidc_entries(self.oidc.as_ref()));
         entries.extend(self.kafka.entries());
         let registry = self
             .schema_registry
@@ -46,14 +54,63 @@ impl Config {
             ("log.format", self.log.format.as_str().to_owned()),
             ("log.level", self.log.level.as_str().to_owned()),
         ]);
+        entries.extend(telemetry_entries(self.telemetry.as_ref()));
         entries
     }
 }
 
+fn oidc_entries(oidc: Option<&OidcConfig>) -> [(&'static str, String); 9] {
+    let [name, roles, viewer, operator] = DEFAULT_CLAIMS.map(str::to_owned);
+    let claims = oidc.map_or(
+        ClaimsConfig {
+            name,
+            roles,
+            viewer_role: viewer,
+            operator_role: operator,
+        },
+        |oidc| oidc.claims.clone(),
+    );
+    let leeway = oidc.map_or(DEFAULT_LEEWAY, |oidc| oidc.leeway);
+    [
+        ("auth.oidc.issuer", text(oidc.map(|oidc| oidc.issuer.as_str()))),
+        (
+            "auth.oidc.audience",
+            text(oidc.map(|oidc| oidc.audience.as_str())),
+        ),
+        (
+            "auth.oidc.jwksUri",
+            text(oidc.and_then(|oidc| oidc.jwks_uri.as_deref())),
+        ),
+        (
+            "auth.oidc.caFile",
+            path(oidc.and_then(|oidc| oidc.ca_file.as_deref())),
+        ),
+        ("auth.oidc.leeway", Period(leeway).to_string()),
+        ("auth.oidc.nameClaim", claims.name),
+        ("auth.oidc.rolesClaim", claims.roles),
+        ("auth.oidc.viewerRole", claims.viewer_role),
+        ("auth.oidc.operatorRole", claims.operator_role),
+    ]
+}
+
+fn telemetry_entries(telemetry: Option<&TelemetryConfig>) -> [(&'static str, String); 3] {
+    let name = telemetry.map_or(DEFAULT_SERVICE_NAME, |telemetry| &telemetry.service_name);
+    let ratio = telemetry.map_or(DEFAULT_SAMPLE_RATIO, |telemetry| telemetry.sample_ratio);
+    [
+        (
+            "telemetry.otlpEndpoint",
+            text(telemetry.map(|telemetry| telemetry.otlp_endpoint.as_str())),
+        ),
+        ("telemetry.serviceName", name.to_owned()),
+        ("telemetry.sampleRatio", ratio.to_string()),
+    ]
+}
+
 impl Access {
     fn entry(&self) -> String {
-        let Self::Tokens(tokens) = self else {
-            return NOT_SET.to_owned();
+        let tokens = match self {
+            Self::Tokens(tokens) | Self::Issued { tokens, .. } if !tokens.is_empty() => tokens,
+            _ => return NOT_SET.to_owned(),
         };
         let shown: Vec<String> = tokens
             .iter()

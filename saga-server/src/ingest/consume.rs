@@ -131,8 +131,13 @@ impl ConsumeLoop {
                     tracing::error!(topic = self.topic, "the topic does not exist");
                 }
             }
-            // Brokers come and go; health says so once.
-            Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => {
+            // Brokers come and go; health says so once, and why they mistrust us.
+            Some(
+                RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::SSL
+                | RDKafkaErrorCode::Authentication,
+            ) => {
                 tracing::debug!(%error, "reading the topic");
             }
             _ => tracing::warn!(%error, "reading the topic"),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use rdkafka::{
@@ -11,6 +11,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance},
     error::KafkaError,
     statistics::{Partition, Topic},
+    types::RDKafkaErrorCode,
 };
 use saga_types::Timestamp;
 
@@ -51,6 +52,7 @@ pub(super) fn connect(parts: &IngestParts) -> Result<SagaConsumer, IngestError> 
     }
     let context = IngestContext {
         assigned: Mutex::default(),
+        mistrust: Mutex::default(),
         health: parts.health.clone(),
         metrics: parts.metrics.clone(),
         progress: parts.progress.clone(),
@@ -77,6 +79,8 @@ pub(super) fn client_config(defaults: &[(&str, &str)], kafka: &KafkaConfig) -> C
 /// What the client's callbacks write to.
 pub(super) struct IngestContext {
     assigned: Mutex<BTreeSet<i32>>,
+    /// Why certificates or credentials were last refused, until a broker answers.
+    mistrust: Mutex<Option<String>>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     progress: Arc<Progress>,
@@ -97,6 +101,27 @@ impl IngestContext {
         let newest = reached.newest_millis.map(Timestamp::from_millis);
         self.progress
             .stored(partition, reached.next_offset, newest.and_then(Result::ok));
+    }
+
+    /// A broker does not believe us, or we do not believe it.
+    fn mistrusted(&self, reason: &str) {
+        // What follows is how long it took.
+        let reason = reason.split(" (after ").next().unwrap_or(reason).to_owned();
+        if self.mistrust().as_ref() != Some(&reason) {
+            tracing::error!(reason, "a broker and the collector do not trust each other");
+            *self.mistrust() = Some(reason);
+        }
+    }
+
+    fn unreachable(&self) -> String {
+        match &*self.mistrust() {
+            Some(reason) => format!("no broker can be reached: {reason}"),
+            None => "no broker can be reached".to_owned(),
+        }
+    }
+
+    fn mistrust(&self) -> MutexGuard<'_, Option<String>> {
+        self.mistrust.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn partitions_change(&self, change: impl FnOnce(&mut BTreeSet<i32>)) {
@@ -144,17 +169,22 @@ impl ClientContext for IngestContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // Single brokers come and go; whether any is left is judged by the statistics.
-        tracing::debug!(%error, reason, "Kafka client");
+        match error.rdkafka_error_code() {
+            // That mends nothing by itself, so somebody must learn why.
+            Some(RDKafkaErrorCode::SSL | RDKafkaErrorCode::Authentication) => self.mistrusted(reason),
+            // Single brokers come and go; whether any is left is judged by the statistics.
+            _ => tracing::debug!(%error, reason, "Kafka client"),
+        }
     }
 
     fn stats(&self, statistics: Statistics) {
         let is_reachable = statistics.brokers.values().any(|broker| broker.state == "UP");
         if is_reachable {
+            *self.mistrust() = None;
             if self.health.up(Component::Kafka) {
                 tracing::info!("the broker answers");
             }
-        } else if self.health.down(Component::Kafka, "no broker can be reached") {
+        } else if self.health.down(Component::Kafka, self.unreachable()) {
             tracing::warn!("no broker can be reached; trying again until one can");
         }
         let Some(topic) = statistics.topics.get(&self.topic) else {

@@ -9,12 +9,14 @@ use std::{
 use futures_util::future::join_all;
 use saga_types::SagaEvent;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{IngestParts, decode::Rejection, observe};
 use crate::{
     backoff::Backoff,
     health::Component,
     store::{AppendError, Appended},
+    telemetry::spans,
 };
 
 /// An event with the place of its record in the batch.
@@ -94,7 +96,8 @@ impl StoreStage {
         loop {
             let events = piece.iter().map(|indexed| indexed.event.clone()).collect();
             let started = Instant::now();
-            let result = self.parts.store.append(events).await;
+            let appending = self.parts.store.append(events);
+            let result = appending.instrument(spans::query("append")).await;
             observe::append_took(&self.parts.metrics, started.elapsed());
             match result {
                 Ok(appended) => {

@@ -3,6 +3,7 @@
 use std::sync::mpsc;
 
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{
     IngestParts,
@@ -11,7 +12,7 @@ use super::{
     decode::{Decoder, Rejection},
     store::{self, StoreStage},
 };
-use crate::{backoff::Backoff, health::Component};
+use crate::{backoff::Backoff, health::Component, telemetry::spans};
 
 /// Handles batches until the consumer is gone or, when asked to stop, the batch in hand is done.
 pub(super) async fn run(
@@ -31,7 +32,8 @@ pub(super) async fn run(
     };
     while let Some(batch) = batches.recv().await {
         let offsets = batch.offsets();
-        if !worker.handle(batch).await || done.send(offsets).is_err() {
+        let span = spans::batch(&worker.parts.kafka.topic, batch.records.len());
+        if !worker.handle(batch).instrument(span).await || done.send(offsets).is_err() {
             return;
         }
     }
@@ -83,7 +85,8 @@ impl Worker {
             })
             .collect();
         let mut backoff = Backoff::new();
-        while let Err(error) = self.dead_letters.bury(&letters).await {
+        let span = spans::dead_letters(letters.len());
+        while let Err(error) = self.dead_letters.bury(&letters).instrument(span.clone()).await {
             tracing::error!(%error, letters = letters.len(), "dead letters cannot be written; trying again");
             self.parts.health.down(
                 Component::Ingest,

@@ -9,9 +9,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use percent_encoding::percent_decode_str;
+use tracing::Instrument;
 
-use super::{ApiError, AppState};
-use crate::metrics::EndpointLabels;
+use super::{ApiError, AppState, guard};
+use crate::{metrics::EndpointLabels, telemetry::spans};
 
 /// How long an answer may take.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
@@ -34,7 +35,19 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
 ];
 
 /// Goes around every handler, those for unknown routes and methods included.
-pub(super) async fn around(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn around(state: State<AppState>, request: Request, next: Next) -> Response {
+    // Orchestrators and Prometheus ask all the time, and nobody asks for traces of that.
+    if guard::role_for(request.uri().path()).is_none() {
+        return answer(state, request, next).await;
+    }
+    let labels = labels(&request);
+    let span = spans::request(&labels.method, &labels.endpoint, request.headers());
+    let response = answer(state, request, next).instrument(span.clone()).await;
+    spans::answered(&span, response.status());
+    response
+}
+
+async fn answer(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let path = request.uri().path().to_owned();
     let labels = labels(&request);
@@ -70,7 +83,7 @@ pub(super) async fn method_not_allowed(method: Method) -> ApiError {
 
 /// In a task of its own: a panic ends there, and a caller that goes away does not cut a transaction in half.
 async fn within_limits(request: Request, next: Next) -> Response {
-    let mut answer = tokio::spawn(next.run(request));
+    let mut answer = tokio::spawn(next.run(request).in_current_span());
     match tokio::time::timeout(TIME_LIMIT, &mut answer).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {

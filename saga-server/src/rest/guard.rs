@@ -10,14 +10,17 @@ use axum::{
 };
 
 use super::{ApiError, AppState};
-use crate::auth::{Access, Caller, Role};
+use crate::auth::{Access, Caller, Role, oidc::Refusal};
 
 /// Lets those through who may, with their [`Caller`] beside the request.
 pub(super) async fn check(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let Some(needed) = role_for(request.uri().path()) else {
         return next.run(request).await;
     };
-    let allowed = caller(&state.access, &request).and_then(|caller| allow(&state.access, caller, needed));
+    let called = Called::of(&request);
+    let allowed = caller(&state.access, &called)
+        .await
+        .and_then(|caller| allow(&state.access, caller, needed));
     match allowed {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
@@ -50,17 +53,43 @@ pub(super) fn role_for(path: &str) -> Option<Role> {
     }
 }
 
-fn caller(access: &Access, request: &Request) -> Result<Caller, ApiError> {
-    match access {
-        Access::Tokens(_) => {
-            let token = bearer(request.headers())
-                .ok_or_else(|| ApiError::unauthorized("send a token: Authorization: Bearer TOKEN"))?;
-            access
-                .holder(token)
-                .ok_or_else(|| ApiError::unauthorized("the token is not known here"))
+/// What a request says of who sent it.
+struct Called {
+    token: Option<String>,
+    by_this_machines_name: bool,
+}
+
+impl Called {
+    fn of(request: &Request) -> Self {
+        Self {
+            token: bearer(request.headers()).map(str::to_owned),
+            by_this_machines_name: names_this_machine(request),
         }
-        Access::ThisMachine if names_this_machine(request) => Ok(Caller::anonymous(Role::Operator)),
+    }
+}
+
+async fn caller(access: &Access, called: &Called) -> Result<Caller, ApiError> {
+    match access {
+        Access::Tokens(_) | Access::Issued { .. } => {
+            let token = called
+                .token
+                .as_ref()
+                .ok_or_else(|| ApiError::unauthorized("send a token: Authorization: Bearer TOKEN"))?;
+            Ok(access.holder(token).await?)
+        }
+        Access::ThisMachine if called.by_this_machines_name => Ok(Caller::anonymous(Role::Operator)),
         Access::ThisMachine | Access::Anybody => Ok(Caller::anonymous(Role::Viewer)),
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let message = refusal.to_string();
+        match refusal {
+            Refusal::Untrue(_) => Self::unauthorized(message),
+            Refusal::NoRole(_) => Self::forbidden(message),
+            Refusal::Unchecked => Self::unavailable(message),
+        }
     }
 }
 
@@ -69,7 +98,9 @@ fn allow(access: &Access, caller: Caller, needed: Role) -> Result<Caller, ApiErr
         return Ok(caller);
     }
     let why = match access {
-        Access::Tokens(_) => format!("the token {:?} has the role {}", caller.name, caller.role),
+        Access::Tokens(_) | Access::Issued { .. } => {
+            format!("the token {:?} has the role {}", caller.name, caller.role)
+        }
         Access::ThisMachine => {
             "without tokens only calls to localhost or 127.0.0.1 have it; use that address, or \
                                 configure tokens (auth.tokens)"

@@ -39,6 +39,7 @@ mod steps;
 use std::{sync::Arc, time::Instant};
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
+use tracing::Instrument;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -51,6 +52,7 @@ use crate::{
     metrics::{Metrics, QueryLabel},
     redaction::Redaction,
     store::Store,
+    telemetry::spans,
 };
 
 pub use docs::api_docs;
@@ -86,7 +88,7 @@ impl AppState {
         answer: impl Future<Output = Result<T, E>>,
     ) -> Result<T, ApiError> {
         let asked = Instant::now();
-        let answer = answer.await;
+        let answer = answer.instrument(spans::query(query)).await;
         self.metrics
             .db_query
             .get_or_create(&QueryLabel { query })

@@ -192,6 +192,41 @@ fn values_that_cannot_be_used_are_named_by_key_variable_and_flag() {
             "--kafka-ca-file nowhere.pem",
             &["kafka.security.caFile", "nowhere.pem"],
         ),
+        (
+            "--kafka-ca-file saga-server.yml",
+            &["kafka.security.caFile", "ssl or sasl_ssl"],
+        ),
+        (
+            "--kafka-key-password topsecret",
+            &["kafka.security.keyFile", "is not set"],
+        ),
+        (
+            "--database-url postgres://u:topsecret@x/y?sslrootcert=nowhere.pem",
+            &["database.url", "sslrootcert", "nowhere.pem"],
+        ),
+        (
+            "--database-url postgres://u:topsecret@x/y?sslrootcert=saga-server.yml",
+            &["database.url", "sslmode=verify-full"],
+        ),
+        (
+            "--oidc-issuer http://id.example.com --oidc-audience x",
+            &["auth.oidc.issuer", "https"],
+        ),
+        (
+            "--oidc-issuer https://id.example.com",
+            &["auth.oidc.audience", "is not set"],
+        ),
+        ("--oidc-roles-claim groups", &["auth.oidc.issuer", "is not set"]),
+        (
+            "--oidc-issuer https://x --oidc-audience x --oidc-ca-file nowhere.pem",
+            &["auth.oidc.caFile", "nowhere.pem"],
+        ),
+        ("--redact-metadata-key a*b", &["redaction.metadataKeys", "a*b"]),
+        (
+            "--otlp-endpoint http://me:topsecret@x:4318",
+            &["telemetry.otlpEndpoint", "OTEL_EXPORTER_OTLP_HEADERS"],
+        ),
+        ("--trace-sample-ratio 1.5", &["telemetry.sampleRatio", "0 to 1"]),
         ("--ingest-batch-size 10001", &["ingest.batchSize", "1 to 10000"]),
         ("--ingest-batch-wait 1min", &["ingest.batchWait", "1ms to 10s"]),
         ("--ingest-writers 0", &["ingest.writers", "1 to 16"]),

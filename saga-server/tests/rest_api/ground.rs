@@ -302,3 +302,14 @@ pub(crate) fn compensated(saga_id: &str, after_ms: i64) -> Vec<Event> {
         event(saga_id, "STOCK_RELEASED", "COMPENSATED", after_ms + 3000),
     ]
 }
+
+/// Waits until something holds, for a minute at most.
+pub(crate) async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
+    for _ in 0..600 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("it did not come true within a minute");
+}

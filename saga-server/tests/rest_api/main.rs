@@ -7,6 +7,8 @@ mod docs;
 mod edge;
 mod freshness;
 mod ground;
+mod issuer;
+mod oidc;
 mod redaction;
 mod saga;
 mod sagas;

@@ -8,9 +8,11 @@
     reason = "each test uses its part of this, and fails by panicking"
 )]
 
+pub mod dev;
 pub mod events;
 pub mod process;
 pub mod running;
+pub mod stack;
 
 use std::time::{Duration, Instant};
 

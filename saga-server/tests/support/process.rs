@@ -15,6 +15,11 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// `saga-server serve` on the ground.
     pub fn serve(ground: &Ground) -> Self {
+        Self::serve_with(ground, &[], Stdio::inherit())
+    }
+
+    /// The same, with other or further variables, and log lines somewhere else.
+    pub fn serve_with(ground: &Ground, variables: &[(&str, &str)], log: Stdio) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
         let child = Command::new(env!("CARGO_BIN_EXE_saga-server"))
             .args(["serve", "--listen", &address])
@@ -25,7 +30,9 @@ impl ServerProcess {
             .env("SAGA_SERVER_KAFKA_GROUP", &ground.group)
             // How long the group waits for a killed instance before its partitions go to the next.
             .env("SAGA_SERVER_KAFKA_PROPERTIES", "session.timeout.ms=6000")
+            .envs(variables.iter().copied())
             .stdout(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         Self {

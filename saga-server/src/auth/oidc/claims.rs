@@ -1,0 +1,140 @@
+//! From what a true token says to a caller.
+
+use saga_types::MAX_NAME_CHARS;
+use serde_json::{Map, Value};
+
+use super::{ClaimsConfig, Refusal};
+use crate::auth::{ANONYMOUS, Caller, Role};
+
+impl ClaimsConfig {
+    pub(super) fn caller(&self, claims: &Map<String, Value>) -> Result<Caller, Refusal> {
+        let name = [self.name.as_str(), "sub"]
+            .into_iter()
+            .find_map(|claim| claims.get(claim)?.as_str().filter(|name| is_name(name)))
+            .ok_or(Refusal::Untrue("the token does not name its holder"))?;
+        let roles = roles(claims, &self.roles);
+        let role = [
+            (&self.operator_role, Role::Operator),
+            (&self.viewer_role, Role::Viewer),
+        ]
+        .into_iter()
+        .find(|(wanted, _)| roles.contains(&wanted.as_str()));
+        match role {
+            Some((_, role)) => Ok(Caller {
+                name: name.to_owned(),
+                role,
+            }),
+            None => Err(Refusal::NoRole(name.to_owned())),
+        }
+    }
+}
+
+/// It will stand in the history of sagas.
+fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME_CHARS).contains(&name.chars().count())
+        && !name.chars().any(char::is_control)
+        && name != ANONYMOUS
+}
+
+/// A list of texts, or one text with spaces between, as scopes are written.
+fn roles<'a>(claims: &'a Map<String, Value>, path: &str) -> Vec<&'a str> {
+    match at(claims, path) {
+        Some(Value::Array(roles)) => roles.iter().filter_map(Value::as_str).collect(),
+        Some(Value::String(roles)) => roles.split_whitespace().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Names may hold dots themselves, so the whole is tried as a name first.
+fn at<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    if let Some(value) = claims.get(path) {
+        return Some(value);
+    }
+    let (name, rest) = path.split_once('.')?;
+    at(claims.get(name)?.as_object()?, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn caller(claims: &Value, roles: &str) -> Result<Caller, Refusal> {
+        let config = ClaimsConfig {
+            name: "preferred_username".to_owned(),
+            roles: roles.to_owned(),
+            viewer_role: "look".to_owned(),
+            operator_role: "act".to_owned(),
+        };
+        config.caller(claims.as_object().unwrap_or(&Map::new()))
+    }
+
+    #[test]
+    fn the_higher_role_counts_wherever_roles_stand() {
+        for (claims, path, role) in [
+            (
+                json!({"sub": "a", "roles": ["look", "act"]}),
+                "roles",
+                Role::Operator,
+            ),
+            (
+                json!({"sub": "a", "realm_access": {"roles": ["look"]}}),
+                "realm_access.roles",
+                Role::Viewer,
+            ),
+            (json!({"sub": "a", "scope": "openid look"}), "scope", Role::Viewer),
+            (
+                json!({"sub": "a", "https://x.example/roles": ["act"]}),
+                "https://x.example/roles",
+                Role::Operator,
+            ),
+        ] {
+            assert_eq!(
+                caller(&claims, path).map(|caller| caller.role),
+                Ok(role),
+                "{claims}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_else_gives_a_role() {
+        for roles in [
+            json!(null),
+            json!([]),
+            json!(["ACT", " act", "actor"]),
+            json!({"act": true}),
+            json!(["x", 1]),
+        ] {
+            let claims = json!({"sub": "a", "roles": roles});
+            assert_eq!(
+                caller(&claims, "roles"),
+                Err(Refusal::NoRole("a".to_owned())),
+                "{claims}"
+            );
+        }
+        assert!(caller(&json!({"sub": "a", "x": 1}), "x.y.z").is_err());
+    }
+
+    #[test]
+    fn the_name_is_one_that_history_can_hold() {
+        let name = |name: Value| {
+            let claims = json!({"sub": "subject", "preferred_username": name, "roles": ["look"]});
+            caller(&claims, "roles").map(|caller| caller.name)
+        };
+        assert_eq!(name(json!("dana")), Ok("dana".to_owned()));
+        for other in [
+            json!(null),
+            json!(""),
+            json!(7),
+            json!("a\nb"),
+            json!("anonymous"),
+            json!("x".repeat(101)),
+        ] {
+            assert_eq!(name(other), Ok("subject".to_owned()));
+        }
+        let nobody = json!({"sub": "anonymous", "roles": ["act"]});
+        assert!(matches!(caller(&nobody, "roles"), Err(Refusal::Untrue(_))));
+    }
+}

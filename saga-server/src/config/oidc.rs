@@ -1,0 +1,191 @@
+//! Tokens that an OpenID Connect issuer signs.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use reqwest::Url;
+use serde::Deserialize;
+
+use super::{
+    ConfigError, Period,
+    checks::{not_empty, period_within},
+};
+use crate::auth::oidc::{ClaimsConfig, OidcConfig};
+
+const ISSUER: &str = "auth.oidc.issuer";
+const AUDIENCE: &str = "auth.oidc.audience";
+const JWKS_URI: &str = "auth.oidc.jwksUri";
+const LEEWAY: &str = "auth.oidc.leeway";
+const NAME_CLAIM: &str = "auth.oidc.nameClaim";
+const ROLES_CLAIM: &str = "auth.oidc.rolesClaim";
+const VIEWER_ROLE: &str = "auth.oidc.viewerRole";
+const OPERATOR_ROLE: &str = "auth.oidc.operatorRole";
+
+/// What claims and roles are called when nothing was said.
+pub(super) const DEFAULT_CLAIMS: [&str; 4] = ["preferred_username", "roles", "saga-viewer", "saga-operator"];
+
+pub(super) const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
+
+/// Keys under `auth.oidc`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct OidcSettings {
+    /// The OpenID Connect issuer whose tokens are taken, as they name it: https://HOST/PATH
+    #[arg(
+        id = "auth.oidc.issuer",
+        long = "oidc-issuer",
+        value_name = "URL",
+        env = "SAGA_SERVER_AUTH_OIDC_ISSUER"
+    )]
+    pub issuer: Option<String>,
+
+    /// Whom those tokens must be meant for (aud)
+    #[arg(
+        id = "auth.oidc.audience",
+        long = "oidc-audience",
+        value_name = "NAME",
+        env = "SAGA_SERVER_AUTH_OIDC_AUDIENCE"
+    )]
+    pub audience: Option<String>,
+
+    /// Where the issuer's keys are; it is asked when not given
+    #[arg(
+        id = "auth.oidc.jwksUri",
+        long = "oidc-jwks-uri",
+        value_name = "URL",
+        env = "SAGA_SERVER_AUTH_OIDC_JWKS_URI"
+    )]
+    pub jwks_uri: Option<String>,
+
+    /// The certificates (PEM) that vouch for the issuer; the system's when not given
+    #[arg(
+        id = "auth.oidc.caFile",
+        long = "oidc-ca-file",
+        value_name = "FILE",
+        env = "SAGA_SERVER_AUTH_OIDC_CA_FILE"
+    )]
+    pub ca_file: Option<PathBuf>,
+
+    /// How far the issuer's clock may be from this one; 0s to 5min
+    #[arg(
+        id = "auth.oidc.leeway",
+        long = "oidc-leeway",
+        value_name = "PERIOD",
+        env = "SAGA_SERVER_AUTH_OIDC_LEEWAY"
+    )]
+    pub leeway: Option<Period>,
+
+    /// The claim with the caller's name; sub where a token lacks it
+    #[arg(
+        id = "auth.oidc.nameClaim",
+        long = "oidc-name-claim",
+        value_name = "CLAIM",
+        env = "SAGA_SERVER_AUTH_OIDC_NAME_CLAIM"
+    )]
+    pub name_claim: Option<String>,
+
+    /// The claim with the caller's roles, such as realm_access.roles
+    #[arg(
+        id = "auth.oidc.rolesClaim",
+        long = "oidc-roles-claim",
+        value_name = "CLAIM",
+        env = "SAGA_SERVER_AUTH_OIDC_ROLES_CLAIM"
+    )]
+    pub roles_claim: Option<String>,
+
+    /// What the role of viewers is called there
+    #[arg(
+        id = "auth.oidc.viewerRole",
+        long = "oidc-viewer-role",
+        value_name = "ROLE",
+        env = "SAGA_SERVER_AUTH_OIDC_VIEWER_ROLE"
+    )]
+    pub viewer_role: Option<String>,
+
+    /// What the role of operators is called there
+    #[arg(
+        id = "auth.oidc.operatorRole",
+        long = "oidc-operator-role",
+        value_name = "ROLE",
+        env = "SAGA_SERVER_AUTH_OIDC_OPERATOR_ROLE"
+    )]
+    pub operator_role: Option<String>,
+}
+
+impl OidcSettings {
+    pub(super) fn or(self, lighter: Self) -> Self {
+        Self {
+            issuer: self.issuer.or(lighter.issuer),
+            audience: self.audience.or(lighter.audience),
+            jwks_uri: self.jwks_uri.or(lighter.jwks_uri),
+            ca_file: self.ca_file.or(lighter.ca_file),
+            leeway: self.leeway.or(lighter.leeway),
+            name_claim: self.name_claim.or(lighter.name_claim),
+            roles_claim: self.roles_claim.or(lighter.roles_claim),
+            viewer_role: self.viewer_role.or(lighter.viewer_role),
+            operator_role: self.operator_role.or(lighter.operator_role),
+        }
+    }
+
+    /// `None` when nothing was said.
+    pub(super) fn resolve(&self) -> Result<Option<OidcConfig>, ConfigError> {
+        if *self == Self::default() {
+            return Ok(None);
+        }
+        let issuer = needed(ISSUER, self.issuer.as_deref())?;
+        let jwks_uri = self
+            .jwks_uri
+            .as_deref()
+            .map(|uri| safe(JWKS_URI, uri))
+            .transpose()?;
+        Ok(Some(OidcConfig {
+            issuer: safe(ISSUER, &issuer)?,
+            audience: needed(AUDIENCE, self.audience.as_deref())?,
+            jwks_uri,
+            ca_file: self.ca_file.clone(),
+            leeway: period_within(
+                LEEWAY,
+                self.leeway.unwrap_or(Period(DEFAULT_LEEWAY)),
+                Duration::ZERO..=Duration::from_secs(300),
+            )?,
+            claims: self.claims()?,
+        }))
+    }
+
+    fn claims(&self) -> Result<ClaimsConfig, ConfigError> {
+        let [name, roles, viewer, operator] = DEFAULT_CLAIMS;
+        Ok(ClaimsConfig {
+            name: not_empty(NAME_CLAIM, self.name_claim.as_deref().unwrap_or(name))?,
+            roles: not_empty(ROLES_CLAIM, self.roles_claim.as_deref().unwrap_or(roles))?,
+            viewer_role: not_empty(VIEWER_ROLE, self.viewer_role.as_deref().unwrap_or(viewer))?,
+            operator_role: not_empty(OPERATOR_ROLE, self.operator_role.as_deref().unwrap_or(operator))?,
+        })
+    }
+}
+
+fn needed(key: &'static str, value: Option<&str>) -> Result<String, ConfigError> {
+    let value =
+        value.ok_or_else(|| ConfigError::value(key, "is not set; the other keys of auth.oidc need it"))?;
+    not_empty(key, value)
+}
+
+/// Whoever can change the answer on its way can make keys of their own count.
+fn safe(key: &'static str, address: &str) -> Result<String, ConfigError> {
+    let is_safe = Url::parse(address).is_ok_and(|url| match (url.scheme(), url.host_str()) {
+        ("https", Some(_)) => true,
+        ("http", Some(host)) => is_this_machine(host),
+        _ => false,
+    });
+    match is_safe {
+        true => Ok(address.to_owned()),
+        false => Err(ConfigError::value(
+            key,
+            "must be https://HOST/PATH; http is for an issuer on this machine only (127.0.0.1)",
+        )),
+    }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}

@@ -1,0 +1,100 @@
+//! Where the collector's own traces go.
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::{
+    ConfigError,
+    checks::{is_http, not_empty, within},
+};
+
+const ENDPOINT: &str = "telemetry.otlpEndpoint";
+const SERVICE_NAME: &str = "telemetry.serviceName";
+const SAMPLE_RATIO: &str = "telemetry.sampleRatio";
+
+/// As traces name the collector when nothing was said.
+pub(super) const DEFAULT_SERVICE_NAME: &str = "saga-server";
+
+/// How many traces are kept when nothing was said.
+pub(super) const DEFAULT_SAMPLE_RATIO: f64 = 1.0;
+
+/// Where the collector's own traces go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TelemetryConfig {
+    /// The receiver's address, up to where `/v1/traces` follows.
+    pub otlp_endpoint: String,
+    /// As traces name the collector.
+    pub service_name: String,
+    /// How many of the traces that begin here are kept; 0 to 1.
+    pub sample_ratio: f64,
+}
+
+/// Keys under `telemetry`.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TelemetrySettings {
+    /// Where the collector's own traces go, as OTLP over HTTP: http://HOST:4318; nowhere when not given
+    #[arg(
+        id = "telemetry.otlpEndpoint",
+        long = "otlp-endpoint",
+        value_name = "URL",
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT"
+    )]
+    pub otlp_endpoint: Option<String>,
+
+    /// As those traces name the collector
+    #[arg(
+        id = "telemetry.serviceName",
+        long = "otel-service-name",
+        value_name = "NAME",
+        env = "OTEL_SERVICE_NAME"
+    )]
+    pub service_name: Option<String>,
+
+    /// How many of the traces that begin here are kept; 0 to 1
+    #[arg(
+        id = "telemetry.sampleRatio",
+        long = "trace-sample-ratio",
+        value_name = "RATIO",
+        env = "SAGA_SERVER_TELEMETRY_SAMPLE_RATIO"
+    )]
+    pub sample_ratio: Option<f64>,
+}
+
+impl TelemetrySettings {
+    pub(super) fn or(self, lighter: Self) -> Self {
+        Self {
+            otlp_endpoint: self.otlp_endpoint.or(lighter.otlp_endpoint),
+            service_name: self.service_name.or(lighter.service_name),
+            sample_ratio: self.sample_ratio.or(lighter.sample_ratio),
+        }
+    }
+
+    /// `None` when there is nowhere to send them.
+    pub(super) fn resolve(&self) -> Result<Option<TelemetryConfig>, ConfigError> {
+        let name = self.service_name.as_deref().unwrap_or(DEFAULT_SERVICE_NAME);
+        let service_name = not_empty(SERVICE_NAME, name)?;
+        let sample_ratio = within(
+            SAMPLE_RATIO,
+            self.sample_ratio.unwrap_or(DEFAULT_SAMPLE_RATIO),
+            0.0..=1.0,
+        )?;
+        // An empty variable counts as none, as OpenTelemetry has it.
+        let Some(endpoint) = self.otlp_endpoint.clone().filter(|url| !url.is_empty()) else {
+            return Ok(None);
+        };
+        // Errors of the exporter repeat the address.
+        if !is_http(&endpoint) || endpoint.contains('@') {
+            return Err(ConfigError::value(
+                ENDPOINT,
+                "must be http://HOST:PORT or https://HOST:PORT, with a path if it has one; a password belongs into \
+                 OTEL_EXPORTER_OTLP_HEADERS",
+            ));
+        }
+        Ok(Some(TelemetryConfig {
+            otlp_endpoint: endpoint,
+            service_name,
+            sample_ratio,
+        }))
+    }
+}
