@@ -5,12 +5,13 @@
 //! | part | what |
 //! | --- | --- |
 //! | [`ingest`] | consume, decode, store, commit; what cannot be stored goes to the dead letter topic |
+//! | [`dead_letters`] | what could not be stored, brought back from its topic, shown and replayed |
 //! | [`store`] | the port to the database and its two adapters, PostgreSQL and SQLite |
 //! | [`freshness`] | up to which moment everything is stored |
 //! | [`auth`] | who is calling, and what they may do |
 //! | [`redaction`] | what of the metadata nobody is shown |
 //! | [`rest`] | the answers |
-//! | [`server`] | one running collector: the three above, started and ended together |
+//! | [`server`] | one running collector: all of the above, started and ended together |
 //! | [`dev`] | all of it in one process, broker and database included; [`EmbeddedTracker`] for tests |
 //! | [`health`], [`metrics`], [`telemetry`] | what the collector says of itself |
 //! | [`http`] | calls to others |
@@ -20,6 +21,7 @@ pub mod auth;
 mod backoff;
 pub mod cli;
 pub mod config;
+pub mod dead_letters;
 pub mod dev;
 pub mod freshness;
 pub mod health;

@@ -104,6 +104,10 @@ pub struct Metrics {
     pub duplicates: Counter,
     /// `saga_tracker_dead_letters_total`.
     pub dead_letters: Family<ReasonLabel, Counter>,
+    /// `saga_tracker_dead_letters_replayed_total`: events that came into the store by a replay.
+    pub dead_letters_replayed: Counter,
+    /// `saga_tracker_dead_letters_waiting`.
+    dead_letters_waiting: Gauge,
     /// `saga_tracker_batch_size`: events of a stored batch.
     pub batch_size: Histogram,
     /// `saga_tracker_end_to_end_seconds`: from recorded to visible.
@@ -147,6 +151,8 @@ impl Metrics {
             owing: Gauge::default(),
             duplicates: Counter::default(),
             dead_letters: Family::default(),
+            dead_letters_replayed: Counter::default(),
+            dead_letters_waiting: Gauge::default(),
             batch_size: Histogram::new([1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 5000.0]),
             end_to_end: Histogram::new([0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0]),
             store_retries: Counter::default(),
@@ -225,6 +231,16 @@ impl Metrics {
             self.dead_letters.clone(),
         );
         registry.register(
+            "saga_tracker_dead_letters_replayed",
+            "Events that came into the store by a replay",
+            self.dead_letters_replayed.clone(),
+        );
+        registry.register(
+            "saga_tracker_dead_letters_waiting",
+            "Dead letters that nobody has replayed yet",
+            self.dead_letters_waiting.clone(),
+        );
+        registry.register(
             "saga_tracker_batch_size",
             "Events of a stored batch",
             self.batch_size.clone(),
@@ -279,6 +295,11 @@ impl Metrics {
     /// An event went to the dead letter topic.
     pub fn dead_letter(&self, reason: &'static str) {
         self.dead_letters.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// How many dead letters wait, over all instances, as the database says.
+    pub fn set_dead_letters_waiting(&self, waiting: u64) {
+        self.dead_letters_waiting.set(waiting.cast_signed());
     }
 
     /// Everything in Prometheus' text format.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     auth::Access,
     config::Config,
+    dead_letters::{Collect, CollectParts, DeadLetters},
     freshness::{self, Progress},
     health::{Component, Health},
     http,
@@ -53,6 +54,7 @@ pub struct Server {
     address: SocketAddr,
     health: Arc<Health>,
     ingest: Ingest,
+    dead_letters: Collect,
     tasks: Vec<JoinHandle<()>>,
     stop: CancellationToken,
     shutdown_timeout: Duration,
@@ -93,13 +95,26 @@ impl Server {
             metrics: metrics.clone(),
             progress: progress.clone(),
         })?;
+        let dead_letters = Collect::start(CollectParts {
+            kafka: config.kafka.clone(),
+            registry: config.schema_registry.clone(),
+            store: store.clone(),
+            health: health.clone(),
+        })?;
         let stop = CancellationToken::new();
+        let redaction = Arc::new(config.redaction);
         let state = AppState {
+            dead_letters: Arc::new(DeadLetters::new(
+                store.clone(),
+                config.schema_registry.clone(),
+                metrics.clone(),
+                redaction.clone(),
+            )),
             store: store.clone(),
             health: health.clone(),
             metrics: metrics.clone(),
             access: Arc::new(config.access.clone()),
-            redaction: Arc::new(config.redaction),
+            redaction,
             progress: progress.clone(),
         };
         let mut tasks = vec![
@@ -121,6 +136,7 @@ impl Server {
             address,
             health,
             ingest,
+            dead_letters,
             tasks,
             stop,
             shutdown_timeout: config.shutdown_timeout,
@@ -148,6 +164,7 @@ impl Server {
         let failure = tokio::select! {
             () = shutdown => None,
             error = self.ingest.ended() => Some(error),
+            error = self.dead_letters.ended() => Some(error),
         };
         match failure {
             Some(error) => {
@@ -165,7 +182,11 @@ impl Server {
         tracing::info!("stopping");
         self.stop.cancel();
         let deadline = tokio::time::Instant::now() + self.shutdown_timeout;
-        if !self.ingest.stop(self.shutdown_timeout).await {
+        let stopped = tokio::join!(
+            self.ingest.stop(self.shutdown_timeout),
+            self.dead_letters.stop(self.shutdown_timeout)
+        );
+        if stopped != (true, true) {
             tracing::warn!("ingest did not end in time; what it had in hand is read again at the next start");
         }
         for task in self.tasks {
@@ -224,6 +245,9 @@ async fn watch_database(
         }
         if let Ok(attention) = store.attention(Timestamp::now()).await {
             metrics.set_attention(&attention);
+        }
+        if let Ok(waiting) = store.letters_waiting().await {
+            metrics.set_dead_letters_waiting(waiting);
         }
         tokio::select! {
             () = tokio::time::sleep(DATABASE_CHECK_INTERVAL) => {}

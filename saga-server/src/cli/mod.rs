@@ -5,6 +5,7 @@
 
 mod check;
 mod dev;
+mod dlt;
 mod error;
 mod fold;
 mod healthcheck;
@@ -45,6 +46,8 @@ enum Command {
     Rebuild(rebuild::RebuildArgs),
     /// Manage the topics in Kafka
     Topics(topics::TopicsArgs),
+    /// List and replay dead letters: events that could not be stored
+    Dlt(dlt::DltArgs),
     /// Print the states that recorded events give, without Kafka and database
     Fold(fold::FoldArgs),
     /// Look at the configuration
@@ -84,6 +87,7 @@ impl Command {
             Self::Migrate(args) => args.run(),
             Self::Rebuild(args) => args.run(),
             Self::Topics(args) => args.run(),
+            Self::Dlt(args) => args.run(),
             Self::Fold(args) => args.run(),
             Self::Config(args) => args.run(),
             Self::Healthcheck(args) => args.run(),

@@ -31,7 +31,11 @@ impl RedactionSettings {
     }
 
     /// Nothing is hidden when nothing was said.
-    pub(super) fn resolve(&self) -> Result<Redaction, ConfigError> {
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Value`] when a key cannot be one.
+    pub fn resolve(&self) -> Result<Redaction, ConfigError> {
         Redaction::of(self.metadata_keys.as_deref().unwrap_or_default())
             .map_err(|reason| ConfigError::value(METADATA_KEYS, reason))
     }

@@ -132,7 +132,12 @@ impl Settings {
         }
     }
 
-    fn schema_registry(&self) -> Result<Option<RegistryConfig>, ConfigError> {
+    /// The schema registry alone, for commands that need no more.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Value`] as [`Settings::resolve`].
+    pub fn schema_registry(&self) -> Result<Option<RegistryConfig>, ConfigError> {
         let Some(url) = &self.schema_registry.url else {
             return Ok(None);
         };

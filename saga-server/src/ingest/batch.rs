@@ -9,10 +9,10 @@ use rdkafka::{
 
 /// A record as it was read: enough to bury it byte for byte. Its bytes stand in one allocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RawRecord {
-    pub(super) partition: i32,
-    pub(super) offset: i64,
-    pub(super) timestamp: Timestamp,
+pub(crate) struct RawRecord {
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) timestamp: Timestamp,
     bytes: Vec<u8>,
     key: Option<Span>,
     value: Option<Span>,
@@ -27,7 +27,7 @@ struct Span {
 }
 
 impl RawRecord {
-    pub(super) fn of(message: &BorrowedMessage<'_>) -> Self {
+    pub(crate) fn of(message: &BorrowedMessage<'_>) -> Self {
         let parts_length = message.payload_len() + message.key_len();
         let mut record = Self {
             partition: message.partition(),
@@ -65,16 +65,21 @@ impl RawRecord {
         &self.bytes[span.start..span.end]
     }
 
-    pub(super) fn key(&self) -> Option<&[u8]> {
+    /// How much memory it takes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len() + self.headers.len() * size_of::<(Span, Option<Span>)>() + size_of::<Self>()
+    }
+
+    pub(crate) fn key(&self) -> Option<&[u8]> {
         self.key.map(|span| self.part(span))
     }
 
-    pub(super) fn value(&self) -> Option<&[u8]> {
+    pub(crate) fn value(&self) -> Option<&[u8]> {
         self.value.map(|span| self.part(span))
     }
 
     /// Names and values. A name is what the client made of it, which is UTF-8.
-    pub(super) fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
         self.headers.iter().map(|(name, value)| {
             (
                 str::from_utf8(self.part(*name)).unwrap_or_default(),
@@ -86,24 +91,24 @@ impl RawRecord {
 
 /// Records that are stored in one go.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) records: Vec<RawRecord>,
+pub(crate) struct Batch {
+    pub(crate) records: Vec<RawRecord>,
 }
 
 /// How far each partition is once the batch is stored.
-pub(super) type Offsets = BTreeMap<i32, Reached>;
+pub(crate) type Offsets = BTreeMap<i32, Reached>;
 
 /// How far one partition is.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Reached {
+pub(crate) struct Reached {
     /// The offset to commit: one after the last record.
-    pub(super) next_offset: i64,
+    pub(crate) next_offset: i64,
     /// The latest moment at which one of the records came into the topic, in milliseconds since 1970.
-    pub(super) newest_millis: Option<i64>,
+    pub(crate) newest_millis: Option<i64>,
 }
 
 impl Batch {
-    pub(super) fn offsets(&self) -> Offsets {
+    pub(crate) fn offsets(&self) -> Offsets {
         let mut offsets = Offsets::new();
         for record in &self.records {
             let reached = offsets.entry(record.partition).or_default();

@@ -19,11 +19,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    IngestError, IngestParts,
+    IngestError,
     batch::{Batch, Offsets, RawRecord, Reached},
     context::SagaConsumer,
 };
-use crate::health::{Component, Health};
 
 /// How long one look at the client may take; also how late a finished batch may be noticed.
 const POLL: Duration = Duration::from_millis(10);
@@ -31,9 +30,21 @@ const POLL: Duration = Duration::from_millis(10);
 /// How long to wait for the store before pausing. A pause throws away what the client has read ahead.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// The most bytes of a batch. With the one in work there are two of them in memory.
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
+
+/// When a batch is handed on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchLimits {
+    /// With so many records.
+    pub(crate) size: usize,
+    /// So long after its first record.
+    pub(crate) wait: Duration,
+}
+
 /// Starts the thread. The answer comes when it ends.
-pub(super) fn spawn(
-    parts: IngestParts,
+pub(crate) fn spawn(
+    limits: BatchLimits,
     consumer: SagaConsumer,
     stop: CancellationToken,
     batches: mpsc::Sender<Batch>,
@@ -44,14 +55,12 @@ pub(super) fn spawn(
         .name("saga-consumer".to_owned())
         .spawn(move || {
             let mut loop_ = ConsumeLoop {
-                batch_size: parts.ingest.batch_size,
-                batch_wait: parts.ingest.batch_wait,
-                topic: parts.kafka.topic,
-                health: parts.health,
+                limits,
                 consumer,
                 batches,
                 done,
                 gathered: Batch::default(),
+                gathered_bytes: 0,
                 gathering_since: None,
                 in_work: false,
             };
@@ -66,14 +75,12 @@ pub(super) fn spawn(
 }
 
 struct ConsumeLoop {
-    batch_size: usize,
-    batch_wait: Duration,
-    topic: String,
-    health: std::sync::Arc<Health>,
+    limits: BatchLimits,
     consumer: SagaConsumer,
     batches: mpsc::Sender<Batch>,
     done: Receiver<Offsets>,
     gathered: Batch,
+    gathered_bytes: usize,
     gathering_since: Option<Instant>,
     in_work: bool,
 }
@@ -95,21 +102,23 @@ impl ConsumeLoop {
     }
 
     fn is_full(&self) -> bool {
-        self.gathered.records.len() >= self.batch_size
+        self.gathered.records.len() >= self.limits.size || self.gathered_bytes >= BATCH_BYTES
     }
 
     fn is_due(&self) -> bool {
         self.is_full()
             || self
                 .gathering_since
-                .is_some_and(|since| since.elapsed() >= self.batch_wait)
+                .is_some_and(|since| since.elapsed() >= self.limits.wait)
     }
 
     fn gather_one(&mut self) -> Result<(), IngestError> {
         match self.consumer.poll(POLL) {
             None => Ok(()),
             Some(Ok(message)) => {
-                self.gathered.records.push(RawRecord::of(&message));
+                let record = RawRecord::of(&message);
+                self.gathered_bytes += record.bytes();
+                self.gathered.records.push(record);
                 self.gathering_since.get_or_insert_with(Instant::now);
                 Ok(())
             }
@@ -123,13 +132,7 @@ impl ConsumeLoop {
         }
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-                let reason = format!(
-                    "the topic {} does not exist; `saga-server topics create` makes it",
-                    self.topic
-                );
-                if self.health.down(Component::Ingest, reason) {
-                    tracing::error!(topic = self.topic, "the topic does not exist");
-                }
+                self.consumer.context().topic_is_missing();
             }
             // Brokers come and go; health says so once, and why they mistrust us.
             Some(
@@ -149,6 +152,7 @@ impl ConsumeLoop {
     /// next owner reads them again.
     fn hand_on(&mut self) -> Result<(), IngestError> {
         let mut batch = std::mem::take(&mut self.gathered);
+        self.gathered_bytes = 0;
         self.gathering_since = None;
         let context = self.consumer.context().clone();
         batch.records.retain(|record| context.owns(record.partition));
@@ -222,13 +226,14 @@ impl ConsumeLoop {
 
     /// Commits what is still ours. A commit that fails is made good by the next one, or by reading again.
     fn commit(&self, offsets: &Offsets, mode: CommitMode) {
+        let context = self.consumer.context();
         let mut list = TopicPartitionList::with_capacity(offsets.len());
         for (partition, reached) in offsets {
-            self.consumer.context().stored(*partition, reached);
+            context.stored(*partition, reached);
             let Reached { next_offset, .. } = *reached;
-            if self.consumer.context().owns(*partition)
+            if context.owns(*partition)
                 && let Err(error) =
-                    list.add_partition_offset(&self.topic, *partition, Offset::Offset(next_offset))
+                    list.add_partition_offset(context.topic(), *partition, Offset::Offset(next_offset))
             {
                 tracing::warn!(%error, partition, next_offset, "an offset cannot be committed");
             }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rdkafka::{
@@ -15,7 +18,7 @@ use rdkafka::{
 };
 use saga_types::Timestamp;
 
-use super::{IngestError, IngestParts, batch::Reached};
+use super::{IngestError, batch::Reached};
 use crate::{
     config::KafkaConfig,
     freshness::{Observed, Progress},
@@ -23,7 +26,7 @@ use crate::{
     metrics::{Metrics, PartitionLabel},
 };
 
-pub(super) type SagaConsumer = BaseConsumer<IngestContext>;
+pub(crate) type SagaConsumer = BaseConsumer<FollowContext>;
 
 /// Settings that configuration may override.
 const DEFAULTS: [(&str, &str); 7] = [
@@ -43,25 +46,42 @@ const FIXED: [(&str, &str); 2] = [
     ("enable.auto.offset.store", "false"),
 ];
 
-/// Connects the consumer and subscribes it to the topic.
-pub(super) fn connect(parts: &IngestParts) -> Result<SagaConsumer, IngestError> {
-    let mut client = client_config(&DEFAULTS, &parts.kafka);
-    client.set("group.id", &parts.kafka.group);
+/// A topic to follow.
+pub(crate) struct Following {
+    pub(crate) topic: String,
+    pub(crate) group: String,
+    /// Settings of this consumer that outweigh the defaults, but not what was configured.
+    pub(crate) settings: &'static [(&'static str, &'static str)],
+    /// Who is told how it goes, beside the log.
+    pub(crate) told: Option<Told>,
+}
+
+/// Those who are told how a topic is followed.
+#[derive(Clone)]
+pub(crate) struct Told {
+    pub(crate) health: Arc<Health>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) progress: Arc<Progress>,
+}
+
+/// Connects a consumer and subscribes it to the topic.
+pub(crate) fn connect(kafka: &KafkaConfig, following: Following) -> Result<SagaConsumer, IngestError> {
+    let defaults: Vec<_> = following.settings.iter().chain(&DEFAULTS).copied().collect();
+    let mut client = client_config(&defaults, kafka);
+    client.set("group.id", &following.group);
     for (key, value) in FIXED {
         client.set(key, value);
     }
-    let context = IngestContext {
+    let topic = following.topic.clone();
+    let context = FollowContext {
         assigned: Mutex::default(),
         mistrust: Mutex::default(),
-        health: parts.health.clone(),
-        metrics: parts.metrics.clone(),
-        progress: parts.progress.clone(),
-        topic: parts.kafka.topic.clone(),
+        is_missing: AtomicBool::new(false),
+        told: following.told,
+        topic: following.topic,
     };
     let consumer: SagaConsumer = client.create_with_context(context).map_err(IngestError::Client)?;
-    consumer
-        .subscribe(&[&parts.kafka.topic])
-        .map_err(IngestError::Client)?;
+    consumer.subscribe(&[&topic]).map_err(IngestError::Client)?;
     Ok(consumer)
 }
 
@@ -77,17 +97,36 @@ pub(super) fn client_config(defaults: &[(&str, &str)], kafka: &KafkaConfig) -> C
 }
 
 /// What the client's callbacks write to.
-pub(super) struct IngestContext {
+pub(crate) struct FollowContext {
     assigned: Mutex<BTreeSet<i32>>,
     /// Why certificates or credentials were last refused, until a broker answers.
     mistrust: Mutex<Option<String>>,
-    health: Arc<Health>,
-    metrics: Arc<Metrics>,
-    progress: Arc<Progress>,
+    is_missing: AtomicBool,
+    told: Option<Told>,
     topic: String,
 }
 
-impl IngestContext {
+impl FollowContext {
+    /// The topic that is followed.
+    pub(super) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Says once that the topic is not there.
+    pub(super) fn topic_is_missing(&self) {
+        let topic = &self.topic;
+        if let Some(told) = &self.told {
+            let reason = format!("the topic {topic} does not exist; `saga-server topics create` makes it");
+            told.health.down(Component::Ingest, reason);
+        }
+        if !self.is_missing.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                topic,
+                "the topic does not exist; `saga-server topics create` makes it"
+            );
+        }
+    }
+
     /// Whether the partition is ours right now.
     pub(super) fn owns(&self, partition: i32) -> bool {
         self.assigned
@@ -98,9 +137,11 @@ impl IngestContext {
 
     /// Told when everything of a batch is stored.
     pub(super) fn stored(&self, partition: i32, reached: &Reached) {
-        let newest = reached.newest_millis.map(Timestamp::from_millis);
-        self.progress
-            .stored(partition, reached.next_offset, newest.and_then(Result::ok));
+        if let Some(told) = &self.told {
+            let newest = reached.newest_millis.map(Timestamp::from_millis);
+            told.progress
+                .stored(partition, reached.next_offset, newest.and_then(Result::ok));
+        }
     }
 
     /// A broker does not believe us, or we do not believe it.
@@ -131,7 +172,7 @@ impl IngestContext {
     }
 }
 
-impl ConsumerContext for IngestContext {
+impl ConsumerContext for FollowContext {
     // Nothing here waits: the batch in hand is stored all the same, which is harmless, since whoever gets the
     // partition next finds its events known.
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
@@ -139,10 +180,12 @@ impl ConsumerContext for IngestContext {
             self.partitions_change(|assigned| {
                 for element in partitions.elements() {
                     assigned.remove(&element.partition());
-                    self.progress.revoked(element.partition());
-                    self.metrics.consumer_lag.remove(&PartitionLabel {
-                        partition: element.partition(),
-                    });
+                    if let Some(told) = &self.told {
+                        told.progress.revoked(element.partition());
+                        told.metrics.consumer_lag.remove(&PartitionLabel {
+                            partition: element.partition(),
+                        });
+                    }
                 }
             });
         }
@@ -153,17 +196,22 @@ impl ConsumerContext for IngestContext {
             self.partitions_change(|assigned| {
                 for element in partitions.elements() {
                     assigned.insert(element.partition());
-                    self.progress.assigned(element.partition());
+                    if let Some(told) = &self.told {
+                        told.progress.assigned(element.partition());
+                    }
                 }
             });
+            self.is_missing.store(false, Ordering::Relaxed);
             // An instance without partitions is a working spare.
-            self.health.up(Component::Ingest);
-            self.health.up(Component::Kafka);
+            if let Some(told) = &self.told {
+                told.health.up(Component::Ingest);
+                told.health.up(Component::Kafka);
+            }
         }
     }
 }
 
-impl ClientContext for IngestContext {
+impl ClientContext for FollowContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log(level, facility, message);
     }
@@ -181,23 +229,26 @@ impl ClientContext for IngestContext {
         let is_reachable = statistics.brokers.values().any(|broker| broker.state == "UP");
         if is_reachable {
             *self.mistrust() = None;
-            if self.health.up(Component::Kafka) {
+        }
+        let Some(told) = &self.told else { return };
+        if is_reachable {
+            if told.health.up(Component::Kafka) {
                 tracing::info!("the broker answers");
             }
-        } else if self.health.down(Component::Kafka, self.unreachable()) {
+        } else if told.health.down(Component::Kafka, self.unreachable()) {
             tracing::warn!("no broker can be reached; trying again until one can");
         }
         let Some(topic) = statistics.topics.get(&self.topic) else {
             return;
         };
-        self.observe(&statistics, topic);
+        observe(&told.progress, &statistics, topic);
         for partition in topic.partitions.values() {
             // A lag of -1 is not known yet.
             if self.owns(partition.partition) && partition.consumer_lag >= 0 {
                 let label = PartitionLabel {
                     partition: partition.partition,
                 };
-                self.metrics
+                told.metrics
                     .consumer_lag
                     .get_or_create(&label)
                     .set(partition.consumer_lag);
@@ -206,16 +257,13 @@ impl ClientContext for IngestContext {
     }
 }
 
-impl IngestContext {
-    /// Tells how far the partitions are that we consume.
-    fn observe(&self, statistics: &Statistics, topic: &Topic) {
-        let highest = topic.partitions.keys().max().copied().unwrap_or(-1);
-        self.progress.partitions(highest + 1);
-        for partition in topic.partitions.values() {
-            if let Some(at) = last_heard(statistics, partition.leader) {
-                self.progress
-                    .observed(partition.partition, &observed(partition, at));
-            }
+/// Tells how far the partitions are that we consume.
+fn observe(progress: &Progress, statistics: &Statistics, topic: &Topic) {
+    let highest = topic.partitions.keys().max().copied().unwrap_or(-1);
+    progress.partitions(highest + 1);
+    for partition in topic.partitions.values() {
+        if let Some(at) = last_heard(statistics, partition.leader) {
+            progress.observed(partition.partition, &observed(partition, at));
         }
     }
 }

@@ -13,16 +13,16 @@ use crate::{config::RegistryConfig, health::Health};
 
 /// Why a record goes to the dead letter topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Rejection {
+pub(crate) struct Rejection {
     /// A name from a small set, such as `INVALID_NAME`.
-    pub(super) kind: &'static str,
+    pub(crate) kind: &'static str,
     /// The reason in words.
-    pub(super) reason: String,
+    pub(crate) reason: String,
 }
 
 impl Rejection {
     /// The event's id is known with other content.
-    pub(super) fn conflict(event: &SagaEvent) -> Self {
+    pub(crate) fn conflict(event: &SagaEvent) -> Self {
         Self {
             kind: "CONFLICTING_EVENT",
             reason: format!(
@@ -33,7 +33,7 @@ impl Rejection {
     }
 
     /// The database does not take the event.
-    pub(super) fn refused(reason: String) -> Self {
+    pub(crate) fn refused(reason: String) -> Self {
         Self {
             kind: "REFUSED_BY_DATABASE",
             reason,
@@ -51,12 +51,12 @@ impl From<DecodeError> for Rejection {
 }
 
 /// Reads records, with the help of a registry if there is one.
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     registry: Option<Registry>,
 }
 
 impl Decoder {
-    pub(super) fn new(registry: Option<RegistryConfig>) -> Self {
+    pub(crate) fn new(registry: Option<RegistryConfig>) -> Self {
         Self {
             registry: registry.map(Registry::new),
         }
@@ -64,7 +64,7 @@ impl Decoder {
 
     /// Learns the schemas that the records name, so that [`Decoder::decode`] need not wait. `false` when asked to stop while
     /// the registry is away.
-    pub(super) async fn prepare(
+    pub(crate) async fn prepare(
         &mut self,
         records: &[RawRecord],
         health: &Health,
@@ -73,13 +73,38 @@ impl Decoder {
         let Some(registry) = &mut self.registry else {
             return true;
         };
-        let ids: BTreeSet<u32> = records.iter().filter_map(schema_id).collect();
+        let ids: BTreeSet<u32> = records
+            .iter()
+            .filter_map(RawRecord::value)
+            .filter_map(schema_id)
+            .collect();
         registry.learn(&ids, health, stop).await
     }
 
+    /// Learns the schemas that values name, asking again for those that were unknown before. Does not wait.
+    ///
+    /// # Errors
+    ///
+    /// The reason when the registry is away.
+    pub(crate) async fn prepare_now<'a>(
+        &mut self,
+        values: impl Iterator<Item = &'a [u8]> + Send,
+    ) -> Result<(), String> {
+        let Some(registry) = &mut self.registry else {
+            return Ok(());
+        };
+        let ids: BTreeSet<u32> = values.filter_map(schema_id).collect();
+        registry.learn_now(&ids).await
+    }
+
     /// Reads one record.
-    pub(super) fn decode(&self, record: &RawRecord) -> Result<SagaEvent, Rejection> {
-        let event = match Frame::parse(record.value().unwrap_or_default())? {
+    pub(crate) fn decode(&self, record: &RawRecord) -> Result<SagaEvent, Rejection> {
+        self.decode_value(record.value().unwrap_or_default())
+    }
+
+    /// Reads the value of a record.
+    pub(crate) fn decode_value(&self, value: &[u8]) -> Result<SagaEvent, Rejection> {
+        let event = match Frame::parse(value)? {
             Frame::SingleObject { fingerprint, body } => {
                 let version = SchemaVersion::by_fingerprint(fingerprint)
                     .ok_or(DecodeError::UnknownFingerprint(fingerprint))?;
@@ -94,8 +119,8 @@ impl Decoder {
     }
 }
 
-fn schema_id(record: &RawRecord) -> Option<u32> {
-    match Frame::parse(record.value()?) {
+fn schema_id(value: &[u8]) -> Option<u32> {
+    match Frame::parse(value) {
         Ok(Frame::Confluent { schema_id, .. }) => Some(schema_id),
         _ => None,
     }

@@ -12,11 +12,11 @@
 //! Everything else may be lost, repeated or killed at any moment. A repeated batch changes nothing, so none of this
 //! needs to be exact.
 
-mod batch;
-mod consume;
-mod context;
+pub(crate) mod batch;
+pub(crate) mod consume;
+pub(crate) mod context;
 mod dead_letter;
-mod decode;
+pub(crate) mod decode;
 mod observe;
 mod registry;
 mod store;
@@ -31,6 +31,10 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use observe::stored as count_stored;
 
+use self::{
+    consume::BatchLimits,
+    context::{Following, Told},
+};
 use crate::{
     config::{IngestConfig, KafkaConfig, RegistryConfig},
     freshness::Progress,
@@ -88,17 +92,27 @@ impl Ingest {
     pub fn start(parts: IngestParts) -> Result<Self, IngestError> {
         let stop = CancellationToken::new();
         let dead_letters = dead_letter::DeadLetters::connect(&parts.kafka)?;
-        let consumer = context::connect(&parts)?;
+        let consumer = context::connect(
+            &parts.kafka,
+            Following {
+                topic: parts.kafka.topic.clone(),
+                group: parts.kafka.group.clone(),
+                settings: &[],
+                told: Some(Told {
+                    health: parts.health.clone(),
+                    metrics: parts.metrics.clone(),
+                    progress: parts.progress.clone(),
+                }),
+            },
+        )?;
+        let limits = BatchLimits {
+            size: parts.ingest.batch_size,
+            wait: parts.ingest.batch_wait,
+        };
         let (batches, work_queue) = tokio::sync::mpsc::channel(1);
         let (done, done_queue) = std::sync::mpsc::channel();
-        tokio::spawn(work::run(
-            parts.clone(),
-            dead_letters,
-            stop.clone(),
-            work_queue,
-            done,
-        ));
-        let ended = consume::spawn(parts, consumer, stop.clone(), batches, done_queue);
+        tokio::spawn(work::run(parts, dead_letters, stop.clone(), work_queue, done));
+        let ended = consume::spawn(limits, consumer, stop.clone(), batches, done_queue);
         Ok(Self { stop, ended })
     }
 

@@ -90,6 +90,23 @@ impl Registry {
         true
     }
 
+    /// Learns what is not known of these ids, and asks once more for those that were unknown before.
+    ///
+    /// # Errors
+    ///
+    /// The reason when the registry is away.
+    pub(super) async fn learn_now(&mut self, ids: &BTreeSet<u32>) -> Result<(), String> {
+        for id in ids {
+            if !matches!(self.known.get(id), Some(Known::Schema(_) | Known::Unusable(_))) {
+                match self.ask(*id).await {
+                    Answer::Known(known) => _ = self.known.insert(*id, known),
+                    Answer::Away(reason) => return Err(reason),
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The schema of an id that was learnt.
     pub(super) fn schema(&self, id: u32) -> Result<&WriterSchema, Rejection> {
         match self.known.get(&id) {

@@ -42,6 +42,30 @@ impl Body {
             .ok()
     }
 
+    /// Takes a value that may be missing; what is wrong is kept for [`Body::finish`]. `null` counts as missing.
+    pub(super) fn optional<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&Value) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = self.given.remove(name).filter(|value| !value.is_null())?;
+        read(&value)
+            .map_err(|reason| self.bad.insert(name.to_owned(), reason))
+            .ok()
+    }
+
+    /// Says that a field is wrong.
+    pub(super) fn refuse(&mut self, name: &str, reason: &str) {
+        self.bad.insert(name.to_owned(), reason.to_owned());
+    }
+
+    /// Says that a field is missing, unless something is wrong that may be the cause.
+    pub(super) fn refuse_missing(&mut self, name: &str, reason: &str) {
+        if self.bad.is_empty() {
+            self.refuse(name, reason);
+        }
+    }
+
     /// Gives what was taken, unless something of it was wrong, or is left that nobody knows.
     pub(super) fn finish<T>(mut self, taken: Option<T>) -> Result<T, ApiError> {
         for name in self.given.into_keys() {

@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use saga_types::{EventId, SagaId, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::store::Position;
+use crate::store::{LetterPlace, Position};
 
 const REFUSED: &str = "is not a nextCursor of this endpoint";
 
@@ -78,6 +78,33 @@ impl StepsCursor {
                     recorded_at,
                     event_id,
                 },
+            })
+        } else {
+            Err(REFUSED.to_owned())
+        }
+    }
+}
+
+/// Where the next page of dead letters begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LettersCursor {
+    /// The last letter.
+    pub(super) after: LetterPlace,
+}
+
+impl LettersCursor {
+    const KIND: &str = "letters1";
+
+    pub(super) fn encode(&self) -> String {
+        encode(&(Self::KIND, self.after.dead_since.as_millis(), self.after.id))
+    }
+
+    pub(super) fn decode(text: &str) -> Result<Self, String> {
+        let (kind, millis, id): (String, i64, i64) = decode(text)?;
+        let dead_since = Timestamp::from_millis(millis).map_err(|_| REFUSED.to_owned())?;
+        if kind == Self::KIND {
+            Ok(Self {
+                after: LetterPlace { dead_since, id },
             })
         } else {
             Err(REFUSED.to_owned())

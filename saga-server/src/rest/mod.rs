@@ -16,11 +16,13 @@
 //! | `params`, `body`, `period`, `cursor` | what callers say, checked; each bad parameter is named |
 //! | `saga`, `sagas`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
 //! | `status`, `correction` | `/internal/v1/sagas/{sagaId}/status`, and the event that it makes |
+//! | `dead_letters`, `replay` | `/internal/v1/dlt`, and `/internal/v1/sagas/replay` |
 //! | `health`, `metrics` | for orchestrators and Prometheus |
 
 mod body;
 mod correction;
 mod cursor;
+mod dead_letters;
 mod docs;
 mod edge;
 mod error;
@@ -30,6 +32,7 @@ mod metrics;
 mod openapi;
 mod params;
 mod period;
+mod replay;
 mod saga;
 mod sagas;
 mod statistics;
@@ -47,6 +50,7 @@ use saga_types::Timestamp;
 
 use crate::{
     auth::Access,
+    dead_letters::DeadLetters,
     freshness::{Freshness, Progress},
     health::Health,
     metrics::{Metrics, QueryLabel},
@@ -67,6 +71,8 @@ pub struct AppState {
     pub health: Arc<Health>,
     /// What the collector counts.
     pub metrics: Arc<Metrics>,
+    /// What could not be stored.
+    pub dead_letters: Arc<DeadLetters>,
     /// Who may call.
     pub access: Arc<Access>,
     /// What of the metadata nobody is shown; every answer goes through it.
@@ -105,6 +111,9 @@ fn endpoints() -> OpenApiRouter<AppState> {
         .routes(routes!(saga::detail))
         .routes(routes!(steps::of_a_saga))
         .routes(routes!(status::correct))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::groups))
+        .routes(routes!(replay::replay))
         .merge(health::routes())
         .nest("/actuator", health::routes())
         .routes(routes!(metrics::page))

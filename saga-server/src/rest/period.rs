@@ -62,7 +62,7 @@ impl Period {
 }
 
 /// Reads a time; a date is its first millisecond.
-fn from_start(text: &str) -> Result<Timestamp, String> {
+pub(super) fn from_start(text: &str) -> Result<Timestamp, String> {
     read(text, Duration::ZERO)
 }
 

@@ -14,6 +14,15 @@ pub(super) fn key(event: &SagaEvent) -> Key<'_> {
     (event.saga_id.as_str(), event.event_id.as_str())
 }
 
+/// How the transaction of a batch ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// With a commit.
+    Stored,
+    /// As if it had never been; what it would have done is known all the same.
+    Rehearsed,
+}
+
 /// A batch of events, ordered by key, so that two writers lock rows in the same order.
 pub(super) struct Batch {
     events: Vec<SagaEvent>,

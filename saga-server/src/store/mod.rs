@@ -5,6 +5,7 @@
 
 mod advance;
 mod append;
+mod dead_letters;
 mod error;
 mod histogram;
 mod metadata;
@@ -20,6 +21,10 @@ mod watch;
 use async_trait::async_trait;
 use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold::SagaState};
 
+pub use dead_letters::{
+    Attempt, DeadLetterStore, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterPlace,
+    LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
+};
 pub use error::{AppendError, StoreError};
 pub use progress::{PartitionProgress, ProgressStore};
 pub use query::{
@@ -35,7 +40,7 @@ pub use watch::{Late, LateCount, LateSagas, WatchStore};
 /// waiting for it. [`StoreError::Unavailable`] means that the same call may succeed later; nothing of the failed call
 /// stays behind.
 #[async_trait]
-pub trait Store: ProgressStore + RebuildStore + WatchStore + Send + Sync + 'static {
+pub trait Store: DeadLetterStore + ProgressStore + RebuildStore + WatchStore + Send + Sync + 'static {
     /// Brings the tables to the newest version. Does nothing when they are.
     async fn migrate(&self) -> Result<(), StoreError>;
 

@@ -4,12 +4,14 @@ use saga_server::config::{NOT_SET, REQUIRED, defaults, keys};
 
 use crate::command::Run;
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 11] = [
     "dev",
     "serve",
     "migrate",
     "topics",
     "topics create",
+    "dlt list",
+    "dlt replay",
     "fold",
     "config check",
     "healthcheck",

@@ -3,6 +3,7 @@
 
 mod command;
 mod configuration;
+mod dead_letters;
 mod fold;
 mod help;
 mod rebuilding;

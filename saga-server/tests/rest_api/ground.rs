@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use saga_server::{
     auth::{Access, Role, Token, TokenHash},
+    dead_letters::DeadLetters,
     freshness::Progress,
     health::{Component, Health},
     http,
@@ -99,13 +100,20 @@ impl Api {
     async fn serving(store: Arc<dyn Store>, access: Access, redaction: Redaction) -> Self {
         let health = Arc::new(Health::starting(&[Component::Db, Component::Kafka]));
         let metrics = Arc::new(Metrics::new([]));
+        let redaction = Arc::new(redaction);
         let progress = Arc::new(up_to_date());
         let state = AppState {
+            dead_letters: Arc::new(DeadLetters::new(
+                store.clone(),
+                None,
+                metrics.clone(),
+                redaction.clone(),
+            )),
             store: store.clone(),
             health: health.clone(),
             metrics,
             access: Arc::new(access),
-            redaction: Arc::new(redaction),
+            redaction,
             progress: progress.clone(),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

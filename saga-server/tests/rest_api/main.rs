@@ -3,6 +3,7 @@
 
 mod actuator;
 mod auth;
+mod dead_letters;
 mod docs;
 mod edge;
 mod freshness;

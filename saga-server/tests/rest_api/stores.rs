@@ -4,9 +4,10 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use saga_server::store::{
-    AppendError, Appended, Attention, Late, LateCount, LateSagas, Page, PartitionProgress, Position,
-    ProgressStore, Rebuild, RebuildStore, Rebuilt, SagaQuery, Statistics, StatisticsQuery, StepPage, Store,
-    StoreError, WatchStore,
+    AppendError, Appended, Attempt, Attention, DeadLetterStore, Late, LateCount, LateSagas, LetterFilter,
+    LetterGroup, LetterPage, LetterQuery, NewLetter, Page, PartitionProgress, Position, ProgressStore,
+    Rebuild, RebuildStore, Rebuilt, SagaQuery, Statistics, StatisticsQuery, StepPage, Store, StoreError,
+    WatchStore,
 };
 use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 use tokio::sync::Mutex;
@@ -77,6 +78,33 @@ impl Store for Broken {
 
     async fn attention(&self, _: Timestamp) -> Result<Attention, StoreError> {
         self.answer()
+    }
+}
+
+#[async_trait]
+impl DeadLetterStore for Broken {
+    async fn keep_letters(&self, _: Vec<NewLetter>) -> Result<u64, AppendError> {
+        Err(AppendError::Unavailable(String::new()))
+    }
+
+    async fn letters(&self, _: &LetterQuery) -> Result<LetterPage, StoreError> {
+        self.answer()
+    }
+
+    async fn letter_groups(&self, _: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
+        self.answer()
+    }
+
+    async fn letters_waiting(&self) -> Result<u64, StoreError> {
+        self.answer()
+    }
+
+    async fn letters_attempted(&self, _: Vec<Attempt>) -> Result<(), StoreError> {
+        self.answer()
+    }
+
+    async fn rehearse(&self, _: Vec<SagaEvent>) -> Result<Appended, AppendError> {
+        Err(AppendError::Unavailable(String::new()))
     }
 }
 
@@ -236,5 +264,32 @@ impl WatchStore for Interrupted {
 
     async fn mark_reported(&self, late: Late, sagas: &[SagaState]) -> Result<(), StoreError> {
         self.store.mark_reported(late, sagas).await
+    }
+}
+
+#[async_trait]
+impl DeadLetterStore for Interrupted {
+    async fn keep_letters(&self, letters: Vec<NewLetter>) -> Result<u64, AppendError> {
+        self.store.keep_letters(letters).await
+    }
+
+    async fn letters(&self, query: &LetterQuery) -> Result<LetterPage, StoreError> {
+        self.store.letters(query).await
+    }
+
+    async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
+        self.store.letter_groups(filter).await
+    }
+
+    async fn letters_waiting(&self) -> Result<u64, StoreError> {
+        self.store.letters_waiting().await
+    }
+
+    async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
+        self.store.letters_attempted(attempts).await
+    }
+
+    async fn rehearse(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
+        self.store.rehearse(batch).await
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod appending;
 pub(crate) mod crowds;
+pub(crate) mod dead_letters;
 pub(crate) mod events;
 pub(crate) mod progress;
 pub(crate) mod reading;
@@ -72,6 +73,13 @@ macro_rules! contract_tests {
             crowds::writers_at_once_may_share_sagas,
             crowds::writers_at_once_see_each_others_conflicts,
             crowds::a_caller_that_stops_waiting_harms_nobody,
+            dead_letters::a_letter_is_kept_once_and_read_back_whole,
+            dead_letters::letters_come_newest_first_page_by_page,
+            dead_letters::every_filter_finds_the_letters_it_names,
+            dead_letters::letters_are_counted_by_their_reason,
+            dead_letters::a_replayed_letter_stays_as_it_is,
+            dead_letters::a_rehearsed_batch_is_not_stored,
+            dead_letters::letters_without_their_table_are_an_outage,
             progress::what_was_said_last_of_a_partition_counts,
             progress::topics_do_not_mix,
             reading::steps_come_in_order_page_by_page,

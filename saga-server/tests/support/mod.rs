@@ -115,6 +115,11 @@ impl Ground {
             .unwrap()
     }
 
+    pub async fn sql(&self, statement: &'static str) {
+        let mut connection = PgConnection::connect(&self.database_url).await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+    }
+
     /// All dead letters so far, once there are at least `count`.
     pub async fn dead_letters(&self, count: usize) -> Vec<DeadLetter> {
         let (servers, topic) = (self.bootstrap_servers.clone(), self.dead_letter_topic.clone());
@@ -298,6 +303,16 @@ impl Rest {
         self.try_get(path)
             .await
             .unwrap_or_else(|| panic!("no answer to {path}"))
+    }
+
+    /// The answer of a call that must succeed.
+    pub async fn post(&self, path: &str, body: &Value) -> Value {
+        let request = self.client.post(format!("{}{path}", self.base)).json(body);
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert_eq!(status, 200, "{path}: {text}");
+        serde_json::from_str(&text).unwrap()
     }
 
     /// Asks until the answer is as wanted.

@@ -21,7 +21,7 @@ use super::{
 use crate::store::{
     AppendError, Appended, StoreError,
     advance::Advance,
-    append::{Batch, Sorted},
+    append::{Batch, Ending, Sorted},
     rows::EventColumns,
 };
 
@@ -80,6 +80,7 @@ pub(super) async fn append(
     definitions: &Definitions,
     pace: &Pace,
     events: Vec<SagaEvent>,
+    ending: Ending,
 ) -> Result<Appended, AppendError> {
     if events.is_empty() {
         return Ok(Appended::default());
@@ -88,7 +89,7 @@ pub(super) async fn append(
     let mut met = String::new();
     for attempt in 0..ATTEMPTS {
         let mut connection = pool.acquire().await.map_err(|error| error::append(&error))?;
-        match attempt_append(&mut connection, definitions, &batch).await {
+        match attempt_append(&mut connection, definitions, &batch, ending).await {
             Ok(appended) => {
                 rollups::keep_short(&mut connection, pace).await;
                 return Ok(appended);
@@ -114,6 +115,7 @@ async fn attempt_append(
     connection: &mut PgConnection,
     definitions: &Definitions,
     batch: &Batch,
+    ending: Ending,
 ) -> Result<Appended, Failure> {
     let mut transaction = connection.begin().await?;
     let taken = insert_steps(&mut transaction, batch).await?;
@@ -133,7 +135,7 @@ async fn attempt_append(
         conflicts,
     } = batch.sort_out(&stored);
     let advanced = advance(&mut transaction, definitions, &new).await?;
-    if new.is_empty() {
+    if new.is_empty() || ending == Ending::Rehearsed {
         transaction.rollback().await?;
     } else {
         transaction.commit().await?;

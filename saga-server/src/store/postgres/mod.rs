@@ -5,6 +5,7 @@
 
 mod append;
 mod connect;
+mod dead_letters;
 mod error;
 mod instances;
 mod progress;
@@ -22,8 +23,9 @@ use saga_types::{SagaEvent, Timestamp, definition::Definitions, fold::SagaState}
 use sqlx::{PgPool, migrate::Migrator};
 
 use super::{
-    AppendError, Appended, Attention, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage,
-    Store, StoreError, StoreOptions,
+    AppendError, Appended, Attempt, Attention, DeadLetterStore, LetterFilter, LetterGroup, LetterPage,
+    LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage, Store,
+    StoreError, StoreOptions, append::Ending,
 };
 
 static MIGRATOR: Migrator = {
@@ -73,7 +75,14 @@ impl Store for PostgresStore {
     async fn append(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
         let store = self.clone();
         super::unattended(async move {
-            append::append(&store.writers, &store.definitions, &store.pace, batch).await
+            append::append(
+                &store.writers,
+                &store.definitions,
+                &store.pace,
+                batch,
+                Ending::Stored,
+            )
+            .await
         })
         .await
     }
@@ -105,5 +114,45 @@ impl Store for PostgresStore {
 
     async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError> {
         statistics::attention(&self.readers, now).await
+    }
+}
+
+#[async_trait]
+impl DeadLetterStore for PostgresStore {
+    async fn keep_letters(&self, letters: Vec<NewLetter>) -> Result<u64, AppendError> {
+        let store = self.clone();
+        super::unattended(async move { dead_letters::keep(&store.writers, &letters).await }).await
+    }
+
+    async fn letters(&self, query: &LetterQuery) -> Result<LetterPage, StoreError> {
+        dead_letters::letters(&self.readers, query).await
+    }
+
+    async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
+        dead_letters::groups(&self.readers, filter).await
+    }
+
+    async fn letters_waiting(&self) -> Result<u64, StoreError> {
+        dead_letters::waiting(&self.readers).await
+    }
+
+    async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
+        let store = self.clone();
+        super::unattended(async move { dead_letters::attempted(&store.writers, &attempts).await }).await
+    }
+
+    async fn rehearse(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
+        let store = self.clone();
+        super::unattended(async move {
+            append::append(
+                &store.writers,
+                &store.definitions,
+                &store.pace,
+                batch,
+                Ending::Rehearsed,
+            )
+            .await
+        })
+        .await
     }
 }

@@ -10,7 +10,7 @@ use super::{error, instances, read, rollups};
 use crate::store::{
     AppendError, Appended, SagaChange, StoreError,
     advance::Advance,
-    append::{Batch, Key, Sorted, key},
+    append::{Batch, Ending, Key, Sorted, key},
     rows::EventColumns,
 };
 
@@ -34,6 +34,7 @@ pub(super) async fn append(
     writer: &SqlitePool,
     definitions: &Definitions,
     events: Vec<SagaEvent>,
+    ending: Ending,
 ) -> Result<Appended, AppendError> {
     if events.is_empty() {
         return Ok(Appended::default());
@@ -60,7 +61,7 @@ pub(super) async fn append(
         conflicts,
     } = batch.sort_out(&stored);
     let changes = advance(&mut transaction, definitions, &new).await?;
-    if new.is_empty() {
+    if new.is_empty() || ending == Ending::Rehearsed {
         transaction.rollback().await.map_err(error::append)?;
     } else {
         transaction.commit().await.map_err(error::append)?;

@@ -5,6 +5,7 @@
 
 mod append;
 mod connect;
+mod dead_letters;
 mod error;
 mod instances;
 mod progress;
@@ -22,8 +23,9 @@ use saga_types::{SagaEvent, Timestamp, definition::Definitions, fold::SagaState}
 use sqlx::{SqlitePool, migrate::Migrator};
 
 use super::{
-    AppendError, Appended, Attention, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage,
-    Store, StoreError, StoreOptions,
+    AppendError, Appended, Attempt, Attention, DeadLetterStore, LetterFilter, LetterGroup, LetterPage,
+    LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage, Store,
+    StoreError, StoreOptions, append::Ending,
 };
 
 static MIGRATOR: Migrator = {
@@ -71,7 +73,10 @@ impl Store for SqliteStore {
 
     async fn append(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
         let store = self.clone();
-        super::unattended(async move { append::append(&store.writer, &store.definitions, batch).await }).await
+        super::unattended(async move {
+            append::append(&store.writer, &store.definitions, batch, Ending::Stored).await
+        })
+        .await
     }
 
     async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError> {
@@ -101,5 +106,38 @@ impl Store for SqliteStore {
 
     async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError> {
         statistics::attention(&self.readers, now).await
+    }
+}
+
+#[async_trait]
+impl DeadLetterStore for SqliteStore {
+    async fn keep_letters(&self, letters: Vec<NewLetter>) -> Result<u64, AppendError> {
+        let store = self.clone();
+        super::unattended(async move { dead_letters::keep(&store.writer, &letters).await }).await
+    }
+
+    async fn letters(&self, query: &LetterQuery) -> Result<LetterPage, StoreError> {
+        dead_letters::letters(&self.readers, query).await
+    }
+
+    async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
+        dead_letters::groups(&self.readers, filter).await
+    }
+
+    async fn letters_waiting(&self) -> Result<u64, StoreError> {
+        dead_letters::waiting(&self.readers).await
+    }
+
+    async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
+        let store = self.clone();
+        super::unattended(async move { dead_letters::attempted(&store.writer, &attempts).await }).await
+    }
+
+    async fn rehearse(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
+        let store = self.clone();
+        super::unattended(async move {
+            append::append(&store.writer, &store.definitions, batch, Ending::Rehearsed).await
+        })
+        .await
     }
 }

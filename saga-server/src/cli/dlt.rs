@@ -1,0 +1,349 @@
+//! `dlt`: dead letters, seen and replayed in the database itself; no running collector is needed.
+
+use std::sync::Arc;
+
+use clap::{Args, Subcommand, ValueEnum};
+use saga_types::{Timestamp, definition::Definitions};
+use serde::Serialize;
+
+use super::{CliError, block_on, logging, output};
+use crate::{
+    config::{ConfigArgs, Settings},
+    dead_letters::{DeadLetters, LetterView, ReplayError, Replayed},
+    metrics::Metrics,
+    store::{self, LetterFilter, LetterPlace, LetterQuery, LetterState, Named, Store, StoreOptions},
+};
+
+/// How many letters are taken at a time.
+const PAGE: u32 = 100;
+
+#[derive(Debug, Args)]
+pub(super) struct DltArgs {
+    #[command(subcommand)]
+    command: DltCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DltCommand {
+    /// List dead letters, newest first: why each could not be stored, where it was, and what it says
+    List(ListArgs),
+    /// Replay dead letters: read them again with today's rules and schemas, and store their events as ingest would
+    Replay(ReplayArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    /// How many letters are listed
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    limit: u32,
+
+    /// Print JSON, as GET /internal/v1/dlt answers
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    /// The letter with this id; may be given several times
+    #[arg(long = "id", value_name = "NUMBER")]
+    ids: Vec<i64>,
+
+    /// The letters of the event with this id; may be given several times
+    #[arg(long = "event-id", value_name = "ID")]
+    event_ids: Vec<String>,
+
+    /// All letters that wait and match the filters
+    #[arg(long, conflicts_with_all = ["ids", "event_ids"], required_unless_present_any = ["ids", "event_ids"])]
+    all: bool,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    /// Only say what would become of each letter and its saga
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Who asks for it, as it is written down
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "command line")]
+    by: String,
+
+    /// Print JSON, as POST /internal/v1/sagas/replay answers
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+struct FilterArgs {
+    /// Only letters of this reason, such as INVALID_NAME
+    #[arg(long, value_name = "REASON")]
+    reason: Option<String>,
+
+    /// Only letters in this state
+    #[arg(long, value_name = "STATE")]
+    state: Option<StateArg>,
+
+    /// Only letters of this saga
+    #[arg(long, value_name = "ID")]
+    saga_id: Option<String>,
+
+    /// Only letters that were on this topic before
+    #[arg(long, value_name = "TOPIC")]
+    origin_topic: Option<String>,
+
+    /// Only letters that died at this time (RFC 3339) or later
+    #[arg(long, value_name = "TIME")]
+    from: Option<Timestamp>,
+
+    /// Only letters that died at this time (RFC 3339) or earlier
+    #[arg(long, value_name = "TIME")]
+    to: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum StateArg {
+    Waiting,
+    Replayed,
+}
+
+/// What `--json` prints of a list.
+#[derive(Serialize)]
+struct Listed {
+    content: Vec<LetterView>,
+}
+
+/// What `--json` prints of a replay.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Done {
+    requested: usize,
+    successful: usize,
+    failed: usize,
+    dry_run: bool,
+    results: Vec<Replayed>,
+}
+
+impl DltArgs {
+    pub(super) fn run(self) -> Result<(), CliError> {
+        match self.command {
+            DltCommand::List(args) => args.run(),
+            DltCommand::Replay(args) => args.run(),
+        }
+    }
+}
+
+impl ListArgs {
+    fn run(self) -> Result<(), CliError> {
+        let settings = self.config.load()?;
+        logging::start(&settings.log());
+        let letters = block_on(async {
+            let desk = Desk::open(&settings).await?;
+            desk.list(self.filter.into_filter(), self.limit).await
+        })?;
+        if self.json {
+            return print_json(&Listed { content: letters });
+        }
+        output::print(&letters.iter().map(line_of_letter).collect::<String>())
+    }
+}
+
+impl ReplayArgs {
+    fn run(self) -> Result<(), CliError> {
+        let settings = self.config.load()?;
+        logging::start(&settings.log());
+        let named = Named {
+            ids: self.ids,
+            event_ids: self.event_ids,
+        };
+        let mut filter = self.filter.into_filter();
+        if self.all {
+            filter.state.get_or_insert(LetterState::Waiting);
+        } else {
+            filter.named = Some(named);
+        }
+        let results = block_on(async {
+            let desk = Desk::open(&settings).await?;
+            desk.replay(filter, &self.by, self.dry_run).await
+        })?;
+        let successful = results.iter().filter(|result| result.status.is_success()).count();
+        let done = Done {
+            requested: results.len(),
+            successful,
+            failed: results.len() - successful,
+            dry_run: self.dry_run,
+            results,
+        };
+        if self.json {
+            print_json(&done)?;
+        } else {
+            output::print(&done.lines())?;
+        }
+        match done.failed {
+            0 => Ok(()),
+            failed => Err(CliError::failed(format_args!(
+                "{failed} of {} dead letters were not replayed; they wait on",
+                done.requested
+            ))),
+        }
+    }
+}
+
+/// The database, with what a replay needs.
+struct Desk {
+    store: Arc<dyn Store>,
+    letters: DeadLetters,
+}
+
+impl Desk {
+    async fn open(settings: &Settings) -> Result<Self, CliError> {
+        let database = settings.database()?;
+        let mut definitions = Definitions::built_in();
+        if let Some(folder) = settings.definitions_dir()? {
+            definitions.load_dir(&folder)?;
+        }
+        let options = StoreOptions {
+            definitions: definitions.into(),
+            max_connections: 2,
+        };
+        let store = store::connect(database.url.expose(), options).await?;
+        // The numbers of this process end with it; those of the database are right for everybody.
+        let metrics = Arc::new(Metrics::new([]));
+        let letters = DeadLetters::new(
+            store.clone(),
+            settings.schema_registry()?,
+            metrics,
+            settings.redaction.resolve()?.into(),
+        );
+        Ok(Self { store, letters })
+    }
+
+    async fn list(&self, filter: LetterFilter, limit: u32) -> Result<Vec<LetterView>, CliError> {
+        let mut listed = Vec::new();
+        let mut after = None;
+        while listed.len() < limit as usize {
+            let left = limit - u32::try_from(listed.len()).unwrap_or(limit);
+            let page = self.page(filter.clone(), after, left.min(PAGE)).await?;
+            listed.extend(self.letters.views(page.letters).await);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(listed)
+    }
+
+    async fn replay(&self, filter: LetterFilter, by: &str, dry_run: bool) -> Result<Vec<Replayed>, CliError> {
+        let mut results = Vec::new();
+        let mut after = None;
+        let mut missing = filter.named.clone().unwrap_or_default();
+        loop {
+            let page = self.page(filter.clone(), after, PAGE).await?;
+            missing
+                .ids
+                .retain(|id| page.letters.iter().all(|stored| stored.id != *id));
+            missing.event_ids.retain(|id| {
+                let mut found = page
+                    .letters
+                    .iter()
+                    .map(|stored| stored.letter.event_id.as_deref());
+                found.all(|found| found != Some(id))
+            });
+            results.extend(self.letters.replay(page.letters, by, dry_run).await?);
+            after = page.next;
+            if after.is_none() {
+                results.extend(Replayed::missing(&missing, &[]));
+                return Ok(results);
+            }
+        }
+    }
+
+    async fn page(
+        &self,
+        filter: LetterFilter,
+        after: Option<LetterPlace>,
+        size: u32,
+    ) -> Result<store::LetterPage, CliError> {
+        Ok(self.store.letters(&LetterQuery { filter, after, size }).await?)
+    }
+}
+
+impl FilterArgs {
+    fn into_filter(self) -> LetterFilter {
+        LetterFilter {
+            named: None,
+            reason: self.reason,
+            state: self.state.map(|state| match state {
+                StateArg::Waiting => LetterState::Waiting,
+                StateArg::Replayed => LetterState::Replayed,
+            }),
+            saga_id: self.saga_id,
+            origin_topic: self.origin_topic,
+            from: self.from,
+            to: self.to,
+        }
+    }
+}
+
+impl From<ReplayError> for CliError {
+    fn from(error: ReplayError) -> Self {
+        Self::failed(error)
+    }
+}
+
+fn line_of_letter(letter: &LetterView) -> String {
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    format!(
+        "{:>6}  {}  {:<8}  {:<20}  saga {}  event {}  {}\n",
+        letter.id,
+        letter.dead_since,
+        letter.state.as_str(),
+        letter.reason,
+        or_dash(&letter.saga_id),
+        or_dash(&letter.event_id),
+        letter.message,
+    )
+}
+
+impl Done {
+    fn lines(&self) -> String {
+        let mut text: String = self.results.iter().map(line_of_result).collect();
+        let would = if self.dry_run { "would be " } else { "" };
+        text.push_str(&format!(
+            "{} of {} {would}replayed\n",
+            self.successful, self.requested
+        ));
+        text
+    }
+}
+
+fn line_of_result(result: &Replayed) -> String {
+    let id = result.dead_letter_id.map(|id| id.to_string());
+    let status = |status: Option<saga_types::SagaStatus>| status.map_or("-", |status| status.as_str());
+    let mut line = format!(
+        "{:>6}  {:<16}  saga {}  {} -> {}",
+        id.as_deref().unwrap_or("-"),
+        result.status.as_str(),
+        result.saga_id.as_deref().unwrap_or("-"),
+        status(result.before),
+        status(result.after),
+    );
+    if let Some(message) = &result.message {
+        line.push_str("  ");
+        line.push_str(message);
+    }
+    line.push('\n');
+    line
+}
+
+fn print_json(value: &impl Serialize) -> Result<(), CliError> {
+    let json = serde_json::to_string_pretty(value).map_err(CliError::failed)?;
+    output::print(&(json + "\n"))
+}

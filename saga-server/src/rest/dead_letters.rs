@@ -1,0 +1,155 @@
+//! `GET /internal/v1/dlt`: dead letters, newest first; and `/internal/v1/dlt/groups`: how many there are of each reason.
+
+use axum::{Json, extract::State};
+use saga_types::{SagaId, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    ApiError, AppState,
+    cursor::LettersCursor,
+    params::Params,
+    period::{Moment, Period},
+};
+use crate::{
+    dead_letters::LetterView,
+    store::{LetterFilter, LetterGroup, LetterQuery, LetterState},
+};
+
+const DEFAULT_SIZE: u32 = 20;
+const MAX_SIZE: u32 = 100;
+
+/// The answer of the list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LettersPage {
+    content: Vec<LetterView>,
+    next_cursor: Option<String>,
+}
+
+/// The answer of the groups.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LetterGroups {
+    groups: Vec<GroupEntry>,
+    waiting: u64,
+    replayed: u64,
+}
+
+/// The letters of one reason.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct GroupEntry {
+    reason: String,
+    waiting: u64,
+    replayed: u64,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+/// Dead letters, newest first
+#[utoipa::path(
+    get, path = "/internal/v1/dlt", operation_id = "deadLetters", tag = "operation",
+    params(
+        ("size" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many letters; 20 if not given"),
+        ("cursor" = Option<String>, Query, format = "letters-cursor", description = "The nextCursor of the page before"),
+        ("reason" = Option<String>, Query, description = "Of this kind of error"),
+        ("state" = Option<LetterState>, Query, description = "In this state"),
+        ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
+        ("originTopic" = Option<String>, Query, description = "Were on this topic before"),
+        ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
+        ("toDate" = Option<Moment>, Query, description = "Died at this time or earlier"),
+    ),
+    responses((status = 200, description = "A page of letters", body = LettersPage))
+)]
+pub(super) async fn list(
+    State(state): State<AppState>,
+    mut params: Params,
+) -> Result<Json<LettersPage>, ApiError> {
+    let query = LetterQuery {
+        after: params
+            .parsed("cursor", LettersCursor::decode)
+            .map(|cursor| cursor.after),
+        size: params.parsed("size", size).unwrap_or(DEFAULT_SIZE),
+        filter: filter(&mut params),
+    };
+    params.finish()?;
+    let page = state.ask("dead_letters", state.store.letters(&query)).await?;
+    Ok(Json(LettersPage {
+        next_cursor: page.next.map(|after| LettersCursor { after }.encode()),
+        content: state.dead_letters.views(page.letters).await,
+    }))
+}
+
+/// How many dead letters there are of each reason
+///
+/// The 100 most frequent reasons, the most frequent first.
+#[utoipa::path(
+    get, path = "/internal/v1/dlt/groups", operation_id = "deadLetterGroups", tag = "operation",
+    params(
+        ("reason" = Option<String>, Query, description = "Of this kind of error"),
+        ("state" = Option<LetterState>, Query, description = "In this state"),
+        ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
+        ("originTopic" = Option<String>, Query, description = "Were on this topic before"),
+        ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
+        ("toDate" = Option<Moment>, Query, description = "Died at this time or earlier"),
+    ),
+    responses((status = 200, description = "The groups", body = LetterGroups))
+)]
+pub(super) async fn groups(
+    State(state): State<AppState>,
+    mut params: Params,
+) -> Result<Json<LetterGroups>, ApiError> {
+    let filter = filter(&mut params);
+    params.finish()?;
+    let groups = state
+        .ask("dead_letter_groups", state.store.letter_groups(&filter))
+        .await?;
+    Ok(Json(LetterGroups {
+        waiting: groups.iter().map(|group| group.waiting).sum(),
+        replayed: groups.iter().map(|group| group.replayed).sum(),
+        groups: groups.into_iter().map(GroupEntry::from).collect(),
+    }))
+}
+
+fn filter(params: &mut Params) -> LetterFilter {
+    let period = Period::take(params);
+    LetterFilter {
+        named: None,
+        reason: params.text("reason"),
+        state: params.parsed("state", letter_state),
+        saga_id: params.parsed("sagaId", saga_id),
+        origin_topic: params.text("originTopic"),
+        from: period.from,
+        to: period.to,
+    }
+}
+
+pub(super) fn letter_state(text: &str) -> Result<LetterState, String> {
+    let found = LetterState::ALL.into_iter().find(|state| state.as_str() == text);
+    let names = LetterState::ALL.map(LetterState::as_str).join(", ");
+    found.ok_or_else(|| format!("must be one of {names}"))
+}
+
+pub(super) fn saga_id(text: &str) -> Result<String, String> {
+    SagaId::new(text)
+        .map(String::from)
+        .map_err(|error| error.to_string())
+}
+
+fn size(text: &str) -> Result<u32, String> {
+    let size = text.parse().ok().filter(|size| (1..=MAX_SIZE).contains(size));
+    size.ok_or_else(|| format!("must be a number from 1 to {MAX_SIZE}"))
+}
+
+impl From<LetterGroup> for GroupEntry {
+    fn from(group: LetterGroup) -> Self {
+        Self {
+            reason: group.reason,
+            waiting: group.waiting,
+            replayed: group.replayed,
+            first: group.first,
+            last: group.last,
+        }
+    }
+}

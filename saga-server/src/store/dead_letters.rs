@@ -1,0 +1,290 @@
+//! The port for dead letters: kept once each, listed, and marked with what became of them.
+//!
+//! Rule of thumb: the topic keeps a dead letter byte for byte, the database keeps what people ask of it and what a replay
+//! needs. Reading the topic again, from wherever, changes nothing.
+
+use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use saga_types::{SagaEvent, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{AppendError, Appended, StoreError, rows::corrupt};
+
+/// Dead letters, beside the sagas.
+#[async_trait]
+pub trait DeadLetterStore: Send + Sync {
+    /// Keeps letters, in one transaction. A letter that is known by its identity stays as it is.
+    ///
+    /// Says how many were new.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::append`](super::Store::append).
+    async fn keep_letters(&self, letters: Vec<NewLetter>) -> Result<u64, AppendError>;
+
+    /// A page of letters, newest first.
+    async fn letters(&self, query: &LetterQuery) -> Result<LetterPage, StoreError>;
+
+    /// How many letters there are of each reason; the most frequent reasons first, at most
+    /// [`MAX_GROUPS`](LetterGroup::MAX_GROUPS).
+    async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError>;
+
+    /// How many letters wait for somebody.
+    async fn letters_waiting(&self) -> Result<u64, StoreError>;
+
+    /// Writes down what replaying did to letters. One that was replayed before stays as it is.
+    async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError>;
+
+    /// Says what [`Store::append`](super::Store::append) would do to a batch, by the same rules and in the same way,
+    /// and stores nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::append`](super::Store::append).
+    async fn rehearse(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError>;
+}
+
+/// A record of the dead letter topic, as it is to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLetter {
+    /// A hash of where the record came from and of its bytes.
+    pub identity: [u8; 32],
+    /// What is told of it.
+    pub letter: Letter,
+}
+
+/// A header's name and value.
+pub type RawHeader = (String, Option<Vec<u8>>);
+
+/// What a dead letter tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// Where it lies on the dead letter topic.
+    pub topic: String,
+    /// The partition of that topic.
+    pub partition: i32,
+    /// The offset in that partition.
+    pub offset: i64,
+    /// When it was put there.
+    pub dead_since: Timestamp,
+    /// Where the record was before.
+    pub origin: Origin,
+    /// The kind of error, such as `INVALID_NAME`, or the name of a JVM exception.
+    pub reason: String,
+    /// The error in words.
+    pub message: String,
+    /// The saga, by the event or, where that cannot be read, by the key.
+    pub saga_id: Option<String>,
+    /// The event, where it can be read.
+    pub event_id: Option<String>,
+    /// The service that says it has written the record.
+    pub producer: Option<String>,
+    /// The record's key.
+    pub key: Option<Vec<u8>>,
+    /// The beginning of the record's value; all of it when it may be an event.
+    pub value: Option<Vec<u8>>,
+    /// How long the whole value is.
+    pub value_bytes: u64,
+    /// The record's headers and those of the dead letter.
+    pub headers: Vec<RawHeader>,
+}
+
+/// Where a record was before it became a dead letter; whatever of it was told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The topic.
+    pub topic: Option<String>,
+    /// The partition.
+    pub partition: Option<i32>,
+    /// The offset.
+    pub offset: Option<i64>,
+    /// The record's time.
+    pub time: Option<Timestamp>,
+    /// The consumer group that gave up on it.
+    pub group: Option<String>,
+}
+
+/// A letter as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLetter {
+    /// Names it.
+    pub id: i64,
+    /// What it tells.
+    pub letter: Letter,
+    /// Whether it waits.
+    pub state: LetterState,
+    /// How often it was replayed.
+    pub attempts: u32,
+    /// The last time that was tried.
+    pub last_attempt: Option<LastAttempt>,
+}
+
+/// What became of the last replay of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastAttempt {
+    /// When.
+    pub at: Timestamp,
+    /// Who asked for it.
+    pub by: String,
+    /// `REPLAYED`, `ALREADY_STORED`, or why it failed.
+    pub result: String,
+}
+
+/// Whether a letter waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum LetterState {
+    /// Its event is not in the store, as far as is known.
+    Waiting,
+    /// Its event is in the store.
+    Replayed,
+}
+
+impl LetterState {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Waiting, Self::Replayed];
+
+    /// As the database and callers write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "WAITING",
+            Self::Replayed => "REPLAYED",
+        }
+    }
+
+    pub(super) fn read(text: &str) -> Result<Self, StoreError> {
+        let found = Self::ALL.into_iter().find(|state| state.as_str() == text);
+        found.ok_or_else(|| corrupt(format_args!("dead letter in the state {text:?}")))
+    }
+}
+
+/// Which letters. Filters add up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LetterFilter {
+    /// Only those that are named.
+    pub named: Option<Named>,
+    /// Of this reason.
+    pub reason: Option<String>,
+    /// In this state.
+    pub state: Option<LetterState>,
+    /// Of this saga.
+    pub saga_id: Option<String>,
+    /// From this topic.
+    pub origin_topic: Option<String>,
+    /// Dead at this moment or later.
+    pub from: Option<Timestamp>,
+    /// Dead at this moment or earlier.
+    pub to: Option<Timestamp>,
+}
+
+/// Letters by name: those with one of the ids, and those of one of the events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Ids of letters.
+    pub ids: Vec<i64>,
+    /// Ids of events.
+    pub event_ids: Vec<String>,
+}
+
+/// A page of letters, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterQuery {
+    /// Which.
+    pub filter: LetterFilter,
+    /// Only those that come after this place in the list.
+    pub after: Option<LetterPlace>,
+    /// How many at most.
+    pub size: u32,
+}
+
+/// A place in the list of letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LetterPlace {
+    /// When the letter was put on its topic.
+    pub dead_since: Timestamp,
+    /// The letter.
+    pub id: i64,
+}
+
+/// A page of letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterPage {
+    /// The letters.
+    pub letters: Vec<StoredLetter>,
+    /// Where the next page begins, when there is one.
+    pub next: Option<LetterPlace>,
+}
+
+impl LetterPage {
+    /// From one letter more than the page has, if there is one.
+    pub(super) fn of(mut letters: Vec<StoredLetter>, size: u32) -> Self {
+        let has_more = letters.len() > size as usize;
+        letters.truncate(size as usize);
+        let last = letters.last().filter(|_| has_more);
+        let next = last.map(|last| LetterPlace {
+            dead_since: last.letter.dead_since,
+            id: last.id,
+        });
+        Self { letters, next }
+    }
+}
+
+/// Letters of one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterGroup {
+    /// The reason.
+    pub reason: String,
+    /// How many wait.
+    pub waiting: u64,
+    /// How many were replayed.
+    pub replayed: u64,
+    /// When the first of them died.
+    pub first: Timestamp,
+    /// When the last of them died.
+    pub last: Timestamp,
+}
+
+impl LetterGroup {
+    /// The most groups of an answer.
+    pub const MAX_GROUPS: u32 = 100;
+}
+
+/// What replaying did to a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The letter.
+    pub id: i64,
+    /// Its state from now on.
+    pub state: LetterState,
+    /// When.
+    pub at: Timestamp,
+    /// Who asked for it.
+    pub by: String,
+    /// What came of it.
+    pub result: String,
+}
+
+/// Headers as both databases keep them.
+pub(super) fn headers_text(headers: &[RawHeader]) -> String {
+    let pairs: Vec<(&str, Option<String>)> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_ref().map(|value| STANDARD.encode(value))))
+        .collect();
+    // Texts can always be written.
+    serde_json::to_string(&pairs).unwrap_or_default()
+}
+
+pub(super) fn read_headers(text: &str) -> Result<Vec<RawHeader>, StoreError> {
+    let pairs: Vec<(String, Option<String>)> = serde_json::from_str(text).map_err(corrupt)?;
+    pairs
+        .into_iter()
+        .map(|(name, value)| {
+            let value = value
+                .map(|value| STANDARD.decode(value).map_err(corrupt))
+                .transpose()?;
+            Ok((name, value))
+        })
+        .collect()
+}
