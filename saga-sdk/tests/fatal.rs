@@ -3,26 +3,27 @@
 #![cfg(feature = "kafka")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod support;
+
 use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rdkafka::{
-    ClientConfig, Message as _, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer as _},
+    Message as _,
     mocking::MockCluster,
     producer::DefaultProducerContext,
     types::{RDKafkaApiKey, RDKafkaRespErr},
 };
-use saga_sdk::{PublishMode, SagaConfig, SagaTrackerClient, SagaType, Stats, steps};
+use saga_sdk::{PublishMode, SagaConfig, SagaTrackerClient, SagaType, steps};
 use saga_types::avro;
+use support::{consumer, wait_until};
 
 const TOPIC: &str = "sagas";
 const CLOSE: Duration = Duration::from_secs(30);
-/// As many as the number of failures that one partition's request meets.
 const OUT_OF_ORDER: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
 
 struct Stage {
@@ -49,18 +50,7 @@ impl Stage {
 
     /// The numbers of each saga's events, at the first coming of each.
     fn first_comings(&self, events: usize) -> BTreeMap<String, Vec<u64>> {
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", self.cluster.bootstrap_servers())
-            .set("group.id", "none")
-            .create()
-            .unwrap();
-        let mut partitions = TopicPartitionList::new();
-        for partition in 0..3 {
-            partitions
-                .add_partition_offset(TOPIC, partition, Offset::Beginning)
-                .unwrap();
-        }
-        consumer.assign(&partitions).unwrap();
+        let consumer = consumer(&self.cluster.bootstrap_servers(), TOPIC);
         let (mut seen, mut sagas) = (HashSet::new(), BTreeMap::<_, Vec<_>>::new());
         while seen.len() < events {
             let record = consumer.poll(Duration::from_secs(60));
@@ -82,21 +72,6 @@ fn record(tracker: &Arc<dyn SagaTrackerClient>, numbers: std::ops::Range<u64>) {
             let step = saga.progress(steps::STOCK_RESERVATION).with("number", number);
             drop(step.record());
         }
-    }
-}
-
-/// Looks until something holds, and at each look that the accounts add up.
-fn wait_until(tracker: &Arc<dyn SagaTrackerClient>, what: impl Fn(&Stats) -> bool) -> Stats {
-    let begun = Instant::now();
-    loop {
-        let stats = tracker.stats();
-        let sum = stats.acknowledged + stats.pending + stats.dropped();
-        assert_eq!(stats.recorded, sum, "{stats:?}");
-        if what(&stats) {
-            return stats;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{stats:?}");
-        thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -2,6 +2,8 @@
 #![cfg(feature = "kafka")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod support;
+
 use std::{
     sync::{
         Arc,
@@ -12,7 +14,8 @@ use std::{
 };
 
 use rdkafka::mocking::MockCluster;
-use saga_sdk::{DropReason, PublishMode, RecordError, SagaConfig, SagaTrackerClient, SagaType, Stats, steps};
+use saga_sdk::{DropReason, PublishMode, RecordError, SagaConfig, SagaTrackerClient, SagaType, steps};
+use support::{assert_adds_up, assert_ready, wait_until};
 
 const TOPIC: &str = "sagas";
 const BUFFER: u32 = 1_000;
@@ -50,33 +53,6 @@ fn record(tracker: &Arc<dyn SagaTrackerClient>, events: usize) {
                 .with("number", number)
                 .record(),
         );
-    }
-}
-
-/// Asynchronous records are ready at once.
-fn assert_ready(recording: saga_sdk::Recording) {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    let polled = std::pin::pin!(recording).poll(&mut context);
-    assert_eq!(polled, std::task::Poll::Ready(Ok(())));
-}
-
-fn assert_adds_up(stats: &Stats) {
-    assert_eq!(
-        stats.recorded,
-        stats.acknowledged + stats.pending + stats.dropped(),
-        "{stats:?}"
-    );
-}
-
-fn wait_until(tracker: &Arc<dyn SagaTrackerClient>, what: impl Fn(&Stats) -> bool) -> Stats {
-    let begun = Instant::now();
-    loop {
-        let stats = tracker.stats();
-        if what(&stats) {
-            return stats;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(20), "{stats:?}");
-        thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -112,7 +112,7 @@ pub struct BufferConfig {
 }
 
 /// Where schemas are registered. Needs the feature `schema-registry`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SchemaRegistryConfig {
@@ -189,6 +189,23 @@ pub struct Properties(pub BTreeMap<String, String>);
 impl std::fmt::Debug for Properties {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// An address with a user in it is refused when connecting, and may be shown before.
+impl std::fmt::Debug for SchemaRegistryConfig {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let url = self.url.as_deref().map(|url| match url.rsplit_once('@') {
+            Some((_, place)) => format!("***@{place}"),
+            None => url.to_owned(),
+        });
+        formatter
+            .debug_struct("SchemaRegistryConfig")
+            .field("url", &url)
+            .field("auto_register", &self.auto_register)
+            .field("username", &self.username)
+            .field("password", &self.password)
+            .finish()
     }
 }
 

@@ -204,6 +204,7 @@ mod tests {
             "ftp://registry",
             "http://user:hunter2@registry",
         ] {
+            assert!(!format!("{:?}", config(url)).contains("hunter2"));
             let error = SchemaRegistry::from_config(&config(url))
                 .err()
                 .unwrap()

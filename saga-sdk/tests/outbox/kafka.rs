@@ -8,10 +8,9 @@ use std::{
 };
 
 use rdkafka::{
-    ClientConfig, Message as _, Offset, TopicPartitionList,
+    ClientConfig, Message as _,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
-    consumer::{BaseConsumer, Consumer as _},
 };
 use saga_sdk::{
     SagaConfig, SagaTrackerClient, SagaType,
@@ -21,7 +20,7 @@ use saga_sdk::{
 use saga_types::avro;
 use uuid::Uuid;
 
-use crate::{databases, topic::Topic};
+use crate::{databases, support::consumer, topic::Topic};
 
 const SAGAS: u64 = 20;
 const EVENTS: u64 = 50;
@@ -105,18 +104,7 @@ async fn create_topic(servers: &str) -> String {
 
 /// The numbers of each saga's events in the order of their first coming.
 fn first_comings(servers: &str, topic: &str) -> BTreeMap<String, Vec<u64>> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", servers)
-        .set("group.id", "none")
-        .create()
-        .unwrap();
-    let mut partitions = TopicPartitionList::new();
-    for partition in 0..3 {
-        partitions
-            .add_partition_offset(topic, partition, Offset::Beginning)
-            .unwrap();
-    }
-    consumer.assign(&partitions).unwrap();
+    let consumer = consumer(servers, topic);
     let mut seen = HashSet::new();
     let mut sagas: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     while seen.len() < usize::try_from(SAGAS * EVENTS).unwrap() {

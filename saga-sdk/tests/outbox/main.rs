@@ -6,4 +6,6 @@
 mod contract;
 mod databases;
 mod kafka;
+#[path = "../support/mod.rs"]
+mod support;
 mod topic;

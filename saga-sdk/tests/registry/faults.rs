@@ -5,8 +5,9 @@ use std::time::Duration;
 use saga_sdk::{DropReason, PublishMode, RecordError, SagaType, steps};
 
 use crate::{
-    stage::{Stage, assert_in_order, record, wait_until},
+    stage::{Stage, assert_in_order, record},
     stub::{Does, NONSENSE, Stub, UNKNOWN},
+    support::wait_until,
 };
 
 const CLOSE: Duration = Duration::from_secs(20);

@@ -9,3 +9,5 @@ mod outbox;
 mod real;
 mod stage;
 mod stub;
+#[path = "../support/mod.rs"]
+mod support;

@@ -10,7 +10,10 @@ use rdkafka::{
 use saga_sdk::{SagaConfig, SagaTrackerClient};
 use uuid::Uuid;
 
-use crate::stage::{assert_in_order, read, record, wait_until};
+use crate::{
+    stage::{assert_in_order, read, record},
+    support::wait_until,
+};
 
 fn part(variable: &str) -> String {
     env::var(variable).unwrap_or_else(|_| {

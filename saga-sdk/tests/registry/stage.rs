@@ -1,22 +1,15 @@
 //! A broker in this process, a registry that does what it is told, and a client between them.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use rdkafka::{
-    ClientConfig, Message as _, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer as _},
-    mocking::MockCluster,
-    producer::DefaultProducerContext,
-};
-use saga_sdk::{Recording, SagaConfig, SagaEvent, SagaTrackerClient, SagaType, Stats, steps};
+use rdkafka::{Message as _, mocking::MockCluster, producer::DefaultProducerContext};
+use saga_sdk::{SagaConfig, SagaEvent, SagaTrackerClient, SagaType, steps};
 use saga_types::avro::{self, Frame, SchemaVersion};
 
-use crate::stub::{Does, Stub};
+use crate::{
+    stub::{Does, Stub},
+    support::{assert_ready, consumer},
+};
 
 pub(crate) const TOPIC: &str = "sagas";
 pub(crate) const SAGAS: usize = 5;
@@ -64,42 +57,9 @@ pub(crate) fn record(tracker: &Arc<dyn SagaTrackerClient>, events: usize) {
     }
 }
 
-/// Asynchronous records are ready at once.
-pub(crate) fn assert_ready(recording: Recording) {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    let polled = std::pin::pin!(recording).poll(&mut context);
-    assert_eq!(polled, std::task::Poll::Ready(Ok(())));
-}
-
-/// Looks until something holds, and at each look that the accounts add up.
-pub(crate) fn wait_until(tracker: &Arc<dyn SagaTrackerClient>, what: impl Fn(&Stats) -> bool) -> Stats {
-    let begun = Instant::now();
-    loop {
-        let stats = tracker.stats();
-        let sum = stats.acknowledged + stats.pending + stats.dropped();
-        assert_eq!(stats.recorded, sum, "{stats:?}");
-        if what(&stats) {
-            return stats;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{stats:?}");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// Reads so many events from a topic.
 pub(crate) fn read(servers: &str, topic: &str, events: usize) -> (BTreeMap<String, Vec<u64>>, Vec<u32>) {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", servers)
-        .set("group.id", "none")
-        .create()
-        .unwrap();
-    let mut partitions = TopicPartitionList::new();
-    for partition in 0..3 {
-        partitions
-            .add_partition_offset(topic, partition, Offset::Beginning)
-            .unwrap();
-    }
-    consumer.assign(&partitions).unwrap();
+    let consumer = consumer(servers, topic);
     let (mut sagas, mut ids): (BTreeMap<String, Vec<u64>>, Vec<u32>) = Default::default();
     for _ in 0..events {
         let record = consumer.poll(Duration::from_secs(60));
