@@ -37,6 +37,10 @@ impl Lines {
         self.file().set_len(0).unwrap();
     }
 
+    pub(crate) fn holds(&self, words: &str) -> bool {
+        self.text().contains(words)
+    }
+
     pub(crate) fn hold(&self, words: &str) {
         let text = self.text();
         assert!(text.contains(words), "{words:?} must stand in:\n{text}");
