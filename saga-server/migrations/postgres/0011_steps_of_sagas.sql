@@ -7,3 +7,7 @@ DROP INDEX saga_steps_step;
 -- Failed sagas by their reason, the most recently changed first.
 CREATE INDEX saga_instance_reason_updated ON saga_instance (left(failure_reason, 200), updated_at, saga_id)
     WHERE failure_reason IS NOT NULL;
+
+-- The few sagas that changed long after they started. All others changed soon after, so that a period of starts is hardly
+-- wider as a period of changes; together they serve a period that is sorted by the last change.
+CREATE INDEX saga_instance_long ON saga_instance (updated_at, saga_id) WHERE updated_at - started_at > interval '1 hour';

@@ -197,13 +197,16 @@ fn answer(query: &SagaQuery, before: u64, page: store::Page, freshness: Freshnes
         };
         cursor.encode()
     });
+    // What was seen is a bound where counting took too long.
+    let seen = before.saturating_add(page.sagas.len() as u64 + u64::from(page.has_more));
+    let total = page.total.count.max(seen.min(Total::CAP));
     SagasPage {
         content: page.sagas,
         page: PageInfo {
             number: before / size,
             size: query.size,
-            total_elements: page.total.count,
-            total_pages: page.total.count.div_ceil(size),
+            total_elements: total,
+            total_pages: total.div_ceil(size),
             total_is_exact: page.total.is_exact,
         },
         next_cursor,

@@ -45,6 +45,28 @@ pub struct SagaQuery {
     pub size: u32,
 }
 
+impl SagaQuery {
+    /// Whether it asks for some sagas, and not for all.
+    #[must_use]
+    pub fn has_filters(&self) -> bool {
+        let texts = [
+            &self.order_id,
+            &self.step,
+            &self.producer_service,
+            &self.trace_id,
+            &self.failure_reason,
+        ];
+        texts.iter().any(|text| text.is_some())
+            || self.saga_type.is_some()
+            || self.status.is_some()
+            || self.started_from.is_some()
+            || self.started_to.is_some()
+            || !self.metadata.is_empty()
+            || self.anomaly.is_some()
+            || self.stuck.is_some()
+    }
+}
+
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PageStart {
@@ -97,7 +119,7 @@ pub struct Page {
     pub has_more: bool,
 }
 
-/// How many there are. Counted exactly up to [`Total::CAP`].
+/// How many there are. Counted exactly up to [`Total::CAP`], unless counting takes too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Total {
     /// The number, at most [`Total::CAP`].
@@ -109,6 +131,12 @@ pub struct Total {
 impl Total {
     /// Up to here totals are exact.
     pub const CAP: u64 = 10_000;
+
+    /// Counting took too long.
+    pub const UNKNOWN: Self = Self {
+        count: 0,
+        is_exact: false,
+    };
 
     /// From a count that stopped after one more than [`Total::CAP`].
     pub(super) fn capped(count: u64) -> Self {

@@ -15,8 +15,11 @@ use crate::store::StoreError;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a reading session is set to. Statements are planned with their values: a plan made for any status takes a
-/// thousand times as long for a status that no saga has.
-const READER_SETTINGS: &str = "SET statement_timeout = '15s'; SET plan_cache_mode = force_custom_plan";
+/// thousand times as long for a status that no saga has. Answers are short, so that starting helpers or a compiler for one
+/// takes longer than they save, and takes the processors from ingest; and what is asked for is in memory more often than
+/// not, so that looking into an index is as cheap as reading on.
+const READER_SETTINGS: &str = "SET statement_timeout = '15s'; SET plan_cache_mode = force_custom_plan; \
+    SET max_parallel_workers_per_gather = 0; SET jit = off; SET random_page_cost = 1.1";
 
 /// What a writing session is set to. Should its host vanish in the middle of a transaction, its locks do not stay. All it
 /// reads it reads by key: a plan that was made while the tables were small must not read them whole when they are large.

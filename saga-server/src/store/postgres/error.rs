@@ -35,6 +35,11 @@ fn remedy_of(sqlstate: &str) -> Remedy {
     }
 }
 
+/// The statement was ended because it took longer than it may.
+pub(super) fn is_out_of_time(error: &Error) -> bool {
+    matches!(error, Error::Database(error) if error.code().as_deref() == Some("57014"))
+}
+
 pub(super) fn store(error: Error) -> StoreError {
     match &error {
         Error::ColumnDecode { .. } | Error::Decode(_) => StoreError::Corrupt(message(&error)),

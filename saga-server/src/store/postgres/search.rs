@@ -6,7 +6,7 @@ use saga_types::{definition::Definitions, keys};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use super::{error, read};
-use crate::store::{Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, metadata};
+use crate::store::{Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, metadata, unattended};
 
 pub(super) async fn search(
     pool: &PgPool,
@@ -48,16 +48,77 @@ fn asks_for_nul(query: &SagaQuery) -> bool {
 
 /// One more than the page has.
 async fn page(pool: &PgPool, query: &SagaQuery) -> Result<Vec<(String, String)>, StoreError> {
+    let mut sql = QueryBuilder::new("SELECT saga_id, fold FROM (");
+    let offset = match query.start {
+        PageStart::Offset(offset) => i64::try_from(offset).unwrap_or(i64::MAX),
+        PageStart::After { .. } => 0,
+    };
+    let wanted = i64::from(query.size) + 1;
+    let is_split =
+        query.sort.by == SortBy::UpdatedAt && (query.started_from.is_some() || query.started_to.is_some());
+    if is_split {
+        sql.push("(");
+        push_part(&mut sql, query, Some(Part::Short), wanted.saturating_add(offset));
+        sql.push(") UNION ALL (");
+        push_part(&mut sql, query, Some(Part::Long), wanted.saturating_add(offset));
+        sql.push(")");
+    } else {
+        push_part(&mut sql, query, None, wanted.saturating_add(offset));
+    }
+    sql.push(") AS found");
+    push_order(&mut sql, query);
+    sql.push(" LIMIT ")
+        .push_bind(wanted)
+        .push(" OFFSET ")
+        .push_bind(offset);
+    sql.build_query_as().fetch_all(pool).await.map_err(error::store)
+}
+
+/// Which sagas a part of a page is about, by the time from their first to their last event. Those of up to an hour are
+/// found in the order of their last change within hardly more than the period in which they started; of others there
+/// are few, and they have an index of their own.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Short,
+    Long,
+}
+
+fn push_part(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, part: Option<Part>, limit: i64) {
+    const IS_LONG: &str = "updated_at - started_at > interval '1 hour'";
+    sql.push("SELECT saga_id, fold, started_at, updated_at FROM saga_instance AS saga WHERE ");
+    match part {
+        None => sql.push("true"),
+        Some(Part::Short) => sql.push(format_args!("NOT ({IS_LONG})")),
+        Some(Part::Long) => sql.push(IS_LONG),
+    };
+    if let (Some(_), Some(from)) = (part, query.started_from) {
+        sql.push(" AND updated_at >= ").push_bind(from.to_datetime());
+    }
+    if let (Some(Part::Short), Some(to)) = (part, query.started_to) {
+        sql.push(" AND updated_at <= ")
+            .push_bind(to.to_datetime())
+            .push(" + interval '1 hour'");
+    }
+    push_filters(sql, query);
+    push_cursor(sql, query);
+    push_order(sql, query);
+    sql.push(" LIMIT ").push_bind(limit);
+}
+
+/// The column sorted by, the direction, and what comes after a place.
+fn order(query: &SagaQuery) -> (&'static str, &'static str, char) {
     let column = match query.sort.by {
         SortBy::StartedAt => "started_at",
         SortBy::UpdatedAt => "updated_at",
     };
-    let (direction, beyond) = match query.sort.order {
-        SortOrder::Ascending => ("ASC", ">"),
-        SortOrder::Descending => ("DESC", "<"),
-    };
-    let mut sql = QueryBuilder::new("SELECT saga_id, fold FROM saga_instance AS saga WHERE true");
-    push_filters(&mut sql, query);
+    match query.sort.order {
+        SortOrder::Ascending => (column, "ASC", '>'),
+        SortOrder::Descending => (column, "DESC", '<'),
+    }
+}
+
+fn push_cursor(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
+    let (column, _, beyond) = order(query);
     if let PageStart::After { value, saga_id } = &query.start {
         sql.push(format_args!(" AND ({column}, saga_id) {beyond} ("))
             .push_bind(value.to_datetime())
@@ -65,27 +126,56 @@ async fn page(pool: &PgPool, query: &SagaQuery) -> Result<Vec<(String, String)>,
             .push_bind(saga_id.as_str())
             .push(")");
     }
-    sql.push(format_args!(
-        " ORDER BY {column} {direction}, saga_id {direction} LIMIT "
-    ))
-    .push_bind(i64::from(query.size) + 1);
-    if let PageStart::Offset(offset) = query.start {
-        sql.push(" OFFSET ")
-            .push_bind(i64::try_from(offset).unwrap_or(i64::MAX));
-    }
-    sql.build_query_as().fetch_all(pool).await.map_err(error::store)
 }
 
+fn push_order(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
+    let (column, direction, _) = order(query);
+    sql.push(format_args!(
+        " ORDER BY {column} {direction}, saga_id {direction}"
+    ));
+}
+
+/// How long a count may take. Values of metadata that very many steps have cannot be counted in less.
+const PATIENCE: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '250ms'";
+
 async fn total(pool: &PgPool, query: &SagaQuery) -> Result<Total, StoreError> {
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM (SELECT FROM saga_instance AS saga WHERE true");
-    push_filters(&mut sql, query);
+    let mut sql = counting(query);
+    if query.metadata.is_empty() {
+        let count: i64 = sql
+            .build_query_scalar()
+            .fetch_one(pool)
+            .await
+            .map_err(error::store)?;
+        return Ok(Total::capped(count.cast_unsigned()));
+    }
+    let pool = pool.clone();
+    unattended(async move {
+        let mut transaction = pool.begin_with(PATIENCE).await.map_err(error::store)?;
+        let counted = sql.build_query_scalar::<i64>().fetch_one(&mut *transaction).await;
+        transaction.rollback().await.map_err(error::store)?;
+        match counted {
+            Ok(count) => Ok(Total::capped(count.cast_unsigned())),
+            Err(failure) if error::is_out_of_time(&failure) => Ok(Total::UNKNOWN),
+            Err(failure) => Err(error::store(failure)),
+        }
+    })
+    .await
+}
+
+fn counting(query: &SagaQuery) -> QueryBuilder<Postgres> {
+    let mut sql = QueryBuilder::new("SELECT count(*) FROM (");
+    if let Some((column, value)) = only_step_column(query) {
+        // In the order of the sagas, so that each is counted once without looking it up.
+        sql.push(format_args!(
+            "SELECT DISTINCT saga_id FROM saga_steps WHERE {column} = "
+        ))
+        .push_bind(value.clone());
+    } else {
+        sql.push("SELECT FROM saga_instance AS saga WHERE true");
+        push_filters(&mut sql, query);
+    }
     sql.push(format_args!(" LIMIT {}) AS found", Total::CAP + 1));
-    let count: i64 = sql
-        .build_query_scalar()
-        .fetch_one(pool)
-        .await
-        .map_err(error::store)?;
-    Ok(Total::capped(count.cast_unsigned()))
+    sql
 }
 
 /// Begins a filter on the steps.
@@ -142,21 +232,43 @@ fn push_instance_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
 }
 
 fn push_step_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
-    if let Some(step) = &query.step {
-        sql.push(SOME_STEP).push("step.step = ").push_bind(step).push(")");
-    }
-    // Both columns come from the metadata, so that its index serves them too.
-    let texts = [
-        (keys::PRODUCER_SERVICE, &query.producer_service),
-        (keys::TRACE_ID, &query.trace_id),
-    ];
-    for (key, value) in texts {
+    for (column, value) in step_columns(query) {
         if let Some(value) = value {
-            push_containing(sql, vec![metadata::text_object(key, value)]);
+            sql.push(SOME_STEP)
+                .push(format_args!("step.{column} = "))
+                .push_bind(value)
+                .push(")");
         }
+    }
+    // The column comes from the metadata, so that its index serves it too.
+    if let Some(trace_id) = &query.trace_id {
+        push_containing(sql, vec![metadata::text_object(keys::TRACE_ID, trace_id)]);
     }
     for (key, value) in &query.metadata {
         push_containing(sql, metadata::objects_saying(key, value));
+    }
+}
+
+/// What steps are searched by, beside their metadata.
+fn step_columns(query: &SagaQuery) -> [(&'static str, Option<&String>); 2] {
+    [
+        ("step", query.step.as_ref()),
+        ("producer_service", query.producer_service.as_ref()),
+    ]
+}
+
+/// The one column and value of steps that a query asks for, if it asks for nothing else.
+fn only_step_column(query: &SagaQuery) -> Option<(&'static str, &String)> {
+    let others = SagaQuery {
+        step: None,
+        producer_service: None,
+        ..query.clone()
+    };
+    let [step, service] = step_columns(query);
+    match (step, service) {
+        _ if others.has_filters() => None,
+        ((column, Some(value)), (_, None)) | ((_, None), (column, Some(value))) => Some((column, value)),
+        _ => None,
     }
 }
 
