@@ -8,6 +8,7 @@
 //! | [`dead_letters`] | what could not be stored, brought back from its topic, shown and replayed |
 //! | [`store`] | the port to the database and its two adapters, PostgreSQL and SQLite |
 //! | [`freshness`] | up to which moment everything is stored |
+//! | [`retention`], [`archive`] | what ended long ago leaves the database, and where it stays |
 //! | [`auth`] | who is calling, and what they may do |
 //! | [`redaction`] | what of the metadata nobody is shown |
 //! | [`rest`] | the answers |
@@ -17,6 +18,7 @@
 //! | [`http`] | calls to others |
 //! | [`config`], [`cli`] | how it is told what to do |
 
+pub mod archive;
 pub mod auth;
 mod backoff;
 pub mod cli;
@@ -30,6 +32,7 @@ pub mod ingest;
 pub mod metrics;
 pub mod redaction;
 pub mod rest;
+pub mod retention;
 pub mod server;
 pub mod store;
 pub mod telemetry;

@@ -10,9 +10,9 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use saga_types::{SagaStatus, Step, steps};
+use saga_types::{SagaStatus, Step, Timestamp, steps};
 
-use crate::store::Attention;
+use crate::{retention::Summary, store::Attention};
 
 /// Label `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -114,6 +114,14 @@ pub struct Metrics {
     pub end_to_end: Histogram,
     /// `saga_tracker_store_retries_total`: batches that were tried again because the database was away.
     pub store_retries: Counter,
+    /// `saga_tracker_retention_removed_total`: sagas that left the database.
+    retention_removed: Counter,
+    /// `saga_tracker_retention_archived_total`: those of them that are in the archive.
+    retention_archived: Counter,
+    /// `saga_tracker_retention_failures_total`: runs that ended with an error.
+    pub retention_failures: Counter,
+    /// `saga_tracker_retention_last_success_timestamp`.
+    retention_last_success: FloatGauge,
     known_steps: std::collections::BTreeSet<String>,
 }
 
@@ -156,6 +164,10 @@ impl Metrics {
             batch_size: Histogram::new([1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 5000.0]),
             end_to_end: Histogram::new([0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0]),
             store_retries: Counter::default(),
+            retention_removed: Counter::default(),
+            retention_archived: Counter::default(),
+            retention_failures: Counter::default(),
+            retention_last_success: FloatGauge::default(),
             known_steps,
         };
         metrics.registered()
@@ -255,6 +267,26 @@ impl Metrics {
             "Batches tried again because the database was away",
             self.store_retries.clone(),
         );
+        registry.register(
+            "saga_tracker_retention_removed",
+            "Sagas that left the database at the end of their retention period",
+            self.retention_removed.clone(),
+        );
+        registry.register(
+            "saga_tracker_retention_archived",
+            "Sagas that were archived before they left the database",
+            self.retention_archived.clone(),
+        );
+        registry.register(
+            "saga_tracker_retention_failures",
+            "Retention runs that failed",
+            self.retention_failures.clone(),
+        );
+        registry.register(
+            "saga_tracker_retention_last_success_timestamp",
+            "When retention last ran to its end, in seconds since 1970",
+            self.retention_last_success.clone(),
+        );
         for status in SagaStatus::ALL {
             self.set_active(status, 0);
         }
@@ -290,6 +322,14 @@ impl Metrics {
         if let Some(moment) = attention.last_failed_at {
             self.last_failed.set(seconds(moment.as_millis()));
         }
+    }
+
+    /// Retention ran to its end.
+    pub(crate) fn retention_ran(&self, summary: Summary) {
+        self.retention_removed.inc_by(summary.removed);
+        self.retention_archived.inc_by(summary.archived);
+        self.retention_last_success
+            .set(seconds(Timestamp::now().as_millis()));
     }
 
     /// An event went to the dead letter topic.

@@ -11,8 +11,9 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    archive::{Archive, ArchiveError},
     auth::Access,
-    config::Config,
+    config::{Config, RetentionConfig},
     dead_letters::{Collect, CollectParts, DeadLetters},
     freshness::{self, Progress},
     health::{Component, Health},
@@ -20,6 +21,7 @@ use crate::{
     ingest::{Ingest, IngestError, IngestParts},
     metrics::Metrics,
     rest::{self, AppState},
+    retention::{self, Retention},
     store::{self, Store, StoreError, StoreOptions},
 };
 
@@ -44,6 +46,9 @@ pub enum ServerError {
         /// What the system says.
         error: std::io::Error,
     },
+    /// The archive's configuration is wrong.
+    #[error("archive.url: {0}")]
+    Archive(#[from] ArchiveError),
     /// Kafka's client cannot start or go on.
     #[error(transparent)]
     Ingest(#[from] IngestError),
@@ -103,6 +108,7 @@ impl Server {
         })?;
         let stop = CancellationToken::new();
         let redaction = Arc::new(config.redaction);
+        let retention = start_retention(&config.retention, &store, &metrics, &stop)?;
         let state = AppState {
             dead_letters: Arc::new(DeadLetters::new(
                 store.clone(),
@@ -131,6 +137,7 @@ impl Server {
         if let Access::Issued { issuer, .. } = config.access {
             tasks.push(tokio::spawn(issuer.keep_fresh(stop.clone())));
         }
+        tasks.extend(retention);
         tracing::info!(%address, topic = config.kafka.topic, "started");
         Ok(Self {
             address,
@@ -205,6 +212,25 @@ pub(crate) fn load_definitions(config: &Config) -> Result<Definitions, LoadError
         definitions.load_dir(folder)?;
     }
     Ok(definitions)
+}
+
+/// Nothing, when sagas stay for ever.
+fn start_retention(
+    config: &RetentionConfig,
+    store: &Arc<dyn Store>,
+    metrics: &Arc<Metrics>,
+    stop: &CancellationToken,
+) -> Result<Option<JoinHandle<()>>, ArchiveError> {
+    let Some(after) = config.after else {
+        return Ok(None);
+    };
+    let archive = config.archive.as_ref().map(Archive::open).transpose()?;
+    let retention = Retention::new(store.clone(), archive, after).alone();
+    Ok(Some(tokio::spawn(retention::keep(
+        retention,
+        metrics.clone(),
+        stop.clone(),
+    ))))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A Python with the Kafka and Avro clients that the tests use as a foreign producer. Nothing runs.
+# A Python with the Kafka and Avro clients that the tests use as a foreign producer, and a stand-in for S3. Nothing runs.
 
 PYTHON_REQUIREMENTS=$ROOT/saga-server/tests/python/requirements.txt
 
@@ -9,7 +9,7 @@ python_install() {
   key=$(content_key python "$PYTHON_REQUIREMENTS")
   PYTHON_COMMAND=$(cache_folder)/$key/bin/python
   # The environment leans on the machine's Python, and is useless once that one has been replaced.
-  if [[ -d $(cache_folder)/$key ]] && ! "$PYTHON_COMMAND" -c 'import confluent_kafka, fastavro' 2>/dev/null; then
+  if [[ -d $(cache_folder)/$key ]] && ! "$PYTHON_COMMAND" -c 'import confluent_kafka, fastavro, moto' 2>/dev/null; then
     rm -rf "$(cache_folder)/${key:?}"
   fi
   install_once "$key" python_download

@@ -71,6 +71,7 @@ impl From<ServerError> for CliError {
         match error {
             ServerError::Definitions(error) => error.into(),
             ServerError::Store(error) => error.into(),
+            error @ ServerError::Archive(_) => Self::usage(error),
             other => Self::failed(other),
         }
     }

@@ -3,6 +3,7 @@
 //! Rule of thumb: output goes to stdout, everything else to stderr; the exit code is 0, 1 when something failed while
 //! running, 2 when the command or its configuration is wrong, 3 when a dry run found something to do.
 
+mod archive;
 mod check;
 mod dev;
 mod dlt;
@@ -48,6 +49,8 @@ enum Command {
     Topics(topics::TopicsArgs),
     /// List and replay dead letters: events that could not be stored
     Dlt(dlt::DltArgs),
+    /// Look into the archive, bring sagas back from it for reading, or archive at once what is due
+    Archive(archive::ArchiveArgs),
     /// Print the states that recorded events give, without Kafka and database
     Fold(fold::FoldArgs),
     /// Look at the configuration
@@ -88,6 +91,7 @@ impl Command {
             Self::Rebuild(args) => args.run(),
             Self::Topics(args) => args.run(),
             Self::Dlt(args) => args.run(),
+            Self::Archive(args) => args.run(),
             Self::Fold(args) => args.run(),
             Self::Config(args) => args.run(),
             Self::Healthcheck(args) => args.run(),

@@ -21,6 +21,8 @@ impl Settings {
                 ca_file: self.schema_registry.ca_file.or(lighter.schema_registry.ca_file),
             },
             ingest: self.ingest.or(lighter.ingest),
+            retention: self.retention.or(lighter.retention),
+            archive: self.archive.or(lighter.archive),
             definitions_dir: self.definitions_dir.or(lighter.definitions_dir),
             shutdown_timeout: self.shutdown_timeout.or(lighter.shutdown_timeout),
             log: self.log.or(lighter.log),

@@ -14,6 +14,7 @@ mod oidc;
 mod period;
 mod redaction;
 mod resolve;
+mod retention;
 mod secret;
 mod security;
 mod settings;
@@ -37,6 +38,7 @@ pub use names::{Key, check_environment, keys};
 pub use oidc::OidcSettings;
 pub use period::Period;
 pub use redaction::RedactionSettings;
+pub use retention::{ArchiveSettings, RetentionConfig, RetentionSettings};
 pub use secret::Secret;
 pub use settings::{
     ConfigArgs, DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, Property, RegistrySettings,
@@ -66,6 +68,8 @@ pub struct Config {
     pub schema_registry: Option<RegistryConfig>,
     /// How events are taken in.
     pub ingest: IngestConfig,
+    /// How long sagas stay in the database, and where they go.
+    pub retention: RetentionConfig,
     /// A folder of definitions that add to the built-in ones, or replace them.
     pub definitions_dir: Option<PathBuf>,
     /// How long a shutdown may take until what is left is abandoned.

@@ -6,7 +6,7 @@ use saga_types::topic;
 
 use super::{
     Config, ConfigError, DatabaseConfig, IngestConfig, KafkaConfig, LogConfig, LogFormat, LogLevel, Period,
-    RegistryConfig, Secret, Settings,
+    RegistryConfig, RetentionConfig, Secret, Settings,
     auth::access,
     checks::{
         bootstrap_servers, is_http, key_at_fault, not_empty, period_within, properties, topic_name, within,
@@ -42,6 +42,7 @@ impl Settings {
             kafka: self.kafka()?,
             schema_registry: self.schema_registry()?,
             ingest: self.ingest()?,
+            retention: self.retention()?,
             definitions_dir: self.definitions_dir()?,
             shutdown_timeout: period_within(
                 "shutdownTimeout",
@@ -121,6 +122,15 @@ impl Settings {
             .check()
             .map_err(|reason| ConfigError::value(key_at_fault(&reason), reason))?;
         Ok(config)
+    }
+
+    /// Retention and archive alone, for commands that need no more.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Value`] as [`Settings::resolve`].
+    pub fn retention(&self) -> Result<RetentionConfig, ConfigError> {
+        RetentionConfig::of(&self.retention, &self.archive)
     }
 
     /// What is logged, and how.

@@ -9,8 +9,9 @@ use clap::Args;
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    AuthSettings, ConfigError, LogFormat, LogLevel, Period, RedactionSettings, SaslMechanism, Secret,
-    SecurityProtocol, Settings as Layer, TelemetrySettings, check_environment,
+    ArchiveSettings, AuthSettings, ConfigError, LogFormat, LogLevel, Period, RedactionSettings,
+    RetentionSettings, SaslMechanism, Secret, SecurityProtocol, Settings as Layer, TelemetrySettings,
+    check_environment,
 };
 
 /// Where the configuration comes from: a file, below the environment, below flags.
@@ -97,6 +98,20 @@ pub struct Settings {
         reason = "clap would take the text for the description of the command"
     )]
     pub ingest: IngestSettings,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would take the text for the description of the command"
+    )]
+    pub retention: RetentionSettings,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would take the text for the description of the command"
+    )]
+    pub archive: ArchiveSettings,
 
     /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
     #[arg(

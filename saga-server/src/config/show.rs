@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use super::{
     Config, KafkaConfig, Period, Secret, Settings, TelemetryConfig,
     oidc::{DEFAULT_CLAIMS, DEFAULT_LEEWAY},
+    retention::After,
     telemetry::{DEFAULT_SAMPLE_RATIO, DEFAULT_SERVICE_NAME},
 };
 use crate::auth::{
@@ -49,6 +50,17 @@ impl Config {
             ("ingest.batchSize", self.ingest.batch_size.to_string()),
             ("ingest.batchWait", Period(self.ingest.batch_wait).to_string()),
             ("ingest.writers", self.ingest.writers.to_string()),
+            ("retention.after", After(self.retention.after).to_string()),
+            (
+                "archive.url",
+                text(
+                    self.retention
+                        .archive
+                        .as_ref()
+                        .map(ToString::to_string)
+                        .as_deref(),
+                ),
+            ),
             ("definitionsDir", path(self.definitions_dir.as_deref())),
             ("shutdownTimeout", Period(self.shutdown_timeout).to_string()),
             ("log.format", self.log.format.as_str().to_owned()),

@@ -18,6 +18,9 @@ use crate::{
     store::{self, Store, StoreOptions},
 };
 
+/// The database's name in its folder.
+pub(crate) const DATABASE_FILE: &str = "saga-tracker.db";
+
 /// How long the parts may take to get ready.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -91,7 +94,7 @@ impl EmbeddedTracker {
             config.kafka.dead_letter_topic.as_str(),
         ];
         let kafka = EmbeddedKafka::with_topics(&topics)?;
-        let database = format!("sqlite:{}", data.path().join("saga-tracker.db").display());
+        let database = format!("sqlite:{}", data.path().join(DATABASE_FILE).display());
         kafka
             .bootstrap_servers()
             .clone_into(&mut config.kafka.bootstrap_servers);
@@ -101,6 +104,8 @@ impl EmbeddedTracker {
             .properties
             .insert("fetch.wait.max.ms".to_owned(), "10".to_owned());
         config.database.url = Secret::new(&database);
+        // What is looked at here may be long past, as what was restored from an archive.
+        config.retention.after = None;
         let store = migrated(&config).await?;
 
         let server = Server::start(config.clone()).await?;

@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub use embedded::EmbeddedTracker;
-pub(crate) use embedded::resolve;
+pub(crate) use embedded::{DATABASE_FILE, resolve};
 
 /// What `dev` can be told.
 #[derive(Debug, Clone)]

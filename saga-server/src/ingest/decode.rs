@@ -32,6 +32,17 @@ impl Rejection {
         }
     }
 
+    /// The saga is not there any more.
+    pub(super) fn removed(event: &SagaEvent) -> Self {
+        Self {
+            kind: "SAGA_REMOVED",
+            reason: format!(
+                "event {} comes too late: saga {} left the database at the end of its retention period",
+                event.event_id, event.saga_id
+            ),
+        }
+    }
+
     /// The database does not take the event.
     pub(crate) fn refused(reason: String) -> Self {
         Self {

@@ -76,6 +76,8 @@ impl StoreStage {
                     observe::appended(&self.parts.metrics, &piece, &appended);
                     let conflicts = appended.conflicts.iter().map(|position| &piece[*position]);
                     refused.extend(conflicts.map(|known| (known.index, Rejection::conflict(&known.event))));
+                    let late = appended.removed.iter().map(|position| &piece[*position]);
+                    refused.extend(late.map(|late| (late.index, Rejection::removed(&late.event))));
                 }
                 Err(reason) if piece.len() == 1 => {
                     refused.push((piece[0].index, Rejection::refused(reason)));

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::{
     freshness::Freshness,
-    store::{AppendError, StoreError},
+    store::{AppendError, Removal, StoreError},
 };
 
 /// How long a caller should wait when the collector cannot answer right now, in seconds.
@@ -125,6 +125,21 @@ impl ApiError {
 
     pub(super) fn no_such_saga(saga_id: &str, freshness: &Freshness) -> Self {
         Self::not_found_yet(format!("there is no saga {saga_id:?}"), freshness)
+    }
+
+    /// It was here, which is worth knowing, and so is where it went.
+    pub(super) fn saga_left(saga_id: &str, removal: Removal) -> Self {
+        let whereto = match removal.archive {
+            Some(_) => "it is in the archive",
+            None => "it was not archived",
+        };
+        let left = removal.removed_at;
+        let mut error = Self::not_found(format!("saga {saga_id:?} left the database at {left}; {whereto}"));
+        error.details.insert("leftAt".to_owned(), left.to_string());
+        if let Some(folder) = removal.archive {
+            error.details.insert("archive".to_owned(), folder);
+        }
+        error
     }
 
     /// While the tracker is behind, what is not found may still come.

@@ -29,7 +29,7 @@ pub(super) struct Saga {
     ),
     responses(
         (status = 200, description = "The saga", body = Saga),
-        (status = 404, description = "There is no such saga, or there was none at that moment"),
+        (status = 404, description = "There is no such saga, there was none at that moment, or it has left the database"),
     )
 )]
 pub(super) async fn detail(
@@ -49,6 +49,11 @@ pub(super) async fn detail(
                 .await?
         }
     };
+    if found.is_none()
+        && let Some(removal) = state.ask("removal", state.store.removal(&saga_id)).await?
+    {
+        return Err(ApiError::saga_left(&saga_id, removal));
+    }
     match (found, as_of) {
         (Some(found), _) => Ok(Json(Saga {
             state: state.redaction.saga(found),

@@ -73,6 +73,29 @@ impl Batch {
         self.distinct.len()
     }
 
+    /// The sagas of the batch, once each.
+    pub(super) fn saga_ids(&self) -> Vec<&str> {
+        let mut saga_ids: Vec<&str> = self.firsts().map(|event| event.saga_id.as_str()).collect();
+        saga_ids.dedup();
+        saga_ids
+    }
+
+    /// Leaves the events of some sagas out; which, by their index in the batch.
+    pub(super) fn leave_out(&mut self, sagas: &[String]) -> Vec<usize> {
+        let mut left_out = Vec::new();
+        self.distinct.retain(|copies| {
+            let copies = &self.order[copies.clone()];
+            let stays = !sagas
+                .iter()
+                .any(|saga_id| self.events[copies[0]].saga_id == **saga_id);
+            if !stays {
+                left_out.extend(copies);
+            }
+            stays
+        });
+        left_out
+    }
+
     /// Draws the conclusions, given what is stored of the events that the database knew already.
     pub(super) fn sort_out(&self, stored: &[SagaEvent]) -> Sorted<'_> {
         let stored: HashMap<Key<'_>, &SagaEvent> = stored.iter().map(|event| (key(event), event)).collect();

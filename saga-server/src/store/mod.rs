@@ -13,6 +13,7 @@ pub mod postgres;
 mod progress;
 mod query;
 mod rebuild;
+mod retention;
 mod rollup;
 mod rows;
 pub mod sqlite;
@@ -32,6 +33,7 @@ pub use query::{
     StoredStep, Total,
 };
 pub use rebuild::{Difference, DifferenceKind, Rebuild, RebuildStore, Rebuilt};
+pub use retention::{ArchivePlan, Archived, Expired, Removal, Removed, RetentionStore};
 pub use watch::{Late, LateCount, LateSagas, WatchStore};
 
 /// A database that keeps sagas and their steps.
@@ -40,7 +42,9 @@ pub use watch::{Late, LateCount, LateSagas, WatchStore};
 /// waiting for it. [`StoreError::Unavailable`] means that the same call may succeed later; nothing of the failed call
 /// stays behind.
 #[async_trait]
-pub trait Store: DeadLetterStore + ProgressStore + RebuildStore + WatchStore + Send + Sync + 'static {
+pub trait Store:
+    DeadLetterStore + ProgressStore + RebuildStore + RetentionStore + WatchStore + Send + Sync + 'static
+{
     /// Brings the tables to the newest version. Does nothing when they are.
     async fn migrate(&self) -> Result<(), StoreError>;
 
@@ -100,6 +104,8 @@ pub struct Appended {
     pub duplicates: usize,
     /// Events whose id is known with other content, by their index in the batch. They were not stored.
     pub conflicts: Vec<usize>,
+    /// Events of sagas that have left the database, by their index in the batch. They were not stored.
+    pub removed: Vec<usize>,
     /// The sagas that changed, once each.
     pub changes: Vec<SagaChange>,
 }

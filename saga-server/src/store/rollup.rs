@@ -83,14 +83,27 @@ impl Change {
     }
 }
 
-/// How sagas change the counts, ordered by place.
+/// How advanced sagas change the counts, ordered by place.
 pub(super) fn changes(advanced: &[Advanced]) -> Vec<(Place<'_>, Change)> {
+    moved(
+        advanced
+            .iter()
+            .map(|saga| (saga.before.as_ref(), Some(&saga.now))),
+    )
+}
+
+/// How the counts change when sagas leave the database, ordered by place.
+pub(super) fn removals(gone: &[Counted]) -> Vec<(Place<'_>, Change)> {
+    moved(gone.iter().map(|counted| (Some(counted), None)))
+}
+
+/// From where sagas were counted to where they are counted now.
+fn moved<'a>(
+    sagas: impl Iterator<Item = (Option<&'a Counted>, Option<&'a Counted>)>,
+) -> Vec<(Place<'a>, Change)> {
     let mut changes: BTreeMap<Place<'_>, Change> = BTreeMap::new();
-    for saga in advanced
-        .iter()
-        .filter(|saga| saga.before.as_ref() != Some(&saga.now))
-    {
-        for (counted, sagas) in [(saga.before.as_ref(), -1), (Some(&saga.now), 1)] {
+    for (before, now) in sagas.filter(|(before, now)| before != now) {
+        for (counted, sagas) in [(before, -1), (now, 1)] {
             let Some(counted) = counted else { continue };
             changes.entry(counted.place()).or_default().add(Change {
                 sagas,

@@ -1,5 +1,6 @@
 //! `GET /api/v1/sagas/{sagaId}`.
 
+use saga_server::store::{ArchivePlan, Archived};
 use saga_types::{definition::Definitions, fold};
 use serde_json::json;
 
@@ -45,6 +46,29 @@ async fn the_answer_is_the_fold_of_the_events() {
         api.json_alone("/api/v1/sagas/saga-1").await,
         serde_json::to_value(state).unwrap()
     );
+}
+
+#[tokio::test]
+async fn a_saga_that_left_the_database_is_not_found_and_said_to_be_archived() {
+    let api = Api::new().await;
+    api.record(failed("saga-1", 0)).await;
+    let plan = ArchivePlan {
+        batch: "batch".to_owned(),
+        attempt: "attempt".to_owned(),
+        saga_ids: vec!["saga-1".to_owned()],
+    };
+    assert!(api.store.plan_archive(&plan).await.unwrap());
+    let sagas = api.store.still_there(&plan.saga_ids).await.unwrap();
+    let archived = Archived {
+        attempt: plan.attempt,
+        folder: "2026-11-23/batch".to_owned(),
+    };
+    api.store.remove(&sagas, Some(&archived)).await.unwrap();
+    let path = "/api/v1/sagas/saga-1";
+    let error = api.get(path).await.is_error(404, "NOT_FOUND", path);
+    assert_eq!(error["details"]["archive"], "2026-11-23/batch");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("left the database at"), "{message}");
 }
 
 #[tokio::test]

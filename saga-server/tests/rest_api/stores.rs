@@ -4,10 +4,10 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use saga_server::store::{
-    AppendError, Appended, Attempt, Attention, DeadLetterStore, Late, LateCount, LateSagas, LetterFilter,
-    LetterGroup, LetterPage, LetterQuery, NewLetter, Page, PartitionProgress, Position, ProgressStore,
-    Rebuild, RebuildStore, Rebuilt, SagaQuery, Statistics, StatisticsQuery, StepPage, Store, StoreError,
-    WatchStore,
+    AppendError, Appended, ArchivePlan, Archived, Attempt, Attention, DeadLetterStore, Expired, Late,
+    LateCount, LateSagas, LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page,
+    PartitionProgress, Position, ProgressStore, Rebuild, RebuildStore, Rebuilt, Removal, Removed,
+    RetentionStore, SagaQuery, Statistics, StatisticsQuery, StepPage, Store, StoreError, WatchStore,
 };
 use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 use tokio::sync::Mutex;
@@ -291,5 +291,98 @@ impl DeadLetterStore for Interrupted {
 
     async fn rehearse(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
         self.store.rehearse(batch).await
+    }
+}
+
+#[async_trait]
+impl RetentionStore for Broken {
+    async fn expired(&self, _: Timestamp, _: Option<&Expired>, _: u32) -> Result<Vec<Expired>, StoreError> {
+        self.answer()
+    }
+
+    async fn still_there(&self, _: &[String]) -> Result<Vec<Expired>, StoreError> {
+        self.answer()
+    }
+
+    async fn states(&self, _: &[String]) -> Result<Vec<SagaState>, StoreError> {
+        self.answer()
+    }
+
+    async fn events(
+        &self,
+        _: &[String],
+        _: Option<&SagaEvent>,
+        _: u32,
+    ) -> Result<Vec<SagaEvent>, StoreError> {
+        self.answer()
+    }
+
+    async fn remove(&self, _: &[Expired], _: Option<&Archived>) -> Result<Removed, StoreError> {
+        self.answer()
+    }
+
+    async fn archive_plan(&self) -> Result<Option<ArchivePlan>, StoreError> {
+        self.answer()
+    }
+
+    async fn plan_archive(&self, _: &ArchivePlan) -> Result<bool, StoreError> {
+        self.answer()
+    }
+
+    async fn removal(&self, _: &str) -> Result<Option<Removal>, StoreError> {
+        self.answer()
+    }
+
+    async fn forget_removals(&self, _: Timestamp, _: u32) -> Result<u64, StoreError> {
+        self.answer()
+    }
+}
+
+#[async_trait]
+impl RetentionStore for Interrupted {
+    async fn expired(
+        &self,
+        before: Timestamp,
+        after: Option<&Expired>,
+        limit: u32,
+    ) -> Result<Vec<Expired>, StoreError> {
+        self.store.expired(before, after, limit).await
+    }
+
+    async fn still_there(&self, saga_ids: &[String]) -> Result<Vec<Expired>, StoreError> {
+        self.store.still_there(saga_ids).await
+    }
+
+    async fn states(&self, saga_ids: &[String]) -> Result<Vec<SagaState>, StoreError> {
+        self.store.states(saga_ids).await
+    }
+
+    async fn events(
+        &self,
+        saga_ids: &[String],
+        after: Option<&SagaEvent>,
+        limit: u32,
+    ) -> Result<Vec<SagaEvent>, StoreError> {
+        self.store.events(saga_ids, after, limit).await
+    }
+
+    async fn remove(&self, sagas: &[Expired], archived: Option<&Archived>) -> Result<Removed, StoreError> {
+        self.store.remove(sagas, archived).await
+    }
+
+    async fn archive_plan(&self) -> Result<Option<ArchivePlan>, StoreError> {
+        self.store.archive_plan().await
+    }
+
+    async fn plan_archive(&self, plan: &ArchivePlan) -> Result<bool, StoreError> {
+        self.store.plan_archive(plan).await
+    }
+
+    async fn removal(&self, saga_id: &str) -> Result<Option<Removal>, StoreError> {
+        self.store.removal(saga_id).await
+    }
+
+    async fn forget_removals(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.store.forget_removals(before, limit).await
     }
 }

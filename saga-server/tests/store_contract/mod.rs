@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod progress;
 pub(crate) mod reading;
 pub(crate) mod rebuilding;
+pub(crate) mod retention;
 pub(crate) mod searching;
 pub(crate) mod statistics;
 pub(crate) mod watching;
@@ -94,6 +95,14 @@ macro_rules! contract_tests {
             rebuilding::a_definition_is_tried_before_it_is_put_in_force,
             rebuilding::writers_may_go_on_while_sagas_are_rebuilt,
             rebuilding::what_writers_store_meanwhile_is_not_lost,
+            retention::what_ended_long_ago_is_due_and_nothing_else,
+            retention::a_removed_saga_leaves_nothing_but_a_marker,
+            retention::a_saga_that_changed_meanwhile_is_not_removed,
+            retention::a_late_event_of_a_removed_saga_is_refused_alone,
+            retention::only_the_last_attempt_finishes_a_plan,
+            retention::removals_are_forgotten_some_at_a_time,
+            retention::events_are_read_in_order_page_by_page,
+            retention::removals_and_late_events_at_once_leave_no_half_saga,
             searching::every_filter_finds_what_it_says,
             searching::filters_add_up,
             searching::numbers_and_booleans_are_found_by_their_text,

@@ -9,19 +9,20 @@
 //!    writers that make the same saga at once can meet here: there was nothing to lock.
 //! 6. What that changes in the statistics is noted.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
-use saga_types::{SagaEvent, Timestamp, definition::Definitions};
+use saga_types::{SagaEvent, definition::Definitions};
 use sqlx::{Connection, PgConnection, PgPool, Row, postgres::PgRow};
 
 use super::{
-    error, instances, read,
+    error, instances, read, retention,
     rollups::{self, Pace},
 };
 use crate::store::{
     AppendError, Appended, StoreError,
-    advance::Advance,
+    advance::{Advance, Kept},
     append::{Batch, Ending, Sorted},
+    rollup,
     rows::EventColumns,
 };
 
@@ -50,6 +51,8 @@ WHERE saga_steps.xmin IS DISTINCT FROM pg_current_xact_id_if_assigned()::xid";
 pub(super) enum Failure {
     /// It met another writer.
     Met(String),
+    /// It has events of sagas that were removed: these.
+    Removed(Vec<String>),
     /// For good, as far as this batch or this moment is concerned.
     Ended(AppendError),
 }
@@ -85,16 +88,18 @@ pub(super) async fn append(
     if events.is_empty() {
         return Ok(Appended::default());
     }
-    let batch = Batch::new(events);
+    let mut batch = Batch::new(events);
+    let mut removed = Vec::new();
     let mut met = String::new();
     for attempt in 0..ATTEMPTS {
         let mut connection = pool.acquire().await.map_err(|error| error::append(&error))?;
         match attempt_append(&mut connection, definitions, &batch, ending).await {
             Ok(appended) => {
                 rollups::keep_short(&mut connection, pace).await;
-                return Ok(appended);
+                return Ok(Appended { removed, ..appended });
             }
             Err(Failure::Met(other)) => met = other,
+            Err(Failure::Removed(sagas)) => removed.extend(batch.leave_out(&sagas)),
             Err(Failure::Ended(error)) => {
                 // After a fail-over the connection may lead to a server that stays read-only.
                 if matches!(error, AppendError::Unavailable(_)) {
@@ -145,6 +150,7 @@ async fn attempt_append(
         duplicates,
         conflicts,
         changes: advanced,
+        removed: Vec::new(),
     })
 }
 
@@ -205,26 +211,25 @@ async fn known_events(connection: &mut PgConnection, batch: &Batch) -> Result<Ve
         )
         .fetch_all(connection)
         .await?;
-    rows.iter().map(stored_event).collect()
+    Ok(rows.iter().map(stored_event).collect::<Result<_, _>>()?)
 }
 
-fn stored_event(row: &PgRow) -> Result<SagaEvent, Failure> {
-    let columns = EventColumns {
-        saga_id: row.try_get(0)?,
-        event_id: row.try_get(1)?,
-        saga_type: row.try_get(2)?,
-        order_id: row.try_get(3)?,
-        step: row.try_get(4)?,
-        status: row.try_get(5)?,
-        metadata: row.try_get(6)?,
-        recorded_at: timestamp(row, 7)?,
-        event_timestamp: timestamp(row, 8)?,
+pub(super) fn stored_event(row: &PgRow) -> Result<SagaEvent, StoreError> {
+    let (recorded_at, event_timestamp) = (read::timestamp(row, 7)?, read::timestamp(row, 8)?);
+    let columns = || {
+        Ok(EventColumns {
+            saga_id: row.try_get(0)?,
+            event_id: row.try_get(1)?,
+            saga_type: row.try_get(2)?,
+            order_id: row.try_get(3)?,
+            step: row.try_get(4)?,
+            status: row.try_get(5)?,
+            metadata: row.try_get(6)?,
+            recorded_at,
+            event_timestamp,
+        })
     };
-    Ok(columns.try_into()?)
-}
-
-fn timestamp(row: &PgRow, column: usize) -> Result<Timestamp, StoreError> {
-    read::timestamp(row, column)
+    columns().map_err(error::store)?.try_into()
 }
 
 async fn advance(
@@ -236,6 +241,7 @@ async fn advance(
         return Ok(Vec::new());
     }
     let kept = instances::lock(connection, new).await?;
+    refuse_removed(connection, new, &kept).await?;
     let mut advance = Advance::begin(new, kept, definitions);
     let needing = advance.needing_history();
     if !needing.is_empty() {
@@ -245,6 +251,28 @@ async fn advance(
     }
     let advanced = advance.finish()?;
     instances::write(connection, &advanced).await?;
-    rollups::change(connection, &advanced).await?;
+    rollups::change(connection, &rollup::changes(&advanced)).await?;
     Ok(advanced.into_iter().map(Into::into).collect())
+}
+
+/// A saga that has no row is new, unless it was removed. Asked for after the rows are locked: whoever removes a saga locks
+/// its row too, so either the row is still there, or the marker is.
+async fn refuse_removed(
+    connection: &mut PgConnection,
+    new: &[&SagaEvent],
+    kept: &[Kept],
+) -> Result<(), Failure> {
+    let known: HashSet<&str> = kept.iter().map(|kept| kept.saga_id.as_str()).collect();
+    let mut unknown: Vec<&str> = new.iter().map(|event| event.saga_id.as_str()).collect();
+    unknown.dedup();
+    unknown.retain(|saga_id| !known.contains(saga_id));
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let removed = retention::removed_among(connection, &unknown).await?;
+    if removed.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Removed(removed))
+    }
 }

@@ -11,6 +11,7 @@ mod instances;
 mod progress;
 mod read;
 mod rebuild;
+mod retention;
 mod rollups;
 mod search;
 mod statistics;

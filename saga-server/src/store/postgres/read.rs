@@ -63,7 +63,7 @@ pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
 }
 
 /// PostgreSQL takes no U+0000, and no id has one.
-fn cannot_be(saga_id: &str) -> bool {
+pub(super) fn cannot_be(saga_id: &str) -> bool {
     saga_id.contains('\0')
 }
 

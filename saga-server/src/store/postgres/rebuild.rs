@@ -13,7 +13,7 @@ use super::{PostgresStore, append::Failure, error, instances, read, rollups};
 use crate::store::{
     Rebuild, RebuildStore, Rebuilt, StoreError,
     rebuild::{self, Next, Stored},
-    unattended,
+    rollup, unattended,
 };
 
 /// How often sagas that met another writer are tried.
@@ -87,6 +87,7 @@ async fn again(
         match attempt(&mut connection, definitions, after, limit, rebuild).await {
             Ok(rebuilt) => return Ok(rebuilt),
             Err(Failure::Met(other)) => met = other,
+            Err(Failure::Removed(sagas)) => met = format!("{} sagas that were removed", sagas.len()),
             Err(Failure::Ended(error)) => return Err(StoreError::Unavailable(error.to_string())),
         }
     }
@@ -125,7 +126,7 @@ async fn attempt(
     let compared = rebuild::compare(&saga_ids, stored, histories, definitions)?;
     if rebuild == Rebuild::Write && !compared.advanced.is_empty() {
         instances::write(&mut transaction, &compared.advanced).await?;
-        rollups::change(&mut transaction, &compared.advanced).await?;
+        rollups::change(&mut transaction, &rollup::changes(&compared.advanced)).await?;
     }
     transaction.commit().await?;
     Ok(Rebuilt {

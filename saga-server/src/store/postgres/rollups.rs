@@ -12,8 +12,11 @@ use std::{
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
-use super::{append::Failure, error};
-use crate::store::{Rebuild, StoreError, advance::Advanced, rollup};
+use super::error;
+use crate::store::{
+    Rebuild, StoreError,
+    rollup::{Change, Place},
+};
 
 /// How often an instance that stores batches brings changes together. Readers add up those that are left.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -96,9 +99,11 @@ impl Pace {
     }
 }
 
-/// Says how these sagas change the counts, within the transaction that changes the sagas.
-pub(super) async fn change(connection: &mut PgConnection, advanced: &[Advanced]) -> Result<(), Failure> {
-    let changes = rollup::changes(advanced);
+/// Says how the counts change, within the transaction that changes the sagas.
+pub(super) async fn change(
+    connection: &mut PgConnection,
+    changes: &[(Place<'_>, Change)],
+) -> Result<(), sqlx::Error> {
     if changes.is_empty() {
         return Ok(());
     }

@@ -6,11 +6,12 @@ use saga_types::{SagaEvent, definition::Definitions};
 use serde::Serialize;
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
-use super::{error, instances, read, rollups};
+use super::{error, instances, read, retention, rollups};
 use crate::store::{
     AppendError, Appended, SagaChange, StoreError,
     advance::Advance,
     append::{Batch, Ending, Key, Sorted, key},
+    rollup,
     rows::EventColumns,
 };
 
@@ -39,11 +40,15 @@ pub(super) async fn append(
     if events.is_empty() {
         return Ok(Appended::default());
     }
-    let batch = Batch::new(events);
+    let mut batch = Batch::new(events);
     let mut transaction = writer
         .begin_with("BEGIN IMMEDIATE")
         .await
         .map_err(error::append)?;
+    let gone = retention::removed_among(&mut transaction, &batch.saga_ids())
+        .await
+        .map_err(error::append)?;
+    let removed = batch.leave_out(&gone);
     let newest: i64 = sqlx::query_scalar(NEWEST_STEP)
         .fetch_one(&mut *transaction)
         .await
@@ -71,6 +76,7 @@ pub(super) async fn append(
         duplicates,
         conflicts,
         changes,
+        removed,
     })
 }
 
@@ -123,7 +129,7 @@ async fn known_events(
         .collect()
 }
 
-fn event_columns(row: &SqliteRow) -> Result<EventColumns, StoreError> {
+pub(super) fn event_columns(row: &SqliteRow) -> Result<EventColumns, StoreError> {
     let recorded_at = read::timestamp(row, 7)?;
     let event_timestamp = read::timestamp(row, 8)?;
     let columns = || {
@@ -160,6 +166,6 @@ async fn advance(
     }
     let advanced = advance.finish()?;
     instances::write(connection, &advanced).await?;
-    rollups::change(connection, &advanced).await?;
+    rollups::change(connection, &rollup::changes(&advanced)).await?;
     Ok(advanced.into_iter().map(Into::into).collect())
 }

@@ -11,7 +11,7 @@ use super::{SqliteStore, error, instances, read, rollups};
 use crate::store::{
     AppendError, Rebuild, RebuildStore, Rebuilt, StoreError,
     rebuild::{self, Next, Stored},
-    unattended,
+    rollup, unattended,
 };
 
 /// The ids of the next sagas, of those that have steps and of those that are kept, each found by one look into an index.
@@ -88,7 +88,7 @@ async fn again(
         instances::write(&mut transaction, advanced)
             .await
             .map_err(failed)?;
-        rollups::change(&mut transaction, advanced)
+        rollups::change(&mut transaction, &rollup::changes(advanced))
             .await
             .map_err(failed)?;
     }

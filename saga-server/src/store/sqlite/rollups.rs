@@ -9,7 +9,6 @@ use sqlx::{Executor, SqliteConnection, SqlitePool};
 use super::{append::json, error};
 use crate::store::{
     AppendError, Rebuild, StoreError,
-    advance::Advanced,
     rollup::{self, Change, Place},
 };
 
@@ -48,12 +47,12 @@ const WRONG: &str = concat!(
 
 const MAKE_ANEW: &str = concat!("DELETE FROM saga_rollup; INSERT INTO saga_rollup ", counted!());
 
-/// Changes the counts by these sagas, within the transaction that changes the sagas.
+/// Changes the counts, within the transaction that changes the sagas.
 pub(super) async fn change(
     connection: &mut SqliteConnection,
-    advanced: &[Advanced],
+    changes: &[(Place<'_>, Change)],
 ) -> Result<(), AppendError> {
-    let changes = of_all_widths(advanced);
+    let changes = of_all_widths(changes);
     if changes.is_empty() {
         return Ok(());
     }
@@ -82,18 +81,18 @@ pub(super) async fn change(
     Ok(())
 }
 
-fn of_all_widths(advanced: &[Advanced]) -> BTreeMap<(i64, Place<'_>), Change> {
-    let mut changes: BTreeMap<(i64, Place<'_>), Change> = BTreeMap::new();
-    for (place, change) in rollup::changes(advanced) {
+fn of_all_widths<'a>(changes: &[(Place<'a>, Change)]) -> BTreeMap<(i64, Place<'a>), Change> {
+    let mut widened: BTreeMap<(i64, Place<'_>), Change> = BTreeMap::new();
+    for (place, change) in changes {
         for width in rollup::WIDTHS {
             let minute = rollup::floor(place.minute, width);
-            changes
-                .entry((width, Place { minute, ..place }))
+            widened
+                .entry((width, Place { minute, ..*place }))
                 .or_default()
-                .add(change);
+                .add(*change);
         }
     }
-    changes
+    widened
 }
 
 /// Counts all sagas; how many counts were wrong.

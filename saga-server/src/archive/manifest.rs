@@ -1,0 +1,77 @@
+//! What a batch holds, in words that need no Parquet reader.
+
+use saga_types::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// What a batch holds. It is written last: a batch is in the archive when its manifest is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    /// The folder of the batch, below the archive's own.
+    pub folder: String,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// The earliest start of its sagas.
+    pub from: Timestamp,
+    /// The latest change of its sagas.
+    pub to: Timestamp,
+    /// The final states, one row for each saga.
+    pub sagas: ArchivedFile,
+    /// The events, one row each.
+    pub steps: ArchivedFile,
+}
+
+/// A Parquet file of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArchivedFile {
+    /// Its name in the folder.
+    pub name: String,
+    /// How many rows it has.
+    pub rows: u64,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// SHA-256 of the bytes, in lower-case hex.
+    pub sha256: String,
+}
+
+impl Manifest {
+    /// Its name in the folder.
+    pub const FILE_NAME: &str = "manifest.json";
+
+    pub(super) fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(json)
+    }
+
+    pub(super) fn path(&self, file: &ArchivedFile) -> String {
+        format!("{}/{}", self.folder, file.name)
+    }
+}
+
+impl ArchivedFile {
+    pub(super) fn of(name: &str, rows: u64, bytes: &[u8]) -> Self {
+        Self {
+            name: name.to_owned(),
+            rows,
+            bytes: bytes.len() as u64,
+            sha256: sha256(bytes),
+        }
+    }
+
+    /// What differs between the bytes and those that were written.
+    pub(super) fn compare(&self, bytes: &[u8]) -> Result<(), String> {
+        if bytes.len() as u64 != self.bytes {
+            return Err(format!("{} bytes instead of {}", bytes.len(), self.bytes));
+        }
+        if sha256(bytes) != self.sha256 {
+            return Err("another SHA-256".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

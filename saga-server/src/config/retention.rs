@@ -1,0 +1,105 @@
+//! How long sagas stay in the database, and where they go.
+
+use std::{fmt, time::Duration};
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::{ConfigError, Period, checks::period_within};
+use crate::archive::ArchiveUrl;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a saga stays after its last event, when nothing else is said.
+const DEFAULT_AFTER: Duration = DAY.saturating_mul(90);
+
+/// Keys under `retention`.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RetentionSettings {
+    /// How long a saga that has ended stays in the database after its last event; 1h to 100years, 0s for ever
+    #[arg(
+        id = "retention.after",
+        long = "retention-after",
+        value_name = "PERIOD",
+        env = "SAGA_SERVER_RETENTION_AFTER"
+    )]
+    pub after: Option<Period>,
+}
+
+/// Keys under `archive`.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ArchiveSettings {
+    /// Where sagas are archived before they leave the database: file:///FOLDER or s3://BUCKET/PREFIX
+    #[arg(
+        id = "archive.url",
+        long = "archive-url",
+        value_name = "URL",
+        env = "SAGA_SERVER_ARCHIVE_URL"
+    )]
+    pub url: Option<String>,
+}
+
+/// How long sagas stay in the database, and where they go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// How long after its last event a saga goes that has ended; none when it stays for ever.
+    pub after: Option<Duration>,
+    /// Where it goes; nowhere without one.
+    pub archive: Option<ArchiveUrl>,
+}
+
+impl RetentionConfig {
+    pub(super) fn of(retention: &RetentionSettings, archive: &ArchiveSettings) -> Result<Self, ConfigError> {
+        Ok(Self {
+            after: retention.after()?,
+            archive: archive.url()?,
+        })
+    }
+}
+
+impl RetentionSettings {
+    fn after(&self) -> Result<Option<Duration>, ConfigError> {
+        let after = self.after.unwrap_or(Period(DEFAULT_AFTER));
+        if after.0.is_zero() {
+            return Ok(None);
+        }
+        let allowed = Duration::from_secs(3600)..=DAY.saturating_mul(36_600);
+        period_within("retention.after", after, allowed).map(Some)
+    }
+
+    pub(super) fn or(self, lighter: Self) -> Self {
+        Self {
+            after: self.after.or(lighter.after),
+        }
+    }
+}
+
+impl ArchiveSettings {
+    pub(super) fn url(&self) -> Result<Option<ArchiveUrl>, ConfigError> {
+        let url = self.url.as_deref().map(str::parse).transpose();
+        url.map_err(|reason: String| ConfigError::value("archive.url", reason))
+    }
+
+    pub(super) fn or(self, lighter: Self) -> Self {
+        Self {
+            url: self.url.or(lighter.url),
+        }
+    }
+}
+
+/// In days, which people count here, and not in the months that a length of time would be shown in.
+pub(super) struct After(pub(super) Option<Duration>);
+
+impl fmt::Display for After {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => formatter.write_str("0s"),
+            Some(after) if after.as_secs() % DAY.as_secs() == 0 => {
+                write!(formatter, "{}days", after.as_secs() / DAY.as_secs())
+            }
+            Some(after) => Period(after).fmt(formatter),
+        }
+    }
+}
