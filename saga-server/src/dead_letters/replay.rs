@@ -314,4 +314,8 @@ fn conclude(ready: &[Ready], appended: &Appended, results: &mut [Replayed]) {
         let Ready { place, event } = &ready[*index];
         results[*place].fail(Rejection::conflict(event));
     }
+    for index in &appended.removed {
+        let Ready { place, event } = &ready[*index];
+        results[*place].fail(Rejection::removed(event));
+    }
 }

@@ -33,7 +33,7 @@ impl Rejection {
     }
 
     /// The saga is not there any more.
-    pub(super) fn removed(event: &SagaEvent) -> Self {
+    pub(crate) fn removed(event: &SagaEvent) -> Self {
         Self {
             kind: "SAGA_REMOVED",
             reason: format!(
