@@ -56,14 +56,14 @@ pub(super) fn role_for(path: &str) -> Option<Role> {
 /// What a request says of who sent it.
 struct Called {
     token: Option<String>,
-    by_this_machines_name: bool,
+    is_of_this_machine: bool,
 }
 
 impl Called {
     fn of(request: &Request) -> Self {
         Self {
             token: bearer(request.headers()).map(str::to_owned),
-            by_this_machines_name: names_this_machine(request),
+            is_of_this_machine: comes_from_this_machine(request),
         }
     }
 }
@@ -77,7 +77,7 @@ async fn caller(access: &Access, called: &Called) -> Result<Caller, ApiError> {
                 .ok_or_else(|| ApiError::unauthorized("send a token: Authorization: Bearer TOKEN"))?;
             Ok(access.holder(token).await?)
         }
-        Access::ThisMachine if called.by_this_machines_name => Ok(Caller::anonymous(Role::Operator)),
+        Access::ThisMachine if called.is_of_this_machine => Ok(Caller::anonymous(Role::Operator)),
         Access::ThisMachine | Access::Anybody => Ok(Caller::anonymous(Role::Viewer)),
     }
 }
@@ -124,18 +124,25 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-/// A page of some website can make its own name stand for 127.0.0.1, and a proxy can pass on calls of others. Both show
-/// in the name that was called; programs that send none are neither.
-fn names_this_machine(request: &Request) -> bool {
-    let called = request
-        .headers()
-        .get(header::HOST)
+/// Headers that a proxy adds when it passes on what others ask.
+const PASSED_ON: [&str; 4] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "via"];
+
+/// A page of some website can make its own name stand for 127.0.0.1, and a proxy can pass on calls of others. The first
+/// shows in the name that was called, wherever it is said, the second mostly in a header; programs that send neither are
+/// neither.
+fn comes_from_this_machine(request: &Request) -> bool {
+    let headers = request.headers();
+    let hosts = headers.get_all(header::HOST).iter();
+    let mut called = hosts
         .map(|host| host.to_str().unwrap_or_default())
-        .or_else(|| request.uri().authority().map(|authority| authority.as_str()));
-    called.is_none_or(is_this_machine)
+        .chain(request.uri().authority().map(|authority| authority.as_str()));
+    called.all(is_this_machine) && !PASSED_ON.iter().any(|name| headers.contains_key(*name))
 }
 
 fn is_this_machine(called: &str) -> bool {
+    if called.contains('@') {
+        return false;
+    }
     let Some(host) = called
         .parse::<Uri>()
         .ok()

@@ -130,6 +130,7 @@ async fn a_website_that_takes_the_address_of_this_machine_cannot_change_anything
         "localhost.evil",
         "10.0.0.1",
         "[::2]",
+        "evil.example@127.0.0.1",
     ] {
         let answer = api.request(Method::GET, path, &[("host", host)]).await;
         let error = answer.is_error(403, "FORBIDDEN", path);
@@ -137,6 +138,21 @@ async fn a_website_that_takes_the_address_of_this_machine_cannot_change_anything
             error["message"].as_str().unwrap().contains("localhost"),
             "{error}"
         );
+    }
+}
+
+#[tokio::test]
+async fn what_a_proxy_passes_on_cannot_change_anything() {
+    let api = Api::new().await;
+    let path = "/internal/nowhere";
+    for headers in [
+        [("host", "127.0.0.1"), ("x-forwarded-for", "10.0.0.1")],
+        [("host", "127.0.0.1"), ("forwarded", "for=10.0.0.1")],
+        [("host", "127.0.0.1"), ("via", "1.1 proxy")],
+        [("host", "127.0.0.1"), ("host", "evil.example")],
+    ] {
+        let answer = api.request(Method::GET, path, &headers).await;
+        answer.is_error(403, "FORBIDDEN", path);
     }
 }
 
