@@ -11,7 +11,7 @@
 //! | [`retention`], [`archive`] | what ended long ago leaves the database, and where it stays |
 //! | [`auth`] | who is calling, and what they may do |
 //! | [`redaction`] | what of the metadata nobody is shown |
-//! | [`rest`] | the answers |
+//! | [`rest`], `ui` | the answers, for programs and for people |
 //! | [`server`] | one running collector: all of the above, started and ended together |
 //! | [`dev`] | all of it in one process, broker and database included; [`EmbeddedTracker`] for tests |
 //! | [`health`], [`metrics`], [`telemetry`] | what the collector says of itself |
@@ -36,5 +36,6 @@ pub mod retention;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+mod ui;
 
 pub use dev::EmbeddedTracker;

@@ -122,6 +122,7 @@ impl Server {
             access: Arc::new(config.access.clone()),
             redaction,
             progress: progress.clone(),
+            definitions: definitions.clone(),
         };
         let mut tasks = vec![
             tokio::spawn(serve(listener, state, stop.clone())),

@@ -108,7 +108,7 @@ fn an_ended_order_awaits_nothing() {
 fn an_undone_order_says_what_had_failed_and_when_it_was_undone() {
     assert_eq!(
         state_of("payment refused, stock released, order cancelled last").summary,
-        "Failed at PAYMENT_FAILED (CARD_DECLINED); everything was undone by 2023-11-14T22:13:20.860Z, after 860ms."
+        "Failed at PAYMENT_FAILED (CARD_DECLINED); everything was undone at 2023-11-14T22:13:20.860Z, after 860ms."
     );
 }
 

@@ -153,6 +153,7 @@ fn print_banner(info: &DevInfo, data: &DataFolder, demo: bool) {
     };
     println!(
         "Saga Tracker is ready.\n\n  \
+         pages      {url}\n  \
          sagas      {url}/api/v1/sagas\n  \
          metrics    {url}/metrics\n  \
          Kafka      {bootstrap}  (topic {topic}, dead letters {dlt})\n  \

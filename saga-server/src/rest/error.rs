@@ -45,7 +45,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    pub(super) const fn status(self) -> StatusCode {
+    pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -79,12 +79,12 @@ pub struct ApiError {
 
 impl ApiError {
     /// Parameters are wrong: each by its name, with what it should be.
-    pub(super) fn bad_parameters(details: BTreeMap<String, String>) -> Self {
+    pub(crate) fn bad_parameters(details: BTreeMap<String, String>) -> Self {
         Self::bad("parameter", details)
     }
 
     /// Fields of the body are wrong: each by its name, with what it should be.
-    pub(super) fn bad_fields(details: BTreeMap<String, String>) -> Self {
+    pub(crate) fn bad_fields(details: BTreeMap<String, String>) -> Self {
         Self::bad("field", details)
     }
 
@@ -102,28 +102,28 @@ impl ApiError {
     }
 
     /// One parameter is wrong.
-    pub(super) fn bad_parameter(name: &str, reason: impl Into<String>) -> Self {
+    pub(crate) fn bad_parameter(name: &str, reason: impl Into<String>) -> Self {
         Self::bad_parameters(BTreeMap::from([(name.to_owned(), reason.into())]))
     }
 
     /// The request is wrong in another way.
-    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::plain(ErrorCode::BadRequest, message)
     }
 
-    pub(super) fn unauthorized(message: impl Into<String>) -> Self {
+    pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
         Self::plain(ErrorCode::Unauthorized, message)
     }
 
-    pub(super) fn forbidden(message: impl Into<String>) -> Self {
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
         Self::plain(ErrorCode::Forbidden, message)
     }
 
-    pub(super) fn not_found(message: impl Into<String>) -> Self {
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::plain(ErrorCode::NotFound, message)
     }
 
-    pub(super) fn no_such_saga(saga_id: &str, freshness: &Freshness) -> Self {
+    pub(crate) fn no_such_saga(saga_id: &str, freshness: &Freshness) -> Self {
         Self::not_found_yet(format!("there is no saga {saga_id:?}"), freshness)
     }
 
@@ -143,7 +143,7 @@ impl ApiError {
     }
 
     /// While the tracker is behind, what is not found may still come.
-    pub(super) fn not_found_yet(message: String, freshness: &Freshness) -> Self {
+    pub(crate) fn not_found_yet(message: String, freshness: &Freshness) -> Self {
         if freshness.up_to_date {
             return Self::not_found(message);
         }
@@ -156,30 +156,30 @@ impl ApiError {
         error
     }
 
-    pub(super) fn method_not_allowed(method: &str) -> Self {
+    pub(crate) fn method_not_allowed(method: &str) -> Self {
         Self::plain(
             ErrorCode::MethodNotAllowed,
             format!("{method} is not possible here"),
         )
     }
 
-    pub(super) fn conflict(message: impl Into<String>) -> Self {
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
         Self::plain(ErrorCode::Conflict, message)
     }
 
-    pub(super) fn payload_too_large(message: impl Into<String>) -> Self {
+    pub(crate) fn payload_too_large(message: impl Into<String>) -> Self {
         Self::plain(ErrorCode::PayloadTooLarge, message)
     }
 
     /// The cause is for the log only.
-    pub(super) fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         Self::plain(
             ErrorCode::InternalError,
             "something went wrong inside the collector; its log says what",
         )
     }
 
-    pub(super) fn unavailable(message: impl Into<String>) -> Self {
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         Self::plain(ErrorCode::ServiceUnavailable, message)
     }
 
@@ -191,8 +191,20 @@ impl ApiError {
         }
     }
 
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn details(&self) -> &BTreeMap<String, String> {
+        &self.details
+    }
+
     /// The finished answer to a request.
-    pub(super) fn answer(self, path: &str) -> Response {
+    pub(crate) fn answer(self, path: &str) -> Response {
         let body = ErrorBody {
             error: self.code,
             message: &self.message,

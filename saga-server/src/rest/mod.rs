@@ -46,7 +46,7 @@ use tracing::Instrument;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use saga_types::Timestamp;
+use saga_types::{Timestamp, definition::Definitions};
 
 use crate::{
     auth::Access,
@@ -57,10 +57,13 @@ use crate::{
     redaction::Redaction,
     store::Store,
     telemetry::spans,
+    ui,
 };
 
 pub use docs::api_docs;
 pub use error::{ApiError, ErrorCode};
+pub(crate) use params::{Params, PathSagaId};
+pub(crate) use sagas::{SagasPage, find as find_sagas};
 
 /// What every handler may ask.
 #[derive(Clone)]
@@ -79,16 +82,18 @@ pub struct AppState {
     pub redaction: Arc<Redaction>,
     /// How far the store is.
     pub progress: Arc<Progress>,
+    /// The definitions in force.
+    pub definitions: Arc<Definitions>,
 }
 
 impl AppState {
     /// How fresh an answer is that is given now.
-    fn freshness(&self) -> Freshness {
+    pub(crate) fn freshness(&self) -> Freshness {
         self.progress.freshness(Timestamp::now())
     }
 
     /// Waits for an answer of the store and counts how long it took.
-    async fn ask<T, E: Into<ApiError>>(
+    pub(crate) async fn ask<T, E: Into<ApiError>>(
         &self,
         query: &'static str,
         answer: impl Future<Output = Result<T, E>>,
@@ -126,6 +131,7 @@ pub fn router(state: AppState) -> Router {
     let (endpoints, _) = endpoints().split_for_parts();
     endpoints
         .merge(docs::viewer())
+        .merge(ui::routes())
         .fallback(edge::no_such_route)
         .method_not_allowed_fallback(edge::method_not_allowed)
         .layer(DefaultBodyLimit::max(body::LIMIT))

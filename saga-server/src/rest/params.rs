@@ -15,7 +15,7 @@ use super::{ApiError, edge::is_well_encoded};
 
 /// The parameters of a query. Handlers take what they know; [`Params::finish`] refuses what is left.
 #[derive(Debug, Default)]
-pub(super) struct Params {
+pub(crate) struct Params {
     given: BTreeMap<String, String>,
     bad: BTreeMap<String, String>,
 }
@@ -52,12 +52,23 @@ impl Params {
     }
 
     /// Takes a parameter as it is; an empty one is refused.
-    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         self.parsed(name, |text| Ok(text.to_owned()))
     }
 
+    /// Takes what somebody typed, without spaces around it; nothing is an empty text.
+    pub(crate) fn trimmed(&mut self, name: &str) -> String {
+        self.given.remove(name).unwrap_or_default().trim().to_owned()
+    }
+
+    /// Everything that is given and can be read, by name.
+    pub(crate) fn given(&self) -> Vec<(String, String)> {
+        let given = self.given.iter();
+        given.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     /// Takes a parameter and reads it; what is wrong is kept for [`Params::finish`].
-    pub(super) fn parsed<T>(
+    pub(crate) fn parsed<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(&str) -> Result<T, String>,
@@ -72,7 +83,7 @@ impl Params {
     }
 
     /// Takes all parameters that begin with a prefix, without it.
-    pub(super) fn prefixed(&mut self, prefix: &str) -> BTreeMap<String, String> {
+    pub(crate) fn prefixed(&mut self, prefix: &str) -> BTreeMap<String, String> {
         let names: Vec<String> = self
             .given
             .keys()
@@ -93,12 +104,12 @@ impl Params {
     }
 
     /// Says that a parameter is wrong.
-    pub(super) fn refuse(&mut self, name: &str, reason: impl Into<String>) {
+    pub(crate) fn refuse(&mut self, name: &str, reason: impl Into<String>) {
         self.bad.insert(name.to_owned(), reason.into());
     }
 
     /// Refuses the request if anything was wrong, or is left that nobody knows.
-    pub(super) fn finish(mut self) -> Result<(), ApiError> {
+    pub(crate) fn finish(mut self) -> Result<(), ApiError> {
         for name in std::mem::take(&mut self.given).into_keys() {
             self.refuse(&name, "is not known here");
         }
@@ -131,7 +142,7 @@ impl<S: Sync> FromRequestParts<S> for Params {
 /// The saga that a path names; may hold any character but control characters, percent-encoded where needed.
 #[derive(IntoParams)]
 #[into_params(names("sagaId"), parameter_in = Path)]
-pub(super) struct PathSagaId(pub(super) SagaId);
+pub(crate) struct PathSagaId(pub(crate) SagaId);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathSagaId {
     type Rejection = ApiError;

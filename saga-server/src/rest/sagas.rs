@@ -30,23 +30,23 @@ const HIDDEN: &str = "is not shown (redaction.metadataKeys), and so cannot be se
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SagasPage {
-    content: Vec<SagaState>,
-    page: PageInfo,
-    next_cursor: Option<String>,
+pub(crate) struct SagasPage {
+    pub(crate) content: Vec<SagaState>,
+    pub(crate) page: PageInfo,
+    pub(crate) next_cursor: Option<String>,
     freshness: Freshness,
 }
 
 /// Which page it is, and of how many.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct PageInfo {
+pub(crate) struct PageInfo {
     number: u64,
     size: u32,
-    total_elements: u64,
+    pub(crate) total_elements: u64,
     total_pages: u64,
     /// Whether there are no more than `totalElements`.
-    total_is_exact: bool,
+    pub(crate) total_is_exact: bool,
 }
 
 /// A page of the sagas that match all filters
@@ -77,17 +77,22 @@ pub(super) async fn search(
     State(state): State<AppState>,
     params: Params,
 ) -> Result<Json<SagasPage>, ApiError> {
+    find(&state, params).await.map(Json)
+}
+
+/// The page of sagas that parameters ask for.
+pub(crate) async fn find(state: &AppState, params: Params) -> Result<SagasPage, ApiError> {
     let freshness = state.freshness();
     let (query, before) = read(params, &state.redaction, &freshness)?;
     if let PageStart::Offset(offset) = query.start
         && offset > Total::CAP
     {
-        return beyond(&state, query, offset, freshness).await;
+        return beyond(state, query, offset, freshness).await;
     }
     let mut page = state.ask("search", state.store.search(&query)).await?;
     let shown = |saga| state.redaction.saga(saga);
     page.sagas = page.sagas.into_iter().map(shown).collect();
-    Ok(Json(answer(&query, before, page, freshness)))
+    Ok(answer(&query, before, page, freshness))
 }
 
 /// Skipping very many sagas would cost the database as much as reading them; there is a cursor for that. A page beyond
@@ -97,7 +102,7 @@ async fn beyond(
     mut query: SagaQuery,
     offset: u64,
     freshness: Freshness,
-) -> Result<Json<SagasPage>, ApiError> {
+) -> Result<SagasPage, ApiError> {
     let start = std::mem::replace(&mut query.start, PageStart::Offset(0));
     let mut page = state.ask("search", state.store.search(&query)).await?;
     if !page.total.is_exact {
@@ -110,7 +115,7 @@ async fn beyond(
     query.start = start;
     page.sagas.clear();
     page.has_more = false;
-    Ok(Json(answer(&query, offset, page, freshness)))
+    Ok(answer(&query, offset, page, freshness))
 }
 
 /// The query, and how many sagas come before the page. What is late is judged as of the moment that the store has reached, so

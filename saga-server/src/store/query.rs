@@ -65,6 +65,31 @@ impl SagaQuery {
             || self.anomaly.is_some()
             || self.stuck.is_some()
     }
+
+    /// The newest sagas, without any filter.
+    #[must_use]
+    pub fn newest(size: u32) -> Self {
+        Self {
+            order_id: None,
+            saga_type: None,
+            status: None,
+            started_from: None,
+            started_to: None,
+            step: None,
+            producer_service: None,
+            trace_id: None,
+            failure_reason: None,
+            metadata: BTreeMap::new(),
+            anomaly: None,
+            stuck: None,
+            sort: SagaSort {
+                by: SortBy::StartedAt,
+                order: SortOrder::Descending,
+            },
+            start: PageStart::Offset(0),
+            size,
+        }
+    }
 }
 
 /// Where a page begins.

@@ -22,7 +22,7 @@ const EVERY_QUESTION: [&str; 5] = [
 async fn an_unknown_path_is_not_found() {
     let api = Api::new().await;
     for path in [
-        "/",
+        "/nowhere",
         "/api/v1/sagas/",
         "/api/v1/saga",
         "/api/v2/sagas",

@@ -115,6 +115,7 @@ impl Api {
             access: Arc::new(access),
             redaction,
             progress: progress.clone(),
+            definitions: Arc::new(Definitions::built_in()),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -10,6 +10,7 @@ mod freshness;
 mod ground;
 mod issuer;
 mod oidc;
+mod pages;
 mod redaction;
 mod saga;
 mod sagas;

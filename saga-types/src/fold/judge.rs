@@ -26,7 +26,7 @@ pub(super) fn judge(fold: &SagaFold, definition: Option<&SagaDefinition>) -> Sag
         state.awaiting = awaiting::awaiting(fold, definition, state.current_status, &undone);
     }
     state.anomalies = anomalies(fold, &verdict);
-    state.summary = sentence::sentence(&state);
+    state.summary = sentence::summary(&state);
     state
 }
 

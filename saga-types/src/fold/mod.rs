@@ -24,6 +24,7 @@ use crate::{SagaEvent, definition::Definitions};
 
 pub use event::{FoldEvent, Position};
 pub use running::{NeedsHistory, SagaFold};
+pub use sentence::Phrase;
 pub use state::{Anomaly, Awaiting, SagaState};
 
 /// Folds all events of one saga. `None` when there are none.

@@ -1,86 +1,134 @@
 //! The state as one sentence or two, for somebody who was just woken up.
 
-use std::fmt::Write;
+use std::fmt;
 
 use super::{Awaiting, SagaState};
-use crate::{SagaStatus, steps};
+use crate::{SagaStatus, Timestamp, steps};
 
-pub(super) fn sentence(state: &SagaState) -> String {
-    let mut sentence = match state.current_status {
-        SagaStatus::Started | SagaStatus::InProgress => under_way(state),
-        SagaStatus::Completed => ended("Completed at", state),
-        SagaStatus::Failed => failed(state),
-        SagaStatus::Compensated => compensated(state),
-    };
-    if state.last_step == steps::MANUAL_STATUS_OVERRIDE {
-        sentence.push_str(" The status was set by hand.");
-    }
-    sentence
+/// A piece of the sentence. Moments stand apart from the words, so that a page can show how long ago they were; as text
+/// they are exact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phrase {
+    /// Words, with the spaces and marks around them.
+    Words(String),
+    /// When something happened.
+    At(Timestamp),
+    /// The same, where the words before it end with a comma.
+    Moment(Timestamp),
+    /// Since when something lasts.
+    Since(Timestamp),
+    /// Until when something must have happened.
+    DueBy(Timestamp),
 }
 
-fn under_way(state: &SagaState) -> String {
-    let mut sentence = format!("At {} since {}.", state.last_step, state.updated_at);
-    if let Some(next) = state.awaiting.first() {
-        let _ = write!(
-            sentence,
-            " Awaiting {} from {} since {}",
-            next.step,
-            owner(next),
-            next.since
-        );
-        if let Some(deadline) = next.deadline {
-            let _ = write!(sentence, ", due by {deadline}");
+impl fmt::Display for Phrase {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Words(words) => formatter.write_str(words),
+            Self::At(moment) => write!(formatter, "at {moment}"),
+            Self::Moment(moment) => write!(formatter, "{moment}"),
+            Self::Since(moment) => write!(formatter, "since {moment}"),
+            Self::DueBy(moment) => write!(formatter, "due by {moment}"),
         }
-        sentence.push('.');
     }
-    sentence
 }
 
-fn failed(state: &SagaState) -> String {
-    let mut sentence = match &state.failed_step {
-        Some(step) => format!("Failed at {step}{}", reason(state)),
-        None => format!("Failed with {}", state.last_step),
-    };
-    if let Some(ended_at) = state.ended_at {
-        let _ = write!(sentence, ", {ended_at}");
+impl SagaState {
+    /// What happened, what is awaited or owed, by whom, since when. [`SagaState::summary`] is the same as text.
+    #[must_use]
+    pub fn sentence(&self) -> Vec<Phrase> {
+        let mut sentence = Sentence::default();
+        match self.current_status {
+            SagaStatus::Started | SagaStatus::InProgress => sentence.under_way(self),
+            SagaStatus::Completed => sentence.ended("Completed ".to_owned(), self),
+            SagaStatus::Failed => sentence.failed(self),
+            SagaStatus::Compensated => sentence.compensated(self),
+        }
+        if self.last_step == steps::MANUAL_STATUS_OVERRIDE {
+            sentence.words(" The status was set by hand.");
+        }
+        sentence.phrases
     }
-    sentence.push('.');
-    if state.awaiting.is_empty() {
-        return sentence;
+}
+
+pub(super) fn summary(state: &SagaState) -> String {
+    state.sentence().iter().map(Phrase::to_string).collect()
+}
+
+#[derive(Default)]
+struct Sentence {
+    phrases: Vec<Phrase>,
+}
+
+impl Sentence {
+    fn words(&mut self, words: impl AsRef<str>) {
+        match self.phrases.last_mut() {
+            Some(Phrase::Words(before)) => before.push_str(words.as_ref()),
+            _ => self.phrases.push(Phrase::Words(words.as_ref().to_owned())),
+        }
     }
-    let owed: Vec<String> = state
-        .outstanding_compensations
-        .iter()
-        .zip(&state.awaiting)
-        .map(|(step, awaited)| {
-            format!(
-                "{step}, by {} from {} since {}",
+
+    fn moment(&mut self, phrase: Phrase) {
+        self.phrases.push(phrase);
+    }
+
+    fn under_way(&mut self, state: &SagaState) {
+        self.words(format!("At {} ", state.last_step));
+        self.moment(Phrase::Since(state.updated_at));
+        self.words(".");
+        if let Some(next) = state.awaiting.first() {
+            self.words(format!(" Awaiting {} from {} ", next.step, owner(next)));
+            self.moment(Phrase::Since(next.since));
+            if let Some(deadline) = next.deadline {
+                self.words(", ");
+                self.moment(Phrase::DueBy(deadline));
+            }
+            self.words(".");
+        }
+    }
+
+    fn failed(&mut self, state: &SagaState) {
+        match &state.failed_step {
+            Some(step) => self.words(format!("Failed at {step}{}", reason(state))),
+            None => self.words(format!("Failed with {}", state.last_step)),
+        }
+        if let Some(ended_at) = state.ended_at {
+            self.words(", ");
+            self.moment(Phrase::Moment(ended_at));
+        }
+        self.words(".");
+        let owed = state.outstanding_compensations.iter().zip(&state.awaiting);
+        let mut before = " Still to undo: ";
+        for (step, awaited) in owed.clone() {
+            self.words(format!(
+                "{before}{step}, by {} from {} ",
                 awaited.step,
-                owner(awaited),
-                awaited.since
-            )
-        })
-        .collect();
-    let _ = write!(sentence, " Still to undo: {}.", owed.join("; "));
-    sentence
-}
-
-fn compensated(state: &SagaState) -> String {
-    match &state.failed_step {
-        Some(step) => ended(
-            &format!("Failed at {step}{}; everything was undone by", reason(state)),
-            state,
-        ),
-        None => ended("Everything was undone by", state),
+                owner(awaited)
+            ));
+            self.moment(Phrase::Since(awaited.since));
+            before = "; ";
+        }
+        if owed.len() > 0 {
+            self.words(".");
+        }
     }
-}
 
-fn ended(how: &str, state: &SagaState) -> String {
-    let at = state.ended_at.unwrap_or(state.updated_at);
-    let after = state
-        .duration_ms
-        .map_or(String::new(), |duration| format!(", after {}", length(duration)));
-    format!("{how} {at}{after}.")
+    fn compensated(&mut self, state: &SagaState) {
+        let how = match &state.failed_step {
+            Some(step) => format!("Failed at {step}{}; everything was undone ", reason(state)),
+            None => "Everything was undone ".to_owned(),
+        };
+        self.ended(how, state);
+    }
+
+    fn ended(&mut self, how: String, state: &SagaState) {
+        self.words(how);
+        self.moment(Phrase::At(state.ended_at.unwrap_or(state.updated_at)));
+        if let Some(duration) = state.duration_ms {
+            self.words(format!(", after {}", length(duration)));
+        }
+        self.words(".");
+    }
 }
 
 fn reason(state: &SagaState) -> String {

@@ -55,7 +55,7 @@ impl SagaState {
     #[must_use]
     pub fn with_failure_reason(mut self, reason: Option<String>) -> Self {
         self.failure_reason = reason;
-        self.summary = sentence::sentence(&self);
+        self.summary = sentence::summary(&self);
         self
     }
 }

@@ -1,0 +1,129 @@
+//! A page: what all of them have around their content, and how they are sent.
+
+use askama::Template;
+use axum::{
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use saga_types::SagaStatus;
+
+use super::assets;
+use crate::{auth::Caller, freshness::Freshness, rest::ApiError};
+
+/// Nothing from elsewhere, no script or style within the page, never inside a frame.
+const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// The sections of the bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    Overview,
+    Sagas,
+    /// A page of none of them.
+    Elsewhere,
+}
+
+impl Section {
+    /// Those with a page of their own: path and name.
+    const ALL: [(Self, &'static str, &'static str); 2] = [
+        (Self::Overview, "/", "Overview"),
+        (Self::Sagas, "/sagas", "Sagas"),
+    ];
+}
+
+/// What stands around the content of every page.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    pub(super) title: String,
+    section: Section,
+    /// What was searched for, if anything.
+    pub(super) search: String,
+    /// How far behind the tracker is, in words, and whether it is not.
+    pub(super) freshness: Option<(String, bool)>,
+    /// Who is signed in; none when nobody can be.
+    pub(super) caller: Option<String>,
+}
+
+impl Frame {
+    pub(super) fn new(
+        section: Section,
+        title: impl Into<String>,
+        caller: &Caller,
+        freshness: Option<&Freshness>,
+    ) -> Self {
+        Self {
+            title: title.into(),
+            section,
+            search: String::new(),
+            freshness: freshness.map(|freshness| (freshness.summary.clone(), freshness.up_to_date)),
+            caller: (caller.name != crate::auth::ANONYMOUS).then(|| caller.name.clone()),
+        }
+    }
+
+    pub(super) fn links(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+        let current = self.section;
+        Section::ALL
+            .map(|(section, path, name)| (path, name, section == current))
+            .into_iter()
+    }
+
+    pub(super) fn style(&self) -> &'static str {
+        assets::style_path()
+    }
+
+    pub(super) fn script(&self) -> &'static str {
+        assets::script_path()
+    }
+}
+
+/// How a status is shown: never by colour alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Badge {
+    pub(super) class: &'static str,
+    pub(super) sign: &'static str,
+    pub(super) name: &'static str,
+}
+
+impl From<SagaStatus> for Badge {
+    fn from(status: SagaStatus) -> Self {
+        let (class, sign, name) = match status {
+            SagaStatus::Started => ("started", "○", "Started"),
+            SagaStatus::InProgress => ("in-progress", "◐", "In progress"),
+            SagaStatus::Completed => ("completed", "✓", "Completed"),
+            SagaStatus::Failed => ("failed", "✕", "Failed"),
+            SagaStatus::Compensated => ("compensated", "↺", "Compensated"),
+        };
+        Self { class, sign, name }
+    }
+}
+
+/// A finished page.
+pub(super) struct Page<T>(pub(super) T);
+
+impl<T: Template> IntoResponse for Page<T> {
+    fn into_response(self) -> Response {
+        match self.0.render() {
+            Ok(html) => sent(StatusCode::OK, html),
+            Err(error) => {
+                tracing::error!(%error, "a page could not be made");
+                ApiError::internal().into_response()
+            }
+        }
+    }
+}
+
+/// Sends HTML with the headers of a page.
+pub(super) fn sent(status: StatusCode, html: String) -> Response {
+    let headers: [(HeaderName, HeaderValue); 3] = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        ),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        // Links to a saga must not tell its id to where they lead.
+        (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    ];
+    (status, headers, html).into_response()
+}

@@ -1,0 +1,178 @@
+//! Times, lengths and ids as people read them. Exact values stand beside them in the page.
+
+use std::fmt;
+
+use saga_types::{Timestamp, fold::Phrase};
+
+const SECOND: i64 = 1_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// A moment, seen from the moment the page was made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    at: Timestamp,
+    now: Timestamp,
+}
+
+impl Moment {
+    pub(super) fn new(at: Timestamp, now: Timestamp) -> Self {
+        Self { at, now }
+    }
+
+    /// For `datetime` and `title`.
+    pub(super) fn exact(&self) -> String {
+        self.at.to_string()
+    }
+
+    fn age_ms(&self) -> i64 {
+        self.now.millis_since(self.at)
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.age_ms() {
+            age if age.abs() < SECOND => formatter.write_str("just now"),
+            age if age < 0 => write!(formatter, "in {}", roughly(-age)),
+            age => write!(formatter, "{} ago", roughly(age)),
+        }
+    }
+}
+
+/// A piece of a sentence.
+#[derive(Debug, Clone)]
+pub(super) enum Piece {
+    Words(String),
+    Time {
+        exact: String,
+        text: String,
+        is_late: bool,
+    },
+}
+
+/// The sentence of a saga with its moments as they are felt now.
+pub(super) fn pieces(sentence: Vec<Phrase>, now: Timestamp) -> Vec<Piece> {
+    let time = |at: Timestamp, text, is_late| Piece::Time {
+        exact: at.to_string(),
+        text,
+        is_late,
+    };
+    let piece = |phrase| match phrase {
+        Phrase::Words(words) => Piece::Words(words),
+        Phrase::At(at) | Phrase::Moment(at) => time(at, Moment::new(at, now).to_string(), false),
+        Phrase::Since(at) => time(at, format!("for {}", roughly(now.millis_since(at).max(0))), false),
+        Phrase::DueBy(at) => match now.millis_since(at) {
+            late if late > 0 => time(at, format!("overdue by {}", roughly(late)), true),
+            early => time(at, format!("due in {}", roughly(-early)), false),
+        },
+    };
+    sentence.into_iter().map(piece).collect()
+}
+
+/// A length in its largest unit, for ages.
+pub(super) fn roughly(millis: i64) -> String {
+    match millis {
+        ..MINUTE => format!("{} s", millis / SECOND),
+        MINUTE..HOUR => format!("{} min", millis / MINUTE),
+        HOUR..DAY => format!("{} h", millis / HOUR),
+        _ => format!("{} d", millis / DAY),
+    }
+}
+
+/// A length in the two largest units that matter, for durations.
+pub(super) fn length(millis: i64) -> String {
+    let two = |large: i64, small: i64, of: (&str, &str)| match (millis % large) / small {
+        0 => format!("{} {}", millis / large, of.0),
+        rest => format!("{} {} {rest} {}", millis / large, of.0, of.1),
+    };
+    match millis {
+        ..SECOND => format!("{millis} ms"),
+        SECOND..MINUTE if millis % SECOND < 100 => format!("{} s", millis / SECOND),
+        SECOND..MINUTE => format!("{}.{} s", millis / SECOND, millis % SECOND / 100),
+        MINUTE..HOUR => two(MINUTE, SECOND, ("min", "s")),
+        HOUR..DAY => two(HOUR, MINUTE, ("h", "min")),
+        _ => two(DAY, HOUR, ("d", "h")),
+    }
+}
+
+/// An id with its middle left out. Ids that were made together differ at the end.
+pub(super) fn short(id: &str) -> String {
+    const WHOLE: usize = 18;
+    const BEGINNING: usize = 8;
+    const END: usize = 6;
+    let chars: Vec<char> = id.chars().collect();
+    if chars.len() <= WHOLE {
+        return id.to_owned();
+    }
+    let beginning: String = chars[..BEGINNING].iter().collect();
+    let end: String = chars[chars.len() - END..].iter().collect();
+    format!("{beginning}…{end}")
+}
+
+/// A number with its thousands apart.
+pub(super) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(1_760_000_000_000 + millis).unwrap()
+    }
+
+    #[test]
+    fn moments_are_told_by_their_distance() {
+        let told = |distance| Moment::new(at(distance), at(0)).to_string();
+        assert_eq!(told(0), "just now");
+        assert_eq!(told(-59_999), "59 s ago");
+        assert_eq!(told(-3 * MINUTE), "3 min ago");
+        assert_eq!(told(2 * HOUR + 1), "in 2 h");
+        assert_eq!(told(-40 * DAY), "40 d ago");
+    }
+
+    #[test]
+    fn a_deadline_that_has_passed_is_overdue() {
+        let pieces = pieces(vec![Phrase::DueBy(at(-90_000)), Phrase::Since(at(-5_000))], at(0));
+        let [Piece::Time { text, is_late, .. }, Piece::Time { text: since, .. }] = pieces.as_slice() else {
+            panic!("{pieces:?}")
+        };
+        assert_eq!((text.as_str(), *is_late), ("overdue by 1 min", true));
+        assert_eq!(since, "for 5 s");
+    }
+
+    #[test]
+    fn lengths_have_two_units_at_most() {
+        assert_eq!(length(340), "340 ms");
+        assert_eq!(length(2_400), "2.4 s");
+        assert_eq!(length(3_000), "3 s");
+        assert_eq!(length(200_000), "3 min 20 s");
+        assert_eq!(length(2 * HOUR), "2 h");
+        assert_eq!(length(3 * DAY + 4 * HOUR + MINUTE), "3 d 4 h");
+    }
+
+    #[test]
+    fn long_ids_lose_their_middle_and_no_character_is_cut() {
+        assert_eq!(short("saga-1"), "saga-1");
+        assert_eq!(short("0199c7a0-1111-7000-8000-00000abcdef1"), "0199c7a0…bcdef1");
+        assert_eq!(short(&"주문".repeat(20)), "주문주문주문주문…주문주문주문");
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        assert_eq!(number(7), "7");
+        assert_eq!(number(12_400), "12,400");
+        assert_eq!(number(1_000_000), "1,000,000");
+    }
+}
