@@ -130,7 +130,7 @@ pub struct SchemaRegistryConfig {
     pub password: Option<Secret>,
 }
 
-/// Encryption and authentication, passed on to librdkafka.
+/// Encryption and authentication towards Kafka, passed on to librdkafka.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -143,7 +143,8 @@ pub struct SecurityConfig {
     pub username: Option<String>,
     /// SASL password.
     pub password: Option<Secret>,
-    /// File or folder of trusted certificates; the system's when not set.
+    /// File or folder of trusted certificates; the system's when not set. A schema registry may be known to the file or to
+    /// the system.
     pub ca_location: Option<String>,
     /// File of the client's certificate.
     pub certificate_location: Option<String>,

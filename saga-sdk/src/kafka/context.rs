@@ -73,18 +73,15 @@ impl<M: Mode> Context<M> {
     fn fail(&self, message: &BorrowedMessage<'_>, ticket: M::Ticket, error: &KafkaError) {
         let loss = loss(error);
         let is_its_end = matches!(loss.reason, DropReason::Closed | DropReason::Failed);
-        match parcel(message) {
-            Some(parcel) if is_its_end && self.is_dead() => {
-                let parcel = parcel(ticket);
-                match self.shared.room.offer(parcel, age(message)) {
-                    Ok(()) => self.shared.trouble.notify_one(),
-                    Err((reason, parcel)) => {
-                        let loss = Loss { reason, ..loss };
-                        self.shared.lose(parcel.ticket, loss, error);
-                    }
-                }
-            }
-            _ => self.shared.lose(ticket, loss, error),
+        if !(is_its_end && self.is_dead()) {
+            return self.shared.lose(ticket, loss, error);
+        }
+        let Some(parcel) = parcel(message) else {
+            return self.shared.lose(ticket, loss, error);
+        };
+        match self.shared.room.offer(parcel(ticket), age(message)) {
+            Ok(()) => self.shared.trouble.notify_one(),
+            Err((reason, parcel)) => self.shared.lose(parcel.ticket, Loss { reason, ..loss }, error),
         }
     }
 }

@@ -1,10 +1,14 @@
 //! Asks a registry that answers as Confluent's does.
 
-use std::time::Duration;
+use std::{path::Path, sync::Arc, time::Duration};
 
 use reqwest::{Response, StatusCode, Url, header::CONTENT_TYPE, redirect::Policy};
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use rustls_platform_verifier::BuilderVerifierExt as _;
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+use rustls_platform_verifier::Verifier;
 use saga_types::avro::SchemaVersion;
 use serde::Deserialize;
 
@@ -47,7 +51,7 @@ impl SchemaRegistry {
         let subject = format!("{}-value", config.topic);
         let url = address(url)?;
         Ok(Some(Self {
-            http: http_client(&url)?,
+            http: http_client(&url, config.security.ca_location.as_deref())?,
             question: question(url, &subject, settings.auto_register),
             subject,
             auto_register: settings.auto_register,
@@ -128,14 +132,18 @@ fn question(mut url: Url, subject: &str, auto_register: bool) -> Url {
     url
 }
 
-fn http_client(url: &Url) -> Result<reqwest::Client, ConnectError> {
+fn http_client(url: &Url, ca_location: Option<&str>) -> Result<reqwest::Client, ConnectError> {
     let unusable = |error: &dyn std::fmt::Display| {
         ConnectError::invalid(
             "schemaRegistry.url",
             format!("there can be no client for it: {error}"),
         )
     };
-    let tls = tls(url).map_err(|error| unusable(&error))?;
+    let roots = match (url.scheme(), ca_location) {
+        ("https", Some(place)) => certificates(place)?,
+        _ => Vec::new(),
+    };
+    let tls = tls(url, roots).map_err(|error| unusable(&error))?;
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         // Credentials are for this address, and a schema's id from another one is worth nothing.
@@ -145,15 +153,29 @@ fn http_client(url: &Url) -> Result<reqwest::Client, ConnectError> {
         .map_err(|error| unusable(&error))
 }
 
+/// A folder is for OpenSSL's eyes only, and then the registry's certificate must be known to the system.
+fn certificates(place: &str) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
+    if Path::new(place).is_dir() {
+        return Ok(Vec::new());
+    }
+    let read = CertificateDer::pem_file_iter(place).and_then(Iterator::collect);
+    read.map_err(|error| ConnectError::invalid("security.caLocation", format!("{place}: {error}")))
+}
+
 /// Made here, since reqwest would use what the process has installed, and panic if it has nothing. The system's
 /// certificates are needed for TLS only, and a small image may have none.
-fn tls(url: &Url) -> Result<ClientConfig, rustls::Error> {
-    let builder = ClientConfig::builder_with_provider(ring::default_provider().into())
-        .with_safe_default_protocol_versions()?;
-    let builder = match url.scheme() {
-        "https" => builder.with_platform_verifier()?,
-        _ => builder.with_root_certificates(RootCertStore::empty()),
-    };
+fn tls(url: &Url, roots: Vec<CertificateDer<'static>>) -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(ring::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    if url.scheme() != "https" {
+        let builder = builder.with_root_certificates(RootCertStore::empty());
+        return Ok(builder.with_no_client_auth());
+    }
+    let verifier = Verifier::new_with_extra_roots(roots, provider)?;
+    let builder = builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
     Ok(builder.with_no_client_auth())
 }
 

@@ -164,3 +164,27 @@ fn the_user_is_named_to_the_registry_and_the_password_shown_to_nobody() {
         "{question}"
     );
 }
+
+// librdkafka takes the certificate's place only when it can do TLS itself.
+#[cfg(any(feature = "ssl", feature = "ssl-vendored"))]
+#[tokio::test]
+async fn a_registry_with_tls_is_trusted_by_its_certificate_only() {
+    let mut stage = Stage::new(Does::Know(7));
+    let (registry, certificate) = Stub::with_tls(Does::Know(7));
+    stage.config.schema_registry.url = Some(registry.url.clone());
+    // Without it, or with that of somebody else, the password would go to whoever answers.
+    let (_, another) = Stub::with_tls(Does::Know(7));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    stage.config.security.ca_location = Some(file.path().display().to_string());
+    std::fs::write(&file, another).unwrap();
+    let wary = stage.connect();
+    record(&wary, 5);
+    assert_eq!(wary.close(Duration::from_secs(1)).await.left, 5);
+    assert!(registry.questions().is_empty());
+
+    std::fs::write(&file, certificate).unwrap();
+    let tracker = stage.connect();
+    record(&tracker, 5);
+    assert!(tracker.close(CLOSE).await.is_complete());
+    assert_eq!(registry.questions().len(), 1);
+}

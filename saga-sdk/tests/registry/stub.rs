@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivatePkcs8KeyDer};
+
 /// What it does with a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Does {
@@ -37,9 +39,38 @@ struct Inside {
 
 impl Stub {
     pub(crate) fn new(does: Does) -> Self {
+        Self::speaking("http", does, answer::<TcpStream>)
+    }
+
+    /// One that speaks TLS, with the certificate that it shows.
+    pub(crate) fn with_tls(does: Does) -> (Self, String) {
+        let key = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let private = PrivatePkcs8KeyDer::from(key.signing_key.serialize_der());
+        let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![key.cert.der().clone()], private.into())
+            .unwrap();
+        let config = Arc::new(config);
+        let stub = Self::speaking("https", does, move |connection, inside| {
+            let tls = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut connection = StreamOwned::new(tls, connection);
+            answer(&mut connection, inside)?;
+            connection.conn.send_close_notify();
+            connection.flush()
+        });
+        (stub, key.cert.pem())
+    }
+
+    fn speaking(
+        scheme: &str,
+        does: Does,
+        answers: impl Fn(TcpStream, &Mutex<Inside>) -> std::io::Result<()> + Clone + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stub = Self {
-            url: format!("http://{}", listener.local_addr().unwrap()),
+            url: format!("{scheme}://{}", listener.local_addr().unwrap()),
             inside: Arc::new(Mutex::new(Inside {
                 does,
                 questions: Vec::new(),
@@ -48,9 +79,9 @@ impl Stub {
         let inside = Arc::clone(&stub.inside);
         thread::spawn(move || {
             for connection in listener.incoming() {
-                let inside = Arc::clone(&inside);
+                let (inside, answers) = (Arc::clone(&inside), answers.clone());
                 // Whoever asks may be gone by now, which is not this test's matter.
-                thread::spawn(move || answer(connection.unwrap(), &inside));
+                thread::spawn(move || answers(connection.unwrap(), &inside));
             }
         });
         stub
@@ -65,7 +96,7 @@ impl Stub {
     }
 }
 
-fn answer(mut connection: TcpStream, inside: &Mutex<Inside>) -> std::io::Result<()> {
+fn answer<C: Read + Write>(mut connection: C, inside: &Mutex<Inside>) -> std::io::Result<()> {
     let head = read_question(&mut connection)?;
     let does = {
         let mut inside = inside.lock().unwrap();
@@ -95,7 +126,7 @@ fn answer(mut connection: TcpStream, inside: &Mutex<Inside>) -> std::io::Result<
 }
 
 /// Reads all of it, for an answer that comes too early would end the connection.
-fn read_question(connection: &mut TcpStream) -> std::io::Result<String> {
+fn read_question(connection: &mut impl Read) -> std::io::Result<String> {
     let mut read = Vec::new();
     let mut buffer = [0; 4096];
     loop {
