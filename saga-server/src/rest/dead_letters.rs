@@ -52,11 +52,11 @@ struct GroupEntry {
     get, path = "/internal/v1/dlt", operation_id = "deadLetters", tag = "operation",
     params(
         ("size" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many letters; 20 if not given"),
-        ("cursor" = Option<String>, Query, format = "letters-cursor", description = "The nextCursor of the page before"),
-        ("reason" = Option<String>, Query, description = "Of this kind of error"),
+        ("cursor" = Option<String>, Query, format = "letters-cursor", min_length = 1, description = "The nextCursor of the page before"),
+        ("reason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this kind of error"),
         ("state" = Option<LetterState>, Query, description = "In this state"),
         ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
-        ("originTopic" = Option<String>, Query, description = "Were on this topic before"),
+        ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
         ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
         ("toDate" = Option<Moment>, Query, description = "Died at this time or earlier"),
     ),
@@ -87,10 +87,10 @@ pub(super) async fn list(
 #[utoipa::path(
     get, path = "/internal/v1/dlt/groups", operation_id = "deadLetterGroups", tag = "operation",
     params(
-        ("reason" = Option<String>, Query, description = "Of this kind of error"),
+        ("reason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this kind of error"),
         ("state" = Option<LetterState>, Query, description = "In this state"),
         ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
-        ("originTopic" = Option<String>, Query, description = "Were on this topic before"),
+        ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
         ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
         ("toDate" = Option<Moment>, Query, description = "Died at this time or earlier"),
     ),

@@ -6,7 +6,8 @@
 //! To add an endpoint: write `#[utoipa::path(…)]` at its handler, whose doc comment describes it (the first line is the title),
 //! and name it in `endpoints` with `routes!`. Say there only what is its own: parameters, body, the good answer, and errors
 //! such as 404 or 409 by status and description alone. `openapi` adds the form of errors, those that all endpoints have, and
-//! security. Answers and bodies derive `ToSchema`. Then renew the kept copy: `saga-server openapi > docs/openapi.json`.
+//! security. Answers and bodies derive `ToSchema`; a
+//! type of ours that only parameters have is also named at `openapi::Frame`. Then renew the kept copy: `saga-server openapi > docs/openapi.json`.
 //!
 //! | part | what |
 //! | --- | --- |

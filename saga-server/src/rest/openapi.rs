@@ -20,6 +20,8 @@ use utoipa::{
 use super::{
     error::{ErrorBody, ErrorCode},
     guard,
+    period::Moment,
+    sagas::MetadataFilter,
 };
 
 const BEARER: &str = "bearer";
@@ -41,7 +43,8 @@ const JSON: &str = "application/json";
         (name = "operation", description = "What operators do. Needs the role operator."),
         (name = "health", description = "For orchestrators and Prometheus. Open to everybody."),
     ),
-    components(schemas(ErrorBody))
+    // What no body refers to.
+    components(schemas(ErrorBody, Moment, MetadataFilter))
 )]
 pub(super) struct Frame;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::{Json, extract::State};
-use saga_types::{SagaId, Timestamp};
+use saga_types::{EventId, SagaId, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -30,7 +30,7 @@ const MAX_LETTERS: u32 = 500;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ReplayOrder {
     /// The letters of these events.
-    #[schema(max_items = 500)]
+    #[schema(max_items = 500, value_type = Option<Vec<EventId>>)]
     event_ids: Option<Vec<String>>,
     /// These letters.
     #[schema(max_items = 500)]
@@ -43,7 +43,7 @@ struct ReplayOrder {
     #[schema(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// The nextCursor of the answer before.
-    #[schema(value_type = Option<String>, format = "letters-cursor")]
+    #[schema(value_type = Option<String>, format = "letters-cursor", min_length = 1)]
     cursor: Option<LettersCursor>,
 }
 
@@ -52,7 +52,7 @@ struct ReplayOrder {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ReplayFilter {
     /// Of this kind of error.
-    #[schema(min_length = 1)]
+    #[schema(pattern = r"^[^\x00]+$")]
     reason: Option<String>,
     /// In this state.
     state: Option<LetterState>,
@@ -60,7 +60,7 @@ struct ReplayFilter {
     #[schema(value_type = Option<SagaId>)]
     saga_id: Option<String>,
     /// Were on this topic before.
-    #[schema(min_length = 1)]
+    #[schema(pattern = r"^[^\x00]+$")]
     origin_topic: Option<String>,
     /// Died at this time or later.
     #[schema(value_type = Option<Moment>)]
@@ -212,9 +212,8 @@ fn list<T: Ord>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Result<Vec
 }
 
 fn event_id(value: &Value) -> Option<String> {
-    // No id holds U+0000, and no database could look for it.
-    let text = value.as_str().filter(|text| !text.contains('\0'));
-    text.map(str::to_owned)
+    let id = EventId::new(value.as_str()?).ok()?;
+    Some(id.into())
 }
 
 fn limit(value: &Value) -> Result<u32, String> {

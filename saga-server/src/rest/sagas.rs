@@ -24,6 +24,9 @@ use crate::{
 const DEFAULT_SIZE: u32 = 20;
 const MAX_SIZE: u32 = 100;
 
+/// The answer names the page, and not all readers of JSON keep greater numbers exactly.
+const MAX_PAGE: u64 = (1 << 53) - 1;
+
 /// Who may search for a value could find it out by asking often enough.
 const HIDDEN: &str = "is not shown (redaction.metadataKeys), and so cannot be searched for";
 
@@ -55,18 +58,18 @@ pub(crate) struct PageInfo {
 #[utoipa::path(
     get, path = "/api/v1/sagas", operation_id = "sagas", tag = "sagas",
     params(
-        ("page" = Option<u64>, Query, description = "Which page, from 0"),
+        ("page" = Option<u64>, Query, maximum = 9_007_199_254_740_991_i64, description = "Which page, from 0"),
         ("size" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many sagas; 20 if not given"),
-        ("cursor" = Option<String>, Query, format = "sagas-cursor", description = "The nextCursor of the page before, instead of page"),
+        ("cursor" = Option<String>, Query, format = "sagas-cursor", min_length = 1, description = "The nextCursor of the page before, instead of page"),
         ("sort" = Option<String>, Query, pattern = "^(startedAt|updatedAt)(,(asc|desc))?$", description = "The field, and asc or desc"),
         Period,
         ("orderId" = Option<OrderId>, Query, description = "Is about this business key"),
         ("sagaType" = Option<SagaType>, Query, description = "Has this type"),
         ("status" = Option<SagaStatus>, Query, description = "Is in this status now"),
         ("step" = Option<Step>, Query, description = "Has this step"),
-        ("producerService" = Option<String>, Query, min_length = 1, description = "Has a step of this service"),
-        ("traceId" = Option<String>, Query, min_length = 1, description = "Has a step of this trace"),
-        ("failureReason" = Option<String>, Query, min_length = 1, description = "Failed for this reason"),
+        ("producerService" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Has a step of this service"),
+        ("traceId" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Has a step of this trace"),
+        ("failureReason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Failed for this reason"),
         ("metadata" = Option<MetadataFilter>, Query, style = Form, explode),
         ("anomaly" = Option<Anomaly>, Query, description = "Has this anomaly"),
         ("stuck" = Option<bool>, Query, description = "Is late by its definition, or is not"),
@@ -220,7 +223,7 @@ fn answer(query: &SagaQuery, before: u64, page: store::Page, freshness: Freshnes
 }
 
 /// `metadata.KEY=VALUE`, as often as needed.
-struct MetadataFilter;
+pub(super) struct MetadataFilter;
 
 impl PartialSchema for MetadataFilter {
     fn schema() -> RefOr<Schema> {
@@ -229,8 +232,8 @@ impl PartialSchema for MetadataFilter {
             .description(Some(
                 "metadata.KEY=VALUE: has a step with this text in its metadata; as often as needed",
             ))
-            .property_names(Some(text().pattern(Some("^metadata\\..+$")).build()))
-            .additional_properties(Some(text().min_length(Some(1))))
+            .property_names(Some(text().pattern(Some(r"^metadata\.[^\x00]+$")).build()))
+            .additional_properties(Some(text().pattern(Some(r"^[^\x00]+$"))))
             .examples([serde_json::json!({"metadata.orderAmount": "125.50"})]);
         Schema::Object(filter.build()).into()
     }
@@ -244,8 +247,8 @@ fn size(text: &str) -> Result<u32, String> {
 }
 
 fn page_number(text: &str) -> Result<u64, String> {
-    text.parse()
-        .map_err(|_| "must be a number, 0 for the first page".to_owned())
+    let page = text.parse().ok().filter(|page| *page <= MAX_PAGE);
+    page.ok_or_else(|| format!("must be a number from 0, for the first page, to {MAX_PAGE}"))
 }
 
 /// A cursor goes on in the order it was made for.

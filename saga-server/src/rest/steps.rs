@@ -53,7 +53,7 @@ struct StepEntry {
     get, path = "/api/v1/sagas/{sagaId}/steps", operation_id = "steps", tag = "sagas",
     params(
         PathSagaId,
-        ("cursor" = Option<String>, Query, format = "steps-cursor", description = "The nextCursor of the page before"),
+        ("cursor" = Option<String>, Query, format = "steps-cursor", min_length = 1, description = "The nextCursor of the page before"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many steps at once; 1000 if not given"),
     ),
     responses(

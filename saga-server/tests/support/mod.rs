@@ -286,6 +286,11 @@ impl Rest {
         }
     }
 
+    /// Where it is.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The status and the body; `None` while nobody listens.
     pub async fn try_get(&self, path: &str) -> Option<(u16, Value)> {
         let answer = self

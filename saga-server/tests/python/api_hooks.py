@@ -1,0 +1,30 @@
+"""What the description of the API says only in words, told to schemathesis. See ../openapi.rs."""
+
+import json
+import os
+from urllib.request import Request, urlopen
+
+import schemathesis
+from hypothesis import strategies
+
+# Parameters that go each without the other: a cursor goes on in one order from one place, and a period must not end
+# before it begins.
+APART = [{"cursor", "page"}, {"cursor", "sort"}, {"fromDate", "toDate"}]
+
+
+def next_cursor(path):
+    headers = {"Authorization": f"Bearer {os.environ['API_TOKEN']}"}
+    with urlopen(Request(os.environ["API_URL"] + path, headers=headers)) as answer:
+        return strategies.just(json.load(answer)["nextCursor"])
+
+
+# Nobody can make up a cursor.
+schemathesis.openapi.format("sagas-cursor", next_cursor("/api/v1/sagas?size=1"))
+schemathesis.openapi.format("steps-cursor", next_cursor("/api/v1/sagas/saga-0/steps?limit=1"))
+schemathesis.openapi.format("letters-cursor", next_cursor("/internal/v1/dlt?size=1"))
+
+
+@schemathesis.hook
+def filter_case(context, case):
+    given = set(case.query or {})
+    return not any(pair <= given for pair in APART)
