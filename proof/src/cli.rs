@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     progress::Progress,
     report::Report,
-    runs::{outbox_kills, sdk_outage},
+    runs::{faults, outages, outbox_kills, sdk_outage},
 };
 
 /// Shows on real parts what Saga Tracker promises.
@@ -33,6 +33,10 @@ enum Command {
     SdkOutage(sdk_outage::Args),
     /// Relays of the transactional outbox are killed at random: nothing is lost, and order is kept
     OutboxKills(outbox_kills::Args),
+    /// The database is stopped and the broker restarted under saga-server
+    Outages(outages::Args),
+    /// Everything is killed again and again under saga-server, while bad, repeated and shuffled records come
+    Faults(faults::Args),
     /// One relay, for outbox-kills to kill
     #[command(hide = true)]
     Relay(outbox_kills::RelayArgs),
@@ -64,6 +68,8 @@ impl Command {
         match self {
             Self::SdkOutage(args) => sdk_outage::run(&args, progress).await,
             Self::OutboxKills(args) => outbox_kills::run(&args, progress).await,
+            Self::Outages(args) => outages::run(&args, progress).await,
+            Self::Faults(args) => faults::run(&args, progress).await,
             Self::Relay(_) => unreachable!("handled before"),
         }
     }

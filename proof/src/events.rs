@@ -48,6 +48,11 @@ impl Plan {
         }
     }
 
+    /// What the sagas are made from.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// How many sagas there are.
     pub(crate) fn sagas(&self) -> usize {
         self.starts.len() - 1

@@ -1,19 +1,28 @@
+//! `saga-proof` shows on real parts what Saga Tracker promises: it makes load, does damage, and audits what is left.
 //!
 //! | part | what |
 //! | --- | --- |
 //! | `shapes`, `events` | the sagas that are recorded, made from a seed |
+//! | `load`, `ledger` | sends them as services would, and remembers what was acknowledged |
 //! | `parts`, `server`, `readiness`, `memory` | Kafka, PostgreSQL and `saga-server`, to be stopped and watched |
+//! | `topic`, `audit` | what arrived, compared with the ledger |
 //! | `progress`, `report` | what the user sees while it works and at the end |
 //! | `runs` | one module for each command |
 
+mod audit;
 mod cli;
 mod events;
+mod http;
 mod ledger;
+mod load;
 mod memory;
 mod parts;
+mod poison;
 mod progress;
+mod readiness;
 mod report;
 mod runs;
+mod server;
 mod shapes;
 mod topic;
 

@@ -22,6 +22,8 @@ use tokio::process::Command;
 pub(crate) enum Part {
     /// Apache Kafka.
     Kafka,
+    /// PostgreSQL.
+    Postgres,
 }
 
 impl Part {
@@ -29,6 +31,7 @@ impl Part {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Kafka => "kafka",
+            Self::Postgres => "postgres",
         }
     }
 }
@@ -88,9 +91,19 @@ impl Parts {
         self.run(&["stop", part.as_str()]).await.map(drop)
     }
 
+    /// SIGKILL.
+    pub(crate) async fn kill(&self, part: Part) -> Result<()> {
+        self.run(&["kill", part.as_str()]).await.map(drop)
+    }
+
     /// Starts it again with its data, and waits until it answers.
     pub(crate) async fn start(&self, part: Part) -> Result<()> {
         self.run(&["start", part.as_str()]).await.map(drop)
+    }
+
+    /// Where logs may be written.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) async fn create_topics(&self, topics: &[&str]) -> Result<()> {

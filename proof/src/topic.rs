@@ -10,6 +10,8 @@ use rdkafka::{
 };
 use saga_types::topic::PARTITIONS;
 
+use crate::ledger::RawRecord;
+
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Gives every record that is on the topic now, each partition in order.
@@ -55,6 +57,21 @@ fn assign(consumer: &BaseConsumer, topic: &str) -> Result<i64> {
     }
     consumer.assign(&partitions)?;
     Ok(records)
+}
+
+/// The record byte for byte.
+pub(crate) fn raw(record: &BorrowedMessage<'_>) -> RawRecord {
+    let headers = record.headers().map(|headers| {
+        headers
+            .iter()
+            .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+            .collect()
+    });
+    RawRecord {
+        key: record.key().map(<[u8]>::to_vec),
+        value: record.payload().map(<[u8]>::to_vec),
+        headers: headers.unwrap_or_default(),
+    }
 }
 
 /// The value of a header as text.

@@ -33,3 +33,8 @@ fn a_service_does_not_notice_that_kafka_is_away() {
 fn relays_of_the_outbox_that_are_killed_lose_nothing_and_keep_order() {
     keeps_its_promises("outbox-kills");
 }
+
+#[test]
+fn outages_of_database_and_broker_lose_nothing_and_double_nothing() {
+    keeps_its_promises("outages");
+}

@@ -1,4 +1,7 @@
 //! One module for each command: what it does to the parts, and what it promises.
 
+pub(crate) mod faults;
+mod field;
+pub(crate) mod outages;
 pub(crate) mod outbox_kills;
 pub(crate) mod sdk_outage;

@@ -26,15 +26,16 @@ pub(crate) struct Found {
     strange: Vec<String>,
 }
 
-/// Where an event stands: its number in the plan, and its saga.
-struct Place {
+/// An event as it was written, with its number in the plan, and its saga's.
+struct Written {
     number: usize,
     saga: usize,
+    event: SagaEvent,
 }
 
 /// Reads the whole topic. Every event of the plan was committed.
 pub(crate) fn topic(parts: &Parts, plan: &Plan, rolled_back: &[String]) -> Result<Found> {
-    let places = places(plan)?;
+    let mut written = written(plan)?;
     let rolled_back: HashSet<&str> = rolled_back.iter().map(String::as_str).collect();
     let mut found = Found {
         published: 0,
@@ -49,8 +50,8 @@ pub(crate) fn topic(parts: &Parts, plan: &Plan, rolled_back: &[String]) -> Resul
     topic::read(&parts.bootstrap_servers, TOPIC, |record| {
         found.published += 1;
         let event = avro::decode_single_object(record.payload().unwrap_or_default())?;
-        match places.get(event.event_id.as_str()) {
-            Some(place) => found.take(record, event, place, plan, &mut next)?,
+        match written.get_mut(event.event_id.as_str()) {
+            Some(written) => found.take(record, &event, written, &mut next),
             None if rolled_back.contains(event.event_id.as_str()) => found.rolled_back += 1,
             None => found.strange.push(format!("never written: {event:?}")),
         }
@@ -60,38 +61,34 @@ pub(crate) fn topic(parts: &Parts, plan: &Plan, rolled_back: &[String]) -> Resul
     Ok(found)
 }
 
-fn places(plan: &Plan) -> Result<HashMap<String, Place>> {
-    let mut places = HashMap::with_capacity(plan.events());
+fn written(plan: &Plan) -> Result<HashMap<String, Written>> {
+    let mut written = HashMap::with_capacity(plan.events());
     for saga in 0..plan.sagas() {
         for (number, event) in plan.numbers(saga).zip(plan.saga(saga)?) {
-            places.insert(event.event_id.to_string(), Place { number, saga });
+            written.insert(event.event_id.to_string(), Written { number, saga, event });
         }
     }
-    Ok(places)
+    Ok(written)
 }
 
 impl Found {
     fn take(
         &mut self,
         record: &BorrowedMessage<'_>,
-        event: SagaEvent,
-        place: &Place,
-        plan: &Plan,
+        event: &SagaEvent,
+        written: &mut Written,
         next: &mut [usize],
-    ) -> Result<()> {
-        let mut written = plan
-            .saga(place.saga)?
-            .swap_remove(place.number - plan.numbers(place.saga).start);
-        // When the event was built is the only thing that the plan leaves open.
-        written.event_timestamp = event.event_timestamp;
-        if written != event || record.key() != Some(event.saga_id.as_bytes()) {
-            self.strange.push(format!("{event:?} instead of {written:?}"));
+    ) {
+        // When the event was built is the only thing that the plan leaves open; a copy must say the same.
+        if self.first_comings.set(written.number) {
+            written.event.event_timestamp = event.event_timestamp;
+            self.out_of_order += usize::from(next[written.saga] != written.number);
+            next[written.saga] = written.number + 1;
         }
-        if self.first_comings.set(place.number) {
-            self.out_of_order += usize::from(next[place.saga] != place.number);
-            next[place.saga] = place.number + 1;
+        if written.event != *event || record.key() != Some(event.saga_id.as_bytes()) {
+            self.strange
+                .push(format!("{event:?} instead of {:?}", written.event));
         }
-        Ok(())
     }
 
     pub(crate) fn figures(&self, table: &mut Table) {

@@ -1,0 +1,92 @@
+//! The dead letter topic, byte for byte.
+
+use std::collections::HashMap;
+
+use anyhow::{Context as _, Result};
+use saga_types::topic::dead_letter_headers as headers;
+
+use super::Examples;
+use crate::{
+    ledger::{Ledger, Origin, RawRecord},
+    report::{Report, Table},
+    server::Ground,
+    topic,
+};
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Found {
+    letters: usize,
+    /// How often each bad record came.
+    buried: HashMap<Origin, usize>,
+    missing: Examples,
+    differing: Examples,
+    unexpected: Examples,
+}
+
+pub(super) fn audit(bootstrap_servers: &str, ledger: &Ledger) -> Result<Found> {
+    let sent = ledger.poisoned();
+    let mut found = Found::default();
+    topic::read(bootstrap_servers, Ground::DEAD_LETTER_TOPIC, |record| {
+        found.take(topic::raw(record), &sent)
+    })?;
+    for (origin, record) in sent.iter() {
+        if !found.buried.contains_key(origin) {
+            found.missing.add(|| format!("{origin:?}: {record:?}"));
+        }
+    }
+    Ok(found)
+}
+
+impl Found {
+    fn take(&mut self, mut letter: RawRecord, sent: &HashMap<Origin, RawRecord>) -> Result<()> {
+        self.letters += 1;
+        let added = letter
+            .headers
+            .iter()
+            .position(|(name, _)| name.starts_with("kafka_dlt-"));
+        let added = letter.headers.split_off(added.unwrap_or(letter.headers.len()));
+        let origin = origin(&added)?;
+        match sent.get(&origin) {
+            Some(record) if *record == letter && is_of_our_topic(&added) => {
+                *self.buried.entry(origin).or_default() += 1;
+            }
+            Some(record) => self.differing.add(|| format!("{letter:?} instead of {record:?}")),
+            None => self.unexpected.add(|| format!("{origin:?}: {added:?}")),
+        }
+        Ok(())
+    }
+
+    pub(super) fn figures(&self, table: &mut Table) {
+        table.figure("dead letters", self.letters);
+        let again = self.buried.values().map(|times| times - 1).sum::<usize>();
+        table.figure("of them again, after a kill", again);
+    }
+
+    pub(super) fn promises(&self, report: &mut Report) {
+        self.missing
+            .promise_none("every acknowledged bad record is a dead letter", report);
+        self.differing
+            .promise_none("every dead letter is the record byte for byte", report);
+        self.unexpected.promise_none("no event is a dead letter", report);
+    }
+}
+
+fn value<'a>(added: &'a [(String, Option<Vec<u8>>)], name: &str) -> Option<&'a [u8]> {
+    let header = added.iter().find(|(key, _)| key == name);
+    header.and_then(|(_, value)| value.as_deref())
+}
+
+fn origin(added: &[(String, Option<Vec<u8>>)]) -> Result<Origin> {
+    let partition = value(added, headers::ORIGINAL_PARTITION).and_then(|bytes| bytes.try_into().ok());
+    let offset = value(added, headers::ORIGINAL_OFFSET).and_then(|bytes| bytes.try_into().ok());
+    Ok(Origin {
+        partition: i32::from_be_bytes(partition.context("a dead letter without its partition")?),
+        offset: i64::from_be_bytes(offset.context("a dead letter without its offset")?),
+    })
+}
+
+fn is_of_our_topic(added: &[(String, Option<Vec<u8>>)]) -> bool {
+    value(added, headers::ORIGINAL_TOPIC) == Some(Ground::TOPIC.as_bytes())
+        && value(added, headers::EXCEPTION_MESSAGE).is_some_and(|reason| !reason.is_empty())
+}

@@ -1,0 +1,74 @@
+//! What the collector made of the topic, compared with what was acknowledged.
+
+mod dead_letters;
+mod headway;
+mod rest;
+mod store;
+
+use anyhow::Result;
+
+pub(crate) use headway::Headway;
+
+use crate::{
+    events::Plan,
+    ledger::Ledger,
+    parts::Parts,
+    progress::Progress,
+    report::{Report, Table},
+};
+
+/// Compares every acknowledged event and every bad record, and a sample of what REST answers; adds a table and the
+/// promises to the report.
+pub(crate) async fn everything(
+    parts: &Parts,
+    plan: &Plan,
+    ledger: &Ledger,
+    url: &str,
+    report: &mut Report,
+    progress: &Progress,
+) -> Result<()> {
+    let pool = parts.database().await?;
+    let stored = store::audit(&pool, plan, ledger, progress).await?;
+    progress.say("comparing the dead letters");
+    let letters = tokio::task::block_in_place(|| dead_letters::audit(&parts.bootstrap_servers, ledger))?;
+    progress.say("asking REST");
+    let answers = rest::audit(url, plan, ledger).await?;
+
+    let mut table = Table::of_figures("Audit");
+    table.figure("events acknowledged", ledger.events.count());
+    table.figure("of them twice", ledger.repeats());
+    table.figure("bad records acknowledged", ledger.poisoned().len());
+    stored.figures(&mut table);
+    letters.figures(&mut table);
+    table.figure("sagas asked of REST", answers.asked);
+    report.table(table);
+    report.promise_none("the broker takes every record in the end", ledger.refused(), &[]);
+    stored.promises(report);
+    letters.promises(report);
+    report.promise_none(
+        "REST answers the fold of what was acknowledged",
+        answers.wrong.len(),
+        &answers.wrong,
+    );
+    Ok(())
+}
+
+/// Examples of what is wrong: a few say enough.
+#[derive(Debug, Default)]
+struct Examples {
+    count: usize,
+    first: Vec<String>,
+}
+
+impl Examples {
+    fn add(&mut self, example: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.first.len() < 3 {
+            self.first.push(example());
+        }
+    }
+
+    fn promise_none(&self, promise: &str, report: &mut Report) {
+        report.promise_none(promise, self.count, &self.first);
+    }
+}

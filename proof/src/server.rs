@@ -1,0 +1,165 @@
+//! `saga-server` as a process of its own, to be killed.
+
+use std::{
+    fs::File,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use tokio::process::{Child, Command};
+
+use crate::{http, parts::Parts};
+
+/// How long a server may take to become ready on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Where servers read and write.
+#[derive(Debug, Clone)]
+pub(crate) struct Ground {
+    program: PathBuf,
+    bootstrap_servers: String,
+    database_url: String,
+    log: PathBuf,
+}
+
+impl Ground {
+    pub(crate) const TOPIC: &str = "proof";
+    pub(crate) const DEAD_LETTER_TOPIC: &str = "proof.dlt";
+    pub(crate) const GROUP: &str = "proof";
+
+    /// Makes the topics and the tables.
+    pub(crate) async fn prepare(parts: &Parts, program: Option<&Path>, log: Option<&Path>) -> Result<Self> {
+        let ground = Self {
+            program: match program {
+                Some(program) => program.to_owned(),
+                None => beside_this_program()?,
+            },
+            bootstrap_servers: parts.bootstrap_servers.clone(),
+            database_url: parts.database_url.clone(),
+            log: log.map_or_else(|| parts.folder().join("saga-server.log"), Path::to_owned),
+        };
+        parts
+            .create_topics(&[Self::TOPIC, Self::DEAD_LETTER_TOPIC])
+            .await?;
+        let migrated = ground.command()?.arg("migrate").status().await?;
+        ensure!(
+            migrated.success(),
+            "saga-server migrate failed:\n{}",
+            ground.last_words()
+        );
+        Ok(ground)
+    }
+
+    /// `saga-server serve` on a free port.
+    pub(crate) fn serve(&self) -> Result<Server> {
+        let address = format!("127.0.0.1:{}", free_port()?);
+        let process = self.command()?.args(["serve", "--listen", &address]).spawn()?;
+        Ok(Server {
+            process,
+            url: format!("http://{address}"),
+        })
+    }
+
+    fn command(&self) -> Result<Command> {
+        let log = File::options().create(true).append(true).open(&self.log)?;
+        let mut command = Command::new(&self.program);
+        command
+            .env("DATABASE_URL", &self.database_url)
+            .env("KAFKA_BOOTSTRAP_SERVERS", &self.bootstrap_servers)
+            .env("SAGA_SERVER_KAFKA_TOPIC", Self::TOPIC)
+            .env("SAGA_SERVER_KAFKA_DEAD_LETTER_TOPIC", Self::DEAD_LETTER_TOPIC)
+            .env("SAGA_SERVER_KAFKA_GROUP", Self::GROUP)
+            // How long the group waits for a killed instance before its partitions go to the next.
+            .env("SAGA_SERVER_KAFKA_PROPERTIES", "session.timeout.ms=6000")
+            .env("SAGA_SERVER_LOG_LEVEL", log_level())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        Ok(command)
+    }
+
+    /// How many panics the servers logged.
+    pub(crate) fn panics(&self) -> usize {
+        self.log().matches("panicked at").count()
+    }
+
+    /// The end of what the servers logged.
+    pub(crate) fn last_words(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().rev().take(20).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+fn beside_this_program() -> Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name("saga-server");
+    if !program.exists() {
+        bail!(
+            "{} is not there: build it (cargo build -p saga-server, with --release for a release build), or name it with --server",
+            program.display()
+        );
+    }
+    Ok(program)
+}
+
+/// One line for each of thousands of dead letters would be most of the log.
+fn log_level() -> String {
+    std::env::var("SAGA_SERVER_LOG_LEVEL").unwrap_or_else(|_| "error".to_owned())
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// A running server; it is killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) url: String,
+}
+
+impl Server {
+    /// SIGKILL: no goodbye of any kind.
+    pub(crate) async fn kill(&mut self) -> Result<()> {
+        self.process.kill().await.context("saga-server cannot be killed")
+    }
+
+    /// Whether it ended by itself, which it never should.
+    pub(crate) fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.process.try_wait()?.is_some())
+    }
+
+    pub(crate) async fn wait_until_ready(&mut self, ground: &Ground) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        let client = http::client();
+        while !is_ready(&client, &self.url).await {
+            if self.has_ended()? || Instant::now() > deadline {
+                bail!(
+                    "saga-server did not become ready; its log ends:\n{}",
+                    ground.last_words()
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the server at the address says that it is ready.
+pub(crate) async fn is_ready(client: &reqwest::Client, url: &str) -> bool {
+    let request = client
+        .get(format!("{url}/health/readiness"))
+        .timeout(Duration::from_secs(2));
+    request
+        .send()
+        .await
+        .is_ok_and(|answer| answer.status().is_success())
+}
