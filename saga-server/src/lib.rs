@@ -7,11 +7,13 @@
 //! | [`ingest`] | consume, decode, store, commit; what cannot be stored goes to the dead letter topic |
 //! | [`dead_letters`] | what could not be stored, brought back from its topic, shown and replayed |
 //! | [`store`] | the port to the database and its two adapters, PostgreSQL and SQLite |
+//! | [`live`] | sagas as they change, for those who look on |
 //! | [`freshness`] | up to which moment everything is stored |
 //! | [`retention`], [`archive`] | what ended long ago leaves the database, and where it stays |
 //! | [`auth`] | who is calling, and what they may do |
 //! | [`redaction`] | what of the metadata nobody is shown |
 //! | [`rest`], `ui` | the answers, for programs and for people |
+//! | [`watch`] | what is late, in metrics and in the log, by one collector of several |
 //! | [`server`] | one running collector: all of the above, started and ended together |
 //! | [`dev`] | all of it in one process, broker and database included; [`EmbeddedTracker`] for tests |
 //! | [`health`], [`metrics`], [`telemetry`] | what the collector says of itself |
@@ -29,6 +31,7 @@ pub mod freshness;
 pub mod health;
 pub mod http;
 pub mod ingest;
+pub mod live;
 pub mod metrics;
 pub mod redaction;
 pub mod rest;
@@ -37,5 +40,6 @@ pub mod server;
 pub mod store;
 pub mod telemetry;
 mod ui;
+pub mod watch;
 
 pub use dev::EmbeddedTracker;

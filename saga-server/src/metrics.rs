@@ -3,7 +3,10 @@
 //! Rule of thumb: every label's values come from a small set. Names that producers choose freely (steps) are reduced to
 //! the known ones and `OTHER`.
 
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64},
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -12,7 +15,7 @@ use prometheus_client::{
 };
 use saga_types::{SagaStatus, Step, Timestamp, steps};
 
-use crate::{retention::Summary, store::Attention};
+use crate::{retention::Summary, store::Attention, watch::WatchGauges};
 
 /// Label `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -96,10 +99,10 @@ pub struct Metrics {
     pub db_query: Family<QueryLabel, Histogram>,
     /// `saga_last_failed_timestamp`.
     last_failed: FloatGauge,
-    /// `saga_tracker_stuck_sagas`.
-    stuck: Gauge,
-    /// `saga_tracker_sagas_to_compensate`.
-    owing: Gauge,
+    /// What the monitor sees, on the instance that watches.
+    pub watch: Arc<WatchGauges>,
+    /// `saga_tracker_stream_clients`: who looks on at sagas as they change.
+    pub stream_clients: Gauge,
     /// `saga_tracker_duplicates_total`: events that came again.
     pub duplicates: Counter,
     /// `saga_tracker_dead_letters_total`.
@@ -155,8 +158,8 @@ impl Metrics {
             api_latency: Family::new_with_constructor(latency),
             db_query: Family::new_with_constructor(latency),
             last_failed: FloatGauge::default(),
-            stuck: Gauge::default(),
-            owing: Gauge::default(),
+            watch: Arc::default(),
+            stream_clients: Gauge::default(),
             duplicates: Counter::default(),
             dead_letters: Family::default(),
             dead_letters_replayed: Counter::default(),
@@ -222,15 +225,11 @@ impl Metrics {
             "When a saga last became FAILED, in seconds since 1970",
             self.last_failed.clone(),
         );
+        registry.register_collector(Box::new(self.watch.clone()));
         registry.register(
-            "saga_tracker_stuck_sagas",
-            "Sagas that are late with what they await",
-            self.stuck.clone(),
-        );
-        registry.register(
-            "saga_tracker_sagas_to_compensate",
-            "Failed sagas that still have something to be undone",
-            self.owing.clone(),
+            "saga_tracker_stream_clients",
+            "Clients that look on at sagas as they change",
+            self.stream_clients.clone(),
         );
         registry.register(
             "saga_tracker_duplicates",
@@ -315,10 +314,8 @@ impl Metrics {
             .inc();
     }
 
-    /// What needs attention over all instances, as the database says.
-    pub fn set_attention(&self, attention: &Attention) {
-        self.stuck.set(attention.stuck.cast_signed());
-        self.owing.set(attention.owing.cast_signed());
+    /// When a saga last failed, over all instances, as the database says.
+    pub fn set_last_failed(&self, attention: &Attention) {
         if let Some(moment) = attention.last_failed_at {
             self.last_failed.set(seconds(moment.as_millis()));
         }

@@ -19,10 +19,12 @@ use crate::{
     health::{Component, Health},
     http,
     ingest::{Ingest, IngestError, IngestParts},
+    live::Live,
     metrics::Metrics,
-    rest::{self, AppState},
+    rest::{self, AppState, Limits},
     retention::{self, Retention},
     store::{self, Store, StoreError, StoreOptions},
+    watch::Monitor,
 };
 
 /// How often the database is asked how it is, and for the numbers of sagas.
@@ -109,6 +111,7 @@ impl Server {
         let stop = CancellationToken::new();
         let redaction = Arc::new(config.redaction);
         let retention = start_retention(&config.retention, &store, &metrics, &stop)?;
+        let live = Arc::new(Live::new(redaction.clone(), stop.clone()));
         let state = AppState {
             dead_letters: Arc::new(DeadLetters::new(
                 store.clone(),
@@ -123,9 +126,19 @@ impl Server {
             redaction,
             progress: progress.clone(),
             definitions: definitions.clone(),
+            watch: config.watch,
+            live: live.clone(),
+        };
+        let monitor = Monitor {
+            store: store.clone(),
+            progress: progress.clone(),
+            metrics: metrics.clone(),
+            definitions,
+            compensation_overdue_after: config.watch.compensation_overdue_after,
         };
         let mut tasks = vec![
-            tokio::spawn(serve(listener, state, stop.clone())),
+            tokio::spawn(rest::serve(listener, state, Limits::default(), stop.clone())),
+            tokio::spawn(live.run(store.clone())),
             tokio::spawn(freshness::keep(
                 config.kafka.topic.clone(),
                 progress,
@@ -133,6 +146,7 @@ impl Server {
                 metrics.clone(),
                 stop.clone(),
             )),
+            tokio::spawn(monitor.run(stop.clone())),
             tokio::spawn(watch_database(store, health.clone(), metrics, stop.clone())),
         ];
         if let Access::Issued { issuer, .. } = config.access {
@@ -240,13 +254,6 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
         .map_err(|error| ServerError::Listen { address, error })
 }
 
-async fn serve(listener: TcpListener, state: AppState, stop: CancellationToken) {
-    let served = axum::serve(listener, rest::router(state)).with_graceful_shutdown(stop.cancelled_owned());
-    if let Err(error) = served.await {
-        tracing::error!(%error, "HTTP ended");
-    }
-}
-
 /// Keeps health and the numbers of sagas right, also while no event comes.
 async fn watch_database(
     store: Arc<dyn Store>,
@@ -271,7 +278,7 @@ async fn watch_database(
             }
         }
         if let Ok(attention) = store.attention(Timestamp::now()).await {
-            metrics.set_attention(&attention);
+            metrics.set_last_failed(&attention);
         }
         if let Ok(waiting) = store.letters_waiting().await {
             metrics.set_dead_letters_waiting(waiting);

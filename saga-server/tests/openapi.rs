@@ -102,7 +102,8 @@ async fn every_endpoint_does_what_its_description_says() {
     schemathesis
         .args(["-m", "schemathesis.cli", "--config-file"])
         .arg(kept("tests/python/schemathesis.toml"))
-        .args(["run", "--checks", "all"])
+        // The stream does not end.
+        .args(["run", "--checks", "all", "--exclude-path", "/api/v1/sagas/stream"])
         .arg(format!("{url}/api-docs"))
         .env("PYTHONPATH", kept("tests/python"))
         .env("PYTHONDONTWRITEBYTECODE", "1")

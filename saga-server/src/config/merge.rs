@@ -2,7 +2,7 @@
 
 use super::{
     DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, RegistrySettings, SecuritySettings,
-    Settings,
+    Settings, WatchSettings,
 };
 
 impl Settings {
@@ -23,6 +23,12 @@ impl Settings {
             ingest: self.ingest.or(lighter.ingest),
             retention: self.retention.or(lighter.retention),
             archive: self.archive.or(lighter.archive),
+            watch: WatchSettings {
+                compensation_overdue_after: self
+                    .watch
+                    .compensation_overdue_after
+                    .or(lighter.watch.compensation_overdue_after),
+            },
             definitions_dir: self.definitions_dir.or(lighter.definitions_dir),
             shutdown_timeout: self.shutdown_timeout.or(lighter.shutdown_timeout),
             log: self.log.or(lighter.log),

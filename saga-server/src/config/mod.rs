@@ -42,7 +42,7 @@ pub use retention::{ArchiveSettings, RetentionConfig, RetentionSettings};
 pub use secret::Secret;
 pub use settings::{
     ConfigArgs, DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, Property, RegistrySettings,
-    SecuritySettings, Settings,
+    SecuritySettings, Settings, WatchSettings,
 };
 pub use show::{NOT_SET, REQUIRED, defaults};
 pub use telemetry::{TelemetryConfig, TelemetrySettings};
@@ -70,6 +70,8 @@ pub struct Config {
     pub ingest: IngestConfig,
     /// How long sagas stay in the database, and where they go.
     pub retention: RetentionConfig,
+    /// When sagas are late.
+    pub watch: WatchConfig,
     /// A folder of definitions that add to the built-in ones, or replace them.
     pub definitions_dir: Option<PathBuf>,
     /// How long a shutdown may take until what is left is abandoned.
@@ -107,6 +109,13 @@ pub struct IngestConfig {
     pub batch_wait: Duration,
     /// How many batches are written at the same time.
     pub writers: usize,
+}
+
+/// When sagas are late, beside the limits of their definitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchConfig {
+    /// How long a failed saga may wait for its compensation.
+    pub compensation_overdue_after: Duration,
 }
 
 /// What is logged, and how.

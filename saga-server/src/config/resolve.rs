@@ -6,7 +6,7 @@ use saga_types::topic;
 
 use super::{
     Config, ConfigError, DatabaseConfig, IngestConfig, KafkaConfig, LogConfig, LogFormat, LogLevel, Period,
-    RegistryConfig, RetentionConfig, Secret, Settings,
+    RegistryConfig, RetentionConfig, Secret, Settings, WatchConfig,
     auth::access,
     checks::{
         bootstrap_servers, is_http, key_at_fault, not_empty, period_within, properties, topic_name, within,
@@ -43,6 +43,7 @@ impl Settings {
             schema_registry: self.schema_registry()?,
             ingest: self.ingest()?,
             retention: self.retention()?,
+            watch: self.watch()?,
             definitions_dir: self.definitions_dir()?,
             shutdown_timeout: period_within(
                 "shutdownTimeout",
@@ -181,6 +182,18 @@ impl Settings {
                 Duration::from_millis(1)..=Duration::from_secs(10),
             )?,
             writers: within("ingest.writers", settings.writers.unwrap_or(2), 1..=16)?,
+        })
+    }
+
+    fn watch(&self) -> Result<WatchConfig, ConfigError> {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let default = Period(Duration::from_secs(300));
+        Ok(WatchConfig {
+            compensation_overdue_after: period_within(
+                "watch.compensationOverdueAfter",
+                self.watch.compensation_overdue_after.unwrap_or(default),
+                Duration::from_secs(1)..=7 * DAY,
+            )?,
         })
     }
 

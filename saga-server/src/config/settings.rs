@@ -113,6 +113,13 @@ pub struct Settings {
     )]
     pub archive: ArchiveSettings,
 
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would take the text for the description of the command"
+    )]
+    pub watch: WatchSettings,
+
     /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
     #[arg(
         id = "definitionsDir",
@@ -358,6 +365,20 @@ pub struct IngestSettings {
         env = "SAGA_SERVER_INGEST_WRITERS"
     )]
     pub writers: Option<usize>,
+}
+
+/// Keys under `watch`.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct WatchSettings {
+    /// How long a failed saga may wait for its compensation until it is overdue; 1s to 7days
+    #[arg(
+        id = "watch.compensationOverdueAfter",
+        long = "watch-compensation-overdue-after",
+        value_name = "PERIOD",
+        env = "SAGA_SERVER_WATCH_COMPENSATION_OVERDUE_AFTER"
+    )]
+    pub compensation_overdue_after: Option<Period>,
 }
 
 /// Keys under `log`.

@@ -61,6 +61,10 @@ impl Config {
                         .as_deref(),
                 ),
             ),
+            (
+                "watch.compensationOverdueAfter",
+                Period(self.watch.compensation_overdue_after).to_string(),
+            ),
             ("definitionsDir", path(self.definitions_dir.as_deref())),
             ("shutdownTimeout", Period(self.shutdown_timeout).to_string()),
             ("log.format", self.log.format.as_str().to_owned()),

@@ -12,14 +12,18 @@
 //! | part | what |
 //! | --- | --- |
 //! | `openapi`, `docs` | the description of the API, and its viewer |
+//! | `listen` | connections, and how slow the other side may be |
 //! | `edge` | around every request: limits, latency, headers, the form of errors |
 //! | `guard` | who is calling, and whether they may |
 //! | `params`, `body`, `period`, `cursor` | what callers say, checked; each bad parameter is named |
 //! | `saga`, `sagas`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
+//! | `stream` | `/api/v1/sagas/stream`: sagas as they change |
+//! | `attention` | `/api/v1/attention`: what is late |
 //! | `status`, `correction` | `/internal/v1/sagas/{sagaId}/status`, and the event that it makes |
 //! | `dead_letters`, `replay` | `/internal/v1/dlt`, and `/internal/v1/sagas/replay` |
 //! | `health`, `metrics` | for orchestrators and Prometheus |
 
+mod attention;
 mod body;
 mod correction;
 mod cursor;
@@ -29,6 +33,7 @@ mod edge;
 mod error;
 mod guard;
 mod health;
+mod listen;
 mod metrics;
 mod openapi;
 mod params;
@@ -39,6 +44,7 @@ mod sagas;
 mod statistics;
 mod status;
 mod steps;
+mod stream;
 
 use std::{sync::Arc, time::Instant};
 
@@ -51,9 +57,11 @@ use saga_types::{Timestamp, definition::Definitions};
 
 use crate::{
     auth::Access,
+    config::WatchConfig,
     dead_letters::DeadLetters,
     freshness::{Freshness, Progress},
     health::Health,
+    live::Live,
     metrics::{Metrics, QueryLabel},
     redaction::Redaction,
     store::Store,
@@ -63,6 +71,7 @@ use crate::{
 
 pub use docs::api_docs;
 pub use error::{ApiError, ErrorCode};
+pub use listen::{Limits, serve};
 pub(crate) use params::{Params, PathSagaId};
 pub(crate) use sagas::{SagasPage, find as find_sagas};
 
@@ -85,6 +94,10 @@ pub struct AppState {
     pub progress: Arc<Progress>,
     /// The definitions in force.
     pub definitions: Arc<Definitions>,
+    /// What is late.
+    pub watch: WatchConfig,
+    /// What changes.
+    pub live: Arc<Live>,
 }
 
 impl AppState {
@@ -114,8 +127,10 @@ fn endpoints() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::Frame::openapi())
         .routes(routes!(sagas::search))
         .routes(routes!(statistics::of_a_period))
+        .routes(routes!(stream::changes))
         .routes(routes!(saga::detail))
         .routes(routes!(steps::of_a_saga))
+        .routes(routes!(attention::needed))
         .routes(routes!(status::correct))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::groups))

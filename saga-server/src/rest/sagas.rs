@@ -21,7 +21,7 @@ use crate::{
     store::{self, PageStart, SagaQuery, SagaSort, SortBy, SortOrder, Total},
 };
 
-const DEFAULT_SIZE: u32 = 20;
+pub(super) const DEFAULT_SIZE: u32 = 20;
 const MAX_SIZE: u32 = 100;
 
 /// The answer names the page, and not all readers of JSON keep greater numbers exactly.
@@ -241,7 +241,7 @@ impl PartialSchema for MetadataFilter {
 
 impl ToSchema for MetadataFilter {}
 
-fn size(text: &str) -> Result<u32, String> {
+pub(super) fn size(text: &str) -> Result<u32, String> {
     let size = text.parse().ok().filter(|size| (1..=MAX_SIZE).contains(size));
     size.ok_or_else(|| format!("must be a number from 1 to {MAX_SIZE}"))
 }
@@ -326,11 +326,11 @@ pub(super) fn status(text: &str) -> Result<SagaStatus, String> {
     })
 }
 
-fn anomaly(text: &str) -> Result<Anomaly, String> {
+pub(super) fn anomaly(text: &str) -> Result<Anomaly, String> {
     let found = Anomaly::ALL.into_iter().find(|anomaly| anomaly.as_str() == text);
     found.ok_or_else(|| format!("must be one of {}", Anomaly::ALL.map(Anomaly::as_str).join(", ")))
 }
 
-fn name<T>(checked: Result<T, saga_types::NameError>) -> Result<T, String> {
+pub(super) fn name<T>(checked: Result<T, saga_types::NameError>) -> Result<T, String> {
     checked.map_err(|error| error.to_string())
 }

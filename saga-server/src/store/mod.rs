@@ -5,6 +5,7 @@
 
 mod advance;
 mod append;
+mod changes;
 mod dead_letters;
 mod error;
 mod histogram;
@@ -22,6 +23,7 @@ mod watch;
 use async_trait::async_trait;
 use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold::SagaState};
 
+pub use changes::{Announcement, ChangeStore, ChangedSagas, Changes};
 pub use dead_letters::{
     Attempt, DeadLetterStore, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterPlace,
     LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
@@ -43,7 +45,15 @@ pub use watch::{Late, LateCount, LateSagas, WatchStore};
 /// stays behind.
 #[async_trait]
 pub trait Store:
-    DeadLetterStore + ProgressStore + RebuildStore + RetentionStore + WatchStore + Send + Sync + 'static
+    ChangeStore
+    + DeadLetterStore
+    + ProgressStore
+    + RebuildStore
+    + RetentionStore
+    + WatchStore
+    + Send
+    + Sync
+    + 'static
 {
     /// Brings the tables to the newest version. Does nothing when they are.
     async fn migrate(&self) -> Result<(), StoreError>;

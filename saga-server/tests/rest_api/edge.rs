@@ -146,3 +146,25 @@ async fn bytes_that_are_no_request_end_in_an_error_and_not_the_server() {
     }
     assert_eq!(api.get("/health/liveness").await.status.as_u16(), 200);
 }
+
+#[tokio::test]
+async fn a_head_that_trickles_in_does_not_hold_a_connection() {
+    let api = Api::new().await;
+    let mut socket = tokio::net::TcpStream::connect(api.address).await.unwrap();
+    let trickling = async {
+        // Never an empty line, so the head never ends.
+        for byte in "GET / HTTP/1.1\r\nX-Slow: "
+            .bytes()
+            .chain(std::iter::repeat(b'x'))
+        {
+            if socket.write_all(&[byte]).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(120);
+    tokio::time::timeout(patience, trickling)
+        .await
+        .expect("the connection is given up");
+}

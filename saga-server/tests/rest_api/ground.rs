@@ -1,21 +1,26 @@
 //! A collector's HTTP side without Kafka, and events to put into its store.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use saga_server::{
     auth::{Access, Role, Token, TokenHash},
+    config::WatchConfig,
     dead_letters::DeadLetters,
     freshness::Progress,
     health::{Component, Health},
     http,
+    live::Live,
     metrics::Metrics,
     redaction::Redaction,
-    rest::{self, AppState},
+    rest::{self, AppState, Limits},
     store::{self, PartitionProgress, Store, StoreOptions},
 };
 use saga_types::{Metadata, SagaEvent, SagaStatus, SagaType, Step, Timestamp, definition::Definitions};
 use serde_json::{Value, json};
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::stores::Interrupted;
 
@@ -27,7 +32,12 @@ pub(crate) struct Api {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) health: Arc<Health>,
     pub(crate) progress: Arc<Progress>,
-    client: reqwest::Client,
+    pub(crate) live: Arc<Live>,
+    /// Ends it.
+    pub(crate) stop: CancellationToken,
+    /// Until it has ended.
+    pub(crate) serving: JoinHandle<()>,
+    pub(crate) client: reqwest::Client,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -75,7 +85,7 @@ impl Api {
         store.migrate().await.unwrap();
         Self {
             _folder: Some(folder),
-            ..Self::serving(store, access, redaction).await
+            ..Self::serving(store, access, redaction, hasty()).await
         }
     }
 
@@ -94,14 +104,17 @@ impl Api {
 
     /// On this store.
     pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
-        Self::serving(store, Access::ThisMachine, Redaction::default()).await
+        Self::serving(store, Access::ThisMachine, Redaction::default(), hasty()).await
     }
 
-    async fn serving(store: Arc<dyn Store>, access: Access, redaction: Redaction) -> Self {
+    async fn serving(store: Arc<dyn Store>, access: Access, redaction: Redaction, limits: Limits) -> Self {
         let health = Arc::new(Health::starting(&[Component::Db, Component::Kafka]));
         let metrics = Arc::new(Metrics::new([]));
-        let redaction = Arc::new(redaction);
         let progress = Arc::new(up_to_date());
+        let redaction = Arc::new(redaction);
+        let stop = CancellationToken::new();
+        let live = Arc::new(Live::new(redaction.clone(), stop.clone()));
+        tokio::spawn(live.clone().run(store.clone()));
         let state = AppState {
             dead_letters: Arc::new(DeadLetters::new(
                 store.clone(),
@@ -114,17 +127,24 @@ impl Api {
             metrics,
             access: Arc::new(access),
             redaction,
+            live: live.clone(),
             progress: progress.clone(),
             definitions: Arc::new(Definitions::built_in()),
+            watch: WatchConfig {
+                compensation_overdue_after: Duration::from_secs(300),
+            },
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, rest::router(state)).await });
+        let serving = tokio::spawn(rest::serve(listener, state, limits, stop.clone()));
         Self {
             address,
             store,
             health,
             progress,
+            live,
+            stop,
+            serving,
             client: http::plain_client(),
             _folder: None,
         }
@@ -194,6 +214,15 @@ impl Api {
             .iter()
             .map(|saga| saga["sagaId"].as_str().unwrap().to_owned())
             .collect()
+    }
+}
+
+/// Tests about slow clients cannot wait for half a minute.
+fn hasty() -> Limits {
+    Limits {
+        head_within: Duration::from_secs(3),
+        taken_within: Duration::from_secs(3),
+        ..Limits::default()
     }
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod actuator;
+mod attention;
 mod auth;
 mod dead_letters;
 mod docs;
@@ -18,3 +19,4 @@ mod statistics;
 mod status;
 mod steps;
 mod stores;
+mod stream;

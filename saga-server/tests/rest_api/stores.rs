@@ -1,16 +1,21 @@
 //! Stores that cannot answer, and one to which others write at the worst moment.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use saga_server::store::{
-    AppendError, Appended, ArchivePlan, Archived, Attempt, Attention, DeadLetterStore, Expired, Late,
-    LateCount, LateSagas, LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page,
-    PartitionProgress, Position, ProgressStore, Rebuild, RebuildStore, Rebuilt, Removal, Removed,
-    RetentionStore, SagaQuery, Statistics, StatisticsQuery, StepPage, Store, StoreError, WatchStore,
+    Announcement, AppendError, Appended, ArchivePlan, Archived, Attempt, Attention, ChangeStore,
+    ChangedSagas, DeadLetterStore, Expired, Late, LateCount, LateSagas, LetterFilter, LetterGroup,
+    LetterPage, LetterQuery, NewLetter, Page, PartitionProgress, Position, ProgressStore, Rebuild,
+    RebuildStore, Rebuilt, Removal, Removed, RetentionStore, SagaQuery, Statistics, StatisticsQuery,
+    StepPage, Store, StoreError, WatchStore,
 };
-use saga_types::{SagaEvent, Timestamp, fold::SagaState};
-use tokio::sync::Mutex;
+use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
+use tokio::sync::{Mutex, mpsc};
 
 /// What happens to every question.
 pub(crate) enum Trouble {
@@ -339,6 +344,26 @@ impl RetentionStore for Broken {
 }
 
 #[async_trait]
+impl ChangeStore for Broken {
+    fn changed(&self) -> &ChangedSagas {
+        static NOTHING: ChangedSagas = ChangedSagas::new();
+        &NOTHING
+    }
+
+    async fn announce(&self, _: &Announcement) -> Result<(), StoreError> {
+        self.answer()
+    }
+
+    async fn listen(&self, _: mpsc::Sender<Announcement>) -> Result<(), StoreError> {
+        self.answer()
+    }
+
+    async fn sagas(&self, _: &BTreeSet<SagaId>) -> Result<Vec<SagaState>, StoreError> {
+        self.answer()
+    }
+}
+
+#[async_trait]
 impl RetentionStore for Interrupted {
     async fn expired(
         &self,
@@ -384,5 +409,24 @@ impl RetentionStore for Interrupted {
 
     async fn forget_removals(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.store.forget_removals(before, limit).await
+    }
+}
+
+#[async_trait]
+impl ChangeStore for Interrupted {
+    fn changed(&self) -> &ChangedSagas {
+        self.store.changed()
+    }
+
+    async fn announce(&self, announcement: &Announcement) -> Result<(), StoreError> {
+        self.store.announce(announcement).await
+    }
+
+    async fn listen(&self, heard: mpsc::Sender<Announcement>) -> Result<(), StoreError> {
+        self.store.listen(heard).await
+    }
+
+    async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<SagaState>, StoreError> {
+        self.store.sagas(saga_ids).await
     }
 }

@@ -5,17 +5,29 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use tempfile::NamedTempFile;
+
 use super::{Ground, Rest};
 
 pub struct ServerProcess {
     child: Child,
     pub rest: Rest,
+    log: Option<NamedTempFile>,
 }
 
 impl ServerProcess {
-    /// `saga-server serve` on the ground.
+    /// `saga-server serve` on the ground, with its log among the test's own lines.
     pub fn serve(ground: &Ground) -> Self {
         Self::serve_with(ground, &[], Stdio::inherit())
+    }
+
+    /// The same, with its log for [`ServerProcess::log_lines`].
+    pub fn serve_logging(ground: &Ground) -> Self {
+        let log = NamedTempFile::new().unwrap();
+        let lines = log.reopen().unwrap().into();
+        let mut process = Self::serve_with(ground, &[("SAGA_SERVER_LOG_FORMAT", "json")], lines);
+        process.log = Some(log);
+        process
     }
 
     /// The same, with other or further variables, and log lines somewhere else.
@@ -38,7 +50,15 @@ impl ServerProcess {
         Self {
             child,
             rest: Rest::at(format!("http://{address}")),
+            log: None,
         }
+    }
+
+    /// The lines of its log that hold a text.
+    pub fn log_lines(&self, text: &str) -> Vec<String> {
+        let log = std::fs::read_to_string(self.log.as_ref().unwrap()).unwrap();
+        let lines = log.lines().filter(|line| line.contains(text));
+        lines.map(str::to_owned).collect()
     }
 
     /// SIGKILL: no goodbye of any kind.

@@ -4,6 +4,7 @@
 //! inside one; readers and writers have separate connections, so that neither starves the other.
 
 mod append;
+mod changes;
 mod connect;
 mod dead_letters;
 mod error;
@@ -24,9 +25,9 @@ use saga_types::{SagaEvent, Timestamp, definition::Definitions, fold::SagaState}
 use sqlx::{PgPool, migrate::Migrator};
 
 use super::{
-    AppendError, Appended, Attempt, Attention, DeadLetterStore, LetterFilter, LetterGroup, LetterPage,
-    LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage, Store,
-    StoreError, StoreOptions, append::Ending,
+    AppendError, Appended, Attempt, Attention, ChangedSagas, DeadLetterStore, LetterFilter, LetterGroup,
+    LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage,
+    Store, StoreError, StoreOptions, append::Ending,
 };
 
 static MIGRATOR: Migrator = {
@@ -42,6 +43,7 @@ pub struct PostgresStore {
     writers: PgPool,
     readers: PgPool,
     definitions: Arc<Definitions>,
+    changed: Arc<ChangedSagas>,
     pace: Arc<rollups::Pace>,
 }
 
@@ -57,6 +59,7 @@ impl PostgresStore {
             writers,
             readers,
             definitions: options.definitions,
+            changed: Arc::default(),
             pace: Arc::default(),
         })
     }
@@ -76,14 +79,11 @@ impl Store for PostgresStore {
     async fn append(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
         let store = self.clone();
         super::unattended(async move {
-            append::append(
-                &store.writers,
-                &store.definitions,
-                &store.pace,
-                batch,
-                Ending::Stored,
-            )
-            .await
+            let touched = super::changes::touched(&batch);
+            let (definitions, pace) = (&store.definitions, &store.pace);
+            let appended = append::append(&store.writers, definitions, pace, batch, Ending::Stored).await?;
+            store.changed.add(touched);
+            Ok(appended)
         })
         .await
     }

@@ -4,6 +4,7 @@
 //! last commit and wait for nobody.
 
 mod append;
+mod changes;
 mod connect;
 mod dead_letters;
 mod error;
@@ -24,9 +25,9 @@ use saga_types::{SagaEvent, Timestamp, definition::Definitions, fold::SagaState}
 use sqlx::{SqlitePool, migrate::Migrator};
 
 use super::{
-    AppendError, Appended, Attempt, Attention, DeadLetterStore, LetterFilter, LetterGroup, LetterPage,
-    LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage, Store,
-    StoreError, StoreOptions, append::Ending,
+    AppendError, Appended, Attempt, Attention, ChangedSagas, DeadLetterStore, LetterFilter, LetterGroup,
+    LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage,
+    Store, StoreError, StoreOptions, append::Ending,
 };
 
 static MIGRATOR: Migrator = {
@@ -42,6 +43,7 @@ pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     definitions: Arc<Definitions>,
+    changed: Arc<ChangedSagas>,
 }
 
 impl SqliteStore {
@@ -56,6 +58,7 @@ impl SqliteStore {
             writer,
             readers,
             definitions: options.definitions,
+            changed: Arc::default(),
         })
     }
 }
@@ -75,7 +78,10 @@ impl Store for SqliteStore {
     async fn append(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
         let store = self.clone();
         super::unattended(async move {
-            append::append(&store.writer, &store.definitions, batch, Ending::Stored).await
+            let touched = super::changes::touched(&batch);
+            let appended = append::append(&store.writer, &store.definitions, batch, Ending::Stored).await?;
+            store.changed.add(touched);
+            Ok(appended)
         })
         .await
     }

@@ -1,0 +1,164 @@
+//! Which sagas were stored just now, for those who look on.
+//!
+//! Rule of thumb: nobody who stores waits for those who look on. What was stored is written down in memory after its
+//! transaction, up to a limit, and is told to other collectors by whoever takes it from there.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use saga_types::{SagaEvent, SagaId, fold::SagaState};
+use tokio::sync::mpsc;
+
+use super::StoreError;
+
+/// Sagas that were stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changes {
+    /// These.
+    Sagas(BTreeSet<SagaId>),
+    /// So many that they are not named, or nobody knows which.
+    Many,
+}
+
+impl Changes {
+    /// More sagas than this at once are not named.
+    pub const MOST: usize = 1_000;
+
+    /// None of them.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self::Sagas(BTreeSet::new())
+    }
+
+    /// Whether nothing was stored.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::Sagas(sagas) if sagas.is_empty())
+    }
+
+    /// Adds others.
+    pub fn add(&mut self, others: Self) {
+        match (&mut *self, others) {
+            (Self::Sagas(sagas), Self::Sagas(others)) => {
+                sagas.extend(others);
+                if sagas.len() > Self::MOST {
+                    *self = Self::Many;
+                }
+            }
+            _ => *self = Self::Many,
+        }
+    }
+}
+
+/// What was stored through one store and not taken yet.
+#[derive(Debug)]
+pub struct ChangedSagas {
+    changes: Mutex<Changes>,
+}
+
+impl ChangedSagas {
+    /// Nothing so far.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            changes: Mutex::new(Changes::none()),
+        }
+    }
+
+    /// What was stored since the last time.
+    pub fn take(&self) -> Changes {
+        std::mem::replace(&mut *self.lock(), Changes::none())
+    }
+
+    pub(super) fn add(&self, changes: Changes) {
+        self.lock().add(changes);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for ChangedSagas {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The sagas of a batch. Those of known events too: whoever stored them may have been killed before telling anybody.
+pub(super) fn touched(batch: &[SagaEvent]) -> Changes {
+    let mut sagas: Vec<&SagaId> = batch.iter().map(|event| &event.saga_id).collect();
+    sagas.sort_unstable();
+    sagas.dedup();
+    if sagas.len() > Changes::MOST {
+        return Changes::Many;
+    }
+    Changes::Sagas(sagas.into_iter().cloned().collect())
+}
+
+/// What a collector tells the others on its database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// Which collector.
+    pub from: String,
+    /// What it stored.
+    pub changes: Changes,
+}
+
+/// The part of a store that tells what was stored.
+#[async_trait]
+pub trait ChangeStore {
+    /// What was stored through this very store.
+    fn changed(&self) -> &ChangedSagas;
+
+    /// Tells the other collectors. Who does not listen right now never hears of it.
+    async fn announce(&self, announcement: &Announcement) -> Result<(), StoreError>;
+
+    /// Hands on what collectors announce, this one included, until nobody takes it. When something may have been missed, it
+    /// says that there were many.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the database is lost; whoever begins anew must reckon to have missed something.
+    async fn listen(&self, heard: mpsc::Sender<Announcement>) -> Result<(), StoreError>;
+
+    /// These sagas as they are now, in any order; those that are not there are left out.
+    async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<SagaState>, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sagas(numbers: std::ops::Range<usize>) -> Changes {
+        Changes::Sagas(
+            numbers
+                .map(|number| format!("{number}").parse().unwrap())
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn what_was_stored_is_taken_once() {
+        let changed = ChangedSagas::new();
+        changed.add(sagas(0..2));
+        changed.add(sagas(1..3));
+        assert_eq!(changed.take(), sagas(0..3));
+        assert!(changed.take().is_none());
+    }
+
+    #[test]
+    fn when_nobody_takes_it_it_does_not_grow_without_end() {
+        let changed = ChangedSagas::new();
+        changed.add(sagas(0..Changes::MOST));
+        assert_eq!(changed.take(), sagas(0..Changes::MOST));
+        changed.add(sagas(0..Changes::MOST));
+        changed.add(sagas(7_000..7_001));
+        changed.add(sagas(0..1));
+        assert_eq!(changed.take(), Changes::Many);
+        assert!(changed.take().is_none());
+    }
+}
