@@ -191,8 +191,13 @@ impl ConsumerContext for FollowContext {
         }
     }
 
-    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Assign(partitions) = rebalance {
+            // One that was taken away while it was paused is still paused when it comes back, and nobody else would
+            // resume it. If the store is slow just now, it is paused again with the next poll.
+            if let Err(error) = consumer.resume(partitions) {
+                tracing::warn!(%error, "partitions could not be resumed");
+            }
             self.partitions_change(|assigned| {
                 for element in partitions.elements() {
                     assigned.insert(element.partition());
