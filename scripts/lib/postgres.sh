@@ -102,8 +102,19 @@ postgres_tls() {
 	RULES
 }
 
+# A server that was killed leaves its lock files. Whether one still runs is judged by the process of that number, and one
+# that is dead but not yet reaped by its parent would count as running.
+postgres_forget_the_dead() {
+  local folder=$STATE/postgres pid
+  pid=$(head -n 1 "$folder/data/postmaster.pid" 2>/dev/null) || return 0
+  if [[ ! -e /proc/$pid ]] || grep -qs '^State:[[:space:]]*Z' "/proc/$pid/status"; then
+    rm -f "$folder/data/postmaster.pid" "$folder"/.s.PGSQL.*.lock
+  fi
+}
+
 postgres_launch() {
   local as_user=()
+  postgres_forget_the_dead
   [[ -z $POSTGRES_USER ]] || as_user=(setpriv --reuid "$POSTGRES_USER" --regid "$POSTGRES_USER" --init-groups --)
   launch postgres "${as_user[@]}" "$POSTGRES_BIN/postgres" -D "$STATE/postgres/data"
 }
