@@ -205,9 +205,11 @@ fn answer(query: &SagaQuery, before: u64, page: store::Page, freshness: Freshnes
         };
         cursor.encode()
     });
-    // What was seen is a bound where counting took too long.
-    let seen = before.saturating_add(page.sagas.len() as u64 + u64::from(page.has_more));
-    let total = page.total.count.max(seen.min(Total::CAP));
+    let total = if page.total.is_exact {
+        page.total.count
+    } else {
+        page.total.count.max(seen(before, &page))
+    };
     SagasPage {
         content: page.sagas,
         page: PageInfo {
@@ -220,6 +222,15 @@ fn answer(query: &SagaQuery, before: u64, page: store::Page, freshness: Freshnes
         next_cursor,
         freshness,
     }
+}
+
+/// How many there are at least, as the page itself shows: a bound where counting took too long.
+fn seen(before: u64, page: &store::Page) -> u64 {
+    if page.sagas.is_empty() {
+        return 0;
+    }
+    let seen = before.saturating_add(page.sagas.len() as u64 + u64::from(page.has_more));
+    seen.min(Total::CAP)
 }
 
 /// `metadata.KEY=VALUE`, as often as needed.
