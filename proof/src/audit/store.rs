@@ -197,12 +197,10 @@ impl Found {
         report.promise(
             "nothing else is stored, and nothing twice",
             all_known && self.double.count == 0,
-            format!(
-                "{} rows for {} events; {}",
-                self.rows,
-                self.stored,
-                self.double.first.join("; ")
-            ),
+            match self.double.first.join("; ") {
+                none if none.is_empty() => format!("{} rows for {} events", self.rows, self.stored),
+                twice => format!("{} rows for {} events; {twice}", self.rows, self.stored),
+            },
         );
         self.wrong_state
             .promise_none("each saga's state is the fold of its stored steps", report);
