@@ -4,7 +4,7 @@
 //! its sessions have ended; what was asked need not be repeated here as SQL.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use saga_server::store::{
     self, PageStart, Position, SagaQuery, SagaSort, SortBy, SortOrder, StatisticsQuery, Store, StoreOptions,
@@ -119,26 +119,7 @@ impl Asked {
 }
 
 fn everything() -> SagaQuery {
-    SagaQuery {
-        order_id: None,
-        saga_type: None,
-        status: None,
-        started_from: None,
-        started_to: None,
-        step: None,
-        producer_service: None,
-        trace_id: None,
-        failure_reason: None,
-        metadata: BTreeMap::new(),
-        anomaly: None,
-        stuck: None,
-        sort: SagaSort {
-            by: SortBy::StartedAt,
-            order: SortOrder::Descending,
-        },
-        start: PageStart::Offset(0),
-        size: 20,
-    }
+    SagaQuery::newest(20)
 }
 
 fn moment(text: &str) -> Timestamp {

@@ -1,9 +1,6 @@
 //! Pages of sagas: every filter, order and way of paging, against a plain loop over the events.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use saga_server::store::{Page, PageStart, SagaQuery, SagaSort, SortBy, SortOrder, Store, Total};
 use saga_types::{
@@ -19,26 +16,7 @@ use super::{
 
 /// A query without filters, newest first.
 pub(crate) fn everything() -> SagaQuery {
-    SagaQuery {
-        order_id: None,
-        saga_type: None,
-        status: None,
-        started_from: None,
-        started_to: None,
-        step: None,
-        producer_service: None,
-        trace_id: None,
-        failure_reason: None,
-        metadata: BTreeMap::new(),
-        anomaly: None,
-        stuck: None,
-        sort: SagaSort {
-            by: SortBy::StartedAt,
-            order: SortOrder::Descending,
-        },
-        start: PageStart::Offset(0),
-        size: 100,
-    }
+    SagaQuery::newest(100)
 }
 
 /// The sagas of some events, each with its events.
