@@ -10,7 +10,10 @@ use axum::{
 };
 
 use super::{ApiError, AppState};
-use crate::auth::{Access, Caller, Role, oidc::Refusal};
+use crate::{
+    auth::{Access, Caller, Role, oidc::Refusal},
+    ui,
+};
 
 /// Lets those through who may, with their [`Caller`] beside the request.
 pub(super) async fn check(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
@@ -46,15 +49,11 @@ impl<S: Sync> FromRequestParts<S> for CalledBy {
 /// The role that a path needs; none for those that orchestrators and Prometheus ask. Routes are found by the path as it
 /// is written, without decoding it, and so is this.
 pub(super) fn role_for(path: &str) -> Option<Role> {
-    if path == "/" {
-        return Some(Role::Viewer);
-    }
     match path.split('/').nth(1) {
         Some("api") => Some(Role::Viewer),
         Some("internal") => Some(Role::Operator),
-        // The pages. Style and script tell nothing.
-        Some("sagas" | "search") => Some(Role::Viewer),
-        _ => None,
+        // Style and script of the pages tell nothing.
+        _ => ui::role_for(path),
     }
 }
 

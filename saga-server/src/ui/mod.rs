@@ -25,6 +25,7 @@ use axum::{Router, routing::get};
 use crate::rest::AppState;
 
 pub(crate) use error::{page as error_page, wants_page};
+pub(crate) use page::role_for;
 
 /// The routes of all pages.
 pub(crate) fn routes() -> Router<AppState> {

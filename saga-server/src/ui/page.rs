@@ -8,7 +8,11 @@ use axum::{
 use saga_types::SagaStatus;
 
 use super::assets;
-use crate::{auth::Caller, freshness::Freshness, rest::ApiError};
+use crate::{
+    auth::{Caller, Role},
+    freshness::Freshness,
+    rest::ApiError,
+};
 
 /// Nothing from elsewhere, no script or style within the page, never inside a frame.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
@@ -16,7 +20,7 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
 
-/// The sections of the bar.
+/// The sections of the bar. A new one needs a line here and one in [`Section::BAR`]; the bar and the guard follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     Overview,
@@ -26,11 +30,23 @@ pub(super) enum Section {
 }
 
 impl Section {
-    /// Those with a page of their own: path and name.
-    const ALL: [(Self, &'static str, &'static str); 2] = [
-        (Self::Overview, "/", "Overview"),
-        (Self::Sagas, "/sagas", "Sagas"),
+    /// Those with a page of their own, in their order: path, name, and the role that everything below the path needs.
+    const BAR: &[(Self, &str, &str, Role)] = &[
+        (Self::Overview, "/", "Overview", Role::Viewer),
+        (Self::Sagas, "/sagas", "Sagas", Role::Viewer),
     ];
+}
+
+/// The role that a path needs, if it is one of a page.
+pub(crate) fn role_for(path: &str) -> Option<Role> {
+    let first = path.split('/').nth(1)?;
+    let section = |(_, own, _, role): &(Section, &str, &str, Role)| (&own[1..] == first).then_some(*role);
+    match first {
+        // Where something is told, and the bar does not lead.
+        "search" => Some(Role::Viewer),
+        _ if first.is_empty() && path != "/" => None,
+        _ => Section::BAR.iter().find_map(section),
+    }
 }
 
 /// What stands around the content of every page.
@@ -44,6 +60,7 @@ pub(super) struct Frame {
     pub(super) freshness: Option<(String, bool)>,
     /// Who is signed in; none when nobody can be.
     pub(super) caller: Option<String>,
+    role: Role,
 }
 
 impl Frame {
@@ -59,14 +76,17 @@ impl Frame {
             search: String::new(),
             freshness: freshness.map(|freshness| (freshness.summary.clone(), freshness.up_to_date)),
             caller: (caller.name != crate::auth::ANONYMOUS).then(|| caller.name.clone()),
+            role: caller.role,
         }
     }
 
+    /// The sections that the caller may open: path, name, and whether it is this one.
     pub(super) fn links(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
-        let current = self.section;
-        Section::ALL
-            .map(|(section, path, name)| (path, name, section == current))
-            .into_iter()
+        let (current, role) = (self.section, self.role);
+        Section::BAR
+            .iter()
+            .filter(move |(_, _, _, needed)| role >= *needed)
+            .map(move |(section, path, name, _)| (*path, *name, *section == current))
     }
 
     pub(super) fn style(&self) -> &'static str {
