@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# The Helm chart and the Argo CD application: by helm, and by kubeconform with the schemas of Kubernetes and of the
+# operators' own kinds.
+
+CHART=$ROOT/deploy/helm/saga-tracker
+ENVIRONMENTS=(dev staging prod)
+SCHEMAS_SCRIPT=$ROOT/scripts/lib/kubernetes-schemas.py
+CHART_SCRIPT=$ROOT/scripts/lib/check-chart.py
+
+check_chart() {
+  local environment
+  need_chart_tools
+  for environment in "${ENVIRONMENTS[@]}"; do
+    helm lint "$CHART" --quiet --strict --values "$CHART/values-$environment.yaml"
+    render "$environment" "$SCRATCH/$environment.yaml"
+    conforms "$SCRATCH/$environment.yaml"
+  done
+  conforms "$ROOT/deploy/argocd/application.yaml"
+  # Without values of an environment, with a Secret and definitions of the chart's own.
+  helm template saga-tracker "$CHART" --set secret.values.DATABASE_URL=postgres://saga@db/saga \
+    --set-string 'definitions.refund\.yml=type: REFUND' >"$SCRATCH/defaults.yaml"
+  conforms "$SCRATCH/defaults.yaml"
+  helm package "$CHART" --destination "$SCRATCH" >/dev/null
+  tar -xzf "$SCRATCH"/saga-tracker-*.tgz --touch -C "$SCRATCH"
+  python3 "$CHART_SCRIPT" "$ROOT" "$SCRATCH"
+  refuses image.tagg=1
+  refuses config.listen=127.0.0.1:1
+  refuses replicaCount=many
+}
+
+need_chart_tools() {
+  python3 -c 'import yaml' 2>/dev/null || apt_install "Python's yaml is missing" python3-yaml
+  HELM_COMMAND=$(go_tool helm "$HELM")
+  KUBECONFORM_COMMAND=$(go_tool kubeconform "$KUBECONFORM")
+  SCHEMAS_KEY=$(content_key "kubernetes-schemas-${KUBERNETES##*@}" <(cat "$SCHEMAS_SCRIPT" "$LIB/go.sh"))
+  install_once "$SCHEMAS_KEY" write_schemas
+}
+
+# Helm tells of each symbolic link that it follows; those to the rules and the dashboard are meant.
+helm() {
+  local command=$1
+  shift
+  case $command in
+    lint | template) set -- --kube-version "${KUBERNETES##*@v}" "$@" ;;
+  esac
+  "$HELM_COMMAND" "$command" "$@" 2> >(grep -v 'found symbolic link' >&2)
+}
+
+render() { helm template saga-tracker "$CHART" --namespace sagas --values "$CHART/values-$1.yaml" >"$2"; }
+
+conforms() {
+  "$KUBECONFORM_COMMAND" -strict -summary \
+    -schema-location "$(cache_folder)/$SCHEMAS_KEY/{{.ResourceKind}}{{.KindSuffix}}.json" "$1"
+}
+
+write_schemas() {
+  local kubernetes operator argo
+  kubernetes=$(go_module "$KUBERNETES")
+  operator=$(go_module "$PROMETHEUS_OPERATOR")/example/prometheus-operator-crd
+  argo=$(go_module "$ARGO_CD")/manifests/crds
+  python3 "$SCHEMAS_SCRIPT" "$1" "$kubernetes/api/openapi-spec/swagger.json" \
+    "$operator/monitoring.coreos.com_servicemonitors.yaml" "$operator/monitoring.coreos.com_prometheusrules.yaml" \
+    "$argo/application-crd.yaml"
+}
+
+# refuses KEY=VALUE: values.schema.json does not let it pass.
+refuses() {
+  ! helm template saga-tracker "$CHART" --set "$1" >/dev/null 2>&1 || die "the chart takes $1"
+}
