@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     progress::Progress,
     report::Report,
-    runs::{faults, outages, outbox_kills, sdk_outage},
+    runs::{faults, fill, outages, outbox_kills, sdk_outage},
 };
 
 /// Shows on real parts what Saga Tracker promises.
@@ -37,6 +37,8 @@ enum Command {
     Outages(outages::Args),
     /// Everything is killed again and again under saga-server, while bad, repeated and shuffled records come
     Faults(faults::Args),
+    /// Fills an empty database with millions of sagas
+    Fill(fill::Args),
     /// One relay, for outbox-kills to kill
     #[command(hide = true)]
     Relay(outbox_kills::RelayArgs),
@@ -70,6 +72,7 @@ impl Command {
             Self::OutboxKills(args) => outbox_kills::run(&args, progress).await,
             Self::Outages(args) => outages::run(&args, progress).await,
             Self::Faults(args) => faults::run(&args, progress).await,
+            Self::Fill(args) => fill::run(&args, progress).await,
             Self::Relay(_) => unreachable!("handled before"),
         }
     }

@@ -5,6 +5,7 @@
 //! | `shapes`, `events` | the sagas that are recorded, made from a seed |
 //! | `load`, `ledger` | sends them as services would, and remembers what was acknowledged |
 //! | `parts`, `server`, `readiness`, `memory` | Kafka, PostgreSQL and `saga-server`, to be stopped and watched |
+//! | `many_sagas` | a database that is full already |
 //! | `topic`, `audit` | what arrived, compared with the ledger |
 //! | `progress`, `report` | what the user sees while it works and at the end |
 //! | `runs` | one module for each command |
@@ -15,6 +16,8 @@ mod events;
 mod http;
 mod ledger;
 mod load;
+#[path = "../../saga-server/tests/support/many_sagas/mod.rs"]
+mod many_sagas;
 mod memory;
 mod parts;
 mod poison;

@@ -83,7 +83,9 @@ impl Report {
         for table in &self.tables {
             println!("\n{}\n{}", table.title, table.render());
         }
-        println!("\nPromises\n{}", self.promises_table().render());
+        if !self.promises.is_empty() {
+            println!("\nPromises\n{}", self.promises_table().render());
+        }
         if let Some(file) = json {
             std::fs::write(file, serde_json::to_vec_pretty(&self)?)
                 .with_context(|| format!("the result cannot be written to {}", file.display()))?;

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use many_sagas::ManySagas;
 use saga_server::store::{
-    self, PageStart, Position, Rebuild, SagaQuery, SagaSort, SortBy, SortOrder, StatisticsQuery, Store, StoreOptions,
+    self, PageStart, Position, Rebuild, SagaQuery, SagaSort, SortBy, SortOrder, StatisticsQuery, Store,
+    StoreOptions,
 };
 use saga_types::{SagaStatus, SagaType, Timestamp, definition::Definitions, fold::Anomaly};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};

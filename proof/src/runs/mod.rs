@@ -2,6 +2,7 @@
 
 pub(crate) mod faults;
 mod field;
+pub(crate) mod fill;
 pub(crate) mod outages;
 pub(crate) mod outbox_kills;
 pub(crate) mod sdk_outage;

@@ -67,12 +67,20 @@ impl ManySagas {
     }
 
     /// The steps of some of the sagas, which are numbered from 1.
-    pub(crate) async fn add_steps(self, connection: &mut PgConnection, some: RangeInclusive<i32>) -> Result<(), Error> {
+    pub(crate) async fn add_steps(
+        self,
+        connection: &mut PgConnection,
+        some: RangeInclusive<i32>,
+    ) -> Result<(), Error> {
         self.add(connection, include_str!("steps.sql"), some).await
     }
 
     /// The rows of some of the sagas themselves.
-    pub(crate) async fn add_sagas(self, connection: &mut PgConnection, some: RangeInclusive<i32>) -> Result<(), Error> {
+    pub(crate) async fn add_sagas(
+        self,
+        connection: &mut PgConnection,
+        some: RangeInclusive<i32>,
+    ) -> Result<(), Error> {
         self.add(connection, include_str!("sagas.sql"), some).await
     }
 
@@ -154,7 +162,8 @@ impl Kind {
 
     async fn add_fold(&self, connection: &mut PgConnection, definitions: &Definitions) -> Result<(), Error> {
         let events = self.events()?;
-        let fold = SagaFold::of(events.iter().map(FoldEvent::from).collect(), definitions).ok_or("no events")?;
+        let fold =
+            SagaFold::of(events.iter().map(FoldEvent::from).collect(), definitions).ok_or("no events")?;
         let state = fold.try_state(definitions).ok_or("another definition")?;
         let awaited = state.awaiting.first();
         let owed_since = awaited.filter(|_| !state.outstanding_compensations.is_empty());
