@@ -1,0 +1,14 @@
+//! The pages in a real browser: Chromium without a window, on a whole tracker with what a shop leaves in it.
+//!
+//! To add a page, add a line to the table in `sights`; every page of it is opened on a desktop and on a phone, in light
+//! and in dark, and fails on what the browser complains of, on what is hard to use (axe-core), and on what is wider than
+//! the phone. With `SAGA_TEST_SCREENSHOTS=FOLDER` each is photographed.
+//!
+//! Run by `scripts/parts run browser -- cargo test -p saga-server --test browser`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(dead_code, reason = "walks from page to page need more of it")]
+
+mod browser;
+mod eyes;
+mod shop;
+mod sights;

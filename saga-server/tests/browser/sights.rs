@@ -1,0 +1,57 @@
+//! Every page, with every pair of eyes.
+
+use crate::{
+    browser::Browser,
+    eyes::{DESKTOP, Eyes, PHONE},
+    shop::Shop,
+};
+
+/// All pages that are looked at: the name of their pictures, and where they are. See `shop` for the sagas.
+const SIGHTS: &[(&str, &str)] = &[
+    ("overview", "/"),
+    ("sagas", "/sagas"),
+    ("sagas-failed", "/sagas?status=FAILED&sagaType=ORDER_CREATION"),
+    ("sagas-none", "/sagas?orderId=nobody"),
+    ("saga-completed", "/sagas/order-completed"),
+    ("saga-owing", "/sagas/order-owing"),
+    ("saga-compensated", "/sagas/order-compensated"),
+    ("saga-overdue", "/sagas/order-overdue"),
+    ("saga-odd", "/sagas/order-odd"),
+    ("saga-unknown", "/sagas/nobody"),
+    ("wrong-address", "/sagas?status=LOST"),
+];
+
+async fn all_are_sound(eyes: [Eyes; 2]) {
+    let shop = Shop::open().await;
+    let browser = Browser::open().await;
+    let mut wrong = Vec::new();
+    for eyes in eyes {
+        for (name, path) in SIGHTS {
+            wrong.extend(browser.look_at(&shop.at(path), name, eyes).await);
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_sound_on_a_desktop() {
+    all_are_sound(DESKTOP).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_sound_on_a_phone() {
+    all_are_sound(PHONE).await;
+}
+
+/// Whoever looks must be able to see what is wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_seen() {
+    let browser = Browser::open().await;
+    let page = "data:text/html,<html><body><p style='color:%23999;width:900px'>pale and wide</p><img src=x>\
+                <script>console.error('loud')</script></body></html>";
+    let seen = browser.look_at(page, "wrong", PHONE[0]).await.join("\n");
+    for what in ["loud", "px wide: P", "color-contrast", "image-alt"] {
+        assert!(seen.contains(what), "{what} in {seen}");
+    }
+}
