@@ -1,0 +1,80 @@
+"""Holds the documents true; scripts/check-docs --help says what that means."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import document
+import text
+from session import Problem, Session
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# Documents whose blocks are run, those of a line in one sitting. What the others show takes hours, a cluster or an outage.
+SITTINGS = [
+    ["README.md"],
+    ["CONTRIBUTING.md"],
+    ["examples/order-service/README.md", "examples/product-service/README.md", "examples/payment-service/README.md"],
+    ["docs/api.md"],
+    ["docs/configuration.md"],
+]
+
+TRANSLATIONS = []
+
+
+def tracked():
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
+
+
+def read(documents, files):
+    problems = list(text.problems(ROOT, documents, files, TRANSLATIONS))
+    links = sum(len(one.links) for one in documents.values())
+    say(f"{len(documents)} documents, {links} links: {len(problems)} problems")
+    return problems
+
+
+def play(documents, sittings):
+    problems = []
+    for names in sittings:
+        began, session, counted = time.monotonic(), Session(ROOT), 0
+        try:
+            for name in names:
+                for block in documents[name].blocks:
+                    counted += block.mark("not run") is None and block.language in ("sh", "console", "json")
+                    try:
+                        session.play(block)
+                    except Problem as problem:
+                        problems.append(f"{name}:{block.line}: {problem}")
+        finally:
+            session.end()
+        say(f"{', '.join(names)}: {counted} blocks in {time.monotonic() - began:.0f} s")
+    return problems
+
+
+def say(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+def main(words):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    files = tracked()
+    documents = document.every(ROOT, [name for name in files if name.endswith(".md")])
+    problems = []
+    if words[:1] != ["run"]:
+        problems += read(documents, files)
+    if words[:1] != ["read"]:
+        wanted = words[1:]
+        sittings = [names for names in SITTINGS if not wanted or any(name in wanted for name in names)]
+        problems += play(documents, sittings)
+    for problem in problems:
+        say(problem)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
