@@ -14,6 +14,9 @@ macro_rules! shown_in {
 }
 
 shown_in! {
+    metadata = "../../../docs/metadata.md",
+    step_naming = "../../../docs/step-naming.md",
+    sdk_guide = "../../../docs/sdk-guide.md",
     readme = "../../../README.md",
     saga_sdk = "../../../saga-sdk/README.md",
 }

@@ -5,6 +5,8 @@ A mark is an HTML comment, so readers of the page never see it:
   <!-- not run: REASON -->            the next block is shown only
   <!-- before: COMMAND -->            run first, as if the reader had
   <!-- file: NAME -->                 the next block is a file of the reader's folder
+  <!-- same as: FILE -->              the next block stands word for word in a file of the repository, which is tested
+  <!-- is: KIND -->                   the next block (YAML) is what saga-server takes as `saga-server.yml`, or `a definition`
   <!-- from: COMMAND -->              the next block (JSON) has the form of what this answers
   <!-- let TEXT be: COMMAND -->       from here on TEXT stands for what this prints
 """
@@ -16,7 +18,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from mdit_py_plugins.anchors import anchors_plugin
 
-MARK = re.compile(r"<!--\s*(not run|before|file|from|let (?P<text>.+?) be):\s*(?P<value>.*?)\s*-->", re.DOTALL)
+MARK = re.compile(r"<!--\s*(not run|before|file|same as|is|from|let (?P<text>.+?) be):\s*(?P<value>.*?)\s*-->", re.DOTALL)
 
 
 def slug(heading):

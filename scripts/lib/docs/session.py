@@ -134,6 +134,8 @@ class Session:
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(self.here(block.text))
+        elif (kind := block.mark("is")) is not None:
+            self.take_in(block, kind)
         elif block.language == "sh":
             self.answers = []
             for command in commands(block.text):
@@ -142,6 +144,17 @@ class Session:
             self.play_console(block)
         elif block.language == "json":
             self.compare(block)
+
+    def take_in(self, block, kind):
+        """Hands YAML to the program that would read it."""
+        place = Path(tempfile.mkdtemp(dir=self.state))
+        (place / "it.yml").write_text(self.here(block.text))
+        commands = {
+            "saga-server.yml": "env DATABASE_URL=sqlite:it.db KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 "
+            f"saga-server config check --config {place}/it.yml",
+            "a definition": f"saga-server fold --definitions {place} --events - <<<'[]'",
+        }
+        self.must_run(commands[kind])
 
     def play_console(self, block):
         for exchange in re.split(r"^(?=\$ )", block.text, flags=re.MULTILINE):
@@ -166,7 +179,7 @@ class Session:
             answers = self.answers
             if command is not None:
                 answers = shape.values(self.run(command)[1])
-            if not block.text.lstrip().startswith("{"):
+            if block.text.lstrip()[0] not in "[{":
                 # A part of an answer: the keys that are shown.
                 answers = [{key: one[key] for key in shown if key in one} for one in answers if isinstance(one, dict)]
             problems = [shape.difference(shown, answer) for answer in answers]

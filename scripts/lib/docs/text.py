@@ -5,16 +5,16 @@ import re
 import tomllib
 from urllib.parse import unquote
 
-LANGUAGES = {"rust", "sh", "console", "json", "yaml", "toml", "text", "sql", "kotlin", "properties", "promql"}
+LANGUAGES = {"rust", "rs", "sh", "console", "json", "yaml", "toml", "text", "sql", "kotlin", "properties", "promql"}
 PATH = re.compile(r"^[\w.-]+(/[\w.-]+)+\.(rs|md|yml|yaml|sql|json|avsc|toml|sh|py)$")
 
 
-def problems(root, documents, files, translations):
+def problems(root, documents, files, translations, typed):
     for document in documents.values():
         for line, problem in [
             *links(root, document, documents),
             *paths(document, files),
-            *languages(document),
+            *languages(document, document.name in typed),
             *data(root, document),
         ]:
             yield f"{document.name}:{line}: {problem}"
@@ -46,17 +46,27 @@ def paths(document, files):
             yield line, f"there is no file {word}"
 
 
-def languages(document):
+def languages(document, is_typed):
     for block in document.blocks:
         if block.language not in LANGUAGES:
             yield block.line, f"a block of the language {block.info!r}; known are {', '.join(sorted(LANGUAGES))}"
-        if block.language == "rust" and "ignore" in block.info and not block.mark("not run"):
-            yield block.line, "is ignored and does not say why: <!-- not run: REASON -->"
+        is_told = any(block.mark(kind) for kind in ("not run", "same as"))
+        # Rust that is not compiled as it stands is marked as `rs`, which rustdoc leaves alone.
+        if block.language == "rs" and not is_told:
+            yield block.line, "is not compiled: <!-- same as: FILE -->, or <!-- not run: REASON -->"
+        if block.language == "rust" and "ignore" in block.info:
+            yield block.line, "is ignored; mark it as rs, and say <!-- same as: FILE --> or <!-- not run: REASON -->"
+        is_told |= any(block.mark(kind) for kind in ("is", "file"))
+        # A service's configuration is looked for by a test of docs/guides.
+        if is_typed and block.language == "yaml" and not is_told and "platform:" not in block.text.splitlines():
+            yield block.line, "does not say what it is: <!-- is: KIND -->, <!-- file: NAME --> or <!-- not run: REASON -->"
 
 
 def data(root, document):
     """What other checks do not read by running it."""
     for block in document.blocks:
+        if (name := block.mark("same as")) is not None and block.text not in (root / name).read_text():
+            yield block.line, f"does not stand in {name}"
         try:
             if block.language == "json":
                 json.loads(block.text if block.text.lstrip()[0] in "[{" else "{" + block.text + "}")
@@ -101,6 +111,6 @@ def left_out(root, documents):
     for document in documents.values():
         if document.name.endswith(".ko.md"):
             continue # the same code as the original's
-        has_rust = any(block.language == "rust" and not block.mark("not run") for block in document.blocks)
+        has_rust = any(block.language == "rust" for block in document.blocks)
         if has_rust and f'"../../../{document.name}"' not in compiled:
             yield f"{document.name}: its Rust is not compiled: name it in docs/guides/src/lib.rs"

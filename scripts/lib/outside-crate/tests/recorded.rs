@@ -1,12 +1,12 @@
 //! The test kit, as a service's tests use it.
 
-use outside_crate::refuse_order;
-use saga_sdk_testkit::{Recorder, expect};
+use my_service::refuse_order;
 use saga_sdk::{SagaStatus, steps};
+use saga_sdk_testkit::{Recorder, expect};
 
 #[tokio::test]
 async fn an_order_without_stock_is_recorded_as_failed() {
-    let recorder = Recorder::new("outside-service");
+    let recorder = Recorder::new("my-service");
     refuse_order(&recorder.client(), "saga-1").await.unwrap();
     recorder
         .assert_saga("saga-1")
@@ -22,7 +22,7 @@ async fn what_is_recorded_travels_through_kafka() {
     use std::time::Duration;
 
     let kafka = saga_sdk_testkit::EmbeddedKafka::start();
-    let tracker = saga_sdk::connect(&kafka.config("outside-service")).unwrap();
+    let tracker = saga_sdk::connect(&kafka.config("my-service")).unwrap();
     refuse_order(&tracker, "saga-1").await.unwrap();
     assert!(tracker.close(Duration::from_secs(20)).await.is_complete());
     kafka
