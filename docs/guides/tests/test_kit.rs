@@ -67,6 +67,6 @@ async fn the_tracker_shows_what_was_recorded() {
         .eventually("saga-1", Duration::from_secs(20), |state| state.step_count == 1)
         .await;
     assert_eq!(state.last_step, steps::ORDER_CREATED);
-    client.close(Duration::from_secs(5)).await.is_complete();
+    assert!(client.close(Duration::from_secs(20)).await.is_complete());
     tracker.stop().await.unwrap();
 }
