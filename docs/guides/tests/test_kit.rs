@@ -24,16 +24,10 @@ async fn reserved_stock_is_owed_back_after_a_failed_payment() {
         Recorder::new("product-service"),
         Recorder::new("payment-service"),
     );
-    let saga = order
-        .client()
-        .saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    let saga = order.client().saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
     saga.start(steps::ORDER_CREATED).record().await.unwrap();
     let reserving = product.client().resume(saga.headers()).unwrap();
-    reserving
-        .complete(steps::STOCK_RESERVED)
-        .record()
-        .await
-        .unwrap();
+    reserving.complete(steps::STOCK_RESERVED).record().await.unwrap();
     let paying = payment.client().resume(saga.headers()).unwrap();
     paying
         .failed(steps::PAYMENT_FAILED, "card declined")
