@@ -19,4 +19,6 @@ shown_in! {
     sdk_guide = "../../../docs/sdk-guide.md",
     readme = "../../../README.md",
     saga_sdk = "../../../saga-sdk/README.md",
+    saga_sdk_testkit = "../../../saga-sdk-testkit/README.md",
+    saga_types = "../../../saga-types/README.md",
 }

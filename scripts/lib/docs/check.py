@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SITTINGS = [
     ["README.md"],
     ["CONTRIBUTING.md"],
+    ["saga-server/README.md", "examples/README.md"],
     ["examples/order-service/README.md", "examples/product-service/README.md", "examples/payment-service/README.md"],
     ["docs/api.md"],
     ["docs/configuration.md"],
@@ -27,7 +28,7 @@ SITTINGS = [
 # What these show takes hours, a cluster, an outage, or tools of their own; other stages of scripts/test check what they can.
 SHOWN_ONLY = ("deploy/", "proof/", "docs/decisions/", "docs/operations", "docs/performance", "docs/reliability", "docs/runbooks")
 
-TRANSLATIONS = []
+TRANSLATIONS = [("README.md", "README.ko.md"), ("docs/sdk-guide.md", "docs/sdk-guide.ko.md")]
 
 
 def tracked():

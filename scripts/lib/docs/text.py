@@ -47,6 +47,8 @@ def paths(document, files):
 
 
 def languages(document, is_typed):
+    if document.name.endswith(".ko.md"):
+        return # a translation's code is the original's
     for block in document.blocks:
         if block.language not in LANGUAGES:
             yield block.line, f"a block of the language {block.info!r}; known are {', '.join(sorted(LANGUAGES))}"
