@@ -6,14 +6,14 @@ import tomllib
 from urllib.parse import unquote
 
 LANGUAGES = {"rust", "rs", "sh", "console", "json", "yaml", "toml", "text", "sql", "kotlin", "properties", "promql"}
-PATH = re.compile(r"^[\w.-]+(/[\w.-]+)+\.(rs|md|yml|yaml|sql|json|avsc|toml|sh|py)$")
+PATH = re.compile(r"^[\w.-]+(/[\w.-]+)+\.(rs|md|yml|yaml|sql|json|avsc|toml|sh|py)(::\w+)?$")
 
 
 def problems(root, documents, files, translations, typed):
     for document in documents.values():
         for line, problem in [
             *links(root, document, documents),
-            *paths(document, files),
+            *paths(root, document, files),
             *languages(document, document.name in typed),
             *data(root, document),
         ]:
@@ -39,11 +39,17 @@ def links(root, document, documents):
                 yield link.line, f"{name} has no heading #{anchor}"
 
 
-def paths(document, files):
-    """A file that is named in a sentence is there, by its whole path or by the end of it."""
+def paths(root, document, files):
+    """A file that is named in a sentence is there, by its whole path or by the end of it, and has the function named."""
     for line, word in document.words:
-        if PATH.match(word) and not any(file == word or file.endswith("/" + word) for file in files):
-            yield line, f"there is no file {word}"
+        if not PATH.match(word):
+            continue
+        name, _, function = word.partition("::")
+        found = [file for file in files if file == name or file.endswith("/" + name)]
+        if not found:
+            yield line, f"there is no file {name}"
+        elif function and not any(re.search(rf"\bfn {function}\b", (root / file).read_text()) for file in found):
+            yield line, f"{name} has no function {function}"
 
 
 def languages(document, is_typed):
