@@ -1,5 +1,7 @@
 """Holds the documents true; scripts/check-docs --help says what that means."""
 
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -69,6 +71,31 @@ def play(documents, sittings):
     return problems
 
 
+def commands(documents):
+    """saga-server has each command that a sentence or a block names, with its flags; also where none of it is run."""
+    helps = {}
+    for one in documents.values():
+        lines = one.words + [(block.line, line) for block in one.blocks for line in block.text.splitlines()]
+        for line, words in lines:
+            found = re.search(r"(?:^|\s)saga-server(?: --)? ([a-z].*)", words)
+            if not found:
+                continue
+            names = re.match(r"(?:[a-z]+(?= |$) ?){0,2}", found[1])[0].split()
+            told = helps.setdefault(tuple(names), help_of(names))
+            if told is None:
+                yield f"{one.name}:{line}: saga-server has no command {' '.join(names)}"
+                continue
+            for flag in re.findall(r"(?<=\s)--[a-z][a-z-]*", found[1]):
+                if f"{flag} " not in told and f"{flag}\n" not in told and f"{flag}[" not in told:
+                    yield f"{one.name}:{line}: saga-server {' '.join(names)} has no flag {flag}"
+
+
+def help_of(names):
+    program = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug/saga-server"
+    asked = subprocess.run([program, *names, "--help"], capture_output=True, text=True, check=False)
+    return asked.stdout if names and asked.returncode == 0 else None
+
+
 def say(line):
     print(line, file=sys.stderr, flush=True)
 
@@ -83,6 +110,7 @@ def main(words):
     if words[:1] != ["read"]:
         wanted = words[1:]
         sittings = [names for names in SITTINGS if not wanted or any(name in wanted for name in names)]
+        problems += commands(documents)
         problems += play(documents, sittings)
     for problem in problems:
         say(problem)
