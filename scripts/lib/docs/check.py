@@ -77,7 +77,7 @@ def commands(documents):
     for one in documents.values():
         lines = one.words + [(block.line, line) for block in one.blocks for line in block.text.splitlines()]
         for line, words in lines:
-            found = re.search(r"(?:^|\s)saga-server(?: --)? ([a-z].*)", words)
+            found = re.search(r"(?:^|\s)saga-server(?: --)? ([a-z].*)", words.replace("`", " "))
             if not found:
                 continue
             names = re.match(r"(?:[a-z]+(?= |$) ?){0,2}", found[1])[0].split()
