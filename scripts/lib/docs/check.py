@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import document
 import text
-from session import Problem, Session
+from session import STOP, Problem, Session
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -54,20 +55,31 @@ def read(documents, files):
 
 
 def play(documents, sittings):
-    problems = []
-    for names in sittings:
-        began, session, counted = time.monotonic(), Session(ROOT), 0
+    """Several at once, for they mostly wait."""
+    with ThreadPoolExecutor(max_workers=3) as workers:
         try:
-            for name in names:
-                for block in documents[name].blocks:
-                    counted += block.mark("not run") is None and (block.language in ("sh", "console", "json") or block.mark("is") is not None)
-                    try:
-                        session.play(block)
-                    except Problem as problem:
-                        problems.append(f"{name}:{block.line}: {problem}")
-        finally:
-            session.end()
-        say(f"{', '.join(names)}: {counted} blocks in {time.monotonic() - began:.0f} s")
+            return [problem for problems in workers.map(lambda names: sit(documents, names), sittings) for problem in problems]
+        except BaseException:
+            STOP.set()
+            workers.shutdown(cancel_futures=True)
+            raise
+
+
+def sit(documents, names):
+    began, session, counted, problems = time.monotonic(), Session(ROOT), 0, []
+    try:
+        for name in names:
+            for block in documents[name].blocks:
+                counted += block.mark("not run") is None and (
+                    block.language in ("sh", "console", "json") or block.mark("is") is not None
+                )
+                try:
+                    session.play(block)
+                except Problem as problem:
+                    problems.append(f"{name}:{block.line}: {problem}")
+    finally:
+        session.end()
+    say(f"{', '.join(names)}: {counted} blocks in {time.monotonic() - began:.0f} s")
     return problems
 
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -18,6 +19,10 @@ PATIENCE_S = 60
 ASK_AGAIN_S = 20
 # The addresses that the documents name, and which of them a program listens on.
 ADDRESSES = ["127.0.0.1:8086", "127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:8083"]
+
+
+# Set when everything is to end.
+STOP = threading.Event()
 
 
 class Problem(Exception):
@@ -85,7 +90,7 @@ class Session:
             if time.monotonic() > deadline:
                 self.shell.kill()
                 raise Problem(f"no end after {PATIENCE_S} s: {command}")
-            if self.shell.poll() is not None:
+            if self.shell.poll() is not None or STOP.is_set():
                 raise Problem(f"the shell has ended: {command}")
             time.sleep(0.02)
         printed, complained = out.read_text(errors="replace"), err.read_text(errors="replace")
