@@ -156,11 +156,9 @@ impl StepRecord {
     }
 
     fn add(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<(), InputError> {
-        if self.metadata.contains(key) {
-            Ok(())
-        } else {
-            self.insert(key, value)
-        }
+        self.metadata
+            .insert_if_absent(key, value)
+            .map_err(InputError::Metadata)
     }
 }
 

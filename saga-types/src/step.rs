@@ -55,7 +55,8 @@ impl Step {
     /// Whether the name is one that [`Step::new`] takes; one from the wire may be written in another style.
     #[must_use]
     pub fn is_upper_snake_case(&self) -> bool {
-        check_upper_snake_case(&self.0).is_ok()
+        // Only the constants are borrowed, and they are written so.
+        matches!(self.0, Cow::Borrowed(_)) || check_upper_snake_case(&self.0).is_ok()
     }
 
     /// The name, such as `STOCK_RESERVED`.

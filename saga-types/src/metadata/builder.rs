@@ -33,6 +33,13 @@ struct Entry {
     value_end: usize,
 }
 
+/// What becomes of the value that a key has already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Kept,
+    Replaced,
+}
+
 impl MetadataBuilder {
     /// Writes an entry; a key that is already there gets the new value.
     ///
@@ -41,31 +48,20 @@ impl MetadataBuilder {
     /// [`MetadataError`] when the value cannot be written as JSON, holds U+0000 or is nested too deep, or the whole would
     /// become too long; the builder is then as it was before.
     pub fn insert(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<(), MetadataError> {
-        let before = self.bytes.len();
-        let written = self
-            .write(key, value)
-            .and_then(|entry| self.accept(key, entry, before));
-        if written.is_err() {
-            self.bytes.truncate(before);
-        }
-        written
+        self.put(key, value, Known::Replaced)
     }
 
-    /// Whether the key was written.
-    #[must_use]
-    pub fn contains(&self, key: &str) -> bool {
-        // Few keys need escapes; those that do not can be compared as they are.
-        let is_plain = key
-            .bytes()
-            .all(|byte| !byte.is_ascii_control() && byte != b'"' && byte != b'\\');
-        if is_plain {
-            self.entries.iter().any(|entry| {
-                let text = &self.bytes[entry.key_start..entry.key_end];
-                text.len() == key.len() + 2 && &text[1..=key.len()] == key.as_bytes()
-            })
-        } else {
-            serde_json::to_vec(key).is_ok_and(|text| self.position(&text).is_some())
-        }
+    /// Writes an entry, unless the key is already there.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert).
+    pub fn insert_if_absent(
+        &mut self,
+        key: &str,
+        value: &(impl Serialize + ?Sized),
+    ) -> Result<(), MetadataError> {
+        self.put(key, value, Known::Kept)
     }
 
     /// Whether nothing was written.
@@ -93,6 +89,22 @@ impl MetadataBuilder {
         })
     }
 
+    fn put(
+        &mut self,
+        key: &str,
+        value: &(impl Serialize + ?Sized),
+        known: Known,
+    ) -> Result<(), MetadataError> {
+        let before = self.bytes.len();
+        let written = self
+            .write(key, value)
+            .and_then(|entry| self.accept(key, entry, before, known));
+        if written.is_err() {
+            self.bytes.truncate(before);
+        }
+        written
+    }
+
     /// Appends the entry, to be accepted or taken back.
     fn write(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<Entry, MetadataError> {
         if self.bytes.capacity() == 0 {
@@ -112,11 +124,17 @@ impl MetadataBuilder {
         })
     }
 
-    fn accept(&mut self, key: &str, entry: Entry, before: usize) -> Result<(), MetadataError> {
+    fn accept(&mut self, key: &str, entry: Entry, before: usize, known: Known) -> Result<(), MetadataError> {
         let value = &self.bytes[entry.key_end + 1..entry.value_end];
-        check_entry(key, value)?;
-        let picked = self.picked.slot(key).map(|_| serde_json::from_slice(value).ok());
-        match self.position(&self.bytes[entry.key_start..entry.key_end]) {
+        let has_escape = holds_backslash(&self.bytes[entry.key_start..entry.value_end]);
+        check_entry(key, value, has_escape)?;
+        let position = self.position(&self.bytes[entry.key_start..entry.key_end]);
+        if position.is_some() && known == Known::Kept {
+            self.bytes.truncate(before);
+            return Ok(());
+        }
+        let picked = self.picked.slot(key).map(|_| text_of(value, has_escape));
+        match position {
             Some(index) => self.replace(index, entry, before)?,
             None => {
                 check_length(self.bytes.len())?;
@@ -167,21 +185,35 @@ fn check_length(entries: usize) -> Result<(), MetadataError> {
     }
 }
 
-/// Most values are plain texts and numbers, for which a look at the text is enough.
-fn check_entry(key: &str, value: &[u8]) -> Result<(), MetadataError> {
-    if key.contains('\0') {
+/// Most keys and values are plain texts and numbers, which cannot be wrong once they are written.
+fn check_entry(key: &str, value: &[u8], has_escape: bool) -> Result<(), MetadataError> {
+    if has_escape && key.contains('\0') {
         return Err(MetadataError::Invalid {
             reason: "a key holds U+0000".to_owned(),
         });
     }
     let is_nested = value.starts_with(b"{") || value.starts_with(b"[");
-    if is_nested || value.contains(&b'\\') {
+    if is_nested || has_escape {
         let text = str::from_utf8(value).map_err(|error| MetadataError::Invalid {
             reason: error.to_string(),
         })?;
         json::check_value(text, 2)?;
     }
     Ok(())
+}
+
+/// Looks at every byte without a branch: for texts this short that is faster than a search that can stop.
+fn holds_backslash(text: &[u8]) -> bool {
+    text.iter().fold(false, |held, byte| held | (*byte == b'\\'))
+}
+
+/// The text that a JSON string says; none of another value.
+fn text_of(value: &[u8], has_escape: bool) -> Option<String> {
+    if has_escape {
+        return serde_json::from_slice(value).ok();
+    }
+    let text = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    str::from_utf8(text).ok().map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -203,6 +235,16 @@ mod tests {
             builder.insert(key, &value).unwrap();
         }
         assert_eq!(builder.build().unwrap().as_str(), r#"{"a":"longer","b":null}"#);
+    }
+
+    #[test]
+    fn a_key_that_is_there_can_keep_its_value() {
+        let mut builder = Metadata::builder();
+        builder.insert_if_absent("producerService", "theirs").unwrap();
+        builder.insert_if_absent("producerService", "ours").unwrap();
+        let metadata = builder.build().unwrap();
+        assert_eq!(metadata.as_str(), r#"{"producerService":"theirs"}"#);
+        assert_eq!(metadata.producer_service(), Some("theirs"));
     }
 
     #[test]
