@@ -15,9 +15,21 @@ for each in yaml.safe_load_all(open(sys.argv[1])):
     # What the Secret holds.
     secrets=(DATABASE_URL=postgres://saga@db/saga "SAGA_SERVER_AUTH_TOKENS=dana:operator:$(printf %064d 7)")
     ! grep -q sasl "$SCRATCH/$environment.yml" || secrets+=(SAGA_SERVER_KAFKA_SECURITY_PASSWORD=secret)
-    env -i AWS_REGION=ap-northeast-2 "${secrets[@]}" \
-      "$binary" config check --config "$SCRATCH/$environment.yml" >"$SCRATCH/settings" 2>&1 ||
-      die "the collector refuses the settings of $environment: $(cat "$SCRATCH/settings")"
+    takes_settings "$environment" AWS_REGION=ap-northeast-2 "SAGA_SERVER_CONFIG=$SCRATCH/$environment.yml" "${secrets[@]}"
   done
-  say "settings: the collector takes those of ${ENVIRONMENTS[*]}"
+  read_compose "$SCRATCH/compose.json"
+  readarray -t secrets < <(python3 -c '
+import json, sys
+for name, value in json.load(open(sys.argv[1]))["services"]["saga-server"]["environment"].items():
+    print(f"{name}={value}")' "$SCRATCH/compose.json")
+  takes_settings Compose "${secrets[@]}"
+  say "settings: the collector takes those of ${ENVIRONMENTS[*]}, and of the Compose file"
+}
+
+# takes_settings WHOSE NAME=VALUE...
+takes_settings() {
+  local whose=$1
+  shift
+  env -i "$@" "$binary" config check >"$SCRATCH/settings" 2>&1 ||
+    die "the collector refuses the settings of $whose: $(cat "$SCRATCH/settings")"
 }

@@ -1,0 +1,10 @@
+# shellcheck shell=bash
+# The workflows of GitHub Actions, by actionlint, which also hands their scripts to shellcheck.
+
+check_pipelines() {
+  local actionlint
+  need_command shellcheck shellcheck
+  actionlint=$(go_tool actionlint "$ACTIONLINT")
+  (cd "$ROOT" && "$actionlint" -color=false .github/workflows/*.yml)
+  say "pipelines: $(find "$ROOT/.github/workflows" -name '*.yml' | wc -l) workflows in order"
+}
