@@ -39,3 +39,42 @@ build_cluster() {
   ) >&2
   rm -r "$folder/source"
 }
+
+# cluster_up: starts both in STATE, and writes STATE/kubeconfig.
+cluster_up() {
+  local etcd_port peer_port port
+  mkdir -p "$STATE/etcd" "$STATE/apiserver"
+  etcd_port=$(free_port "$STATE/etcd/port")
+  peer_port=$(free_port "$STATE/etcd/peer-port")
+  port=$(free_port "$STATE/apiserver/port")
+  launch etcd "$ETCD_COMMAND" --data-dir "$STATE/etcd/data" --listen-client-urls "http://127.0.0.1:$etcd_port" \
+    --advertise-client-urls "http://127.0.0.1:$etcd_port" --listen-peer-urls "http://127.0.0.1:$peer_port"
+  # Whoever has this token may do everything.
+  CLUSTER_TOKEN=$(head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n')
+  printf '%s,admin,admin,system:masters\n' "$CLUSTER_TOKEN" >"$STATE/apiserver/tokens.csv"
+  openssl genrsa -out "$STATE/apiserver/accounts.key" 2048 2>/dev/null
+  launch apiserver "$API_SERVER_COMMAND" --etcd-servers "http://127.0.0.1:$etcd_port" --bind-address 127.0.0.1 \
+    --secure-port "$port" --cert-dir "$STATE/apiserver/certificates" --token-auth-file "$STATE/apiserver/tokens.csv" \
+    --service-account-issuer https://kubernetes.default.svc --service-account-key-file "$STATE/apiserver/accounts.key" \
+    --service-account-signing-key-file "$STATE/apiserver/accounts.key" --authorization-mode RBAC \
+    --service-cluster-ip-range 10.0.0.0/24 --disable-admission-plugins ServiceAccount
+  wait_ready apiserver 120
+  cat >"$STATE/kubeconfig" <<-CONFIG
+	apiVersion: v1
+	kind: Config
+	current-context: check
+	clusters: [{name: check, cluster: {server: "https://127.0.0.1:$port", insecure-skip-tls-verify: true}}]
+	users: [{name: admin, user: {token: $CLUSTER_TOKEN}}]
+	contexts: [{name: check, context: {cluster: check, user: admin}}]
+	CONFIG
+}
+
+apiserver_ready() {
+  [[ $(curl --silent --insecure --max-time 5 --header "Authorization: Bearer $CLUSTER_TOKEN" \
+    "https://127.0.0.1:$(cat "$STATE/apiserver/port")/readyz") == ok ]]
+}
+
+cluster_down() {
+  end_part apiserver TERM 20
+  end_part etcd TERM 20
+}
