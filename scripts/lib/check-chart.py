@@ -5,6 +5,7 @@
 FOLDER holds dev.yaml, staging.yaml and prod.yaml, and the unpacked package.
 """
 
+import json
 import pathlib
 import re
 import sys
@@ -70,6 +71,18 @@ def check_deployment(objects):
     check(len(hooks) == 2, "a job for topics and one for tables")
 
 
+def check_dashboard():
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    numbers = [panel["id"] for panel in panels]
+    check(len(set(numbers)) == len(numbers), "two panels of the dashboard have the same id")
+    places = [tuple(panel["gridPos"][key] for key in "xy") for panel in panels]
+    check(len(set(places)) == len(places), "two panels of the dashboard lie in the same place")
+    for panel in panels:
+        for target in panel.get("targets", []):
+            check(target["datasource"]["uid"] == "${datasource}", f"{panel['title']} asks a Prometheus of its own")
+
+
+check_dashboard()
 check_package()
 check_production(rendered("prod"))
 for environment in ("dev", "staging", "prod"):
