@@ -1,5 +1,4 @@
 //! Every configuration of a service that a document shows is one that `saga-sdk` takes.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{fs, path::Path};
 

@@ -1,5 +1,4 @@
 //! What the SDK guide shows of the test kit, word for word.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{sync::Arc, time::Duration};
 
