@@ -11,7 +11,7 @@ SURROUNDINGS_LIMIT_MB=12
 saga_server() {
   local binary=${SAGA_SERVER:-$ROOT/target/debug/saga-server}
   [[ -x $binary ]] || die "$binary is missing. Build it: cargo build -p saga-server --features ssl"
-  ldd "$binary" | grep -q libssl || die "$binary cannot speak TLS to Kafka. Build it: cargo build -p saga-server --features ssl"
+  [[ $(ldd "$binary") == *libssl* ]] || die "$binary cannot speak TLS to Kafka. Build it: cargo build -p saga-server --features ssl"
   printf '%s\n' "$binary"
 }
 
@@ -20,6 +20,7 @@ check_image() {
   need_command buildah buildah
   need_command strip binutils
   binary=$(saga_server)
+  check_context
   build_image "$binary"
   check_image_size
   check_image_settings
@@ -42,6 +43,18 @@ check_image_size() {
 
 # Of the image's root, rounded up.
 megabytes() { du --summarize --apparent-size --block-size=1000000 "$@" "$SCRATCH/image/rootfs" | cut -f 1; }
+
+# What the first stage compiles, which is not run here: all that the workspace names must reach it.
+check_context() {
+  local source
+  printf 'FROM scratch\nCOPY . /source\n' >"$SCRATCH/Containerfile"
+  buildah_here bud --isolation chroot --ignorefile "$ROOT/.dockerignore" --tag context \
+    --file "$SCRATCH/Containerfile" "$ROOT" >"$SCRATCH/image.log" 2>&1 || die "no context: $(cat "$SCRATCH/image.log")"
+  source=$(buildah_here mount "$(buildah_here from localhost/context)")/source
+  cargo metadata --manifest-path "$source/Cargo.toml" --locked --no-deps --format-version 1 >/dev/null ||
+    die "the image's build does not get all that it needs; see .dockerignore"
+  [[ -x $source/deploy/image/rootfs && ! -e $source/target ]] || die "the image's build gets too little, or too much"
+}
 
 # build_image BINARY
 build_image() {
