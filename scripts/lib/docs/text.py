@@ -109,6 +109,10 @@ def translation(original, translated):
         if mine != theirs:
             yield f"{translated.name}:{block.line}: is not the block of {original.name}"
             return
+    targets = [{link.target.replace(".ko.md", ".md").partition("#")[0] for link in one.links} for one in (original, translated)]
+    languages = {original.path.name, "docs/sdk-guide.md", ""}
+    for target in (targets[0] ^ targets[1]) - languages:
+        yield f"{translated.name}: leads to other places than {original.name}: {target}"
     if len(original.anchors) != len(translated.anchors):
         yield f"{translated.name}: has {len(translated.anchors)} headings, {original.name} has {len(original.anchors)}"
 
