@@ -35,7 +35,19 @@ def call(method, path, body=None, kind="application/json"):
     connection.request(method, path, body if body is None or isinstance(body, (str, bytes)) else json.dumps(body), headers)
     answer = connection.getresponse()
     warnings = answer.headers.get_all("Warning") or []
-    return answer.status, json.loads(answer.read() or "{}"), warnings
+    text = answer.read()
+    # A path that is not known is answered in plain text.
+    is_json = "json" in answer.headers.get("Content-Type", "")
+    return answer.status, json.loads(text) if is_json else {"message": text.decode()}, warnings
+
+
+def listed(path):
+    """What lies there; a kind that is new takes a moment."""
+    answered = call("GET", path)
+    while answered[0] == 429:
+        time.sleep(0.2)
+        answered = call("GET", path)
+    return must(answered, path)["items"]
 
 
 def must(answered, what):
@@ -108,8 +120,7 @@ def leftovers(namespace):
         ("/apis/networking.k8s.io/v1", "networkpolicies"), ("/apis/autoscaling/v2", "horizontalpodautoscalers"),
         ("/apis/monitoring.coreos.com/v1", "servicemonitors"), ("/apis/monitoring.coreos.com/v1", "prometheusrules"),
     ):  # fmt: skip
-        answer = must(call("GET", f"{path}/namespaces/{namespace}/{kind}"), kind)
-        found += [f"{kind}/{each['metadata']['name']}" for each in answer["items"]]
+        found += [f"{kind}/{each['metadata']['name']}" for each in listed(f"{path}/namespaces/{namespace}/{kind}")]
     return found
 
 
