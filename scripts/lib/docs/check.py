@@ -15,17 +15,15 @@ from session import STOP, Problem, Session
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# Documents whose blocks are run, those of a line in one sitting.
+# Documents whose blocks are run, those of a line in one sitting; what need real parts share one.
 SITTINGS = [
-    ["README.md"],
-    ["CONTRIBUTING.md"],
+    ["README.md", "docs/migration-from-kotlin.md", "CONTRIBUTING.md"],
     ["saga-server/README.md", "examples/README.md"],
     ["examples/order-service/README.md", "examples/product-service/README.md", "examples/payment-service/README.md"],
     ["docs/api.md"],
     ["docs/configuration.md"],
     ["docs/definitions.md", "docs/metadata.md"],
     ["docs/sdk-guide.md"],
-    ["docs/migration-from-kotlin.md"],
 ]
 
 # What these show takes hours, a cluster, an outage, or tools of their own; other stages of scripts/test check what they can.

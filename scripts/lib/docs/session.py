@@ -15,8 +15,9 @@ from pathlib import Path
 
 import shape
 
-PATIENCE_S = 60
-ASK_AGAIN_S = 20
+# The first "scripts/parts up" of a machine downloads the parts.
+PATIENCE_S = 400
+ASK_AGAIN_S = 60
 # The addresses that the documents name, and which of them a program listens on.
 ADDRESSES = ["127.0.0.1:8086", "127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:8083"]
 
