@@ -9,7 +9,7 @@ SURROUNDINGS_LIMIT_MB=12
 # The binary of the tests is linked as the image's is, to the same libraries, but not optimised: its size says nothing. One
 # that SAGA_SERVER names is taken for the image's own, so that the whole image is held to the limit.
 saga_server() {
-  local binary=${SAGA_SERVER:-$ROOT/target/debug/saga-server}
+  local binary=${SAGA_SERVER:-${CARGO_TARGET_DIR:-$ROOT/target}/debug/saga-server}
   [[ -x $binary ]] || die "$binary is missing. Build it: cargo build -p saga-server --features ssl"
   [[ $(ldd "$binary") == *libssl* ]] || die "$binary cannot speak TLS to Kafka. Build it: cargo build -p saga-server --features ssl"
   printf '%s\n' "$binary"

@@ -2,7 +2,7 @@
 # The smoke test, of a tracker that works and of one that does not.
 
 check_smoke() {
-  local binary smallest=${SAGA_SMALLEST:-$ROOT/target/debug/smallest} info=$SCRATCH/info.json url kafka
+  local binary smallest=${SAGA_SMALLEST:-${CARGO_TARGET_DIR:-$ROOT/target}/debug/smallest} info=$SCRATCH/info.json url kafka
   need_command curl curl
   binary=$(saga_server)
   [[ -x $smallest ]] || die "$smallest is missing. Build it: cargo build -p smallest"
