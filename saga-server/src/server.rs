@@ -128,6 +128,7 @@ impl Server {
             definitions: definitions.clone(),
             watch: config.watch,
             live: live.clone(),
+            pages: Arc::new(config.pages.clone()),
         };
         let monitor = Monitor {
             store: store.clone(),

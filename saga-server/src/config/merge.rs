@@ -29,6 +29,7 @@ impl Settings {
                     .compensation_overdue_after
                     .or(lighter.watch.compensation_overdue_after),
             },
+            pages: self.pages.or(lighter.pages),
             definitions_dir: self.definitions_dir.or(lighter.definitions_dir),
             shutdown_timeout: self.shutdown_timeout.or(lighter.shutdown_timeout),
             log: self.log.or(lighter.log),

@@ -11,6 +11,7 @@ mod kafka;
 mod merge;
 mod names;
 mod oidc;
+mod pages;
 mod period;
 mod redaction;
 mod resolve;
@@ -36,6 +37,7 @@ pub use auth::{AuthSettings, TokenSetting};
 pub use kafka::{ClientCertificate, KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
 pub use names::{Key, check_environment, keys};
 pub use oidc::OidcSettings;
+pub use pages::{PagesConfig, PagesSettings};
 pub use period::Period;
 pub use redaction::RedactionSettings;
 pub use retention::{ArchiveSettings, RetentionConfig, RetentionSettings};
@@ -72,6 +74,8 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// When sagas are late.
     pub watch: WatchConfig,
+    /// What the pages know of their surroundings.
+    pub pages: PagesConfig,
     /// A folder of definitions that add to the built-in ones, or replace them.
     pub definitions_dir: Option<PathBuf>,
     /// How long a shutdown may take until what is left is abandoned.

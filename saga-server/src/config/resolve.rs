@@ -44,6 +44,7 @@ impl Settings {
             ingest: self.ingest()?,
             retention: self.retention()?,
             watch: self.watch()?,
+            pages: self.pages.resolve()?,
             definitions_dir: self.definitions_dir()?,
             shutdown_timeout: period_within(
                 "shutdownTimeout",

@@ -9,9 +9,9 @@ use clap::Args;
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    ArchiveSettings, AuthSettings, ConfigError, LogFormat, LogLevel, Period, RedactionSettings,
-    RetentionSettings, SaslMechanism, Secret, SecurityProtocol, Settings as Layer, TelemetrySettings,
-    check_environment,
+    ArchiveSettings, AuthSettings, ConfigError, LogFormat, LogLevel, PagesSettings, Period,
+    RedactionSettings, RetentionSettings, SaslMechanism, Secret, SecurityProtocol, Settings as Layer,
+    TelemetrySettings, check_environment,
 };
 
 /// Where the configuration comes from: a file, below the environment, below flags.
@@ -119,6 +119,13 @@ pub struct Settings {
         reason = "clap would take the text for the description of the command"
     )]
     pub watch: WatchSettings,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would take the text for the description of the command"
+    )]
+    pub pages: PagesSettings,
 
     /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
     #[arg(

@@ -65,6 +65,7 @@ impl Config {
                 "watch.compensationOverdueAfter",
                 Period(self.watch.compensation_overdue_after).to_string(),
             ),
+            ("pages.traceUrl", text(self.pages.trace_url_pattern())),
             ("definitionsDir", path(self.definitions_dir.as_deref())),
             ("shutdownTimeout", Period(self.shutdown_timeout).to_string()),
             ("log.format", self.log.format.as_str().to_owned()),

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Builder;
 
-use super::{ApiError, body::Body, sagas::status};
+use super::{ApiError, body::Body, params::Params, sagas::status};
 
 /// The longest reason, in characters.
 const MAX_REASON_CHARS: usize = 500;
@@ -17,7 +17,7 @@ const MAX_REASON_CHARS: usize = 500;
 /// What an operator wants.
 #[derive(Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Correction {
+pub(crate) struct Correction {
     /// What the saga shall be.
     pub(super) status: SagaStatus,
     /// Why, for those who look at the steps later.
@@ -32,6 +32,22 @@ impl Correction {
         let reason = body.parsed("reason", reason);
         let taken = status.zip(reason);
         body.finish(taken.map(|(status, reason)| Self { status, reason }))
+    }
+
+    /// The same from a form.
+    pub(crate) fn of_form(mut fields: Params) -> Result<Self, ApiError> {
+        let given = fields.given();
+        let status = fields.parsed("status", status);
+        let reason = fields.parsed("reason", reason);
+        for name in ["status", "reason"] {
+            if !given.iter().any(|(other, _)| other == name) {
+                fields.refuse(name, "is missing");
+            }
+        }
+        fields.finish()?;
+        let taken = status.zip(reason);
+        let (status, reason) = taken.ok_or_else(ApiError::internal)?;
+        Ok(Self { status, reason })
     }
 
     /// The event, so that it is the last of the saga as it was seen.

@@ -53,15 +53,15 @@ impl SagasCursor {
 
 /// Where the next page of a saga's steps begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct StepsCursor {
+pub(crate) struct StepsCursor {
     /// The last step.
-    pub(super) after: Position,
+    pub(crate) after: Position,
 }
 
 impl StepsCursor {
     const KIND: &str = "steps1";
 
-    pub(super) fn encode(&self) -> String {
+    pub(crate) fn encode(&self) -> String {
         encode(&(
             Self::KIND,
             self.after.recorded_at.as_millis(),
@@ -69,7 +69,7 @@ impl StepsCursor {
         ))
     }
 
-    pub(super) fn decode(text: &str) -> Result<Self, String> {
+    pub(crate) fn decode(text: &str) -> Result<Self, String> {
         let (kind, millis, event_id): (String, i64, EventId) = decode(text)?;
         let recorded_at = Timestamp::from_millis(millis).map_err(|_| REFUSED.to_owned())?;
         if kind == Self::KIND {

@@ -22,9 +22,9 @@ const MAX_SIZE: u32 = 100;
 /// The answer of the list.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct LettersPage {
-    content: Vec<LetterView>,
-    next_cursor: Option<String>,
+pub(crate) struct LettersPage {
+    pub(crate) content: Vec<LetterView>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// The answer of the groups.
@@ -64,8 +64,13 @@ struct GroupEntry {
 )]
 pub(super) async fn list(
     State(state): State<AppState>,
-    mut params: Params,
+    params: Params,
 ) -> Result<Json<LettersPage>, ApiError> {
+    Ok(Json(find(&state, params).await?))
+}
+
+/// The page of letters that the parameters ask for.
+pub(crate) async fn find(state: &AppState, mut params: Params) -> Result<LettersPage, ApiError> {
     let query = LetterQuery {
         after: params
             .parsed("cursor", LettersCursor::decode)
@@ -75,10 +80,10 @@ pub(super) async fn list(
     };
     params.finish()?;
     let page = state.ask("dead_letters", state.store.letters(&query)).await?;
-    Ok(Json(LettersPage {
+    Ok(LettersPage {
         next_cursor: page.next.map(|after| LettersCursor { after }.encode()),
         content: state.dead_letters.views(page.letters).await,
-    }))
+    })
 }
 
 /// How many dead letters there are of each reason
@@ -98,13 +103,9 @@ pub(super) async fn list(
 )]
 pub(super) async fn groups(
     State(state): State<AppState>,
-    mut params: Params,
+    params: Params,
 ) -> Result<Json<LetterGroups>, ApiError> {
-    let filter = filter(&mut params);
-    params.finish()?;
-    let groups = state
-        .ask("dead_letter_groups", state.store.letter_groups(&filter))
-        .await?;
+    let groups = find_groups(&state, params).await?;
     Ok(Json(LetterGroups {
         waiting: groups.iter().map(|group| group.waiting).sum(),
         replayed: groups.iter().map(|group| group.replayed).sum(),
@@ -112,7 +113,16 @@ pub(super) async fn groups(
     }))
 }
 
-fn filter(params: &mut Params) -> LetterFilter {
+/// The reasons of the letters that the parameters ask for.
+pub(crate) async fn find_groups(state: &AppState, mut params: Params) -> Result<Vec<LetterGroup>, ApiError> {
+    let filter = filter(&mut params);
+    params.finish()?;
+    let groups = state.store.letter_groups(&filter);
+    state.ask("dead_letter_groups", groups).await
+}
+
+/// Takes what says which letters are meant.
+pub(super) fn filter(params: &mut Params) -> LetterFilter {
     let period = Period::take(params);
     LetterFilter {
         named: None,

@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use tracing::Instrument;
 
 use super::{ApiError, AppState, guard};
-use crate::{metrics::EndpointLabels, telemetry::spans, ui};
+use crate::{auth::Caller, metrics::EndpointLabels, telemetry::spans, ui};
 
 /// How long an answer may take.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
@@ -51,17 +51,17 @@ async fn answer(State(state): State<AppState>, request: Request, next: Next) -> 
     let began = Instant::now();
     let path = request.uri().path().to_owned();
     let labels = labels(&request);
-    let wants_page = ui::wants_page(request.uri(), request.headers());
+    let asked = ui::Asked::of(&request);
     let mut response = match check(request.uri()) {
         Ok(()) => within_limits(request, next).await,
         Err(error) => error.into_response(),
     };
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         let headers = std::mem::take(response.headers_mut());
-        response = if wants_page {
-            ui::error_page(error)
-        } else {
-            error.answer(&path)
+        let caller = response.extensions_mut().remove::<Caller>();
+        response = match &asked {
+            Some(asked) => ui::error_page(&error, asked, caller),
+            None => error.answer(&path),
         };
         keep_allow(&headers, response.headers_mut());
     }

@@ -4,33 +4,52 @@
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, Uri, header, request::Parts},
+    http::{HeaderMap, Method, Uri, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use super::{ApiError, AppState};
+use super::{ApiError, AppState, same_site};
 use crate::{
     auth::{Access, Caller, Role, oidc::Refusal},
     ui,
 };
 
-/// Lets those through who may, with their [`Caller`] beside the request.
+/// Lets those through who may, with their [`Caller`] beside the request, and beside the response for those who make a
+/// page of an error.
 pub(super) async fn check(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let Some(needed) = role_for(request.uri().path()) else {
+    if let Err(error) = same_site::check(&request) {
+        return error.into_response();
+    }
+    let Some(needed) = needed_for(&request) else {
         return next.run(request).await;
     };
     let called = Called::of(&request);
-    let allowed = caller(&state.access, &called)
-        .await
-        .and_then(|caller| allow(&state.access, caller, needed));
-    match allowed {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
+    let caller = match caller(&state.access, &called).await {
+        Ok(caller) => caller,
+        Err(error) => return error.into_response(),
+    };
+    let mut response = match allow(&state.access, &caller, needed) {
+        Ok(()) => {
+            request.extensions_mut().insert(caller.clone());
             next.run(request).await
         }
         Err(error) => error.into_response(),
-    }
+    };
+    response.extensions_mut().insert(caller);
+    response
+}
+
+/// As [`role_for`], and whatever pages send to change something needs an operator.
+fn needed_for(request: &Request) -> Option<Role> {
+    let needed = role_for(request.uri().path())?;
+    let is_page = ui::role_for(request.uri().path()).is_some();
+    let changes = ![Method::GET, Method::HEAD].contains(request.method());
+    Some(if is_page && changes {
+        Role::Operator
+    } else {
+        needed
+    })
 }
 
 /// For handlers that write down who did it.
@@ -65,11 +84,23 @@ struct Called {
 
 impl Called {
     fn of(request: &Request) -> Self {
+        let given = bearer(request.headers()).map(str::to_owned);
+        let kept = || {
+            is_for_pages(request)
+                .then(|| ui::session_token(request.headers()))
+                .flatten()
+        };
         Self {
-            token: bearer(request.headers()).map(str::to_owned),
+            token: given.or_else(kept),
             is_of_this_machine: comes_from_this_machine(request),
         }
     }
+}
+
+/// What a browser brings along counts for pages, and for what their scripts read.
+fn is_for_pages(request: &Request) -> bool {
+    let is_read = [Method::GET, Method::HEAD].contains(request.method());
+    ui::role_for(request.uri().path()).is_some() || is_read && request.uri().path().starts_with("/api/")
 }
 
 async fn caller(access: &Access, called: &Called) -> Result<Caller, ApiError> {
@@ -97,9 +128,9 @@ impl From<Refusal> for ApiError {
     }
 }
 
-fn allow(access: &Access, caller: Caller, needed: Role) -> Result<Caller, ApiError> {
+fn allow(access: &Access, caller: &Caller, needed: Role) -> Result<(), ApiError> {
     if caller.role >= needed {
-        return Ok(caller);
+        return Ok(());
     }
     let why = match access {
         Access::Tokens(_) | Access::Issued { .. } => {

@@ -14,7 +14,7 @@
 //! | `openapi`, `docs` | the description of the API, and its viewer |
 //! | `listen` | connections, and how slow the other side may be |
 //! | `edge` | around every request: limits, latency, headers, the form of errors |
-//! | `guard` | who is calling, and whether they may |
+//! | `guard`, `same_site` | who is calling, and whether they may |
 //! | `params`, `body`, `period`, `cursor` | what callers say, checked; each bad parameter is named |
 //! | `saga`, `sagas`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
 //! | `stream` | `/api/v1/sagas/stream`: sagas as they change |
@@ -41,6 +41,7 @@ mod period;
 mod replay;
 mod saga;
 mod sagas;
+mod same_site;
 mod statistics;
 mod status;
 mod steps;
@@ -57,7 +58,7 @@ use saga_types::{Timestamp, definition::Definitions};
 
 use crate::{
     auth::Access,
-    config::WatchConfig,
+    config::{PagesConfig, WatchConfig},
     dead_letters::DeadLetters,
     freshness::{Freshness, Progress},
     health::Health,
@@ -69,11 +70,16 @@ use crate::{
     ui,
 };
 
+pub(crate) use correction::Correction;
+pub(crate) use cursor::StepsCursor;
+pub(crate) use dead_letters::{find as find_letters, find_groups as find_letter_groups};
 pub use docs::api_docs;
 pub use error::{ApiError, ErrorCode};
 pub use listen::{Limits, serve};
 pub(crate) use params::{Params, PathSagaId};
+pub(crate) use replay::{ReplayAnswer, ReplayOrder, carry_out as replay_letters};
 pub(crate) use sagas::{SagasPage, find as find_sagas};
+pub(crate) use status::carry_out as correct_status;
 
 /// What every handler may ask.
 #[derive(Clone)]
@@ -98,6 +104,8 @@ pub struct AppState {
     pub watch: WatchConfig,
     /// What changes.
     pub live: Arc<Live>,
+    /// What the pages know of their surroundings.
+    pub pages: Arc<PagesConfig>,
 }
 
 impl AppState {

@@ -21,6 +21,11 @@ pub(crate) struct Params {
 }
 
 impl Params {
+    /// The fields of a form, which are written as a query is.
+    pub(crate) fn of_form(body: &str) -> Self {
+        Self::of(body)
+    }
+
     fn of(query: &str) -> Self {
         let mut params = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -59,6 +64,12 @@ impl Params {
     /// Takes what somebody typed, without spaces around it; nothing is an empty text.
     pub(crate) fn trimmed(&mut self, name: &str) -> String {
         self.given.remove(name).unwrap_or_default().trim().to_owned()
+    }
+
+    /// Without what is empty: browsers send every field of a form, also those that nobody filled in.
+    pub(crate) fn filled(mut self) -> Self {
+        self.given.retain(|_, value| !value.is_empty());
+        self
     }
 
     /// Everything that is given and can be read, by name.
@@ -129,6 +140,16 @@ fn decoded(text: &str) -> Option<String> {
     let with_spaces = text.replace('+', " ");
     let decoded = percent_decode_str(&with_spaces).decode_utf8().ok()?;
     Some(decoded.into_owned())
+}
+
+/// Parameters that were read before.
+impl From<Vec<(String, String)>> for Params {
+    fn from(given: Vec<(String, String)>) -> Self {
+        Self {
+            given: given.into_iter().collect(),
+            bad: BTreeMap::new(),
+        }
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Params {

@@ -12,12 +12,13 @@ use super::{
     ApiError, AppState,
     body::Body,
     cursor::LettersCursor,
-    dead_letters::{letter_state, saga_id},
+    dead_letters::{self, letter_state, saga_id},
     guard::CalledBy,
     params::Params,
     period::{self, Moment},
 };
 use crate::{
+    auth::Caller,
     dead_letters::{ReplayError, Replayed},
     store::{LetterFilter, LetterPlace, LetterQuery, LetterState, Named},
 };
@@ -28,7 +29,7 @@ const MAX_LETTERS: u32 = 500;
 /// What an operator wants. Either letters are named, or a filter says which are meant.
 #[derive(Debug, Default, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ReplayOrder {
+pub(crate) struct ReplayOrder {
     /// The letters of these events.
     #[schema(max_items = 500, value_type = Option<Vec<EventId>>)]
     event_ids: Option<Vec<String>>,
@@ -73,14 +74,14 @@ struct ReplayFilter {
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ReplayAnswer {
-    requested: usize,
-    successful: usize,
-    failed: usize,
-    dry_run: bool,
-    results: Vec<Replayed>,
+pub(crate) struct ReplayAnswer {
+    pub(crate) requested: usize,
+    pub(crate) successful: usize,
+    pub(crate) failed: usize,
+    pub(crate) dry_run: bool,
+    pub(crate) results: Vec<Replayed>,
     /// Goes on with the letters that match the filter, when they are more than the limit.
-    next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// Replay dead letters
@@ -100,6 +101,15 @@ pub(super) async fn replay(
 ) -> Result<Json<ReplayAnswer>, ApiError> {
     params.finish()?;
     let order = ReplayOrder::take(body)?;
+    Ok(Json(carry_out(&state, &caller, order).await?))
+}
+
+/// Does what an operator wants, whichever way they said it.
+pub(crate) async fn carry_out(
+    state: &AppState,
+    caller: &Caller,
+    order: ReplayOrder,
+) -> Result<ReplayAnswer, ApiError> {
     let named = order.named();
     let is_dry_run = order.dry_run.unwrap_or(false);
     let query = match &named {
@@ -119,7 +129,7 @@ pub(super) async fn replay(
         dry_run = answer.dry_run,
         "dead letters were replayed"
     );
-    Ok(Json(answer))
+    Ok(answer)
 }
 
 /// Several letters may hold one event, so there may be more letters than names.
@@ -176,6 +186,38 @@ impl ReplayOrder {
         body.finish(Some(order))
     }
 
+    /// This letter.
+    pub(crate) fn of_letter(id: i64, dry_run: bool) -> Self {
+        Self {
+            dead_letter_ids: Some(vec![id]),
+            dry_run: Some(dry_run),
+            ..Self::default()
+        }
+    }
+
+    /// The letters that a form means: by `ids`, or by the parameters of the list.
+    pub(crate) fn of_form(mut fields: Params, dry_run: bool) -> Result<Self, ApiError> {
+        let ids = fields.parsed("ids", ids);
+        let cursor = fields.parsed("cursor", LettersCursor::decode);
+        let filter = dead_letters::filter(&mut fields);
+        fields.finish()?;
+        let filter = ReplayFilter {
+            reason: filter.reason,
+            state: filter.state,
+            saga_id: filter.saga_id,
+            origin_topic: filter.origin_topic,
+            from_date: filter.from,
+            to_date: filter.to,
+        };
+        Ok(Self {
+            filter: ids.is_none().then_some(filter),
+            dead_letter_ids: ids,
+            dry_run: Some(dry_run),
+            cursor,
+            ..Self::default()
+        })
+    }
+
     fn named(&self) -> Option<Named> {
         (self.event_ids.is_some() || self.dead_letter_ids.is_some()).then(|| Named {
             ids: self.dead_letter_ids.clone().unwrap_or_default(),
@@ -199,6 +241,19 @@ impl ReplayOrder {
             size: self.limit.unwrap_or(MAX_LETTERS),
         }
     }
+}
+
+/// As a form writes them: with commas between.
+fn ids(text: &str) -> Result<Vec<i64>, String> {
+    let ids: BTreeSet<i64> = text
+        .split(',')
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|_| "must be ids with commas between".to_owned())?;
+    if ids.len() > MAX_LETTERS as usize {
+        return Err(format!("must be at most {MAX_LETTERS} ids"));
+    }
+    Ok(ids.into_iter().collect())
 }
 
 /// Each once, in order.

@@ -16,6 +16,7 @@ use super::{
     params::{Params, PathSagaId},
 };
 use crate::{
+    auth::Caller,
     ingest,
     store::{Appended, SagaChange},
 };
@@ -26,7 +27,7 @@ const ATTEMPTS: usize = 5;
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Corrected {
+pub(crate) struct Corrected {
     saga_id: SagaId,
     previous_status: Option<SagaStatus>,
     current_status: SagaStatus,
@@ -55,8 +56,18 @@ pub(super) async fn correct(
 ) -> Result<Json<Corrected>, ApiError> {
     params.finish()?;
     let correction = Correction::take(body)?;
+    Ok(Json(carry_out(&state, &saga_id, &correction, &caller).await?))
+}
+
+/// Does what an operator wants, whichever way they said it.
+pub(crate) async fn carry_out(
+    state: &AppState,
+    saga_id: &SagaId,
+    correction: &Correction,
+    caller: &Caller,
+) -> Result<Corrected, ApiError> {
     for _ in 0..ATTEMPTS {
-        if let Some(change) = attempt(&state, &saga_id, &correction, &caller.name).await? {
+        if let Some(change) = attempt(state, saga_id, correction, &caller.name).await? {
             let status = correction.status.as_str();
             tracing::info!(
                 saga_id = saga_id.as_str(),
@@ -64,7 +75,7 @@ pub(super) async fn correct(
                 status,
                 "a status was set by hand"
             );
-            return answer(change, correction.status).map(Json);
+            return answer(change, correction.status);
         }
     }
     let message = format!("others correct the saga {:?} at the same time", saga_id.as_str());

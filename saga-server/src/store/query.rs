@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use saga_types::{
-    EventId, Metadata, SagaStatus, SagaType, Step, Timestamp,
+    EventId, Metadata, OrderId, SagaStatus, SagaType, Step, Timestamp,
     fold::{Anomaly, SagaState},
 };
 
@@ -198,8 +198,14 @@ pub struct StoredStep {
     pub trace_id: Option<String>,
     /// What else the service told.
     pub metadata: Option<Metadata>,
+    /// The type that the event names; the saga's own, unless the events disagree.
+    pub saga_type: SagaType,
+    /// The business key that the event names, likewise.
+    pub order_id: OrderId,
     /// When it happened.
     pub recorded_at: Timestamp,
+    /// When the batch was stored that brought it.
+    pub stored_at: Timestamp,
 }
 
 /// Which sagas to count: those started within the period.

@@ -16,7 +16,10 @@ pub(super) struct StepColumns {
     pub(super) producer_service: Option<String>,
     pub(super) trace_id: Option<String>,
     pub(super) metadata: Option<String>,
+    pub(super) saga_type: String,
+    pub(super) order_id: String,
     pub(super) recorded_at: Timestamp,
+    pub(super) stored_at: Timestamp,
 }
 
 /// A step as it was recorded.
@@ -58,7 +61,10 @@ impl TryFrom<StepColumns> for StoredStep {
             producer_service: columns.producer_service,
             trace_id: columns.trace_id,
             metadata: read_metadata(columns.metadata)?,
+            saga_type: SagaType::try_from(columns.saga_type).map_err(corrupt)?,
+            order_id: OrderId::new(columns.order_id).map_err(corrupt)?,
             recorded_at: columns.recorded_at,
+            stored_at: columns.stored_at,
         })
     }
 }

@@ -1,12 +1,13 @@
 //! What went wrong, as a page for people.
 
 use askama::Template;
-use axum::{
-    http::{HeaderMap, Uri, header},
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 
-use super::page::{Frame, Section, sent};
+use super::{
+    asked::Asked,
+    page::{Frame, Section, sent},
+    sign_in,
+};
 use crate::{
     auth::{Caller, Role},
     rest::{ApiError, ErrorCode},
@@ -21,37 +22,22 @@ struct ErrorPage {
     message: String,
     advice: &'static str,
     details: Vec<(String, String)>,
+    /// Where a form was sent from.
+    back: Option<String>,
+    /// Where to sign in as somebody who may do more.
+    sign_in: Option<String>,
 }
 
-/// Whether an answer to this request is read by a person: a browser that asked for no data.
-pub(crate) fn wants_page(uri: &Uri, headers: &HeaderMap) -> bool {
-    let is_data = [
-        "/api/",
-        "/internal/",
-        "/health",
-        "/actuator/",
-        "/metrics",
-        "/api-docs",
-    ]
-    .iter()
-    .any(|prefix| uri.path().starts_with(prefix));
-    let accepts = headers
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok());
-    !is_data && accepts.is_some_and(|accept| accept.contains("text/html"))
-}
-
-/// The error as a page.
-pub(crate) fn page(error: ApiError) -> Response {
+/// The error as a page, for whoever asked.
+pub(crate) fn page(error: &ApiError, asked: &Asked, caller: Option<Caller>) -> Response {
+    if error.code() == ErrorCode::Unauthorized {
+        return sign_in::instead(error, asked);
+    }
+    let caller = caller.unwrap_or_else(|| Caller::anonymous(Role::Viewer));
     let (heading, advice) = words(error.code());
     let status = error.code().status();
     let page = ErrorPage {
-        frame: Frame::new(
-            Section::Elsewhere,
-            heading,
-            &Caller::anonymous(Role::Viewer),
-            None,
-        ),
+        frame: Frame::new(Section::Elsewhere, heading, &caller, None),
         status: status.as_u16(),
         heading,
         advice,
@@ -61,6 +47,10 @@ pub(crate) fn page(error: ApiError) -> Response {
             .iter()
             .map(|(name, reason)| (name.clone(), reason.clone()))
             .collect(),
+        back: asked.is_form.then(|| asked.path.clone()),
+        sign_in: (error.code() == ErrorCode::Forbidden)
+            .then(|| sign_in::path(&caller, asked))
+            .flatten(),
     };
     match page.render() {
         Ok(html) => sent(status, html),
@@ -78,9 +68,10 @@ fn words(code: ErrorCode) -> (&'static str, &'static str) {
             "Nothing here",
             "An event may still be on its way: try again in a moment, or search for the order instead.",
         ),
-        ErrorCode::Unauthorized | ErrorCode::Forbidden => (
-            "Not allowed",
-            "Sign in with a token that has the role named above.",
+        ErrorCode::Forbidden => ("Not allowed", "Nothing was changed."),
+        ErrorCode::Conflict => (
+            "Nothing was changed",
+            "Look at the saga as it is now, and decide again.",
         ),
         ErrorCode::ServiceUnavailable => (
             "Not available at the moment",

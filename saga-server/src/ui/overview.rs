@@ -56,7 +56,7 @@ pub(super) async fn page(
         .ask("count_by_status", state.store.count_by_status())
         .await?;
     Ok(Page(OverviewTemplate {
-        frame: Frame::new(Section::Overview, "Overview", &caller, Some(&freshness)),
+        frame: Frame::new(Section::Overview, "Overview", &caller, Some(&freshness)).with_live(String::new()),
         stuck: late
             .sagas
             .into_iter()

@@ -25,6 +25,7 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 pub(super) enum Section {
     Overview,
     Sagas,
+    DeadLetters,
     /// A page of none of them.
     Elsewhere,
 }
@@ -34,6 +35,7 @@ impl Section {
     const BAR: &[(Self, &str, &str, Role)] = &[
         (Self::Overview, "/", "Overview", Role::Viewer),
         (Self::Sagas, "/sagas", "Sagas", Role::Viewer),
+        (Self::DeadLetters, "/dead-letters", "Dead letters", Role::Operator),
     ];
 }
 
@@ -49,6 +51,11 @@ pub(crate) fn role_for(path: &str) -> Option<Role> {
     }
 }
 
+/// Whether forms are sent to a path.
+pub(crate) fn takes_forms(path: &str) -> bool {
+    matches!(path, "/sign-in" | "/sign-out") || role_for(path).is_some()
+}
+
 /// What stands around the content of every page.
 #[derive(Debug, Clone)]
 pub(super) struct Frame {
@@ -60,7 +67,11 @@ pub(super) struct Frame {
     pub(super) freshness: Option<(String, bool)>,
     /// Who is signed in; none when nobody can be.
     pub(super) caller: Option<String>,
-    role: Role,
+    pub(super) role: Role,
+    /// Nobody is let in yet, so there is nowhere to go.
+    pub(super) is_bare: bool,
+    /// What of the stream of sagas would change this page, as a query.
+    pub(super) live: Option<String>,
 }
 
 impl Frame {
@@ -77,6 +88,24 @@ impl Frame {
             freshness: freshness.map(|freshness| (freshness.summary.clone(), freshness.up_to_date)),
             caller: (caller.name != crate::auth::ANONYMOUS).then(|| caller.name.clone()),
             role: caller.role,
+            is_bare: false,
+            live: None,
+        }
+    }
+
+    /// With word of what changes meanwhile: of the sagas that match the query of `/api/v1/sagas/stream`.
+    pub(super) fn with_live(self, query: String) -> Self {
+        Self {
+            live: Some(query),
+            ..self
+        }
+    }
+
+    /// Without anything that leads to other pages.
+    pub(super) fn without_bar(self) -> Self {
+        Self {
+            is_bare: true,
+            ..self
         }
     }
 

@@ -57,13 +57,14 @@ pub(super) async fn page(
     uri: Uri,
     params: Params,
 ) -> Result<Page<SagasTemplate>, ApiError> {
+    let params = params.filled();
     let given = params.given();
     let found = find_sagas(&state, params).await?;
     let now = Timestamp::now();
     let chips = chips(&given);
     let query = uri.query().unwrap_or_default();
     Ok(Page(SagasTemplate {
-        frame: Frame::new(Section::Sagas, "Sagas", &caller, Some(&state.freshness())),
+        frame: Frame::new(Section::Sagas, "Sagas", &caller, Some(&state.freshness())).with_live(live(&given)),
         views: VIEWS
             .map(|(name, view)| View {
                 name,
@@ -98,6 +99,12 @@ fn total(found: &SagasPage) -> String {
 /// Whether the parameter says where in the list, and not what is in it.
 fn is_place(name: &str) -> bool {
     matches!(name, "page" | "cursor")
+}
+
+/// Those of the filters that the stream of sagas has, too.
+fn live(given: &[(String, String)]) -> String {
+    const KNOWN: [&str; 5] = ["orderId", "sagaType", "status", "producerService", "anomaly"];
+    query(given.iter().filter(|(name, _)| KNOWN.contains(&name.as_str())))
 }
 
 fn chips(given: &[(String, String)]) -> Vec<Chip> {

@@ -45,6 +45,8 @@ impl fmt::Display for Moment {
 #[derive(Debug, Clone)]
 pub(super) enum Piece {
     Words(String),
+    /// What an event said, in whatever script.
+    Told(String),
     Time {
         exact: String,
         text: String,
@@ -69,6 +71,25 @@ pub(super) fn pieces(sentence: Vec<Phrase>, now: Timestamp) -> Vec<Piece> {
         },
     };
     sentence.into_iter().map(piece).collect()
+}
+
+/// The same pieces with what an event said apart, so that its script turns nothing around it.
+pub(super) fn apart(pieces: Vec<Piece>, told: Option<&str>) -> Vec<Piece> {
+    let Some(told) = told.filter(|told| !told.is_empty()) else {
+        return pieces;
+    };
+    let split = |piece| match piece {
+        Piece::Words(words) => match words.split_once(told) {
+            Some((before, after)) => vec![
+                Piece::Words(before.to_owned()),
+                Piece::Told(told.to_owned()),
+                Piece::Words(after.to_owned()),
+            ],
+            None => vec![Piece::Words(words)],
+        },
+        other => vec![other],
+    };
+    pieces.into_iter().flat_map(split).collect()
 }
 
 /// A length in its largest unit, for ages.

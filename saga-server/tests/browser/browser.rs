@@ -14,6 +14,8 @@ use http::Method;
 use serde_json::{Value, json};
 use url::{ParseError, Url};
 
+use crate::eyes::DESKTOP;
+
 /// How long anything may take before a test gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -56,10 +58,12 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{}", driver.port))
             .await
             .unwrap();
-        Self {
+        let browser = Self {
             client,
             _driver: driver,
-        }
+        };
+        browser.see_with(DESKTOP[0]).await;
+        browser
     }
 
     pub(crate) async fn goto(&self, address: &str) {
@@ -152,7 +156,7 @@ impl Browser {
         );
         for _ in 0..200 {
             self.press(Key::Tab).await;
-            if self.run(&is_there).await == Value::from(true) {
+            if self.run(&is_there).await == true {
                 return;
             }
         }

@@ -6,9 +6,18 @@
 //!
 //! Run by `scripts/parts run browser -- cargo test -p saga-server --test browser`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(dead_code, reason = "walks from page to page need more of it")]
 
 mod browser;
 mod eyes;
+#[expect(dead_code, reason = "what programs ask is tested elsewhere")]
+#[path = "../rest_api/ground.rs"]
+mod ground;
+mod hostile;
+mod letters;
 mod shop;
 mod sights;
+mod signing_in;
+#[expect(dead_code, reason = "stores fail in more ways than pages show")]
+#[path = "../rest_api/stores.rs"]
+mod stores;
+mod walks;

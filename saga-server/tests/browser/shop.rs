@@ -25,6 +25,7 @@ impl Shop {
     pub(crate) async fn open() -> Self {
         let shop = Self::with(Settings::default()).await;
         shop.keep_history().await;
+        shop.bury().await;
         shop
     }
 

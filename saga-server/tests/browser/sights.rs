@@ -18,6 +18,14 @@ const SIGHTS: &[(&str, &str)] = &[
     ("saga-overdue", "/sagas/order-overdue"),
     ("saga-odd", "/sagas/order-odd"),
     ("saga-unknown", "/sagas/nobody"),
+    ("dead-letters", "/dead-letters"),
+    (
+        "dead-letters-of-a-reason",
+        "/dead-letters?reason=UNKNOWN_SCHEMA_ID&state=WAITING",
+    ),
+    ("dead-letter", "/dead-letters/1"),
+    ("dead-letter-in-hex", "/dead-letters/8"),
+    ("dead-letters-none", "/dead-letters?sagaId=nobody"),
     ("wrong-address", "/sagas?status=LOST"),
 ];
 

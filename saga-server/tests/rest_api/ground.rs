@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use saga_server::{
     auth::{Access, Role, Token, TokenHash},
-    config::WatchConfig,
+    config::{PagesConfig, WatchConfig},
     dead_letters::DeadLetters,
     freshness::Progress,
     health::{Component, Health},
@@ -128,6 +128,7 @@ impl Api {
             access: Arc::new(access),
             redaction,
             live: live.clone(),
+            pages: Arc::new(PagesConfig::default()),
             progress: progress.clone(),
             definitions: Arc::new(Definitions::built_in()),
             watch: WatchConfig {

@@ -24,11 +24,11 @@ SELECT saga_id, event_id, saga_type, order_id, step, status, producer_service, t
 FROM saga_steps WHERE saga_id = ANY($1) AND recorded_at <= $2";
 
 const STEPS: &str = r"
-SELECT id, event_id, step, status, producer_service, trace_id, metadata::text, recorded_at
+SELECT id, event_id, step, status, producer_service, trace_id, metadata::text, recorded_at, saga_type, order_id, created_at
 FROM saga_steps WHERE saga_id = $1 ORDER BY recorded_at, event_id LIMIT $2";
 
 const STEPS_AFTER: &str = r"
-SELECT id, event_id, step, status, producer_service, trace_id, metadata::text, recorded_at
+SELECT id, event_id, step, status, producer_service, trace_id, metadata::text, recorded_at, saga_type, order_id, created_at
 FROM saga_steps WHERE saga_id = $1 AND (recorded_at, event_id) > ($3, $4) ORDER BY recorded_at, event_id LIMIT $2";
 
 pub(super) fn timestamp(row: &PgRow, column: usize) -> Result<Timestamp, StoreError> {
@@ -224,6 +224,7 @@ async fn exists(pool: &PgPool, saga_id: &str) -> Result<bool, StoreError> {
 
 fn stored_step(row: &PgRow) -> Result<StoredStep, StoreError> {
     let recorded_at = timestamp(row, 7)?;
+    let stored_at = timestamp(row, 10)?;
     let columns = || {
         Ok(StepColumns {
             id: row.try_get(0)?,
@@ -233,7 +234,10 @@ fn stored_step(row: &PgRow) -> Result<StoredStep, StoreError> {
             producer_service: row.try_get(4)?,
             trace_id: row.try_get(5)?,
             metadata: row.try_get(6)?,
+            saga_type: row.try_get(8)?,
+            order_id: row.try_get(9)?,
             recorded_at,
+            stored_at,
         })
     };
     columns().map_err(error::store)?.try_into()

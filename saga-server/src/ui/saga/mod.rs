@@ -1,34 +1,53 @@
 //! `/sagas/{sagaId}`: everything about one saga, for somebody who has to act on it.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `facts` | what stands beneath the sentence |
+//! | `path`, `timeline` | the expected way, and where the time went |
+//! | `events`, `window` | the table of events, and which of very many it shows |
+//! | `order` | the other sagas of the order on one line of time |
+//! | `correct`, `export` | setting the status by hand; all events for `saga-server fold` |
 
+mod correct;
 mod events;
+mod export;
+mod facts;
+mod order;
 mod path;
 mod timeline;
+mod window;
 
 use askama::Template;
-use axum::{Extension, extract::State};
+use axum::{Extension, extract::State, http::HeaderMap};
 use saga_types::{
-    Timestamp,
+    SagaStatus, Timestamp,
     fold::{Anomaly, SagaState},
 };
 
 use self::{
     events::EventRow,
+    facts::{Fact, Value, facts},
     path::{PathStep, expected_path},
     timeline::Timeline,
+    window::Window,
 };
 use super::{
     page::{Badge, Frame, Page, Section},
     row::{Row, WhatNow, overdue},
-    words::{Moment, Piece, length, number, pieces},
+    search::{encoded, saga_path},
+    words::{Piece, apart, number, pieces},
 };
 use crate::{
-    auth::Caller,
+    auth::{Caller, Role},
     rest::{ApiError, AppState, Params, PathSagaId},
     store::{SagaQuery, StoredStep},
 };
 
-/// The steps on the page; the rest is a link away.
-const STEPS: u32 = 1_000;
+pub(super) use correct::post as correct;
+pub(super) use export::events as export;
+
+/// How many other sagas of the order are shown.
+const SIBLINGS: u32 = 20;
 
 #[derive(Template)]
 #[template(path = "saga.html")]
@@ -36,6 +55,7 @@ pub(super) struct SagaTemplate {
     frame: Frame,
     badge: Badge,
     saga_id: String,
+    own_path: String,
     sentence: Vec<Piece>,
     overdue: Option<String>,
     what_now: WhatNow,
@@ -44,139 +64,139 @@ pub(super) struct SagaTemplate {
     timeline: Option<Timeline>,
     events: Vec<EventRow>,
     event_count: String,
-    /// Whether more events exist than the page shows.
-    has_more: bool,
+    window: Window,
     anomalies: Vec<(&'static str, &'static str)>,
     siblings: Vec<Row>,
+    siblings_line: Option<String>,
+    /// What an operator can make of it; empty for those who may not.
+    statuses: Vec<(&'static str, Badge)>,
+    curl: String,
 }
 
-/// A name and its value; a moment or a link where it is one.
-struct Fact {
-    name: &'static str,
-    value: Value,
-}
-
-enum Value {
-    Text(String),
-    Id { text: String, path: Option<String> },
-    Moment(Moment),
+/// What the page is made of.
+struct Found {
+    saga: SagaState,
+    steps: Vec<StoredStep>,
+    siblings: Vec<SagaState>,
+    window: Window,
 }
 
 pub(super) async fn page(
     State(state): State<AppState>,
     Extension(caller): Extension<Caller>,
     PathSagaId(saga_id): PathSagaId,
-    params: Params,
+    headers: HeaderMap,
+    mut params: Params,
 ) -> Result<Page<SagaTemplate>, ApiError> {
+    let cursor = window::take(&mut params);
     params.finish()?;
     let found = state.ask("saga", state.store.saga(&saga_id)).await?;
     let saga = found.ok_or_else(|| ApiError::no_such_saga(&saga_id, &state.freshness()))?;
     let saga = state.redaction.saga(saga);
     let steps = state
-        .ask("steps", state.store.steps(&saga_id, None, STEPS))
+        .ask(
+            "steps",
+            state.store.steps(&saga_id, cursor.as_ref(), window::READ),
+        )
         .await?;
     let (steps, has_more) = steps.map_or((Vec::new(), false), |page| (page.steps, page.has_more));
+    let window = Window::of(&saga, &steps, cursor.is_none(), has_more);
     let of_the_order = SagaQuery {
         order_id: Some(saga.order_id.to_string()),
-        ..SagaQuery::newest(10)
+        ..SagaQuery::newest(SIBLINGS)
     };
     let siblings = state
         .ask("search", state.store.search(&of_the_order))
         .await?
         .sagas;
-    Ok(Page(show(&state, &caller, saga, steps, has_more, siblings)))
+    let found = Found {
+        siblings: siblings
+            .into_iter()
+            .filter(|other| other.saga_id != saga.saga_id)
+            .map(|other| state.redaction.saga(other))
+            .collect(),
+        saga,
+        steps,
+        window,
+    };
+    Ok(Page(show(&state, &caller, &headers, found)))
 }
 
-fn show(
-    state: &AppState,
-    caller: &Caller,
-    saga: SagaState,
-    steps: Vec<StoredStep>,
-    has_more: bool,
-    siblings: Vec<SagaState>,
-) -> SagaTemplate {
+fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found) -> SagaTemplate {
+    let Found {
+        saga,
+        steps,
+        siblings,
+        window,
+    } = found;
     let now = Timestamp::now();
     let definition = state.definitions.get(&saga.saga_type);
+    let own_path = saga_path(&saga.saga_id);
     SagaTemplate {
         frame: Frame::new(
             Section::Sagas,
             format!("{} · {}", Badge::from(saga.current_status).name, saga.saga_id),
             caller,
             Some(&state.freshness()),
-        ),
+        )
+        .with_live(format!("sagaId={}", encoded(&saga.saga_id))),
         badge: saga.current_status.into(),
-        sentence: pieces(saga.sentence(), now),
+        sentence: apart(pieces(saga.sentence(), now), saga.failure_reason.as_deref()),
         overdue: overdue(&saga, now),
         what_now: WhatNow::of(&saga, now),
-        facts: facts(&saga, now),
-        path: definition.map_or_else(Vec::new, |definition| expected_path(definition, &saga, &steps)),
+        facts: facts(&saga, &state.pages, now),
+        // What came before is not known here, so that nothing can be said of the way.
+        path: definition
+            .filter(|_| window.is_first)
+            .map_or_else(Vec::new, |definition| expected_path(definition, &saga, &steps)),
         timeline: Timeline::of(&steps),
-        events: EventRow::all(&steps, &saga, &state.redaction),
+        events: EventRow::all(&steps[..steps.len().min(window::SHOWN)], &saga, state),
         event_count: number(saga.step_count),
-        has_more,
+        window,
         anomalies: saga
             .anomalies
             .iter()
             .map(|anomaly| (anomaly.as_str(), explained(*anomaly)))
             .collect(),
-        siblings: siblings
-            .into_iter()
-            .filter(|other| other.saga_id != saga.saga_id)
-            .map(|other| Row::new(state.redaction.saga(other), now))
-            .collect(),
+        siblings_line: order::line_of_time(&saga, &siblings),
+        siblings: siblings.into_iter().map(|other| Row::new(other, now)).collect(),
+        statuses: statuses(caller, saga.current_status),
+        curl: curl(headers, &saga.saga_id),
+        own_path,
         saga_id: saga.saga_id.into(),
     }
 }
 
-fn facts(saga: &SagaState, now: Timestamp) -> Vec<Fact> {
-    let row = Row::new(saga.clone(), now);
-    let mut facts = vec![
-        Fact {
-            name: "Type",
-            value: Value::Text(row.saga_type),
-        },
-        Fact {
-            name: "Order",
-            value: Value::Id {
-                text: row.order_id,
-                path: Some(row.order_path),
-            },
-        },
-        Fact {
-            name: "Started",
-            value: Value::Moment(row.started),
-        },
-        Fact {
-            name: "Last event",
-            value: Value::Moment(Moment::new(saga.updated_at, now)),
-        },
-    ];
-    if let Some(ended_at) = saga.ended_at {
-        facts.push(Fact {
-            name: "Ended",
-            value: Value::Moment(Moment::new(ended_at, now)),
-        });
-    }
-    if let Some(duration) = saga.duration_ms {
-        facts.push(Fact {
-            name: "Took",
-            value: Value::Text(length(duration)),
-        });
-    }
-    if let Some(trace) = &saga.last_trace_id {
-        facts.push(Fact {
-            name: "Trace",
-            value: Value::Id {
-                text: trace.clone(),
-                path: None,
-            },
-        });
-    }
-    facts.push(Fact {
-        name: "Services",
-        value: Value::Text(saga.services.join(", ")),
-    });
-    facts
+fn statuses(caller: &Caller, current: SagaStatus) -> Vec<(&'static str, Badge)> {
+    let others = SagaStatus::ALL.into_iter().filter(|status| *status != current);
+    let may = caller.role >= Role::Operator;
+    others
+        .filter(|_| may)
+        .map(|status| (status.as_str(), Badge::from(status)))
+        .collect()
+}
+
+/// The same question to REST, at the address by which the browser called.
+fn curl(headers: &HeaderMap, saga_id: &str) -> String {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    // It will be pasted into a shell.
+    let is_plain = |host: &&str| {
+        host.chars()
+            .all(|character| character.is_ascii_alphanumeric() || ".-:[]".contains(character))
+    };
+    let host = text("x-forwarded-host")
+        .or_else(|| text("host"))
+        .filter(is_plain)
+        .unwrap_or("TRACKER");
+    let scheme = if text("x-forwarded-proto") == Some("https") {
+        "https"
+    } else {
+        "http"
+    };
+    format!(
+        "curl -H \"Authorization: Bearer $TOKEN\" '{scheme}://{host}/api/v1/sagas/{}'",
+        encoded(saga_id)
+    )
 }
 
 fn explained(anomaly: Anomaly) -> &'static str {
@@ -197,5 +217,28 @@ fn explained(anomaly: Anomaly) -> &'static str {
              services."
         }
         _ => "Something about the events is odd.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn what_is_pasted_into_a_shell_runs_nothing_else() {
+        let called = |host: &'static str| {
+            HeaderMap::from_iter([(axum::http::header::HOST, HeaderValue::from_static(host))])
+        };
+        assert_eq!(
+            curl(&called("127.0.0.1:8086"), "saga 1"),
+            "curl -H \"Authorization: Bearer $TOKEN\" 'http://127.0.0.1:8086/api/v1/sagas/saga%201'"
+        );
+        let hostile = curl(&called("x'; rm -rf ~; '"), "'; rm -rf ~; '$(id)`id`");
+        assert!(
+            !hostile.contains("rm -rf") && !hostile.contains("$(") && !hostile.contains('`'),
+            "{hostile}"
+        );
     }
 }

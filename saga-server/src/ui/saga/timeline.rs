@@ -1,7 +1,7 @@
 //! The events on a line of time, in a lane for each service. Long silences are folded and say how long they were, so that
 //! the work between them stays readable.
 
-use saga_types::SagaStatus;
+use saga_types::{SagaStatus, steps};
 use svg::{
     Document,
     node::element::{Circle, Group, Line, Path, Rectangle, Text, Title},
@@ -74,8 +74,13 @@ impl Timeline {
     }
 }
 
-fn service(step: &StoredStep) -> &str {
-    step.producer_service.as_deref().unwrap_or("unnamed")
+/// Who recorded a step, as far as it is told.
+pub(super) fn service(step: &StoredStep) -> &str {
+    let nobody = match step.step == steps::MANUAL_STATUS_OVERRIDE {
+        true => "by hand",
+        false => "unnamed",
+    };
+    step.producer_service.as_deref().unwrap_or(nobody)
 }
 
 /// The services in the order of their first event; the last lane takes all that are too many.

@@ -1,0 +1,96 @@
+//! What the pages are told of their surroundings.
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::{ConfigError, checks::is_http};
+
+/// Stands for the trace's id in the address.
+const TRACE_ID: &str = "{traceId}";
+
+/// Keys under `pages`.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PagesSettings {
+    /// Where a trace can be looked at, with {traceId} in place of its id
+    #[arg(
+        id = "pages.traceUrl",
+        long = "pages-trace-url",
+        value_name = "URL",
+        env = "SAGA_SERVER_PAGES_TRACE_URL"
+    )]
+    pub trace_url: Option<String>,
+}
+
+/// What the pages know of their surroundings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PagesConfig {
+    trace_url: Option<String>,
+}
+
+impl PagesConfig {
+    /// Where a trace can be looked at, by its id as it stands in an address; none when nobody said.
+    #[must_use]
+    pub fn trace_url(&self, encoded_trace_id: &str) -> Option<String> {
+        let pattern = self.trace_url.as_ref()?;
+        Some(pattern.replace(TRACE_ID, encoded_trace_id))
+    }
+
+    /// The pattern as it is written in the configuration.
+    #[must_use]
+    pub fn trace_url_pattern(&self) -> Option<&str> {
+        self.trace_url.as_deref()
+    }
+}
+
+impl PagesSettings {
+    pub(super) fn or(self, lighter: Self) -> Self {
+        Self {
+            trace_url: self.trace_url.or(lighter.trace_url),
+        }
+    }
+
+    pub(super) fn resolve(&self) -> Result<PagesConfig, ConfigError> {
+        let is_usable = |url: &String| is_http(&url.replace(TRACE_ID, "0")) && url.contains(TRACE_ID);
+        if self.trace_url.as_ref().is_some_and(|url| !is_usable(url)) {
+            let reason = "must be http://HOST/PATH or https://HOST/PATH with {traceId} in it";
+            return Err(ConfigError::value("pages.traceUrl", reason));
+        }
+        Ok(PagesConfig {
+            trace_url: self.trace_url.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(url: &str) -> Result<PagesConfig, ConfigError> {
+        let trace_url = Some(url.to_owned());
+        PagesSettings { trace_url }.resolve()
+    }
+
+    #[test]
+    fn an_address_has_the_id_in_its_place() {
+        let pages = resolved("https://traces.example/?q={traceId}&x={traceId}").unwrap();
+        assert_eq!(
+            pages.trace_url("4bf9").as_deref(),
+            Some("https://traces.example/?q=4bf9&x=4bf9")
+        );
+        assert_eq!(PagesConfig::default().trace_url("4bf9"), None);
+    }
+
+    #[test]
+    fn what_leads_to_no_trace_is_refused() {
+        for url in [
+            "https://traces.example/",
+            "javascript:alert({traceId})",
+            "//x/{traceId}",
+            "{traceId}",
+            "",
+        ] {
+            assert!(resolved(url).is_err(), "{url}");
+        }
+    }
+}

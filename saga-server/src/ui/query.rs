@@ -1,0 +1,52 @@
+//! What stands in the address of a list: filters as chips, and where the list goes on.
+
+use super::search::encoded;
+
+/// A filter in force, and the list without it.
+pub(super) struct Chip {
+    pub(super) name: String,
+    pub(super) value: String,
+    pub(super) without: String,
+}
+
+/// Whether the parameter says where in the list, and not what is in it.
+pub(super) fn is_place(name: &str) -> bool {
+    matches!(name, "page" | "cursor")
+}
+
+/// The filters among what was given.
+pub(super) fn chips(path: &str, given: &[(String, String)]) -> Vec<Chip> {
+    let is_filter = |name: &str| !is_place(name) && name != "sort" && name != "size";
+    let filters = given.iter().filter(|(name, _)| is_filter(name));
+    let chip = |(name, value): &(String, String)| {
+        let others = given
+            .iter()
+            .filter(|(other, _)| other != name && !is_place(other));
+        Chip {
+            name: name.clone(),
+            value: value.clone(),
+            without: address(path, others),
+        }
+    };
+    filters.map(chip).collect()
+}
+
+/// The page after this one.
+pub(super) fn next(path: &str, given: &[(String, String)], cursor: &str) -> String {
+    let cursor = ("cursor".to_owned(), cursor.to_owned());
+    let kept = given.iter().filter(|(name, _)| !is_place(name));
+    address(path, kept.chain([&cursor]))
+}
+
+/// A path with these parameters.
+pub(super) fn address<'a>(path: &str, parameters: impl IntoIterator<Item = &'a (String, String)>) -> String {
+    let pairs = parameters
+        .into_iter()
+        .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+    let query = pairs.collect::<Vec<_>>().join("&");
+    if query.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{query}")
+    }
+}
