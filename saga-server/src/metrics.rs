@@ -117,6 +117,8 @@ pub struct Metrics {
     pub end_to_end: Histogram,
     /// `saga_tracker_store_retries_total`: batches that were tried again because the database was away.
     pub store_retries: Counter,
+    /// `saga_tracker_kafka_clients_replaced_total`: consumers that did not read on although they could.
+    pub clients_replaced: Counter,
     /// `saga_tracker_retention_removed_total`: sagas that left the database.
     retention_removed: Counter,
     /// `saga_tracker_retention_archived_total`: those of them that are in the archive.
@@ -167,6 +169,7 @@ impl Metrics {
             batch_size: Histogram::new([1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 5000.0]),
             end_to_end: Histogram::new([0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0]),
             store_retries: Counter::default(),
+            clients_replaced: Counter::default(),
             retention_removed: Counter::default(),
             retention_archived: Counter::default(),
             retention_failures: Counter::default(),
@@ -265,6 +268,11 @@ impl Metrics {
             "saga_tracker_store_retries",
             "Batches tried again because the database was away",
             self.store_retries.clone(),
+        );
+        registry.register(
+            "saga_tracker_kafka_clients_replaced",
+            "Kafka consumers that did not read on although they could, and were replaced by new ones",
+            self.clients_replaced.clone(),
         );
         registry.register(
             "saga_tracker_retention_removed",

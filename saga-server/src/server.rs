@@ -107,6 +107,7 @@ impl Server {
             registry: config.schema_registry.clone(),
             store: store.clone(),
             health: health.clone(),
+            metrics: metrics.clone(),
         })?;
         let stop = CancellationToken::new();
         let redaction = Arc::new(config.redaction);

@@ -18,9 +18,10 @@ use crate::{
         IngestError,
         batch::{Batch, Offsets, RawRecord},
         consume::{self, BatchLimits},
-        context::{self, Following},
+        context::Following,
         decode::Decoder,
     },
+    metrics::Metrics,
     store::{AppendError, NewLetter, Store},
 };
 
@@ -46,6 +47,8 @@ pub struct CollectParts {
     pub store: Arc<dyn Store>,
     /// Told how the registry is.
     pub health: Arc<Health>,
+    /// Told of clients that were replaced.
+    pub metrics: Arc<Metrics>,
 }
 
 /// The dead letter topic, being followed.
@@ -64,12 +67,13 @@ impl Collect {
         let stop = CancellationToken::new();
         let topic = parts.kafka.dead_letter_topic.clone();
         let following = Following {
+            kafka: parts.kafka.clone(),
             topic: topic.clone(),
             group: format!("{}-dead-letters", parts.kafka.group),
             settings: &SETTINGS,
             told: None,
+            replaced: parts.metrics.clients_replaced.clone(),
         };
-        let consumer = context::connect(&parts.kafka, following)?;
         let (batches, work_queue) = tokio::sync::mpsc::channel(1);
         let (done, done_queue) = std::sync::mpsc::channel();
         let worker = Worker {
@@ -80,7 +84,7 @@ impl Collect {
             stop: stop.clone(),
         };
         tokio::spawn(worker.run(work_queue, done));
-        let ended = consume::spawn(LIMITS, consumer, stop.clone(), batches, done_queue);
+        let ended = consume::spawn(LIMITS, following, stop.clone(), batches, done_queue)?;
         Ok(Self { stop, ended })
     }
 

@@ -3,8 +3,12 @@
 //! It is a thread and not a task because the client must be polled whatever else happens: a consumer that does not poll
 //! for five minutes loses its partitions. While a batch is being stored the next one is gathered; when that is full,
 //! the thread waits, and after a second it pauses the partitions and keeps polling until the store has caught up.
+//!
+//! A partition is paused when it has given a record, never before: librdkafka numbers its orders, and a pause that comes
+//! between the order to start a partition and its execution makes it drop that order for good.
 
 use std::{
+    collections::BTreeSet,
     sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError},
     time::{Duration, Instant},
 };
@@ -20,8 +24,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     IngestError,
-    batch::{Batch, Offsets, RawRecord, Reached},
-    context::SagaConsumer,
+    batch::{Batch, Offsets, RawRecord},
+    context::{Following, SagaConsumer},
+    partitions::Partitions,
+    stall::{Seen, StallWatch},
 };
 
 /// How long one look at the client may take; also how late a finished batch may be noticed.
@@ -32,6 +38,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The most bytes of a batch. With the one in work there are two of them in memory.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long a client that is given up may take to leave the group.
+const LEAVING: Duration = Duration::from_secs(30);
 
 /// When a batch is handed on.
 #[derive(Debug, Clone, Copy)]
@@ -45,51 +54,56 @@ pub(crate) struct BatchLimits {
 /// Starts the thread. The answer comes when it ends.
 pub(crate) fn spawn(
     limits: BatchLimits,
-    consumer: SagaConsumer,
+    following: Following,
     stop: CancellationToken,
     batches: mpsc::Sender<Batch>,
     done: Receiver<Offsets>,
-) -> oneshot::Receiver<Result<(), IngestError>> {
+) -> Result<oneshot::Receiver<Result<(), IngestError>>, IngestError> {
+    let consumer = following.connect()?;
     let (ended, answer) = oneshot::channel();
-    std::thread::Builder::new()
+    let thread = std::thread::Builder::new()
         .name("saga-consumer".to_owned())
         .spawn(move || {
             let mut loop_ = ConsumeLoop {
                 limits,
+                following,
                 consumer,
                 batches,
                 done,
                 gathered: Batch::default(),
                 gathered_bytes: 0,
                 gathering_since: None,
-                in_work: false,
+                partitions: Partitions::default(),
+                stalls: StallWatch::default(),
             };
             let result = loop_.run(&stop);
             // Leaving the group is part of the end.
             drop(loop_);
             // The receiver may be gone when shutdown did not wait.
             let _ = ended.send(result);
-        })
-        .map(|_| answer)
-        .unwrap_or_else(|_| oneshot::channel().1)
+        });
+    // Without a thread the answer says at once that it has ended.
+    Ok(thread.map(|_| answer).unwrap_or_else(|_| oneshot::channel().1))
 }
 
 struct ConsumeLoop {
     limits: BatchLimits,
+    following: Following,
     consumer: SagaConsumer,
     batches: mpsc::Sender<Batch>,
     done: Receiver<Offsets>,
     gathered: Batch,
     gathered_bytes: usize,
     gathering_since: Option<Instant>,
-    in_work: bool,
+    partitions: Partitions,
+    stalls: StallWatch,
 }
 
 impl ConsumeLoop {
     fn run(&mut self, stop: &CancellationToken) -> Result<(), IngestError> {
         while !stop.is_cancelled() {
             self.take_done(CommitMode::Async)?;
-            if self.is_due() && !self.in_work {
+            if self.is_due() && !self.partitions.is_batch_in_work() {
                 self.hand_on()?;
             }
             if self.is_full() {
@@ -112,18 +126,88 @@ impl ConsumeLoop {
                 .is_some_and(|since| since.elapsed() >= self.limits.wait)
     }
 
-    fn gather_one(&mut self) -> Result<(), IngestError> {
-        match self.consumer.poll(POLL) {
-            None => Ok(()),
-            Some(Ok(message)) => {
-                let record = RawRecord::of(&message);
-                self.gathered_bytes += record.bytes();
-                self.gathered.records.push(record);
-                self.gathering_since.get_or_insert_with(Instant::now);
-                Ok(())
-            }
-            Some(Err(error)) => self.judge(&error),
+    /// Looks for a record, and gives its partition.
+    fn gather_one(&mut self) -> Result<Option<i32>, IngestError> {
+        let record = match self.consumer.poll(POLL) {
+            None => Ok(None),
+            Some(Ok(message)) => Ok(Some(RawRecord::of(&message))),
+            Some(Err(error)) => Err(error),
+        };
+        // What was taken away goes first: the record may be the first of a partition that came back.
+        self.hear_news()?;
+        let Some(record) = record.or_else(|error| self.judge(&error).map(|()| None))? else {
+            return Ok(None);
+        };
+        let partition = record.partition;
+        self.gathered_bytes += record.bytes();
+        self.gathered.records.push(record);
+        self.gathering_since.get_or_insert_with(Instant::now);
+        Ok(Some(partition))
+    }
+
+    /// What the client said while it was polled.
+    fn hear_news(&mut self) -> Result<(), IngestError> {
+        let Some(news) = self.consumer.context().news() else {
+            return Ok(());
+        };
+        if !news.revoked.is_empty() {
+            self.forget(&news.revoked);
         }
+        match news.seen {
+            Some(seen) => self.look_after(&seen),
+            None => Ok(()),
+        }
+    }
+
+    /// The next owner of these partitions reads what was gathered of them again.
+    fn forget(&mut self, revoked: &BTreeSet<i32>) {
+        revoked
+            .iter()
+            .for_each(|partition| self.partitions.revoked(*partition));
+        let gathered = &mut self.gathered.records;
+        gathered.retain(|record| !revoked.contains(&record.partition));
+        self.gathered_bytes = gathered.iter().map(RawRecord::bytes).sum();
+        if gathered.is_empty() {
+            self.gathering_since = None;
+        }
+    }
+
+    fn look_after(&mut self, seen: &Seen) -> Result<(), IngestError> {
+        let now = Instant::now();
+        if seen.is_reachable {
+            let committed = |partition| Some(seen.partitions.get(&partition)?.committed);
+            let late = self.partitions.to_commit_again(committed, now);
+            if !late.is_empty() {
+                tracing::debug!(?late, "commits did not arrive; committing again");
+                self.commit(late.into_iter(), CommitMode::Async);
+            }
+        }
+        let owned = self.consumer.context().owned();
+        match self.stalls.look(seen, &owned, self.partitions.paused(), now) {
+            Some(reason) if !self.consumer.context().is_topic_missing() => self.replace_client(&reason),
+            _ => Ok(()),
+        }
+    }
+
+    /// Goes on with a new client. What was read and not committed is read again.
+    fn replace_client(&mut self, reason: &str) -> Result<(), IngestError> {
+        let topic = &self.following.topic;
+        tracing::error!(
+            topic,
+            reason,
+            "the Kafka client does not read on; it is replaced by a new one"
+        );
+        let fresh = self.following.connect()?;
+        let old = std::mem::replace(&mut self.consumer, fresh);
+        old.context().retire();
+        leave(old);
+        self.following.replaced.inc();
+        self.partitions.all_revoked();
+        self.gathered = Batch::default();
+        self.gathered_bytes = 0;
+        self.gathering_since = None;
+        self.stalls.replaced(Instant::now());
+        Ok(())
     }
 
     fn judge(&self, error: &KafkaError) -> Result<(), IngestError> {
@@ -148,26 +232,24 @@ impl ConsumeLoop {
         Ok(())
     }
 
-    /// Gives the gathered records to be stored, less those of partitions that were taken away meanwhile: their
-    /// next owner reads them again.
+    /// Gives the gathered records to be stored, as far as their partitions are ours.
     fn hand_on(&mut self) -> Result<(), IngestError> {
         let mut batch = std::mem::take(&mut self.gathered);
         self.gathered_bytes = 0;
         self.gathering_since = None;
-        let context = self.consumer.context().clone();
-        batch.records.retain(|record| context.owns(record.partition));
+        let owned = self.consumer.context().owned();
+        batch.records.retain(|record| owned.contains(&record.partition));
         if batch.records.is_empty() {
             return Ok(());
         }
-        self.in_work = true;
+        self.partitions.handed_on();
         self.batches.try_send(batch).map_err(|_| IngestError::ThreadEnded)
     }
 
     fn take_done(&mut self, mode: CommitMode) -> Result<(), IngestError> {
         match self.done.try_recv() {
             Ok(offsets) => {
-                self.in_work = false;
-                self.commit(&offsets, mode);
+                self.is_stored(&offsets, mode);
                 Ok(())
             }
             Err(TryRecvError::Empty) => Ok(()),
@@ -181,11 +263,18 @@ impl ConsumeLoop {
             return Ok(());
         }
         tracing::debug!("the store is slow: partitions paused");
-        self.pause();
-        while self.in_work && !stop.is_cancelled() {
-            // Serves assignments and heartbeats. Records of a partition assigned just now are kept as well.
-            self.gather_one()?;
-            self.pause();
+        let reading: BTreeSet<i32> = self
+            .gathered
+            .records
+            .iter()
+            .map(|record| record.partition)
+            .collect();
+        reading.into_iter().for_each(|partition| self.pause(partition));
+        while self.partitions.is_batch_in_work() && !stop.is_cancelled() {
+            // Serves assignments and heartbeats. The first record of a partition assigned meanwhile is kept as well.
+            if let Some(partition) = self.gather_one()? {
+                self.pause(partition);
+            }
             self.take_done(CommitMode::Async)?;
         }
         self.resume();
@@ -194,13 +283,12 @@ impl ConsumeLoop {
 
     /// Whether the batch in work was done within the time.
     fn wait_for_done(&mut self, within: Duration) -> Result<bool, IngestError> {
-        if !self.in_work {
+        if !self.partitions.is_batch_in_work() {
             return Ok(true);
         }
         match self.done.recv_timeout(within) {
             Ok(offsets) => {
-                self.in_work = false;
-                self.commit(&offsets, CommitMode::Async);
+                self.is_stored(&offsets, CommitMode::Async);
                 Ok(true)
             }
             Err(RecvTimeoutError::Timeout) => Ok(false),
@@ -208,54 +296,62 @@ impl ConsumeLoop {
         }
     }
 
-    fn pause(&self) {
-        if let Ok(assignment) = self.consumer.assignment()
-            && let Err(error) = self.consumer.pause(&assignment)
+    fn pause(&mut self, partition: i32) {
+        if self.partitions.pause(partition)
+            && let Err(error) = self.consumer.pause(&self.list([(partition, Offset::Invalid)]))
         {
-            tracing::warn!(%error, "partitions could not be paused");
+            tracing::warn!(%error, partition, "a partition could not be paused");
         }
     }
 
-    fn resume(&self) {
-        if let Ok(assignment) = self.consumer.assignment()
-            && let Err(error) = self.consumer.resume(&assignment)
-        {
+    fn resume(&mut self) {
+        let paused = self.partitions.resume().into_iter();
+        let paused = self.list(paused.map(|partition| (partition, Offset::Invalid)));
+        if let Err(error) = self.consumer.resume(&paused) {
             tracing::warn!(%error, "partitions could not be resumed");
         }
     }
 
-    /// Commits what is still ours. A commit that fails is made good by the next one, or by reading again.
-    fn commit(&self, offsets: &Offsets, mode: CommitMode) {
-        let context = self.consumer.context();
-        let mut list = TopicPartitionList::with_capacity(offsets.len());
-        for (partition, reached) in offsets {
-            context.stored(*partition, reached);
-            let Reached { next_offset, .. } = *reached;
-            if context.owns(*partition)
-                && let Err(error) =
-                    list.add_partition_offset(context.topic(), *partition, Offset::Offset(next_offset))
-            {
-                tracing::warn!(%error, partition, next_offset, "an offset cannot be committed");
-            }
+    fn is_stored(&mut self, offsets: &Offsets, mode: CommitMode) {
+        let ours = self.partitions.done(offsets, Instant::now());
+        for (partition, reached) in &ours {
+            self.consumer.context().stored(*partition, reached);
         }
+        let ours = ours.into_iter();
+        self.commit(
+            ours.map(|(partition, reached)| (partition, reached.next_offset)),
+            mode,
+        );
+    }
+
+    fn commit(&self, offsets: impl Iterator<Item = (i32, i64)>, mode: CommitMode) {
+        let list = self.list(offsets.map(|(partition, offset)| (partition, Offset::Offset(offset))));
         if list.count() == 0 {
             return;
         }
         if let Err(error) = self.consumer.commit(&list, mode) {
-            tracing::warn!(%error, "offsets could not be committed; events may be read again");
+            tracing::warn!(%error, "offsets could not be committed; trying again, or events are read again");
         }
+    }
+
+    fn list(&self, partitions: impl IntoIterator<Item = (i32, Offset)>) -> TopicPartitionList {
+        let topic = self.consumer.context().topic();
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in partitions {
+            if let Err(error) = list.add_partition_offset(topic, partition, offset) {
+                tracing::warn!(%error, partition, ?offset, "not an offset");
+            }
+        }
+        list
     }
 
     /// Lets the batch in work finish and commits it. What was only gathered is left for the next start.
     fn finish(&mut self) -> Result<(), IngestError> {
-        while self.in_work {
+        while self.partitions.is_batch_in_work() {
             match self.done.recv_timeout(POLL) {
-                Ok(offsets) => {
-                    self.in_work = false;
-                    self.commit(&offsets, CommitMode::Sync);
-                }
+                Ok(offsets) => self.is_stored(&offsets, CommitMode::Sync),
                 // The worker gives up on a batch when the store is away; then nothing is committed.
-                Err(RecvTimeoutError::Disconnected) => self.in_work = false,
+                Err(RecvTimeoutError::Disconnected) => self.partitions.given_up(),
                 Err(RecvTimeoutError::Timeout) => self.keep_polling(),
             }
         }
@@ -266,5 +362,33 @@ impl ConsumeLoop {
     /// Keeps the membership alive; records that come now are not ours to handle any more.
     fn keep_polling(&mut self) {
         let _ = self.consumer.poll(Duration::ZERO);
+        if let Some(news) = self.consumer.context().news() {
+            self.forget(&news.revoked);
+        }
+    }
+}
+
+/// Lets a client that is given up leave the group, on a thread of its own, since it may not manage to. Then it is left as it
+/// is, and as nobody polls it, it gives its membership up after `max.poll.interval.ms`.
+fn leave(client: SagaConsumer) {
+    let work = move || {
+        let begun = Instant::now();
+        if let Err(error) = client.close_queue() {
+            tracing::warn!(%error, "a Kafka client cannot leave its group");
+        }
+        while !client.closed() {
+            if begun.elapsed() > LEAVING {
+                tracing::warn!("a Kafka client does not leave its group; it is left alone");
+                std::mem::forget(client);
+                return;
+            }
+            let _ = client.poll(Duration::from_millis(100));
+        }
+    };
+    if let Err(error) = std::thread::Builder::new()
+        .name("saga-consumer-end".to_owned())
+        .spawn(work)
+    {
+        tracing::warn!(%error, "no thread to end a Kafka client on");
     }
 }

@@ -8,20 +8,20 @@ use std::{
     },
 };
 
+use prometheus_client::metrics::counter::Counter;
 use rdkafka::{
     ClientConfig, ClientContext, Statistics,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance},
     error::KafkaError,
-    statistics::{Partition, Topic},
     types::RDKafkaErrorCode,
 };
 use saga_types::Timestamp;
 
-use super::{IngestError, batch::Reached};
+use super::{IngestError, batch::Reached, stall::Seen, statistics};
 use crate::{
     config::KafkaConfig,
-    freshness::{Observed, Progress},
+    freshness::Progress,
     health::{Component, Health},
     metrics::{Metrics, PartitionLabel},
 };
@@ -47,13 +47,17 @@ const FIXED: [(&str, &str); 2] = [
 ];
 
 /// A topic to follow.
+#[derive(Clone)]
 pub(crate) struct Following {
+    pub(crate) kafka: KafkaConfig,
     pub(crate) topic: String,
     pub(crate) group: String,
     /// Settings of this consumer that outweigh the defaults, but not what was configured.
     pub(crate) settings: &'static [(&'static str, &'static str)],
     /// Who is told how it goes, beside the log.
     pub(crate) told: Option<Told>,
+    /// Counts clients that did not read on and were replaced.
+    pub(crate) replaced: Counter,
 }
 
 /// Those who are told how a topic is followed.
@@ -64,25 +68,24 @@ pub(crate) struct Told {
     pub(crate) progress: Arc<Progress>,
 }
 
-/// Connects a consumer and subscribes it to the topic.
-pub(crate) fn connect(kafka: &KafkaConfig, following: Following) -> Result<SagaConsumer, IngestError> {
-    let defaults: Vec<_> = following.settings.iter().chain(&DEFAULTS).copied().collect();
-    let mut client = client_config(&defaults, kafka);
-    client.set("group.id", &following.group);
-    for (key, value) in FIXED {
-        client.set(key, value);
+impl Following {
+    /// Connects a consumer and subscribes it to the topic.
+    pub(super) fn connect(&self) -> Result<SagaConsumer, IngestError> {
+        let defaults: Vec<_> = self.settings.iter().chain(&DEFAULTS).copied().collect();
+        let mut client = client_config(&defaults, &self.kafka);
+        client.set("group.id", &self.group);
+        for (key, value) in FIXED {
+            client.set(key, value);
+        }
+        let context = FollowContext {
+            topic: self.topic.clone(),
+            told: self.told.clone(),
+            ..FollowContext::default()
+        };
+        let consumer: SagaConsumer = client.create_with_context(context).map_err(IngestError::Client)?;
+        consumer.subscribe(&[&self.topic]).map_err(IngestError::Client)?;
+        Ok(consumer)
     }
-    let topic = following.topic.clone();
-    let context = FollowContext {
-        assigned: Mutex::default(),
-        mistrust: Mutex::default(),
-        is_missing: AtomicBool::new(false),
-        told: following.told,
-        topic: following.topic,
-    };
-    let consumer: SagaConsumer = client.create_with_context(context).map_err(IngestError::Client)?;
-    consumer.subscribe(&[&topic]).map_err(IngestError::Client)?;
-    Ok(consumer)
 }
 
 /// What was configured, and our defaults where nothing was.
@@ -96,9 +99,15 @@ pub(super) fn client_config(defaults: &[(&str, &str)], kafka: &KafkaConfig) -> C
     client
 }
 
-/// What the client's callbacks write to.
+/// What the client's callbacks write to. They come while the loop polls the client, on its thread.
+#[derive(Default)]
 pub(crate) struct FollowContext {
     assigned: Mutex<BTreeSet<i32>>,
+    /// What the loop has not been told yet.
+    news: Mutex<News>,
+    has_news: AtomicBool,
+    /// Another client has taken over, and what becomes of this one is nobody's concern.
+    is_retired: AtomicBool,
     /// Why certificates or credentials were last refused, until a broker answers.
     mistrust: Mutex<Option<String>>,
     is_missing: AtomicBool,
@@ -106,7 +115,52 @@ pub(crate) struct FollowContext {
     topic: String,
 }
 
+/// What happened since the loop last asked.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// Partitions that were taken away, maybe to be given back since.
+    pub(super) revoked: BTreeSet<i32>,
+    /// The latest statistics.
+    pub(super) seen: Option<Seen>,
+}
+
 impl FollowContext {
+    /// What happened since this was last called, if anything did.
+    pub(super) fn news(&self) -> Option<News> {
+        let has_news = self.has_news.swap(false, Ordering::Relaxed);
+        has_news.then(|| std::mem::take(&mut *lock(&self.news)))
+    }
+
+    fn tell(&self, tell: impl FnOnce(&mut News)) {
+        tell(&mut lock(&self.news));
+        self.has_news.store(true, Ordering::Relaxed);
+    }
+
+    /// Another client takes over: this one's partitions are not ours any more, whatever it says.
+    pub(super) fn retire(&self) {
+        self.disown(&std::mem::take(&mut *lock(&self.assigned)));
+        self.is_retired.store(true, Ordering::Relaxed);
+    }
+
+    fn told(&self) -> Option<&Told> {
+        self.told
+            .as_ref()
+            .filter(|_| !self.is_retired.load(Ordering::Relaxed))
+    }
+
+    fn disown(&self, partitions: &BTreeSet<i32>) {
+        let Some(told) = self.told() else { return };
+        for partition in partitions.iter().copied() {
+            told.progress.revoked(partition);
+            told.metrics.consumer_lag.remove(&PartitionLabel { partition });
+        }
+    }
+
+    /// The partitions that are ours right now.
+    pub(super) fn owned(&self) -> BTreeSet<i32> {
+        lock(&self.assigned).clone()
+    }
+
     /// The topic that is followed.
     pub(super) fn topic(&self) -> &str {
         &self.topic
@@ -115,7 +169,7 @@ impl FollowContext {
     /// Says once that the topic is not there.
     pub(super) fn topic_is_missing(&self) {
         let topic = &self.topic;
-        if let Some(told) = &self.told {
+        if let Some(told) = self.told() {
             let reason = format!("the topic {topic} does not exist; `saga-server topics create` makes it");
             told.health.down(Component::Ingest, reason);
         }
@@ -127,17 +181,18 @@ impl FollowContext {
         }
     }
 
-    /// Whether the partition is ours right now.
-    pub(super) fn owns(&self, partition: i32) -> bool {
-        self.assigned
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(&partition)
+    fn owns(&self, partition: i32) -> bool {
+        lock(&self.assigned).contains(&partition)
+    }
+
+    /// Whether the topic was last heard not to be there.
+    pub(super) fn is_topic_missing(&self) -> bool {
+        self.is_missing.load(Ordering::Relaxed)
     }
 
     /// Told when everything of a batch is stored.
     pub(super) fn stored(&self, partition: i32, reached: &Reached) {
-        if let Some(told) = &self.told {
+        if let Some(told) = self.told() {
             let newest = reached.newest_millis.map(Timestamp::from_millis);
             told.progress
                 .stored(partition, reached.next_offset, newest.and_then(Result::ok));
@@ -162,53 +217,55 @@ impl FollowContext {
     }
 
     fn mistrust(&self) -> MutexGuard<'_, Option<String>> {
-        self.mistrust.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.mistrust)
     }
 
     fn partitions_change(&self, change: impl FnOnce(&mut BTreeSet<i32>)) {
-        let mut assigned = self.assigned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut assigned = lock(&self.assigned);
         change(&mut assigned);
         tracing::info!(topic = self.topic, partitions = ?*assigned, "partitions assigned");
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl ConsumerContext for FollowContext {
     // Nothing here waits: the batch in hand is stored all the same, which is harmless, since whoever gets the
     // partition next finds its events known.
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Revoke(partitions) = rebalance {
-            self.partitions_change(|assigned| {
-                for element in partitions.elements() {
-                    assigned.remove(&element.partition());
-                    if let Some(told) = &self.told {
-                        told.progress.revoked(element.partition());
-                        told.metrics.consumer_lag.remove(&PartitionLabel {
-                            partition: element.partition(),
-                        });
-                    }
-                }
-            });
-        }
-    }
-
-    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Assign(partitions) = rebalance {
-            // One that was taken away while it was paused is still paused when it comes back, and nobody else would
-            // resume it. If the store is slow just now, it is paused again with the next poll.
+            // The client keeps a pause beyond a rebalance, and a partition that comes back would stay paused. Now is the
+            // time to end it: when a partition has just been assigned, a pause or its end can make the client forget to
+            // start it.
             if let Err(error) = consumer.resume(partitions) {
                 tracing::warn!(%error, "partitions could not be resumed");
             }
+            let revoked: BTreeSet<i32> = partitions
+                .elements()
+                .iter()
+                .map(|element| element.partition())
+                .collect();
+            self.partitions_change(|assigned| assigned.retain(|partition| !revoked.contains(partition)));
+            self.disown(&revoked);
+            self.tell(|news| news.revoked.extend(revoked));
+        }
+    }
+
+    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(partitions) = rebalance {
             self.partitions_change(|assigned| {
                 for element in partitions.elements() {
                     assigned.insert(element.partition());
-                    if let Some(told) = &self.told {
+                    if let Some(told) = self.told() {
                         told.progress.assigned(element.partition());
                     }
                 }
             });
             self.is_missing.store(false, Ordering::Relaxed);
             // An instance without partitions is a working spare.
-            if let Some(told) = &self.told {
+            if let Some(told) = self.told() {
                 told.health.up(Component::Ingest);
                 told.health.up(Component::Kafka);
             }
@@ -235,7 +292,8 @@ impl ClientContext for FollowContext {
         if is_reachable {
             *self.mistrust() = None;
         }
-        let Some(told) = &self.told else { return };
+        self.tell(|news| news.seen = Some(statistics::seen(&statistics, is_reachable, &self.topic)));
+        let Some(told) = self.told() else { return };
         if is_reachable {
             if told.health.up(Component::Kafka) {
                 tracing::info!("the broker answers");
@@ -246,7 +304,7 @@ impl ClientContext for FollowContext {
         let Some(topic) = statistics.topics.get(&self.topic) else {
             return;
         };
-        observe(&told.progress, &statistics, topic);
+        statistics::observe(&told.progress, &statistics, topic);
         for partition in topic.partitions.values() {
             // A lag of -1 is not known yet.
             if self.owns(partition.partition) && partition.consumer_lag >= 0 {
@@ -259,46 +317,6 @@ impl ClientContext for FollowContext {
                     .set(partition.consumer_lag);
             }
         }
-    }
-}
-
-/// Tells how far the partitions are that we consume.
-fn observe(progress: &Progress, statistics: &Statistics, topic: &Topic) {
-    let highest = topic.partitions.keys().max().copied().unwrap_or(-1);
-    progress.partitions(highest + 1);
-    for partition in topic.partitions.values() {
-        if let Some(at) = last_heard(statistics, partition.leader) {
-            progress.observed(partition.partition, &observed(partition, at));
-        }
-    }
-}
-
-/// When the broker last said anything; while it is asked for records that is at least every half second.
-fn last_heard(statistics: &Statistics, broker: i32) -> Option<Timestamp> {
-    let mut brokers = statistics.brokers.values();
-    let broker = brokers.find(|found| found.nodeid == broker && found.state == "UP")?;
-    let idle_millis = broker.rxidle / 1000;
-    if idle_millis < 0 {
-        return None;
-    }
-    Timestamp::from_millis(Timestamp::now().as_millis() - idle_millis).ok()
-}
-
-fn observed(partition: &Partition, at: Timestamp) -> Observed {
-    // Records of transactions that are still open are not for us yet.
-    let end = if partition.ls_offset >= 0 {
-        partition.ls_offset
-    } else {
-        partition.hi_offset
-    };
-    Observed {
-        at,
-        end,
-        begin: partition.lo_offset,
-        next_fetch: partition.next_offset,
-        next_to_hand_over: partition.app_offset,
-        has_waiting: partition.fetchq_cnt > 0,
-        committed: partition.committed_offset,
     }
 }
 

@@ -1,14 +1,17 @@
 //! The way into the dead letter topic: the record byte for byte, with headers that say where it came from and why.
+//!
+//! Rule of thumb: letters wait for nothing but their topic. Those that it has taken are not written again with those that
+//! it has not, and a producer that failed for good is replaced.
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use rdkafka::{
-    ClientContext, Timestamp,
+    ClientConfig, ClientContext, Timestamp,
     config::RDKafkaLogLevel,
     error::KafkaError,
     message::{Header, OwnedHeaders},
-    producer::{FutureProducer, FutureRecord},
+    producer::{FutureProducer, FutureRecord, Producer as _},
 };
 use saga_types::topic::dead_letter_headers as headers;
 
@@ -23,21 +26,32 @@ const DEFAULTS: [(&str, &str); 5] = [
     ("enable.idempotence", "true"),
     ("acks", "all"),
     ("linger.ms", "5"),
-    // The dead letter is larger than the record it holds.
-    ("message.max.bytes", "2000000"),
+    // The dead letter is larger than the record it holds; how large it may be is for its topic to say.
+    ("message.max.bytes", "1000000000"),
     // Whoever waits decides how often to try again.
     ("message.timeout.ms", "10000"),
 ];
 
 /// A record that cannot be stored, and why.
+#[derive(Clone, Copy)]
 pub(super) struct DeadLetter<'a> {
     pub(super) record: &'a RawRecord,
     pub(super) rejection: &'a Rejection,
 }
 
+/// Letters that the topic did not take.
+pub(super) struct Unwritten<'a> {
+    /// Each of them may be in the topic or not; writing it again is right.
+    pub(super) letters: Vec<DeadLetter<'a>>,
+    pub(super) error: KafkaError,
+}
+
+type DeadLetterProducer = FutureProducer<DeadLetterContext>;
+
 /// Writes dead letters.
 pub(super) struct DeadLetters {
-    producer: FutureProducer<DeadLetterContext>,
+    producer: DeadLetterProducer,
+    client: ClientConfig,
     source_topic: String,
     dead_letter_topic: String,
     group: String,
@@ -50,6 +64,7 @@ impl DeadLetters {
             producer: client
                 .create_with_context(DeadLetterContext)
                 .map_err(IngestError::Client)?,
+            client,
             source_topic: kafka.topic.clone(),
             dead_letter_topic: kafka.dead_letter_topic.clone(),
             group: kafka.group.clone(),
@@ -60,13 +75,44 @@ impl DeadLetters {
     ///
     /// # Errors
     ///
-    /// The first error. Letters may then be in the topic or not; writing them again is right.
-    pub(super) async fn bury(&self, letters: &[DeadLetter<'_>]) -> Result<(), KafkaError> {
-        let sent = letters.iter().map(|letter| self.send(letter));
-        for result in join_all(sent).await {
-            result?;
+    /// Those that it has not.
+    pub(super) async fn bury<'a>(&mut self, letters: &[DeadLetter<'a>]) -> Result<(), Unwritten<'a>> {
+        self.replace_failed_producer();
+        let results = join_all(letters.iter().map(|letter| self.send(letter))).await;
+        let mut unwritten = Vec::new();
+        let mut first = None;
+        for (letter, result) in letters.iter().zip(results) {
+            if let Err(error) = result {
+                unwritten.push(*letter);
+                first.get_or_insert(error);
+            }
         }
-        Ok(())
+        match first {
+            None => Ok(()),
+            Some(error) => Err(Unwritten {
+                letters: unwritten,
+                error,
+            }),
+        }
+    }
+
+    /// A broker that lost count of a producer's records ends that producer for good.
+    fn replace_failed_producer(&mut self) {
+        let Some((_, reason)) = self.producer.client().fatal_error() else {
+            return;
+        };
+        tracing::warn!(
+            reason,
+            "the producer of dead letters failed for good; it is replaced by a new one"
+        );
+        match self.client.create_with_context(DeadLetterContext) {
+            Ok(producer) => {
+                let failed = std::mem::replace(&mut self.producer, producer);
+                // Its end takes a while.
+                tokio::task::spawn_blocking(move || drop(failed));
+            }
+            Err(error) => tracing::error!(%error, "no producer for dead letters"),
+        }
     }
 
     async fn send(&self, letter: &DeadLetter<'_>) -> Result<(), KafkaError> {

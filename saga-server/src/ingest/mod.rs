@@ -18,7 +18,10 @@ pub(crate) mod context;
 mod dead_letter;
 pub(crate) mod decode;
 mod observe;
+mod partitions;
 mod registry;
+mod stall;
+mod statistics;
 mod store;
 mod work;
 
@@ -92,19 +95,18 @@ impl Ingest {
     pub fn start(parts: IngestParts) -> Result<Self, IngestError> {
         let stop = CancellationToken::new();
         let dead_letters = dead_letter::DeadLetters::connect(&parts.kafka)?;
-        let consumer = context::connect(
-            &parts.kafka,
-            Following {
-                topic: parts.kafka.topic.clone(),
-                group: parts.kafka.group.clone(),
-                settings: &[],
-                told: Some(Told {
-                    health: parts.health.clone(),
-                    metrics: parts.metrics.clone(),
-                    progress: parts.progress.clone(),
-                }),
-            },
-        )?;
+        let following = Following {
+            kafka: parts.kafka.clone(),
+            topic: parts.kafka.topic.clone(),
+            group: parts.kafka.group.clone(),
+            settings: &[],
+            told: Some(Told {
+                health: parts.health.clone(),
+                metrics: parts.metrics.clone(),
+                progress: parts.progress.clone(),
+            }),
+            replaced: parts.metrics.clients_replaced.clone(),
+        };
         let limits = BatchLimits {
             size: parts.ingest.batch_size,
             wait: parts.ingest.batch_wait,
@@ -112,7 +114,7 @@ impl Ingest {
         let (batches, work_queue) = tokio::sync::mpsc::channel(1);
         let (done, done_queue) = std::sync::mpsc::channel();
         tokio::spawn(work::run(parts, dead_letters, stop.clone(), work_queue, done));
-        let ended = consume::spawn(limits, consumer, stop.clone(), batches, done_queue);
+        let ended = consume::spawn(limits, following, stop.clone(), batches, done_queue)?;
         Ok(Self { stop, ended })
     }
 

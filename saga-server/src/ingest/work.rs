@@ -73,7 +73,7 @@ impl Worker {
         self.bury(&batch.records, &rejected).await
     }
 
-    async fn bury(&self, records: &[RawRecord], rejected: &[(usize, Rejection)]) -> bool {
+    async fn bury(&mut self, records: &[RawRecord], rejected: &[(usize, Rejection)]) -> bool {
         if rejected.is_empty() {
             return true;
         }
@@ -86,8 +86,11 @@ impl Worker {
             .collect();
         let mut backoff = Backoff::new();
         let span = spans::dead_letters(letters.len());
-        while let Err(error) = self.dead_letters.bury(&letters).instrument(span.clone()).await {
-            tracing::error!(%error, letters = letters.len(), "dead letters cannot be written; trying again");
+        let mut left = letters.clone();
+        while let Err(unwritten) = self.dead_letters.bury(&left).instrument(span.clone()).await {
+            let error = unwritten.error;
+            left = unwritten.letters;
+            tracing::error!(%error, letters = left.len(), "dead letters cannot be written; trying again");
             self.parts.health.down(
                 Component::Ingest,
                 format!("dead letters cannot be written: {error}"),

@@ -72,21 +72,8 @@ impl Ground {
             group: name,
         };
         create_topics(bootstrap_servers, &[&ground.topic, &ground.dead_letter_topic]).await;
-        ground.migrate().await;
+        migrate(&ground.database_url).await;
         ground
-    }
-
-    async fn migrate(&self) {
-        let options = StoreOptions {
-            definitions: Definitions::built_in().into(),
-            max_connections: 2,
-        };
-        store::connect(&self.database_url, options)
-            .await
-            .unwrap()
-            .migrate()
-            .await
-            .unwrap();
     }
 
     /// A server's configuration on this ground, on any free port.
@@ -127,6 +114,20 @@ impl Ground {
             .await
             .unwrap()
     }
+}
+
+/// Makes the tables.
+pub async fn migrate(database_url: &str) {
+    let options = StoreOptions {
+        definitions: Definitions::built_in().into(),
+        max_connections: 2,
+    };
+    store::connect(database_url, options)
+        .await
+        .unwrap()
+        .migrate()
+        .await
+        .unwrap();
 }
 
 async fn create_database(admin_url: &str, name: &str) -> String {
