@@ -36,11 +36,13 @@
 //!   next one publishes them again, from the first on. So an event may come twice, but the first coming of each is in
 //!   order.
 //! * An event that the broker refuses, or does not take within `deliveryTimeout`, is tried again. What comes behind it
-//!   of the same saga is not marked before it is, and so comes again after it. Other sagas go on.
+//!   of the same saga is not marked before it is, and so comes again after it. Other sagas go on: one whose event is
+//!   refused for what it is stands aside, and is tried again more and more seldom.
 
 #[cfg(feature = "outbox-postgres")]
 mod postgres;
 mod relay;
+mod set_aside;
 #[cfg(feature = "outbox-sqlite")]
 mod sqlite;
 mod store;

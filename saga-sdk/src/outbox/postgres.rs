@@ -73,11 +73,13 @@ impl OutboxPool for PgPool {
         Ok(())
     }
 
-    async fn pending(&self, limit: u32) -> Result<Vec<Row>, sqlx::Error> {
+    async fn pending(&self, limit: u32, without_sagas: &[String]) -> Result<Vec<Row>, sqlx::Error> {
         let pending = sqlx::query_as::<_, Columns>(
-            "SELECT position, saga_id, event, traceparent, tracestate FROM saga_outbox WHERE published_at IS NULL ORDER BY position LIMIT $1",
+            "SELECT position, saga_id, event, traceparent, tracestate FROM saga_outbox \
+             WHERE published_at IS NULL AND saga_id <> ALL($2) ORDER BY position LIMIT $1",
         );
-        let rows = pending.bind(i64::from(limit)).fetch_all(self).await?;
+        let pending = pending.bind(i64::from(limit)).bind(without_sagas);
+        let rows = pending.fetch_all(self).await?;
         Ok(rows.into_iter().map(Row::from).collect())
     }
 

@@ -5,7 +5,7 @@
 use std::{
     collections::HashSet,
     pin::pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -13,8 +13,14 @@ use saga_types::avro;
 use tokio::{sync::watch, time::timeout};
 use uuid::Uuid;
 
-use super::store::{Backlog, OutboxPool, Row};
-use crate::{ConnectError, PublishMode, Recording, SagaConfig, SagaTrackerClient, report::Limiter};
+use super::{
+    set_aside::SetAside,
+    store::{Backlog, OutboxPool, Row},
+};
+use crate::{
+    ConnectError, DropReason, PublishMode, RecordError, Recording, SagaConfig, SagaTrackerClient,
+    report::Limiter,
+};
 
 /// How a relay works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +70,7 @@ pub struct Relay<P: OutboxPool> {
     options: RelayOptions,
     owner: String,
     failures: Limiter,
+    set_aside: Mutex<SetAside>,
 }
 
 /// What a round came to.
@@ -107,6 +114,7 @@ impl<P: OutboxPool> Relay<P> {
             options: RelayOptions::default(),
             owner: Uuid::now_v7().to_string(),
             failures: Limiter::default(),
+            set_aside: Mutex::default(),
         }
     }
 
@@ -188,7 +196,8 @@ impl<P: OutboxPool> Relay<P> {
         if !self.pool.lease(&self.owner, self.options.lease).await? {
             return Ok(Round::Idle);
         }
-        let rows = self.pool.pending(self.options.batch).await?;
+        let aside = self.set_aside(|aside| aside.at(Instant::now()));
+        let rows = self.pool.pending(self.options.batch, &aside).await?;
         let published = self.publish(&rows).await;
         if !published.is_empty() {
             self.pool.mark_published(&published).await?;
@@ -220,14 +229,26 @@ impl<P: OutboxPool> Relay<P> {
         let mut first_error = None;
         for (row, recording) in recordings {
             let result = match recording {
-                Ok(recording) => recording.await.map_err(|error| error.to_string()),
-                Err(error) => Err(error),
+                Ok(recording) => recording
+                    .await
+                    .map_err(|error| (is_its_own_fault(&error), error.to_string())),
+                Err(error) => Err((true, error)),
             };
-            if let Err(error) = result {
-                first_error.get_or_insert(error);
-                held_up.insert(&row.saga_id);
-            } else if !held_up.contains(row.saga_id.as_str()) {
-                published.push(row.position);
+            let is_held_up = held_up.contains(row.saga_id.as_str());
+            match result {
+                Ok(()) if is_held_up => {}
+                Ok(()) => {
+                    published.push(row.position);
+                    self.set_aside(|aside| aside.published(&row.saga_id));
+                }
+                Err((is_its_own_fault, error)) => {
+                    first_error.get_or_insert(error);
+                    held_up.insert(&row.saga_id);
+                    if is_its_own_fault && !is_held_up {
+                        let (first, longest) = (self.options.first_back_off, self.options.longest_back_off);
+                        self.set_aside(|aside| aside.refused(&row.saga_id, first, longest, Instant::now()));
+                    }
+                }
             }
         }
         if let Some(error) = first_error {
@@ -236,12 +257,27 @@ impl<P: OutboxPool> Relay<P> {
         published
     }
 
+    fn set_aside<T>(&self, work: impl FnOnce(&mut SetAside) -> T) -> T {
+        work(&mut self.set_aside.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The event is on its way when this returns.
     fn send(&self, row: &Row) -> Result<Recording, String> {
         let decoded = avro::decode_single_object(&row.event);
         let event = decoded.map_err(|error| format!("row {}: {error}", row.position))?;
         Ok(self.client.relay_event(event, row.trace.clone()))
     }
+}
+
+/// Whether another event would have been taken.
+fn is_its_own_fault(error: &RecordError) -> bool {
+    matches!(
+        error,
+        RecordError::NotSent {
+            reason: DropReason::Refused | DropReason::TooLarge,
+            ..
+        }
+    )
 }
 
 impl<P: OutboxPool> std::fmt::Debug for Relay<P> {

@@ -69,11 +69,14 @@ impl OutboxPool for SqlitePool {
         Ok(())
     }
 
-    async fn pending(&self, limit: u32) -> Result<Vec<Row>, sqlx::Error> {
+    async fn pending(&self, limit: u32, without_sagas: &[String]) -> Result<Vec<Row>, sqlx::Error> {
         let pending = sqlx::query_as::<_, Columns>(
-            "SELECT position, saga_id, event, traceparent, tracestate FROM saga_outbox WHERE published_at IS NULL ORDER BY position LIMIT ?",
+            "SELECT position, saga_id, event, traceparent, tracestate FROM saga_outbox \
+             WHERE published_at IS NULL AND saga_id NOT IN (SELECT value FROM json_each(?2)) \
+             ORDER BY position LIMIT ?1",
         );
-        let rows = pending.bind(limit).fetch_all(self).await?;
+        let without_sagas = serde_json::json!(without_sagas).to_string();
+        let rows = pending.bind(limit).bind(without_sagas).fetch_all(self).await?;
         Ok(rows.into_iter().map(Row::from).collect())
     }
 

@@ -38,8 +38,8 @@ pub trait OutboxPool: sealed::Sealed + Clone + Send + Sync + 'static {
     /// Gives the lease up, if the owner has it.
     async fn release(&self, owner: &str) -> Result<(), sqlx::Error>;
 
-    /// What is to be published, the oldest first.
-    async fn pending(&self, limit: u32) -> Result<Vec<Row>, sqlx::Error>;
+    /// What is to be published, the oldest first, leaving out some sagas.
+    async fn pending(&self, limit: u32, without_sagas: &[String]) -> Result<Vec<Row>, sqlx::Error>;
 
     /// Marks rows as published.
     async fn mark_published(&self, positions: &[i64]) -> Result<(), sqlx::Error>;

@@ -61,6 +61,7 @@ on_both_databases! {
     a_disabled_tracker_writes_and_publishes_nothing,
     the_trace_of_an_event_comes_through_as_a_whole,
     what_was_committed_before_the_end_is_published,
+    more_refused_events_than_a_batch_holds_do_not_hold_up_other_sagas,
 }
 
 async fn the_trace_of_an_event_comes_through_as_a_whole<D>(pool: Pool<D>)
@@ -252,6 +253,40 @@ where
     }
 }
 
+async fn more_refused_events_than_a_batch_holds_do_not_hold_up_other_sagas<D>(pool: Pool<D>)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+    Pool<D>: OutboxPool,
+{
+    outbox::migrate(&pool).await.unwrap();
+    let topic = Topic::default();
+    // A batch holds 20.
+    record_all(&pool, &topic, 30, 2).await;
+    topic.refuse(Some("saga-2"));
+    let outbox = Outbox::new("order-service");
+    let mut transaction = pool.begin().await.unwrap();
+    let last = saga(&topic, "last");
+    let step = last.start(steps::ORDER_CREATED);
+    outbox.record(&mut *transaction, step).await.unwrap();
+    transaction.commit().await.unwrap();
+
+    let relay = Relay::new(pool, Arc::new(topic.clone())).options(options());
+    relay
+        .run(async {
+            // saga-2 and saga-20 to saga-29, two events each.
+            while relay.backlog().await.unwrap().pending > 22 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+    let published = topic.first_comings();
+    assert!(published.iter().any(|event| event.saga_id == *"last"));
+    topic.refuse(None);
+    drain(&relay).await;
+    assert_eq!(topic.first_comings().len(), 61);
+}
+
 async fn several_relays_killed_at_random_lose_nothing_and_keep_order<D>(pool: Pool<D>)
 where
     D: Database,
@@ -355,7 +390,7 @@ where
         replica.await.unwrap();
     }
     record_all(&pool, &Topic::default(), 1, 1).await;
-    assert_eq!(pool.pending(9).await.unwrap().len(), 2);
+    assert_eq!(pool.pending(9, &[]).await.unwrap().len(), 2);
 }
 
 /// Hands on what is logged on this thread.

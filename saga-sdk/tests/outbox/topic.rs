@@ -23,11 +23,17 @@ struct Inside {
     calls: u64,
     /// Every so many calls one fails; zero for none.
     fails_every: u64,
+    /// Sagas whose events are refused for what they are begin so.
+    refused: Option<&'static str>,
 }
 
 impl Topic {
     pub(crate) fn fail_every(&self, calls: u64) {
         self.inside.lock().unwrap().fails_every = calls;
+    }
+
+    pub(crate) fn refuse(&self, sagas: Option<&'static str>) {
+        self.inside.lock().unwrap().refused = sagas;
     }
 
     /// The traces that events were published with.
@@ -75,6 +81,13 @@ impl SagaTrackerClient for Topic {
     fn record_event(&self, event: SagaEvent) -> Recording {
         let mut inside = self.inside.lock().unwrap();
         inside.calls += 1;
+        let refused = inside.refused;
+        if refused.is_some_and(|sagas| event.saga_id.as_str().starts_with(sagas)) {
+            return Recording::failed(RecordError::NotSent {
+                reason: DropReason::TooLarge,
+                event: Box::new(event),
+            });
+        }
         if inside.fails_every > 0 && inside.calls.is_multiple_of(inside.fails_every) {
             return Recording::failed(RecordError::NotSent {
                 reason: DropReason::Failed,
