@@ -3,7 +3,7 @@
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    Executor, PgPool,
+    Connection, Executor, PgPool,
     migrate::MigrateError,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -53,12 +53,22 @@ pub(super) fn pools(url: &str, max_connections: u32) -> Result<Pools, StoreError
     })
 }
 
+/// How long a connection that comes back may take to show that it still works.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+
 fn pool(options: PgConnectOptions, max_connections: u32, settings: &'static str) -> PgPool {
     PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .after_connect(move |connection, _| {
             Box::pin(async move { connection.execute(settings).await.map(|_| ()) })
+        })
+        // Without a limit, one whose other end vanished would count as used for as long as TCP hopes.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                let answer = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await;
+                answer.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
+            })
         })
         .connect_lazy_with(options)
 }

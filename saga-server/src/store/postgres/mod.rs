@@ -18,7 +18,7 @@ mod search;
 mod statistics;
 mod watch;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use saga_types::{SagaEvent, Timestamp, definition::Definitions, fold::SagaState};
@@ -37,6 +37,10 @@ static MIGRATOR: Migrator = {
     migrator
 };
 
+/// How long the database may take to answer for a batch. It ends a statement after 60 s itself; when it has not said
+/// anything for so long, it or the way to it vanished without a word, which TCP alone may not notice for ever.
+const ANSWER: Duration = Duration::from_secs(150);
+
 /// Sagas in PostgreSQL, version 14 or later.
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
@@ -45,6 +49,7 @@ pub struct PostgresStore {
     definitions: Arc<Definitions>,
     changed: Arc<ChangedSagas>,
     pace: Arc<rollups::Pace>,
+    answer: Duration,
 }
 
 impl PostgresStore {
@@ -61,6 +66,26 @@ impl PostgresStore {
             definitions: options.definitions,
             changed: Arc::default(),
             pace: Arc::default(),
+            answer: ANSWER,
+        })
+    }
+
+    /// Sets how long the database may take to answer for a batch until it counts as away; 150 s.
+    #[must_use]
+    pub fn answering_within(mut self, answer: Duration) -> Self {
+        self.answer = answer;
+        self
+    }
+
+    async fn answered<T>(
+        &self,
+        work: impl Future<Output = Result<T, AppendError>> + Send,
+    ) -> Result<T, AppendError> {
+        tokio::time::timeout(self.answer, work).await.unwrap_or_else(|_| {
+            Err(AppendError::Unavailable(format!(
+                "no answer for {} s",
+                self.answer.as_secs()
+            )))
         })
     }
 }
@@ -81,7 +106,8 @@ impl Store for PostgresStore {
         super::unattended(async move {
             let touched = super::changes::touched(&batch);
             let (definitions, pace) = (&store.definitions, &store.pace);
-            let appended = append::append(&store.writers, definitions, pace, batch, Ending::Stored).await?;
+            let appending = append::append(&store.writers, definitions, pace, batch, Ending::Stored);
+            let appended = store.answered(appending).await?;
             store.changed.add(touched);
             Ok(appended)
         })
@@ -122,7 +148,11 @@ impl Store for PostgresStore {
 impl DeadLetterStore for PostgresStore {
     async fn keep_letters(&self, letters: Vec<NewLetter>) -> Result<u64, AppendError> {
         let store = self.clone();
-        super::unattended(async move { dead_letters::keep(&store.writers, &letters).await }).await
+        super::unattended(async move {
+            let keeping = dead_letters::keep(&store.writers, &letters);
+            store.answered(keeping).await
+        })
+        .await
     }
 
     async fn letters(&self, query: &LetterQuery) -> Result<LetterPage, StoreError> {
