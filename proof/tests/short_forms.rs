@@ -38,3 +38,8 @@ fn relays_of_the_outbox_that_are_killed_lose_nothing_and_keep_order() {
 fn outages_of_database_and_broker_lose_nothing_and_double_nothing() {
     keeps_its_promises("outages");
 }
+
+#[test]
+fn whatever_is_killed_under_two_servers_every_acknowledged_event_is_stored_once_or_a_dead_letter() {
+    keeps_its_promises("faults");
+}
