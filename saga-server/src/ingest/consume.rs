@@ -176,7 +176,7 @@ impl ConsumeLoop {
         let now = Instant::now();
         if seen.is_reachable {
             let committed = |partition| Some(seen.partitions.get(&partition)?.committed);
-            let late = self.partitions.to_commit_again(committed, now);
+            let late = self.partitions.late_commits(committed, now);
             if !late.is_empty() {
                 tracing::debug!(?late, "commits did not arrive; committing again");
                 self.commit(late.into_iter(), CommitMode::Async);

@@ -98,7 +98,7 @@ impl Partitions {
 
     /// What must be committed again: a commit can fail for good in the middle of a rebalance, and without further events
     /// no later one makes it good.
-    pub(super) fn to_commit_again(
+    pub(super) fn late_commits(
         &mut self,
         committed: impl Fn(i32) -> Option<i64>,
         now: Instant,
@@ -166,16 +166,16 @@ mod tests {
         let begun = Instant::now();
         partitions.handed_on();
         partitions.done(&offsets(&[(0, 10), (1, 20)]), begun);
-        assert_eq!(partitions.to_commit_again(|_| Some(0), begun), []);
+        assert_eq!(partitions.late_commits(|_| Some(0), begun), []);
         let later = begun + COMMIT_PATIENCE;
-        let again = partitions.to_commit_again(|partition| (partition == 1).then_some(20), later);
+        let again = partitions.late_commits(|partition| (partition == 1).then_some(20), later);
         assert_eq!(again, [(0, 10)]);
-        assert_eq!(partitions.to_commit_again(|_| None, later), [], "asked just now");
+        assert_eq!(partitions.late_commits(|_| None, later), [], "asked just now");
         let even_later = later + COMMIT_PATIENCE;
-        assert_eq!(partitions.to_commit_again(|_| None, even_later), [(0, 10)]);
-        assert_eq!(partitions.to_commit_again(|_| Some(10), even_later), []);
+        assert_eq!(partitions.late_commits(|_| None, even_later), [(0, 10)]);
+        assert_eq!(partitions.late_commits(|_| Some(10), even_later), []);
         assert_eq!(
-            partitions.to_commit_again(|_| None, even_later + COMMIT_PATIENCE),
+            partitions.late_commits(|_| None, even_later + COMMIT_PATIENCE),
             []
         );
     }
@@ -187,6 +187,6 @@ mod tests {
         partitions.handed_on();
         partitions.done(&offsets(&[(0, 10)]), begun);
         partitions.revoked(0);
-        assert_eq!(partitions.to_commit_again(|_| None, begun + COMMIT_PATIENCE), []);
+        assert_eq!(partitions.late_commits(|_| None, begun + COMMIT_PATIENCE), []);
     }
 }
