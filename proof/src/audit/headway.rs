@@ -17,11 +17,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the collector may go without any progress before it counts as stuck.
 const LONGEST_STALL: Duration = Duration::from_secs(120);
 
+/// How long Kafka may give no answer at all; a broker that was killed on a busy machine takes its time.
+const LONGEST_SILENCE: Duration = Duration::from_secs(600);
+
 /// Looks at the offsets of the collector's group without joining it.
 pub(crate) struct Headway {
+    client: ClientConfig,
     consumer: BaseConsumer,
     seen: Offsets,
     moved: Instant,
+    answered: Instant,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,35 +37,50 @@ struct Offsets {
 
 impl Headway {
     pub(crate) fn of(bootstrap_servers: &str) -> Result<Self> {
-        let consumer = ClientConfig::new()
+        let mut client = ClientConfig::new();
+        client
             .set("bootstrap.servers", bootstrap_servers)
             .set("group.id", Ground::GROUP)
-            .set("enable.auto.commit", "false")
-            .create()?;
+            .set("enable.auto.commit", "false");
+        let now = Instant::now();
         Ok(Self {
-            consumer,
+            consumer: client.create()?,
+            client,
             seen: Offsets {
                 done: 0,
                 left: i64::MAX,
             },
-            moved: Instant::now(),
+            moved: now,
+            answered: now,
         })
     }
 
     /// How many records are committed, and how many are left. While Kafka is away, as it was before.
     pub(crate) fn look(&mut self) -> (i64, i64) {
-        if let Ok(offsets) = tokio::task::block_in_place(|| self.offsets()) {
-            if offsets.done > self.seen.done {
-                self.moved = Instant::now();
+        let began = Instant::now();
+        match tokio::task::block_in_place(|| self.offsets()) {
+            Ok(offsets) => {
+                self.answered = Instant::now();
+                if offsets.done > self.seen.done {
+                    self.moved = self.answered;
+                }
+                self.seen = offsets;
             }
-            self.seen = offsets;
+            // While Kafka gives no answer nobody knows whether the collector stands, so that time does not count. That it
+            // gives none may be this client's fault.
+            Err(_) => {
+                self.moved += began.elapsed();
+                if let Ok(consumer) = self.client.create() {
+                    self.consumer = consumer;
+                }
+            }
         }
         (self.seen.done, self.seen.left)
     }
 
     /// Whether nothing was committed for too long.
     pub(crate) fn is_stuck(&self) -> bool {
-        self.moved.elapsed() > LONGEST_STALL
+        self.moved.elapsed() > LONGEST_STALL || self.answered.elapsed() > LONGEST_SILENCE
     }
 
     fn offsets(&self) -> Result<Offsets> {
