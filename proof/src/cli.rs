@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     progress::Progress,
     report::Report,
-    runs::{faults, fill, outages, outbox_kills, sdk_outage},
+    runs::{faults, fill, outages, outbox_kills, produce, sdk_outage, speed},
 };
 
 /// Shows on real parts what Saga Tracker promises.
@@ -37,6 +37,10 @@ enum Command {
     Outages(outages::Args),
     /// Everything is killed again and again under saga-server, while bad, repeated and shuffled records come
     Faults(faults::Args),
+    /// How fast the collector is and how small, beside raw COPY and one transaction for each event
+    Speed(speed::Args),
+    /// Sends events to a topic, at a rate or as fast as it takes them
+    Load(produce::Args),
     /// Fills an empty database with millions of sagas
     Fill(fill::Args),
     /// One relay, for outbox-kills to kill
@@ -72,6 +76,8 @@ impl Command {
             Self::OutboxKills(args) => outbox_kills::run(&args, progress).await,
             Self::Outages(args) => outages::run(&args, progress).await,
             Self::Faults(args) => faults::run(&args, progress).await,
+            Self::Speed(args) => speed::run(&args, progress).await,
+            Self::Load(args) => produce::run(&args, progress).await,
             Self::Fill(args) => fill::run(&args, progress).await,
             Self::Relay(_) => unreachable!("handled before"),
         }

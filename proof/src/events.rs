@@ -68,6 +68,16 @@ impl Plan {
         self.starts[saga]..self.starts[saga + 1]
     }
 
+    /// All events, in the order in which they happened.
+    pub(crate) fn in_order(&self) -> Result<Vec<SagaEvent>> {
+        let mut events = Vec::with_capacity(self.events());
+        for saga in 0..self.sagas() {
+            events.extend(self.saga(saga)?);
+        }
+        events.sort_by_key(|event| event.recorded_at);
+        Ok(events)
+    }
+
     /// The events of a saga, in the order in which they happened.
     pub(crate) fn saga(&self, saga: usize) -> Result<Vec<SagaEvent>> {
         let mut rng = rng(self.seed, saga);

@@ -44,6 +44,8 @@ pub(crate) struct Mess {
     pub(crate) repeated: f64,
     /// How many of a hundred events are followed by a bad record.
     pub(crate) poisoned: f64,
+    /// Events come in the order in which they happened, as long as all services are equally fast.
+    pub(crate) in_order: bool,
 }
 
 /// A load on its way.
@@ -140,7 +142,7 @@ impl Sender {
             .context("Kafka did not take everything")
     }
 
-    /// The events of some sagas with their numbers, some of them twice, in any order.
+    /// The events of some sagas with their numbers, some of them twice.
     fn shuffled(&mut self, first: usize) -> Result<Vec<(usize, SagaEvent)>> {
         let mut events = Vec::new();
         for saga in first..self.plan.sagas().min(first + SHUFFLED_SAGAS) {
@@ -151,7 +153,11 @@ impl Sender {
                 events.push(events[index].clone());
             }
         }
-        self.rng.shuffle(&mut events);
+        if self.mess.in_order {
+            events.sort_by_key(|(_, event)| event.recorded_at);
+        } else {
+            self.rng.shuffle(&mut events);
+        }
         Ok(events)
     }
 

@@ -145,7 +145,7 @@ fn show(value: &Value) -> String {
         Value::Number(number) if number.is_u64() => with_separators(&number.to_string()),
         Value::Number(number) => number
             .as_f64()
-            .map(|value| format!("{value:.1}"))
+            .map(|value| format!("{value:.*}", if value.abs() < 10.0 { 2 } else { 1 }))
             .unwrap_or_default(),
         other => other.to_string(),
     }

@@ -44,13 +44,27 @@ impl Ground {
         parts
             .create_topics(&[Self::TOPIC, Self::DEAD_LETTER_TOPIC])
             .await?;
-        let migrated = ground.command()?.arg("migrate").status().await?;
+        ground.migrate().await?;
+        Ok(ground)
+    }
+
+    /// The same with another database.
+    pub(crate) fn on_database(&self, url: &str) -> Self {
+        Self {
+            database_url: url.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// Makes the tables.
+    pub(crate) async fn migrate(&self) -> Result<()> {
+        let migrated = self.command()?.arg("migrate").status().await?;
         ensure!(
             migrated.success(),
             "saga-server migrate failed:\n{}",
-            ground.last_words()
+            self.last_words()
         );
-        Ok(ground)
+        Ok(())
     }
 
     /// `saga-server serve` on a free port.
@@ -63,7 +77,7 @@ impl Ground {
         })
     }
 
-    fn command(&self) -> Result<Command> {
+    pub(crate) fn command(&self) -> Result<Command> {
         let log = File::options().create(true).append(true).open(&self.log)?;
         let mut command = Command::new(&self.program);
         command
@@ -130,6 +144,21 @@ impl Server {
     /// SIGKILL: no goodbye of any kind.
     pub(crate) async fn kill(&mut self) -> Result<()> {
         self.process.kill().await.context("saga-server cannot be killed")
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> Result<u32> {
+        self.process.id().context("saga-server has ended")
+    }
+
+    /// SIGTERM, and the time that a clean end takes.
+    pub(crate) async fn end(mut self) -> Result<()> {
+        let id = self.id()?.to_string();
+        Command::new("kill").args(["-TERM", &id]).status().await?;
+        tokio::time::timeout(PATIENCE, self.process.wait())
+            .await
+            .context("saga-server does not end")??;
+        Ok(())
     }
 
     /// Whether it ended by itself, which it never should.

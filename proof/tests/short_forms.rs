@@ -43,3 +43,8 @@ fn outages_of_database_and_broker_lose_nothing_and_double_nothing() {
 fn whatever_is_killed_under_two_servers_every_acknowledged_event_is_stored_once_or_a_dead_letter() {
     keeps_its_promises("faults");
 }
+
+#[test]
+fn the_speed_of_the_collector_can_be_measured() {
+    keeps_its_promises("speed");
+}

@@ -5,4 +5,6 @@ mod field;
 pub(crate) mod fill;
 pub(crate) mod outages;
 pub(crate) mod outbox_kills;
+pub(crate) mod produce;
 pub(crate) mod sdk_outage;
+pub(crate) mod speed;

@@ -64,6 +64,7 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     let mess = Mess {
         repeated: args.repeated,
         poisoned: args.poisoned,
+        ..Mess::default()
     };
     progress.say(format!("sending {} events, {} a second", args.events, args.rate));
     let began = Instant::now();

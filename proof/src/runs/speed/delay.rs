@@ -1,0 +1,113 @@
+//! P7: how long it takes from an event being recorded to REST answering with it, while many others come.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use hdrhistogram::Histogram;
+use saga_sdk::{SagaConfig, SagaType, steps};
+use tokio::{task::JoinSet, time::MissedTickBehavior};
+
+use super::{Sizes, arena::Arena, rates::Targets};
+use crate::{
+    http,
+    progress::Progress,
+    report::{Report, Table},
+    server::Ground,
+};
+
+/// How often a saga is begun whose way is followed.
+const BETWEEN: Duration = Duration::from_millis(25);
+
+/// How often REST is asked for it. It may have been visible for so long before it was seen.
+const PAUSE: Duration = Duration::from_millis(5);
+
+const WARM_UP: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) async fn measure(
+    arena: &mut Arena,
+    sizes: &Sizes,
+    report: &mut Report,
+    progress: &Progress,
+) -> Result<()> {
+    let database = arena.database("saga_speed").await?;
+    let mut server = database.ground.serve()?;
+    server.wait_until_ready(&database.ground).await?;
+    let rate = sizes.rate_of_delay;
+    let seconds = sizes.seconds + WARM_UP.as_secs() + 2;
+    let plan = arena.plan(usize::try_from(u64::from(rate) * seconds)?, sizes);
+    let load = arena.load(&plan, rate)?;
+    let begun = Instant::now();
+    tokio::time::sleep(WARM_UP).await;
+
+    let config = SagaConfig::default()
+        .enabled(true)
+        .bootstrap_servers(&arena.parts.bootstrap_servers)
+        .service_name("order-service")
+        .topic(Ground::TOPIC);
+    let tracker = saga_sdk::connect(&config)?;
+    let client = http::client();
+    let mut ways = JoinSet::new();
+    let mut ticks = tokio::time::interval(BETWEEN);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let end = Instant::now() + Duration::from_secs(sizes.seconds);
+    while Instant::now() < end {
+        ticks.tick().await;
+        let (tracker, client) = (tracker.clone(), client.clone());
+        let saga_id = format!("delay-{}-{}", std::process::id(), ways.len());
+        let question = format!("{}/api/v1/sagas/{saga_id}", server.url);
+        ways.spawn(async move {
+            let recorded = Instant::now();
+            let saga = tracker.saga(SagaType::ORDER_CREATION, &saga_id, "ORD-1");
+            saga.start(steps::ORDER_CREATED).record().await?;
+            seen(&client, &question, recorded).await
+        });
+        progress.update(format!("P7: {} sagas followed", ways.len()));
+    }
+    let sent = load.sent() as f64 / begun.elapsed().as_secs_f64();
+    let mut millis = Histogram::<u64>::new(3)?;
+    while let Some(way) = ways.join_next().await {
+        millis.record(u64::try_from(way??.as_millis())?)?;
+    }
+    let unsent = tracker.close(PATIENCE).await.left;
+    ensure!(unsent == 0, "{unsent} events were not sent");
+    arena.work_off(load, progress).await?;
+    server.end().await?;
+
+    let mut table = Table::new(
+        &format!("P7: from recorded to visible, at {sent:.0} events/s"),
+        &["sagas followed", "p50, ms", "p99, ms", "most, ms"],
+    );
+    let values = [
+        millis.value_at_quantile(0.5),
+        millis.value_at_quantile(0.99),
+        millis.max(),
+    ];
+    table.row(&millis.len().to_string(), values.map(Into::into));
+    report.table(table);
+    let mut targets = Targets::new("P7: delay");
+    targets.at_most("p99, ms", millis.value_at_quantile(0.99) as f64, 250.0);
+    report.table(targets.finish());
+    Ok(())
+}
+
+/// How long after the recording the saga is there.
+async fn seen(client: &reqwest::Client, question: &str, recorded: Instant) -> Result<Duration> {
+    loop {
+        let answer = client
+            .get(question)
+            .send()
+            .await
+            .context("REST does not answer")?;
+        if answer.status().is_success() {
+            return Ok(recorded.elapsed());
+        }
+        if recorded.elapsed() > PATIENCE {
+            bail!(
+                "{question} is not visible after {PATIENCE:?}: {}",
+                answer.status()
+            );
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,74 @@
+//! How fast a server stores what waits on the topic.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+
+use super::arena::{Arena, Database};
+use crate::{audit::Headway, events::Plan, memory, progress::Progress};
+
+/// How often the server's offsets are looked at.
+const PAUSE: Duration = Duration::from_millis(20);
+
+pub(super) struct Drained {
+    /// From the first commit of offsets to the last.
+    pub(super) events_per_second: f64,
+    /// The most memory that the server held.
+    pub(super) peak_mib: f64,
+    /// Processor time for each event, in microseconds: the server's, and that of its sessions in PostgreSQL if they run here.
+    pub(super) server_micros: Option<f64>,
+    pub(super) database_micros: Option<f64>,
+}
+
+/// Sends a plan while no server runs, then starts one, and waits until all is committed.
+pub(super) async fn drain(
+    arena: &Arena,
+    database: &Database,
+    plan: &Arc<Plan>,
+    progress: &Progress,
+) -> Result<Drained> {
+    arena.send(plan, progress).await?;
+    database.settle().await?;
+    let mut headway = Headway::of(&arena.parts.bootstrap_servers)?;
+    let (before, _) = headway.look();
+    let mut server = database.ground.serve()?;
+    server.wait_until_ready(&database.ground).await?;
+    let ready = Instant::now();
+    let mut first = None;
+    let (last, committed) = loop {
+        let (done, left) = headway.look();
+        let now = Instant::now();
+        if done > before {
+            first.get_or_insert((now, done));
+        }
+        if left == 0 {
+            break (now, done);
+        }
+        if headway.is_stuck() || server.has_ended()? {
+            bail!(
+                "the server stopped storing; its log ends:\n{}",
+                database.ground.last_words()
+            );
+        }
+        progress.update(format!("{left} events to be stored"));
+        tokio::time::sleep(PAUSE).await;
+    };
+    let peak_mib = memory::peak_mib(server.id()?)?;
+    let of_each = |time: Duration| time.as_secs_f64() * 1e6 / plan.events() as f64;
+    let server_micros = memory::processor_time(server.id()?, None).map(of_each);
+    let database_micros = database.processor_time("saga-server").await?.map(of_each);
+    server.end().await?;
+    // Few events may be stored at once; then its first look at the topic counts, too.
+    let (begin, at_begin) = first
+        .filter(|(begin, _)| *begin < last)
+        .unwrap_or((ready, before));
+    Ok(Drained {
+        events_per_second: (committed - at_begin) as f64 / (last - begin).as_secs_f64(),
+        peak_mib,
+        server_micros,
+        database_micros,
+    })
+}

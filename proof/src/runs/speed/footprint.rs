@@ -1,0 +1,91 @@
+//! P8: the server's memory while it stores what waits for it, and how soon it is ready with SQLite.
+
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+
+use super::{
+    Sizes,
+    arena::Arena,
+    drain::drain,
+    rates::{self, Rates, Targets},
+};
+use crate::{progress::Progress, report::Report, server::Ground};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(super) async fn measure(
+    arena: &mut Arena,
+    sizes: &Sizes,
+    report: &mut Report,
+    progress: &Progress,
+) -> Result<()> {
+    let database = arena.database("saga_speed").await?;
+    let (mut memory, mut serve, mut dev) = (Rates::default(), Rates::default(), Rates::default());
+    for round in 1..=sizes.rounds {
+        database.empty().await?;
+        let plan = arena.plan(sizes.events, sizes);
+        memory.push(drain(arena, &database, &plan, progress).await?.peak_mib);
+        let folder = tempfile::tempdir()?;
+        let url = format!("sqlite:{}", folder.path().join("sagas.db").display());
+        let ground = arena.ground.on_database(&url);
+        ground.migrate().await?;
+        let begun = Instant::now();
+        let mut server = ground.serve()?;
+        server.wait_until_ready(&ground).await?;
+        serve.push(begun.elapsed().as_secs_f64());
+        server.end().await?;
+        dev.push(start_of_dev(&arena.ground).await?);
+        progress.say(format!(
+            "P8, round {round} of {}: {:.0} MiB, ready after {:.2} s",
+            sizes.rounds,
+            memory.last(),
+            serve.last()
+        ));
+    }
+    report.table(rates::table(
+        &format!("P8: the most memory while {} events were stored", sizes.events),
+        "MiB",
+        &[("saga-server, PostgreSQL", &memory)],
+    ));
+    report.table(rates::table(
+        "P8: from start to ready, with SQLite",
+        "s",
+        &[
+            ("serve", &serve),
+            ("dev, with its own broker and a new file", &dev),
+        ],
+    ));
+    let mut targets = Targets::new("P8: memory and start");
+    targets.at_most("MiB", memory.median(), 150.0);
+    targets.at_most("serve, s", serve.median(), 1.0);
+    targets.at_most("dev, s", dev.median(), 1.0);
+    report.table(targets.finish());
+    Ok(())
+}
+
+/// Seconds until `dev` writes its file, which it does when it is ready.
+async fn start_of_dev(ground: &Ground) -> Result<f64> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("info.json");
+    let begun = Instant::now();
+    let mut process = ground
+        .command()?
+        .env_clear()
+        .args(["dev", "--listen", "127.0.0.1:0", "--info-file"])
+        .arg(&file)
+        .stdout(Stdio::null())
+        .spawn()?;
+    while !file.exists() {
+        if process.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
+            bail!("saga-server dev did not become ready:\n{}", ground.last_words());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let took = begun.elapsed();
+    process.kill().await?;
+    Ok(took.as_secs_f64())
+}

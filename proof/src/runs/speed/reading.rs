@@ -1,0 +1,135 @@
+//! P6: how long answers take over millions of sagas, while thousands of events come every second.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use fastrand::Rng;
+use hdrhistogram::Histogram;
+
+use super::{
+    Sizes,
+    arena::Arena,
+    growth::LARGE,
+    questions::{Known, QUESTIONS, Question},
+};
+use crate::{
+    audit::Headway,
+    http,
+    progress::Progress,
+    report::{Report, Table},
+};
+
+/// Between two questions: there is one reader, who is not in a hurry.
+const PAUSE: Duration = Duration::from_millis(2);
+
+const WARM_UP: Duration = Duration::from_secs(5);
+
+/// How each kind of question was answered.
+struct Answers {
+    question: &'static Question,
+    micros: Histogram<u64>,
+    /// The first one that was no success.
+    wrong: Option<String>,
+}
+
+pub(super) async fn measure(
+    arena: &mut Arena,
+    sizes: &Sizes,
+    report: &mut Report,
+    progress: &Progress,
+) -> Result<()> {
+    let database = arena.filled(LARGE, sizes.sagas, progress).await?;
+    let mut server = database.ground.serve()?;
+    server.wait_until_ready(&database.ground).await?;
+    let mut rng = Rng::with_seed(sizes.seed);
+    let client = http::client();
+    let known = Known::learn(&database.pool, &client, &server.url, &mut rng).await?;
+
+    let rate = sizes.rate_while_reading;
+    let seconds = sizes.seconds + WARM_UP.as_secs() + 2;
+    let plan = arena.plan(usize::try_from(u64::from(rate) * seconds)?, sizes);
+    let mut headway = Headway::of(&arena.parts.bootstrap_servers)?;
+    let load = arena.load(&plan, rate)?;
+    tokio::time::sleep(WARM_UP).await;
+    let (begun, at_begin) = (Instant::now(), headway.look().0);
+    let mut answers: Vec<Answers> = QUESTIONS.iter().map(Answers::of).collect::<Result<_>>()?;
+    while begun.elapsed() < Duration::from_secs(sizes.seconds) {
+        for kind in &mut answers {
+            let path = kind.question.ask(&known, &mut rng);
+            kind.take(&client, &format!("{}{path}", server.url)).await?;
+            tokio::time::sleep(PAUSE).await;
+        }
+        let asked: u64 = answers.iter().map(|kind| kind.micros.len()).sum();
+        progress.update(format!("P6: {asked} questions answered"));
+    }
+    let (at_end, left) = headway.look();
+    let stored = (at_end - at_begin) as f64 / begun.elapsed().as_secs_f64();
+    arena.work_off(load, progress).await?;
+    server.end().await?;
+
+    let sagas = sizes.sagas;
+    let mut table = Table::new(
+        &format!(
+            "P6: answers over {sagas} sagas, while {stored:.0} events/s were stored ({left} waited at the end)"
+        ),
+        &[
+            "question",
+            "times",
+            "p50, ms",
+            "p99, ms",
+            "most, ms",
+            "target of p99",
+            "met",
+        ],
+    );
+    for kind in &answers {
+        kind.row(&mut table);
+    }
+    report.table(table);
+    let wrong: Vec<String> = answers.iter().filter_map(|kind| kind.wrong.clone()).collect();
+    report.promise_none("every question is answered", wrong.len(), &wrong);
+    Ok(())
+}
+
+impl Answers {
+    fn of(question: &'static Question) -> Result<Self> {
+        Ok(Self {
+            question,
+            micros: Histogram::new(3)?,
+            wrong: None,
+        })
+    }
+
+    async fn take(&mut self, client: &reqwest::Client, url: &str) -> Result<()> {
+        let begun = Instant::now();
+        let answer = client.get(url).send().await.with_context(|| url.to_owned())?;
+        let status = answer.status();
+        // All of it has arrived only then.
+        answer.bytes().await?;
+        self.micros.record(u64::try_from(begun.elapsed().as_micros())?)?;
+        if !status.is_success() {
+            self.wrong.get_or_insert_with(|| format!("{status} for {url}"));
+        }
+        Ok(())
+    }
+
+    fn row(&self, table: &mut Table) {
+        let millis = |micros: u64| micros as f64 / 1000.0;
+        let (median, late) = (
+            self.micros.value_at_quantile(0.5),
+            self.micros.value_at_quantile(0.99),
+        );
+        let most_ms = self.question.most_ms;
+        table.row(
+            self.question.name,
+            [
+                self.micros.len().into(),
+                millis(median).into(),
+                millis(late).into(),
+                millis(self.micros.max()).into(),
+                most_ms.into(),
+                if millis(late) <= most_ms { "yes" } else { "no" }.into(),
+            ],
+        );
+    }
+}
