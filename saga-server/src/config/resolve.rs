@@ -174,7 +174,7 @@ impl Settings {
         Ok(IngestConfig {
             batch_size: within(
                 "ingest.batchSize",
-                settings.batch_size.unwrap_or(4000),
+                settings.batch_size.unwrap_or(10_000),
                 1..=10_000,
             )?,
             batch_wait: period_within(
