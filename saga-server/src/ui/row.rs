@@ -5,7 +5,7 @@ use saga_types::{SagaStatus, Timestamp, fold::SagaState};
 use super::{
     page::Badge,
     search::{encoded, saga_path},
-    words::{Moment, length, roughly, short},
+    words::{Moment, length, list, roughly, short},
 };
 
 /// One saga in a list.
@@ -50,7 +50,7 @@ impl Row {
             short_order: short(&saga.order_id),
             order_path: format!("/sagas?orderId={}", encoded(&saga.order_id)),
             what_now: WhatNow::of(&saga, now),
-            services: saga.services.join(", "),
+            services: list(&saga.services),
             started: Moment::new(saga.started_at, now),
             order_id: saga.order_id.into(),
             saga_id: saga.saga_id.into(),

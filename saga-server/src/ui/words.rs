@@ -132,6 +132,16 @@ pub(super) fn short(id: &str) -> String {
     format!("{beginning}…{end}")
 }
 
+/// A list, of which very many are left out.
+pub(super) fn list(entries: &[String]) -> String {
+    const MOST: usize = 8;
+    let told = entries[..entries.len().min(MOST)].join(", ");
+    match entries.len().saturating_sub(MOST) {
+        0 => told,
+        more => format!("{told} and {more} more"),
+    }
+}
+
 /// A number with its thousands apart.
 pub(super) fn number(number: u64) -> String {
     let digits = number.to_string();
@@ -188,6 +198,13 @@ mod tests {
         assert_eq!(short("saga-1"), "saga-1");
         assert_eq!(short("0199c7a0-1111-7000-8000-00000abcdef1"), "0199c7a0…bcdef1");
         assert_eq!(short(&"주문".repeat(20)), "주문주문주문주문…주문주문주문");
+    }
+
+    #[test]
+    fn of_a_long_list_the_beginning_is_told() {
+        let entries: Vec<String> = (1..=200).map(|number| number.to_string()).collect();
+        assert_eq!(list(&entries[..3]), "1, 2, 3");
+        assert_eq!(list(&entries), "1, 2, 3, 4, 5, 6, 7, 8 and 192 more");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use saga_types::{Timestamp, fold::SagaState};
 
 use super::super::{
     search::encoded,
-    words::{Moment, length},
+    words::{Moment, length, list},
 };
 use crate::config::PagesConfig;
 
@@ -30,7 +30,7 @@ pub(super) fn facts(saga: &SagaState, pages: &PagesConfig, now: Timestamp) -> Ve
         ("Ended", saga.ended_at.map(moment)),
         ("Took", saga.duration_ms.map(|millis| Value::Text(length(millis)))),
         ("Trace", saga.last_trace_id.as_deref().map(|id| trace(id, pages))),
-        ("Services", Some(Value::Text(saga.services.join(", ")))),
+        ("Services", Some(Value::Text(list(&saga.services)))),
     ];
     facts
         .into_iter()
