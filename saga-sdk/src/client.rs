@@ -55,7 +55,8 @@ pub trait SagaTrackerClient: Send + Sync {
     fn record_event(&self, event: SagaEvent) -> Recording;
 
     /// Sends an event that was built before, as [`record_event`](Self::record_event) does, and names the trace that it was
-    /// recorded in, which the event itself does not hold as a whole.
+    /// recorded in, which the event itself does not hold as a whole. Whoever relays sends an event until it has arrived, so
+    /// one that does not arrive leaves no gap in the numbers of the others.
     fn relay_event(&self, event: SagaEvent, _trace: Option<TraceContext>) -> Recording {
         self.record_event(event)
     }

@@ -66,7 +66,7 @@
 //! recording). Every recorded event takes a number, whatever becomes of it. So a number that is still missing when later
 //! ones of the same instance arrived more than `deliveryTimeout` ago is an event that was recorded and lost, for whatever
 //! reason. Neighbouring numbers may arrive out of order, since they travel on several partitions and from several
-//! threads.
+//! threads. Events from the outbox are not numbered so: its relay sends each until it has arrived.
 //!
 //! # Configuration
 //!

@@ -168,9 +168,9 @@ pub(crate) struct Counters {
     expect(dead_code, reason = "only the Kafka client counts")
 )]
 impl Counters {
-    /// Counts an event that is about to be handed over; gives how many were counted before.
-    pub(crate) fn begin(&self) -> u64 {
-        self.recorded.fetch_add(1, Ordering::Relaxed)
+    /// Counts an event that is about to be handed over.
+    pub(crate) fn begin(&self) {
+        self.recorded.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn acknowledge(&self) {

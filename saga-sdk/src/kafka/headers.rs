@@ -1,35 +1,69 @@
 //! The headers of an event.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use rdkafka::message::{Header, OwnedHeaders};
 use saga_types::topic::headers;
 
 use crate::trace::TraceContext;
 
-/// What is the same for every event of one client.
+/// Where the numbers of relayed events begin: far from those of recorded ones, since no two events share a number.
+const FIRST_RELAYED: u64 = 1 << 63;
+
+/// How an event came to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Its service recorded it just now.
+    Recorded,
+    /// A relay sends it, and sends it again until it arrives. So a missing number would mean nothing, and the instance whose
+    /// numbers readers look at is not named.
+    Relayed,
+}
+
+/// What is the same for every event of one client, and the number of the next one.
 #[derive(Debug)]
 pub(super) struct Producer {
     pub(super) service: String,
     /// Copied for each event, which is cheaper than writing them anew.
-    constant: OwnedHeaders,
+    recorded: OwnedHeaders,
+    relayed: OwnedHeaders,
+    next_recorded: AtomicU64,
+    next_relayed: AtomicU64,
 }
 
 impl Producer {
     /// A producer of a service, in one of its lives.
     pub(super) fn new(service: &str, instance: &str) -> Self {
-        let constant = OwnedHeaders::new_with_capacity(6)
-            .insert(header(headers::PRODUCER, service))
-            .insert(header(headers::PRODUCER_VERSION, env!("CARGO_PKG_VERSION")))
-            .insert(header(headers::PRODUCER_INSTANCE, instance));
+        let named = || {
+            OwnedHeaders::new_with_capacity(6)
+                .insert(header(headers::PRODUCER, service))
+                .insert(header(headers::PRODUCER_VERSION, env!("CARGO_PKG_VERSION")))
+        };
         Self {
             service: service.to_owned(),
-            constant,
+            recorded: named().insert(header(headers::PRODUCER_INSTANCE, instance)),
+            relayed: named(),
+            next_recorded: AtomicU64::new(1),
+            next_relayed: AtomicU64::new(FIRST_RELAYED),
         }
     }
 
-    /// Names the producer, the event's place among those of the producer, and the trace.
-    pub(super) fn headers(&self, sequence: u64, trace: Option<&TraceContext>) -> OwnedHeaders {
-        let headers = self
-            .constant
+    /// The place of one more event among those that came the same way.
+    pub(super) fn number(&self, way: Way) -> u64 {
+        let next = match way {
+            Way::Recorded => &self.next_recorded,
+            Way::Relayed => &self.next_relayed,
+        };
+        next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Names the producer, the event's place, and the trace.
+    pub(super) fn headers(&self, way: Way, sequence: u64, trace: Option<&TraceContext>) -> OwnedHeaders {
+        let constant = match way {
+            Way::Recorded => &self.recorded,
+            Way::Relayed => &self.relayed,
+        };
+        let headers = constant
             .clone()
             .insert(header(headers::SEQUENCE, &sequence.to_string()));
         match trace {
@@ -74,7 +108,7 @@ mod tests {
         let trace = TraceContext::new([1; 16], [2; 8], 1)
             .unwrap()
             .with_state("vendor=value");
-        let with_trace = texts(&producer.headers(7, Some(&trace)));
+        let with_trace = texts(&producer.headers(Way::Recorded, 7, Some(&trace)));
         let expected = [
             ("saga-producer", "order-service"),
             ("saga-producer-version", env!("CARGO_PKG_VERSION")),
@@ -90,6 +124,19 @@ mod tests {
             with_trace,
             expected.map(|(key, value)| (key.to_owned(), value.to_owned()))
         );
-        assert_eq!(texts(&producer.headers(7, None)), with_trace[..4]);
+        assert_eq!(texts(&producer.headers(Way::Recorded, 7, None)), with_trace[..4]);
+    }
+
+    #[test]
+    fn relayed_events_name_no_instance_and_leave_no_gap_among_the_others() {
+        let producer = Producer::new("order-service", "i-1");
+        let ways = [Way::Recorded, Way::Relayed, Way::Relayed, Way::Recorded];
+        let numbers = ways.map(|way| producer.number(way));
+        assert_eq!(numbers, [1, FIRST_RELAYED, FIRST_RELAYED + 1, 2]);
+        let names: Vec<String> = texts(&producer.headers(Way::Relayed, numbers[1], None))
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect();
+        assert_eq!(names, ["saga-producer", "saga-producer-version", "saga-sequence"]);
     }
 }

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use self::{
-    headers::Producer,
+    headers::{Producer, Way},
     keeper::Keeper,
     link::{Link, Placed, surely},
     mode::{Asynchronous, Loss, Mode, Synchronous},
@@ -70,9 +70,10 @@ impl<M: Mode> KafkaClient<M> {
         })
     }
 
-    fn send(&self, event: SagaEvent, trace: Option<&TraceContext>) -> Recording {
+    fn send(&self, event: SagaEvent, way: Way, trace: Option<&TraceContext>) -> Recording {
+        self.link.shared.ledger.counters.begin();
         // Numbered when recorded, not when accepted: an event that is dropped leaves a gap for the readers to see.
-        let sequence = self.link.shared.ledger.counters.begin() + 1;
+        let sequence = self.producer.number(way);
         let value = match self.link.encode(&event) {
             Ok(value) => value,
             Err(error) => return self.refuse(surely(DropReason::Failed), event, &error),
@@ -82,7 +83,7 @@ impl<M: Mode> KafkaClient<M> {
             sequence,
             key: Cow::Borrowed(event.saga_id.as_str().as_bytes()),
             value,
-            headers: self.producer.headers(sequence, trace),
+            headers: self.producer.headers(way, sequence, trace),
             ticket,
         });
         match placed {
@@ -127,19 +128,20 @@ impl<M: Mode> SagaTrackerClient for KafkaClient<M> {
     fn record_step(&self, mut record: StepRecord) -> Recording {
         let trace = record.current_trace();
         match record.into_event(&self.producer.service, trace.as_ref()) {
-            Ok(event) => self.send(event, trace.as_ref()),
+            Ok(event) => self.send(event, Way::Recorded, trace.as_ref()),
             Err(error) => Recording::failed(error),
         }
     }
 
     fn record_event(&self, event: SagaEvent) -> Recording {
-        self.relay_event(event, None)
+        // The event was built earlier: its own trace is the one to name, not that of whoever sends it.
+        let trace = TraceContext::of_event(&event);
+        self.send(event, Way::Recorded, trace.as_ref())
     }
 
     fn relay_event(&self, event: SagaEvent, trace: Option<TraceContext>) -> Recording {
-        // The event was built elsewhere or earlier: its own trace is the one to name, not that of whoever sends it.
         let trace = trace.or_else(|| TraceContext::of_event(&event));
-        self.send(event, trace.as_ref())
+        self.send(event, Way::Relayed, trace.as_ref())
     }
 
     fn stats(&self) -> Stats {
