@@ -14,6 +14,7 @@
 //! | [`redaction`] | what of the metadata nobody is shown |
 //! | [`rest`], `ui` | the answers, for programs and for people |
 //! | [`watch`] | what is late, in metrics and in the log, by one collector of several |
+//! | [`producers`] | who records events, and which of them never came, by one collector of several |
 //! | [`server`] | one running collector: all of the above, started and ended together |
 //! | [`dev`] | all of it in one process, broker and database included; [`EmbeddedTracker`] for tests |
 //! | [`health`], [`metrics`], [`telemetry`] | what the collector says of itself |
@@ -33,6 +34,7 @@ pub mod http;
 pub mod ingest;
 pub mod live;
 pub mod metrics;
+pub mod producers;
 pub mod redaction;
 pub mod rest;
 pub mod retention;

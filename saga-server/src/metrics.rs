@@ -15,7 +15,7 @@ use prometheus_client::{
 };
 use saga_types::{SagaStatus, Step, Timestamp, steps};
 
-use crate::{retention::Summary, store::Attention, watch::WatchGauges};
+use crate::{producers::LostCounters, retention::Summary, store::Attention, watch::WatchGauges};
 
 /// Label `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -101,6 +101,10 @@ pub struct Metrics {
     last_failed: FloatGauge,
     /// What the monitor sees, on the instance that watches.
     pub watch: Arc<WatchGauges>,
+    /// How many events never came, as the database says.
+    pub lost: Arc<LostCounters>,
+    /// `saga_tracker_producers_ignored_total`: records of which the producer was passed over.
+    producers_ignored: Family<ReasonLabel, Counter>,
     /// `saga_tracker_stream_clients`: who looks on at sagas as they change.
     pub stream_clients: Gauge,
     /// `saga_tracker_duplicates_total`: events that came again.
@@ -161,6 +165,8 @@ impl Metrics {
             db_query: Family::new_with_constructor(latency),
             last_failed: FloatGauge::default(),
             watch: Arc::default(),
+            lost: Arc::default(),
+            producers_ignored: Family::default(),
             stream_clients: Gauge::default(),
             duplicates: Counter::default(),
             dead_letters: Family::default(),
@@ -229,6 +235,12 @@ impl Metrics {
             self.last_failed.clone(),
         );
         registry.register_collector(Box::new(self.watch.clone()));
+        registry.register_collector(Box::new(self.lost.clone()));
+        registry.register(
+            "saga_tracker_producers_ignored",
+            "Records of which the producer was passed over: its headers are invalid, or there are too many producers",
+            self.producers_ignored.clone(),
+        );
         registry.register(
             "saga_tracker_stream_clients",
             "Clients that look on at sagas as they change",
@@ -297,6 +309,8 @@ impl Metrics {
         for status in SagaStatus::ALL {
             self.set_active(status, 0);
         }
+        self.producers_invalid(0);
+        self.producers_left_out(0);
         self
     }
 
@@ -340,6 +354,22 @@ impl Metrics {
     /// An event went to the dead letter topic.
     pub fn dead_letter(&self, reason: &'static str) {
         self.dead_letters.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Records named their producers in a way that is not believed.
+    pub fn producers_invalid(&self, records: u64) {
+        self.producers_ignored("INVALID", records);
+    }
+
+    /// There were more producers than are told apart.
+    pub fn producers_left_out(&self, records: u64) {
+        self.producers_ignored("TOO_MANY", records);
+    }
+
+    fn producers_ignored(&self, reason: &'static str, records: u64) {
+        self.producers_ignored
+            .get_or_create(&ReasonLabel { reason })
+            .inc_by(records);
     }
 
     /// How many dead letters wait, over all instances, as the database says.

@@ -21,6 +21,7 @@ use crate::{
     ingest::{Ingest, IngestError, IngestParts},
     live::Live,
     metrics::Metrics,
+    producers::{self, Tender},
     rest::{self, AppState, Limits},
     retention::{self, Retention},
     store::{self, Store, StoreError, StoreOptions},
@@ -135,8 +136,15 @@ impl Server {
             store: store.clone(),
             progress: progress.clone(),
             metrics: metrics.clone(),
-            definitions,
+            definitions: definitions.clone(),
             compensation_overdue_after: config.watch.compensation_overdue_after,
+        };
+        let tender = Tender {
+            store: store.clone(),
+            progress: progress.clone(),
+            metrics: metrics.clone(),
+            named: producers::services(&definitions),
+            lost_after: config.watch.events_lost_after,
         };
         let mut tasks = vec![
             tokio::spawn(rest::serve(listener, state, Limits::default(), stop.clone())),
@@ -149,6 +157,7 @@ impl Server {
                 stop.clone(),
             )),
             tokio::spawn(monitor.run(stop.clone())),
+            tokio::spawn(tender.run(stop.clone())),
             tokio::spawn(watch_database(store, health.clone(), metrics, stop.clone())),
         ];
         if let Access::Issued { issuer, .. } = config.access {

@@ -28,6 +28,7 @@ impl Settings {
                     .watch
                     .compensation_overdue_after
                     .or(lighter.watch.compensation_overdue_after),
+                events_lost_after: self.watch.events_lost_after.or(lighter.watch.events_lost_after),
             },
             pages: self.pages.or(lighter.pages),
             definitions_dir: self.definitions_dir.or(lighter.definitions_dir),

@@ -115,11 +115,13 @@ pub struct IngestConfig {
     pub writers: usize,
 }
 
-/// When sagas are late, beside the limits of their definitions.
+/// When sagas are late, beside the limits of their definitions, and when events are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WatchConfig {
     /// How long a failed saga may wait for its compensation.
     pub compensation_overdue_after: Duration,
+    /// How long an event of a producer may be missing until it is possibly lost.
+    pub events_lost_after: Duration,
 }
 
 /// What is logged, and how.

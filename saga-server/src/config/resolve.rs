@@ -195,6 +195,14 @@ impl Settings {
                 self.watch.compensation_overdue_after.unwrap_or(default),
                 Duration::from_secs(1)..=7 * DAY,
             )?,
+            // A minute more than the SDK tries by default to deliver an event.
+            events_lost_after: period_within(
+                "watch.eventsLostAfter",
+                self.watch
+                    .events_lost_after
+                    .unwrap_or(Period(Duration::from_secs(360))),
+                Duration::from_secs(1)..=7 * DAY,
+            )?,
         })
     }
 

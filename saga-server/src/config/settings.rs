@@ -386,6 +386,15 @@ pub struct WatchSettings {
         env = "SAGA_SERVER_WATCH_COMPENSATION_OVERDUE_AFTER"
     )]
     pub compensation_overdue_after: Option<Period>,
+
+    /// How long an event of a producer may be missing until it is possibly lost; longer than the producers' deliveryTimeout; 1s to 7days
+    #[arg(
+        id = "watch.eventsLostAfter",
+        long = "watch-events-lost-after",
+        value_name = "PERIOD",
+        env = "SAGA_SERVER_WATCH_EVENTS_LOST_AFTER"
+    )]
+    pub events_lost_after: Option<Period>,
 }
 
 /// Keys under `log`.

@@ -65,6 +65,10 @@ impl Config {
                 "watch.compensationOverdueAfter",
                 Period(self.watch.compensation_overdue_after).to_string(),
             ),
+            (
+                "watch.eventsLostAfter",
+                Period(self.watch.events_lost_after).to_string(),
+            ),
             ("pages.traceUrl", text(self.pages.trace_url_pattern())),
             ("definitionsDir", path(self.definitions_dir.as_deref())),
             ("shutdownTimeout", Period(self.shutdown_timeout).to_string()),

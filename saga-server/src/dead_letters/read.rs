@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     ingest::batch::RawRecord,
-    store::{Letter, NewLetter, Origin},
+    store::{Letter, NewLetter, Origin, producer_name},
 };
 
 /// What stands before our own kinds of errors, as if they were classes.
@@ -45,13 +45,19 @@ pub(super) fn letter(topic: &str, record: &RawRecord, event: Option<&SagaEvent>)
             message: text(record, dead::EXCEPTION_MESSAGE, MAX_MESSAGE_CHARS).unwrap_or_default(),
             saga_id: saga_id.map(String::from),
             event_id: event.map(|event| event.event_id.as_str().to_owned()),
-            producer: text(record, headers::PRODUCER, MAX_NAME_CHARS),
+            producer: text(record, headers::PRODUCER, MAX_NAME_CHARS).or_else(|| producer(event?)),
             key: record.key().map(|key| beginning(key, MAX_KEY_BYTES)),
             value: value.map(|value| beginning(value, MAX_EVENT_BYTES)),
             value_bytes: value.map_or(0, <[u8]>::len) as u64,
             headers: kept_headers(record),
         },
     }
+}
+
+/// The service that the event itself names.
+fn producer(event: &SagaEvent) -> Option<String> {
+    let service = event.metadata.as_ref()?.producer_service()?;
+    producer_name(service).map(str::to_owned)
 }
 
 /// A record may be buried twice, when the collector died before it could commit, and a letter may be read twice. Both

@@ -52,6 +52,32 @@ impl RawRecord {
         record
     }
 
+    #[cfg(test)]
+    pub(super) fn of_parts(
+        timestamp: Timestamp,
+        key: &[u8],
+        value: &[u8],
+        headers: &[(&str, &[u8])],
+    ) -> Self {
+        let mut record = Self {
+            partition: 0,
+            offset: 0,
+            timestamp,
+            bytes: Vec::new(),
+            key: None,
+            value: None,
+            headers: Vec::new(),
+        };
+        record.key = Some(record.keep(key));
+        record.value = Some(record.keep(value));
+        for (name, value) in headers {
+            let name = record.keep(name.as_bytes());
+            let value = record.keep(value);
+            record.headers.push((name, Some(value)));
+        }
+        record
+    }
+
     fn keep(&mut self, part: &[u8]) -> Span {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(part);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use saga_types::{
     SagaEvent,
-    avro::{self, DecodeError, Frame, SchemaVersion},
+    avro::{self, DecodeError, Frame, SchemaVersion, WriterSchema},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -106,6 +106,11 @@ impl Decoder {
         };
         let ids: BTreeSet<u32> = values.filter_map(schema_id).collect();
         registry.learn_now(&ids).await
+    }
+
+    /// The schema that the registry has under an id, if it was learnt.
+    pub(crate) fn schema(&self, id: u32) -> Option<&WriterSchema> {
+        self.registry.as_ref()?.schema(id).ok()
     }
 
     /// Reads one record.

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | consume | `consume` | a `Batch` of raw records |
 //! | decode | `decode`, `registry` | events, and records that are none |
+//! | see | `sighting` | who wrote the batch, and which of their events it holds |
 //! | store | `store` | what the database refuses, or knows with other content |
 //! | bury | `dead_letter` | nothing: the topic's acknowledgement |
 //! | commit | `consume` | the batch's offsets |
@@ -20,6 +21,7 @@ pub(crate) mod decode;
 mod observe;
 mod partitions;
 mod registry;
+mod sighting;
 mod stall;
 mod statistics;
 mod store;

@@ -2,6 +2,7 @@
 
 use std::sync::mpsc;
 
+use saga_types::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -10,9 +11,15 @@ use super::{
     batch::{Batch, Offsets, RawRecord},
     dead_letter::{DeadLetter, DeadLetters},
     decode::{Decoder, Rejection},
+    sighting::Sightings,
     store::{self, StoreStage},
 };
-use crate::{backoff::Backoff, health::Component, telemetry::spans};
+use crate::{
+    backoff::Backoff,
+    health::Component,
+    store::{AppendError, Sighting},
+    telemetry::spans,
+};
 
 /// Handles batches until the consumer is gone or, when asked to stop, the batch in hand is done.
 pub(super) async fn run(
@@ -60,17 +67,48 @@ impl Worker {
         }
         let mut rejected: Vec<(usize, Rejection)> = Vec::new();
         let mut events = Vec::with_capacity(batch.records.len());
+        let mut sightings = Sightings::default();
+        let now = Timestamp::now();
         for (index, record) in batch.records.iter().enumerate() {
-            match self.decoder.decode(record) {
+            let decoded = self.decoder.decode(record);
+            sightings.look_at(record, decoded.as_ref().ok(), now);
+            match decoded {
                 Ok(event) => events.push(store::Indexed { index, event }),
                 Err(rejection) => rejected.push((index, rejection)),
             }
         }
-        match self.store.store(events, &self.stop).await {
-            Some(refused) => rejected.extend(refused),
-            None => return false,
+        // Side by side: neither is right only with the other, and both come before the offsets.
+        let (stored, is_noted) = tokio::join!(self.store.store(events, &self.stop), self.note(sightings));
+        match stored {
+            Some(refused) if is_noted => rejected.extend(refused),
+            _ => return false,
         }
         self.bury(&batch.records, &rejected).await
+    }
+
+    /// Notes who wrote the batch. `false` only when asked to stop while the database is away.
+    async fn note(&self, sightings: Sightings) -> bool {
+        let metrics = &self.parts.metrics;
+        metrics.producers_invalid(sightings.invalid);
+        metrics.producers_left_out(sightings.left_out);
+        let seen: Vec<Sighting> = sightings.into_seen(&self.decoder);
+        let mut backoff = Backoff::new();
+        loop {
+            match self.parts.store.sighted(&seen).await {
+                Ok(()) => return true,
+                Err(AppendError::Refused(reason)) => {
+                    tracing::error!(reason, "the database does not take what was seen of producers");
+                    return true;
+                }
+                // Those who store the events say it to the operator.
+                Err(AppendError::Unavailable(reason)) => {
+                    tracing::debug!(reason, "what was seen of producers cannot be noted; trying again");
+                    if !backoff.wait(&self.stop).await {
+                        return false;
+                    }
+                }
+            }
+        }
     }
 
     async fn bury(&mut self, records: &[RawRecord], rejected: &[(usize, Rejection)]) -> bool {

@@ -11,6 +11,7 @@ mod error;
 mod histogram;
 mod metadata;
 pub mod postgres;
+mod producers;
 mod progress;
 mod query;
 mod rebuild;
@@ -29,6 +30,10 @@ pub use dead_letters::{
     LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
 };
 pub use error::{AppendError, StoreError};
+pub use producers::{
+    Gap, NewlyLost, OTHER_SERVICES, ProducerInstance, ProducerPage, ProducerQuery, ProducerService,
+    ProducerStore, Sequences, Sighting, Tended, Tending, Wire, producer_name,
+};
 pub use progress::{PartitionProgress, ProgressStore};
 pub use query::{
     Page, PageStart, Position, SagaQuery, SagaSort, SortBy, SortOrder, Statistics, StatisticsQuery, StepPage,
@@ -47,6 +52,7 @@ pub use watch::{Late, LateCount, LateSagas, WatchStore};
 pub trait Store:
     ChangeStore
     + DeadLetterStore
+    + ProducerStore
     + ProgressStore
     + RebuildStore
     + RetentionStore

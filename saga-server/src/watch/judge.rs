@@ -12,7 +12,7 @@ const SETTLED_AFTER: Duration = Duration::from_secs(10);
 
 /// Holds still while ingest lags.
 #[derive(Debug, Default)]
-pub(super) struct Judge {
+pub(crate) struct Judge {
     fresh_since: Option<Instant>,
     moment: Option<Timestamp>,
     is_settled: bool,
@@ -20,7 +20,7 @@ pub(super) struct Judge {
 
 impl Judge {
     /// Takes in how fresh the store is.
-    pub(super) fn hear(&mut self, freshness: &Freshness, now: Instant) {
+    pub(crate) fn hear(&mut self, freshness: &Freshness, now: Instant) {
         self.fresh_since = match freshness.up_to_date {
             true => self.fresh_since.or(Some(now)),
             false => None,
@@ -34,11 +34,11 @@ impl Judge {
     }
 
     /// Everything that happened until then is known. None before ingest was ever up to date.
-    pub(super) fn moment(&self) -> Option<Timestamp> {
+    pub(crate) fn moment(&self) -> Option<Timestamp> {
         self.moment
     }
 
-    pub(super) fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
         !self.is_settled
     }
 }

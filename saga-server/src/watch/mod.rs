@@ -17,7 +17,6 @@ use std::{
 use saga_types::{Timestamp, definition::Definitions, fold::SagaState};
 use tokio_util::sync::CancellationToken;
 
-use self::judge::Judge;
 use crate::{
     freshness::Progress,
     metrics::Metrics,
@@ -26,6 +25,7 @@ use crate::{
 
 pub(crate) use gauges::Reading;
 pub use gauges::WatchGauges;
+pub(crate) use judge::Judge;
 
 /// How often the monitor looks.
 const INTERVAL: Duration = Duration::from_secs(5);

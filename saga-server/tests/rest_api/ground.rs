@@ -133,6 +133,7 @@ impl Api {
             definitions: Arc::new(Definitions::built_in()),
             watch: WatchConfig {
                 compensation_overdue_after: Duration::from_secs(300),
+                events_lost_after: Duration::from_secs(360),
             },
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

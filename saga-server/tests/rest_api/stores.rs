@@ -1,7 +1,7 @@
 //! Stores that cannot answer, and one to which others write at the worst moment.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -10,9 +10,10 @@ use async_trait::async_trait;
 use saga_server::store::{
     Announcement, AppendError, Appended, ArchivePlan, Archived, Attempt, Attention, ChangeStore,
     ChangedSagas, DeadLetterStore, Expired, Late, LateCount, LateSagas, LetterFilter, LetterGroup,
-    LetterPage, LetterQuery, NewLetter, Page, PartitionProgress, Position, ProgressStore, Rebuild,
-    RebuildStore, Rebuilt, Removal, Removed, RetentionStore, SagaQuery, Statistics, StatisticsQuery,
-    StepPage, Store, StoreError, WatchStore,
+    LetterPage, LetterQuery, NewLetter, Page, PartitionProgress, Position, ProducerPage, ProducerQuery,
+    ProducerStore, ProgressStore, Rebuild, RebuildStore, Rebuilt, Removal, Removed, RetentionStore,
+    SagaQuery, Sighting, Statistics, StatisticsQuery, StepPage, Store, StoreError, Tended, Tending,
+    WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::{Mutex, mpsc};
@@ -210,6 +211,44 @@ impl ProgressStore for Interrupted {
 
     async fn progress(&self, topic: &str) -> Result<Vec<PartitionProgress>, StoreError> {
         self.store.progress(topic).await
+    }
+}
+
+#[async_trait]
+impl ProducerStore for Broken {
+    async fn sighted(&self, _: &[Sighting]) -> Result<(), AppendError> {
+        Err(AppendError::Unavailable(String::new()))
+    }
+
+    async fn tend_producers(&self, _: &Tending) -> Result<Tended, StoreError> {
+        self.answer()
+    }
+
+    async fn producers(&self, _: &ProducerQuery) -> Result<ProducerPage, StoreError> {
+        self.answer()
+    }
+
+    async fn events_lost(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        self.answer()
+    }
+}
+
+#[async_trait]
+impl ProducerStore for Interrupted {
+    async fn sighted(&self, sightings: &[Sighting]) -> Result<(), AppendError> {
+        self.store.sighted(sightings).await
+    }
+
+    async fn tend_producers(&self, tending: &Tending) -> Result<Tended, StoreError> {
+        self.store.tend_producers(tending).await
+    }
+
+    async fn producers(&self, query: &ProducerQuery) -> Result<ProducerPage, StoreError> {
+        self.store.producers(query).await
+    }
+
+    async fn events_lost(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        self.store.events_lost().await
     }
 }
 

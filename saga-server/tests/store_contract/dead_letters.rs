@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The letter of this number; every part of it is set.
-fn letter(number: u8) -> NewLetter {
+pub(crate) fn letter(number: u8) -> NewLetter {
     NewLetter {
         identity: [number; 32],
         letter: Letter {

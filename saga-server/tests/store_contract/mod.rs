@@ -4,6 +4,7 @@ pub(crate) mod appending;
 pub(crate) mod crowds;
 pub(crate) mod dead_letters;
 pub(crate) mod events;
+pub(crate) mod producers;
 pub(crate) mod progress;
 pub(crate) mod reading;
 pub(crate) mod rebuilding;
@@ -81,6 +82,19 @@ macro_rules! contract_tests {
             dead_letters::a_replayed_letter_stays_as_it_is,
             dead_letters::a_rehearsed_batch_is_not_stored,
             dead_letters::letters_without_their_table_are_an_outage,
+            producers::numbers_that_never_came_are_found_once_they_are_old_enough,
+            producers::what_comes_after_all_is_lost_no_more,
+            producers::neither_order_nor_repetition_changes_what_is_missing,
+            producers::an_instance_that_ran_before_is_counted_from_where_it_was_found,
+            producers::numbers_that_nobody_can_believe_are_no_loss,
+            producers::partitions_that_are_far_apart_take_a_bounded_room,
+            producers::stored_events_are_counted_once_by_service_and_step,
+            producers::steps_and_services_without_number_are_bounded,
+            producers::dead_letters_are_counted_once,
+            producers::instances_beyond_a_bound_are_left_out_until_others_are_quiet,
+            producers::who_was_not_seen_for_long_is_forgotten,
+            producers::services_come_by_name_page_by_page,
+            producers::collectors_at_once_count_nothing_twice,
             progress::what_was_said_last_of_a_partition_counts,
             progress::topics_do_not_mix,
             reading::steps_come_in_order_page_by_page,

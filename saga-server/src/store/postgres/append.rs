@@ -7,7 +7,7 @@
 //! 4. Their folds take the new events.
 //! 5. They are written back, each only if nobody else wrote it since; otherwise the transaction starts over. Only two
 //!    writers that make the same saga at once can meet here: there was nothing to lock.
-//! 6. What that changes in the statistics is noted.
+//! 6. What that changes in the statistics is noted, and how much each service recorded.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -15,13 +15,14 @@ use saga_types::{SagaEvent, definition::Definitions};
 use sqlx::{Connection, PgConnection, PgPool, Row, postgres::PgRow};
 
 use super::{
-    error, instances, read, retention,
+    error, instances, producers, read, retention,
     rollups::{self, Pace},
 };
 use crate::store::{
     AppendError, Appended, StoreError,
     advance::{Advance, Kept},
     append::{Batch, Ending, Sorted},
+    producers::of_events,
     rollup,
     rows::EventColumns,
 };
@@ -252,6 +253,7 @@ async fn advance(
     let advanced = advance.finish()?;
     instances::write(connection, &advanced).await?;
     rollups::change(connection, &rollup::changes(&advanced)).await?;
+    producers::note(connection, of_events(new)).await?;
     Ok(advanced.into_iter().map(Into::into).collect())
 }
 

@@ -6,11 +6,12 @@ use saga_types::{SagaEvent, definition::Definitions};
 use serde::Serialize;
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
-use super::{error, instances, read, retention, rollups};
+use super::{error, instances, producers, read, retention, rollups};
 use crate::store::{
     AppendError, Appended, SagaChange, StoreError,
     advance::Advance,
     append::{Batch, Ending, Key, Sorted, key},
+    producers::of_events,
     rollup,
     rows::EventColumns,
 };
@@ -167,5 +168,6 @@ async fn advance(
     let advanced = advance.finish()?;
     instances::write(connection, &advanced).await?;
     rollups::change(connection, &rollup::changes(&advanced)).await?;
+    producers::note(connection, of_events(new)).await?;
     Ok(advanced.into_iter().map(Into::into).collect())
 }

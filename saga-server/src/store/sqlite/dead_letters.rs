@@ -3,11 +3,12 @@
 use saga_types::Timestamp;
 use sqlx::{Decode, QueryBuilder, Row, Sqlite, SqlitePool, Type, sqlite::SqliteRow};
 
-use super::{error, read::timestamp};
+use super::{error, producers, read::timestamp};
 use crate::store::{
     AppendError, Attempt, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterQuery,
     LetterState, NewLetter, Origin, StoreError, StoredLetter,
     dead_letters::{headers_text, read_headers},
+    producers::of_letters,
     rows::corrupt,
 };
 
@@ -36,8 +37,8 @@ WHERE id = ?1 AND state = 'WAITING'";
 pub(super) async fn keep(pool: &SqlitePool, letters: &[NewLetter]) -> Result<u64, AppendError> {
     let failed = |failure| error::append(failure);
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-    let mut kept = 0;
-    for NewLetter { identity, letter } in letters {
+    let mut kept = Vec::new();
+    for new @ NewLetter { identity, letter } in letters {
         let Origin {
             topic,
             partition,
@@ -68,10 +69,14 @@ pub(super) async fn keep(pool: &SqlitePool, letters: &[NewLetter]) -> Result<u64
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
-        kept += inserted.rows_affected();
+        if inserted.rows_affected() > 0 {
+            kept.push(new);
+        }
     }
+    let counts = of_letters(kept.iter().copied());
+    producers::note(&mut transaction, counts).await?;
     transaction.commit().await.map_err(failed)?;
-    Ok(kept)
+    Ok(kept.len() as u64)
 }
 
 pub(super) async fn letters(pool: &SqlitePool, query: &LetterQuery) -> Result<LetterPage, StoreError> {

@@ -9,6 +9,7 @@ mod connect;
 mod dead_letters;
 mod error;
 mod instances;
+mod producers;
 mod progress;
 mod read;
 mod rebuild;
