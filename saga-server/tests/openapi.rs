@@ -87,6 +87,7 @@ async fn until_stored(url: &str) {
     eventually("all is stored", async || {
         contains("/api/v1/sagas/saga-29", "currentStatus").await
             && contains("/internal/v1/dlt/groups", "\"waiting\":3").await
+            && contains("/internal/v1/producers", "product-service").await
     })
     .await;
 }

@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use saga_types::{EventId, SagaId, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::store::{LetterPlace, Position};
+use crate::store::{LetterPlace, Position, producer_name};
 
 const REFUSED: &str = "is not a nextCursor of this endpoint";
 
@@ -109,6 +109,29 @@ impl LettersCursor {
         } else {
             Err(REFUSED.to_owned())
         }
+    }
+}
+
+/// Where the next page of services begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ProducersCursor {
+    /// The last service.
+    pub(super) after: String,
+}
+
+impl ProducersCursor {
+    const KIND: &str = "producers1";
+
+    pub(super) fn encode(&self) -> String {
+        encode(&(Self::KIND, &self.after))
+    }
+
+    pub(super) fn decode(text: &str) -> Result<Self, String> {
+        let (kind, after): (String, String) = decode(text)?;
+        let is_ours = kind == Self::KIND && producer_name(&after).is_some();
+        is_ours
+            .then_some(Self { after })
+            .ok_or_else(|| REFUSED.to_owned())
     }
 }
 

@@ -21,6 +21,7 @@
 //! | `attention` | `/api/v1/attention`: what is late |
 //! | `status`, `correction` | `/internal/v1/sagas/{sagaId}/status`, and the event that it makes |
 //! | `dead_letters`, `replay` | `/internal/v1/dlt`, and `/internal/v1/sagas/replay` |
+//! | `producers` | `/internal/v1/producers`: who records events, and which of them never came |
 //! | `health`, `metrics` | for orchestrators and Prometheus |
 
 mod attention;
@@ -38,6 +39,7 @@ mod metrics;
 mod openapi;
 mod params;
 mod period;
+mod producers;
 mod replay;
 mod saga;
 mod sagas;
@@ -77,6 +79,7 @@ pub use docs::api_docs;
 pub use error::{ApiError, ErrorCode};
 pub use listen::{Limits, serve};
 pub(crate) use params::{Params, PathSagaId};
+pub(crate) use producers::find as find_producers;
 pub(crate) use replay::{ReplayAnswer, ReplayOrder, carry_out as replay_letters};
 pub(crate) use sagas::{SagasPage, find as find_sagas};
 pub(crate) use status::carry_out as correct_status;
@@ -143,6 +146,7 @@ fn endpoints() -> OpenApiRouter<AppState> {
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::groups))
         .routes(routes!(replay::replay))
+        .routes(routes!(producers::list))
         .merge(health::routes())
         .nest("/actuator", health::routes())
         .routes(routes!(metrics::page))

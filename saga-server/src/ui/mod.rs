@@ -8,7 +8,7 @@
 //! | `words` | times, lengths and ids as people read them |
 //! | `error`, `asked` | what went wrong, as a page for whoever asked |
 //! | `sign_in`, `session`, `form` | who is signed in, and what they send |
-//! | `overview`, `sagas`, `saga` | one file for each page |
+//! | `overview`, `sagas`, `saga`, `services` | one file for each page |
 //! | `dead_letters` | what could not be stored, and its replay |
 //! | `query`, `tree`, `row` | filters in an address, JSON, and a saga in a list |
 //! | `assets` | style and script |
@@ -25,6 +25,7 @@ mod row;
 mod saga;
 mod sagas;
 mod search;
+mod services;
 mod session;
 mod sign_in;
 mod tree;
@@ -60,5 +61,6 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/search", get(search::go))
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/services", get(services::page))
         .route("/assets/{name}", get(assets::serve))
 }

@@ -26,6 +26,7 @@ pub(super) enum Section {
     Overview,
     Sagas,
     DeadLetters,
+    Services,
     /// A page of none of them.
     Elsewhere,
 }
@@ -36,6 +37,7 @@ impl Section {
         (Self::Overview, "/", "Overview", Role::Viewer),
         (Self::Sagas, "/sagas", "Sagas", Role::Viewer),
         (Self::DeadLetters, "/dead-letters", "Dead letters", Role::Operator),
+        (Self::Services, "/services", "Services", Role::Viewer),
     ];
 }
 

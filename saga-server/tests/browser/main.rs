@@ -14,6 +14,7 @@ mod eyes;
 mod ground;
 mod hostile;
 mod letters;
+mod producers;
 mod shop;
 mod sights;
 mod signing_in;

@@ -118,6 +118,7 @@ impl Shop {
         for part in self.order("order-odd").odd(78 * MINUTE) {
             self.keep(vec![part]).await;
         }
+        self.keep_producers().await;
     }
 }
 

@@ -26,6 +26,7 @@ const SIGHTS: &[(&str, &str)] = &[
     ("dead-letter", "/dead-letters/1"),
     ("dead-letter-in-hex", "/dead-letters/8"),
     ("dead-letters-none", "/dead-letters?sagaId=nobody"),
+    ("services", "/services"),
     ("wrong-address", "/sagas?status=LOST"),
 ];
 

@@ -13,6 +13,7 @@ mod ground;
 mod issuer;
 mod oidc;
 mod pages;
+mod producers;
 mod redaction;
 mod saga;
 mod sagas;

@@ -7,3 +7,4 @@ mod support;
 mod freshness;
 mod live;
 mod monitor;
+mod producers;

@@ -1,0 +1,49 @@
+//! Those who record what happens in the shop: four instances, of which one could not keep all of its events, and a service of
+//! another language.
+
+use saga_server::store::{Sighting, Tending, Wire};
+use saga_types::Timestamp;
+
+use crate::shop::Shop;
+
+const MINUTE_MS: i64 = 60_000;
+
+fn sighting(service: &str, is_named: bool, minutes_ago: i64, numbers: impl Iterator<Item = u64>) -> Sighting {
+    let now = Timestamp::now().as_millis();
+    let at = |minutes: i64| Timestamp::from_millis(now - minutes * MINUTE_MS).unwrap();
+    Sighting {
+        service: service.to_owned(),
+        instance: is_named.then(|| uuid::Uuid::now_v7().to_string()),
+        sdk_version: is_named.then(|| "0.1.0".to_owned()),
+        wire: Some(Wire {
+            schema_version: Some(if is_named { 2 } else { 1 }),
+            schema_id: (!is_named).then_some(3),
+        }),
+        first: at(minutes_ago + 170),
+        last: at(minutes_ago),
+        sequences: numbers.collect(),
+    }
+}
+
+impl Shop {
+    pub(crate) async fn keep_producers(&self) {
+        let overflowed = (1..=5_120).filter(|number| !(4_001..=4_200).contains(number) && *number != 4_460);
+        let seen = [
+            sighting("order-service", true, 0, 1..=18_240),
+            sighting("order-service", true, 41, 1..=310),
+            sighting("payment-service", true, 0, overflowed),
+            sighting("product-service", true, 2, 1..=9_077),
+            sighting("shipping-service", false, 0, std::iter::empty()),
+        ];
+        self.store.sighted(&seen).await.unwrap();
+        let now = Timestamp::now();
+        for judge_before in [None, Some(Timestamp::MAX)] {
+            let tending = Tending {
+                now,
+                judge_before,
+                named: ["payment-service".to_owned()].into(),
+            };
+            self.store.tend_producers(&tending).await.unwrap();
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Events that never came, found by two collectors of which one is killed.
+
+use std::{sync::Arc, time::Duration};
+
+use saga_sdk::{SagaConfig, SagaTrackerClient, SagaType, Stats, steps};
+use serde_json::Value;
+
+use crate::support::{Ground, Rest, eventually, process::ServerProcess};
+
+const PATH: &str = "/internal/v1/producers";
+
+/// A client of a service on the ground, with room for so many events.
+fn connect(ground: &Ground, service: &str, max_events: u32) -> Arc<dyn SagaTrackerClient> {
+    let mut config = SagaConfig::default()
+        .enabled(true)
+        .bootstrap_servers(&ground.bootstrap_servers)
+        .service_name(service)
+        .topic(&ground.topic);
+    config.buffer.max_events = max_events;
+    saga_sdk::connect(&config).unwrap()
+}
+
+/// Records events of sagas of their own, so that they go to all partitions.
+fn record(tracker: &Arc<dyn SagaTrackerClient>, events: std::ops::Range<u32>) {
+    for number in events {
+        let saga = tracker.saga(SagaType::ORDER_CREATION, uuid::Uuid::now_v7().to_string(), number);
+        drop(saga.progress(steps::STOCK_RESERVATION).record());
+    }
+}
+
+/// What was recorded in the end; everything that was not dropped has arrived.
+async fn close(tracker: &Arc<dyn SagaTrackerClient>) -> Stats {
+    assert!(tracker.close(Duration::from_secs(60)).await.is_complete());
+    tracker.stats()
+}
+
+fn service<'a>(answer: &'a Value, name: &str) -> &'a Value {
+    let mut services = answer["content"].as_array().into_iter().flatten();
+    services
+        .find(|service| service["service"] == name)
+        .unwrap_or(&Value::Null)
+}
+
+async fn possibly_lost(rest: &Rest, service: &str) -> Option<u64> {
+    let (_, page) = rest.try_get("/metrics").await?;
+    let name = format!(r#"saga_tracker_events_possibly_lost_total{{service="{service}"}} "#);
+    let value = page
+        .as_str()?
+        .lines()
+        .find_map(|line| line.strip_prefix(&name)?.parse().ok());
+    value
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_service_had_to_drop_is_told_and_nothing_else_though_a_collector_is_killed() {
+    let ground = Ground::new().await;
+    let lost_after = [("SAGA_SERVER_WATCH_EVENTS_LOST_AFTER", "2s")];
+    let serve = || ServerProcess::serve_with(&ground, &lost_after, std::process::Stdio::inherit());
+    let mut servers = [serve(), serve()];
+    for server in &servers {
+        server.rest.wait_until_ready().await;
+    }
+    let careful = connect(&ground, "order-service", 100_000);
+    let hasty = connect(&ground, "payment-service", 100);
+    for round in 0..40 {
+        record(&careful, round * 100..(round + 1) * 100);
+        record(&hasty, round * 10..(round + 1) * 10);
+        if round == 10 {
+            // More at once than its buffer holds.
+            record(&hasty, 0..20_000);
+            hasty.flush(Duration::from_secs(60)).await;
+        }
+        if round == 20 {
+            servers[0].kill();
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    hasty.flush(Duration::from_secs(60)).await;
+    record(&hasty, 0..10);
+    let (careful, hasty) = (close(&careful).await, close(&hasty).await);
+    assert_eq!((careful.recorded, careful.dropped()), (4_000, 0));
+    assert!(hasty.dropped() > 0, "{hasty:?}");
+
+    let rest = &servers[1].rest;
+    let answer = rest
+        .wait_for(PATH, "all was received and judged", |_, answer| {
+            service(answer, "order-service")["events"] == careful.acknowledged
+                && service(answer, "payment-service")["events"] == hasty.acknowledged
+                && service(answer, "payment-service")["possiblyLost"] == hasty.dropped()
+        })
+        .await;
+    for (name, stats) in [("order-service", &careful), ("payment-service", &hasty)] {
+        let told = service(&answer, name);
+        assert_eq!(told["possiblyLost"], stats.dropped(), "{told}");
+        assert_eq!(told["steps"]["STOCK_RESERVATION"], stats.acknowledged, "{told}");
+        assert_eq!(told["instanceCount"], 1, "{told}");
+        let instance = &told["instances"][0];
+        assert_eq!(instance["received"], stats.acknowledged, "{told}");
+        assert_eq!(instance["sdkVersion"], env!("CARGO_PKG_VERSION"), "{told}");
+        assert_eq!(
+            (&instance["wireFormat"], &instance["schemaVersion"]),
+            (&"SINGLE_OBJECT".into(), &2.into()),
+            "{told}"
+        );
+    }
+    eventually("the metric says the same", async || {
+        possibly_lost(rest, "payment-service").await == Some(hasty.dropped())
+    })
+    .await;
+    assert_eq!(possibly_lost(rest, "order-service").await, Some(0));
+}
