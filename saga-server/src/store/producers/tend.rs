@@ -127,7 +127,7 @@ impl Gathered {
                 Ok(Change::Counted(counts)) => counts.into_iter().for_each(|counted| gathered.count(counted)),
                 // It must not hold up the others for ever.
                 Err(error) => {
-                    tracing::error!(%error, "what was noted of producers cannot be read, and is lost")
+                    tracing::error!(%error, "what was noted of producers cannot be read, and is lost");
                 }
             }
         }
