@@ -44,11 +44,8 @@ fn service<'a>(answer: &'a Value, name: &str) -> &'a Value {
 async fn possibly_lost(rest: &Rest, service: &str) -> Option<u64> {
     let (_, page) = rest.try_get("/metrics").await?;
     let name = format!(r#"saga_tracker_events_possibly_lost_total{{service="{service}"}} "#);
-    let value = page
-        .as_str()?
-        .lines()
-        .find_map(|line| line.strip_prefix(&name)?.parse().ok());
-    value
+    let mut lines = page.as_str()?.lines();
+    lines.find_map(|line| line.strip_prefix(&name)?.parse().ok())
 }
 
 #[tokio::test(flavor = "multi_thread")]
