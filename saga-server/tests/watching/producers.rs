@@ -65,14 +65,14 @@ async fn what_a_service_had_to_drop_is_told_and_nothing_else_though_a_collector_
         if round == 10 {
             // More at once than its buffer holds.
             record(&hasty, 0..20_000);
-            hasty.flush(Duration::from_secs(60)).await;
+            assert!(hasty.flush(Duration::from_secs(60)).await.is_complete());
         }
         if round == 20 {
             servers[0].kill();
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    hasty.flush(Duration::from_secs(60)).await;
+    assert!(hasty.flush(Duration::from_secs(60)).await.is_complete());
     record(&hasty, 0..10);
     let (careful, hasty) = (close(&careful).await, close(&hasty).await);
     assert_eq!((careful.recorded, careful.dropped()), (4_000, 0));
