@@ -63,8 +63,11 @@ impl ProducerStore for PostgresStore {
             return Ok(());
         }
         // Not by a writer's connection: a batch may need them all.
-        let noted = sqlx::query(NOTE).bind(rows).execute(&self.readers).await;
-        noted.map(|_| ()).map_err(|failure| error::append(&failure))
+        let noting = async {
+            let noted = sqlx::query(NOTE).bind(rows).execute(&self.readers).await;
+            noted.map(|_| ()).map_err(|failure| error::append(&failure))
+        };
+        self.answered(noting).await
     }
 
     async fn tend_producers(&self, tending: &Tending) -> Result<Tended, StoreError> {
