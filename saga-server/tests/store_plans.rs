@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use many_sagas::ManySagas;
 use saga_server::store::{
-    self, PageStart, Position, Rebuild, SagaQuery, SagaSort, SortBy, SortOrder, StatisticsQuery, Store,
-    StoreOptions,
+    self, FlowQuery, Late, PageStart, Position, Rebuild, SagaQuery, SagaSort, SortBy, SortOrder, Span,
+    StatisticsQuery, Store, StoreOptions, Width,
 };
 use saga_types::{SagaStatus, SagaType, Timestamp, definition::Definitions, fold::Anomaly};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -145,7 +145,7 @@ fn moment(text: &str) -> Timestamp {
 type Filter = (&'static str, i64, fn(&mut SagaQuery));
 
 /// Every filter, by values that many, some and no sagas have, and what operators put together.
-const FILTERS: [Filter; 28] = [
+const FILTERS: [Filter; 33] = [
     ("nothing", COUNTED, |_| {}),
     ("orderId", FEW, |query| {
         query.order_id = Some("ORD-777".to_owned());
@@ -203,6 +203,16 @@ const FILTERS: [Filter; 28] = [
     ("traceId", FEW, |query| {
         query.trace_id = Some("no trace".to_owned());
     }),
+    ("in flight", COUNTED, |query| query.ended = Some(false)),
+    ("ended", COUNTED, |query| query.ended = Some(true)),
+    ("a failedStep", COUNTED, |query| {
+        query.failed_step = Some("PAYMENT_FAILED".to_owned());
+    }),
+    ("failedStep and reason lately", FEW, |query| {
+        query.failed_step = Some("PAYMENT_FAILED".to_owned());
+        query.failure_reason = Some("CARD_DECLINED".to_owned());
+        query.started_from = Some(moment("2026-10-30T00:00:00Z"));
+    }),
     ("a common failureReason", COUNTED, |query| {
         query.failure_reason = Some("CARD_DECLINED".to_owned());
     }),
@@ -218,6 +228,7 @@ const FILTERS: [Filter; 28] = [
     ("stuck", FEW, |query| {
         query.stuck = Some((true, moment("2026-11-01T00:00:00Z")));
     }),
+    ("owing", FEW, |query| query.owing = Some(true)),
     ("not stuck", COUNTED, |query| {
         query.stuck = Some((false, moment("2026-11-01T00:00:00Z")));
     }),
@@ -232,6 +243,16 @@ const FILTERS: [Filter; 28] = [
     ("step and status", COUNTED, |query| {
         query.step = Some("PAYMENT_FAILED".to_owned());
         query.status = Some(SagaStatus::Compensated);
+    }),
+];
+
+/// What is late, by how late it is.
+const DUE: [(&str, i64, SortBy, fn(&mut SagaQuery)); 2] = [
+    ("stuck", FEW, SortBy::Due(Late::Stuck), |query| {
+        query.stuck = Some((true, moment("2026-11-01T00:00:00Z")));
+    }),
+    ("owing", FEW, SortBy::Due(Late::Owing), |query| {
+        query.owing = Some(true)
     }),
 ];
 
@@ -258,6 +279,40 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
                 }
             }
         }
+    }
+    for (name, most, by, filter) in DUE {
+        for order in [SortOrder::Ascending, SortOrder::Descending] {
+            let mut query = everything();
+            filter(&mut query);
+            query.sort = SagaSort { by, order };
+            let search = async |store: std::sync::Arc<dyn Store>| store.search(&query).await.unwrap();
+            complaints.extend(
+                asked
+                    .complaint(&format!("{name} by {by:?} {order:?}"), most, search)
+                    .await,
+            );
+        }
+    }
+    for (width, slots) in [(Width::Minute, 60), (Width::Hour, 24), (Width::Day, 30)] {
+        let span = Span::ending_with(moment("2026-10-30T12:00:00Z"), width, slots);
+        let trends = async |store: std::sync::Arc<dyn Store>| store.trends(&span).await.unwrap();
+        complaints.extend(asked.complaint(&format!("trends {width:?}"), 0, trends).await);
+        let failures = async |store: std::sync::Arc<dyn Store>| store.failures(&span, 10).await.unwrap();
+        let most = i64::try_from(slots).unwrap() * 2 * 11;
+        complaints.extend(
+            asked
+                .complaint(&format!("failures {width:?}"), most, failures)
+                .await,
+        );
+        let query = FlowQuery {
+            saga_type: SagaType::ORDER_CREATION,
+            span,
+            most: 200,
+            of: None,
+        };
+        let flow = async |store: std::sync::Arc<dyn Store>| store.flow(&query).await.unwrap();
+        // Each saga and its five steps; some of each part of the period.
+        complaints.extend(asked.complaint(&format!("flow {width:?}"), 260 * 6, flow).await);
     }
     for (from, to) in [
         (None, None),

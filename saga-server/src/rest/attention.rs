@@ -88,20 +88,12 @@ pub(super) async fn needed(
 /// What was due before the moment is late.
 fn list(state: &AppState, late: Late, found: LateSagas, moment: Timestamp) -> LateList {
     let sagas = found.sagas.into_iter().map(|saga| LateSaga {
-        late_ms: due(late, &saga).map_or(0, |due| moment.millis_since(due).max(0)),
+        late_ms: late.late_ms(&saga, moment).unwrap_or(0),
         state: state.redaction.saga(saga),
     });
     LateList {
         sagas: sagas.collect(),
         total: found.total.count,
         total_is_exact: found.total.is_exact,
-    }
-}
-
-fn due(late: Late, saga: &SagaState) -> Option<Timestamp> {
-    let awaiting = saga.awaiting.iter();
-    match late {
-        Late::Stuck => awaiting.filter_map(|awaiting| awaiting.deadline).min(),
-        Late::Owing => awaiting.map(|awaiting| awaiting.since).min(),
     }
 }

@@ -18,7 +18,7 @@ use super::{ApiError, AppState, cursor::SagasCursor, params::Params, period::Per
 use crate::{
     freshness::Freshness,
     redaction::Redaction,
-    store::{self, PageStart, SagaQuery, SagaSort, SortBy, SortOrder, Total},
+    store::{self, Late, PageStart, SagaQuery, SagaSort, SortBy, SortOrder, Total},
 };
 
 pub(super) const DEFAULT_SIZE: u32 = 20;
@@ -61,18 +61,21 @@ pub(crate) struct PageInfo {
         ("page" = Option<u64>, Query, maximum = 9_007_199_254_740_991_i64, description = "Which page, from 0"),
         ("size" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many sagas; 20 if not given"),
         ("cursor" = Option<String>, Query, format = "sagas-cursor", min_length = 1, description = "The nextCursor of the page before, instead of page"),
-        ("sort" = Option<String>, Query, pattern = "^(startedAt|updatedAt)(,(asc|desc))?$", description = "The field, and asc or desc"),
+        ("sort" = Option<String>, Query, pattern = "^(startedAt|updatedAt|due)(,(asc|desc))?$", description = "The field, and asc or desc; by due only sagas that have a limit, or, with owing=true, since when they owe"),
         Period,
         ("orderId" = Option<OrderId>, Query, description = "Is about this business key"),
         ("sagaType" = Option<SagaType>, Query, description = "Has this type"),
         ("status" = Option<SagaStatus>, Query, description = "Is in this status now"),
+        ("ended" = Option<bool>, Query, description = "Has ended (COMPLETED, FAILED or COMPENSATED), or has not"),
         ("step" = Option<Step>, Query, description = "Has this step"),
         ("producerService" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Has a step of this service"),
         ("traceId" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Has a step of this trace"),
+        ("failedStep" = Option<Step>, Query, description = "Failed at this step first"),
         ("failureReason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Failed for this reason"),
         ("metadata" = Option<MetadataFilter>, Query, style = Form, explode),
         ("anomaly" = Option<Anomaly>, Query, description = "Has this anomaly"),
         ("stuck" = Option<bool>, Query, description = "Is late by its definition, or is not"),
+        ("owing" = Option<bool>, Query, description = "Still has something to be undone, or has not"),
     ),
     responses((status = 200, description = "The page", body = SagasPage))
 )]
@@ -152,24 +155,26 @@ fn read(
         None => (PageStart::Offset(offset), offset),
     };
     let period = Period::take(&mut params);
+    let owing = params.parsed("owing", yes_or_no);
     let query = SagaQuery {
         order_id: params.parsed("orderId", |text| name(OrderId::new(text)).map(String::from)),
         saga_type: params.parsed("sagaType", saga_type),
         status: params.parsed("status", status),
+        ended: params.parsed("ended", yes_or_no),
         started_from: period.from,
         started_to: period.to,
-        step: params.parsed("step", |text| name(Step::from_wire(text)).map(String::from)),
+        step: params.parsed("step", step),
         producer_service: params.text("producerService"),
         trace_id: params.text("traceId"),
+        failed_step: params.parsed("failedStep", step),
         failure_reason: failure_reason(&mut params, redaction),
         metadata: metadata(&mut params, redaction),
         anomaly: params.parsed("anomaly", anomaly),
         stuck: params
-            .parsed("stuck", |text| {
-                text.parse().map_err(|_| "must be true or false".to_owned())
-            })
+            .parsed("stuck", yes_or_no)
             .map(|is_stuck| (is_stuck, freshness.judged_at(Timestamp::now()))),
-        sort,
+        owing,
+        sort: sort.about(owing),
         start,
         size,
     };
@@ -196,14 +201,14 @@ fn metadata(params: &mut Params, redaction: &Redaction) -> BTreeMap<String, Stri
 fn answer(query: &SagaQuery, before: u64, page: store::Page, freshness: Freshness) -> SagasPage {
     let size = u64::from(query.size);
     let last = page.sagas.last().filter(|_| page.has_more);
-    let next_cursor = last.map(|saga| {
+    let next_cursor = last.and_then(|saga| {
         let cursor = SagasCursor {
             sort: query.sort.to_string(),
-            value: query.sort.by.value_of(saga),
+            value: query.sort.by.value_of(saga)?,
             saga_id: saga.saga_id.clone(),
             before: before.saturating_add(page.sagas.len() as u64),
         };
-        cursor.encode()
+        Some(cursor.encode())
     });
     let total = if page.total.is_exact {
         page.total.count
@@ -288,6 +293,7 @@ impl SagaSort {
         let by = match field {
             "startedAt" => Some(SortBy::StartedAt),
             "updatedAt" => Some(SortBy::UpdatedAt),
+            "due" => Some(SortBy::Due(Late::Stuck)),
             _ => None,
         };
         let order = match order {
@@ -296,7 +302,17 @@ impl SagaSort {
             _ => None,
         };
         let sort = by.zip(order).map(|(by, order)| Self { by, order });
-        sort.ok_or_else(|| "must be startedAt or updatedAt, then a comma and asc or desc".to_owned())
+        sort.ok_or_else(|| "must be startedAt, updatedAt or due, then a comma and asc or desc".to_owned())
+    }
+
+    /// Of sagas that owe something, that is what is due.
+    fn about(mut self, owing: Option<bool>) -> Self {
+        if let SortBy::Due(late) = &mut self.by
+            && owing == Some(true)
+        {
+            *late = Late::Owing;
+        }
+        self
     }
 }
 
@@ -305,6 +321,7 @@ impl std::fmt::Display for SagaSort {
         let field = match self.by {
             SortBy::StartedAt => "startedAt",
             SortBy::UpdatedAt => "updatedAt",
+            SortBy::Due(_) => "due",
         };
         let order = match self.order {
             SortOrder::Ascending => "asc",
@@ -315,12 +332,22 @@ impl std::fmt::Display for SagaSort {
 }
 
 impl SortBy {
-    fn value_of(self, saga: &SagaState) -> Timestamp {
+    /// None when a definition that has changed since says that nothing is due any more.
+    fn value_of(self, saga: &SagaState) -> Option<Timestamp> {
         match self {
-            Self::StartedAt => saga.started_at,
-            Self::UpdatedAt => saga.updated_at,
+            Self::StartedAt => Some(saga.started_at),
+            Self::UpdatedAt => Some(saga.updated_at),
+            Self::Due(late) => late.due(saga),
         }
     }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "must be true or false".to_owned())
+}
+
+fn step(text: &str) -> Result<String, String> {
+    name(Step::from_wire(text)).map(String::from)
 }
 
 /// Any name that events may carry, in whatever style.

@@ -11,7 +11,7 @@ use saga_types::{
     fold::{FoldEvent, SagaFold, SagaState},
 };
 
-use super::{AppendError, SagaChange, rollup::Counted};
+use super::{AppendError, Late, SagaChange, rollup::Counted};
 
 /// What the database keeps of a saga, read under its lock.
 pub(super) struct Kept {
@@ -158,10 +158,7 @@ impl Touched<'_> {
 impl Advanced {
     /// Since when something must be undone.
     pub(super) fn owed_since(&self) -> Option<Timestamp> {
-        let owed = self.state.awaiting.iter();
-        owed.filter(|_| !self.state.outstanding_compensations.is_empty())
-            .map(|awaiting| awaiting.since)
-            .min()
+        Late::Owing.due(&self.state)
     }
 }
 

@@ -8,6 +8,7 @@ mod append;
 mod changes;
 mod dead_letters;
 mod error;
+mod flow;
 mod histogram;
 mod metadata;
 pub mod postgres;
@@ -19,6 +20,7 @@ mod retention;
 mod rollup;
 mod rows;
 pub mod sqlite;
+mod trends;
 mod watch;
 
 use async_trait::async_trait;
@@ -30,6 +32,7 @@ pub use dead_letters::{
     LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
 };
 pub use error::{AppendError, StoreError};
+pub use flow::{EdgeKind, Flow, FlowEdge, FlowNode, FlowQuery, Passage};
 pub use producers::{
     Gap, NewlyLost, OTHER_SERVICES, ProducerInstance, ProducerPage, ProducerQuery, ProducerService,
     ProducerStore, Sequences, Sighting, Tended, Tending, Wire, producer_name,
@@ -41,6 +44,7 @@ pub use query::{
 };
 pub use rebuild::{Difference, DifferenceKind, Rebuild, RebuildStore, Rebuilt};
 pub use retention::{ArchivePlan, Archived, Expired, Removal, Removed, RetentionStore};
+pub use trends::{FailureCount, Slot, Span, TrendStore, Trends, Width};
 pub use watch::{Late, LateCount, LateSagas, WatchStore};
 
 /// A database that keeps sagas and their steps.
@@ -56,6 +60,7 @@ pub trait Store:
     + ProgressStore
     + RebuildStore
     + RetentionStore
+    + TrendStore
     + WatchStore
     + Send
     + Sync

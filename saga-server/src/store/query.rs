@@ -9,6 +9,8 @@ use saga_types::{
 
 pub use saga_types::fold::Position;
 
+use super::Late;
+
 /// Which sagas, in which order. Filters add up: a saga must match all that are set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SagaQuery {
@@ -18,6 +20,8 @@ pub struct SagaQuery {
     pub saga_type: Option<SagaType>,
     /// The saga's status.
     pub status: Option<SagaStatus>,
+    /// Has ended, or has not.
+    pub ended: Option<bool>,
     /// Started at this moment or later.
     pub started_from: Option<Timestamp>,
     /// Started at this moment or earlier.
@@ -28,6 +32,8 @@ pub struct SagaQuery {
     pub producer_service: Option<String>,
     /// Any event was recorded in this trace.
     pub trace_id: Option<String>,
+    /// The derived step that failed first.
+    pub failed_step: Option<String>,
     /// The derived failure reason.
     pub failure_reason: Option<String>,
     /// Any event's metadata has this value at this top-level key (numbers and booleans by their JSON text); each
@@ -37,6 +43,8 @@ pub struct SagaQuery {
     pub anomaly: Option<Anomaly>,
     /// What is awaited is late by now (the moment is given), or, with `false`, is not.
     pub stuck: Option<(bool, Timestamp)>,
+    /// Something still has to be undone, or, with `false`, has not.
+    pub owing: Option<bool>,
     /// The order of the answer; ties are broken by saga id.
     pub sort: SagaSort,
     /// Where the page begins.
@@ -54,16 +62,20 @@ impl SagaQuery {
             &self.step,
             &self.producer_service,
             &self.trace_id,
+            &self.failed_step,
             &self.failure_reason,
         ];
         texts.iter().any(|text| text.is_some())
             || self.saga_type.is_some()
             || self.status.is_some()
+            || self.ended.is_some()
             || self.started_from.is_some()
             || self.started_to.is_some()
             || !self.metadata.is_empty()
             || self.anomaly.is_some()
             || self.stuck.is_some()
+            || self.owing.is_some()
+            || matches!(self.sort.by, SortBy::Due(_))
     }
 
     /// The newest sagas, without any filter.
@@ -73,15 +85,18 @@ impl SagaQuery {
             order_id: None,
             saga_type: None,
             status: None,
+            ended: None,
             started_from: None,
             started_to: None,
             step: None,
             producer_service: None,
             trace_id: None,
+            failed_step: None,
             failure_reason: None,
             metadata: BTreeMap::new(),
             anomaly: None,
             stuck: None,
+            owing: None,
             sort: SagaSort {
                 by: SortBy::StartedAt,
                 order: SortOrder::Descending,
@@ -122,6 +137,15 @@ pub enum SortBy {
     StartedAt,
     /// When the last event was recorded.
     UpdatedAt,
+    /// When it is, or was, due in this way; only sagas that are due at some time are found then.
+    Due(Late),
+}
+
+/// The statuses of sagas that have ended, or have not.
+pub(super) fn statuses(ended: bool) -> impl Iterator<Item = SagaStatus> + Clone {
+    SagaStatus::ALL
+        .into_iter()
+        .filter(move |status| status.is_terminal() == ended)
 }
 
 /// Upwards or downwards.

@@ -11,7 +11,7 @@ use saga_types::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{StoreError, advance::Advanced, rollup::Counted, rows::corrupt};
+use super::{Late, StoreError, advance::Advanced, rollup::Counted, rows::corrupt};
 
 /// The most steps that are held at once, unless a single saga has more.
 const STEPS_AT_ONCE: u64 = 20_000;
@@ -152,7 +152,7 @@ impl Row {
                 .collect(),
             awaited_step: awaited.map(|awaited| awaited.step.to_string()),
             awaited_service: awaited.and_then(|awaited| awaited.service.clone()),
-            awaited_deadline: awaited.and_then(|awaited| awaited.deadline),
+            awaited_deadline: Late::Stuck.due(state),
             owed_since: saga.owed_since(),
             step_count: state.step_count,
         }

@@ -208,6 +208,33 @@ impl Counts {
     }
 }
 
+/// The same, for each type by itself.
+#[derive(Debug, Default)]
+pub(super) struct CountsByType(BTreeMap<String, Counts>);
+
+impl CountsByType {
+    /// As [`Counts::add`].
+    pub(super) fn add(
+        &mut self,
+        saga_type: String,
+        status: &str,
+        from_ms: i64,
+        sagas: i64,
+        duration_ms: f64,
+    ) -> Result<(), StoreError> {
+        let counts = self.0.entry(saga_type.clone()).or_default();
+        counts.add(saga_type, status, from_ms, sagas, duration_ms)
+    }
+
+    pub(super) fn finish(self) -> Result<BTreeMap<SagaType, Statistics>, StoreError> {
+        let finished = self.0.into_iter().map(|(saga_type, counts)| {
+            let saga_type = SagaType::try_from(saga_type).map_err(corrupt)?;
+            Ok((saga_type, counts.finish()))
+        });
+        finished.collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -35,6 +35,25 @@ impl Late {
             Self::Owing => "owed_since",
         }
     }
+
+    /// Since when a saga is late in this way, or from when on it will be: the one answer for REST, pages, logs and alerts.
+    #[must_use]
+    pub fn due(self, saga: &SagaState) -> Option<Timestamp> {
+        let awaiting = saga.awaiting.iter();
+        match self {
+            Self::Stuck => awaiting.filter_map(|awaiting| awaiting.deadline).min(),
+            Self::Owing if saga.outstanding_compensations.is_empty() => None,
+            Self::Owing => awaiting.map(|awaiting| awaiting.since).min(),
+        }
+    }
+
+    /// By how much a saga is late at a moment, in milliseconds; none when it is not. The moment is the one up to which
+    /// everything is stored, so that lag never looks like sagas that are late.
+    #[must_use]
+    pub fn late_ms(self, saga: &SagaState, moment: Timestamp) -> Option<i64> {
+        let late = moment.millis_since(self.due(saga)?);
+        (late > 0).then_some(late)
+    }
 }
 
 /// How many sagas are late with the same thing.

@@ -148,8 +148,7 @@ fn report(late: Late, saga: &SagaState, moment: Timestamp) {
     let order_id = saga.order_id.as_str();
     match late {
         Late::Stuck => {
-            let deadline = awaited.and_then(|awaited| awaited.deadline);
-            let late_s = deadline.map(|deadline| moment.millis_since(deadline) / 1000);
+            let late_s = late.late_ms(saga, moment).map(|late| late / 1000);
             tracing::warn!(
                 saga_id,
                 saga_type,
@@ -161,8 +160,7 @@ fn report(late: Late, saga: &SagaState, moment: Timestamp) {
             );
         }
         Late::Owing => {
-            let since = saga.awaiting.iter().map(|awaited| awaited.since).min();
-            let owed_s = since.map(|since| moment.millis_since(since) / 1000);
+            let owed_s = late.late_ms(saga, moment).map(|owed| owed / 1000);
             tracing::warn!(
                 saga_id,
                 saga_type,

@@ -251,3 +251,62 @@ async fn beyond_10_000_the_total_says_that_there_are_more() {
         "{details}"
     );
 }
+
+#[tokio::test]
+async fn what_is_due_longest_comes_first_page_by_page() {
+    let api = Api::new().await;
+    api.record(completed("done", 0)).await;
+    // The clock of these events is long past every limit.
+    for (place, saga_id) in ["b", "a", "c"].into_iter().enumerate() {
+        let after = i64::try_from(place).unwrap() * 1000;
+        api.record([event(saga_id, "ORDER_CREATED", "STARTED", after)])
+            .await;
+        let owing = format!("owing-{saga_id}");
+        api.record([
+            event(&owing, "STOCK_RESERVED", "COMPLETED", 5000),
+            event(&owing, "PAYMENT_FAILED", "FAILED", 9000 - after),
+        ])
+        .await;
+    }
+    for (query, expected) in [
+        ("stuck=true&sort=due", ["b", "a", "c"]),
+        ("stuck=true&sort=due,desc", ["c", "a", "b"]),
+        ("ended=false&sort=due", ["b", "a", "c"]),
+        ("owing=true&sort=due,asc", ["owing-c", "owing-a", "owing-b"]),
+    ] {
+        let path = format!("{SAGAS}?{query}&size=2");
+        let first = api.json(&path).await;
+        let cursor = first["nextCursor"].as_str().unwrap();
+        let mut ids = api.ids(&path).await;
+        ids.extend(api.ids(&format!("{path}&cursor={cursor}")).await);
+        assert_eq!(ids, expected, "{query}");
+        assert_eq!(first["page"]["totalElements"], 3, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn sagas_are_found_by_whether_they_have_ended_and_where_they_failed() {
+    let api = Api::new().await;
+    api.record(completed("done", 0)).await;
+    api.record(failed("failed", 1000)).await;
+    api.record(compensated("undone", 2000)).await;
+    api.record(started(1)).await;
+    for (query, expected) in [
+        ("ended=false", vec!["s00"]),
+        ("ended=true", vec!["undone", "failed", "done"]),
+        ("ended=true&status=STARTED", vec![]),
+        ("failedStep=PAYMENT_FAILED", vec!["undone"]),
+        ("owing=true", vec![]),
+        ("owing=false&status=FAILED", vec!["failed"]),
+    ] {
+        assert_eq!(api.ids(&format!("{SAGAS}?{query}")).await, expected, "{query}");
+    }
+    for (query, parameter) in [
+        ("ended=maybe", "ended"),
+        ("owing=1", "owing"),
+        ("sort=late", "sort"),
+    ] {
+        let details = api.refused(&format!("{SAGAS}?{query}")).await;
+        assert!(details[parameter].is_string(), "{query}: {details}");
+    }
+}

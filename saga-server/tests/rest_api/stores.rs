@@ -9,11 +9,11 @@ use std::{
 use async_trait::async_trait;
 use saga_server::store::{
     Announcement, AppendError, Appended, ArchivePlan, Archived, Attempt, Attention, ChangeStore,
-    ChangedSagas, DeadLetterStore, Expired, Late, LateCount, LateSagas, LetterFilter, LetterGroup,
-    LetterPage, LetterQuery, NewLetter, Page, PartitionProgress, Position, ProducerPage, ProducerQuery,
-    ProducerStore, ProgressStore, Rebuild, RebuildStore, Rebuilt, Removal, Removed, RetentionStore,
-    SagaQuery, Sighting, Statistics, StatisticsQuery, StepPage, Store, StoreError, Tended, Tending,
-    WatchStore,
+    ChangedSagas, DeadLetterStore, Expired, FailureCount, Flow, FlowQuery, Late, LateCount, LateSagas,
+    LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, PartitionProgress, Position,
+    ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore, Rebuilt, Removal,
+    Removed, RetentionStore, SagaQuery, Sighting, Span, Statistics, StatisticsQuery, StepPage, Store,
+    StoreError, Tended, Tending, TrendStore, Trends, WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::{Mutex, mpsc};
@@ -249,6 +249,36 @@ impl ProducerStore for Interrupted {
 
     async fn events_lost(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         self.store.events_lost().await
+    }
+}
+
+#[async_trait]
+impl TrendStore for Broken {
+    async fn trends(&self, _: &Span) -> Result<Trends, StoreError> {
+        self.answer()
+    }
+
+    async fn failures(&self, _: &Span, _: u32) -> Result<Vec<FailureCount>, StoreError> {
+        self.answer()
+    }
+
+    async fn flow(&self, _: &FlowQuery) -> Result<Flow, StoreError> {
+        self.answer()
+    }
+}
+
+#[async_trait]
+impl TrendStore for Interrupted {
+    async fn trends(&self, span: &Span) -> Result<Trends, StoreError> {
+        self.store.trends(span).await
+    }
+
+    async fn failures(&self, span: &Span, most: u32) -> Result<Vec<FailureCount>, StoreError> {
+        self.store.failures(span, most).await
+    }
+
+    async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError> {
+        self.store.flow(query).await
     }
 }
 

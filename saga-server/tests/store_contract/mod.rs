@@ -11,6 +11,7 @@ pub(crate) mod rebuilding;
 pub(crate) mod retention;
 pub(crate) mod searching;
 pub(crate) mod statistics;
+pub(crate) mod trends;
 pub(crate) mod watching;
 
 use std::sync::Arc;
@@ -129,6 +130,12 @@ macro_rules! contract_tests {
             statistics::statistics_of_nothing_are_empty,
             statistics::statistics_are_right_at_every_moment_of_many_writers,
             statistics::statistics_that_are_wrong_are_mended,
+            trends::slots_and_types_are_counted_as_statistics_are,
+            trends::failures_are_counted_by_slot_status_step_and_reason,
+            trends::of_many_failures_the_newest_of_each_slot_are_looked_at,
+            trends::the_ways_of_sagas_are_those_of_their_steps,
+            trends::of_many_sagas_some_of_each_slot_are_looked_at,
+            trends::a_saga_of_very_many_steps_is_followed_for_a_while,
             watching::sagas_past_their_limits_are_counted_by_the_step_they_await,
             watching::compensations_are_owed_since_the_failure,
             watching::what_is_late_is_reported_once_until_it_is_late_again,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use saga_server::store::{Page, PageStart, SagaQuery, SagaSort, SortBy, SortOrder, Store, Total};
+use saga_server::store::{Late, Page, PageStart, SagaQuery, SagaSort, SortBy, SortOrder, Store, Total};
 use saga_types::{
     SagaEvent, SagaStatus, SagaType,
     fold::{Anomaly, SagaState},
@@ -68,6 +68,9 @@ fn matches(query: &SagaQuery, state: &SagaState, events: &[SagaEvent]) -> bool {
             .as_ref()
             .is_none_or(|saga_type| state.saga_type == *saga_type)
         && query.status.is_none_or(|status| state.current_status == status)
+        && query
+            .ended
+            .is_none_or(|ended| state.current_status.is_terminal() == ended)
         && query.started_from.is_none_or(|from| state.started_at >= from)
         && query.started_to.is_none_or(|to| state.started_at <= to)
         && query
@@ -76,6 +79,8 @@ fn matches(query: &SagaQuery, state: &SagaState, events: &[SagaEvent]) -> bool {
             .is_none_or(|step| some_event(&|event| event.step.as_str() == step))
         && some_event(&|event| column(event, "producerService", &query.producer_service))
         && some_event(&|event| column(event, "traceId", &query.trace_id))
+        && (query.failed_step.is_none()
+            || state.failed_step.as_ref().map(saga_types::Step::as_str) == query.failed_step.as_deref())
         && (query.failure_reason.is_none() || state.failure_reason == query.failure_reason)
         && query
             .metadata
@@ -87,6 +92,9 @@ fn matches(query: &SagaQuery, state: &SagaState, events: &[SagaEvent]) -> bool {
         && query
             .stuck
             .is_none_or(|(is_stuck, moment)| is_late(moment) == is_stuck)
+        && query
+            .owing
+            .is_none_or(|owing| state.outstanding_compensations.is_empty() != owing)
 }
 
 async fn assert_finds(
@@ -133,6 +141,11 @@ fn filters() -> Vec<Filter> {
         Box::new(move |query| query.failure_reason = text("out of stock")),
         Box::new(|query| query.stuck = Some((true, at(600_500)))),
         Box::new(|query| query.stuck = Some((false, at(600_500)))),
+        Box::new(move |query| query.failed_step = text("PAYMENT_FAILED")),
+        Box::new(|query| query.ended = Some(true)),
+        Box::new(|query| query.ended = Some(false)),
+        Box::new(|query| query.owing = Some(true)),
+        Box::new(|query| query.owing = Some(false)),
     ];
     for (key, value) in [
         ("customerId", "c-1"),
@@ -331,14 +344,26 @@ pub(crate) async fn pages_by_offset_and_by_key_are_the_same(database: &impl Data
         ));
     }
     store.append(events.clone()).await.unwrap();
-    for by in [SortBy::StartedAt, SortBy::UpdatedAt] {
+    for by in [
+        SortBy::StartedAt,
+        SortBy::UpdatedAt,
+        SortBy::Due(Late::Stuck),
+        SortBy::Due(Late::Owing),
+    ] {
+        if by == SortBy::Due(Late::Owing) {
+            let fail = |saga: i64| {
+                let (saga_id, millis) = (format!("saga-{saga}"), 100 + saga % 5);
+                event(&saga_id, "3", steps::PAYMENT_FAILED, SagaStatus::Failed, millis)
+            };
+            let failures: Vec<SagaEvent> = (0..57).map(fail).collect();
+            store.append(failures.clone()).await.unwrap();
+            events.extend(failures);
+        }
         for order in [SortOrder::Ascending, SortOrder::Descending] {
-            let value = |saga: &SagaState| {
-                if by == SortBy::StartedAt {
-                    saga.started_at
-                } else {
-                    saga.updated_at
-                }
+            let value = |saga: &SagaState| match by {
+                SortBy::StartedAt => saga.started_at,
+                SortBy::UpdatedAt => saga.updated_at,
+                SortBy::Due(late) => late.due(saga).unwrap(),
             };
             let mut expected: Vec<SagaState> = sagas(&events).into_iter().map(|(state, _)| state).collect();
             expected.sort_by(|left, right| (value(left), &left.saga_id).cmp(&(value(right), &right.saga_id)));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Awaiting, SagaState};
+use super::SagaState;
 use crate::{SagaStatus, Timestamp, steps};
 
 /// A piece of the sentence. Moments stand apart from the words, so that a page can show how long ago they were; as text
@@ -77,7 +77,7 @@ impl Sentence {
         self.moment(Phrase::Since(state.updated_at));
         self.words(".");
         if let Some(next) = state.awaiting.first() {
-            self.words(format!(" Awaiting {} from {} ", next.step, owner(next)));
+            self.words(format!(" Awaiting {} from {} ", next.step, next.owner()));
             self.moment(Phrase::Since(next.since));
             if let Some(deadline) = next.deadline {
                 self.words(", ");
@@ -103,7 +103,7 @@ impl Sentence {
             self.words(format!(
                 "{before}{step}, by {} from {} ",
                 awaited.step,
-                owner(awaited)
+                awaited.owner()
             ));
             self.moment(Phrase::Since(awaited.since));
             before = "; ";
@@ -140,10 +140,6 @@ fn reason(state: &SagaState) -> String {
         Some(reason) => format!(" ({reason})"),
         None => String::new(),
     }
-}
-
-fn owner(awaiting: &Awaiting) -> &str {
-    awaiting.service.as_deref().unwrap_or("an unnamed service")
 }
 
 /// A length of time in the two largest units that matter.

@@ -75,6 +75,14 @@ pub struct Awaiting {
     pub deadline: Option<Timestamp>,
 }
 
+impl Awaiting {
+    /// Who has to act, for people: the service, or words in its place.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        self.service.as_deref().unwrap_or("an unnamed service")
+    }
+}
+
 /// What can be odd about the events of a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -5,6 +5,7 @@ use sqlx::{PgConnection, Row};
 
 use super::{append::Failure, read};
 use crate::store::{
+    Late,
     advance::{Advanced, Kept},
     rollup::Counted,
     rows::corrupt,
@@ -133,8 +134,8 @@ async fn write_instances(connection: &mut PgConnection, advanced: &[Advanced]) -
                 .collect::<Vec<_>>(),
         )
         .bind(
-            awaited()
-                .map(|awaited| Some(awaited?.deadline?.to_datetime()))
+            states()
+                .map(|state| Late::Stuck.due(state).map(Timestamp::to_datetime))
                 .collect::<Vec<_>>(),
         )
         .bind(

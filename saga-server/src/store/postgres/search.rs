@@ -2,11 +2,13 @@
 //!
 //! Rule of thumb: the statement holds only the filters that are set, so that each combination gets a plan of its own.
 
-use saga_types::{definition::Definitions, keys};
+use saga_types::{SagaStatus, definition::Definitions, keys};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use super::{error, read};
-use crate::store::{Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, metadata, unattended};
+use crate::store::{
+    Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, metadata, query::statuses, unattended,
+};
 
 pub(super) async fn search(
     pool: &PgPool,
@@ -37,6 +39,7 @@ fn asks_for_nul(query: &SagaQuery) -> bool {
         &query.step,
         &query.producer_service,
         &query.trace_id,
+        &query.failed_step,
         &query.failure_reason,
     ];
     let mut texts = texts
@@ -54,16 +57,10 @@ async fn page(pool: &PgPool, query: &SagaQuery) -> Result<Vec<(String, String)>,
         PageStart::After { .. } => 0,
     };
     let wanted = i64::from(query.size) + 1;
-    let is_split =
-        query.sort.by == SortBy::UpdatedAt && (query.started_from.is_some() || query.started_to.is_some());
-    if is_split {
-        sql.push("(");
-        push_part(&mut sql, query, Some(Part::Short), wanted.saturating_add(offset));
-        sql.push(") UNION ALL (");
-        push_part(&mut sql, query, Some(Part::Long), wanted.saturating_add(offset));
+    for (place, part) in parts(query).into_iter().enumerate() {
+        sql.push(if place == 0 { "(" } else { " UNION ALL (" });
+        push_part(&mut sql, query, part, wanted.saturating_add(offset));
         sql.push(")");
-    } else {
-        push_part(&mut sql, query, None, wanted.saturating_add(offset));
     }
     sql.push(") AS found");
     push_order(&mut sql, query);
@@ -74,27 +71,56 @@ async fn page(pool: &PgPool, query: &SagaQuery) -> Result<Vec<(String, String)>,
     sql.build_query_as().fetch_all(pool).await.map_err(error::store)
 }
 
-/// Which sagas a part of a page is about, by the time from their first to their last event. Those of up to an hour are
-/// found in the order of their last change within hardly more than the period in which they started; of others there
-/// are few, and they have an index of their own.
+/// Which sagas a part of a page is about. Each part is found in its order by an index, where the whole would have to be
+/// sorted.
 #[derive(Debug, Clone, Copy)]
-enum Part {
+struct Part {
+    status: Option<SagaStatus>,
+    length: Option<Length>,
+}
+
+/// The time from the first to the last event. Sagas of up to an hour are found in the order of their last change within
+/// hardly more than the period in which they started; of others there are few, and they have an index of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Length {
     Short,
     Long,
 }
 
-fn push_part(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, part: Option<Part>, limit: i64) {
-    const IS_LONG: &str = "updated_at - started_at > interval '1 hour'";
-    sql.push("SELECT saga_id, fold, started_at, updated_at FROM saga_instance AS saga WHERE ");
-    match part {
-        None => sql.push("true"),
-        Some(Part::Short) => sql.push(format_args!("NOT ({IS_LONG})")),
-        Some(Part::Long) => sql.push(IS_LONG),
+fn parts(query: &SagaQuery) -> Vec<Part> {
+    let is_by_length =
+        query.sort.by == SortBy::UpdatedAt && (query.started_from.is_some() || query.started_to.is_some());
+    let lengths: &[Option<Length>] = match is_by_length {
+        true => &[Some(Length::Short), Some(Length::Long)],
+        false => &[None],
     };
-    if let (Some(_), Some(from)) = (part, query.started_from) {
+    let statuses: Vec<Option<SagaStatus>> = match (query.status, query.ended) {
+        (None, Some(ended)) => statuses(ended).map(Some).collect(),
+        (status, _) => vec![status],
+    };
+    let parts = statuses
+        .iter()
+        .flat_map(|status| lengths.iter().map(|length| (*status, *length)));
+    parts.map(|(status, length)| Part { status, length }).collect()
+}
+
+fn push_part(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, part: Part, limit: i64) {
+    const IS_LONG: &str = "updated_at - started_at > interval '1 hour'";
+    sql.push(
+        "SELECT saga_id, fold, started_at, updated_at, awaited_deadline, owed_since FROM saga_instance AS saga WHERE ",
+    );
+    match part.length {
+        None => sql.push("true"),
+        Some(Length::Short) => sql.push(format_args!("NOT ({IS_LONG})")),
+        Some(Length::Long) => sql.push(IS_LONG),
+    };
+    if let Some(status) = part.status {
+        sql.push(" AND current_status = ").push_bind(status.as_str());
+    }
+    if let (Some(_), Some(from)) = (part.length, query.started_from) {
         sql.push(" AND updated_at >= ").push_bind(from.to_datetime());
     }
-    if let (Some(Part::Short), Some(to)) = (part, query.started_to) {
+    if let (Some(Length::Short), Some(to)) = (part.length, query.started_to) {
         sql.push(" AND updated_at <= ")
             .push_bind(to.to_datetime())
             .push(" + interval '1 hour'");
@@ -110,6 +136,7 @@ fn order(query: &SagaQuery) -> (&'static str, &'static str, char) {
     let column = match query.sort.by {
         SortBy::StartedAt => "started_at",
         SortBy::UpdatedAt => "updated_at",
+        SortBy::Due(late) => late.column(),
     };
     match query.sort.order {
         SortOrder::Ascending => (column, "ASC", '>'),
@@ -200,11 +227,22 @@ fn push_instance_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
     if let Some(status) = query.status {
         sql.push(" AND current_status = ").push_bind(status.as_str());
     }
+    if let Some(ended) = query.ended {
+        sql.push(" AND current_status IN (");
+        let mut list = sql.separated(", ");
+        for status in statuses(ended) {
+            list.push_bind(status.as_str());
+        }
+        sql.push(")");
+    }
     if let Some(from) = query.started_from {
         sql.push(" AND started_at >= ").push_bind(from.to_datetime());
     }
     if let Some(to) = query.started_to {
         sql.push(" AND started_at <= ").push_bind(to.to_datetime());
+    }
+    if let Some(step) = &query.failed_step {
+        sql.push(" AND failed_step = ").push_bind(step);
     }
     if let Some(reason) = &query.failure_reason {
         sql.push(" AND left(failure_reason, 200) = left(")
@@ -228,6 +266,14 @@ fn push_instance_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
                 .push(")");
         }
         None => {}
+    }
+    match query.owing {
+        Some(true) => sql.push(" AND owed_since IS NOT NULL"),
+        Some(false) => sql.push(" AND owed_since IS NULL"),
+        None => sql,
+    };
+    if let SortBy::Due(late) = query.sort.by {
+        sql.push(format_args!(" AND {} IS NOT NULL", late.column()));
     }
 }
 

@@ -6,7 +6,7 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{append::json, error, read};
 use crate::store::{
-    AppendError, StoreError,
+    AppendError, Late, StoreError,
     advance::{Advanced, Kept},
     rollup::Counted,
     rows::corrupt,
@@ -127,9 +127,7 @@ fn instance_row(saga: &Advanced) -> impl Serialize + '_ {
             &state.anomalies,
             awaited.map(|awaited| awaited.step.as_str()),
             awaited.and_then(|awaited| awaited.service.as_deref()),
-            awaited
-                .and_then(|awaited| awaited.deadline)
-                .map(Timestamp::as_millis),
+            Late::Stuck.due(state).map(Timestamp::as_millis),
             state.step_count,
             saga.version,
             saga.fold.as_str(),

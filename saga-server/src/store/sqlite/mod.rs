@@ -17,6 +17,7 @@ mod retention;
 mod rollups;
 mod search;
 mod statistics;
+mod trends;
 mod watch;
 
 use std::sync::Arc;

@@ -7,7 +7,9 @@ use serde_json::Value;
 use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
 use super::{error, read};
-use crate::store::{Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, metadata};
+use crate::store::{
+    Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, metadata, query::statuses,
+};
 
 pub(super) async fn search(
     pool: &SqlitePool,
@@ -29,6 +31,7 @@ async fn page(pool: &SqlitePool, query: &SagaQuery) -> Result<Vec<(String, Strin
     let column = match query.sort.by {
         SortBy::StartedAt => "started_at",
         SortBy::UpdatedAt => "updated_at",
+        SortBy::Due(late) => late.column(),
     };
     let (direction, beyond) = match query.sort.order {
         SortOrder::Ascending => ("ASC", ">"),
@@ -85,11 +88,22 @@ fn push_instance_filters(sql: &mut QueryBuilder<Sqlite>, query: &SagaQuery) {
     if let Some(status) = query.status {
         sql.push(" AND current_status = ").push_bind(status.as_str());
     }
+    if let Some(ended) = query.ended {
+        sql.push(" AND current_status IN (");
+        let mut list = sql.separated(", ");
+        for status in statuses(ended) {
+            list.push_bind(status.as_str());
+        }
+        sql.push(")");
+    }
     if let Some(from) = query.started_from {
         sql.push(" AND started_at >= ").push_bind(from.as_millis());
     }
     if let Some(to) = query.started_to {
         sql.push(" AND started_at <= ").push_bind(to.as_millis());
+    }
+    if let Some(step) = &query.failed_step {
+        sql.push(" AND failed_step = ").push_bind(step);
     }
     if let Some(reason) = &query.failure_reason {
         sql.push(" AND failure_reason = ").push_bind(reason);
@@ -109,6 +123,14 @@ fn push_instance_filters(sql: &mut QueryBuilder<Sqlite>, query: &SagaQuery) {
                 .push(")");
         }
         None => {}
+    }
+    match query.owing {
+        Some(true) => sql.push(" AND owed_since IS NOT NULL"),
+        Some(false) => sql.push(" AND owed_since IS NULL"),
+        None => sql,
+    };
+    if let SortBy::Due(late) = query.sort.by {
+        sql.push(format_args!(" AND {} IS NOT NULL", late.column()));
     }
 }
 

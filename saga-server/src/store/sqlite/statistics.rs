@@ -33,15 +33,22 @@ pub(super) async fn attention(pool: &SqlitePool, now: Timestamp) -> Result<Atten
 
 pub(super) async fn statistics(pool: &SqlitePool, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
     let mut counts = Counts::default();
-    let rows: Vec<(String, String, i64, i64, f64)> = counting(query)
-        .build_query_as()
-        .fetch_all(pool)
-        .await
-        .map_err(error::store)?;
-    for (saga_type, status, from_ms, sagas, duration_ms) in rows {
+    for (saga_type, status, from_ms, sagas, duration_ms) in counted(pool, query).await? {
         counts.add(saga_type, &status, from_ms, sagas, duration_ms)?;
     }
     Ok(counts.finish())
+}
+
+/// How many sagas of a type, in a status, of a class of durations, and how long they took together.
+pub(super) type Row = (String, String, i64, i64, f64);
+
+pub(super) async fn counted(pool: &SqlitePool, query: &StatisticsQuery) -> Result<Vec<Row>, StoreError> {
+    let mut counting = counting(query);
+    counting
+        .build_query_as()
+        .fetch_all(pool)
+        .await
+        .map_err(error::store)
 }
 
 /// One statement, and so one snapshot: a saga cannot be counted in two places, or in none.

@@ -1,0 +1,221 @@
+//! The ways that sagas really took, free of SQL: which step came after which, how often, and how long that took.
+//!
+//! Rule of thumb: what is read is bounded three times, by the sagas, by the steps of each, and by the period. The sagas are
+//! taken evenly from all of the period; who shows the figures says of how many sagas they are.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+
+use saga_types::{SagaId, SagaStatus, SagaType, Step, Timestamp};
+
+use super::{Span, StoreError, rows::corrupt};
+
+/// Which sagas are looked at.
+#[derive(Debug, Clone)]
+pub struct FlowQuery {
+    /// Of this type.
+    pub saga_type: SagaType,
+    /// Started within this period.
+    pub span: Span,
+    /// No more than about so many.
+    pub most: u32,
+    /// Name the sagas that went this way.
+    pub of: Option<Passage>,
+}
+
+impl FlowQuery {
+    /// Of each saga only the first steps are read: a retry loop gone wild would tell nothing new.
+    pub const STEPS: u32 = 50;
+
+    /// How many sagas of a passage are named, the newest.
+    pub const NAMED: usize = 20;
+
+    /// From where to where sagas are read, and how many of each stretch. When there are no more than `most` in all, all of
+    /// them are read at once.
+    pub(super) fn stretches(&self, total: u64) -> (Vec<Range<i64>>, i64) {
+        if total <= u64::from(self.most) {
+            return (vec![self.span.range()], i64::from(self.most));
+        }
+        let stretches: Vec<_> = self.span.ranges().collect();
+        let each = self
+            .most
+            .div_ceil(u32::try_from(stretches.len().max(1)).unwrap_or(u32::MAX));
+        (stretches, i64::from(each))
+    }
+}
+
+/// From a step to the one that was recorded next.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Passage {
+    /// None before the first step.
+    pub from: Option<Step>,
+    /// The next one.
+    pub to: Step,
+}
+
+/// What the step at the end of a passage said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EdgeKind {
+    /// The saga went on.
+    Forward,
+    /// Something failed.
+    Failing,
+    /// Something was undone.
+    Compensating,
+}
+
+impl From<SagaStatus> for EdgeKind {
+    fn from(status: SagaStatus) -> Self {
+        match status {
+            SagaStatus::Failed => Self::Failing,
+            SagaStatus::Compensated => Self::Compensating,
+            SagaStatus::Started | SagaStatus::InProgress | SagaStatus::Completed => Self::Forward,
+        }
+    }
+}
+
+/// The ways of some sagas.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Flow {
+    /// How many sagas were looked at.
+    pub sagas: u64,
+    /// How many there are.
+    pub of: u64,
+    /// The steps, by name.
+    pub nodes: BTreeMap<Step, FlowNode>,
+    /// What came after what.
+    pub edges: BTreeMap<Passage, FlowEdge>,
+    /// Sagas that went the way that was asked for, the newest first.
+    pub named: Vec<SagaId>,
+}
+
+/// A step of the ways.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FlowNode {
+    /// How many sagas recorded it.
+    pub sagas: u64,
+    /// How often.
+    pub events: u64,
+    /// For how many of them it was the last step that was recorded so far.
+    pub last: u64,
+}
+
+/// A passage of the ways.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowEdge {
+    /// How many sagas went this way.
+    pub sagas: u64,
+    /// How often they did.
+    pub count: u64,
+    /// What it most often led to.
+    pub kind: EdgeKind,
+    /// The middle one of the times it took, in milliseconds; none before the first step.
+    pub median_ms: Option<i64>,
+    /// The time that 95 of 100 did not exceed.
+    pub p95_ms: Option<i64>,
+}
+
+/// A step as an adapter reads it.
+pub(super) struct FlowStep {
+    pub(super) saga_id: String,
+    pub(super) step: String,
+    pub(super) status: String,
+    pub(super) recorded_at: Timestamp,
+}
+
+#[derive(Default)]
+struct Passing {
+    sagas: u64,
+    kinds: BTreeMap<EdgeKind, u64>,
+    took_ms: Vec<i64>,
+    count: u64,
+}
+
+/// Adds up steps, which come saga by saga, each saga's in their order, the newest saga first.
+pub(super) fn gather(
+    query: &FlowQuery,
+    total: u64,
+    steps: impl IntoIterator<Item = FlowStep>,
+) -> Result<Flow, StoreError> {
+    let mut flow = Flow {
+        of: total,
+        ..Flow::default()
+    };
+    let mut passings = BTreeMap::new();
+    let mut way: Vec<FlowStep> = Vec::new();
+    for step in steps {
+        if way.last().is_some_and(|before| before.saga_id != step.saga_id) {
+            follow(query, &mut flow, &mut passings, &way)?;
+            way.clear();
+        }
+        way.push(step);
+    }
+    follow(query, &mut flow, &mut passings, &way)?;
+    flow.edges = passings
+        .into_iter()
+        .map(|(passage, passing)| (passage, passing.finish()))
+        .collect();
+    // A saga that came while the total was being counted.
+    flow.of = flow.of.max(flow.sagas);
+    Ok(flow)
+}
+
+/// Takes in the way of one saga.
+fn follow(
+    query: &FlowQuery,
+    flow: &mut Flow,
+    passings: &mut BTreeMap<Passage, Passing>,
+    way: &[FlowStep],
+) -> Result<(), StoreError> {
+    let Some(last) = way.last() else { return Ok(()) };
+    flow.sagas += 1;
+    let (mut seen, mut passed) = (BTreeSet::new(), BTreeSet::new());
+    let mut before: Option<(Step, Timestamp)> = None;
+    for step in way {
+        let name = Step::from_wire(step.step.as_str()).map_err(corrupt)?;
+        let status: SagaStatus = step.status.parse().map_err(corrupt)?;
+        let took_ms = before.as_ref().map(|(_, at)| step.recorded_at.millis_since(*at));
+        let passage = Passage {
+            from: before.map(|(step, _)| step),
+            to: name.clone(),
+        };
+        let node = flow.nodes.entry(name.clone()).or_default();
+        node.events += 1;
+        node.sagas += u64::from(seen.insert(name.clone()));
+        let passing = passings.entry(passage.clone()).or_default();
+        passing.count += 1;
+        passing.took_ms.extend(took_ms);
+        *passing.kinds.entry(status.into()).or_default() += 1;
+        passing.sagas += u64::from(passed.insert(passage));
+        before = Some((name, step.recorded_at));
+    }
+    if let Some(node) = before.and_then(|(step, _)| flow.nodes.get_mut(&step)) {
+        node.last += 1;
+    }
+    if flow.named.len() < FlowQuery::NAMED && query.of.as_ref().is_some_and(|of| passed.contains(of)) {
+        flow.named.push(last.saga_id.parse().map_err(corrupt)?);
+    }
+    Ok(())
+}
+
+impl Passing {
+    fn finish(mut self) -> FlowEdge {
+        self.took_ms.sort_unstable();
+        let most_often = self.kinds.iter().max_by_key(|(_, count)| **count);
+        FlowEdge {
+            sagas: self.sagas,
+            count: self.count,
+            kind: most_often.map_or(EdgeKind::Forward, |(kind, _)| *kind),
+            median_ms: percentile(&self.took_ms, 50),
+            p95_ms: percentile(&self.took_ms, 95),
+        }
+    }
+}
+
+/// The smallest of them that so many of 100 do not exceed.
+fn percentile(sorted: &[i64], share: usize) -> Option<i64> {
+    let rank = (sorted.len() * share).div_ceil(100);
+    sorted.get(rank.checked_sub(1)?).copied()
+}
