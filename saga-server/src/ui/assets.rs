@@ -35,7 +35,10 @@ impl Asset {
 static STYLE: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
         "style.css",
-        include_str!("../../assets/style.css"),
+        concat!(
+            include_str!("../../assets/style.css"),
+            include_str!("../../assets/figures.css")
+        ),
         "text/css; charset=utf-8",
     )
 });

@@ -8,18 +8,22 @@
 //! | `words` | times, lengths and ids as people read them |
 //! | `error`, `asked` | what went wrong, as a page for whoever asked |
 //! | `sign_in`, `session`, `form` | who is signed in, and what they send |
-//! | `overview`, `sagas`, `saga`, `services` | one file for each page |
+//! | `overview`, `sagas`, `saga`, `flow`, `services` | one file or folder for each page |
 //! | `dead_letters` | what could not be stored, and its replay |
-//! | `query`, `tree`, `row` | filters in an address, JSON, and a saga in a list |
+//! | `query`, `tree`, `row` | filters in an address, JSON, and a saga in a list with what is needed now |
+//! | `period`, `chart` | the period a page looks at, and counts along it |
 //! | `assets` | style and script |
 
 mod asked;
 mod assets;
+mod chart;
 mod dead_letters;
 mod error;
+mod flow;
 mod form;
 mod overview;
 mod page;
+mod period;
 mod query;
 mod row;
 mod saga;
@@ -48,6 +52,7 @@ pub(crate) fn routes() -> Router<AppState> {
     Router::new()
         .route("/", get(overview::page))
         .route("/sagas", get(sagas::page))
+        .route("/flow", get(flow::page))
         .route("/sagas/{sagaId}", get(saga::page).post(saga::correct))
         .route("/sagas/{sagaId}/events.json", get(saga::export))
         .route(

@@ -25,6 +25,7 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 pub(super) enum Section {
     Overview,
     Sagas,
+    Flow,
     DeadLetters,
     Services,
     /// A page of none of them.
@@ -36,6 +37,7 @@ impl Section {
     const BAR: &[(Self, &str, &str, Role)] = &[
         (Self::Overview, "/", "Overview", Role::Viewer),
         (Self::Sagas, "/sagas", "Sagas", Role::Viewer),
+        (Self::Flow, "/flow", "Flow", Role::Viewer),
         (Self::DeadLetters, "/dead-letters", "Dead letters", Role::Operator),
         (Self::Services, "/services", "Services", Role::Viewer),
     ];

@@ -1,30 +1,43 @@
 //! `/sagas`: the list, by the same parameters as `GET /api/v1/sagas`.
 
 use askama::Template;
-use axum::{Extension, extract::State, http::Uri};
-use saga_types::Timestamp;
+use axum::{Extension, extract::State};
 
 use super::{
     page::{Frame, Page, Section},
     row::Row,
     search::encoded,
-    words::number,
+    words::{Clock, number},
 };
 use crate::{
     auth::Caller,
     rest::{ApiError, AppState, Params, SagasPage, find_sagas},
 };
 
-/// Quick views: name and query.
+/// Quick views: name and query. What is late comes with what is latest first.
 const VIEWS: [(&str, &str); 7] = [
     ("All", ""),
-    ("Started", "status=STARTED"),
-    ("In progress", "status=IN_PROGRESS"),
-    ("Overdue", "stuck=true"),
+    ("In flight", "ended=false"),
+    ("Overdue", "sort=due&stuck=true"),
     ("Failed", "status=FAILED"),
+    ("To be compensated", "owing=true&sort=due"),
     ("Compensated", "status=COMPENSATED"),
     ("Completed", "status=COMPLETED"),
 ];
+
+/// The fields of the form: parameter, label, and what may be written there.
+const FIELDS: [(&str, &str, &str); 8] = [
+    ("orderId", "Order", ""),
+    ("sagaType", "Type", ""),
+    ("step", "Has step", ""),
+    ("failedStep", "Failed at", ""),
+    ("failureReason", "Failure reason", ""),
+    ("producerService", "Service", ""),
+    ("fromDate", "Started from", "2026-11-22 or a time"),
+    ("toDate", "Started until", "2026-11-22 or a time"),
+];
+
+const STATUSES: [&str; 5] = ["STARTED", "IN_PROGRESS", "COMPLETED", "FAILED", "COMPENSATED"];
 
 #[derive(Template)]
 #[template(path = "sagas.html")]
@@ -32,10 +45,15 @@ pub(super) struct SagasTemplate {
     frame: Frame,
     views: Vec<View>,
     chips: Vec<Chip>,
+    fields: Vec<Field>,
+    statuses: Vec<(&'static str, bool)>,
+    /// What is in force and has no field, to be kept by the form.
+    kept: Vec<(String, String)>,
     rows: Vec<Row>,
     total: String,
+    order: &'static str,
     next: Option<String>,
-    is_first: bool,
+    first: Option<String>,
 }
 
 struct View {
@@ -51,37 +69,71 @@ struct Chip {
     without: String,
 }
 
+struct Field {
+    name: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    value: String,
+}
+
 pub(super) async fn page(
     State(state): State<AppState>,
     Extension(caller): Extension<Caller>,
-    uri: Uri,
     params: Params,
 ) -> Result<Page<SagasTemplate>, ApiError> {
     let params = params.filled();
     let given = params.given();
+    let freshness = state.freshness();
+    let clock = Clock::of(&freshness);
     let found = find_sagas(&state, params).await?;
-    let now = Timestamp::now();
-    let chips = chips(&given);
-    let query = uri.query().unwrap_or_default();
+    let is_first = !given.iter().any(|(name, _)| is_place(name));
+    let filters = given.iter().filter(|(name, _)| !is_place(name));
     Ok(Page(SagasTemplate {
-        frame: Frame::new(Section::Sagas, "Sagas", &caller, Some(&state.freshness())).with_live(live(&given)),
-        views: VIEWS
-            .map(|(name, view)| View {
+        frame: Frame::new(Section::Sagas, "Sagas", &caller, Some(&freshness)).with_live(live(&given)),
+        views: views(&given),
+        chips: chips(&given),
+        fields: FIELDS
+            .map(|(name, label, hint)| Field {
                 name,
-                path: path(view),
-                is_current: query == view,
+                label,
+                hint,
+                value: value(&given, name).unwrap_or_default().to_owned(),
             })
             .into(),
-        chips,
+        statuses: STATUSES
+            .map(|status| (status, value(&given, "status") == Some(status)))
+            .into(),
+        kept: filters
+            .clone()
+            .filter(|(name, _)| !has_field(name))
+            .cloned()
+            .collect(),
         total: total(&found),
+        order: order(&given),
         next: found.next_cursor.as_ref().map(|cursor| next(&given, cursor)),
-        is_first: !given.iter().any(|(name, _)| is_place(name)),
+        first: (!is_first).then(|| path(&query(filters))),
         rows: found
             .content
             .into_iter()
-            .map(|saga| Row::new(saga, now))
+            .map(|saga| Row::new(saga, clock))
             .collect(),
     }))
+}
+
+/// A view is in force as long as nothing else is filtered.
+fn views(given: &[(String, String)]) -> Vec<View> {
+    let here = query(given.iter().filter(|(name, _)| !is_place(name) && name != "size"));
+    let view = |(name, view): (&'static str, &str)| View {
+        name,
+        path: path(view),
+        is_current: here == view,
+    };
+    VIEWS.map(view).into()
+}
+
+fn value<'a>(given: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let found = given.iter().find(|(other, _)| other == name);
+    found.map(|(_, value)| value.as_str())
 }
 
 fn total(found: &SagasPage) -> String {
@@ -96,6 +148,17 @@ fn total(found: &SagasPage) -> String {
     }
 }
 
+fn order(given: &[(String, String)]) -> &'static str {
+    match value(given, "sort") {
+        None | Some("startedAt,desc") => "newest first",
+        Some("startedAt" | "startedAt,asc") => "oldest first",
+        Some("updatedAt,desc") => "last changed first",
+        Some("updatedAt" | "updatedAt,asc") => "first changed first",
+        Some("due" | "due,asc") => "due longest first",
+        Some(_) => "due last first",
+    }
+}
+
 /// Whether the parameter says where in the list, and not what is in it.
 fn is_place(name: &str) -> bool {
     matches!(name, "page" | "cursor")
@@ -107,20 +170,48 @@ fn live(given: &[(String, String)]) -> String {
     query(given.iter().filter(|(name, _)| KNOWN.contains(&name.as_str())))
 }
 
+fn has_field(name: &str) -> bool {
+    name == "status" || FIELDS.iter().any(|(field, ..)| *field == name)
+}
+
 fn chips(given: &[(String, String)]) -> Vec<Chip> {
     given
         .iter()
         .filter(|(name, _)| !is_place(name) && name != "sort" && name != "size")
-        .map(|(name, value)| Chip {
-            name: name.clone(),
-            value: value.clone(),
-            without: path(&query(
-                given
-                    .iter()
-                    .filter(|(other, _)| other != name && !is_place(other)),
-            )),
+        .map(|(name, value)| {
+            let (called, value) = called(name, value);
+            Chip {
+                name: called,
+                value,
+                without: path(&query(
+                    given
+                        .iter()
+                        .filter(|(other, _)| other != name && !is_place(other)),
+                )),
+            }
         })
         .collect()
+}
+
+/// A filter in words.
+fn called(name: &str, value: &str) -> (String, String) {
+    let yes = value == "true";
+    let (name, value) = match name {
+        "stuck" => ("time limit", if yes { "overdue" } else { "not overdue" }),
+        "owing" => ("compensation", if yes { "owed" } else { "none owed" }),
+        "ended" => ("state", if yes { "ended" } else { "in flight" }),
+        "status" => ("status", value),
+        "traceId" => ("trace", value),
+        "anomaly" => ("anomaly", value),
+        other => {
+            let field = FIELDS.iter().find(|(field, ..)| *field == other);
+            return match field {
+                Some((_, label, _)) => (label.to_lowercase(), value.to_owned()),
+                None => (other.to_owned(), value.to_owned()),
+            };
+        }
+    };
+    (name.to_owned(), value.to_owned())
 }
 
 fn next(given: &[(String, String)], cursor: &str) -> String {

@@ -4,10 +4,31 @@ use std::fmt;
 
 use saga_types::{Timestamp, fold::Phrase};
 
+use crate::freshness::Freshness;
+
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+
+/// From when a page looks at things.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    /// The moment it is made.
+    pub(super) now: Timestamp,
+    /// Up to then everything is stored; what is late is late as of then, as for REST and alerts.
+    pub(super) judged_at: Timestamp,
+}
+
+impl Clock {
+    pub(super) fn of(freshness: &Freshness) -> Self {
+        let now = Timestamp::now();
+        Self {
+            now,
+            judged_at: freshness.judged_at(now),
+        }
+    }
+}
 
 /// A moment, seen from the moment the page was made.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +76,8 @@ pub(super) enum Piece {
 }
 
 /// The sentence of a saga with its moments as they are felt now.
-pub(super) fn pieces(sentence: Vec<Phrase>, now: Timestamp) -> Vec<Piece> {
+pub(super) fn pieces(sentence: Vec<Phrase>, clock: Clock) -> Vec<Piece> {
+    let now = clock.now;
     let time = |at: Timestamp, text, is_late| Piece::Time {
         exact: at.to_string(),
         text,
@@ -65,9 +87,9 @@ pub(super) fn pieces(sentence: Vec<Phrase>, now: Timestamp) -> Vec<Piece> {
         Phrase::Words(words) => Piece::Words(words),
         Phrase::At(at) | Phrase::Moment(at) => time(at, Moment::new(at, now).to_string(), false),
         Phrase::Since(at) => time(at, format!("for {}", roughly(now.millis_since(at).max(0))), false),
-        Phrase::DueBy(at) => match now.millis_since(at) {
+        Phrase::DueBy(at) => match clock.judged_at.millis_since(at) {
             late if late > 0 => time(at, format!("overdue by {}", roughly(late)), true),
-            early => time(at, format!("due in {}", roughly(-early)), false),
+            _ => time(at, due(now.millis_since(at)), false),
         },
     };
     sentence.into_iter().map(piece).collect()
@@ -90,6 +112,15 @@ pub(super) fn apart(pieces: Vec<Piece>, told: Option<&str>) -> Vec<Piece> {
         other => vec![other],
     };
     pieces.into_iter().flat_map(split).collect()
+}
+
+/// A deadline that nobody is known to have missed.
+fn due(late: i64) -> String {
+    match late {
+        // Ingest lags: what is awaited may have come.
+        0.. => format!("was due {} ago", roughly(late)),
+        early => format!("due in {}", roughly(-early)),
+    }
 }
 
 /// A length in its largest unit, for ages.
@@ -155,6 +186,49 @@ pub(super) fn number(number: u64) -> String {
     text
 }
 
+/// A part of a whole.
+pub(super) fn percent(share: f64) -> String {
+    match share * 100.0 {
+        0.0 => "0 %".to_owned(),
+        ..0.1 => "<0.1 %".to_owned(),
+        percent @ ..10.0 => format!("{} %", (percent * 10.0).round() / 10.0),
+        100.0 => "100 %".to_owned(),
+        99.5.. => ">99 %".to_owned(),
+        percent => format!("{} %", percent.round()),
+    }
+}
+
+/// The same in whole hundredths, for a bar.
+pub(super) fn hundredths(share: f64) -> u32 {
+    (0..=100)
+        .rev()
+        .find(|hundredths| f64::from(*hundredths) <= share * 100.0 + 0.5)
+        .unwrap_or(0)
+}
+
+/// A count that was reckoned.
+pub(super) fn about(count: f64) -> String {
+    format!("{:.0}", count.max(0.0))
+        .parse()
+        .map_or_else(|_| "many".to_owned(), number)
+}
+
+/// Seconds, as [`length`] says them.
+pub(super) fn seconds(seconds: f64) -> String {
+    format!("{:.0}", seconds * 1000.0)
+        .parse()
+        .map_or_else(|_| "–".to_owned(), length)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nobody looks at the 16th digit")]
+pub(super) fn precise_count(count: u64) -> f64 {
+    count as f64
+}
+
+pub(super) fn precise(count: usize) -> f64 {
+    precise_count(count as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,12 +249,31 @@ mod tests {
 
     #[test]
     fn a_deadline_that_has_passed_is_overdue() {
-        let pieces = pieces(vec![Phrase::DueBy(at(-90_000)), Phrase::Since(at(-5_000))], at(0));
+        let clock = Clock {
+            now: at(0),
+            judged_at: at(0),
+        };
+        let pieces = pieces(vec![Phrase::DueBy(at(-90_000)), Phrase::Since(at(-5_000))], clock);
         let [Piece::Time { text, is_late, .. }, Piece::Time { text: since, .. }] = pieces.as_slice() else {
             panic!("{pieces:?}")
         };
         assert_eq!((text.as_str(), *is_late), ("overdue by 1 min", true));
         assert_eq!(since, "for 5 s");
+    }
+
+    #[test]
+    fn a_deadline_is_missed_only_when_everything_until_then_is_known() {
+        let lagging = Clock {
+            now: at(0),
+            judged_at: at(-100_000),
+        };
+        let told = |due| match pieces(vec![Phrase::DueBy(at(due))], lagging).as_slice() {
+            [Piece::Time { text, is_late, .. }] => (text.clone(), *is_late),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told(-90_000), ("was due 1 min ago".to_owned(), false));
+        assert_eq!(told(90_000), ("due in 1 min".to_owned(), false));
+        assert_eq!(told(-160_000), ("overdue by 1 min".to_owned(), true));
     }
 
     #[test]
@@ -205,6 +298,17 @@ mod tests {
         let entries: Vec<String> = (1..=200).map(|number| number.to_string()).collect();
         assert_eq!(list(&entries[..3]), "1, 2, 3");
         assert_eq!(list(&entries), "1, 2, 3, 4, 5, 6, 7, 8 and 192 more");
+    }
+
+    #[test]
+    fn shares_are_never_said_to_be_all_or_nothing_when_they_are_not() {
+        let told: Vec<String> = [0.0, 0.0004, 0.0123, 0.5, 0.9999, 1.0].map(percent).into();
+        assert_eq!(told, ["0 %", "<0.1 %", "1.2 %", "50 %", ">99 %", "100 %"]);
+        assert_eq!([0.004, 0.5, 0.996, 1.0].map(hundredths), [0, 50, 100, 100]);
+        assert_eq!(
+            (about(1234.4), seconds(2.4)),
+            ("1,234".to_owned(), "2.4 s".to_owned())
+        );
     }
 
     #[test]

@@ -9,9 +9,24 @@ use crate::{
 /// All pages that are looked at: the name of their pictures, and where they are. See `shop` for the sagas.
 const SIGHTS: &[(&str, &str)] = &[
     ("overview", "/"),
+    ("overview-hour", "/?period=hour"),
+    ("overview-month", "/?period=month"),
     ("sagas", "/sagas"),
+    ("sagas-in-flight", "/sagas?ended=false"),
+    ("sagas-overdue", "/sagas?sort=due&stuck=true"),
+    ("sagas-owing", "/sagas?owing=true&sort=due"),
+    (
+        "sagas-filtered",
+        "/sagas?failedStep=PAYMENT_FAILED&failureReason=CARD_DECLINED&fromDate=2026-01-01",
+    ),
     ("sagas-failed", "/sagas?status=FAILED&sagaType=ORDER_CREATION"),
     ("sagas-none", "/sagas?orderId=nobody"),
+    ("flow", "/flow"),
+    (
+        "flow-passage",
+        "/flow?type=ORDER_CREATION&period=day&from=PAYMENT_INITIALIZED&to=PAYMENT_FAILED",
+    ),
+    ("flow-none", "/flow?type=REFUND"),
     ("saga-completed", "/sagas/order-completed"),
     ("saga-owing", "/sagas/order-owing"),
     ("saga-compensated", "/sagas/order-compensated"),

@@ -7,6 +7,7 @@ mod auth;
 mod dead_letters;
 mod docs;
 mod edge;
+mod figures;
 mod forms;
 mod freshness;
 mod ground;

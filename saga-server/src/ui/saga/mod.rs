@@ -20,7 +20,7 @@ mod window;
 use askama::Template;
 use axum::{Extension, extract::State, http::HeaderMap};
 use saga_types::{
-    SagaStatus, Timestamp,
+    SagaStatus,
     fold::{Anomaly, SagaState},
 };
 
@@ -35,7 +35,7 @@ use super::{
     page::{Badge, Frame, Page, Section},
     row::{Row, WhatNow, overdue},
     search::{encoded, saga_path},
-    words::{Piece, apart, number, pieces},
+    words::{Clock, Piece, apart, number, pieces},
 };
 use crate::{
     auth::{Caller, Role},
@@ -129,7 +129,8 @@ fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found) ->
         siblings,
         window,
     } = found;
-    let now = Timestamp::now();
+    let freshness = state.freshness();
+    let clock = Clock::of(&freshness);
     let definition = state.definitions.get(&saga.saga_type);
     let own_path = saga_path(&saga.saga_id);
     SagaTemplate {
@@ -137,14 +138,14 @@ fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found) ->
             Section::Sagas,
             format!("{} · {}", Badge::from(saga.current_status).name, saga.saga_id),
             caller,
-            Some(&state.freshness()),
+            Some(&freshness),
         )
         .with_live(format!("sagaId={}", encoded(&saga.saga_id))),
         badge: saga.current_status.into(),
-        sentence: apart(pieces(saga.sentence(), now), saga.failure_reason.as_deref()),
-        overdue: overdue(&saga, now),
-        what_now: WhatNow::of(&saga, now),
-        facts: facts(&saga, &state.pages, now),
+        sentence: apart(pieces(saga.sentence(), clock), saga.failure_reason.as_deref()),
+        overdue: overdue(&saga, clock),
+        what_now: WhatNow::of(&saga, clock),
+        facts: facts(&saga, &state.pages, clock.now),
         // What came before is not known here, so that nothing can be said of the way.
         path: definition
             .filter(|_| window.is_first)
@@ -159,7 +160,7 @@ fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found) ->
             .map(|anomaly| (anomaly.as_str(), explained(*anomaly)))
             .collect(),
         siblings_line: order::line_of_time(&saga, &siblings),
-        siblings: siblings.into_iter().map(|other| Row::new(other, now)).collect(),
+        siblings: siblings.into_iter().map(|other| Row::new(other, clock)).collect(),
         statuses: statuses(caller, saga.current_status),
         curl: curl(headers, &saga.saga_id),
         own_path,
