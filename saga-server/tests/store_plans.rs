@@ -208,7 +208,7 @@ const FILTERS: [Filter; 33] = [
     ("a failedStep", COUNTED, |query| {
         query.failed_step = Some("PAYMENT_FAILED".to_owned());
     }),
-    ("failedStep and reason lately", FEW, |query| {
+    ("failedStep and reason lately", COUNTED, |query| {
         query.failed_step = Some("PAYMENT_FAILED".to_owned());
         query.failure_reason = Some("CARD_DECLINED".to_owned());
         query.started_from = Some(moment("2026-10-30T00:00:00Z"));
@@ -246,13 +246,15 @@ const FILTERS: [Filter; 33] = [
     }),
 ];
 
+type Due = (&'static str, i64, SortBy, fn(&mut SagaQuery));
+
 /// What is late, by how late it is.
-const DUE: [(&str, i64, SortBy, fn(&mut SagaQuery)); 2] = [
+const DUE: [Due; 2] = [
     ("stuck", FEW, SortBy::Due(Late::Stuck), |query| {
         query.stuck = Some((true, moment("2026-11-01T00:00:00Z")));
     }),
     ("owing", FEW, SortBy::Due(Late::Owing), |query| {
-        query.owing = Some(true)
+        query.owing = Some(true);
     }),
 ];
 

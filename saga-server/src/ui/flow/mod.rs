@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// About how many sagas are looked at.
-const MOST: u32 = 1_000;
+const MOST: u32 = 600;
 
 #[derive(Template)]
 #[template(path = "flow.html")]

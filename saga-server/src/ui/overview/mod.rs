@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// About how many failures are read, from all of the period.
-const FAILURES_READ: usize = 3_000;
+const FAILURES_READ: usize = 2_000;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
