@@ -1,7 +1,8 @@
 //! Chromium by its driver: one of its own for each test, ended with it.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read, Write},
+    net::TcpStream,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -48,7 +49,7 @@ pub(crate) fn part(variable: &str) -> String {
 
 impl Browser {
     pub(crate) async fn open() -> Self {
-        let driver = Driver::start();
+        let mut driver = Driver::start();
         let capabilities = json!({
             "goog:chromeOptions": {"binary": part("SAGA_TEST_CHROMIUM"), "args": ARGUMENTS},
             "goog:loggingPrefs": {"browser": "ALL"},
@@ -58,6 +59,7 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{}", driver.port))
             .await
             .unwrap();
+        driver.session = client.session_id().await.unwrap();
         let browser = Self {
             client,
             _driver: driver,
@@ -218,6 +220,8 @@ impl WebDriverCompatibleCommand for Own {
 struct Driver {
     child: Child,
     port: u16,
+    /// The browser that it drives.
+    session: Option<String>,
 }
 
 impl Driver {
@@ -239,13 +243,32 @@ impl Driver {
         Self {
             child,
             port: port.expect("the driver says its port"),
+            session: None,
         }
+    }
+
+    /// Without a runtime, since a test that failed has none to wait with any more.
+    fn end_session(&self, session: &str) -> io::Result<()> {
+        let mut driver = TcpStream::connect(("127.0.0.1", self.port))?;
+        driver.set_read_timeout(Some(PATIENCE))?;
+        write!(
+            driver,
+            "DELETE /session/{session} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n",
+            self.port
+        )?;
+        // It answers when the browser has ended.
+        driver.read(&mut [0; 64]).map(drop)
     }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Its browsers end with it when asked so; killed, it would leave them.
+        // A driver that is ended, even when asked to, may leave its browser behind.
+        if let Some(session) = &self.session
+            && let Err(error) = self.end_session(session)
+        {
+            eprintln!("a browser may be left: {error}");
+        }
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();
     }
