@@ -5,7 +5,7 @@ use saga_types::{Timestamp, fold::SagaState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{ApiError, AppState, params::Params, sagas};
+use super::{ApiError, AppState, query_string::Params, sagas};
 use crate::{
     freshness::Freshness,
     store::{Late, LateSagas},

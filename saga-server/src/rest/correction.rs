@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Builder;
 
-use super::{ApiError, body::Body, params::Params, sagas::status};
+use super::{ApiError, body::Body, query_string::Params, sagas::status};
 
 /// The longest reason, in characters.
 const MAX_REASON_CHARS: usize = 500;

@@ -7,13 +7,12 @@ use utoipa::ToSchema;
 
 use super::{
     ApiError, AppState,
-    cursor::LettersCursor,
-    params::Params,
     period::{Moment, Period},
+    query_string::{LettersCursor, Params},
 };
 use crate::{
     dead_letters::LetterView,
-    store::{LetterFilter, LetterGroup, LetterQuery, LetterState},
+    store::{LetterFilter, LetterGroup, LetterPlace, LetterQuery, LetterState},
 };
 
 const DEFAULT_SIZE: u32 = 20;
@@ -74,14 +73,14 @@ pub(crate) async fn find(state: &AppState, mut params: Params) -> Result<Letters
     let query = LetterQuery {
         after: params
             .parsed("cursor", LettersCursor::decode)
-            .map(|cursor| cursor.after),
+            .map(LetterPlace::from),
         size: params.parsed("size", size).unwrap_or(DEFAULT_SIZE),
         filter: filter(&mut params),
     };
     params.finish()?;
     let page = state.ask("dead_letters", state.store.letters(&query)).await?;
     Ok(LettersPage {
-        next_cursor: page.next.map(|after| LettersCursor { after }.encode()),
+        next_cursor: page.next.map(|place| LettersCursor::from(place).encode()),
         content: state.dead_letters.views(page.letters).await,
     })
 }
@@ -161,5 +160,17 @@ impl From<LetterGroup> for GroupEntry {
             first: group.first,
             last: group.last,
         }
+    }
+}
+
+impl From<LetterPlace> for LettersCursor {
+    fn from(LetterPlace { dead_since, id }: LetterPlace) -> Self {
+        Self { dead_since, id }
+    }
+}
+
+impl From<LettersCursor> for LetterPlace {
+    fn from(LettersCursor { dead_since, id }: LettersCursor) -> Self {
+        Self { dead_since, id }
     }
 }

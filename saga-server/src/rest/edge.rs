@@ -11,7 +11,7 @@ use axum::{
 use percent_encoding::percent_decode_str;
 use tracing::Instrument;
 
-use super::{ApiError, AppState, guard};
+use super::{ApiError, AppState, guard, query_string::is_well_encoded};
 use crate::{auth::Caller, metrics::EndpointLabels, telemetry::spans, ui};
 
 /// How long an answer may take.
@@ -116,14 +116,6 @@ fn check(uri: &Uri) -> Result<(), ApiError> {
         return Err(ApiError::bad_request(message));
     }
     Ok(())
-}
-
-/// Whether every `%` begins an escape.
-pub(super) fn is_well_encoded(text: &str) -> bool {
-    text.split('%').skip(1).all(|rest| {
-        let digits = rest.as_bytes();
-        digits.len() >= 2 && digits[..2].iter().all(u8::is_ascii_hexdigit)
-    })
 }
 
 /// Paths and methods that callers make up must not become labels of their own.

@@ -15,7 +15,7 @@
 //! | `listen` | connections, and how slow the other side may be |
 //! | `edge` | around every request: limits, latency, headers, the form of errors |
 //! | `guard`, `same_site` | who is calling, and whether they may |
-//! | `params`, `body`, `period`, `cursor` | what callers say, checked; each bad parameter is named |
+//! | `query_string`, `params`, `body`, `period` | what callers say, checked; each bad parameter is named |
 //! | `saga`, `sagas`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
 //! | `stream` | `/api/v1/sagas/stream`: sagas as they change |
 //! | `attention` | `/api/v1/attention`: what is late |
@@ -27,7 +27,6 @@
 mod attention;
 mod body;
 mod correction;
-mod cursor;
 mod dead_letters;
 mod docs;
 mod edge;
@@ -40,6 +39,7 @@ mod openapi;
 mod params;
 mod period;
 mod producers;
+mod query_string;
 mod replay;
 mod saga;
 mod sagas;
@@ -73,13 +73,13 @@ use crate::{
 };
 
 pub(crate) use correction::Correction;
-pub(crate) use cursor::StepsCursor;
 pub(crate) use dead_letters::{find as find_letters, find_groups as find_letter_groups};
 pub use docs::api_docs;
 pub use error::{ApiError, ErrorCode};
 pub use listen::{Limits, serve};
-pub(crate) use params::{Params, PathSagaId};
+pub(crate) use params::PathSagaId;
 pub(crate) use producers::find as find_producers;
+pub(crate) use query_string::{Params, StepsCursor};
 pub(crate) use replay::{ReplayAnswer, ReplayOrder, carry_out as replay_letters};
 pub(crate) use sagas::{SagasPage, find as find_sagas};
 pub(crate) use status::carry_out as correct_status;

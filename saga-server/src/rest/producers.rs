@@ -7,7 +7,10 @@ use saga_types::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{ApiError, AppState, cursor::ProducersCursor, params::Params};
+use super::{
+    ApiError, AppState,
+    query_string::{Params, ProducersCursor},
+};
 use crate::{
     freshness::Freshness,
     store::{Gap, ProducerInstance, ProducerPage, ProducerQuery, ProducerService, Wire, producer_name},
@@ -121,9 +124,7 @@ pub(crate) async fn find(
 ) -> Result<ProducerPage, ApiError> {
     let query = ProducerQuery {
         service: params.parsed("service", service),
-        after: params
-            .parsed("cursor", ProducersCursor::decode)
-            .map(|cursor| cursor.after),
+        after: params.parsed("cursor", |text| service(&ProducersCursor::decode(text)?.after)),
         size: params.parsed("size", size).unwrap_or(default_size),
         instances: INSTANCES,
     };

@@ -11,11 +11,10 @@ use utoipa::ToSchema;
 use super::{
     ApiError, AppState,
     body::Body,
-    cursor::LettersCursor,
     dead_letters::{self, letter_state, saga_id},
     guard::CalledBy,
-    params::Params,
-    period::{self, Moment},
+    period::Moment,
+    query_string::{LettersCursor, Params, from_start, to_end},
 };
 use crate::{
     auth::Caller,
@@ -152,7 +151,7 @@ fn answer(results: Vec<Replayed>, dry_run: bool, next: Option<LetterPlace>) -> R
         failed: results.len() - successful,
         dry_run,
         results,
-        next_cursor: next.map(|after| LettersCursor { after }.encode()),
+        next_cursor: next.map(|place| LettersCursor::from(place).encode()),
     }
 }
 
@@ -237,7 +236,7 @@ impl ReplayOrder {
                 from: filter.from_date,
                 to: filter.to_date,
             },
-            after: self.cursor.map(|cursor| cursor.after),
+            after: self.cursor.map(LetterPlace::from),
             size: self.limit.unwrap_or(MAX_LETTERS),
         }
     }
@@ -286,8 +285,8 @@ impl ReplayFilter {
             state: text(&mut fields, "state", letter_state)?,
             saga_id: text(&mut fields, "sagaId", saga_id)?,
             origin_topic: text(&mut fields, "originTopic", |text| Ok(text.to_owned()))?,
-            from_date: text(&mut fields, "fromDate", period::from_start)?,
-            to_date: text(&mut fields, "toDate", period::to_end)?,
+            from_date: text(&mut fields, "fromDate", from_start)?,
+            to_date: text(&mut fields, "toDate", to_end)?,
         };
         match fields.keys().next() {
             Some(unknown) => {

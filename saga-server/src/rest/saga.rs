@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 
 use super::{
     ApiError, AppState,
-    params::{Params, PathSagaId},
-    period::{self, Moment},
+    params::PathSagaId,
+    period::Moment,
+    query_string::{Params, to_end},
 };
 use crate::freshness::Freshness;
 
@@ -37,7 +38,7 @@ pub(super) async fn detail(
     PathSagaId(saga_id): PathSagaId,
     mut params: Params,
 ) -> Result<Json<Saga>, ApiError> {
-    let as_of = params.parsed("asOf", period::to_end);
+    let as_of = params.parsed("asOf", to_end);
     params.finish()?;
     // Asked first: what comes in between makes the answer fresher than it says.
     let freshness = state.freshness();

@@ -14,7 +14,11 @@ use utoipa::{
     openapi::{ObjectBuilder, RefOr, Schema, Type},
 };
 
-use super::{ApiError, AppState, cursor::SagasCursor, params::Params, period::Period};
+use super::{
+    ApiError, AppState,
+    period::Period,
+    query_string::{Params, SagasCursor},
+};
 use crate::{
     freshness::Freshness,
     redaction::Redaction,

@@ -7,7 +7,7 @@ use saga_types::{SagaStatus, SagaType, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{ApiError, AppState, params::Params, period::Period, sagas::saga_type};
+use super::{ApiError, AppState, period::Period, query_string::Params, sagas::saga_type};
 use crate::{
     freshness::Freshness,
     store::{self, StatisticsQuery},

@@ -9,11 +9,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    ApiError, AppState,
-    body::Body,
-    correction::Correction,
-    guard::CalledBy,
-    params::{Params, PathSagaId},
+    ApiError, AppState, body::Body, correction::Correction, guard::CalledBy, params::PathSagaId,
+    query_string::Params,
 };
 use crate::{
     auth::Caller,

@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use super::{
     ApiError, AppState,
-    cursor::StepsCursor,
-    params::{Params, PathSagaId},
+    params::PathSagaId,
+    query_string::{Params, StepsCursor},
 };
 use crate::{
     freshness::Freshness,

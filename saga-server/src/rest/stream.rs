@@ -23,7 +23,7 @@ use tokio::{
 
 use super::{
     ApiError, AppState,
-    params::Params,
+    query_string::Params,
     sagas::{anomaly, name, saga_type, status},
 };
 use crate::live::{Change, Reset, Subscription};

@@ -29,6 +29,6 @@ impl<S: Send + Sync> FromRequest<S> for Form {
                     _ => ApiError::bad_request("the form ended too early"),
                 })?;
         let text = str::from_utf8(&body).map_err(|_| ApiError::bad_request("the form must be UTF-8"))?;
-        Ok(Self(Params::of_form(text)))
+        Ok(Self(Params::of(text)))
     }
 }

@@ -2,30 +2,28 @@
 //! endpoint or of another version is refused and never misread.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use saga_types::{EventId, SagaId, Timestamp};
+use saga_types::{EventId, SagaId, Timestamp, fold::Position};
 use serde::{Serialize, de::DeserializeOwned};
-
-use crate::store::{LetterPlace, Position, producer_name};
 
 const REFUSED: &str = "is not a nextCursor of this endpoint";
 
 /// Where the next page of sagas begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SagasCursor {
+pub(crate) struct SagasCursor {
     /// The order that the pages have, such as `startedAt,desc`.
-    pub(super) sort: String,
+    pub(crate) sort: String,
     /// The last saga's value of the field sorted by.
-    pub(super) value: Timestamp,
+    pub(crate) value: Timestamp,
     /// The last saga.
-    pub(super) saga_id: SagaId,
+    pub(crate) saga_id: SagaId,
     /// How many sagas came before the next page.
-    pub(super) before: u64,
+    pub(crate) before: u64,
 }
 
 impl SagasCursor {
     const KIND: &str = "sagas1";
 
-    pub(super) fn encode(&self) -> String {
+    pub(crate) fn encode(&self) -> String {
         encode(&(
             Self::KIND,
             &self.sort,
@@ -35,7 +33,7 @@ impl SagasCursor {
         ))
     }
 
-    pub(super) fn decode(text: &str) -> Result<Self, String> {
+    pub(crate) fn decode(text: &str) -> Result<Self, String> {
         let (kind, sort, millis, saga_id, before): (String, String, i64, SagaId, u64) = decode(text)?;
         let value = Timestamp::from_millis(millis).map_err(|_| REFUSED.to_owned())?;
         if kind == Self::KIND {
@@ -87,25 +85,25 @@ impl StepsCursor {
 
 /// Where the next page of dead letters begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LettersCursor {
+pub(crate) struct LettersCursor {
+    /// When the last letter was put on its topic.
+    pub(crate) dead_since: Timestamp,
     /// The last letter.
-    pub(super) after: LetterPlace,
+    pub(crate) id: i64,
 }
 
 impl LettersCursor {
     const KIND: &str = "letters1";
 
-    pub(super) fn encode(&self) -> String {
-        encode(&(Self::KIND, self.after.dead_since.as_millis(), self.after.id))
+    pub(crate) fn encode(&self) -> String {
+        encode(&(Self::KIND, self.dead_since.as_millis(), self.id))
     }
 
-    pub(super) fn decode(text: &str) -> Result<Self, String> {
+    pub(crate) fn decode(text: &str) -> Result<Self, String> {
         let (kind, millis, id): (String, i64, i64) = decode(text)?;
         let dead_since = Timestamp::from_millis(millis).map_err(|_| REFUSED.to_owned())?;
         if kind == Self::KIND {
-            Ok(Self {
-                after: LetterPlace { dead_since, id },
-            })
+            Ok(Self { dead_since, id })
         } else {
             Err(REFUSED.to_owned())
         }
@@ -114,24 +112,25 @@ impl LettersCursor {
 
 /// Where the next page of services begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ProducersCursor {
+pub(crate) struct ProducersCursor {
     /// The last service.
-    pub(super) after: String,
+    pub(crate) after: String,
 }
 
 impl ProducersCursor {
     const KIND: &str = "producers1";
 
-    pub(super) fn encode(&self) -> String {
+    pub(crate) fn encode(&self) -> String {
         encode(&(Self::KIND, &self.after))
     }
 
-    pub(super) fn decode(text: &str) -> Result<Self, String> {
+    pub(crate) fn decode(text: &str) -> Result<Self, String> {
         let (kind, after): (String, String) = decode(text)?;
-        let is_ours = kind == Self::KIND && producer_name(&after).is_some();
-        is_ours
-            .then_some(Self { after })
-            .ok_or_else(|| REFUSED.to_owned())
+        if kind == Self::KIND {
+            Ok(Self { after })
+        } else {
+            Err(REFUSED.to_owned())
+        }
     }
 }
 

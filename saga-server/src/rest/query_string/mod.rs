@@ -1,0 +1,11 @@
+//! What callers write behind the question mark: parameters, times and cursors.
+//!
+//! Rule of thumb: nothing here needs the rest of the server, so that the fuzz target `query` can compile this folder alone.
+
+mod cursors;
+mod params;
+mod times;
+
+pub(crate) use cursors::{LettersCursor, ProducersCursor, SagasCursor, StepsCursor};
+pub(crate) use params::{BadParameters, Params, is_well_encoded};
+pub(crate) use times::{from_start, to_end};
