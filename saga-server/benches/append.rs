@@ -210,7 +210,7 @@ async fn append(setting: &Setting, store: &Arc<dyn Store>, shares: &[Vec<SagaEve
         let (store, share, batch) = (Arc::clone(store), share.clone(), setting.batch);
         writers.spawn(async move {
             for events in share.chunks(batch) {
-                store.append(events.to_vec()).await.unwrap();
+                store.append(events.to_vec().into()).await.unwrap();
             }
         });
     }

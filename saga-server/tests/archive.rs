@@ -56,11 +56,11 @@ impl Ground {
         let events: Vec<SagaEvent> = (0..90)
             .flat_map(|number| long_ago(saga(&format!("old-{number:03}"), &endings[number % 3])))
             .collect();
-        store.append(events.clone()).await.unwrap();
-        store.append(saga("recent", &success())).await.unwrap();
+        store.append(events.clone().into()).await.unwrap();
+        store.append(saga("recent", &success()).into()).await.unwrap();
         let mut under_way = long_ago(saga("under-way", &success()));
         under_way.truncate(3);
-        store.append(under_way).await.unwrap();
+        store.append(under_way.into()).await.unwrap();
         Self {
             database,
             folder,

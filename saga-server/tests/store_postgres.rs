@@ -64,7 +64,7 @@ async fn what_jsonb_does_not_take_is_refused_and_nothing_is_stored() {
     for number in ["1e-20000", "[1, {\"a\":-0.1e-16400}]"] {
         let bad = with(created("saga-2", "1", 0), &format!("{{\"n\":{number}}}"));
         let batch = vec![created("saga-1", "1", 0), bad, created("saga-3", "1", 0)];
-        let refusal = store.append(batch).await.unwrap_err();
+        let refusal = store.append(batch.into()).await.unwrap_err();
         assert!(matches!(refusal, AppendError::Refused(_)), "{refusal}");
     }
     assert_eq!(store.saga("saga-1").await.unwrap(), None);
@@ -74,7 +74,10 @@ async fn what_jsonb_does_not_take_is_refused_and_nothing_is_stored() {
             .await,
         0
     );
-    store.append(vec![created("saga-1", "1", 0)]).await.unwrap();
+    store
+        .append(vec![created("saga-1", "1", 0)].into())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -85,11 +88,17 @@ async fn a_read_only_database_is_an_outage() {
         .url
         .replace("options=", "options=-c%20default_transaction_read_only%3Don%20");
     let standby = connect(&url, Definitions::built_in()).await;
-    let failure = standby.append(vec![created("saga-1", "1", 0)]).await.unwrap_err();
+    let failure = standby
+        .append(vec![created("saga-1", "1", 0)].into())
+        .await
+        .unwrap_err();
     assert!(matches!(failure, AppendError::Unavailable(_)), "{failure}");
     let failure = standby.check().await.unwrap_err();
     assert!(matches!(failure, StoreError::Unavailable(_)), "{failure}");
-    writable.append(vec![created("saga-1", "1", 0)]).await.unwrap();
+    writable
+        .append(vec![created("saga-1", "1", 0)].into())
+        .await
+        .unwrap();
     assert!(standby.saga("saga-1").await.unwrap().is_some());
 }
 
@@ -102,7 +111,10 @@ async fn a_server_that_is_away_is_noticed_within_seconds() {
     )
     .await;
     let begin = Instant::now();
-    let failure = store.append(vec![created("saga-1", "1", 0)]).await.unwrap_err();
+    let failure = store
+        .append(vec![created("saga-1", "1", 0)].into())
+        .await
+        .unwrap_err();
     assert!(matches!(failure, AppendError::Unavailable(_)), "{failure}");
     assert!(!failure.to_string().contains("secret"), "{failure}");
     let failure = store.check().await.unwrap_err();
@@ -143,7 +155,10 @@ async fn a_caller_that_stops_waiting_leaves_no_open_transaction() {
         assert!(waited < 100, "a transaction stays open");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    store.append(vec![created("saga-1", "last", 0)]).await.unwrap();
+    store
+        .append(vec![created("saga-1", "last", 0)].into())
+        .await
+        .unwrap();
 }
 
 /// Steps are read again only when they must be: a saga that goes on reads none of its past.
@@ -230,7 +245,7 @@ async fn a_writer_that_was_overtaken_starts_over() {
     let batch = vec![second.clone()];
     let overtaken = tokio::spawn({
         let store = std::sync::Arc::clone(&store);
-        async move { store.append(batch).await.unwrap() }
+        async move { store.append(batch.into()).await.unwrap() }
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     transaction.commit().await.unwrap();

@@ -35,7 +35,7 @@ fn events() -> Vec<SagaEvent> {
 /// As the ingest does: the same batch again until it is taken.
 async fn append_patiently(store: &Arc<dyn Store>, batch: &[SagaEvent]) -> (usize, usize) {
     loop {
-        match store.append(batch.to_vec()).await {
+        match store.append(batch.to_vec().into()).await {
             Ok(appended) => return (appended.stored() + appended.duplicates, appended.conflicts.len()),
             Err(AppendError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
             Err(refusal @ AppendError::Refused(_)) => panic!("an outage is taken for bad data: {refusal}"),

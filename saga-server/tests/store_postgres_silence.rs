@@ -98,7 +98,7 @@ async fn a_database_that_vanishes_without_a_word_counts_as_away_and_is_found_aga
             .execute(&mut blocker)
             .await
             .unwrap();
-        let (appending, silencing) = (store.append(batch(number)), async {
+        let (appending, silencing) = (store.append(batch(number).into()), async {
             tokio::time::sleep(Duration::from_millis(500)).await;
             way.silence.send_replace(());
         });
@@ -109,7 +109,7 @@ async fn a_database_that_vanishes_without_a_word_counts_as_away_and_is_found_aga
         );
         drop(blocker);
         support::eventually("the same batch is taken", async || {
-            store.append(batch(number)).await.is_ok()
+            store.append(batch(number).into()).await.is_ok()
         })
         .await;
     }

@@ -120,7 +120,7 @@ async fn wanted_states(
 }
 
 async fn append(store: &dyn Store, events: Vec<SagaEvent>) -> Result<u64, ArchiveError> {
-    let appended = store.append(events).await.map_err(|error| match error {
+    let appended = store.append(events.into()).await.map_err(|error| match error {
         AppendError::Unavailable(reason) | AppendError::Refused(reason) => StoreError::Unavailable(reason),
     })?;
     Ok(appended.stored() as u64)

@@ -107,11 +107,11 @@ pub struct RegistryConfig {
 /// How events are taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IngestConfig {
-    /// The most events of one database transaction.
+    /// The most events of one batch.
     pub batch_size: usize,
     /// How long a batch waits to fill up.
     pub batch_wait: Duration,
-    /// How many batches are written at the same time.
+    /// How many transactions store events at the same time.
     pub writers: usize,
 }
 

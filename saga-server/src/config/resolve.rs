@@ -182,7 +182,7 @@ impl Settings {
                 batch_wait,
                 Duration::from_millis(1)..=Duration::from_secs(10),
             )?,
-            writers: within("ingest.writers", settings.writers.unwrap_or(2), 1..=16)?,
+            writers: within("ingest.writers", settings.writers.unwrap_or(3), 1..=16)?,
         })
     }
 

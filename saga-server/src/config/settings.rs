@@ -364,7 +364,7 @@ pub struct IngestSettings {
     )]
     pub batch_wait: Option<Period>,
 
-    /// How many batches are written at the same time; 1 to 16
+    /// How many transactions store events at the same time; 1 to 16
     #[arg(
         id = "ingest.writers",
         long = "ingest-writers",

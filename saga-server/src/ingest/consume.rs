@@ -1,8 +1,9 @@
 //! One thread that reads the topic, hands on batches, and commits what was done.
 //!
 //! It is a thread and not a task because the client must be polled whatever else happens: a consumer that does not poll
-//! for five minutes loses its partitions. While a batch is being stored the next one is gathered; when that is full,
-//! the thread waits, and after a second it pauses the partitions and keeps polling until the store has caught up.
+//! for five minutes loses its partitions. While a batch is being stored the next one is gathered. When that may not be
+//! handed on, full as it is, the thread waits, and after a second it pauses the partitions and keeps polling until the
+//! store has caught up.
 //!
 //! A partition is paused when it has given a record, never before: librdkafka numbers its orders, and a pause that comes
 //! between the order to start a partition and its execution makes it drop that order for good.
@@ -36,8 +37,8 @@ const POLL: Duration = Duration::from_millis(10);
 /// How long to wait for the store before pausing. A pause throws away what the client has read ahead.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The most bytes of a batch. With the one in work there are two of them in memory.
-const BATCH_BYTES: usize = 16 * 1024 * 1024;
+/// The most bytes of a batch. With those in work there are three of them in memory.
+const BATCH_BYTES: usize = 12 * 1024 * 1024;
 
 /// How long a client that is given up may take to leave the group.
 const LEAVING: Duration = Duration::from_secs(30);
@@ -103,7 +104,7 @@ impl ConsumeLoop {
     fn run(&mut self, stop: &CancellationToken) -> Result<(), IngestError> {
         while !stop.is_cancelled() {
             self.take_done(CommitMode::Async)?;
-            if self.is_due() && !self.partitions.is_batch_in_work() {
+            if self.is_due() && self.may_hand_on() {
                 self.hand_on()?;
             }
             if self.is_full() {
@@ -117,6 +118,10 @@ impl ConsumeLoop {
 
     fn is_full(&self) -> bool {
         self.gathered.records.len() >= self.limits.size || self.gathered_bytes >= BATCH_BYTES
+    }
+
+    fn may_hand_on(&self) -> bool {
+        self.partitions.may_hand_on(self.is_full())
     }
 
     fn is_due(&self) -> bool {
@@ -234,6 +239,7 @@ impl ConsumeLoop {
 
     /// Gives the gathered records to be stored, as far as their partitions are ours.
     fn hand_on(&mut self) -> Result<(), IngestError> {
+        let is_full = self.is_full();
         let mut batch = std::mem::take(&mut self.gathered);
         self.gathered_bytes = 0;
         self.gathering_since = None;
@@ -242,7 +248,7 @@ impl ConsumeLoop {
         if batch.records.is_empty() {
             return Ok(());
         }
-        self.partitions.handed_on();
+        self.partitions.handed_on(is_full);
         self.batches.try_send(batch).map_err(|_| IngestError::ThreadEnded)
     }
 
@@ -257,7 +263,7 @@ impl ConsumeLoop {
         }
     }
 
-    /// Waits for the batch in work while the next one is already full.
+    /// Waits for a batch in work while the next one is already full.
     fn wait_for_store(&mut self, stop: &CancellationToken) -> Result<(), IngestError> {
         if self.wait_for_done(PATIENCE)? {
             return Ok(());
@@ -270,7 +276,7 @@ impl ConsumeLoop {
             .map(|record| record.partition)
             .collect();
         reading.into_iter().for_each(|partition| self.pause(partition));
-        while self.partitions.is_batch_in_work() && !stop.is_cancelled() {
+        while !self.may_hand_on() && !stop.is_cancelled() {
             // Serves assignments and heartbeats. The first record of a partition assigned meanwhile is kept as well.
             if let Some(partition) = self.gather_one()? {
                 self.pause(partition);
@@ -281,9 +287,9 @@ impl ConsumeLoop {
         Ok(())
     }
 
-    /// Whether the batch in work was done within the time.
+    /// Whether a batch in work was done within the time, if one had to be.
     fn wait_for_done(&mut self, within: Duration) -> Result<bool, IngestError> {
-        if !self.partitions.is_batch_in_work() {
+        if self.may_hand_on() {
             return Ok(true);
         }
         match self.done.recv_timeout(within) {
@@ -345,12 +351,12 @@ impl ConsumeLoop {
         list
     }
 
-    /// Lets the batch in work finish and commits it. What was only gathered is left for the next start.
+    /// Lets what is in work finish and commits it. What was only gathered is left for the next start.
     fn finish(&mut self) -> Result<(), IngestError> {
         while self.partitions.is_batch_in_work() {
             match self.done.recv_timeout(POLL) {
                 Ok(offsets) => self.is_stored(&offsets, CommitMode::Sync),
-                // The worker gives up on a batch when the store is away; then nothing is committed.
+                // The worker gives up when the store is away; then nothing more is committed.
                 Err(RecvTimeoutError::Disconnected) => self.partitions.given_up(),
                 Err(RecvTimeoutError::Timeout) => self.keep_polling(),
             }

@@ -29,13 +29,15 @@ use crate::{
 pub(crate) type SagaConsumer = BaseConsumer<FollowContext>;
 
 /// Settings that configuration may override.
-const DEFAULTS: [(&str, &str); 7] = [
+const DEFAULTS: [(&str, &str); 8] = [
     ("auto.offset.reset", "earliest"),
     ("partition.assignment.strategy", "cooperative-sticky"),
     ("check.crcs", "true"),
     // The client's defaults would hold up to 64 MiB and 100,000 records in memory for each partition.
     ("queued.max.messages.kbytes", "16384"),
     ("queued.min.messages", "10000"),
+    // With so little in memory, the client's pause of a second after each time that it is enough would starve the writers.
+    ("fetch.queue.backoff.ms", "10"),
     ("statistics.interval.ms", "1000"),
     ("session.timeout.ms", "15000"),
 ];

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use saga_types::{SagaEvent, SagaStatus, Timestamp};
 
-use super::store::Indexed;
 use crate::{
     metrics::{Metrics, QueryLabel, seconds},
     store::{Appended, SagaChange},
@@ -18,10 +17,10 @@ pub(super) fn append_took(metrics: &Metrics, took: Duration) {
 }
 
 /// Counts a stored piece of a batch.
-pub(super) fn appended(metrics: &Metrics, piece: &[Indexed], appended: &Appended) {
+pub(super) fn appended(metrics: &Metrics, piece: &[SagaEvent], appended: &Appended) {
     metrics.batch_size.observe(count(piece.len()));
     metrics.duplicates.inc_by(appended.duplicates as u64);
-    let new = appended.new.iter().map(|index| &piece[*index].event);
+    let new = appended.new.iter().map(|index| &piece[*index]);
     stored(metrics, new, &appended.changes);
 }
 

@@ -1,8 +1,13 @@
 //! What happens to a batch between being read and being committed.
+//!
+//! Batches are decoded one after the other. While one is being stored the next is decoded, and queues up behind it at the
+//! writers, so that neither they nor the database ever wait for a batch as a whole.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
+use futures_util::{StreamExt, stream::FuturesOrdered};
 use saga_types::Timestamp;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -12,7 +17,7 @@ use super::{
     dead_letter::{DeadLetter, DeadLetters},
     decode::{Decoder, Rejection},
     sighting::Sightings,
-    store::{self, StoreStage},
+    store::{Indexed, Writers},
 };
 use crate::{
     backoff::Backoff,
@@ -21,7 +26,7 @@ use crate::{
     telemetry::spans,
 };
 
-/// Handles batches until the consumer is gone or, when asked to stop, the batch in hand is done.
+/// Handles batches until the consumer is gone or, when asked to stop, a batch in hand cannot be finished.
 pub(super) async fn run(
     parts: IngestParts,
     dead_letters: DeadLetters,
@@ -29,72 +34,96 @@ pub(super) async fn run(
     mut batches: tokio::sync::mpsc::Receiver<Batch>,
     done: mpsc::Sender<Offsets>,
 ) {
-    let decoder = Decoder::new(parts.registry.clone());
-    let mut worker = Worker {
-        decoder,
-        store: StoreStage::new(parts.clone()),
-        dead_letters,
-        parts,
-        stop,
+    let mut begin = Begin {
+        decoder: Decoder::new(parts.registry.clone()),
+        writers: Writers::start(&parts, &stop),
+        finish: Arc::new(Finish {
+            dead_letters: Mutex::new(dead_letters),
+            parts,
+            stop,
+        }),
     };
-    while let Some(batch) = batches.recv().await {
-        let offsets = batch.offsets();
-        let span = spans::batch(&worker.parts.kafka.topic, batch.records.len());
-        if !worker.handle(batch).instrument(span).await || done.send(offsets).is_err() {
-            return;
+    // Each is a task of its own, but they are done in the order in which they were read.
+    let mut in_work = FuturesOrdered::new();
+    loop {
+        tokio::select! {
+            Some(finished) = in_work.next() => match finished {
+                Ok(Some(offsets)) => {
+                    if done.send(offsets).is_err() {
+                        return;
+                    }
+                }
+                Ok(None) | Err(_) => return,
+            },
+            batch = batches.recv() => {
+                let Some(batch) = batch else { return };
+                let span = spans::batch(&begin.finish.parts.kafka.topic, batch.records.len());
+                match begin.batch(batch).instrument(span.clone()).await {
+                    Some(finishing) => in_work.push_back(tokio::spawn(finishing.instrument(span))),
+                    None => return,
+                }
+            }
         }
     }
 }
 
-struct Worker {
+/// The first half: what is done with one batch at a time.
+struct Begin {
     decoder: Decoder,
-    store: StoreStage,
-    dead_letters: DeadLetters,
+    writers: Writers,
+    finish: Arc<Finish>,
+}
+
+impl Begin {
+    /// Decodes a batch and hands its events on to the writers; the future waits for everything else. `None` only when asked
+    /// to stop while the schema registry is away.
+    async fn batch(
+        &mut self,
+        Batch { records }: Batch,
+    ) -> Option<impl Future<Output = Option<Offsets>> + Send + use<>> {
+        let Finish { parts, stop, .. } = &*self.finish;
+        if !self.decoder.prepare(&records, &parts.health, stop).await {
+            return None;
+        }
+        let mut rejected: Vec<(usize, Rejection)> = Vec::new();
+        let mut events = Vec::with_capacity(records.len());
+        let mut sightings = Sightings::default();
+        let now = Timestamp::now();
+        for (index, record) in records.iter().enumerate() {
+            let decoded = self.decoder.decode(record);
+            sightings.look_at(record, decoded.as_ref().ok(), now);
+            match decoded {
+                Ok(event) => events.push(Indexed { index, event }),
+                Err(rejection) => rejected.push((index, rejection)),
+            }
+        }
+        parts.metrics.producers_invalid(sightings.invalid);
+        parts.metrics.producers_left_out(sightings.left_out);
+        let seen = sightings.into_seen(&self.decoder);
+        let (storing, finish) = (self.writers.store(events), self.finish.clone());
+        Some(async move {
+            // Side by side: neither is right only with the other, and both come before the offsets.
+            let (stored, is_noted) = tokio::join!(storing, finish.note(&seen));
+            rejected.extend(stored?);
+            let is_done = is_noted && finish.bury(&records, &rejected).await;
+            is_done.then(|| Batch { records }.offsets())
+        })
+    }
+}
+
+/// The second half, of several batches at the same time.
+struct Finish {
+    dead_letters: Mutex<DeadLetters>,
     parts: IngestParts,
     stop: CancellationToken,
 }
 
-impl Worker {
-    /// Whether everything of the batch is in the store or in the dead letter topic. `false` only when asked to stop while
-    /// one of them, or the schema registry, is away.
-    async fn handle(&mut self, batch: Batch) -> bool {
-        if !self
-            .decoder
-            .prepare(&batch.records, &self.parts.health, &self.stop)
-            .await
-        {
-            return false;
-        }
-        let mut rejected: Vec<(usize, Rejection)> = Vec::new();
-        let mut events = Vec::with_capacity(batch.records.len());
-        let mut sightings = Sightings::default();
-        let now = Timestamp::now();
-        for (index, record) in batch.records.iter().enumerate() {
-            let decoded = self.decoder.decode(record);
-            sightings.look_at(record, decoded.as_ref().ok(), now);
-            match decoded {
-                Ok(event) => events.push(store::Indexed { index, event }),
-                Err(rejection) => rejected.push((index, rejection)),
-            }
-        }
-        // Side by side: neither is right only with the other, and both come before the offsets.
-        let (stored, is_noted) = tokio::join!(self.store.store(events, &self.stop), self.note(sightings));
-        match stored {
-            Some(refused) if is_noted => rejected.extend(refused),
-            _ => return false,
-        }
-        self.bury(&batch.records, &rejected).await
-    }
-
+impl Finish {
     /// Notes who wrote the batch. `false` only when asked to stop while the database is away.
-    async fn note(&self, sightings: Sightings) -> bool {
-        let metrics = &self.parts.metrics;
-        metrics.producers_invalid(sightings.invalid);
-        metrics.producers_left_out(sightings.left_out);
-        let seen: Vec<Sighting> = sightings.into_seen(&self.decoder);
+    async fn note(&self, seen: &[Sighting]) -> bool {
         let mut backoff = Backoff::new();
         loop {
-            match self.parts.store.sighted(&seen).await {
+            match self.parts.store.sighted(seen).await {
                 Ok(()) => return true,
                 Err(AppendError::Refused(reason)) => {
                     tracing::error!(reason, "the database does not take what was seen of producers");
@@ -111,7 +140,8 @@ impl Worker {
         }
     }
 
-    async fn bury(&mut self, records: &[RawRecord], rejected: &[(usize, Rejection)]) -> bool {
+    /// `false` only when asked to stop while the dead letter topic is away.
+    async fn bury(&self, records: &[RawRecord], rejected: &[(usize, Rejection)]) -> bool {
         if rejected.is_empty() {
             return true;
         }
@@ -125,7 +155,8 @@ impl Worker {
         let mut backoff = Backoff::new();
         let span = spans::dead_letters(letters.len());
         let mut left = letters.clone();
-        while let Err(unwritten) = self.dead_letters.bury(&left).instrument(span.clone()).await {
+        let mut dead_letters = self.dead_letters.lock().await;
+        while let Err(unwritten) = dead_letters.bury(&left).instrument(span.clone()).await {
             let error = unwritten.error;
             left = unwritten.letters;
             tracing::error!(%error, letters = left.len(), "dead letters cannot be written; trying again");

@@ -97,7 +97,7 @@ async fn attempt(
         return Err(ApiError::conflict(message));
     }
     let event = correction.event(&seen, actor)?;
-    let appending = state.store.append(vec![event.clone()]);
+    let appending = state.store.append(vec![event.clone()].into());
     let Appended { mut changes, .. } = state.ask("append", appending).await?;
     if !changes.is_empty() {
         ingest::count_stored(&state.metrics, [&event], &changes);

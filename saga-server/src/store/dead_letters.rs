@@ -3,6 +3,8 @@
 //! Rule of thumb: the topic keeps a dead letter byte for byte, the database keeps what people ask of it and what a replay
 //! needs. Reading the topic again, from wherever, changes nothing.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use saga_types::{SagaEvent, Timestamp};
@@ -42,7 +44,7 @@ pub trait DeadLetterStore: Send + Sync {
     /// # Errors
     ///
     /// As [`Store::append`](super::Store::append).
-    async fn rehearse(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError>;
+    async fn rehearse(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError>;
 }
 
 /// A record of the dead letter topic, as it is to be kept.

@@ -23,6 +23,8 @@ pub mod sqlite;
 mod trends;
 mod watch;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold::SagaState};
 
@@ -80,7 +82,7 @@ pub trait Store:
     /// [`AppendError::Unavailable`] when the batch should be tried again as it is; [`AppendError::Refused`] when the
     /// database does not take something in it, so that the caller must find out what by splitting. Nothing is
     /// stored in either case.
-    async fn append(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError>;
+    async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError>;
 
     /// One saga, as it is now.
     async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError>;
@@ -165,7 +167,7 @@ pub struct SagaChange {
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
     /// The definitions in force.
-    pub definitions: std::sync::Arc<Definitions>,
+    pub definitions: Arc<Definitions>,
     /// The most connections to the database; at least 2.
     pub max_connections: u32,
 }
@@ -177,13 +179,11 @@ pub struct StoreOptions {
 /// # Errors
 ///
 /// [`StoreError::Configuration`] when the URL is of another kind or malformed.
-pub async fn connect(url: &str, options: StoreOptions) -> Result<std::sync::Arc<dyn Store>, StoreError> {
+pub async fn connect(url: &str, options: StoreOptions) -> Result<Arc<dyn Store>, StoreError> {
     let scheme = url.split(':').next().unwrap_or_default();
     match scheme {
-        "postgres" | "postgresql" => Ok(std::sync::Arc::new(postgres::PostgresStore::connect(
-            url, options,
-        )?)),
-        "sqlite" => Ok(std::sync::Arc::new(sqlite::SqliteStore::connect(url, options)?)),
+        "postgres" | "postgresql" => Ok(Arc::new(postgres::PostgresStore::connect(url, options)?)),
+        "sqlite" => Ok(Arc::new(sqlite::SqliteStore::connect(url, options)?)),
         _ => Err(StoreError::Configuration(
             "the database's URL must start with postgres:// or sqlite:".to_owned(),
         )),

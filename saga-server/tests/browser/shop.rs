@@ -56,7 +56,7 @@ impl Shop {
 
     /// Stores events in the order in which they are given.
     pub(crate) async fn keep(&self, events: Vec<SagaEvent>) {
-        self.store.append(events).await.unwrap();
+        self.store.append(events.into()).await.unwrap();
     }
 
     /// The saga of an order; its id is also the order's, with another beginning.

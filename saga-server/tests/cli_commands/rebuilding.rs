@@ -47,7 +47,7 @@ fn with_loans() -> Run {
         };
         let store = store::connect(&url, options).await.unwrap();
         store.migrate().await.unwrap();
-        store.append(events).await.unwrap();
+        store.append(events.into()).await.unwrap();
     });
     run
 }

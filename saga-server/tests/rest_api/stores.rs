@@ -58,7 +58,7 @@ impl Store for Broken {
         self.answer()
     }
 
-    async fn append(&self, _: Vec<SagaEvent>) -> Result<Appended, AppendError> {
+    async fn append(&self, _: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         Err(AppendError::Unavailable(String::new()))
     }
 
@@ -109,7 +109,7 @@ impl DeadLetterStore for Broken {
         self.answer()
     }
 
-    async fn rehearse(&self, _: Vec<SagaEvent>) -> Result<Appended, AppendError> {
+    async fn rehearse(&self, _: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         Err(AppendError::Unavailable(String::new()))
     }
 }
@@ -147,9 +147,9 @@ impl RebuildStore for Interrupted {
 
 #[async_trait]
 impl Store for Interrupted {
-    async fn append(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
+    async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         if let Some(first) = self.batches.lock().await.pop_front() {
-            self.store.append(first).await?;
+            self.store.append(first.into()).await?;
         }
         self.store.append(batch).await
     }
@@ -363,7 +363,7 @@ impl DeadLetterStore for Interrupted {
         self.store.letters_attempted(attempts).await
     }
 
-    async fn rehearse(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
+    async fn rehearse(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         self.store.rehearse(batch).await
     }
 }

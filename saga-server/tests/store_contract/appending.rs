@@ -13,7 +13,7 @@ pub(crate) async fn a_new_step_makes_a_saga(database: &impl Database) {
         created("saga-1", "1", 0),
         event("saga-1", "2", steps::STOCK_RESERVED, SagaStatus::Completed, 10),
     ];
-    let appended = store.append(events.clone()).await.unwrap();
+    let appended = store.append(events.clone().into()).await.unwrap();
     assert_eq!((appended.stored(), appended.duplicates), (2, 0));
     assert!(appended.conflicts.is_empty());
     let expected = folded(&events, "saga-1");
@@ -28,7 +28,7 @@ pub(crate) async fn a_new_step_makes_a_saga(database: &impl Database) {
 }
 
 pub(crate) async fn an_empty_batch_changes_nothing(database: &impl Database) {
-    let appended = database.store().await.append(Vec::new()).await.unwrap();
+    let appended = database.store().await.append(Vec::new().into()).await.unwrap();
     assert_eq!(
         (appended.stored(), appended.duplicates, appended.changes.len()),
         (0, 0, 0)
@@ -38,10 +38,10 @@ pub(crate) async fn an_empty_batch_changes_nothing(database: &impl Database) {
 pub(crate) async fn a_repeated_event_changes_nothing(database: &impl Database) {
     let store = database.store().await;
     let events = vec![created("saga-1", "1", 0), created("saga-1", "1", 0)];
-    let appended = store.append(events.clone()).await.unwrap();
+    let appended = store.append(events.clone().into()).await.unwrap();
     assert_eq!((appended.stored(), appended.duplicates), (1, 1));
     let before = store.saga("saga-1").await.unwrap();
-    let appended = store.append(events).await.unwrap();
+    let appended = store.append(events.into()).await.unwrap();
     assert_eq!((appended.stored(), appended.duplicates), (0, 2));
     assert!(appended.conflicts.is_empty());
     assert!(appended.changes.is_empty());
@@ -52,7 +52,7 @@ pub(crate) async fn a_repeated_event_changes_nothing(database: &impl Database) {
         created("saga-1", "2", 5),
         created("saga-2", "1", 0),
     ];
-    let appended = store.append(mixed).await.unwrap();
+    let appended = store.append(mixed.into()).await.unwrap();
     assert_eq!((appended.stored(), appended.duplicates), (2, 1));
     assert_eq!(appended.changes.len(), 2);
     assert_eq!(store.saga("saga-1").await.unwrap().unwrap().step_count, 2);
@@ -63,7 +63,7 @@ pub(crate) async fn a_known_id_with_other_content_is_a_conflict(database: &impl 
     let original = with(created("saga-1", "1", 0), r#"{"a":1}"#);
     // Within a batch the first one counts.
     let batch = vec![original.clone(), created("saga-1", "1", 0)];
-    let appended = store.append(batch).await.unwrap();
+    let appended = store.append(batch.into()).await.unwrap();
     assert_eq!(
         (appended.stored(), appended.duplicates, appended.conflicts),
         (1, 0, vec![1])
@@ -78,7 +78,7 @@ pub(crate) async fn a_known_id_with_other_content_is_a_conflict(database: &impl 
     others[5].order_id = "another".parse().unwrap();
     others[6].metadata = None;
     others.push(created("saga-2", "1", 0));
-    let appended = store.append(others).await.unwrap();
+    let appended = store.append(others.into()).await.unwrap();
     assert_eq!((appended.stored(), appended.duplicates), (1, 1));
     assert_eq!(appended.conflicts, vec![0, 1, 2, 3, 4, 5, 6]);
     assert_eq!(store.saga("saga-1").await.unwrap(), folded(&[original], "saga-1"));
@@ -86,13 +86,16 @@ pub(crate) async fn a_known_id_with_other_content_is_a_conflict(database: &impl 
 
 pub(crate) async fn each_copy_is_compared_with_what_is_stored(database: &impl Database) {
     let store = database.store().await;
-    store.append(vec![created("saga-1", "1", 0)]).await.unwrap();
+    store
+        .append(vec![created("saga-1", "1", 0)].into())
+        .await
+        .unwrap();
     let batch = vec![
         created("saga-1", "1", 7),
         created("saga-1", "1", 0),
         created("saga-1", "1", 7),
     ];
-    let appended = store.append(batch).await.unwrap();
+    let appended = store.append(batch.into()).await.unwrap();
     assert_eq!(
         (appended.stored(), appended.duplicates, appended.conflicts),
         (0, 1, vec![0, 2])
@@ -103,7 +106,7 @@ pub(crate) async fn metadata_is_compared_by_meaning(database: &impl Database) {
     let store = database.store().await;
     let event = || created("saga-1", "1", 0);
     let stored = r#"{"b":[1.50,{"x":"\u00e9"}], "a":12e2, "big":1e300, "long":12345678901234567890123, "pi":3.141592653589793238}"#;
-    store.append(vec![with(event(), stored)]).await.unwrap();
+    store.append(vec![with(event(), stored)].into()).await.unwrap();
     let copies = vec![
         with(event(), stored),
         with(
@@ -115,7 +118,7 @@ pub(crate) async fn metadata_is_compared_by_meaning(database: &impl Database) {
             r#"{"a":1201,"long":12345678901234567890123,"pi":3.141592653589793238,"big":1E+300,"b":[1.5,{"x":"é"}]}"#,
         ),
     ];
-    let appended = store.append(copies).await.unwrap();
+    let appended = store.append(copies.into()).await.unwrap();
     assert_eq!(
         (appended.stored(), appended.duplicates, appended.conflicts),
         (0, 2, vec![2])
@@ -138,8 +141,8 @@ pub(crate) async fn metadata_is_compared_to_the_last_bit(database: &impl Databas
         created("saga-1", "1", 0),
         &format!(r#"{{"n":[{}]}}"#, written.join(",")),
     );
-    store.append(vec![event.clone()]).await.unwrap();
-    assert_eq!(store.append(vec![event]).await.unwrap().duplicates, 1);
+    store.append(vec![event.clone()].into()).await.unwrap();
+    assert_eq!(store.append(vec![event].into()).await.unwrap().duplicates, 1);
 }
 
 pub(crate) async fn the_order_of_arrival_does_not_matter(database: &impl Database) {
@@ -152,7 +155,7 @@ pub(crate) async fn the_order_of_arrival_does_not_matter(database: &impl Databas
     ];
     events.reverse();
     for event in &events {
-        store.append(vec![event.clone()]).await.unwrap();
+        store.append(vec![event.clone()].into()).await.unwrap();
     }
     let state = store.saga("saga-1").await.unwrap();
     assert_eq!(state, folded(&events, "saga-1"));
@@ -171,14 +174,14 @@ pub(crate) async fn a_late_completion_between_failures_is_folded_anew(database: 
         failed("3", 30, "second"),
         failed("4", 40, "third"),
     ];
-    store.append(early.clone()).await.unwrap();
+    store.append(early.clone().into()).await.unwrap();
     // The batch also holds events that the kept fold can take, before and after the one that it cannot.
     let late = vec![
         event("saga-1", "5", steps::STOCK_RESERVED, SagaStatus::Completed, 5),
         event("saga-1", "6", steps::ORDER_CONFIRMED, SagaStatus::Completed, 20),
         failed("7", 50, "fourth"),
     ];
-    let appended = store.append(late.clone()).await.unwrap();
+    let appended = store.append(late.clone().into()).await.unwrap();
     let state = store.saga("saga-1").await.unwrap().unwrap();
     assert_eq!(state.failure_reason.as_deref(), Some("second"));
     assert_eq!(Some(&state), folded(&[early, late].concat(), "saga-1").as_ref());
@@ -193,7 +196,7 @@ pub(crate) async fn a_compensation_is_measured_when_it_ends(database: &impl Data
         event("saga-1", "2", steps::STOCK_RESERVED, SagaStatus::Completed, 100),
         event("saga-1", "3", steps::PAYMENT_FAILED, SagaStatus::Failed, 200),
     ];
-    let appended = store.append(failed).await.unwrap();
+    let appended = store.append(failed.into()).await.unwrap();
     assert_eq!(appended.changes[0].compensation_ms, None);
     let undone = event(
         "saga-1",
@@ -202,7 +205,7 @@ pub(crate) async fn a_compensation_is_measured_when_it_ends(database: &impl Data
         SagaStatus::Compensated,
         1700,
     );
-    let appended = store.append(vec![undone]).await.unwrap();
+    let appended = store.append(vec![undone].into()).await.unwrap();
     assert_eq!(appended.changes[0].state.current_status, SagaStatus::Compensated);
     assert_eq!(appended.changes[0].compensation_ms, Some(1500));
     let again = event(
@@ -212,7 +215,7 @@ pub(crate) async fn a_compensation_is_measured_when_it_ends(database: &impl Data
         SagaStatus::Compensated,
         1800,
     );
-    let appended = store.append(vec![again]).await.unwrap();
+    let appended = store.append(vec![again].into()).await.unwrap();
     assert_eq!(appended.changes[0].compensation_ms, None);
 }
 
@@ -224,8 +227,8 @@ pub(crate) async fn ids_that_begin_alike_do_not_mix(database: &impl Database) {
         .enumerate()
         .flat_map(|(index, id)| (0..=index).map(move |number| created(id, &format!("{number}"), 0)))
         .collect();
-    store.append(events.clone()).await.unwrap();
-    store.append(events.clone()).await.unwrap();
+    store.append(events.clone().into()).await.unwrap();
+    store.append(events.clone().into()).await.unwrap();
     for (index, id) in ids.into_iter().enumerate() {
         assert_eq!(store.saga(id).await.unwrap(), folded(&events, id), "{id}");
         let page = store.steps(id, None, 100).await.unwrap().unwrap();
@@ -242,9 +245,12 @@ pub(crate) async fn names_may_have_100_characters_of_any_script(database: &impl 
         event.order_id = name.parse().unwrap();
         event.step = Step::from_wire(name.as_str()).unwrap();
         event.saga_type = saga_types::SagaType::try_from(name.clone()).unwrap();
-        let appended = store.append(vec![event.clone()]).await.unwrap();
+        let appended = store.append(vec![event.clone()].into()).await.unwrap();
         assert_eq!(appended.stored(), 1);
-        assert_eq!(store.append(vec![event.clone()]).await.unwrap().duplicates, 1);
+        assert_eq!(
+            store.append(vec![event.clone()].into()).await.unwrap().duplicates,
+            1
+        );
         assert_eq!(store.saga(name).await.unwrap(), folded(&[event], name));
     }
 }
@@ -276,8 +282,11 @@ pub(crate) async fn metadata_may_be_as_large_as_allowed(database: &impl Database
             0,
         );
         let event = with(failed, text);
-        assert_eq!(store.append(vec![event.clone()]).await.unwrap().stored(), 1);
-        assert_eq!(store.append(vec![event]).await.unwrap().duplicates, 1);
+        assert_eq!(
+            store.append(vec![event.clone()].into()).await.unwrap().stored(),
+            1
+        );
+        assert_eq!(store.append(vec![event].into()).await.unwrap().duplicates, 1);
     }
     let page = store.steps("saga-1", None, 10).await.unwrap().unwrap();
     let read: Vec<_> = page
@@ -294,8 +303,8 @@ pub(crate) async fn times_may_be_at_the_limits(database: &impl Database) {
     events[0].recorded_at = Timestamp::MIN;
     events[0].event_timestamp = Timestamp::MAX;
     events[1].recorded_at = Timestamp::MAX;
-    store.append(events.clone()).await.unwrap();
-    assert_eq!(store.append(events.clone()).await.unwrap().duplicates, 2);
+    store.append(events.clone().into()).await.unwrap();
+    assert_eq!(store.append(events.clone().into()).await.unwrap().duplicates, 2);
     assert_eq!(store.saga("saga-1").await.unwrap(), folded(&events, "saga-1"));
     let page = store.steps("saga-1", None, 10).await.unwrap().unwrap();
     assert_eq!(page.steps[0].recorded_at, Timestamp::MIN);

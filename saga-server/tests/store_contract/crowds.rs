@@ -36,7 +36,7 @@ pub(crate) async fn random_batches_give_the_fold_of_their_steps(database: &impl 
     while !arriving.is_empty() {
         let size = (1 + random.below(40)).min(arriving.len());
         let appended = store
-            .append(arriving.split_off(arriving.len() - size))
+            .append(arriving.split_off(arriving.len() - size).into())
             .await
             .unwrap();
         assert!(appended.conflicts.is_empty());
@@ -65,7 +65,7 @@ pub(crate) async fn writers_at_once_count_nothing_twice(database: &impl Database
             random.shuffle(&mut arriving);
             let (mut stored, mut duplicates) = (0, 0);
             for batch in arriving.chunks(25) {
-                let appended = store.append(batch.to_vec()).await.unwrap();
+                let appended = store.append(batch.to_vec().into()).await.unwrap();
                 assert!(appended.conflicts.is_empty());
                 stored += appended.stored();
                 duplicates += appended.duplicates;
@@ -92,7 +92,10 @@ pub(crate) async fn writers_at_once_may_share_sagas(database: &impl Database) {
         let of_writer: Vec<SagaEvent> = events.iter().skip(writer).step_by(4).cloned().collect();
         writers.push(tokio::spawn(async move {
             for batch in of_writer.chunks(30) {
-                assert_eq!(store.append(batch.to_vec()).await.unwrap().stored(), batch.len());
+                assert_eq!(
+                    store.append(batch.to_vec().into()).await.unwrap().stored(),
+                    batch.len()
+                );
             }
         }));
     }
@@ -111,7 +114,9 @@ pub(crate) async fn writers_at_once_see_each_others_conflicts(database: &impl Da
         let events: Vec<_> = (0..50)
             .map(|id| created("saga-1", &format!("{id}"), writer))
             .collect();
-        writers.push(tokio::spawn(async move { store.append(events).await.unwrap() }));
+        writers.push(tokio::spawn(
+            async move { store.append(events.into()).await.unwrap() },
+        ));
     }
     let (mut stored, mut conflicts) = (0, 0);
     for writer in writers {
@@ -131,9 +136,9 @@ pub(crate) async fn a_caller_that_stops_waiting_harms_nobody(database: &impl Dat
     for round in 0..60 {
         let mut arriving = events.clone();
         random.shuffle(&mut arriving);
-        let append = store.append(arriving);
+        let append = store.append(arriving.into());
         let _ = tokio::time::timeout(Duration::from_micros(round * 150), append).await;
     }
-    store.append(events.clone()).await.unwrap();
+    store.append(events.clone().into()).await.unwrap();
     assert_folded(&store, &events).await;
 }

@@ -282,13 +282,13 @@ pub(crate) async fn a_replayed_letter_stays_as_it_is(database: &impl Database) {
 pub(crate) async fn a_rehearsed_batch_is_not_stored(database: &impl Database) {
     let store = database.store().await;
     let first = created("saga-1", "1", 0);
-    store.append(vec![first.clone()]).await.unwrap();
+    store.append(vec![first.clone()].into()).await.unwrap();
     let second = event("saga-1", "2", steps::PAYMENT_FAILED, SagaStatus::Failed, 1);
     let mut other = first.clone();
     other.status = SagaStatus::Failed;
     let batch = vec![first.clone(), second.clone(), created("saga-2", "1", 0), other];
     for _ in 0..2 {
-        let rehearsed = store.rehearse(batch.clone()).await.unwrap();
+        let rehearsed = store.rehearse(batch.clone().into()).await.unwrap();
         assert_eq!((rehearsed.stored(), rehearsed.duplicates), (2, 1));
         assert_eq!(rehearsed.conflicts, [3]);
         let changes: Vec<_> = rehearsed
@@ -306,7 +306,7 @@ pub(crate) async fn a_rehearsed_batch_is_not_stored(database: &impl Database) {
     }
     assert_eq!(store.saga("saga-1").await.unwrap(), folded(&[first], "saga-1"));
     assert_eq!(store.saga("saga-2").await.unwrap(), None);
-    let appended = store.append(batch).await.unwrap();
+    let appended = store.append(batch.into()).await.unwrap();
     assert_eq!((appended.stored(), appended.duplicates), (2, 1));
 }
 
@@ -315,5 +315,8 @@ pub(crate) async fn letters_without_their_table_are_an_outage(database: &impl Da
     database.execute("DROP TABLE dead_letter").await;
     let failure = store.keep_letters(vec![letter(1)]).await.unwrap_err();
     assert!(matches!(failure, AppendError::Unavailable(_)), "{failure}");
-    store.append(vec![created("saga-1", "1", 0)]).await.unwrap();
+    store
+        .append(vec![created("saga-1", "1", 0)].into())
+        .await
+        .unwrap();
 }

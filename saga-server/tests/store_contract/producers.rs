@@ -275,16 +275,16 @@ pub(crate) async fn stored_events_are_counted_once_by_service_and_step(database:
         of("legacy-service", "4", steps::STOCK_RESERVED),
         event("saga-1", "5", steps::STOCK_RELEASED, SagaStatus::InProgress, 0),
     ];
-    store.append(batch.clone()).await.unwrap();
+    store.append(batch.clone().into()).await.unwrap();
     let mut more = batch;
     more.push(of("order-service", "6", steps::ORDER_CONFIRMED));
-    store.append(more.clone()).await.unwrap();
+    store.append(more.clone().into()).await.unwrap();
     store
-        .rehearse(vec![of("order-service", "7", steps::ORDER_CONFIRMED)])
+        .rehearse(vec![of("order-service", "7", steps::ORDER_CONFIRMED)].into())
         .await
         .unwrap();
     tend(store, Timestamp::now(), None).await;
-    store.append(more).await.unwrap();
+    store.append(more.into()).await.unwrap();
     tend(store, Timestamp::now(), None).await;
 
     let orders = service(store, "order-service").await;
@@ -309,14 +309,14 @@ pub(crate) async fn steps_and_services_without_number_are_bounded(database: &imp
         with(event, r#"{"producerService":"order-service"}"#)
     });
     for batch in events.collect::<Vec<_>>().chunks(50) {
-        store.append(batch.to_vec()).await.unwrap();
+        store.append(batch.to_vec().into()).await.unwrap();
     }
     let strange = format!(r#"{{"producerService":"{}"}}"#, "x".repeat(30_000));
     let strange = with(
         event("saga-2", "1", steps::ORDER_CREATED, SagaStatus::Started, 0),
         &strange,
     );
-    store.append(vec![strange]).await.unwrap();
+    store.append(vec![strange].into()).await.unwrap();
     tend(store, Timestamp::now(), None).await;
     let orders = service(store, "order-service").await;
     assert_eq!((orders.events, orders.steps.len()), (400, 101));
@@ -432,7 +432,7 @@ pub(crate) async fn collectors_at_once_count_nothing_twice(database: &impl Datab
             0,
         );
         let event = with(event, r#"{"producerService":"order-service"}"#);
-        store.append(vec![event]).await.unwrap();
+        store.append(vec![event].into()).await.unwrap();
         let seen = sighting("order-service", Some(&name), [number * 2 + 1]);
         store.sighted(&[seen]).await.unwrap();
         if number % 50 == 0 {

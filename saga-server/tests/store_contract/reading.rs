@@ -25,7 +25,7 @@ pub(crate) async fn steps_come_in_order_page_by_page(database: &impl Database) {
         r#"{"producerService":"order-service","traceId":"t1","n":1}"#,
     ));
     events.push(created("saga-1", "00", 9));
-    store.append(events.clone()).await.unwrap();
+    store.append(events.clone().into()).await.unwrap();
 
     let position = |event: &saga_types::SagaEvent| (event.recorded_at, event.event_id.clone());
     events.sort_by_key(position);
@@ -77,7 +77,10 @@ pub(crate) async fn steps_come_in_order_page_by_page(database: &impl Database) {
 
 pub(crate) async fn an_unknown_saga_is_none(database: &impl Database) {
     let store = database.store().await;
-    store.append(vec![created("saga-1", "1", 0)]).await.unwrap();
+    store
+        .append(vec![created("saga-1", "1", 0)].into())
+        .await
+        .unwrap();
     for unknown in ["saga", "saga-10", "", "nul\0", "'; DROP TABLE saga_steps; --"] {
         assert_eq!(store.saga(unknown).await.unwrap(), None, "{unknown}");
         assert!(
@@ -101,7 +104,7 @@ pub(crate) async fn an_unknown_saga_is_none(database: &impl Database) {
 pub(crate) async fn a_saga_is_answered_as_of_any_moment(database: &impl Database) {
     let store = database.store().await;
     let events = random_events(&mut Random::seeded(5), 6, 15);
-    store.append(events.clone()).await.unwrap();
+    store.append(events.clone().into()).await.unwrap();
     for saga in 0..6 {
         let saga_id = format!("saga-{saga}");
         for millis in 0..130 {
@@ -122,7 +125,7 @@ pub(crate) async fn a_changed_definition_changes_the_answers(database: &impl Dat
         created("saga-1", "1", 0),
         event("saga-1", "2", steps::STOCK_RESERVED, SagaStatus::Completed, 10),
     ];
-    before.append(events.clone()).await.unwrap();
+    before.append(events.clone().into()).await.unwrap();
     let state = before.saga("saga-1").await.unwrap().unwrap();
     assert_eq!(state.current_status, SagaStatus::Completed);
 
@@ -134,7 +137,7 @@ pub(crate) async fn a_changed_definition_changes_the_answers(database: &impl Dat
     assert_eq!(page.sagas, [expected]);
     // The next event brings the kept fold under the new definition, with all that came before.
     let next = event("saga-1", "3", steps::ORDER_CONFIRMED, SagaStatus::Completed, 20);
-    let appended = after.append(vec![next.clone()]).await.unwrap();
+    let appended = after.append(vec![next.clone()].into()).await.unwrap();
     let all = [events, vec![next]].concat();
     assert_eq!(Some(&appended.changes[0].state), folded(&all, "saga-1").as_ref());
     assert_eq!(
@@ -146,7 +149,7 @@ pub(crate) async fn a_changed_definition_changes_the_answers(database: &impl Dat
 pub(crate) async fn a_kept_fold_that_cannot_be_read_is_folded_anew(database: &impl Database) {
     let store = database.store().await;
     let first = created("saga-1", "1", 0);
-    store.append(vec![first.clone()]).await.unwrap();
+    store.append(vec![first.clone()].into()).await.unwrap();
     database
         .execute("UPDATE saga_instance SET fold = 'of another version'")
         .await;
@@ -155,7 +158,7 @@ pub(crate) async fn a_kept_fold_that_cannot_be_read_is_folded_anew(database: &im
         folded(std::slice::from_ref(&first), "saga-1")
     );
     let second = event("saga-1", "2", steps::STOCK_RESERVED, SagaStatus::Completed, 10);
-    store.append(vec![second.clone()]).await.unwrap();
+    store.append(vec![second.clone()].into()).await.unwrap();
     assert_eq!(
         store.saga("saga-1").await.unwrap(),
         folded(&[first, second], "saga-1")
@@ -164,7 +167,10 @@ pub(crate) async fn a_kept_fold_that_cannot_be_read_is_folded_anew(database: &im
 
 pub(crate) async fn migrating_twice_changes_nothing(database: &impl Database) {
     let store = database.store().await;
-    store.append(vec![created("saga-1", "1", 0)]).await.unwrap();
+    store
+        .append(vec![created("saga-1", "1", 0)].into())
+        .await
+        .unwrap();
     let (first, second) = (database.store(), database.store());
     let (first, _) = tokio::join!(first, second);
     first.check().await.unwrap();
@@ -175,7 +181,7 @@ pub(crate) async fn tables_that_are_not_there_are_an_outage(database: &impl Data
     let store = connect(&database.url(), Definitions::built_in()).await;
     let failure = store.check().await.unwrap_err();
     assert!(matches!(failure, StoreError::Unavailable(_)), "{failure}");
-    let appending = store.append(vec![created("saga-1", "1", 0)]);
+    let appending = store.append(vec![created("saga-1", "1", 0)].into());
     let failure = tokio::time::timeout(Duration::from_secs(30), appending)
         .await
         .unwrap()
@@ -186,5 +192,8 @@ pub(crate) async fn tables_that_are_not_there_are_an_outage(database: &impl Data
     );
     store.migrate().await.unwrap();
     store.check().await.unwrap();
-    store.append(vec![created("saga-1", "1", 0)]).await.unwrap();
+    store
+        .append(vec![created("saga-1", "1", 0)].into())
+        .await
+        .unwrap();
 }

@@ -45,7 +45,7 @@ pub(crate) async fn nothing_differs_from_what_batches_kept(database: &impl Datab
     let mut events = random_events(&mut random, 40, 10);
     random.shuffle(&mut events);
     for batch in events.chunks(30) {
-        store.append(batch.to_vec()).await.unwrap();
+        store.append(batch.to_vec().into()).await.unwrap();
     }
     assert_eq!(rebuilt(&store, Rebuild::DryRun).await, (40, Vec::new()));
     assert_eq!(rebuilt(&store, Rebuild::Write).await, (40, Vec::new()));
@@ -54,7 +54,7 @@ pub(crate) async fn nothing_differs_from_what_batches_kept(database: &impl Datab
 pub(crate) async fn what_was_changed_by_hand_is_told_and_mended(database: &impl Database) {
     let store = database.store().await;
     let events = random_events(&mut Random::seeded(37), 40, 10);
-    store.append(events.clone()).await.unwrap();
+    store.append(events.clone().into()).await.unwrap();
     let state = store.saga("saga-5").await.unwrap().unwrap();
     database
         .execute(
@@ -113,7 +113,7 @@ pub(crate) async fn a_definition_is_tried_before_it_is_put_in_force(database: &i
         created("saga-1", "1", 0),
         event("saga-1", "2", steps::STOCK_RESERVED, SagaStatus::Completed, 10),
     ];
-    before.append(events.clone()).await.unwrap();
+    before.append(events.clone().into()).await.unwrap();
 
     let tried = database.store().await;
     let (_, differences) = rebuilt(&tried, Rebuild::DryRun).await;
@@ -161,7 +161,7 @@ pub(crate) async fn writers_may_go_on_while_sagas_are_rebuilt(database: &impl Da
         let of_writer: Vec<SagaEvent> = events.iter().skip(writer).step_by(3).cloned().collect();
         writers.spawn(async move {
             for batch in of_writer.chunks(10) {
-                store.append(batch.to_vec()).await.unwrap();
+                store.append(batch.to_vec().into()).await.unwrap();
             }
         });
     }
@@ -183,7 +183,7 @@ pub(crate) async fn what_writers_store_meanwhile_is_not_lost(database: &impl Dat
     let of_writer = events.clone();
     let writer = tokio::spawn(async move {
         for batch in of_writer.chunks(5) {
-            store.append(batch.to_vec()).await.unwrap();
+            store.append(batch.to_vec().into()).await.unwrap();
         }
     });
     while !writer.is_finished() {

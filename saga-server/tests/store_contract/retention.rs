@@ -45,7 +45,7 @@ pub(crate) async fn what_ended_long_ago_is_due_and_nothing_else(database: &impl 
     for (saga_id, millis) in [("old", 10), ("older", 5), ("recent", 1_000)] {
         events.extend(failed(saga_id, millis));
     }
-    store.append(events).await.unwrap();
+    store.append(events.into()).await.unwrap();
     let due = expired(&store, at(500)).await;
     assert_eq!(ids(&due), ["older", "old"]);
     assert_eq!((due[0].updated_at, due[0].event_count), (at(6), 2));
@@ -62,7 +62,7 @@ pub(crate) async fn a_removed_saga_leaves_nothing_but_a_marker(database: &impl D
     let mut events = failed("gone", 0);
     events.push(other_order);
     events.extend(failed("stays", 0));
-    store.append(events.clone()).await.unwrap();
+    store.append(events.clone().into()).await.unwrap();
     remove(&store, "gone").await;
 
     assert_eq!(store.saga("gone").await.unwrap(), None);
@@ -83,10 +83,10 @@ pub(crate) async fn a_removed_saga_leaves_nothing_but_a_marker(database: &impl D
 
 pub(crate) async fn a_saga_that_changed_meanwhile_is_not_removed(database: &impl Database) {
     let store = database.store().await;
-    store.append(failed("saga-1", 0)).await.unwrap();
+    store.append(failed("saga-1", 0).into()).await.unwrap();
     let due = expired(&store, at(500)).await;
     let late = event("saga-1", "3", steps::STOCK_RELEASED, SagaStatus::Compensated, 2);
-    store.append(vec![late]).await.unwrap();
+    store.append(vec![late].into()).await.unwrap();
     assert_eq!(
         store.remove(&due, None).await.unwrap(),
         Removed::Sagas(Vec::new())
@@ -97,25 +97,25 @@ pub(crate) async fn a_saga_that_changed_meanwhile_is_not_removed(database: &impl
 
 pub(crate) async fn a_late_event_of_a_removed_saga_is_refused_alone(database: &impl Database) {
     let store = database.store().await;
-    store.append(failed("gone", 0)).await.unwrap();
+    store.append(failed("gone", 0).into()).await.unwrap();
     remove(&store, "gone").await;
     let late = event("gone", "3", steps::STOCK_RELEASED, SagaStatus::Compensated, 2);
     let repeated = failed("gone", 0).remove(0);
     let batch = vec![created("new", "1", 0), late, created("newer", "1", 0), repeated];
-    let mut appended = store.append(batch).await.unwrap();
+    let mut appended = store.append(batch.into()).await.unwrap();
     appended.new.sort_unstable();
     appended.removed.sort_unstable();
     assert_eq!((appended.new, appended.removed), (vec![0, 2], vec![1, 3]));
     assert_eq!(store.saga("gone").await.unwrap(), None);
     assert!(store.saga("newer").await.unwrap().is_some());
 
-    let only_late = store.append(failed("gone", 0)).await.unwrap();
+    let only_late = store.append(failed("gone", 0).into()).await.unwrap();
     assert_eq!((only_late.stored(), only_late.removed.len()), (0, 2));
 }
 
 pub(crate) async fn only_the_last_attempt_finishes_a_plan(database: &impl Database) {
     let store = database.store().await;
-    store.append(failed("saga-1", 0)).await.unwrap();
+    store.append(failed("saga-1", 0).into()).await.unwrap();
     let due = expired(&store, at(500)).await;
     let plan = |batch: &str, attempt: &str| ArchivePlan {
         batch: batch.to_owned(),
@@ -150,21 +150,21 @@ pub(crate) async fn only_the_last_attempt_finishes_a_plan(database: &impl Databa
 pub(crate) async fn removals_are_forgotten_some_at_a_time(database: &impl Database) {
     let store = database.store().await;
     for saga_id in ["a", "b", "c"] {
-        store.append(failed(saga_id, 0)).await.unwrap();
+        store.append(failed(saga_id, 0).into()).await.unwrap();
         remove(&store, saga_id).await;
     }
     assert_eq!(store.forget_removals(at(0), 10).await.unwrap(), 0);
     let later = Timestamp::from_millis(Timestamp::now().as_millis() + 60_000).unwrap();
     assert_eq!(store.forget_removals(later, 2).await.unwrap(), 2);
     assert_eq!(store.forget_removals(later, 2).await.unwrap(), 1);
-    let afresh = store.append(failed("a", 0)).await.unwrap();
+    let afresh = store.append(failed("a", 0).into()).await.unwrap();
     assert_eq!(afresh.stored(), 2);
 }
 
 pub(crate) async fn events_are_read_in_order_page_by_page(database: &impl Database) {
     let store = database.store().await;
     let mut events = random_events(&mut Random::seeded(7), 6, 9);
-    store.append(events.clone()).await.unwrap();
+    store.append(events.clone().into()).await.unwrap();
     let saga_ids: Vec<String> = (0..6)
         .filter(|saga| *saga != 2)
         .map(|saga| format!("saga-{saga}"))
@@ -201,7 +201,7 @@ pub(crate) async fn removals_and_late_events_at_once_leave_no_half_saga(database
     let events: Vec<SagaEvent> = (0..SAGAS)
         .flat_map(|saga| failed(&saga_id(saga), saga * 10))
         .collect();
-    store.append(events).await.unwrap();
+    store.append(events.into()).await.unwrap();
     let due = expired(&store, Timestamp::MAX).await;
     let remover = tokio::spawn({
         let store = store.clone();

@@ -174,7 +174,7 @@ async fn filled(database: &impl Database) -> (Arc<dyn Store>, Vec<(SagaState, Ve
         events.push(created(&format!("saga-{saga}"), "1", saga * 20));
     }
     for batch in events.chunks(100) {
-        store.append(batch.to_vec()).await.unwrap();
+        store.append(batch.to_vec().into()).await.unwrap();
     }
     (store, sagas(&events))
 }
@@ -234,10 +234,13 @@ pub(crate) async fn numbers_and_booleans_are_found_by_their_text(database: &impl
     for (index, value) in values.iter().enumerate() {
         let event = created(&format!("saga-{index}"), "1", i64::try_from(index).unwrap());
         store
-            .append(vec![with(
-                event,
-                &format!(r#"{{"key":{value},"nested":{{"key":"deep"}}}}"#),
-            )])
+            .append(
+                vec![with(
+                    event,
+                    &format!(r#"{{"key":{value},"nested":{{"key":"deep"}}}}"#),
+                )]
+                .into(),
+            )
             .await
             .unwrap();
     }
@@ -274,7 +277,10 @@ pub(crate) async fn every_order_that_was_named_finds_the_saga(database: &impl Da
         ("4", "D", 60),
         ("5", "B", 20),
     ] {
-        store.append(vec![naming(id, order, millis)]).await.unwrap();
+        store
+            .append(vec![naming(id, order, millis)].into())
+            .await
+            .unwrap();
     }
     for order in ["A", "B", "C", "D"] {
         let found = found(&store, |query| query.order_id = Some(order.to_owned()));
@@ -290,7 +296,7 @@ pub(crate) async fn every_order_that_was_named_finds_the_saga(database: &impl Da
 pub(crate) async fn strange_values_find_nothing(database: &impl Database) {
     let store = database.store().await;
     store
-        .append(vec![with(created("saga-1", "1", 0), r#"{"a":"b"}"#)])
+        .append(vec![with(created("saga-1", "1", 0), r#"{"a":"b"}"#)].into())
         .await
         .unwrap();
     for strange in [
@@ -343,7 +349,7 @@ pub(crate) async fn pages_by_offset_and_by_key_are_the_same(database: &impl Data
             10 + saga % 3,
         ));
     }
-    store.append(events.clone()).await.unwrap();
+    store.append(events.clone().into()).await.unwrap();
     for by in [
         SortBy::StartedAt,
         SortBy::UpdatedAt,
@@ -356,7 +362,7 @@ pub(crate) async fn pages_by_offset_and_by_key_are_the_same(database: &impl Data
                 event(&saga_id, "3", steps::PAYMENT_FAILED, SagaStatus::Failed, millis)
             };
             let failures: Vec<SagaEvent> = (0..57).map(fail).collect();
-            store.append(failures.clone()).await.unwrap();
+            store.append(failures.clone().into()).await.unwrap();
             events.extend(failures);
         }
         for order in [SortOrder::Ascending, SortOrder::Descending] {
@@ -423,7 +429,10 @@ pub(crate) async fn totals_are_exact_up_to_the_cap(database: &impl Database) {
             .collect::<Vec<_>>()
     };
     for from in 0..5 {
-        store.append(batch(from * 2000, (from + 1) * 2000)).await.unwrap();
+        store
+            .append(batch(from * 2000, (from + 1) * 2000).into())
+            .await
+            .unwrap();
     }
     let page = store.search(&everything()).await.unwrap();
     assert_eq!(
@@ -433,7 +442,7 @@ pub(crate) async fn totals_are_exact_up_to_the_cap(database: &impl Database) {
             is_exact: true
         }
     );
-    store.append(batch(10_000, 10_005)).await.unwrap();
+    store.append(batch(10_000, 10_005).into()).await.unwrap();
     let page = store.search(&everything()).await.unwrap();
     assert_eq!(
         page.total,

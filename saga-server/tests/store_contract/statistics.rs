@@ -151,7 +151,7 @@ pub(crate) async fn statistics_are_those_of_the_sagas(database: &impl Database) 
         // Another process now and then, so that counts come in all the ways there are.
         let other = connect(&database.url(), Definitions::built_in()).await;
         let writer = if random.below(4) == 0 { &other } else { &store };
-        writer.append(batch).await.unwrap();
+        writer.append(batch.into()).await.unwrap();
     }
     assert_counted(&store, &events).await;
     let expected = counted(&events, &StatisticsQuery::default());
@@ -174,7 +174,7 @@ pub(crate) async fn statistics_are_right_at_every_moment_of_many_writers(databas
         writers.spawn(async move {
             Random::seeded(seed).shuffle(&mut arriving);
             for batch in arriving.chunks(20) {
-                store.append(batch.to_vec()).await.unwrap();
+                store.append(batch.to_vec().into()).await.unwrap();
             }
         });
     }
@@ -190,7 +190,7 @@ pub(crate) async fn statistics_that_are_wrong_are_mended(database: &impl Databas
     let store = database.store().await;
     let mut events = events_over_days(&mut Random::seeded(23), 100);
     let later = events.split_off(events.len() / 2);
-    store.append(events.clone()).await.unwrap();
+    store.append(events.clone().into()).await.unwrap();
     database
         .execute("UPDATE saga_rollup SET sagas = sagas + 1 WHERE width = 3600")
         .await;
@@ -198,7 +198,7 @@ pub(crate) async fn statistics_that_are_wrong_are_mended(database: &impl Databas
     assert!(wrong > 0);
     assert_eq!(store.recount(Rebuild::Write).await.unwrap(), wrong);
     assert_counted(&store, &events).await;
-    store.append(later.clone()).await.unwrap();
+    store.append(later.clone().into()).await.unwrap();
     assert_counted(&store, &[events, later].concat()).await;
 }
 
@@ -207,12 +207,12 @@ pub(crate) async fn sagas_of_before_are_counted(database: &impl Database, undo: 
     let store = database.store().await;
     let mut events = events_over_days(&mut Random::seeded(29), 100);
     let later = events.split_off(events.len() / 2);
-    store.append(events.clone()).await.unwrap();
+    store.append(events.clone().into()).await.unwrap();
     drop(store);
     database.execute(undo).await;
     let store = database.store().await;
     assert_counted(&store, &events).await;
-    store.append(later.clone()).await.unwrap();
+    store.append(later.clone().into()).await.unwrap();
     assert_counted(&store, &[events, later].concat()).await;
 }
 
@@ -220,7 +220,7 @@ pub(crate) async fn what_needs_attention_is_counted_from_the_sagas(database: &im
     let store = database.store().await;
     assert_eq!(store.attention(at(0)).await.unwrap(), Attention::default());
     let events = random_events(&mut Random::seeded(11), 200, 8);
-    store.append(events.clone()).await.unwrap();
+    store.append(events.clone().into()).await.unwrap();
     let saga_ids: BTreeSet<&str> = events.iter().map(|event| event.saga_id.as_str()).collect();
     let states: Vec<SagaState> = saga_ids
         .into_iter()

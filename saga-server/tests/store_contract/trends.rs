@@ -48,7 +48,7 @@ pub(crate) async fn slots_and_types_are_counted_as_statistics_are(database: &imp
         event.recorded_at = at(millis / 20 * 91_234 + millis % 20 * 2_003);
     }
     for batch in events.chunks(70) {
-        store.append(batch.to_vec()).await.unwrap();
+        store.append(batch.to_vec().into()).await.unwrap();
     }
     for (width, slots) in [(Width::Minute, 60), (Width::Hour, 2), (Width::Day, 3)] {
         let span = Span::ending_with(at(60 * MINUTE), width, slots);
@@ -93,7 +93,10 @@ pub(crate) async fn failures_are_counted_by_slot_status_step_and_reason(database
         ("too early", -1, "declined"),
         ("too late", 10, "declined"),
     ] {
-        store.append(failed(saga, minute(minutes), reason)).await.unwrap();
+        store
+            .append(failed(saga, minute(minutes), reason).into())
+            .await
+            .unwrap();
     }
     let mut undone = failed("f", minute(3), "declined");
     undone.insert(
@@ -113,8 +116,11 @@ pub(crate) async fn failures_are_counted_by_slot_status_step_and_reason(database
         SagaStatus::Compensated,
         minute(3) + 900,
     ));
-    store.append(undone).await.unwrap();
-    store.append(vec![created("fine", "1", minute(3))]).await.unwrap();
+    store.append(undone.into()).await.unwrap();
+    store
+        .append(vec![created("fine", "1", minute(3))].into())
+        .await
+        .unwrap();
     let count = |slot, status, reason: &str, sagas| FailureCount {
         slot,
         status,
@@ -141,7 +147,7 @@ pub(crate) async fn of_many_failures_the_newest_of_each_slot_are_looked_at(datab
     for saga in 0..20 {
         let (minutes, reason) = (saga % 2, if saga < 10 { "old" } else { "new" });
         let events = failed(&format!("saga-{saga}"), minute(minutes) + saga * 100, reason);
-        store.append(events).await.unwrap();
+        store.append(events.into()).await.unwrap();
     }
     let mut found = store.failures(&ten_minutes(), 4).await.unwrap();
     found.sort();
@@ -198,8 +204,8 @@ pub(crate) async fn the_ways_of_sagas_are_those_of_their_steps(database: &impl D
     for saga in 0..20 {
         let events = confirmed(&format!("fine-{saga:02}"), minute(saga % 3), 100 * (saga + 1));
         // Later steps may have come first.
-        store.append(events[2..].to_vec()).await.unwrap();
-        store.append(events[..2].to_vec()).await.unwrap();
+        store.append(events[2..].to_vec().into()).await.unwrap();
+        store.append(events[..2].to_vec().into()).await.unwrap();
     }
     let mut undone = failed("undone", minute(5), "declined");
     undone.push(event(
@@ -209,11 +215,14 @@ pub(crate) async fn the_ways_of_sagas_are_those_of_their_steps(database: &impl D
         SagaStatus::Compensated,
         minute(5) + 60,
     ));
-    store.append(undone).await.unwrap();
-    store.append(confirmed("earlier", minute(-1), 1)).await.unwrap();
+    store.append(undone.into()).await.unwrap();
+    store
+        .append(confirmed("earlier", minute(-1), 1).into())
+        .await
+        .unwrap();
     let mut other = created("other", "1", minute(1));
     other.saga_type = SagaType::REFUND;
-    store.append(vec![other]).await.unwrap();
+    store.append(vec![other].into()).await.unwrap();
 
     let asked = passage(Some(steps::ORDER_CREATED), steps::PAYMENT_FAILED);
     let flow = store.flow(&query(100, Some(asked.clone()))).await.unwrap();
@@ -284,7 +293,7 @@ pub(crate) async fn of_many_sagas_some_of_each_slot_are_looked_at(database: &imp
             minute(saga % 6) + saga * 100,
         ));
     }
-    store.append(events).await.unwrap();
+    store.append(events.into()).await.unwrap();
     let flow = store
         .flow(&query(20, Some(passage(None, steps::ORDER_CREATED))))
         .await
@@ -310,7 +319,10 @@ pub(crate) async fn a_saga_of_very_many_steps_is_followed_for_a_while(database: 
             minute(1) + number,
         )
     };
-    store.append((0..2_000).map(retry).collect()).await.unwrap();
+    store
+        .append((0..2_000).map(retry).collect())
+        .await
+        .unwrap();
     let flow = store.flow(&query(100, None)).await.unwrap();
     let node = &flow.nodes[&steps::PAYMENT_INITIALIZATION];
     assert_eq!((node.sagas, node.events), (1, u64::from(FlowQuery::STEPS)));

@@ -57,9 +57,9 @@ async fn unreported(store: &dyn Store, late: Late, before: Timestamp) -> Vec<Str
 pub(crate) async fn sagas_past_their_limits_are_counted_by_the_step_they_await(database: &impl Database) {
     let store = database.store().await;
     let first = vec![created("a", "1", 0), created("b", "1", MINUTE)];
-    store.append(first).await.unwrap();
+    store.append(first.into()).await.unwrap();
     let reserved = event("c", "1", steps::STOCK_RESERVED, SagaStatus::Completed, 0);
-    store.append(vec![reserved]).await.unwrap();
+    store.append(vec![reserved].into()).await.unwrap();
 
     // The stock must be reserved within three minutes, everything be done within ten.
     let late = store.count_late(Late::Stuck, at(3 * MINUTE)).await.unwrap();
@@ -81,8 +81,8 @@ pub(crate) async fn sagas_past_their_limits_are_counted_by_the_step_they_await(d
 
 pub(crate) async fn compensations_are_owed_since_the_failure(database: &impl Database) {
     let store = database.store().await;
-    store.append(owing("a", MINUTE)).await.unwrap();
-    store.append(owing("b", 2 * MINUTE)).await.unwrap();
+    store.append(owing("a", MINUTE).into()).await.unwrap();
+    store.append(owing("b", 2 * MINUTE).into()).await.unwrap();
     let moment = at(MINUTE + 1);
     assert_eq!(
         store.count_late(Late::Owing, moment).await.unwrap(),
@@ -90,7 +90,7 @@ pub(crate) async fn compensations_are_owed_since_the_failure(database: &impl Dat
     );
     let found = store.late_sagas(Late::Owing, at(MINUTE * 9), 10).await.unwrap();
     assert_eq!((ids(&found), found.total.count), (vec!["a", "b"], 2));
-    store.append(vec![released("a")]).await.unwrap();
+    store.append(vec![released("a")].into()).await.unwrap();
     assert_eq!(store.count_late(Late::Owing, moment).await.unwrap(), []);
 }
 
@@ -98,10 +98,10 @@ pub(crate) async fn what_is_late_is_reported_once_until_it_is_late_again(databas
     let store = database.store().await;
     let store = store.as_ref();
     store
-        .append(vec![created("a", "1", 0), created("b", "1", MINUTE)])
+        .append(vec![created("a", "1", 0), created("b", "1", MINUTE)].into())
         .await
         .unwrap();
-    store.append(owing("c", MINUTE)).await.unwrap();
+    store.append(owing("c", MINUTE).into()).await.unwrap();
     let moment = at(3 * MINUTE + 1);
     assert_eq!(unreported(store, Late::Stuck, moment).await, ["a"]);
     // What was found and not marked is found again, by whoever watches then.
@@ -113,7 +113,7 @@ pub(crate) async fn what_is_late_is_reported_once_until_it_is_late_again(databas
 
     // It goes on, and is late with another step.
     let reserved = event("a", "2", steps::STOCK_RESERVED, SagaStatus::Completed, 4 * MINUTE);
-    store.append(vec![reserved]).await.unwrap();
+    store.append(vec![reserved].into()).await.unwrap();
     assert!(unreported(store, Late::Stuck, moment).await.is_empty());
     assert_eq!(unreported(store, Late::Stuck, at(11 * MINUTE)).await, ["b", "a"]);
 }

@@ -35,6 +35,11 @@ fn remedy_of(sqlstate: &str) -> Remedy {
     }
 }
 
+/// There is a row with this key already.
+pub(super) fn is_known_key(error: &Error) -> bool {
+    matches!(error, Error::Database(error) if error.is_unique_violation())
+}
+
 /// The statement was ended because it took longer than it may.
 pub(super) fn is_out_of_time(error: &Error) -> bool {
     matches!(error, Error::Database(error) if error.code().as_deref() == Some("57014"))

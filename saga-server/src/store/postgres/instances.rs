@@ -3,7 +3,7 @@
 use saga_types::{SagaEvent, SagaType, Timestamp, fold::SagaState};
 use sqlx::{PgConnection, Row};
 
-use super::{append::Failure, read};
+use super::{append::Failure, copy::Rows, error, read};
 use crate::store::{
     Late,
     advance::{Advanced, Kept},
@@ -15,13 +15,14 @@ const LOCK: &str = r"
 SELECT saga_id, order_id, version, fold, saga_type, current_status, started_at, ended_at FROM saga_instance
 WHERE saga_id = ANY($1) ORDER BY saga_id FOR UPDATE";
 
-const WRITE: &str = r"
-INSERT INTO saga_instance AS kept (saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at,
-    updated_at, ended_at, failed_step, failure_reason, outstanding, anomalies, awaited_step, awaited_service,
-    awaited_deadline, event_count, version, fold, owed_since)
-SELECT saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at,
-    updated_at, ended_at, failed_step, failure_reason, string_to_array(outstanding, $21),
-    string_to_array(anomalies, $21), awaited_step, awaited_service, awaited_deadline, event_count, version, fold, owed_since
+const UPDATE: &str = r"
+UPDATE saga_instance AS kept SET
+    saga_type = new.saga_type, order_id = new.order_id, current_status = new.current_status, last_step = new.last_step,
+    last_trace_id = new.last_trace_id, started_at = new.started_at, updated_at = new.updated_at, ended_at = new.ended_at,
+    failed_step = new.failed_step, failure_reason = new.failure_reason,
+    outstanding = string_to_array(new.outstanding, $21), anomalies = string_to_array(new.anomalies, $21),
+    awaited_step = new.awaited_step, awaited_service = new.awaited_service, awaited_deadline = new.awaited_deadline,
+    event_count = new.event_count, version = new.version, fold = new.fold, owed_since = new.owed_since
 FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
     $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
     $16::timestamptz[], $17::bigint[], $18::bigint[], $19::text[],
@@ -29,15 +30,16 @@ FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
     AS new (saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at, updated_at, ended_at,
         failed_step, failure_reason, outstanding, anomalies, awaited_step, awaited_service, awaited_deadline,
         event_count, version, fold, owed_since)
-ON CONFLICT (saga_id) DO UPDATE SET
-    saga_type = excluded.saga_type, order_id = excluded.order_id, current_status = excluded.current_status,
-    last_step = excluded.last_step, last_trace_id = excluded.last_trace_id, started_at = excluded.started_at,
-    updated_at = excluded.updated_at, ended_at = excluded.ended_at, failed_step = excluded.failed_step,
-    failure_reason = excluded.failure_reason, outstanding = excluded.outstanding, anomalies = excluded.anomalies,
-    awaited_step = excluded.awaited_step, awaited_service = excluded.awaited_service,
-    awaited_deadline = excluded.awaited_deadline, event_count = excluded.event_count, version = excluded.version,
-    fold = excluded.fold, owed_since = excluded.owed_since
-WHERE kept.version = excluded.version - 1";
+WHERE kept.saga_id = new.saga_id AND kept.version = new.version - 1";
+
+const COPY: &str = r"
+COPY saga_instance (saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at, updated_at,
+    ended_at, failed_step, failure_reason, outstanding, anomalies, awaited_step, awaited_service, awaited_deadline,
+    event_count, version, fold, owed_since) FROM STDIN (FORMAT binary)";
+const COLUMNS: i16 = 20;
+
+/// How long a row is, about.
+const ROW_BYTES: usize = 1_000;
 
 const OTHER_ORDERS: &str = r"
 INSERT INTO saga_other_order (order_id, saga_id) SELECT * FROM UNNEST($1::text[], $2::text[]) ON CONFLICT DO NOTHING";
@@ -70,18 +72,59 @@ pub(super) async fn lock(connection: &mut PgConnection, new: &[&SagaEvent]) -> R
 
 /// Writes sagas, ordered by id.
 pub(super) async fn write(connection: &mut PgConnection, advanced: &[Advanced]) -> Result<(), Failure> {
-    let written = write_instances(connection, advanced).await?;
-    if written != advanced.len() as u64 {
-        return Err(Failure::Met("another writer made the same saga".to_owned()));
+    let (new, known): (Vec<&Advanced>, Vec<&Advanced>) = advanced.iter().partition(|saga| saga.version == 1);
+    let met = || Failure::Met("another writer made the same saga".to_owned());
+    copy(connection, &new).await.map_err(|failure| match failure {
+        failure if error::is_known_key(&failure) => met(),
+        failure => failure.into(),
+    })?;
+    if update(connection, &known).await? != known.len() as u64 {
+        return Err(met());
     }
     write_other_orders(connection, advanced).await?;
     Ok(())
 }
 
-async fn write_instances(connection: &mut PgConnection, advanced: &[Advanced]) -> Result<u64, sqlx::Error> {
-    let states = || advanced.iter().map(|saga| &saga.state);
+async fn copy(connection: &mut PgConnection, new: &[&Advanced]) -> Result<(), sqlx::Error> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Rows::with_capacity(new.len() * ROW_BYTES);
+    for saga in new {
+        let state = &saga.state;
+        let awaited = state.awaiting.first();
+        rows.row(COLUMNS);
+        rows.text(state.saga_id.as_str());
+        rows.text(state.saga_type.as_str());
+        rows.text(state.order_id.as_str());
+        rows.text(state.current_status.as_str());
+        rows.text(state.last_step.as_str());
+        rows.optional_text(state.last_trace_id.as_deref());
+        rows.timestamp(state.started_at);
+        rows.timestamp(state.updated_at);
+        rows.optional_timestamp(state.ended_at);
+        rows.optional_text(state.failed_step.as_ref().map(|step| step.as_str()));
+        rows.optional_text(state.failure_reason.as_deref());
+        rows.texts(state.outstanding_compensations.iter().map(|step| step.as_str()));
+        rows.texts(state.anomalies.iter().map(|anomaly| anomaly.as_str()));
+        rows.optional_text(awaited.map(|awaited| awaited.step.as_str()));
+        rows.optional_text(awaited.and_then(|awaited| awaited.service.as_deref()));
+        rows.optional_timestamp(Late::Stuck.due(state));
+        rows.bigint(state.step_count.cast_signed());
+        rows.bigint(saga.version);
+        rows.text(&saga.fold);
+        rows.optional_timestamp(saga.owed_since());
+    }
+    rows.copy(connection, COPY).await.map(drop)
+}
+
+async fn update(connection: &mut PgConnection, known: &[&Advanced]) -> Result<u64, sqlx::Error> {
+    if known.is_empty() {
+        return Ok(0);
+    }
+    let states = || known.iter().map(|saga| &saga.state);
     let awaited = || states().map(|state| state.awaiting.first());
-    let result = sqlx::query(WRITE)
+    let result = sqlx::query(UPDATE)
         .bind(states().map(|state| state.saga_id.as_str()).collect::<Vec<_>>())
         .bind(states().map(|state| state.saga_type.as_str()).collect::<Vec<_>>())
         .bind(states().map(|state| state.order_id.as_str()).collect::<Vec<_>>())
@@ -143,10 +186,10 @@ async fn write_instances(connection: &mut PgConnection, advanced: &[Advanced]) -
                 .map(|state| state.step_count.cast_signed())
                 .collect::<Vec<_>>(),
         )
-        .bind(advanced.iter().map(|saga| saga.version).collect::<Vec<_>>())
-        .bind(advanced.iter().map(|saga| saga.fold.as_str()).collect::<Vec<_>>())
+        .bind(known.iter().map(|saga| saga.version).collect::<Vec<_>>())
+        .bind(known.iter().map(|saga| saga.fold.as_str()).collect::<Vec<_>>())
         .bind(
-            advanced
+            known
                 .iter()
                 .map(|saga| saga.owed_since().map(Timestamp::to_datetime))
                 .collect::<Vec<_>>(),

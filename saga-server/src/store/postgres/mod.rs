@@ -6,6 +6,7 @@
 mod append;
 mod changes;
 mod connect;
+mod copy;
 mod dead_letters;
 mod error;
 mod instances;
@@ -17,6 +18,7 @@ mod retention;
 mod rollups;
 mod search;
 mod statistics;
+mod steps;
 mod trends;
 mod watch;
 
@@ -51,6 +53,7 @@ pub struct PostgresStore {
     definitions: Arc<Definitions>,
     changed: Arc<ChangedSagas>,
     pace: Arc<rollups::Pace>,
+    repeats: Arc<steps::Repeats>,
     answer: Duration,
 }
 
@@ -68,6 +71,7 @@ impl PostgresStore {
             definitions: options.definitions,
             changed: Arc::default(),
             pace: Arc::default(),
+            repeats: Arc::default(),
             answer: ANSWER,
         })
     }
@@ -103,12 +107,11 @@ impl Store for PostgresStore {
         read::check(&self.readers).await
     }
 
-    async fn append(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
+    async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         let store = self.clone();
         super::unattended(async move {
             let touched = super::changes::touched(&batch);
-            let (definitions, pace) = (&store.definitions, &store.pace);
-            let appending = append::append(&store.writers, definitions, pace, batch, Ending::Stored);
+            let appending = append::append(&store, batch, Ending::Stored);
             let appended = store.answered(appending).await?;
             store.changed.add(touched);
             Ok(appended)
@@ -174,18 +177,8 @@ impl DeadLetterStore for PostgresStore {
         super::unattended(async move { dead_letters::attempted(&store.writers, &attempts).await }).await
     }
 
-    async fn rehearse(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
+    async fn rehearse(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         let store = self.clone();
-        super::unattended(async move {
-            append::append(
-                &store.writers,
-                &store.definitions,
-                &store.pace,
-                batch,
-                Ending::Rehearsed,
-            )
-            .await
-        })
-        .await
+        super::unattended(async move { append::append(&store, batch, Ending::Rehearsed).await }).await
     }
 }

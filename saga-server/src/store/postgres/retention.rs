@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use saga_types::{SagaEvent, SagaType, Timestamp, definition::Definitions, fold::SagaState};
 use sqlx::{Connection, PgConnection, PgPool, Row, postgres::PgRow};
 
-use super::{PostgresStore, append, error, read, rollups};
+use super::{PostgresStore, error, read, rollups, steps};
 use crate::store::{
     ArchivePlan, Archived, Expired, Removal, Removed, RetentionStore, StoreError,
     rollup::{self, Counted},
@@ -173,7 +173,7 @@ async fn events(
         .fetch_all(readers)
         .await
         .map_err(error::store)?;
-    rows.iter().map(append::stored_event).collect()
+    rows.iter().map(steps::stored_event).collect()
 }
 
 async fn remove(

@@ -2,6 +2,8 @@
 //!
 //! The batch goes in as one JSON text; that is five to ten times as fast as row by row.
 
+use std::sync::Arc;
+
 use saga_types::{SagaEvent, definition::Definitions};
 use serde::Serialize;
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
@@ -35,7 +37,7 @@ WHERE saga_steps.id <= ?";
 pub(super) async fn append(
     writer: &SqlitePool,
     definitions: &Definitions,
-    events: Vec<SagaEvent>,
+    events: Arc<[SagaEvent]>,
     ending: Ending,
 ) -> Result<Appended, AppendError> {
     if events.is_empty() {

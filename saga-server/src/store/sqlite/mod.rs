@@ -77,7 +77,7 @@ impl Store for SqliteStore {
         super::unattended(async move { connect::check(&store.writer).await }).await
     }
 
-    async fn append(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
+    async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         let store = self.clone();
         super::unattended(async move {
             let touched = super::changes::touched(&batch);
@@ -142,7 +142,7 @@ impl DeadLetterStore for SqliteStore {
         super::unattended(async move { dead_letters::attempted(&store.writer, &attempts).await }).await
     }
 
-    async fn rehearse(&self, batch: Vec<SagaEvent>) -> Result<Appended, AppendError> {
+    async fn rehearse(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         let store = self.clone();
         super::unattended(async move {
             append::append(&store.writer, &store.definitions, batch, Ending::Rehearsed).await
