@@ -54,6 +54,7 @@ pub struct PostgresStore {
     changed: Arc<ChangedSagas>,
     pace: Arc<rollups::Pace>,
     repeats: Arc<steps::Repeats>,
+    many: Arc<search::Many>,
     answer: Duration,
 }
 
@@ -72,6 +73,7 @@ impl PostgresStore {
             changed: Arc::default(),
             pace: Arc::default(),
             repeats: Arc::default(),
+            many: Arc::default(),
             answer: ANSWER,
         })
     }
@@ -137,7 +139,7 @@ impl Store for PostgresStore {
     }
 
     async fn search(&self, query: &SagaQuery) -> Result<Page, StoreError> {
-        search::search(&self.readers, &self.definitions, query).await
+        search::search(&self.readers, &self.definitions, &self.many, query).await
     }
 
     async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {

@@ -2,7 +2,13 @@
 //!
 //! Rule of thumb: the statement holds only the filters that are set, so that each combination gets a plan of its own.
 
-use saga_types::{SagaStatus, definition::Definitions, keys};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use saga_types::{SagaStatus, Timestamp, definition::Definitions, keys};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use super::{error, read};
@@ -13,6 +19,7 @@ use crate::store::{
 pub(super) async fn search(
     pool: &PgPool,
     definitions: &Definitions,
+    many: &Many,
     query: &SagaQuery,
 ) -> Result<Page, StoreError> {
     if asks_for_nul(query) {
@@ -27,7 +34,7 @@ pub(super) async fn search(
     folds.truncate(query.size as usize);
     Ok(Page {
         sagas: read::states(pool, definitions, folds).await?,
-        total: total(pool, query).await?,
+        total: known_total(pool, many, query).await?,
         has_more,
     })
 }
@@ -51,7 +58,8 @@ fn asks_for_nul(query: &SagaQuery) -> bool {
 
 /// One more than the page has.
 async fn page(pool: &PgPool, query: &SagaQuery) -> Result<Vec<(String, String)>, StoreError> {
-    let mut sql = QueryBuilder::new("SELECT saga_id, fold FROM (");
+    // The folds are long, and are read of those sagas only that are on the page.
+    let mut sql = QueryBuilder::new("SELECT saga_id, saga.fold FROM (SELECT * FROM (");
     let offset = match query.start {
         PageStart::Offset(offset) => i64::try_from(offset).unwrap_or(i64::MAX),
         PageStart::After { .. } => 0,
@@ -67,7 +75,12 @@ async fn page(pool: &PgPool, query: &SagaQuery) -> Result<Vec<(String, String)>,
     sql.push(" LIMIT ")
         .push_bind(wanted)
         .push(" OFFSET ")
-        .push_bind(offset);
+        .push_bind(offset)
+        .push(") AS page JOIN saga_instance AS saga USING (saga_id)");
+    let (column, direction, _) = order(query);
+    sql.push(format_args!(
+        " ORDER BY page.{column} {direction}, saga_id {direction}"
+    ));
     sql.build_query_as().fetch_all(pool).await.map_err(error::store)
 }
 
@@ -96,6 +109,7 @@ fn parts(query: &SagaQuery) -> Vec<Part> {
     };
     let statuses: Vec<Option<SagaStatus>> = match (query.status, query.ended) {
         (None, Some(ended)) => statuses(ended).map(Some).collect(),
+        (None, None) if query.saga_type.is_some() => SagaStatus::ALL.into_iter().map(Some).collect(),
         (status, _) => vec![status],
     };
     let parts = statuses
@@ -106,9 +120,10 @@ fn parts(query: &SagaQuery) -> Vec<Part> {
 
 fn push_part(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, part: Part, limit: i64) {
     const IS_LONG: &str = "updated_at - started_at > interval '1 hour'";
-    sql.push(
-        "SELECT saga_id, fold, started_at, updated_at, awaited_deadline, owed_since FROM saga_instance AS saga WHERE ",
-    );
+    let (column, _, _) = order(query);
+    sql.push(format_args!(
+        "SELECT saga_id, {column} FROM saga_instance AS saga WHERE "
+    ));
     match part.length {
         None => sql.push("true"),
         Some(Length::Short) => sql.push(format_args!("NOT ({IS_LONG})")),
@@ -162,6 +177,57 @@ fn push_order(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
     ));
 }
 
+/// Totals that are not exact, and until when they hold: counting so many takes long, and they are hardly fewer when the next
+/// page is asked for.
+#[derive(Debug, Default)]
+pub(super) struct Many(Mutex<HashMap<String, (Instant, Total)>>);
+
+impl Many {
+    const HELD: Duration = Duration::from_secs(30);
+    const MOST: usize = 1_000;
+
+    fn total(&self, filters: &str) -> Option<Total> {
+        let (until, total) = *self.lock().get(filters)?;
+        (until > Instant::now()).then_some(total)
+    }
+
+    fn note(&self, filters: String, total: Total) {
+        let now = Instant::now();
+        let mut many = self.lock();
+        many.retain(|_, (until, _)| *until > now);
+        if many.len() < Self::MOST {
+            many.insert(filters, (now + Self::HELD, total));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, (Instant, Total)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn known_total(pool: &PgPool, many: &Many, query: &SagaQuery) -> Result<Total, StoreError> {
+    let filters = format!("{:?}", filters(query));
+    if let Some(total) = many.total(&filters) {
+        return Ok(total);
+    }
+    let total = total(pool, query).await?;
+    if !total.is_exact {
+        many.note(filters, total);
+    }
+    Ok(total)
+}
+
+/// The query without what does not change how many there are, or hardly.
+fn filters(query: &SagaQuery) -> SagaQuery {
+    let soon = |(is_stuck, _)| (is_stuck, Timestamp::MIN);
+    SagaQuery {
+        stuck: query.stuck.map(soon),
+        start: PageStart::Offset(0),
+        size: 0,
+        ..query.clone()
+    }
+}
+
 /// How long a count may take. Values of metadata that very many steps have cannot be counted in less.
 const PATIENCE: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '250ms'";
 
@@ -199,6 +265,10 @@ fn counting(query: &SagaQuery) -> QueryBuilder<Postgres> {
         .push_bind(value.clone());
     } else {
         sql.push("SELECT FROM saga_instance AS saga WHERE true");
+        if query.saga_type.is_some() && query.status.is_none() && query.ended.is_none() {
+            // One stretch of the index for each.
+            push_statuses(&mut sql, SagaStatus::ALL.into_iter());
+        }
         push_filters(&mut sql, query);
     }
     sql.push(format_args!(" LIMIT {}) AS found", Total::CAP + 1));
@@ -228,12 +298,7 @@ fn push_instance_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
         sql.push(" AND current_status = ").push_bind(status.as_str());
     }
     if let Some(ended) = query.ended {
-        sql.push(" AND current_status IN (");
-        let mut list = sql.separated(", ");
-        for status in statuses(ended) {
-            list.push_bind(status.as_str());
-        }
-        sql.push(")");
+        push_statuses(sql, statuses(ended));
     }
     if let Some(from) = query.started_from {
         sql.push(" AND started_at >= ").push_bind(from.to_datetime());
@@ -275,6 +340,15 @@ fn push_instance_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
     if let SortBy::Due(late) = query.sort.by {
         sql.push(format_args!(" AND {} IS NOT NULL", late.column()));
     }
+}
+
+fn push_statuses(sql: &mut QueryBuilder<Postgres>, statuses: impl Iterator<Item = SagaStatus>) {
+    sql.push(" AND current_status IN (");
+    let mut list = sql.separated(", ");
+    for status in statuses {
+        list.push_bind(status.as_str());
+    }
+    sql.push(")");
 }
 
 fn push_step_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
