@@ -132,11 +132,19 @@ impl Story {
         );
         let metadata = self.metadata(service, recorded_at, |metadata| match *status {
             Failed => metadata.insert(keys::FAILURE_REASON, failure_reason(step)),
-            Started => metadata.insert(keys::ORDER_AMOUNT, &self.amount),
+            Started => {
+                metadata.insert(keys::ORDER_AMOUNT, &self.amount)?;
+                metadata.insert(keys::PAYMENT_METHOD, self.payment_method())
+            }
             _ => Ok(()),
         });
         self.now_ms += self.rng.i64(1..2_000);
         Ok(event.with_metadata(metadata.context("metadata of a planned event")?))
+    }
+
+    /// Half of all orders are paid by card.
+    fn payment_method(&self) -> &'static str {
+        ["CARD", "CARD", "TRANSFER", "POINTS"][self.amount as usize % 4]
     }
 
     fn metadata(

@@ -16,10 +16,10 @@ use crate::{
 };
 
 /// How often a saga is begun whose way is followed.
-const BETWEEN: Duration = Duration::from_millis(25);
+const BETWEEN: Duration = Duration::from_millis(100);
 
 /// How often REST is asked for it. It may have been visible for so long before it was seen.
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(10);
 
 const WARM_UP: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(30);
