@@ -85,7 +85,7 @@ impl Writers {
 
     /// A handful of events is not worth a second transaction.
     fn shares(&self, events: Vec<Indexed>) -> Vec<Vec<Indexed>> {
-        const WORTH_A_WRITER: usize = 200;
+        const WORTH_A_WRITER: usize = 100;
         let writers = (events.len() / WORTH_A_WRITER).clamp(1, self.0.len());
         if writers == 1 {
             return vec![events];

@@ -319,10 +319,7 @@ pub(crate) async fn a_saga_of_very_many_steps_is_followed_for_a_while(database: 
             minute(1) + number,
         )
     };
-    store
-        .append((0..2_000).map(retry).collect())
-        .await
-        .unwrap();
+    store.append((0..2_000).map(retry).collect()).await.unwrap();
     let flow = store.flow(&query(100, None)).await.unwrap();
     let node = &flow.nodes[&steps::PAYMENT_INITIALIZATION];
     assert_eq!((node.sagas, node.events), (1, u64::from(FlowQuery::STEPS)));

@@ -9,7 +9,9 @@ mod connect;
 mod copy;
 mod dead_letters;
 mod error;
+mod held;
 mod instances;
+mod narrow;
 mod producers;
 mod progress;
 mod read;
@@ -54,7 +56,7 @@ pub struct PostgresStore {
     changed: Arc<ChangedSagas>,
     pace: Arc<rollups::Pace>,
     repeats: Arc<steps::Repeats>,
-    many: Arc<search::Many>,
+    lately: Arc<search::Lately>,
     answer: Duration,
 }
 
@@ -73,7 +75,7 @@ impl PostgresStore {
             changed: Arc::default(),
             pace: Arc::default(),
             repeats: Arc::default(),
-            many: Arc::default(),
+            lately: Arc::default(),
             answer: ANSWER,
         })
     }
@@ -139,7 +141,7 @@ impl Store for PostgresStore {
     }
 
     async fn search(&self, query: &SagaQuery) -> Result<Page, StoreError> {
-        search::search(&self.readers, &self.definitions, &self.many, query).await
+        search::search(&self.readers, &self.definitions, &self.lately, query).await
     }
 
     async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {

@@ -2,24 +2,34 @@
 //!
 //! Rule of thumb: the statement holds only the filters that are set, so that each combination gets a plan of its own.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
 
-use saga_types::{SagaStatus, Timestamp, definition::Definitions, keys};
+use saga_types::{SagaStatus, Timestamp, definition::Definitions};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
-use super::{error, read};
-use crate::store::{
-    Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, metadata, query::statuses, unattended,
+use super::{
+    error,
+    held::Held,
+    narrow::{self, Condition, Narrowed, PATIENCE},
+    read,
 };
+use crate::store::{
+    Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, query::statuses, unattended,
+};
+
+/// What holds for a moment.
+#[derive(Debug, Default)]
+pub(super) struct Lately {
+    /// Totals that are not exact: counting so many takes long, and they are hardly fewer when the next page is asked for.
+    totals: Held<Total>,
+    /// Conditions that many sagas match.
+    common: Held<()>,
+}
 
 pub(super) async fn search(
     pool: &PgPool,
     definitions: &Definitions,
-    many: &Many,
+    lately: &Lately,
     query: &SagaQuery,
 ) -> Result<Page, StoreError> {
     if asks_for_nul(query) {
@@ -29,12 +39,13 @@ pub(super) async fn search(
             has_more: false,
         });
     }
-    let mut folds = page(pool, query).await?;
+    let narrowed = narrow::narrow(pool, &lately.common, query).await?;
+    let mut folds = page(pool, query, &narrowed).await?;
     let has_more = folds.len() > query.size as usize;
     folds.truncate(query.size as usize);
     Ok(Page {
         sagas: read::states(pool, definitions, folds).await?,
-        total: known_total(pool, many, query).await?,
+        total: known_total(pool, &lately.totals, query, &narrowed).await?,
         has_more,
     })
 }
@@ -57,7 +68,11 @@ fn asks_for_nul(query: &SagaQuery) -> bool {
 }
 
 /// One more than the page has.
-async fn page(pool: &PgPool, query: &SagaQuery) -> Result<Vec<(String, String)>, StoreError> {
+async fn page(
+    pool: &PgPool,
+    query: &SagaQuery,
+    narrowed: &Narrowed,
+) -> Result<Vec<(String, String)>, StoreError> {
     // The folds are long, and are read of those sagas only that are on the page.
     let mut sql = QueryBuilder::new("SELECT saga_id, saga.fold FROM (SELECT * FROM (");
     let offset = match query.start {
@@ -67,7 +82,7 @@ async fn page(pool: &PgPool, query: &SagaQuery) -> Result<Vec<(String, String)>,
     let wanted = i64::from(query.size) + 1;
     for (place, part) in parts(query).into_iter().enumerate() {
         sql.push(if place == 0 { "(" } else { " UNION ALL (" });
-        push_part(&mut sql, query, part, wanted.saturating_add(offset));
+        push_part(&mut sql, query, narrowed, part, wanted.saturating_add(offset));
         sql.push(")");
     }
     sql.push(") AS found");
@@ -118,12 +133,18 @@ fn parts(query: &SagaQuery) -> Vec<Part> {
     parts.map(|(status, length)| Part { status, length }).collect()
 }
 
-fn push_part(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, part: Part, limit: i64) {
+fn push_part(
+    sql: &mut QueryBuilder<Postgres>,
+    query: &SagaQuery,
+    narrowed: &Narrowed,
+    part: Part,
+    limit: i64,
+) {
     const IS_LONG: &str = "updated_at - started_at > interval '1 hour'";
     let (column, _, _) = order(query);
-    sql.push(format_args!(
-        "SELECT saga_id, {column} FROM saga_instance AS saga WHERE "
-    ));
+    sql.push(format_args!("SELECT saga_id, {column} FROM "));
+    push_sagas(sql, narrowed);
+    sql.push(" WHERE ");
     match part.length {
         None => sql.push("true"),
         Some(Length::Short) => sql.push(format_args!("NOT ({IS_LONG})")),
@@ -140,7 +161,7 @@ fn push_part(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, part: Part, li
             .push_bind(to.to_datetime())
             .push(" + interval '1 hour'");
     }
-    push_filters(sql, query);
+    push_filters(sql, query, narrowed);
     push_cursor(sql, query);
     push_order(sql, query);
     sql.push(" LIMIT ").push_bind(limit);
@@ -177,42 +198,25 @@ fn push_order(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
     ));
 }
 
-/// Totals that are not exact, and until when they hold: counting so many takes long, and they are hardly fewer when the next
-/// page is asked for.
-#[derive(Debug, Default)]
-pub(super) struct Many(Mutex<HashMap<String, (Instant, Total)>>);
-
-impl Many {
-    const HELD: Duration = Duration::from_secs(30);
-    const MOST: usize = 1_000;
-
-    fn total(&self, filters: &str) -> Option<Total> {
-        let (until, total) = *self.lock().get(filters)?;
-        (until > Instant::now()).then_some(total)
+async fn known_total(
+    pool: &PgPool,
+    known: &Held<Total>,
+    query: &SagaQuery,
+    narrowed: &Narrowed,
+) -> Result<Total, StoreError> {
+    if let Some(sagas) = &narrowed.sagas
+        && narrowed.conditions.is_empty()
+        && !asks_beyond_steps(query)
+    {
+        return Ok(Total::capped(sagas.len() as u64));
     }
-
-    fn note(&self, filters: String, total: Total) {
-        let now = Instant::now();
-        let mut many = self.lock();
-        many.retain(|_, (until, _)| *until > now);
-        if many.len() < Self::MOST {
-            many.insert(filters, (now + Self::HELD, total));
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, (Instant, Total)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn known_total(pool: &PgPool, many: &Many, query: &SagaQuery) -> Result<Total, StoreError> {
     let filters = format!("{:?}", filters(query));
-    if let Some(total) = many.total(&filters) {
+    if let Some(total) = known.get(&filters) {
         return Ok(total);
     }
-    let total = total(pool, query).await?;
+    let total = total(pool, query, narrowed).await?;
     if !total.is_exact {
-        many.note(filters, total);
+        known.hold(filters, total);
     }
     Ok(total)
 }
@@ -228,12 +232,11 @@ fn filters(query: &SagaQuery) -> SagaQuery {
     }
 }
 
-/// How long a count may take. Values of metadata that very many steps have cannot be counted in less.
-const PATIENCE: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '250ms'";
-
-async fn total(pool: &PgPool, query: &SagaQuery) -> Result<Total, StoreError> {
-    let mut sql = counting(query);
-    if query.metadata.is_empty() {
+async fn total(pool: &PgPool, query: &SagaQuery, narrowed: &Narrowed) -> Result<Total, StoreError> {
+    let mut sql = counting(query, narrowed);
+    let is_in_metadata = |condition: &Condition| matches!(condition, Condition::Containing(_));
+    // Values of metadata that very many steps have cannot be counted in time.
+    if !narrowed.conditions.iter().any(is_in_metadata) {
         let count: i64 = sql
             .build_query_scalar()
             .fetch_one(pool)
@@ -255,21 +258,25 @@ async fn total(pool: &PgPool, query: &SagaQuery) -> Result<Total, StoreError> {
     .await
 }
 
-fn counting(query: &SagaQuery) -> QueryBuilder<Postgres> {
+fn counting(query: &SagaQuery, narrowed: &Narrowed) -> QueryBuilder<Postgres> {
     let mut sql = QueryBuilder::new("SELECT count(*) FROM (");
-    if let Some((column, value)) = only_step_column(query) {
+    if let (None, [condition @ Condition::Column(..)], false) = (
+        &narrowed.sagas,
+        &narrowed.conditions[..],
+        asks_beyond_steps(query),
+    ) {
         // In the order of the sagas, so that each is counted once without looking it up.
-        sql.push(format_args!(
-            "SELECT DISTINCT saga_id FROM saga_steps WHERE {column} = "
-        ))
-        .push_bind(value.clone());
+        sql.push("SELECT DISTINCT saga_id FROM saga_steps AS step WHERE ");
+        condition.push(&mut sql);
     } else {
-        sql.push("SELECT FROM saga_instance AS saga WHERE true");
+        sql.push("SELECT FROM ");
+        push_sagas(&mut sql, narrowed);
+        sql.push(" WHERE true");
         if query.saga_type.is_some() && query.status.is_none() && query.ended.is_none() {
             // One stretch of the index for each.
             push_statuses(&mut sql, SagaStatus::ALL.into_iter());
         }
-        push_filters(&mut sql, query);
+        push_filters(&mut sql, query, narrowed);
     }
     sql.push(format_args!(" LIMIT {}) AS found", Total::CAP + 1));
     sql
@@ -278,9 +285,24 @@ fn counting(query: &SagaQuery) -> QueryBuilder<Postgres> {
 /// Begins a filter on the steps.
 const SOME_STEP: &str = " AND EXISTS (SELECT FROM saga_steps AS step WHERE step.saga_id = saga.saga_id AND ";
 
-fn push_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
+fn push_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, narrowed: &Narrowed) {
     push_instance_filters(sql, query);
-    push_step_filters(sql, query);
+    for condition in &narrowed.conditions {
+        sql.push(SOME_STEP);
+        condition.push(sql);
+        sql.push(")");
+    }
+}
+
+/// The sagas that are looked at: all, or the few that were found, which are fetched by their ids whatever the order is.
+fn push_sagas(sql: &mut QueryBuilder<Postgres>, narrowed: &Narrowed) {
+    match &narrowed.sagas {
+        None => sql.push("saga_instance AS saga"),
+        Some(sagas) => sql
+            .push("(SELECT * FROM saga_instance WHERE saga_id = ANY(")
+            .push_bind(sagas.clone())
+            .push(") OFFSET 0) AS saga"),
+    };
 }
 
 fn push_instance_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
@@ -351,55 +373,14 @@ fn push_statuses(sql: &mut QueryBuilder<Postgres>, statuses: impl Iterator<Item 
     sql.push(")");
 }
 
-fn push_step_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
-    for (column, value) in step_columns(query) {
-        if let Some(value) = value {
-            sql.push(SOME_STEP)
-                .push(format_args!("step.{column} = "))
-                .push_bind(value)
-                .push(")");
-        }
-    }
-    // The column comes from the metadata, so that its index serves it too.
-    if let Some(trace_id) = &query.trace_id {
-        push_containing(sql, vec![metadata::text_object(keys::TRACE_ID, trace_id)]);
-    }
-    for (key, value) in &query.metadata {
-        push_containing(sql, metadata::objects_saying(key, value));
-    }
-}
-
-/// What steps are searched by, beside their metadata.
-fn step_columns(query: &SagaQuery) -> [(&'static str, Option<&String>); 2] {
-    [
-        ("step", query.step.as_ref()),
-        ("producer_service", query.producer_service.as_ref()),
-    ]
-}
-
-/// The one column and value of steps that a query asks for, if it asks for nothing else.
-fn only_step_column(query: &SagaQuery) -> Option<(&'static str, &String)> {
+/// Whether it asks for anything that is not about steps.
+fn asks_beyond_steps(query: &SagaQuery) -> bool {
     let others = SagaQuery {
         step: None,
         producer_service: None,
+        trace_id: None,
+        metadata: BTreeMap::new(),
         ..query.clone()
     };
-    let [step, service] = step_columns(query);
-    match (step, service) {
-        _ if others.has_filters() => None,
-        ((column, Some(value)), (_, None)) | ((_, None), (column, Some(value))) => Some((column, value)),
-        _ => None,
-    }
-}
-
-/// Some step's metadata contains one of these objects.
-fn push_containing(sql: &mut QueryBuilder<Postgres>, objects: Vec<String>) {
-    sql.push(SOME_STEP).push("(");
-    for (index, object) in objects.into_iter().enumerate() {
-        sql.push(if index == 0 { "" } else { " OR " })
-            .push("step.metadata @> ")
-            .push_bind(object)
-            .push("::jsonb");
-    }
-    sql.push("))");
+    others.has_filters()
 }
