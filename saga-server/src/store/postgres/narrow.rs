@@ -1,21 +1,26 @@
-//! Filters on the steps of a saga. Values of the metadata are looked up first, and when few sagas have one, only those are
-//! looked at.
+//! Filters on the steps of a saga: each is looked up first, and when few steps match it, only their sagas are looked at.
 //!
-//! Rule of thumb: the planner cannot know how many steps hold a value of the metadata. Taken for many, the newest sagas would
-//! be looked through one after the other until enough of them match; taken for few, a million would be fetched to be sorted.
-//! Of steps and services it knows which are common.
+//! Rule of thumb: the planner knows neither how many steps hold a value of the metadata, nor that the newest sagas differ from
+//! all others. Taken for many, the newest would be looked through one after the other until enough of them match; taken for
+//! few, a million would be fetched to be sorted.
 
 use saga_types::keys;
-use sqlx::{PgPool, Postgres, QueryBuilder};
+use sqlx::{Executor, PgPool, Postgres, QueryBuilder};
 
 use super::{error, held::Held};
 use crate::store::{SagaQuery, StoreError, metadata, unattended};
 
-/// So many sagas are few: fetching them to sort them is a matter of milliseconds.
-const FEW: usize = 5_000;
+/// So many steps are few: fetching their sagas to sort them is a matter of milliseconds.
+const FEW: usize = 10_000;
 
-/// How long looking up may take. What takes longer is not few.
+/// How long counting and looking up may take. What takes longer is not few.
 pub(super) const PATIENCE: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '250ms'";
+
+/// A common value is soon found in any part of the table, which is no reason to read it whole; and looking up ends with the
+/// last entry that is wanted.
+const BY_COLUMN: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off";
+/// The index of metadata gives all at once.
+const BY_METADATA: &str = "SET LOCAL enable_seqscan = off";
 
 /// Something that a step of a saga must have.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +34,7 @@ pub(super) enum Condition {
 /// What a query asks of steps.
 #[derive(Debug)]
 pub(super) struct Narrowed {
-    /// The sagas that match a condition which few do, and not any more among those below.
+    /// The sagas that match a condition which few steps do; it is not among those below any more.
     pub(super) sagas: Option<Vec<String>>,
     /// What else a step must have; each may be another step.
     pub(super) conditions: Vec<Condition>,
@@ -69,7 +74,7 @@ pub(super) fn conditions(query: &SagaQuery) -> Vec<Condition> {
     trace.chain(metadata).chain(step).chain(service).collect()
 }
 
-/// Looks values of the metadata up until one is found that few sagas have.
+/// Looks the conditions up until one is found that few steps match.
 pub(super) async fn narrow(
     pool: &PgPool,
     common: &Held<()>,
@@ -77,10 +82,7 @@ pub(super) async fn narrow(
 ) -> Result<Narrowed, StoreError> {
     let mut conditions = conditions(query);
     for index in 0..conditions.len() {
-        let Condition::Containing(objects) = &conditions[index] else {
-            continue;
-        };
-        let name = objects.join(" ");
+        let name = format!("{:?}", conditions[index]);
         if common.get(&name).is_some() {
             continue;
         }
@@ -99,21 +101,31 @@ pub(super) async fn narrow(
     })
 }
 
-/// The sagas that match a condition, if they are few.
+/// The sagas that match a condition, if few steps do.
 async fn few(pool: &PgPool, condition: Condition) -> Result<Option<Vec<String>>, StoreError> {
     let pool = pool.clone();
     unattended(async move {
-        let mut sql = QueryBuilder::new("SELECT DISTINCT saga_id FROM saga_steps AS step WHERE ");
+        let mut sql = QueryBuilder::new("SELECT saga_id FROM saga_steps AS step WHERE ");
         condition.push(&mut sql);
         sql.push(format_args!(" LIMIT {}", FEW + 1));
         let mut transaction = pool.begin_with(PATIENCE).await.map_err(error::store)?;
+        let settings = match condition {
+            Condition::Column(..) => BY_COLUMN,
+            Condition::Containing(_) => BY_METADATA,
+        };
+        transaction.execute(settings).await.map_err(error::store)?;
         let found = sql
             .build_query_scalar::<String>()
             .fetch_all(&mut *transaction)
             .await;
         transaction.rollback().await.map_err(error::store)?;
         match found {
-            Ok(sagas) => Ok((sagas.len() <= FEW).then_some(sagas)),
+            Ok(steps) if steps.len() > FEW => Ok(None),
+            Ok(mut sagas) => {
+                sagas.sort_unstable();
+                sagas.dedup();
+                Ok(Some(sagas))
+            }
             Err(failure) if error::is_out_of_time(&failure) => Ok(None),
             Err(failure) => Err(error::store(failure)),
         }

@@ -22,7 +22,7 @@ use crate::store::{
 pub(super) struct Lately {
     /// Totals that are not exact: counting so many takes long, and they are hardly fewer when the next page is asked for.
     totals: Held<Total>,
-    /// Conditions that many sagas match.
+    /// Conditions that many steps match.
     common: Held<()>,
 }
 
@@ -298,10 +298,12 @@ fn push_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, narrowed: &
 fn push_sagas(sql: &mut QueryBuilder<Postgres>, narrowed: &Narrowed) {
     match &narrowed.sagas {
         None => sql.push("saga_instance AS saga"),
+        // One look at the key for each, which `OFFSET 0` keeps the planner from turning into something else.
         Some(sagas) => sql
-            .push("(SELECT * FROM saga_instance WHERE saga_id = ANY(")
+            .push("UNNEST(")
             .push_bind(sagas.clone())
-            .push(") OFFSET 0) AS saga"),
+            .push("::text[]) AS few (id) CROSS JOIN LATERAL ")
+            .push("(SELECT * FROM saga_instance WHERE saga_id = few.id OFFSET 0) AS saga"),
     };
 }
 
