@@ -30,7 +30,7 @@ impl Lines {
 
     /// To be written to; what is there stays.
     pub(crate) fn file(&self) -> File {
-        OpenOptions::new().append(true.into()).open(self.path()).unwrap()
+        OpenOptions::new().append(true).open(self.path()).unwrap()
     }
 
     pub(crate) fn clear(&self) {
