@@ -74,7 +74,7 @@ impl Collect {
             told: None,
             replaced: parts.metrics.clients_replaced.clone(),
         };
-        let (batches, work_queue) = tokio::sync::mpsc::channel(1);
+        let (batches, work_queue) = consume::queue();
         let (done, done_queue) = std::sync::mpsc::channel();
         let worker = Worker {
             topic,

@@ -27,7 +27,7 @@ use super::{
     IngestError,
     batch::{Batch, Offsets, RawRecord},
     context::{Following, SagaConsumer},
-    partitions::Partitions,
+    partitions::{MOST_IN_WORK, Partitions},
     stall::{Seen, StallWatch},
 };
 
@@ -50,6 +50,11 @@ pub(crate) struct BatchLimits {
     pub(crate) size: usize,
     /// So long after its first record.
     pub(crate) wait: Duration,
+}
+
+/// The way of batches from the thread to those who handle them, with room for all that it hands on.
+pub(crate) fn queue() -> (mpsc::Sender<Batch>, mpsc::Receiver<Batch>) {
+    mpsc::channel(MOST_IN_WORK)
 }
 
 /// Starts the thread. The answer comes when it ends.

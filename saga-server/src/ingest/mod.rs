@@ -113,7 +113,7 @@ impl Ingest {
             size: parts.ingest.batch_size,
             wait: parts.ingest.batch_wait,
         };
-        let (batches, work_queue) = tokio::sync::mpsc::channel(partitions::MOST_IN_WORK);
+        let (batches, work_queue) = consume::queue();
         let (done, done_queue) = std::sync::mpsc::channel();
         tokio::spawn(work::run(parts, dead_letters, stop.clone(), work_queue, done));
         let ended = consume::spawn(limits, following, stop.clone(), batches, done_queue)?;
