@@ -77,11 +77,10 @@ struct Begin {
 impl Begin {
     /// Decodes a batch and hands its events on to the writers; the future waits for everything else. `None` only when asked
     /// to stop while the schema registry is away.
-    async fn batch(
-        &mut self,
-        Batch { records }: Batch,
-    ) -> Option<impl Future<Output = Option<Offsets>> + Send + use<>> {
+    async fn batch(&mut self, batch: Batch) -> Option<impl Future<Output = Option<Offsets>> + Send + use<>> {
         let Finish { parts, stop, .. } = &*self.finish;
+        let offsets = batch.offsets();
+        let records = batch.records;
         if !self.decoder.prepare(&records, &parts.health, stop).await {
             return None;
         }
@@ -106,7 +105,7 @@ impl Begin {
             let (stored, is_noted) = tokio::join!(storing, finish.note(&seen));
             rejected.extend(stored?);
             let is_done = is_noted && finish.bury(&records, &rejected).await;
-            is_done.then(|| Batch { records }.offsets())
+            is_done.then_some(offsets)
         })
     }
 }

@@ -19,6 +19,6 @@ mod shop;
 mod sights;
 mod signing_in;
 #[expect(dead_code, reason = "stores fail in more ways than pages show")]
-#[path = "../rest_api/stores.rs"]
+#[path = "../rest_api/stores/mod.rs"]
 mod stores;
 mod walks;

@@ -1,8 +1,8 @@
 //! The steps of a batch: those that are new go in, and those that were there are told.
 //!
 //! Rule of thumb: hardly any batch holds an event that was stored before; only after a restart, or when a producer repeats
-//! itself, many do. So the steps are copied in, for half of what inserting them costs, and a copy that meets a known event
-//! fails as a whole. From then on steps are inserted one by one, until a batch without known events comes by.
+//! itself, many do. So the steps are copied in, for three quarters of what inserting them costs, and a copy that meets a known
+//! event fails as a whole. From then on steps are inserted one by one, until a batch without known events comes by.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
