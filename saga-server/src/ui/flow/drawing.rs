@@ -1,12 +1,6 @@
-//! The ways of sagas as a graph in layers: dagre says where steps and passages stand, classes say what they look like.
+//! The ways of sagas as a picture: the layout says where steps and passages stand, classes say what they look like.
 
-use std::collections::BTreeMap;
-
-use dagre::{
-    EdgeLabel, LayoutOptions, NodeLabel, Point,
-    graph::{Graph, GraphOptions},
-    layout::types::LabelPos,
-};
+use dagre::{EdgeLabel, NodeLabel, Point};
 use saga_types::{Step, definition::SagaDefinition};
 use svg::{
     Document,
@@ -14,32 +8,21 @@ use svg::{
 };
 
 use super::{
-    super::words::{length, number, percent, precise, precise_count},
-    Kind, from, share,
+    super::words::{length, number, percent, precise_count},
+    Kind, from,
+    layout::{LABEL_HEIGHT, LABEL_WIDTH, Layout, MOST_CHARS, NODE_HEIGHT},
+    share,
 };
 use crate::store::{EdgeKind, Flow, FlowEdge, Passage};
 
 /// More passages than this are no picture any more.
 const MOST_EDGES: usize = 60;
 
-/// All lengths are in the units of the drawing.
-const NODE_HEIGHT: f64 = 46.0;
-const CHARACTER: f64 = 8.2;
-const SMALL_CHARACTER: f64 = 6.6;
-const MARGIN: f64 = 12.0;
-const LABEL_WIDTH: f64 = 128.0;
-const LABEL_HEIGHT: f64 = 34.0;
-/// Longer names lose their end; the whole stands in the title and in the table.
-const MOST_CHARS: usize = 30;
-const START: &str = "start";
-
 pub(super) struct Drawn {
     pub(super) svg: String,
     /// Passages that are not drawn.
     pub(super) left_out: usize,
 }
-
-type Layout = Graph<NodeLabel, EdgeLabel>;
 
 /// `None` when there is nothing to draw.
 pub(super) fn drawn(
@@ -60,12 +43,11 @@ pub(super) fn drawn(
     if edges.is_empty() {
         return None;
     }
-    let names = names(definition, &edges);
-    let layout = laid_out(flow, definition, &names, &edges);
+    let layout = Layout::of(flow, definition, &edges, &|step| said(flow, definition, step));
     let mut lines = Group::new();
     let mut labels = Group::new();
     for (passage, edge) in &edges {
-        let place = layout.edge(tail(&names, passage), &names[&passage.to], None)?;
+        let place = layout.edge(passage)?;
         let is_picked = picked == Some(*passage);
         let drawn = EdgeDrawing {
             passage,
@@ -77,10 +59,10 @@ pub(super) fn drawn(
         labels = labels.add(drawn.label(place, &link(passage)));
     }
     let mut boxes = Group::new();
-    for (step, name) in &names {
-        boxes = boxes.add(step_box(flow, definition, step, layout.node(name)?));
+    for (step, place) in layout.steps() {
+        boxes = boxes.add(step_box(flow, definition, step, place));
     }
-    if let Some(start) = layout.node(START) {
+    if let Some(start) = layout.start() {
         let (x, y) = (start.x?, start.y?);
         boxes = boxes.add(
             Circle::new()
@@ -91,7 +73,7 @@ pub(super) fn drawn(
                 .add(Title::new("The beginning")),
         );
     }
-    let (width, height) = extent(&layout, &names, &edges);
+    let (width, height) = layout.extent();
     let drawing = Document::new()
         .set("viewBox", (0, 0, width, height))
         .set("width", width)
@@ -106,130 +88,6 @@ pub(super) fn drawn(
         svg: drawing.to_string(),
         left_out,
     })
-}
-
-/// What the layout calls each step: those of the definition come first, so that they stand in its order.
-fn names(definition: Option<&SagaDefinition>, edges: &[(&Passage, &FlowEdge)]) -> BTreeMap<Step, String> {
-    let occurs = |step: &Step| {
-        let mut steps = edges
-            .iter()
-            .flat_map(|(passage, _)| passage.from.iter().chain([&passage.to]));
-        steps.any(|other| other == step)
-    };
-    let defined = definition.into_iter().flat_map(|definition| definition.steps());
-    let all = defined.chain(
-        edges
-            .iter()
-            .flat_map(|(passage, _)| passage.from.iter().chain([&passage.to])),
-    );
-    let mut names = BTreeMap::new();
-    for step in all.filter(|step| occurs(step)) {
-        let next = format!("{:03}", names.len());
-        names.entry(step.clone()).or_insert(next);
-    }
-    names
-}
-
-fn tail<'a>(names: &'a BTreeMap<Step, String>, passage: &Passage) -> &'a str {
-    match &passage.from {
-        Some(from) => &names[from],
-        None => START,
-    }
-}
-
-fn laid_out(
-    flow: &Flow,
-    definition: Option<&SagaDefinition>,
-    names: &BTreeMap<Step, String>,
-    edges: &[(&Passage, &FlowEdge)],
-) -> Layout {
-    let mut graph = Layout::with_options(GraphOptions {
-        directed: true,
-        // A way back is turned round while the layers are found, and then stands beside the way there.
-        multigraph: true,
-        compound: false,
-    });
-    let node = |width, height| NodeLabel {
-        width,
-        height,
-        ..NodeLabel::default()
-    };
-    if edges.iter().any(|(passage, _)| passage.from.is_none()) {
-        graph.set_node(START, Some(node(20.0, 20.0)));
-    }
-    let mut in_order: Vec<(&Step, &String)> = names.iter().collect();
-    in_order.sort_by_key(|(_, name)| name.as_str());
-    for (step, name) in in_order {
-        let said = said(flow, definition, step);
-        graph.set_node(name.as_str(), Some(node(width_of(step, &said), NODE_HEIGHT)));
-    }
-    for (passage, edge) in edges {
-        let label = EdgeLabel {
-            // The way that most take is drawn the straightest.
-            weight: 1 + weight(share(flow, edge.sagas)),
-            width: LABEL_WIDTH,
-            height: LABEL_HEIGHT,
-            labelpos: LabelPos::Center,
-            ..EdgeLabel::default()
-        };
-        graph.set_edge(
-            tail(names, passage),
-            names[&passage.to].as_str(),
-            Some(label),
-            None,
-        );
-    }
-    let options = LayoutOptions {
-        nodesep: 28.0,
-        edgesep: 14.0,
-        ranksep: 36.0,
-        marginx: MARGIN,
-        marginy: MARGIN,
-        ..LayoutOptions::default()
-    };
-    dagre::layout(&mut graph, Some(options));
-    graph
-}
-
-fn weight(share: f64) -> i32 {
-    (0..8)
-        .rev()
-        .find(|weight| f64::from(*weight) <= share * 8.0)
-        .unwrap_or(0)
-}
-
-fn width_of(step: &Step, said: &str) -> f64 {
-    let name = step.as_str().chars().count().min(MOST_CHARS);
-    let below = precise(said.chars().count()) * SMALL_CHARACTER;
-    (precise(name) * CHARACTER).max(below).max(110.0) + 20.0
-}
-
-/// Room for everything, labels included.
-fn extent(layout: &Layout, names: &BTreeMap<Step, String>, edges: &[(&Passage, &FlowEdge)]) -> (f64, f64) {
-    let nodes = names.values().filter_map(|name| layout.node(name)).map(|node| {
-        (
-            node.x.unwrap_or_default() + node.width / 2.0,
-            node.y.unwrap_or_default() + node.height / 2.0,
-        )
-    });
-    let ways = edges
-        .iter()
-        .filter_map(|(passage, _)| layout.edge(tail(names, passage), &names[&passage.to], None))
-        .flat_map(|edge| {
-            let label = edge
-                .x
-                .zip(edge.y)
-                .map(|(x, y)| (x + LABEL_WIDTH / 2.0, y + LABEL_HEIGHT / 2.0));
-            edge.points
-                .iter()
-                .map(|point| (point.x, point.y))
-                .chain(label)
-                .collect::<Vec<_>>()
-        });
-    let corner = nodes.chain(ways).fold((0.0_f64, 0.0_f64), |corner, place| {
-        (corner.0.max(place.0), corner.1.max(place.1))
-    });
-    ((corner.0 + MARGIN).ceil(), (corner.1 + MARGIN).ceil())
 }
 
 struct EdgeDrawing<'a> {

@@ -1,6 +1,7 @@
 //! `/flow`: the ways that sagas of a type really took in a period.
 
 mod drawing;
+mod layout;
 
 use std::collections::{BTreeMap, BTreeSet};
 
