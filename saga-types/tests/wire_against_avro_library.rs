@@ -1,6 +1,8 @@
 //! The codec written by hand, held to a general Avro library: same bytes, same verdicts, no panic.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::{self, Read};
+
 use apache_avro::{
     Schema, rabin::Rabin, reader::datum::GenericDatumReader, schema_compatibility::SchemaCompatibility,
     types::Value,
@@ -20,17 +22,35 @@ fn schema(version: SchemaVersion) -> Schema {
     Schema::parse_str(&plain).unwrap()
 }
 
-/// Reads with the library; `None` when it refuses, or leaves bytes over (which it would accept silently).
+/// Bytes that know whether more of them were asked for than there are: at their end the library takes null for a string,
+/// and for a union's branch, instead of refusing.
+struct Body<'a> {
+    rest: &'a [u8],
+    overrun: bool,
+}
+
+impl Read for Body<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.overrun |= self.rest.is_empty() && !into.is_empty();
+        self.rest.read(into)
+    }
+}
+
+/// Reads with the library; `None` when it refuses, wants more bytes than there are, or leaves some over (both of which it
+/// would accept silently).
 fn read_with_library(body: &[u8], version: SchemaVersion) -> Option<Vec<(String, Value)>> {
     let schema = schema(version);
-    let mut rest = body;
+    let mut body = Body {
+        rest: body,
+        overrun: false,
+    };
     let value = GenericDatumReader::builder(&schema)
         .build()
         .unwrap()
-        .read_value(&mut rest)
+        .read_value(&mut body)
         .ok()?;
     match value {
-        Value::Record(fields) if rest.is_empty() => Some(fields),
+        Value::Record(fields) if body.rest.is_empty() && !body.overrun => Some(fields),
         _ => None,
     }
 }
@@ -306,6 +326,16 @@ fn every_kind_of_bad_body_has_its_own_error() {
             body_with(|fields| fields[7] = metadata(r#"{"a":1e999}"#)),
         ),
         (
+            "a type's name beyond the end",
+            "TRUNCATED",
+            body_with(|fields| fields[9] = vec![2, 20, b'A']),
+        ),
+        (
+            "nothing where a type's name may be",
+            "TRUNCATED",
+            body_with(|fields| fields[9] = vec![]),
+        ),
+        (
             "trailing bytes",
             "TRAILING_BYTES",
             body_with(|fields| fields[9] = vec![0, 0]),
@@ -344,6 +374,15 @@ proptest! {
         let fields = read_with_library(&body, SchemaVersion::V2).expect("the library reads it");
         assert_same(&event, &fields);
         prop_assert_eq!(avro::decode(&body, &SchemaVersion::V2.into()), Ok(event));
+    }
+
+    #[test]
+    fn a_body_cut_short_is_refused_by_both((event, end) in (any_event(), any::<prop::sample::Index>())) {
+        let whole = body_of(&event);
+        let cut = &whole[..end.index(whole.len())];
+        prop_assert_eq!(read_with_library(cut, SchemaVersion::V2), None);
+        let error = avro::decode(cut, &SchemaVersion::V2.into()).unwrap_err();
+        prop_assert!(matches!(error.kind(), "TRUNCATED" | "EMPTY"), "{}", error);
     }
 
     #[test]
