@@ -82,14 +82,17 @@ impl Asked {
     }
 
     /// What few sagas have is looked up in another way than what many have, and both must find the same as a plain question.
-    async fn pages_are_those_that_sql_gives(&mut self) {
+    async fn pages_are_those_that_sql_gives(&self) {
         type Filter = (&'static str, fn(&mut SagaQuery));
-        const FILTERS: [Filter; 4] = [
+        const OF_STEPS: [Filter; 5] = [
             ("step = 'STOCK_RESERVED'", |query| {
                 query.step = Some("STOCK_RESERVED".to_owned());
             }),
             ("step = 'LOYALTY_POINTS'", |query| {
                 query.step = Some("LOYALTY_POINTS".to_owned());
+            }),
+            ("producer_service = 'loyalty-service'", |query| {
+                query.producer_service = Some("loyalty-service".to_owned());
             }),
             (r#"metadata @> '{"paymentMethod": "CARD"}'"#, |query| {
                 query.metadata = [("paymentMethod".to_owned(), "CARD".to_owned())].into();
@@ -98,26 +101,56 @@ impl Asked {
                 query.metadata = [("customerId".to_owned(), "customer-77".to_owned())].into();
             }),
         ];
+        const OF_SAGAS: [Filter; 3] = [
+            ("true ORDER BY started_at DESC, saga_id DESC", |_| {}),
+            ("true ORDER BY started_at, saga_id", |query| {
+                query.sort.order = SortOrder::Ascending;
+            }),
+            // The oldest of those that match, so that all of them must be looked at.
+            (
+                "started_at <= '2026-10-03T00:00:00Z' ORDER BY started_at DESC, saga_id DESC",
+                |query| query.started_to = Some(moment("2026-10-03T00:00:00Z")),
+            ),
+        ];
         let store = self.store().await;
-        for (condition, filter) in FILTERS {
+        // What it reads counts when it ends, and so not among what is looked at later.
+        let mut plainly = PgConnection::connect(&self.url).await.unwrap();
+        for ((steps, of_steps), (sagas, of_sagas)) in OF_STEPS
+            .iter()
+            .flat_map(|steps| OF_SAGAS.iter().map(move |sagas| (steps, sagas)))
+        {
+            let what = format!("{steps} AND {sagas}");
             let plain = format!(
-                "SELECT saga_id FROM saga_instance WHERE saga_id IN (SELECT saga_id FROM saga_steps WHERE {condition}) \
-                 ORDER BY started_at DESC, saga_id DESC LIMIT 20"
+                "SELECT saga_id FROM saga_instance WHERE saga_id IN (SELECT saga_id FROM saga_steps WHERE {steps}) \
+                 AND {sagas} LIMIT 60"
             );
             let expected: Vec<String> = sqlx::query_scalar(AssertSqlSafe(plain))
-                .fetch_all(&mut self.admin)
+                .fetch_all(&mut plainly)
                 .await
                 .unwrap();
             let mut query = everything();
-            filter(&mut query);
-            // The second time it may be known already how many there are.
-            for _ in 0..2 {
-                let page = store.search(&query).await.unwrap();
-                let found: Vec<&str> = page.sagas.iter().map(|saga| saga.saga_id.as_str()).collect();
-                assert!(!found.is_empty(), "{condition}");
-                assert_eq!(found, expected, "{condition}");
+            of_steps(&mut query);
+            of_sagas(&mut query);
+            // What comes after a page is found by its number, and by where it ends.
+            let mut after = query.clone();
+            for (number, expected) in expected.chunks(20).enumerate() {
+                query.start = PageStart::Offset(number as u64 * 20);
+                for query in [&query, &after] {
+                    let page = store.search(query).await.unwrap();
+                    let found: Vec<&str> = page.sagas.iter().map(|saga| saga.saga_id.as_str()).collect();
+                    assert_eq!(found, expected, "{what}, page {number}");
+                }
+                let last = store.saga(expected.last().unwrap()).await.unwrap().unwrap();
+                after.start = PageStart::After {
+                    value: last.started_at,
+                    saga_id: last.saga_id.to_string(),
+                };
+            }
+            if steps.contains("LOYALTY") || steps.contains("loyalty") {
+                assert!(!expected.is_empty(), "{what}");
             }
         }
+        plainly.close().await.unwrap();
     }
 
     /// What a question reads of the two large tables.

@@ -83,9 +83,10 @@ impl Writers {
         }
     }
 
-    /// A handful of events is not worth a second transaction.
+    /// A batch of a collector that keeps up is stored soon enough by one writer, with less work and without keeping the
+    /// database's processors from those who ask.
     fn shares(&self, events: Vec<Indexed>) -> Vec<Vec<Indexed>> {
-        const WORTH_A_WRITER: usize = 100;
+        const WORTH_A_WRITER: usize = 1_000;
         let writers = (events.len() / WORTH_A_WRITER).clamp(1, self.0.len());
         if writers == 1 {
             return vec![events];

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use saga_server::store::Store;
+use saga_server::store::{Rebuild, Store};
 use saga_types::SagaEvent;
 
 use super::{
@@ -51,6 +51,34 @@ pub(crate) async fn random_batches_give_the_fold_of_their_steps(database: &impl 
     }
     assert_eq!((stored, duplicates), (events.len(), events.len() / 2));
     assert_folded(&store, &events).await;
+}
+
+/// Thousands of rows may go in another way than a few, as long as no known event is among them.
+pub(crate) async fn thousands_at_once_are_stored_as_a_few_are(database: &impl Database) {
+    let store = database.store().await;
+    let events = random_events(&mut Random::seeded(5), 4_000, 3);
+    let (first, others) = events.split_at(events.len() / 2);
+    let (second, third) = others.split_at(others.len() / 2);
+    let known = first.len() / 2;
+    let batches = [
+        (first.to_vec(), 0),
+        ([second, &first[known..]].concat(), first.len() - known),
+        (third.to_vec(), 0),
+    ];
+    for (batch, duplicates) in batches {
+        let new = batch.len() - duplicates;
+        let appended = store.append(batch.into()).await.unwrap();
+        assert_eq!((appended.stored(), appended.duplicates), (new, duplicates));
+        assert!(appended.conflicts.is_empty());
+    }
+    let sagas: BTreeSet<&str> = events.iter().map(|event| event.saga_id.as_str()).collect();
+    let rebuilt = store.rebuild(None, 10_000, Rebuild::DryRun).await.unwrap();
+    assert_eq!((rebuilt.differences, rebuilt.sagas), (Vec::new(), sagas.len()));
+    // Each is compared with what is stored of it.
+    for few in events.chunks(500) {
+        let appended = store.append(few.to_vec().into()).await.unwrap();
+        assert_eq!((appended.duplicates, appended.stored()), (few.len(), 0));
+    }
 }
 
 pub(crate) async fn writers_at_once_count_nothing_twice(database: &impl Database) {

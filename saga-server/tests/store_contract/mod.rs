@@ -72,6 +72,7 @@ macro_rules! contract_tests {
             appending::times_may_be_at_the_limits,
             appending::a_saga_may_have_100_000_events,
             crowds::random_batches_give_the_fold_of_their_steps,
+            crowds::thousands_at_once_are_stored_as_a_few_are,
             crowds::writers_at_once_count_nothing_twice,
             crowds::writers_at_once_may_share_sagas,
             crowds::writers_at_once_see_each_others_conflicts,

@@ -56,6 +56,9 @@ pub(super) fn pools(url: &str, max_connections: u32) -> Result<Pools, StoreError
     })
 }
 
+/// How long an idle connection is believed to work.
+const TRUSTED: Duration = Duration::from_secs(1);
+
 /// How long a connection that comes back may take to show that it still works.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -65,6 +68,17 @@ fn pool(options: PgConnectOptions, max_connections: u32, settings: &'static str)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .after_connect(move |connection, _| {
             Box::pin(async move { connection.execute(settings).await.map(|_| ()) })
+        })
+        // What answered a moment ago still does.
+        .test_before_acquire(false)
+        .before_acquire(|connection, used| {
+            Box::pin(async move {
+                if used.idle_for < TRUSTED {
+                    return Ok(true);
+                }
+                // One that is of no use any more is made anew.
+                Ok(connection.ping().await.is_ok())
+            })
         })
         // Without a limit, one whose other end vanished would count as used for as long as TCP hopes.
         .after_release(|connection, _| {

@@ -17,6 +17,14 @@ const JSONB: u8 = 1;
 /// From 1970 to 2000, where PostgreSQL's time begins.
 const EPOCH_MILLIS: i64 = 946_684_800_000;
 
+/// So many rows are worth a COPY. It sends its end in a packet of its own, which the driver keeps back until the database has
+/// acknowledged the rows; that takes 40 ms, since the database has nothing to say yet. sqlx 0.9.0 lacks `TCP_NODELAY`.
+const WORTH_IT: usize = 1_000;
+
+pub(super) fn is_worth_it(rows: usize) -> bool {
+    rows >= WORTH_IT
+}
+
 /// Rows as they are written.
 pub(super) struct Rows {
     bytes: Vec<u8>,

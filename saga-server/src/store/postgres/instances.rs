@@ -3,7 +3,11 @@
 use saga_types::{SagaEvent, SagaType, Timestamp, fold::SagaState};
 use sqlx::{PgConnection, Row};
 
-use super::{append::Failure, copy::Rows, error, read};
+use super::{
+    append::Failure,
+    copy::{self, Rows},
+    error, read,
+};
 use crate::store::{
     Late,
     advance::{Advanced, Kept},
@@ -15,22 +19,40 @@ const LOCK: &str = r"
 SELECT saga_id, order_id, version, fold, saga_type, current_status, started_at, ended_at FROM saga_instance
 WHERE saga_id = ANY($1) ORDER BY saga_id FOR UPDATE";
 
-const UPDATE: &str = r"
-UPDATE saga_instance AS kept SET
-    saga_type = new.saga_type, order_id = new.order_id, current_status = new.current_status, last_step = new.last_step,
-    last_trace_id = new.last_trace_id, started_at = new.started_at, updated_at = new.updated_at, ended_at = new.ended_at,
-    failed_step = new.failed_step, failure_reason = new.failure_reason,
-    outstanding = string_to_array(new.outstanding, $21), anomalies = string_to_array(new.anomalies, $21),
-    awaited_step = new.awaited_step, awaited_service = new.awaited_service, awaited_deadline = new.awaited_deadline,
-    event_count = new.event_count, version = new.version, fold = new.fold, owed_since = new.owed_since
-FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-    $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
-    $16::timestamptz[], $17::bigint[], $18::bigint[], $19::text[],
-    $20::timestamptz[])
-    AS new (saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at, updated_at, ended_at,
-        failed_step, failure_reason, outstanding, anomalies, awaited_step, awaited_service, awaited_deadline,
-        event_count, version, fold, owed_since)
-WHERE kept.saga_id = new.saga_id AND kept.version = new.version - 1";
+/// Sagas as arrays, one for each column; lists are joined, since an array of arrays would need them all of one length.
+macro_rules! arrays {
+    () => {
+        "UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], \
+         $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], \
+         $15::text[], $16::timestamptz[], $17::bigint[], $18::bigint[], $19::text[], $20::timestamptz[]) \
+         AS new (saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at, updated_at, ended_at, \
+         failed_step, failure_reason, outstanding, anomalies, awaited_step, awaited_service, awaited_deadline, \
+         event_count, version, fold, owed_since)"
+    };
+}
+
+const UPDATE: &str = concat!(
+    "UPDATE saga_instance AS kept SET \
+     saga_type = new.saga_type, order_id = new.order_id, current_status = new.current_status, \
+     last_step = new.last_step, last_trace_id = new.last_trace_id, started_at = new.started_at, \
+     updated_at = new.updated_at, ended_at = new.ended_at, failed_step = new.failed_step, \
+     failure_reason = new.failure_reason, outstanding = string_to_array(new.outstanding, $21), \
+     anomalies = string_to_array(new.anomalies, $21), awaited_step = new.awaited_step, \
+     awaited_service = new.awaited_service, awaited_deadline = new.awaited_deadline, event_count = new.event_count, \
+     version = new.version, fold = new.fold, owed_since = new.owed_since FROM ",
+    arrays!(),
+    " WHERE kept.saga_id = new.saga_id AND kept.version = new.version - 1"
+);
+
+const INSERT: &str = concat!(
+    "INSERT INTO saga_instance (saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at, \
+     updated_at, ended_at, failed_step, failure_reason, outstanding, anomalies, awaited_step, awaited_service, \
+     awaited_deadline, event_count, version, fold, owed_since) \
+     SELECT saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at, updated_at, ended_at, \
+     failed_step, failure_reason, string_to_array(outstanding, $21), string_to_array(anomalies, $21), awaited_step, \
+     awaited_service, awaited_deadline, event_count, version, fold, owed_since FROM ",
+    arrays!()
+);
 
 const COPY: &str = r"
 COPY saga_instance (saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at, updated_at,
@@ -74,21 +96,26 @@ pub(super) async fn lock(connection: &mut PgConnection, new: &[&SagaEvent]) -> R
 pub(super) async fn write(connection: &mut PgConnection, advanced: &[Advanced]) -> Result<(), Failure> {
     let (new, known): (Vec<&Advanced>, Vec<&Advanced>) = advanced.iter().partition(|saga| saga.version == 1);
     let met = || Failure::Met("another writer made the same saga".to_owned());
-    copy(connection, &new).await.map_err(|failure| match failure {
+    make(connection, &new).await.map_err(|failure| match failure {
         failure if error::is_known_key(&failure) => met(),
         failure => failure.into(),
     })?;
-    if update(connection, &known).await? != known.len() as u64 {
+    if write_arrays(connection, UPDATE, &known).await? != known.len() as u64 {
         return Err(met());
     }
     write_other_orders(connection, advanced).await?;
     Ok(())
 }
 
-async fn copy(connection: &mut PgConnection, new: &[&Advanced]) -> Result<(), sqlx::Error> {
-    if new.is_empty() {
-        return Ok(());
+async fn make(connection: &mut PgConnection, new: &[&Advanced]) -> Result<u64, sqlx::Error> {
+    if copy::is_worth_it(new.len()) {
+        copy(connection, new).await
+    } else {
+        write_arrays(connection, INSERT, new).await
     }
+}
+
+async fn copy(connection: &mut PgConnection, new: &[&Advanced]) -> Result<u64, sqlx::Error> {
     let mut rows = Rows::with_capacity(new.len() * ROW_BYTES);
     for saga in new {
         let state = &saga.state;
@@ -115,16 +142,21 @@ async fn copy(connection: &mut PgConnection, new: &[&Advanced]) -> Result<(), sq
         rows.text(&saga.fold);
         rows.optional_timestamp(saga.owed_since());
     }
-    rows.copy(connection, COPY).await.map(drop)
+    rows.copy(connection, COPY).await
 }
 
-async fn update(connection: &mut PgConnection, known: &[&Advanced]) -> Result<u64, sqlx::Error> {
-    if known.is_empty() {
+/// Runs a statement on sagas as arrays; how many rows it wrote.
+async fn write_arrays(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    sagas: &[&Advanced],
+) -> Result<u64, sqlx::Error> {
+    if sagas.is_empty() {
         return Ok(0);
     }
-    let states = || known.iter().map(|saga| &saga.state);
+    let states = || sagas.iter().map(|saga| &saga.state);
     let awaited = || states().map(|state| state.awaiting.first());
-    let result = sqlx::query(UPDATE)
+    let result = sqlx::query(statement)
         .bind(states().map(|state| state.saga_id.as_str()).collect::<Vec<_>>())
         .bind(states().map(|state| state.saga_type.as_str()).collect::<Vec<_>>())
         .bind(states().map(|state| state.order_id.as_str()).collect::<Vec<_>>())
@@ -186,10 +218,10 @@ async fn update(connection: &mut PgConnection, known: &[&Advanced]) -> Result<u6
                 .map(|state| state.step_count.cast_signed())
                 .collect::<Vec<_>>(),
         )
-        .bind(known.iter().map(|saga| saga.version).collect::<Vec<_>>())
-        .bind(known.iter().map(|saga| saga.fold.as_str()).collect::<Vec<_>>())
+        .bind(sagas.iter().map(|saga| saga.version).collect::<Vec<_>>())
+        .bind(sagas.iter().map(|saga| saga.fold.as_str()).collect::<Vec<_>>())
         .bind(
-            known
+            sagas
                 .iter()
                 .map(|saga| saga.owed_since().map(Timestamp::to_datetime))
                 .collect::<Vec<_>>(),

@@ -21,6 +21,7 @@ mod rollups;
 mod search;
 mod statistics;
 mod steps;
+mod totals;
 mod trends;
 mod watch;
 

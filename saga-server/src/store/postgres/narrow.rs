@@ -4,6 +4,9 @@
 //! all others. Taken for many, the newest would be looked through one after the other until enough of them match; taken for
 //! few, a million would be fetched to be sorted.
 
+use std::{collections::HashMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
 use saga_types::keys;
 use sqlx::{Executor, PgPool, Postgres, QueryBuilder};
 
@@ -32,12 +35,21 @@ pub(super) enum Condition {
 }
 
 /// What a query asks of steps.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Narrowed {
     /// The sagas that match a condition which few steps do; it is not among those below any more.
-    pub(super) sagas: Option<Vec<String>>,
+    pub(super) sagas: Option<Vec<Match>>,
     /// What else a step must have; each may be another step.
     pub(super) conditions: Vec<Condition>,
+}
+
+/// A saga that matches, those first that may be the newest.
+#[derive(Debug, Clone)]
+pub(super) struct Match {
+    pub(super) saga_id: String,
+    /// When its first step that matches was recorded, and so the latest moment at which it can have started; none where that
+    /// would have to be looked up.
+    pub(super) recorded_at: Option<DateTime<Utc>>,
 }
 
 impl Condition {
@@ -77,23 +89,26 @@ pub(super) fn conditions(query: &SagaQuery) -> Vec<Condition> {
 /// Looks the conditions up until one is found that few steps match.
 pub(super) async fn narrow(
     pool: &PgPool,
-    common: &Held<()>,
+    common: &Arc<Held<()>>,
     query: &SagaQuery,
 ) -> Result<Narrowed, StoreError> {
     let mut conditions = conditions(query);
     for index in 0..conditions.len() {
-        let name = format!("{:?}", conditions[index]);
-        if common.get(&name).is_some() {
-            continue;
-        }
-        if let Some(sagas) = few(pool, conditions[index].clone()).await? {
+        let condition = &conditions[index];
+        let sagas = match common.get(&name(condition)) {
+            None => look_up(pool.clone(), common.clone(), condition.clone()).await?,
+            Some(known) => {
+                if known.is_due {
+                    // Should it fail, it is due again.
+                    tokio::spawn(look_up(pool.clone(), common.clone(), condition.clone()));
+                }
+                None
+            }
+        };
+        if sagas.is_some() {
             conditions.remove(index);
-            return Ok(Narrowed {
-                sagas: Some(sagas),
-                conditions,
-            });
+            return Ok(Narrowed { sagas, conditions });
         }
-        common.hold(name, ());
     }
     Ok(Narrowed {
         sagas: None,
@@ -101,11 +116,36 @@ pub(super) async fn narrow(
     })
 }
 
+fn name(condition: &Condition) -> String {
+    format!("{condition:?}")
+}
+
+/// The sagas that match a condition if few steps do; otherwise it is held to be common.
+async fn look_up(
+    pool: PgPool,
+    common: Arc<Held<()>>,
+    condition: Condition,
+) -> Result<Option<Vec<Match>>, StoreError> {
+    let name = name(&condition);
+    let sagas = few(&pool, condition).await?;
+    match sagas {
+        Some(_) => common.forget(&name),
+        None => common.hold(name, ()),
+    }
+    Ok(sagas)
+}
+
 /// The sagas that match a condition, if few steps do.
-async fn few(pool: &PgPool, condition: Condition) -> Result<Option<Vec<String>>, StoreError> {
+async fn few(pool: &PgPool, condition: Condition) -> Result<Option<Vec<Match>>, StoreError> {
     let pool = pool.clone();
     unattended(async move {
-        let mut sql = QueryBuilder::new("SELECT saga_id FROM saga_steps AS step WHERE ");
+        // The index of services would have to be much larger to know when.
+        let recorded_at = match condition {
+            Condition::Column("producer_service", _) => "NULL::timestamptz",
+            _ => "recorded_at",
+        };
+        let mut sql = QueryBuilder::new("SELECT saga_id, ");
+        sql.push(recorded_at).push(" FROM saga_steps AS step WHERE ");
         condition.push(&mut sql);
         sql.push(format_args!(" LIMIT {}", FEW + 1));
         let mut transaction = pool.begin_with(PATIENCE).await.map_err(error::store)?;
@@ -115,20 +155,48 @@ async fn few(pool: &PgPool, condition: Condition) -> Result<Option<Vec<String>>,
         };
         transaction.execute(settings).await.map_err(error::store)?;
         let found = sql
-            .build_query_scalar::<String>()
+            .build_query_as::<(String, Option<DateTime<Utc>>)>()
             .fetch_all(&mut *transaction)
             .await;
         transaction.rollback().await.map_err(error::store)?;
         match found {
             Ok(steps) if steps.len() > FEW => Ok(None),
-            Ok(mut sagas) => {
-                sagas.sort_unstable();
-                sagas.dedup();
-                Ok(Some(sagas))
-            }
+            Ok(steps) => Ok(Some(matches(steps))),
             Err(failure) if error::is_out_of_time(&failure) => Ok(None),
             Err(failure) => Err(error::store(failure)),
         }
     })
     .await
+}
+
+/// Each saga once, those first that may be the newest.
+fn matches(steps: Vec<(String, Option<DateTime<Utc>>)>) -> Vec<Match> {
+    let mut first: HashMap<String, Option<DateTime<Utc>>> = HashMap::with_capacity(steps.len());
+    for (saga_id, recorded_at) in steps {
+        let first = first.entry(saga_id).or_insert(recorded_at);
+        *first = recorded_at.min(*first);
+    }
+    let mut matches: Vec<Match> = first
+        .into_iter()
+        .map(|(saga_id, recorded_at)| Match { saga_id, recorded_at })
+        .collect();
+    matches.sort_unstable_by(|one, other| other.recorded_at.cmp(&one.recorded_at));
+    matches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saga_that_matches_twice_is_there_once_with_its_first_step() {
+        let at = |seconds| DateTime::from_timestamp(seconds, 0);
+        let step = |saga: &str, seconds| (saga.to_owned(), at(seconds));
+        let matches = matches(vec![step("a", 3), step("b", 2), step("a", 1), step("c", 7)]);
+        let matches: Vec<_> = matches
+            .iter()
+            .map(|found| (found.saga_id.as_str(), found.recorded_at))
+            .collect();
+        assert_eq!(matches, [("c", at(7)), ("b", at(2)), ("a", at(1))]);
+    }
 }

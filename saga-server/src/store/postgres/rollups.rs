@@ -81,7 +81,8 @@ const WRONG: &str = concat!(
 /// With one snapshot for all: what is stored meanwhile stays among the changes.
 const MAKE_ANEW: &str = concat!(
     "DELETE FROM saga_rollup_change; DELETE FROM saga_rollup; INSERT INTO saga_rollup ",
-    counted!()
+    counted!(),
+    " ORDER BY 1, 2"
 );
 
 /// When this process last brought changes together.

@@ -2,28 +2,27 @@
 //!
 //! Rule of thumb: the statement holds only the filters that are set, so that each combination gets a plan of its own.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use saga_types::{SagaStatus, Timestamp, definition::Definitions};
+use chrono::{DateTime, Utc};
+use saga_types::{SagaStatus, definition::Definitions};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use super::{
     error,
     held::Held,
-    narrow::{self, Condition, Narrowed, PATIENCE},
-    read,
+    narrow::{self, Match, Narrowed},
+    read, totals,
 };
-use crate::store::{
-    Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, query::statuses, unattended,
-};
+use crate::store::{Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, query::statuses};
 
-/// What holds for a moment.
+/// What holds for a while.
 #[derive(Debug, Default)]
 pub(super) struct Lately {
     /// Totals that are not exact: counting so many takes long, and they are hardly fewer when the next page is asked for.
-    totals: Held<Total>,
+    totals: Arc<Held<Total>>,
     /// Conditions that many steps match.
-    common: Held<()>,
+    common: Arc<Held<()>>,
 }
 
 pub(super) async fn search(
@@ -45,7 +44,7 @@ pub(super) async fn search(
     folds.truncate(query.size as usize);
     Ok(Page {
         sagas: read::states(pool, definitions, folds).await?,
-        total: known_total(pool, &lately.totals, query, &narrowed).await?,
+        total: totals::total(pool, &lately.totals, query, &narrowed).await?,
         has_more,
     })
 }
@@ -67,22 +66,83 @@ fn asks_for_nul(query: &SagaQuery) -> bool {
     texts.any(|text| text.contains('\0'))
 }
 
-/// One more than the page has.
+/// A saga of a page: its id, its fold, and when it started.
+type Row = (String, String, DateTime<Utc>);
+
+/// One more than the page has, each a saga with its fold.
 async fn page(
     pool: &PgPool,
     query: &SagaQuery,
     narrowed: &Narrowed,
 ) -> Result<Vec<(String, String)>, StoreError> {
-    // The folds are long, and are read of those sagas only that are on the page.
-    let mut sql = QueryBuilder::new("SELECT saga_id, saga.fold FROM (SELECT * FROM (");
+    let rows = match &narrowed.sagas {
+        None => page_of(pool, query, narrowed, None).await?,
+        Some(few) => page_of_few(pool, query, narrowed, few).await?,
+    };
+    Ok(rows
+        .into_iter()
+        .map(|(saga_id, fold, _)| (saga_id, fold))
+        .collect())
+}
+
+/// Looks at some of the sagas that were found, and at more only if one of those could belong on the page.
+async fn page_of_few(
+    pool: &PgPool,
+    query: &SagaQuery,
+    narrowed: &Narrowed,
+    few: &[Match],
+) -> Result<Vec<Row>, StoreError> {
+    let (wanted, offset) = stretch(query);
+    let is_newest_first = query.sort.by == SortBy::StartedAt && query.sort.order == SortOrder::Descending;
+    let is_known_when = few.first().is_some_and(|first| first.recorded_at.is_some());
+    let mut some = match is_newest_first && is_known_when {
+        true => usize::try_from(wanted.saturating_add(offset).saturating_mul(5)).unwrap_or(usize::MAX),
+        false => few.len(),
+    };
+    loop {
+        let looked_at = &few[..some.min(few.len())];
+        let rows = page_of(pool, query, narrowed, Some(looked_at)).await?;
+        let Some(next) = few.get(some) else {
+            return Ok(rows);
+        };
+        if rows.len() == usize::try_from(wanted).unwrap_or(usize::MAX)
+            && let (Some((_, _, oldest)), Some(next)) = (rows.last(), next.recorded_at)
+            && *oldest > next
+        {
+            return Ok(rows);
+        }
+        some = some.saturating_mul(4);
+    }
+}
+
+/// How many rows are wanted, and how many come before them.
+fn stretch(query: &SagaQuery) -> (i64, i64) {
     let offset = match query.start {
         PageStart::Offset(offset) => i64::try_from(offset).unwrap_or(i64::MAX),
         PageStart::After { .. } => 0,
     };
-    let wanted = i64::from(query.size) + 1;
+    (i64::from(query.size) + 1, offset)
+}
+
+async fn page_of(
+    pool: &PgPool,
+    query: &SagaQuery,
+    narrowed: &Narrowed,
+    sagas: Option<&[Match]>,
+) -> Result<Vec<Row>, StoreError> {
+    // The folds are long, and are read of those sagas only that are on the page.
+    let mut sql = QueryBuilder::new("SELECT saga_id, saga.fold, saga.started_at FROM (SELECT * FROM (");
+    let (wanted, offset) = stretch(query);
     for (place, part) in parts(query).into_iter().enumerate() {
         sql.push(if place == 0 { "(" } else { " UNION ALL (" });
-        push_part(&mut sql, query, narrowed, part, wanted.saturating_add(offset));
+        push_part(
+            &mut sql,
+            query,
+            narrowed,
+            sagas,
+            part,
+            wanted.saturating_add(offset),
+        );
         sql.push(")");
     }
     sql.push(") AS found");
@@ -137,13 +197,14 @@ fn push_part(
     sql: &mut QueryBuilder<Postgres>,
     query: &SagaQuery,
     narrowed: &Narrowed,
+    sagas: Option<&[Match]>,
     part: Part,
     limit: i64,
 ) {
     const IS_LONG: &str = "updated_at - started_at > interval '1 hour'";
     let (column, _, _) = order(query);
     sql.push(format_args!("SELECT saga_id, {column} FROM "));
-    push_sagas(sql, narrowed);
+    push_sagas(sql, sagas);
     sql.push(" WHERE ");
     match part.length {
         None => sql.push("true"),
@@ -198,94 +259,10 @@ fn push_order(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
     ));
 }
 
-async fn known_total(
-    pool: &PgPool,
-    known: &Held<Total>,
-    query: &SagaQuery,
-    narrowed: &Narrowed,
-) -> Result<Total, StoreError> {
-    if let Some(sagas) = &narrowed.sagas
-        && narrowed.conditions.is_empty()
-        && !asks_beyond_steps(query)
-    {
-        return Ok(Total::capped(sagas.len() as u64));
-    }
-    let filters = format!("{:?}", filters(query));
-    if let Some(total) = known.get(&filters) {
-        return Ok(total);
-    }
-    let total = total(pool, query, narrowed).await?;
-    if !total.is_exact {
-        known.hold(filters, total);
-    }
-    Ok(total)
-}
-
-/// The query without what does not change how many there are, or hardly.
-fn filters(query: &SagaQuery) -> SagaQuery {
-    let soon = |(is_stuck, _)| (is_stuck, Timestamp::MIN);
-    SagaQuery {
-        stuck: query.stuck.map(soon),
-        start: PageStart::Offset(0),
-        size: 0,
-        ..query.clone()
-    }
-}
-
-async fn total(pool: &PgPool, query: &SagaQuery, narrowed: &Narrowed) -> Result<Total, StoreError> {
-    let mut sql = counting(query, narrowed);
-    let is_in_metadata = |condition: &Condition| matches!(condition, Condition::Containing(_));
-    // Values of metadata that very many steps have cannot be counted in time.
-    if !narrowed.conditions.iter().any(is_in_metadata) {
-        let count: i64 = sql
-            .build_query_scalar()
-            .fetch_one(pool)
-            .await
-            .map_err(error::store)?;
-        return Ok(Total::capped(count.cast_unsigned()));
-    }
-    let pool = pool.clone();
-    unattended(async move {
-        let mut transaction = pool.begin_with(PATIENCE).await.map_err(error::store)?;
-        let counted = sql.build_query_scalar::<i64>().fetch_one(&mut *transaction).await;
-        transaction.rollback().await.map_err(error::store)?;
-        match counted {
-            Ok(count) => Ok(Total::capped(count.cast_unsigned())),
-            Err(failure) if error::is_out_of_time(&failure) => Ok(Total::UNKNOWN),
-            Err(failure) => Err(error::store(failure)),
-        }
-    })
-    .await
-}
-
-fn counting(query: &SagaQuery, narrowed: &Narrowed) -> QueryBuilder<Postgres> {
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM (");
-    if let (None, [condition @ Condition::Column(..)], false) = (
-        &narrowed.sagas,
-        &narrowed.conditions[..],
-        asks_beyond_steps(query),
-    ) {
-        // In the order of the sagas, so that each is counted once without looking it up.
-        sql.push("SELECT DISTINCT saga_id FROM saga_steps AS step WHERE ");
-        condition.push(&mut sql);
-    } else {
-        sql.push("SELECT FROM ");
-        push_sagas(&mut sql, narrowed);
-        sql.push(" WHERE true");
-        if query.saga_type.is_some() && query.status.is_none() && query.ended.is_none() {
-            // One stretch of the index for each.
-            push_statuses(&mut sql, SagaStatus::ALL.into_iter());
-        }
-        push_filters(&mut sql, query, narrowed);
-    }
-    sql.push(format_args!(" LIMIT {}) AS found", Total::CAP + 1));
-    sql
-}
-
 /// Begins a filter on the steps.
 const SOME_STEP: &str = " AND EXISTS (SELECT FROM saga_steps AS step WHERE step.saga_id = saga.saga_id AND ";
 
-fn push_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, narrowed: &Narrowed) {
+pub(super) fn push_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, narrowed: &Narrowed) {
     push_instance_filters(sql, query);
     for condition in &narrowed.conditions {
         sql.push(SOME_STEP);
@@ -295,13 +272,18 @@ fn push_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, narrowed: &
 }
 
 /// The sagas that are looked at: all, or the few that were found, which are fetched by their ids whatever the order is.
-fn push_sagas(sql: &mut QueryBuilder<Postgres>, narrowed: &Narrowed) {
-    match &narrowed.sagas {
+pub(super) fn push_sagas(sql: &mut QueryBuilder<Postgres>, sagas: Option<&[Match]>) {
+    match sagas {
         None => sql.push("saga_instance AS saga"),
         // One look at the key for each, which `OFFSET 0` keeps the planner from turning into something else.
         Some(sagas) => sql
             .push("UNNEST(")
-            .push_bind(sagas.clone())
+            .push_bind(
+                sagas
+                    .iter()
+                    .map(|found| found.saga_id.clone())
+                    .collect::<Vec<_>>(),
+            )
             .push("::text[]) AS few (id) CROSS JOIN LATERAL ")
             .push("(SELECT * FROM saga_instance WHERE saga_id = few.id OFFSET 0) AS saga"),
     };
@@ -366,23 +348,11 @@ fn push_instance_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
     }
 }
 
-fn push_statuses(sql: &mut QueryBuilder<Postgres>, statuses: impl Iterator<Item = SagaStatus>) {
+pub(super) fn push_statuses(sql: &mut QueryBuilder<Postgres>, statuses: impl Iterator<Item = SagaStatus>) {
     sql.push(" AND current_status IN (");
     let mut list = sql.separated(", ");
     for status in statuses {
         list.push_bind(status.as_str());
     }
     sql.push(")");
-}
-
-/// Whether it asks for anything that is not about steps.
-fn asks_beyond_steps(query: &SagaQuery) -> bool {
-    let others = SagaQuery {
-        step: None,
-        producer_service: None,
-        trace_id: None,
-        metadata: BTreeMap::new(),
-        ..query.clone()
-    };
-    others.has_filters()
 }

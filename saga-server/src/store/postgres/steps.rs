@@ -1,15 +1,19 @@
 //! The steps of a batch: those that are new go in, and those that were there are told.
 //!
 //! Rule of thumb: hardly any batch holds an event that was stored before; only after a restart, or when a producer repeats
-//! itself, many do. So the steps are copied in, for three quarters of what inserting them costs, and a copy that meets a known
-//! event fails as a whole. From then on steps are inserted one by one, until a batch without known events comes by.
+//! itself, many do. So many steps at once are copied in, for three quarters of what inserting them costs, and a copy that meets
+//! a known event fails as a whole. From then on steps are inserted one by one, until a batch without known events comes by.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use saga_types::{Metadata, SagaEvent};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
-use super::{append::Failure, copy::Rows, error, read};
+use super::{
+    append::Failure,
+    copy::{self, Rows},
+    error, read,
+};
 use crate::store::{StoreError, append::Batch, rows::EventColumns};
 
 /// Whether the last batch held events that were stored before.
@@ -48,7 +52,7 @@ pub(super) async fn take(
     batch: &Batch,
     repeats: &Repeats,
 ) -> Result<Vec<SagaEvent>, Failure> {
-    if !repeats.0.load(Ordering::Relaxed) {
+    if copy::is_worth_it(batch.len()) && !repeats.0.load(Ordering::Relaxed) {
         return match copy(connection, batch).await {
             Err(error) if error::is_known_key(&error) => {
                 repeats.0.store(true, Ordering::Relaxed);
