@@ -1,6 +1,8 @@
 -- With the time of each step at hand, a page of few sagas is found without looking at all of them.
 DROP INDEX saga_steps_step_saga;
 CREATE INDEX saga_steps_step_saga ON saga_steps (step, saga_id) INCLUDE (recorded_at);
+DROP INDEX saga_steps_service_saga;
+CREATE INDEX saga_steps_service_saga ON saga_steps (producer_service, saga_id) INCLUDE (recorded_at);
 
 -- A period in the order of the last change, and what is odd about the few odd sagas, without looking at rows.
 DROP INDEX saga_instance_updated;

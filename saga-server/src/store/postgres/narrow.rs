@@ -47,9 +47,8 @@ pub(super) struct Narrowed {
 #[derive(Debug, Clone)]
 pub(super) struct Match {
     pub(super) saga_id: String,
-    /// When its first step that matches was recorded, and so the latest moment at which it can have started; none where that
-    /// would have to be looked up.
-    pub(super) recorded_at: Option<DateTime<Utc>>,
+    /// When its first step that matches was recorded, and so the latest moment at which it can have started.
+    pub(super) recorded_at: DateTime<Utc>,
 }
 
 impl Condition {
@@ -139,13 +138,7 @@ async fn look_up(
 async fn few(pool: &PgPool, condition: Condition) -> Result<Option<Vec<Match>>, StoreError> {
     let pool = pool.clone();
     unattended(async move {
-        // The index of services would have to be much larger to know when.
-        let recorded_at = match condition {
-            Condition::Column("producer_service", _) => "NULL::timestamptz",
-            _ => "recorded_at",
-        };
-        let mut sql = QueryBuilder::new("SELECT saga_id, ");
-        sql.push(recorded_at).push(" FROM saga_steps AS step WHERE ");
+        let mut sql = QueryBuilder::new("SELECT saga_id, recorded_at FROM saga_steps AS step WHERE ");
         condition.push(&mut sql);
         sql.push(format_args!(" LIMIT {}", FEW + 1));
         let mut transaction = pool.begin_with(PATIENCE).await.map_err(error::store)?;
@@ -155,7 +148,7 @@ async fn few(pool: &PgPool, condition: Condition) -> Result<Option<Vec<Match>>, 
         };
         transaction.execute(settings).await.map_err(error::store)?;
         let found = sql
-            .build_query_as::<(String, Option<DateTime<Utc>>)>()
+            .build_query_as::<(String, DateTime<Utc>)>()
             .fetch_all(&mut *transaction)
             .await;
         transaction.rollback().await.map_err(error::store)?;
@@ -170,8 +163,8 @@ async fn few(pool: &PgPool, condition: Condition) -> Result<Option<Vec<Match>>, 
 }
 
 /// Each saga once, those first that may be the newest.
-fn matches(steps: Vec<(String, Option<DateTime<Utc>>)>) -> Vec<Match> {
-    let mut first: HashMap<String, Option<DateTime<Utc>>> = HashMap::with_capacity(steps.len());
+fn matches(steps: Vec<(String, DateTime<Utc>)>) -> Vec<Match> {
+    let mut first: HashMap<String, DateTime<Utc>> = HashMap::with_capacity(steps.len());
     for (saga_id, recorded_at) in steps {
         let first = first.entry(saga_id).or_insert(recorded_at);
         *first = recorded_at.min(*first);
@@ -190,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_saga_that_matches_twice_is_there_once_with_its_first_step() {
-        let at = |seconds| DateTime::from_timestamp(seconds, 0);
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap_or_default();
         let step = |saga: &str, seconds| (saga.to_owned(), at(seconds));
         let matches = matches(vec![step("a", 3), step("b", 2), step("a", 1), step("c", 7)]);
         let matches: Vec<_> = matches

@@ -94,8 +94,7 @@ async fn page_of_few(
 ) -> Result<Vec<Row>, StoreError> {
     let (wanted, offset) = stretch(query);
     let is_newest_first = query.sort.by == SortBy::StartedAt && query.sort.order == SortOrder::Descending;
-    let is_known_when = few.first().is_some_and(|first| first.recorded_at.is_some());
-    let mut some = match is_newest_first && is_known_when {
+    let mut some = match is_newest_first {
         true => usize::try_from(wanted.saturating_add(offset).saturating_mul(5)).unwrap_or(usize::MAX),
         false => few.len(),
     };
@@ -106,8 +105,8 @@ async fn page_of_few(
             return Ok(rows);
         };
         if rows.len() == usize::try_from(wanted).unwrap_or(usize::MAX)
-            && let (Some((_, _, oldest)), Some(next)) = (rows.last(), next.recorded_at)
-            && *oldest > next
+            && let Some((_, _, oldest)) = rows.last()
+            && *oldest > next.recorded_at
         {
             return Ok(rows);
         }
