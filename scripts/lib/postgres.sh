@@ -77,6 +77,7 @@ postgres_prepare() {
 	shared_buffers = 256MB
 	timezone = 'UTC'
 	log_line_prefix = '%m [%p] %a '
+	${SAGA_PARTS_POSTGRES_SETTINGS:-}
 	SETTINGS
   if [[ ${SAGA_PARTS_TLS_DIR:-} ]]; then postgres_tls "$folder/data.partial"; fi
   mv "$folder/data.partial" "$folder/data"

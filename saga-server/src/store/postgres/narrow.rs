@@ -4,7 +4,7 @@
 //! all others. Taken for many, the newest would be looked through one after the other until enough of them match; taken for
 //! few, a million would be fetched to be sorted.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use saga_types::keys;
@@ -173,7 +173,7 @@ fn matches(steps: Vec<(String, DateTime<Utc>)>) -> Vec<Match> {
         .into_iter()
         .map(|(saga_id, recorded_at)| Match { saga_id, recorded_at })
         .collect();
-    matches.sort_unstable_by(|one, other| other.recorded_at.cmp(&one.recorded_at));
+    matches.sort_unstable_by_key(|found| Reverse(found.recorded_at));
     matches
 }
 
