@@ -65,7 +65,11 @@ impl Browser {
             "width": eyes.width, "height": eyes.height, "deviceScaleFactor": 1, "mobile": eyes.width < 500,
         });
         self.command("Emulation.setDeviceMetricsOverride", size).await;
-        let features = json!({"features": [{"name": "prefers-color-scheme", "value": eyes.scheme}]});
+        // Colours on their way from one scheme to the other would be neither's.
+        let features = json!({"features": [
+            {"name": "prefers-color-scheme", "value": eyes.scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]});
         self.command("Emulation.setEmulatedMedia", features).await;
     }
 
