@@ -2,15 +2,7 @@
 ALTER TABLE saga_rollup RENAME TO saga_rollup_unsorted;
 ALTER INDEX saga_rollup_pkey RENAME TO saga_rollup_unsorted_pkey;
 CREATE TABLE saga_rollup (
-    -- 60, 3600 or 86400 seconds, from the bucket's moment on.
-    width       integer          NOT NULL,
-    bucket      timestamptz      NOT NULL,
-    saga_type   text COLLATE "C" NOT NULL,
-    status      text COLLATE "C" NOT NULL,
-    -- Where the class of durations begins; -1 for sagas that have not ended.
-    from_ms     bigint           NOT NULL,
-    sagas       bigint           NOT NULL,
-    duration_ms numeric          NOT NULL,
+    LIKE saga_rollup_unsorted,
     PRIMARY KEY (width, bucket, saga_type, status, from_ms)
 ) PARTITION BY LIST (width);
 CREATE TABLE saga_rollup_days PARTITION OF saga_rollup FOR VALUES IN (86400) WITH (fillfactor = 80);
