@@ -56,14 +56,18 @@ pub(crate) async fn random_batches_give_the_fold_of_their_steps(database: &impl 
 /// Thousands of rows may go in another way than a few, as long as no known event is among them.
 pub(crate) async fn thousands_at_once_are_stored_as_a_few_are(database: &impl Database) {
     let store = database.store().await;
-    let events = random_events(&mut Random::seeded(5), 4_000, 3);
+    let events = random_events(&mut Random::seeded(5), 5_000, 3);
     let (first, others) = events.split_at(events.len() / 2);
-    let (second, third) = others.split_at(others.len() / 2);
+    let (second, others) = others.split_at(others.len() / 2);
+    let (third, fourth) = others.split_at(others.len() / 2);
+    assert!(fourth.len() > 1_000, "{}", fourth.len());
     let known = first.len() / 2;
     let batches = [
         (first.to_vec(), 0),
         ([second, &first[known..]].concat(), first.len() - known),
+        // After one without known events the way of many is open again.
         (third.to_vec(), 0),
+        (fourth.to_vec(), 0),
     ];
     for (batch, duplicates) in batches {
         let new = batch.len() - duplicates;
