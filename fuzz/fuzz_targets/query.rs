@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../saga-server/src/rest/query_string/mod.rs"]
+#[path = "../../saga-server/web/src/http/query_string/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the target uses its part of it")]
 mod query_string;
 

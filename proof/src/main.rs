@@ -16,7 +16,7 @@ mod events;
 mod http;
 mod ledger;
 mod load;
-#[path = "../../saga-server/tests/support/many_sagas/mod.rs"]
+#[path = "../../saga-server/store/tests/plans/many_sagas/mod.rs"]
 mod many_sagas;
 mod memory;
 mod parts;

@@ -10,23 +10,25 @@ use thiserror::Error;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
+use crate::config::Config;
+use saga_collector::{
     archive::{Archive, ArchiveError},
-    auth::Access,
-    config::{Config, RetentionConfig},
     dead_letters::{Collect, CollectParts, DeadLetters},
     freshness::{self, Progress},
     health::{Component, Health},
-    http,
-    ingest::{Ingest, IngestError, IngestParts},
+    http_client,
+    ingest::{Ingest, IngestParts},
+    kafka::IngestError,
     live::Live,
+    maintenance::{
+        Monitor, RetentionConfig,
+        producers::{self, Tender},
+        retention::{self, Retention},
+    },
     metrics::Metrics,
-    producers::{self, Tender},
-    rest::{self, AppState, Limits},
-    retention::{self, Retention},
-    store::{self, Store, StoreError, StoreOptions},
-    watch::Monitor,
 };
+use saga_store::{Store, StoreError, StoreOptions};
+use saga_web::{Limits, auth::Access, state::AppState};
 
 /// How often the database is asked how it is, and for the numbers of sagas.
 const DATABASE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
@@ -75,13 +77,13 @@ impl Server {
     ///
     /// [`ServerError`] when something is wrong that time does not mend.
     pub async fn start(config: Config) -> Result<Self, ServerError> {
-        http::choose_cryptography();
+        http_client::choose_cryptography();
         let definitions = Arc::new(load_definitions(&config)?);
         let options = StoreOptions {
             definitions: definitions.clone(),
             max_connections: config.database.max_connections,
         };
-        let store = store::connect(config.database.url.expose(), options).await?;
+        let store = saga_store::connect(config.database.url.expose(), options).await?;
         let health = Arc::new(Health::starting(&[
             Component::Db,
             Component::Kafka,
@@ -147,7 +149,7 @@ impl Server {
             lost_after: config.watch.events_lost_after,
         };
         let mut tasks = vec![
-            tokio::spawn(rest::serve(listener, state, Limits::default(), stop.clone())),
+            tokio::spawn(saga_web::serve(listener, state, Limits::default(), stop.clone())),
             tokio::spawn(live.run(store.clone())),
             tokio::spawn(freshness::keep(
                 config.kafka.topic.clone(),

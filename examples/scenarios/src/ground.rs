@@ -7,11 +7,10 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
 };
+use saga_collector::secret::Secret;
 use saga_sdk::SagaConfig;
-use saga_server::{
-    config::{Config, Secret, Settings},
-    store::{self, StoreOptions},
-};
+use saga_server::config::{Config, Settings};
+use saga_store::StoreOptions;
 use serde_json::json;
 use shop::{KafkaConfig, Topics};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
@@ -67,7 +66,7 @@ impl Ground {
             definitions,
             max_connections: 2,
         };
-        store::connect(config.database.url.expose(), options)
+        saga_store::connect(config.database.url.expose(), options)
             .await
             .unwrap()
             .migrate()

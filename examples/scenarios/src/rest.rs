@@ -19,7 +19,7 @@ impl Rest {
     pub fn at(address: impl fmt::Display) -> Self {
         Self {
             base: format!("http://{address}"),
-            client: saga_server::http::plain_client(),
+            client: saga_collector::http_client::plain_client(),
         }
     }
 

@@ -8,12 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{CliError, block_on, logging, output};
 use crate::{
-    archive::{self, Archive, ArchiveError, Wanted},
     config::{ConfigArgs, Settings},
     dev::DATABASE_FILE,
-    retention::{DEFAULT_BATCH, Retention, RetentionError},
-    store::{self, Store, StoreOptions},
 };
+use saga_collector::{
+    archive::{self, Archive, ArchiveError, Wanted},
+    maintenance::retention::{DEFAULT_BATCH, Retention, RetentionError},
+};
+use saga_store::{Store, StoreOptions};
 
 #[derive(Debug, Args)]
 pub(super) struct ArchiveArgs {
@@ -186,7 +188,7 @@ async fn connect(settings: &Settings, url: &str, max_connections: u32) -> Result
         definitions: definitions.into(),
         max_connections,
     };
-    Ok(store::connect(url, options).await?)
+    Ok(saga_store::connect(url, options).await?)
 }
 
 impl From<ArchiveError> for CliError {
@@ -203,6 +205,7 @@ impl From<RetentionError> for CliError {
         match error {
             RetentionError::Store(error) => error.into(),
             RetentionError::Archive(error) => error.into(),
+            other => Self::failed(other),
         }
     }
 }

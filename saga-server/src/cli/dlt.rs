@@ -7,12 +7,12 @@ use saga_types::{Timestamp, definition::Definitions};
 use serde::Serialize;
 
 use super::{CliError, block_on, logging, output};
-use crate::{
-    config::{ConfigArgs, Settings},
+use crate::config::{ConfigArgs, Settings};
+use saga_collector::{
     dead_letters::{DeadLetters, LetterView, ReplayError, Replayed},
     metrics::Metrics,
-    store::{self, LetterFilter, LetterPlace, LetterQuery, LetterState, Named, Store, StoreOptions},
 };
+use saga_store::{LetterFilter, LetterPlace, LetterQuery, LetterState, Named, Store, StoreOptions};
 
 /// How many letters are taken at a time.
 const PAGE: u32 = 100;
@@ -213,7 +213,7 @@ impl Desk {
             definitions: definitions.into(),
             max_connections: 2,
         };
-        let store = store::connect(database.url.expose(), options).await?;
+        let store = saga_store::connect(database.url.expose(), options).await?;
         // The numbers of this process end with it; those of the database are right for everybody.
         let metrics = Arc::new(Metrics::new([]));
         let letters = DeadLetters::new(
@@ -270,7 +270,7 @@ impl Desk {
         filter: LetterFilter,
         after: Option<LetterPlace>,
         size: u32,
-    ) -> Result<store::LetterPage, CliError> {
+    ) -> Result<saga_store::LetterPage, CliError> {
         Ok(self.store.letters(&LetterQuery { filter, after, size }).await?)
     }
 }

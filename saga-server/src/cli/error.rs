@@ -5,7 +5,8 @@ use std::{fmt, process::ExitCode};
 use saga_types::definition::LoadError;
 use thiserror::Error;
 
-use crate::{config::ConfigError, dev::DevError, server::ServerError, store::StoreError};
+use crate::{config::ConfigError, dev::DevError, server::ServerError};
+use saga_store::StoreError;
 
 /// Why a command ends without having done its work, told apart by the exit code.
 #[derive(Debug, Error)]

@@ -1,10 +1,7 @@
 //! Log lines and traces of a command.
 
 use super::CliError;
-use crate::{
-    config::{LogConfig, TelemetryConfig},
-    telemetry::Telemetry,
-};
+use saga_collector::telemetry::{LogConfig, Telemetry, TelemetryConfig};
 
 /// For commands that do one thing and end.
 pub(super) fn start(log: &LogConfig) {

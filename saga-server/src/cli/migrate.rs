@@ -6,10 +6,8 @@ use clap::Args;
 use saga_types::definition::Definitions;
 
 use super::{CliError, block_on, logging, output};
-use crate::{
-    config::ConfigArgs,
-    store::{self, StoreOptions},
-};
+use crate::config::ConfigArgs;
+use saga_store::StoreOptions;
 
 #[derive(Debug, Args)]
 pub(super) struct MigrateArgs {
@@ -28,7 +26,7 @@ impl MigrateArgs {
             max_connections: 2,
         };
         block_on(async {
-            Ok(store::connect(database.url.expose(), options)
+            Ok(saga_store::connect(database.url.expose(), options)
                 .await?
                 .migrate()
                 .await?)

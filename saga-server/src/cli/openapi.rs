@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{CliError, output};
-use crate::rest;
+use saga_web::rest;
 
 #[derive(Debug, Args)]
 pub(super) struct OpenapiArgs {}
@@ -11,6 +11,6 @@ pub(super) struct OpenapiArgs {}
 impl OpenapiArgs {
     #[expect(clippy::unused_self, reason = "as every command")]
     pub(super) fn run(self) -> Result<(), CliError> {
-        output::print(rest::api_docs())
+        output::print(&rest::api_docs())
     }
 }

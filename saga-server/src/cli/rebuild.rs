@@ -10,10 +10,8 @@ use saga_types::definition::Definitions;
 use serde_json::{Map, Value, json};
 
 use super::{CliError, block_on, logging, output};
-use crate::{
-    config::ConfigArgs,
-    store::{self, Difference, DifferenceKind, Rebuild, Store, StoreOptions},
-};
+use crate::config::ConfigArgs;
+use saga_store::{Difference, DifferenceKind, Rebuild, Store, StoreOptions};
 
 /// How many sagas are taken at a time.
 const AT_A_TIME: u32 = 500;
@@ -57,7 +55,7 @@ impl RebuildArgs {
             max_connections: 2,
         };
         block_on(async {
-            let store = store::connect(database.url.expose(), options).await?;
+            let store = saga_store::connect(database.url.expose(), options).await?;
             store.check().await?;
             let found = self.rebuild(store.as_ref()).await?;
             self.conclude(&found)

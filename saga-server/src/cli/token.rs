@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{CliError, output};
-use crate::auth::{Role, TokenHash, check_name, fresh_token};
+use saga_web::auth::{Role, TokenHash, check_name, fresh_token};
 
 #[derive(Debug, Args)]
 pub(super) struct TokenArgs {

@@ -12,7 +12,8 @@ use rdkafka::{
 use saga_types::topic::{PARTITIONS, RETENTION_MS};
 
 use super::{CliError, block_on, logging, output};
-use crate::config::{ConfigArgs, KafkaConfig};
+use crate::config::ConfigArgs;
+use saga_collector::kafka::KafkaConfig;
 
 /// A dead letter is the original and some headers; the largest original must fit (Kafka's own limit is 1 MiB).
 const DEAD_LETTER_MAX_BYTES: &str = "2097152";

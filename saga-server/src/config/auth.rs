@@ -5,8 +5,9 @@ use std::{convert::Infallible, net::SocketAddr, str::FromStr};
 use clap::Args;
 use serde::Deserialize;
 
-use super::{ConfigError, OidcSettings, Secret};
-use crate::auth::{
+use super::{ConfigError, OidcSettings};
+use saga_collector::secret::Secret;
+use saga_web::auth::{
     Access, Token, TokenHash, check_name,
     oidc::{Issuer, OidcConfig},
 };

@@ -7,7 +7,6 @@ mod auth;
 mod checks;
 mod database;
 mod file;
-mod kafka;
 mod merge;
 mod names;
 mod oidc;
@@ -16,7 +15,6 @@ mod period;
 mod redaction;
 mod resolve;
 mod retention;
-mod secret;
 mod security;
 mod settings;
 mod show;
@@ -24,30 +22,34 @@ mod telemetry;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::ValueEnum;
-use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{
-    auth::{Access, oidc::OidcConfig},
+use saga_collector::{
+    ingest::{IngestConfig, RegistryConfig},
+    kafka::KafkaConfig,
+    maintenance::{RetentionConfig, WatchConfig},
     redaction::Redaction,
+    secret::Secret,
+    telemetry::{LogConfig, TelemetryConfig},
+};
+use saga_web::{
+    PagesConfig,
+    auth::{Access, oidc::OidcConfig},
 };
 
 pub use auth::{AuthSettings, TokenSetting};
-pub use kafka::{ClientCertificate, KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
 pub use names::{Key, check_environment, keys};
 pub use oidc::OidcSettings;
-pub use pages::{PagesConfig, PagesSettings};
+pub use pages::PagesSettings;
 pub use period::Period;
 pub use redaction::RedactionSettings;
-pub use retention::{ArchiveSettings, RetentionConfig, RetentionSettings};
-pub use secret::Secret;
+pub use retention::{ArchiveSettings, RetentionSettings};
 pub use settings::{
     ConfigArgs, DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, Property, RegistrySettings,
     SecuritySettings, Settings, WatchSettings,
 };
 pub use show::{NOT_SET, REQUIRED, defaults};
-pub use telemetry::{TelemetryConfig, TelemetrySettings};
+pub use telemetry::TelemetrySettings;
 
 /// Everything a running collector was told.
 #[derive(Debug, Clone)]
@@ -93,95 +95,6 @@ pub struct DatabaseConfig {
     pub url: Secret,
     /// The most connections to it.
     pub max_connections: u32,
-}
-
-/// A schema registry that answers as Confluent's does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RegistryConfig {
-    /// Its address, up to where `/schemas/ids` follows; may hold a user and a password.
-    pub url: Secret,
-    /// The certificates that vouch for it; none for the system's.
-    pub ca_file: Option<PathBuf>,
-}
-
-/// How events are taken in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IngestConfig {
-    /// The most events of one batch.
-    pub batch_size: usize,
-    /// How long a batch waits to fill up.
-    pub batch_wait: Duration,
-    /// How many transactions store events at the same time.
-    pub writers: usize,
-}
-
-/// When sagas are late, beside the limits of their definitions, and when events are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WatchConfig {
-    /// How long a failed saga may wait for its compensation.
-    pub compensation_overdue_after: Duration,
-    /// How long an event of a producer may be missing until it is possibly lost.
-    pub events_lost_after: Duration,
-}
-
-/// What is logged, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogConfig {
-    /// The form of a line.
-    pub format: LogFormat,
-    /// The least important level that is logged.
-    pub level: LogLevel,
-}
-
-/// The form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line, for collectors of logs.
-    Json,
-}
-
-impl LogFormat {
-    /// As the configuration calls it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        }
-    }
-}
-
-/// How important a log line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    /// Somebody must act.
-    Error,
-    /// Somebody should look.
-    Warn,
-    /// What the collector does.
-    Info,
-    /// How it does it.
-    Debug,
-    /// Everything.
-    Trace,
-}
-
-impl LogLevel {
-    /// As the configuration calls it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
-    }
 }
 
 /// Why the collector refuses to start with what it was told.

@@ -10,7 +10,7 @@ use super::{
     ConfigError, Period,
     checks::{not_empty, period_within},
 };
-use crate::auth::oidc::{ClaimsConfig, OidcConfig};
+use saga_web::auth::oidc::{ClaimsConfig, OidcConfig};
 
 const ISSUER: &str = "auth.oidc.issuer";
 const AUDIENCE: &str = "auth.oidc.audience";

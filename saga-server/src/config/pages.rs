@@ -3,10 +3,9 @@
 use clap::Args;
 use serde::Deserialize;
 
-use super::{ConfigError, checks::is_http};
+use saga_web::{PagesConfig, TRACE_ID};
 
-/// Stands for the trace's id in the address.
-const TRACE_ID: &str = "{traceId}";
+use super::{ConfigError, checks::is_http};
 
 /// Keys under `pages`.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
@@ -20,27 +19,6 @@ pub struct PagesSettings {
         env = "SAGA_SERVER_PAGES_TRACE_URL"
     )]
     pub trace_url: Option<String>,
-}
-
-/// What the pages know of their surroundings.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PagesConfig {
-    trace_url: Option<String>,
-}
-
-impl PagesConfig {
-    /// Where a trace can be looked at, by its id as it stands in an address; none when nobody said.
-    #[must_use]
-    pub fn trace_url(&self, encoded_trace_id: &str) -> Option<String> {
-        let pattern = self.trace_url.as_ref()?;
-        Some(pattern.replace(TRACE_ID, encoded_trace_id))
-    }
-
-    /// The pattern as it is written in the configuration.
-    #[must_use]
-    pub fn trace_url_pattern(&self) -> Option<&str> {
-        self.trace_url.as_deref()
-    }
 }
 
 impl PagesSettings {

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::ConfigError;
-use crate::redaction::Redaction;
+use saga_collector::redaction::Redaction;
 
 const METADATA_KEYS: &str = "redaction.metadataKeys";
 

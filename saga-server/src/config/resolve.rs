@@ -5,15 +5,21 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use saga_types::topic;
 
 use super::{
-    Config, ConfigError, DatabaseConfig, IngestConfig, KafkaConfig, LogConfig, LogFormat, LogLevel, Period,
-    RegistryConfig, RetentionConfig, Secret, Settings, WatchConfig,
+    Config, ConfigError, DatabaseConfig, Period, Settings,
     auth::access,
     checks::{
         bootstrap_servers, is_http, key_at_fault, not_empty, period_within, properties, topic_name, within,
     },
-    database,
+    database, retention,
 };
-use crate::http;
+use saga_collector::http_client;
+use saga_collector::{
+    ingest::{IngestConfig, RegistryConfig},
+    kafka::KafkaConfig,
+    maintenance::WatchConfig,
+    secret::Secret,
+    telemetry::{LogConfig, LogFormat, LogLevel},
+};
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8086);
 const DEFAULT_GROUP: &str = "saga-tracker-service";
@@ -131,8 +137,8 @@ impl Settings {
     /// # Errors
     ///
     /// [`ConfigError::Value`] as [`Settings::resolve`].
-    pub fn retention(&self) -> Result<RetentionConfig, ConfigError> {
-        RetentionConfig::of(&self.retention, &self.archive)
+    pub fn retention(&self) -> Result<saga_collector::maintenance::RetentionConfig, ConfigError> {
+        retention::resolve(&self.retention, &self.archive)
     }
 
     /// What is logged, and how.
@@ -160,7 +166,7 @@ impl Settings {
             ));
         }
         let ca_file = self.schema_registry.ca_file.clone();
-        http::client(http::Trust::for_url(url.expose(), ca_file.as_deref()))
+        http_client::client(http_client::Trust::for_url(url.expose(), ca_file.as_deref()))
             .map_err(|error| ConfigError::value("schemaRegistry.caFile", error.to_string()))?;
         Ok(Some(RegistryConfig {
             url: url.clone(),

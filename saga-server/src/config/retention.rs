@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::{ConfigError, Period, checks::period_within};
-use crate::archive::ArchiveUrl;
+use saga_collector::{archive::ArchiveUrl, maintenance::RetentionConfig};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -41,22 +41,15 @@ pub struct ArchiveSettings {
     pub url: Option<String>,
 }
 
-/// How long sagas stay in the database, and where they go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RetentionConfig {
-    /// How long after its last event a saga goes that has ended; none when it stays for ever.
-    pub after: Option<Duration>,
-    /// Where it goes; nowhere without one.
-    pub archive: Option<ArchiveUrl>,
-}
-
-impl RetentionConfig {
-    pub(super) fn of(retention: &RetentionSettings, archive: &ArchiveSettings) -> Result<Self, ConfigError> {
-        Ok(Self {
-            after: retention.after()?,
-            archive: archive.url()?,
-        })
-    }
+/// Both settings together.
+pub(super) fn resolve(
+    retention: &RetentionSettings,
+    archive: &ArchiveSettings,
+) -> Result<RetentionConfig, ConfigError> {
+    Ok(RetentionConfig {
+        after: retention.after()?,
+        archive: archive.url()?,
+    })
 }
 
 impl RetentionSettings {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{ClientCertificate, ConfigError, KafkaSecurity, SecurityProtocol, SecuritySettings};
+use super::{ConfigError, SecuritySettings};
+use saga_collector::kafka::{ClientCertificate, KafkaSecurity, SecurityProtocol};
 
 impl SecuritySettings {
     pub(super) fn resolve(&self) -> Result<KafkaSecurity, ConfigError> {

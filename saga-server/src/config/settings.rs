@@ -9,9 +9,13 @@ use clap::Args;
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    ArchiveSettings, AuthSettings, ConfigError, LogFormat, LogLevel, PagesSettings, Period,
-    RedactionSettings, RetentionSettings, SaslMechanism, Secret, SecurityProtocol, Settings as Layer,
-    TelemetrySettings, check_environment,
+    ArchiveSettings, AuthSettings, ConfigError, PagesSettings, Period, RedactionSettings, RetentionSettings,
+    Settings as Layer, TelemetrySettings, check_environment,
+};
+use saga_collector::{
+    kafka::{SaslMechanism, SecurityProtocol},
+    secret::Secret,
+    telemetry::{LogFormat, LogLevel},
 };
 
 /// Where the configuration comes from: a file, below the environment, below flags.

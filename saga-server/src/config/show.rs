@@ -3,12 +3,17 @@
 use std::{collections::BTreeMap, path::Path};
 
 use super::{
-    Config, KafkaConfig, Period, Secret, Settings, TelemetryConfig,
+    Config, Period, Settings,
     oidc::{DEFAULT_CLAIMS, DEFAULT_LEEWAY},
     retention::After,
     telemetry::{DEFAULT_SAMPLE_RATIO, DEFAULT_SERVICE_NAME},
 };
-use crate::auth::{
+use saga_collector::{
+    kafka::{KafkaConfig, SaslMechanism},
+    secret::Secret,
+    telemetry::TelemetryConfig,
+};
+use saga_web::auth::{
     Access,
     oidc::{ClaimsConfig, OidcConfig},
 };
@@ -26,7 +31,7 @@ impl Config {
         let mut entries = vec![
             ("listen", self.listen.to_string()),
             ("allowUnauthenticated", self.allow_unauthenticated.to_string()),
-            ("auth.tokens", self.access.entry()),
+            ("auth.tokens", tokens(&self.access)),
             ("redaction.metadataKeys", text(self.redaction.entry().as_deref())),
             ("database.url", format!("{:?}", self.database.url)),
             (
@@ -35,7 +40,7 @@ impl Config {
             ),
         ];
         entries.extend(oidc_entries(self.oidc.as_ref()));
-        entries.extend(self.kafka.entries());
+        entries.extend(kafka(&self.kafka));
         let registry = self
             .schema_registry
             .as_ref()
@@ -127,59 +132,59 @@ fn telemetry_entries(telemetry: Option<&TelemetryConfig>) -> [(&'static str, Str
     ]
 }
 
-impl Access {
-    fn entry(&self) -> String {
-        let tokens = match self {
-            Self::Tokens(tokens) | Self::Issued { tokens, .. } if !tokens.is_empty() => tokens,
-            _ => return NOT_SET.to_owned(),
-        };
-        let shown: Vec<String> = tokens
-            .iter()
-            .map(|token| format!("{}:{}:***", token.name, token.role))
-            .collect();
-        shown.join(";")
-    }
+fn tokens(access: &Access) -> String {
+    let tokens = match access {
+        Access::Tokens(tokens) | Access::Issued { tokens, .. } if !tokens.is_empty() => tokens,
+        _ => return NOT_SET.to_owned(),
+    };
+    let shown: Vec<String> = tokens
+        .iter()
+        .map(|token| format!("{}:{}:***", token.name, token.role))
+        .collect();
+    shown.join(";")
 }
 
-impl KafkaConfig {
-    fn entries(&self) -> [(&'static str, String); 13] {
-        let security = &self.security;
-        let own = security.certificate.as_ref();
-        let properties: Vec<String> = self.properties.keys().map(|name| format!("{name}=***")).collect();
-        [
-            ("kafka.bootstrapServers", self.bootstrap_servers.clone()),
-            ("kafka.topic", self.topic.clone()),
-            ("kafka.deadLetterTopic", self.dead_letter_topic.clone()),
-            ("kafka.group", self.group.clone()),
-            ("kafka.security.protocol", security.protocol.as_str().to_owned()),
-            ("kafka.security.caFile", path(security.ca_file.as_deref())),
-            (
-                "kafka.security.certificateFile",
-                path(own.map(|own| own.certificate_file.as_path())),
-            ),
-            (
-                "kafka.security.keyFile",
-                path(own.map(|own| own.key_file.as_path())),
-            ),
-            (
-                "kafka.security.keyPassword",
-                text(own.and_then(|own| own.key_password.as_ref()).map(|_| "***")),
-            ),
-            (
-                "kafka.security.mechanism",
-                text(security.mechanism.map(super::SaslMechanism::as_str)),
-            ),
-            ("kafka.security.username", text(security.username.as_deref())),
-            (
-                "kafka.security.password",
-                text(security.password.as_ref().map(|_| "***")),
-            ),
-            (
-                "kafka.properties",
-                text(Some(properties.join(";").as_str()).filter(|names| !names.is_empty())),
-            ),
-        ]
-    }
+fn kafka(kafka: &KafkaConfig) -> [(&'static str, String); 13] {
+    let security = &kafka.security;
+    let own = security.certificate.as_ref();
+    let properties: Vec<String> = kafka
+        .properties
+        .keys()
+        .map(|name| format!("{name}=***"))
+        .collect();
+    [
+        ("kafka.bootstrapServers", kafka.bootstrap_servers.clone()),
+        ("kafka.topic", kafka.topic.clone()),
+        ("kafka.deadLetterTopic", kafka.dead_letter_topic.clone()),
+        ("kafka.group", kafka.group.clone()),
+        ("kafka.security.protocol", security.protocol.as_str().to_owned()),
+        ("kafka.security.caFile", path(security.ca_file.as_deref())),
+        (
+            "kafka.security.certificateFile",
+            path(own.map(|own| own.certificate_file.as_path())),
+        ),
+        (
+            "kafka.security.keyFile",
+            path(own.map(|own| own.key_file.as_path())),
+        ),
+        (
+            "kafka.security.keyPassword",
+            text(own.and_then(|own| own.key_password.as_ref()).map(|_| "***")),
+        ),
+        (
+            "kafka.security.mechanism",
+            text(security.mechanism.map(SaslMechanism::as_str)),
+        ),
+        ("kafka.security.username", text(security.username.as_deref())),
+        (
+            "kafka.security.password",
+            text(security.password.as_ref().map(|_| "***")),
+        ),
+        (
+            "kafka.properties",
+            text(Some(properties.join(";").as_str()).filter(|names| !names.is_empty())),
+        ),
+    ]
 }
 
 /// What each key is when nothing is said; [`REQUIRED`] when something must be said.

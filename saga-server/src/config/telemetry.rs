@@ -1,6 +1,7 @@
 //! Where the collector's own traces go.
 
 use clap::Args;
+use saga_collector::telemetry::TelemetryConfig;
 use serde::Deserialize;
 
 use super::{
@@ -17,17 +18,6 @@ pub(super) const DEFAULT_SERVICE_NAME: &str = "saga-server";
 
 /// How many traces are kept when nothing was said.
 pub(super) const DEFAULT_SAMPLE_RATIO: f64 = 1.0;
-
-/// Where the collector's own traces go.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TelemetryConfig {
-    /// The receiver's address, up to where `/v1/traces` follows.
-    pub otlp_endpoint: String,
-    /// As traces name the collector.
-    pub service_name: String,
-    /// How many of the traces that begin here are kept; 0 to 1.
-    pub sample_ratio: f64,
-}
 
 /// Keys under `telemetry`.
 #[derive(Debug, Clone, Default, Args, Deserialize)]

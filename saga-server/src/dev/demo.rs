@@ -141,7 +141,7 @@ fn warehouse() -> product_service::Settings {
 
 /// Places one order after the other until told to stop.
 async fn customers(order_service: SocketAddr, stop: CancellationToken) {
-    let client = crate::http::plain_client();
+    let client = saga_collector::http_client::plain_client();
     let mut pace = tokio::time::interval(PACE);
     for wish in ORDERS.into_iter().cycle() {
         tokio::select! {

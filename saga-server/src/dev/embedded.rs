@@ -13,10 +13,11 @@ use saga_types::fold::SagaState;
 
 use super::{DevError, DevInfo};
 use crate::{
-    config::{Config, ConfigError, Secret, Settings},
+    config::{Config, ConfigError, Settings},
     server::{Server, ServerError},
-    store::{self, Store, StoreOptions},
 };
+use saga_collector::secret::Secret;
+use saga_store::{Store, StoreOptions};
 
 /// The database's name in its folder.
 pub(crate) const DATABASE_FILE: &str = "saga-tracker.db";
@@ -223,7 +224,7 @@ async fn migrated(config: &Config) -> Result<Arc<dyn Store>, DevError> {
         definitions: definitions.into(),
         max_connections: 2,
     };
-    let store = store::connect(config.database.url.expose(), options).await?;
+    let store = saga_store::connect(config.database.url.expose(), options).await?;
     store.migrate().await?;
     Ok(store)
 }

@@ -14,15 +14,15 @@ use saga_sdk_testkit::{EmbeddedKafka, EmbeddedKafkaError};
 use serde::Serialize;
 use thiserror::Error;
 
-use self::{
-    demo::{Demo, Surroundings},
-    embedded::DataFolder,
-};
 use crate::{
     config::{Config, ConfigError},
+    dev::{
+        demo::{Demo, Surroundings},
+        embedded::DataFolder,
+    },
     server::ServerError,
-    store::StoreError,
 };
+use saga_store::StoreError;
 
 pub use embedded::EmbeddedTracker;
 pub(crate) use embedded::{DATABASE_FILE, resolve};

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use saga_server::store::PartitionProgress;
+use saga_store::PartitionProgress;
 use saga_types::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
     browser::Browser,
-    eyes::{DESKTOP, PHONE},
-    ground::{Api, Event, event},
+    harness::{Api, Event, event},
     stores::{Broken, Trouble},
+    viewports::{DESKTOP, PHONE},
 };
 
 /// Looks at pages with all eyes, and fails on what is wrong with any.

@@ -1,7 +1,7 @@
 //! Dead letters of the shop, and their replay by keyboard alone.
 
 use fantoccini::key::Key;
-use saga_server::store::{Letter, NewLetter, Origin};
+use saga_store::{Letter, NewLetter, Origin};
 use saga_types::{
     SagaEvent, SagaStatus, Timestamp,
     avro::{self, Framing, SchemaVersion},
@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::{
     browser::Browser,
-    eyes::{DESKTOP, PHONE},
     shop::Shop,
+    viewports::{DESKTOP, PHONE},
 };
 
 const MINUTE: i64 = 60_000;

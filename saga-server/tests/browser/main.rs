@@ -1,6 +1,6 @@
 //! The pages in a real browser: Chromium without a window, on a whole tracker with what a shop leaves in it.
 //!
-//! To add a page, add a line to the table in `sights`; every page of it is opened on a desktop and on a phone, in light
+//! To add a page, add a line to the table in `screenshots`; every page of it is opened on a desktop and on a phone, in light
 //! and in dark, and fails on what the browser complains of, on what is hard to use (axe-core), and on what is wider than
 //! the phone. With `SAGA_TEST_SCREENSHOTS=FOLDER` each is photographed.
 //!
@@ -8,17 +8,17 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod browser;
-mod eyes;
 #[expect(dead_code, reason = "what programs ask is tested elsewhere")]
-#[path = "../rest_api/ground.rs"]
-mod ground;
+#[path = "../../web/tests/rest/harness.rs"]
+mod harness;
 mod hostile;
+mod keyboard_journeys;
 mod letters;
 mod producers;
+mod screenshots;
 mod shop;
-mod sights;
 mod signing_in;
 #[expect(dead_code, reason = "stores fail in more ways than pages show")]
-#[path = "../rest_api/stores/mod.rs"]
+#[path = "../../web/tests/rest/stores/mod.rs"]
 mod stores;
-mod walks;
+mod viewports;

@@ -1,7 +1,7 @@
 //! Those who record what happens in the shop: four instances, of which one could not keep all of its events, and a service of
 //! another language.
 
-use saga_server::store::{Sighting, Tending, Wire};
+use saga_store::{Sighting, Tending, Wire};
 use saga_types::Timestamp;
 
 use crate::shop::Shop;

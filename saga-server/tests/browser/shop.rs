@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use saga_server::{
-    EmbeddedTracker,
-    config::Settings,
-    store::{self, Store, StoreOptions},
-};
+use saga_server::{EmbeddedTracker, config::Settings};
+use saga_store::{Store, StoreOptions};
 use saga_types::{Metadata, SagaEvent, SagaStatus, SagaType, Step, Timestamp, definition::Definitions};
 use serde_json::{Value, json};
 
@@ -37,7 +34,9 @@ impl Shop {
             definitions: Arc::new(Definitions::built_in()),
             max_connections: 2,
         };
-        let store = store::connect(&tracker.info().database, options).await.unwrap();
+        let store = saga_store::connect(&tracker.info().database, options)
+            .await
+            .unwrap();
         Self {
             tracker,
             store,

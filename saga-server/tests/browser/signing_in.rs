@@ -1,15 +1,14 @@
 //! Signing in and out, by keyboard.
 
 use fantoccini::key::Key;
-use saga_server::{
-    auth::TokenHash,
-    config::{AuthSettings, Secret, Settings, TokenSetting},
-};
+use saga_collector::secret::Secret;
+use saga_server::config::{AuthSettings, Settings, TokenSetting};
+use saga_web::auth::TokenHash;
 
 use crate::{
     browser::Browser,
-    eyes::{DESKTOP, PHONE},
     shop::Shop,
+    viewports::{DESKTOP, PHONE},
 };
 
 /// Lets `dana's` (operator) and `board's` (viewer) in.

@@ -24,10 +24,9 @@ use rdkafka::{
     message::{BorrowedMessage, Headers},
     producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
 };
-use saga_server::{
-    config::{Config, Secret, Settings},
-    store::{self, StoreOptions},
-};
+use saga_collector::secret::Secret;
+use saga_server::config::{Config, Settings};
+use saga_store::StoreOptions;
 use saga_types::{
     SagaEvent,
     avro::{self, Framing, SchemaVersion},
@@ -122,7 +121,7 @@ pub async fn migrate(database_url: &str) {
         definitions: Definitions::built_in().into(),
         max_connections: 2,
     };
-    store::connect(database_url, options)
+    saga_store::connect(database_url, options)
         .await
         .unwrap()
         .migrate()
@@ -283,7 +282,7 @@ impl Rest {
     pub fn at(base: impl Into<String>) -> Self {
         Self {
             base: base.into(),
-            client: saga_server::http::plain_client(),
+            client: saga_collector::http_client::plain_client(),
         }
     }
 

@@ -1,0 +1,70 @@
+//! The archive: sagas that left the database, as Parquet files in a folder or in S3.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | [`Archive`] | the place, whatever it is: files are put whole, read, listed and deleted |
+//! | [`Manifest`] | what a batch holds; written last, so that a batch without one does not count |
+//! | `tables` | events and final states as Parquet, and back |
+//! | `write` | one batch: written, read back, compared |
+//! | `restore` | from the archive into a SQLite file of its own |
+//!
+//! ```text
+//! 2026-11-23/0193…-…/sagas.parquet     one row for each saga: its final state, as REST gave it
+//!                    steps.parquet     one row for each event, ordered by saga, time and id
+//!                    manifest.json     counts, sizes and checksums of the two
+//! ```
+//!
+//! Rule of thumb: the archive must be readable without the database that it came from, and without this program.
+
+mod manifest;
+mod parquet_io;
+mod place;
+mod restore;
+mod tables;
+mod write;
+
+use thiserror::Error;
+
+pub use manifest::{ArchivedFile, Manifest};
+pub use place::{Archive, ArchiveUrl};
+pub use restore::{Restored, Wanted, restore};
+pub(crate) use write::write;
+
+use saga_store::StoreError;
+
+/// Why something could not be archived, or read from the archive.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ArchiveError {
+    /// The place is away, or refuses.
+    #[error("the archive cannot be used: {0}")]
+    Place(#[from] object_store::Error),
+    /// A Parquet file cannot be written or read.
+    #[error("{file}: {reason}")]
+    File {
+        /// Where it is in the archive.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What was read back is not what was written.
+    #[error("{file}: what was read back is not what was written: {what}; nothing was deleted")]
+    Differs {
+        /// Where it is in the archive.
+        file: String,
+        /// What differs.
+        what: String,
+    },
+    /// The database does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ArchiveError {
+    fn file(file: impl ToString, reason: impl ToString) -> Self {
+        Self::File {
+            file: file.to_string(),
+            reason: reason.to_string(),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Where the archive is: a folder or a bucket.
+
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use object_store::{
+    ObjectStore, ObjectStoreExt as _, PutPayload, aws::AmazonS3Builder, local::LocalFileSystem, path::Path,
+};
+use reqwest::Url;
+
+use super::{ArchiveError, Manifest};
+use crate::http_client;
+
+/// The address of an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArchiveUrl {
+    /// `file:///FOLDER`.
+    Folder(PathBuf),
+    /// `s3://BUCKET/PREFIX`. Region, endpoint and keys come from the environment, as for every tool that speaks to S3.
+    Bucket {
+        /// The bucket's name.
+        bucket: String,
+        /// What the names of all objects begin with; may be empty.
+        prefix: String,
+    },
+}
+
+impl FromStr for ArchiveUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "must be file:///FOLDER or s3://BUCKET/PREFIX".to_owned();
+        let url = Url::parse(text).map_err(|_| wrong())?;
+        match url.scheme() {
+            // The URL standard reads file:archive as a folder of the root, where nobody means it to be.
+            "file" if !text.starts_with("file://") => Err(wrong()),
+            "file" => url.to_file_path().map(Self::Folder).map_err(|()| wrong()),
+            "s3" => Ok(Self::Bucket {
+                bucket: url.host_str().ok_or_else(wrong)?.to_owned(),
+                prefix: url.path().trim_matches('/').to_owned(),
+            }),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for ArchiveUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => write!(formatter, "file://{}", folder.display()),
+            Self::Bucket { bucket, prefix } => write!(formatter, "s3://{bucket}/{prefix}"),
+        }
+    }
+}
+
+/// An archive that can be written to and read from.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    place: Arc<dyn ObjectStore>,
+    prefix: Path,
+}
+
+impl Archive {
+    /// Opens an archive; a folder is made when it is missing. A bucket is not asked yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ArchiveError::Place`] when the folder cannot be made, or the environment says nothing usable about S3.
+    pub fn open(url: &ArchiveUrl) -> Result<Self, ArchiveError> {
+        let (place, prefix): (Arc<dyn ObjectStore>, &str) = match url {
+            ArchiveUrl::Folder(folder) => (Arc::new(open_folder(folder)?), ""),
+            ArchiveUrl::Bucket { bucket, prefix } => {
+                http_client::choose_cryptography();
+                let bucket = AmazonS3Builder::from_env().with_bucket_name(bucket).build()?;
+                (Arc::new(bucket), prefix)
+            }
+        };
+        Ok(Self {
+            place,
+            prefix: Path::from(prefix),
+        })
+    }
+
+    /// Puts a file whole: others see all of it or nothing. In a folder it is on the disk when this returns.
+    pub(super) async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), ArchiveError> {
+        self.place.put(&self.at(path), PutPayload::from(bytes)).await?;
+        Ok(())
+    }
+
+    /// Reads a file whole.
+    pub(super) async fn get(&self, path: &str) -> Result<Bytes, ArchiveError> {
+        Ok(self.place.get(&self.at(path)).await?.bytes().await?)
+    }
+
+    /// Deletes everything in a folder.
+    pub(super) async fn delete_all(&self, folder: &str) -> Result<(), ArchiveError> {
+        for path in self.paths(&self.at(folder)).await? {
+            self.place.delete(&path).await?;
+        }
+        Ok(())
+    }
+
+    /// The batches that are complete, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ArchiveError`] when the archive cannot be read.
+    pub async fn manifests(&self) -> Result<Vec<Manifest>, ArchiveError> {
+        let mut manifests = Vec::new();
+        for path in self.paths(&self.prefix).await? {
+            if path.filename() == Some(Manifest::FILE_NAME) {
+                let bytes = self.place.get(&path).await?.bytes().await?;
+                manifests.push(Manifest::parse(&bytes).map_err(|error| ArchiveError::file(&path, error))?);
+            }
+        }
+        manifests.sort_by(|left, right| left.folder.cmp(&right.folder));
+        Ok(manifests)
+    }
+
+    async fn paths(&self, folder: &Path) -> Result<Vec<Path>, ArchiveError> {
+        let objects = self.place.list(Some(folder));
+        Ok(objects.map_ok(|object| object.location).try_collect().await?)
+    }
+
+    fn at(&self, path: &str) -> Path {
+        Path::from(format!("{}/{path}", self.prefix))
+    }
+}
+
+fn open_folder(folder: &PathBuf) -> Result<LocalFileSystem, object_store::Error> {
+    let cannot = |source: std::io::Error| object_store::Error::Generic {
+        store: "the folder",
+        source: format!("{}: {source}", folder.display()).into(),
+    };
+    std::fs::create_dir_all(folder).map_err(cannot)?;
+    // What is deleted from the database next must outlive a power failure.
+    Ok(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_and_a_bucket_are_addresses() {
+        assert_eq!(
+            "file:///var/archive".parse(),
+            Ok(ArchiveUrl::Folder("/var/archive".into()))
+        );
+        let bucket: ArchiveUrl = "s3://sagas/of/2026/".parse().unwrap();
+        assert_eq!(bucket.to_string(), "s3://sagas/of/2026");
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "",
+            "/var/archive",
+            "file:archive",
+            "https://example.org/",
+            "s3:///prefix",
+        ] {
+            assert!(text.parse::<ArchiveUrl>().is_err(), "{text}");
+        }
+    }
+}

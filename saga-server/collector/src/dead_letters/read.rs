@@ -1,0 +1,158 @@
+//! From a record of the dead letter topic to a letter. Whoever wrote it, any header may be missing or malformed: then
+//! less is known, and nothing is lost.
+
+use saga_types::{
+    SagaEvent, SagaId, Timestamp,
+    avro::MAX_EVENT_BYTES,
+    topic::{dead_letter_headers as dead, headers},
+};
+use sha2::{Digest, Sha256};
+
+use crate::kafka::record::RawRecord;
+use saga_store::{Letter, NewLetter, Origin, producer_name};
+
+/// What stands before our own kinds of errors, as if they were classes.
+const OWN_KINDS: &str = "saga.tracker.";
+
+/// The class that Spring adds when the error it names only wraps the cause.
+const CAUSE_FQCN: &str = "kafka_dlt-exception-cause-fqcn";
+
+/// The reason of a letter that names none.
+const NO_REASON: &str = "UNKNOWN";
+
+const MAX_NAME_CHARS: usize = 250;
+const MAX_MESSAGE_CHARS: usize = 2_000;
+const MAX_KEY_BYTES: usize = 4 * 1024;
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+
+/// What is to be kept of a record; the event is what its value says, if it says any.
+pub(super) fn letter(topic: &str, record: &RawRecord, event: Option<&SagaEvent>) -> NewLetter {
+    let origin = origin(record);
+    let key_as_saga = || SagaId::new(str::from_utf8(record.key()?).ok()?).ok();
+    let saga_id = event.map(|event| event.saga_id.clone()).or_else(key_as_saga);
+    let value = record.value();
+    NewLetter {
+        identity: identity(topic, record, &origin),
+        letter: Letter {
+            topic: topic.to_owned(),
+            partition: record.partition,
+            offset: record.offset,
+            dead_since: dead_since(record),
+            origin,
+            reason: reason(record),
+            message: text(record, dead::EXCEPTION_MESSAGE, MAX_MESSAGE_CHARS).unwrap_or_default(),
+            saga_id: saga_id.map(String::from),
+            event_id: event.map(|event| event.event_id.as_str().to_owned()),
+            producer: text(record, headers::PRODUCER, MAX_NAME_CHARS).or_else(|| producer(event?)),
+            key: record.key().map(|key| beginning(key, MAX_KEY_BYTES)),
+            value: value.map(|value| beginning(value, MAX_EVENT_BYTES)),
+            value_bytes: value.map_or(0, <[u8]>::len) as u64,
+            headers: kept_headers(record),
+        },
+    }
+}
+
+/// The service that the event itself names.
+fn producer(event: &SagaEvent) -> Option<String> {
+    let service = event.metadata.as_ref()?.producer_service()?;
+    producer_name(service).map(str::to_owned)
+}
+
+/// A record may be buried twice, when the collector died before it could commit, and a letter may be read twice. Both
+/// are known by where the record was before. The times and bytes tell records of a topic that was made anew apart.
+fn identity(topic: &str, record: &RawRecord, origin: &Origin) -> [u8; 32] {
+    let from_origin = || {
+        Some((
+            origin.topic.as_deref()?,
+            origin.partition?,
+            origin.offset?,
+            origin.time,
+        ))
+    };
+    let (topic, partition, offset, time) =
+        from_origin().unwrap_or((topic, record.partition, record.offset, Some(dead_since(record))));
+    let mut hash = Sha256::new();
+    for part in [
+        topic.as_bytes(),
+        &partition.to_be_bytes(),
+        &offset.to_be_bytes(),
+        &time.map_or(-1, Timestamp::as_millis).to_be_bytes(),
+        record.key().unwrap_or_default(),
+        record.value().unwrap_or_default(),
+    ] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+fn origin(record: &RawRecord) -> Origin {
+    let millis = number(record, dead::ORIGINAL_TIMESTAMP).map(i64::from_be_bytes);
+    Origin {
+        topic: text(record, dead::ORIGINAL_TOPIC, MAX_NAME_CHARS),
+        partition: number(record, dead::ORIGINAL_PARTITION)
+            .map(i32::from_be_bytes)
+            .filter(|partition| *partition >= 0),
+        offset: number(record, dead::ORIGINAL_OFFSET)
+            .map(i64::from_be_bytes)
+            .filter(|offset| *offset >= 0),
+        time: millis
+            .filter(|millis| *millis >= 0)
+            .and_then(|millis| Timestamp::from_millis(millis).ok()),
+        group: text(record, dead::ORIGINAL_CONSUMER_GROUP, MAX_NAME_CHARS),
+    }
+}
+
+fn dead_since(record: &RawRecord) -> Timestamp {
+    let millis = record.timestamp.to_millis();
+    millis
+        .and_then(|millis| Timestamp::from_millis(millis).ok())
+        .unwrap_or(Timestamp::MIN)
+}
+
+fn reason(record: &RawRecord) -> String {
+    let named = text(record, dead::EXCEPTION_FQCN, MAX_NAME_CHARS);
+    if let Some(own) = named.as_deref().and_then(|name| name.strip_prefix(OWN_KINDS)) {
+        return own.to_owned();
+    }
+    text(record, CAUSE_FQCN, MAX_NAME_CHARS)
+        .or(named)
+        .unwrap_or_else(|| NO_REASON.to_owned())
+}
+
+/// The last header of the name: a record that died before carries the headers of its first death, too.
+fn header<'a>(record: &'a RawRecord, name: &str) -> Option<&'a [u8]> {
+    let found = record.headers().filter(|(header, _)| *header == name).last();
+    found.and_then(|(_, value)| value)
+}
+
+fn number<const BYTES: usize>(record: &RawRecord, name: &str) -> Option<[u8; BYTES]> {
+    header(record, name)?.try_into().ok()
+}
+
+/// A header's text, made fit for a line and for a database; none when nothing is left.
+fn text(record: &RawRecord, name: &str, max_chars: usize) -> Option<String> {
+    let text = String::from_utf8_lossy(header(record, name)?);
+    let in_line = |character: char| if character.is_control() { ' ' } else { character };
+    let text: String = text.chars().take(max_chars).map(in_line).collect();
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+fn beginning(bytes: &[u8], max: usize) -> Vec<u8> {
+    bytes[..bytes.len().min(max)].to_vec()
+}
+
+/// As many as fit.
+fn kept_headers(record: &RawRecord) -> Vec<(String, Option<Vec<u8>>)> {
+    let mut room = MAX_HEADER_BYTES;
+    let mut kept = Vec::new();
+    for (name, value) in record.headers() {
+        let bytes = name.len() + value.map_or(0, <[u8]>::len);
+        let Some(left) = room.checked_sub(bytes) else {
+            break;
+        };
+        room = left;
+        kept.push((name.to_owned(), value.map(<[u8]>::to_vec)));
+    }
+    kept
+}

@@ -1,0 +1,319 @@
+//! Replay: a letter's bytes are read again with today's rules and schemas, and its event goes the way that ingest takes.
+//!
+//! The events are stored first and the letters marked afterwards. Whoever dies in between leaves letters that wait
+//! although their events are stored; replaying those finds them stored already, and marks them.
+
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+
+use saga_types::{SagaEvent, SagaStatus, Timestamp};
+use serde::Serialize;
+use thiserror::Error;
+use utoipa::ToSchema;
+
+use super::{DeadLetters, values};
+use crate::{ingest::rejection::Rejection, metrics::count_stored};
+use saga_store::{AppendError, Appended, Attempt, LetterState, Named, StoreError, StoredLetter};
+
+/// The longest result that is written down, in characters.
+const MAX_RESULT_CHARS: usize = 1_000;
+
+/// Why nothing was replayed.
+#[derive(Debug, Error)]
+pub enum ReplayError {
+    /// The database gave no answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The registry is away, and some letters need it.
+    #[error("the schema registry is away: {0}")]
+    RegistryAway(String),
+}
+
+/// What became of a letter, or would become of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ReplayStatus {
+    /// Its event is stored now.
+    Replayed,
+    /// Its event was stored before.
+    AlreadyStored,
+    /// It was replayed before.
+    AlreadyReplayed,
+    /// It waits on, and the message says why.
+    Failed,
+    /// There is no such letter.
+    NotFound,
+}
+
+impl ReplayStatus {
+    /// Whether the event is in the store.
+    #[must_use]
+    pub const fn is_success(self) -> bool {
+        matches!(self, Self::Replayed | Self::AlreadyStored | Self::AlreadyReplayed)
+    }
+
+    /// As callers read it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Replayed => "REPLAYED",
+            Self::AlreadyStored => "ALREADY_STORED",
+            Self::AlreadyReplayed => "ALREADY_REPLAYED",
+            Self::Failed => "FAILED",
+            Self::NotFound => "NOT_FOUND",
+        }
+    }
+}
+
+/// What became of one letter.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replayed {
+    /// The event, where it can be read.
+    pub event_id: Option<String>,
+    /// What became of it.
+    pub status: ReplayStatus,
+    /// Why it failed.
+    pub message: Option<String>,
+    /// The letter.
+    pub dead_letter_id: Option<i64>,
+    /// Its saga, where it is known.
+    pub saga_id: Option<String>,
+    /// The saga's status before all of this; none when the saga was not there.
+    pub before: Option<SagaStatus>,
+    /// The saga's status after all of this.
+    pub after: Option<SagaStatus>,
+}
+
+impl Replayed {
+    /// A result for each name that no letter has.
+    #[must_use]
+    pub fn missing(named: &Named, found: &[StoredLetter]) -> Vec<Self> {
+        let ids: BTreeSet<i64> = found.iter().map(|stored| stored.id).collect();
+        let event_ids = found
+            .iter()
+            .filter_map(|stored| stored.letter.event_id.as_deref());
+        let event_ids: BTreeSet<&str> = event_ids.collect();
+        let events = named
+            .event_ids
+            .iter()
+            .filter(|id| !event_ids.contains(id.as_str()));
+        let letters = named.ids.iter().filter(|id| !ids.contains(id));
+        events
+            .map(|id| Self::not_found(Some(id.clone()), None))
+            .chain(letters.map(|id| Self::not_found(None, Some(*id))))
+            .collect()
+    }
+
+    fn not_found(event_id: Option<String>, dead_letter_id: Option<i64>) -> Self {
+        Self {
+            event_id,
+            status: ReplayStatus::NotFound,
+            message: Some("there is no such dead letter".to_owned()),
+            dead_letter_id,
+            saga_id: None,
+            before: None,
+            after: None,
+        }
+    }
+
+    fn of(stored: &StoredLetter, status: ReplayStatus, message: Option<String>) -> Self {
+        Self {
+            event_id: stored.letter.event_id.clone(),
+            status,
+            message,
+            dead_letter_id: Some(stored.id),
+            saga_id: stored.letter.saga_id.clone(),
+            before: None,
+            after: None,
+        }
+    }
+}
+
+/// An event, and the place of its letter.
+#[derive(Clone)]
+struct Ready {
+    place: usize,
+    event: SagaEvent,
+}
+
+impl DeadLetters {
+    /// Replays letters, all in one transaction, and says what became of each. A dry run says what would become of each,
+    /// and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError`] when nothing could be tried. Letters and events are then as they were.
+    pub async fn replay(
+        &self,
+        letters: Vec<StoredLetter>,
+        by: &str,
+        dry_run: bool,
+    ) -> Result<Vec<Replayed>, ReplayError> {
+        let (mut results, ready) = self.decode(&letters).await?;
+        let (ready, appended) = self.store_all(ready, &mut results, dry_run).await?;
+        conclude(&ready, &appended, &mut results);
+        self.tell_statuses(&appended, &mut results).await?;
+        if !dry_run {
+            let new = appended.new.iter().map(|index| &ready[*index].event);
+            count_stored(&self.metrics, new, &appended.changes);
+            self.metrics
+                .dead_letters_replayed
+                .inc_by(appended.new.len() as u64);
+            self.mark(&letters, &results, by).await?;
+        }
+        Ok(results)
+    }
+
+    /// Reads the letters that wait. What cannot be read has its result already.
+    async fn decode(&self, letters: &[StoredLetter]) -> Result<(Vec<Replayed>, Vec<Ready>), ReplayError> {
+        let mut decoder = self.decoder.lock().await;
+        decoder
+            .prepare_now(values(letters))
+            .await
+            .map_err(ReplayError::RegistryAway)?;
+        let mut results = Vec::with_capacity(letters.len());
+        let mut ready = Vec::new();
+        for (place, stored) in letters.iter().enumerate() {
+            let mut result = Replayed::of(stored, ReplayStatus::AlreadyReplayed, None);
+            if stored.state == LetterState::Waiting {
+                match decoder.decode_value(stored.letter.value.as_deref().unwrap_or_default()) {
+                    Ok(event) => {
+                        result.event_id = Some(event.event_id.as_str().to_owned());
+                        result.saga_id = Some(event.saga_id.as_str().to_owned());
+                        ready.push(Ready { place, event });
+                    }
+                    Err(rejection) => result.fail(rejection),
+                }
+            }
+            results.push(result);
+        }
+        Ok((results, ready))
+    }
+
+    /// Stores all that the database takes, in one transaction. What it refuses fails, and is looked for by halves.
+    async fn store_all(
+        &self,
+        mut ready: Vec<Ready>,
+        results: &mut [Replayed],
+        dry_run: bool,
+    ) -> Result<(Vec<Ready>, Appended), StoreError> {
+        loop {
+            match self.try_all(&ready, dry_run).await? {
+                Ok(appended) => return Ok((ready, appended)),
+                Err(reason) => {
+                    let refused = self.refused(&ready, reason).await?;
+                    ready.retain(|ready| !refused.contains_key(&ready.place));
+                    for (place, reason) in refused {
+                        results[place].fail(Rejection::refused(reason));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn try_all(&self, ready: &[Ready], dry_run: bool) -> Result<Result<Appended, String>, StoreError> {
+        let events = ready.iter().map(|ready| ready.event.clone()).collect();
+        let appended = match dry_run {
+            true => self.store.rehearse(events).await,
+            false => self.store.append(events).await,
+        };
+        match appended {
+            Ok(appended) => Ok(Ok(appended)),
+            Err(AppendError::Refused(reason)) => Ok(Err(reason)),
+            Err(AppendError::Unavailable(reason)) => Err(StoreError::Unavailable(reason)),
+        }
+    }
+
+    /// The places of those that the database refuses, with its reasons; at least one.
+    async fn refused(&self, ready: &[Ready], reason: String) -> Result<BTreeMap<usize, String>, StoreError> {
+        let mut refused = BTreeMap::new();
+        let mut pieces = vec![(ready, reason)];
+        while let Some((piece, reason)) = pieces.pop() {
+            if let [single] = piece {
+                refused.insert(single.place, reason);
+                continue;
+            }
+            let (first, second) = piece.split_at(piece.len() / 2);
+            for half in [first, second] {
+                if let Err(reason) = self.try_all(half, true).await? {
+                    pieces.push((half, reason));
+                }
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Says of each result how its saga stood and stands.
+    async fn tell_statuses(&self, appended: &Appended, results: &mut [Replayed]) -> Result<(), StoreError> {
+        let mut statuses: BTreeMap<String, (Option<SagaStatus>, Option<SagaStatus>)> = appended
+            .changes
+            .iter()
+            .map(|change| {
+                let statuses = (change.previous_status, Some(change.state.current_status));
+                (change.state.saga_id.as_str().to_owned(), statuses)
+            })
+            .collect();
+        let named: BTreeSet<String> = results
+            .iter()
+            .filter_map(|result| result.saga_id.clone())
+            .collect();
+        for saga_id in named {
+            if let Entry::Vacant(unchanged) = statuses.entry(saga_id) {
+                let saga = self.store.saga(unchanged.key()).await?;
+                let status = saga.map(|saga| saga.current_status);
+                unchanged.insert((status, status));
+            }
+        }
+        for result in results {
+            let known = result.saga_id.as_ref().and_then(|saga_id| statuses.get(saga_id));
+            (result.before, result.after) = known.copied().unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    async fn mark(&self, letters: &[StoredLetter], results: &[Replayed], by: &str) -> Result<(), StoreError> {
+        let at = Timestamp::now();
+        let attempts = letters
+            .iter()
+            .zip(results)
+            .filter(|(stored, _)| stored.state == LetterState::Waiting)
+            .map(|(stored, result)| {
+                let said = result.message.as_deref().unwrap_or(result.status.as_str());
+                Attempt {
+                    id: stored.id,
+                    state: match result.status.is_success() {
+                        true => LetterState::Replayed,
+                        false => LetterState::Waiting,
+                    },
+                    at,
+                    by: by.to_owned(),
+                    result: said.chars().take(MAX_RESULT_CHARS).collect(),
+                }
+            });
+        self.store.letters_attempted(attempts.collect()).await
+    }
+}
+
+impl Replayed {
+    fn fail(&mut self, rejection: Rejection) {
+        self.status = ReplayStatus::Failed;
+        self.message = Some(format!("{}: {}", rejection.kind, rejection.reason));
+    }
+}
+
+fn conclude(ready: &[Ready], appended: &Appended, results: &mut [Replayed]) {
+    for ready in ready {
+        results[ready.place].status = ReplayStatus::AlreadyStored;
+    }
+    for index in &appended.new {
+        results[ready[*index].place].status = ReplayStatus::Replayed;
+    }
+    for index in &appended.conflicts {
+        let Ready { place, event } = &ready[*index];
+        results[*place].fail(Rejection::conflict(event));
+    }
+    for index in &appended.removed {
+        let Ready { place, event } = &ready[*index];
+        results[*place].fail(Rejection::removed(event));
+    }
+}

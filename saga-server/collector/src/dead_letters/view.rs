@@ -1,0 +1,227 @@
+//! A letter as people see it, in REST and on the command line.
+
+use saga_types::{SagaEvent, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::redaction::Redaction;
+use saga_store::{LetterState, StoredLetter};
+
+/// How much of a payload is shown.
+const SHOWN_BYTES: usize = 1024;
+
+/// A letter as people see it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LetterView {
+    /// Names it.
+    pub id: i64,
+    /// Whether it waits.
+    pub state: LetterState,
+    /// The kind of error.
+    pub reason: String,
+    /// The error in words.
+    pub message: String,
+    /// When it was put on the dead letter topic.
+    pub dead_since: Timestamp,
+    /// Where it lies there.
+    pub topic: String,
+    /// The partition there.
+    pub partition: i32,
+    /// The offset there.
+    pub offset: i64,
+    /// Where the record was before.
+    pub origin: OriginView,
+    /// The saga, by the event or, where that cannot be read, by the key.
+    pub saga_id: Option<String>,
+    /// The event, where it could be read.
+    pub event_id: Option<String>,
+    /// The service that says it has written the record.
+    pub producer_service: Option<String>,
+    /// The event, where it can be read today.
+    #[schema(value_type = Option<Object>)]
+    pub event: Option<Value>,
+    /// Why it cannot.
+    pub undecodable: Option<String>,
+    /// The record's key.
+    pub key: Option<Bytes>,
+    /// The record's value.
+    pub payload: Option<Bytes>,
+    /// All headers.
+    pub headers: Vec<HeaderView>,
+    /// How often it was replayed.
+    pub attempts: u32,
+    /// What came of it the last time.
+    pub last_attempt: Option<AttemptView>,
+}
+
+/// Where a record was before; whatever of it was told.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OriginView {
+    /// The topic.
+    pub topic: Option<String>,
+    /// The partition.
+    pub partition: Option<i32>,
+    /// The offset.
+    pub offset: Option<i64>,
+    /// The record's time.
+    pub timestamp: Option<Timestamp>,
+    /// The consumer group that gave up on it.
+    pub consumer_group: Option<String>,
+}
+
+/// A header of a record.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HeaderView {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: Option<Bytes>,
+}
+
+/// What came of replaying a letter.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AttemptView {
+    /// When.
+    pub at: Timestamp,
+    /// Who asked for it.
+    pub by: String,
+    /// `REPLAYED`, `ALREADY_STORED`, or why it failed.
+    pub result: String,
+}
+
+/// The beginning of some bytes: as text where they are text, else in hex; neither where some of it may be hidden.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Bytes {
+    /// How many there are in all.
+    pub bytes: u64,
+    /// Their beginning as text.
+    pub text: Option<String>,
+    /// Their beginning in hex.
+    pub hex: Option<String>,
+}
+
+impl Bytes {
+    fn new(kept: &[u8], bytes: u64) -> Self {
+        let shown = &kept[..kept.len().min(SHOWN_BYTES)];
+        let text = as_text(shown);
+        let hex = || shown.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self {
+            bytes,
+            hex: text.is_none().then(hex),
+            text,
+        }
+    }
+
+    /// Bytes of which nothing may be shown.
+    const fn hidden(bytes: u64) -> Self {
+        Self {
+            bytes,
+            text: None,
+            hex: None,
+        }
+    }
+
+    fn whole(bytes: &[u8]) -> Self {
+        Self::new(bytes, bytes.len() as u64)
+    }
+}
+
+/// A character that was cut in two at the end does not make text something else.
+fn as_text(shown: &[u8]) -> Option<String> {
+    let text = match str::from_utf8(shown) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => str::from_utf8(&shown[..error.valid_up_to()]).ok()?,
+        Err(_) => return None,
+    };
+    let is_readable = |character: char| !character.is_control() || matches!(character, '\n' | '\r' | '\t');
+    text.chars().all(is_readable).then(|| text.to_owned())
+}
+
+impl LetterView {
+    /// `event` is what the value says today, or why it says nothing; `away` is the registry's trouble.
+    pub(super) fn new(
+        stored: StoredLetter,
+        event: Result<SagaEvent, String>,
+        away: Option<&str>,
+        redaction: &Redaction,
+    ) -> Self {
+        let letter = stored.letter;
+        let undecodable = event.as_ref().err().map(|reason| match away {
+            Some(away) => format!("{reason} (the schema registry is away: {away})"),
+            None => reason.clone(),
+        });
+        Self {
+            id: stored.id,
+            state: stored.state,
+            reason: letter.reason,
+            message: letter.message,
+            dead_since: letter.dead_since,
+            topic: letter.topic,
+            partition: letter.partition,
+            offset: letter.offset,
+            origin: OriginView {
+                topic: letter.origin.topic,
+                partition: letter.origin.partition,
+                offset: letter.origin.offset,
+                timestamp: letter.origin.time,
+                consumer_group: letter.origin.group,
+            },
+            saga_id: letter.saga_id,
+            event_id: letter.event_id,
+            producer_service: letter.producer,
+            event: event.ok().and_then(|event| shown_event(event, redaction)),
+            undecodable,
+            key: letter.key.as_deref().map(Bytes::whole),
+            payload: letter.value.map(|value| match redaction.is_off() {
+                true => Bytes::new(&value, letter.value_bytes),
+                false => Bytes::hidden(letter.value_bytes),
+            }),
+            headers: letter
+                .headers
+                .into_iter()
+                .map(|(name, value)| HeaderView {
+                    name,
+                    value: value.as_deref().map(Bytes::whole),
+                })
+                .collect(),
+            attempts: stored.attempts,
+            last_attempt: stored.last_attempt.map(|last| AttemptView {
+                at: last.at,
+                by: last.by,
+                result: last.result,
+            }),
+        }
+    }
+}
+
+fn shown_event(event: SagaEvent, redaction: &Redaction) -> Option<Value> {
+    let mut event = serde_json::to_value(event).ok()?;
+    redaction.redact(event.get_mut("metadata")?);
+    Some(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_shown_as_text_where_they_are_text() {
+        assert_eq!(
+            Bytes::whole("주문 1\n".as_bytes()).text.as_deref(),
+            Some("주문 1\n")
+        );
+        assert_eq!(Bytes::whole(&[0xc3, 0x01, 0xff]).hex.as_deref(), Some("c301ff"));
+        assert_eq!(Bytes::whole(b"a\0b").hex.as_deref(), Some("610062"));
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        let text = "주".repeat(1000);
+        let shown = Bytes::whole(text.as_bytes());
+        assert_eq!(shown.bytes, 3000);
+        assert_eq!(shown.text, Some("주".repeat(341)));
+    }
+}

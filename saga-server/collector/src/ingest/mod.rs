@@ -1,0 +1,118 @@
+//! From the topic to the store: consume, decode, store, commit.
+//!
+//! | stage | file | hands on |
+//! | --- | --- | --- |
+//! | consume | `consume` | a `Batch` of raw records |
+//! | decode | `decode`, `registry` | events, and records that are none |
+//! | see | `sighting` | who wrote the batch, and which of their events it holds |
+//! | store | `store` | what the database refuses, or knows with other content |
+//! | bury | `dead_letter` | nothing: the topic's acknowledgement |
+//! | commit | `consume` | the batch's offsets |
+//!
+//! Rule of thumb: an offset is committed only when every record before it is in the store or in the dead letter topic.
+//! Everything else may be lost, repeated or killed at any moment. A repeated batch changes nothing, so none of this
+//! needs to be exact.
+
+mod config;
+pub(crate) mod decode;
+mod pipeline;
+mod producer_headers;
+pub(crate) mod rejection;
+mod schema_registry;
+mod writers;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+pub use config::{IngestConfig, RegistryConfig};
+
+use crate::{
+    freshness::Progress,
+    health::Health,
+    kafka::{
+        IngestError, KafkaConfig,
+        consume_loop::{self, BatchLimits},
+        consumer::{Following, Told},
+        dead_letter_producer::DeadLetterProducer,
+    },
+    metrics::Metrics,
+};
+use saga_store::Store;
+
+/// What ingest works with.
+#[derive(Clone)]
+pub struct IngestParts {
+    /// Where events come from and dead letters go.
+    pub kafka: KafkaConfig,
+    /// Where the writers' schemas are, if not all records say it themselves.
+    pub registry: Option<RegistryConfig>,
+    /// Sizes and waits.
+    pub ingest: IngestConfig,
+    /// Where events go.
+    pub store: Arc<dyn Store>,
+    /// Told how broker, database and ingest are.
+    pub health: Arc<Health>,
+    /// Told what was done.
+    pub metrics: Arc<Metrics>,
+    /// Told how far each partition is.
+    pub progress: Arc<Progress>,
+}
+
+/// Ingest that runs.
+pub struct Ingest {
+    stop: CancellationToken,
+    ended: oneshot::Receiver<Result<(), IngestError>>,
+}
+
+impl Ingest {
+    /// Begins to consume. Nothing needs to be reachable yet.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError::Client`] when a setting is wrong.
+    pub fn start(parts: IngestParts) -> Result<Self, IngestError> {
+        let stop = CancellationToken::new();
+        let dead_letters = DeadLetterProducer::connect(&parts.kafka)?;
+        let following = Following {
+            kafka: parts.kafka.clone(),
+            topic: parts.kafka.topic.clone(),
+            group: parts.kafka.group.clone(),
+            settings: &[],
+            told: Some(Told {
+                health: parts.health.clone(),
+                metrics: parts.metrics.clone(),
+                progress: parts.progress.clone(),
+            }),
+            replaced: parts.metrics.clients_replaced.clone(),
+        };
+        let limits = BatchLimits {
+            size: parts.ingest.batch_size,
+            wait: parts.ingest.batch_wait,
+        };
+        let (batches, work_queue) = consume_loop::queue();
+        let (done, done_queue) = std::sync::mpsc::channel();
+        tokio::spawn(pipeline::run(parts, dead_letters, stop.clone(), work_queue, done));
+        let ended = consume_loop::spawn(limits, following, stop.clone(), batches, done_queue)?;
+        Ok(Self { stop, ended })
+    }
+
+    /// Waits until ingest ends by itself, which it does only when it cannot go on.
+    pub async fn ended(&mut self) -> IngestError {
+        match (&mut self.ended).await {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) | Err(_) => IngestError::ThreadEnded,
+        }
+    }
+
+    /// Stops consuming, finishes the batch in hand, commits, leaves the group. What is not finished within the time is
+    /// left for the next start; nothing is lost by it.
+    ///
+    /// Says whether it ended in time.
+    pub async fn stop(self, within: Duration) -> bool {
+        self.stop.cancel();
+        // Leaving the group can block without end inside the client, so its thread is not waited for longer.
+        tokio::time::timeout(within, self.ended).await.is_ok()
+    }
+}

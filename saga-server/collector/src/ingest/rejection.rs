@@ -1,0 +1,53 @@
+//! Why a record is no event that can be stored.
+
+use saga_types::{SagaEvent, avro::DecodeError};
+
+/// Why a record goes to the dead letter topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rejection {
+    /// A name from a small set, such as `INVALID_NAME`.
+    pub(crate) kind: &'static str,
+    /// The reason in words.
+    pub(crate) reason: String,
+}
+
+impl Rejection {
+    /// The event's id is known with other content.
+    pub(crate) fn conflict(event: &SagaEvent) -> Self {
+        Self {
+            kind: "CONFLICTING_EVENT",
+            reason: format!(
+                "event {} of saga {} is already known with other content",
+                event.event_id, event.saga_id
+            ),
+        }
+    }
+
+    /// The saga is not there any more.
+    pub(crate) fn removed(event: &SagaEvent) -> Self {
+        Self {
+            kind: "SAGA_REMOVED",
+            reason: format!(
+                "event {} comes too late: saga {} left the database at the end of its retention period",
+                event.event_id, event.saga_id
+            ),
+        }
+    }
+
+    /// The database does not take the event.
+    pub(crate) fn refused(reason: String) -> Self {
+        Self {
+            kind: "REFUSED_BY_DATABASE",
+            reason,
+        }
+    }
+}
+
+impl From<DecodeError> for Rejection {
+    fn from(error: DecodeError) -> Self {
+        Self {
+            kind: error.kind(),
+            reason: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Events to the store: split over the writers by saga, tried again while the database is away, split in halves
+//! to find the one event that the database refuses.
+//!
+//! Rule of thumb: a writer stores one share after the other, and a saga always has the same writer. So two transactions
+//! hardly ever meet in a saga, although two batches are in work.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    ops::Range,
+    sync::Arc,
+    time::Instant,
+};
+
+use futures_util::future::join_all;
+use saga_types::SagaEvent;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
+
+use super::{IngestParts, rejection::Rejection};
+use crate::{backoff::Backoff, health::Component, metrics, telemetry::spans};
+use saga_store::{AppendError, Appended};
+
+/// An event with the place of its record in the batch.
+#[derive(Debug, Clone)]
+pub(super) struct Indexed {
+    pub(super) index: usize,
+    pub(super) event: SagaEvent,
+}
+
+/// What could not be stored, and why.
+type Refused = Vec<(usize, Rejection)>;
+
+/// The writers, each a task with a queue.
+pub(super) struct Writers(Vec<mpsc::UnboundedSender<Share>>);
+
+/// The events of a batch that one writer stores.
+struct Share {
+    events: Vec<Indexed>,
+    span: Span,
+    answer: oneshot::Sender<Option<Refused>>,
+}
+
+impl Writers {
+    pub(super) fn start(parts: &IngestParts, stop: &CancellationToken) -> Self {
+        let writers = (0..parts.ingest.writers.max(1)).map(|_| {
+            // The consumer bounds how much is in work.
+            let (shares, queue) = mpsc::unbounded_channel();
+            let writer = Writer {
+                parts: parts.clone(),
+                stop: stop.clone(),
+            };
+            tokio::spawn(writer.run(queue));
+            shares
+        });
+        Self(writers.collect())
+    }
+
+    /// Puts events into the queues; the future waits until all are stored, and gives those that the store does not take.
+    /// `None` when asked to stop while the database is away.
+    pub(super) fn store(&self, events: Vec<Indexed>) -> impl Future<Output = Option<Refused>> + Send + use<> {
+        let answers: Vec<_> = self
+            .shares(events)
+            .into_iter()
+            .zip(&self.0)
+            .filter(|(events, _)| !events.is_empty())
+            .map(|(events, writer)| {
+                let (answer, stored) = oneshot::channel();
+                let span = Span::current();
+                // A writer that is gone drops its answer.
+                let _ = writer.send(Share { events, span, answer });
+                stored
+            })
+            .collect();
+        async move {
+            let stored = join_all(answers).await.into_iter();
+            let refused: Option<Vec<Refused>> = stored.map(|stored| stored.ok().flatten()).collect();
+            Some(refused?.into_iter().flatten().collect())
+        }
+    }
+
+    /// A batch of a collector that keeps up is stored soon enough by one writer, with less work and without keeping the
+    /// database's processors from those who ask.
+    fn shares(&self, events: Vec<Indexed>) -> Vec<Vec<Indexed>> {
+        const WORTH_A_WRITER: usize = 1_000;
+        let writers = (events.len() / WORTH_A_WRITER).clamp(1, self.0.len());
+        if writers == 1 {
+            return vec![events];
+        }
+        let mut shares = vec![Vec::with_capacity(events.len() / writers * 5 / 4); writers];
+        for event in events {
+            let mut hasher = DefaultHasher::new();
+            event.event.saga_id.hash(&mut hasher);
+            let share = usize::try_from(hasher.finish() % writers as u64).unwrap_or_default();
+            shares[share].push(event);
+        }
+        shares
+    }
+}
+
+struct Writer {
+    parts: IngestParts,
+    stop: CancellationToken,
+}
+
+impl Writer {
+    async fn run(self, mut queue: mpsc::UnboundedReceiver<Share>) {
+        while let Some(Share { events, span, answer }) = queue.recv().await {
+            let stored = self.store(events).instrument(span).await;
+            // Whoever gave up waiting gave up the batch.
+            let _ = answer.send(stored);
+        }
+    }
+
+    /// Goes through the events in pieces, the whole first. A refused piece is halved until single events are left.
+    async fn store(&self, events: Vec<Indexed>) -> Option<Refused> {
+        let mut refused = Refused::new();
+        let mut pieces = vec![Piece::of(events)];
+        while let Some(piece) = pieces.pop() {
+            match self.append(&piece).await? {
+                Ok(appended) => {
+                    metrics::appended(&self.parts.metrics, &piece.events, &appended);
+                    refused.extend(piece.refused(&appended.conflicts, Rejection::conflict));
+                    refused.extend(piece.refused(&appended.removed, Rejection::removed));
+                }
+                Err(reason) if piece.indexes.len() == 1 => {
+                    refused.extend(piece.refused(&[0], |_| Rejection::refused(reason.clone())));
+                }
+                // The first half is taken next, so that events keep their order.
+                Err(_) => {
+                    let (first, second) = piece.halves();
+                    pieces.extend([second, first]);
+                }
+            }
+        }
+        Some(refused)
+    }
+
+    /// Tries until the database answers: with what it stored, or with the reason why it refuses.
+    async fn append(&self, piece: &Piece) -> Option<Result<Appended, String>> {
+        let mut backoff = Backoff::new();
+        loop {
+            let started = Instant::now();
+            let appending = self.parts.store.append(piece.events.clone());
+            let result = appending.instrument(spans::query("append")).await;
+            metrics::append_took(&self.parts.metrics, started.elapsed());
+            match result {
+                Ok(appended) => {
+                    if self.parts.health.up(Component::Db) {
+                        tracing::info!("the database takes events");
+                    }
+                    return Some(Ok(appended));
+                }
+                Err(AppendError::Refused(reason)) => return Some(Err(reason)),
+                Err(AppendError::Unavailable(reason)) => {
+                    self.parts.metrics.store_retries.inc();
+                    if self.parts.health.down(Component::Db, reason.clone()) {
+                        tracing::error!(reason, "the database is away; trying again until it is back");
+                    }
+                    if !backoff.wait(&self.stop).await {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Some of the events of a share, with the places of their records.
+struct Piece {
+    events: Arc<[SagaEvent]>,
+    indexes: Vec<usize>,
+}
+
+impl Piece {
+    fn of(events: Vec<Indexed>) -> Self {
+        let (events, indexes): (Vec<SagaEvent>, _) = events
+            .into_iter()
+            .map(|Indexed { index, event }| (event, index))
+            .unzip();
+        Self {
+            events: events.into(),
+            indexes,
+        }
+    }
+
+    /// The events at these positions are not taken.
+    fn refused(&self, positions: &[usize], why: impl Fn(&SagaEvent) -> Rejection) -> Refused {
+        let refused = positions
+            .iter()
+            .map(|position| (self.indexes[*position], why(&self.events[*position])));
+        refused.collect()
+    }
+
+    fn halves(&self) -> (Self, Self) {
+        let half = self.indexes.len() / 2;
+        let part = |range: Range<usize>| Self {
+            events: self.events[range.clone()].into(),
+            indexes: self.indexes[range].to_vec(),
+        };
+        (part(0..half), part(half..self.indexes.len()))
+    }
+}

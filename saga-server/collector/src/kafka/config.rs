@@ -1,0 +1,204 @@
+//! How the broker is reached.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf};
+
+use clap::ValueEnum;
+use rdkafka::ClientConfig;
+use serde::Deserialize;
+
+use crate::secret::Secret;
+
+/// The broker.
+#[derive(Clone)]
+pub struct KafkaConfig {
+    /// The brokers to ask first.
+    pub bootstrap_servers: String,
+    /// The topic with the events.
+    pub topic: String,
+    /// The topic for events that cannot be stored.
+    pub dead_letter_topic: String,
+    /// The consumer group, shared by all instances of one collector.
+    pub group: String,
+    /// Encryption and identity.
+    pub security: KafkaSecurity,
+    /// Further properties of librdkafka; none that the collector sets itself.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// Shows the properties' names only: a value may be a secret.
+impl fmt::Debug for KafkaConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("KafkaConfig")
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("topic", &self.topic)
+            .field("dead_letter_topic", &self.dead_letter_topic)
+            .field("group", &self.group)
+            .field("security", &self.security)
+            .field("properties", &self.properties.keys())
+            .finish()
+    }
+}
+
+impl KafkaConfig {
+    /// What every client has in common: where the brokers are, how they are reached, and the further properties.
+    #[must_use]
+    pub fn client(&self) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", &self.bootstrap_servers);
+        self.security.apply(&mut client);
+        for (name, value) in &self.properties {
+            client.set(name, value);
+        }
+        client
+    }
+
+    /// What librdkafka thinks of it, in its words.
+    pub fn check(&self) -> Result<(), String> {
+        let refused = match self.client().create_native_config() {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        let reason = match refused {
+            // Its words may repeat the value.
+            rdkafka::error::KafkaError::ClientConfig(_, _, name, _) if may_be_secret(&name) => {
+                format!("{name} is not what librdkafka takes")
+            }
+            rdkafka::error::KafkaError::ClientConfig(_, reason, ..) => reason,
+            other => other.to_string(),
+        };
+        // What librdkafka was built with is told by librdkafka alone.
+        Err(match reason.contains("not available at build time") {
+            true => format!("{reason}; this saga-server was built without its feature ssl"),
+            false => reason,
+        })
+    }
+}
+
+fn may_be_secret(property: &str) -> bool {
+    ["password", "secret", "pem", "jaas", "config", "userinfo"]
+        .iter()
+        .any(|word| property.contains(word))
+}
+
+/// Encryption and identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KafkaSecurity {
+    /// How the brokers are reached.
+    pub protocol: SecurityProtocol,
+    /// The certificates that vouch for the brokers; none for the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The certificate that the collector shows to the brokers, with its key.
+    pub certificate: Option<ClientCertificate>,
+    /// How the collector proves who it is.
+    pub mechanism: Option<SaslMechanism>,
+    /// The user that SASL names.
+    pub username: Option<String>,
+    /// The user's password.
+    pub password: Option<Secret>,
+}
+
+/// A certificate and the key that it belongs to, both PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate, and those between it and one that the brokers know.
+    pub certificate_file: PathBuf,
+    /// Its private key.
+    pub key_file: PathBuf,
+    /// The password of the key's file, when it has one.
+    pub key_password: Option<Secret>,
+}
+
+impl KafkaSecurity {
+    fn apply(&self, client: &mut ClientConfig) {
+        client.set("security.protocol", self.protocol.as_str());
+        if let Some(file) = &self.ca_file {
+            client.set("ssl.ca.location", file.to_string_lossy());
+        }
+        if let Some(own) = &self.certificate {
+            client.set("ssl.certificate.location", own.certificate_file.to_string_lossy());
+            client.set("ssl.key.location", own.key_file.to_string_lossy());
+            if let Some(password) = &own.key_password {
+                client.set("ssl.key.password", password.expose());
+            }
+        }
+        if let Some(mechanism) = self.mechanism {
+            client.set("sasl.mechanism", mechanism.as_str());
+        }
+        if let Some(username) = &self.username {
+            client.set("sasl.username", username);
+        }
+        if let Some(password) = &self.password {
+            client.set("sasl.password", password.expose());
+        }
+    }
+}
+
+/// How the brokers are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum SecurityProtocol {
+    /// In the clear, without identity.
+    Plaintext,
+    /// Encrypted.
+    Ssl,
+    /// In the clear, with identity.
+    SaslPlaintext,
+    /// Encrypted, with identity.
+    SaslSsl,
+}
+
+impl SecurityProtocol {
+    /// As librdkafka and the configuration call it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plaintext => "plaintext",
+            Self::Ssl => "ssl",
+            Self::SaslPlaintext => "sasl_plaintext",
+            Self::SaslSsl => "sasl_ssl",
+        }
+    }
+
+    /// Whether brokers prove who they are, and the collector may.
+    #[must_use]
+    pub const fn has_certificates(self) -> bool {
+        matches!(self, Self::Ssl | Self::SaslSsl)
+    }
+
+    /// Whether it needs a mechanism, a user and a password.
+    #[must_use]
+    pub const fn has_identity(self) -> bool {
+        matches!(self, Self::SaslPlaintext | Self::SaslSsl)
+    }
+}
+
+/// How the collector proves who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
+pub enum SaslMechanism {
+    /// The password itself.
+    #[serde(rename = "PLAIN")]
+    #[value(name = "PLAIN")]
+    Plain,
+    /// A proof of knowing the password.
+    #[serde(rename = "SCRAM-SHA-256")]
+    #[value(name = "SCRAM-SHA-256")]
+    ScramSha256,
+    /// The same with a longer hash.
+    #[serde(rename = "SCRAM-SHA-512")]
+    #[value(name = "SCRAM-SHA-512")]
+    ScramSha512,
+}
+
+impl SaslMechanism {
+    /// As librdkafka and the configuration call it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! One thread that reads the topic, hands on batches, and commits what was done.
+//!
+//! It is a thread and not a task because the client must be polled whatever else happens: a consumer that does not poll
+//! for five minutes loses its partitions. While a batch is being stored the next one is gathered. When that may not be
+//! handed on, full as it is, the thread waits, and after a second it pauses the partitions and keeps polling until the
+//! store has caught up.
+//!
+//! A partition is paused when it has given a record, never before: librdkafka numbers its orders, and a pause that comes
+//! between the order to start a partition and its execution makes it drop that order for good.
+
+use std::{
+    collections::BTreeSet,
+    sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError},
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{CommitMode, Consumer},
+    error::KafkaError,
+    types::RDKafkaErrorCode,
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    IngestError,
+    consumer::{Following, SagaConsumer},
+    partitions::{MOST_IN_WORK, Partitions},
+    record::{Batch, Offsets, RawRecord},
+    stall::{Seen, StallWatch},
+};
+
+/// How long one look at the client may take; also how late a finished batch may be noticed.
+const POLL: Duration = Duration::from_millis(10);
+
+/// How long to wait for the store before pausing. A pause throws away what the client has read ahead.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The most bytes of a batch. With those in work there are three of them in memory.
+const BATCH_BYTES: usize = 12 * 1024 * 1024;
+
+/// How long a client that is given up may take to leave the group.
+const LEAVING: Duration = Duration::from_secs(30);
+
+/// When a batch is handed on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchLimits {
+    /// With so many records.
+    pub(crate) size: usize,
+    /// So long after its first record.
+    pub(crate) wait: Duration,
+}
+
+/// The way of batches from the thread to those who handle them, with room for all that it hands on.
+pub(crate) fn queue() -> (mpsc::Sender<Batch>, mpsc::Receiver<Batch>) {
+    mpsc::channel(MOST_IN_WORK)
+}
+
+/// Starts the thread. The answer comes when it ends.
+pub(crate) fn spawn(
+    limits: BatchLimits,
+    following: Following,
+    stop: CancellationToken,
+    batches: mpsc::Sender<Batch>,
+    done: Receiver<Offsets>,
+) -> Result<oneshot::Receiver<Result<(), IngestError>>, IngestError> {
+    let consumer = following.connect()?;
+    let (ended, answer) = oneshot::channel();
+    let thread = std::thread::Builder::new()
+        .name("saga-consumer".to_owned())
+        .spawn(move || {
+            let mut loop_ = ConsumeLoop {
+                limits,
+                following,
+                consumer,
+                batches,
+                done,
+                gathered: Batch::default(),
+                gathered_bytes: 0,
+                gathering_since: None,
+                partitions: Partitions::default(),
+                stalls: StallWatch::default(),
+            };
+            let result = loop_.run(&stop);
+            // Leaving the group is part of the end.
+            drop(loop_);
+            // The receiver may be gone when shutdown did not wait.
+            let _ = ended.send(result);
+        });
+    // Without a thread the answer says at once that it has ended.
+    Ok(thread.map(|_| answer).unwrap_or_else(|_| oneshot::channel().1))
+}
+
+struct ConsumeLoop {
+    limits: BatchLimits,
+    following: Following,
+    consumer: SagaConsumer,
+    batches: mpsc::Sender<Batch>,
+    done: Receiver<Offsets>,
+    gathered: Batch,
+    gathered_bytes: usize,
+    gathering_since: Option<Instant>,
+    partitions: Partitions,
+    stalls: StallWatch,
+}
+
+impl ConsumeLoop {
+    fn run(&mut self, stop: &CancellationToken) -> Result<(), IngestError> {
+        while !stop.is_cancelled() {
+            self.take_done(CommitMode::Async)?;
+            if self.is_due() && self.may_hand_on() {
+                self.hand_on()?;
+            }
+            if self.is_full() {
+                self.wait_for_store(stop)?;
+            } else {
+                self.gather_one()?;
+            }
+        }
+        self.finish()
+    }
+
+    fn is_full(&self) -> bool {
+        self.gathered.records.len() >= self.limits.size || self.gathered_bytes >= BATCH_BYTES
+    }
+
+    fn may_hand_on(&self) -> bool {
+        self.partitions.may_hand_on(self.is_full())
+    }
+
+    fn is_due(&self) -> bool {
+        self.is_full()
+            || self
+                .gathering_since
+                .is_some_and(|since| since.elapsed() >= self.limits.wait)
+    }
+
+    /// Looks for a record, and gives its partition.
+    fn gather_one(&mut self) -> Result<Option<i32>, IngestError> {
+        let record = match self.consumer.poll(POLL) {
+            None => Ok(None),
+            Some(Ok(message)) => Ok(Some(RawRecord::of(&message))),
+            Some(Err(error)) => Err(error),
+        };
+        // What was taken away goes first: the record may be the first of a partition that came back.
+        self.hear_news()?;
+        let Some(record) = record.or_else(|error| self.judge(&error).map(|()| None))? else {
+            return Ok(None);
+        };
+        let partition = record.partition;
+        self.gathered_bytes += record.bytes();
+        self.gathered.records.push(record);
+        self.gathering_since.get_or_insert_with(Instant::now);
+        Ok(Some(partition))
+    }
+
+    /// What the client said while it was polled.
+    fn hear_news(&mut self) -> Result<(), IngestError> {
+        let Some(news) = self.consumer.context().news() else {
+            return Ok(());
+        };
+        if !news.revoked.is_empty() {
+            self.forget(&news.revoked);
+        }
+        match news.seen {
+            Some(seen) => self.look_after(&seen),
+            None => Ok(()),
+        }
+    }
+
+    /// The next owner of these partitions reads what was gathered of them again.
+    fn forget(&mut self, revoked: &BTreeSet<i32>) {
+        revoked
+            .iter()
+            .for_each(|partition| self.partitions.revoked(*partition));
+        let gathered = &mut self.gathered.records;
+        gathered.retain(|record| !revoked.contains(&record.partition));
+        self.gathered_bytes = gathered.iter().map(RawRecord::bytes).sum();
+        if gathered.is_empty() {
+            self.gathering_since = None;
+        }
+    }
+
+    fn look_after(&mut self, seen: &Seen) -> Result<(), IngestError> {
+        let now = Instant::now();
+        if seen.is_reachable {
+            let committed = |partition| Some(seen.partitions.get(&partition)?.committed);
+            let late = self.partitions.late_commits(committed, now);
+            if !late.is_empty() {
+                tracing::debug!(?late, "commits did not arrive; committing again");
+                self.commit(late.into_iter(), CommitMode::Async);
+            }
+        }
+        let owned = self.consumer.context().owned();
+        match self.stalls.look(seen, &owned, self.partitions.paused(), now) {
+            Some(reason) if !self.consumer.context().is_topic_missing() => self.replace_client(&reason),
+            _ => Ok(()),
+        }
+    }
+
+    /// Goes on with a new client. What was read and not committed is read again.
+    fn replace_client(&mut self, reason: &str) -> Result<(), IngestError> {
+        let topic = &self.following.topic;
+        tracing::error!(
+            topic,
+            reason,
+            "the Kafka client does not read on; it is replaced by a new one"
+        );
+        let fresh = self.following.connect()?;
+        let old = std::mem::replace(&mut self.consumer, fresh);
+        old.context().retire();
+        leave(old);
+        self.following.replaced.inc();
+        self.partitions.all_revoked();
+        self.gathered = Batch::default();
+        self.gathered_bytes = 0;
+        self.gathering_since = None;
+        self.stalls.replaced(Instant::now());
+        Ok(())
+    }
+
+    fn judge(&self, error: &KafkaError) -> Result<(), IngestError> {
+        if let Some((_, reason)) = self.consumer.client().fatal_error() {
+            return Err(IngestError::Fatal(reason));
+        }
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                self.consumer.context().topic_is_missing();
+            }
+            // Brokers come and go; health says so once, and why they mistrust us.
+            Some(
+                RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::SSL
+                | RDKafkaErrorCode::Authentication,
+            ) => {
+                tracing::debug!(%error, "reading the topic");
+            }
+            _ => tracing::warn!(%error, "reading the topic"),
+        }
+        Ok(())
+    }
+
+    /// Gives the gathered records to be stored, as far as their partitions are ours.
+    fn hand_on(&mut self) -> Result<(), IngestError> {
+        let is_full = self.is_full();
+        let mut batch = std::mem::take(&mut self.gathered);
+        self.gathered_bytes = 0;
+        self.gathering_since = None;
+        let owned = self.consumer.context().owned();
+        batch.records.retain(|record| owned.contains(&record.partition));
+        if batch.records.is_empty() {
+            return Ok(());
+        }
+        self.partitions.handed_on(is_full);
+        self.batches.try_send(batch).map_err(|_| IngestError::ThreadEnded)
+    }
+
+    fn take_done(&mut self, mode: CommitMode) -> Result<(), IngestError> {
+        match self.done.try_recv() {
+            Ok(offsets) => {
+                self.is_stored(&offsets, mode);
+                Ok(())
+            }
+            Err(TryRecvError::Empty) => Ok(()),
+            Err(TryRecvError::Disconnected) => Err(IngestError::ThreadEnded),
+        }
+    }
+
+    /// Waits for a batch in work while the next one is already full.
+    fn wait_for_store(&mut self, stop: &CancellationToken) -> Result<(), IngestError> {
+        if self.wait_for_done(PATIENCE)? {
+            return Ok(());
+        }
+        tracing::debug!("the store is slow: partitions paused");
+        let reading: BTreeSet<i32> = self
+            .gathered
+            .records
+            .iter()
+            .map(|record| record.partition)
+            .collect();
+        reading.into_iter().for_each(|partition| self.pause(partition));
+        while !self.may_hand_on() && !stop.is_cancelled() {
+            // Serves assignments and heartbeats. The first record of a partition assigned meanwhile is kept as well.
+            if let Some(partition) = self.gather_one()? {
+                self.pause(partition);
+            }
+            self.take_done(CommitMode::Async)?;
+        }
+        self.resume();
+        Ok(())
+    }
+
+    /// Whether a batch in work was done within the time, if one had to be.
+    fn wait_for_done(&mut self, within: Duration) -> Result<bool, IngestError> {
+        if self.may_hand_on() {
+            return Ok(true);
+        }
+        match self.done.recv_timeout(within) {
+            Ok(offsets) => {
+                self.is_stored(&offsets, CommitMode::Async);
+                Ok(true)
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(false),
+            Err(RecvTimeoutError::Disconnected) => Err(IngestError::ThreadEnded),
+        }
+    }
+
+    fn pause(&mut self, partition: i32) {
+        if self.partitions.pause(partition)
+            && let Err(error) = self.consumer.pause(&self.list([(partition, Offset::Invalid)]))
+        {
+            tracing::warn!(%error, partition, "a partition could not be paused");
+        }
+    }
+
+    fn resume(&mut self) {
+        let paused = self.partitions.resume().into_iter();
+        let paused = self.list(paused.map(|partition| (partition, Offset::Invalid)));
+        if let Err(error) = self.consumer.resume(&paused) {
+            tracing::warn!(%error, "partitions could not be resumed");
+        }
+    }
+
+    fn is_stored(&mut self, offsets: &Offsets, mode: CommitMode) {
+        let ours = self.partitions.done(offsets, Instant::now());
+        for (partition, reached) in &ours {
+            self.consumer.context().stored(*partition, reached);
+        }
+        let ours = ours.into_iter();
+        self.commit(
+            ours.map(|(partition, reached)| (partition, reached.next_offset)),
+            mode,
+        );
+    }
+
+    fn commit(&self, offsets: impl Iterator<Item = (i32, i64)>, mode: CommitMode) {
+        let list = self.list(offsets.map(|(partition, offset)| (partition, Offset::Offset(offset))));
+        if list.count() == 0 {
+            return;
+        }
+        if let Err(error) = self.consumer.commit(&list, mode) {
+            tracing::warn!(%error, "offsets could not be committed; trying again, or events are read again");
+        }
+    }
+
+    fn list(&self, partitions: impl IntoIterator<Item = (i32, Offset)>) -> TopicPartitionList {
+        let topic = self.consumer.context().topic();
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in partitions {
+            if let Err(error) = list.add_partition_offset(topic, partition, offset) {
+                tracing::warn!(%error, partition, ?offset, "not an offset");
+            }
+        }
+        list
+    }
+
+    /// Lets what is in work finish and commits it. What was only gathered is left for the next start.
+    fn finish(&mut self) -> Result<(), IngestError> {
+        while self.partitions.is_batch_in_work() {
+            match self.done.recv_timeout(POLL) {
+                Ok(offsets) => self.is_stored(&offsets, CommitMode::Sync),
+                // The worker gives up when the store is away; then nothing more is committed.
+                Err(RecvTimeoutError::Disconnected) => self.partitions.given_up(),
+                Err(RecvTimeoutError::Timeout) => self.keep_polling(),
+            }
+        }
+        self.consumer.unsubscribe();
+        Ok(())
+    }
+
+    /// Keeps the membership alive; records that come now are not ours to handle any more.
+    fn keep_polling(&mut self) {
+        let _ = self.consumer.poll(Duration::ZERO);
+        if let Some(news) = self.consumer.context().news() {
+            self.forget(&news.revoked);
+        }
+    }
+}
+
+/// Lets a client that is given up leave the group, on a thread of its own, since it may not manage to. Then it is left as it
+/// is, and as nobody polls it, it gives its membership up after `max.poll.interval.ms`.
+fn leave(client: SagaConsumer) {
+    let work = move || {
+        let begun = Instant::now();
+        if let Err(error) = client.close_queue() {
+            tracing::warn!(%error, "a Kafka client cannot leave its group");
+        }
+        while !client.closed() {
+            if begun.elapsed() > LEAVING {
+                tracing::warn!("a Kafka client does not leave its group; it is left alone");
+                std::mem::forget(client);
+                return;
+            }
+            let _ = client.poll(Duration::from_millis(100));
+        }
+    };
+    if let Err(error) = std::thread::Builder::new()
+        .name("saga-consumer-end".to_owned())
+        .spawn(work)
+    {
+        tracing::warn!(%error, "no thread to end a Kafka client on");
+    }
+}

@@ -1,0 +1,339 @@
+//! The consumer's settings, and what the client tells while it runs: assignments, statistics, errors.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use prometheus_client::metrics::counter::Counter;
+use rdkafka::{
+    ClientConfig, ClientContext, Statistics,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance},
+    error::KafkaError,
+    types::RDKafkaErrorCode,
+};
+use saga_types::Timestamp;
+
+use super::{IngestError, record::Reached, stall::Seen, statistics};
+use crate::{
+    freshness::Progress,
+    health::{Component, Health},
+    kafka::KafkaConfig,
+    metrics::{Metrics, PartitionLabel},
+};
+
+pub(crate) type SagaConsumer = BaseConsumer<FollowContext>;
+
+/// Settings that configuration may override.
+const DEFAULTS: [(&str, &str); 8] = [
+    ("auto.offset.reset", "earliest"),
+    ("partition.assignment.strategy", "cooperative-sticky"),
+    ("check.crcs", "true"),
+    // The client's defaults would hold up to 64 MiB and 100,000 records in memory for each partition.
+    ("queued.max.messages.kbytes", "16384"),
+    ("queued.min.messages", "10000"),
+    // With so little in memory, the client's pause of a second after each time that it is enough would starve the writers.
+    ("fetch.queue.backoff.ms", "10"),
+    ("statistics.interval.ms", "1000"),
+    ("session.timeout.ms", "15000"),
+];
+
+/// Settings that correctness rests on: offsets are committed by hand, after the database.
+const FIXED: [(&str, &str); 2] = [
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+];
+
+/// A topic to follow.
+#[derive(Clone)]
+pub(crate) struct Following {
+    pub(crate) kafka: KafkaConfig,
+    pub(crate) topic: String,
+    pub(crate) group: String,
+    /// Settings of this consumer that outweigh the defaults, but not what was configured.
+    pub(crate) settings: &'static [(&'static str, &'static str)],
+    /// Who is told how it goes, beside the log.
+    pub(crate) told: Option<Told>,
+    /// Counts clients that did not read on and were replaced.
+    pub(crate) replaced: Counter,
+}
+
+/// Those who are told how a topic is followed.
+#[derive(Clone)]
+pub(crate) struct Told {
+    pub(crate) health: Arc<Health>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) progress: Arc<Progress>,
+}
+
+impl Following {
+    /// Connects a consumer and subscribes it to the topic.
+    pub(super) fn connect(&self) -> Result<SagaConsumer, IngestError> {
+        let defaults: Vec<_> = self.settings.iter().chain(&DEFAULTS).copied().collect();
+        let mut client = client_config(&defaults, &self.kafka);
+        client.set("group.id", &self.group);
+        for (key, value) in FIXED {
+            client.set(key, value);
+        }
+        let context = FollowContext {
+            topic: self.topic.clone(),
+            told: self.told.clone(),
+            ..FollowContext::default()
+        };
+        let consumer: SagaConsumer = client.create_with_context(context).map_err(IngestError::Client)?;
+        consumer.subscribe(&[&self.topic]).map_err(IngestError::Client)?;
+        Ok(consumer)
+    }
+}
+
+/// What was configured, and our defaults where nothing was.
+pub(super) fn client_config(defaults: &[(&str, &str)], kafka: &KafkaConfig) -> ClientConfig {
+    let mut client = kafka.client();
+    for (key, value) in defaults {
+        if client.get(key).is_none() {
+            client.set(*key, *value);
+        }
+    }
+    client
+}
+
+/// What the client's callbacks write to. They come while the loop polls the client, on its thread.
+#[derive(Default)]
+pub(crate) struct FollowContext {
+    assigned: Mutex<BTreeSet<i32>>,
+    /// What the loop has not been told yet.
+    news: Mutex<News>,
+    has_news: AtomicBool,
+    /// Another client has taken over, and what becomes of this one is nobody's concern.
+    is_retired: AtomicBool,
+    /// Why certificates or credentials were last refused, until a broker answers.
+    mistrust: Mutex<Option<String>>,
+    is_missing: AtomicBool,
+    told: Option<Told>,
+    topic: String,
+}
+
+/// What happened since the loop last asked.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// Partitions that were taken away, maybe to be given back since.
+    pub(super) revoked: BTreeSet<i32>,
+    /// The latest statistics.
+    pub(super) seen: Option<Seen>,
+}
+
+impl FollowContext {
+    /// What happened since this was last called, if anything did.
+    pub(super) fn news(&self) -> Option<News> {
+        let has_news = self.has_news.swap(false, Ordering::Relaxed);
+        has_news.then(|| std::mem::take(&mut *lock(&self.news)))
+    }
+
+    fn tell(&self, tell: impl FnOnce(&mut News)) {
+        tell(&mut lock(&self.news));
+        self.has_news.store(true, Ordering::Relaxed);
+    }
+
+    /// Another client takes over: this one's partitions are not ours any more, whatever it says.
+    pub(super) fn retire(&self) {
+        self.disown(&std::mem::take(&mut *lock(&self.assigned)));
+        self.is_retired.store(true, Ordering::Relaxed);
+    }
+
+    fn told(&self) -> Option<&Told> {
+        self.told
+            .as_ref()
+            .filter(|_| !self.is_retired.load(Ordering::Relaxed))
+    }
+
+    fn disown(&self, partitions: &BTreeSet<i32>) {
+        let Some(told) = self.told() else { return };
+        for partition in partitions.iter().copied() {
+            told.progress.revoked(partition);
+            told.metrics.consumer_lag.remove(&PartitionLabel { partition });
+        }
+    }
+
+    /// The partitions that are ours right now.
+    pub(super) fn owned(&self) -> BTreeSet<i32> {
+        lock(&self.assigned).clone()
+    }
+
+    /// The topic that is followed.
+    pub(super) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Says once that the topic is not there.
+    pub(super) fn topic_is_missing(&self) {
+        let topic = &self.topic;
+        if let Some(told) = self.told() {
+            let reason = format!("the topic {topic} does not exist; `saga-server topics create` makes it");
+            told.health.down(Component::Ingest, reason);
+        }
+        if !self.is_missing.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                topic,
+                "the topic does not exist; `saga-server topics create` makes it"
+            );
+        }
+    }
+
+    fn owns(&self, partition: i32) -> bool {
+        lock(&self.assigned).contains(&partition)
+    }
+
+    /// Whether the topic was last heard not to be there.
+    pub(super) fn is_topic_missing(&self) -> bool {
+        self.is_missing.load(Ordering::Relaxed)
+    }
+
+    /// Told when everything of a batch is stored.
+    pub(super) fn stored(&self, partition: i32, reached: &Reached) {
+        if let Some(told) = self.told() {
+            let newest = reached.newest_millis.map(Timestamp::from_millis);
+            told.progress
+                .stored(partition, reached.next_offset, newest.and_then(Result::ok));
+        }
+    }
+
+    /// A broker does not believe us, or we do not believe it.
+    fn mistrusted(&self, reason: &str) {
+        // What follows is how long it took.
+        let reason = reason.split(" (after ").next().unwrap_or(reason).to_owned();
+        if self.mistrust().as_ref() != Some(&reason) {
+            tracing::error!(reason, "a broker and the collector do not trust each other");
+            *self.mistrust() = Some(reason);
+        }
+    }
+
+    fn unreachable(&self) -> String {
+        match &*self.mistrust() {
+            Some(reason) => format!("no broker can be reached: {reason}"),
+            None => "no broker can be reached".to_owned(),
+        }
+    }
+
+    fn mistrust(&self) -> MutexGuard<'_, Option<String>> {
+        lock(&self.mistrust)
+    }
+
+    fn partitions_change(&self, change: impl FnOnce(&mut BTreeSet<i32>)) {
+        let mut assigned = lock(&self.assigned);
+        change(&mut assigned);
+        tracing::info!(topic = self.topic, partitions = ?*assigned, "partitions assigned");
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ConsumerContext for FollowContext {
+    // Nothing here waits: the batch in hand is stored all the same, which is harmless, since whoever gets the
+    // partition next finds its events known.
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Revoke(partitions) = rebalance {
+            // The client keeps a pause beyond a rebalance, and a partition that comes back would stay paused. Now is the
+            // time to end it: when a partition has just been assigned, a pause or its end can make the client forget to
+            // start it.
+            if let Err(error) = consumer.resume(partitions) {
+                tracing::warn!(%error, "partitions could not be resumed");
+            }
+            let revoked: BTreeSet<i32> = partitions
+                .elements()
+                .iter()
+                .map(|element| element.partition())
+                .collect();
+            self.partitions_change(|assigned| assigned.retain(|partition| !revoked.contains(partition)));
+            self.disown(&revoked);
+            self.tell(|news| news.revoked.extend(revoked));
+        }
+    }
+
+    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(partitions) = rebalance {
+            self.partitions_change(|assigned| {
+                for element in partitions.elements() {
+                    assigned.insert(element.partition());
+                    if let Some(told) = self.told() {
+                        told.progress.assigned(element.partition());
+                    }
+                }
+            });
+            self.is_missing.store(false, Ordering::Relaxed);
+            // An instance without partitions is a working spare.
+            if let Some(told) = self.told() {
+                told.health.up(Component::Ingest);
+                told.health.up(Component::Kafka);
+            }
+        }
+    }
+}
+
+impl ClientContext for FollowContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        match error.rdkafka_error_code() {
+            // That mends nothing by itself, so somebody must learn why.
+            Some(RDKafkaErrorCode::SSL | RDKafkaErrorCode::Authentication) => self.mistrusted(reason),
+            // Single brokers come and go; whether any is left is judged by the statistics.
+            _ => tracing::debug!(%error, reason, "Kafka client"),
+        }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let is_reachable = statistics.brokers.values().any(|broker| broker.state == "UP");
+        if is_reachable {
+            *self.mistrust() = None;
+        }
+        self.tell(|news| news.seen = Some(statistics::seen(&statistics, is_reachable, &self.topic)));
+        let Some(told) = self.told() else { return };
+        if is_reachable {
+            if told.health.up(Component::Kafka) {
+                tracing::info!("the broker answers");
+            }
+        } else if told.health.down(Component::Kafka, self.unreachable()) {
+            tracing::warn!("no broker can be reached; trying again until one can");
+        }
+        let Some(topic) = statistics.topics.get(&self.topic) else {
+            return;
+        };
+        statistics::observe(&told.progress, &statistics, topic);
+        for partition in topic.partitions.values() {
+            // A lag of -1 is not known yet.
+            if self.owns(partition.partition) && partition.consumer_lag >= 0 {
+                let label = PartitionLabel {
+                    partition: partition.partition,
+                };
+                told.metrics
+                    .consumer_lag
+                    .get_or_create(&label)
+                    .set(partition.consumer_lag);
+            }
+        }
+    }
+}
+
+/// What the client logs, at its own level. Lost connections are part of life and said once by health; that a setting is
+/// for consumers only, when consumers and producers share them, is no news (`CONFWARN`).
+pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+            tracing::error!(facility, message, "Kafka client");
+        }
+        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning
+            if !["FAIL", "ERROR", "CONFWARN"].contains(&facility) =>
+        {
+            tracing::warn!(facility, message, "Kafka client");
+        }
+        _ => tracing::debug!(facility, message, "Kafka client"),
+    }
+}

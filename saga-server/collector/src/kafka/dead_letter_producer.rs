@@ -1,0 +1,179 @@
+//! The way into the dead letter topic: the record byte for byte, with headers that say where it came from and why.
+//!
+//! Rule of thumb: letters wait for nothing but their topic. Those that it has taken are not written again with those that
+//! it has not, and a producer that failed for good is replaced.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use rdkafka::{
+    ClientConfig, ClientContext, Timestamp,
+    config::RDKafkaLogLevel,
+    error::KafkaError,
+    message::{Header, OwnedHeaders},
+    producer::{FutureProducer, FutureRecord, Producer as _},
+};
+use saga_types::topic::dead_letter_headers as headers;
+
+use super::{IngestError, config::KafkaConfig, consumer, record::RawRecord};
+
+/// The longest reason in a header, in characters.
+const MAX_REASON_CHARS: usize = 1_000;
+
+/// Settings that configuration may override.
+const DEFAULTS: [(&str, &str); 5] = [
+    ("enable.idempotence", "true"),
+    ("acks", "all"),
+    ("linger.ms", "5"),
+    // The dead letter is larger than the record it holds; how large it may be is for its topic to say.
+    ("message.max.bytes", "1000000000"),
+    // Whoever waits decides how often to try again.
+    ("message.timeout.ms", "10000"),
+];
+
+/// A record that cannot be stored, and why.
+#[derive(Clone, Copy)]
+pub(crate) struct DeadLetter<'a> {
+    pub(crate) record: &'a RawRecord,
+    /// The kind of error, such as `INVALID_NAME`.
+    pub(crate) kind: &'static str,
+    /// The reason in words.
+    pub(crate) reason: &'a str,
+}
+
+/// Letters that the topic did not take.
+pub(crate) struct Unwritten<'a> {
+    /// Each of them may be in the topic or not; writing it again is right.
+    pub(crate) letters: Vec<DeadLetter<'a>>,
+    pub(crate) error: KafkaError,
+}
+
+type Client = FutureProducer<DeadLetterContext>;
+
+/// Writes dead letters.
+pub(crate) struct DeadLetterProducer {
+    producer: Client,
+    client: ClientConfig,
+    source_topic: String,
+    dead_letter_topic: String,
+    group: String,
+}
+
+impl DeadLetterProducer {
+    pub(crate) fn connect(kafka: &KafkaConfig) -> Result<Self, IngestError> {
+        let client = consumer::client_config(&DEFAULTS, kafka);
+        Ok(Self {
+            producer: client
+                .create_with_context(DeadLetterContext)
+                .map_err(IngestError::Client)?,
+            client,
+            source_topic: kafka.topic.clone(),
+            dead_letter_topic: kafka.dead_letter_topic.clone(),
+            group: kafka.group.clone(),
+        })
+    }
+
+    /// Writes all letters and waits until the topic has acknowledged each.
+    ///
+    /// # Errors
+    ///
+    /// Those that it has not.
+    pub(crate) async fn bury<'a>(&mut self, letters: &[DeadLetter<'a>]) -> Result<(), Unwritten<'a>> {
+        self.replace_failed_producer();
+        let results = join_all(letters.iter().map(|letter| self.send(letter))).await;
+        let mut unwritten = Vec::new();
+        let mut first = None;
+        for (letter, result) in letters.iter().zip(results) {
+            if let Err(error) = result {
+                unwritten.push(*letter);
+                first.get_or_insert(error);
+            }
+        }
+        match first {
+            None => Ok(()),
+            Some(error) => Err(Unwritten {
+                letters: unwritten,
+                error,
+            }),
+        }
+    }
+
+    /// A broker that lost count of a producer's records ends that producer for good.
+    fn replace_failed_producer(&mut self) {
+        let Some((_, reason)) = self.producer.client().fatal_error() else {
+            return;
+        };
+        tracing::warn!(
+            reason,
+            "the producer of dead letters failed for good; it is replaced by a new one"
+        );
+        match self.client.create_with_context(DeadLetterContext) {
+            Ok(producer) => {
+                let failed = std::mem::replace(&mut self.producer, producer);
+                // Its end takes a while.
+                tokio::task::spawn_blocking(move || drop(failed));
+            }
+            Err(error) => tracing::error!(%error, "no producer for dead letters"),
+        }
+    }
+
+    async fn send(&self, letter: &DeadLetter<'_>) -> Result<(), KafkaError> {
+        let record = letter.record;
+        let mut message: FutureRecord<'_, [u8], [u8]> =
+            FutureRecord::to(&self.dead_letter_topic).headers(self.headers(letter));
+        message.key = record.key();
+        message.payload = record.value();
+        self.producer
+            .send(message, Duration::from_secs(10))
+            .await
+            .map(|_| ())
+            .map_err(|(error, _)| error)
+    }
+
+    fn headers(&self, letter: &DeadLetter<'_>) -> OwnedHeaders {
+        let RawRecord {
+            partition,
+            offset,
+            timestamp,
+            ..
+        } = letter.record;
+        let (timestamp_type, millis) = match timestamp {
+            Timestamp::NotAvailable => ("NoTimestampType", -1),
+            Timestamp::CreateTime(millis) => ("CreateTime", *millis),
+            Timestamp::LogAppendTime(millis) => ("LogAppendTime", *millis),
+        };
+        let exception = format!("saga.tracker.{}", letter.kind);
+        let reason: String = letter.reason.chars().take(MAX_REASON_CHARS).collect();
+        let origin: [(&str, &[u8]); 8] = [
+            (headers::ORIGINAL_TOPIC, self.source_topic.as_bytes()),
+            (headers::ORIGINAL_PARTITION, &partition.to_be_bytes()),
+            (headers::ORIGINAL_OFFSET, &offset.to_be_bytes()),
+            (headers::ORIGINAL_TIMESTAMP, &millis.to_be_bytes()),
+            (headers::ORIGINAL_TIMESTAMP_TYPE, timestamp_type.as_bytes()),
+            (headers::ORIGINAL_CONSUMER_GROUP, self.group.as_bytes()),
+            (headers::EXCEPTION_FQCN, exception.as_bytes()),
+            (headers::EXCEPTION_MESSAGE, reason.as_bytes()),
+        ];
+        let origin = origin.into_iter().map(|(key, value)| (key, Some(value)));
+        letter
+            .record
+            .headers()
+            .chain(origin)
+            .fold(OwnedHeaders::new(), |headers, (key, value)| {
+                headers.insert(Header { key, value })
+            })
+    }
+}
+
+/// Logs as the consumer does.
+struct DeadLetterContext;
+
+impl ClientContext for DeadLetterContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        consumer::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "Kafka client for dead letters");
+    }
+}

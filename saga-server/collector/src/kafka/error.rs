@@ -1,0 +1,19 @@
+//! Why a topic cannot be consumed.
+
+use rdkafka::error::KafkaError;
+use thiserror::Error;
+
+/// Why ingest could not begin, or had to end.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum IngestError {
+    /// The client cannot be made, mostly for a setting that it does not know.
+    #[error("the Kafka client cannot be made: {0}")]
+    Client(#[source] KafkaError),
+    /// The client says that it cannot go on. The process should end and be started again.
+    #[error("the Kafka consumer cannot go on: {0}")]
+    Fatal(String),
+    /// The consumer's thread ended without a word.
+    #[error("the Kafka consumer's thread ended unexpectedly")]
+    ThreadEnded,
+}

@@ -1,0 +1,146 @@
+//! Raw records on their way, and the offsets they stand for.
+
+use std::collections::BTreeMap;
+
+use rdkafka::{
+    Timestamp,
+    message::{BorrowedMessage, Headers, Message},
+};
+
+/// A record as it was read: enough to bury it byte for byte. Its bytes stand in one allocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RawRecord {
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) timestamp: Timestamp,
+    bytes: Vec<u8>,
+    key: Option<Span>,
+    value: Option<Span>,
+    headers: Vec<(Span, Option<Span>)>,
+}
+
+/// A stretch of a record's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl RawRecord {
+    pub(crate) fn of(message: &BorrowedMessage<'_>) -> Self {
+        let parts_length = message.payload_len() + message.key_len();
+        let mut record = Self {
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp: message.timestamp(),
+            bytes: Vec::with_capacity(parts_length),
+            key: None,
+            value: None,
+            headers: Vec::new(),
+        };
+        record.key = message.key().map(|key| record.keep(key));
+        record.value = message.payload().map(|value| record.keep(value));
+        if let Some(headers) = message.headers() {
+            record.headers = headers
+                .iter()
+                .map(|header| {
+                    let name = record.keep(header.key.as_bytes());
+                    (name, header.value.map(|value| record.keep(value)))
+                })
+                .collect();
+        }
+        record
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_parts(
+        timestamp: Timestamp,
+        key: &[u8],
+        value: &[u8],
+        headers: &[(&str, &[u8])],
+    ) -> Self {
+        let mut record = Self {
+            partition: 0,
+            offset: 0,
+            timestamp,
+            bytes: Vec::new(),
+            key: None,
+            value: None,
+            headers: Vec::new(),
+        };
+        record.key = Some(record.keep(key));
+        record.value = Some(record.keep(value));
+        for (name, value) in headers {
+            let name = record.keep(name.as_bytes());
+            let value = record.keep(value);
+            record.headers.push((name, Some(value)));
+        }
+        record
+    }
+
+    fn keep(&mut self, part: &[u8]) -> Span {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(part);
+        Span {
+            start,
+            end: self.bytes.len(),
+        }
+    }
+
+    fn part(&self, span: Span) -> &[u8] {
+        &self.bytes[span.start..span.end]
+    }
+
+    /// How much memory it takes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len() + self.headers.len() * size_of::<(Span, Option<Span>)>() + size_of::<Self>()
+    }
+
+    pub(crate) fn key(&self) -> Option<&[u8]> {
+        self.key.map(|span| self.part(span))
+    }
+
+    pub(crate) fn value(&self) -> Option<&[u8]> {
+        self.value.map(|span| self.part(span))
+    }
+
+    /// Names and values. A name is what the client made of it, which is UTF-8.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
+        self.headers.iter().map(|(name, value)| {
+            (
+                str::from_utf8(self.part(*name)).unwrap_or_default(),
+                value.map(|span| self.part(span)),
+            )
+        })
+    }
+}
+
+/// Records that are stored in one go.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) records: Vec<RawRecord>,
+}
+
+/// How far each partition is once the batch is stored.
+pub(crate) type Offsets = BTreeMap<i32, Reached>;
+
+/// How far one partition is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reached {
+    /// The offset to commit: one after the last record.
+    pub(crate) next_offset: i64,
+    /// The latest moment at which one of the records came into the topic, in milliseconds since 1970.
+    pub(crate) newest_millis: Option<i64>,
+}
+
+impl Batch {
+    pub(crate) fn offsets(&self) -> Offsets {
+        let mut offsets = Offsets::new();
+        for record in &self.records {
+            let reached = offsets.entry(record.partition).or_default();
+            reached.next_offset = reached.next_offset.max(record.offset + 1);
+            reached.newest_millis = reached.newest_millis.max(record.timestamp.to_millis());
+        }
+        offsets
+    }
+}

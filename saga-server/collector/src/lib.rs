@@ -1,0 +1,33 @@
+//! The collector: from the topic to the store, what could not be stored, and what is watched meanwhile.
+//!
+//! `saga-web` asks it how things are, and `saga-server` starts it. It depends on `saga-store` and `saga-types`.
+//!
+//! The parts, in the order in which an event meets them:
+//!
+//! | part | what |
+//! | --- | --- |
+//! | [`kafka`] | a resilient consumer, and the producer of dead letters; only this folder speaks rdkafka |
+//! | [`ingest`] | decode, store, acknowledge: a batch on its way from the consumer to the store |
+//! | [`dead_letters`] | records that could not be stored: consumed from their topic, shown and replayed |
+//! | [`freshness`] | up to which moment everything is stored |
+//! | [`live`] | sagas as they change, for many clients at once |
+//! | [`maintenance`] | what one collector of several does at intervals: late sagas, producers, retention |
+//! | [`archive`] | Parquet files of sagas that left the database |
+//! | [`health`], [`metrics`], [`telemetry`] | what the collector reports about itself |
+//! | [`redaction`] | which metadata is never shown |
+//! | [`http_client`], [`secret`], `backoff` | calls to other systems, texts that must not be shown, waits between tries |
+
+pub mod archive;
+mod backoff;
+pub mod dead_letters;
+pub mod freshness;
+pub mod health;
+pub mod http_client;
+pub mod ingest;
+pub mod kafka;
+pub mod live;
+pub mod maintenance;
+pub mod metrics;
+pub mod redaction;
+pub mod secret;
+pub mod telemetry;

@@ -1,0 +1,133 @@
+//! From what was stored, here and by others, to what clients are told.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use super::{Live, Reset};
+use saga_store::{Announcement, Changes, Store};
+
+/// Changes of one saga within this time are told as one.
+const PACE: Duration = Duration::from_millis(100);
+
+/// How often clients are told at most to load everything again.
+const RESET_PACE: Duration = Duration::from_secs(2);
+
+/// How long to wait before listening again.
+const PAUSE: Duration = Duration::from_secs(2);
+
+impl Live {
+    /// Takes what was stored to the clients and to other collectors, until told to stop.
+    pub async fn run(self: Arc<Self>, store: Arc<dyn Store>) {
+        let name = uuid::Uuid::now_v7().to_string();
+        let mut ear = Ear::open(store.clone());
+        let mut pace = tokio::time::interval(PACE);
+        let mut resets = Resets::default();
+        loop {
+            tokio::select! {
+                _ = pace.tick() => {}
+                () = self.stop.cancelled() => return,
+            }
+            let mut changes = store.changed().take();
+            if !changes.is_none() {
+                announce(&name, changes.clone(), store.clone());
+            }
+            changes.add(ear.heard(&name, &store));
+            if self.clients() > 0 {
+                self.tell_all(changes, store.as_ref(), &mut resets).await;
+            }
+        }
+    }
+
+    async fn tell_all(&self, changes: Changes, store: &dyn Store, resets: &mut Resets) {
+        match changes {
+            Changes::Sagas(wanted) if wanted.is_empty() => {}
+            Changes::Sagas(wanted) => match store.sagas(&wanted).await {
+                Ok(sagas) => sagas.into_iter().for_each(|saga| self.tell(saga)),
+                Err(error) => {
+                    tracing::debug!(%error, "changed sagas could not be read");
+                    resets.is_owed = true;
+                }
+            },
+            Changes::Many => resets.is_owed = true,
+        }
+        if resets.is_due() {
+            self.reset(Reset::Many);
+        }
+    }
+}
+
+/// Under load more changes with every look than can be told, and clients must not load everything as often.
+#[derive(Default)]
+struct Resets {
+    is_owed: bool,
+    last: Option<Instant>,
+}
+
+impl Resets {
+    /// Whether clients are to be told now.
+    fn is_due(&mut self) -> bool {
+        let is_due = self.is_owed && self.last.is_none_or(|last| last.elapsed() >= RESET_PACE);
+        if is_due {
+            self.is_owed = false;
+            self.last = Some(Instant::now());
+        }
+        is_due
+    }
+}
+
+/// Not waited for: a database that is slow must not hold up our own clients.
+fn announce(name: &str, changes: Changes, store: Arc<dyn Store>) {
+    let from = name.to_owned();
+    tokio::spawn(async move {
+        if let Err(error) = store.announce(&Announcement { from, changes }).await {
+            tracing::debug!(%error, "other collectors could not be told what was stored");
+        }
+    });
+}
+
+/// What others announce.
+struct Ear {
+    announcements: mpsc::Receiver<Announcement>,
+    listening: JoinHandle<()>,
+}
+
+impl Ear {
+    fn open(store: Arc<dyn Store>) -> Self {
+        let (heard, announcements) = mpsc::channel(1_000);
+        let listening = tokio::spawn(async move {
+            if let Err(error) = store.listen(heard).await {
+                tracing::warn!(%error, "what other collectors store is not heard; trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        });
+        Self {
+            announcements,
+            listening,
+        }
+    }
+
+    /// What others stored since the last time. When listening has ended, it begins anew.
+    fn heard(&mut self, own_name: &str, store: &Arc<dyn Store>) -> Changes {
+        let mut changes = Changes::none();
+        if self.listening.is_finished() {
+            *self = Self::open(store.clone());
+            changes = Changes::Many;
+        }
+        while let Ok(announcement) = self.announcements.try_recv() {
+            if announcement.from != own_name {
+                changes.add(announcement.changes);
+            }
+        }
+        changes
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}

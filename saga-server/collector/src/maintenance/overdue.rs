@@ -1,0 +1,172 @@
+//! The monitor: finds sagas that are late, says so in the metrics, and reports each once.
+//!
+//! One collector of several does it, the one that holds the lease; when it dies, another one takes over as soon as the lease
+//! has ended. Only that one's metrics speak of what is late, so that an alert fires once.
+//!
+//! Rule of thumb: a saga is late as of the moment up to which everything is stored, and never as of now. While ingest lags
+//! the monitor stands still, and says that it does.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use saga_types::{Timestamp, definition::Definitions, fold::SagaState};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    freshness::{Judge, Progress},
+    metrics::{Metrics, Reading},
+};
+use saga_store::{Late, Store, StoreError};
+
+/// How often the monitor looks.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long the lease lasts when its holder says nothing more.
+const LEASE: Duration = Duration::from_secs(20);
+
+const LEASE_NAME: &str = "watch";
+
+/// How many sagas are reported at one look; the others at the next ones.
+const REPORTS: u32 = 200;
+
+/// One collector's monitor.
+pub struct Monitor {
+    /// Where sagas and the lease are.
+    pub store: Arc<dyn Store>,
+    /// Up to which moment everything is stored.
+    pub progress: Arc<Progress>,
+    /// Where late sagas are published.
+    pub metrics: Arc<Metrics>,
+    /// The definitions in force.
+    pub definitions: Arc<Definitions>,
+    /// How long a compensation may be owed.
+    pub compensation_overdue_after: Duration,
+}
+
+impl Monitor {
+    /// Watches, or waits for its turn to watch, until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let holder = uuid::Uuid::now_v7().to_string();
+        let mut judge = Judge::default();
+        while !stop.is_cancelled() {
+            let freshness = self.progress.freshness(Timestamp::now());
+            judge.hear(&freshness, Instant::now());
+            self.take_a_turn(&holder, &judge).await;
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        self.metrics.watch.leave();
+        // Otherwise the next one waits until the lease has ended.
+        let _ = self.store.release_lease(LEASE_NAME, &holder).await;
+    }
+
+    async fn take_a_turn(&self, holder: &str, judge: &Judge) {
+        let asked = Instant::now();
+        match self.store.hold_lease(LEASE_NAME, holder, LEASE).await {
+            Ok(true) => {
+                if let Err(error) = self.look(judge, asked + LEASE).await {
+                    tracing::warn!(%error, "the monitor could not look for sagas that are late; trying again");
+                }
+            }
+            Ok(false) => self.metrics.watch.leave(),
+            // Whether it is still ours nobody can tell; what the metrics say ends with it.
+            Err(error) => tracing::debug!(%error, "the monitor's lease"),
+        }
+    }
+
+    /// Counts what is late, and reports what is newly so. The lease is ours until then.
+    async fn look(&self, judge: &Judge, until: Instant) -> Result<(), StoreError> {
+        let mut reading = Reading::of_nothing(until, judge.is_paused());
+        if let Some(moment) = judge.moment() {
+            let store = &self.store;
+            let stuck = store.count_late(Late::Stuck, self.due(Late::Stuck, moment));
+            reading.count(Late::Stuck, stuck.await?, &self.definitions);
+            let overdue = store.count_late(Late::Owing, self.due(Late::Owing, moment));
+            reading.count(Late::Owing, overdue.await?, &self.definitions);
+            reading.owing = store.attention(moment).await?.owing;
+        }
+        if self.metrics.watch.publish(reading) {
+            tracing::info!("this collector watches over the sagas");
+        }
+        match judge.moment() {
+            Some(moment) if !judge.is_paused() => self.report(moment, until).await,
+            _ => Ok(()),
+        }
+    }
+
+    fn due(&self, late: Late, moment: Timestamp) -> Timestamp {
+        due(late, moment, self.compensation_overdue_after)
+    }
+
+    /// Reports first and remembers it then: whoever is killed in between leaves it to be said again, and not unsaid.
+    async fn report(&self, moment: Timestamp, until: Instant) -> Result<(), StoreError> {
+        for late in Late::ALL {
+            let sagas = self
+                .store
+                .unreported(late, self.due(late, moment), REPORTS)
+                .await?;
+            if sagas.is_empty() {
+                continue;
+            }
+            if Instant::now() >= until {
+                // It took so long that another one may have taken over.
+                return Ok(());
+            }
+            for saga in &sagas {
+                report(late, saga, moment);
+            }
+            self.store.mark_reported(late, &sagas).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What was due before this is late at the moment.
+pub fn due(late: Late, moment: Timestamp, compensation_overdue_after: Duration) -> Timestamp {
+    let allowed = match late {
+        Late::Stuck => Duration::ZERO,
+        Late::Owing => compensation_overdue_after,
+    };
+    let allowed_ms = i64::try_from(allowed.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_millis(moment.as_millis().saturating_sub(allowed_ms)).unwrap_or(Timestamp::MIN)
+}
+
+/// Without the failure's reason, which may have to be hidden.
+fn report(late: Late, saga: &SagaState, moment: Timestamp) {
+    let awaited = saga.awaiting.first();
+    let step = awaited.map(|awaited| awaited.step.as_str());
+    let service = awaited.and_then(|awaited| awaited.service.as_deref());
+    let saga_id = saga.saga_id.as_str();
+    let saga_type = saga.saga_type.as_str();
+    let order_id = saga.order_id.as_str();
+    match late {
+        Late::Stuck => {
+            let late_s = late.late_ms(saga, moment).map(|late| late / 1000);
+            tracing::warn!(
+                saga_id,
+                saga_type,
+                order_id,
+                step,
+                service,
+                late_s,
+                "a saga is stuck"
+            );
+        }
+        Late::Owing => {
+            let owed_s = late.late_ms(saga, moment).map(|owed| owed / 1000);
+            tracing::warn!(
+                saga_id,
+                saga_type,
+                order_id,
+                step,
+                service,
+                owed_s,
+                "a failed saga waits for its compensation"
+            );
+        }
+    }
+}

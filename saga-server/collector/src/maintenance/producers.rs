@@ -1,0 +1,118 @@
+//! Keeps the accounts of producers: brings together what batches showed of them, and finds events that never came.
+//!
+//! One collector of several does it, as with the monitor, and by the same clock: the moment up to which everything is stored.
+//! While ingest lags nothing is judged, so that lag never looks like loss.
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use saga_types::{Timestamp, definition::Definitions};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    freshness::{Judge, Progress},
+    metrics::Metrics,
+};
+use saga_store::{NewlyLost, Store, StoreError, Tending};
+
+/// How often the accounts are brought up to date.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long the lease lasts when its holder says nothing more.
+const LEASE: Duration = Duration::from_secs(20);
+
+const LEASE_NAME: &str = "producers";
+
+/// The services that have a counter of their own: those that definitions name.
+pub fn services(definitions: &Definitions) -> BTreeSet<String> {
+    let steps = definitions.iter().flat_map(|definition| &definition.forward);
+    steps.filter_map(|step| step.service.clone()).collect()
+}
+
+/// One collector's part in it.
+pub struct Tender {
+    /// Where producers and the lease are.
+    pub store: Arc<dyn Store>,
+    /// Up to which moment everything is stored.
+    pub progress: Arc<Progress>,
+    /// Where losses are counted.
+    pub metrics: Arc<Metrics>,
+    /// Services that are counted by name.
+    pub named: BTreeSet<String>,
+    /// How long an event may be missing.
+    pub lost_after: Duration,
+}
+
+impl Tender {
+    /// Keeps the accounts, or waits for its turn, until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let holder = uuid::Uuid::now_v7().to_string();
+        let mut judge = Judge::default();
+        while !stop.is_cancelled() {
+            judge.hear(&self.progress.freshness(Timestamp::now()), Instant::now());
+            self.take_a_turn(&holder, &judge, &stop).await;
+            // Every collector tells the same, so that it does not matter which of them ends.
+            if let Ok(lost) = self.store.events_lost().await {
+                self.metrics.lost.publish(&self.named, lost);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        // Otherwise the next one waits until the lease has ended.
+        let _ = self.store.release_lease(LEASE_NAME, &holder).await;
+    }
+
+    async fn take_a_turn(&self, holder: &str, judge: &Judge, stop: &CancellationToken) {
+        match self.store.hold_lease(LEASE_NAME, holder, LEASE).await {
+            Ok(true) => {
+                if let Err(error) = self.tend(judge, stop).await {
+                    tracing::warn!(%error, "the accounts of producers are not brought up to date; trying again");
+                }
+            }
+            Ok(false) => {}
+            Err(error) => tracing::debug!(%error, "the lease for the accounts of producers"),
+        }
+    }
+
+    /// Should the lease end meanwhile, a lock of the database still lets only one at them.
+    async fn tend(&self, judge: &Judge, stop: &CancellationToken) -> Result<(), StoreError> {
+        let moment = judge.moment().filter(|_| !judge.is_paused());
+        while !stop.is_cancelled() {
+            let tended = self
+                .store
+                .tend_producers(&Tending {
+                    now: Timestamp::now(),
+                    judge_before: moment.map(|moment| earlier(moment, self.lost_after)),
+                    named: self.named.clone(),
+                })
+                .await?;
+            self.metrics.producers_left_out(tended.left_out);
+            tended.lost.iter().for_each(report);
+            if !tended.has_more {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn earlier(moment: Timestamp, period: Duration) -> Timestamp {
+    let millis = i64::try_from(period.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_millis(moment.as_millis().saturating_sub(millis)).unwrap_or(Timestamp::MIN)
+}
+
+fn report(lost: &NewlyLost) {
+    tracing::warn!(
+        service = lost.service,
+        instance = lost.instance,
+        events = lost.events,
+        first = lost.last_gap.map(|gap| gap.first),
+        last = lost.last_gap.map(|gap| gap.last),
+        "events of a producer are possibly lost: their numbers never came"
+    );
+}

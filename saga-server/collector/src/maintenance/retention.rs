@@ -1,0 +1,276 @@
+//! Sagas that ended long ago leave the database, into the archive if there is one.
+//!
+//! Rule of thumb: nothing is deleted before it was read back from the archive, and everything may be killed at any moment.
+//! What is being archived stands in the database as a plan, so that whoever comes next finishes it; only the attempt that
+//! took the plan over last can.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use saga_types::Timestamp;
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    archive::{self, Archive, ArchiveError},
+    metrics::Metrics,
+};
+use saga_store::{ArchivePlan, Archived, Expired, Removed, Store, StoreError};
+
+/// Of several collectors one does it.
+const LEASE: &str = "retention";
+
+/// How long a collector that was killed keeps the others from it; more than a batch takes.
+const LEASE_PERIOD: Duration = Duration::from_secs(5 * 60);
+
+/// How often it is looked for sagas whose time is over.
+const INTERVAL: Duration = Duration::from_secs(10 * 60);
+
+/// How long removals are remembered, so that late events are known: as long as the archive is meant to be kept.
+const MEMORY: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The most events of a batch. A batch is one transaction and one pair of files.
+const MAX_EVENTS: u64 = 20_000;
+
+/// The most sagas of a batch, when nothing else is said.
+pub const DEFAULT_BATCH: u32 = 1_000;
+
+/// Why retention did not go on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RetentionError {
+    /// The database does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something cannot be archived.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+}
+
+/// What lets sagas go.
+pub struct Retention {
+    store: Arc<dyn Store>,
+    archive: Option<Archive>,
+    after: Duration,
+    batch: u32,
+    /// As whom it holds the lease; none when it does not ask.
+    holder: Option<String>,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// How many sagas left the database.
+    pub removed: u64,
+    /// How many of them are in the archive.
+    pub archived: u64,
+}
+
+impl Retention {
+    /// Sagas go when their last event is older than `after`; into the archive, if there is one.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, archive: Option<Archive>, after: Duration) -> Self {
+        Self {
+            store,
+            archive,
+            after,
+            batch: DEFAULT_BATCH,
+            holder: None,
+        }
+    }
+
+    /// Sets the most sagas of a batch.
+    #[must_use]
+    pub fn batch(mut self, sagas: u32) -> Self {
+        self.batch = sagas.max(1);
+        self
+    }
+
+    /// Does nothing while another one that was told the same does it. Without it two may do the same work, of which only
+    /// one counts.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        self.holder = Some(Uuid::now_v7().to_string());
+        self
+    }
+
+    /// How many sagas a run would let go now.
+    ///
+    /// # Errors
+    ///
+    /// [`RetentionError::Store`] when the database does not answer.
+    pub async fn due(&self) -> Result<u64, RetentionError> {
+        let before = ago(self.after);
+        let mut due = 0;
+        let mut last = None;
+        loop {
+            let page = self.store.expired(before, last.as_ref(), self.batch).await?;
+            due += page.len() as u64;
+            last = match page.into_iter().next_back() {
+                Some(saga) => Some(saga),
+                None => return Ok(due),
+            };
+        }
+    }
+
+    /// Lets go of everything whose time is over, batch by batch, or until told to stop. Between batches the database has
+    /// as much time for others as the batch took.
+    ///
+    /// # Errors
+    ///
+    /// [`RetentionError`]; what was done until then stays done.
+    pub async fn run(&self, stop: &CancellationToken) -> Result<Summary, RetentionError> {
+        let before = ago(self.after);
+        let mut summary = Summary::default();
+        let mut last: Option<Expired> = None;
+        if let Some(archive) = &self.archive
+            && self.is_mine().await?
+        {
+            summary.add(self.finish_plan(archive).await?);
+        }
+        while !stop.is_cancelled() && self.is_mine().await? {
+            let began = Instant::now();
+            let page = self.store.expired(before, last.as_ref(), self.batch).await?;
+            let batch = within_events(page);
+            let Some(end) = batch.last() else { break };
+            last = Some(end.clone());
+            summary.add(self.let_go(&batch).await?);
+            tokio::select! {
+                () = tokio::time::sleep(began.elapsed()) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        self.forget().await?;
+        if let Some(holder) = &self.holder {
+            self.store.release_lease(LEASE, holder).await?;
+        }
+        Ok(summary)
+    }
+
+    async fn is_mine(&self) -> Result<bool, StoreError> {
+        match &self.holder {
+            Some(holder) => self.store.hold_lease(LEASE, holder, LEASE_PERIOD).await,
+            None => Ok(true),
+        }
+    }
+
+    async fn let_go(&self, sagas: &[Expired]) -> Result<Summary, RetentionError> {
+        let Some(archive) = &self.archive else {
+            let removed = self.store.remove(sagas, None).await?;
+            return Ok(Summary::of(&removed, false));
+        };
+        let plan = ArchivePlan {
+            batch: Uuid::now_v7().to_string(),
+            attempt: Uuid::now_v7().to_string(),
+            saga_ids: sagas.iter().map(|saga| saga.saga_id.clone()).collect(),
+        };
+        if self.store.plan_archive(&plan).await? {
+            self.carry_out(archive, &plan).await
+        } else {
+            // Another collector began a batch just now; the sagas are looked for again in the next run.
+            Ok(Summary::default())
+        }
+    }
+
+    /// What was begun and not finished: by one that was killed, or by another collector that is at work right now, in
+    /// which case only one of the two can finish it.
+    async fn finish_plan(&self, archive: &Archive) -> Result<Summary, RetentionError> {
+        let Some(mut plan) = self.store.archive_plan().await? else {
+            return Ok(Summary::default());
+        };
+        plan.attempt = Uuid::now_v7().to_string();
+        if self.store.plan_archive(&plan).await? {
+            self.carry_out(archive, &plan).await
+        } else {
+            Ok(Summary::default())
+        }
+    }
+
+    async fn carry_out(&self, archive: &Archive, plan: &ArchivePlan) -> Result<Summary, RetentionError> {
+        let sagas = self.store.still_there(&plan.saga_ids).await?;
+        let written = match archive::write(archive, self.store.as_ref(), plan).await {
+            // An event came meanwhile, so the files are of no use. The plan stays, and is tried again.
+            Err(ArchiveError::Differs { .. }) if self.store.still_there(&plan.saga_ids).await? != sagas => {
+                return Ok(Summary::default());
+            }
+            other => other?,
+        };
+        let archived = Archived {
+            attempt: plan.attempt.clone(),
+            folder: written.map(|manifest| manifest.folder).unwrap_or_default(),
+        };
+        let removed = self.store.remove(&sagas, Some(&archived)).await?;
+        Ok(Summary::of(&removed, true))
+    }
+
+    async fn forget(&self) -> Result<(), RetentionError> {
+        let before = ago(MEMORY);
+        while self.store.forget_removals(before, self.batch).await? > 0 {}
+        Ok(())
+    }
+}
+
+impl Summary {
+    fn of(removed: &Removed, is_archived: bool) -> Self {
+        let removed = match removed {
+            Removed::Sagas(gone) => gone.len() as u64,
+            Removed::Overtaken => 0,
+        };
+        Self {
+            removed,
+            archived: if is_archived { removed } else { 0 },
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.removed += other.removed;
+        self.archived += other.archived;
+    }
+}
+
+fn ago(age: Duration) -> Timestamp {
+    let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+    let moment = Timestamp::now().as_millis().saturating_sub(age);
+    Timestamp::from_millis(moment).unwrap_or(Timestamp::MIN)
+}
+
+/// As many sagas as have no more events together than a batch may; one at least.
+fn within_events(mut sagas: Vec<Expired>) -> Vec<Expired> {
+    let mut events = 0;
+    let fitting = sagas.iter().take_while(|saga| {
+        events += saga.event_count;
+        events <= MAX_EVENTS
+    });
+    let fitting = fitting.count().max(1);
+    sagas.truncate(fitting);
+    sagas
+}
+
+/// Runs again and again until told to stop.
+pub async fn keep(retention: Retention, metrics: Arc<Metrics>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        match retention.run(&stop).await {
+            Ok(summary) => {
+                metrics.retention_ran(summary.removed, summary.archived);
+                if summary.removed > 0 {
+                    tracing::info!(
+                        removed = summary.removed,
+                        archived = summary.archived,
+                        "sagas left the database at the end of their retention period"
+                    );
+                }
+            }
+            Err(error) => {
+                metrics.retention_failures.inc();
+                tracing::error!(%error, "retention failed; trying again later");
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(INTERVAL) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! What the collector counts, by the names that dashboards and alerts use.
+//!
+//! Rule of thumb: every label's values come from a small set. Names that producers choose freely (steps) are reduced to
+//! the known ones and `OTHER`.
+
+mod lost;
+mod overdue;
+mod stored;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64},
+};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+use saga_types::{SagaStatus, Step, Timestamp, steps};
+
+use saga_store::Attention;
+
+pub use lost::LostCounters;
+pub(crate) use overdue::Reading;
+pub use overdue::WatchGauges;
+pub use stored::count_stored;
+pub(crate) use stored::{append_took, appended};
+
+/// Label `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StatusLabel {
+    /// A saga status.
+    pub status: &'static str,
+}
+
+/// Labels of a processed event.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StepLabels {
+    /// A known step, or `OTHER`.
+    pub step: String,
+    /// The event's status.
+    pub status: &'static str,
+}
+
+/// Label `partition`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct PartitionLabel {
+    /// The partition of the topic.
+    pub partition: i32,
+}
+
+/// Label `reason` of a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabel {
+    /// The kind of error, such as `INVALID_NAME`.
+    pub reason: &'static str,
+}
+
+/// Labels of an answered request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndpointLabels {
+    /// The route with its placeholders, such as `/api/v1/sagas/{sagaId}`.
+    pub endpoint: String,
+    /// The HTTP method.
+    pub method: String,
+}
+
+/// Label `query`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct QueryLabel {
+    /// What the store was asked to do.
+    pub query: &'static str,
+}
+
+/// A gauge that holds any number.
+pub type FloatGauge = Gauge<f64, AtomicU64>;
+
+/// Seconds since 1970, or of a duration.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a metric needs no more than a double's 53 bits"
+)]
+pub(crate) fn seconds(millis: i64) -> f64 {
+    millis as f64 / 1_000.0
+}
+
+/// All metrics of one collector.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// `saga_active_total`: as older dashboards know it.
+    active_as_total: Family<StatusLabel, Gauge<i64, AtomicI64>>,
+    active: Family<StatusLabel, Gauge<i64, AtomicI64>>,
+    /// `saga_failed_total`: sagas that became FAILED.
+    pub failed: Counter,
+    /// `saga_compensated_total`: sagas that became COMPENSATED.
+    pub compensated: Counter,
+    /// `saga_compensation_duration_seconds`: from the first failure to the end of compensation.
+    pub compensation_duration: Histogram,
+    events_processed: Family<StepLabels, Counter>,
+    /// `saga_tracker_consumer_lag`: events on a partition that are not stored yet.
+    pub consumer_lag: Family<PartitionLabel, Gauge>,
+    /// `saga_tracker_behind_seconds`: the age of the moment up to which everything is stored, over all instances.
+    pub behind: FloatGauge,
+    /// `saga_tracker_api_latency_seconds`.
+    pub api_latency: Family<EndpointLabels, Histogram>,
+    /// `saga_tracker_db_query_seconds`.
+    pub db_query: Family<QueryLabel, Histogram>,
+    /// `saga_last_failed_timestamp`.
+    last_failed: FloatGauge,
+    /// What the monitor sees, on the instance that watches.
+    pub watch: Arc<WatchGauges>,
+    /// How many events never came, as the database says.
+    pub lost: Arc<LostCounters>,
+    /// `saga_tracker_producers_ignored_total`: records of which the producer was passed over.
+    producers_ignored: Family<ReasonLabel, Counter>,
+    /// `saga_tracker_stream_clients`: who looks on at sagas as they change.
+    pub stream_clients: Gauge,
+    /// `saga_tracker_duplicates_total`: events that came again.
+    pub duplicates: Counter,
+    /// `saga_tracker_dead_letters_total`.
+    pub dead_letters: Family<ReasonLabel, Counter>,
+    /// `saga_tracker_dead_letters_replayed_total`: events that came into the store by a replay.
+    pub dead_letters_replayed: Counter,
+    /// `saga_tracker_dead_letters_waiting`.
+    dead_letters_waiting: Gauge,
+    /// `saga_tracker_batch_size`: events of a stored batch.
+    pub batch_size: Histogram,
+    /// `saga_tracker_end_to_end_seconds`: from recorded to visible.
+    pub end_to_end: Histogram,
+    /// `saga_tracker_store_retries_total`: batches that were tried again because the database was away.
+    pub store_retries: Counter,
+    /// `saga_tracker_kafka_clients_replaced_total`: consumers that did not read on although they could.
+    pub clients_replaced: Counter,
+    /// `saga_tracker_retention_removed_total`: sagas that left the database.
+    retention_removed: Counter,
+    /// `saga_tracker_retention_archived_total`: those of them that are in the archive.
+    retention_archived: Counter,
+    /// `saga_tracker_retention_failures_total`: runs that ended with an error.
+    pub retention_failures: Counter,
+    /// `saga_tracker_retention_last_success_timestamp`.
+    retention_last_success: FloatGauge,
+    known_steps: std::collections::BTreeSet<String>,
+}
+
+impl Metrics {
+    /// Makes all metrics; steps named by a definition get a label of their own.
+    #[must_use]
+    pub fn new(known_steps: impl IntoIterator<Item = Step>) -> Self {
+        let latency = || {
+            Histogram::new([
+                0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+            ])
+        };
+        let known_steps = steps::ALL
+            .iter()
+            .cloned()
+            .chain(known_steps)
+            .map(String::from)
+            .collect();
+        let metrics = Self {
+            registry: Registry::default(),
+            active_as_total: Family::default(),
+            active: Family::default(),
+            failed: Counter::default(),
+            compensated: Counter::default(),
+            compensation_duration: Histogram::new([
+                0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
+            ]),
+            events_processed: Family::default(),
+            consumer_lag: Family::default(),
+            behind: FloatGauge::default(),
+            api_latency: Family::new_with_constructor(latency),
+            db_query: Family::new_with_constructor(latency),
+            last_failed: FloatGauge::default(),
+            watch: Arc::default(),
+            lost: Arc::default(),
+            producers_ignored: Family::default(),
+            stream_clients: Gauge::default(),
+            duplicates: Counter::default(),
+            dead_letters: Family::default(),
+            dead_letters_replayed: Counter::default(),
+            dead_letters_waiting: Gauge::default(),
+            batch_size: Histogram::new([1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 5000.0]),
+            end_to_end: Histogram::new([0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0]),
+            store_retries: Counter::default(),
+            clients_replaced: Counter::default(),
+            retention_removed: Counter::default(),
+            retention_archived: Counter::default(),
+            retention_failures: Counter::default(),
+            retention_last_success: FloatGauge::default(),
+            known_steps,
+        };
+        metrics.registered()
+    }
+
+    fn registered(mut self) -> Self {
+        let registry = &mut self.registry;
+        registry.register(
+            "saga_active_total",
+            "Sagas by status (as older dashboards know it)",
+            self.active_as_total.clone(),
+        );
+        registry.register("saga_active", "Sagas by status", self.active.clone());
+        registry.register("saga_failed", "Sagas that became FAILED", self.failed.clone());
+        registry.register(
+            "saga_compensated",
+            "Sagas that became COMPENSATED",
+            self.compensated.clone(),
+        );
+        registry.register(
+            "saga_compensation_duration_seconds",
+            "From the first failure to the end of compensation",
+            self.compensation_duration.clone(),
+        );
+        registry.register(
+            "saga_events_processed",
+            "Events stored, by step and status",
+            self.events_processed.clone(),
+        );
+        registry.register(
+            "saga_tracker_consumer_lag",
+            "Events not stored yet, by partition",
+            self.consumer_lag.clone(),
+        );
+        registry.register(
+            "saga_tracker_behind_seconds",
+            "Age of the moment up to which everything in the topic is stored, over all instances",
+            self.behind.clone(),
+        );
+        registry.register(
+            "saga_tracker_api_latency_seconds",
+            "Time to answer a request",
+            self.api_latency.clone(),
+        );
+        registry.register(
+            "saga_tracker_db_query_seconds",
+            "Time the database took",
+            self.db_query.clone(),
+        );
+        registry.register(
+            "saga_last_failed_timestamp",
+            "When a saga last became FAILED, in seconds since 1970",
+            self.last_failed.clone(),
+        );
+        registry.register_collector(Box::new(self.watch.clone()));
+        registry.register_collector(Box::new(self.lost.clone()));
+        registry.register(
+            "saga_tracker_producers_ignored",
+            "Records of which the producer was passed over: its headers are invalid, or there are too many producers",
+            self.producers_ignored.clone(),
+        );
+        registry.register(
+            "saga_tracker_stream_clients",
+            "Clients that look on at sagas as they change",
+            self.stream_clients.clone(),
+        );
+        registry.register(
+            "saga_tracker_duplicates",
+            "Events that came again and changed nothing",
+            self.duplicates.clone(),
+        );
+        registry.register(
+            "saga_tracker_dead_letters",
+            "Events put into the dead letter topic, by reason",
+            self.dead_letters.clone(),
+        );
+        registry.register(
+            "saga_tracker_dead_letters_replayed",
+            "Events that came into the store by a replay",
+            self.dead_letters_replayed.clone(),
+        );
+        registry.register(
+            "saga_tracker_dead_letters_waiting",
+            "Dead letters that nobody has replayed yet",
+            self.dead_letters_waiting.clone(),
+        );
+        registry.register(
+            "saga_tracker_batch_size",
+            "Events of a stored batch",
+            self.batch_size.clone(),
+        );
+        registry.register(
+            "saga_tracker_end_to_end_seconds",
+            "From recorded to visible",
+            self.end_to_end.clone(),
+        );
+        registry.register(
+            "saga_tracker_store_retries",
+            "Batches tried again because the database was away",
+            self.store_retries.clone(),
+        );
+        registry.register(
+            "saga_tracker_kafka_clients_replaced",
+            "Kafka consumers that did not read on although they could, and were replaced by new ones",
+            self.clients_replaced.clone(),
+        );
+        registry.register(
+            "saga_tracker_retention_removed",
+            "Sagas that left the database at the end of their retention period",
+            self.retention_removed.clone(),
+        );
+        registry.register(
+            "saga_tracker_retention_archived",
+            "Sagas that were archived before they left the database",
+            self.retention_archived.clone(),
+        );
+        registry.register(
+            "saga_tracker_retention_failures",
+            "Retention runs that failed",
+            self.retention_failures.clone(),
+        );
+        registry.register(
+            "saga_tracker_retention_last_success_timestamp",
+            "When retention last ran to its end, in seconds since 1970",
+            self.retention_last_success.clone(),
+        );
+        for status in SagaStatus::ALL {
+            self.set_active(status, 0);
+        }
+        self.producers_invalid(0);
+        self.producers_left_out(0);
+        self
+    }
+
+    /// The number of sagas in a status, over all instances, as the database says.
+    pub fn set_active(&self, status: SagaStatus, count: u64) {
+        let label = StatusLabel {
+            status: status.as_str(),
+        };
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.active.get_or_create(&label).set(count);
+        self.active_as_total.get_or_create(&label).set(count);
+    }
+
+    /// An event was stored.
+    pub fn event_processed(&self, step: &Step, status: SagaStatus) {
+        let is_known = self.known_steps.contains(step.as_str());
+        let step = if is_known { step.as_str() } else { "OTHER" }.to_owned();
+        self.events_processed
+            .get_or_create(&StepLabels {
+                step,
+                status: status.as_str(),
+            })
+            .inc();
+    }
+
+    /// When a saga last failed, over all instances, as the database says.
+    pub fn set_last_failed(&self, attention: &Attention) {
+        if let Some(moment) = attention.last_failed_at {
+            self.last_failed.set(seconds(moment.as_millis()));
+        }
+    }
+
+    /// Retention ran to its end.
+    pub(crate) fn retention_ran(&self, removed: u64, archived: u64) {
+        self.retention_removed.inc_by(removed);
+        self.retention_archived.inc_by(archived);
+        self.retention_last_success
+            .set(seconds(Timestamp::now().as_millis()));
+    }
+
+    /// An event went to the dead letter topic.
+    pub fn dead_letter(&self, reason: &'static str) {
+        self.dead_letters.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Records named their producers in a way that is not believed.
+    pub fn producers_invalid(&self, records: u64) {
+        self.producers_ignored("INVALID", records);
+    }
+
+    /// There were more producers than are told apart.
+    pub fn producers_left_out(&self, records: u64) {
+        self.producers_ignored("TOO_MANY", records);
+    }
+
+    fn producers_ignored(&self, reason: &'static str, records: u64) {
+        self.producers_ignored
+            .get_or_create(&ReasonLabel { reason })
+            .inc_by(records);
+    }
+
+    /// How many dead letters wait, over all instances, as the database says.
+    pub fn set_dead_letters_waiting(&self, waiting: u64) {
+        self.dead_letters_waiting.set(waiting.cast_signed());
+    }
+
+    /// Everything in Prometheus' text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut page = String::new();
+        // Writing to a String cannot fail.
+        let _ = text::encode(&mut page, &self.registry);
+        page
+    }
+}

@@ -1,0 +1,28 @@
+//! From a URL to the adapter that speaks with its database.
+
+use std::sync::Arc;
+
+use crate::{
+    error::StoreError,
+    port::{Store, StoreOptions},
+    postgres::PostgresStore,
+    sqlite::SqliteStore,
+};
+
+/// Connects to the database that a URL names: `postgres://…`, `postgresql://…` or `sqlite:PATH`.
+///
+/// The database need not be reachable yet: connections are made when they are needed.
+///
+/// # Errors
+///
+/// [`StoreError::Configuration`] when the URL is of another kind or malformed.
+pub async fn connect(url: &str, options: StoreOptions) -> Result<Arc<dyn Store>, StoreError> {
+    let scheme = url.split(':').next().unwrap_or_default();
+    match scheme {
+        "postgres" | "postgresql" => Ok(Arc::new(PostgresStore::connect(url, options)?)),
+        "sqlite" => Ok(Arc::new(SqliteStore::connect(url, options)?)),
+        _ => Err(StoreError::Configuration(
+            "the database's URL must start with postgres:// or sqlite:".to_owned(),
+        )),
+    }
+}

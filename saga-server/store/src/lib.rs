@@ -1,0 +1,67 @@
+//! The store of the collector: sagas, their steps, dead letters and producers, in PostgreSQL or SQLite. Only this package
+//! speaks SQL.
+//!
+//! `saga-collector` writes through it, `saga-web` reads through it, and `saga-server` connects it. It depends on `saga-types`
+//! alone.
+//!
+//! The parts, in the order in which a batch of events meets them:
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `port`, `connect`, `error` | the trait, the adapter that a URL names, and what can go wrong |
+//! | `batch` | what of a batch is new, known, in conflict or of a removed saga; free of SQL |
+//! | `fold_batch` | from new events to the new states of their sagas; free of SQL |
+//! | `rows` | rows of the tables as the port's types |
+//! | `rollup`, `histogram` | counts and durations by time, kept with each batch |
+//! | `producers` | who records events, and which of them never came |
+//! | `changes` | which sagas changed, announced to all collectors |
+//! | `dead_letters`, `progress` | dead letters, and how far each partition is stored |
+//! | `query`, `metadata`, `flow`, `trends`, `watch` | questions and their answers |
+//! | `retention`, `rebuild` | sagas that leave, and folds that are computed again |
+//! | [`postgres`], [`sqlite`] | the two adapters, file by file the same parts |
+
+mod batch;
+mod changes;
+mod connect;
+mod dead_letters;
+mod detached;
+mod error;
+mod flow;
+mod fold_batch;
+mod histogram;
+mod metadata;
+mod port;
+pub mod postgres;
+mod producers;
+mod progress;
+mod query;
+mod rebuild;
+mod retention;
+mod rollup;
+mod rows;
+pub mod sqlite;
+mod trends;
+mod watch;
+
+pub use changes::{Announcement, ChangeStore, ChangedSagas, Changes};
+pub use connect::connect;
+pub use dead_letters::{
+    Attempt, DeadLetterStore, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterPlace,
+    LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
+};
+pub use error::{AppendError, StoreError};
+pub use flow::{EdgeKind, Flow, FlowEdge, FlowNode, FlowQuery, Passage};
+pub use port::{Appended, Attention, SagaChange, Store, StoreOptions};
+pub use producers::{
+    Gap, NewlyLost, OTHER_SERVICES, ProducerInstance, ProducerPage, ProducerQuery, ProducerService,
+    ProducerStore, Sequences, Sighting, Tended, Tending, Wire, producer_name,
+};
+pub use progress::{PartitionProgress, ProgressStore};
+pub use query::{
+    Page, PageStart, Position, SagaQuery, SagaSort, SortBy, SortOrder, Statistics, StatisticsQuery, StepPage,
+    StoredStep, Total,
+};
+pub use rebuild::{Difference, DifferenceKind, Rebuild, RebuildStore, Rebuilt};
+pub use retention::{ArchivePlan, Archived, Expired, Removal, Removed, RetentionStore};
+pub use trends::{FailureCount, Slot, Span, TrendStore, Trends, Width};
+pub use watch::{Late, LateCount, LateSagas, WatchStore};

@@ -1,0 +1,145 @@
+//! The port: what every adapter does, and what its answers mean.
+//!
+//! Rule of thumb: [`Store::append`] is the only way in, and it keeps one promise: a saga's stored fold is the fold of its
+//! stored steps, whatever else runs at the same time.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold::SagaState};
+
+use crate::{
+    changes::ChangeStore,
+    dead_letters::DeadLetterStore,
+    error::{AppendError, StoreError},
+    producers::ProducerStore,
+    progress::ProgressStore,
+    query::{Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage},
+    rebuild::RebuildStore,
+    retention::RetentionStore,
+    trends::TrendStore,
+    watch::WatchStore,
+};
+
+/// A database that keeps sagas and their steps.
+///
+/// Methods may be called from many tasks at once. A transaction that was begun is finished even when the caller stops
+/// waiting for it. [`StoreError::Unavailable`] means that the same call may succeed later; nothing of the failed call
+/// stays behind.
+#[async_trait]
+pub trait Store:
+    ChangeStore
+    + DeadLetterStore
+    + ProducerStore
+    + ProgressStore
+    + RebuildStore
+    + RetentionStore
+    + TrendStore
+    + WatchStore
+    + Send
+    + Sync
+    + 'static
+{
+    /// Brings the tables to the newest version. Does nothing when they are.
+    async fn migrate(&self) -> Result<(), StoreError>;
+
+    /// Whether the database answers, can be written to, and has the newest tables.
+    async fn check(&self) -> Result<(), StoreError>;
+
+    /// Stores a batch in one transaction: new steps are added, known ones change nothing, and the folds of the sagas
+    /// follow. Events of any number of sagas, in any order, repeated within the batch or not.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Unavailable`] when the batch should be tried again as it is; [`AppendError::Refused`] when the
+    /// database does not take something in it, so that the caller must find out what by splitting. Nothing is
+    /// stored in either case.
+    async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError>;
+
+    /// One saga, as it is now.
+    async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError>;
+
+    /// One saga as the events recorded up to a moment (inclusive) give it. `None` when there are none.
+    async fn saga_as_of(&self, saga_id: &str, moment: Timestamp) -> Result<Option<SagaState>, StoreError>;
+
+    /// A page of the steps of a saga, ordered by (recordedAt, eventId), after a position. `None` when the saga is
+    /// unknown.
+    async fn steps(
+        &self,
+        saga_id: &str,
+        after: Option<&Position>,
+        limit: u32,
+    ) -> Result<Option<StepPage>, StoreError>;
+
+    /// A page of sagas.
+    async fn search(&self, query: &SagaQuery) -> Result<Page, StoreError>;
+
+    /// Counts, rates and durations of a period.
+    async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError>;
+
+    /// How many sagas are in each status, all five present.
+    async fn count_by_status(&self) -> Result<[(SagaStatus, u64); 5], StoreError> {
+        let everything = self.statistics(&StatisticsQuery::default()).await?;
+        Ok(SagaStatus::ALL.map(|status| {
+            let count = everything.by_status.get(&status);
+            (status, count.copied().unwrap_or_default())
+        }))
+    }
+
+    /// What needs somebody's attention at a moment.
+    async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError>;
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Default)]
+pub struct Appended {
+    /// Events that were stored, by their index in the batch.
+    pub new: Vec<usize>,
+    /// How many events were known already, or stood in the batch before.
+    pub duplicates: usize,
+    /// Events whose id is known with other content, by their index in the batch. They were not stored.
+    pub conflicts: Vec<usize>,
+    /// Events of sagas that have left the database, by their index in the batch. They were not stored.
+    pub removed: Vec<usize>,
+    /// The sagas that changed, once each.
+    pub changes: Vec<SagaChange>,
+}
+
+impl Appended {
+    /// How many events were stored.
+    #[must_use]
+    pub fn stored(&self) -> usize {
+        self.new.len()
+    }
+}
+
+/// What needs somebody's attention.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attention {
+    /// How many sagas are late with what they await.
+    pub stuck: u64,
+    /// How many failed sagas still have something to be undone.
+    pub owing: u64,
+    /// When the last of the sagas that are FAILED did fail.
+    pub last_failed_at: Option<Timestamp>,
+}
+
+/// How a batch changed one saga.
+#[derive(Debug, Clone)]
+pub struct SagaChange {
+    /// Its status before the batch; none when it is new.
+    pub previous_status: Option<SagaStatus>,
+    /// Its state after the batch.
+    pub state: SagaState,
+    /// From the first failure to the last compensation, in milliseconds, when the batch made it COMPENSATED.
+    pub compensation_ms: Option<i64>,
+}
+
+/// What every adapter needs to know beside its connection.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// The definitions in force.
+    pub definitions: Arc<Definitions>,
+    /// The most connections to the database; at least 2.
+    pub max_connections: u32,
+}

@@ -1,0 +1,179 @@
+//! Changes, told with NOTIFY.
+//!
+//! It is sent beside the transactions that store, never in them: there it would make their commits wait for each other, and a
+//! full queue of notifications would fail them.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use saga_types::{SagaId, fold::SagaState};
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use tokio::sync::mpsc;
+
+use super::{PostgresStore, error, read};
+use crate::{Announcement, ChangeStore, ChangedSagas, Changes, StoreError};
+
+const CHANNEL: &str = "saga_changed";
+
+/// The longest payload in bytes that PostgreSQL takes is 7999.
+const PAYLOAD_BYTES: usize = 7_800;
+
+/// How often the way of a notification is tried.
+const ECHO: Duration = Duration::from_secs(20);
+
+/// After so long without an echo it is taken for broken.
+const DEAF_AFTER: Duration = Duration::from_secs(70);
+
+const ANNOUNCE: &str = "SELECT pg_notify($1, payload) FROM UNNEST($2::text[]) AS payload";
+
+const DEAF: &str =
+    "its notifications do not arrive; a pooler in between must leave each connection its session";
+
+/// One notification.
+#[derive(Serialize, Deserialize)]
+struct Payload {
+    from: String,
+    /// None when there are too many.
+    sagas: Option<BTreeSet<SagaId>>,
+}
+
+#[async_trait]
+impl ChangeStore for PostgresStore {
+    fn changed(&self) -> &ChangedSagas {
+        &self.changed
+    }
+
+    async fn announce(&self, announcement: &Announcement) -> Result<(), StoreError> {
+        sqlx::query(ANNOUNCE)
+            .bind(CHANNEL)
+            .bind(payloads(announcement))
+            .execute(&self.readers)
+            .await
+            .map_err(error::store)?;
+        Ok(())
+    }
+
+    async fn listen(&self, heard: mpsc::Sender<Announcement>) -> Result<(), StoreError> {
+        // Not one of the readers' connections: it would be taken for good.
+        let options = self.readers.connect_options();
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .connect_lazy_with((*options).clone());
+        let mut listener = PgListener::connect_with(&pool).await.map_err(error::store)?;
+        listener.listen(CHANNEL).await.map_err(error::store)?;
+        // A pooler that hands sessions to others, or a connection that is dead, says nothing of itself.
+        let echo = Announcement {
+            from: uuid::Uuid::now_v7().to_string(),
+            changes: Changes::none(),
+        };
+        let (mut call, mut answered) = (tokio::time::interval(ECHO), Instant::now());
+        loop {
+            let announcement = tokio::select! {
+                notification = listener.try_recv() => match notification.map_err(error::store)? {
+                    Some(notification) => read_payload(notification.payload()),
+                    // The connection was lost, and is there again.
+                    None => missed(),
+                },
+                _ = call.tick() => {
+                    if answered.elapsed() > DEAF_AFTER {
+                        return Err(StoreError::Unavailable(DEAF.to_owned()));
+                    }
+                    self.announce(&echo).await?;
+                    continue;
+                }
+                () = heard.closed() => return Ok(()),
+            };
+            if announcement.from == echo.from {
+                answered = Instant::now();
+            } else if heard.send(announcement).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<SagaState>, StoreError> {
+        let wanted: Vec<&str> = saga_ids.iter().map(|saga_id| saga_id.as_str()).collect();
+        let folds = sqlx::query_as("SELECT saga_id, fold FROM saga_instance WHERE saga_id = ANY($1)")
+            .bind(wanted)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        read::states(&self.readers, &self.definitions, folds).await
+    }
+}
+
+/// As few as the sagas fit into.
+fn payloads(announcement: &Announcement) -> Vec<String> {
+    let payload = |sagas| {
+        let from = announcement.from.clone();
+        // Texts can always be written.
+        serde_json::to_string(&Payload { from, sagas }).unwrap_or_default()
+    };
+    let Changes::Sagas(sagas) = &announcement.changes else {
+        return vec![payload(None)];
+    };
+    let empty_bytes = payload(Some(BTreeSet::new())).len();
+    let (mut payloads, mut part, mut bytes) = (Vec::new(), BTreeSet::new(), empty_bytes);
+    for saga in sagas {
+        // Quotes, and a comma; any character may be escaped.
+        let saga_bytes = serde_json::json!(saga).to_string().len() + 1;
+        if bytes + saga_bytes > PAYLOAD_BYTES {
+            payloads.push(payload(Some(std::mem::take(&mut part))));
+            bytes = empty_bytes;
+        }
+        bytes += saga_bytes;
+        part.insert(saga.clone());
+    }
+    payloads.push(payload(Some(part)));
+    payloads
+}
+
+/// Whoever notifies in another form, such as a newer version, told something all the same.
+fn read_payload(text: &str) -> Announcement {
+    match serde_json::from_str(text) {
+        Ok(Payload { from, sagas }) => Announcement {
+            from,
+            changes: sagas.map_or(Changes::Many, Changes::Sagas),
+        },
+        Err(_) => missed(),
+    }
+}
+
+fn missed() -> Announcement {
+    Announcement {
+        from: String::new(),
+        changes: Changes::Many,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_are_never_longer_than_postgresql_takes() {
+        let sagas: BTreeSet<SagaId> = (0..Changes::MOST)
+            .map(|number| format!("{number}{}", "주\"".repeat(45)).parse().unwrap())
+            .collect();
+        let announcement = Announcement {
+            from: "somebody".to_owned(),
+            changes: Changes::Sagas(sagas),
+        };
+        let payloads = payloads(&announcement);
+        let mut heard = Changes::none();
+        for payload in &payloads {
+            assert!(payload.len() < 8_000);
+            heard.add(read_payload(payload).changes);
+        }
+        assert_eq!(heard, announcement.changes);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_taken_for_much() {
+        assert_eq!(read_payload("{}").changes, Changes::Many);
+    }
+}

@@ -1,0 +1,102 @@
+//! Connections and their settings, and the migrations.
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    Connection, Executor, PgPool,
+    migrate::MigrateError,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use super::{MIGRATOR, error};
+use crate::StoreError;
+
+/// How long to wait for a connection, a new one included: short, so that an outage is noticed soon.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What a reading session is set to. Statements are planned with their values: a plan made for any status takes a
+/// thousand times as long for a status that no saga has. Answers are short, so that starting helpers or a compiler for one
+/// takes longer than they save, and takes the processors from ingest; and what is asked for is in memory more often than
+/// not, so that looking into an index is as cheap as reading on.
+const READER_SETTINGS: &str = "SET statement_timeout = '15s'; SET plan_cache_mode = force_custom_plan; \
+    SET max_parallel_workers_per_gather = 0; SET jit = off; SET random_page_cost = 1.1";
+
+/// What a writing session is set to. Should its host vanish in the middle of a transaction, its locks do not stay. All it
+/// reads it reads by key: a plan that was made while the tables were small must not read them whole when they are large.
+/// What must read a small table whole all the same looks expensive then, and must not be compiled for it. The plans are the
+/// same for all values, and made once.
+const WRITER_SETTINGS: &str = "SET statement_timeout = '60s'; SET idle_in_transaction_session_timeout = '60s'; \
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; \
+    SET plan_cache_mode = force_generic_plan";
+
+/// What a migrating session is set to: an index over many rows takes its time.
+const MIGRATION_SETTINGS: &str = "SET statement_timeout = 0";
+
+pub(super) struct Pools {
+    pub(super) writers: PgPool,
+    pub(super) readers: PgPool,
+}
+
+pub(super) fn pools(url: &str, max_connections: u32) -> Result<Pools, StoreError> {
+    // The parser's own message may repeat parts of the URL, and with them the password.
+    let mut options = PgConnectOptions::from_str(url).map_err(|_| {
+        StoreError::Configuration(
+            "the database's URL is malformed: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+                .to_owned(),
+        )
+    })?;
+    if options.get_application_name().is_none() {
+        options = options.application_name("saga-server");
+    }
+    let writers = (max_connections / 2).max(1);
+    let readers = max_connections.saturating_sub(writers).max(1);
+    Ok(Pools {
+        writers: pool(options.clone(), writers, WRITER_SETTINGS),
+        readers: pool(options, readers, READER_SETTINGS),
+    })
+}
+
+/// How long an idle connection is believed to work.
+const TRUSTED: Duration = Duration::from_secs(1);
+
+/// How long a connection that comes back may take to show that it still works.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+
+fn pool(options: PgConnectOptions, max_connections: u32, settings: &'static str) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(move |connection, _| {
+            Box::pin(async move { connection.execute(settings).await.map(|_| ()) })
+        })
+        // What answered a moment ago still does.
+        .test_before_acquire(false)
+        .before_acquire(|connection, used| {
+            Box::pin(async move {
+                if used.idle_for < TRUSTED {
+                    return Ok(true);
+                }
+                // One that is of no use any more is made anew.
+                Ok(connection.ping().await.is_ok())
+            })
+        })
+        // Without a limit, one whose other end vanished would count as used for as long as TCP hopes.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                let answer = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await;
+                answer.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
+            })
+        })
+        .connect_lazy_with(options)
+}
+
+pub(super) async fn migrate(writers: &PgPool) -> Result<(), StoreError> {
+    let connect = PgConnectOptions::clone(&writers.connect_options());
+    let pool = pool(connect, 1, MIGRATION_SETTINGS);
+    let migrated = MIGRATOR.run(&pool).await;
+    pool.close().await;
+    migrated.map_err(|failure| match failure {
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => error::store(cause),
+        other => StoreError::Configuration(format!("the database's tables do not fit this version: {other}")),
+    })
+}

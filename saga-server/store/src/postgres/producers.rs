@@ -1,0 +1,269 @@
+//! Who records events.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use saga_types::Timestamp;
+use sqlx::{PgConnection, PgPool};
+
+use super::{PostgresStore, error};
+use crate::{
+    AppendError, ProducerPage, ProducerQuery, ProducerStore, Sighting, StoreError, Tended, Tending,
+    detached::run_detached,
+    producers::{self, Instance, Service, Tables},
+    rows::corrupt,
+};
+
+const NOTE: &str = "INSERT INTO producer_change (change) SELECT * FROM UNNEST($1::text[])";
+
+/// One collector at a time: two would wait for each other's rows.
+const IS_MINE: &str = "SELECT pg_try_advisory_xact_lock(hashtext('producer_change'), 'producer_change'::regclass::oid::integer)";
+
+const TAKE: &str = r"
+DELETE FROM producer_change WHERE ctid = ANY(ARRAY(SELECT ctid FROM producer_change LIMIT $1)) RETURNING change";
+
+const KEEP_SERVICE: &str = r"
+INSERT INTO producer_service (service, changed_at, detail) VALUES ($1, $2, $3)
+ON CONFLICT (service) DO UPDATE SET changed_at = excluded.changed_at, detail = excluded.detail";
+
+const KEEP_INSTANCE: &str = r"
+INSERT INTO producer_instance (service, instance, last_seen, marked_at, lost, detail, open)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (service, instance) DO UPDATE SET last_seen = excluded.last_seen, marked_at = excluded.marked_at,
+    lost = excluded.lost, detail = excluded.detail, open = excluded.open";
+
+const MARKED: &str = r"
+SELECT service, instance, detail, open FROM producer_instance WHERE marked_at <= $1 ORDER BY marked_at LIMIT $2";
+
+const ADD_LOST: &str = r"
+INSERT INTO producer_lost AS known (service, events) VALUES ($1, $2)
+ON CONFLICT (service) DO UPDATE SET events = known.events + excluded.events";
+
+const SERVICES: &str = r"
+SELECT service, detail FROM producer_service
+WHERE ($1::text IS NULL OR service = $1) AND ($2::text IS NULL OR service > $2) ORDER BY service LIMIT $3";
+
+const SUMS: &str = r"
+SELECT service, count(*) FILTER (WHERE instance <> ''), sum(lost)::bigint
+FROM producer_instance WHERE service = ANY($1) GROUP BY service";
+
+const INSTANCES: &str = r"
+SELECT service, instance, detail FROM (
+    SELECT service, instance, detail,
+        row_number() OVER (PARTITION BY service ORDER BY lost > 0 DESC, last_seen DESC, instance) AS place
+    FROM producer_instance WHERE service = ANY($1)
+) AS placed WHERE place <= $2 ORDER BY service, place";
+
+#[async_trait]
+impl ProducerStore for PostgresStore {
+    async fn sighted(&self, sightings: &[Sighting]) -> Result<(), AppendError> {
+        let rows = producers::of_sightings(sightings);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        // Not by a writer's connection: a batch may need them all.
+        let noting = async {
+            let noted = sqlx::query(NOTE).bind(rows).execute(&self.readers).await;
+            noted.map(|_| ()).map_err(|failure| error::append(&failure))
+        };
+        self.answered(noting).await
+    }
+
+    async fn tend_producers(&self, tending: &Tending) -> Result<Tended, StoreError> {
+        let (pool, tending) = (self.writers.clone(), tending.clone());
+        run_detached(async move { tend(&pool, &tending).await }).await
+    }
+
+    async fn producers(&self, query: &ProducerQuery) -> Result<ProducerPage, StoreError> {
+        let services: Vec<(String, String)> = sqlx::query_as(SERVICES)
+            .bind(&query.service)
+            .bind(&query.after)
+            .bind(i64::from(query.size) + 1)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        let names: Vec<&str> = services.iter().map(|(service, _)| service.as_str()).collect();
+        let sums: Vec<(String, i64, i64)> = sqlx::query_as(SUMS)
+            .bind(&names)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        let instances: Vec<(String, String, String)> = sqlx::query_as(INSTANCES)
+            .bind(&names)
+            .bind(i64::from(query.instances))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        producers::page(query, services, sums, instances)
+    }
+
+    async fn events_lost(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        let rows: Vec<(String, i64)> = sqlx::query_as("SELECT service, events FROM producer_lost")
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        let rows = rows.into_iter();
+        Ok(rows
+            .map(|(service, events)| (service, events.cast_unsigned()))
+            .collect())
+    }
+}
+
+/// Notes what a transaction stored, within it.
+pub(super) async fn note(connection: &mut PgConnection, change: Option<String>) -> Result<(), sqlx::Error> {
+    if let Some(change) = change {
+        sqlx::query(NOTE).bind(vec![change]).execute(connection).await?;
+    }
+    Ok(())
+}
+
+async fn tend(pool: &PgPool, tending: &Tending) -> Result<Tended, StoreError> {
+    let mut transaction = pool.begin().await.map_err(error::store)?;
+    let is_mine: bool = sqlx::query_scalar(IS_MINE)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(error::store)?;
+    if !is_mine {
+        return Ok(Tended::default());
+    }
+    let tended = producers::tend(&mut PostgresTables(&mut transaction), tending).await?;
+    transaction.commit().await.map_err(error::store)?;
+    Ok(tended)
+}
+
+struct PostgresTables<'a>(&'a mut PgConnection);
+
+impl PostgresTables<'_> {
+    async fn count(&mut self, sql: &'static str) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar(sql)
+            .fetch_one(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        Ok(count.cast_unsigned())
+    }
+
+    async fn forget_before(&mut self, sql: &'static str, moment: Timestamp) -> Result<u64, StoreError> {
+        let forgotten = sqlx::query(sql)
+            .bind(moment.to_datetime())
+            .execute(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        Ok(forgotten.rows_affected())
+    }
+}
+
+#[async_trait]
+impl Tables for PostgresTables<'_> {
+    async fn take_changes(&mut self, limit: u32) -> Result<Vec<String>, StoreError> {
+        sqlx::query_scalar(TAKE)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *self.0)
+            .await
+            .map_err(error::store)
+    }
+
+    async fn service(&mut self, service: &str) -> Result<Option<Service>, StoreError> {
+        let detail: Option<String> =
+            sqlx::query_scalar("SELECT detail FROM producer_service WHERE service = $1")
+                .bind(service)
+                .fetch_optional(&mut *self.0)
+                .await
+                .map_err(error::store)?;
+        let read = detail.map(|detail| Service::read(service.to_owned(), &detail));
+        read.transpose().map_err(corrupt)
+    }
+
+    async fn keep_service(&mut self, service: &Service, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(KEEP_SERVICE)
+            .bind(&service.service)
+            .bind(now.to_datetime())
+            .bind(service.detail())
+            .execute(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        Ok(())
+    }
+
+    async fn instance(&mut self, service: &str, instance: &str) -> Result<Option<Instance>, StoreError> {
+        let sql = "SELECT detail, open FROM producer_instance WHERE service = $1 AND instance = $2";
+        let row: Option<(String, Vec<u8>)> = sqlx::query_as(sql)
+            .bind(service)
+            .bind(instance)
+            .fetch_optional(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        let read =
+            row.map(|(detail, open)| Instance::read(service.to_owned(), instance.to_owned(), &detail, &open));
+        read.transpose().map_err(corrupt)
+    }
+
+    async fn keep_instance(&mut self, instance: &Instance) -> Result<(), StoreError> {
+        sqlx::query(KEEP_INSTANCE)
+            .bind(&instance.service)
+            .bind(&instance.instance)
+            .bind(instance.last_seen().to_datetime())
+            .bind(instance.marked_at().map(Timestamp::to_datetime))
+            .bind(instance.lost().cast_signed())
+            .bind(instance.detail())
+            .bind(instance.open())
+            .execute(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        Ok(())
+    }
+
+    async fn sizes(&mut self) -> Result<(u64, u64), StoreError> {
+        let services = self.count("SELECT count(*) FROM producer_service").await?;
+        let instances = self.count("SELECT count(*) FROM producer_instance").await?;
+        Ok((services, instances))
+    }
+
+    async fn marked_before(&mut self, moment: Timestamp, limit: u32) -> Result<Vec<Instance>, StoreError> {
+        let rows: Vec<(String, String, String, Vec<u8>)> = sqlx::query_as(MARKED)
+            .bind(moment.to_datetime())
+            .bind(i64::from(limit))
+            .fetch_all(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        rows.into_iter()
+            .map(|(service, instance, detail, open)| {
+                Instance::read(service, instance, &detail, &open).map_err(corrupt)
+            })
+            .collect()
+    }
+
+    async fn forget(&mut self, instances: Timestamp, services: Timestamp) -> Result<u64, StoreError> {
+        self.forget_before("DELETE FROM producer_service WHERE changed_at < $1", services)
+            .await?;
+        self.forget_before("DELETE FROM producer_instance WHERE last_seen < $1", instances)
+            .await
+    }
+
+    async fn add_lost(&mut self, service: &str, events: u64) -> Result<(), StoreError> {
+        sqlx::query(ADD_LOST)
+            .bind(service)
+            .bind(events.cast_signed())
+            .execute(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        Ok(())
+    }
+
+    async fn whole_since(&mut self) -> Result<Timestamp, StoreError> {
+        let since: DateTime<Utc> = sqlx::query_scalar("SELECT whole_since FROM producer_watch")
+            .fetch_one(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        since.try_into().map_err(corrupt)
+    }
+
+    async fn set_whole_since(&mut self, moment: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("UPDATE producer_watch SET whole_since = greatest(whole_since, $1)")
+            .bind(moment.to_datetime())
+            .execute(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,186 @@
+//! The roll-ups of statistics: changed with each batch, brought together from time to time, made anew.
+//!
+//! Rule of thumb: batches only add rows to `saga_rollup_change`. Were they to update the counts themselves, all writers of
+//! all instances would wait for the same few rows, those of this minute, and leave dead versions of them behind. Whichever
+//! instance comes first brings the changes together, in one transaction; so a reader who adds both up is always right.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use sqlx::{Connection, Executor, PgConnection, PgPool};
+
+use super::error;
+use crate::{
+    Rebuild, StoreError,
+    rollup::{Change, Place},
+};
+
+/// How often an instance that stores batches brings changes together. Readers add up those that are left.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+const ADD_CHANGES: &str = r"
+INSERT INTO saga_rollup_change (minute, saga_type, status, from_ms, sagas, duration_ms)
+SELECT * FROM UNNEST($1::timestamptz[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])";
+
+/// One instance at a time: two would wait for each other's rows, and in other orders.
+const IS_MINE: &str =
+    "SELECT pg_try_advisory_xact_lock(hashtext('saga_rollup'), 'saga_rollup'::regclass::oid::integer)";
+const WAIT: &str = "SELECT pg_advisory_lock(hashtext('saga_rollup'), 'saga_rollup'::regclass::oid::integer)";
+const LET_GO: &str =
+    "SELECT pg_advisory_unlock(hashtext('saga_rollup'), 'saga_rollup'::regclass::oid::integer)";
+
+const BRING_TOGETHER: &str = r"
+WITH change AS (DELETE FROM saga_rollup_change RETURNING *),
+rolled AS (
+    INSERT INTO saga_rollup AS kept (width, bucket, saga_type, status, from_ms, sagas, duration_ms)
+    SELECT width, date_bin(width * interval '1 second', minute, '0001-01-01 00:00:00+00'), saga_type, status, from_ms,
+        sum(sagas), sum(duration_ms)
+    FROM change CROSS JOIN (VALUES (60), (3600), (86400)) AS widths (width)
+    GROUP BY 1, 2, 3, 4, 5 HAVING sum(sagas) <> 0 OR sum(duration_ms) <> 0
+    ON CONFLICT (width, bucket, saga_type, status, from_ms)
+        DO UPDATE SET sagas = kept.sagas + excluded.sagas, duration_ms = kept.duration_ms + excluded.duration_ms
+    RETURNING width, bucket, saga_type, status, from_ms, sagas
+)
+SELECT width, bucket, saga_type, status, from_ms FROM rolled WHERE sagas = 0";
+
+/// What nobody is counted under any more.
+const REMOVE_EMPTY: &str = r"
+DELETE FROM saga_rollup USING UNNEST($1::integer[], $2::timestamptz[], $3::text[], $4::text[], $5::bigint[])
+    AS empty (width, bucket, saga_type, status, from_ms)
+WHERE saga_rollup.width = empty.width AND saga_rollup.bucket = empty.bucket
+    AND saga_rollup.saga_type = empty.saga_type AND saga_rollup.status = empty.status
+    AND saga_rollup.from_ms = empty.from_ms";
+
+/// The counts as they should be, of all widths.
+macro_rules! counted {
+    () => {
+        "SELECT width, date_bin(width * interval '1 second', started_at, '0001-01-01 00:00:00+00') AS bucket, saga_type, \
+         status, from_ms, count(*)::numeric AS sagas, sum(duration_ms)::numeric AS duration_ms \
+         FROM saga_counted CROSS JOIN (VALUES (60), (3600), (86400)) AS widths (width) GROUP BY 1, 2, 3, 4, 5"
+    };
+}
+
+/// Counts that are not as they should be, changes included.
+const WRONG: &str = concat!(
+    "WITH counted AS (",
+    counted!(),
+    "), kept AS (SELECT width, bucket, saga_type, status, from_ms, sum(sagas) AS sagas, sum(duration_ms) AS duration_ms \
+     FROM (SELECT * FROM saga_rollup UNION ALL SELECT width, date_bin(width * interval '1 second', minute, \
+     '0001-01-01 00:00:00+00'), saga_type, status, from_ms, sagas, duration_ms FROM saga_rollup_change \
+     CROSS JOIN (VALUES (60), (3600), (86400)) AS widths (width)) AS every GROUP BY 1, 2, 3, 4, 5 HAVING sum(sagas) <> 0) \
+     SELECT count(*) FROM (\
+     SELECT width, bucket, saga_type, status, from_ms FROM (SELECT * FROM counted EXCEPT SELECT * FROM kept) AS missing \
+     UNION \
+     SELECT width, bucket, saga_type, status, from_ms FROM (SELECT * FROM kept EXCEPT SELECT * FROM counted) AS superfluous\
+     ) AS wrong"
+);
+
+/// With one snapshot for all: what is stored meanwhile stays among the changes.
+const MAKE_ANEW: &str = concat!(
+    "DELETE FROM saga_rollup_change; DELETE FROM saga_rollup; INSERT INTO saga_rollup ",
+    counted!(),
+    " ORDER BY 1, 2"
+);
+
+/// When this process last brought changes together.
+#[derive(Debug, Default)]
+pub(super) struct Pace(Mutex<Option<Instant>>);
+
+impl Pace {
+    fn is_due(&self) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| last.elapsed() >= INTERVAL);
+        if is_due {
+            *last = Some(Instant::now());
+        }
+        is_due
+    }
+}
+
+/// Says how the counts change, within the transaction that changes the sagas.
+pub(super) async fn change(
+    connection: &mut PgConnection,
+    changes: &[(Place<'_>, Change)],
+) -> Result<(), sqlx::Error> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let places = || changes.iter().map(|(place, _)| place);
+    let changed = || changes.iter().map(|(_, change)| change);
+    sqlx::query(ADD_CHANGES)
+        .bind(places().map(|place| moment(place.minute)).collect::<Vec<_>>())
+        .bind(places().map(|place| place.saga_type).collect::<Vec<_>>())
+        .bind(places().map(|place| place.status).collect::<Vec<_>>())
+        .bind(places().map(|place| place.from_ms).collect::<Vec<_>>())
+        .bind(changed().map(|change| change.sagas).collect::<Vec<_>>())
+        .bind(changed().map(|change| change.duration_ms).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Brings changes together, unless that was done lately, or is being done.
+pub(super) async fn keep_short(connection: &mut PgConnection, pace: &Pace) {
+    if pace.is_due()
+        && let Err(error) = bring_together(connection).await
+    {
+        // Nothing is lost by it, and the next batch but some tries again.
+        tracing::warn!(
+            error = error::message(&error),
+            "the roll-ups of statistics are not brought together"
+        );
+    }
+}
+
+async fn bring_together(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    if sqlx::query_scalar(IS_MINE).fetch_one(&mut *transaction).await? {
+        let empty: Vec<(i32, DateTime<Utc>, String, String, i64)> = sqlx::query_as(BRING_TOGETHER)
+            .fetch_all(&mut *transaction)
+            .await?;
+        sqlx::query(REMOVE_EMPTY)
+            .bind(empty.iter().map(|row| row.0).collect::<Vec<_>>())
+            .bind(empty.iter().map(|row| row.1).collect::<Vec<_>>())
+            .bind(empty.iter().map(|row| row.2.as_str()).collect::<Vec<_>>())
+            .bind(empty.iter().map(|row| row.3.as_str()).collect::<Vec<_>>())
+            .bind(empty.iter().map(|row| row.4).collect::<Vec<_>>())
+            .execute(&mut *transaction)
+            .await?;
+    }
+    transaction.commit().await
+}
+
+/// Counts all sagas, while others go on storing; how many counts were wrong.
+pub(super) async fn recount(writers: &PgPool, rebuild: Rebuild) -> Result<u64, StoreError> {
+    let mut connection = writers.acquire().await.map_err(error::store)?;
+    // The lock is the session's, since a transaction must not have its snapshot before it has the lock.
+    connection.execute(WAIT).await.map_err(error::store)?;
+    let wrong = count_all(&mut connection, rebuild).await;
+    if connection.execute(LET_GO).await.is_err() {
+        connection.close_on_drop();
+    }
+    wrong.map(i64::cast_unsigned).map_err(error::store)
+}
+
+async fn count_all(connection: &mut PgConnection, rebuild: Rebuild) -> Result<i64, sqlx::Error> {
+    let mut transaction = connection
+        .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        .await?;
+    // All sagas are to be read, whatever their number, and not by key.
+    let settings =
+        "SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on";
+    transaction.execute(settings).await?;
+    let wrong = sqlx::query_scalar(WRONG).fetch_one(&mut *transaction).await?;
+    if rebuild == Rebuild::Write && wrong > 0 {
+        transaction.execute(MAKE_ANEW).await?;
+    }
+    transaction.commit().await?;
+    Ok(wrong)
+}
+
+pub(super) fn moment(millis: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(millis).unwrap_or_default()
+}

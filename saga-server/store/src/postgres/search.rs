@@ -1,0 +1,364 @@
+//! Pages of sagas.
+//!
+//! Rule of thumb: the statement holds only the filters that are set, so that each combination gets a plan of its own.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use saga_types::{SagaStatus, definition::Definitions};
+use sqlx::{PgPool, Postgres, QueryBuilder};
+
+use super::{
+    error, read,
+    refreshing_cache::Held,
+    step_conditions::{self, Match, Narrowed},
+    totals,
+};
+use crate::{Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, query::statuses};
+
+/// What holds for a while.
+#[derive(Debug, Default)]
+pub(super) struct Lately {
+    /// Totals that are not exact: counting so many takes long, and they are hardly fewer when the next page is asked for.
+    totals: Arc<Held<Total>>,
+    /// Conditions that many steps match.
+    common: Arc<Held<()>>,
+}
+
+pub(super) async fn search(
+    pool: &PgPool,
+    definitions: &Definitions,
+    lately: &Lately,
+    query: &SagaQuery,
+) -> Result<Page, StoreError> {
+    if asks_for_nul(query) {
+        return Ok(Page {
+            sagas: Vec::new(),
+            total: Total::capped(0),
+            has_more: false,
+        });
+    }
+    let narrowed = step_conditions::narrow(pool, &lately.common, query).await?;
+    let mut folds = page(pool, query, &narrowed).await?;
+    let has_more = folds.len() > query.size as usize;
+    folds.truncate(query.size as usize);
+    let total = match query.start {
+        // The last page says itself how many there are.
+        PageStart::Offset(before) if !has_more && (before == 0 || !folds.is_empty()) => {
+            Total::capped(before + folds.len() as u64)
+        }
+        _ => totals::total(pool, &lately.totals, query, &narrowed).await?,
+    };
+    Ok(Page {
+        sagas: read::states(pool, definitions, folds).await?,
+        total,
+        has_more,
+    })
+}
+
+/// PostgreSQL takes no U+0000, and so no saga has one either.
+fn asks_for_nul(query: &SagaQuery) -> bool {
+    let texts = [
+        &query.order_id,
+        &query.step,
+        &query.producer_service,
+        &query.trace_id,
+        &query.failed_step,
+        &query.failure_reason,
+    ];
+    let mut texts = texts
+        .into_iter()
+        .flatten()
+        .chain(query.metadata.iter().flat_map(|(key, value)| [key, value]));
+    texts.any(|text| text.contains('\0'))
+}
+
+/// A saga of a page: its id, its fold, and when it started.
+type Row = (String, String, DateTime<Utc>);
+
+/// One more than the page has, each a saga with its fold.
+async fn page(
+    pool: &PgPool,
+    query: &SagaQuery,
+    narrowed: &Narrowed,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let rows = match &narrowed.sagas {
+        None => page_of(pool, query, narrowed, None).await?,
+        Some(few) => page_of_few(pool, query, narrowed, few).await?,
+    };
+    Ok(rows
+        .into_iter()
+        .map(|(saga_id, fold, _)| (saga_id, fold))
+        .collect())
+}
+
+/// Looks at some of the sagas that were found, and at more only if one of those could belong on the page.
+async fn page_of_few(
+    pool: &PgPool,
+    query: &SagaQuery,
+    narrowed: &Narrowed,
+    few: &[Match],
+) -> Result<Vec<Row>, StoreError> {
+    let (wanted, offset) = stretch(query);
+    let is_newest_first = query.sort.by == SortBy::StartedAt && query.sort.order == SortOrder::Descending;
+    let mut some = match is_newest_first {
+        true => usize::try_from(wanted.saturating_add(offset).saturating_mul(5)).unwrap_or(usize::MAX),
+        false => few.len(),
+    };
+    loop {
+        let looked_at = &few[..some.min(few.len())];
+        let rows = page_of(pool, query, narrowed, Some(looked_at)).await?;
+        let Some(next) = few.get(some) else {
+            return Ok(rows);
+        };
+        if rows.len() == usize::try_from(wanted).unwrap_or(usize::MAX)
+            && let Some((_, _, oldest)) = rows.last()
+            && *oldest > next.recorded_at
+        {
+            return Ok(rows);
+        }
+        some = some.saturating_mul(4);
+    }
+}
+
+/// How many rows are wanted, and how many come before them.
+fn stretch(query: &SagaQuery) -> (i64, i64) {
+    let offset = match query.start {
+        PageStart::Offset(offset) => i64::try_from(offset).unwrap_or(i64::MAX),
+        PageStart::After { .. } => 0,
+    };
+    (i64::from(query.size) + 1, offset)
+}
+
+async fn page_of(
+    pool: &PgPool,
+    query: &SagaQuery,
+    narrowed: &Narrowed,
+    sagas: Option<&[Match]>,
+) -> Result<Vec<Row>, StoreError> {
+    // The folds are long, and are read of those sagas only that are on the page.
+    let mut sql = QueryBuilder::new("SELECT saga_id, saga.fold, saga.started_at FROM (SELECT * FROM (");
+    let (wanted, offset) = stretch(query);
+    for (place, part) in parts(query).into_iter().enumerate() {
+        sql.push(if place == 0 { "(" } else { " UNION ALL (" });
+        push_part(
+            &mut sql,
+            query,
+            narrowed,
+            sagas,
+            part,
+            wanted.saturating_add(offset),
+        );
+        sql.push(")");
+    }
+    sql.push(") AS found");
+    push_order(&mut sql, query);
+    sql.push(" LIMIT ")
+        .push_bind(wanted)
+        .push(" OFFSET ")
+        .push_bind(offset)
+        .push(") AS page JOIN saga_instance AS saga USING (saga_id)");
+    let (column, direction, _) = order(query);
+    sql.push(format_args!(
+        " ORDER BY page.{column} {direction}, saga_id {direction}"
+    ));
+    sql.build_query_as().fetch_all(pool).await.map_err(error::store)
+}
+
+/// Which sagas a part of a page is about. Each part is found in its order by an index, where the whole would have to be
+/// sorted.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    status: Option<SagaStatus>,
+    length: Option<Length>,
+}
+
+/// The time from the first to the last event. Sagas of up to an hour are found in the order of their last change within
+/// hardly more than the period in which they started; of others there are few, and they have an index of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Length {
+    Short,
+    Long,
+}
+
+fn parts(query: &SagaQuery) -> Vec<Part> {
+    let is_by_length =
+        query.sort.by == SortBy::UpdatedAt && (query.started_from.is_some() || query.started_to.is_some());
+    let lengths: &[Option<Length>] = match is_by_length {
+        true => &[Some(Length::Short), Some(Length::Long)],
+        false => &[None],
+    };
+    let statuses: Vec<Option<SagaStatus>> = match (query.status, query.ended) {
+        (None, Some(ended)) => statuses(ended).map(Some).collect(),
+        (None, None) if query.saga_type.is_some() => SagaStatus::ALL.into_iter().map(Some).collect(),
+        (status, _) => vec![status],
+    };
+    let parts = statuses
+        .iter()
+        .flat_map(|status| lengths.iter().map(|length| (*status, *length)));
+    parts.map(|(status, length)| Part { status, length }).collect()
+}
+
+fn push_part(
+    sql: &mut QueryBuilder<Postgres>,
+    query: &SagaQuery,
+    narrowed: &Narrowed,
+    sagas: Option<&[Match]>,
+    part: Part,
+    limit: i64,
+) {
+    const IS_LONG: &str = "updated_at - started_at > interval '1 hour'";
+    let (column, _, _) = order(query);
+    sql.push(format_args!("SELECT saga_id, {column} FROM "));
+    push_sagas(sql, sagas);
+    sql.push(" WHERE ");
+    match part.length {
+        None => sql.push("true"),
+        Some(Length::Short) => sql.push(format_args!("NOT ({IS_LONG})")),
+        Some(Length::Long) => sql.push(IS_LONG),
+    };
+    if let Some(status) = part.status {
+        sql.push(" AND current_status = ").push_bind(status.as_str());
+    }
+    if let (Some(_), Some(from)) = (part.length, query.started_from) {
+        sql.push(" AND updated_at >= ").push_bind(from.to_datetime());
+    }
+    if let (Some(Length::Short), Some(to)) = (part.length, query.started_to) {
+        sql.push(" AND updated_at <= ")
+            .push_bind(to.to_datetime())
+            .push(" + interval '1 hour'");
+    }
+    push_filters(sql, query, narrowed);
+    push_cursor(sql, query);
+    push_order(sql, query);
+    sql.push(" LIMIT ").push_bind(limit);
+}
+
+/// The column sorted by, the direction, and what comes after a place.
+fn order(query: &SagaQuery) -> (&'static str, &'static str, char) {
+    let column = match query.sort.by {
+        SortBy::StartedAt => "started_at",
+        SortBy::UpdatedAt => "updated_at",
+        SortBy::Due(late) => late.column(),
+    };
+    match query.sort.order {
+        SortOrder::Ascending => (column, "ASC", '>'),
+        SortOrder::Descending => (column, "DESC", '<'),
+    }
+}
+
+fn push_cursor(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
+    let (column, _, beyond) = order(query);
+    if let PageStart::After { value, saga_id } = &query.start {
+        sql.push(format_args!(" AND ({column}, saga_id) {beyond} ("))
+            .push_bind(value.to_datetime())
+            .push(", ")
+            .push_bind(saga_id.as_str())
+            .push(")");
+    }
+}
+
+fn push_order(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
+    let (column, direction, _) = order(query);
+    sql.push(format_args!(
+        " ORDER BY {column} {direction}, saga_id {direction}"
+    ));
+}
+
+/// Begins a filter on the steps.
+const SOME_STEP: &str = " AND EXISTS (SELECT FROM saga_steps AS step WHERE step.saga_id = saga.saga_id AND ";
+
+pub(super) fn push_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, narrowed: &Narrowed) {
+    push_instance_filters(sql, query);
+    for condition in &narrowed.conditions {
+        sql.push(SOME_STEP);
+        condition.push(sql);
+        sql.push(")");
+    }
+}
+
+/// The sagas that are looked at: all, or the few that were found, which are fetched by their ids whatever the order is.
+pub(super) fn push_sagas(sql: &mut QueryBuilder<Postgres>, sagas: Option<&[Match]>) {
+    match sagas {
+        None => sql.push("saga_instance AS saga"),
+        // One look at the key for each, which `OFFSET 0` keeps the planner from turning into something else.
+        Some(sagas) => sql
+            .push("UNNEST(")
+            .push_bind(
+                sagas
+                    .iter()
+                    .map(|found| found.saga_id.clone())
+                    .collect::<Vec<_>>(),
+            )
+            .push("::text[]) AS few (id) CROSS JOIN LATERAL ")
+            .push("(SELECT * FROM saga_instance WHERE saga_id = few.id OFFSET 0) AS saga"),
+    };
+}
+
+fn push_instance_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
+    if let Some(order_id) = &query.order_id {
+        sql.push(" AND saga_id IN (SELECT saga_id FROM saga_instance WHERE order_id = ")
+            .push_bind(order_id)
+            .push(" UNION ALL SELECT saga_id FROM saga_other_order WHERE order_id = ")
+            .push_bind(order_id)
+            .push(")");
+    }
+    if let Some(saga_type) = &query.saga_type {
+        sql.push(" AND saga_type = ").push_bind(saga_type.as_str());
+    }
+    if let Some(status) = query.status {
+        sql.push(" AND current_status = ").push_bind(status.as_str());
+    }
+    if let Some(ended) = query.ended {
+        push_statuses(sql, statuses(ended));
+    }
+    if let Some(from) = query.started_from {
+        sql.push(" AND started_at >= ").push_bind(from.to_datetime());
+    }
+    if let Some(to) = query.started_to {
+        sql.push(" AND started_at <= ").push_bind(to.to_datetime());
+    }
+    if let Some(step) = &query.failed_step {
+        sql.push(" AND failed_step = ").push_bind(step);
+    }
+    if let Some(reason) = &query.failure_reason {
+        sql.push(" AND left(failure_reason, 200) = left(")
+            .push_bind(reason)
+            .push(", 200) AND failure_reason = ")
+            .push_bind(reason);
+    }
+    if let Some(anomaly) = query.anomaly {
+        sql.push(" AND anomalies <> '{}' AND anomalies @> ARRAY[")
+            .push_bind(anomaly.as_str())
+            .push("]");
+    }
+    match query.stuck {
+        Some((true, moment)) => {
+            sql.push(" AND awaited_deadline < ")
+                .push_bind(moment.to_datetime());
+        }
+        Some((false, moment)) => {
+            sql.push(" AND (awaited_deadline IS NULL OR awaited_deadline >= ")
+                .push_bind(moment.to_datetime())
+                .push(")");
+        }
+        None => {}
+    }
+    match query.owing {
+        Some(true) => sql.push(" AND owed_since IS NOT NULL"),
+        Some(false) => sql.push(" AND owed_since IS NULL"),
+        None => sql,
+    };
+    if let SortBy::Due(late) = query.sort.by {
+        sql.push(format_args!(" AND {} IS NOT NULL", late.column()));
+    }
+}
+
+pub(super) fn push_statuses(sql: &mut QueryBuilder<Postgres>, statuses: impl Iterator<Item = SagaStatus>) {
+    sql.push(" AND current_status IN (");
+    let mut list = sql.separated(", ");
+    for status in statuses {
+        list.push_bind(status.as_str());
+    }
+    sql.push(")");
+}

@@ -1,0 +1,243 @@
+//! Who records events: services, their running instances, and which of their events never came.
+//!
+//! What is read of an instance is a set of numbers, and sets can be united again and again. So a sighting need not share the
+//! transaction of the events: it is noted before the offsets are committed, and noting it twice changes nothing. Counts of
+//! stored events cannot be united; they are noted in the transaction that stores them.
+//!
+//! Rule of thumb: those who store only add rows to `producer_change`; one collector brings them together ([`tend`]), and judges
+//! what is missing once it is too old to be on its way ([`instance`]).
+
+mod counts;
+mod instance;
+mod pace;
+mod reconcile;
+mod sequences;
+mod service;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use saga_types::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{AppendError, StoreError, rows::corrupt};
+
+pub(super) use counts::{of_events, of_letters};
+pub(super) use instance::Instance;
+pub(super) use reconcile::{Tables, tend};
+pub(super) use service::Service;
+
+pub use instance::{Gap, ProducerInstance};
+pub use sequences::Sequences;
+pub use service::ProducerService;
+
+/// The longest name of a service or an instance, in characters.
+const MAX_NAME_CHARS: usize = 100;
+
+/// A name that can be shown and kept; none when it is empty, too long or holds control characters.
+#[must_use]
+pub fn producer_name(text: &str) -> Option<&str> {
+    // A character takes four bytes at most, so that a name of a megabyte is not counted through.
+    let is_short = text.len() <= 4 * MAX_NAME_CHARS && text.chars().count() <= MAX_NAME_CHARS;
+    let is_fine = is_short && !text.is_empty() && !text.contains(char::is_control);
+    is_fine.then_some(text)
+}
+
+/// What a batch showed of one instance of a service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sighting {
+    /// The service.
+    pub service: String,
+    /// Its instance; none when the events name none.
+    pub instance: Option<String>,
+    /// The version of its SDK.
+    pub sdk_version: Option<String>,
+    /// How it writes events.
+    pub wire: Option<Wire>,
+    /// When the first of the events came into the topic.
+    pub first: Timestamp,
+    /// When the last of them did.
+    pub last: Timestamp,
+    /// The numbers of the events.
+    pub sequences: Sequences,
+}
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wire {
+    /// The published version of the schema; none when it is another one that resolves to it.
+    pub schema_version: Option<u8>,
+    /// The schema's id in the registry; none in Avro's single-object encoding.
+    pub schema_id: Option<u32>,
+}
+
+/// What is to be done about producers at one time.
+#[derive(Debug, Clone)]
+pub struct Tending {
+    /// The time.
+    pub now: Timestamp,
+    /// What was missing at this moment is possibly lost; none while that cannot be judged.
+    pub judge_before: Option<Timestamp>,
+    /// Services that are counted by name; the others together.
+    pub named: BTreeSet<String>,
+}
+
+/// What was done about producers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tended {
+    /// There is more to be done at once.
+    pub has_more: bool,
+    /// What was found to be missing.
+    pub lost: Vec<NewlyLost>,
+    /// How many sightings were left out because there are too many services or instances.
+    pub left_out: u64,
+}
+
+/// Events that are missing, and were not known to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewlyLost {
+    /// The service.
+    pub service: String,
+    /// Its instance.
+    pub instance: String,
+    /// How many.
+    pub events: u64,
+    /// The last stretch of them.
+    pub last_gap: Option<Gap>,
+}
+
+/// Which services to tell of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducerQuery {
+    /// Only this one.
+    pub service: Option<String>,
+    /// Only those that come after this one.
+    pub after: Option<String>,
+    /// How many services at most.
+    pub size: u32,
+    /// How many instances of each at most: those that miss events first, then those that were seen last.
+    pub instances: u32,
+}
+
+/// A page of services, ordered by name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProducerPage {
+    /// The services.
+    pub services: Vec<ProducerService>,
+    /// The last of them, when there are more.
+    pub next: Option<String>,
+}
+
+/// Stands for services that are not counted by name.
+pub const OTHER_SERVICES: &str = "OTHER";
+
+/// The part of a store that knows who records events.
+#[async_trait]
+pub trait ProducerStore {
+    /// Notes what a batch showed of producers. The same sighting again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::append`](super::Store::append).
+    async fn sighted(&self, sightings: &[Sighting]) -> Result<(), AppendError>;
+
+    /// Brings together what was noted, judges what is missing, and forgets who was not seen for long. One collector at a time
+    /// does it; with others at work it does nothing.
+    async fn tend_producers(&self, tending: &Tending) -> Result<Tended, StoreError>;
+
+    /// A page of services.
+    async fn producers(&self, query: &ProducerQuery) -> Result<ProducerPage, StoreError>;
+
+    /// How many events were found missing, ever, by the services' names and [`OTHER_SERVICES`].
+    async fn events_lost(&self) -> Result<BTreeMap<String, u64>, StoreError>;
+}
+
+/// A row of `producer_change`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Change {
+    Sighted(Vec<Sighting>),
+    Counted(Vec<Counted>),
+}
+
+/// What was stored of a service in one transaction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Counted {
+    service: String,
+    #[serde(default)]
+    steps: BTreeMap<String, u64>,
+    #[serde(default)]
+    dead_letters: u64,
+}
+
+/// The rows that note sightings, each of a bearable size.
+pub(super) fn of_sightings(sightings: &[Sighting]) -> Vec<String> {
+    const OF_A_ROW: usize = 64;
+    let rows = sightings.chunks(OF_A_ROW);
+    rows.filter_map(|sightings| text(&Change::Sighted(sightings.to_vec())))
+        .collect()
+}
+
+fn text(part: &impl Serialize) -> Option<String> {
+    // Texts and numbers can always be written.
+    serde_json::to_string(part).ok()
+}
+
+fn millis(period: Duration) -> i64 {
+    i64::try_from(period.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The moment that lies a while before another.
+fn before(moment: Timestamp, period: Duration) -> Timestamp {
+    Timestamp::from_millis(moment.as_millis().saturating_sub(millis(period))).unwrap_or(Timestamp::MIN)
+}
+
+/// Columns of a service's row: its name and its detail.
+type ServiceRow = (String, String);
+
+/// A service's name, the number of its instances, and how many events of theirs are missing.
+type SumRow = (String, i64, i64);
+
+/// The names of a service and of an instance, and the instance's detail.
+type InstanceRow = (String, String, String);
+
+/// A page, from what both databases give.
+pub(super) fn page(
+    query: &ProducerQuery,
+    mut services: Vec<ServiceRow>,
+    sums: Vec<SumRow>,
+    instances: Vec<InstanceRow>,
+) -> Result<ProducerPage, StoreError> {
+    let now = Timestamp::now();
+    let has_more = services.len() > query.size as usize;
+    services.truncate(query.size as usize);
+    let next = services
+        .last()
+        .filter(|_| has_more)
+        .map(|(service, _)| service.clone());
+    let sums: BTreeMap<String, (i64, i64)> = sums
+        .into_iter()
+        .map(|(service, count, lost)| (service, (count, lost)))
+        .collect();
+    let mut told: BTreeMap<String, Vec<ProducerInstance>> = BTreeMap::new();
+    for (service, instance, detail) in instances {
+        let instance = Instance::read_detail(service.clone(), instance, &detail).map_err(corrupt)?;
+        told.entry(service).or_default().push(instance.told(now));
+    }
+    let services = services.into_iter().map(|(service, detail)| {
+        let (count, lost) = sums.get(&service).copied().unwrap_or_default();
+        let instances = told.remove(&service).unwrap_or_default();
+        let service = Service::read(service, &detail).map_err(corrupt)?;
+        Ok(service.told(count.cast_unsigned(), lost.cast_unsigned(), instances, now))
+    });
+    Ok(ProducerPage {
+        services: services.collect::<Result<_, _>>()?,
+        next,
+    })
+}

@@ -1,0 +1,288 @@
+//! Brings together what was noted of producers, in the one transaction of whoever holds the lock.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use saga_types::Timestamp;
+
+use super::{
+    Change, Counted, Instance, NewlyLost, OTHER_SERVICES, Sighting, Tended, Tending, before, service::Service,
+};
+use crate::StoreError;
+
+/// How many rows of changes are taken at once. Each holds what some thousand events showed.
+const CHANGES: u32 = 200;
+
+/// How many instances are judged at once.
+const JUDGED: u32 = 200;
+
+/// The most services and instances that are kept.
+const MAX_SERVICES: u64 = 1_000;
+const MAX_INSTANCES: u64 = 5_000;
+
+/// How long a service is kept after its last event, and an instance.
+const SERVICE_KEPT: Duration = Duration::from_secs(30 * 86_400);
+const INSTANCE_KEPT: Duration = Duration::from_secs(7 * 86_400);
+
+/// When there are too many instances, those that have been quiet for so long make room.
+const QUIET: Duration = Duration::from_secs(3_600);
+
+/// The tables of producers, within one transaction.
+#[async_trait]
+pub(crate) trait Tables: Send {
+    /// Takes some rows of changes away.
+    async fn take_changes(&mut self, limit: u32) -> Result<Vec<String>, StoreError>;
+    async fn service(&mut self, service: &str) -> Result<Option<Service>, StoreError>;
+    async fn keep_service(&mut self, service: &Service, now: Timestamp) -> Result<(), StoreError>;
+    async fn instance(&mut self, service: &str, instance: &str) -> Result<Option<Instance>, StoreError>;
+    async fn keep_instance(&mut self, instance: &Instance) -> Result<(), StoreError>;
+    /// How many services and instances there are.
+    async fn sizes(&mut self) -> Result<(u64, u64), StoreError>;
+    /// Instances that were marked at this moment or before.
+    async fn marked_before(&mut self, moment: Timestamp, limit: u32) -> Result<Vec<Instance>, StoreError>;
+    /// Removes instances that were last seen before a moment, and services of which nothing was noted since another one; how
+    /// many instances.
+    async fn forget(&mut self, instances: Timestamp, services: Timestamp) -> Result<u64, StoreError>;
+    /// Adds to what was found missing, ever.
+    async fn add_lost(&mut self, service: &str, events: u64) -> Result<(), StoreError>;
+    /// Instances that began to count later than this are known from their first event.
+    async fn whole_since(&mut self) -> Result<Timestamp, StoreError>;
+    async fn set_whole_since(&mut self, moment: Timestamp) -> Result<(), StoreError>;
+}
+
+/// Does what is to be done.
+pub(crate) async fn tend(tables: &mut dyn Tables, tending: &Tending) -> Result<Tended, StoreError> {
+    let now = tending.now;
+    let changes = tables.take_changes(CHANGES).await?;
+    let has_more_changes = changes.len() as u64 >= u64::from(CHANGES);
+    let gathered = Gathered::of(changes);
+    let mut tended = Tended::default();
+    if !gathered.services.is_empty() {
+        let mut register = Register::open(tables, now).await?;
+        register.take_in(gathered).await?;
+        tended.left_out = register.left_out;
+    }
+    tended.has_more = has_more_changes;
+    // What was noted and not taken yet may be what seems to be missing.
+    if let Some(moment) = tending.judge_before.filter(|_| !has_more_changes) {
+        let marked = tables.marked_before(moment, JUDGED).await?;
+        tended.has_more = marked.len() as u64 >= u64::from(JUDGED);
+        for instance in marked {
+            tended.lost.extend(judge(tables, tending, instance).await?);
+        }
+    }
+    tables
+        .forget(before(now, INSTANCE_KEPT), before(now, SERVICE_KEPT))
+        .await?;
+    Ok(tended)
+}
+
+async fn judge(
+    tables: &mut dyn Tables,
+    tending: &Tending,
+    mut instance: Instance,
+) -> Result<Option<NewlyLost>, StoreError> {
+    let events = instance.judge(tending.now);
+    tables.keep_instance(&instance).await?;
+    if events == 0 {
+        return Ok(None);
+    }
+    let is_named = tending.named.contains(&instance.service);
+    let name = if is_named {
+        &instance.service
+    } else {
+        OTHER_SERVICES
+    };
+    tables.add_lost(name, events).await?;
+    Ok(Some(NewlyLost {
+        events,
+        last_gap: instance.last_gap(),
+        service: instance.service,
+        instance: instance.instance,
+    }))
+}
+
+/// What rows of changes say together.
+#[derive(Default)]
+struct Gathered {
+    services: BTreeMap<String, OfService>,
+}
+
+/// What they say of one service.
+#[derive(Default)]
+struct OfService {
+    counted: Option<Counted>,
+    sightings: BTreeMap<Option<String>, Sighting>,
+}
+
+impl Gathered {
+    fn of(changes: Vec<String>) -> Self {
+        let mut gathered = Self::default();
+        for change in changes {
+            match serde_json::from_str(&change) {
+                Ok(Change::Sighted(sightings)) => sightings.into_iter().for_each(|seen| gathered.see(seen)),
+                Ok(Change::Counted(counts)) => counts.into_iter().for_each(|counted| gathered.count(counted)),
+                // It must not hold up the others for ever.
+                Err(error) => {
+                    tracing::error!(%error, "what was noted of producers cannot be read, and is lost");
+                }
+            }
+        }
+        gathered
+    }
+
+    fn service(&mut self, name: &str) -> &mut OfService {
+        self.services.entry(name.to_owned()).or_default()
+    }
+
+    fn see(&mut self, sighting: Sighting) {
+        let sightings = &mut self.service(&sighting.service).sightings;
+        match sightings.entry(sighting.instance.clone()) {
+            Entry::Vacant(entry) => _ = entry.insert(sighting),
+            Entry::Occupied(entry) => entry.into_mut().unite(sighting),
+        }
+    }
+
+    fn count(&mut self, counted: Counted) {
+        match &mut self.service(&counted.service).counted {
+            Some(together) => together.add(counted),
+            nothing => *nothing = Some(counted),
+        }
+    }
+}
+
+impl OfService {
+    fn first_seen(&self, now: Timestamp) -> Timestamp {
+        let seen = self.sightings.values().map(|sighting| sighting.first);
+        seen.min().unwrap_or(now)
+    }
+}
+
+impl Counted {
+    fn add(&mut self, other: Self) {
+        self.dead_letters += other.dead_letters;
+        for (step, events) in other.steps {
+            *self.steps.entry(step).or_default() += events;
+        }
+    }
+}
+
+impl Sighting {
+    /// Both as one.
+    fn unite(&mut self, other: Self) {
+        if other.last >= self.last {
+            self.sdk_version = other.sdk_version.or(self.sdk_version.take());
+            self.wire = other.wire.or(self.wire);
+        }
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.sequences.0 |= other.sequences.0;
+    }
+}
+
+/// Who is known, and how many more can be.
+struct Register<'a> {
+    tables: &'a mut dyn Tables,
+    now: Timestamp,
+    services: u64,
+    instances: u64,
+    left_out: u64,
+    /// Everybody who was quiet has left.
+    is_tidy: bool,
+}
+
+impl<'a> Register<'a> {
+    async fn open(tables: &'a mut dyn Tables, now: Timestamp) -> Result<Self, StoreError> {
+        let (services, instances) = tables.sizes().await?;
+        Ok(Self {
+            tables,
+            now,
+            services,
+            instances,
+            left_out: 0,
+            is_tidy: false,
+        })
+    }
+
+    async fn take_in(&mut self, gathered: Gathered) -> Result<(), StoreError> {
+        for (name, gathered) in gathered.services {
+            let Some(mut service) = self.service(&name, gathered.first_seen(self.now)).await? else {
+                continue;
+            };
+            if let Some(counted) = &gathered.counted {
+                service.count(counted, self.now);
+            }
+            for sighting in gathered.sightings.values() {
+                service.see(sighting.first, sighting.last);
+                if let Some(mut instance) = self.instance(sighting).await? {
+                    instance.see(sighting, self.now);
+                    self.tables.keep_instance(&instance).await?;
+                }
+            }
+            self.tables.keep_service(&service, self.now).await?;
+        }
+        Ok(())
+    }
+
+    async fn service(&mut self, name: &str, seen: Timestamp) -> Result<Option<Service>, StoreError> {
+        if let Some(known) = self.tables.service(name).await? {
+            return Ok(Some(known));
+        }
+        if self.services >= MAX_SERVICES {
+            self.left_out += 1;
+            return Ok(None);
+        }
+        self.services += 1;
+        Ok(Some(Service::new(name, seen, self.now)))
+    }
+
+    async fn instance(&mut self, sighting: &Sighting) -> Result<Option<Instance>, StoreError> {
+        let name = sighting.instance.as_deref().unwrap_or_default();
+        if let Some(known) = self.tables.instance(&sighting.service, name).await? {
+            return Ok(Some(known));
+        }
+        if sighting.last <= before(self.now, INSTANCE_KEPT) {
+            // It would be forgotten at once.
+            return Ok(None);
+        }
+        if self.instances >= MAX_INSTANCES && !self.make_room().await? {
+            self.left_out += 1;
+            return Ok(None);
+        }
+        self.instances += 1;
+        let is_whole = self.is_whole(name).await?;
+        Ok(Some(Instance::new(sighting, is_whole, self.now)))
+    }
+
+    /// Lets those go that are quiet; whether there is room then. Who goes, and who is left out, may come in later in the middle
+    /// of its numbers.
+    async fn make_room(&mut self) -> Result<bool, StoreError> {
+        if !self.is_tidy {
+            let quiet = before(self.now, QUIET);
+            let forgotten = self.tables.forget(quiet, Timestamp::MIN).await?;
+            self.instances -= forgotten.min(self.instances);
+            self.tables.set_whole_since(self.now).await?;
+            self.is_tidy = true;
+        }
+        Ok(self.instances < MAX_INSTANCES)
+    }
+
+    /// Whether an instance that was never seen before begins just now. The names that the SDK makes tell when they were made;
+    /// one made long ago may have been known and forgotten.
+    async fn is_whole(&mut self, instance: &str) -> Result<bool, StoreError> {
+        let Some(began) = began(instance) else {
+            return Ok(false);
+        };
+        let is_young = began > before(self.now, INSTANCE_KEPT);
+        Ok(is_young && began >= self.tables.whole_since().await?)
+    }
+}
+
+fn began(instance: &str) -> Option<Timestamp> {
+    let (seconds, nanos) = uuid::Uuid::parse_str(instance).ok()?.get_timestamp()?.to_unix();
+    let millis = i64::try_from(seconds).ok()?.checked_mul(1_000)? + i64::from(nanos / 1_000_000);
+    Timestamp::from_millis(millis).ok()
+}

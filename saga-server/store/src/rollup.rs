@@ -1,0 +1,299 @@
+//! Roll-ups of statistics, free of SQL: where a saga is counted, how a batch changes the counts, and which counts make up
+//! a period.
+//!
+//! Rule of thumb: a saga is counted in the minute, hour and day in which it started, under what its row says. Whoever
+//! changes the row moves the saga from where it was counted to where it is counted now, in the same transaction; so the
+//! roll-ups are always those of the rows.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use saga_types::{SagaStatus, SagaType, Timestamp, fold::SagaState};
+
+use super::{
+    Statistics, StatisticsQuery, StoreError,
+    fold_batch::Advanced,
+    histogram::{self, Histogram},
+    rows::corrupt,
+};
+
+/// The buckets' widths in seconds, the widest first.
+pub(super) const WIDTHS: [i64; 3] = [86_400, 3_600, MINUTE];
+
+/// The narrowest width; changes are counted by it.
+pub(super) const MINUTE: i64 = 60;
+
+/// Stands for the length of a saga that has not ended.
+pub(super) const NOT_ENDED: i64 = -1;
+
+/// What statistics look at in a saga's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Counted {
+    pub(super) started_at: Timestamp,
+    pub(super) saga_type: SagaType,
+    pub(super) status: SagaStatus,
+    pub(super) ended_at: Option<Timestamp>,
+}
+
+impl Counted {
+    pub(super) fn of(state: &SagaState) -> Self {
+        Self {
+            started_at: state.started_at,
+            saga_type: state.saga_type.clone(),
+            status: state.current_status,
+            ended_at: state.ended_at,
+        }
+    }
+
+    fn duration_ms(&self) -> Option<i64> {
+        Some(self.ended_at?.millis_since(self.started_at))
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place {
+            minute: floor(self.started_at.as_millis(), MINUTE),
+            saga_type: self.saga_type.as_str(),
+            status: self.status.as_str(),
+            from_ms: self.duration_ms().map_or(NOT_ENDED, histogram::class_of),
+        }
+    }
+}
+
+/// Where a saga is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place<'a> {
+    /// Where its bucket begins, in milliseconds.
+    pub(super) minute: i64,
+    pub(super) saga_type: &'a str,
+    pub(super) status: &'a str,
+    /// Where its class of durations begins.
+    pub(super) from_ms: i64,
+}
+
+/// By how much a count rises or falls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) sagas: i64,
+    pub(super) duration_ms: i64,
+}
+
+impl Change {
+    pub(super) fn add(&mut self, other: Self) {
+        self.sagas += other.sagas;
+        self.duration_ms = self.duration_ms.saturating_add(other.duration_ms);
+    }
+}
+
+/// How advanced sagas change the counts, ordered by place.
+pub(super) fn changes(advanced: &[Advanced]) -> Vec<(Place<'_>, Change)> {
+    moved(
+        advanced
+            .iter()
+            .map(|saga| (saga.before.as_ref(), Some(&saga.now))),
+    )
+}
+
+/// How the counts change when sagas leave the database, ordered by place.
+pub(super) fn removals(gone: &[Counted]) -> Vec<(Place<'_>, Change)> {
+    moved(gone.iter().map(|counted| (Some(counted), None)))
+}
+
+/// From where sagas were counted to where they are counted now.
+fn moved<'a>(
+    sagas: impl Iterator<Item = (Option<&'a Counted>, Option<&'a Counted>)>,
+) -> Vec<(Place<'a>, Change)> {
+    let mut changes: BTreeMap<Place<'_>, Change> = BTreeMap::new();
+    for (before, now) in sagas.filter(|(before, now)| before != now) {
+        for (counted, sagas) in [(before, -1), (now, 1)] {
+            let Some(counted) = counted else { continue };
+            changes.entry(counted.place()).or_default().add(Change {
+                sagas,
+                duration_ms: sagas * counted.duration_ms().unwrap_or_default(),
+            });
+        }
+    }
+    let mut changes: Vec<_> = changes.into_iter().collect();
+    changes.retain(|(_, change)| *change != Change::default());
+    changes
+}
+
+/// What makes up a period: whole buckets, as wide as possible, and the sagas of what is left at its ends. All ranges
+/// are of milliseconds, their ends exclusive.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Cover {
+    /// Buckets, with their width.
+    pub(super) buckets: Vec<(i64, Range<i64>)>,
+    /// All of them together.
+    pub(super) whole: Option<Range<i64>>,
+    /// No bucket is narrow enough for these.
+    pub(super) edges: Vec<Range<i64>>,
+}
+
+impl Cover {
+    pub(super) fn of(query: &StatisticsQuery) -> Self {
+        let from = query.from.unwrap_or(Timestamp::MIN).as_millis();
+        let to = query.to.unwrap_or(Timestamp::MAX).as_millis() + 1;
+        let mut cover = Self {
+            whole: within(&(from..to), MINUTE),
+            ..Self::default()
+        };
+        cover.add(from..to, &WIDTHS);
+        cover
+    }
+
+    fn add(&mut self, range: Range<i64>, widths: &[i64]) {
+        let Some((width, narrower)) = widths.split_first() else {
+            self.edges.extend(Some(range).filter(|range| !range.is_empty()));
+            return;
+        };
+        match within(&range, *width) {
+            Some(inner) => {
+                self.add(range.start..inner.start, narrower);
+                self.add(inner.end..range.end, narrower);
+                self.buckets.push((*width, inner));
+            }
+            None => self.add(range, narrower),
+        }
+    }
+}
+
+/// The whole buckets within a range.
+fn within(range: &Range<i64>, width: i64) -> Option<Range<i64>> {
+    let begin = floor(range.start.saturating_add(width * 1000 - 1), width);
+    let inner = begin..floor(range.end, width);
+    (!inner.is_empty()).then_some(inner)
+}
+
+/// Where the bucket of a moment begins.
+pub(super) fn floor(millis: i64, width: i64) -> i64 {
+    millis - millis.rem_euclid(width * 1000)
+}
+
+/// The rows that make up a period, added up.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    statistics: Statistics,
+    durations: Histogram,
+}
+
+impl Counts {
+    /// Takes the sagas of one type, status and class of durations.
+    pub(super) fn add(
+        &mut self,
+        saga_type: String,
+        status: &str,
+        from_ms: i64,
+        sagas: i64,
+        duration_ms: f64,
+    ) -> Result<(), StoreError> {
+        // Less than nothing is counted where rows were changed by hand, until they are counted anew.
+        let sagas = u64::try_from(sagas).unwrap_or_default();
+        if sagas == 0 {
+            return Ok(());
+        }
+        let status: SagaStatus = status.parse().map_err(corrupt)?;
+        let saga_type = SagaType::try_from(saga_type).map_err(corrupt)?;
+        self.statistics.total += sagas;
+        *self.statistics.by_status.entry(status).or_default() += sagas;
+        *self.statistics.by_type.entry(saga_type).or_default() += sagas;
+        if from_ms != NOT_ENDED {
+            self.durations.add(from_ms, sagas, duration_ms);
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self) -> Statistics {
+        self.statistics.average_seconds = self.durations.average_seconds();
+        self.statistics.percentile_seconds = self.durations.percentiles_seconds([0.5, 0.95, 0.99]);
+        self.statistics
+    }
+}
+
+/// The same, for each type by itself.
+#[derive(Debug, Default)]
+pub(super) struct CountsByType(BTreeMap<String, Counts>);
+
+impl CountsByType {
+    /// As [`Counts::add`].
+    pub(super) fn add(
+        &mut self,
+        saga_type: String,
+        status: &str,
+        from_ms: i64,
+        sagas: i64,
+        duration_ms: f64,
+    ) -> Result<(), StoreError> {
+        let counts = self.0.entry(saga_type.clone()).or_default();
+        counts.add(saga_type, status, from_ms, sagas, duration_ms)
+    }
+
+    pub(super) fn finish(self) -> Result<BTreeMap<SagaType, Statistics>, StoreError> {
+        let finished = self.0.into_iter().map(|(saga_type, counts)| {
+            let saga_type = SagaType::try_from(saga_type).map_err(corrupt)?;
+            Ok((saga_type, counts.finish()))
+        });
+        finished.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cover(from: &str, to: &str) -> Cover {
+        let moment = |text: &str| Some(text.parse().unwrap());
+        Cover::of(&StatisticsQuery {
+            saga_type: None,
+            from: moment(from),
+            to: moment(to),
+        })
+    }
+
+    #[test]
+    fn whole_days_need_nothing_else() {
+        let days = cover("2026-11-01T00:00:00Z", "2026-11-30T23:59:59.999Z");
+        assert_eq!((days.buckets.len(), days.edges.len()), (1, 0));
+        assert_eq!(days.buckets[0].0, 86_400);
+        let always = Cover::of(&StatisticsQuery::default());
+        assert_eq!((always.buckets.len(), always.edges.len()), (1, 0));
+    }
+
+    #[test]
+    fn every_millisecond_of_a_period_is_covered_once() {
+        let from_to = [
+            ("2026-11-01T00:00:00Z", "2026-11-01T00:00:00Z"),
+            ("2026-11-01T10:20:30.400Z", "2026-11-01T10:20:30.500Z"),
+            ("2026-11-01T10:20:59.999Z", "2026-11-01T10:22:00.000Z"),
+            ("2026-11-01T10:20:30.400Z", "2026-11-01T13:20:30.400Z"),
+            ("2026-10-01T10:20:30.400Z", "2026-11-01T13:20:30.400Z"),
+            ("1969-10-01T10:20:30.400Z", "1970-01-01T13:20:30.400Z"),
+            ("0001-01-01T00:00:00.001Z", "9999-12-31T23:59:59.998Z"),
+        ];
+        for (from, to) in from_to {
+            let cover = cover(from, to);
+            let mut pieces: Vec<Range<i64>> = cover.buckets.iter().map(|(_, range)| range.clone()).collect();
+            for (width, range) in &cover.buckets {
+                assert_eq!((range.start % (width * 1000), range.end % (width * 1000)), (0, 0));
+            }
+            pieces.extend(cover.edges.clone());
+            pieces.sort_by_key(|piece| piece.start);
+            let moment = |text: &str| text.parse::<Timestamp>().unwrap().as_millis();
+            assert_eq!(pieces[0].start, moment(from), "{from} {to}");
+            assert_eq!(pieces.last().unwrap().end, moment(to) + 1, "{from} {to}");
+            for pair in pieces.windows(2) {
+                assert_eq!(pair[0].end, pair[1].start, "{from} {to}");
+            }
+            assert!(
+                cover.edges.iter().all(|edge| edge.end - edge.start < 120_000),
+                "{cover:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_period_from_late_to_early_is_empty() {
+        assert_eq!(
+            cover("2026-11-02T00:00:00Z", "2026-11-01T00:00:00Z"),
+            Cover::default()
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! The one way in: a batch in one transaction, which takes the write lock at once.
+//!
+//! The batch goes in as one JSON text; that is five to ten times as fast as row by row.
+
+use std::sync::Arc;
+
+use saga_types::{SagaEvent, definition::Definitions};
+use serde::Serialize;
+use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+
+use super::{error, instances, producers, read, retention, rollups};
+use crate::{
+    AppendError, Appended, SagaChange, StoreError,
+    batch::{Batch, Ending, Key, Sorted, key},
+    fold_batch::Advance,
+    producers::of_events,
+    rollup,
+    rows::EventColumns,
+};
+
+const INSERT_STEPS: &str = r"
+INSERT INTO saga_steps (saga_id, event_id, saga_type, order_id, step, status, producer_service, trace_id, metadata,
+    recorded_at, event_timestamp)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+    value ->> 8, value ->> 9, value ->> 10
+FROM json_each(?) WHERE true
+ON CONFLICT (saga_id, event_id) DO NOTHING";
+
+const NEWEST_STEP: &str = "SELECT COALESCE(max(id), 0) FROM saga_steps";
+
+/// Rows that were there before.
+const KNOWN_EVENTS: &str = r"
+SELECT saga_id, event_id, saga_type, order_id, step, status, metadata, recorded_at, event_timestamp
+FROM json_each(?) AS batch JOIN saga_steps ON saga_id = batch.value ->> 0 AND event_id = batch.value ->> 1
+WHERE saga_steps.id <= ?";
+
+pub(super) async fn append(
+    writer: &SqlitePool,
+    definitions: &Definitions,
+    events: Arc<[SagaEvent]>,
+    ending: Ending,
+) -> Result<Appended, AppendError> {
+    if events.is_empty() {
+        return Ok(Appended::default());
+    }
+    let mut batch = Batch::new(events);
+    let mut transaction = writer
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(error::append)?;
+    let gone = retention::removed_among(&mut transaction, &batch.saga_ids())
+        .await
+        .map_err(error::append)?;
+    let removed = batch.leave_out(&gone);
+    let newest: i64 = sqlx::query_scalar(NEWEST_STEP)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(error::append)?;
+    let taken = insert_steps(&mut transaction, &batch).await?;
+    let stored = if taken == batch.len() as u64 {
+        Vec::new()
+    } else {
+        known_events(&mut transaction, &batch, newest).await?
+    };
+    let Sorted {
+        new,
+        new_indexes,
+        duplicates,
+        conflicts,
+    } = batch.sort_out(&stored);
+    let changes = advance(&mut transaction, definitions, &new).await?;
+    if new.is_empty() || ending == Ending::Rehearsed {
+        transaction.rollback().await.map_err(error::append)?;
+    } else {
+        transaction.commit().await.map_err(error::append)?;
+    }
+    Ok(Appended {
+        new: new_indexes,
+        duplicates,
+        conflicts,
+        changes,
+        removed,
+    })
+}
+
+/// How many were taken.
+async fn insert_steps(connection: &mut SqliteConnection, batch: &Batch) -> Result<u64, AppendError> {
+    let rows = json(&batch.firsts().map(step_row).collect::<Vec<_>>())?;
+    let inserted = sqlx::query(INSERT_STEPS)
+        .bind(rows)
+        .execute(connection)
+        .await
+        .map_err(error::append)?;
+    Ok(inserted.rows_affected())
+}
+
+fn step_row(event: &SagaEvent) -> impl Serialize + '_ {
+    let metadata = event.metadata.as_ref();
+    (
+        event.saga_id.as_str(),
+        event.event_id.as_str(),
+        event.saga_type.as_str(),
+        event.order_id.as_str(),
+        event.step.as_str(),
+        event.status.as_str(),
+        metadata.and_then(|metadata| metadata.producer_service()),
+        metadata.and_then(|metadata| metadata.trace_id()),
+        metadata.map(|metadata| metadata.as_str()),
+        event.recorded_at.as_millis(),
+        event.event_timestamp.as_millis(),
+    )
+}
+
+pub(super) fn json(rows: &impl Serialize) -> Result<String, AppendError> {
+    serde_json::to_string(rows).map_err(|error| AppendError::Refused(error.to_string()))
+}
+
+async fn known_events(
+    connection: &mut SqliteConnection,
+    batch: &Batch,
+    newest: i64,
+) -> Result<Vec<SagaEvent>, AppendError> {
+    let keys: Vec<Key<'_>> = batch.firsts().map(key).collect();
+    let rows = sqlx::query(KNOWN_EVENTS)
+        .bind(json(&keys)?)
+        .bind(newest)
+        .fetch_all(connection)
+        .await
+        .map_err(error::append)?;
+    rows.iter()
+        .map(|row| Ok(event_columns(row)?.try_into()?))
+        .collect()
+}
+
+pub(super) fn event_columns(row: &SqliteRow) -> Result<EventColumns, StoreError> {
+    let recorded_at = read::timestamp(row, 7)?;
+    let event_timestamp = read::timestamp(row, 8)?;
+    let columns = || {
+        Ok(EventColumns {
+            saga_id: row.try_get(0)?,
+            event_id: row.try_get(1)?,
+            saga_type: row.try_get(2)?,
+            order_id: row.try_get(3)?,
+            step: row.try_get(4)?,
+            status: row.try_get(5)?,
+            metadata: row.try_get(6)?,
+            recorded_at,
+            event_timestamp,
+        })
+    };
+    columns().map_err(error::store)
+}
+
+async fn advance(
+    connection: &mut SqliteConnection,
+    definitions: &Definitions,
+    new: &[&SagaEvent],
+) -> Result<Vec<SagaChange>, AppendError> {
+    if new.is_empty() {
+        return Ok(Vec::new());
+    }
+    let kept = instances::kept(connection, new).await?;
+    let mut advance = Advance::begin(new, kept, definitions);
+    let needing = advance.needing_history();
+    if !needing.is_empty() {
+        for (saga_id, steps) in read::histories(connection, &needing).await? {
+            advance.refold(&saga_id, steps, definitions);
+        }
+    }
+    let advanced = advance.finish()?;
+    instances::write(connection, &advanced).await?;
+    rollups::change(connection, &rollup::changes(&advanced)).await?;
+    producers::note(connection, of_events(new)).await?;
+    Ok(advanced.into_iter().map(Into::into).collect())
+}

@@ -1,0 +1,86 @@
+//! Connections and their settings, and the migrations.
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    SqlitePool,
+    migrate::MigrateError,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{MIGRATOR, error};
+use crate::StoreError;
+
+/// How long to wait for a connection, or for another process that writes to the file.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) struct Pools {
+    pub(super) writer: SqlitePool,
+    pub(super) readers: SqlitePool,
+}
+
+pub(super) fn pools(url: &str, max_connections: u32) -> Result<Pools, StoreError> {
+    let options = SqliteConnectOptions::from_str(url).map_err(|_| {
+        StoreError::Configuration("the database's URL is malformed: expected sqlite:PATH".to_owned())
+    })?;
+    if url.contains(":memory:")
+        || url.contains("mode=memory")
+        || options.get_filename().as_os_str().is_empty()
+    {
+        return Err(StoreError::Configuration(
+            "the database's URL must name a file: sqlite:PATH".to_owned(),
+        ));
+    }
+    // FULL syncs the log with every commit, so that what was acknowledged outlives a power failure too.
+    let options = options
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(PATIENCE);
+    let readers = max_connections.saturating_sub(1).max(1);
+    // A batch touches pages all over the indexes: what does not stay in memory is read again for each, and what is copied
+    // from the log to the file too early is copied again and again.
+    let writer = options
+        .clone()
+        .pragma("cache_size", "-65536")
+        .pragma("wal_autocheckpoint", "8000");
+    Ok(Pools {
+        writer: pool(writer, 1),
+        readers: pool(options.pragma("query_only", "ON"), readers),
+    })
+}
+
+fn pool(options: SqliteConnectOptions, max_connections: u32) -> SqlitePool {
+    SqlitePoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(PATIENCE)
+        .max_lifetime(None)
+        .connect_lazy_with(options)
+}
+
+pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+    MIGRATOR.run(writer).await.map_err(|failure| match failure {
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => error::store(cause),
+        other => StoreError::Configuration(format!("the database's tables do not fit this version: {other}")),
+    })
+}
+
+/// Takes the write lock and lets it go: the file can be written to, by us, now.
+pub(super) async fn check(writer: &SqlitePool) -> Result<(), StoreError> {
+    let newest = MIGRATOR.iter().map(|migration| migration.version).max();
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(error::store)?;
+    let is_migrated: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM _sqlx_migrations WHERE version = ? AND success)")
+            .bind(newest)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(error::store)?;
+    transaction.rollback().await.map_err(error::store)?;
+    if is_migrated {
+        Ok(())
+    } else {
+        Err(StoreError::Unavailable(
+            "its tables are older than this version needs".to_owned(),
+        ))
+    }
+}

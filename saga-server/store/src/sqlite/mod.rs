@@ -1,0 +1,153 @@
+//! The SQLite adapter, for one process.
+//!
+//! Rule of thumb: there is one writer, which takes the write lock at the beginning of its transaction; readers see the
+//! last commit and wait for nobody.
+
+mod append;
+mod changes;
+mod connect;
+mod dead_letters;
+mod error;
+mod instances;
+mod producers;
+mod progress;
+mod read;
+mod rebuild;
+mod retention;
+mod rollups;
+mod search;
+mod statistics;
+mod trends;
+mod watch;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use saga_types::{SagaEvent, Timestamp, definition::Definitions, fold::SagaState};
+use sqlx::{SqlitePool, migrate::Migrator};
+
+use super::{
+    AppendError, Appended, Attempt, Attention, ChangedSagas, DeadLetterStore, LetterFilter, LetterGroup,
+    LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage,
+    Store, StoreError, StoreOptions, batch::Ending,
+};
+use crate::detached::run_detached;
+
+static MIGRATOR: Migrator = {
+    let mut migrator = sqlx::migrate!("./migrations/sqlite");
+    migrator.ignore_missing = true;
+    migrator
+};
+
+/// Sagas in a SQLite file.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    /// One connection: SQLite has one writer at a time, and waiting here is fairer than waiting in SQLite.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    definitions: Arc<Definitions>,
+    changed: Arc<ChangedSagas>,
+}
+
+impl SqliteStore {
+    /// Makes a store without opening the file yet. It is made when it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Configuration`] when the URL is malformed, or names no file.
+    pub fn connect(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
+        let connect::Pools { writer, readers } = connect::pools(url, options.max_connections)?;
+        Ok(Self {
+            writer,
+            readers,
+            definitions: options.definitions,
+            changed: Arc::default(),
+        })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn migrate(&self) -> Result<(), StoreError> {
+        let store = self.clone();
+        run_detached(async move { connect::migrate(&store.writer).await }).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let store = self.clone();
+        run_detached(async move { connect::check(&store.writer).await }).await
+    }
+
+    async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
+        let store = self.clone();
+        run_detached(async move {
+            let touched = super::changes::touched(&batch);
+            let appended = append::append(&store.writer, &store.definitions, batch, Ending::Stored).await?;
+            store.changed.add(touched);
+            Ok(appended)
+        })
+        .await
+    }
+
+    async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError> {
+        read::saga(&self.readers, &self.definitions, saga_id).await
+    }
+
+    async fn saga_as_of(&self, saga_id: &str, moment: Timestamp) -> Result<Option<SagaState>, StoreError> {
+        read::saga_as_of(&self.readers, &self.definitions, saga_id, moment).await
+    }
+
+    async fn steps(
+        &self,
+        saga_id: &str,
+        after: Option<&Position>,
+        limit: u32,
+    ) -> Result<Option<StepPage>, StoreError> {
+        read::steps(&self.readers, saga_id, after, limit).await
+    }
+
+    async fn search(&self, query: &SagaQuery) -> Result<Page, StoreError> {
+        search::search(&self.readers, &self.definitions, query).await
+    }
+
+    async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
+        statistics::statistics(&self.readers, query).await
+    }
+
+    async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError> {
+        statistics::attention(&self.readers, now).await
+    }
+}
+
+#[async_trait]
+impl DeadLetterStore for SqliteStore {
+    async fn keep_letters(&self, letters: Vec<NewLetter>) -> Result<u64, AppendError> {
+        let store = self.clone();
+        run_detached(async move { dead_letters::keep(&store.writer, &letters).await }).await
+    }
+
+    async fn letters(&self, query: &LetterQuery) -> Result<LetterPage, StoreError> {
+        dead_letters::letters(&self.readers, query).await
+    }
+
+    async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
+        dead_letters::groups(&self.readers, filter).await
+    }
+
+    async fn letters_waiting(&self) -> Result<u64, StoreError> {
+        dead_letters::waiting(&self.readers).await
+    }
+
+    async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
+        let store = self.clone();
+        run_detached(async move { dead_letters::attempted(&store.writer, &attempts).await }).await
+    }
+
+    async fn rehearse(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
+        let store = self.clone();
+        run_detached(async move {
+            append::append(&store.writer, &store.definitions, batch, Ending::Rehearsed).await
+        })
+        .await
+    }
+}

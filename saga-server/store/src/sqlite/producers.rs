@@ -1,0 +1,261 @@
+//! Who records events.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use saga_types::Timestamp;
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::{SqliteStore, append::json, error};
+use crate::{
+    AppendError, ProducerPage, ProducerQuery, ProducerStore, Sighting, StoreError, Tended, Tending,
+    detached::run_detached,
+    producers::{self, Instance, Service, Tables},
+    rows::corrupt,
+};
+
+const NOTE: &str = "INSERT INTO producer_change (change) SELECT value FROM json_each(?)";
+
+const TAKE: &str = r"
+DELETE FROM producer_change WHERE rowid IN (SELECT rowid FROM producer_change ORDER BY rowid LIMIT ?) RETURNING change";
+
+const KEEP_SERVICE: &str = r"
+INSERT INTO producer_service (service, changed_at, detail) VALUES (?, ?, ?)
+ON CONFLICT (service) DO UPDATE SET changed_at = excluded.changed_at, detail = excluded.detail";
+
+const KEEP_INSTANCE: &str = r"
+INSERT INTO producer_instance (service, instance, last_seen, marked_at, lost, detail, open)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (service, instance) DO UPDATE SET last_seen = excluded.last_seen, marked_at = excluded.marked_at,
+    lost = excluded.lost, detail = excluded.detail, open = excluded.open";
+
+const MARKED: &str = r"
+SELECT service, instance, detail, open FROM producer_instance WHERE marked_at <= ? ORDER BY marked_at LIMIT ?";
+
+const ADD_LOST: &str = r"
+INSERT INTO producer_lost AS known (service, events) VALUES (?, ?)
+ON CONFLICT (service) DO UPDATE SET events = known.events + excluded.events";
+
+const SERVICES: &str = r"
+SELECT service, detail FROM producer_service
+WHERE (?1 IS NULL OR service = ?1) AND (?2 IS NULL OR service > ?2) ORDER BY service LIMIT ?3";
+
+const SUMS: &str = r"
+SELECT service, count(*) FILTER (WHERE instance <> ''), sum(lost)
+FROM producer_instance WHERE service IN (SELECT value FROM json_each(?)) GROUP BY service";
+
+const INSTANCES: &str = r"
+SELECT service, instance, detail FROM (
+    SELECT service, instance, detail,
+        row_number() OVER (PARTITION BY service ORDER BY lost > 0 DESC, last_seen DESC, instance) AS place
+    FROM producer_instance WHERE service IN (SELECT value FROM json_each(?1))
+) AS placed WHERE place <= ?2 ORDER BY service, place";
+
+#[async_trait]
+impl ProducerStore for SqliteStore {
+    async fn sighted(&self, sightings: &[Sighting]) -> Result<(), AppendError> {
+        let rows = producers::of_sightings(sightings);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let rows = json(&rows)?;
+        let noted = sqlx::query(NOTE).bind(rows).execute(&self.writer).await;
+        noted.map(|_| ()).map_err(error::append)
+    }
+
+    async fn tend_producers(&self, tending: &Tending) -> Result<Tended, StoreError> {
+        let (pool, tending) = (self.writer.clone(), tending.clone());
+        run_detached(async move { tend(&pool, &tending).await }).await
+    }
+
+    async fn producers(&self, query: &ProducerQuery) -> Result<ProducerPage, StoreError> {
+        let services: Vec<(String, String)> = sqlx::query_as(SERVICES)
+            .bind(&query.service)
+            .bind(&query.after)
+            .bind(i64::from(query.size) + 1)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        let names: Vec<&str> = services.iter().map(|(service, _)| service.as_str()).collect();
+        let names = serde_json::json!(names).to_string();
+        let sums: Vec<(String, i64, i64)> = sqlx::query_as(SUMS)
+            .bind(&names)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        let instances: Vec<(String, String, String)> = sqlx::query_as(INSTANCES)
+            .bind(&names)
+            .bind(i64::from(query.instances))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        producers::page(query, services, sums, instances)
+    }
+
+    async fn events_lost(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        let rows: Vec<(String, i64)> = sqlx::query_as("SELECT service, events FROM producer_lost")
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        let rows = rows.into_iter();
+        Ok(rows
+            .map(|(service, events)| (service, events.cast_unsigned()))
+            .collect())
+    }
+}
+
+/// Notes what a transaction stored, within it.
+pub(super) async fn note(
+    connection: &mut SqliteConnection,
+    change: Option<String>,
+) -> Result<(), AppendError> {
+    if let Some(change) = change {
+        let change = json(&[change])?;
+        let noted = sqlx::query(NOTE).bind(change).execute(connection).await;
+        noted.map_err(error::append)?;
+    }
+    Ok(())
+}
+
+async fn tend(pool: &SqlitePool, tending: &Tending) -> Result<Tended, StoreError> {
+    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.map_err(error::store)?;
+    let tended = producers::tend(&mut SqliteTables(&mut transaction), tending).await?;
+    transaction.commit().await.map_err(error::store)?;
+    Ok(tended)
+}
+
+struct SqliteTables<'a>(&'a mut SqliteConnection);
+
+impl SqliteTables<'_> {
+    async fn count(&mut self, sql: &'static str) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar(sql)
+            .fetch_one(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        Ok(count.cast_unsigned())
+    }
+
+    async fn forget_before(&mut self, sql: &'static str, moment: Timestamp) -> Result<u64, StoreError> {
+        let forgotten = sqlx::query(sql)
+            .bind(moment.as_millis())
+            .execute(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        Ok(forgotten.rows_affected())
+    }
+}
+
+#[async_trait]
+impl Tables for SqliteTables<'_> {
+    async fn take_changes(&mut self, limit: u32) -> Result<Vec<String>, StoreError> {
+        sqlx::query_scalar(TAKE)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *self.0)
+            .await
+            .map_err(error::store)
+    }
+
+    async fn service(&mut self, service: &str) -> Result<Option<Service>, StoreError> {
+        let detail: Option<String> =
+            sqlx::query_scalar("SELECT detail FROM producer_service WHERE service = ?")
+                .bind(service)
+                .fetch_optional(&mut *self.0)
+                .await
+                .map_err(error::store)?;
+        let read = detail.map(|detail| Service::read(service.to_owned(), &detail));
+        read.transpose().map_err(corrupt)
+    }
+
+    async fn keep_service(&mut self, service: &Service, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(KEEP_SERVICE)
+            .bind(&service.service)
+            .bind(now.as_millis())
+            .bind(service.detail())
+            .execute(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        Ok(())
+    }
+
+    async fn instance(&mut self, service: &str, instance: &str) -> Result<Option<Instance>, StoreError> {
+        let sql = "SELECT detail, open FROM producer_instance WHERE service = ? AND instance = ?";
+        let row: Option<(String, Vec<u8>)> = sqlx::query_as(sql)
+            .bind(service)
+            .bind(instance)
+            .fetch_optional(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        let read =
+            row.map(|(detail, open)| Instance::read(service.to_owned(), instance.to_owned(), &detail, &open));
+        read.transpose().map_err(corrupt)
+    }
+
+    async fn keep_instance(&mut self, instance: &Instance) -> Result<(), StoreError> {
+        sqlx::query(KEEP_INSTANCE)
+            .bind(&instance.service)
+            .bind(&instance.instance)
+            .bind(instance.last_seen().as_millis())
+            .bind(instance.marked_at().map(Timestamp::as_millis))
+            .bind(instance.lost().cast_signed())
+            .bind(instance.detail())
+            .bind(instance.open())
+            .execute(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        Ok(())
+    }
+
+    async fn sizes(&mut self) -> Result<(u64, u64), StoreError> {
+        let services = self.count("SELECT count(*) FROM producer_service").await?;
+        let instances = self.count("SELECT count(*) FROM producer_instance").await?;
+        Ok((services, instances))
+    }
+
+    async fn marked_before(&mut self, moment: Timestamp, limit: u32) -> Result<Vec<Instance>, StoreError> {
+        let rows: Vec<(String, String, String, Vec<u8>)> = sqlx::query_as(MARKED)
+            .bind(moment.as_millis())
+            .bind(i64::from(limit))
+            .fetch_all(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        rows.into_iter()
+            .map(|(service, instance, detail, open)| {
+                Instance::read(service, instance, &detail, &open).map_err(corrupt)
+            })
+            .collect()
+    }
+
+    async fn forget(&mut self, instances: Timestamp, services: Timestamp) -> Result<u64, StoreError> {
+        self.forget_before("DELETE FROM producer_service WHERE changed_at < ?", services)
+            .await?;
+        self.forget_before("DELETE FROM producer_instance WHERE last_seen < ?", instances)
+            .await
+    }
+
+    async fn add_lost(&mut self, service: &str, events: u64) -> Result<(), StoreError> {
+        sqlx::query(ADD_LOST)
+            .bind(service)
+            .bind(events.cast_signed())
+            .execute(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        Ok(())
+    }
+
+    async fn whole_since(&mut self) -> Result<Timestamp, StoreError> {
+        let since: i64 = sqlx::query_scalar("SELECT whole_since FROM producer_watch")
+            .fetch_one(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        Timestamp::from_millis(since).map_err(corrupt)
+    }
+
+    async fn set_whole_since(&mut self, moment: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("UPDATE producer_watch SET whole_since = max(whole_since, ?)")
+            .bind(moment.as_millis())
+            .execute(&mut *self.0)
+            .await
+            .map_err(error::store)?;
+        Ok(())
+    }
+}

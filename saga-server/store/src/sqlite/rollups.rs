@@ -1,0 +1,110 @@
+//! The roll-ups of statistics: changed with each batch, made anew.
+//!
+//! Rule of thumb: there is one writer, so the counts themselves are updated, in the batch's own transaction.
+
+use std::collections::BTreeMap;
+
+use sqlx::{Executor, SqliteConnection, SqlitePool};
+
+use super::{append::json, error};
+use crate::{
+    AppendError, Rebuild, StoreError,
+    rollup::{self, Change, Place},
+};
+
+const CHANGE: &str = r"
+INSERT INTO saga_rollup AS kept (width, bucket, saga_type, status, from_ms, sagas, duration_ms)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+FROM json_each(?) WHERE true
+ON CONFLICT (width, bucket, saga_type, status, from_ms)
+    DO UPDATE SET sagas = kept.sagas + excluded.sagas, duration_ms = kept.duration_ms + excluded.duration_ms";
+
+/// What nobody is counted under any more.
+const REMOVE_EMPTY: &str = r"
+DELETE FROM saga_rollup
+WHERE (width, bucket, saga_type, status, from_ms) IN
+    (SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)) AND sagas = 0";
+
+/// The counts as they should be, of all widths.
+macro_rules! counted {
+    () => {
+        "SELECT widths.width, started_at - (started_at % (widths.width * 1000) + widths.width * 1000) \
+         % (widths.width * 1000) AS bucket, saga_type, status, from_ms, count(*) AS sagas, sum(duration_ms) AS duration_ms \
+         FROM saga_counted, (SELECT 60 AS width UNION ALL SELECT 3600 UNION ALL SELECT 86400) AS widths \
+         GROUP BY 1, 2, 3, 4, 5"
+    };
+}
+
+/// Counts that are not as they should be.
+const WRONG: &str = concat!(
+    "WITH counted AS (",
+    counted!(),
+    ") SELECT count(*) FROM (\
+     SELECT width, bucket, saga_type, status, from_ms FROM (SELECT * FROM counted EXCEPT SELECT * FROM saga_rollup) \
+     UNION \
+     SELECT width, bucket, saga_type, status, from_ms FROM (SELECT * FROM saga_rollup EXCEPT SELECT * FROM counted))"
+);
+
+const MAKE_ANEW: &str = concat!("DELETE FROM saga_rollup; INSERT INTO saga_rollup ", counted!());
+
+/// Changes the counts, within the transaction that changes the sagas.
+pub(super) async fn change(
+    connection: &mut SqliteConnection,
+    changes: &[(Place<'_>, Change)],
+) -> Result<(), AppendError> {
+    let changes = of_all_widths(changes);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = changes
+        .iter()
+        .map(|((width, place), change)| {
+            (
+                width,
+                place.minute,
+                place.saga_type,
+                place.status,
+                place.from_ms,
+                change.sagas,
+                change.duration_ms,
+            )
+        })
+        .collect();
+    let rows = json(&rows)?;
+    for statement in [CHANGE, REMOVE_EMPTY] {
+        sqlx::query(statement)
+            .bind(rows.as_str())
+            .execute(&mut *connection)
+            .await
+            .map_err(error::append)?;
+    }
+    Ok(())
+}
+
+fn of_all_widths<'a>(changes: &[(Place<'a>, Change)]) -> BTreeMap<(i64, Place<'a>), Change> {
+    let mut widened: BTreeMap<(i64, Place<'_>), Change> = BTreeMap::new();
+    for (place, change) in changes {
+        for width in rollup::WIDTHS {
+            let minute = rollup::floor(place.minute, width);
+            widened
+                .entry((width, Place { minute, ..*place }))
+                .or_default()
+                .add(*change);
+        }
+    }
+    widened
+}
+
+/// Counts all sagas; how many counts were wrong.
+pub(super) async fn recount(writer: &SqlitePool, rebuild: Rebuild) -> Result<u64, StoreError> {
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(error::store)?;
+    let wrong: i64 = sqlx::query_scalar(WRONG)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(error::store)?;
+    if rebuild == Rebuild::Write && wrong > 0 {
+        transaction.execute(MAKE_ANEW).await.map_err(error::store)?;
+    }
+    transaction.commit().await.map_err(error::store)?;
+    Ok(wrong.cast_unsigned())
+}

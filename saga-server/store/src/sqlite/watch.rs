@@ -1,0 +1,140 @@
+//! What is late, leases and reports.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use saga_types::{SagaType, Step, Timestamp, fold::SagaState};
+use sqlx::AssertSqlSafe;
+
+use super::{SqliteStore, error, read};
+use crate::{Late, LateCount, LateSagas, StoreError, Total, WatchStore, rows::corrupt};
+
+/// By this machine's clock, on which all processes that open the file run.
+const HOLD: &str = r"
+INSERT INTO lease AS held (name, holder, expires_at) VALUES (?1, ?2, ?3 + ?4) ON CONFLICT (name) DO UPDATE
+SET holder = excluded.holder, expires_at = excluded.expires_at WHERE held.holder = excluded.holder OR held.expires_at < ?3
+RETURNING true";
+
+const COUNT_STUCK: &str = r"
+SELECT saga_type, awaited_step, count(*) FROM saga_instance WHERE awaited_deadline < ?1
+GROUP BY saga_type, awaited_step";
+
+const COUNT_OWING: &str = r"
+SELECT saga_type, value AS effect, count(*) FROM saga_instance, json_each(outstanding) WHERE owed_since < ?1
+GROUP BY saga_type, effect";
+
+#[async_trait]
+impl WatchStore for SqliteStore {
+    async fn hold_lease(&self, name: &str, holder: &str, period: Duration) -> Result<bool, StoreError> {
+        let held: Option<bool> = sqlx::query_scalar(HOLD)
+            .bind(name)
+            .bind(holder)
+            .bind(Timestamp::now().as_millis())
+            .bind(i64::try_from(period.as_millis()).unwrap_or(i64::MAX))
+            .fetch_optional(&self.writer)
+            .await
+            .map_err(error::store)?;
+        Ok(held.is_some())
+    }
+
+    async fn release_lease(&self, name: &str, holder: &str) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM lease WHERE name = ?1 AND holder = ?2")
+            .bind(name)
+            .bind(holder)
+            .execute(&self.writer)
+            .await
+            .map_err(error::store)?;
+        Ok(())
+    }
+
+    async fn count_late(&self, late: Late, before: Timestamp) -> Result<Vec<LateCount>, StoreError> {
+        let sql = match late {
+            Late::Stuck => COUNT_STUCK,
+            Late::Owing => COUNT_OWING,
+        };
+        let rows: Vec<(String, String, i64)> = sqlx::query_as(sql)
+            .bind(before.as_millis())
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        rows.into_iter()
+            .map(|(saga_type, step, sagas)| {
+                Ok(LateCount {
+                    saga_type: SagaType::try_from(saga_type).map_err(corrupt)?,
+                    step: Step::from_wire(step).map_err(corrupt)?,
+                    sagas: sagas.cast_unsigned(),
+                })
+            })
+            .collect()
+    }
+
+    async fn late_sagas(&self, late: Late, before: Timestamp, size: u32) -> Result<LateSagas, StoreError> {
+        let due = late.column();
+        let page =
+            format!("SELECT saga_id, fold FROM saga_instance WHERE {due} < ?1 ORDER BY {due} LIMIT {size}");
+        let count = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM saga_instance WHERE {due} < ?1 LIMIT {}) AS late",
+            Total::CAP + 1
+        );
+        let folds: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(page))
+            .bind(before.as_millis())
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        let count: i64 = sqlx::query_scalar(AssertSqlSafe(count))
+            .bind(before.as_millis())
+            .fetch_one(&self.readers)
+            .await
+            .map_err(error::store)?;
+        Ok(LateSagas {
+            sagas: read::states(&self.readers, &self.definitions, folds).await?,
+            total: Total::capped(count.cast_unsigned()),
+        })
+    }
+
+    async fn unreported(
+        &self,
+        late: Late,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<SagaState>, StoreError> {
+        let due = late.column();
+        let forget = format!(
+            "DELETE FROM reported_late AS reported WHERE kind = ?1 AND NOT EXISTS (SELECT 1 FROM saga_instance AS saga \
+             WHERE saga.saga_id = reported.saga_id AND saga.{due} = reported.due)"
+        );
+        sqlx::query(AssertSqlSafe(forget))
+            .bind(late.as_str())
+            .execute(&self.writer)
+            .await
+            .map_err(error::store)?;
+        let find = format!(
+            "SELECT saga_id, fold FROM saga_instance AS saga WHERE {due} < ?1 AND NOT EXISTS (SELECT 1 FROM \
+             reported_late AS reported WHERE kind = ?2 AND reported.saga_id = saga.saga_id) ORDER BY {due} LIMIT {limit}"
+        );
+        let folds: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(find))
+            .bind(before.as_millis())
+            .bind(late.as_str())
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        read::states(&self.readers, &self.definitions, folds).await
+    }
+
+    async fn mark_reported(&self, late: Late, sagas: &[SagaState]) -> Result<(), StoreError> {
+        let due = late.column();
+        let saga_ids: Vec<&str> = sagas.iter().map(|saga| saga.saga_id.as_str()).collect();
+        // Taken from the row and not from the state: when a definition was changed, they differ until the next event.
+        let remember = format!(
+            "INSERT INTO reported_late (kind, saga_id, due) SELECT ?1, saga_id, {due} FROM saga_instance \
+             WHERE saga_id IN (SELECT value FROM json_each(?2)) AND {due} IS NOT NULL ON CONFLICT (kind, saga_id) DO UPDATE SET due = excluded.due"
+        );
+        sqlx::query(AssertSqlSafe(remember))
+            .bind(late.as_str())
+            .bind(serde_json::json!(saga_ids).to_string())
+            .execute(&self.writer)
+            .await
+            .map_err(error::store)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,156 @@
+//! What every adapter of the store must do: one suite, run by `store_postgres.rs` and `store_sqlite.rs`.
+
+pub(crate) mod appending;
+pub(crate) mod concurrency;
+pub(crate) mod dead_letters;
+pub(crate) mod events;
+pub(crate) mod producers;
+pub(crate) mod progress;
+pub(crate) mod reading;
+pub(crate) mod rebuilding;
+pub(crate) mod retention;
+pub(crate) mod searching;
+pub(crate) mod statistics;
+pub(crate) mod trends;
+pub(crate) mod watching;
+
+use std::sync::Arc;
+
+use saga_store::{Store, StoreOptions};
+use saga_types::definition::Definitions;
+
+/// An empty database of its own for each test.
+pub(crate) trait Database: Sized {
+    /// Makes it.
+    async fn new() -> Self;
+
+    /// Its URL.
+    fn url(&self) -> String;
+
+    /// Changes what is stored behind the store's back.
+    async fn execute(&self, sql: &'static str);
+
+    /// A migrated store with these definitions.
+    async fn open(&self, definitions: Definitions) -> Arc<dyn Store> {
+        let store = connect(&self.url(), definitions).await;
+        store.migrate().await.unwrap();
+        store
+    }
+
+    /// A migrated store with the built-in definitions.
+    async fn store(&self) -> Arc<dyn Store> {
+        self.open(Definitions::built_in()).await
+    }
+}
+
+/// A store as it is found.
+pub(crate) async fn connect(url: &str, definitions: Definitions) -> Arc<dyn Store> {
+    let options = StoreOptions {
+        definitions: Arc::new(definitions),
+        max_connections: 8,
+    };
+    saga_store::connect(url, options).await.unwrap()
+}
+
+/// One test for each case of the suite.
+macro_rules! contract_tests {
+    ($database:ty) => {
+        contract_tests! { $database:
+            appending::a_new_step_makes_a_saga,
+            appending::an_empty_batch_changes_nothing,
+            appending::a_repeated_event_changes_nothing,
+            appending::a_known_id_with_other_content_is_a_conflict,
+            appending::each_copy_is_compared_with_what_is_stored,
+            appending::metadata_is_compared_by_meaning,
+            appending::metadata_is_compared_to_the_last_bit,
+            appending::the_order_of_arrival_does_not_matter,
+            appending::a_late_completion_between_failures_is_folded_anew,
+            appending::a_compensation_is_measured_when_it_ends,
+            appending::ids_that_begin_alike_do_not_mix,
+            appending::names_may_have_100_characters_of_any_script,
+            appending::metadata_may_be_as_large_as_allowed,
+            appending::times_may_be_at_the_limits,
+            appending::a_saga_may_have_100_000_events,
+            concurrency::random_batches_give_the_fold_of_their_steps,
+            concurrency::thousands_at_once_are_stored_as_a_few_are,
+            concurrency::writers_at_once_count_nothing_twice,
+            concurrency::writers_at_once_may_share_sagas,
+            concurrency::writers_at_once_see_each_others_conflicts,
+            concurrency::a_caller_that_stops_waiting_harms_nobody,
+            dead_letters::a_letter_is_kept_once_and_read_back_whole,
+            dead_letters::letters_come_newest_first_page_by_page,
+            dead_letters::every_filter_finds_the_letters_it_names,
+            dead_letters::letters_are_counted_by_their_reason,
+            dead_letters::a_replayed_letter_stays_as_it_is,
+            dead_letters::a_rehearsed_batch_is_not_stored,
+            dead_letters::letters_without_their_table_are_an_outage,
+            producers::numbers_that_never_came_are_found_once_they_are_old_enough,
+            producers::what_comes_after_all_is_lost_no_more,
+            producers::neither_order_nor_repetition_changes_what_is_missing,
+            producers::an_instance_that_ran_before_is_counted_from_where_it_was_found,
+            producers::numbers_that_nobody_can_believe_are_no_loss,
+            producers::partitions_that_are_far_apart_take_a_bounded_room,
+            producers::stored_events_are_counted_once_by_service_and_step,
+            producers::steps_and_services_without_number_are_bounded,
+            producers::dead_letters_are_counted_once,
+            producers::instances_beyond_a_bound_are_left_out_until_others_are_quiet,
+            producers::who_was_not_seen_for_long_is_forgotten,
+            producers::services_come_by_name_page_by_page,
+            producers::collectors_at_once_count_nothing_twice,
+            progress::what_was_said_last_of_a_partition_counts,
+            progress::topics_do_not_mix,
+            reading::steps_come_in_order_page_by_page,
+            reading::an_unknown_saga_is_none,
+            reading::a_saga_is_answered_as_of_any_moment,
+            reading::a_changed_definition_changes_the_answers,
+            reading::a_kept_fold_that_cannot_be_read_is_folded_anew,
+            reading::migrating_twice_changes_nothing,
+            reading::tables_that_are_not_there_are_an_outage,
+            rebuilding::nothing_differs_from_what_batches_kept,
+            rebuilding::what_was_changed_by_hand_is_told_and_mended,
+            rebuilding::a_definition_is_tried_before_it_is_put_in_force,
+            rebuilding::writers_may_go_on_while_sagas_are_rebuilt,
+            rebuilding::what_writers_store_meanwhile_is_not_lost,
+            retention::what_ended_long_ago_is_due_and_nothing_else,
+            retention::a_removed_saga_leaves_nothing_but_a_marker,
+            retention::a_saga_that_changed_meanwhile_is_not_removed,
+            retention::a_late_event_of_a_removed_saga_is_refused_alone,
+            retention::only_the_last_attempt_finishes_a_plan,
+            retention::removals_are_forgotten_some_at_a_time,
+            retention::events_are_read_in_order_page_by_page,
+            retention::removals_and_late_events_at_once_leave_no_half_saga,
+            searching::every_filter_finds_what_it_says,
+            searching::filters_add_up,
+            searching::numbers_and_booleans_are_found_by_their_text,
+            searching::every_order_that_was_named_finds_the_saga,
+            searching::strange_values_find_nothing,
+            searching::pages_by_offset_and_by_key_are_the_same,
+            searching::totals_are_exact_up_to_the_cap,
+            statistics::what_needs_attention_is_counted_from_the_sagas,
+            statistics::statistics_are_those_of_the_sagas,
+            statistics::statistics_of_nothing_are_empty,
+            statistics::statistics_are_right_at_every_moment_of_many_writers,
+            statistics::statistics_that_are_wrong_are_mended,
+            trends::slots_and_types_are_counted_as_statistics_are,
+            trends::failures_are_counted_by_slot_status_step_and_reason,
+            trends::of_many_failures_the_newest_of_each_slot_are_looked_at,
+            trends::the_ways_of_sagas_are_those_of_their_steps,
+            trends::of_many_sagas_some_of_each_slot_are_looked_at,
+            trends::a_saga_of_very_many_steps_is_followed_for_a_while,
+            watching::sagas_past_their_limits_are_counted_by_the_step_they_await,
+            watching::compensations_are_owed_since_the_failure,
+            watching::what_is_late_is_reported_once_until_it_is_late_again,
+            watching::a_lease_has_one_holder_until_it_ends,
+        }
+    };
+    ($database:ty: $($module:ident::$case:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let database = <$database as $crate::suite::Database>::new().await;
+                $crate::suite::$module::$case(&database).await;
+            }
+        )*
+    };
+}
+pub(crate) use contract_tests;

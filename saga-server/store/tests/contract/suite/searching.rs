@@ -1,0 +1,455 @@
+//! Pages of sagas: every filter, order and way of paging, against a plain loop over the events.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use saga_store::{Late, Page, PageStart, SagaQuery, SagaSort, SortBy, SortOrder, Store, Total};
+use saga_types::{
+    SagaEvent, SagaStatus, SagaType,
+    fold::{Anomaly, SagaState},
+    steps,
+};
+
+use super::{
+    Database,
+    events::{Random, at, created, event, folded, random_events, with},
+};
+
+/// A query without filters, newest first.
+pub(crate) fn everything() -> SagaQuery {
+    SagaQuery::newest(100)
+}
+
+/// The sagas of some events, each with its events.
+fn sagas(events: &[SagaEvent]) -> Vec<(SagaState, Vec<SagaEvent>)> {
+    let saga_ids: BTreeSet<&str> = events.iter().map(|event| event.saga_id.as_str()).collect();
+    let of_saga = |saga_id: &str| {
+        events
+            .iter()
+            .filter(|event| event.saga_id == *saga_id)
+            .cloned()
+            .collect()
+    };
+    saga_ids
+        .into_iter()
+        .map(|saga_id| (folded(events, saga_id).unwrap(), of_saga(saga_id)))
+        .collect()
+}
+
+/// Whether a saga is what a query asks for, by looking at everything.
+fn matches(query: &SagaQuery, state: &SagaState, events: &[SagaEvent]) -> bool {
+    let some_event = |says: &dyn Fn(&SagaEvent) -> bool| events.iter().any(says);
+    let is_late = |moment| {
+        state
+            .awaiting
+            .iter()
+            .any(|awaiting| awaiting.deadline.is_some_and(|deadline| deadline < moment))
+    };
+    let has_text = |event: &SagaEvent, key: &str, value: &str| {
+        let object = event
+            .metadata
+            .as_ref()
+            .map(saga_types::Metadata::to_object)
+            .unwrap_or_default();
+        match object.get(key) {
+            Some(serde_json::Value::String(text)) => text == value,
+            Some(other) => serde_json::to_string(other).is_ok_and(|text| text == value),
+            None => false,
+        }
+    };
+    let column = |event: &SagaEvent, key: &str, wanted: &Option<String>| {
+        wanted.as_ref().is_none_or(|wanted| has_text(event, key, wanted))
+    };
+    query
+        .order_id
+        .as_ref()
+        .is_none_or(|order| some_event(&|event| event.order_id == *order.as_str()))
+        && query
+            .saga_type
+            .as_ref()
+            .is_none_or(|saga_type| state.saga_type == *saga_type)
+        && query.status.is_none_or(|status| state.current_status == status)
+        && query
+            .ended
+            .is_none_or(|ended| state.current_status.is_terminal() == ended)
+        && query.started_from.is_none_or(|from| state.started_at >= from)
+        && query.started_to.is_none_or(|to| state.started_at <= to)
+        && query
+            .step
+            .as_ref()
+            .is_none_or(|step| some_event(&|event| event.step.as_str() == step))
+        && some_event(&|event| column(event, "producerService", &query.producer_service))
+        && some_event(&|event| column(event, "traceId", &query.trace_id))
+        && (query.failed_step.is_none()
+            || state.failed_step.as_ref().map(saga_types::Step::as_str) == query.failed_step.as_deref())
+        && (query.failure_reason.is_none() || state.failure_reason == query.failure_reason)
+        && query
+            .metadata
+            .iter()
+            .all(|(key, value)| some_event(&|event| has_text(event, key, value)))
+        && query
+            .anomaly
+            .is_none_or(|anomaly| state.anomalies.contains(&anomaly))
+        && query
+            .stuck
+            .is_none_or(|(is_stuck, moment)| is_late(moment) == is_stuck)
+        && query
+            .owing
+            .is_none_or(|owing| state.outstanding_compensations.is_empty() != owing)
+}
+
+async fn assert_finds(
+    store: &Arc<dyn Store>,
+    sagas: &[(SagaState, Vec<SagaEvent>)],
+    query: &SagaQuery,
+) -> usize {
+    let mut expected: Vec<SagaState> = sagas
+        .iter()
+        .filter(|(state, events)| matches(query, state, events))
+        .map(|(state, _)| state.clone())
+        .collect();
+    expected.sort_by(|left, right| (right.started_at, &right.saga_id).cmp(&(left.started_at, &left.saga_id)));
+    let page = store.search(query).await.unwrap();
+    assert_eq!(
+        page.total,
+        Total {
+            count: expected.len() as u64,
+            is_exact: true
+        },
+        "{query:?}"
+    );
+    assert_eq!(page.has_more, expected.len() > query.size as usize);
+    expected.truncate(query.size as usize);
+    assert_eq!(page.sagas, expected, "{query:?}");
+    expected.len()
+}
+
+type Filter = Box<dyn Fn(&mut SagaQuery)>;
+
+fn filters() -> Vec<Filter> {
+    let text = |text: &str| Some(text.to_owned());
+    let mut filters: Vec<Filter> = vec![
+        Box::new(|_| {}),
+        Box::new(move |query| query.order_id = text("order-of-saga-7")),
+        Box::new(move |query| query.order_id = text("other-order-3")),
+        Box::new(|query| query.saga_type = Some(SagaType::ORDER_CREATION)),
+        Box::new(|query| query.saga_type = Some(SagaType::new("OWN").unwrap())),
+        Box::new(|query| query.started_from = Some(at(500))),
+        Box::new(|query| query.started_to = Some(at(505))),
+        Box::new(move |query| query.step = text("STOCK_RESERVED")),
+        Box::new(move |query| query.producer_service = text("payment-service")),
+        Box::new(move |query| query.trace_id = text("t2")),
+        Box::new(move |query| query.failure_reason = text("out of stock")),
+        Box::new(|query| query.stuck = Some((true, at(600_500)))),
+        Box::new(|query| query.stuck = Some((false, at(600_500)))),
+        Box::new(move |query| query.failed_step = text("PAYMENT_FAILED")),
+        Box::new(|query| query.ended = Some(true)),
+        Box::new(|query| query.ended = Some(false)),
+        Box::new(|query| query.owing = Some(true)),
+        Box::new(|query| query.owing = Some(false)),
+    ];
+    for (key, value) in [
+        ("customerId", "c-1"),
+        ("orderAmount", "100"),
+        ("express", "true"),
+        ("producerService", "order-service"),
+    ] {
+        filters.push(Box::new(move |query| {
+            query.metadata.insert(key.to_owned(), value.to_owned());
+        }));
+    }
+    for status in SagaStatus::ALL {
+        filters.push(Box::new(move |query| query.status = Some(status)));
+    }
+    for anomaly in Anomaly::ALL {
+        filters.push(Box::new(move |query| query.anomaly = Some(anomaly)));
+    }
+    filters
+}
+
+async fn filled(database: &impl Database) -> (Arc<dyn Store>, Vec<(SagaState, Vec<SagaEvent>)>) {
+    let store = database.store().await;
+    let mut random = Random::seeded(21);
+    let mut events = random_events(&mut random, 90, 10);
+    for saga in 90..96 {
+        events.push(created(&format!("saga-{saga}"), "1", saga * 20));
+    }
+    for batch in events.chunks(100) {
+        store.append(batch.to_vec().into()).await.unwrap();
+    }
+    (store, sagas(&events))
+}
+
+pub(crate) async fn every_filter_finds_what_it_says(database: &impl Database) {
+    let (store, sagas) = filled(database).await;
+    for (index, filter) in filters().into_iter().enumerate() {
+        let mut query = everything();
+        filter(&mut query);
+        let found = assert_finds(&store, &sagas, &query).await;
+        assert!(
+            found > 0,
+            "filter {index} finds nothing, so the case proves nothing"
+        );
+    }
+}
+
+pub(crate) async fn filters_add_up(database: &impl Database) {
+    let (store, sagas) = filled(database).await;
+    let filters = filters();
+    let mut random = Random::seeded(2);
+    for _ in 0..150 {
+        let mut query = everything();
+        query.size = 5;
+        for _ in 0..2 + random.below(2) {
+            random.pick(&filters)(&mut query);
+        }
+        assert_finds(&store, &sagas, &query).await;
+    }
+}
+
+async fn found(store: &Arc<dyn Store>, change: impl Fn(&mut SagaQuery)) -> Vec<String> {
+    let mut query = everything();
+    query.sort.order = SortOrder::Ascending;
+    change(&mut query);
+    let page = store.search(&query).await.unwrap();
+    page.sagas
+        .into_iter()
+        .map(|saga| saga.saga_id.to_string())
+        .collect()
+}
+
+pub(crate) async fn numbers_and_booleans_are_found_by_their_text(database: &impl Database) {
+    let store = database.store().await;
+    let values = [
+        "1",
+        "1.5",
+        "true",
+        "\"1\"",
+        "\"true\"",
+        "12345678901234567890123",
+        "-0.25",
+        "null",
+        "[1]",
+        "{\"k\":1}",
+    ];
+    for (index, value) in values.iter().enumerate() {
+        let event = created(&format!("saga-{index}"), "1", i64::try_from(index).unwrap());
+        store
+            .append(
+                vec![with(
+                    event,
+                    &format!(r#"{{"key":{value},"nested":{{"key":"deep"}}}}"#),
+                )]
+                .into(),
+            )
+            .await
+            .unwrap();
+    }
+    for (text, expected) in [
+        ("1", vec!["saga-0", "saga-3"]),
+        ("1.5", vec!["saga-1"]),
+        ("1.50", vec!["saga-1"]),
+        ("true", vec!["saga-2", "saga-4"]),
+        ("12345678901234567890123", vec!["saga-5"]),
+        ("-0.25", vec!["saga-6"]),
+        ("deep", vec![]),
+        ("null", vec![]),
+        ("1e-20000", vec![]),
+    ] {
+        let found = found(&store, |query| {
+            query.metadata.insert("key".to_owned(), text.to_owned());
+        });
+        assert_eq!(found.await, expected, "{text}");
+    }
+}
+
+pub(crate) async fn every_order_that_was_named_finds_the_saga(database: &impl Database) {
+    let store = database.store().await;
+    let naming = |id: &str, order: &str, millis: i64| {
+        let mut event = created("saga-1", id, millis);
+        event.order_id = order.parse().unwrap();
+        event
+    };
+    // Each earlier than the one before, so that the saga's own order changes with each.
+    for (id, order, millis) in [
+        ("1", "A", 50),
+        ("2", "B", 40),
+        ("3", "C", 30),
+        ("4", "D", 60),
+        ("5", "B", 20),
+    ] {
+        store
+            .append(vec![naming(id, order, millis)].into())
+            .await
+            .unwrap();
+    }
+    for order in ["A", "B", "C", "D"] {
+        let found = found(&store, |query| query.order_id = Some(order.to_owned()));
+        assert_eq!(found.await, ["saga-1"], "{order}");
+    }
+    assert!(
+        found(&store, |query| query.order_id = Some("E".to_owned()))
+            .await
+            .is_empty()
+    );
+}
+
+pub(crate) async fn strange_values_find_nothing(database: &impl Database) {
+    let store = database.store().await;
+    store
+        .append(vec![with(created("saga-1", "1", 0), r#"{"a":"b"}"#)].into())
+        .await
+        .unwrap();
+    for strange in [
+        "",
+        "\0",
+        "nul\0",
+        "'",
+        "\"",
+        "\\",
+        "%",
+        "{}",
+        "$1",
+        "\u{1f}",
+        &"x".repeat(30_000),
+    ] {
+        let text = || Some(strange.to_owned());
+        assert!(found(&store, |query| query.order_id = text()).await.is_empty());
+        assert!(found(&store, |query| query.step = text()).await.is_empty());
+        assert!(
+            found(&store, |query| query.producer_service = text())
+                .await
+                .is_empty()
+        );
+        assert!(found(&store, |query| query.trace_id = text()).await.is_empty());
+        assert!(
+            found(&store, |query| query.failure_reason = text())
+                .await
+                .is_empty()
+        );
+        let by_value =
+            |query: &mut SagaQuery| drop(query.metadata.insert("a".to_owned(), strange.to_owned()));
+        assert!(found(&store, by_value).await.is_empty());
+        let by_key = |query: &mut SagaQuery| drop(query.metadata.insert(strange.to_owned(), "b".to_owned()));
+        assert!(found(&store, by_key).await.is_empty());
+    }
+}
+
+pub(crate) async fn pages_by_offset_and_by_key_are_the_same(database: &impl Database) {
+    let store = database.store().await;
+    // Many with the same times, so that the ids decide.
+    let mut events = Vec::new();
+    for saga in 0..57_i64 {
+        let saga_id = format!("saga-{saga}");
+        events.push(created(&saga_id, "1", saga % 4));
+        events.push(event(
+            &saga_id,
+            "2",
+            steps::STOCK_RESERVED,
+            SagaStatus::Completed,
+            10 + saga % 3,
+        ));
+    }
+    store.append(events.clone().into()).await.unwrap();
+    for by in [
+        SortBy::StartedAt,
+        SortBy::UpdatedAt,
+        SortBy::Due(Late::Stuck),
+        SortBy::Due(Late::Owing),
+    ] {
+        if by == SortBy::Due(Late::Owing) {
+            let fail = |saga: i64| {
+                let (saga_id, millis) = (format!("saga-{saga}"), 100 + saga % 5);
+                event(&saga_id, "3", steps::PAYMENT_FAILED, SagaStatus::Failed, millis)
+            };
+            let failures: Vec<SagaEvent> = (0..57).map(fail).collect();
+            store.append(failures.clone().into()).await.unwrap();
+            events.extend(failures);
+        }
+        for order in [SortOrder::Ascending, SortOrder::Descending] {
+            let value = |saga: &SagaState| match by {
+                SortBy::StartedAt => saga.started_at,
+                SortBy::UpdatedAt => saga.updated_at,
+                SortBy::Due(late) => late.due(saga).unwrap(),
+            };
+            let mut expected: Vec<SagaState> = sagas(&events).into_iter().map(|(state, _)| state).collect();
+            expected.sort_by(|left, right| (value(left), &left.saga_id).cmp(&(value(right), &right.saga_id)));
+            if order == SortOrder::Descending {
+                expected.reverse();
+            }
+            let mut query = everything();
+            query.sort = SagaSort { by, order };
+            query.size = 10;
+            let next_by_offset = |page: &Page, start: &PageStart| match start {
+                PageStart::Offset(offset) => PageStart::Offset(offset + page.sagas.len() as u64),
+                after @ PageStart::After { .. } => after.clone(),
+            };
+            let next_by_key = |page: &Page, _: &PageStart| {
+                let last = page.sagas.last().unwrap();
+                PageStart::After {
+                    value: value(last),
+                    saga_id: last.saga_id.to_string(),
+                }
+            };
+            assert_eq!(all_pages(&store, query.clone(), &next_by_offset).await, expected);
+            assert_eq!(all_pages(&store, query, &next_by_key).await, expected);
+        }
+    }
+    let mut beyond = everything();
+    beyond.start = PageStart::Offset(1000);
+    let page = store.search(&beyond).await.unwrap();
+    assert_eq!(
+        (page.sagas.len(), page.total.count, page.has_more),
+        (0, 57, false)
+    );
+}
+
+async fn all_pages(
+    store: &Arc<dyn Store>,
+    mut query: SagaQuery,
+    next: &dyn Fn(&Page, &PageStart) -> PageStart,
+) -> Vec<SagaState> {
+    let mut sagas = Vec::new();
+    loop {
+        let page = store.search(&query).await.unwrap();
+        assert_eq!(page.total.count, 57);
+        query.start = next(&page, &query.start);
+        sagas.extend(page.sagas);
+        assert!(sagas.len() <= 57, "pages overlap");
+        if !page.has_more {
+            return sagas;
+        }
+    }
+}
+
+pub(crate) async fn totals_are_exact_up_to_the_cap(database: &impl Database) {
+    let store = database.store().await;
+    let batch = |from: i64, to: i64| {
+        (from..to)
+            .map(|saga| created(&format!("saga-{saga}"), "1", saga))
+            .collect::<Vec<_>>()
+    };
+    for from in 0..5 {
+        store
+            .append(batch(from * 2000, (from + 1) * 2000).into())
+            .await
+            .unwrap();
+    }
+    let page = store.search(&everything()).await.unwrap();
+    assert_eq!(
+        page.total,
+        Total {
+            count: 10_000,
+            is_exact: true
+        }
+    );
+    store.append(batch(10_000, 10_005).into()).await.unwrap();
+    let page = store.search(&everything()).await.unwrap();
+    assert_eq!(
+        page.total,
+        Total {
+            count: 10_000,
+            is_exact: false
+        }
+    );
+    assert!(page.has_more);
+}

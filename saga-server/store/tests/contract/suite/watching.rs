@@ -1,0 +1,141 @@
+//! What is late, who watches over it, and what was reported.
+
+use std::time::Duration;
+
+use saga_store::{Late, LateCount, LateSagas, Store};
+use saga_types::{SagaEvent, SagaStatus, SagaType, Step, Timestamp, steps};
+
+use super::{
+    Database,
+    events::{at, created, event},
+};
+
+const MINUTE: i64 = 60_000;
+
+/// The payment failed after so many milliseconds, and the stock is reserved.
+fn owing(saga_id: &str, failed_after: i64) -> Vec<SagaEvent> {
+    vec![
+        created(saga_id, "1", 0),
+        event(saga_id, "2", steps::STOCK_RESERVED, SagaStatus::Completed, 1),
+        event(
+            saga_id,
+            "3",
+            steps::PAYMENT_FAILED,
+            SagaStatus::Failed,
+            failed_after,
+        ),
+    ]
+}
+
+fn released(saga_id: &str) -> SagaEvent {
+    event(
+        saga_id,
+        "4",
+        steps::STOCK_RELEASED,
+        SagaStatus::Compensated,
+        10 * MINUTE,
+    )
+}
+
+fn count(step: Step, sagas: u64) -> LateCount {
+    LateCount {
+        saga_type: SagaType::ORDER_CREATION,
+        step,
+        sagas,
+    }
+}
+
+fn ids(found: &LateSagas) -> Vec<&str> {
+    found.sagas.iter().map(|saga| saga.saga_id.as_str()).collect()
+}
+
+async fn unreported(store: &dyn Store, late: Late, before: Timestamp) -> Vec<String> {
+    let found = store.unreported(late, before, 10).await.unwrap();
+    found.iter().map(|saga| saga.saga_id.to_string()).collect()
+}
+
+pub(crate) async fn sagas_past_their_limits_are_counted_by_the_step_they_await(database: &impl Database) {
+    let store = database.store().await;
+    let first = vec![created("a", "1", 0), created("b", "1", MINUTE)];
+    store.append(first.into()).await.unwrap();
+    let reserved = event("c", "1", steps::STOCK_RESERVED, SagaStatus::Completed, 0);
+    store.append(vec![reserved].into()).await.unwrap();
+
+    // The stock must be reserved within three minutes, everything be done within ten.
+    let late = store.count_late(Late::Stuck, at(3 * MINUTE)).await.unwrap();
+    assert_eq!(late, []);
+    let late = store.count_late(Late::Stuck, at(3 * MINUTE + 1)).await.unwrap();
+    assert_eq!(late, [count(steps::STOCK_RESERVATION, 1)]);
+    let mut late = store.count_late(Late::Stuck, at(11 * MINUTE)).await.unwrap();
+    late.sort_by_key(|late| late.sagas);
+    assert_eq!(
+        late,
+        [
+            count(steps::PAYMENT_INITIALIZATION, 1),
+            count(steps::STOCK_RESERVATION, 2)
+        ]
+    );
+    let found = store.late_sagas(Late::Stuck, at(11 * MINUTE), 2).await.unwrap();
+    assert_eq!((ids(&found), found.total.count), (vec!["a", "b"], 3));
+}
+
+pub(crate) async fn compensations_are_owed_since_the_failure(database: &impl Database) {
+    let store = database.store().await;
+    store.append(owing("a", MINUTE).into()).await.unwrap();
+    store.append(owing("b", 2 * MINUTE).into()).await.unwrap();
+    let moment = at(MINUTE + 1);
+    assert_eq!(
+        store.count_late(Late::Owing, moment).await.unwrap(),
+        [count(steps::STOCK_RESERVED, 1)]
+    );
+    let found = store.late_sagas(Late::Owing, at(MINUTE * 9), 10).await.unwrap();
+    assert_eq!((ids(&found), found.total.count), (vec!["a", "b"], 2));
+    store.append(vec![released("a")].into()).await.unwrap();
+    assert_eq!(store.count_late(Late::Owing, moment).await.unwrap(), []);
+}
+
+pub(crate) async fn what_is_late_is_reported_once_until_it_is_late_again(database: &impl Database) {
+    let store = database.store().await;
+    let store = store.as_ref();
+    store
+        .append(vec![created("a", "1", 0), created("b", "1", MINUTE)].into())
+        .await
+        .unwrap();
+    store.append(owing("c", MINUTE).into()).await.unwrap();
+    let moment = at(3 * MINUTE + 1);
+    assert_eq!(unreported(store, Late::Stuck, moment).await, ["a"]);
+    // What was found and not marked is found again, by whoever watches then.
+    let found = store.unreported(Late::Stuck, moment, 10).await.unwrap();
+    store.mark_reported(Late::Stuck, &found).await.unwrap();
+    assert!(unreported(store, Late::Stuck, moment).await.is_empty());
+    assert_eq!(unreported(store, Late::Stuck, at(5 * MINUTE)).await, ["b"]);
+    assert_eq!(unreported(store, Late::Owing, moment).await, ["c"]);
+
+    // It goes on, and is late with another step.
+    let reserved = event("a", "2", steps::STOCK_RESERVED, SagaStatus::Completed, 4 * MINUTE);
+    store.append(vec![reserved].into()).await.unwrap();
+    assert!(unreported(store, Late::Stuck, moment).await.is_empty());
+    assert_eq!(unreported(store, Late::Stuck, at(11 * MINUTE)).await, ["b", "a"]);
+}
+
+pub(crate) async fn a_lease_has_one_holder_until_it_ends(database: &impl Database) {
+    let (store, other) = (database.store().await, database.store().await);
+    let long = Duration::from_secs(600);
+    let hold =
+        async |store: &dyn Store, holder, period| store.hold_lease("watch", holder, period).await.unwrap();
+    assert!(hold(store.as_ref(), "first", long).await);
+    assert!(hold(store.as_ref(), "first", long).await);
+    assert!(!hold(other.as_ref(), "second", long).await);
+    assert!(other.hold_lease("something else", "second", long).await.unwrap());
+
+    // Only the holder can give it back.
+    other.release_lease("watch", "second").await.unwrap();
+    assert!(!hold(other.as_ref(), "second", long).await);
+    store.release_lease("watch", "first").await.unwrap();
+    assert!(hold(other.as_ref(), "second", Duration::from_millis(1)).await);
+
+    // Whoever says nothing more has lost it in the end.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(hold(store.as_ref(), "first", long).await);
+    assert!(!hold(other.as_ref(), "second", long).await);
+}

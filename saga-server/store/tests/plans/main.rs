@@ -1,0 +1,431 @@
+//! No question to PostgreSQL reads a table whole, or far more than it answers.
+//!
+//! PostgreSQL itself counts what is read. Each question comes from a store of its own, so that what it read is known once
+//! its sessions have ended; what was asked need not be repeated here as SQL.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod many_sagas;
+
+use std::time::Duration;
+
+use many_sagas::ManySagas;
+use saga_store::{
+    FlowQuery, Late, PageStart, Position, Rebuild, SagaQuery, SagaSort, SortBy, SortOrder, Span,
+    StatisticsQuery, Store, StoreOptions, Width,
+};
+use saga_types::{SagaStatus, SagaType, Timestamp, definition::Definitions, fold::Anomaly};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+const SAGAS: i32 = 100_000;
+
+/// What every question may read: a page, its sagas' steps, and what a search for them touches.
+const FEW: i64 = 3_000;
+/// What a count up to the cap may read: an entry for each saga, and some for those that are looked at in vain.
+const COUNTED: i64 = 45_000;
+
+struct Asked {
+    admin: PgConnection,
+    url: String,
+    schema: String,
+}
+
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+struct Read {
+    /// Rows of a table read from its beginning.
+    in_its_own_order: i64,
+    /// Rows found through an index.
+    rows: i64,
+    /// Entries of indexes.
+    entries: i64,
+}
+
+impl Asked {
+    /// Many sagas in a schema of their own.
+    async fn new() -> Self {
+        let url = std::env::var("DATABASE_URL")
+            .expect("DATABASE_URL is not set; run `scripts/parts run postgres -- cargo test -p saga-store`");
+        let schema = format!("test_{}", uuid::Uuid::now_v7().simple());
+        let mut admin = PgConnection::connect(&url).await.unwrap();
+        let create = format!("CREATE SCHEMA {schema}; SET search_path = {schema}");
+        admin.execute(AssertSqlSafe(create)).await.unwrap();
+        let separator = if url.contains('?') { '&' } else { '?' };
+        let url = format!("{url}{separator}options=-c%20search_path%3D{schema}&application_name={schema}");
+        let mut asked = Self { admin, url, schema };
+        asked.store().await.migrate().await.unwrap();
+        let many = ManySagas {
+            sagas: SAGAS,
+            begin: moment("2026-10-01T00:00:00Z"),
+        };
+        many.fill(&mut asked.admin).await.unwrap();
+        for table in ["saga_steps", "saga_instance", "saga_rollup"] {
+            let analyze = AssertSqlSafe(format!("VACUUM ANALYZE {table}"));
+            asked.admin.execute(analyze).await.unwrap();
+        }
+        asked
+    }
+
+    async fn store(&self) -> std::sync::Arc<dyn Store> {
+        let options = StoreOptions {
+            definitions: Definitions::built_in().into(),
+            max_connections: 2,
+        };
+        saga_store::connect(&self.url, options).await.unwrap()
+    }
+
+    /// Otherwise what is read here says nothing about real sagas.
+    async fn sagas_are_what_their_steps_say(&self) {
+        let store = self.store().await;
+        let looked_at = store.rebuild(None, 2_000, Rebuild::DryRun).await.unwrap();
+        assert_eq!((looked_at.differences, looked_at.sagas), (Vec::new(), 2_000));
+        assert_eq!(store.recount(Rebuild::DryRun).await.unwrap(), 0);
+    }
+
+    /// What few sagas have is looked up in another way than what many have, and both must find the same as a plain question.
+    async fn pages_are_those_that_sql_gives(&self) {
+        type Filter = (&'static str, fn(&mut SagaQuery));
+        const OF_STEPS: [Filter; 5] = [
+            ("step = 'STOCK_RESERVED'", |query| {
+                query.step = Some("STOCK_RESERVED".to_owned());
+            }),
+            ("step = 'LOYALTY_POINTS'", |query| {
+                query.step = Some("LOYALTY_POINTS".to_owned());
+            }),
+            ("producer_service = 'loyalty-service'", |query| {
+                query.producer_service = Some("loyalty-service".to_owned());
+            }),
+            (r#"metadata @> '{"paymentMethod": "CARD"}'"#, |query| {
+                query.metadata = [("paymentMethod".to_owned(), "CARD".to_owned())].into();
+            }),
+            (r#"metadata @> '{"customerId": "customer-77"}'"#, |query| {
+                query.metadata = [("customerId".to_owned(), "customer-77".to_owned())].into();
+            }),
+        ];
+        const OF_SAGAS: [Filter; 3] = [
+            ("true ORDER BY started_at DESC, saga_id DESC", |_| {}),
+            ("true ORDER BY started_at, saga_id", |query| {
+                query.sort.order = SortOrder::Ascending;
+            }),
+            // The oldest of those that match, so that all of them must be looked at.
+            (
+                "started_at <= '2026-10-03T00:00:00Z' ORDER BY started_at DESC, saga_id DESC",
+                |query| query.started_to = Some(moment("2026-10-03T00:00:00Z")),
+            ),
+        ];
+        let store = self.store().await;
+        // What it reads counts when it ends, and so not among what is looked at later.
+        let mut plainly = PgConnection::connect(&self.url).await.unwrap();
+        for ((steps, of_steps), (sagas, of_sagas)) in OF_STEPS
+            .iter()
+            .flat_map(|steps| OF_SAGAS.iter().map(move |sagas| (steps, sagas)))
+        {
+            let what = format!("{steps} AND {sagas}");
+            let plain = format!(
+                "SELECT saga_id FROM saga_instance WHERE saga_id IN (SELECT saga_id FROM saga_steps WHERE {steps}) \
+                 AND {sagas} LIMIT 60"
+            );
+            let expected: Vec<String> = sqlx::query_scalar(AssertSqlSafe(plain))
+                .fetch_all(&mut plainly)
+                .await
+                .unwrap();
+            let mut query = everything();
+            of_steps(&mut query);
+            of_sagas(&mut query);
+            // What comes after a page is found by its number, and by where it ends.
+            let mut after = query.clone();
+            for (number, expected) in expected.chunks(20).enumerate() {
+                query.start = PageStart::Offset(number as u64 * 20);
+                for query in [&query, &after] {
+                    let page = store.search(query).await.unwrap();
+                    let found: Vec<&str> = page.sagas.iter().map(|saga| saga.saga_id.as_str()).collect();
+                    assert_eq!(found, expected, "{what}, page {number}");
+                }
+                let last = store.saga(expected.last().unwrap()).await.unwrap().unwrap();
+                after.start = PageStart::After {
+                    value: last.started_at,
+                    saga_id: last.saga_id.to_string(),
+                };
+            }
+            if steps.contains("LOYALTY") || steps.contains("loyalty") {
+                assert!(!expected.is_empty(), "{what}");
+            }
+        }
+        plainly.close().await.unwrap();
+    }
+
+    /// What a question reads of the two large tables.
+    async fn reads<T>(&mut self, question: impl AsyncFnOnce(std::sync::Arc<dyn Store>) -> T) -> Read {
+        let before = self.read_so_far().await;
+        question(self.store().await).await;
+        let after = self.read_so_far().await;
+        Read {
+            in_its_own_order: after.in_its_own_order - before.in_its_own_order,
+            rows: after.rows - before.rows,
+            entries: after.entries - before.entries,
+        }
+    }
+
+    /// A session tells what it has read at the latest when it ends.
+    async fn read_so_far(&mut self) -> Read {
+        let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
+        let mut waited = 0;
+        while sqlx::query_scalar::<_, i64>(open)
+            .bind(&self.schema)
+            .fetch_one(&mut self.admin)
+            .await
+            .unwrap()
+            > 0
+        {
+            waited += 1;
+            assert!(waited < 3000, "a session does not end");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let read = "SELECT sum(seq_tup_read)::bigint AS in_its_own_order, sum(idx_tup_fetch)::bigint AS rows, \
+                    (SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes WHERE schemaname = $1 \
+                    AND relname IN ('saga_steps', 'saga_instance')) AS entries \
+                    FROM pg_stat_user_tables WHERE schemaname = $1 AND relname IN ('saga_steps', 'saga_instance')";
+        sqlx::query_as(read)
+            .bind(&self.schema)
+            .fetch_one(&mut self.admin)
+            .await
+            .unwrap()
+    }
+
+    /// Says what is wrong with what a question reads.
+    async fn complaint<T>(
+        &mut self,
+        what: &str,
+        most: i64,
+        question: impl AsyncFnOnce(std::sync::Arc<dyn Store>) -> T,
+    ) -> Option<String> {
+        let read = self.reads(question).await;
+        // A count of what nearly all sagas are may read on in the table until it has enough.
+        let may_read_on = most == COUNTED || read.in_its_own_order == 0;
+        let is_fine = may_read_on && read.in_its_own_order + read.rows.max(read.entries) <= most;
+        (!is_fine).then(|| format!("{what}: {read:?}, and may read {most}"))
+    }
+}
+
+fn everything() -> SagaQuery {
+    SagaQuery::newest(20)
+}
+
+fn moment(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+type Filter = (&'static str, i64, fn(&mut SagaQuery));
+
+/// Every filter, by values that many, some and no sagas have, and what operators put together.
+const FILTERS: [Filter; 33] = [
+    ("nothing", COUNTED, |_| {}),
+    ("orderId", FEW, |query| {
+        query.order_id = Some("ORD-777".to_owned());
+    }),
+    ("a common sagaType", COUNTED, |query| {
+        query.saga_type = Some(SagaType::ORDER_CREATION);
+    }),
+    ("a rare sagaType", COUNTED, |query| {
+        query.saga_type = Some(SagaType::REFUND);
+    }),
+    ("an unknown sagaType", FEW, |query| {
+        query.saga_type = Some(SagaType::STORE_REGISTRATION);
+    }),
+    ("a common status", COUNTED, |query| {
+        query.status = Some(SagaStatus::Completed);
+    }),
+    ("a status", COUNTED, |query| {
+        query.status = Some(SagaStatus::Failed);
+    }),
+    ("a rare status", FEW, |query| {
+        query.status = Some(SagaStatus::Started);
+    }),
+    ("a period", COUNTED, |query| {
+        query.started_from = Some(moment("2026-10-05T00:00:00Z"));
+        query.started_to = Some(moment("2026-10-15T00:00:00Z"));
+    }),
+    ("until long ago", COUNTED, |query| {
+        query.started_to = Some(moment("2026-10-03T00:00:00Z"));
+    }),
+    ("since lately", COUNTED, |query| {
+        query.started_from = Some(moment("2026-10-29T00:00:00Z"));
+    }),
+    ("a minute", FEW, |query| {
+        query.started_from = Some(moment("2026-10-15T10:00:00Z"));
+        query.started_to = Some(moment("2026-10-15T10:01:00Z"));
+    }),
+    ("a common step", COUNTED, |query| {
+        query.step = Some("STOCK_RESERVED".to_owned());
+    }),
+    ("a step", COUNTED, |query| {
+        query.step = Some("PAYMENT_FAILED".to_owned());
+    }),
+    ("a rare step", COUNTED, |query| {
+        query.step = Some("LOYALTY_POINTS".to_owned());
+    }),
+    ("an unknown step", FEW, |query| {
+        query.step = Some("UNHEARD_OF".to_owned());
+    }),
+    ("a common producerService", COUNTED, |query| {
+        query.producer_service = Some("payment-service".to_owned());
+    }),
+    ("a rare producerService", COUNTED, |query| {
+        query.producer_service = Some("loyalty-service".to_owned());
+    }),
+    ("traceId", FEW, |query| {
+        query.trace_id = Some("no trace".to_owned());
+    }),
+    ("in flight", COUNTED, |query| query.ended = Some(false)),
+    ("ended", COUNTED, |query| query.ended = Some(true)),
+    ("a failedStep", COUNTED, |query| {
+        query.failed_step = Some("PAYMENT_FAILED".to_owned());
+    }),
+    ("failedStep and reason lately", COUNTED, |query| {
+        query.failed_step = Some("PAYMENT_FAILED".to_owned());
+        query.failure_reason = Some("CARD_DECLINED".to_owned());
+        query.started_from = Some(moment("2026-10-30T00:00:00Z"));
+    }),
+    ("a common failureReason", COUNTED, |query| {
+        query.failure_reason = Some("CARD_DECLINED".to_owned());
+    }),
+    ("a rare failureReason", FEW, |query| {
+        query.failure_reason = Some("out of stock: 7".to_owned());
+    }),
+    ("metadata", FEW, |query| {
+        query
+            .metadata
+            .insert("customerId".to_owned(), "customer-77".to_owned());
+    }),
+    ("anomaly", FEW, |query| query.anomaly = Some(Anomaly::UnknownStep)),
+    ("stuck", FEW, |query| {
+        query.stuck = Some((true, moment("2026-11-01T00:00:00Z")));
+    }),
+    ("owing", FEW, |query| query.owing = Some(true)),
+    ("not stuck", COUNTED, |query| {
+        query.stuck = Some((false, moment("2026-11-01T00:00:00Z")));
+    }),
+    ("status and type", COUNTED, |query| {
+        query.status = Some(SagaStatus::Failed);
+        query.saga_type = Some(SagaType::ORDER_CREATION);
+    }),
+    ("status and period", COUNTED, |query| {
+        query.status = Some(SagaStatus::Failed);
+        query.started_from = Some(moment("2026-10-29T00:00:00Z"));
+    }),
+    ("step and status", COUNTED, |query| {
+        query.step = Some("PAYMENT_FAILED".to_owned());
+        query.status = Some(SagaStatus::Compensated);
+    }),
+];
+
+type Due = (&'static str, i64, SortBy, fn(&mut SagaQuery));
+
+/// What is late, by how late it is.
+const DUE: [Due; 2] = [
+    ("stuck", FEW, SortBy::Due(Late::Stuck), |query| {
+        query.stuck = Some((true, moment("2026-11-01T00:00:00Z")));
+    }),
+    ("owing", FEW, SortBy::Due(Late::Owing), |query| {
+        query.owing = Some(true);
+    }),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_readers_ask_reads_a_table_whole() {
+    let mut asked = Asked::new().await;
+    asked.sagas_are_what_their_steps_say().await;
+    asked.pages_are_those_that_sql_gives().await;
+    let mut complaints = Vec::new();
+    for (name, most, filter) in FILTERS {
+        for by in [SortBy::StartedAt, SortBy::UpdatedAt] {
+            for order in [SortOrder::Ascending, SortOrder::Descending] {
+                let middle = PageStart::After {
+                    value: moment("2026-10-16T12:00:00Z"),
+                    saga_id: "saga-7".to_owned(),
+                };
+                for start in [PageStart::Offset(0), middle] {
+                    let what = format!("{name} by {by:?} {order:?} from {start:?}");
+                    let mut query = everything();
+                    filter(&mut query);
+                    query.sort = SagaSort { by, order };
+                    query.start = start;
+                    let search = async |store: std::sync::Arc<dyn Store>| store.search(&query).await.unwrap();
+                    complaints.extend(asked.complaint(&what, most, search).await);
+                }
+            }
+        }
+    }
+    for (name, most, by, filter) in DUE {
+        for order in [SortOrder::Ascending, SortOrder::Descending] {
+            let mut query = everything();
+            filter(&mut query);
+            query.sort = SagaSort { by, order };
+            let search = async |store: std::sync::Arc<dyn Store>| store.search(&query).await.unwrap();
+            complaints.extend(
+                asked
+                    .complaint(&format!("{name} by {by:?} {order:?}"), most, search)
+                    .await,
+            );
+        }
+    }
+    for (width, slots) in [(Width::Minute, 60), (Width::Hour, 24), (Width::Day, 30)] {
+        let span = Span::ending_with(moment("2026-10-30T12:00:00Z"), width, slots);
+        let trends = async |store: std::sync::Arc<dyn Store>| store.trends(&span).await.unwrap();
+        complaints.extend(asked.complaint(&format!("trends {width:?}"), 0, trends).await);
+        let failures = async |store: std::sync::Arc<dyn Store>| store.failures(&span, 10).await.unwrap();
+        let most = i64::try_from(slots).unwrap() * 2 * 11;
+        complaints.extend(
+            asked
+                .complaint(&format!("failures {width:?}"), most, failures)
+                .await,
+        );
+        let query = FlowQuery {
+            saga_type: SagaType::ORDER_CREATION,
+            span,
+            most: 200,
+            of: None,
+        };
+        let flow = async |store: std::sync::Arc<dyn Store>| store.flow(&query).await.unwrap();
+        // Each saga and its five steps; some of each part of the period.
+        complaints.extend(asked.complaint(&format!("flow {width:?}"), 260 * 6, flow).await);
+    }
+    for (from, to) in [
+        (None, None),
+        (Some("2026-10-05T00:00:00Z"), Some("2026-10-14T23:59:59.999Z")),
+        (Some("2026-10-05T10:11:12.345Z"), Some("2026-10-15T17:18:19.2Z")),
+    ] {
+        let query = StatisticsQuery {
+            saga_type: None,
+            from: from.map(moment),
+            to: to.map(moment),
+        };
+        let statistics = async |store: std::sync::Arc<dyn Store>| store.statistics(&query).await.unwrap();
+        complaints.extend(
+            asked
+                .complaint(&format!("statistics {from:?} {to:?}"), 100, statistics)
+                .await,
+        );
+    }
+    let attention = async |store: std::sync::Arc<dyn Store>| {
+        store.attention(moment("2026-11-01T00:00:00Z")).await.unwrap()
+    };
+    complaints.extend(asked.complaint("attention", FEW, attention).await);
+    let saga_id = "saga-c4ca4238a0b923820dcc509a6f75849b";
+    let position = Position {
+        recorded_at: moment("2026-10-01T00:00:00Z"),
+        event_id: "1".parse().unwrap(),
+    };
+    let steps = async |store: std::sync::Arc<dyn Store>| {
+        let page = store
+            .steps(saga_id, Some(&position), 1000)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(page.steps.len(), 5);
+    };
+    complaints.extend(asked.complaint("steps", 20, steps).await);
+    let saga = async |store: std::sync::Arc<dyn Store>| store.saga(saga_id).await.unwrap().unwrap();
+    complaints.extend(asked.complaint("a saga", 20, saga).await);
+    let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", asked.schema));
+    asked.admin.execute(drop).await.unwrap();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}

@@ -1,0 +1,142 @@
+//! What somebody on call does, by keyboard alone; and what is told while they read.
+
+use std::time::Duration;
+
+use fantoccini::key::Key;
+use saga_sdk::{SagaType, steps};
+use saga_types::SagaStatus;
+use serde_json::json;
+
+use crate::{
+    browser::Browser,
+    shop::Shop,
+    viewports::{DESKTOP, PHONE},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_way_from_the_overview_to_the_failing_step() {
+    let shop = Shop::open().await;
+    let browser = Browser::open().await;
+    browser.goto(&shop.at("/")).await;
+    browser.tab_to("nav a[href='/sagas']").await;
+    browser.press(Key::Enter).await;
+    browser.find("table.rows").await;
+    browser.tab_to("a[href='/sagas?status=FAILED']").await;
+    browser.press(Key::Enter).await;
+    browser.tab_to("a[href='/sagas/order-owing']").await;
+    browser.press(Key::Enter).await;
+    browser
+        .says("Failed at PAYMENT_FAILED (CARD_DECLINED), 23 min ago")
+        .await;
+    let root = browser.find("tr.root").await.text().await.unwrap();
+    assert!(
+        root.contains("PAYMENT_FAILED") && root.contains("root cause"),
+        "{root}"
+    );
+    browser.tab_to("tr.root summary").await;
+    browser.press(Key::Enter).await;
+    let root = browser.find("tr.root").await.text().await.unwrap();
+    assert!(
+        root.contains("failureReason") && root.contains("CARD_DECLINED"),
+        "{root}"
+    );
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_search_box_leads_straight_to_a_saga() {
+    let shop = Shop::open().await;
+    let browser = Browser::open().await;
+    browser.goto(&shop.at("/")).await;
+    browser.tab_to("input[type=search]").await;
+    browser.type_text("ORD-compensated").await;
+    browser.press(Key::Enter).await;
+    browser.says("everything was undone 50 min ago").await;
+    assert_eq!(browser.path().await, "/sagas/order-compensated");
+    shop.close().await;
+}
+
+/// Fills in the form for the status, whatever the saga is by then.
+async fn correct(browser: &Browser, status: &str, reason: &str) {
+    browser.tab_to("details.act:has(form) > summary").await;
+    browser.press(Key::Enter).await;
+    browser.tab_to("input[name=status]").await;
+    let is_chosen = format!("return document.activeElement.value === '{status}';");
+    while browser.run(&is_chosen).await != true {
+        browser.press(Key::Down).await;
+    }
+    browser.press(Key::Space).await;
+    browser.tab_to("textarea[name=reason]").await;
+    browser.type_text(reason).await;
+    browser.tab_to("form.correct button").await;
+    browser.press(Key::Enter).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_is_corrected_and_a_second_time_is_told_in_words() {
+    let shop = Shop::open().await;
+    let browser = Browser::open().await;
+    let mut wrong = Vec::new();
+    browser.goto(&shop.at("/sagas/order-owing")).await;
+    correct(&browser, "COMPENSATED", "stock given back by hand").await;
+    browser.says("by hand: anonymous").await;
+    assert_eq!(browser.path().await, "/sagas/order-owing");
+    let saga = shop.store.saga("order-owing").await.unwrap().unwrap();
+    assert_eq!(saga.current_status, SagaStatus::Compensated);
+    for eyes in [DESKTOP[0], PHONE[1]] {
+        browser.see_with(eyes).await;
+        wrong.extend(browser.look("saga-corrected", eyes).await);
+    }
+
+    // Somebody else is faster.
+    browser.see_with(DESKTOP[0]).await;
+    browser.goto(&shop.at("/sagas/order-overdue")).await;
+    let by_hand = shop.order("order-overdue").step(
+        "order",
+        "MANUAL_STATUS_OVERRIDE",
+        "FAILED",
+        0,
+        json!({"actor": "dana", "reason": "gave up"}),
+    );
+    shop.keep(by_hand.events).await;
+    correct(&browser, "FAILED", "gave up").await;
+    browser.says("is FAILED already").await;
+    wrong.extend(browser.look("saga-conflict", DESKTOP[0]).await);
+    browser.tab_to("main a[href='/sagas/order-overdue']").await;
+    browser.press(Key::Enter).await;
+    browser.says("by hand: dana").await;
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_is_told_and_nothing_moves_that_is_being_read() {
+    let shop = Shop::open().await;
+    let browser = Browser::open().await;
+    browser.goto(&shop.at("/sagas")).await;
+    let place = "return document.querySelector('table.rows').getBoundingClientRect().top + ' ' + document.querySelectorAll('table.rows tr').length;";
+    let before = browser.run(place).await;
+    let service = saga_sdk::connect(&shop.tracker.config("order-service")).unwrap();
+    let saga = service.saga(SagaType::ORDER_CREATION, "order-new", "ORD-new");
+    saga.start(steps::ORDER_CREATED).record().await.unwrap();
+    browser.says("1 saga has changed.").await;
+    assert_eq!(browser.run(place).await, before);
+    assert!(!browser.text().await.contains("order-new"));
+    browser.photograph("sagas-news").await;
+    browser.tab_to(".news a").await;
+    browser.press(Key::Enter).await;
+    browser.says("order-new").await;
+
+    browser.goto(&shop.at("/sagas/order-new")).await;
+    browser.says("At ORDER_CREATED").await;
+    saga.failed(steps::ORDER_CANCELLED, "changed her mind")
+        .record()
+        .await
+        .unwrap();
+    browser.says("1 saga has changed.").await;
+    browser.tab_to(".news a").await;
+    browser.press(Key::Enter).await;
+    browser.says("changed her mind").await;
+    assert_eq!(service.close(Duration::from_secs(10)).await.left, 0);
+    shop.close().await;
+}

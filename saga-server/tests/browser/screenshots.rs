@@ -1,0 +1,81 @@
+//! Every page, with every pair of eyes.
+
+use crate::{
+    browser::Browser,
+    shop::Shop,
+    viewports::{DESKTOP, PHONE, Viewport},
+};
+
+/// All pages that are looked at: the name of their pictures, and where they are. See `shop` for the sagas.
+const SIGHTS: &[(&str, &str)] = &[
+    ("overview", "/"),
+    ("overview-hour", "/?period=hour"),
+    ("overview-month", "/?period=month"),
+    ("sagas", "/sagas"),
+    ("sagas-in-flight", "/sagas?ended=false"),
+    ("sagas-overdue", "/sagas?sort=due&stuck=true"),
+    ("sagas-owing", "/sagas?owing=true&sort=due"),
+    (
+        "sagas-filtered",
+        "/sagas?failedStep=PAYMENT_FAILED&failureReason=CARD_DECLINED&fromDate=2026-01-01",
+    ),
+    ("sagas-failed", "/sagas?status=FAILED&sagaType=ORDER_CREATION"),
+    ("sagas-none", "/sagas?orderId=nobody"),
+    ("flow", "/flow"),
+    (
+        "flow-passage",
+        "/flow?type=ORDER_CREATION&period=day&from=PAYMENT_INITIALIZED&to=PAYMENT_FAILED",
+    ),
+    ("flow-none", "/flow?type=REFUND"),
+    ("saga-completed", "/sagas/order-completed"),
+    ("saga-owing", "/sagas/order-owing"),
+    ("saga-compensated", "/sagas/order-compensated"),
+    ("saga-overdue", "/sagas/order-overdue"),
+    ("saga-odd", "/sagas/order-odd"),
+    ("saga-unknown", "/sagas/nobody"),
+    ("dead-letters", "/dead-letters"),
+    (
+        "dead-letters-of-a-reason",
+        "/dead-letters?reason=UNKNOWN_SCHEMA_ID&state=WAITING",
+    ),
+    ("dead-letter", "/dead-letters/1"),
+    ("dead-letter-in-hex", "/dead-letters/8"),
+    ("dead-letters-none", "/dead-letters?sagaId=nobody"),
+    ("services", "/services"),
+    ("wrong-address", "/sagas?status=LOST"),
+];
+
+async fn all_are_sound(eyes: [Viewport; 2]) {
+    let shop = Shop::open().await;
+    let browser = Browser::open().await;
+    let mut wrong = Vec::new();
+    for eyes in eyes {
+        for (name, path) in SIGHTS {
+            wrong.extend(browser.look_at(&shop.at(path), name, eyes).await);
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_sound_on_a_desktop() {
+    all_are_sound(DESKTOP).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_sound_on_a_phone() {
+    all_are_sound(PHONE).await;
+}
+
+/// Whoever looks must be able to see what is wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_seen() {
+    let browser = Browser::open().await;
+    let page = "data:text/html,<html><body><p style='color:%23999;width:900px'>pale and wide</p><img src=x>\
+                <script>console.error('loud')</script></body></html>";
+    let seen = browser.look_at(page, "wrong", PHONE[0]).await.join("\n");
+    for what in ["loud", "px wide: P", "color-contrast", "image-alt"] {
+        assert!(seen.contains(what), "{what} in {seen}");
+    }
+}

@@ -1,0 +1,79 @@
+//! `saga-server dev`: everything in one process, without any real part.
+
+use std::path::Path;
+
+use crate::support::{
+    dev::Dev,
+    events::{compensated, saga},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saga_recorded_from_another_process_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::start(folder.path(), &[]);
+    // Ready means ready: the first question is answered.
+    assert_eq!(dev.rest().get("/health/readiness").await.0, 200);
+    let producer = dev.producer();
+    saga("in-dev", &compensated())
+        .iter()
+        .for_each(|event| producer.send(event));
+    producer.flush();
+    let answer = dev.rest().saga_with_steps("in-dev", 8).await;
+    assert_eq!(answer["currentStatus"], "COMPENSATED");
+    let url = dev.text("url").to_owned();
+    let printed = dev.interrupt();
+    assert!(printed.contains(&url), "{printed}");
+    assert!(
+        printed.contains("in memory only, 5 MiB"),
+        "its limits are said: {printed}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_folder_is_kept_between_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let more = ["--data-dir", data.to_str().unwrap()];
+    let first = Dev::start(folder.path(), &more);
+    let producer = first.producer();
+    saga("kept", &compensated())
+        .iter()
+        .for_each(|event| producer.send(event));
+    producer.flush();
+    first.rest().saga_with_steps("kept", 8).await;
+    first.interrupt();
+
+    let second = Dev::start(folder.path(), &more);
+    assert_eq!(second.rest().get("/api/v1/sagas/kept").await.1["stepCount"], 8);
+    second.interrupt();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_temporary_folder_is_deleted_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::start(folder.path(), &[]);
+    let database = dev.text("database").strip_prefix("sqlite:").unwrap().to_owned();
+    assert!(Path::new(&database).exists());
+    dev.interrupt();
+    assert!(!Path::new(&database).exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_makes_sagas_of_every_ending() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::start(folder.path(), &["--demo"]);
+    let rest = dev.rest();
+    for status in ["COMPLETED", "FAILED", "COMPENSATED"] {
+        rest.wait_for(
+            &format!("/api/v1/sagas?status={status}"),
+            "a saga of the demo",
+            |_, page| {
+                page["page"]["totalElements"]
+                    .as_u64()
+                    .is_some_and(|sagas| sagas > 0)
+            },
+        )
+        .await;
+    }
+    dev.interrupt();
+}

@@ -1,0 +1,143 @@
+//! `token`, and tokens in the configuration.
+
+use saga_web::auth::TokenHash;
+
+use crate::command::Run;
+
+const LEAST: &str = "--database-url sqlite:x --kafka-bootstrap-servers k:1";
+
+fn hash(token: &str) -> String {
+    TokenHash::of(token).to_hex()
+}
+
+/// What `config check` says of the tokens.
+fn tokens_of(run: &Run, arguments: &str) -> String {
+    let done = run.run(&format!("config check {LEAST} {arguments}"));
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(!done.stdout.contains(&hash("a")), "{done:?}");
+    let line = done
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("auth.tokens: "));
+    line.unwrap().to_owned()
+}
+
+#[test]
+fn a_fresh_token_is_taken_with_the_entry_that_came_with_it() {
+    let made = Run::new().run("token --name dana --role operator");
+    assert_eq!((made.code, made.stderr.as_str()), (0, ""), "{made:?}");
+    let lines: Vec<_> = made.stdout.lines().collect();
+    let [token, entry] = lines.as_slice() else {
+        panic!("{made:?}")
+    };
+    let token = token.strip_prefix("token: saga_").unwrap();
+    let entry = entry.strip_prefix("entry: ").unwrap();
+    assert_eq!(entry, format!("dana:operator:{}", hash(&format!("saga_{token}"))));
+    let run = Run::new().variable("SAGA_SERVER_AUTH_TOKENS", entry);
+    assert_eq!(tokens_of(&run, "--listen 0.0.0.0:8086"), "dana:operator:***");
+}
+
+#[test]
+fn a_token_for_nobody_or_with_another_role_is_refused() {
+    Run::new()
+        .run("token --name anonymous")
+        .is_refused(2, &["--name", "anonymous"]);
+    Run::new().run("token --name a:b").is_refused(2, &["--name", ":"]);
+    for arguments in ["token", "token --name dana --role admin"] {
+        assert_eq!(Run::new().run(arguments).code, 2, "{arguments}");
+    }
+}
+
+#[test]
+fn the_heaviest_list_of_tokens_counts_alone() {
+    let file = format!(
+        "auth:\n  tokens:\n    - {{ name: board, role: viewer, sha256: '{}' }}\n    - {{ name: dana, role: operator, sha256: {} }}\n",
+        hash("a"),
+        hash("b")
+    );
+    let run = Run::new().file("c.yml", &file);
+    assert_eq!(
+        tokens_of(&run, "--config c.yml"),
+        "board:viewer:***;dana:operator:***"
+    );
+    let run = run.variable(
+        "SAGA_SERVER_AUTH_TOKENS",
+        &format!("ops:operator:{}; ci:viewer:{}", hash("c"), hash("a")),
+    );
+    assert_eq!(
+        tokens_of(&run, "--config c.yml"),
+        "ops:operator:***;ci:viewer:***"
+    );
+    let flags = format!("--config c.yml --auth-token x:viewer:{}", hash("d"));
+    assert_eq!(tokens_of(&run, &flags), "x:viewer:***");
+    assert_eq!(tokens_of(&Run::new(), ""), "not set");
+}
+
+#[test]
+fn what_is_no_token_is_refused_without_showing_it() {
+    let (good, secret) = (hash("a"), "topsecret");
+    for (entry, words) in [
+        (String::new(), &["auth.tokens", "entry 1", "name"][..]),
+        (
+            secret.to_owned(),
+            &["SAGA_SERVER_AUTH_TOKENS", "entry 1", "viewer or operator"],
+        ),
+        (format!("ci:{secret}:{good}"), &["entry 1", "viewer or operator"]),
+        (format!("ci:viewer:{secret}"), &["entry 1", "64 hex digits"]),
+        (
+            format!("ci:viewer:{good}:{secret}"),
+            &["entry 1", "64 hex digits"],
+        ),
+        (format!("anonymous:viewer:{good}"), &["entry 1", "anonymous"]),
+        (
+            format!("ci:viewer:{good};ci:viewer:{}", hash("b")),
+            &["entry 2", "name"],
+        ),
+        (
+            format!("ci:viewer:{good};cd:operator:{good}"),
+            &["entry 2", "sha256"],
+        ),
+        (format!("ci:viewer:{good};"), &["entry 2"]),
+    ] {
+        let done = Run::new()
+            .variable("SAGA_SERVER_AUTH_TOKENS", &entry)
+            .run(&format!("config check {LEAST}"));
+        done.is_refused(2, words);
+        assert!(
+            !done.stderr.contains(secret) && !done.stderr.contains(&good),
+            "{done:?}"
+        );
+    }
+}
+
+#[test]
+fn a_file_must_hold_complete_tokens() {
+    for (text, words) in [
+        ("auth: { tokens: [] }", &["auth.tokens", "must hold a token"][..]),
+        (
+            "auth: { tokens: [{ name: ci, token: topsecret }] }",
+            &["line 1", "auth.tokens", "unknown"],
+        ),
+        (
+            "auth: { tokens: [{ name: ci, role: viewer }] }",
+            &["auth.tokens", "entry 1", "sha256"],
+        ),
+        ("auth: { tokens: { ci: topsecret } }", &["line 1", "auth.tokens"]),
+    ] {
+        let done = Run::new()
+            .file("bad.yml", text)
+            .run(&format!("config check {LEAST} --config bad.yml"));
+        done.is_refused(2, words);
+        assert!(!done.stderr.contains("topsecret"), "{done:?}");
+    }
+}
+
+#[test]
+fn tokens_allow_to_listen_beyond_this_machine() {
+    Run::new()
+        .run(&format!("config check {LEAST} --listen 0.0.0.0:80"))
+        .is_refused(2, &["auth.tokens", "--allow-unauthenticated"]);
+    let entry = format!("ci:viewer:{}", hash("a"));
+    let run = Run::new().variable("SAGA_SERVER_AUTH_TOKENS", &entry);
+    assert_eq!(tokens_of(&run, "--listen 0.0.0.0:80"), "ci:viewer:***");
+}

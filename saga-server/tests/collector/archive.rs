@@ -1,0 +1,336 @@
+//! Sagas go into the archive, leave the database, and come back for reading: from both stores, into a folder and a bucket,
+//! also when it is all killed again and again.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::support::{
+    PATIENCE,
+    events::{compensated, out_of_stock, saga, success},
+    part,
+};
+use saga_collector::archive::{Archive, ArchiveUrl, Manifest};
+use saga_store::{Store, StoreOptions};
+use saga_types::{SagaEvent, SagaId, Timestamp, definition::Definitions, fold};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+/// A database with sagas of long ago, and a folder for everything else.
+struct Ground {
+    database: String,
+    folder: tempfile::TempDir,
+    store: Arc<dyn Store>,
+    /// Those that ended long ago.
+    events: Vec<SagaEvent>,
+}
+
+impl Ground {
+    async fn on_sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite:{}", folder.path().join("sagas.db").display());
+        Self::at(database, folder).await
+    }
+
+    async fn on_postgres() -> Self {
+        let url = part("DATABASE_URL", "PostgreSQL");
+        let schema = format!("test_{}", uuid::Uuid::now_v7().simple());
+        let mut connection = PgConnection::connect(&url).await.unwrap();
+        let create = AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
+        connection.execute(create).await.unwrap();
+        let separator = if url.contains('?') { '&' } else { '?' };
+        let database = format!("{url}{separator}options=-c%20search_path%3D{schema}");
+        Self::at(database, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn at(database: String, folder: tempfile::TempDir) -> Self {
+        let store = open(&database).await;
+        let endings = [success(), out_of_stock(), compensated()];
+        let events: Vec<SagaEvent> = (0..90)
+            .flat_map(|number| long_ago(saga(&format!("old-{number:03}"), &endings[number % 3])))
+            .collect();
+        store.append(events.clone().into()).await.unwrap();
+        store.append(saga("recent", &success()).into()).await.unwrap();
+        let mut under_way = long_ago(saga("under-way", &success()));
+        under_way.truncate(3);
+        store.append(under_way.into()).await.unwrap();
+        Self {
+            database,
+            folder,
+            store,
+            events,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn archive_url(&self) -> String {
+        format!("file://{}", self.path("archive").display())
+    }
+
+    async fn manifests(&self) -> Vec<Manifest> {
+        let url: ArchiveUrl = self.archive_url().parse().unwrap();
+        Archive::open(&url).unwrap().manifests().await.unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_saga-server"));
+        command
+            .arg("archive")
+            .args(arguments)
+            .args(["--database-url", &self.database])
+            .args(["--archive-url", &self.archive_url()]);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        said(self.command(arguments).output().unwrap())
+    }
+
+    /// Everything that ended long ago is in the archive once, nothing of it is in the database, and it comes back.
+    async fn assert_all_archived(&self) {
+        let manifests = self.manifests().await;
+        let rows: u64 = manifests.iter().map(|manifest| manifest.sagas.rows).sum();
+        let steps: u64 = manifests.iter().map(|manifest| manifest.steps.rows).sum();
+        assert_eq!((rows, steps), (90, self.events.len() as u64), "{manifests:?}");
+        let left = self.store.count_by_status().await.unwrap();
+        assert_eq!(left.iter().map(|(_, count)| count).sum::<u64>(), 2, "{left:?}");
+        let restored = self.path("restored");
+        self.run(&["restore", "--to", restored.to_str().unwrap()]);
+        self.assert_restored(&restored).await;
+    }
+
+    async fn assert_restored(&self, folder: &Path) {
+        let restored = open(&format!("sqlite:{}", folder.join("saga-tracker.db").display())).await;
+        for of_saga in self.events.chunk_by(|left, right| left.saga_id == right.saga_id) {
+            let saga_id = of_saga[0].saga_id.as_str();
+            let state = fold::fold(of_saga, &Definitions::built_in());
+            assert_eq!(restored.saga(saga_id).await.unwrap(), state, "{saga_id}");
+            let events = restored.events(&[saga_id.to_owned()], None, 100).await.unwrap();
+            assert_eq!(events.len(), of_saga.len());
+            for (restored, recorded) in events.iter().zip(of_saga) {
+                assert_eq!(restored, recorded);
+            }
+            let removal = self.store.removal(saga_id).await.unwrap().unwrap();
+            assert!(removal.archive.is_some(), "{saga_id}");
+        }
+    }
+}
+
+async fn open(database: &str) -> Arc<dyn Store> {
+    let options = StoreOptions {
+        definitions: Definitions::built_in().into(),
+        max_connections: 4,
+    };
+    let store = saga_store::connect(database, options).await.unwrap();
+    store.migrate().await.unwrap();
+    store
+}
+
+/// The same events, in 2023.
+fn long_ago(mut events: Vec<SagaEvent>) -> Vec<SagaEvent> {
+    for (position, event) in (0..).zip(&mut events) {
+        event.recorded_at = Timestamp::from_millis(1_700_000_000_000 + position * 1_000).unwrap();
+    }
+    events
+}
+
+fn said(output: Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Kills it later and later, until it gets through.
+async fn kill_until_it_is_through(ground: &Ground) -> usize {
+    for (kills, patience) in (20..).step_by(60).enumerate() {
+        let mut run = ground.command(&["run", "--batch", "4"]).spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(patience)).await;
+        if let Some(status) = run.try_wait().unwrap() {
+            assert!(status.success(), "it failed by itself after {kills} kills");
+            return kills;
+        }
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+    unreachable!("its patience grows without end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ended_long_ago_goes_from_sqlite_into_the_archive_and_comes_back() {
+    let ground = Ground::on_sqlite().await;
+    assert_eq!(ground.run(&["run", "--dry-run"]), "90 sagas are due\n");
+    assert!(ground.manifests().await.is_empty(), "a dry run writes nothing");
+    let said = ground.run(&["run", "--batch", "40"]);
+    assert_eq!(said, "90 sagas archived and removed from the database\n");
+    ground.assert_all_archived().await;
+    let listed = ground.run(&["list"]);
+    assert!(listed.ends_with("3 batches, 90 sagas\n"), "{listed}");
+    assert_eq!(
+        ground.run(&["run"]),
+        "0 sagas archived and removed from the database\n"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ended_long_ago_goes_from_postgres_into_the_archive_and_comes_back() {
+    let ground = Ground::on_postgres().await;
+    ground.run(&["run", "--batch", "40"]);
+    ground.assert_all_archived().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_again_and_again_it_loses_nothing_of_sqlite_and_doubles_nothing() {
+    let ground = Ground::on_sqlite().await;
+    let kills = kill_until_it_is_through(&ground).await;
+    assert!(kills > 3, "it was killed {kills} times only");
+    ground.assert_all_archived().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_again_and_again_it_loses_nothing_of_postgres_and_doubles_nothing() {
+    let ground = Ground::on_postgres().await;
+    let kills = kill_until_it_is_through(&ground).await;
+    assert!(kills > 3, "it was killed {kills} times only");
+    ground.assert_all_archived().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_saga_comes_back_alone_and_twice_is_as_once() {
+    let ground = Ground::on_sqlite().await;
+    ground.run(&["run"]);
+    let folder = ground.path("one");
+    let arguments = ["restore", "--to", folder.to_str().unwrap(), "--saga", "old-007"];
+    let first = ground.run(&arguments);
+    assert!(first.starts_with("1 sagas, 4 steps new"), "{first}");
+    let again = ground.run(&arguments);
+    assert!(again.starts_with("1 sagas, 0 steps new"), "{again}");
+    let restored = open(&format!("sqlite:{}", folder.join("saga-tracker.db").display())).await;
+    assert!(restored.saga("old-007").await.unwrap().is_some());
+    assert!(restored.saga("old-008").await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_changed_afterwards_is_refused() {
+    let ground = Ground::on_sqlite().await;
+    ground.run(&["run"]);
+    let manifest = ground.manifests().await.remove(0);
+    let file = ground
+        .path("archive")
+        .join(&manifest.folder)
+        .join(&manifest.steps.name);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let to = ground.path("restored");
+    let refused = ground
+        .command(&["restore", "--to", to.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let reason = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(reason.contains("steps.parquet: another SHA-256"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_archive_cannot_be_written_nothing_is_deleted() {
+    let ground = Ground::on_sqlite().await;
+    // A file stands where the folder should be.
+    std::fs::write(ground.path("archive"), "in the way").unwrap();
+    let failed = ground.command(&["run"]).output().unwrap();
+    assert_eq!(failed.status.code(), Some(1));
+    for event in &ground.events {
+        let saga_id: &SagaId = &event.saga_id;
+        assert!(ground.store.saga(saga_id).await.unwrap().is_some(), "{saga_id}");
+    }
+    std::fs::remove_file(ground.path("archive")).unwrap();
+    ground.run(&["run"]);
+    ground.assert_all_archived().await;
+}
+
+/// A stand-in for S3, as a process of its own.
+struct Bucket {
+    server: Child,
+    endpoint: String,
+}
+
+impl Bucket {
+    async fn start() -> Self {
+        let python = part("SAGA_TEST_PYTHON", "Python with moto");
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .unwrap()
+            .port();
+        let server = Command::new(python)
+            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let bucket = Self {
+            server,
+            endpoint: format!("http://127.0.0.1:{port}"),
+        };
+        bucket.create().await;
+        bucket
+    }
+
+    async fn create(&self) {
+        let client = saga_collector::http_client::plain_client();
+        let deadline = std::time::Instant::now() + PATIENCE;
+        let url = format!("{}/sagas", self.endpoint);
+        while !client
+            .put(&url)
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+        {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "no bucket within {PATIENCE:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for Bucket {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_archive_may_be_a_bucket() {
+    let ground = Ground::on_sqlite().await;
+    let bucket = Bucket::start().await;
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_saga-server"));
+        command
+            .arg("archive")
+            .args(arguments)
+            .args(["--archive-url", "s3://sagas/of/the/past"])
+            .args(["--database-url", &ground.database])
+            .env("AWS_ENDPOINT", &bucket.endpoint)
+            .env("AWS_ALLOW_HTTP", "true")
+            .env("AWS_REGION", "eu-central-1")
+            .env("AWS_ACCESS_KEY_ID", "tester")
+            .env("AWS_SECRET_ACCESS_KEY", "secret");
+        said(command.output().unwrap())
+    };
+    assert_eq!(
+        run(&["run", "--batch", "50"]),
+        "90 sagas archived and removed from the database\n"
+    );
+    let listed = run(&["list"]);
+    assert!(listed.ends_with("2 batches, 90 sagas\n"), "{listed}");
+    let restored = ground.path("restored");
+    run(&["restore", "--to", restored.to_str().unwrap()]);
+    ground.assert_restored(&restored).await;
+}

@@ -1,0 +1,22 @@
+//! The collector on real parts: Apache Kafka, PostgreSQL, a schema registry, Prometheus, clients in other languages.
+//!
+//! `scripts/parts run kafka postgres registry python jvm prometheus -- cargo test -p saga-server --test collector`
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod archive;
+mod client_faults;
+mod dead_letters;
+mod monitoring;
+mod openapi;
+mod other_languages;
+mod outage;
+mod paused;
+mod pipeline;
+mod restore;
+mod schema_registry;
+#[path = "../support/mod.rs"]
+mod support;
+mod telemetry;
+#[cfg(feature = "ssl")]
+mod tls;
+mod watching;

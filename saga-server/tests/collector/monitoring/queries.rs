@@ -1,0 +1,68 @@
+//! Everything that an alert or the dashboard asks for is there.
+
+use std::collections::BTreeSet;
+
+use super::{
+    deployed::{alert_expressions, dashboard_queries},
+    prometheus::Prometheus,
+};
+use crate::support::{dev::Dev, events::compensated, events::saga, eventually};
+
+/// What an alert compares with its limit: without the limit, there should be something to compare.
+fn compared(expression: &str) -> &str {
+    let expression = expression
+        .strip_prefix("absent(")
+        .and_then(|inner| inner.strip_suffix(')'))
+        .unwrap_or(expression);
+    let (left, limit) = expression
+        .rsplit_once(" > ")
+        .or_else(|| expression.rsplit_once(" == "))
+        .unwrap_or_else(|| panic!("no limit in {expression}"));
+    assert!(limit.parse::<f64>().is_ok(), "{expression}");
+    left
+}
+
+/// With what the demo lacks: an event that comes again, and one that is none.
+fn disturb(dev: &Dev) {
+    let producer = dev.producer();
+    for event in saga("again", &compensated()) {
+        producer.send(&event);
+        producer.send(&event);
+    }
+    producer.send_raw(Some(b"saga-1"), b"no event");
+    producer.flush();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_query_of_alerts_and_dashboard_finds_data_of_a_tracker_at_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::start(folder.path(), &["--demo"]);
+    let prometheus = Prometheus::start(dev.text("url"), None).await;
+    // A counter of one reason begins at its first letter, and a rate needs two scrapes.
+    disturb(&dev);
+    let mut unanswered: BTreeSet<(String, String)> = dashboard_queries()
+        .into_iter()
+        .map(|(panel, query)| (panel, query.replace("$__rate_interval", "1m")))
+        .collect();
+    assert!(unanswered.len() > 30, "{unanswered:?}");
+    for expression in alert_expressions() {
+        unanswered.insert(("an alert".to_owned(), compared(&expression).to_owned()));
+    }
+    let rest = dev.rest();
+    eventually("data for every query", async || {
+        assert_eq!(rest.get("/api/v1/sagas?size=1").await.0, 200);
+        let mut answered = BTreeSet::new();
+        for asked in &unanswered {
+            let values = prometheus.values(&asked.1).await;
+            // A quantile of nothing is no number.
+            if values.iter().any(|value| value.is_finite()) {
+                answered.insert(asked.clone());
+            }
+        }
+        unanswered.retain(|asked| !answered.contains(asked));
+        eprintln!("without data so far: {unanswered:?}");
+        unanswered.is_empty()
+    })
+    .await;
+    dev.interrupt();
+}

@@ -1,0 +1,114 @@
+//! The description of the API, judged from outside: by the rules of OpenAPI, and by calling everything that it says.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use crate::support::{
+    Ground, events,
+    events::{compensated, out_of_stock, success},
+    eventually, part,
+    running::Running,
+};
+use saga_web::auth::{Access, Role, Token, TokenHash};
+
+const TOKEN: &str = "dana's";
+
+fn python() -> Command {
+    let python = part("SAGA_TEST_PYTHON", "Python with schemathesis");
+    let mut command = Command::new(python);
+    // What it leaves behind is not for the repository.
+    command.current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command
+}
+
+fn kept(file: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), file].iter().collect()
+}
+
+fn assert_content(output: &Output) {
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn the_description_is_valid_openapi() {
+    let output = python()
+        .args(["-m", "openapi_spec_validator", "--schema", "3.1"])
+        .arg(kept("../docs/openapi.json"))
+        .output()
+        .unwrap();
+    assert_content(&output);
+}
+
+/// Sagas of every kind, and a record that is none, behind a token of an operator.
+async fn collector_with_sagas(ground: &Ground) -> Running {
+    let mut config = ground.config();
+    config.access = Access::Tokens(vec![Token {
+        name: "dana".to_owned(),
+        role: Role::Operator,
+        hash: TokenHash::of(TOKEN),
+    }]);
+    let server = Running::with(config).await;
+    let producer = ground.producer();
+    for (index, recorded) in [success(), out_of_stock(), compensated()]
+        .iter()
+        .cycle()
+        .take(30)
+        .enumerate()
+    {
+        for event in events::saga(&format!("saga-{index}"), recorded) {
+            producer.send(&event);
+        }
+    }
+    for _ in 0..3 {
+        producer.send_raw(Some(b"saga-0"), b"no event");
+    }
+    producer.flush();
+    server
+}
+
+/// Waits until the last saga and all dead letters are stored.
+async fn until_stored(url: &str) {
+    let client = saga_collector::http_client::plain_client();
+    let contains = async |path: &str, text: &str| {
+        let question = client.get(format!("{url}{path}")).bearer_auth(TOKEN);
+        let answer = question.send().await.unwrap().text().await.unwrap();
+        answer.contains(text)
+    };
+    eventually("all is stored", async || {
+        contains("/api/v1/sagas/saga-29", "currentStatus").await
+            && contains("/internal/v1/dlt/groups", "\"waiting\":3").await
+            && contains("/internal/v1/producers", "product-service").await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_endpoint_does_what_its_description_says() {
+    let ground = Ground::new().await;
+    let server = collector_with_sagas(&ground).await;
+    let url = server.rest.base().to_owned();
+    until_stored(&url).await;
+
+    let mut schemathesis = python();
+    schemathesis
+        .args(["-m", "schemathesis.cli", "--config-file"])
+        .arg(kept("tests/python/schemathesis.toml"))
+        // The stream does not end.
+        .args(["run", "--checks", "all", "--exclude-path", "/api/v1/sagas/stream"])
+        .arg(format!("{url}/api-docs"))
+        .env("PYTHONPATH", kept("tests/python"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("NO_COLOR", "1")
+        .env("API_URL", &url)
+        .env("API_TOKEN", TOKEN);
+    let output = tokio::task::spawn_blocking(move || schemathesis.output().unwrap());
+    assert_content(&output.await.unwrap());
+    server.stop().await;
+}

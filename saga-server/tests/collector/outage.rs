@@ -1,0 +1,137 @@
+//! Database and broker away for a while, on a stack of its own, since others would suffer with it.
+
+use crate::support::{
+    Ground, Rest,
+    events::{compensated, saga, success},
+    eventually,
+    process::ServerProcess,
+    stack::Stack,
+};
+use saga_types::{SagaEvent, definition::Definitions, fold};
+use sqlx::{Connection, PgConnection};
+
+async fn set_read_only(database_url: &str, is_read_only: bool) {
+    let mut connection = PgConnection::connect(database_url).await.unwrap();
+    // The session that switches it off again must be able to write.
+    for statement in [
+        "SET default_transaction_read_only = off",
+        if is_read_only {
+            "ALTER SYSTEM SET default_transaction_read_only = on"
+        } else {
+            "ALTER SYSTEM RESET default_transaction_read_only"
+        },
+        "SELECT pg_reload_conf()",
+    ] {
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+    }
+}
+
+async fn wait_for_component(rest: &Rest, component: &str, state: &str) {
+    let path = "/actuator/health";
+    rest.wait_for(path, &format!("{component} is {state}"), |_, health| {
+        health["components"][component]["status"] == state
+    })
+    .await;
+}
+
+fn sagas(prefix: &str) -> Vec<Vec<SagaEvent>> {
+    (0..1_000)
+        .map(|n| {
+            saga(
+                &format!("{prefix}-{n}"),
+                &if n % 2 == 0 { success() } else { compensated() },
+            )
+        })
+        .collect()
+}
+
+/// Sends while something is away, and waits for all of it afterwards.
+struct Audit<'a> {
+    ground: &'a Ground,
+    sent: Vec<Vec<SagaEvent>>,
+}
+
+impl Audit<'_> {
+    fn send(&mut self, prefix: &str) {
+        let producer = self.ground.producer();
+        for events in sagas(prefix) {
+            events.iter().for_each(|event| producer.send(event));
+            self.sent.push(events);
+        }
+        producer.flush();
+    }
+
+    async fn everything_is_stored(&self) {
+        let expected = i64::try_from(self.sent.iter().map(Vec::len).sum::<usize>()).unwrap();
+        eventually("all events are stored", async || {
+            self.ground.sql_count("SELECT count(*) FROM saga_steps").await == expected
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness() {
+    let stack = Stack::up(None);
+    let ground = Ground::at(
+        &stack.value("KAFKA_BOOTSTRAP_SERVERS"),
+        &stack.value("DATABASE_URL"),
+    )
+    .await;
+    let server = ServerProcess::serve(&ground);
+    server.rest.wait_until_ready().await;
+    let mut audit = Audit {
+        ground: &ground,
+        sent: Vec::new(),
+    };
+    audit.send("calm");
+    audit.everything_is_stored().await;
+
+    stack.parts(&["kill", "postgres"]);
+    audit.send("database-away");
+    wait_for_component(&server.rest, "db", "DOWN").await;
+    assert_eq!(server.rest.get("/health/readiness").await.0, 503);
+    assert_eq!(server.rest.get("/health/liveness").await.0, 200);
+    let (status, answer) = server.rest.get("/api/v1/sagas/calm-0").await;
+    assert_eq!(
+        (status, answer["error"].as_str()),
+        (503, Some("SERVICE_UNAVAILABLE"))
+    );
+    stack.parts(&["start", "postgres"]);
+    audit.everything_is_stored().await;
+    server.rest.wait_until_ready().await;
+
+    set_read_only(&ground.database_url, true).await;
+    audit.send("read-only");
+    wait_for_component(&server.rest, "db", "DOWN").await;
+    set_read_only(&ground.database_url, false).await;
+    audit.everything_is_stored().await;
+    server.rest.wait_until_ready().await;
+
+    stack.parts(&["kill", "kafka"]);
+    wait_for_component(&server.rest, "kafka", "DOWN").await;
+    assert_eq!(server.rest.get("/health/readiness").await.0, 503);
+    assert_eq!(
+        server.rest.get("/api/v1/sagas/calm-0").await.0,
+        200,
+        "what is stored is still answered"
+    );
+    stack.parts(&["start", "kafka"]);
+    audit.send("broker-back");
+    audit.everything_is_stored().await;
+    server.rest.wait_until_ready().await;
+
+    for events in audit.sent.iter().step_by(10) {
+        let expected = fold::fold(events, &Definitions::built_in()).unwrap();
+        let (_, answer) = server
+            .rest
+            .get(&format!("/api/v1/sagas/{}", expected.saga_id))
+            .await;
+        assert_eq!(answer["currentStatus"], expected.current_status.as_str());
+        assert_eq!(answer["stepCount"], expected.step_count);
+    }
+    assert!(
+        ground.dead_letters(0).await.is_empty(),
+        "an outage is not bad data"
+    );
+}

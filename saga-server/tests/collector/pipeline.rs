@@ -1,0 +1,465 @@
+//! From the topic to REST, on a real Apache Kafka and PostgreSQL.
+
+use std::process::Command;
+
+use crate::support::{
+    Ground, Rest,
+    events::{self, compensated, event, out_of_stock, saga, success},
+    eventually, part,
+    process::ServerProcess,
+    running::Running,
+};
+use saga_types::{
+    Metadata, SagaEvent, SagaStatus, SagaType, Timestamp,
+    avro::{self, Framing, SchemaVersion},
+    definition::Definitions,
+    fold, steps,
+    topic::dead_letter_headers as headers,
+};
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_sagas_are_answered_with_their_states_and_steps() {
+    let ground = Ground::new().await;
+    let server = Running::on(&ground).await;
+    let producer = ground.producer();
+    for (id, recorded) in [
+        ("ok", success()),
+        ("empty-shelf", out_of_stock()),
+        ("undone", compensated()),
+    ] {
+        saga(id, &recorded).iter().for_each(|event| producer.send(event));
+    }
+    producer.flush();
+
+    let ok = server.rest.saga_with_steps("ok", 7).await;
+    assert_eq!(ok["currentStatus"], "COMPLETED");
+    assert_eq!(ok["durationMs"], 60);
+    let failed = server.rest.saga_with_steps("empty-shelf", 4).await;
+    assert_eq!(failed["currentStatus"], "FAILED");
+    assert_eq!(failed["failedStep"], "STOCK_RESERVATION_FAILED");
+    assert_eq!(failed["failureReason"], "NOT_TODAY");
+    let undone = server.rest.saga_with_steps("undone", 8).await;
+    assert_eq!(undone["currentStatus"], "COMPENSATED");
+    assert_eq!(undone["outstandingCompensations"], json!([]));
+
+    let (_, steps) = server.rest.get("/api/v1/sagas/undone/steps").await;
+    let names: Vec<&str> = steps["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["step"].as_str().unwrap())
+        .collect();
+    let expected = compensated();
+    assert_eq!(
+        names,
+        expected
+            .iter()
+            .map(|(_, step, _)| step.as_str())
+            .collect::<Vec<_>>()
+    );
+    let (_, list) = server.rest.get("/api/v1/sagas?status=FAILED").await;
+    assert_eq!(list["page"]["totalElements"], 1);
+    let (_, statistics) = server.rest.get("/api/v1/sagas/statistics").await;
+    assert_eq!(statistics["byStatus"]["COMPLETED"], 1);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_event_changes_nothing_and_is_counted() {
+    let ground = Ground::new().await;
+    let server = Running::on(&ground).await;
+    let producer = ground.producer();
+    let events = saga("twice", &success());
+    for _ in 0..3 {
+        events.iter().for_each(|event| producer.send(event));
+        producer.flush();
+        server.rest.saga_with_steps("twice", 7).await;
+    }
+    server
+        .rest
+        .wait_for("/metrics", "14 duplicates", |_, text| {
+            text.as_str()
+                .is_some_and(|text| text.contains("saga_tracker_duplicates_total 14\n"))
+        })
+        .await;
+    assert_eq!(ground.sql_count("SELECT count(*) FROM saga_steps").await, 7);
+    server.stop().await;
+}
+
+/// What is wrong, the bytes, and the kind of error that its dead letter names.
+fn poison() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let good = event("poisoned", 0, steps::ORDER_CREATED, SagaStatus::Started);
+    let encode = |event: &SagaEvent| avro::encode(event, SchemaVersion::V2, Framing::SingleObject).unwrap();
+    // The codec refuses to make bad events, so they are made from good bytes.
+    let replaced = |from: &[u8], to: &[u8]| {
+        let bytes = encode(&good);
+        let at = bytes
+            .windows(from.len())
+            .position(|window| window == from)
+            .unwrap();
+        [&bytes[..at], to, &bytes[at + from.len()..]].concat()
+    };
+    let with_metadata = |json: &str| {
+        let placeholder = format!("{{\"x\":\"{}\"}}", "x".repeat(json.len() - 8));
+        let event = good
+            .clone()
+            .with_metadata(Metadata::parse(placeholder.as_str()).unwrap());
+        let bytes = encode(&event);
+        let at = bytes
+            .windows(placeholder.len())
+            .position(|window| window == placeholder.as_bytes())
+            .unwrap();
+        [&bytes[..at], json.as_bytes(), &bytes[at + placeholder.len()..]].concat()
+    };
+    let mut trailing = encode(&good);
+    trailing.push(7);
+    // The last fields are recordedAt in six bytes and sagaTypeName, which is null.
+    let mut far_off = encode(&good);
+    far_off.truncate(far_off.len() - 7);
+    far_off.extend([0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0]);
+    let long = event(&"s".repeat(80), 0, steps::ORDER_CREATED, SagaStatus::Started);
+    let too_long = {
+        let bytes = encode(&long);
+        let id = [&[160, 1][..], "s".repeat(80).as_bytes()].concat();
+        let at = bytes.windows(id.len()).position(|window| window == id).unwrap();
+        [
+            &bytes[..at],
+            &[202, 1],
+            "s".repeat(101).as_bytes(),
+            &bytes[at + id.len()..],
+        ]
+        .concat()
+    };
+    let deep = format!("{{\"deep\":{}1{}}}", "[".repeat(64), "]".repeat(64));
+    vec![
+        ("text", b"hello".to_vec(), "UNKNOWN_FRAMING"),
+        ("nothing", Vec::new(), "EMPTY"),
+        ("cut", encode(&good)[..40].to_vec(), "TRUNCATED"),
+        ("trailing bytes", trailing, "TRAILING_BYTES"),
+        (
+            "a schema id without a registry",
+            [&[0, 0, 0, 0, 9][..], b"body"].concat(),
+            "NO_REGISTRY",
+        ),
+        (
+            "an unknown fingerprint",
+            replaced(&[0xc3, 1, 0xab], &[0xc3, 1, 0xac]),
+            "UNKNOWN_FINGERPRINT",
+        ),
+        (
+            "a control character in the step",
+            replaced(b"ORDER_CREATED", b"ORDER\0CREATED"),
+            "INVALID_NAME",
+        ),
+        ("a saga id of 101 characters", too_long, "INVALID_NAME"),
+        (
+            "an empty order id",
+            replaced(b"\x22order-of-poisoned", b"\0"),
+            "INVALID_NAME",
+        ),
+        (
+            "an unknown status",
+            replaced(b"ORDER_CREATED\0", b"ORDER_CREATED\x0a"),
+            "UNKNOWN_SYMBOL",
+        ),
+        (
+            "an unknown saga type",
+            replaced(b"poisoned\0", b"poisoned\x0a"),
+            "UNKNOWN_SYMBOL",
+        ),
+        (
+            "bytes that are not UTF-8",
+            replaced(b"order-of-poisoned", b"\xff\xfeder-of-poisoned"),
+            "NOT_UTF8",
+        ),
+        ("a time in the year 292277026", far_off, "INVALID_TIMESTAMP"),
+        (
+            "metadata that is an array",
+            with_metadata("[1,2,3,4,5,6]"),
+            "INVALID_METADATA",
+        ),
+        (
+            "U+0000 in metadata",
+            with_metadata(r#"{"name":"\u0000"}"#),
+            "INVALID_METADATA",
+        ),
+        (
+            "a number beyond a double",
+            with_metadata(r#"{"number":1e999}"#),
+            "INVALID_METADATA",
+        ),
+        ("65 levels", with_metadata(&deep), "INVALID_METADATA"),
+        (
+            "a number that only the database refuses",
+            with_metadata(r#"{"number":1e-20000}"#),
+            "REFUSED_BY_DATABASE",
+        ),
+        ("a value of 300 KiB", vec![0xc3; 300 * 1024], "TOO_LARGE"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_poison_is_buried_byte_for_byte_and_blocks_nothing() {
+    let ground = Ground::new().await;
+    let server = Running::on(&ground).await;
+    let producer = ground.producer();
+    let poison = poison();
+    for (position, (_, value, _)) in poison.iter().enumerate() {
+        let healthy = format!("healthy-{position}");
+        producer.send(&event(&healthy, 0, steps::ORDER_CREATED, SagaStatus::Started));
+        let headers = rdkafka::message::OwnedHeaders::new()
+            .insert(rdkafka::message::Header {
+                key: "mine",
+                value: Some(&[0xff_u8, 0][..]),
+            })
+            .insert(rdkafka::message::Header {
+                key: "none",
+                value: None::<&[u8]>,
+            });
+        producer.send_record(
+            rdkafka::producer::BaseRecord::to(producer.topic())
+                .key(position.to_string().as_bytes())
+                .payload(value.as_slice())
+                .headers(headers),
+        );
+        producer.send(&event(&healthy, 1, steps::STOCK_RESERVED, SagaStatus::Completed));
+    }
+    producer.flush();
+
+    for position in 0..poison.len() {
+        server
+            .rest
+            .saga_with_steps(&format!("healthy-{position}"), 2)
+            .await;
+    }
+    let letters = ground.dead_letters(poison.len()).await;
+    assert_eq!(letters.len(), poison.len());
+    for (position, (what, value, kind)) in poison.iter().enumerate() {
+        let key = position.to_string();
+        let letter = letters
+            .iter()
+            .find(|letter| letter.key.as_deref() == Some(key.as_bytes()))
+            .unwrap();
+        assert_eq!(letter.value.as_deref().unwrap_or_default(), value, "{what}");
+        assert_eq!(letter.header("mine"), [0xff, 0], "{what}");
+        assert_eq!(letter.headers[1], ("none".to_owned(), None), "{what}");
+        assert_eq!(
+            letter.text(headers::EXCEPTION_FQCN),
+            format!("saga.tracker.{kind}"),
+            "{what}"
+        );
+        assert_eq!(letter.text(headers::ORIGINAL_TOPIC), ground.topic);
+        assert_eq!(letter.text(headers::ORIGINAL_CONSUMER_GROUP), ground.group);
+        assert_eq!(letter.text(headers::ORIGINAL_TIMESTAMP_TYPE), "CreateTime");
+        assert_eq!(letter.header(headers::ORIGINAL_PARTITION).len(), 4);
+        assert_eq!(letter.header(headers::ORIGINAL_OFFSET).len(), 8);
+        assert_eq!(letter.header(headers::ORIGINAL_TIMESTAMP).len(), 8);
+        assert!(!letter.text(headers::EXCEPTION_MESSAGE).is_empty());
+    }
+    assert_eq!(
+        ground
+            .sql_count("SELECT count(*) FROM saga_steps WHERE saga_id = 'poisoned'")
+            .await,
+        0
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_known_event_id_with_other_content_is_buried_and_the_first_stays() {
+    let ground = Ground::new().await;
+    let server = Running::on(&ground).await;
+    let producer = ground.producer();
+    let first = event("disputed", 0, steps::ORDER_CREATED, SagaStatus::Started);
+    let mut second = first.clone();
+    second.status = SagaStatus::Failed;
+    // Once within a batch, once against the database.
+    producer.send(&first);
+    producer.send(&second);
+    producer.flush();
+    assert_eq!(ground.dead_letters(1).await.len(), 1);
+    producer.send(&second);
+    producer.flush();
+    let letters = ground.dead_letters(2).await;
+    for letter in &letters {
+        assert_eq!(
+            letter.text(headers::EXCEPTION_FQCN),
+            "saga.tracker.CONFLICTING_EVENT"
+        );
+    }
+    let saga = server.rest.saga_with_steps("disputed", 1).await;
+    assert_eq!(saga["currentStatus"], "STARTED");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_python_client_writes_both_versions() {
+    let python = part("SAGA_TEST_PYTHON", "Python with confluent-kafka and fastavro");
+    let ground = Ground::new().await;
+    let server = Running::on(&ground).await;
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let output = Command::new(python)
+        .arg(format!("{folder}/tests/python/produce.py"))
+        .args([
+            "--bootstrap-servers",
+            &ground.bootstrap_servers,
+            "--topic",
+            &ground.topic,
+        ])
+        .args(["--schemas", &format!("{folder}/../schemas")])
+        .args(["--saga-id-v1", "from-python-1", "--saga-id-v2", "from-python-2"])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let v1 = server.rest.saga_with_steps("from-python-1", 1).await;
+    assert_eq!(v1["sagaType"], "ORDER_CREATION");
+    let v2 = server.rest.saga_with_steps("from-python-2", 1).await;
+    assert_eq!(v2["sagaType"], "LOAN_APPROVAL");
+    server.stop().await;
+}
+
+/// Every stored saga must be what the fold makes of the events that were sent.
+async fn assert_folds(rest: &Rest, sagas: &[Vec<SagaEvent>]) {
+    for events in sagas {
+        let expected = fold::fold(events, &Definitions::built_in()).unwrap();
+        let (status, answer) = rest.get(&format!("/api/v1/sagas/{}", expected.saga_id)).await;
+        assert_eq!(status, 200);
+        let expected = serde_json::to_value(&expected).unwrap();
+        for (key, value) in expected.as_object().unwrap() {
+            assert_eq!(&answer[key], value, "{key} of {}", expected["sagaId"]);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_instances_that_come_and_go_in_mid_batch_count_nothing_twice() {
+    const SAGAS: usize = 4_000;
+    let ground = Ground::new().await;
+    let producer = ground.producer();
+    let shapes = [success(), out_of_stock(), compensated()];
+    let sagas: Vec<_> = (0..SAGAS)
+        .map(|n| saga(&format!("saga-{n}"), &shapes[n % shapes.len()]))
+        .collect();
+    let total: usize = sagas.iter().map(Vec::len).sum();
+    // Step by step over all sagas, so that every saga is open in many batches.
+    for position in 0..8 {
+        sagas
+            .iter()
+            .filter_map(|events| events.get(position))
+            .for_each(|event| producer.send(event));
+    }
+    producer.flush();
+
+    let first = Running::on(&ground).await;
+    let stored = async || ground.sql_count("SELECT count(*) FROM saga_steps").await;
+    eventually("the first instance is under way", async || stored().await > 1_000).await;
+    let second = Running::on(&ground).await;
+    let third = Running::on(&ground).await;
+    first.stop().await;
+    eventually("everything is stored", async || {
+        stored().await == i64::try_from(total).unwrap()
+    })
+    .await;
+    second.stop().await;
+    assert_folds(&third.rest, &sagas[..200]).await;
+    let wrong = "SELECT count(*) FROM saga_instance i WHERE i.event_count <> \
+                 (SELECT count(*) FROM saga_steps s WHERE s.saga_id = i.saga_id)";
+    assert_eq!(ground.sql_count(wrong).await, 0);
+    third.stop().await;
+    assert!(ground.dead_letters(0).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_without_warning_within_100_000_events_and_started_again_nothing_is_lost_or_doubled() {
+    const SAGAS: usize = 12_500;
+    let ground = Ground::new().await;
+    let producer = ground.producer();
+    let shape = compensated();
+    let sagas: Vec<_> = (0..SAGAS).map(|n| saga(&format!("saga-{n}"), &shape)).collect();
+    assert_eq!(sagas.iter().map(Vec::len).sum::<usize>(), 100_000);
+    for events in &sagas {
+        events.iter().for_each(|event| producer.send(event));
+    }
+    producer.flush();
+
+    let stored = async || ground.sql_count("SELECT count(*) FROM saga_steps").await;
+    let mut seen = 0;
+    for kill_after in [1, 30_000, 60_000] {
+        let mut server = ServerProcess::serve(&ground);
+        eventually("events arrive", async || stored().await >= kill_after).await;
+        server.kill();
+        let now = stored().await;
+        assert!(
+            now >= seen,
+            "acknowledged steps are gone: {seen} before, {now} now"
+        );
+        seen = now;
+    }
+    assert!(seen < 100_000, "it was killed in the middle, not at the end");
+    let mut server = ServerProcess::serve(&ground);
+    eventually("everything is stored", async || stored().await == 100_000).await;
+    server.rest.wait_until_ready().await;
+    assert_folds(&server.rest, &sagas[..500]).await;
+    let compensated =
+        "SELECT count(*) FROM saga_instance WHERE current_status = 'COMPENSATED' AND event_count = 8";
+    assert_eq!(ground.sql_count(compensated).await, i64::try_from(SAGAS).unwrap());
+    assert_eq!(server.terminate(), Some(0), "SIGTERM ends it in order");
+    assert_eq!(stored().await, 100_000);
+    assert!(ground.dead_letters(0).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saga_of_100_000_events_is_taken_in_and_answered() {
+    let ground = Ground::new().await;
+    let server = Running::on(&ground).await;
+    let producer = ground.producer();
+    let wild: Vec<SagaEvent> = (0..100_000)
+        .map(|position| {
+            event(
+                "retry-loop",
+                position,
+                steps::PAYMENT_INITIALIZATION,
+                SagaStatus::InProgress,
+            )
+        })
+        .collect();
+    wild.iter().for_each(|event| producer.send(event));
+    producer.send(&event("behind-it", 0, steps::ORDER_CREATED, SagaStatus::Started));
+    producer.flush();
+    server.rest.saga_with_steps("retry-loop", 100_000).await;
+    server.rest.saga_with_steps("behind-it", 1).await;
+    let (status, page) = server.rest.get("/api/v1/sagas/retry-loop/steps").await;
+    assert_eq!((status, page["steps"].as_array().unwrap().len()), (200, 1_000));
+    assert!(page["nextCursor"].is_string());
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_teams_own_type_is_tracked_without_a_definition() {
+    let ground = Ground::new().await;
+    let server = Running::on(&ground).await;
+    let producer = ground.producer();
+    for (position, status) in [SagaStatus::Started, SagaStatus::Completed]
+        .into_iter()
+        .enumerate()
+    {
+        let mut event = events::event("loan", position, steps::ORDER_CREATED, status);
+        event.saga_type = SagaType::new("LOAN_APPROVAL").unwrap();
+        event.recorded_at = Timestamp::from_millis(i64::try_from(position).unwrap() - 1).unwrap();
+        producer.send(&event);
+    }
+    producer.flush();
+    let saga = server.rest.saga_with_steps("loan", 2).await;
+    assert_eq!(
+        (&saga["sagaType"], &saga["currentStatus"]),
+        (&json!("LOAN_APPROVAL"), &json!("COMPLETED"))
+    );
+    assert_eq!(saga["startedAt"], "1969-12-31T23:59:59.999Z");
+    assert_eq!(saga["awaiting"], json!([]));
+    server.stop().await;
+}

@@ -1,0 +1,136 @@
+//! Writers with a schema registry: a real one, and a stub for its faults.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use crate::support::{Ground, TestProducer, events::event, part, running::Running};
+use axum::{Json, Router, extract::Path, http::StatusCode, routing::get};
+use saga_collector::{ingest::RegistryConfig, secret::Secret};
+use saga_types::{
+    SagaEvent, SagaStatus,
+    avro::{self, Framing, SchemaVersion},
+    steps,
+    topic::dead_letter_headers,
+};
+use serde_json::{Value, json};
+
+fn started(saga_id: &str) -> SagaEvent {
+    event(saga_id, 0, steps::ORDER_CREATED, SagaStatus::Started)
+}
+
+async fn register(registry: &str, subject: &str, schema: &str) -> u32 {
+    let url = format!("{registry}/subjects/{subject}/versions");
+    let answer = saga_collector::http_client::plain_client()
+        .post(url)
+        .json(&json!({ "schema": schema }))
+        .send()
+        .await
+        .unwrap();
+    let status = answer.status();
+    let answer: Value = answer.json().await.unwrap();
+    assert!(status.is_success(), "{answer}");
+    u32::try_from(answer["id"].as_u64().unwrap()).unwrap()
+}
+
+fn send(producer: &TestProducer, event: &SagaEvent, version: SchemaVersion, schema_id: u32) {
+    let value = avro::encode(event, version, Framing::Confluent { schema_id }).unwrap();
+    producer.send_raw(Some(event.saga_id.as_bytes()), &value);
+}
+
+/// Version 2 with a field in front that we do not know.
+fn newer_schema() -> String {
+    let mut schema: Value = serde_json::from_str(SchemaVersion::V2.json()).unwrap();
+    schema["fields"]
+        .as_array_mut()
+        .unwrap()
+        .insert(0, json!({"name": "region", "type": "string"}));
+    schema.to_string()
+}
+
+async fn with_registry(ground: &Ground, url: &str) -> Running {
+    let mut config = ground.config();
+    config.schema_registry = Some(RegistryConfig {
+        url: Secret::new(url),
+        ca_file: None,
+    });
+    Running::with(config).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_framings_and_any_schema_that_resolves_are_read_from_one_topic() {
+    let registry = part("SCHEMA_REGISTRY_URL", "a schema registry");
+    let ground = Ground::new().await;
+    let subject = format!("{}-value", ground.topic);
+    let server = with_registry(&ground, &registry).await;
+    let producer = ground.producer();
+
+    let v1 = register(&registry, &subject, SchemaVersion::V1.json()).await;
+    let v2 = register(&registry, &subject, SchemaVersion::V2.json()).await;
+    let newer = register(&registry, &format!("{subject}-newer"), &newer_schema()).await;
+    let text = register(&registry, &format!("{subject}-text"), "\"string\"").await;
+    send(&producer, &started("by-v1"), SchemaVersion::V1, v1);
+    send(&producer, &started("by-v2"), SchemaVersion::V2, v2);
+    producer.send(&started("without-registry"));
+    let body = &avro::encode(&started("by-newer"), SchemaVersion::V2, Framing::SingleObject).unwrap()[10..];
+    let newer_value = [&[0][..], &newer.to_be_bytes(), &[4], b"kr", body].concat();
+    producer.send_raw(None, &newer_value);
+    send(&producer, &started("unusable"), SchemaVersion::V2, text);
+    send(&producer, &started("unknown"), SchemaVersion::V2, 9_999_999);
+    producer.flush();
+
+    for saga_id in ["by-v1", "by-v2", "without-registry", "by-newer"] {
+        server.rest.saga_with_steps(saga_id, 1).await;
+    }
+    let letters = ground.dead_letters(2).await;
+    let kind = |key: &[u8]| {
+        let letter = letters
+            .iter()
+            .find(|letter| letter.key.as_deref() == Some(key))
+            .unwrap();
+        letter.text(dead_letter_headers::EXCEPTION_FQCN)
+    };
+    assert_eq!(letters.len(), 2);
+    assert_eq!(kind(b"unusable"), "saga.tracker.UNUSABLE_SCHEMA");
+    assert_eq!(kind(b"unknown"), "saga.tracker.UNKNOWN_SCHEMA_ID");
+    server.stop().await;
+}
+
+/// A registry with trouble: the first answers are of status 503, and every question is counted.
+async fn troubled_registry(failures: usize) -> (String, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = asked.clone();
+    let answer = async move |Path(id): Path<u32>| {
+        if counter.fetch_add(1, Ordering::SeqCst) < failures {
+            return Err(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        match id {
+            7 => Ok(Json(json!({ "schema": SchemaVersion::V2.json() }))),
+            _ => Err(StatusCode::NOT_FOUND),
+        }
+    };
+    let router = Router::new().route("/schemas/ids/{id}", get(answer));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (url, asked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_with_trouble_is_waited_for_and_then_asked_once_for_each_id() {
+    let ground = Ground::new().await;
+    let (url, asked) = troubled_registry(3).await;
+    let server = with_registry(&ground, &url).await;
+    let producer = ground.producer();
+    for n in 0..50 {
+        send(&producer, &started(&format!("patient-{n}")), SchemaVersion::V2, 7);
+        producer.flush();
+    }
+    for n in 0..50 {
+        server.rest.saga_with_steps(&format!("patient-{n}"), 1).await;
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 4, "three failures and one answer");
+    assert!(ground.dead_letters(0).await.is_empty(), "trouble is not bad data");
+    server.stop().await;
+}

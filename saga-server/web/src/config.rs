@@ -1,0 +1,26 @@
+//! What the pages know of their surroundings.
+
+/// Where the id of a trace stands in an address.
+pub const TRACE_ID: &str = "{traceId}";
+
+/// What the pages know of their surroundings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PagesConfig {
+    /// The address of a trace, with [`TRACE_ID`] in it.
+    pub trace_url: Option<String>,
+}
+
+impl PagesConfig {
+    /// Where a trace can be looked at, by its id as it stands in an address; none when nobody said.
+    #[must_use]
+    pub fn trace_url(&self, encoded_trace_id: &str) -> Option<String> {
+        let pattern = self.trace_url.as_ref()?;
+        Some(pattern.replace(TRACE_ID, encoded_trace_id))
+    }
+
+    /// The pattern as it is written in the configuration.
+    #[must_use]
+    pub fn trace_url_pattern(&self) -> Option<&str> {
+        self.trace_url.as_deref()
+    }
+}

@@ -1,0 +1,98 @@
+//! Which path needs which role. What is not named here needs an operator, so a new route is closed until it is named.
+//!
+//! Routes match the path as it is written, without decoding it, and so does this table.
+
+use axum::{
+    extract::{MatchedPath, Request},
+    http::Method,
+};
+
+use crate::auth::Role;
+
+/// What a caller needs for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Requirement {
+    /// Nothing: orchestrators and Prometheus ask this, a browser needs it to sign in, or it is the same for everybody.
+    Open,
+    /// A role.
+    Role(Role),
+}
+
+/// Paths that are the same for everybody, by their first segment.
+const OPEN: [&str; 8] = [
+    "health",
+    "actuator",
+    "metrics",
+    "api-docs",
+    "swagger-ui",
+    "assets",
+    "sign-in",
+    "sign-out",
+];
+
+/// Pages, by their first segment, with the role to read them. Their forms need an operator.
+const PAGES: [(&str, Role); 6] = [
+    ("", Role::Viewer),
+    ("sagas", Role::Viewer),
+    ("flow", Role::Viewer),
+    ("dead-letters", Role::Operator),
+    ("services", Role::Viewer),
+    ("search", Role::Viewer),
+];
+
+/// Interfaces for programs, by their first segment.
+const INTERFACES: [(&str, Role); 2] = [("api", Role::Viewer), ("internal", Role::Operator)];
+
+/// What a request needs.
+pub(crate) fn needed(request: &Request) -> Requirement {
+    let (method, path) = (request.method(), request.uri().path());
+    named(method, path).unwrap_or_else(|| {
+        // A path without a route tells nothing; one that has a route and is not named may tell anything.
+        Requirement::Role(match request.extensions().get::<MatchedPath>() {
+            Some(_) => Role::Operator,
+            None => Role::Viewer,
+        })
+    })
+}
+
+/// What the table says of a path.
+pub(crate) fn named(method: &Method, path: &str) -> Option<Requirement> {
+    let first = first_segment(path);
+    if OPEN.contains(&first) {
+        return Some(Requirement::Open);
+    }
+    let role = match page(path) {
+        Some(_) if !is_read(method) => Some(Role::Operator),
+        Some(role) => Some(role),
+        None => find(&INTERFACES, first),
+    };
+    role.map(Requirement::Role)
+}
+
+/// The role to read a page; none when the path is no page's.
+pub(crate) fn page(path: &str) -> Option<Role> {
+    match first_segment(path) {
+        "" if path != "/" => None,
+        first => find(&PAGES, first),
+    }
+}
+
+/// Whether forms are sent to a path.
+pub(crate) fn takes_forms(path: &str) -> bool {
+    matches!(path, "/sign-in" | "/sign-out") || page(path).is_some()
+}
+
+/// Whether a method only reads.
+pub(crate) fn is_read(method: &Method) -> bool {
+    [Method::GET, Method::HEAD].contains(method)
+}
+
+fn first_segment(path: &str) -> &str {
+    path.split('/').nth(1).unwrap_or(path)
+}
+
+fn find(table: &[(&str, Role)], first: &str) -> Option<Role> {
+    table
+        .iter()
+        .find_map(|(name, role)| (*name == first).then_some(*role))
+}

@@ -1,0 +1,272 @@
+//! The one form of every error: `{"error","message","timestamp","path","details"}`.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use saga_types::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use saga_collector::freshness::Freshness;
+use saga_store::{AppendError, Removal, StoreError};
+
+/// How long a caller should wait when the collector cannot answer right now, in seconds.
+const RETRY_AFTER_SECONDS: &str = "2";
+
+/// The kind of an error; stays the same between versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// 400: the request is wrong; the details name the parameters.
+    BadRequest,
+    /// 401: nobody knows who is calling.
+    Unauthorized,
+    /// 403: the caller may not do this.
+    Forbidden,
+    /// 404: there is no such thing.
+    NotFound,
+    /// 405: the thing is there, but not with this method.
+    MethodNotAllowed,
+    /// 409: the thing is not in a state in which this can be done.
+    Conflict,
+    /// 413: the body is too long.
+    PayloadTooLarge,
+    /// 500: a bug; the cause is in the log.
+    InternalError,
+    /// 503: try again later.
+    ServiceUnavailable,
+}
+
+impl ErrorCode {
+    pub(crate) const fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// What the caller needs to know to do better.
+    pub(crate) const fn header(self) -> Option<(HeaderName, &'static str)> {
+        match self {
+            Self::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer")),
+            Self::ServiceUnavailable => Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            _ => None,
+        }
+    }
+}
+
+/// Why there is no answer, as callers are told.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    code: ErrorCode,
+    message: String,
+    details: BTreeMap<String, String>,
+}
+
+impl ApiError {
+    /// Parameters are wrong: each by its name, with what it should be.
+    pub(crate) fn bad_parameters(details: BTreeMap<String, String>) -> Self {
+        Self::bad("parameter", details)
+    }
+
+    /// Fields of the body are wrong: each by its name, with what it should be.
+    pub(crate) fn bad_fields(details: BTreeMap<String, String>) -> Self {
+        Self::bad("field", details)
+    }
+
+    fn bad(kind: &str, details: BTreeMap<String, String>) -> Self {
+        let names: Vec<&str> = details.keys().map(String::as_str).collect();
+        let message = match names.as_slice() {
+            [name] => format!("the {kind} {name} {}", details[*name]),
+            names => format!("the {kind}s {} are wrong", names.join(", ")),
+        };
+        Self {
+            code: ErrorCode::BadRequest,
+            message,
+            details,
+        }
+    }
+
+    /// One parameter is wrong.
+    pub(crate) fn bad_parameter(name: &str, reason: impl Into<String>) -> Self {
+        Self::bad_parameters(BTreeMap::from([(name.to_owned(), reason.into())]))
+    }
+
+    /// The request is wrong in another way.
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::BadRequest, message)
+    }
+
+    pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::Unauthorized, message)
+    }
+
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::Forbidden, message)
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::NotFound, message)
+    }
+
+    pub(crate) fn no_such_saga(saga_id: &str, freshness: &Freshness) -> Self {
+        Self::not_found_yet(format!("there is no saga {saga_id:?}"), freshness)
+    }
+
+    /// It was here, which is worth knowing, and so is where it went.
+    pub(crate) fn saga_left(saga_id: &str, removal: Removal) -> Self {
+        let whereto = match removal.archive {
+            Some(_) => "it is in the archive",
+            None => "it was not archived",
+        };
+        let left = removal.removed_at;
+        let mut error = Self::not_found(format!("saga {saga_id:?} left the database at {left}; {whereto}"));
+        error.details.insert("leftAt".to_owned(), left.to_string());
+        if let Some(folder) = removal.archive {
+            error.details.insert("archive".to_owned(), folder);
+        }
+        error
+    }
+
+    /// While the tracker is behind, what is not found may still come.
+    pub(crate) fn not_found_yet(message: String, freshness: &Freshness) -> Self {
+        if freshness.up_to_date {
+            return Self::not_found(message);
+        }
+        let summary = &freshness.summary;
+        let mut error = Self::not_found(format!("{message} yet; it may still come: {summary}"));
+        error.details.insert("freshness".to_owned(), summary.clone());
+        if let Some(as_of) = freshness.as_of {
+            error.details.insert("asOf".to_owned(), as_of.to_string());
+        }
+        error
+    }
+
+    pub(crate) fn method_not_allowed(method: &str) -> Self {
+        Self::plain(
+            ErrorCode::MethodNotAllowed,
+            format!("{method} is not possible here"),
+        )
+    }
+
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::Conflict, message)
+    }
+
+    pub(crate) fn payload_too_large(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::PayloadTooLarge, message)
+    }
+
+    /// The cause is for the log only.
+    pub(crate) fn internal() -> Self {
+        Self::plain(
+            ErrorCode::InternalError,
+            "something went wrong inside the collector; its log says what",
+        )
+    }
+
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::ServiceUnavailable, message)
+    }
+
+    fn plain(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            details: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn details(&self) -> &BTreeMap<String, String> {
+        &self.details
+    }
+
+    /// The finished answer to a request.
+    pub(crate) fn answer(self, path: &str) -> Response {
+        let body = ErrorBody {
+            error: self.code,
+            message: &self.message,
+            timestamp: Timestamp::now(),
+            path,
+            details: &self.details,
+        };
+        let mut response = (self.code.status(), Json(body)).into_response();
+        if let Some((name, value)) = self.code.header() {
+            response
+                .headers_mut()
+                .insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// Why there is no answer.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct ErrorBody<'a> {
+    error: ErrorCode,
+    /// For people.
+    message: &'a str,
+    timestamp: Timestamp,
+    /// The path that was asked for.
+    path: &'a str,
+    /// What is wrong with each parameter or field, by its name.
+    details: &'a BTreeMap<String, String>,
+}
+
+/// Only the edge knows the path, so the error travels there beside an empty answer.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The one place where precise errors become HTTP; the cause is logged here and never returned.
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => {
+                tracing::warn!(%error, "a question could not be answered");
+                Self::unavailable("the database is not available at the moment")
+            }
+            _ => {
+                tracing::error!(%error, "a question could not be answered");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<AppendError> for ApiError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Unavailable(reason) => StoreError::Unavailable(reason).into(),
+            AppendError::Refused(_) => {
+                tracing::error!(%error, "an event could not be stored");
+                Self::internal()
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Authentication and authorization: checked before any handler runs.
+//!
+//! Rule of thumb: the path alone decides which role is needed, by the table in `access`.
+
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderMap, Uri, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{ApiError, access, same_site, session};
+use crate::{
+    auth::{Access, Caller, Role, oidc::Refusal},
+    state::AppState,
+};
+
+/// Lets those through who may, with their [`Caller`] beside the request, and beside the response for those who make a
+/// page of an error.
+pub(crate) async fn check(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    if let Err(error) = same_site::check(&request) {
+        return error.into_response();
+    }
+    let access::Requirement::Role(needed) = access::needed(&request) else {
+        return next.run(request).await;
+    };
+    let called = Called::of(&request);
+    let caller = match caller(&state.access, &called).await {
+        Ok(caller) => caller,
+        Err(error) => return error.into_response(),
+    };
+    let mut response = match allow(&state.access, &caller, needed) {
+        Ok(()) => {
+            request.extensions_mut().insert(caller.clone());
+            next.run(request).await
+        }
+        Err(error) => error.into_response(),
+    };
+    response.extensions_mut().insert(caller);
+    response
+}
+
+/// For handlers that write down who did it.
+pub(crate) struct CalledBy(pub(crate) Caller);
+
+impl<S: Sync> FromRequestParts<S> for CalledBy {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let caller = parts.extensions.get::<Caller>().cloned();
+        // A route that is not guarded must fail, whoever calls.
+        caller.map(Self).ok_or_else(ApiError::internal)
+    }
+}
+
+/// What a request says of who sent it.
+struct Called {
+    token: Option<String>,
+    is_of_this_machine: bool,
+}
+
+impl Called {
+    fn of(request: &Request) -> Self {
+        let given = bearer(request.headers()).map(str::to_owned);
+        let kept = || {
+            is_for_pages(request)
+                .then(|| session::token(request.headers()))
+                .flatten()
+        };
+        Self {
+            token: given.or_else(kept),
+            is_of_this_machine: comes_from_this_machine(request),
+        }
+    }
+}
+
+/// A browser's cookie counts for pages, and for what their scripts read.
+fn is_for_pages(request: &Request) -> bool {
+    let path = request.uri().path();
+    access::page(path).is_some() || access::is_read(request.method()) && path.starts_with("/api/")
+}
+
+async fn caller(access: &Access, called: &Called) -> Result<Caller, ApiError> {
+    match access {
+        Access::Tokens(_) | Access::Issued { .. } => {
+            let token = called
+                .token
+                .as_ref()
+                .ok_or_else(|| ApiError::unauthorized("send a token: Authorization: Bearer TOKEN"))?;
+            Ok(access.holder(token).await?)
+        }
+        Access::ThisMachine if called.is_of_this_machine => Ok(Caller::anonymous(Role::Operator)),
+        Access::ThisMachine | Access::Anybody => Ok(Caller::anonymous(Role::Viewer)),
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let message = refusal.to_string();
+        match refusal {
+            Refusal::Untrue(_) => Self::unauthorized(message),
+            Refusal::NoRole(_) => Self::forbidden(message),
+            Refusal::Unchecked => Self::unavailable(message),
+        }
+    }
+}
+
+fn allow(access: &Access, caller: &Caller, needed: Role) -> Result<(), ApiError> {
+    if caller.role >= needed {
+        return Ok(());
+    }
+    let why = match access {
+        Access::Tokens(_) | Access::Issued { .. } => {
+            format!("the token {:?} has the role {}", caller.name, caller.role)
+        }
+        Access::ThisMachine => {
+            "without tokens only calls to localhost or 127.0.0.1 have it; use that address, or \
+                                configure tokens (auth.tokens)"
+                .to_owned()
+        }
+        Access::Anybody => "nobody has it without a token; configure tokens (auth.tokens)".to_owned(),
+    };
+    Err(ApiError::forbidden(format!(
+        "this needs the role {needed}: {why}"
+    )))
+}
+
+/// The token of the one header that may hold it.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(only), None) = (given.next(), given.next()) else {
+        return None;
+    };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// Headers that a proxy adds when it passes on what others ask.
+const PASSED_ON: [&str; 4] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "via"];
+
+/// A page of some website can make its own name stand for 127.0.0.1, and a proxy can pass on calls of others. The first
+/// shows in the name that was called, wherever it is said, the second mostly in a header; programs that send neither are
+/// neither.
+fn comes_from_this_machine(request: &Request) -> bool {
+    let headers = request.headers();
+    let hosts = headers.get_all(header::HOST).iter();
+    let mut called = hosts
+        .map(|host| host.to_str().unwrap_or_default())
+        .chain(request.uri().authority().map(|authority| authority.as_str()));
+    called.all(is_this_machine) && !PASSED_ON.iter().any(|name| headers.contains_key(*name))
+}
+
+fn is_this_machine(called: &str) -> bool {
+    if called.contains('@') {
+        return false;
+    }
+    let Some(host) = called
+        .parse::<Uri>()
+        .ok()
+        .and_then(|uri| uri.host().map(str::to_owned))
+    else {
+        return false;
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.to_canonical().is_loopback())
+}

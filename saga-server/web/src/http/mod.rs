@@ -1,0 +1,24 @@
+//! What REST and pages have in common: who may call, what callers send, how errors look, and how slow the other side may be.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `listen` | connections, and how slow the other side may be |
+//! | `middleware` | around every request: limits, latency, headers, the form of errors |
+//! | `access` | which path needs which role; what is not named is closed |
+//! | `guard`, `same_site`, `session` | who is calling, and whether they may |
+//! | `query_string`, `params`, `body`, `period` | what callers send, checked; each bad parameter is named |
+//! | `error` | the one form of every error |
+
+pub(crate) mod access;
+pub(crate) mod body;
+pub(crate) mod error;
+pub(crate) mod guard;
+pub(crate) mod listen;
+pub(crate) mod middleware;
+pub(crate) mod params;
+pub(crate) mod period;
+pub(crate) mod query_string;
+mod same_site;
+pub(crate) mod session;
+
+pub use error::{ApiError, ErrorCode};

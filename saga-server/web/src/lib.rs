@@ -1,0 +1,27 @@
+//! The answers of the collector: REST for programs, pages for people.
+//!
+//! `saga-server` serves it. It depends on `saga-collector`, `saga-store` and `saga-types`.
+//!
+//! The parts, in the order in which a request meets them:
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `http` | what every request meets: connections, limits, who may call, parameters, errors |
+//! | [`auth`] | tokens, issuers and roles |
+//! | [`router`], [`state`] | every route, and what handlers may ask |
+//! | [`rest`] | one file for each endpoint |
+//! | `ui` | one file or folder for each page |
+
+pub mod auth;
+mod config;
+mod http;
+pub mod rest;
+pub mod router;
+pub mod state;
+mod ui;
+
+pub use config::{PagesConfig, TRACE_ID};
+pub use http::{
+    ApiError, ErrorCode,
+    listen::{Limits, serve},
+};

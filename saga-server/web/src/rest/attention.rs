@@ -1,0 +1,100 @@
+//! `GET /api/v1/attention`: what somebody should look at now.
+
+use axum::{Json, extract::State};
+use saga_types::{Timestamp, fold::SagaState};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::sagas;
+use crate::{
+    http::{ApiError, query_string::Params},
+    state::AppState,
+};
+use saga_collector::{freshness::Freshness, maintenance};
+use saga_store::{Late, LateSagas};
+
+/// The answer.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Attention {
+    /// Sagas past a limit of their definition.
+    stuck: LateList,
+    /// Failed sagas that still have something to be undone, overdue or not yet.
+    owing: LateList,
+    /// How long a compensation may be owed until it is overdue.
+    compensation_overdue_after_seconds: u64,
+    /// As of which moment it is judged what is late.
+    judged_at: Timestamp,
+    freshness: Freshness,
+}
+
+/// Sagas that are late, those that are latest first.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct LateList {
+    total: u64,
+    /// Whether there are no more than `total`.
+    total_is_exact: bool,
+    sagas: Vec<LateSaga>,
+}
+
+/// A saga that is late with what it awaits.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct LateSaga {
+    #[serde(flatten)]
+    state: SagaState,
+    /// For how long it has been late, in milliseconds; 0 while its compensation is not overdue.
+    late_ms: i64,
+}
+
+/// What somebody should look at now
+///
+/// Sagas that are late, those that are latest first.
+#[utoipa::path(
+    get, path = "/api/v1/attention", operation_id = "attention", tag = "sagas",
+    params(
+        ("size" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many sagas of each kind; 20 if not given"),
+    ),
+    responses((status = 200, description = "What is late", body = Attention))
+)]
+pub(super) async fn needed(
+    State(state): State<AppState>,
+    mut params: Params,
+) -> Result<Json<Attention>, ApiError> {
+    let size = params.parsed("size", sagas::size).unwrap_or(sagas::DEFAULT_SIZE);
+    params.finish()?;
+    let freshness = state.freshness();
+    let judged_at = freshness.judged_at(Timestamp::now());
+    let stuck = state.store.late_sagas(Late::Stuck, judged_at, size);
+    let stuck = state.ask("stuck", stuck).await?;
+    // Those that are not overdue yet are owed too.
+    let owing = state.store.late_sagas(Late::Owing, Timestamp::MAX, size);
+    let owing = state.ask("owing", owing).await?;
+    let overdue_after = state.watch.compensation_overdue_after;
+    Ok(Json(Attention {
+        stuck: list(&state, Late::Stuck, stuck, judged_at),
+        owing: list(
+            &state,
+            Late::Owing,
+            owing,
+            maintenance::due(Late::Owing, judged_at, overdue_after),
+        ),
+        compensation_overdue_after_seconds: overdue_after.as_secs(),
+        judged_at,
+        freshness,
+    }))
+}
+
+/// What was due before the moment is late.
+fn list(state: &AppState, late: Late, found: LateSagas, moment: Timestamp) -> LateList {
+    let sagas = found.sagas.into_iter().map(|saga| LateSaga {
+        late_ms: late.late_ms(&saga, moment).unwrap_or(0),
+        state: state.redaction.saga(saga),
+    });
+    LateList {
+        sagas: sagas.collect(),
+        total: found.total.count,
+        total_is_exact: found.total.is_exact,
+    }
+}

@@ -1,0 +1,177 @@
+//! `GET /internal/v1/dlt`: dead letters, newest first; and `/internal/v1/dlt/groups`: how many there are of each reason.
+
+use axum::{Json, extract::State};
+use saga_types::{SagaId, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    http::{
+        ApiError,
+        period::{Moment, Period},
+        query_string::{LettersCursor, Params},
+    },
+    state::AppState,
+};
+use saga_collector::dead_letters::LetterView;
+use saga_store::{LetterFilter, LetterGroup, LetterPlace, LetterQuery, LetterState};
+
+const DEFAULT_SIZE: u32 = 20;
+const MAX_SIZE: u32 = 100;
+
+/// The answer of the list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LettersPage {
+    pub(crate) content: Vec<LetterView>,
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// The answer of the groups.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LetterGroups {
+    groups: Vec<GroupEntry>,
+    waiting: u64,
+    replayed: u64,
+}
+
+/// The letters of one reason.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct GroupEntry {
+    reason: String,
+    waiting: u64,
+    replayed: u64,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+/// Dead letters, newest first
+#[utoipa::path(
+    get, path = "/internal/v1/dlt", operation_id = "deadLetters", tag = "operation",
+    params(
+        ("size" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many letters; 20 if not given"),
+        ("cursor" = Option<String>, Query, format = "letters-cursor", min_length = 1, description = "The nextCursor of the page before"),
+        ("reason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this kind of error"),
+        ("state" = Option<LetterState>, Query, description = "In this state"),
+        ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
+        ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
+        ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
+        ("toDate" = Option<Moment>, Query, description = "Died at this time or earlier"),
+    ),
+    responses((status = 200, description = "A page of letters", body = LettersPage))
+)]
+pub(super) async fn list(
+    State(state): State<AppState>,
+    params: Params,
+) -> Result<Json<LettersPage>, ApiError> {
+    Ok(Json(find(&state, params).await?))
+}
+
+/// The page of letters that the parameters ask for.
+pub(crate) async fn find(state: &AppState, mut params: Params) -> Result<LettersPage, ApiError> {
+    let query = LetterQuery {
+        after: params
+            .parsed("cursor", LettersCursor::decode)
+            .map(LetterPlace::from),
+        size: params.parsed("size", size).unwrap_or(DEFAULT_SIZE),
+        filter: filter(&mut params),
+    };
+    params.finish()?;
+    let page = state.ask("dead_letters", state.store.letters(&query)).await?;
+    Ok(LettersPage {
+        next_cursor: page.next.map(|place| LettersCursor::from(place).encode()),
+        content: state.dead_letters.views(page.letters).await,
+    })
+}
+
+/// How many dead letters there are of each reason
+///
+/// The 100 most frequent reasons, the most frequent first.
+#[utoipa::path(
+    get, path = "/internal/v1/dlt/groups", operation_id = "deadLetterGroups", tag = "operation",
+    params(
+        ("reason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this kind of error"),
+        ("state" = Option<LetterState>, Query, description = "In this state"),
+        ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
+        ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
+        ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
+        ("toDate" = Option<Moment>, Query, description = "Died at this time or earlier"),
+    ),
+    responses((status = 200, description = "The groups", body = LetterGroups))
+)]
+pub(super) async fn groups(
+    State(state): State<AppState>,
+    params: Params,
+) -> Result<Json<LetterGroups>, ApiError> {
+    let groups = find_groups(&state, params).await?;
+    Ok(Json(LetterGroups {
+        waiting: groups.iter().map(|group| group.waiting).sum(),
+        replayed: groups.iter().map(|group| group.replayed).sum(),
+        groups: groups.into_iter().map(GroupEntry::from).collect(),
+    }))
+}
+
+/// The reasons of the letters that the parameters ask for.
+pub(crate) async fn find_groups(state: &AppState, mut params: Params) -> Result<Vec<LetterGroup>, ApiError> {
+    let filter = filter(&mut params);
+    params.finish()?;
+    let groups = state.store.letter_groups(&filter);
+    Ok(state.ask("dead_letter_groups", groups).await?)
+}
+
+/// Takes what says which letters are meant.
+pub(super) fn filter(params: &mut Params) -> LetterFilter {
+    let period = Period::take(params);
+    LetterFilter {
+        named: None,
+        reason: params.text("reason"),
+        state: params.parsed("state", letter_state),
+        saga_id: params.parsed("sagaId", saga_id),
+        origin_topic: params.text("originTopic"),
+        from: period.from,
+        to: period.to,
+    }
+}
+
+pub(super) fn letter_state(text: &str) -> Result<LetterState, String> {
+    let found = LetterState::ALL.into_iter().find(|state| state.as_str() == text);
+    let names = LetterState::ALL.map(LetterState::as_str).join(", ");
+    found.ok_or_else(|| format!("must be one of {names}"))
+}
+
+pub(super) fn saga_id(text: &str) -> Result<String, String> {
+    SagaId::new(text)
+        .map(String::from)
+        .map_err(|error| error.to_string())
+}
+
+fn size(text: &str) -> Result<u32, String> {
+    let size = text.parse().ok().filter(|size| (1..=MAX_SIZE).contains(size));
+    size.ok_or_else(|| format!("must be a number from 1 to {MAX_SIZE}"))
+}
+
+impl From<LetterGroup> for GroupEntry {
+    fn from(group: LetterGroup) -> Self {
+        Self {
+            reason: group.reason,
+            waiting: group.waiting,
+            replayed: group.replayed,
+            first: group.first,
+            last: group.last,
+        }
+    }
+}
+
+impl From<LetterPlace> for LettersCursor {
+    fn from(LetterPlace { dead_since, id }: LetterPlace) -> Self {
+        Self { dead_since, id }
+    }
+}
+
+impl From<LettersCursor> for LetterPlace {
+    fn from(LettersCursor { dead_since, id }: LettersCursor) -> Self {
+        Self { dead_since, id }
+    }
+}

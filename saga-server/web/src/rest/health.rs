@@ -1,0 +1,83 @@
+//! `GET /health` and below it `/liveness` and `/readiness`, also under `/actuator`: for orchestrators.
+
+use std::collections::BTreeMap;
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::state::AppState;
+use saga_collector::health::{Component, State as ComponentState};
+
+/// Whether all of it works.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+enum Overall {
+    Up,
+    Down,
+}
+
+/// The answer: `{"status":"UP","components":{"db":{"status":"UP"},…}}`.
+#[derive(Debug, Serialize, ToSchema)]
+struct Readiness {
+    status: Overall,
+    components: BTreeMap<Component, ComponentState>,
+}
+
+/// The answer: `{"status":"UP"}`.
+#[derive(Debug, Serialize, ToSchema)]
+struct Liveness {
+    status: Overall,
+}
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(readiness))
+        .routes(routes!(liveness))
+}
+
+/// The same as `/health/readiness`
+#[utoipa::path(
+    get, path = "/health", operation_id = "health", tag = "health",
+    responses(
+        (status = 200, description = "Every part works", body = Readiness),
+        (status = 503, description = "A part does not work", body = Readiness),
+    )
+)]
+async fn health(state: State<AppState>) -> (StatusCode, Json<Readiness>) {
+    readiness(state).await
+}
+
+/// Whether every part works
+#[utoipa::path(
+    get, path = "/health/readiness", operation_id = "readiness", tag = "health",
+    responses(
+        (status = 200, description = "Every part works", body = Readiness),
+        (status = 503, description = "A part does not work", body = Readiness),
+    )
+)]
+async fn readiness(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
+    let components = state.health.states();
+    let is_up = components
+        .values()
+        .all(|component| *component == ComponentState::Up);
+    let (code, status) = if is_up {
+        (StatusCode::OK, Overall::Up)
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, Overall::Down)
+    };
+    (code, Json(Readiness { status, components }))
+}
+
+/// Whether the process answers at all
+///
+/// A database that is away is no reason to kill it.
+#[utoipa::path(
+    get, path = "/health/liveness", operation_id = "liveness", tag = "health",
+    responses((status = 200, description = "The process answers", body = Liveness))
+)]
+async fn liveness() -> Json<Liveness> {
+    Json(Liveness { status: Overall::Up })
+}

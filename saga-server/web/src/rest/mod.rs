@@ -1,0 +1,82 @@
+//! The answers: REST over the store, health and metrics. One file for each endpoint: parameters, query and response.
+//!
+//! Rule of thumb: a handler returns what it found or an [`ApiError`]; what every answer has in common, from the form of an
+//! error to the time limit, stands in `edge`.
+//!
+//! To add an endpoint: write `#[utoipa::path(…)]` at its handler, whose doc comment describes it (the first line is the title),
+//! and name it in `endpoints` with `routes!`. Say there only what is its own: parameters, body, the good answer, and errors
+//! such as 404 or 409 by status and description alone. `openapi` adds the form of errors, those that all endpoints have, and
+//! security. Answers and bodies derive `ToSchema`; a
+//! type of ours that only parameters have is also named at `openapi::Frame`. Then renew the kept copy: `saga-server openapi > docs/openapi.json`.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `openapi`, `docs` | the description of the API, and its viewer |
+//! | `listen` | connections, and how slow the other side may be |
+//! | `edge` | around every request: limits, latency, headers, the form of errors |
+//! | `guard`, `same_site` | who is calling, and whether they may |
+//! | `query_string`, `params`, `body`, `period` | what callers say, checked; each bad parameter is named |
+//! | `saga`, `sagas`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
+//! | `stream` | `/api/v1/sagas/stream`: sagas as they change |
+//! | `attention` | `/api/v1/attention`: what is late |
+//! | `status`, `correction` | `/internal/v1/sagas/{sagaId}/status`, and the event that it makes |
+//! | `dead_letters`, `replay` | `/internal/v1/dlt`, and `/internal/v1/sagas/replay` |
+//! | `producers` | `/internal/v1/producers`: who records events, and which of them never came |
+//! | `health`, `metrics` | for orchestrators and Prometheus |
+
+mod attention;
+mod correction;
+mod dead_letters;
+mod docs;
+mod health;
+mod metrics;
+mod openapi;
+mod producers;
+mod replay;
+mod saga;
+mod sagas;
+mod sort;
+mod statistics;
+mod status;
+mod steps;
+mod stream;
+
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::state::AppState;
+
+pub(crate) use correction::Correction;
+pub(crate) use dead_letters::{find as find_letters, find_groups as find_letter_groups};
+pub(crate) use docs::{ApiDocument, VIEWER_PATHS, viewer};
+pub(crate) use producers::find as find_producers;
+pub(crate) use replay::{ReplayAnswer, ReplayOrder, carry_out as replay_letters};
+pub(crate) use sagas::{SagasPage, find as find_sagas};
+pub(crate) use status::carry_out as correct_status;
+
+/// Every endpoint together with its description.
+pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::Frame::openapi())
+        .routes(routes!(sagas::search))
+        .routes(routes!(statistics::of_a_period))
+        .routes(routes!(stream::changes))
+        .routes(routes!(saga::detail))
+        .routes(routes!(steps::of_a_saga))
+        .routes(routes!(attention::needed))
+        .routes(routes!(status::correct))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::groups))
+        .routes(routes!(replay::replay))
+        .routes(routes!(producers::list))
+        .merge(health::routes())
+        .nest("/actuator", health::routes())
+        .routes(routes!(metrics::page))
+        .routes(routes!(metrics::actuator_page))
+        .routes(routes!(docs::page))
+}
+
+/// The description of all endpoints: an OpenAPI 3.1 document, as JSON.
+#[must_use]
+pub fn api_docs() -> String {
+    ApiDocument::of(endpoints().into_openapi()).as_str().to_owned()
+}

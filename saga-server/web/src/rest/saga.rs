@@ -1,0 +1,72 @@
+//! `GET /api/v1/sagas/{sagaId}`: one saga, now or as of a moment.
+
+use axum::{Json, extract::State};
+use saga_types::fold::SagaState;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    http::{
+        ApiError,
+        params::PathSagaId,
+        period::Moment,
+        query_string::{Params, to_end},
+    },
+    state::AppState,
+};
+use saga_collector::freshness::Freshness;
+
+/// The answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Saga {
+    #[serde(flatten)]
+    state: SagaState,
+    freshness: Freshness,
+}
+
+/// One saga, now or as of a moment
+#[utoipa::path(
+    get, path = "/api/v1/sagas/{sagaId}", operation_id = "saga", tag = "sagas",
+    params(
+        PathSagaId,
+        ("asOf" = Option<Moment>, Query, description = "Count only events recorded up to here; a date is taken to its end"),
+    ),
+    responses(
+        (status = 200, description = "The saga", body = Saga),
+        (status = 404, description = "There is no such saga, there was none at that moment, or it has left the database"),
+    )
+)]
+pub(super) async fn detail(
+    State(state): State<AppState>,
+    PathSagaId(saga_id): PathSagaId,
+    mut params: Params,
+) -> Result<Json<Saga>, ApiError> {
+    let as_of = params.parsed("asOf", to_end);
+    params.finish()?;
+    // Asked first: what comes in between makes the answer fresher than it says.
+    let freshness = state.freshness();
+    let found = match as_of {
+        None => state.ask("saga", state.store.saga(&saga_id)).await?,
+        Some(moment) => {
+            state
+                .ask("saga_as_of", state.store.saga_as_of(&saga_id, moment))
+                .await?
+        }
+    };
+    if found.is_none()
+        && let Some(removal) = state.ask("removal", state.store.removal(&saga_id)).await?
+    {
+        return Err(ApiError::saga_left(&saga_id, removal));
+    }
+    match (found, as_of) {
+        (Some(found), _) => Ok(Json(Saga {
+            state: state.redaction.saga(found),
+            freshness,
+        })),
+        (None, None) => Err(ApiError::no_such_saga(&saga_id, &freshness)),
+        (None, Some(moment)) => {
+            let message = format!("there is no event of saga {:?} up to {moment}", saga_id.as_str());
+            Err(ApiError::not_found_yet(message, &freshness))
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `GET /api/v1/sagas/statistics`: counts, rates and durations of the sagas that started within a period.
+
+use std::collections::BTreeMap;
+
+use axum::{Json, extract::State};
+use saga_types::{SagaStatus, SagaType, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::sagas::saga_type;
+use crate::{
+    http::{ApiError, period::Period, query_string::Params},
+    state::AppState,
+};
+use saga_collector::freshness::Freshness;
+use saga_store::{self, StatisticsQuery};
+
+/// The answer.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Statistics {
+    period: PeriodInfo,
+    total: u64,
+    /// Every status is there.
+    by_status: BTreeMap<SagaStatus, u64>,
+    /// Every known type is there, and any other that occurs.
+    by_type: BTreeMap<SagaType, u64>,
+    /// FAILED / total.
+    failure_rate: f64,
+    /// COMPENSATED / FAILED.
+    compensation_rate: f64,
+    /// Of ended sagas; null when none has ended.
+    avg_duration_seconds: Option<f64>,
+    duration_percentiles_seconds: Percentiles,
+    freshness: Freshness,
+}
+
+/// The period as it was asked for, both ends inclusive; null when open.
+#[derive(Debug, Serialize, ToSchema)]
+struct PeriodInfo {
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Percentiles {
+    p50: Option<f64>,
+    p95: Option<f64>,
+    p99: Option<f64>,
+}
+
+/// Counts, rates and durations of the sagas that started within a period
+#[utoipa::path(
+    get, path = "/api/v1/sagas/statistics", operation_id = "statistics", tag = "sagas",
+    params(Period, ("sagaType" = Option<SagaType>, Query, description = "Only sagas of this type")),
+    responses((status = 200, description = "The statistics", body = Statistics))
+)]
+pub(super) async fn of_a_period(
+    State(state): State<AppState>,
+    mut params: Params,
+) -> Result<Json<Statistics>, ApiError> {
+    let Period { from, to } = Period::take(&mut params);
+    let saga_type = params.parsed("sagaType", saga_type);
+    params.finish()?;
+    let query = StatisticsQuery { saga_type, from, to };
+    let freshness = state.freshness();
+    let found = state.ask("statistics", state.store.statistics(&query)).await?;
+    Ok(Json(answer(&query, found, freshness)))
+}
+
+fn answer(query: &StatisticsQuery, found: saga_store::Statistics, freshness: Freshness) -> Statistics {
+    let mut by_status = BTreeMap::from(SagaStatus::ALL.map(|status| (status, 0)));
+    by_status.extend(found.by_status);
+    let mut by_type = BTreeMap::from(SagaType::KNOWN.map(|saga_type| (saga_type, 0)));
+    by_type.extend(found.by_type);
+    let (failed, compensated) = (
+        by_status[&SagaStatus::Failed],
+        by_status[&SagaStatus::Compensated],
+    );
+    let [p50, p95, p99] = found
+        .percentile_seconds
+        .map_or([None; 3], |seconds| seconds.map(Some));
+    Statistics {
+        period: PeriodInfo {
+            from: query.from,
+            to: query.to,
+        },
+        total: found.total,
+        failure_rate: ratio(failed, found.total),
+        compensation_rate: ratio(compensated, failed),
+        avg_duration_seconds: found.average_seconds,
+        duration_percentiles_seconds: Percentiles { p50, p95, p99 },
+        by_status,
+        by_type,
+        freshness,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no database holds 2^52 sagas")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}

@@ -1,0 +1,187 @@
+//! `GET /api/v1/sagas/stream`: sagas as they change, as server-sent events.
+//!
+//! Nothing is kept for a client that is away or too slow: it gets a `reset` and loads again what it shows.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use prometheus_client::metrics::gauge::Gauge;
+use saga_types::{
+    OrderId, SagaId, SagaStatus, SagaType,
+    fold::{Anomaly, SagaState},
+};
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{Instant, sleep_until},
+};
+
+use super::sagas::{anomaly, name, saga_type, status};
+use crate::{
+    http::{ApiError, query_string::Params},
+    state::AppState,
+};
+use saga_collector::live::{Change, Reset, Subscription};
+
+/// Proxies and clients give up a connection on which nothing comes for long.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// After this a client has to come again, and to show once more who it is.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// How long a client should wait until it comes again.
+const OPENING: Bytes = Bytes::from_static(b"retry: 2000\n: connected\n\n");
+
+const STILL_HERE: Bytes = Bytes::from_static(b": still here\n\n");
+
+/// Which sagas a client wants to see. A saga that changes so that it no longer matches is not told.
+#[derive(Debug, Default)]
+struct Filter {
+    saga_id: Option<SagaId>,
+    order_id: Option<OrderId>,
+    saga_type: Option<SagaType>,
+    status: Option<SagaStatus>,
+    producer_service: Option<String>,
+    anomaly: Option<Anomaly>,
+}
+
+impl Filter {
+    fn take(mut params: Params) -> Result<Self, ApiError> {
+        let filter = Self {
+            saga_id: params.parsed("sagaId", |text| name(SagaId::new(text))),
+            order_id: params.parsed("orderId", |text| name(OrderId::new(text))),
+            saga_type: params.parsed("sagaType", saga_type),
+            status: params.parsed("status", status),
+            producer_service: params.text("producerService"),
+            anomaly: params.parsed("anomaly", anomaly),
+        };
+        params.finish()?;
+        Ok(filter)
+    }
+
+    fn matches(&self, saga: &SagaState) -> bool {
+        let is = |wanted: Option<bool>| wanted.unwrap_or(true);
+        is(self.saga_id.as_ref().map(|wanted| *wanted == saga.saga_id))
+            && is(self.order_id.as_ref().map(|wanted| *wanted == saga.order_id))
+            && is(self.saga_type.as_ref().map(|wanted| *wanted == saga.saga_type))
+            && is(self.status.map(|wanted| wanted == saga.current_status))
+            && is(self.anomaly.map(|wanted| saga.anomalies.contains(&wanted)))
+            && is(self
+                .producer_service
+                .as_ref()
+                .map(|wanted| saga.services.contains(wanted)))
+    }
+}
+
+/// Sagas as they change, as server-sent events
+///
+/// An event `saga` holds a saga as it is now; an event `reset` says that more changed than was told, so that the client must
+/// load again what it shows. Nothing is kept for clients that are away: `Last-Event-ID` leads to a `reset`.
+#[utoipa::path(
+    get, path = "/api/v1/sagas/stream", operation_id = "stream", tag = "sagas",
+    params(
+        ("sagaId" = Option<SagaId>, Query, description = "Is this saga"),
+        ("orderId" = Option<OrderId>, Query, description = "Is about this business key"),
+        ("sagaType" = Option<SagaType>, Query, description = "Has this type"),
+        ("status" = Option<SagaStatus>, Query, description = "Is in this status now"),
+        ("producerService" = Option<String>, Query, min_length = 1, description = "Has a step of this service"),
+        ("anomaly" = Option<Anomaly>, Query, description = "Has this anomaly"),
+    ),
+    responses((status = 200, description = "Events without end", content((String = "text/event-stream"))))
+)]
+pub(super) async fn changes(
+    State(state): State<AppState>,
+    params: Params,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let filter = Filter::take(params)?;
+    let subscription = state.live.subscribe().ok_or_else(|| {
+        ApiError::unavailable("too many clients look on at this collector already; try again later")
+    })?;
+    let was_here = headers.contains_key("last-event-id");
+    let view = View {
+        subscription,
+        _counted: Counted::at(&state.metrics.stream_clients),
+        filter,
+        opening: was_here
+            .then(|| Reset::Resumed.frame())
+            .into_iter()
+            .chain([OPENING])
+            .collect(),
+        ends: Instant::now() + LONGEST,
+    };
+    let frames = stream::unfold(view, async |mut view| {
+        let frame = view.next().await?;
+        Some((Ok::<_, std::convert::Infallible>(frame), view))
+    });
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/event-stream"),
+        ),
+        // Some proxies would gather what is sent.
+        (
+            HeaderName::from_static("x-accel-buffering"),
+            HeaderValue::from_static("no"),
+        ),
+    ];
+    Ok((headers, Body::from_stream(frames)).into_response())
+}
+
+/// What one client sees.
+struct View {
+    subscription: Subscription,
+    filter: Filter,
+    _counted: Counted,
+    /// What is sent first, the last entry before the others.
+    opening: Vec<Bytes>,
+    ends: Instant,
+}
+
+/// Counts a client for as long as it is there.
+struct Counted(Gauge);
+
+impl Counted {
+    fn at(clients: &Gauge) -> Self {
+        clients.inc();
+        Self(clients.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl View {
+    /// What to send next; none at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(frame) = self.opening.pop() {
+            return Some(frame);
+        }
+        let heartbeat = Instant::now() + HEARTBEAT;
+        loop {
+            let change = tokio::select! {
+                change = self.subscription.changes.recv() => change,
+                () = sleep_until(heartbeat) => return Some(STILL_HERE),
+                () = sleep_until(self.ends) => return None,
+                () = self.subscription.stop.cancelled() => return None,
+            };
+            match change.as_deref() {
+                Ok(Change::Saga { state, frame }) if self.filter.matches(state) => {
+                    return Some(frame.clone());
+                }
+                Ok(Change::Saga { .. }) => {}
+                Ok(Change::Reset(reset)) => return Some(reset.frame()),
+                Err(RecvError::Lagged(_)) => return Some(Reset::TooSlow.frame()),
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Every route of the collector: REST, pages and what stands around them. Only this file knows both.
+
+use axum::{Extension, Router, extract::DefaultBodyLimit, middleware};
+
+use crate::{
+    http::{body, guard, middleware as around},
+    rest,
+    state::AppState,
+    ui,
+};
+
+/// Every route of the collector.
+pub fn router(state: AppState) -> Router {
+    let pages = ui::routes()
+        .into_iter()
+        .fold(Router::new(), |router, (path, page)| router.route(path, page));
+    let (endpoints, document) = rest::endpoints().split_for_parts();
+    endpoints
+        .layer(Extension(rest::ApiDocument::of(document)))
+        .merge(rest::viewer())
+        .merge(pages)
+        .fallback(around::no_such_route)
+        .method_not_allowed_fallback(around::method_not_allowed)
+        .layer(DefaultBodyLimit::max(body::LIMIT))
+        .layer(middleware::from_fn_with_state(state.clone(), guard::check))
+        .layer(middleware::from_fn(around::limit))
+        .layer(middleware::from_fn(ui::error_pages))
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            around::observe_request,
+        ))
+        .with_state(state)
+}
+
+/// The path of every route, with placeholders in braces.
+#[must_use]
+pub fn paths() -> Vec<String> {
+    let endpoints = rest::endpoints().into_openapi().paths.paths.into_keys();
+    let pages = ui::routes().into_iter().map(|(path, _)| path.to_owned());
+    endpoints
+        .chain(rest::VIEWER_PATHS.map(str::to_owned))
+        .chain(pages)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Method;
+
+    use super::paths;
+    use crate::http::access;
+
+    #[test]
+    fn every_route_is_named_in_the_table_of_access() {
+        for path in paths() {
+            assert!(
+                access::named(&Method::GET, &path).is_some(),
+                "{path} is not named"
+            );
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! `GET /dead-letters/{id}`: one letter.
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Path, State},
+};
+use saga_types::Timestamp;
+
+use super::{PATH, SagaLink, State as LetterState, explained, letter_id, letter_path, place, reason_path};
+use crate::ui::{
+    humanize::{Moment, number},
+    page::{Frame, Page, Section},
+    tree::Tree,
+};
+use crate::{
+    auth::Caller,
+    http::{ApiError, query_string::Params},
+    state::AppState,
+};
+use saga_collector::dead_letters::{Bytes, LetterView};
+use saga_store::{LetterFilter, LetterQuery, Named};
+
+#[derive(Template)]
+#[template(path = "dead_letters/letter.html")]
+pub(in crate::ui) struct LetterTemplate {
+    frame: Frame,
+    path: String,
+    list: &'static str,
+    reason: String,
+    reason_path: String,
+    message: String,
+    explained: &'static str,
+    state: LetterState,
+    since: Moment,
+    lies: String,
+    origin: String,
+    group: Option<String>,
+    producer: Option<String>,
+    saga: Option<SagaLink>,
+    event_id: Option<String>,
+    /// The event, where it can be read today.
+    event: Option<Tree>,
+    undecodable: Option<String>,
+    key: Option<Shown>,
+    payload: Option<Shown>,
+    headers: Vec<(String, Option<Shown>)>,
+}
+
+/// Some bytes as they can be shown.
+enum Shown {
+    Text(String),
+    /// Lines of sixteen bytes: their offset, hex digits, and readable characters.
+    Hex(Vec<(String, String, String)>, String),
+    Hidden(String),
+}
+
+pub(in crate::ui) async fn page(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Page<LetterTemplate>, ApiError> {
+    params.finish()?;
+    let letter = find(&state, &id).await?;
+    let now = Timestamp::now();
+    Ok(Page(LetterTemplate {
+        frame: Frame::new(
+            Section::DeadLetters,
+            format!("{} · Dead letter {}", letter.reason, letter.id),
+            &caller,
+            Some(&state.freshness()),
+        ),
+        path: letter_path(letter.id),
+        list: PATH,
+        reason_path: reason_path(&letter.reason),
+        explained: explained(&letter.reason),
+        state: LetterState::of(letter.state, letter.attempts, letter.last_attempt, now),
+        since: Moment::new(letter.dead_since, now),
+        lies: format!(
+            "{}, partition {}, offset {}",
+            letter.topic, letter.partition, letter.offset
+        ),
+        origin: place(&letter.origin),
+        group: letter.origin.consumer_group,
+        producer: letter.producer_service,
+        saga: letter.saga_id.map(SagaLink::to),
+        event_id: letter.event_id,
+        event: letter.event.as_ref().and_then(Tree::of),
+        undecodable: letter.undecodable,
+        key: letter.key.map(Shown::of),
+        payload: letter.payload.map(Shown::of),
+        headers: letter
+            .headers
+            .into_iter()
+            .map(|header| (header.name, header.value.map(Shown::of)))
+            .collect(),
+        reason: letter.reason,
+        message: letter.message,
+    }))
+}
+
+async fn find(state: &AppState, id: &str) -> Result<LetterView, ApiError> {
+    let query = LetterQuery {
+        filter: LetterFilter {
+            named: Some(Named {
+                ids: vec![letter_id(id)?],
+                event_ids: Vec::new(),
+            }),
+            ..LetterFilter::default()
+        },
+        after: None,
+        size: 1,
+    };
+    let found = state.ask("dead_letters", state.store.letters(&query)).await?;
+    let views = state.dead_letters.views(found.letters).await;
+    views
+        .into_iter()
+        .next()
+        .ok_or_else(|| ApiError::not_found(format!("there is no dead letter {id:?}")))
+}
+
+impl Shown {
+    fn of(bytes: Bytes) -> Self {
+        let size = format!("{} bytes", number(bytes.bytes));
+        match (bytes.text, bytes.hex) {
+            (Some(text), _) => Self::Text(text),
+            (None, Some(hex)) => {
+                let shown = hex.len() as u64 / 2;
+                let beginning = if shown < bytes.bytes {
+                    format!("the first {} of {size}", number(shown))
+                } else {
+                    size
+                };
+                Self::Hex(lines(&hex), beginning)
+            }
+            (None, None) => Self::Hidden(size),
+        }
+    }
+}
+
+fn lines(hex: &str) -> Vec<(String, String, String)> {
+    const DIGITS: usize = 32;
+    let bytes: Vec<&str> = (0..hex.len() / 2)
+        .filter_map(|place| hex.get(2 * place..2 * place + 2))
+        .collect();
+    let line = |(place, bytes): (usize, &[&str])| {
+        let readable = bytes.iter().map(|byte| match u8::from_str_radix(byte, 16) {
+            Ok(byte) if byte.is_ascii_graphic() || byte == b' ' => char::from(byte),
+            _ => '·',
+        });
+        (
+            format!("{:04x}", place * DIGITS / 2),
+            bytes.join(" "),
+            readable.collect(),
+        )
+    };
+    bytes.chunks(DIGITS / 2).enumerate().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_stand_in_lines_of_sixteen() {
+        let lines = lines("c3016e6f6e73656e736500000000000000ff");
+        assert_eq!(
+            lines[0],
+            (
+                "0000".to_owned(),
+                "c3 01 6e 6f 6e 73 65 6e 73 65 00 00 00 00 00 00".to_owned(),
+                "··nonsense······".to_owned()
+            )
+        );
+        assert_eq!(lines[1], ("0010".to_owned(), "00 ff".to_owned(), "··".to_owned()));
+    }
+}

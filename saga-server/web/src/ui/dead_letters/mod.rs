@@ -1,0 +1,176 @@
+//! `/dead-letters`: what could not be stored, by its reasons first, and the way back for it.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `list` | reasons, filters and rows |
+//! | `letter` | one letter, decoded or in hex |
+//! | `replay` | what a replay did, or would do |
+
+mod letter;
+mod list;
+mod replay;
+
+pub(super) use letter::page as letter;
+pub(super) use list::page as list;
+pub(super) use replay::{all as replay_all, one as replay_one};
+
+use saga_types::Timestamp;
+
+use super::{
+    humanize::{Moment, short},
+    search::{encoded, saga_path},
+};
+use crate::http::ApiError;
+use saga_collector::dead_letters::{AttemptView, LetterView, OriginView};
+use saga_store::LetterState;
+
+/// The address of all of them.
+const PATH: &str = "/dead-letters";
+
+/// A letter in a list.
+struct LetterRow {
+    path: String,
+    since: Moment,
+    reason: String,
+    short_reason: String,
+    message: String,
+    saga: Option<SagaLink>,
+    origin: String,
+    producer: Option<String>,
+    state: State,
+}
+
+/// The saga that a letter belongs to.
+struct SagaLink {
+    path: String,
+    id: String,
+    short: String,
+}
+
+impl SagaLink {
+    fn to(id: String) -> Self {
+        Self {
+            path: saga_path(&id),
+            short: short(&id),
+            id,
+        }
+    }
+}
+
+/// Whether somebody has to do something, and who did something last.
+struct State {
+    is_waiting: bool,
+    attempts: u32,
+    last: Option<Attempt>,
+}
+
+struct Attempt {
+    at: Moment,
+    by: String,
+    result: String,
+}
+
+impl State {
+    fn of(state: LetterState, attempts: u32, last: Option<AttemptView>, now: Timestamp) -> Self {
+        Self {
+            is_waiting: state == LetterState::Waiting,
+            attempts,
+            last: last.map(|last| Attempt {
+                at: Moment::new(last.at, now),
+                by: last.by,
+                result: last.result,
+            }),
+        }
+    }
+}
+
+impl LetterRow {
+    fn new(letter: LetterView, now: Timestamp) -> Self {
+        Self {
+            path: letter_path(letter.id),
+            since: Moment::new(letter.dead_since, now),
+            origin: place(&letter.origin),
+            state: State::of(letter.state, letter.attempts, letter.last_attempt, now),
+            // Of a class its package says little.
+            short_reason: letter.reason.rsplit('.').next().unwrap_or_default().to_owned(),
+            reason: letter.reason,
+            message: letter.message,
+            saga: letter.saga_id.map(SagaLink::to),
+            producer: letter.producer_service,
+        }
+    }
+}
+
+fn letter_path(id: i64) -> String {
+    format!("{PATH}/{id}")
+}
+
+/// The letter that a path names.
+fn letter_id(text: &str) -> Result<i64, ApiError> {
+    let missing = || ApiError::not_found(format!("there is no dead letter {text:?}"));
+    text.parse().map_err(|_| missing())
+}
+
+/// The list of the letters of one reason.
+fn reason_path(reason: &str) -> String {
+    format!("{PATH}?reason={}&state=WAITING", encoded(reason))
+}
+
+/// Topic, partition and offset, as far as they were told.
+fn place(origin: &OriginView) -> String {
+    let part = |name: &str, number: Option<i64>| number.map(|number| format!("{name} {number}"));
+    let parts = [
+        origin.topic.clone(),
+        part("partition", origin.partition.map(i64::from)),
+        part("offset", origin.offset),
+    ];
+    let told: Vec<String> = parts.into_iter().flatten().collect();
+    if told.is_empty() {
+        "not told".to_owned()
+    } else {
+        told.join(", ")
+    }
+}
+
+/// What a reason means to whoever has to do something, and what.
+fn explained(reason: &str) -> &'static str {
+    match reason {
+        "EMPTY" => "The record has no value. A producer wrote a tombstone, or nothing.",
+        "TOO_LARGE" => "Larger than an event may be. Make its metadata shorter in the service.",
+        "UNKNOWN_FRAMING" => "It begins like no event. Probably something else was written to the topic.",
+        "UNKNOWN_FINGERPRINT" => {
+            "Written with a schema that this tracker does not know. Replay once the tracker is newer."
+        }
+        "NO_REGISTRY" => {
+            "Written with a schema registry, and the tracker has none. Configure schemaRegistry.url, then replay."
+        }
+        "UNKNOWN_SCHEMA_ID" => "The registry does not know its schema. Register the schema, then replay.",
+        "UNUSABLE_SCHEMA" => "Its schema is not one of events. A service writes something else to the topic.",
+        "TRUNCATED" | "TRAILING_BYTES" | "MALFORMED" | "NOT_UTF8" => {
+            "Its bytes are damaged, or were written with another schema than they say."
+        }
+        "UNKNOWN_SYMBOL" => {
+            "A saga type or status that this tracker does not know. Replay once the tracker is newer."
+        }
+        "MISSING_SAGA_TYPE_NAME" => {
+            "Its type is CUSTOM, and the name of the type is missing. Mend the service."
+        }
+        "UNRESOLVABLE" => {
+            "Its schema cannot be read as an event. Compare the writer's schema with the contract."
+        }
+        "INVALID_NAME" => {
+            "An id or step that breaks the rules: empty, too long, or with control characters. Mend the service."
+        }
+        "INVALID_TIMESTAMP" => "A time that no calendar has. Mend the service's clock or units.",
+        "INVALID_METADATA" => "Its metadata is no JSON object within the limits. Mend the service.",
+        "CONFLICTING_EVENT" => {
+            "Its event id is known with other content. A service gives one id to different events."
+        }
+        "SAGA_REMOVED" => "It came after its saga had left the database at the end of its retention.",
+        "REFUSED_BY_DATABASE" => {
+            "The database did not take it. The message says why; replay once that is mended."
+        }
+        "UNKNOWN" => "Whoever wrote the letter did not say why.",
+        _ => "Buried by another consumer. The message is all that it told.",
+    }
+}

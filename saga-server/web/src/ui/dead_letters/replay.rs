@@ -1,0 +1,167 @@
+//! `POST /dead-letters` and `POST /dead-letters/{id}`: a replay, or what one would do.
+//!
+//! The answer is a page of its own. Sending the form again by loading it anew changes nothing more.
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Path, State},
+};
+use saga_types::SagaStatus;
+
+use super::{PATH, SagaLink, letter_id, letter_path};
+use crate::ui::{
+    form::Form,
+    humanize::number,
+    page::{Badge, Frame, Page, Section},
+};
+use crate::{
+    auth::Caller,
+    http::{ApiError, query_string::Params},
+    rest::{ReplayAnswer, ReplayOrder, replay_letters},
+    state::AppState,
+};
+use saga_collector::dead_letters::{ReplayStatus, Replayed};
+
+#[derive(Template)]
+#[template(path = "dead_letters/replay.html")]
+pub(in crate::ui) struct ReplayTemplate {
+    frame: Frame,
+    /// Where the form was sent, and is sent again.
+    path: String,
+    back: String,
+    is_dry_run: bool,
+    sentence: String,
+    /// What a dry run found possible, to be done in earnest: these letters and no others.
+    possible: Option<String>,
+    /// The fields of the form once more, and where the rest begins when there were more letters than one replay takes.
+    rest: Option<(Vec<(String, String)>, String)>,
+    rows: Vec<Row>,
+}
+
+/// What became of a letter, or would become of it.
+struct Row {
+    letter: Option<(i64, String)>,
+    saga: Option<SagaLink>,
+    became: &'static str,
+    is_good: bool,
+    message: Option<String>,
+    before: Option<Badge>,
+    after: Option<Badge>,
+    changes: bool,
+}
+
+pub(in crate::ui) async fn all(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Form(mut fields): Form,
+) -> Result<Page<ReplayTemplate>, ApiError> {
+    let is_dry_run = dry_run(&mut fields);
+    let given = fields
+        .given()
+        .into_iter()
+        .filter(|(name, _)| name != "cursor")
+        .collect();
+    let order = ReplayOrder::of_form(fields, is_dry_run)?;
+    let answer = replay_letters(&state, &caller, order).await?;
+    Ok(Page(show(&state, &caller, answer, PATH.to_owned(), given)))
+}
+
+pub(in crate::ui) async fn one(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    Form(mut fields): Form,
+) -> Result<Page<ReplayTemplate>, ApiError> {
+    let is_dry_run = dry_run(&mut fields);
+    fields.finish()?;
+    let id = letter_id(&id)?;
+    let answer = replay_letters(&state, &caller, ReplayOrder::of_letter(id, is_dry_run)).await?;
+    Ok(Page(show(&state, &caller, answer, letter_path(id), Vec::new())))
+}
+
+/// Whatever is not said to be in earnest is tried only.
+fn dry_run(fields: &mut Params) -> bool {
+    fields.trimmed("mode") != "replay"
+}
+
+fn show(
+    state: &AppState,
+    caller: &Caller,
+    answer: ReplayAnswer,
+    path: String,
+    given: Vec<(String, String)>,
+) -> ReplayTemplate {
+    let title = if answer.dry_run { "Dry run" } else { "Replayed" };
+    ReplayTemplate {
+        frame: Frame::new(Section::DeadLetters, title, caller, Some(&state.freshness())),
+        back: path.clone(),
+        path,
+        is_dry_run: answer.dry_run,
+        sentence: sentence(&answer),
+        possible: answer.dry_run.then(|| possible(&answer.results)).flatten(),
+        rest: answer.next_cursor.map(|cursor| (given, cursor)),
+        rows: answer.results.into_iter().map(Row::of).collect(),
+    }
+}
+
+/// The letters of which a replay would store the events, or find them stored.
+fn possible(results: &[Replayed]) -> Option<String> {
+    let is_possible = |status| matches!(status, ReplayStatus::Replayed | ReplayStatus::AlreadyStored);
+    let ids = results
+        .iter()
+        .filter(|result| is_possible(result.status))
+        .filter_map(|result| result.dead_letter_id);
+    let ids: Vec<String> = ids.map(|id| id.to_string()).collect();
+    (!ids.is_empty()).then(|| ids.join(","))
+}
+
+fn sentence(answer: &ReplayAnswer) -> String {
+    let (good, bad) = match (answer.dry_run, answer.requested) {
+        (true, _) => ("could be replayed", "would fail"),
+        (false, 1) => ("is in the store now", "failed"),
+        (false, _) => ("are in the store now", "failed"),
+    };
+    let nothing = if answer.dry_run {
+        " Nothing was changed."
+    } else {
+        ""
+    };
+    match (answer.requested, answer.successful) {
+        (0, _) => "There was nothing to replay.".to_owned(),
+        (1, 1) => format!("The letter {good}.{nothing}"),
+        (1, _) => format!("The letter {bad}.{nothing}"),
+        (all, successful) => format!(
+            "{} of {} letters {good}, {} {bad}.{nothing}",
+            number(successful as u64),
+            number(all as u64),
+            number(answer.failed as u64)
+        ),
+    }
+}
+
+impl Row {
+    fn of(result: Replayed) -> Self {
+        let badge = |status: Option<SagaStatus>| status.map(Badge::from);
+        Self {
+            letter: result.dead_letter_id.map(|id| (id, letter_path(id))),
+            saga: result.saga_id.map(SagaLink::to),
+            became: words(result.status),
+            is_good: result.status.is_success(),
+            message: result.message,
+            changes: result.before != result.after,
+            before: badge(result.before),
+            after: badge(result.after),
+        }
+    }
+}
+
+const fn words(status: ReplayStatus) -> &'static str {
+    match status {
+        ReplayStatus::Replayed => "its event is stored",
+        ReplayStatus::AlreadyStored => "its event was stored before",
+        ReplayStatus::AlreadyReplayed => "it was replayed before",
+        ReplayStatus::Failed => "it fails",
+        ReplayStatus::NotFound => "there is no such letter",
+    }
+}

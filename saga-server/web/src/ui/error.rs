@@ -1,0 +1,98 @@
+//! What went wrong, as a page for people.
+
+use askama::Template;
+use axum::{
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    page::{Frame, Section, sent},
+    page_request::PageRequest,
+    sign_in,
+};
+use crate::{
+    auth::{Caller, Role},
+    http::{ApiError, ErrorCode, middleware::with_allow},
+};
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    frame: Frame,
+    status: u16,
+    heading: &'static str,
+    message: String,
+    advice: &'static str,
+    details: Vec<(String, String)>,
+    /// Where a form was sent from.
+    back: Option<String>,
+    /// Where to sign in as somebody who may do more.
+    sign_in: Option<String>,
+}
+
+/// An error that answers a browser's request for a page becomes a page.
+pub(crate) async fn error_pages(request: Request, next: Next) -> Response {
+    let Some(asked) = PageRequest::of(&request) else {
+        return next.run(request).await;
+    };
+    let mut response = next.run(request).await;
+    let Some(error) = response.extensions_mut().remove::<ApiError>() else {
+        return response;
+    };
+    let caller = response.extensions_mut().remove::<Caller>();
+    with_allow(&response, page(&error, &asked, caller))
+}
+
+fn page(error: &ApiError, asked: &PageRequest, caller: Option<Caller>) -> Response {
+    if error.code() == ErrorCode::Unauthorized {
+        return sign_in::instead(error, asked);
+    }
+    let caller = caller.unwrap_or_else(|| Caller::anonymous(Role::Viewer));
+    let (heading, advice) = words(error.code());
+    let status = error.code().status();
+    let page = ErrorPage {
+        frame: Frame::new(Section::Elsewhere, heading, &caller, None),
+        status: status.as_u16(),
+        heading,
+        advice,
+        message: error.message().to_owned(),
+        details: error
+            .details()
+            .iter()
+            .map(|(name, reason)| (name.clone(), reason.clone()))
+            .collect(),
+        back: asked.is_form.then(|| asked.path.clone()),
+        sign_in: (error.code() == ErrorCode::Forbidden)
+            .then(|| sign_in::path(&caller, asked))
+            .flatten(),
+    };
+    match page.render() {
+        Ok(html) => sent(status, html),
+        Err(_) => status.into_response(),
+    }
+}
+
+fn words(code: ErrorCode) -> (&'static str, &'static str) {
+    match code {
+        ErrorCode::BadRequest => (
+            "This address does not make sense",
+            "Mend what is named, or begin anew from Sagas.",
+        ),
+        ErrorCode::NotFound => (
+            "Nothing here",
+            "An event may still be on its way: try again in a moment, or search for the order instead.",
+        ),
+        ErrorCode::Forbidden => ("Not allowed", "Nothing was changed."),
+        ErrorCode::Conflict => (
+            "Nothing was changed",
+            "Look at the saga as it is now, and decide again.",
+        ),
+        ErrorCode::ServiceUnavailable => (
+            "Not available at the moment",
+            "No event is lost: they wait in Kafka. Try again in a moment; /health/readiness says what is missing.",
+        ),
+        _ => ("That did not work", "The log of the collector says why."),
+    }
+}

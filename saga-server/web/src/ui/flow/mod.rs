@@ -1,0 +1,307 @@
+//! `/flow`: the ways that sagas of a type really took in a period.
+
+mod drawing;
+mod layout;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use askama::Template;
+use axum::{Extension, extract::State};
+use saga_types::{SagaType, Step, definition::SagaDefinition};
+
+use super::{
+    humanize::{self, Clock, length, number, percent},
+    page::{Frame, Page, Section},
+    period::{Period, PeriodLink},
+    row::Row,
+    search::encoded,
+};
+use crate::{
+    auth::Caller,
+    http::{ApiError, query_string::Params},
+    state::AppState,
+};
+use saga_store::{EdgeKind, Flow, FlowEdge, FlowQuery, Passage, Statistics};
+
+/// About how many sagas are looked at.
+const MOST: u32 = 600;
+
+#[derive(Template)]
+#[template(path = "flow.html")]
+pub(super) struct FlowTemplate {
+    frame: Frame,
+    types: Vec<TypeLink>,
+    periods: Vec<PeriodLink>,
+    saga_type: String,
+    period: &'static str,
+    /// How many sagas the figures are of.
+    sagas: String,
+    /// And of how many, when that is not all.
+    of: Option<String>,
+    is_empty: bool,
+    drawing: Option<String>,
+    /// Passages too rare to be drawn.
+    left_out: usize,
+    path: Vec<PathStep>,
+    picked: Option<Picked>,
+    picked_sagas: Vec<Row>,
+    edges: Vec<EdgeRow>,
+}
+
+struct TypeLink {
+    name: String,
+    path: String,
+    count: String,
+    is_current: bool,
+}
+
+/// A step of the definition's path, and how many sagas came there.
+struct PathStep {
+    step: String,
+    owner: Option<String>,
+    share: String,
+    is_reached: bool,
+    by: String,
+}
+
+/// The passage that was chosen.
+struct Picked {
+    from: String,
+    to: String,
+    is_all: bool,
+    /// The list of all that have the step it leads to.
+    path: String,
+}
+
+struct EdgeRow {
+    from: String,
+    to: String,
+    kind: Kind,
+    sagas: String,
+    share: String,
+    times: String,
+    median: String,
+    p95: String,
+    path: String,
+    is_picked: bool,
+}
+
+/// What a passage led to, never told by colour alone.
+#[derive(Clone, Copy)]
+struct Kind {
+    class: &'static str,
+    sign: &'static str,
+    words: &'static str,
+}
+
+impl From<EdgeKind> for Kind {
+    fn from(kind: EdgeKind) -> Self {
+        let (class, sign, words) = match kind {
+            EdgeKind::Forward => ("forward", "→", "goes on"),
+            EdgeKind::Failing => ("failing", "✕", "fails"),
+            EdgeKind::Compensating => ("compensating", "↺", "is undone"),
+        };
+        Self { class, sign, words }
+    }
+}
+
+pub(super) async fn page(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    mut params: Params,
+) -> Result<Page<FlowTemplate>, ApiError> {
+    let period = Period::take(&mut params);
+    let asked = params.parsed("type", |text| {
+        SagaType::try_from(text.to_owned()).map_err(|error| error.to_string())
+    });
+    let picked = passage(&mut params);
+    params.finish()?;
+    let freshness = state.freshness();
+    let clock = Clock::of(&freshness);
+    let span = period.span(clock.now);
+    let trends = state.ask("trends", state.store.trends(&span));
+    let query = |saga_type| FlowQuery {
+        saga_type,
+        span,
+        most: MOST,
+        of: picked,
+    };
+    let (types, query, flow) = match asked {
+        Some(saga_type) => {
+            let query = query(saga_type);
+            let (trends, flow) = tokio::try_join!(trends, state.ask("flow", state.store.flow(&query)))?;
+            (types(&state, &trends.by_type), query, flow)
+        }
+        None => {
+            let types = types(&state, &trends.await?.by_type);
+            let first = types.first().map(|(saga_type, _)| saga_type.clone());
+            let query = query(first.unwrap_or(SagaType::ORDER_CREATION));
+            let flow = state.ask("flow", state.store.flow(&query)).await?;
+            (types, query, flow)
+        }
+    };
+    let (picked, picked_sagas) = chosen(&state, &query, &flow, clock).await?;
+    let definition = state
+        .definitions
+        .get(&query.saga_type)
+        .map(|definition| &**definition);
+    let link = |passage: &Passage| link(&query.saga_type, period, passage);
+    let drawn = drawing::drawn(&flow, definition, query.of.as_ref(), &link);
+    let type_path = format!("/flow?type={}&", encoded(query.saga_type.as_str()));
+    Ok(Page(FlowTemplate {
+        frame: Frame::new(
+            Section::Flow,
+            format!("Flow of {}", query.saga_type),
+            &caller,
+            Some(&freshness),
+        ),
+        types: types
+            .into_iter()
+            .map(|(saga_type, count)| TypeLink {
+                path: format!(
+                    "/flow?type={}&period={}",
+                    encoded(saga_type.as_str()),
+                    period.name()
+                ),
+                is_current: saga_type == query.saga_type,
+                name: saga_type.to_string(),
+                count: number(count),
+            })
+            .collect(),
+        periods: period.links(&type_path),
+        period: period.words(),
+        sagas: number(flow.sagas),
+        of: (flow.of > flow.sagas).then(|| number(flow.of)),
+        is_empty: flow.sagas == 0,
+        drawing: drawn.as_ref().map(|drawn| drawn.svg.clone()),
+        left_out: drawn.map_or(0, |drawn| drawn.left_out),
+        path: definition.map_or_else(Vec::new, |definition| path(definition, &flow)),
+        picked,
+        picked_sagas,
+        edges: edges(&flow, query.of.as_ref(), &link),
+        saga_type: query.saga_type.to_string(),
+    }))
+}
+
+/// Takes `from` and `to`; without `from` the passage is the beginning.
+fn passage(params: &mut Params) -> Option<Passage> {
+    let step = |text: &str| Step::from_wire(text).map_err(|error| error.to_string());
+    let from = params.parsed("from", step);
+    let to = params.parsed("to", step);
+    if from.is_some() && to.is_none() {
+        params.refuse("to", "must be given with from");
+    }
+    Some(Passage { from, to: to? })
+}
+
+/// Those that occur in the period, the most frequent first, then those that are only defined.
+fn types(state: &AppState, by_type: &BTreeMap<SagaType, Statistics>) -> Vec<(SagaType, u64)> {
+    let mut types: Vec<(SagaType, u64)> = by_type
+        .iter()
+        .map(|(saga_type, statistics)| (saga_type.clone(), statistics.total))
+        .collect();
+    types.sort_by_key(|(_, total)| std::cmp::Reverse(*total));
+    for definition in state.definitions.iter() {
+        if !by_type.contains_key(&definition.saga_type) {
+            types.push((definition.saga_type.clone(), 0));
+        }
+    }
+    types
+}
+
+fn link(saga_type: &SagaType, period: Period, passage: &Passage) -> String {
+    let from = passage
+        .from
+        .as_ref()
+        .map(|from| format!("&from={}", encoded(from.as_str())));
+    format!(
+        "/flow?type={}&period={}{}&to={}#sagas",
+        encoded(saga_type.as_str()),
+        period.name(),
+        from.unwrap_or_default(),
+        encoded(passage.to.as_str())
+    )
+}
+
+/// Sagas that went the way that was chosen.
+async fn chosen(
+    state: &AppState,
+    query: &FlowQuery,
+    flow: &Flow,
+    clock: Clock,
+) -> Result<(Option<Picked>, Vec<Row>), ApiError> {
+    let Some(passage) = &query.of else {
+        return Ok((None, Vec::new()));
+    };
+    let saga_ids: BTreeSet<_> = flow.named.iter().cloned().collect();
+    let mut sagas = state.ask("sagas", state.store.sagas(&saga_ids)).await?;
+    sagas.sort_by_key(|saga| std::cmp::Reverse(saga.started_at));
+    let taken = flow.edges.get(passage).map_or(0, |edge| edge.sagas);
+    let picked = Picked {
+        from: from(passage),
+        to: passage.to.to_string(),
+        is_all: flow.sagas == flow.of && taken <= sagas.len() as u64,
+        path: format!(
+            "/sagas?sagaType={}&step={}&fromDate={}",
+            encoded(query.saga_type.as_str()),
+            encoded(passage.to.as_str()),
+            encoded(&query.span.start_of(0).to_string())
+        ),
+    };
+    let rows = sagas
+        .into_iter()
+        .map(|saga| Row::new(state.redaction.saga(saga), clock));
+    Ok((Some(picked), rows.collect()))
+}
+
+fn from(passage: &Passage) -> String {
+    passage
+        .from
+        .as_ref()
+        .map_or_else(|| "the beginning".to_owned(), ToString::to_string)
+}
+
+/// How many of the sagas.
+fn share(flow: &Flow, sagas: u64) -> f64 {
+    humanize::precise_count(sagas) / humanize::precise_count(flow.sagas.max(1))
+}
+
+fn path(definition: &SagaDefinition, flow: &Flow) -> Vec<PathStep> {
+    let step = |forward: &saga_types::definition::ForwardStep| {
+        let sagas = flow.nodes.get(&forward.step).map_or(0, |node| node.sagas);
+        let by = definition
+            .compensations
+            .iter()
+            .filter(|compensation| compensation.step == forward.step)
+            .flat_map(|compensation| &compensation.by)
+            .map(ToString::to_string);
+        PathStep {
+            step: forward.step.to_string(),
+            owner: forward.service.clone(),
+            share: percent(share(flow, sagas)),
+            is_reached: sagas > 0,
+            by: by.collect::<Vec<_>>().join(" or "),
+        }
+    };
+    definition.forward.iter().map(step).collect()
+}
+
+/// The most frequent first.
+fn edges(flow: &Flow, picked: Option<&Passage>, link: &dyn Fn(&Passage) -> String) -> Vec<EdgeRow> {
+    let mut edges: Vec<(&Passage, &FlowEdge)> = flow.edges.iter().collect();
+    edges.sort_by_key(|(_, edge)| std::cmp::Reverse(edge.sagas));
+    let took = |millis: Option<i64>| millis.map_or_else(|| "–".to_owned(), length);
+    let row = |(passage, edge): (&Passage, &FlowEdge)| EdgeRow {
+        from: from(passage),
+        to: passage.to.to_string(),
+        kind: edge.kind.into(),
+        sagas: number(edge.sagas),
+        share: percent(share(flow, edge.sagas)),
+        times: number(edge.count),
+        median: took(edge.median_ms),
+        p95: took(edge.p95_ms),
+        path: link(passage),
+        is_picked: picked == Some(passage),
+    };
+    edges.into_iter().map(row).collect()
+}

@@ -1,0 +1,320 @@
+//! Times, lengths and ids as people read them. Exact values stand beside them in the page.
+
+use std::fmt;
+
+use saga_types::{Timestamp, fold::Phrase};
+
+use saga_collector::freshness::Freshness;
+
+const SECOND: i64 = 1_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// From when a page looks at things.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    /// The moment it is made.
+    pub(super) now: Timestamp,
+    /// Up to then everything is stored; what is late is late as of then, as for REST and alerts.
+    pub(super) judged_at: Timestamp,
+}
+
+impl Clock {
+    pub(super) fn of(freshness: &Freshness) -> Self {
+        let now = Timestamp::now();
+        Self {
+            now,
+            judged_at: freshness.judged_at(now),
+        }
+    }
+}
+
+/// A moment, seen from the moment the page was made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    at: Timestamp,
+    now: Timestamp,
+}
+
+impl Moment {
+    pub(super) fn new(at: Timestamp, now: Timestamp) -> Self {
+        Self { at, now }
+    }
+
+    /// For `datetime` and `title`.
+    pub(super) fn exact(&self) -> String {
+        self.at.to_string()
+    }
+
+    fn age_ms(&self) -> i64 {
+        self.now.millis_since(self.at)
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.age_ms() {
+            age if age.abs() < SECOND => formatter.write_str("just now"),
+            age if age < 0 => write!(formatter, "in {}", roughly(-age)),
+            age => write!(formatter, "{} ago", roughly(age)),
+        }
+    }
+}
+
+/// A piece of a sentence.
+#[derive(Debug, Clone)]
+pub(super) enum Piece {
+    Words(String),
+    /// What an event said, in whatever script.
+    Told(String),
+    Time {
+        exact: String,
+        text: String,
+        is_late: bool,
+    },
+}
+
+/// The sentence of a saga with its moments as they are felt now.
+pub(super) fn pieces(sentence: Vec<Phrase>, clock: Clock) -> Vec<Piece> {
+    let now = clock.now;
+    let time = |at: Timestamp, text, is_late| Piece::Time {
+        exact: at.to_string(),
+        text,
+        is_late,
+    };
+    let piece = |phrase| match phrase {
+        Phrase::Words(words) => Piece::Words(words),
+        Phrase::At(at) | Phrase::Moment(at) => time(at, Moment::new(at, now).to_string(), false),
+        Phrase::Since(at) => time(at, format!("for {}", roughly(now.millis_since(at).max(0))), false),
+        Phrase::DueBy(at) => match clock.judged_at.millis_since(at) {
+            late if late > 0 => time(at, format!("overdue by {}", roughly(late)), true),
+            _ => time(at, due(now.millis_since(at)), false),
+        },
+    };
+    sentence.into_iter().map(piece).collect()
+}
+
+/// The same pieces with what an event said apart, so that its script turns nothing around it.
+pub(super) fn apart(pieces: Vec<Piece>, told: Option<&str>) -> Vec<Piece> {
+    let Some(told) = told.filter(|told| !told.is_empty()) else {
+        return pieces;
+    };
+    let split = |piece| match piece {
+        Piece::Words(words) => match words.split_once(told) {
+            Some((before, after)) => vec![
+                Piece::Words(before.to_owned()),
+                Piece::Told(told.to_owned()),
+                Piece::Words(after.to_owned()),
+            ],
+            None => vec![Piece::Words(words)],
+        },
+        other => vec![other],
+    };
+    pieces.into_iter().flat_map(split).collect()
+}
+
+/// A deadline that nobody is known to have missed.
+fn due(late: i64) -> String {
+    match late {
+        // Ingest lags: what is awaited may have come.
+        0.. => format!("was due {} ago", roughly(late)),
+        early => format!("due in {}", roughly(-early)),
+    }
+}
+
+/// A length in its largest unit, for ages.
+pub(super) fn roughly(millis: i64) -> String {
+    match millis {
+        ..MINUTE => format!("{} s", millis / SECOND),
+        MINUTE..HOUR => format!("{} min", millis / MINUTE),
+        HOUR..DAY => format!("{} h", millis / HOUR),
+        _ => format!("{} d", millis / DAY),
+    }
+}
+
+/// A length in the two largest units that matter, for durations.
+pub(super) fn length(millis: i64) -> String {
+    let two = |large: i64, small: i64, of: (&str, &str)| match (millis % large) / small {
+        0 => format!("{} {}", millis / large, of.0),
+        rest => format!("{} {} {rest} {}", millis / large, of.0, of.1),
+    };
+    match millis {
+        ..SECOND => format!("{millis} ms"),
+        SECOND..MINUTE if millis % SECOND < 100 => format!("{} s", millis / SECOND),
+        SECOND..MINUTE => format!("{}.{} s", millis / SECOND, millis % SECOND / 100),
+        MINUTE..HOUR => two(MINUTE, SECOND, ("min", "s")),
+        HOUR..DAY => two(HOUR, MINUTE, ("h", "min")),
+        _ => two(DAY, HOUR, ("d", "h")),
+    }
+}
+
+/// An id with its middle left out. Ids that were made together differ at the end.
+pub(super) fn short(id: &str) -> String {
+    const WHOLE: usize = 18;
+    const BEGINNING: usize = 8;
+    const END: usize = 6;
+    let chars: Vec<char> = id.chars().collect();
+    if chars.len() <= WHOLE {
+        return id.to_owned();
+    }
+    let beginning: String = chars[..BEGINNING].iter().collect();
+    let end: String = chars[chars.len() - END..].iter().collect();
+    format!("{beginning}…{end}")
+}
+
+/// A list, of which very many are left out.
+pub(super) fn list(entries: &[String]) -> String {
+    const MOST: usize = 8;
+    let told = entries[..entries.len().min(MOST)].join(", ");
+    match entries.len().saturating_sub(MOST) {
+        0 => told,
+        more => format!("{told} and {more} more"),
+    }
+}
+
+/// A number with its thousands apart.
+pub(super) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A part of a whole.
+pub(super) fn percent(share: f64) -> String {
+    match share * 100.0 {
+        0.0 => "0 %".to_owned(),
+        ..0.1 => "<0.1 %".to_owned(),
+        percent @ ..10.0 => format!("{} %", (percent * 10.0).round() / 10.0),
+        100.0 => "100 %".to_owned(),
+        99.5.. => ">99 %".to_owned(),
+        percent => format!("{} %", percent.round()),
+    }
+}
+
+/// The same in whole hundredths, for a bar.
+pub(super) fn hundredths(share: f64) -> u32 {
+    (0..=100)
+        .rev()
+        .find(|hundredths| f64::from(*hundredths) <= share * 100.0 + 0.5)
+        .unwrap_or(0)
+}
+
+/// A count that was reckoned.
+pub(super) fn about(count: f64) -> String {
+    format!("{:.0}", count.max(0.0))
+        .parse()
+        .map_or_else(|_| "many".to_owned(), number)
+}
+
+/// Seconds, as [`length`] says them.
+pub(super) fn seconds(seconds: f64) -> String {
+    format!("{:.0}", seconds * 1000.0)
+        .parse()
+        .map_or_else(|_| "–".to_owned(), length)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nobody looks at the 16th digit")]
+pub(super) fn precise_count(count: u64) -> f64 {
+    count as f64
+}
+
+pub(super) fn precise(count: usize) -> f64 {
+    precise_count(count as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(1_760_000_000_000 + millis).unwrap()
+    }
+
+    #[test]
+    fn moments_are_told_by_their_distance() {
+        let told = |distance| Moment::new(at(distance), at(0)).to_string();
+        assert_eq!(told(0), "just now");
+        assert_eq!(told(-59_999), "59 s ago");
+        assert_eq!(told(-3 * MINUTE), "3 min ago");
+        assert_eq!(told(2 * HOUR + 1), "in 2 h");
+        assert_eq!(told(-40 * DAY), "40 d ago");
+    }
+
+    #[test]
+    fn a_deadline_that_has_passed_is_overdue() {
+        let clock = Clock {
+            now: at(0),
+            judged_at: at(0),
+        };
+        let pieces = pieces(vec![Phrase::DueBy(at(-90_000)), Phrase::Since(at(-5_000))], clock);
+        let [Piece::Time { text, is_late, .. }, Piece::Time { text: since, .. }] = pieces.as_slice() else {
+            panic!("{pieces:?}")
+        };
+        assert_eq!((text.as_str(), *is_late), ("overdue by 1 min", true));
+        assert_eq!(since, "for 5 s");
+    }
+
+    #[test]
+    fn a_deadline_is_missed_only_when_everything_until_then_is_known() {
+        let lagging = Clock {
+            now: at(0),
+            judged_at: at(-100_000),
+        };
+        let told = |due| match pieces(vec![Phrase::DueBy(at(due))], lagging).as_slice() {
+            [Piece::Time { text, is_late, .. }] => (text.clone(), *is_late),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told(-90_000), ("was due 1 min ago".to_owned(), false));
+        assert_eq!(told(90_000), ("due in 1 min".to_owned(), false));
+        assert_eq!(told(-160_000), ("overdue by 1 min".to_owned(), true));
+    }
+
+    #[test]
+    fn lengths_have_two_units_at_most() {
+        assert_eq!(length(340), "340 ms");
+        assert_eq!(length(2_400), "2.4 s");
+        assert_eq!(length(3_000), "3 s");
+        assert_eq!(length(200_000), "3 min 20 s");
+        assert_eq!(length(2 * HOUR), "2 h");
+        assert_eq!(length(3 * DAY + 4 * HOUR + MINUTE), "3 d 4 h");
+    }
+
+    #[test]
+    fn long_ids_lose_their_middle_and_no_character_is_cut() {
+        assert_eq!(short("saga-1"), "saga-1");
+        assert_eq!(short("0199c7a0-1111-7000-8000-00000abcdef1"), "0199c7a0…bcdef1");
+        assert_eq!(short(&"주문".repeat(20)), "주문주문주문주문…주문주문주문");
+    }
+
+    #[test]
+    fn of_a_long_list_the_beginning_is_told() {
+        let entries: Vec<String> = (1..=200).map(|number| number.to_string()).collect();
+        assert_eq!(list(&entries[..3]), "1, 2, 3");
+        assert_eq!(list(&entries), "1, 2, 3, 4, 5, 6, 7, 8 and 192 more");
+    }
+
+    #[test]
+    fn shares_are_never_said_to_be_all_or_nothing_when_they_are_not() {
+        let told: Vec<String> = [0.0, 0.0004, 0.0123, 0.5, 0.9999, 1.0].map(percent).into();
+        assert_eq!(told, ["0 %", "<0.1 %", "1.2 %", "50 %", ">99 %", "100 %"]);
+        assert_eq!([0.004, 0.5, 0.996, 1.0].map(hundredths), [0, 50, 100, 100]);
+        assert_eq!(
+            (about(1234.4), seconds(2.4)),
+            ("1,234".to_owned(), "2.4 s".to_owned())
+        );
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        assert_eq!(number(7), "7");
+        assert_eq!(number(12_400), "12,400");
+        assert_eq!(number(1_000_000), "1,000,000");
+    }
+}

@@ -1,0 +1,65 @@
+//! The pages, made here and sent whole: every one is of use without script.
+//!
+//! Rule of thumb: a page asks the store what REST asks it, by the same parameters, and adds only words and shapes.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `page` | what all pages have: the frame, badges, headers |
+//! | `humanize` | times, lengths and ids as people read them |
+//! | `error`, `page_request` | what went wrong, as a page for whoever asked |
+//! | `sign_in`, `form` | who is signed in, and what they send |
+//! | `overview`, `sagas`, `saga`, `flow`, `services` | one file or folder for each page |
+//! | `dead_letters` | what could not be stored, and its replay |
+//! | `query`, `tree`, `row` | filters in an address, JSON, and a saga in a list with what is needed now |
+//! | `period`, `chart` | the period a page looks at, and counts along it |
+//! | `assets` | style and script |
+
+mod assets;
+mod chart;
+mod dead_letters;
+mod error;
+mod flow;
+mod form;
+mod humanize;
+mod overview;
+mod page;
+mod page_request;
+mod period;
+mod query;
+mod row;
+mod saga;
+mod sagas;
+mod search;
+mod services;
+mod sign_in;
+mod tree;
+
+use axum::routing::{MethodRouter, get, post};
+
+use crate::state::AppState;
+
+pub(crate) use error::error_pages;
+
+/// Every page with its path.
+pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 12] {
+    [
+        ("/", get(overview::page)),
+        ("/sagas", get(sagas::page)),
+        ("/flow", get(flow::page)),
+        ("/sagas/{sagaId}", get(saga::page).post(saga::correct)),
+        ("/sagas/{sagaId}/events.json", get(saga::export)),
+        (
+            "/dead-letters",
+            get(dead_letters::list).post(dead_letters::replay_all),
+        ),
+        (
+            "/dead-letters/{id}",
+            get(dead_letters::letter).post(dead_letters::replay_one),
+        ),
+        ("/search", get(search::go)),
+        ("/sign-in", get(sign_in::page).post(sign_in::sign_in)),
+        ("/sign-out", post(sign_in::sign_out)),
+        ("/services", get(services::page)),
+        ("/assets/{name}", get(assets::serve)),
+    ]
+}

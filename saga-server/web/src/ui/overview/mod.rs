@@ -1,0 +1,184 @@
+//! `/`: what needs somebody first, then how things went in a period.
+
+mod attention;
+mod failures;
+mod types;
+
+use askama::Template;
+use axum::{Extension, extract::State};
+use futures_util::TryFutureExt;
+use saga_types::{SagaStatus, Timestamp};
+
+use super::{
+    chart::{self, Bar, bars, sparkline},
+    humanize::{self, Clock, number},
+    page::{Badge, Frame, Page, Section},
+    period::{Period, PeriodLink},
+    search::encoded,
+};
+use crate::ui::overview::{attention::Attention, failures::Failures, types::TypeRow};
+use crate::{
+    auth::Caller,
+    http::{ApiError, query_string::Params},
+    state::AppState,
+};
+use saga_store::{Slot, Span, Trends};
+
+/// About how many failures are read, from all of the period.
+const FAILURES_READ: usize = 2_000;
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+pub(super) struct OverviewTemplate {
+    frame: Frame,
+    attention: Attention,
+    periods: Vec<PeriodLink>,
+    period: &'static str,
+    /// Whether no saga is there at all.
+    is_empty: bool,
+    started: String,
+    counts: Vec<Count>,
+    chart: Option<String>,
+    layers: [(&'static str, &'static str); chart::LAYERS.len()],
+    slots: Vec<SlotRow>,
+    failures: Failures,
+    types: Vec<TypeRow>,
+}
+
+struct Count {
+    badge: Badge,
+    count: String,
+    path: String,
+    spark: String,
+}
+
+/// One slot in the table that says what the chart shows.
+struct SlotRow {
+    name: String,
+    exact: String,
+    started: String,
+    /// In the order of [`chart::LAYERS`].
+    layers: [String; chart::LAYERS.len()],
+}
+
+pub(super) async fn page(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    mut params: Params,
+) -> Result<Page<OverviewTemplate>, ApiError> {
+    let period = Period::take(&mut params);
+    params.finish()?;
+    let freshness = state.freshness();
+    let clock = Clock::of(&freshness);
+    let span = period.span(clock.now);
+    let most = u32::try_from(FAILURES_READ.div_ceil(span.slots() * 2)).unwrap_or(u32::MAX);
+    let trends = state
+        .ask("trends", state.store.trends(&span))
+        .map_err(ApiError::from);
+    let failed = state
+        .ask("failures", state.store.failures(&span, most))
+        .map_err(ApiError::from);
+    let attention = Attention::asked(&state, &caller, clock);
+    let (trends, failed, attention) = tokio::try_join!(trends, failed, attention)?;
+    let started: u64 = trends.slots.iter().flat_map(Slot::values).sum();
+    let since = span.start_of(0);
+    let is_empty = started == 0 && is_empty(&state).await?;
+    Ok(Page(OverviewTemplate {
+        frame: Frame::new(Section::Overview, "Overview", &caller, Some(&freshness)).with_live(String::new()),
+        attention,
+        periods: period.links("/?"),
+        period: period.words(),
+        is_empty,
+        started: number(started),
+        counts: SagaStatus::ALL.map(|status| count(status, &trends, since)).into(),
+        chart: drawn(period, &span, &trends, clock.now),
+        layers: [
+            ("failed", chart::LAYERS[0]),
+            ("compensated", chart::LAYERS[1]),
+            ("in-progress", chart::LAYERS[2]),
+            ("completed", chart::LAYERS[3]),
+        ],
+        slots: slot_rows(period, &span, &trends),
+        failures: Failures::of(&failed, &trends, most, &state.redaction, since),
+        types: TypeRow::of(&trends.by_type, period, since),
+    }))
+}
+
+async fn is_empty(state: &AppState) -> Result<bool, ApiError> {
+    let counts = state
+        .ask("count_by_status", state.store.count_by_status())
+        .await?;
+    Ok(counts.iter().all(|(_, count)| *count == 0))
+}
+
+fn count(status: SagaStatus, trends: &Trends, since: Timestamp) -> Count {
+    let slots = trends.slots.iter();
+    let along: Vec<u64> = slots
+        .map(|slot| slot.get(&status).copied().unwrap_or_default())
+        .collect();
+    let badge = Badge::from(status);
+    let heights: Vec<f64> = along.iter().copied().map(humanize::precise_count).collect();
+    Count {
+        badge,
+        count: number(along.iter().sum()),
+        path: format!("/sagas?status={status}&fromDate={}", encoded(&since.to_string())),
+        spark: sparkline(&heights, badge.class),
+    }
+}
+
+/// In the order of the chart's layers.
+fn layers(slot: &Slot) -> [u64; chart::LAYERS.len()] {
+    let of = |status| slot.get(&status).copied().unwrap_or_default();
+    [
+        of(SagaStatus::Failed),
+        of(SagaStatus::Compensated),
+        of(SagaStatus::Started) + of(SagaStatus::InProgress),
+        of(SagaStatus::Completed),
+    ]
+}
+
+/// Per minute, so that slots of all widths compare. The last slot has not ended yet; while it has just begun, what little is
+/// there is not multiplied.
+fn drawn(period: Period, span: &Span, trends: &Trends, now: Timestamp) -> Option<String> {
+    let bar = |(place, slot): (usize, &Slot)| {
+        let start = span.start_of(place);
+        let whole = span.width().seconds() * 1000;
+        let lasted = now.millis_since(start).clamp(whole / 4, whole);
+        let minutes = humanize::precise_count(lasted.cast_unsigned()) / 60_000.0;
+        let counts = layers(slot);
+        let said = counts
+            .iter()
+            .zip(chart::LAYERS)
+            .map(|(count, layer)| format!("{} {}", number(*count), layer.to_lowercase()));
+        let (tick, is_shown) = period.tick(start);
+        Bar {
+            layers: counts.map(|count| humanize::precise_count(count) / minutes),
+            title: format!(
+                "{}: {} started; {}",
+                period.slot_name(start),
+                number(counts.iter().sum()),
+                said.collect::<Vec<_>>().join(", ")
+            ),
+            tick: is_shown.then_some(tick),
+        }
+    };
+    let drawn: Vec<Bar> = trends.slots.iter().enumerate().map(bar).collect();
+    bars(
+        &drawn,
+        "Sagas started per minute, by what became of them; the table below has the same",
+    )
+}
+
+fn slot_rows(period: Period, span: &Span, trends: &Trends) -> Vec<SlotRow> {
+    let row = |(place, slot): (usize, &Slot)| {
+        let start = span.start_of(place);
+        SlotRow {
+            name: period.slot_name(start),
+            exact: start.to_string(),
+            started: number(slot.values().sum()),
+            layers: layers(slot).map(number),
+        }
+    };
+    // The latest first, as everywhere.
+    trends.slots.iter().enumerate().rev().map(row).collect()
+}

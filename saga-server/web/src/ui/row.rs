@@ -1,0 +1,135 @@
+//! One saga in a list: where it stands and what is needed now.
+
+use saga_types::{SagaStatus, fold::SagaState};
+
+use super::{
+    humanize::{Clock, Moment, length, list, roughly, short},
+    page::Badge,
+    search::{encoded, saga_path},
+};
+use saga_store::Late;
+
+/// One saga in a list.
+pub(super) struct Row {
+    pub(super) badge: Badge,
+    pub(super) saga_id: String,
+    pub(super) short_id: String,
+    pub(super) path: String,
+    pub(super) saga_type: String,
+    pub(super) order_id: String,
+    pub(super) short_order: String,
+    pub(super) order_path: String,
+    pub(super) what_now: WhatNow,
+    pub(super) services: String,
+    pub(super) started: Moment,
+}
+
+/// What is needed now, or how it ended.
+pub(super) struct WhatNow {
+    pub(super) words: String,
+    /// The reason of a failure.
+    pub(super) reason: Option<String>,
+    /// Effects that still have to be undone, and by whom.
+    pub(super) owed: Vec<Owed>,
+    /// How late it is.
+    pub(super) overdue: Option<String>,
+    /// Its age against its limit, while it is not late.
+    pub(super) limit: Option<Limit>,
+}
+
+/// An effect that still has to be undone.
+pub(super) struct Owed {
+    pub(super) effect: String,
+    pub(super) owner: String,
+    pub(super) since: Moment,
+    pub(super) age: String,
+}
+
+/// How much of its time has passed.
+pub(super) struct Limit {
+    pub(super) words: String,
+    pub(super) hundredths: i64,
+}
+
+impl Row {
+    pub(super) fn new(saga: SagaState, clock: Clock) -> Self {
+        Self {
+            badge: saga.current_status.into(),
+            short_id: short(&saga.saga_id),
+            path: saga_path(&saga.saga_id),
+            saga_type: saga.saga_type.to_string(),
+            short_order: short(&saga.order_id),
+            order_path: format!("/sagas?orderId={}", encoded(&saga.order_id)),
+            what_now: WhatNow::of(&saga, clock),
+            services: list(&saga.services),
+            started: Moment::new(saga.started_at, clock.now),
+            order_id: saga.order_id.into(),
+            saga_id: saga.saga_id.into(),
+        }
+    }
+}
+
+impl WhatNow {
+    pub(super) fn of(saga: &SagaState, clock: Clock) -> Self {
+        let words = match saga.current_status {
+            SagaStatus::Started | SagaStatus::InProgress => under_way(saga, clock),
+            SagaStatus::Completed => format!("took {}", length(saga.duration_ms.unwrap_or_default())),
+            SagaStatus::Failed | SagaStatus::Compensated => match &saga.failed_step {
+                Some(step) => format!("failed at {step}"),
+                None => format!("ended with {}", saga.last_step),
+            },
+        };
+        let overdue = overdue(saga, clock);
+        Self {
+            words,
+            reason: saga.failure_reason.clone(),
+            owed: owed(saga, clock),
+            limit: limit(saga, clock).filter(|_| overdue.is_none()),
+            overdue,
+        }
+    }
+}
+
+fn under_way(saga: &SagaState, clock: Clock) -> String {
+    let age = |since| roughly(clock.now.millis_since(since).max(0));
+    match saga.awaiting.first() {
+        Some(next) => format!(
+            "awaits {} from {} for {}",
+            next.step,
+            next.owner(),
+            age(next.since)
+        ),
+        None => format!("at {} for {}", saga.last_step, age(saga.updated_at)),
+    }
+}
+
+/// What a saga owes; each effect stands beside what undoes it.
+pub(super) fn owed(saga: &SagaState, clock: Clock) -> Vec<Owed> {
+    saga.outstanding_compensations
+        .iter()
+        .zip(&saga.awaiting)
+        .map(|(effect, awaiting)| Owed {
+            effect: effect.to_string(),
+            owner: awaiting.owner().to_owned(),
+            since: Moment::new(awaiting.since, clock.now),
+            age: roughly(clock.now.millis_since(awaiting.since).max(0)),
+        })
+        .collect()
+}
+
+/// By how much a saga is past its limit, as REST and alerts reckon.
+pub(super) fn overdue(saga: &SagaState, clock: Clock) -> Option<String> {
+    Late::Stuck.late_ms(saga, clock.judged_at).map(roughly)
+}
+
+/// Of the time from which on it is awaited to the limit.
+fn limit(saga: &SagaState, clock: Clock) -> Option<Limit> {
+    let deadline = Late::Stuck.due(saga)?;
+    let since = saga.awaiting.iter().map(|awaiting| awaiting.since).min()?;
+    let whole = deadline.millis_since(since).max(1);
+    let passed = clock.now.millis_since(since).clamp(0, whole);
+    Some(Limit {
+        words: format!("{} of {}", roughly(passed), length(whole / 1000 * 1000)),
+        hundredths: passed * 100 / whole,
+    })
+}

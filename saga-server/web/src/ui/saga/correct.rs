@@ -1,0 +1,27 @@
+//! `POST /sagas/{sagaId}`: an operator sets the status by hand, as `PATCH /internal/v1/sagas/{sagaId}/status` does.
+
+use axum::{
+    Extension,
+    extract::State,
+    response::{IntoResponse, Redirect, Response},
+};
+
+use crate::{
+    auth::Caller,
+    http::{ApiError, params::PathSagaId},
+    rest::{Correction, correct_status},
+    state::AppState,
+    ui::{form::Form, search::saga_path},
+};
+
+/// Then shows the saga as it is.
+pub(in crate::ui) async fn post(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    PathSagaId(saga_id): PathSagaId,
+    Form(fields): Form,
+) -> Result<Response, ApiError> {
+    let correction = Correction::of_form(fields)?;
+    correct_status(&state, &saga_id, &correction, &caller).await?;
+    Ok(Redirect::to(&saga_path(&saga_id)).into_response())
+}

@@ -1,0 +1,94 @@
+//! `GET /sagas/{sagaId}/events.json`: all events, as `saga-server fold` reads them.
+
+use std::convert::Infallible;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use saga_types::SagaId;
+use serde_json::{Value, json};
+
+use crate::{
+    http::{ApiError, params::PathSagaId, query_string::Params},
+    state::AppState,
+};
+use saga_collector::redaction::Redaction;
+use saga_store::{Position, StepPage, StoredStep};
+
+/// How many are read at once; a saga may have 100,000.
+const PAGE: u32 = 1_000;
+
+pub(in crate::ui) async fn events(
+    State(state): State<AppState>,
+    PathSagaId(saga_id): PathSagaId,
+    params: Params,
+) -> Result<Response, ApiError> {
+    params.finish()?;
+    let first = state
+        .ask("steps", state.store.steps(&saga_id, None, PAGE))
+        .await?;
+    let first = first.ok_or_else(|| ApiError::no_such_saga(&saga_id, &state.freshness()))?;
+    let rest = Rest {
+        state,
+        saga_id,
+        next: Some(first),
+        is_begun: false,
+    };
+    let pieces = stream::unfold(rest, async |mut rest| {
+        let piece = rest.piece().await?;
+        Some((Ok::<_, Infallible>(piece), rest))
+    });
+    let headers = [(header::CONTENT_TYPE, "application/json")];
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+/// What is still to be sent.
+struct Rest {
+    state: AppState,
+    saga_id: SagaId,
+    next: Option<StepPage>,
+    is_begun: bool,
+}
+
+impl Rest {
+    /// The next piece of the array, the last one with its end. An array without an end says that the database went away.
+    async fn piece(&mut self) -> Option<Bytes> {
+        let page = self.next.take()?;
+        let events = page
+            .steps
+            .iter()
+            .map(|step| event(&self.saga_id, step, &self.state.redaction).to_string());
+        let mut text = events.collect::<Vec<_>>().join(",\n");
+        text.insert_str(0, if self.is_begun { ",\n" } else { "[\n" });
+        self.is_begun = true;
+        match page.steps.last().filter(|_| page.has_more) {
+            Some(last) => self.next = self.page_after(last).await,
+            None => text.push_str("\n]\n"),
+        }
+        Some(text.into())
+    }
+
+    async fn page_after(&self, last: &StoredStep) -> Option<StepPage> {
+        let after = Position {
+            recorded_at: last.recorded_at,
+            event_id: last.event_id.clone(),
+        };
+        let steps = self.state.store.steps(&self.saga_id, Some(&after), PAGE);
+        self.state.ask("steps", steps).await.ok().flatten()
+    }
+}
+
+fn event(saga_id: &SagaId, step: &StoredStep, redaction: &Redaction) -> Value {
+    let metadata = step.metadata.as_ref().and_then(|metadata| {
+        let shown = redaction.text(metadata.as_str());
+        serde_json::from_str::<Value>(&shown).ok()
+    });
+    json!({
+        "eventId": step.event_id, "sagaId": saga_id, "sagaType": step.saga_type, "step": step.step, "status": step.status,
+        "orderId": step.order_id, "metadata": metadata, "recordedAt": step.recorded_at,
+    })
+}

@@ -1,0 +1,237 @@
+//! `/sagas`: the list, by the same parameters as `GET /api/v1/sagas`.
+
+use askama::Template;
+use axum::{Extension, extract::State};
+
+use super::{
+    humanize::{Clock, number},
+    page::{Frame, Page, Section},
+    row::Row,
+    search::encoded,
+};
+use crate::{
+    auth::Caller,
+    http::{ApiError, query_string::Params},
+    rest::{SagasPage, find_sagas},
+    state::AppState,
+};
+
+/// Quick views: name and query. What is late comes with what is latest first.
+const VIEWS: [(&str, &str); 7] = [
+    ("All", ""),
+    ("In flight", "ended=false"),
+    ("Overdue", "sort=due&stuck=true"),
+    ("Failed", "status=FAILED"),
+    ("To be compensated", "owing=true&sort=due"),
+    ("Compensated", "status=COMPENSATED"),
+    ("Completed", "status=COMPLETED"),
+];
+
+/// The fields of the form: parameter, label, and what may be written there.
+const FIELDS: [(&str, &str, &str); 8] = [
+    ("orderId", "Order", ""),
+    ("sagaType", "Type", ""),
+    ("step", "Has step", ""),
+    ("failedStep", "Failed at", ""),
+    ("failureReason", "Failure reason", ""),
+    ("producerService", "Service", ""),
+    ("fromDate", "Started from", "2026-11-22 or a time"),
+    ("toDate", "Started until", "2026-11-22 or a time"),
+];
+
+const STATUSES: [&str; 5] = ["STARTED", "IN_PROGRESS", "COMPLETED", "FAILED", "COMPENSATED"];
+
+#[derive(Template)]
+#[template(path = "sagas.html")]
+pub(super) struct SagasTemplate {
+    frame: Frame,
+    views: Vec<View>,
+    chips: Vec<Chip>,
+    fields: Vec<Field>,
+    statuses: Vec<(&'static str, bool)>,
+    /// What is in force and has no field, to be kept by the form.
+    kept: Vec<(String, String)>,
+    rows: Vec<Row>,
+    total: String,
+    order: &'static str,
+    next: Option<String>,
+    first: Option<String>,
+}
+
+struct View {
+    name: &'static str,
+    path: String,
+    is_current: bool,
+}
+
+/// A filter in force, and the list without it.
+struct Chip {
+    name: String,
+    value: String,
+    without: String,
+}
+
+struct Field {
+    name: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    value: String,
+}
+
+pub(super) async fn page(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    params: Params,
+) -> Result<Page<SagasTemplate>, ApiError> {
+    let params = params.filled();
+    let given = params.given();
+    let freshness = state.freshness();
+    let clock = Clock::of(&freshness);
+    let found = find_sagas(&state, params).await?;
+    let is_first = !given.iter().any(|(name, _)| is_place(name));
+    let filters = given.iter().filter(|(name, _)| !is_place(name));
+    Ok(Page(SagasTemplate {
+        frame: Frame::new(Section::Sagas, "Sagas", &caller, Some(&freshness)).with_live(live(&given)),
+        views: views(&given),
+        chips: chips(&given),
+        fields: FIELDS
+            .map(|(name, label, hint)| Field {
+                name,
+                label,
+                hint,
+                value: value(&given, name).unwrap_or_default().to_owned(),
+            })
+            .into(),
+        statuses: STATUSES
+            .map(|status| (status, value(&given, "status") == Some(status)))
+            .into(),
+        kept: filters
+            .clone()
+            .filter(|(name, _)| !has_field(name))
+            .cloned()
+            .collect(),
+        total: total(&found),
+        order: order(&given),
+        next: found.next_cursor.as_ref().map(|cursor| next(&given, cursor)),
+        first: (!is_first).then(|| path(&query(filters))),
+        rows: found
+            .content
+            .into_iter()
+            .map(|saga| Row::new(saga, clock))
+            .collect(),
+    }))
+}
+
+/// A view is in force as long as nothing else is filtered.
+fn views(given: &[(String, String)]) -> Vec<View> {
+    let here = query(given.iter().filter(|(name, _)| !is_place(name) && name != "size"));
+    let view = |(name, view): (&'static str, &str)| View {
+        name,
+        path: path(view),
+        is_current: here == view,
+    };
+    VIEWS.map(view).into()
+}
+
+fn value<'a>(given: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let found = given.iter().find(|(other, _)| other == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+fn total(found: &SagasPage) -> String {
+    let more = if found.page.total_is_exact {
+        ""
+    } else {
+        "more than "
+    };
+    match found.page.total_elements {
+        1 => "1 saga".to_owned(),
+        count => format!("{more}{} sagas", number(count)),
+    }
+}
+
+fn order(given: &[(String, String)]) -> &'static str {
+    match value(given, "sort") {
+        None | Some("startedAt,desc") => "newest first",
+        Some("startedAt" | "startedAt,asc") => "oldest first",
+        Some("updatedAt,desc") => "last changed first",
+        Some("updatedAt" | "updatedAt,asc") => "first changed first",
+        Some("due" | "due,asc") => "due longest first",
+        Some(_) => "due last first",
+    }
+}
+
+/// Whether the parameter says where in the list, and not what is in it.
+fn is_place(name: &str) -> bool {
+    matches!(name, "page" | "cursor")
+}
+
+/// Those of the filters that the stream of sagas has, too.
+fn live(given: &[(String, String)]) -> String {
+    const KNOWN: [&str; 5] = ["orderId", "sagaType", "status", "producerService", "anomaly"];
+    query(given.iter().filter(|(name, _)| KNOWN.contains(&name.as_str())))
+}
+
+fn has_field(name: &str) -> bool {
+    name == "status" || FIELDS.iter().any(|(field, ..)| *field == name)
+}
+
+fn chips(given: &[(String, String)]) -> Vec<Chip> {
+    given
+        .iter()
+        .filter(|(name, _)| !is_place(name) && name != "sort" && name != "size")
+        .map(|(name, value)| {
+            let (called, value) = called(name, value);
+            Chip {
+                name: called,
+                value,
+                without: path(&query(
+                    given
+                        .iter()
+                        .filter(|(other, _)| other != name && !is_place(other)),
+                )),
+            }
+        })
+        .collect()
+}
+
+/// A filter in words.
+fn called(name: &str, value: &str) -> (String, String) {
+    let yes = value == "true";
+    let (name, value) = match name {
+        "stuck" => ("time limit", if yes { "overdue" } else { "not overdue" }),
+        "owing" => ("compensation", if yes { "owed" } else { "none owed" }),
+        "ended" => ("state", if yes { "ended" } else { "in flight" }),
+        "status" => ("status", value),
+        "traceId" => ("trace", value),
+        "anomaly" => ("anomaly", value),
+        other => {
+            let field = FIELDS.iter().find(|(field, ..)| *field == other);
+            return match field {
+                Some((_, label, _)) => (label.to_lowercase(), value.to_owned()),
+                None => (other.to_owned(), value.to_owned()),
+            };
+        }
+    };
+    (name.to_owned(), value.to_owned())
+}
+
+fn next(given: &[(String, String)], cursor: &str) -> String {
+    let cursor = ("cursor".to_owned(), cursor.to_owned());
+    let kept = given.iter().filter(|(name, _)| !is_place(name));
+    path(&query(kept.chain([&cursor])))
+}
+
+fn path(query: &str) -> String {
+    match query {
+        "" => "/sagas".to_owned(),
+        query => format!("/sagas?{query}"),
+    }
+}
+
+fn query<'a>(parameters: impl Iterator<Item = &'a (String, String)>) -> String {
+    let pairs: Vec<String> = parameters
+        .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+        .collect();
+    pairs.join("&")
+}

@@ -1,0 +1,170 @@
+//! What holds for every URL: the form of errors, headers, limits, and a store that cannot answer.
+
+use std::sync::Arc;
+
+use reqwest::Method;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::{
+    harness::Api,
+    stores::{Broken, Trouble},
+};
+
+const EVERY_QUESTION: [&str; 5] = [
+    "/api/v1/sagas",
+    "/api/v1/sagas/saga-1",
+    "/api/v1/sagas/saga-1?asOf=2025-10-09",
+    "/api/v1/sagas/saga-1/steps",
+    "/api/v1/sagas/statistics",
+];
+
+#[tokio::test]
+async fn an_unknown_path_is_not_found() {
+    let api = Api::new().await;
+    for path in [
+        "/nowhere",
+        "/api/v1/sagas/",
+        "/api/v1/saga",
+        "/api/v2/sagas",
+        "/api/v1/sagas/a/b/c",
+        "/internal/x",
+    ] {
+        api.get(path).await.is_error(404, "NOT_FOUND", path);
+    }
+}
+
+#[tokio::test]
+async fn another_method_is_refused_with_those_that_are_possible() {
+    let api = Api::new().await;
+    for method in [
+        Method::POST,
+        Method::DELETE,
+        Method::PUT,
+        Method::PATCH,
+        Method::OPTIONS,
+    ] {
+        let answer = api.request(method, "/api/v1/sagas/saga-1", &[]).await;
+        answer.is_error(405, "METHOD_NOT_ALLOWED", "/api/v1/sagas/saga-1");
+        assert_eq!(answer.header("allow"), "GET,HEAD");
+    }
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let api = Api::new().await;
+    let answer = api.request(Method::HEAD, "/api/v1/sagas", &[]).await;
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, ""));
+    let answer = api.request(Method::HEAD, "/api/v1/sagas/nobody", &[]).await;
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (404, ""));
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_refused() {
+    let api = Api::new().await;
+    for path in [
+        "/api/v1/sagas/%ff",
+        "/api/v1/sagas/%zz",
+        "/api/v1/sagas/a%2",
+        "/%c3%28",
+    ] {
+        api.get(path).await.is_error(400, "BAD_REQUEST", path);
+    }
+}
+
+#[tokio::test]
+async fn a_query_has_a_longest_length() {
+    let api = Api::new().await;
+    let fits = format!(
+        "/api/v1/sagas?traceId={}",
+        "x".repeat(8 * 1024 - "traceId=".len())
+    );
+    assert_eq!(api.get(&fits).await.status.as_u16(), 200);
+    let error = api
+        .get(&format!("{fits}x"))
+        .await
+        .is_error(400, "BAD_REQUEST", "/api/v1/sagas");
+    assert!(error["message"].as_str().unwrap().contains("8192"), "{error}");
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_headers_of_data() {
+    let api = Api::new().await;
+    for path in ["/api/v1/sagas", "/nowhere", "/health", "/metrics"] {
+        let answer = api.get(path).await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        assert_eq!(
+            answer.header("content-security-policy"),
+            "default-src 'none'; frame-ancestors 'none'"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_means_try_again() {
+    let api = Api::over(Arc::new(Broken(Trouble::Away))).await;
+    for path in EVERY_QUESTION {
+        let answer = api.get(path).await;
+        answer.is_error(503, "SERVICE_UNAVAILABLE", path.split('?').next().unwrap());
+        assert_eq!(answer.header("retry-after"), "2");
+        assert!(!answer.text.contains("hidden"), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn the_cause_of_an_internal_error_is_never_returned() {
+    for trouble in [Trouble::Corrupt, Trouble::Bug] {
+        let api = Api::over(Arc::new(Broken(trouble))).await;
+        for path in EVERY_QUESTION {
+            let answer = api.get(path).await;
+            answer.is_error(500, "INTERNAL_ERROR", path.split('?').next().unwrap());
+            assert!(!answer.text.contains("hidden"), "{}", answer.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_request_end_in_an_error_and_not_the_server() {
+    let api = Api::new().await;
+    let bad: [&[u8]; 4] = [
+        b"\0\xff\xfe\r\n\r\n",
+        b"GET /api/v1/sagas/\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http:// HTTP/1.1\r\n\r\n",
+        b"GET /api/v1/sagas?\" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    ];
+    for bytes in bad {
+        let mut stream = tokio::net::TcpStream::connect(api.address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert!(
+            answer.starts_with(b"HTTP/1.1 4"),
+            "{}",
+            String::from_utf8_lossy(&answer)
+        );
+    }
+    assert_eq!(api.get("/health/liveness").await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn a_head_that_trickles_in_does_not_hold_a_connection() {
+    let api = Api::new().await;
+    let mut socket = tokio::net::TcpStream::connect(api.address).await.unwrap();
+    let trickling = async {
+        // Never an empty line, so the head never ends.
+        for byte in "GET / HTTP/1.1\r\nX-Slow: "
+            .bytes()
+            .chain(std::iter::repeat(b'x'))
+        {
+            if socket.write_all(&[byte]).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(120);
+    tokio::time::timeout(patience, trickling)
+        .await
+        .expect("the connection is given up");
+}

@@ -1,0 +1,26 @@
+//! REST over real sockets, on a SQLite database of its own for each test. The modules mirror the URLs.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod actuator;
+mod attention;
+mod auth;
+mod dead_letters;
+mod docs;
+mod edge;
+mod figures;
+mod forms;
+mod freshness;
+mod harness;
+mod issuer;
+mod oidc;
+mod pages;
+mod producers;
+mod redaction;
+mod saga;
+mod sagas;
+mod signing_in;
+mod statistics;
+mod status;
+mod steps;
+mod stores;
+mod stream;

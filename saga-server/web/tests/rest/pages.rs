@@ -1,0 +1,335 @@
+//! The pages, as a browser gets them. What they look like is seen in a browser.
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::harness::{Answer, Api, compensated, completed, event, failed};
+
+/// As a browser asks.
+pub(crate) async fn open(api: &Api, path: &str) -> Answer {
+    let headers = [("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")];
+    let answer = api.request(Method::GET, path, &headers).await;
+    if answer.status != StatusCode::SEE_OTHER {
+        assert_eq!(
+            answer.header("content-type"),
+            "text/html; charset=utf-8",
+            "{path}"
+        );
+    }
+    answer
+}
+
+pub(crate) async fn page(api: &Api, path: &str) -> String {
+    let answer = open(api, path).await;
+    assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+    answer.text
+}
+
+/// The text of a page, without its tags.
+pub(crate) fn text(page: &str) -> String {
+    let mut text = String::new();
+    let mut is_tag = false;
+    for character in page.chars() {
+        match character {
+            '<' => {
+                is_tag = true;
+                text.push(' ');
+            }
+            '>' => is_tag = false,
+            character if !is_tag => text.push(character),
+            _ => {}
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn the_list_says_of_each_saga_what_is_needed_now() {
+    let api = Api::new().await;
+    api.record(completed("saga-a", 0)).await;
+    api.record(failed("saga-b", 10)).await;
+    api.record([
+        event("saga-c", "STOCK_RESERVED", "COMPLETED", 20),
+        event("saga-c", "PAYMENT_FAILED", "FAILED", 30).with(json!({"failureReason": "CARD_DECLINED"})),
+    ])
+    .await;
+    api.record([event("saga-d", "ORDER_CREATED", "STARTED", 40)])
+        .await;
+    let list = text(&page(&api, "/sagas").await);
+    for said in [
+        "4 sagas",
+        "took 1 s",
+        "failed at STOCK_RESERVATION_FAILED (OUT_OF_STOCK)",
+        "failed at PAYMENT_FAILED (CARD_DECLINED)",
+        "to undo: STOCK_RESERVED, owed by product-service",
+        "awaits STOCK_RESERVATION from product-service",
+        "overdue by",
+    ] {
+        assert!(list.contains(said), "{said:?} in {list}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_takes_the_filters_of_rest_and_shows_each_with_a_way_to_remove_it() {
+    let api = Api::new().await;
+    api.record(completed("saga-a", 0)).await;
+    api.record(failed("saga-b", 10)).await;
+    let list = page(&api, "/sagas?status=FAILED&orderId=ORD-saga-b").await;
+    assert!(
+        list.contains("/sagas/saga-b") && !list.contains("/sagas/saga-a"),
+        "{list}"
+    );
+    assert!(list.contains(r#"href="/sagas?orderId=ORD-saga-b""#), "{list}");
+    // Without script a browser sends the empty fields, too.
+    let sent = page(
+        &api,
+        "/sagas?orderId=ORD-saga-b&sagaType=&status=&step=&fromDate=",
+    )
+    .await;
+    assert!(
+        sent.contains("/sagas/saga-b") && !sent.contains("/sagas/saga-a"),
+        "{sent}"
+    );
+    let refused = open(&api, "/sagas?status=LOST").await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert!(
+        text(&refused.text).contains("status must be one of STARTED"),
+        "{}",
+        refused.text
+    );
+}
+
+#[tokio::test]
+async fn a_long_list_goes_on_by_cursor_and_keeps_its_filters() {
+    let api = Api::new().await;
+    for place in 0..5 {
+        api.record(completed(&format!("saga-{place}"), place)).await;
+    }
+    let first = page(&api, "/sagas?sagaType=ORDER_CREATION&size=3").await;
+    let next = first.split(r#"rel="next" href=""#).nth(1).unwrap();
+    let next = next.split('"').next().unwrap().replace("&#38;", "&");
+    assert!(
+        next.contains("sagaType=ORDER_CREATION") && next.contains("size=3"),
+        "{next}"
+    );
+    let second = page(&api, &next).await;
+    assert!(
+        second.contains("/sagas/saga-0") && second.contains("/sagas/saga-1"),
+        "{second}"
+    );
+    assert!(!second.contains("/sagas/saga-2"), "{second}");
+}
+
+#[tokio::test]
+async fn a_saga_says_in_its_first_sentence_what_is_wrong_and_who_owes_what() {
+    let api = Api::new().await;
+    api.record([
+        event("saga-1", "ORDER_CREATED", "STARTED", 0).with(json!({"producerService": "order-service"})),
+        event("saga-1", "STOCK_RESERVED", "COMPLETED", 100)
+            .with(json!({"producerService": "product-service"})),
+        event("saga-1", "PAYMENT_FAILED", "FAILED", 200)
+            .with(json!({"producerService": "payment-service", "failureReason": "CARD_DECLINED"})),
+    ])
+    .await;
+    let page = page(&api, "/sagas/saga-1").await;
+    let said = text(&page);
+    let exact = "2025-10-09T08:53:20.200Z";
+    assert!(
+        said.contains("Failed at PAYMENT_FAILED ( CARD_DECLINED ), "),
+        "{said}"
+    );
+    assert!(
+        said.contains("Still to undo: STOCK_RESERVED, by STOCK_RELEASED from product-service for "),
+        "{said}"
+    );
+    assert!(
+        page.contains(&format!(r#"<time datetime="{exact}" title="{exact}">"#)),
+        "{page}"
+    );
+    for step in [
+        "ORDER_CREATED done · order-service",
+        "STOCK_RESERVATION left out · product-service",
+        "STOCK_RESERVED to be undone · product-service",
+        "PAYMENT_COMPLETED not reached · payment-service",
+        "PAYMENT_FAILED failed · payment-service",
+        "root cause",
+    ] {
+        assert!(said.contains(step), "{step:?} in {said}");
+    }
+    assert!(page.contains("<svg"), "lanes of time");
+}
+
+#[tokio::test]
+async fn what_was_undone_is_shown_as_undone() {
+    let api = Api::new().await;
+    api.record(compensated("saga-1", 0)).await;
+    let said = text(&page(&api, "/sagas/saga-1").await);
+    assert!(said.contains("STOCK_RESERVED undone · product-service"), "{said}");
+    assert!(!said.contains("to be undone"), "{said}");
+}
+
+#[tokio::test]
+async fn an_event_that_came_late_is_marked_and_an_unknown_step_is_explained() {
+    let api = Api::new().await;
+    api.record([event("saga-1", "ORDER_CONFIRMED", "COMPLETED", 500)])
+        .await;
+    api.record([event("saga-1", "GIFT_WRAPPED", "IN_PROGRESS", 100)])
+        .await;
+    let said = text(&page(&api, "/sagas/saga-1").await);
+    let (late, on_time) = said.split_once("ORDER_CONFIRMED ✓ Completed").unwrap();
+    assert!(late.contains("GIFT_WRAPPED came late"), "{said}");
+    assert!(!on_time.contains("came late"), "{said}");
+    assert!(
+        said.contains("UNKNOWN_STEP A step is not named by the definition"),
+        "{said}"
+    );
+    assert!(said.contains("GIFT_WRAPPED unexpected"), "{said}");
+}
+
+#[tokio::test]
+async fn nothing_that_was_recorded_can_become_markup() {
+    let api = Api::new().await;
+    let hostile = r#""><script>alert(1)</script>/&?#"#;
+    api.record([
+        event(hostile, "ORDER_CREATED", "STARTED", 0)
+            .of_order(hostile)
+            .with(json!({"producerService": hostile, "traceId": hostile, hostile: {"deep": hostile}})),
+        event(hostile, "PAYMENT_FAILED", "FAILED", 90)
+            .with(json!({"producerService": "주문 \u{1f600} \u{202e}dlrow", "failureReason": hostile})),
+    ])
+    .await;
+    let list = page(&api, "/sagas").await;
+    let path = list
+        .split(r#"<a class="id" href=""#)
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    for page in [page(&api, path).await, page(&api, "/").await, list.clone()] {
+        assert!(
+            !page.contains("<script>") && !page.contains("alert(1)</script"),
+            "{page}"
+        );
+        assert!(!page.contains(" style=") && !page.contains(" onclick="), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_takes_nothing_from_elsewhere_and_cannot_be_framed() {
+    let api = Api::new().await;
+    let answer = open(&api, "/").await;
+    let policy = answer.header("content-security-policy");
+    assert!(
+        policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+        "{policy}"
+    );
+    assert!(!policy.contains("unsafe-inline"), "{policy}");
+    assert!(
+        !answer.text.contains("//"),
+        "no address of elsewhere: {}",
+        answer.text
+    );
+    let style = answer
+        .text
+        .split(r#"rel="stylesheet" href=""#)
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let style = api.get(style).await;
+    assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
+    assert!(style.header("cache-control").contains("immutable"));
+    assert_eq!(api.get("/assets/other.css").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_empty_tracker_says_how_a_saga_appears() {
+    let api = Api::new().await;
+    for path in ["/", "/sagas"] {
+        assert!(page(&api, path).await.contains("saga_sdk::connect"), "{path}");
+    }
+    assert!(text(&page(&api, "/sagas?orderId=nobody").await).contains("No saga matches"));
+}
+
+#[tokio::test]
+async fn the_overview_names_what_needs_somebody_first() {
+    let api = Api::new().await;
+    api.record(completed("saga-a", 0)).await;
+    assert!(text(&page(&api, "/").await).contains("Nothing: no saga is overdue"));
+    api.record([event("saga-b", "ORDER_CREATED", "STARTED", 0)]).await;
+    let overview = text(&page(&api, "/").await);
+    for said in [
+        "Stuck 1",
+        "STOCK_RESERVATION since",
+        "product-service saga-b ORD-saga-b",
+    ] {
+        assert!(overview.contains(said), "{said:?} in {overview}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_a_page_for_people_and_json_for_programs() {
+    let api = Api::new().await;
+    let answer = open(&api, "/sagas/nobody").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert!(
+        text(&answer.text).contains(r#"there is no saga"#),
+        "{}",
+        answer.text
+    );
+    assert_eq!(open(&api, "/nowhere").await.status, StatusCode::NOT_FOUND);
+    let headers = [("accept", "text/html")];
+    let answer = api.request(Method::GET, "/api/v1/sagas/nobody", &headers).await;
+    answer.is_error(404, "NOT_FOUND", "/api/v1/sagas/nobody");
+}
+
+#[tokio::test]
+async fn the_search_box_goes_straight_to_a_saga_by_any_id() {
+    let api = Api::new().await;
+    api.record([event("saga 1/2", "ORDER_CREATED", "STARTED", 0)
+        .of_order("ORD 7")
+        .with(json!({"traceId": "4bf92f35"}))])
+        .await;
+    api.record([event("twin-1", "ORDER_CREATED", "STARTED", 0).of_order("ORD-T")])
+        .await;
+    api.record([event("twin-2", "ORDER_CREATED", "STARTED", 0).of_order("ORD-T")])
+        .await;
+    for asked in ["saga+1%2F2", "+ORD+7", "4bf92f35"] {
+        let found = page(&api, &format!("/search?q={asked}")).await;
+        assert!(text(&found).contains("At ORDER_CREATED"), "{asked}: {found}");
+    }
+    let both = page(&api, "/search?q=ORD-T").await;
+    assert!(
+        both.contains("/sagas/twin-1") && both.contains("/sagas/twin-2"),
+        "{both}"
+    );
+    assert!(text(&page(&api, "/search?q=nobody").await).contains("No saga matches"));
+}
+
+#[tokio::test]
+async fn a_saga_of_thousands_of_events_stays_a_page() {
+    let api = Api::new().await;
+    let events = (0..2_500).map(|place| event("saga-1", "PAYMENT_INITIALIZED", "IN_PROGRESS", place));
+    api.record(events).await;
+    let page = page(&api, "/sagas/saga-1").await;
+    assert!(
+        text(&page).contains("200 of 2,500 events. Next events Last events"),
+        "{}",
+        text(&page)
+    );
+    assert!(page.len() < 2_000_000, "{} bytes", page.len());
+}
+
+#[tokio::test]
+async fn pages_need_a_known_caller_where_tokens_are_configured() {
+    let api = Api::with_tokens().await;
+    for path in ["/", "/sagas", "/sagas/saga-1", "/search?q=x"] {
+        let answer = open(&api, path).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
+        let headers = [("accept", "text/html"), ("authorization", "Bearer board's")];
+        let answer = api.request(Method::GET, path, &headers).await;
+        assert_ne!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
+    }
+}

@@ -1,0 +1,269 @@
+//! A store to which others write at the worst moment.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use saga_store::{
+    Announcement, AppendError, Appended, ArchivePlan, Archived, Attempt, Attention, ChangeStore,
+    ChangedSagas, DeadLetterStore, Expired, FailureCount, Flow, FlowQuery, Late, LateCount, LateSagas,
+    LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, PartitionProgress, Position,
+    ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore, Rebuilt, Removal,
+    Removed, RetentionStore, SagaQuery, Sighting, Span, Statistics, StatisticsQuery, StepPage, Store,
+    StoreError, Tended, Tending, TrendStore, Trends, WatchStore,
+};
+use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
+use tokio::sync::{Mutex, mpsc};
+
+/// A store to which others write just before each batch.
+pub(crate) struct Interrupted {
+    store: Arc<dyn Store>,
+    batches: Mutex<VecDeque<Vec<SagaEvent>>>,
+}
+
+impl Interrupted {
+    pub(crate) fn new(store: Arc<dyn Store>, batches: impl Iterator<Item = Vec<SagaEvent>>) -> Self {
+        Self {
+            store,
+            batches: Mutex::new(batches.collect()),
+        }
+    }
+}
+
+#[async_trait]
+impl RebuildStore for Interrupted {
+    async fn rebuild(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+        rebuild: Rebuild,
+    ) -> Result<Rebuilt, StoreError> {
+        self.store.rebuild(after, limit, rebuild).await
+    }
+
+    async fn recount(&self, rebuild: Rebuild) -> Result<u64, StoreError> {
+        self.store.recount(rebuild).await
+    }
+}
+
+#[async_trait]
+impl Store for Interrupted {
+    async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
+        if let Some(first) = self.batches.lock().await.pop_front() {
+            self.store.append(first.into()).await?;
+        }
+        self.store.append(batch).await
+    }
+
+    async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError> {
+        self.store.saga(saga_id).await
+    }
+
+    async fn steps(
+        &self,
+        saga_id: &str,
+        after: Option<&Position>,
+        limit: u32,
+    ) -> Result<Option<StepPage>, StoreError> {
+        self.store.steps(saga_id, after, limit).await
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        self.store.migrate().await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.store.check().await
+    }
+
+    async fn saga_as_of(&self, saga_id: &str, moment: Timestamp) -> Result<Option<SagaState>, StoreError> {
+        self.store.saga_as_of(saga_id, moment).await
+    }
+
+    async fn search(&self, query: &SagaQuery) -> Result<Page, StoreError> {
+        self.store.search(query).await
+    }
+
+    async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
+        self.store.statistics(query).await
+    }
+
+    async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError> {
+        self.store.attention(now).await
+    }
+}
+
+#[async_trait]
+impl ProgressStore for Interrupted {
+    async fn keep_progress(&self, topic: &str, partitions: &[PartitionProgress]) -> Result<(), StoreError> {
+        self.store.keep_progress(topic, partitions).await
+    }
+
+    async fn progress(&self, topic: &str) -> Result<Vec<PartitionProgress>, StoreError> {
+        self.store.progress(topic).await
+    }
+}
+
+#[async_trait]
+impl ProducerStore for Interrupted {
+    async fn sighted(&self, sightings: &[Sighting]) -> Result<(), AppendError> {
+        self.store.sighted(sightings).await
+    }
+
+    async fn tend_producers(&self, tending: &Tending) -> Result<Tended, StoreError> {
+        self.store.tend_producers(tending).await
+    }
+
+    async fn producers(&self, query: &ProducerQuery) -> Result<ProducerPage, StoreError> {
+        self.store.producers(query).await
+    }
+
+    async fn events_lost(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        self.store.events_lost().await
+    }
+}
+
+#[async_trait]
+impl TrendStore for Interrupted {
+    async fn trends(&self, span: &Span) -> Result<Trends, StoreError> {
+        self.store.trends(span).await
+    }
+
+    async fn failures(&self, span: &Span, most: u32) -> Result<Vec<FailureCount>, StoreError> {
+        self.store.failures(span, most).await
+    }
+
+    async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError> {
+        self.store.flow(query).await
+    }
+}
+
+#[async_trait]
+impl WatchStore for Interrupted {
+    async fn hold_lease(&self, name: &str, holder: &str, period: Duration) -> Result<bool, StoreError> {
+        self.store.hold_lease(name, holder, period).await
+    }
+
+    async fn release_lease(&self, name: &str, holder: &str) -> Result<(), StoreError> {
+        self.store.release_lease(name, holder).await
+    }
+
+    async fn count_late(&self, late: Late, before: Timestamp) -> Result<Vec<LateCount>, StoreError> {
+        self.store.count_late(late, before).await
+    }
+
+    async fn late_sagas(&self, late: Late, before: Timestamp, size: u32) -> Result<LateSagas, StoreError> {
+        self.store.late_sagas(late, before, size).await
+    }
+
+    async fn unreported(
+        &self,
+        late: Late,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<SagaState>, StoreError> {
+        self.store.unreported(late, before, limit).await
+    }
+
+    async fn mark_reported(&self, late: Late, sagas: &[SagaState]) -> Result<(), StoreError> {
+        self.store.mark_reported(late, sagas).await
+    }
+}
+
+#[async_trait]
+impl DeadLetterStore for Interrupted {
+    async fn keep_letters(&self, letters: Vec<NewLetter>) -> Result<u64, AppendError> {
+        self.store.keep_letters(letters).await
+    }
+
+    async fn letters(&self, query: &LetterQuery) -> Result<LetterPage, StoreError> {
+        self.store.letters(query).await
+    }
+
+    async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
+        self.store.letter_groups(filter).await
+    }
+
+    async fn letters_waiting(&self) -> Result<u64, StoreError> {
+        self.store.letters_waiting().await
+    }
+
+    async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
+        self.store.letters_attempted(attempts).await
+    }
+
+    async fn rehearse(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
+        self.store.rehearse(batch).await
+    }
+}
+
+#[async_trait]
+impl RetentionStore for Interrupted {
+    async fn expired(
+        &self,
+        before: Timestamp,
+        after: Option<&Expired>,
+        limit: u32,
+    ) -> Result<Vec<Expired>, StoreError> {
+        self.store.expired(before, after, limit).await
+    }
+
+    async fn still_there(&self, saga_ids: &[String]) -> Result<Vec<Expired>, StoreError> {
+        self.store.still_there(saga_ids).await
+    }
+
+    async fn states(&self, saga_ids: &[String]) -> Result<Vec<SagaState>, StoreError> {
+        self.store.states(saga_ids).await
+    }
+
+    async fn events(
+        &self,
+        saga_ids: &[String],
+        after: Option<&SagaEvent>,
+        limit: u32,
+    ) -> Result<Vec<SagaEvent>, StoreError> {
+        self.store.events(saga_ids, after, limit).await
+    }
+
+    async fn remove(&self, sagas: &[Expired], archived: Option<&Archived>) -> Result<Removed, StoreError> {
+        self.store.remove(sagas, archived).await
+    }
+
+    async fn archive_plan(&self) -> Result<Option<ArchivePlan>, StoreError> {
+        self.store.archive_plan().await
+    }
+
+    async fn plan_archive(&self, plan: &ArchivePlan) -> Result<bool, StoreError> {
+        self.store.plan_archive(plan).await
+    }
+
+    async fn removal(&self, saga_id: &str) -> Result<Option<Removal>, StoreError> {
+        self.store.removal(saga_id).await
+    }
+
+    async fn forget_removals(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.store.forget_removals(before, limit).await
+    }
+}
+
+#[async_trait]
+impl ChangeStore for Interrupted {
+    fn changed(&self) -> &ChangedSagas {
+        self.store.changed()
+    }
+
+    async fn announce(&self, announcement: &Announcement) -> Result<(), StoreError> {
+        self.store.announce(announcement).await
+    }
+
+    async fn listen(&self, heard: mpsc::Sender<Announcement>) -> Result<(), StoreError> {
+        self.store.listen(heard).await
+    }
+
+    async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<SagaState>, StoreError> {
+        self.store.sagas(saga_ids).await
+    }
+}
