@@ -39,7 +39,6 @@ pub mod definition;
 mod event;
 pub mod fold;
 mod id;
-mod json;
 mod metadata;
 #[cfg(feature = "openapi")]
 mod openapi;

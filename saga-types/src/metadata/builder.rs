@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::{MAX_METADATA_BYTES, Metadata, MetadataError};
-use crate::json;
+use super::{MAX_METADATA_BYTES, Metadata, MetadataError, check, check::Extracted};
 
 /// Builds [`Metadata`] straight as text, without a tree in between.
 ///
@@ -22,10 +21,10 @@ pub struct MetadataBuilder {
     /// writes; they are always whole JSON texts, and so UTF-8.
     bytes: Vec<u8>,
     entries: Vec<Entry>,
-    picked: json::Picked,
+    extracted: Extracted,
 }
 
-/// Where an entry stands. Texts of the key and of the value follow each other, with a colon between them.
+/// The position of an entry. Texts of the key and of the value follow each other, with a colon between them.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     key_start: usize,
@@ -33,11 +32,19 @@ struct Entry {
     value_end: usize,
 }
 
-/// What becomes of the value that a key has already.
+/// What happens to the value that a key has already.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Known {
     Kept,
     Replaced,
+}
+
+impl Metadata {
+    /// A builder that writes the text entry by entry.
+    #[must_use]
+    pub fn builder() -> MetadataBuilder {
+        MetadataBuilder::default()
+    }
 }
 
 impl MetadataBuilder {
@@ -85,7 +92,7 @@ impl MetadataBuilder {
         })?;
         Ok(Metadata {
             text: text.into(),
-            picked: self.picked,
+            extracted: self.extracted,
         })
     }
 
@@ -105,7 +112,7 @@ impl MetadataBuilder {
         written
     }
 
-    /// Appends the entry, to be accepted or taken back.
+    /// Appends the entry, to be accepted or removed again.
     fn write(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<Entry, MetadataError> {
         if self.bytes.capacity() == 0 {
             self.bytes.reserve(TYPICAL_BYTES);
@@ -133,7 +140,7 @@ impl MetadataBuilder {
             self.bytes.truncate(before);
             return Ok(());
         }
-        let picked = self.picked.slot(key).map(|_| text_of(value, has_escape));
+        let extracted = self.extracted.slot(key).map(|_| text_of(value, has_escape));
         match position {
             Some(index) => self.replace(index, entry, before)?,
             None => {
@@ -141,7 +148,7 @@ impl MetadataBuilder {
                 self.entries.push(entry);
             }
         }
-        if let (Some(slot), Some(text)) = (self.picked.slot(key), picked) {
+        if let (Some(slot), Some(text)) = (self.extracted.slot(key), extracted) {
             *slot = text;
         }
         Ok(())
@@ -197,12 +204,12 @@ fn check_entry(key: &str, value: &[u8], has_escape: bool) -> Result<(), Metadata
         let text = str::from_utf8(value).map_err(|error| MetadataError::Invalid {
             reason: error.to_string(),
         })?;
-        json::check_value(text, 2)?;
+        check::check_value(text, 2)?;
     }
     Ok(())
 }
 
-/// Looks at every byte without a branch: for texts this short that is faster than a search that can stop.
+/// Reads every byte without a branch: for texts this short that is faster than a search that can stop early.
 fn holds_backslash(text: &[u8]) -> bool {
     text.iter().fold(false, |held, byte| held | (*byte == b'\\'))
 }
@@ -270,7 +277,7 @@ mod tests {
             let built = builder.build().unwrap();
             prop_assert_eq!(built.to_object(), tree);
             let parsed = Metadata::parse(built.as_str()).unwrap();
-            prop_assert_eq!(parsed.picked, built.picked);
+            prop_assert_eq!(parsed.extracted, built.extracted);
         }
     }
 }

@@ -4,51 +4,19 @@
 //! auditor reads is what the service wrote.
 
 mod builder;
+mod check;
+pub mod keys;
+mod limits;
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::json;
+use check::Extracted;
 
 pub use builder::MetadataBuilder;
-
-/// The longest metadata, in bytes of JSON text: 32 KiB.
-pub const MAX_METADATA_BYTES: usize = 32 * 1024;
-
-/// The deepest nesting of metadata; the object itself is level 1.
-pub const MAX_METADATA_DEPTH: usize = 64;
-
-/// Documented keys. Others are allowed and kept.
-pub mod keys {
-    /// Added by the SDK: the service that recorded the step.
-    pub const PRODUCER_SERVICE: &str = "producerService";
-    /// Added by the SDK: when the service built the event, RFC 3339.
-    pub const PRODUCER_TIMESTAMP: &str = "producerTimestamp";
-    /// Added by the SDK when a span is active: its trace, 32 lower-case hex digits.
-    pub const TRACE_ID: &str = "traceId";
-    /// Added by the SDK when a span is active: the span, 16 lower-case hex digits.
-    pub const SPAN_ID: &str = "spanId";
-    /// Why a step failed.
-    pub const FAILURE_REASON: &str = "failureReason";
-    /// How long a wrapped step took, in milliseconds.
-    pub const DURATION_MS: &str = "durationMs";
-    /// The order's amount.
-    pub const ORDER_AMOUNT: &str = "orderAmount";
-    /// How the order is paid.
-    pub const PAYMENT_METHOD: &str = "paymentMethod";
-    /// How often the step was tried before.
-    pub const RETRY_COUNT: &str = "retryCount";
-    /// Who ordered.
-    pub const CUSTOMER_ID: &str = "customerId";
-    /// How many items were ordered.
-    pub const ITEM_COUNT: &str = "itemCount";
-    /// Of a status set by hand: who did it.
-    pub const ACTOR: &str = "actor";
-    /// Of a status set by hand: why.
-    pub const REASON: &str = "reason";
-}
+pub use limits::{MAX_METADATA_BYTES, MAX_METADATA_DEPTH};
 
 /// Why a text cannot be metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -81,7 +49,7 @@ impl From<serde_json::Error> for MetadataError {
 #[derive(Debug, Clone)]
 pub struct Metadata {
     text: Arc<str>,
-    picked: json::Picked,
+    extracted: Extracted,
 }
 
 impl Metadata {
@@ -95,8 +63,8 @@ impl Metadata {
         if text.len() > MAX_METADATA_BYTES {
             return Err(MetadataError::TooLong { bytes: text.len() });
         }
-        let picked = json::check_object(&text)?;
-        Ok(Self { text, picked })
+        let extracted = check::check_object(&text)?;
+        Ok(Self { text, extracted })
     }
 
     /// Takes an object.
@@ -106,12 +74,6 @@ impl Metadata {
     /// [`MetadataError`] when it is too long, too deep or holds U+0000.
     pub fn from_object(object: &Map<String, Value>) -> Result<Self, MetadataError> {
         Self::parse(serde_json::to_string(object)?)
-    }
-
-    /// A builder that writes the text entry by entry.
-    #[must_use]
-    pub fn builder() -> MetadataBuilder {
-        MetadataBuilder::default()
     }
 
     /// The JSON text as it was written.
@@ -130,19 +92,19 @@ impl Metadata {
     /// The service that recorded the step, when `producerService` is a text.
     #[must_use]
     pub fn producer_service(&self) -> Option<&str> {
-        self.picked.producer_service.as_deref()
+        self.extracted.producer_service.as_deref()
     }
 
     /// The trace of the step, when `traceId` is a text.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
-        self.picked.trace_id.as_deref()
+        self.extracted.trace_id.as_deref()
     }
 
     /// Why the step failed, when `failureReason` is a text.
     #[must_use]
     pub fn failure_reason(&self) -> Option<&str> {
-        self.picked.failure_reason.as_deref()
+        self.extracted.failure_reason.as_deref()
     }
 }
 
@@ -151,7 +113,7 @@ impl Metadata {
 impl PartialEq for Metadata {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
-            || json::same_value(
+            || check::same_value(
                 &Value::Object(self.to_object()),
                 &Value::Object(other.to_object()),
             )

@@ -1,22 +1,22 @@
-//! One pass over a JSON text that checks what the contract demands and picks the texts that readers need,
+//! One pass over a JSON text that checks what the contract demands and extracts the texts that readers need,
 //! without building a tree.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::metadata::{MAX_METADATA_DEPTH, keys};
+use super::{keys, limits::MAX_METADATA_DEPTH};
 
 /// The values of an object's top level that readers need again and again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Picked {
+pub(crate) struct Extracted {
     pub(crate) producer_service: Option<String>,
     pub(crate) trace_id: Option<String>,
     pub(crate) failure_reason: Option<String>,
 }
 
-impl Picked {
-    /// Where the value of a key belongs, if readers need it.
+impl Extracted {
+    /// The field for the value of a key, if readers need it.
     pub(crate) fn slot(&mut self, key: &str) -> Option<&mut Option<String>> {
         match key {
             keys::PRODUCER_SERVICE => Some(&mut self.producer_service),
@@ -27,12 +27,12 @@ impl Picked {
     }
 }
 
-/// Checks that a text is a JSON object within the limits, and picks from it.
-pub(crate) fn check_object(text: &str) -> Result<Picked, serde_json::Error> {
+/// Checks that a text is a JSON object within the limits, and extracts what readers need.
+pub(crate) fn check_object(text: &str) -> Result<Extracted, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let picked = deserializer.deserialize_any(ObjectVisitor)?;
+    let extracted = deserializer.deserialize_any(ObjectVisitor)?;
     deserializer.end()?;
-    Ok(picked)
+    Ok(extracted)
 }
 
 /// Checks any JSON value that will stand inside an object, `depth` levels down.
@@ -49,16 +49,16 @@ pub(crate) fn check_value(text: &str, depth: usize) -> Result<(), serde_json::Er
 struct ObjectVisitor;
 
 impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Picked;
+    type Value = Extracted;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Picked, A::Error> {
-        let mut picked = Picked::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Extracted, A::Error> {
+        let mut extracted = Extracted::default();
         while let Some(Key(key)) = map.next_key_seed(KeySeed)? {
-            let slot = picked.slot(&key);
+            let slot = extracted.slot(&key);
             let text = map.next_value_seed(ValueSeed {
                 depth: 2,
                 wants_text: slot.is_some(),
@@ -68,7 +68,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
                 *slot = text;
             }
         }
-        Ok(picked)
+        Ok(extracted)
     }
 }
 
@@ -101,7 +101,7 @@ impl<'de> Visitor<'de> for KeySeed {
     }
 }
 
-/// Walks one value; gives its text when it is a string and the text is wanted.
+/// Visits one value; gives its text when it is a string and the text is wanted.
 #[derive(Clone, Copy)]
 struct ValueSeed {
     depth: usize,
@@ -226,9 +226,9 @@ mod tests {
 
     #[test]
     fn the_last_of_equal_keys_counts() {
-        let picked = check_object(r#"{"traceId":"a","traceId":"b","failureReason":7}"#).unwrap();
-        assert_eq!(picked.trace_id.as_deref(), Some("b"));
-        assert_eq!(picked.failure_reason, None);
+        let extracted = check_object(r#"{"traceId":"a","traceId":"b","failureReason":7}"#).unwrap();
+        assert_eq!(extracted.trace_id.as_deref(), Some("b"));
+        assert_eq!(extracted.failure_reason, None);
     }
 
     #[test]

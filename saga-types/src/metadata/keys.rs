@@ -1,0 +1,28 @@
+//! Documented keys. Others are allowed and kept.
+
+/// Added by the SDK: the service that recorded the step.
+pub const PRODUCER_SERVICE: &str = "producerService";
+/// Added by the SDK: when the service built the event, RFC 3339.
+pub const PRODUCER_TIMESTAMP: &str = "producerTimestamp";
+/// Added by the SDK when a span is active: its trace, 32 lower-case hex digits.
+pub const TRACE_ID: &str = "traceId";
+/// Added by the SDK when a span is active: the span, 16 lower-case hex digits.
+pub const SPAN_ID: &str = "spanId";
+/// Why a step failed.
+pub const FAILURE_REASON: &str = "failureReason";
+/// How long a wrapped step took, in milliseconds.
+pub const DURATION_MS: &str = "durationMs";
+/// The order's amount.
+pub const ORDER_AMOUNT: &str = "orderAmount";
+/// How the order is paid.
+pub const PAYMENT_METHOD: &str = "paymentMethod";
+/// How often the step was tried before.
+pub const RETRY_COUNT: &str = "retryCount";
+/// Who ordered.
+pub const CUSTOMER_ID: &str = "customerId";
+/// How many items were ordered.
+pub const ITEM_COUNT: &str = "itemCount";
+/// Of a status set by hand: who did it.
+pub const ACTOR: &str = "actor";
+/// Of a status set by hand: why.
+pub const REASON: &str = "reason";
