@@ -1,6 +1,6 @@
 //! What is owed next, by whom, since when and until when.
 
-use super::{Awaiting, SagaFold, judge::Undone};
+use super::{Awaiting, SagaFold, effects::Outstanding};
 use crate::{
     SagaStatus, Timestamp,
     definition::{ForwardStep, SagaDefinition, StepLimit},
@@ -10,11 +10,11 @@ pub(super) fn awaiting(
     fold: &SagaFold,
     definition: &SagaDefinition,
     status: SagaStatus,
-    undone: &Undone<'_>,
+    outstanding: &Outstanding<'_>,
 ) -> Vec<Awaiting> {
     match status {
         SagaStatus::Started | SagaStatus::InProgress => next_step(fold, definition).into_iter().collect(),
-        SagaStatus::Failed => compensations(fold, definition, undone),
+        SagaStatus::Failed => compensations(fold, definition, outstanding),
         SagaStatus::Completed | SagaStatus::Compensated => Vec::new(),
     }
 }
@@ -61,13 +61,17 @@ fn limit_ends(fold: &SagaFold, limit: &StepLimit) -> Option<Timestamp> {
     Some(from.saturating_add(limit.within))
 }
 
-/// One entry for each effect that stands, owed since the failure or since the effect, whichever is later.
-fn compensations(fold: &SagaFold, definition: &SagaDefinition, undone: &Undone<'_>) -> Vec<Awaiting> {
+/// One entry for each outstanding effect, owed since the failure or since the effect, whichever is later.
+fn compensations(
+    fold: &SagaFold,
+    definition: &SagaDefinition,
+    outstanding: &Outstanding<'_>,
+) -> Vec<Awaiting> {
     let failed_at = fold
         .root_failure
         .as_ref()
         .map(|failure| failure.position.recorded_at);
-    undone
+    outstanding
         .0
         .iter()
         .filter_map(|(step, done)| {

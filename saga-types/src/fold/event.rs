@@ -1,10 +1,10 @@
-//! What the fold looks at in an event, and the order of events.
+//! What the fold reads of an event, and the order of events.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{EventId, Metadata, OrderId, SagaEvent, SagaId, SagaStatus, SagaType, Step, Timestamp};
 
-/// Where an event stands among the events of its saga: by the time it was recorded, then by its id.
+/// The place of an event among the events of its saga: by the time it was recorded, then by its id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "(i64, EventId)", try_from = "(i64, EventId)")]
 pub struct Position {
@@ -31,7 +31,7 @@ impl TryFrom<(i64, EventId)> for Position {
     }
 }
 
-/// What the fold looks at in an event.
+/// What the fold reads of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoldEvent {
     /// Its saga.

@@ -2,18 +2,19 @@
 //!
 //! A saga's state is a pure function of the *set* of its events: arrival order, duplicates and batch borders cannot
 //! change it. [`fold()`] takes the whole set. A collector that sees events one by one keeps a [`SagaFold`], which takes
-//! each new event in constant time and gives the same state; in the rare case that this is impossible it says so
-//! ([`NeedsHistory`]) and the set is folded anew.
+//! each new event in constant time and gives the same state; in the rare case that this is impossible it returns
+//! [`NeedsHistory`], and the set is folded anew.
 //!
 //! | part | what |
 //! | --- | --- |
-//! | [`FoldEvent`] | what the fold looks at in an event |
-//! | [`SagaFold`] | what is remembered of the events so far |
+//! | [`FoldEvent`] | what the fold reads of an event |
+//! | [`SagaFold`] | what is kept of the events so far |
 //! | [`SagaState`] | the answer, as REST and the `fold` command give it |
 
 mod awaiting;
+mod effects;
 mod event;
-mod judge;
+mod rules;
 mod running;
 mod sentence;
 mod state;

@@ -1,4 +1,4 @@
-//! What is remembered of a saga's events so far: enough for the state, and no more than the definition has steps.
+//! What is kept of a saga's events so far: enough for the state, and no more than the definition has steps.
 //!
 //! Rule of thumb: every field is a minimum, a maximum, a count or a set, so the order in which events come cannot
 //! matter. The one exception, the root failure, is guarded by [`NeedsHistory`].
@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{FoldEvent, Position, SagaState, judge};
+use super::{
+    FoldEvent, Position,
+    effects::{Effect, Outstanding, keep_latest},
+};
 use crate::{
     OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp,
     definition::{Definitions, InForce, SagaDefinition},
@@ -16,14 +19,14 @@ use crate::{
 
 /// The fold of the events so far. Serializes compactly, to be kept beside the saga.
 ///
-/// Each event must be taken once; whoever stores events knows which ones are new.
+/// Each event must be absorbed once: the caller, who stores the events, knows which ones are new.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SagaFold {
     #[serde(rename = "id")]
     pub(super) saga_id: SagaId,
-    /// Tells the definition that was followed; 0 when there was none.
+    /// Fingerprint of the definition that was followed; 0 when there was none.
     #[serde(rename = "def")]
-    definition: u64,
+    pub(super) definition: u64,
     #[serde(rename = "f")]
     pub(super) first: First,
     #[serde(rename = "l")]
@@ -57,7 +60,7 @@ pub struct SagaFold {
     /// Of each forward step that was done: when first. A completing step counts only when COMPLETED.
     #[serde(rename = "fd", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) done: BTreeMap<Step, DoneAt>,
-    /// Of each compensable step that was met: how it stands.
+    /// Of each compensable step that occurred: whether its effect is still there.
     #[serde(rename = "cp", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) effects: BTreeMap<Step, Effect>,
 }
@@ -111,32 +114,9 @@ impl TryFrom<i64> for DoneAt {
     }
 }
 
-/// Whether what a step did still stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Effect {
-    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
-    last_completed: Option<Position>,
-    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
-    last_done: Option<Position>,
-    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
-    last_compensated: Option<Position>,
-}
-
-impl Effect {
-    /// When the step was done for good, if nothing has undone it since.
-    pub(super) fn outstanding_since(&self) -> Option<&Position> {
-        let done = self.last_completed.as_ref().or(self.last_done.as_ref())?;
-        let is_undone = self
-            .last_compensated
-            .as_ref()
-            .is_some_and(|compensated| compensated > done);
-        (!is_undone).then_some(done)
-    }
-}
-
-/// The event cannot be taken without knowing the events before it: fold the whole set with [`SagaFold::of`].
+/// The event cannot be absorbed without knowing the events before it: fold the whole set with [`SagaFold::of`].
 ///
-/// It happens when the event changes what the saga's type is, when a completing event comes late and lands between
+/// It happens when the event changes the saga's type, when a completing event comes late and lands between
 /// failures, or when the definition changed since the fold was kept. The fold is then as it was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the event changes how earlier events count, so all events of the saga are needed")]
@@ -150,12 +130,12 @@ impl SagaFold {
         let in_force = definitions.in_force(&events.first()?.saga_type);
         let mut fold = Self::begin(events.first()?, fingerprint(in_force));
         for event in &events {
-            fold.count(event, definition(in_force));
+            fold.add(event, definition(in_force));
         }
         Some(fold)
     }
 
-    /// Takes one more event, which must not have been taken before.
+    /// Absorbs one more event, which must not have been absorbed before.
     ///
     /// # Errors
     ///
@@ -165,15 +145,8 @@ impl SagaFold {
         if self.definition != fingerprint(in_force) || self.rewrites_history(event, definition(in_force)) {
             return Err(NeedsHistory);
         }
-        self.count(event, definition(in_force));
+        self.add(event, definition(in_force));
         Ok(())
-    }
-
-    /// The state that the events so far give. `None` when the definition changed since they were folded.
-    #[must_use]
-    pub fn try_state(&self, definitions: &Definitions) -> Option<SagaState> {
-        let in_force = definitions.in_force(&self.first.saga_type);
-        (self.definition == fingerprint(in_force)).then(|| judge::judge(self, definition(in_force)))
     }
 
     /// The position of the first failure that counts and of the last compensation, for measuring how long undoing took.
@@ -182,6 +155,11 @@ impl SagaFold {
         let failed = self.root_failure.as_ref()?.position.recorded_at;
         let compensated = self.last_compensated.as_ref()?.recorded_at;
         Some((failed, compensated))
+    }
+
+    /// The effects that have not been undone.
+    pub(super) fn outstanding<'a>(&'a self, definition: Option<&'a SagaDefinition>) -> Outstanding<'a> {
+        Outstanding::of(&self.effects, definition)
     }
 
     fn begin(first: &FoldEvent, definition: u64) -> Self {
@@ -230,21 +208,21 @@ impl SagaFold {
         changes_type || (is_completing(event, definition) && covers_root && leaves_failures)
     }
 
-    fn count(&mut self, event: &FoldEvent, definition: Option<&SagaDefinition>) {
+    fn add(&mut self, event: &FoldEvent, definition: Option<&SagaDefinition>) {
         self.event_count += 1;
         self.has_progress |= event.status != SagaStatus::Started;
         self.types_differ |= event.saga_type != self.first.saga_type;
         self.orders_differ |= event.order_id != self.first.order_id;
         self.has_unknown_step |= definition.is_some_and(|definition| !definition.knows(&event.step));
-        self.count_ends(event);
-        self.count_origin(event);
-        self.count_decision(event, definition);
+        self.add_ends(event);
+        self.add_origin(event);
+        self.add_decision(event, definition);
         if let Some(definition) = definition {
-            self.count_path(event, definition);
+            self.add_path(event, definition);
         }
     }
 
-    fn count_ends(&mut self, event: &FoldEvent) {
+    fn add_ends(&mut self, event: &FoldEvent) {
         if event.position < self.first.position {
             self.first.position = event.position.clone();
             self.first.order_id = event.order_id.clone();
@@ -258,7 +236,7 @@ impl SagaFold {
         }
     }
 
-    fn count_origin(&mut self, event: &FoldEvent) {
+    fn add_origin(&mut self, event: &FoldEvent) {
         if let Some(service) = &event.producer_service
             && !self.services.contains(service)
         {
@@ -274,10 +252,10 @@ impl SagaFold {
         }
     }
 
-    fn count_decision(&mut self, event: &FoldEvent, definition: Option<&SagaDefinition>) {
+    fn add_decision(&mut self, event: &FoldEvent, definition: Option<&SagaDefinition>) {
         let position = &event.position;
         if is_completing(event, definition) {
-            raise(&mut self.last_completing, position);
+            keep_latest(&mut self.last_completing, position);
             if self
                 .root_failure
                 .as_ref()
@@ -296,16 +274,16 @@ impl SagaFold {
         }
         match event.status {
             SagaStatus::Failed => {
-                raise(&mut self.last_failed, position);
-                self.count_failure(event);
+                keep_latest(&mut self.last_failed, position);
+                self.add_failure(event);
             }
-            SagaStatus::Compensated => raise(&mut self.last_compensated, position),
+            SagaStatus::Compensated => keep_latest(&mut self.last_compensated, position),
             SagaStatus::Started | SagaStatus::InProgress | SagaStatus::Completed => {}
         }
     }
 
-    fn count_failure(&mut self, event: &FoldEvent) {
-        let is_forgiven = self
+    fn add_failure(&mut self, event: &FoldEvent) {
+        let is_superseded = self
             .last_completing
             .as_ref()
             .is_some_and(|completing| *completing > event.position);
@@ -313,7 +291,7 @@ impl SagaFold {
             .root_failure
             .as_ref()
             .is_none_or(|failure| event.position < failure.position);
-        if !is_forgiven && is_earliest {
+        if !is_superseded && is_earliest {
             self.root_failure = Some(Failure {
                 position: event.position.clone(),
                 step: event.step.clone(),
@@ -322,7 +300,7 @@ impl SagaFold {
         }
     }
 
-    fn count_path(&mut self, event: &FoldEvent, definition: &SagaDefinition) {
+    fn add_path(&mut self, event: &FoldEvent, definition: &SagaDefinition) {
         let is_forward = definition
             .forward
             .iter()
@@ -334,38 +312,33 @@ impl SagaFold {
             *done = at.min(*done);
         }
         for compensation in &definition.compensations {
-            if compensation.step == event.step && event.is_done() {
+            let makes_effect = compensation.step == event.step && event.is_done();
+            let undoes_effect =
+                event.status == SagaStatus::Compensated && compensation.by.contains(&event.step);
+            if makes_effect || undoes_effect {
                 let effect = self.effects.entry(compensation.step.clone()).or_default();
-                raise(&mut effect.last_done, &event.position);
-                if event.status == SagaStatus::Completed {
-                    raise(&mut effect.last_completed, &event.position);
+                if makes_effect {
+                    effect.add_done(&event.position, event.status);
                 }
-            }
-            if event.status == SagaStatus::Compensated && compensation.by.contains(&event.step) {
-                let effect = self.effects.entry(compensation.step.clone()).or_default();
-                raise(&mut effect.last_compensated, &event.position);
+                if undoes_effect {
+                    effect.add_compensated(&event.position);
+                }
             }
         }
     }
 }
 
-fn definition(in_force: Option<&InForce>) -> Option<&SagaDefinition> {
+pub(super) fn definition(in_force: Option<&InForce>) -> Option<&SagaDefinition> {
     in_force.map(|in_force| in_force.definition.as_ref())
 }
 
-fn fingerprint(in_force: Option<&InForce>) -> u64 {
+pub(super) fn fingerprint(in_force: Option<&InForce>) -> u64 {
     in_force.map_or(0, |in_force| in_force.fingerprint)
 }
 
 fn is_completing(event: &FoldEvent, definition: Option<&SagaDefinition>) -> bool {
     event.status == SagaStatus::Completed
         && definition.is_some_and(|definition| definition.completes(&event.step))
-}
-
-fn raise(highest: &mut Option<Position>, position: &Position) {
-    if highest.as_ref().is_none_or(|highest| highest < position) {
-        *highest = Some(position.clone());
-    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]

@@ -1,11 +1,11 @@
-//! The state as one sentence or two, for somebody who was just woken up.
+//! The state as one sentence or two, for the person on call.
 
 use std::fmt;
 
 use super::SagaState;
 use crate::{SagaStatus, Timestamp, steps};
 
-/// A piece of the sentence. Moments stand apart from the words, so that a page can show how long ago they were; as text
+/// A piece of the sentence. Moments are kept apart from the words, so that a page can show how long ago they were; as text
 /// they are exact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Phrase {
@@ -48,6 +48,15 @@ impl SagaState {
             sentence.words(" The status was set by hand.");
         }
         sentence.phrases
+    }
+
+    /// The same state with another failure reason, also in its sentence: for readers who must not see what services write
+    /// there.
+    #[must_use]
+    pub fn with_failure_reason(mut self, reason: Option<String>) -> Self {
+        self.failure_reason = reason;
+        self.summary = summary(&self);
+        self
     }
 }
 
@@ -132,10 +141,10 @@ impl Sentence {
 }
 
 fn reason(state: &SagaState) -> String {
-    const MOST_CHARS: usize = 200;
+    const MAX_CHARS: usize = 200;
     match &state.failure_reason {
-        Some(reason) if reason.chars().count() > MOST_CHARS => {
-            format!(" ({}…)", reason.chars().take(MOST_CHARS).collect::<String>())
+        Some(reason) if reason.chars().count() > MAX_CHARS => {
+            format!(" ({}…)", reason.chars().take(MAX_CHARS).collect::<String>())
         }
         Some(reason) => format!(" ({reason})"),
         None => String::new(),

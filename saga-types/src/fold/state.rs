@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sentence;
 use crate::{OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp};
 
 /// The state of a saga.
@@ -17,7 +16,7 @@ pub struct SagaState {
     pub saga_type: SagaType,
     /// Its business key, as the first event says.
     pub order_id: OrderId,
-    /// Where it stands.
+    /// Its status.
     pub current_status: SagaStatus,
     /// The step of the last event.
     pub last_step: Step,
@@ -49,17 +48,6 @@ pub struct SagaState {
     pub anomalies: Vec<Anomaly>,
 }
 
-impl SagaState {
-    /// The same state with another failure reason, also in its sentence: for readers who must not see what services write
-    /// there.
-    #[must_use]
-    pub fn with_failure_reason(mut self, reason: Option<String>) -> Self {
-        self.failure_reason = reason;
-        self.summary = sentence::summary(&self);
-        self
-    }
-}
-
 /// A step that is owed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -71,7 +59,7 @@ pub struct Awaiting {
     pub service: Option<String>,
     /// Since when it is owed.
     pub since: Timestamp,
-    /// When it is late; none without a limit. A limit on a later step counts too, since this one holds it up.
+    /// When it is late; none without a limit. A limit on a later step counts too, since it cannot begin before this one is done.
     pub deadline: Option<Timestamp>,
 }
 

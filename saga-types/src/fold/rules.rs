@@ -2,14 +2,31 @@
 //!
 //! The rules' numbers are those of the contract (section 3, "The fold").
 
-use super::{Anomaly, Position, SagaFold, SagaState, awaiting, running::Last, sentence};
-use crate::{SagaStatus, Step, definition::SagaDefinition};
+use super::{
+    Anomaly, Position, SagaFold, SagaState, awaiting,
+    effects::Outstanding,
+    running::{Last, definition, fingerprint},
+    sentence,
+};
+use crate::{
+    SagaStatus,
+    definition::{Definitions, SagaDefinition},
+};
 
-pub(super) fn judge(fold: &SagaFold, definition: Option<&SagaDefinition>) -> SagaState {
-    let undone = Undone::of(fold, definition);
-    let verdict = decide(fold, definition, &undone);
-    let mut state = facts(fold, verdict.status);
-    if let Some(end) = verdict.ended_by {
+impl SagaFold {
+    /// The state that the events so far give. `None` when the definition changed since they were folded.
+    #[must_use]
+    pub fn try_state(&self, definitions: &Definitions) -> Option<SagaState> {
+        let in_force = definitions.in_force(&self.first.saga_type);
+        (self.definition == fingerprint(in_force)).then(|| evaluate(self, definition(in_force)))
+    }
+}
+
+fn evaluate(fold: &SagaFold, definition: Option<&SagaDefinition>) -> SagaState {
+    let outstanding = fold.outstanding(definition);
+    let outcome = decide(fold, definition, &outstanding);
+    let mut state = facts(fold, outcome.status);
+    if let Some(end) = outcome.ended_by {
         state.ended_at = Some(end.recorded_at);
         state.duration_ms = Some(end.recorded_at.millis_since(state.started_at));
     }
@@ -20,12 +37,12 @@ pub(super) fn judge(fold: &SagaFold, definition: Option<&SagaDefinition>) -> Sag
         state.failure_reason.clone_from(&failure.reason);
     }
     if state.current_status == SagaStatus::Failed {
-        state.outstanding_compensations = undone.0.iter().map(|(step, _)| (*step).clone()).collect();
+        state.outstanding_compensations = outstanding.0.iter().map(|(step, _)| (*step).clone()).collect();
     }
     if let Some(definition) = definition {
-        state.awaiting = awaiting::awaiting(fold, definition, state.current_status, &undone);
+        state.awaiting = awaiting::awaiting(fold, definition, state.current_status, &outstanding);
     }
-    state.anomalies = anomalies(fold, &verdict);
+    state.anomalies = anomalies(fold, &outcome);
     state.summary = sentence::summary(&state);
     state
 }
@@ -54,34 +71,21 @@ fn facts(fold: &SagaFold, current_status: SagaStatus) -> SagaState {
     }
 }
 
-/// Effects that stand although the saga may have failed, in forward order, with the event that made them.
-pub(super) struct Undone<'a>(pub(super) Vec<(&'a Step, &'a Position)>);
-
-impl<'a> Undone<'a> {
-    fn of(fold: &'a SagaFold, definition: Option<&'a SagaDefinition>) -> Self {
-        let forward = definition.into_iter().flat_map(|definition| &definition.forward);
-        Self(
-            forward
-                .filter_map(|forward| {
-                    let since = fold.effects.get(&forward.step)?.outstanding_since()?;
-                    Some((&forward.step, since))
-                })
-                .collect(),
-        )
-    }
-}
-
-struct Verdict<'a> {
+struct Outcome<'a> {
     status: SagaStatus,
     /// Only of a terminal status.
     ended_by: Option<&'a Position>,
 }
 
-fn decide<'a>(fold: &'a SagaFold, definition: Option<&SagaDefinition>, undone: &Undone<'_>) -> Verdict<'a> {
+fn decide<'a>(
+    fold: &'a SagaFold,
+    definition: Option<&SagaDefinition>,
+    outstanding: &Outstanding<'_>,
+) -> Outcome<'a> {
     let completing = last_completing(fold, definition);
     let overridden = fold.last_override.as_ref().map(|(position, _)| position);
-    let way_back = fold.last_failed.as_ref().max(fold.last_compensated.as_ref());
-    let last_decisive = completing.max(overridden).max(way_back);
+    let last_failed_or_compensated = fold.last_failed.as_ref().max(fold.last_compensated.as_ref());
+    let last_decisive = completing.max(overridden).max(last_failed_or_compensated);
     let Some(last_decisive) = last_decisive else {
         // Rule 2.
         let status = if fold.has_progress {
@@ -89,7 +93,7 @@ fn decide<'a>(fold: &'a SagaFold, definition: Option<&SagaDefinition>, undone: &
         } else {
             SagaStatus::Started
         };
-        return Verdict {
+        return Outcome {
             status,
             ended_by: None,
         };
@@ -99,14 +103,14 @@ fn decide<'a>(fold: &'a SagaFold, definition: Option<&SagaDefinition>, undone: &
         && position == last_decisive
     {
         // Rule 4.
-        return Verdict {
+        return Outcome {
             status: *status,
             ended_by: status.is_terminal().then_some(position),
         };
     }
     if completing == Some(last_decisive) {
         // Rule 3.
-        return Verdict {
+        return Outcome {
             status: SagaStatus::Completed,
             ended_by: completing,
         };
@@ -114,7 +118,7 @@ fn decide<'a>(fold: &'a SagaFold, definition: Option<&SagaDefinition>, undone: &
     // Rule 5.
     let last_is_compensated = fold.last_compensated.as_ref() == Some(last_decisive);
     let is_compensated = match definition {
-        Some(_) => fold.last_compensated.is_some() && undone.0.is_empty(),
+        Some(_) => fold.last_compensated.is_some() && outstanding.0.is_empty(),
         None => last_is_compensated,
     };
     let (status, ended_by) = if is_compensated {
@@ -123,7 +127,7 @@ fn decide<'a>(fold: &'a SagaFold, definition: Option<&SagaDefinition>, undone: &
         (SagaStatus::Failed, fold.last_failed.as_ref())
     };
     // Something was compensated although nothing is known to have failed.
-    Verdict {
+    Outcome {
         status,
         ended_by: ended_by.or(Some(last_decisive)),
     }
@@ -138,11 +142,11 @@ fn last_completing<'a>(fold: &'a SagaFold, definition: Option<&SagaDefinition>) 
     }
 }
 
-fn anomalies(fold: &SagaFold, verdict: &Verdict<'_>) -> Vec<Anomaly> {
-    let goes_on_after_completion = verdict.status == SagaStatus::Completed
-        && verdict.ended_by.is_some_and(|end| *end != fold.last.position);
+fn anomalies(fold: &SagaFold, outcome: &Outcome<'_>) -> Vec<Anomaly> {
+    let has_later_event = outcome.status == SagaStatus::Completed
+        && outcome.ended_by.is_some_and(|end| *end != fold.last.position);
     let found = [
-        (Anomaly::EventAfterCompletion, goes_on_after_completion),
+        (Anomaly::EventAfterCompletion, has_later_event),
         (Anomaly::OrderIdMismatch, fold.orders_differ),
         (Anomaly::SagaTypeMismatch, fold.types_differ),
         (Anomaly::UnknownStep, fold.has_unknown_step),
