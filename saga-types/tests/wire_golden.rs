@@ -85,6 +85,22 @@ fn every_record_is_written_to_the_byte_in_both_framings() {
 }
 
 #[test]
+fn version_2_is_written_the_same_with_and_without_a_result() {
+    for golden in golden() {
+        let event = golden.record.event();
+        for framing in [Framing::SingleObject, Framing::Confluent { schema_id: 42 }] {
+            let chosen_at_run_time = avro::encode(&event, SchemaVersion::V2, framing);
+            assert_eq!(
+                chosen_at_run_time,
+                Ok(avro::encode_v2(&event, framing)),
+                "{}",
+                golden.name
+            );
+        }
+    }
+}
+
+#[test]
 fn every_record_is_read_from_both_framings() {
     for golden in golden() {
         let expected = golden.record.event();

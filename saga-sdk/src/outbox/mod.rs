@@ -49,7 +49,7 @@ mod store;
 
 use saga_types::{
     SagaEvent,
-    avro::{self, Framing, SchemaVersion},
+    avro::{self, Framing},
 };
 use thiserror::Error;
 
@@ -135,6 +135,5 @@ impl Outbox {
 }
 
 fn encode(event: &SagaEvent) -> Vec<u8> {
-    // Version 2 has a symbol for every type, so this never fails.
-    avro::encode(event, SchemaVersion::V2, Framing::SingleObject).unwrap_or_default()
+    avro::encode_v2(event, Framing::SingleObject)
 }

@@ -34,7 +34,7 @@ pub fn decode_single_object(value: &[u8]) -> Result<SagaEvent, DecodeError> {
     }
 }
 
-/// The ten fields as they stand on the wire, not yet checked.
+/// The ten fields as they are on the wire, not yet checked.
 pub(super) struct RawEvent<'a> {
     pub(super) event_id: &'a str,
     pub(super) event_timestamp: i64,
@@ -169,10 +169,10 @@ impl<'a> Reader<'a> {
 
     /// Avro's long: seven bits a byte, the lowest first, then zigzag.
     fn long(&mut self, field: &'static str) -> Result<i64, DecodeError> {
-        const MOST_BYTES: usize = 10;
+        const MAX_BYTES: usize = 10;
         let mut zigzag = 0_u64;
-        for (position, byte) in self.rest.iter().enumerate().take(MOST_BYTES) {
-            let is_last_possible = position == MOST_BYTES - 1;
+        for (position, byte) in self.rest.iter().enumerate().take(MAX_BYTES) {
+            let is_last_possible = position == MAX_BYTES - 1;
             if is_last_possible && *byte > 1 {
                 return Err(DecodeError::NumberTooLong { field });
             }

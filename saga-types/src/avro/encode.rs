@@ -35,10 +35,45 @@ pub enum EncodeError {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn encode(event: &SagaEvent, version: SchemaVersion, framing: Framing) -> Result<Vec<u8>, EncodeError> {
+    match version {
+        SchemaVersion::V1 => encode_v1(event, framing),
+        SchemaVersion::V2 => Ok(encode_v2(event, framing)),
+    }
+}
+
+/// Writes an event with its frame in version 2 of the schema, which has a symbol for every saga type.
+///
+/// The same bytes as those of [`encode`] with [`SchemaVersion::V2`].
+#[must_use]
+pub fn encode_v2(event: &SagaEvent, framing: Framing) -> Vec<u8> {
+    let symbol = symbol(&event.saga_type, SchemaVersion::V2);
+    let mut bytes = begin(event, SchemaVersion::V2, framing);
+    write_fields_of_version_1(event, symbol.unwrap_or(CUSTOM), &mut bytes);
+    let name = symbol.is_none().then(|| event.saga_type.as_str());
+    write_optional_text(name, &mut bytes);
+    bytes
+}
+
+fn encode_v1(event: &SagaEvent, framing: Framing) -> Result<Vec<u8>, EncodeError> {
+    let symbol = symbol(&event.saga_type, SchemaVersion::V1)
+        .ok_or_else(|| EncodeError::SagaTypeNotInVersion1(event.saga_type.clone()))?;
+    let mut bytes = begin(event, SchemaVersion::V1, framing);
+    write_fields_of_version_1(event, symbol, &mut bytes);
+    Ok(bytes)
+}
+
+/// The symbol of version 2 for a type that has only a name; it follows those of the known types.
+const CUSTOM: usize = SagaType::KNOWN.len();
+
+fn symbol(saga_type: &SagaType, version: SchemaVersion) -> Option<usize> {
+    let known = &SagaType::KNOWN[..version.known_saga_types()];
+    known.iter().position(|known| known == saga_type)
+}
+
+fn begin(event: &SagaEvent, version: SchemaVersion, framing: Framing) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(upper_bound(event));
     framing.write(version, &mut bytes);
-    write_body(event, version, &mut bytes)?;
-    Ok(bytes)
+    bytes
 }
 
 /// A length that the encoded event never exceeds, so that one allocation is enough.
@@ -56,26 +91,17 @@ fn upper_bound(event: &SagaEvent) -> usize {
             .map_or(0, |metadata| metadata.as_str().len())
 }
 
-fn write_body(event: &SagaEvent, version: SchemaVersion, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let symbol = SagaType::KNOWN.iter().position(|known| *known == event.saga_type);
-    let symbol = symbol.filter(|index| *index < version.known_saga_types());
-    if symbol.is_none() && version == SchemaVersion::V1 {
-        return Err(EncodeError::SagaTypeNotInVersion1(event.saga_type.clone()));
-    }
+/// Version 2 adds its field at the end.
+fn write_fields_of_version_1(event: &SagaEvent, symbol: usize, bytes: &mut Vec<u8>) {
     write_text(&event.event_id, bytes);
     write_long(event.event_timestamp.as_millis(), bytes);
     write_text(&event.saga_id, bytes);
-    write_index(symbol.unwrap_or(SagaType::KNOWN.len()), bytes);
+    write_index(symbol, bytes);
     write_text(event.step.as_str(), bytes);
     write_index(event.status as usize, bytes);
     write_text(&event.order_id, bytes);
     write_optional_text(event.metadata.as_ref().map(crate::Metadata::as_str), bytes);
     write_long(event.recorded_at.as_millis(), bytes);
-    if version == SchemaVersion::V2 {
-        let name = symbol.is_none().then(|| event.saga_type.as_str());
-        write_optional_text(name, bytes);
-    }
-    Ok(())
 }
 
 fn write_optional_text(text: Option<&str>, bytes: &mut Vec<u8>) {

@@ -1,4 +1,4 @@
-//! The bytes before the body, which tell the writer's schema.
+//! The bytes before the body, which identify the writer's schema.
 
 use super::{DecodeError, MAX_EVENT_BYTES, SchemaVersion};
 
@@ -20,7 +20,7 @@ pub enum Framing {
 }
 
 impl Framing {
-    /// Writes what stands before the body.
+    /// Writes the bytes before the body.
     pub(super) fn write(self, version: SchemaVersion, bytes: &mut Vec<u8>) {
         match self {
             Self::SingleObject => {

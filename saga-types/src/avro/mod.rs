@@ -1,7 +1,7 @@
 //! The wire contract: events to bytes and back, fixed to the byte.
 //!
-//! Bytes on the topic are a frame around a body. [`Frame::parse`] tells which frame, and so which schema the writer
-//! used; [`decode`] reads the body with that schema. The other way, [`encode`] does both.
+//! Bytes on the topic are a frame around a body. [`Frame::parse`] finds which frame, and so which schema the writer
+//! used; [`decode`] reads the body with that schema. [`encode`] and [`encode_v2`] write both.
 //!
 //! The record has ten fields that never move, so the two published versions are read and written by hand: this is the
 //! hot path of every service and of the collector, and several times faster than a general Avro library. Tests hold it
@@ -29,7 +29,7 @@ mod resolve;
 mod schema;
 
 pub use decode::{decode, decode_single_object};
-pub use encode::{EncodeError, encode};
+pub use encode::{EncodeError, encode, encode_v2};
 pub use error::DecodeError;
 pub use frame::{Frame, Framing};
 #[cfg(feature = "resolution")]
