@@ -78,6 +78,23 @@ impl Timestamp {
         Self(self.0.saturating_add(millis).min(Self::MAX.0))
     }
 
+    /// This moment and a duration earlier, held to [`Timestamp::MIN`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use saga_types::Timestamp;
+    ///
+    /// let moment = Timestamp::from_millis(1_700_000_000_000)?;
+    /// assert_eq!(moment.saturating_sub(Duration::from_secs(1)).as_millis(), 1_699_999_999_000);
+    /// assert_eq!(moment.saturating_sub(Duration::MAX), Timestamp::MIN);
+    /// # Ok::<(), saga_types::TimestampError>(())
+    /// ```
+    #[must_use]
+    pub fn saturating_sub(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(millis).max(Self::MIN.0))
+    }
+
     /// Milliseconds from an earlier moment to this one; negative when the other is later.
     #[must_use]
     pub const fn millis_since(self, earlier: Self) -> i64 {
