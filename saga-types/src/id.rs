@@ -1,6 +1,6 @@
 //! Identifiers, and the rules that every name on the wire obeys.
 //!
-//! Rule of thumb: a value of these types has been checked, so nobody downstream checks again.
+//! Rule of thumb: a value of these types has been checked, so code that takes one does not check it again.
 
 use std::{borrow::Borrow, fmt, ops::Deref, str::FromStr};
 
@@ -121,7 +121,7 @@ macro_rules! identifier {
             }
         }
 
-        // Lets maps keyed by the identifier be asked with a plain text.
+        // So that maps keyed by the identifier can be looked up by a plain text.
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0

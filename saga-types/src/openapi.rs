@@ -8,7 +8,7 @@ use utoipa::{
 
 use crate::{EventId, MAX_NAME_CHARS, OrderId, SagaId, SagaType, Step, Timestamp};
 
-/// What holds for every name, as a pattern that all dialects of regular expressions read alike.
+/// What holds for every name, as a pattern that means the same in all dialects of regular expressions.
 const NO_CONTROL_CHARACTERS: &str = r"^[^\x00-\x1f\x7f-\x9f]+$";
 
 macro_rules! schema {

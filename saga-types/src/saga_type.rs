@@ -54,7 +54,7 @@ impl SagaType {
     }
 
     /// A name from the wire: only what every name obeys has been checked, since a writer in another
-    /// language may use another style, and its sagas must not be lost for it.
+    /// language may use another style, and its sagas must not be lost over it.
     pub(crate) fn from_checked(name: String) -> Self {
         match Self::KNOWN.into_iter().find(|known| known.0 == name) {
             Some(known) => known,

@@ -40,7 +40,7 @@ pub mod dead_letter_headers {
     pub const ORIGINAL_TIMESTAMP: &str = "kafka_dlt-original-timestamp";
     /// What its timestamp is: `CreateTime`, `LogAppendTime` or `NoTimestampType`.
     pub const ORIGINAL_TIMESTAMP_TYPE: &str = "kafka_dlt-original-timestamp-type";
-    /// The consumer group that gave up on it.
+    /// The consumer group that could not process it.
     pub const ORIGINAL_CONSUMER_GROUP: &str = "kafka_dlt-original-consumer-group";
     /// The kind of error, a name that stays the same between versions.
     pub const EXCEPTION_FQCN: &str = "kafka_dlt-exception-fqcn";

@@ -13,7 +13,7 @@ use saga_types::{
 fn any_event(id: usize) -> impl Strategy<Value = SagaEvent> {
     let step = prop_oneof![
         prop::sample::select(steps::ALL.to_vec()),
-        Just(Step::new("NOBODY_KNOWS").unwrap()),
+        Just(Step::new("NOT_IN_ANY_DEFINITION").unwrap()),
         Just(steps::ORDER_CONFIRMED),
         Just(steps::PAYMENT_FAILED)
     ];

@@ -44,7 +44,7 @@ pub struct SagaDefinition {
     pub saga_type: SagaType,
     /// The steps a saga may start with.
     pub starts_with: Vec<Step>,
-    /// The way to success, in order.
+    /// The steps to success, in order.
     pub forward: Vec<ForwardStep>,
     /// Steps whose COMPLETED event completes the saga.
     pub completes_with: Vec<Step>,
@@ -52,13 +52,13 @@ pub struct SagaDefinition {
     pub fails_with: Vec<Step>,
     /// Which steps undo which.
     pub compensations: Vec<Compensation>,
-    /// Further steps that are no surprise.
+    /// Further steps that may occur.
     pub also_known: Vec<Step>,
     /// How long things may take.
     pub limits: Limits,
 }
 
-/// A step on the way to success.
+/// A step to success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForwardStep {
     /// The step.
@@ -85,7 +85,7 @@ pub struct Limits {
     pub steps: Vec<StepLimit>,
 }
 
-/// How long a step may keep the saga waiting.
+/// How long it may take until a step is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepLimit {
     /// The step that must be done in time.
@@ -119,7 +119,7 @@ impl SagaDefinition {
             .as_deref()
     }
 
-    /// Every step that the definition names; some come more than once.
+    /// Every step that the definition names; some more than once.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.forward
             .iter()
@@ -135,7 +135,7 @@ impl SagaDefinition {
             .chain(&self.also_known)
     }
 
-    /// Tells definitions apart, so that a fold kept from earlier is not continued under other rules. The same in every
+    /// Identifies the definition by its content, so that a fold kept from earlier is not continued under other rules. The same in every
     /// process and version as long as the definition reads the same.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {

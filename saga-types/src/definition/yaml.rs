@@ -1,4 +1,4 @@
-//! Definitions as teams write them. What is wrong is said with its line.
+//! Definitions as teams write them in YAML. An error names its line.
 
 use std::{collections::BTreeSet, str::FromStr, time::Duration};
 
