@@ -51,7 +51,7 @@ impl<'a> SagaAssert<'a> {
         }
     }
 
-    /// Asserts that there is such an event, anywhere in the saga. An event answers to one expectation only.
+    /// Asserts that there is such an event, anywhere in the saga. An event matches one expectation only.
     ///
     /// # Panics
     ///

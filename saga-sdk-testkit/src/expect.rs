@@ -125,7 +125,7 @@ impl Expected {
     }
 }
 
-/// `1` and `1.0` say the same.
+/// `1` and `1.0` are equal.
 fn is_same(expected: &Value, seen: &Value) -> bool {
     expected == seen
         || matches!((expected.as_f64(), seen.as_f64()), (Some(expected), Some(seen)) if expected.total_cmp(&seen).is_eq())

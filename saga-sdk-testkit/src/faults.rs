@@ -1,4 +1,4 @@
-//! Failures that a test asks for.
+//! Fault injection.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl Faults {
         self.rejects_all = rejects;
     }
 
-    /// Counts a call; says whether it is to fail.
+    /// Counts a call; whether it has to fail.
     pub(crate) fn next_call_fails(&mut self) -> bool {
         self.calls += 1;
         self.rejects_all || self.failing_calls.contains(&self.calls)

@@ -35,7 +35,7 @@
 //!
 //! | part | what |
 //! | --- | --- |
-//! | [`Recorder`] | a client that keeps what it is given, and can be told to fail |
+//! | [`Recorder`] | a client that keeps events in memory, with fault injection |
 //! | [`Recorded`] | what was recorded, by one recorder or joined from several |
 //! | [`expect`] | what a test expects of an event |
 //! | [`SagaAssert`] | assertions about one saga, with failures that show its timeline |

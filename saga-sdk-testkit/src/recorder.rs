@@ -1,4 +1,4 @@
-//! A client that keeps what it is given.
+//! A client that keeps events in memory.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -12,7 +12,7 @@ use tokio::{sync::Notify, time};
 
 use crate::{Expected, Recorded, SagaAssert, faults::Faults};
 
-/// Keeps every event in memory. Clones share what was recorded, so a test keeps one and hands the other out.
+/// Keeps every event in memory. Clones share what was recorded, so a test keeps one and passes the other on.
 ///
 /// Input is checked and events are stamped as by the real clients.
 ///
@@ -41,12 +41,12 @@ pub struct Recorder {
 struct Shared {
     service: String,
     definitions: Definitions,
-    inside: Mutex<Inside>,
+    state: Mutex<State>,
     recorded: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Inside {
+struct State {
     events: Vec<SagaEvent>,
     faults: Faults,
     failed: u64,
@@ -69,7 +69,7 @@ impl Recorder {
             shared: Arc::new(Shared {
                 service,
                 definitions,
-                inside: Mutex::default(),
+                state: Mutex::default(),
                 recorded: Notify::new(),
             }),
         }
@@ -84,13 +84,13 @@ impl Recorder {
     /// What was recorded so far.
     #[must_use]
     pub fn recorded(&self) -> Recorded {
-        Recorded::new(self.inside().events.clone(), self.shared.definitions.clone())
+        Recorded::new(self.state().events.clone(), self.shared.definitions.clone())
     }
 
     /// All events so far, in the order of recording.
     #[must_use]
     pub fn events(&self) -> Vec<SagaEvent> {
-        self.inside().events.clone()
+        self.state().events.clone()
     }
 
     /// The state of a saga; see [`Recorded::state_of`].
@@ -140,47 +140,47 @@ impl Recorder {
 
     /// Forgets what was recorded; faults stay.
     pub fn clear(&self) {
-        self.inside().events.clear();
+        self.state().events.clear();
     }
 
     /// Makes the n-th call from now fail; 1 is the next one.
     pub fn fail_nth(&self, call: u64) {
-        self.inside().faults.fail_nth(call);
+        self.state().faults.fail_nth(call);
     }
 
     /// Makes every call fail, or none any more.
     pub fn reject_all(&self, rejects: bool) {
-        self.inside().faults.reject_all(rejects);
+        self.state().faults.reject_all(rejects);
     }
 
     /// Makes every call take so long, as a slow broker in synchronous mode. Needs a Tokio runtime.
     pub fn delay(&self, delay: Duration) {
-        self.inside().faults.delay = delay;
+        self.state().faults.delay = delay;
     }
 
-    fn inside(&self) -> MutexGuard<'_, Inside> {
+    fn state(&self) -> MutexGuard<'_, State> {
         // A failed assertion in another thread must not hide behind a poisoned lock.
-        self.shared.inside.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keep(&self, event: SagaEvent) -> Result<(), RecordError> {
-        let mut inside = self.inside();
-        if inside.is_closed {
-            inside.refused += 1;
+        let mut state = self.state();
+        if state.is_closed {
+            state.refused += 1;
             return Err(RecordError::NotSent {
                 reason: DropReason::Closed,
                 event: Box::new(event),
             });
         }
-        if inside.faults.next_call_fails() {
-            inside.failed += 1;
+        if state.faults.next_call_fails() {
+            state.failed += 1;
             return Err(RecordError::NotSent {
                 reason: DropReason::Failed,
                 event: Box::new(event),
             });
         }
-        inside.events.push(event);
-        drop(inside);
+        state.events.push(event);
+        drop(state);
         self.shared.recorded.notify_waiters();
         Ok(())
     }
@@ -201,7 +201,7 @@ impl SagaTrackerClient for Recorder {
     }
 
     fn record_event(&self, event: SagaEvent) -> Recording {
-        let delay = self.inside().faults.delay;
+        let delay = self.state().faults.delay;
         match self.keep(event) {
             result if !delay.is_zero() => Recording::waiting(async move {
                 time::sleep(delay).await;
@@ -213,12 +213,12 @@ impl SagaTrackerClient for Recorder {
     }
 
     fn stats(&self) -> Stats {
-        let inside = self.inside();
+        let state = self.state();
         let dropped = [
-            (DropReason::Failed, inside.failed),
-            (DropReason::Closed, inside.refused),
+            (DropReason::Failed, state.failed),
+            (DropReason::Closed, state.refused),
         ];
-        Stats::new(inside.events.len() as u64, 0, &dropped)
+        Stats::new(state.events.len() as u64, 0, &dropped)
     }
 
     async fn flush(&self, _timeout: Duration) -> FlushReport {
@@ -226,7 +226,7 @@ impl SagaTrackerClient for Recorder {
     }
 
     async fn close(&self, _timeout: Duration) -> FlushReport {
-        self.inside().is_closed = true;
+        self.state().is_closed = true;
         FlushReport::default()
     }
 }

@@ -73,21 +73,21 @@ fn ready(recording: Recording) {
 
 // --- P2 --------------------------------------------------------------------------------------------
 
-/// Nobody listens there, so that only the way into the buffer is measured.
-const NOWHERE: &str = "127.0.0.1:1";
+/// No listener there, so that only enqueueing is measured.
+const UNREACHABLE: &str = "127.0.0.1:1";
 
 fn asynchronous() {
     let (mut sdk, mut by_hand) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         sdk.push(per_event(|| {
-            let tracker = connect(NOWHERE);
+            let tracker = connect(UNREACHABLE);
             let took = timed(|| record(&tracker));
             assert_eq!(tracker.stats().pending, EVENTS as u64);
             close(&tracker, Duration::ZERO);
             took
         }));
         by_hand.push(per_event(|| {
-            let bare = Bare::connect(NOWHERE);
+            let bare = Bare::connect(UNREACHABLE);
             let took = timed(|| bare.record());
             bare.producer.purge(PurgeConfig::default().queue().inflight());
             took

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
     use crate::{NoOpClient, Recording};
 
-    /// Enabled, so that headers are looked at; nothing is recorded here.
+    /// Enabled, so that headers are read; nothing is recorded here.
     struct Enabled;
 
     #[async_trait::async_trait]

@@ -10,7 +10,7 @@ use crate::{Recording, SagaContext, Stats, StepRecord, TraceContext};
 /// Takes the steps of sagas.
 ///
 /// Services mostly do not call these methods but the handle that [`saga`](trait.SagaTrackerClient.html#method.saga) returns. They
-/// are for tests, for wrappers, and for whoever writes another client.
+/// are for tests, for wrappers and for other clients.
 ///
 /// # Contract
 ///
@@ -22,7 +22,7 @@ use crate::{Recording, SagaContext, Stats, StepRecord, TraceContext};
 ///   [`RecordError::NotSent`](crate::RecordError::NotSent) or
 ///   [`RecordError::Unconfirmed`](crate::RecordError::Unconfirmed), by handing the error's event to
 ///   [`record_event`](Self::record_event).
-/// * **Refusal:** bad input is an error from the call that made it. A disabled client looks at nothing.
+/// * **Refusal:** bad input is an error from the call that made it. A disabled client checks nothing.
 /// * **After close:** asynchronous clients drop and count what is recorded, synchronous ones return an error.
 ///
 /// ```
@@ -55,8 +55,8 @@ pub trait SagaTrackerClient: Send + Sync {
     fn record_event(&self, event: SagaEvent) -> Recording;
 
     /// Sends an event that was built before, as [`record_event`](Self::record_event) does, and names the trace that it was
-    /// recorded in, which the event itself does not hold as a whole. Whoever relays sends an event until it has arrived, so
-    /// one that does not arrive leaves no gap in the numbers of the others.
+    /// recorded in, which the event itself does not hold as a whole. A relay sends an event until it is acknowledged, so
+    /// one that is not leaves no gap in the numbers of the others.
     fn relay_event(&self, event: SagaEvent, _trace: Option<TraceContext>) -> Recording {
         self.record_event(event)
     }
@@ -98,7 +98,7 @@ pub trait SagaTrackerClient: Send + Sync {
     /// Waits until what was recorded so far is delivered or dropped, at most for the timeout. The client stays open.
     async fn flush(&self, timeout: Duration) -> FlushReport;
 
-    /// Refuses further records, flushes, and gives up what the timeout leaves: it is dropped, and counted as such.
+    /// Refuses further records, flushes, and drops and counts what is left after the timeout.
     ///
     /// Closing again changes nothing.
     async fn close(&self, timeout: Duration) -> FlushReport;

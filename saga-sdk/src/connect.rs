@@ -9,7 +9,7 @@ use crate::{NoOpClient, SagaConfig, SagaTrackerClient};
 /// Makes the client that the configuration asks for: Kafka when `enabled` is `true`, else a [`NoOpClient`].
 ///
 /// Returns at once, also while Kafka is away: the connection is made in the background. A disabled configuration is not
-/// looked at any further.
+/// checked any further.
 ///
 /// ```
 /// use saga_sdk::SagaConfig;

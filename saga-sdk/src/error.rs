@@ -32,14 +32,14 @@ pub enum InputError {
     Metadata(#[source] MetadataError),
 }
 
-/// Why a step was not recorded, or not surely.
+/// Why a step was not recorded, or perhaps not.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum RecordError {
     /// The call's values were refused; nothing was sent. In both publish modes.
     #[error("invalid input: {0}")]
     Input(#[from] InputError),
-    /// The event is surely not on the topic. Only in synchronous mode.
+    /// The event is definitely not on the topic. Only in synchronous mode.
     #[error("event {} was not sent: {reason}", event.event_id)]
     NotSent {
         /// What kept it back.

@@ -1,4 +1,4 @@
-//! Records the steps of sagas from a service: off by default, never in its way.
+//! Records the steps of sagas from a service: off by default, and never blocking it.
 //!
 //! ```
 //! use std::time::Duration;
@@ -47,18 +47,18 @@
 //!
 //! Without a registry, events travel as Avro single objects, which the server reads by the schema's fingerprint. With
 //! `schemaRegistry.url` and the feature `schema-registry` they travel in Confluent's wire format, under the id that the
-//! registry gives the schema for the subject `<topic>-value`. The id is asked for once, in the background. Until it is
-//! known, events wait within the bounds of `buffer`, in their order, no longer than `deliveryTimeout` (asynchronous) or
-//! `syncTimeout` (synchronous: the caller gets an error then); what is given up counts as dropped for `no_schema`. A
-//! registry that is away, slow or talks nonsense delays events, and nothing else; what it says is logged, with what to
-//! do about it, at most once in ten seconds.
+//! registry gives the schema for the subject `<topic>-value`. The id is requested once, in the background. Until it is
+//! known, events are buffered within the limits of `buffer`, in their order, no longer than `deliveryTimeout` (asynchronous) or
+//! `syncTimeout` (synchronous: the caller gets an error then); what expires counts as dropped for `no_schema`. A
+//! registry that is unavailable, slow or misconfigured delays events, and nothing else; its errors are logged, with what
+//! to do about them, at most once in ten seconds.
 //!
 //! Unlike Confluent's clients this one does not register a schema unless `autoRegister` is `true`: register
 //! `schemas/saga-tracker-v2.avsc` once, where other contracts are registered.
 //!
 //! # Accounting
 //!
-//! [`stats`](SagaTrackerClient::stats) gives one consistent look: `recorded = acknowledged + pending + dropped`, at every
+//! [`stats`](SagaTrackerClient::stats) gives a consistent snapshot: `recorded = acknowledged + pending + dropped`, at every
 //! moment. [`Stats::to_prometheus`] renders it for a service's own metrics page; no metrics library is needed, and none
 //! is imposed.
 //!
@@ -97,6 +97,8 @@
 
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(any(feature = "kafka", feature = "outbox-postgres", feature = "outbox-sqlite"))]
+mod backoff;
 mod client;
 mod config;
 mod connect;
@@ -104,12 +106,12 @@ mod context;
 mod error;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod log_throttle;
 mod noop;
 #[cfg(any(feature = "outbox-postgres", feature = "outbox-sqlite"))]
 pub mod outbox;
 mod record;
 mod recording;
-mod report;
 mod run;
 mod saga;
 #[cfg(feature = "kafka")]

@@ -1,6 +1,6 @@
 //! A step on its way to becoming an event.
 //!
-//! Rule of thumb: what the caller said is kept; what the caller left open is filled in here, in one place for every
+//! Rule of thumb: what the caller set is kept; what the caller left open is filled in here, in one place for every
 //! client.
 
 use saga_types::{
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_caller_said_is_kept() {
+    fn what_the_caller_set_is_kept() {
         let mut record = StepRecord::new(saga(), steps::ORDER_CREATED, SagaStatus::Started);
         record.insert("producerService", "another").unwrap();
         record.event_id = Some("mine".parse().unwrap());

@@ -16,7 +16,7 @@ use std::{
 use saga_types::{MetadataBuilder, SagaStatus, Step, keys};
 use serde::Serialize;
 
-use crate::{InputError, IntoStep, Recording, Saga, StepRecord, report::Limiter};
+use crate::{InputError, IntoStep, Recording, Saga, StepRecord, log_throttle::LogThrottle};
 
 /// Runs a step; made by [`Saga::run`].
 ///
@@ -206,7 +206,7 @@ fn text_of(panic: &(dyn Any + Send)) -> &str {
 }
 
 async fn report(recording: Recording) {
-    static LIMITER: LazyLock<Limiter> = LazyLock::new(Limiter::default);
+    static LIMITER: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
     if let Err(error) = recording.await
         && let Some(steps) = LIMITER.count()
     {

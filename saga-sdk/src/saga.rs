@@ -13,7 +13,7 @@ use crate::{
 impl dyn SagaTrackerClient {
     /// A handle for one saga. Ids may be anything that reads as text: `&str`, `String`, a UUID, a number.
     ///
-    /// A bad id is an error of each record call on the handle. A disabled tracker looks at nothing.
+    /// A bad id is an error of each record call on the handle. A disabled tracker checks nothing.
     ///
     /// ```
     /// use saga_sdk::{SagaConfig, SagaType, steps};
@@ -60,7 +60,7 @@ impl dyn SagaTrackerClient {
     /// # Errors
     ///
     /// [`ContextError`] when a header of the saga is missing, given twice with different values, or not valid. A trace
-    /// that is not valid is left out. A disabled tracker looks at nothing.
+    /// that is not valid is left out. A disabled tracker checks nothing.
     pub fn resume<N: AsRef<str>, V: AsRef<[u8]>>(
         self: &Arc<Self>,
         headers: impl IntoIterator<Item = (N, V)>,
@@ -238,7 +238,7 @@ impl StepBuilder<'_> {
         self
     }
 
-    /// Says when the step happened, if that is not now.
+    /// RegistryRefusal when the step happened, if that is not now.
     #[inline]
     pub fn at(mut self, moment: Timestamp) -> Self {
         self.change(|record| {

@@ -1,4 +1,4 @@
-//! Accounting: what became of every event that was handed over.
+//! Accounting: the outcome of every recorded event.
 //!
 //! Rule of thumb: `recorded = acknowledged + pending + dropped`, at every moment and in every snapshot.
 
@@ -152,9 +152,9 @@ impl Stats {
 /// The counters behind [`Stats`]; nothing here takes a lock.
 ///
 /// Why a snapshot is consistent: pending has no counter of its own, it is what is left of `recorded`. An event is
-/// counted as recorded before it is handed over, and so before it can be acknowledged or dropped. These are counted with
-/// `Release` and read with `Acquire`, before `recorded` is read, so whoever sees an event's end also sees its
-/// beginning: the difference is never negative. Events that begin while a snapshot is taken count as pending in it,
+/// counted as recorded before it is sent, and so before it can be acknowledged or dropped. These are counted with
+/// `Release` and read with `Acquire`, before `recorded` is read, so a snapshot with an event's outcome also
+/// counts its recording: the difference is never negative. Events that begin while a snapshot is taken count as pending in it,
 /// which they are.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -168,7 +168,7 @@ pub(crate) struct Counters {
     expect(dead_code, reason = "only the Kafka client counts")
 )]
 impl Counters {
-    /// Counts an event that is about to be handed over.
+    /// Counts an event that is about to be sent.
     pub(crate) fn begin(&self) {
         self.recorded.fetch_add(1, Ordering::Relaxed);
     }

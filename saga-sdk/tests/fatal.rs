@@ -1,5 +1,5 @@
 //! A producer that failed for good is replaced, and its events are sent by the next one. On librdkafka's mock cluster,
-//! whose broker answers as one does that has lost count of a producer's sequence.
+//! whose broker answers as one that has lost a producer's sequence.
 #![cfg(feature = "kafka")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -26,12 +26,12 @@ const TOPIC: &str = "sagas";
 const CLOSE: Duration = Duration::from_secs(30);
 const OUT_OF_ORDER: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
 
-struct Stage {
+struct Harness {
     cluster: MockCluster<'static, DefaultProducerContext>,
     config: SagaConfig,
 }
 
-impl Stage {
+impl Harness {
     fn new() -> Self {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic(TOPIC, 3, 1).unwrap();
@@ -49,7 +49,7 @@ impl Stage {
     }
 
     /// The numbers of each saga's events, at the first coming of each.
-    fn first_comings(&self, events: usize) -> BTreeMap<String, Vec<u64>> {
+    fn first_deliveries(&self, events: usize) -> BTreeMap<String, Vec<u64>> {
         let consumer = consumer(&self.cluster.bootstrap_servers(), TOPIC);
         let (mut seen, mut sagas) = (HashSet::new(), BTreeMap::<_, Vec<_>>::new());
         while seen.len() < events {
@@ -77,12 +77,12 @@ fn record(tracker: &Arc<dyn SagaTrackerClient>, numbers: std::ops::Range<u64>) {
 
 #[tokio::test]
 async fn events_of_a_producer_that_failed_for_good_are_sent_by_the_next_one_in_order() {
-    let stage = Stage::new();
-    let tracker = saga_sdk::connect(&stage.config).unwrap();
+    let harness = Harness::new();
+    let tracker = saga_sdk::connect(&harness.config).unwrap();
     record(&tracker, 0..20);
     wait_until(&tracker, |stats| stats.acknowledged == 100);
 
-    stage.fail(1, RDKafkaApiKey::Produce, OUT_OF_ORDER);
+    harness.fail(1, RDKafkaApiKey::Produce, OUT_OF_ORDER);
     // Some of these are with the producer that fails, some come while it is replaced, some go to the next one.
     for round in 1..=20 {
         record(&tracker, round * 20..(round + 1) * 20);
@@ -91,21 +91,21 @@ async fn events_of_a_producer_that_failed_for_good_are_sent_by_the_next_one_in_o
     let stats = wait_until(&tracker, |stats| stats.pending == 0);
     assert_eq!((stats.acknowledged, stats.dropped()), (2_100, 0), "{stats:?}");
     assert!(tracker.close(CLOSE).await.is_complete());
-    let sagas = stage.first_comings(2_100);
+    let sagas = harness.first_deliveries(2_100);
     for (saga, numbers) in sagas {
         assert_eq!(numbers, (0..420).collect::<Vec<_>>(), "{saga}");
     }
 }
 
 #[tokio::test]
-async fn a_quiet_client_recovers_by_itself_and_however_often_it_takes() {
-    let stage = Stage::new();
-    stage.fail(
+async fn an_idle_client_recovers_after_repeated_failures() {
+    let harness = Harness::new();
+    harness.fail(
         4,
         RDKafkaApiKey::InitProducerId,
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
     );
-    let tracker = saga_sdk::connect(&stage.config).unwrap();
+    let tracker = saga_sdk::connect(&harness.config).unwrap();
     record(&tracker, 0..10);
     let stats = wait_until(&tracker, |stats| stats.pending == 0);
     assert_eq!((stats.acknowledged, stats.dropped()), (50, 0), "{stats:?}");
@@ -113,27 +113,27 @@ async fn a_quiet_client_recovers_by_itself_and_however_often_it_takes() {
 }
 
 #[tokio::test]
-async fn who_waits_for_an_event_of_a_failed_producer_gets_the_next_ones_acknowledgement() {
-    let stage = Stage::new();
-    let tracker = saga_sdk::connect(&stage.config.clone().mode(PublishMode::Synchronous)).unwrap();
+async fn a_synchronous_record_of_a_failed_producer_gets_the_next_ones_acknowledgement() {
+    let harness = Harness::new();
+    let tracker = saga_sdk::connect(&harness.config.clone().mode(PublishMode::Synchronous)).unwrap();
     let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
     saga.start(steps::ORDER_CREATED).record().await.unwrap();
-    stage.fail(1, RDKafkaApiKey::Produce, OUT_OF_ORDER);
+    harness.fail(1, RDKafkaApiKey::Produce, OUT_OF_ORDER);
     saga.complete(steps::ORDER_CONFIRMED).record().await.unwrap();
     assert_eq!(tracker.stats().acknowledged, 2);
     assert!(tracker.close(CLOSE).await.is_complete());
 }
 
 #[tokio::test]
-async fn a_client_that_never_recovers_keeps_to_its_bounds_and_ends_when_told() {
-    let mut stage = Stage::new();
-    stage.config.buffer.max_events = 100;
-    stage.fail(
+async fn a_client_that_never_recovers_keeps_to_its_bounds_and_closes() {
+    let mut harness = Harness::new();
+    harness.config.buffer.max_events = 100;
+    harness.fail(
         1_000,
         RDKafkaApiKey::InitProducerId,
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
     );
-    let tracker = saga_sdk::connect(&stage.config).unwrap();
+    let tracker = saga_sdk::connect(&harness.config).unwrap();
     record(&tracker, 0..100);
     let stats = wait_until(&tracker, |stats| stats.pending <= 100);
     assert_eq!(stats.recorded, 500);

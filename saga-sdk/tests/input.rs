@@ -1,4 +1,4 @@
-//! Bad input is a typed error from the call that made it, in both modes; a disabled tracker looks at nothing.
+//! Bad input is a typed error from the call that made it, in both modes; a disabled tracker checks nothing.
 #![cfg(feature = "kafka")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -54,7 +54,7 @@ async fn bad_ids_are_refused_and_named() {
         let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
         let error = input_error(saga.start(steps::ORDER_CREATED).event_id("").record().await);
         assert_eq!(error.to_string(), "eventId is empty");
-        assert_eq!(tracker.stats().recorded, 0, "nothing was handed over");
+        assert_eq!(tracker.stats().recorded, 0, "nothing was recorded");
     }
 }
 
@@ -122,7 +122,7 @@ async fn the_helpers_of_the_trait_refuse_the_same() {
 }
 
 #[tokio::test]
-async fn a_disabled_tracker_looks_at_nothing() {
+async fn a_disabled_tracker_checks_nothing() {
     let tracker: Arc<dyn SagaTrackerClient> = Arc::new(NoOpClient);
     let saga = tracker.saga(SagaType::ORDER_CREATION, "", "");
     assert_eq!(saga.context(), None);

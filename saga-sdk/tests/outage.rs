@@ -20,13 +20,13 @@ use support::{assert_adds_up, assert_ready, wait_until};
 const TOPIC: &str = "sagas";
 const BUFFER: u32 = 1_000;
 
-/// A broker that can be away, and a client with a small buffer.
-struct Stage {
+/// A broker that can be stopped, and a client with a small buffer.
+struct Harness {
     cluster: MockCluster<'static, rdkafka::producer::DefaultProducerContext>,
     config: SagaConfig,
 }
 
-impl Stage {
+impl Harness {
     fn new() -> Self {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic(TOPIC, 3, 1).unwrap();
@@ -58,12 +58,12 @@ fn record(tracker: &Arc<dyn SagaTrackerClient>, events: usize) {
 
 #[tokio::test]
 async fn an_outage_fills_the_buffer_and_drops_the_rest_and_the_accounts_add_up_at_each_sample() {
-    let stage = Stage::new();
-    let tracker = stage.connect();
+    let harness = Harness::new();
+    let tracker = harness.connect();
     record(&tracker, 10);
     wait_until(&tracker, |stats| stats.acknowledged == 10);
 
-    stage.cluster.broker_down(1).unwrap();
+    harness.cluster.broker_down(1).unwrap();
     let is_over = Arc::new(AtomicBool::new(false));
     let sampler = thread::spawn({
         let (tracker, is_over) = (Arc::clone(&tracker), Arc::clone(&is_over));
@@ -90,7 +90,7 @@ async fn an_outage_fills_the_buffer_and_drops_the_rest_and_the_accounts_add_up_a
     );
     assert_eq!(stats.dropped_for(DropReason::QueueFull), 19_000);
 
-    stage.cluster.broker_up(1).unwrap();
+    harness.cluster.broker_up(1).unwrap();
     let stats = wait_until(&tracker, |stats| stats.pending == 0);
     assert_eq!(
         stats.acknowledged,
@@ -104,10 +104,10 @@ async fn an_outage_fills_the_buffer_and_drops_the_rest_and_the_accounts_add_up_a
 
 #[tokio::test]
 async fn the_buffer_is_bounded_in_bytes_too() {
-    let mut stage = Stage::new();
-    stage.config.buffer.max_bytes = 256 * 1024;
-    stage.cluster.broker_down(1).unwrap();
-    let tracker = stage.connect();
+    let mut harness = Harness::new();
+    harness.config.buffer.max_bytes = 256 * 1024;
+    harness.cluster.broker_down(1).unwrap();
+    let tracker = harness.connect();
     let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
     for _ in 0..100 {
         assert_ready(
@@ -124,10 +124,10 @@ async fn the_buffer_is_bounded_in_bytes_too() {
 
 #[tokio::test]
 async fn events_that_wait_too_long_expire() {
-    let mut stage = Stage::new();
-    stage.config.delivery_timeout = Duration::from_millis(200);
-    stage.cluster.broker_down(1).unwrap();
-    let tracker = stage.connect();
+    let mut harness = Harness::new();
+    harness.config.delivery_timeout = Duration::from_millis(200);
+    harness.cluster.broker_down(1).unwrap();
+    let tracker = harness.connect();
     record(&tracker, 5);
     let stats = wait_until(&tracker, |stats| stats.pending == 0);
     assert_eq!(stats.dropped_for(DropReason::Expired), 5);
@@ -136,9 +136,9 @@ async fn events_that_wait_too_long_expire() {
 
 #[tokio::test]
 async fn close_says_what_was_left_and_counts_it_as_dropped() {
-    let stage = Stage::new();
-    stage.cluster.broker_down(1).unwrap();
-    let tracker = stage.connect();
+    let harness = Harness::new();
+    harness.cluster.broker_down(1).unwrap();
+    let tracker = harness.connect();
     record(&tracker, 5);
     assert_eq!(tracker.flush(Duration::from_millis(50)).await.left, 5);
     assert_eq!(tracker.close(Duration::from_millis(50)).await.left, 5);
@@ -159,11 +159,11 @@ async fn close_says_what_was_left_and_counts_it_as_dropped() {
 
 #[tokio::test]
 async fn a_synchronous_record_gives_up_at_its_deadline() {
-    let mut stage = Stage::new();
-    stage.config = stage.config.mode(PublishMode::Synchronous);
-    stage.config.sync_timeout = Duration::from_millis(200);
-    stage.cluster.broker_down(1).unwrap();
-    let tracker = stage.connect();
+    let mut harness = Harness::new();
+    harness.config = harness.config.mode(PublishMode::Synchronous);
+    harness.config.sync_timeout = Duration::from_millis(200);
+    harness.cluster.broker_down(1).unwrap();
+    let tracker = harness.connect();
     let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
     let error = saga.start(steps::ORDER_CREATED).record().await.unwrap_err();
     let RecordError::Unconfirmed { event } = error else {
@@ -186,10 +186,10 @@ async fn a_synchronous_record_gives_up_at_its_deadline() {
 }
 
 #[tokio::test]
-async fn a_synchronous_record_that_nobody_waits_for_is_counted_all_the_same() {
-    let mut stage = Stage::new();
-    stage.config = stage.config.mode(PublishMode::Synchronous);
-    let tracker = stage.connect();
+async fn a_synchronous_record_whose_future_is_dropped_is_counted() {
+    let mut harness = Harness::new();
+    harness.config = harness.config.mode(PublishMode::Synchronous);
+    let tracker = harness.connect();
     let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
     drop(saga.start(steps::ORDER_CREATED).record());
     wait_until(&tracker, |stats| stats.acknowledged == 1);
@@ -198,19 +198,19 @@ async fn a_synchronous_record_that_nobody_waits_for_is_counted_all_the_same() {
 
 #[test]
 fn dropping_an_open_client_delivers_what_it_can() {
-    let stage = Stage::new();
-    let tracker = stage.connect();
+    let harness = Harness::new();
+    let tracker = harness.connect();
     record(&tracker, 100);
     drop(tracker);
     // Nothing was lost if a new client finds the broker with all of them; the mock tells by its offsets.
-    assert_eq!(stored(&stage), 100);
+    assert_eq!(stored(&harness), 100);
 }
 
 #[test]
-fn dropping_an_open_client_does_not_hold_up_the_service_for_long() {
-    let stage = Stage::new();
-    stage.cluster.broker_down(1).unwrap();
-    let tracker = stage.connect();
+fn dropping_an_open_client_does_not_block_the_service_for_long() {
+    let harness = Harness::new();
+    harness.cluster.broker_down(1).unwrap();
+    let tracker = harness.connect();
     record(&tracker, 100);
     let begun = Instant::now();
     drop(tracker);
@@ -218,11 +218,11 @@ fn dropping_an_open_client_does_not_hold_up_the_service_for_long() {
 }
 
 /// How many records the broker has.
-fn stored(stage: &Stage) -> i64 {
+fn stored(harness: &Harness) -> i64 {
     use rdkafka::consumer::{BaseConsumer, Consumer as _};
     let mut config = rdkafka::ClientConfig::new();
     let consumer: BaseConsumer = config
-        .set("bootstrap.servers", stage.cluster.bootstrap_servers())
+        .set("bootstrap.servers", harness.cluster.bootstrap_servers())
         .set("group.id", "none")
         .create()
         .unwrap();

@@ -60,7 +60,7 @@ keys! {
     "schemaRegistry.url", "PLATFORM_SAGA_SCHEMA_REGISTRY_URL", Text, "",
         "the schema registry, as Confluent's answers; needs the feature `schema-registry`";
     "schemaRegistry.autoRegister", "PLATFORM_SAGA_SCHEMA_REGISTRY_AUTO_REGISTER", Flag, "false",
-        "whether a schema unknown to the registry is registered; otherwise events wait until somebody has";
+        "whether a schema unknown to the registry is registered; otherwise events wait until it is";
     "schemaRegistry.username", "PLATFORM_SAGA_SCHEMA_REGISTRY_USERNAME", Text, "",
         "user of the schema registry";
     "schemaRegistry.password", "PLATFORM_SAGA_SCHEMA_REGISTRY_PASSWORD", Text, "",

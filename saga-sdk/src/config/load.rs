@@ -15,7 +15,7 @@ const PREFIX: [&str; 2] = ["platform", "saga"];
 
 /// Reads `application.yml`, `application-{profile}.yml` and the environment.
 ///
-/// Only what stands below `platform.saga` is looked at; the rest of the files is the service's own. Files that do not
+/// Only what stands below `platform.saga` is read; the rest of the files is the service's own. Files that do not
 /// exist are left out. Maps are merged key by key, anything else is replaced, and `null` takes a value back.
 ///
 /// ```no_run
@@ -154,7 +154,7 @@ impl SagaConfig {
     }
 }
 
-/// Each file is checked alone as well, so that an error can name it.
+/// Each file is also checked by itself, so that an error can name it.
 fn read_file(path: &Path) -> Result<Value, ConfigError> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
@@ -191,7 +191,7 @@ fn empty() -> Value {
     Value::Object(Map::new())
 }
 
-/// `platform.saga.enabled: true` in one line is not our key, yet whoever wrote it meant it.
+/// `platform.saga.enabled: true` in one line is not our key, but was certainly meant to be.
 fn refuse_dotted(tree: &Value, origin: &str) -> Result<(), ConfigError> {
     let keys = tree.as_object().into_iter().flatten().map(|(key, _)| key);
     match keys.into_iter().find(|key| key.starts_with("platform.saga")) {

@@ -118,7 +118,7 @@ pub struct BufferConfig {
 pub struct SchemaRegistryConfig {
     /// The registry's address, as Confluent's answers. Without one, events need no registry to be read.
     pub url: Option<String>,
-    /// Whether the schema is registered when the registry does not know it, or somebody has to do that before.
+    /// Whether the schema is registered when the registry does not have it; otherwise events wait until it is.
     ///
     /// Off unless wanted, other than in Confluent's clients: a service that is rolled out should not be what changes a
     /// contract between teams.

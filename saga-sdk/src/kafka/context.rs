@@ -1,6 +1,6 @@
-//! What librdkafka calls back: an event's end, errors, log lines.
+//! librdkafka's callbacks: delivery reports, errors, log lines.
 //!
-//! Rule of thumb: this runs on the client's own thread, for every event; it counts, and hardly ever writes a line.
+//! Rule of thumb: this runs on librdkafka's thread, for every event; it counts, and logs at a bounded rate.
 
 use std::{
     borrow::Cow,
@@ -22,25 +22,25 @@ use saga_types::{Timestamp, topic::headers};
 use tokio::sync::Notify;
 
 use super::{
-    ledger::Ledger,
+    accounting::Accounting,
     mode::{Loss, Mode},
-    room::{Parcel, Room},
+    pending_buffer::{PendingBuffer, PendingRecord},
 };
 use crate::DropReason;
 
 /// What all producers of one client share.
 pub(super) struct Shared<M: Mode> {
-    pub(super) ledger: Ledger,
-    pub(super) room: Room<M::Ticket>,
-    /// Wakes the keeper: the producer is dead, or events came back from it.
-    pub(super) trouble: Notify,
+    pub(super) accounting: Accounting,
+    pub(super) pending: PendingBuffer<M::Completion>,
+    /// Wakes the supervisor: the producer is dead, or it returned events.
+    pub(super) wake: Notify,
 }
 
 impl<M: Mode> Shared<M> {
-    /// Ends an event's way without an acknowledgement.
-    pub(super) fn lose(&self, ticket: M::Ticket, loss: Loss, cause: &dyn std::fmt::Display) {
-        self.ledger.drop_event(loss.reason, cause);
-        M::settle(ticket, Err(loss));
+    /// Completes a record without an acknowledgement.
+    pub(super) fn drop_record(&self, completion: M::Completion, loss: Loss, cause: &dyn std::fmt::Display) {
+        self.accounting.drop_event(loss.reason, cause);
+        M::settle(completion, Err(loss));
     }
 }
 
@@ -59,41 +59,44 @@ impl<M: Mode> Context<M> {
         }
     }
 
-    /// Notes that the producer will never send again.
-    pub(super) fn bury(&self) {
+    /// The producer will never send again: the supervisor has to replace it.
+    pub(super) fn mark_dead(&self) {
         self.is_dead.store(true, Ordering::Release);
-        self.shared.trouble.notify_one();
+        self.shared.wake.notify_one();
     }
 
     pub(super) fn is_dead(&self) -> bool {
         self.is_dead.load(Ordering::Acquire)
     }
 
-    /// What a dead producer still had goes to the next one, with the same ids: readers count it once.
-    fn fail(&self, message: &BorrowedMessage<'_>, ticket: M::Ticket, error: &KafkaError) {
+    /// Records of a dead producer are buffered for the next one, with the same ids: readers count them once.
+    fn fail(&self, message: &BorrowedMessage<'_>, completion: M::Completion, error: &KafkaError) {
         let loss = loss(error);
         let is_its_end = matches!(loss.reason, DropReason::Closed | DropReason::Failed);
         if !(is_its_end && self.is_dead()) {
-            return self.shared.lose(ticket, loss, error);
+            return self.shared.drop_record(completion, loss, error);
         }
-        let Some(parcel) = parcel(message) else {
-            return self.shared.lose(ticket, loss, error);
+        let Some(pending) = pending_record(message) else {
+            return self.shared.drop_record(completion, loss, error);
         };
-        match self.shared.room.offer(parcel(ticket), age(message)) {
-            Ok(()) => self.shared.trouble.notify_one(),
-            Err((reason, parcel)) => self.shared.lose(parcel.ticket, Loss { reason, ..loss }, error),
+        match self.shared.pending.push(pending(completion), age(message)) {
+            Ok(()) => self.shared.wake.notify_one(),
+            Err((reason, record)) => {
+                let loss = Loss { reason, ..loss };
+                self.shared.drop_record(record.completion, loss, error);
+            }
         }
     }
 }
 
 /// The event of a message, to be sent again.
-fn parcel<'a, T>(message: &'a BorrowedMessage<'_>) -> Option<impl FnOnce(T) -> Parcel<'a, T>> {
+fn pending_record<'a, T>(message: &'a BorrowedMessage<'_>) -> Option<impl FnOnce(T) -> PendingRecord<'a, T>> {
     let sequence = message
         .headers()?
         .iter()
         .find(|header| header.key == headers::SEQUENCE)?;
     let sequence = str::from_utf8(sequence.value?).ok()?.parse().ok()?;
-    Some(move |ticket| Parcel {
+    Some(move |completion| PendingRecord {
         sequence,
         key: Cow::Borrowed(message.key().unwrap_or_default()),
         value: message.payload().unwrap_or_default().to_vec(),
@@ -101,11 +104,11 @@ fn parcel<'a, T>(message: &'a BorrowedMessage<'_>) -> Option<impl FnOnce(T) -> P
             .headers()
             .map(|headers| headers.detach())
             .unwrap_or_default(),
-        ticket,
+        completion,
     })
 }
 
-/// How long ago it was handed to the producer.
+/// How long ago it was enqueued.
 fn age(message: &BorrowedMessage<'_>) -> Duration {
     let now = Timestamp::now().as_millis();
     let since = message.timestamp().to_millis().unwrap_or(now);
@@ -114,9 +117,9 @@ fn age(message: &BorrowedMessage<'_>) -> Duration {
 
 impl<M: Mode> ClientContext for Context<M> {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // Comes ahead of the failed deliveries that follow from it, and no call back says it otherwise.
+        // Logged before the deliveries that fail because of it; there is no other callback for it.
         if facility == "FATAL" {
-            self.bury();
+            self.mark_dead();
         }
         if matches!(
             level,
@@ -124,33 +127,37 @@ impl<M: Mode> ClientContext for Context<M> {
         ) {
             tracing::debug!(facility, message, "librdkafka");
         } else {
-            self.shared.ledger.say(&format_args!("{facility}: {message}"));
+            self.shared
+                .accounting
+                .log_throttled(&format_args!("{facility}: {message}"));
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // The keeper looks whether it is a fatal one, which cannot be told from here.
-        self.shared.trouble.notify_one();
-        self.shared.ledger.say(&format_args!("{error}: {reason}"));
+        // The supervisor checks whether it is fatal, which is not known here.
+        self.shared.wake.notify_one();
+        self.shared
+            .accounting
+            .log_throttled(&format_args!("{error}: {reason}"));
     }
 
-    // Statistics are off unless asked for by a property; then they are for a debugging eye.
+    // Statistics are off unless a property asks for them; then they are for debugging.
     fn stats_raw(&self, statistics: &[u8]) {
         tracing::debug!(statistics = %String::from_utf8_lossy(statistics), "librdkafka");
     }
 }
 
 impl<M: Mode> ProducerContext for Context<M> {
-    type DeliveryOpaque = M::Ticket;
+    type DeliveryOpaque = M::Completion;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: M::Ticket) {
+    fn delivery(&self, result: &DeliveryResult<'_>, completion: M::Completion) {
         match result {
             Ok(_) => {
-                // Counted first: whoever is woken by the ticket finds the event in the accounts.
-                self.shared.ledger.counters.acknowledge();
-                M::settle(ticket, Ok(()));
+                // Counted first: a caller that is woken by the completion finds the event counted.
+                self.shared.accounting.counters.acknowledge();
+                M::settle(completion, Ok(()));
             }
-            Err((error, message)) => self.fail(message, ticket, error),
+            Err((error, message)) => self.fail(message, completion, error),
         }
     }
 }
@@ -158,7 +165,7 @@ impl<M: Mode> ProducerContext for Context<M> {
 /// What an error means for an event, and whether it may be on the topic all the same.
 pub(super) fn loss(error: &KafkaError) -> Loss {
     use RDKafkaErrorCode as Code;
-    let surely = |reason| Loss {
+    let definitely = |reason| Loss {
         reason,
         is_possibly_persisted: false,
     };
@@ -167,11 +174,11 @@ pub(super) fn loss(error: &KafkaError) -> Loss {
         is_possibly_persisted: true,
     };
     match error.rdkafka_error_code() {
-        Some(Code::QueueFull) => surely(DropReason::QueueFull),
+        Some(Code::QueueFull) => definitely(DropReason::QueueFull),
         Some(Code::MessageTimedOut) => possibly(DropReason::Expired),
-        Some(Code::PurgeQueue) => surely(DropReason::Closed),
+        Some(Code::PurgeQueue) => definitely(DropReason::Closed),
         Some(Code::PurgeInflight) => possibly(DropReason::Closed),
-        Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => surely(DropReason::TooLarge),
+        Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => definitely(DropReason::TooLarge),
         Some(
             Code::UnknownTopic
             | Code::UnknownTopicOrPartition
@@ -181,7 +188,7 @@ pub(super) fn loss(error: &KafkaError) -> Loss {
             | Code::ClusterAuthorizationFailed
             | Code::PolicyViolation
             | Code::InvalidRecord,
-        ) => surely(DropReason::Refused),
+        ) => definitely(DropReason::Refused),
         _ => possibly(DropReason::Failed),
     }
 }

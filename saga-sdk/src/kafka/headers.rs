@@ -10,13 +10,13 @@ use crate::trace::TraceContext;
 /// Where the numbers of relayed events begin: far from those of recorded ones, since no two events share a number.
 const FIRST_RELAYED: u64 = 1 << 63;
 
-/// How an event came to be sent.
+/// Why an event is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Origin {
     /// Its service recorded it just now.
     Recorded,
-    /// A relay sends it, and sends it again until it arrives. So a missing number would mean nothing, and the instance whose
-    /// numbers readers look at is not named.
+    /// A relay sends it, and again until it is acknowledged. A missing number would not mean a loss, so the header of
+    /// the instance, by which readers detect losses, is left out.
     Relayed,
 }
 
@@ -24,7 +24,7 @@ pub(super) enum Way {
 #[derive(Debug)]
 pub(super) struct Producer {
     pub(super) service: String,
-    /// Copied for each event, which is cheaper than writing them anew.
+    /// Copied for each event, which is cheaper than building them again.
     recorded: OwnedHeaders,
     relayed: OwnedHeaders,
     next_recorded: AtomicU64,
@@ -32,7 +32,7 @@ pub(super) struct Producer {
 }
 
 impl Producer {
-    /// A producer of a service, in one of its lives.
+    /// A producer of a service, with the id of its instance.
     pub(super) fn new(service: &str, instance: &str) -> Self {
         let named = || {
             OwnedHeaders::new_with_capacity(6)
@@ -48,20 +48,25 @@ impl Producer {
         }
     }
 
-    /// The place of one more event among those that came the same way.
-    pub(super) fn number(&self, way: Way) -> u64 {
-        let next = match way {
-            Way::Recorded => &self.next_recorded,
-            Way::Relayed => &self.next_relayed,
+    /// The number of the next event of this origin.
+    pub(super) fn number(&self, origin: Origin) -> u64 {
+        let next = match origin {
+            Origin::Recorded => &self.next_recorded,
+            Origin::Relayed => &self.next_relayed,
         };
         next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Names the producer, the event's place, and the trace.
-    pub(super) fn headers(&self, way: Way, sequence: u64, trace: Option<&TraceContext>) -> OwnedHeaders {
-        let constant = match way {
-            Way::Recorded => &self.recorded,
-            Way::Relayed => &self.relayed,
+    /// Producer, sequence number and trace.
+    pub(super) fn headers(
+        &self,
+        origin: Origin,
+        sequence: u64,
+        trace: Option<&TraceContext>,
+    ) -> OwnedHeaders {
+        let constant = match origin {
+            Origin::Recorded => &self.recorded,
+            Origin::Relayed => &self.relayed,
         };
         let headers = constant
             .clone()
@@ -108,7 +113,7 @@ mod tests {
         let trace = TraceContext::new([1; 16], [2; 8], 1)
             .unwrap()
             .with_state("vendor=value");
-        let with_trace = texts(&producer.headers(Way::Recorded, 7, Some(&trace)));
+        let with_trace = texts(&producer.headers(Origin::Recorded, 7, Some(&trace)));
         let expected = [
             ("saga-producer", "order-service"),
             ("saga-producer-version", env!("CARGO_PKG_VERSION")),
@@ -124,16 +129,24 @@ mod tests {
             with_trace,
             expected.map(|(key, value)| (key.to_owned(), value.to_owned()))
         );
-        assert_eq!(texts(&producer.headers(Way::Recorded, 7, None)), with_trace[..4]);
+        assert_eq!(
+            texts(&producer.headers(Origin::Recorded, 7, None)),
+            with_trace[..4]
+        );
     }
 
     #[test]
     fn relayed_events_name_no_instance_and_leave_no_gap_among_the_others() {
         let producer = Producer::new("order-service", "i-1");
-        let ways = [Way::Recorded, Way::Relayed, Way::Relayed, Way::Recorded];
-        let numbers = ways.map(|way| producer.number(way));
+        let origins = [
+            Origin::Recorded,
+            Origin::Relayed,
+            Origin::Relayed,
+            Origin::Recorded,
+        ];
+        let numbers = origins.map(|origin| producer.number(origin));
         assert_eq!(numbers, [1, FIRST_RELAYED, FIRST_RELAYED + 1, 2]);
-        let names: Vec<String> = texts(&producer.headers(Way::Relayed, numbers[1], None))
+        let names: Vec<String> = texts(&producer.headers(Origin::Relayed, numbers[1], None))
             .into_iter()
             .map(|(key, _)| key)
             .collect();

@@ -1,6 +1,6 @@
-//! The two publish modes, as what travels with an event through librdkafka.
+//! The two publish modes, as the completion that librdkafka carries along with a record.
 //!
-//! Rule of thumb: the asynchronous mode takes nothing along, so that it allocates nothing for it.
+//! Rule of thumb: the asynchronous mode carries nothing, so it allocates nothing for it.
 
 use std::time::Duration;
 
@@ -33,27 +33,27 @@ impl Loss {
 
 /// How a record call learns what became of its event.
 pub(super) trait Mode: Send + Sync + 'static {
-    /// Goes along with the event and is settled at its end.
-    type Ticket: IntoOpaque;
+    /// Carried by the record and settled by its delivery report.
+    type Completion: IntoOpaque;
     /// Stays with the caller.
     type Wait;
 
-    fn ticket() -> (Self::Ticket, Self::Wait);
-    fn settle(ticket: Self::Ticket, outcome: Result<(), Loss>);
-    /// What the caller gets for an event that was handed over.
+    fn completion() -> (Self::Completion, Self::Wait);
+    fn settle(completion: Self::Completion, outcome: Result<(), Loss>);
+    /// What the caller gets for an event that was enqueued or buffered.
     fn recording(wait: Self::Wait, event: SagaEvent, deadline: Duration) -> Recording;
     /// What the caller gets for an event that was not.
     fn refused(loss: Loss, event: SagaEvent) -> Recording;
 }
 
-/// Nobody waits.
+/// The caller does not wait.
 pub(super) struct Asynchronous;
 
 impl Mode for Asynchronous {
-    type Ticket = ();
+    type Completion = ();
     type Wait = ();
 
-    fn ticket() -> ((), ()) {
+    fn completion() -> ((), ()) {
         ((), ())
     }
 
@@ -74,17 +74,17 @@ pub(super) struct Synchronous;
 type Outcome = Result<(), Loss>;
 
 impl Mode for Synchronous {
-    type Ticket = Box<oneshot::Sender<Outcome>>;
+    type Completion = Box<oneshot::Sender<Outcome>>;
     type Wait = oneshot::Receiver<Outcome>;
 
-    fn ticket() -> (Self::Ticket, Self::Wait) {
+    fn completion() -> (Self::Completion, Self::Wait) {
         let (sender, receiver) = oneshot::channel();
         (Box::new(sender), receiver)
     }
 
-    fn settle(ticket: Self::Ticket, outcome: Outcome) {
-        // The caller may have stopped waiting; the accounts know all the same.
-        let _ = ticket.send(outcome);
+    fn settle(completion: Self::Completion, outcome: Outcome) {
+        // The caller may have stopped waiting; the event is counted in any case.
+        let _ = completion.send(outcome);
     }
 
     fn recording(wait: Self::Wait, event: SagaEvent, deadline: Duration) -> Recording {
@@ -92,7 +92,7 @@ impl Mode for Synchronous {
             match within(deadline, wait).await {
                 Some(Ok(Ok(()))) => Ok(()),
                 Some(Ok(Err(loss))) => Err(loss.into_error(event)),
-                // Time is up, or the client is gone with the event still on its way.
+                // The deadline has passed, or the client was dropped before the delivery report.
                 None | Some(Err(_)) => Err(RecordError::Unconfirmed {
                     event: Box::new(event),
                 }),
@@ -105,7 +105,7 @@ impl Mode for Synchronous {
     }
 }
 
-/// Outside of a Tokio runtime there is no timer: then librdkafka's own clock ends the wait, up to a second later.
+/// Outside of a Tokio runtime there is no timer: then librdkafka's own timeout ends the wait, up to a second later.
 async fn within<F: Future>(deadline: Duration, future: F) -> Option<F::Output> {
     if tokio::runtime::Handle::try_current().is_ok() {
         tokio::time::timeout(deadline, future).await.ok()

@@ -1,7 +1,7 @@
 //! From the configuration to librdkafka's properties.
 //!
-//! Rule of thumb: what the SDK promises (no loss by reordering, bounded memory, a deadline) rests on properties that
-//! cannot be overridden.
+//! Rule of thumb: the properties that the SDK's guarantees depend on (order, bounded memory, a deadline) cannot be
+//! overridden.
 
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError};
 
@@ -57,7 +57,7 @@ fn set_promises(settings: &mut ClientConfig) {
     settings
         .set("enable.idempotence", "true")
         .set("acks", "all")
-        // The partitioner of the JVM clients: a saga's events share a partition whoever writes them.
+        // The partitioner of the JVM clients: a saga's events share a partition, whichever client writes them.
         .set("partitioner", "murmur2_random")
         .set("socket.keepalive.enable", "true")
         .set("log.connection.close", "false");
@@ -77,7 +77,7 @@ fn set_limits(config: &SagaConfig, settings: &mut ClientConfig) -> Result<(), Co
     if config.buffer.max_bytes < 64 * 1024 {
         return Err(ConnectError::invalid(
             "buffer.maxBytes",
-            "must be at least 65536, room for one event of any size",
+            "must be at least 65536, enough for one event of any size",
         ));
     }
     settings
@@ -156,7 +156,7 @@ fn needed<'a>(
         .ok_or(ConnectError::Missing { key, variable })
 }
 
-/// What librdkafka was built with is known only when it runs: another crate may have asked for more than we did.
+/// What librdkafka was built with is known only at run time: another crate may enable more of its features.
 fn check_features(config: &SagaConfig) -> Result<(), ConnectError> {
     let native = ClientConfig::new()
         .create_native_config()
@@ -184,7 +184,7 @@ fn check_features(config: &SagaConfig) -> Result<(), ConnectError> {
     Ok(())
 }
 
-/// What librdkafka says of a property, without its value when that may be a secret.
+/// librdkafka's error about a property, without its value when that may be a secret.
 pub(super) fn refused(error: &KafkaError) -> ConnectError {
     match error {
         KafkaError::ClientConfig(_, problem, name, _) => {
@@ -192,7 +192,7 @@ pub(super) fn refused(error: &KafkaError) -> ConnectError {
                 .iter()
                 .any(|word| name.contains(word));
             let problem = if is_secret {
-                "is not what librdkafka takes"
+                "is refused by librdkafka"
             } else {
                 problem.as_str()
             };

@@ -28,21 +28,21 @@
 //!
 //! # How the relay keeps order and loses nothing
 //!
-//! * Rows are marked, not passed by: a transaction that commits late is found whenever it becomes visible.
-//! * One relay works at a time, the one that holds the lease; the others wait for it to be given up or to expire.
-//!   It reads what is not marked in the order of insertion, hands it to the producer in that order, and marks a row
+//! * Rows are marked as published, there is no cursor: a transaction that commits late is found when it becomes visible.
+//! * One relay works at a time, the one that holds the lease; the others wait until it is released or expires.
+//!   It reads what is not marked in the order of insertion, sends it in that order, and marks a row
 //!   only when the broker has acknowledged it and everything before it of the same saga.
 //! * A relay that is killed, or loses its lease while it works, leaves rows that were published and not marked. The
 //!   next one publishes them again, from the first on. So an event may come twice, but the first coming of each is in
 //!   order.
 //! * An event that the broker refuses, or does not take within `deliveryTimeout`, is tried again. What comes behind it
 //!   of the same saga is not marked before it is, and so comes again after it. Other sagas go on: one whose event is
-//!   refused for what it is stands aside, and is tried again more and more seldom.
+//!   refused for its own sake is retried with growing backoff.
 
 #[cfg(feature = "outbox-postgres")]
 mod postgres;
 mod relay;
-mod set_aside;
+mod saga_backoff;
 #[cfg(feature = "outbox-sqlite")]
 mod sqlite;
 mod store;
@@ -60,7 +60,7 @@ use crate::{InputError, StepBuilder};
 
 /// The tables of the outbox, for PostgreSQL: scripts to be run in this order, each once.
 ///
-/// [`migrate`] does that. Who keeps all migrations in one place takes them from here, each as one of his own; later
+/// [`migrate`] does that. Projects that keep all migrations in one place copy them from here, each as one of theirs; later
 /// versions may add scripts, and never change one.
 #[cfg(feature = "outbox-postgres")]
 pub const POSTGRES_MIGRATIONS: [&str; 2] = [

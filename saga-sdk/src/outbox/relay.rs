@@ -1,6 +1,6 @@
 //! From the outbox to the topic.
 //!
-//! Rule of thumb: nothing is marked before the broker has it, and nothing overtakes an event of its saga.
+//! Rule of thumb: nothing is marked before the broker has acknowledged it, and nothing overtakes an event of its saga.
 
 use std::{
     collections::HashSet,
@@ -14,12 +14,12 @@ use tokio::{sync::watch, time::timeout};
 use uuid::Uuid;
 
 use super::{
-    set_aside::SetAside,
+    saga_backoff::SagaBackoffs,
     store::{Backlog, OutboxPool, Row},
 };
 use crate::{
     ConnectError, DropReason, PublishMode, RecordError, Recording, SagaConfig, SagaTrackerClient,
-    report::Limiter,
+    backoff::Backoff, log_throttle::LogThrottle,
 };
 
 /// How a relay works.
@@ -33,7 +33,8 @@ pub struct RelayOptions {
     /// How long a relay that was killed keeps the others waiting; 10 s. A batch that takes longer is published by
     /// another one too, so its events come twice.
     pub lease: Duration,
-    /// How long to wait after a failure, doubled with each further one; 200 ms at first.
+    /// How long to wait at most after a failure, doubled with each further one; 200 ms. The wait itself is random, so that
+    /// replicas do not retry together.
     pub first_back_off: Duration,
     /// How long to wait after failures at most; 10 s.
     pub longest_back_off: Duration,
@@ -65,15 +66,15 @@ const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(60);
 pub struct Relay<P: OutboxPool> {
     pool: P,
     client: Arc<dyn SagaTrackerClient>,
-    /// Nobody else closes the client.
+    /// The relay made the client, and so closes it.
     owns_client: bool,
     options: RelayOptions,
     owner: String,
-    failures: Limiter,
-    set_aside: Mutex<SetAside>,
+    failures: LogThrottle,
+    saga_backoffs: Mutex<SagaBackoffs>,
 }
 
-/// What a round came to.
+/// The result of a round.
 enum Round {
     /// There is probably more.
     Full,
@@ -87,8 +88,8 @@ impl<P: OutboxPool> Relay<P> {
     /// A relay with a Kafka client of its own, in synchronous mode. With a disabled configuration it does nothing.
     /// [`run`](Self::run) closes the client at its end, so such a relay runs once.
     ///
-    /// It waits for the broker as long as `deliveryTimeout`, not `syncTimeout`: an event that is still in the producer's
-    /// hands keeps its place, one that is given up may be overtaken.
+    /// It waits for the broker as long as `deliveryTimeout`, not `syncTimeout`: an event that the producer still
+    /// retries keeps its place, one that has expired may be overtaken.
     ///
     /// # Errors
     ///
@@ -103,7 +104,7 @@ impl<P: OutboxPool> Relay<P> {
         })
     }
 
-    /// A relay that publishes through a client. Its recordings must end when the event is surely kept, as those of the
+    /// A relay that publishes through a client. Its recordings must complete when the event is stored, as those of the
     /// synchronous mode do; with an asynchronous one events can be lost.
     #[must_use]
     pub fn new(pool: P, client: Arc<dyn SagaTrackerClient>) -> Self {
@@ -113,8 +114,8 @@ impl<P: OutboxPool> Relay<P> {
             owns_client: false,
             options: RelayOptions::default(),
             owner: Uuid::now_v7().to_string(),
-            failures: Limiter::default(),
-            set_aside: Mutex::default(),
+            failures: LogThrottle::default(),
+            saga_backoffs: Mutex::default(),
         }
     }
 
@@ -150,17 +151,17 @@ impl<P: OutboxPool> Relay<P> {
             }
         }
         if let Err(error) = self.pool.release(&self.owner).await {
-            tracing::debug!(%error, "the lease of the saga outbox expires by itself");
+            tracing::debug!(%error, "lease of the saga outbox not released, it will expire");
         }
         if self.owns_client {
-            // What is still in its hands was not marked, and so will be published again.
+            // What it has not published is not marked, and so will be published again.
             let _ = self.client.close(Duration::ZERO).await;
         }
     }
 
-    /// Round after round, until one that began after the end was asked for leaves nothing to do.
+    /// Round after round, until one that began after the shutdown leaves nothing to do.
     async fn work(&self, mut is_ending: watch::Receiver<bool>) {
-        let mut back_off = self.options.first_back_off;
+        let mut backoff = Backoff::new(self.options.first_back_off);
         let mut next_clean_up = Instant::now();
         loop {
             let is_last = *is_ending.borrow();
@@ -168,14 +169,13 @@ impl<P: OutboxPool> Relay<P> {
             if is_last && !matches!(round, Round::Full) {
                 return;
             }
+            if !matches!(round, Round::Failed) {
+                backoff.reset();
+            }
             let pause = match round {
                 Round::Full => Duration::ZERO,
                 Round::Idle => self.options.poll_interval,
-                Round::Failed => back_off,
-            };
-            back_off = match round {
-                Round::Failed => (back_off * 2).min(self.options.longest_back_off),
-                Round::Full | Round::Idle => self.options.first_back_off,
+                Round::Failed => backoff.next(self.options.longest_back_off),
             };
             if !is_last {
                 // The end cuts the pause short.
@@ -187,7 +187,7 @@ impl<P: OutboxPool> Relay<P> {
     async fn round(&self, next_clean_up: &mut Instant) -> Round {
         let worked = self.try_round(next_clean_up).await;
         worked.unwrap_or_else(|error| {
-            self.say(&error);
+            self.log_throttled(&error);
             Round::Failed
         })
     }
@@ -196,8 +196,8 @@ impl<P: OutboxPool> Relay<P> {
         if !self.pool.lease(&self.owner, self.options.lease).await? {
             return Ok(Round::Idle);
         }
-        let aside = self.set_aside(|aside| aside.at(Instant::now()));
-        let rows = self.pool.pending(self.options.batch, &aside).await?;
+        let waiting = self.saga_backoffs(|sagas| sagas.waiting(Instant::now()));
+        let rows = self.pool.pending(self.options.batch, &waiting).await?;
         let published = self.publish(&rows).await;
         if !published.is_empty() {
             self.pool.mark_published(&published).await?;
@@ -214,54 +214,56 @@ impl<P: OutboxPool> Relay<P> {
         })
     }
 
-    fn say(&self, error: &dyn std::fmt::Display) {
+    fn log_throttled(&self, error: &dyn std::fmt::Display) {
         if let Some(occurrences) = self.failures.count() {
-            tracing::warn!(occurrences, %error, "the saga outbox was not relayed, and is tried again");
+            tracing::warn!(occurrences, %error, "saga outbox not published, retrying");
         }
     }
 
-    /// Hands everything over before it waits for anything, so that a batch shares the way. Gives the positions of what
-    /// was acknowledged, as far as nothing before it of the same saga was not.
+    /// Sends everything before it waits for the first acknowledgement, so that events share batches. Returns the positions
+    /// of those acknowledged events that have no unacknowledged one of the same saga before them.
     async fn publish(&self, rows: &[Row]) -> Vec<i64> {
         let recordings: Vec<_> = rows.iter().map(|row| (row, self.send(row))).collect();
         let mut published = Vec::with_capacity(rows.len());
-        let mut held_up: HashSet<&str> = HashSet::new();
+        let mut blocked: HashSet<&str> = HashSet::new();
         let mut first_error = None;
         for (row, recording) in recordings {
             let result = match recording {
                 Ok(recording) => recording
                     .await
-                    .map_err(|error| (is_its_own_fault(&error), error.to_string())),
+                    .map_err(|error| (is_fault_of_event(&error), error.to_string())),
                 Err(error) => Err((true, error)),
             };
-            let is_held_up = held_up.contains(row.saga_id.as_str());
+            let is_blocked = blocked.contains(row.saga_id.as_str());
             match result {
-                Ok(()) if is_held_up => {}
+                Ok(()) if is_blocked => {}
                 Ok(()) => {
                     published.push(row.position);
-                    self.set_aside(|aside| aside.published(&row.saga_id));
+                    self.saga_backoffs(|sagas| sagas.published(&row.saga_id));
                 }
-                Err((is_its_own_fault, error)) => {
+                Err((is_fault_of_event, error)) => {
                     first_error.get_or_insert(error);
-                    held_up.insert(&row.saga_id);
-                    if is_its_own_fault && !is_held_up {
+                    blocked.insert(&row.saga_id);
+                    if is_fault_of_event && !is_blocked {
                         let (first, longest) = (self.options.first_back_off, self.options.longest_back_off);
-                        self.set_aside(|aside| aside.refused(&row.saga_id, first, longest, Instant::now()));
+                        self.saga_backoffs(|sagas| {
+                            sagas.refused(&row.saga_id, first, longest, Instant::now());
+                        });
                     }
                 }
             }
         }
         if let Some(error) = first_error {
-            self.say(&error);
+            self.log_throttled(&error);
         }
         published
     }
 
-    fn set_aside<T>(&self, work: impl FnOnce(&mut SetAside) -> T) -> T {
-        work(&mut self.set_aside.lock().unwrap_or_else(PoisonError::into_inner))
+    fn saga_backoffs<T>(&self, work: impl FnOnce(&mut SagaBackoffs) -> T) -> T {
+        work(&mut self.saga_backoffs.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The event is on its way when this returns.
+    /// The event is enqueued when this returns.
     fn send(&self, row: &Row) -> Result<Recording, String> {
         let decoded = avro::decode_single_object(&row.event);
         let event = decoded.map_err(|error| format!("row {}: {error}", row.position))?;
@@ -269,8 +271,8 @@ impl<P: OutboxPool> Relay<P> {
     }
 }
 
-/// Whether another event would have been taken.
-fn is_its_own_fault(error: &RecordError) -> bool {
+/// Whether the topic would have accepted another event.
+fn is_fault_of_event(error: &RecordError) -> bool {
     matches!(
         error,
         RecordError::NotSent {

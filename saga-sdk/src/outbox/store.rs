@@ -1,4 +1,4 @@
-//! What the outbox asks of a database. Times are the database's own, so that replicas need not agree on theirs.
+//! What the outbox needs from a database. Times are the database's own, so that replicas need not agree on theirs.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Asks a registry that answers as Confluent's does.
+//! Requests the schema's id from a registry with Confluent's REST API.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -13,31 +13,31 @@ use saga_types::avro::SchemaVersion;
 use serde::Deserialize;
 
 use super::{
-    Trouble,
-    says::{self, Says},
+    RegistryError,
+    refusal::{self, RegistryRefusal},
 };
-use crate::{ConnectError, SagaConfig, Secret, report::Limiter};
+use crate::{ConnectError, SagaConfig, Secret, log_throttle::LogThrottle};
 
-/// How long one question may take.
+/// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// More than this is no registry's answer.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
+/// A registry's response is shorter.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
-/// A registry, and the question to it.
+/// A registry, and the request to it.
 pub(crate) struct SchemaRegistry {
     http: reqwest::Client,
-    /// What is asked, with the subject in it.
-    question: Url,
+    /// Names the subject.
+    endpoint: Url,
     subject: String,
     auto_register: bool,
     username: Option<String>,
     password: Option<Secret>,
-    troubles: Limiter,
+    failures: LogThrottle,
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct SchemaIdBody {
     id: u32,
 }
 
@@ -52,57 +52,63 @@ impl SchemaRegistry {
         let url = address(url)?;
         Ok(Some(Self {
             http: http_client(&url, config.security.ca_location.as_deref())?,
-            question: question(url, &subject, settings.auto_register),
+            endpoint: endpoint(url, &subject, settings.auto_register),
             subject,
             auto_register: settings.auto_register,
             username: settings.username.clone(),
             password: settings.password.clone(),
-            troubles: Limiter::default(),
+            failures: LogThrottle::default(),
         }))
     }
 
-    /// Asks once.
-    pub(crate) async fn schema_id(&self) -> Result<u32, Trouble> {
+    /// Sends one request.
+    pub(crate) async fn schema_id(&self) -> Result<u32, RegistryError> {
         let subject = self.subject.as_str();
-        match self.ask().await {
+        match self.request().await {
             Ok(schema_id) => {
                 tracing::info!(
                     schema_id,
                     subject,
-                    "the schema registry knows the saga events' schema"
+                    "schema registry returned the id of the saga events' schema"
                 );
                 Ok(schema_id)
             }
-            Err(said) => {
-                if let Some(occurrences) = self.troubles.count() {
+            Err(refusal) => {
+                if let Some(occurrences) = self.failures.count() {
                     tracing::warn!(
                         occurrences,
                         subject,
-                        "{said}; until then saga events wait in the buffer"
+                        "{refusal}; until then saga events are buffered"
                     );
                 }
-                Err(said.trouble())
+                Err(refusal.error())
             }
         }
     }
 
-    async fn ask(&self) -> Result<u32, Says> {
+    async fn request(&self) -> Result<u32, RegistryRefusal> {
         let mut request = self
             .http
-            .post(self.question.clone())
+            .post(self.endpoint.clone())
             .header(CONTENT_TYPE, "application/vnd.schemaregistry.v1+json")
             .body(serde_json::json!({ "schema": SchemaVersion::V2.json() }).to_string());
         if let Some(username) = &self.username {
             request = request.basic_auth(username, self.password.as_ref().map(Secret::expose));
         }
-        let response = request.send().await.map_err(says::nothing)?;
+        let response = request.send().await.map_err(refusal::no_response)?;
         let status = response.status();
         let body = body_of(response).await?;
         if status != StatusCode::OK {
-            return Err(Says::refusal(status, &body, &self.subject, self.auto_register));
+            return Err(RegistryRefusal::refusal(
+                status,
+                &body,
+                &self.subject,
+                self.auto_register,
+            ));
         }
-        let answer = serde_json::from_slice::<Answer>(&body).map_err(|_| Says::nonsense(&body))?;
-        Ok(answer.id)
+        let body = serde_json::from_slice::<SchemaIdBody>(&body)
+            .map_err(|_| RegistryRefusal::not_a_registry(&body))?;
+        Ok(body.id)
     }
 }
 
@@ -122,7 +128,7 @@ fn address(url: &str) -> Result<Url, ConnectError> {
 }
 
 /// `POST /subjects/S` looks a schema up, `POST /subjects/S/versions` registers it unless it is there.
-fn question(mut url: Url, subject: &str, auto_register: bool) -> Url {
+fn endpoint(mut url: Url, subject: &str, auto_register: bool) -> Url {
     if let Ok(mut path) = url.path_segments_mut() {
         path.pop_if_empty().extend(["subjects", subject]);
         if auto_register {
@@ -153,7 +159,7 @@ fn http_client(url: &Url, ca_location: Option<&str>) -> Result<reqwest::Client, 
         .map_err(|error| unusable(&error))
 }
 
-/// A folder is for OpenSSL's eyes only, and then the registry's certificate must be known to the system.
+/// Only OpenSSL reads a folder; the registry's certificate must then be known to the system.
 fn certificates(place: &str) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
     if Path::new(place).is_dir() {
         return Ok(Vec::new());
@@ -179,11 +185,11 @@ fn tls(url: &Url, roots: Vec<CertificateDer<'static>>) -> Result<ClientConfig, r
     Ok(builder.with_no_client_auth())
 }
 
-async fn body_of(mut response: Response) -> Result<Vec<u8>, Says> {
+async fn body_of(mut response: Response) -> Result<Vec<u8>, RegistryRefusal> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(says::nothing)? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(Says::nonsense(&body));
+    while let Some(chunk) = response.chunk().await.map_err(refusal::no_response)? {
+        if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
+            return Err(RegistryRefusal::not_a_registry(&body));
         }
         body.extend_from_slice(&chunk);
     }
@@ -201,18 +207,18 @@ mod tests {
     }
 
     #[test]
-    fn the_question_keeps_the_path_of_the_address() {
+    fn the_endpoint_keeps_the_path_of_the_address() {
         for url in [
             "http://registry:8081/apis/ccompat/v7",
             "http://registry:8081/apis/ccompat/v7/",
         ] {
             let url = address(url).unwrap();
             assert_eq!(
-                question(url.clone(), "sagas-value", false).as_str(),
+                endpoint(url.clone(), "sagas-value", false).as_str(),
                 "http://registry:8081/apis/ccompat/v7/subjects/sagas-value"
             );
             assert_eq!(
-                question(url, "sagas-value", true).as_str(),
+                endpoint(url, "sagas-value", true).as_str(),
                 "http://registry:8081/apis/ccompat/v7/subjects/sagas-value/versions"
             );
         }

@@ -1,11 +1,11 @@
 //! The id under which a schema registry knows the events' schema.
 //!
-//! Rule of thumb: the registry is asked in the background, and nothing that it does or says reaches the service.
+//! Rule of thumb: requests run in the background, and no failure of the registry reaches the service.
 
 #[cfg(feature = "schema-registry")]
 mod client;
 #[cfg(feature = "schema-registry")]
-mod says;
+mod refusal;
 
 #[cfg(feature = "schema-registry")]
 pub(crate) use client::SchemaRegistry;
@@ -13,15 +13,15 @@ pub(crate) use client::SchemaRegistry;
 #[cfg(not(feature = "schema-registry"))]
 use crate::{ConnectError, SagaConfig};
 
-/// Why there is no id. What it was has been said already.
+/// Why there is no id. It has been logged already.
 #[cfg_attr(
     not(feature = "schema-registry"),
-    expect(dead_code, reason = "nobody asks a registry")
+    expect(dead_code, reason = "without the feature no registry is requested")
 )]
-pub(crate) enum Trouble {
-    /// The registry does not answer, or has trouble of its own: soon it may be back.
-    Away,
-    /// It says no, and will until somebody changes something.
+pub(crate) enum RegistryError {
+    /// The registry does not respond, or fails: transient.
+    Unavailable,
+    /// It refuses, until an operator changes something.
     Refused,
 }
 
@@ -41,7 +41,7 @@ impl SchemaRegistry {
         }
     }
 
-    pub(crate) async fn schema_id(&self) -> Result<u32, Trouble> {
+    pub(crate) async fn schema_id(&self) -> Result<u32, RegistryError> {
         match *self {}
     }
 }

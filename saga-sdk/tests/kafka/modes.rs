@@ -68,8 +68,8 @@ async fn an_event_that_is_recorded_again_is_the_same_event() {
     // Too short for the first connection, so that the first attempt is not confirmed.
     let mut config = topic.config().mode(PublishMode::Synchronous);
     config.sync_timeout = Duration::from_millis(10);
-    let hasty = saga_sdk::connect(&config).unwrap();
-    let saga = hasty.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let short_timeout = saga_sdk::connect(&config).unwrap();
+    let saga = short_timeout.saga(SagaType::ORDER_CREATION, "saga-1", 1);
     let error = saga
         .start(steps::ORDER_CREATED)
         .with("customerId", "C-17")
@@ -79,13 +79,13 @@ async fn an_event_that_is_recorded_again_is_the_same_event() {
     assert!(matches!(error, RecordError::Unconfirmed { .. }), "{error:?}");
     let first = error.into_event().unwrap();
 
-    let patient = saga_sdk::connect(&topic.config().mode(PublishMode::Synchronous)).unwrap();
-    patient.record_event(first.clone()).await.unwrap();
+    let default_timeout = saga_sdk::connect(&topic.config().mode(PublishMode::Synchronous)).unwrap();
+    default_timeout.record_event(first.clone()).await.unwrap();
     for record in topic.read(1) {
         assert_eq!(event(&record), first);
     }
-    let _ = hasty.close(CLOSE).await;
-    assert!(patient.close(CLOSE).await.is_complete());
+    let _ = short_timeout.close(CLOSE).await;
+    assert!(default_timeout.close(CLOSE).await.is_complete());
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ where
     transaction.commit().await.unwrap();
     drain(&Relay::new(pool, client).options(options())).await;
 
-    assert_eq!(topic.first_comings().len(), 2);
+    assert_eq!(topic.first_deliveries().len(), 2);
     let [trace] = topic.traces().try_into().unwrap();
     assert_eq!(
         (trace.traceparent().as_str(), trace.tracestate()),
@@ -117,7 +117,7 @@ where
             record_all(&pool, &topic, 5, 10).await;
         })
         .await;
-    assert_eq!(topic.first_comings().len(), 50);
+    assert_eq!(topic.first_deliveries().len(), 50);
     assert_eq!(pool.backlog().await.unwrap().pending, 0);
 }
 
@@ -157,7 +157,7 @@ where
     let relay = Relay::new(pool, Arc::new(topic.clone())).options(options());
     assert_eq!(relay.backlog().await.unwrap().pending, 1);
     drain(&relay).await;
-    let published = topic.first_comings();
+    let published = topic.first_deliveries();
     assert_eq!(published.len(), 1);
     assert_eq!(published[0].saga_id, "kept");
     let metadata = published[0].metadata.as_ref().unwrap();
@@ -184,7 +184,7 @@ where
 
 /// Every event came, and the first coming of each is in the order of its saga.
 fn assert_complete_and_in_order(topic: &Topic, sagas: u32, events: u32) {
-    let published = topic.first_comings();
+    let published = topic.first_deliveries();
     for id in 0..sagas {
         let of_saga = published
             .iter()
@@ -237,7 +237,7 @@ where
     let relay = Relay::new(pool, Arc::new(topic.clone())).options(options());
     drain(&relay).await;
     // An event behind a failed one may have come before it, but it comes again after it.
-    let published = topic.last_comings();
+    let published = topic.last_deliveries();
     for id in 0..3 {
         let of_saga = published
             .iter()
@@ -280,11 +280,11 @@ where
             }
         })
         .await;
-    let published = topic.first_comings();
+    let published = topic.first_deliveries();
     assert!(published.iter().any(|event| event.saga_id == *"last"));
     topic.refuse(None);
     drain(&relay).await;
-    assert_eq!(topic.first_comings().len(), 61);
+    assert_eq!(topic.first_deliveries().len(), 61);
 }
 
 async fn several_relays_killed_at_random_lose_nothing_and_keep_order<D>(pool: Pool<D>)
@@ -350,10 +350,10 @@ async fn a_transaction_that_commits_late_is_not_passed_by() {
     record_all(&pool, &topic, 1, 5).await;
     let relay = Relay::new(pool, Arc::new(topic.clone())).options(options());
     drain(&relay).await;
-    assert_eq!(topic.first_comings().len(), 5);
+    assert_eq!(topic.first_deliveries().len(), 5);
     late.commit().await.unwrap();
     drain(&relay).await;
-    assert_eq!(topic.first_comings().last().unwrap().saga_id, "late");
+    assert_eq!(topic.first_deliveries().last().unwrap().saga_id, "late");
 }
 
 const FIRST_VERSION_INSERT: &str = "INSERT INTO saga_outbox (saga_id, event) VALUES ('saga-1', '')";
@@ -423,13 +423,13 @@ async fn a_relay_closes_the_client_that_it_made() {
 
     let tracker = saga_sdk::connect(&config).unwrap();
     drop(tracker);
-    let complaint = "dropped without being closed";
-    assert!(logged.lock().unwrap().contains(complaint), "it is heard");
+    let warning = "dropped without being closed";
+    assert!(logged.lock().unwrap().contains(warning));
     logged.lock().unwrap().clear();
 
     let relay = Relay::connect(pool, &config).unwrap();
     relay.run(async {}).await;
     drop(relay);
     let logged = logged.lock().unwrap();
-    assert!(!logged.contains(complaint), "{logged}");
+    assert!(!logged.contains(warning), "{logged}");
 }

@@ -69,7 +69,7 @@ async fn relays_killed_at_random_lose_nothing_and_keep_order_on_kafka() {
         () = killer => {}
         () = work => {}
     }
-    for (saga, numbers) in first_comings(&servers, &topic) {
+    for (saga, numbers) in first_deliveries(&servers, &topic) {
         assert_eq!(numbers, (0..EVENTS).collect::<Vec<_>>(), "{saga}");
     }
 }
@@ -103,7 +103,7 @@ async fn create_topic(servers: &str) -> String {
 }
 
 /// The numbers of each saga's events in the order of their first coming.
-fn first_comings(servers: &str, topic: &str) -> BTreeMap<String, Vec<u64>> {
+fn first_deliveries(servers: &str, topic: &str) -> BTreeMap<String, Vec<u64>> {
     let consumer = consumer(servers, topic);
     let mut seen = HashSet::new();
     let mut sagas: BTreeMap<String, Vec<u64>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! A client that stands for the topic: it keeps what is published, in order, and can fail.
+//! A client in place of the topic: it keeps what is published, in order, and can fail.
 
 use std::{
     sync::{Arc, Mutex},
@@ -23,7 +23,7 @@ struct Inside {
     calls: u64,
     /// Every so many calls one fails; zero for none.
     fails_every: u64,
-    /// Sagas whose events are refused for what they are begin so.
+    /// The prefix of the sagas whose events are refused.
     refused: Option<&'static str>,
 }
 
@@ -42,7 +42,7 @@ impl Topic {
     }
 
     /// What was published, each event at its first coming.
-    pub(crate) fn first_comings(&self) -> Vec<SagaEvent> {
+    pub(crate) fn first_deliveries(&self) -> Vec<SagaEvent> {
         let mut seen = std::collections::HashSet::new();
         let inside = self.inside.lock().unwrap();
         inside
@@ -54,7 +54,7 @@ impl Topic {
     }
 
     /// What was published, each event at its last coming.
-    pub(crate) fn last_comings(&self) -> Vec<SagaEvent> {
+    pub(crate) fn last_deliveries(&self) -> Vec<SagaEvent> {
         let mut seen = std::collections::HashSet::new();
         let inside = self.inside.lock().unwrap();
         let backwards = inside

@@ -1,23 +1,23 @@
-//! A registry that is away, slow or hostile delays events, and nothing else. On librdkafka's mock cluster.
+//! A registry that is unavailable, slow or hostile delays events, and nothing else. On librdkafka's mock cluster.
 
 use std::time::Duration;
 
 use saga_sdk::{DropReason, PublishMode, RecordError, SagaType, steps};
 
 use crate::{
-    stage::{Stage, assert_in_order, record},
-    stub::{Does, NONSENSE, Stub, UNKNOWN},
+    harness::{Harness, assert_in_order, record},
+    stub::{Behavior, NOT_A_REGISTRY, Stub, UNKNOWN},
     support::wait_until,
 };
 
 const CLOSE: Duration = Duration::from_secs(20);
 const EVENTS: usize = 500;
 
-async fn events_wait_and_then_arrive_in_order(fault: Does) {
-    let stage = Stage::new(fault);
-    let tracker = stage.connect();
+async fn events_wait_and_then_arrive_in_order(fault: Behavior) {
+    let harness = Harness::new(fault);
+    let tracker = harness.connect();
     record(&tracker, EVENTS);
-    wait_until(&tracker, |_| stage.registry.questions().len() > 1);
+    wait_until(&tracker, |_| harness.registry.requests().len() > 1);
     let stats = tracker.stats();
     assert_eq!((stats.pending, stats.acknowledged), (EVENTS as u64, 0));
     assert_eq!(
@@ -26,10 +26,10 @@ async fn events_wait_and_then_arrive_in_order(fault: Does) {
         "{fault:?}"
     );
 
-    stage.registry.does(Does::Know(7));
+    harness.registry.set_behavior(Behavior::Know(7));
     wait_until(&tracker, |stats| stats.acknowledged == EVENTS as u64);
     assert!(tracker.close(CLOSE).await.is_complete());
-    let (sagas, ids) = stage.read(EVENTS);
+    let (sagas, ids) = harness.read(EVENTS);
     assert_in_order(&sagas, EVENTS);
     assert!(ids.iter().all(|id| *id == 7), "{ids:?}");
 }
@@ -44,34 +44,34 @@ macro_rules! faults {
 }
 
 faults! {
-    events_wait_while_the_registry_hangs_up: Does::HangUp,
-    events_wait_while_the_registry_is_slow: Does::Sleep,
-    events_wait_while_the_registry_has_trouble: Does::Status(500, "{}"),
+    events_wait_while_the_registry_closes_connections: Behavior::CloseConnection,
+    events_wait_while_the_registry_is_slow: Behavior::Sleep,
+    events_wait_while_the_registry_fails: Behavior::Status(500, "{}"),
     events_wait_while_the_registry_does_not_know_the_schema: UNKNOWN,
-    events_wait_while_the_registry_finds_the_schema_incompatible: Does::Status(409, "{}"),
-    events_wait_while_something_else_answers: NONSENSE,
-    events_wait_while_the_registry_sends_without_end: Does::Flood,
-    events_wait_while_the_answer_is_no_id: Does::Status(200, r#"{"id":-1}"#),
+    events_wait_while_the_registry_finds_the_schema_incompatible: Behavior::Status(409, "{}"),
+    events_wait_while_something_else_answers: NOT_A_REGISTRY,
+    events_wait_while_the_registry_sends_without_end: Behavior::Flood,
+    events_wait_while_the_answer_is_no_id: Behavior::Status(200, r#"{"id":-1}"#),
 }
 
 #[tokio::test]
 async fn events_recorded_while_others_leave_keep_their_order() {
-    let stage = Stage::new(Does::HangUp);
-    let tracker = stage.connect();
+    let harness = Harness::new(Behavior::CloseConnection);
+    let tracker = harness.connect();
     let events = 10_000;
-    stage.registry.does(Does::Know(7));
+    harness.registry.set_behavior(Behavior::Know(7));
     // The id becomes known somewhere in the middle.
     record(&tracker, events);
     assert!(tracker.close(CLOSE).await.is_complete());
-    let (sagas, _) = stage.read(events);
+    let (sagas, _) = harness.read(events);
     assert_in_order(&sagas, events);
 }
 
 #[tokio::test]
 async fn what_does_not_fit_while_the_registry_is_away_is_dropped_and_counted() {
-    let mut stage = Stage::new(Does::HangUp);
-    stage.config.buffer.max_events = 100;
-    let tracker = stage.connect();
+    let mut harness = Harness::new(Behavior::CloseConnection);
+    harness.config.buffer.max_events = 100;
+    let tracker = harness.connect();
     record(&tracker, 250);
     let stats = wait_until(&tracker, |_| true);
     assert_eq!(
@@ -85,9 +85,9 @@ async fn what_does_not_fit_while_the_registry_is_away_is_dropped_and_counted() {
 
 #[tokio::test]
 async fn events_that_wait_too_long_for_the_schema_are_dropped_for_that_reason() {
-    let mut stage = Stage::new(UNKNOWN);
-    stage.config.delivery_timeout = Duration::from_millis(200);
-    let tracker = stage.connect();
+    let mut harness = Harness::new(UNKNOWN);
+    harness.config.delivery_timeout = Duration::from_millis(200);
+    let tracker = harness.connect();
     record(&tracker, 5);
     let stats = wait_until(&tracker, |stats| stats.pending == 0);
     assert_eq!(stats.dropped_for(DropReason::NoSchema), 5);
@@ -95,11 +95,11 @@ async fn events_that_wait_too_long_for_the_schema_are_dropped_for_that_reason() 
 }
 
 #[tokio::test]
-async fn a_synchronous_record_without_a_schema_was_surely_not_sent() {
-    let mut stage = Stage::new(Does::Sleep);
-    stage.config = stage.config.mode(PublishMode::Synchronous);
-    stage.config.sync_timeout = Duration::from_millis(200);
-    let tracker = stage.connect();
+async fn a_synchronous_record_without_a_schema_was_definitely_not_sent() {
+    let mut harness = Harness::new(Behavior::Sleep);
+    harness.config = harness.config.mode(PublishMode::Synchronous);
+    harness.config.sync_timeout = Duration::from_millis(200);
+    let tracker = harness.connect();
     let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
     let error = saga.start(steps::ORDER_CREATED).record().await.unwrap_err();
     let RecordError::NotSent {
@@ -110,58 +110,58 @@ async fn a_synchronous_record_without_a_schema_was_surely_not_sent() {
         panic!("{error:?}")
     };
 
-    stage.registry.does(Does::Know(7));
-    // The slow question is still open; the next one is answered.
+    harness.registry.set_behavior(Behavior::Know(7));
+    // The slow request is still open; the next one is answered.
     while tracker.record_event((*event).clone()).await.is_err() {}
     assert!(tracker.close(CLOSE).await.is_complete());
 }
 
 #[tokio::test]
-async fn a_registry_that_answered_is_not_asked_again() {
-    let stage = Stage::new(Does::Know(7));
-    let tracker = stage.connect();
+async fn a_registry_that_returned_the_id_is_not_requested_again() {
+    let harness = Harness::new(Behavior::Know(7));
+    let tracker = harness.connect();
     record(&tracker, 100);
     wait_until(&tracker, |stats| stats.acknowledged == 100);
-    stage.registry.does(Does::HangUp);
+    harness.registry.set_behavior(Behavior::CloseConnection);
     record(&tracker, 100);
     wait_until(&tracker, |stats| stats.acknowledged == 200);
-    assert_eq!(stage.registry.questions().len(), 1);
+    assert_eq!(harness.registry.requests().len(), 1);
     assert!(tracker.close(CLOSE).await.is_complete());
 }
 
-fn question(stage: &Stage) -> String {
-    let tracker = stage.connect();
-    wait_until(&tracker, |_| !stage.registry.questions().is_empty());
-    stage.registry.questions().remove(0)
+fn request(harness: &Harness) -> String {
+    let tracker = harness.connect();
+    wait_until(&tracker, |_| !harness.registry.requests().is_empty());
+    harness.registry.requests().remove(0)
 }
 
 #[test]
-fn the_schema_is_looked_up_and_only_registered_when_told() {
-    let mut stage = Stage::new(Does::Know(7));
-    let first_line = |question: String| question.lines().next().unwrap().to_owned();
+fn the_schema_is_looked_up_and_only_registered_with_auto_register() {
+    let mut harness = Harness::new(Behavior::Know(7));
+    let first_line = |request: String| request.lines().next().unwrap().to_owned();
     assert_eq!(
-        first_line(question(&stage)),
+        first_line(request(&harness)),
         "POST /subjects/sagas-value HTTP/1.1"
     );
-    stage.registry = Stub::new(Does::Know(7));
-    stage.config.schema_registry.url = Some(stage.registry.url.clone());
-    stage.config.schema_registry.auto_register = true;
+    harness.registry = Stub::new(Behavior::Know(7));
+    harness.config.schema_registry.url = Some(harness.registry.url.clone());
+    harness.config.schema_registry.auto_register = true;
     assert_eq!(
-        first_line(question(&stage)),
+        first_line(request(&harness)),
         "POST /subjects/sagas-value/versions HTTP/1.1"
     );
 }
 
 #[test]
-fn the_user_is_named_to_the_registry_and_the_password_shown_to_nobody() {
-    let mut stage = Stage::new(Does::Know(7));
-    stage.config.schema_registry.username = Some("saga".to_owned());
-    stage.config.schema_registry.password = Some("hunter2".into());
-    assert!(!format!("{:?}", stage.config).contains("hunter2"));
-    let question = question(&stage);
+fn the_registry_gets_the_credentials_and_debug_output_does_not() {
+    let mut harness = Harness::new(Behavior::Know(7));
+    harness.config.schema_registry.username = Some("saga".to_owned());
+    harness.config.schema_registry.password = Some("hunter2".into());
+    assert!(!format!("{:?}", harness.config).contains("hunter2"));
+    let request = request(&harness);
     assert!(
-        question.contains("authorization: Basic c2FnYTpodW50ZXIy"),
-        "{question}"
+        request.contains("authorization: Basic c2FnYTpodW50ZXIy"),
+        "{request}"
     );
 }
 
@@ -169,22 +169,22 @@ fn the_user_is_named_to_the_registry_and_the_password_shown_to_nobody() {
 #[cfg(any(feature = "ssl", feature = "ssl-vendored"))]
 #[tokio::test]
 async fn a_registry_with_tls_is_trusted_by_its_certificate_only() {
-    let mut stage = Stage::new(Does::Know(7));
-    let (registry, certificate) = Stub::with_tls(Does::Know(7));
-    stage.config.schema_registry.url = Some(registry.url.clone());
-    // Without it, or with that of somebody else, the password would go to whoever answers.
-    let (_, another) = Stub::with_tls(Does::Know(7));
+    let mut harness = Harness::new(Behavior::Know(7));
+    let (registry, certificate) = Stub::with_tls(Behavior::Know(7));
+    harness.config.schema_registry.url = Some(registry.url.clone());
+    // Without it, or with another one, the password would be sent to any server.
+    let (_, another) = Stub::with_tls(Behavior::Know(7));
     let file = tempfile::NamedTempFile::new().unwrap();
-    stage.config.security.ca_location = Some(file.path().display().to_string());
+    harness.config.security.ca_location = Some(file.path().display().to_string());
     std::fs::write(&file, another).unwrap();
-    let wary = stage.connect();
-    record(&wary, 5);
-    assert_eq!(wary.close(Duration::from_secs(1)).await.left, 5);
-    assert!(registry.questions().is_empty());
+    let distrusting = harness.connect();
+    record(&distrusting, 5);
+    assert_eq!(distrusting.close(Duration::from_secs(1)).await.left, 5);
+    assert!(registry.requests().is_empty());
 
     std::fs::write(&file, certificate).unwrap();
-    let tracker = stage.connect();
+    let tracker = harness.connect();
     record(&tracker, 5);
     assert!(tracker.close(CLOSE).await.is_complete());
-    assert_eq!(registry.questions().len(), 1);
+    assert_eq!(registry.requests().len(), 1);
 }

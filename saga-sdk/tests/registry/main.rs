@@ -4,10 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod faults;
+mod harness;
 #[cfg(feature = "outbox")]
 mod outbox;
 mod real;
-mod stage;
 mod stub;
 #[path = "../support/mod.rs"]
 mod support;

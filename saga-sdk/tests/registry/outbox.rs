@@ -10,21 +10,21 @@ use saga_sdk::{
 use sqlx::SqlitePool;
 
 use crate::{
-    stage::Stage,
-    stub::{Does, UNKNOWN},
+    harness::Harness,
+    stub::{Behavior, UNKNOWN},
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_wait_for_the_registry_and_are_then_published() {
-    let mut stage = Stage::new(UNKNOWN);
+    let mut harness = Harness::new(UNKNOWN);
     // So that the relay gives a batch up and tries again.
-    stage.config.delivery_timeout = Duration::from_millis(300);
+    harness.config.delivery_timeout = Duration::from_millis(300);
     let file = std::env::temp_dir().join(format!("saga-sdk-test-{}.db", uuid::Uuid::now_v7()));
     let pool = SqlitePool::connect(&format!("sqlite://{}?mode=rwc", file.display()))
         .await
         .unwrap();
     outbox::migrate(&pool).await.unwrap();
-    let tracker = stage.connect();
+    let tracker = harness.connect();
     let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-0", 1);
     let mut connection = pool.acquire().await.unwrap();
     for number in 0..20 {
@@ -37,21 +37,21 @@ async fn rows_wait_for_the_registry_and_are_then_published() {
 
     let mut options = RelayOptions::default();
     options.longest_back_off = Duration::from_millis(300);
-    let relay = Relay::connect(pool.clone(), &stage.config)
+    let relay = Relay::connect(pool.clone(), &harness.config)
         .unwrap()
         .options(options);
     let published = async {
-        while stage.registry.questions().len() < 4 {
+        while harness.registry.requests().len() < 4 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert_eq!(pool.backlog().await.unwrap().pending, 20, "nothing is lost");
-        stage.registry.does(Does::Know(7));
+        harness.registry.set_behavior(Behavior::Know(7));
         while pool.backlog().await.unwrap().pending > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     relay.run(published).await;
-    let (sagas, ids) = stage.read(20);
+    let (sagas, ids) = harness.read(20);
     assert_eq!(sagas["saga-0"], (0..20).collect::<Vec<_>>());
     assert_eq!(ids, [7; 20]);
 }

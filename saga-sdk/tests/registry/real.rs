@@ -11,7 +11,7 @@ use saga_sdk::{SagaConfig, SagaTrackerClient};
 use uuid::Uuid;
 
 use crate::{
-    stage::{assert_in_order, read, record},
+    harness::{assert_in_order, read, record},
     support::wait_until,
 };
 
@@ -49,11 +49,11 @@ fn connect(config: &SagaConfig, registers: bool) -> Arc<dyn SagaTrackerClient> {
 }
 
 #[tokio::test]
-async fn who_only_looks_up_waits_until_somebody_has_registered() {
+async fn events_of_a_client_that_only_looks_up_wait_until_the_schema_is_registered() {
     let config = config().await;
     let looks_up = connect(&config, false);
     record(&looks_up, 500);
-    // Longer than the registry takes to say no.
+    // Longer than the registry takes to refuse.
     assert_eq!(looks_up.flush(Duration::from_secs(1)).await.left, 500);
 
     let registers = connect(&config, true);

@@ -1,4 +1,4 @@
-//! A registry that does what it is told, also what a registry should not do.
+//! A registry whose behavior a test sets, faults included.
 
 use std::{
     io::{Read, Write},
@@ -10,11 +10,11 @@ use std::{
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivatePkcs8KeyDer};
 
-/// What it does with a question.
+/// How it responds to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Does {
-    HangUp,
-    /// Says nothing for longer than anybody waits.
+pub(crate) enum Behavior {
+    CloseConnection,
+    /// RegistryRefusal nothing for longer than anybody waits.
     Sleep,
     Status(u16, &'static str),
     /// Sends without end.
@@ -22,8 +22,9 @@ pub(crate) enum Does {
     Know(u32),
 }
 
-pub(crate) const UNKNOWN: Does = Does::Status(404, r#"{"error_code":40403,"message":"Schema not found"}"#);
-pub(crate) const NONSENSE: Does = Does::Status(200, "<html>welcome</html>");
+pub(crate) const UNKNOWN: Behavior =
+    Behavior::Status(404, r#"{"error_code":40403,"message":"Schema not found"}"#);
+pub(crate) const NOT_A_REGISTRY: Behavior = Behavior::Status(200, "<html>welcome</html>");
 
 #[derive(Clone)]
 pub(crate) struct Stub {
@@ -32,18 +33,18 @@ pub(crate) struct Stub {
 }
 
 struct Inside {
-    does: Does,
-    /// The head of each question.
-    questions: Vec<String>,
+    behavior: Behavior,
+    /// The head of each request.
+    requests: Vec<String>,
 }
 
 impl Stub {
-    pub(crate) fn new(does: Does) -> Self {
-        Self::speaking("http", does, answer::<TcpStream>)
+    pub(crate) fn new(behavior: Behavior) -> Self {
+        Self::speaking("http", behavior, answer::<TcpStream>)
     }
 
     /// One that speaks TLS, with the certificate that it shows.
-    pub(crate) fn with_tls(does: Does) -> (Self, String) {
+    pub(crate) fn with_tls(behavior: Behavior) -> (Self, String) {
         let key = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         let private = PrivatePkcs8KeyDer::from(key.signing_key.serialize_der());
         let config = ServerConfig::builder_with_provider(ring::default_provider().into())
@@ -53,7 +54,7 @@ impl Stub {
             .with_single_cert(vec![key.cert.der().clone()], private.into())
             .unwrap();
         let config = Arc::new(config);
-        let stub = Self::speaking("https", does, move |connection, inside| {
+        let stub = Self::speaking("https", behavior, move |connection, inside| {
             let tls = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut connection = StreamOwned::new(tls, connection);
             answer(&mut connection, inside)?;
@@ -65,58 +66,58 @@ impl Stub {
 
     fn speaking(
         scheme: &str,
-        does: Does,
+        behavior: Behavior,
         answers: impl Fn(TcpStream, &Mutex<Inside>) -> std::io::Result<()> + Clone + Send + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stub = Self {
             url: format!("{scheme}://{}", listener.local_addr().unwrap()),
             inside: Arc::new(Mutex::new(Inside {
-                does,
-                questions: Vec::new(),
+                behavior,
+                requests: Vec::new(),
             })),
         };
         let inside = Arc::clone(&stub.inside);
         thread::spawn(move || {
             for connection in listener.incoming() {
                 let (inside, answers) = (Arc::clone(&inside), answers.clone());
-                // Whoever asks may be gone by now, which is not this test's matter.
+                // The client may have closed the connection by now.
                 thread::spawn(move || answers(connection.unwrap(), &inside));
             }
         });
         stub
     }
 
-    pub(crate) fn does(&self, does: Does) {
-        self.inside.lock().unwrap().does = does;
+    pub(crate) fn set_behavior(&self, behavior: Behavior) {
+        self.inside.lock().unwrap().behavior = behavior;
     }
 
-    pub(crate) fn questions(&self) -> Vec<String> {
-        self.inside.lock().unwrap().questions.clone()
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.inside.lock().unwrap().requests.clone()
     }
 }
 
 fn answer<C: Read + Write>(mut connection: C, inside: &Mutex<Inside>) -> std::io::Result<()> {
-    let head = read_question(&mut connection)?;
-    let does = {
+    let head = read_request(&mut connection)?;
+    let behavior = {
         let mut inside = inside.lock().unwrap();
-        inside.questions.push(head);
-        inside.does
+        inside.requests.push(head);
+        inside.behavior
     };
-    let (status, body) = match does {
-        Does::HangUp => return Ok(()),
-        Does::Sleep => {
+    let (status, body) = match behavior {
+        Behavior::CloseConnection => return Ok(()),
+        Behavior::Sleep => {
             thread::sleep(Duration::from_secs(60));
             return Ok(());
         }
-        Does::Flood => {
+        Behavior::Flood => {
             connection.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
             loop {
                 connection.write_all(&[b' '; 4096])?;
             }
         }
-        Does::Status(status, body) => (status, body.to_owned()),
-        Does::Know(id) => (200, format!(r#"{{"subject":"s","version":1,"id":{id}}}"#)),
+        Behavior::Status(status, body) => (status, body.to_owned()),
+        Behavior::Know(id) => (200, format!(r#"{{"subject":"s","version":1,"id":{id}}}"#)),
     };
     let length = body.len();
     write!(
@@ -126,7 +127,7 @@ fn answer<C: Read + Write>(mut connection: C, inside: &Mutex<Inside>) -> std::io
 }
 
 /// Reads all of it, for an answer that comes too early would end the connection.
-fn read_question(connection: &mut impl Read) -> std::io::Result<String> {
+fn read_request(connection: &mut impl Read) -> std::io::Result<String> {
     let mut read = Vec::new();
     let mut buffer = [0; 4096];
     loop {
@@ -134,7 +135,7 @@ fn read_question(connection: &mut impl Read) -> std::io::Result<String> {
         read.extend_from_slice(&buffer[..count]);
         let text = String::from_utf8_lossy(&read).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else {
-            assert!(count > 0, "a question without an end");
+            assert!(count > 0, "a request without an end");
             continue;
         };
         let length = head

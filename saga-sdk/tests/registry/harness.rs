@@ -1,4 +1,4 @@
-//! A broker in this process, a registry that does what it is told, and a client between them.
+//! A broker in this process, a registry stub, and a client between them.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -7,24 +7,24 @@ use saga_sdk::{SagaConfig, SagaEvent, SagaTrackerClient, SagaType, steps};
 use saga_types::avro::{self, Frame, SchemaVersion};
 
 use crate::{
-    stub::{Does, Stub},
+    stub::{Behavior, Stub},
     support::{assert_ready, consumer},
 };
 
 pub(crate) const TOPIC: &str = "sagas";
 pub(crate) const SAGAS: usize = 5;
 
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     cluster: MockCluster<'static, DefaultProducerContext>,
     pub(crate) registry: Stub,
     pub(crate) config: SagaConfig,
 }
 
-impl Stage {
-    pub(crate) fn new(does: Does) -> Self {
+impl Harness {
+    pub(crate) fn new(behavior: Behavior) -> Self {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic(TOPIC, 3, 1).unwrap();
-        let registry = Stub::new(does);
+        let registry = Stub::new(behavior);
         let mut config = SagaConfig::default()
             .enabled(true)
             .bootstrap_servers(cluster.bootstrap_servers())
