@@ -72,7 +72,8 @@ impl<'a> SagaAssert<'a> {
         self.claim(&expected, from)
     }
 
-    /// Asserts that there is no such event.
+    /// Asserts that there is no such event yet; [`Recorder::never_within`](crate::Recorder::never_within) waits for one that
+    /// another task may still record.
     ///
     /// # Panics
     ///

@@ -138,6 +138,22 @@ impl Recorder {
         }
     }
 
+    /// Asserts that the saga has no such event, now and for so long; for what would happen in another task.
+    ///
+    /// # Panics
+    ///
+    /// As soon as there is one; shows the timeline.
+    pub async fn never_within(&self, saga_id: &str, expected: Expected, within: Duration) {
+        let deadline = time::Instant::now() + within;
+        let mut is_over = false;
+        while !is_over {
+            let changed = self.shared.recorded.notified();
+            self.assert_saga(saga_id).never_recorded(expected.clone());
+            is_over = time::timeout_at(deadline, changed).await.is_err();
+        }
+        self.assert_saga(saga_id).never_recorded(expected);
+    }
+
     /// Forgets what was recorded; faults stay.
     pub fn clear(&self) {
         self.state().events.clear();

@@ -188,3 +188,37 @@ async fn a_saga_that_skips_steps_does_not_follow_its_definition() {
         .unwrap();
     recorder.recorded().assert_follows_definition("saga-1");
 }
+
+fn records_in_another_task(recorder: &Recorder, after: Duration) {
+    let saga = recorder
+        .client()
+        .saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    tokio::spawn(async move {
+        tokio::time::sleep(after).await;
+        drop(saga.failed(steps::PAYMENT_FAILED, "card declined").record());
+    });
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "expected no PAYMENT_FAILED FAILED, seen event 1")]
+async fn never_within_waits_for_what_another_task_records() {
+    let recorder = Recorder::new("payment-service");
+    records_in_another_task(&recorder, Duration::from_millis(30));
+    let failed = expect::failed(steps::PAYMENT_FAILED);
+    recorder
+        .never_within("saga-1", failed, Duration::from_secs(1))
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn never_within_passes_when_the_event_comes_later() {
+    let recorder = Recorder::new("payment-service");
+    records_in_another_task(&recorder, Duration::from_secs(2));
+    let failed = expect::failed(steps::PAYMENT_FAILED);
+    recorder
+        .never_within("saga-1", failed.clone(), Duration::from_secs(1))
+        .await;
+    recorder
+        .eventually("saga-1", failed, Duration::from_secs(2))
+        .await;
+}

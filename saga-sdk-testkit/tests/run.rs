@@ -2,10 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use saga_sdk::{NoOpClient, Saga, SagaConfig, SagaTrackerClient, SagaType, steps};
+use saga_sdk::{NoOpClient, Saga, SagaTrackerClient, SagaType, steps};
 use saga_sdk_testkit::{Recorder, expect};
 
-fn stage() -> (Recorder, Saga) {
+fn harness() -> (Recorder, Saga) {
     let recorder = Recorder::new("product-service");
     let saga = recorder
         .client()
@@ -15,7 +15,7 @@ fn stage() -> (Recorder, Saga) {
 
 #[tokio::test]
 async fn a_step_that_succeeds_is_recorded_as_under_way_and_done() {
-    let (recorder, saga) = stage();
+    let (recorder, saga) = harness();
     let result: Result<u32, String> = saga
         .run(steps::STOCK_RESERVATION)
         .completed_as(steps::STOCK_RESERVED)
@@ -34,7 +34,7 @@ async fn a_step_that_succeeds_is_recorded_as_under_way_and_done() {
 
 #[tokio::test]
 async fn a_step_that_fails_is_recorded_with_its_reason() {
-    let (recorder, saga) = stage();
+    let (recorder, saga) = harness();
     let result: Result<u32, String> = saga
         .run(steps::STOCK_RESERVATION)
         .failed_as(steps::STOCK_RESERVATION_FAILED)
@@ -50,7 +50,7 @@ async fn a_step_that_fails_is_recorded_with_its_reason() {
 
 #[tokio::test]
 async fn a_step_that_panics_is_recorded_as_failed_and_goes_on_panicking() {
-    let (recorder, saga) = stage();
+    let (recorder, saga) = harness();
     let running = tokio::spawn(async move {
         let step = async { panic!("no such shelf") };
         let _: Result<(), String> = saga.run(steps::STOCK_RESERVATION).of(step).await;
@@ -64,7 +64,7 @@ async fn a_step_that_panics_is_recorded_as_failed_and_goes_on_panicking() {
 
 #[tokio::test]
 async fn a_step_that_is_cancelled_is_recorded_as_failed() {
-    let (recorder, saga) = stage();
+    let (recorder, saga) = harness();
     let step = saga
         .run(steps::STOCK_RESERVATION)
         .of(std::future::pending::<Result<(), String>>());
@@ -80,7 +80,7 @@ async fn a_step_that_is_cancelled_is_recorded_as_failed() {
 
 #[tokio::test]
 async fn a_step_is_run_whether_or_not_it_can_be_recorded() {
-    let (recorder, saga) = stage();
+    let (recorder, saga) = harness();
     recorder.reject_all(true);
     let result: Result<u32, String> = saga.run(steps::STOCK_RESERVATION).of(async { Ok(7) }).await;
     assert_eq!(result, Ok(7));
@@ -99,7 +99,7 @@ const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-
 
 #[tokio::test]
 async fn a_saga_goes_on_in_the_next_service_with_its_trace() {
-    let (_, saga) = stage();
+    let (_, saga) = harness();
     let mut headers: HashMap<String, String> = saga
         .headers()
         .into_iter()
@@ -128,10 +128,56 @@ async fn a_saga_goes_on_in_the_next_service_with_its_trace() {
     );
 }
 
+#[derive(Debug)]
+struct Charging(std::io::Error);
+
+impl std::fmt::Display for Charging {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("charging failed")
+    }
+}
+
+impl std::error::Error for Charging {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
 #[tokio::test]
-async fn a_disabled_tracker_neither_gives_nor_reads_headers() {
-    let off = saga_sdk::connect(&SagaConfig::default()).unwrap();
-    assert_eq!(off.saga(SagaType::ORDER_CREATION, "saga-1", 1).headers(), []);
-    let saga = off.resume([("saga-id", "")]).unwrap();
-    saga.start(steps::ORDER_CREATED).record().await.unwrap();
+async fn the_causes_of_an_error_are_part_of_the_reason() {
+    let (recorder, saga) = harness();
+    let step = async { Err::<(), _>(Charging(std::io::Error::other("connection refused"))) };
+    assert!(saga.run(steps::PAYMENT_COMPLETED).of(step).await.is_err());
+    let failed = expect::failed(steps::PAYMENT_COMPLETED);
+    recorder
+        .assert_saga("saga-1")
+        .recorded(failed.because("charging failed: connection refused"));
+}
+
+#[tokio::test]
+async fn a_child_names_its_parent_in_the_next_service_too() {
+    let (recorder, saga) = harness();
+    let refund = saga.child(SagaType::REFUND, "saga-2");
+    let trace = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    let step = refund
+        .start(steps::PAYMENT_REFUNDED)
+        .trace(trace.0, trace.1, false);
+    step.duration(Duration::from_millis(1_500))
+        .record()
+        .await
+        .unwrap();
+    let resumed = recorder.client().resume(refund.headers()).unwrap();
+    resumed.complete(steps::PAYMENT_REFUNDED).record().await.unwrap();
+    recorder
+        .assert_saga("saga-2")
+        .of_order("order-1")
+        .recorded(
+            expect::started(steps::PAYMENT_REFUNDED)
+                .with("parentSagaId", "saga-1")
+                .with("durationMs", 1_500)
+                .with("traceId", trace.0)
+                .with("traceFlags", "00"),
+        )
+        .then(expect::completed(steps::PAYMENT_REFUNDED).with("parentSagaId", "saga-1"))
+        .nothing_else();
 }

@@ -16,7 +16,9 @@ pub mod headers {
     pub const SAGA_TYPE: &str = "saga-type";
     /// The business key.
     pub const ORDER_ID: &str = "saga-order-id";
-    /// All three.
+    /// The saga that began this one, if any.
+    pub const PARENT_SAGA_ID: &str = "saga-parent-id";
+    /// Those that every saga has.
     pub const ALL: [&str; 3] = [SAGA_ID, SAGA_TYPE, ORDER_ID];
 }
 
@@ -60,13 +62,18 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-pub(crate) fn inject(saga: &SagaContext, trace: Option<&TraceContext>) -> Vec<(&'static str, String)> {
+pub(crate) fn inject(
+    saga: &SagaContext,
+    parent: Option<&SagaId>,
+    trace: Option<&TraceContext>,
+) -> Vec<(&'static str, String)> {
     let encoded = |text: &str| utf8_percent_encode(text, ENCODED).to_string();
     let mut pairs = vec![
         (headers::SAGA_ID, encoded(&saga.saga_id)),
         (headers::SAGA_TYPE, encoded(saga.saga_type.as_str())),
         (headers::ORDER_ID, encoded(&saga.order_id)),
     ];
+    pairs.extend(parent.map(|parent| (headers::PARENT_SAGA_ID, encoded(parent))));
     if let Some(trace) = trace {
         pairs.push((topic::headers::TRACEPARENT, trace.traceparent()));
         pairs.extend(
@@ -78,31 +85,44 @@ pub(crate) fn inject(saga: &SagaContext, trace: Option<&TraceContext>) -> Vec<(&
     pairs
 }
 
-/// The headers that matter; what else there is may be anything.
+/// A saga as its headers name it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Extracted {
+    pub(crate) saga: SagaContext,
+    pub(crate) parent: Option<SagaId>,
+    pub(crate) trace: Option<TraceContext>,
+}
+
+/// The headers that are read; all others are ignored.
 #[derive(Default)]
 struct Found {
     saga: [Option<Vec<u8>>; headers::ALL.len()],
+    parent: Option<Vec<u8>>,
     traceparent: Option<Vec<u8>>,
     tracestate: Option<Vec<u8>>,
 }
 
 pub(crate) fn extract<N: AsRef<str>, V: AsRef<[u8]>>(
     pairs: impl IntoIterator<Item = (N, V)>,
-) -> Result<(SagaContext, Option<TraceContext>), ContextError> {
+) -> Result<Extracted, ContextError> {
     let mut found = Found::default();
     for (name, value) in pairs {
-        found.take(name.as_ref(), value.as_ref())?;
+        found.add(name.as_ref(), value.as_ref())?;
     }
     let saga = SagaContext {
         saga_id: checked(&found, 0, SagaId::new)?,
         saga_type: checked(&found, 1, SagaType::new)?,
         order_id: checked(&found, 2, OrderId::new)?,
     };
-    Ok((saga, found.trace()))
+    Ok(Extracted {
+        saga,
+        parent: found.parent(),
+        trace: found.trace(),
+    })
 }
 
 impl Found {
-    fn take(&mut self, name: &str, value: &[u8]) -> Result<(), ContextError> {
+    fn add(&mut self, name: &str, value: &[u8]) -> Result<(), ContextError> {
         if let Some(index) = headers::ALL
             .iter()
             .position(|header| name.eq_ignore_ascii_case(header))
@@ -113,12 +133,20 @@ impl Found {
                     header: headers::ALL[index],
                 });
             }
+        } else if name.eq_ignore_ascii_case(headers::PARENT_SAGA_ID) {
+            self.parent = Some(value.to_vec());
         } else if name.eq_ignore_ascii_case(topic::headers::TRACEPARENT) {
             self.traceparent = Some(value.to_vec());
         } else if name.eq_ignore_ascii_case(topic::headers::TRACESTATE) {
             self.tracestate = Some(value.to_vec());
         }
         Ok(())
+    }
+
+    /// A parent that is not valid is left out: the saga itself is known without it.
+    fn parent(&self) -> Option<SagaId> {
+        let text = str::from_utf8(self.parent.as_deref()?).ok()?;
+        SagaId::new(percent_decode_str(text).decode_utf8().ok()?).ok()
     }
 
     fn trace(&self) -> Option<TraceContext> {
@@ -156,31 +184,48 @@ mod tests {
         }
     }
 
+    fn parent() -> SagaId {
+        "상위 1".parse().unwrap()
+    }
+
+    fn plain() -> Extracted {
+        Extracted {
+            saga: saga(),
+            parent: None,
+            trace: None,
+        }
+    }
+
     const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[test]
     fn what_is_injected_is_extracted_whatever_the_ids_are() {
         let trace = TraceContext::parse(TRACEPARENT, Some("vendor=value"));
-        let pairs = inject(&saga(), trace.as_ref());
+        let pairs = inject(&saga(), Some(&parent()), trace.as_ref());
         assert!(
             pairs
                 .iter()
                 .all(|(_, value)| value.bytes().all(|byte| (0x21..0x7f).contains(&byte)))
         );
-        assert_eq!(extract(pairs), Ok((saga(), trace)));
+        let expected = Extracted {
+            parent: Some(parent()),
+            trace,
+            ..plain()
+        };
+        assert_eq!(extract(pairs), Ok(expected));
     }
 
     #[test]
     fn names_are_compared_without_regard_to_case() {
-        let pairs = inject(&saga(), None)
+        let pairs = inject(&saga(), None, None)
             .into_iter()
             .map(|(name, value)| (name.to_uppercase(), value));
-        assert_eq!(extract(&pairs.collect::<HashMap<_, _>>()), Ok((saga(), None)));
+        assert_eq!(extract(&pairs.collect::<HashMap<_, _>>()), Ok(plain()));
     }
 
     #[test]
     fn wrong_or_hostile_headers_are_errors() {
-        let base = || inject(&saga(), None);
+        let base = || inject(&saga(), None, None);
         let with = |value: &[u8]| {
             let mut pairs: Vec<_> = base()
                 .into_iter()
@@ -212,10 +257,11 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_that_is_not_valid_is_left_out() {
-        let pairs = inject(&saga(), None)
-            .into_iter()
-            .chain([("traceparent", "nonsense".to_owned())]);
-        assert_eq!(extract(pairs), Ok((saga(), None)));
+    fn a_trace_or_parent_that_is_not_valid_is_left_out() {
+        let pairs = inject(&saga(), None, None).into_iter().chain([
+            ("traceparent", "nonsense".to_owned()),
+            ("saga-parent-id", "%0A".to_owned()),
+        ]);
+        assert_eq!(extract(pairs), Ok(plain()));
     }
 }

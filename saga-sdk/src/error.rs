@@ -30,6 +30,16 @@ pub enum InputError {
     /// The metadata is not a JSON object within the limits: 32 KiB with what the SDK adds, 64 levels, no U+0000.
     #[error("metadata {0}")]
     Metadata(#[source] MetadataError),
+    /// The trace is not 32 hex digits and the span is not 16, or either is all zeros.
+    #[error(
+        "trace {trace_id:?} with span {span_id:?} is not valid: give 32 and 16 hex digits, neither all zeros"
+    )]
+    Trace {
+        /// The trace's id as given.
+        trace_id: String,
+        /// The span's id as given.
+        span_id: String,
+    },
 }
 
 /// Why a step was not recorded, or perhaps not.

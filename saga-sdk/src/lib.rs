@@ -104,6 +104,7 @@ mod config;
 mod connect;
 mod context;
 mod error;
+mod failure;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod log_throttle;
@@ -117,6 +118,7 @@ mod saga;
 #[cfg(feature = "kafka")]
 mod schema_registry;
 mod stats;
+mod thread_locals;
 mod trace;
 
 #[cfg(feature = "axum")]
@@ -131,6 +133,7 @@ pub use config::{
 pub use connect::{ConnectError, connect};
 pub use context::{ContextError, headers};
 pub use error::{InputError, RecordError};
+pub use failure::FailureCause;
 pub use noop::NoOpClient;
 pub use record::{MAX_REASON_CHARS, SagaContext, StepRecord};
 pub use recording::Recording;

@@ -3,13 +3,24 @@
 //! Rule of thumb: what the caller set is kept; what the caller left open is filled in here, in one place for every
 //! client.
 
+use std::thread;
+
 use saga_types::{
     EventId, MetadataBuilder, NameError, SagaEvent, SagaId, SagaStatus, SagaType, Step, Timestamp, keys,
 };
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{InputError, trace::TraceContext};
+use crate::{
+    InputError, thread_locals,
+    trace::{TRACE_FLAGS, TraceContext},
+};
+
+/// The metadata key of the version of the service that recorded.
+const SERVICE_VERSION: &str = "serviceVersion";
+
+/// The metadata key of the saga that began this one.
+const PARENT_SAGA_ID: &str = "parentSagaId";
 
 /// The longest failure reason that is kept, in characters.
 pub const MAX_REASON_CHARS: usize = 4_000;
@@ -59,6 +70,10 @@ pub struct StepRecord {
     pub recorded_at: Option<Timestamp>,
     /// The trace that the saga came with from another service, for when there is no current span.
     pub trace: Option<TraceContext>,
+    /// The trace that the caller names, in place of the current span's.
+    pub explicit_trace: Option<TraceContext>,
+    /// The saga that began this one.
+    pub parent: Option<SagaId>,
 }
 
 impl StepRecord {
@@ -74,6 +89,8 @@ impl StepRecord {
             event_id: None,
             recorded_at: None,
             trace: None,
+            explicit_trace: None,
+            parent: None,
         }
     }
 
@@ -104,10 +121,25 @@ impl StepRecord {
         self.metadata.insert(key, value).map_err(InputError::Metadata)
     }
 
-    /// The trace to name: that of the current span, else the one that the saga came with.
+    /// Names the version of the service, unless the caller has or there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::Metadata`] when the metadata becomes too long.
+    pub fn set_service_version(&mut self, version: Option<&str>) -> Result<(), InputError> {
+        match version {
+            Some(version) => self.add(SERVICE_VERSION, version),
+            None => Ok(()),
+        }
+    }
+
+    /// The trace to name: the caller's, else that of the current span, else the one that the saga came with.
     #[must_use]
     pub fn current_trace(&mut self) -> Option<TraceContext> {
-        TraceContext::current().or_else(|| self.trace.take())
+        let explicit = self.explicit_trace.take();
+        explicit
+            .or_else(TraceContext::current)
+            .or_else(|| self.trace.take())
     }
 
     /// The finished event: with an id, the times, the service and the trace. Keys that the caller set are kept.
@@ -127,6 +159,12 @@ impl StepRecord {
         if let Some(trace) = trace {
             self.add(keys::TRACE_ID, trace.trace_id_hex().as_str())?;
             self.add(keys::SPAN_ID, trace.span_id_hex().as_str())?;
+            if !trace.is_sampled() {
+                self.add(TRACE_FLAGS, trace.flags_hex().as_str())?;
+            }
+        }
+        if let Some(parent) = self.parent.take() {
+            self.add(PARENT_SAGA_ID, parent.as_str())?;
         }
         Ok(SagaEvent {
             event_id: self.event_id.map_or_else(new_event_id, Ok)?,
@@ -165,8 +203,15 @@ impl StepRecord {
 /// Ids of one process grow with every call, also within a millisecond.
 fn new_event_id() -> Result<EventId, InputError> {
     let mut buffer = Uuid::encode_buffer();
-    let text: &str = Uuid::now_v7().hyphenated().encode_lower(&mut buffer);
+    let text: &str = now_v7().hyphenated().encode_lower(&mut buffer);
     EventId::new(text).map_err(InputError::EventId)
+}
+
+/// The random numbers of a thread that is being torn down are gone; another thread still has them.
+fn now_v7() -> Uuid {
+    thread_locals::read(Uuid::now_v7)
+        .or_else(|| thread::spawn(Uuid::now_v7).join().ok())
+        .unwrap_or_default()
 }
 
 fn presentable(reason: &str) -> String {

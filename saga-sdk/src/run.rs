@@ -16,11 +16,11 @@ use std::{
 use saga_types::{MetadataBuilder, SagaStatus, Step, keys};
 use serde::Serialize;
 
-use crate::{InputError, IntoStep, Recording, Saga, StepRecord, log_throttle::LogThrottle};
+use crate::{FailureCause, InputError, IntoStep, Recording, Saga, StepRecord, log_throttle::LogThrottle};
 
 /// Runs a step; made by [`Saga::run`].
 ///
-/// Records the step as `IN_PROGRESS` before, and after it as `COMPLETED`, or as `FAILED` with the error as
+/// Records the step as `IN_PROGRESS` before, and after it as `COMPLETED`, or as `FAILED` with the error and its causes as
 /// `failureReason`; both with `durationMs`. A step that panics, or whose future is dropped before it is done, is
 /// recorded as failed too.
 ///
@@ -94,7 +94,10 @@ impl<'a> StepRun<'a> {
     /// # Errors
     ///
     /// Those of the step.
-    pub async fn of<T, E: fmt::Display>(self, step: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub async fn of<T, E: FailureCause<Kind>, Kind>(
+        self,
+        step: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let plan = match self.plan.map(|plan| *plan) {
             None => return step.await,
             Some(Ok(plan)) => plan,
@@ -125,7 +128,7 @@ impl<'a> StepRun<'a> {
             Ok(result) => {
                 let recording = match &result {
                     Ok(_) => running.record(SagaStatus::Completed, None),
-                    Err(error) => running.record(SagaStatus::Failed, Some(&error.to_string())),
+                    Err(error) => running.record(SagaStatus::Failed, Some(&error.chain())),
                 };
                 report(recording).await;
                 result

@@ -1,8 +1,8 @@
 //! The handle of one saga and the builder of one step: what a service writes.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
-use saga_types::{EventId, OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp};
+use saga_types::{EventId, OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp, keys};
 use serde::Serialize;
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 impl dyn SagaTrackerClient {
     /// A handle for one saga. Ids may be anything that reads as text: `&str`, `String`, a UUID, a number.
     ///
-    /// A bad id is an error of each record call on the handle. A disabled tracker checks nothing.
+    /// A bad id is an error of each record call on the handle, with a disabled tracker too.
     ///
     /// ```
     /// use saga_sdk::{SagaConfig, SagaType, steps};
@@ -32,10 +32,11 @@ impl dyn SagaTrackerClient {
         saga_id: impl fmt::Display,
         order_id: impl fmt::Display,
     ) -> Saga {
-        if self.is_enabled() {
-            Saga::new(Arc::clone(self), checked(saga_type, &saga_id, &order_id))
-        } else {
-            Saga { enabled: None }
+        Saga {
+            client: enabled(self),
+            context: Some(checked(saga_type, &saga_id, &order_id)),
+            parent: None,
+            trace: None,
         }
     }
 
@@ -60,23 +61,32 @@ impl dyn SagaTrackerClient {
     /// # Errors
     ///
     /// [`ContextError`] when a header of the saga is missing, given twice with different values, or not valid. A trace
-    /// that is not valid is left out. A disabled tracker checks nothing.
+    /// that is not valid is left out. A disabled tracker refuses nothing, and passes on what it can read.
     pub fn resume<N: AsRef<str>, V: AsRef<[u8]>>(
         self: &Arc<Self>,
         headers: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Saga, ContextError> {
-        if !self.is_enabled() {
-            return Ok(Saga { enabled: None });
-        }
-        let (saga, trace) = context::extract(headers)?;
-        Ok(Saga {
-            enabled: Some(Enabled {
-                client: Arc::clone(self),
-                context: Ok(saga),
-                trace,
+        let client = enabled(self);
+        match context::extract(headers) {
+            Ok(extracted) => Ok(Saga {
+                client,
+                context: Some(Ok(extracted.saga)),
+                parent: extracted.parent,
+                trace: extracted.trace,
             }),
-        })
+            Err(_) if client.is_none() => Ok(Saga {
+                client,
+                context: None,
+                parent: None,
+                trace: None,
+            }),
+            Err(error) => Err(error),
+        }
     }
+}
+
+fn enabled(client: &Arc<dyn SagaTrackerClient>) -> Option<Arc<dyn SagaTrackerClient>> {
+    client.is_enabled().then(|| Arc::clone(client))
 }
 
 fn checked(
@@ -93,53 +103,71 @@ fn checked(
 
 /// One saga, for recording its steps. Cheap to make; clone it into other tasks.
 ///
-/// Made by [`saga`](trait.SagaTrackerClient.html#method.saga). With a disabled tracker it holds nothing, and every call on it is
-/// free: nothing is checked, serialized or allocated.
+/// Made by [`saga`](trait.SagaTrackerClient.html#method.saga). With a disabled tracker it only keeps what
+/// [`headers`](Self::headers) needs, so that the saga goes on in the next service; a record call on it costs nothing.
 #[derive(Clone)]
 pub struct Saga {
-    enabled: Option<Enabled>,
-}
-
-#[derive(Clone)]
-struct Enabled {
-    client: Arc<dyn SagaTrackerClient>,
-    context: Result<SagaContext, InputError>,
+    /// None when the tracker is disabled.
+    client: Option<Arc<dyn SagaTrackerClient>>,
+    /// None when a disabled tracker could not read the headers that the saga came with.
+    context: Option<Result<SagaContext, InputError>>,
+    parent: Option<SagaId>,
     /// Of the call or message that the saga came with.
     trace: Option<TraceContext>,
 }
 
 impl Saga {
-    fn new(client: Arc<dyn SagaTrackerClient>, context: Result<SagaContext, InputError>) -> Self {
-        Self {
-            enabled: Some(Enabled {
-                client,
-                context,
-                trace: None,
-            }),
-        }
-    }
-
     /// Whether steps go anywhere.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
-        self.enabled.is_some()
+        self.client.is_some()
     }
 
-    /// Type and ids; `None` with a disabled tracker, or when an id was refused.
+    /// Type and ids; `None` when an id was refused, or a disabled tracker resumed from headers without a saga.
     #[must_use]
     pub fn context(&self) -> Option<&SagaContext> {
-        self.enabled.as_ref()?.context.as_ref().ok()
+        self.context.as_ref()?.as_ref().ok()
     }
 
-    /// Headers that take the saga, and the current trace, to the next service, for HTTP or Kafka; empty with a disabled
-    /// tracker. The next service goes on with [`resume`](trait.SagaTrackerClient.html#method.resume).
+    /// The saga that began this one, if any.
+    #[must_use]
+    pub fn parent(&self) -> Option<&SagaId> {
+        self.parent.as_ref()
+    }
+
+    /// A handle for a saga that this one begins, about the same order. Its events name this saga as their parent.
+    ///
+    /// ```
+    /// # use saga_sdk::{SagaConfig, SagaType};
+    /// # let tracker = saga_sdk::connect(&SagaConfig::default())?;
+    /// let order = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    /// let refund = order.child(SagaType::REFUND, "saga-2");
+    /// assert_eq!(refund.parent(), Some(&"saga-1".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn child(&self, saga_type: SagaType, saga_id: impl fmt::Display) -> Self {
+        let context = self.context.as_ref().map(|context| {
+            let parent = context.as_ref().map_err(Clone::clone)?;
+            checked(saga_type, &saga_id, &parent.order_id)
+        });
+        Self {
+            client: self.client.clone(),
+            context,
+            parent: self.context().map(|context| context.saga_id.clone()),
+            trace: self.trace.clone(),
+        }
+    }
+
+    /// Headers that take the saga, its parent and the current trace to the next service, for HTTP or Kafka, with a
+    /// disabled tracker too. The next service goes on with [`resume`](trait.SagaTrackerClient.html#method.resume).
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         let Some(saga) = self.context() else {
             return Vec::new();
         };
-        let came_with = self.enabled.as_ref().and_then(|enabled| enabled.trace.clone());
-        context::inject(saga, TraceContext::current().or(came_with).as_ref())
+        let trace = TraceContext::current().or_else(|| self.trace.clone());
+        context::inject(saga, self.parent.as_ref(), trace.as_ref())
     }
 
     /// Runs a step: records it as under way, then as done or as failed; see [`StepRun`].
@@ -175,7 +203,7 @@ impl Saga {
     #[inline]
     pub fn failed(&self, step: impl IntoStep, reason: impl fmt::Display) -> StepBuilder<'_> {
         self.build(step, |saga, step| {
-            StepRecord::failure(saga, step, &reason.to_string())
+            StepRecord::failure(saga, step, &format!("{reason:#}"))
         })
     }
 
@@ -190,31 +218,31 @@ impl Saga {
         step: impl IntoStep,
         make: impl FnOnce(SagaContext, Step) -> Result<StepRecord, InputError>,
     ) -> StepBuilder<'_> {
-        let Some(enabled) = &self.enabled else {
-            return StepBuilder { open: None };
-        };
-        let mut record = enabled
-            .context
-            .clone()
-            .and_then(|saga| make(saga, step.into_step()?));
-        if let (Ok(record), Some(trace)) = (&mut record, &enabled.trace) {
-            record.trace = Some(trace.clone());
+        match (&self.client, &self.context) {
+            (Some(client), Some(Ok(context))) => {
+                let record = step.into_step().and_then(|step| make(context.clone(), step));
+                StepBuilder::open(Some(&**client), record.map(|record| self.complete_record(record)))
+            }
+            (_, Some(Err(error))) => StepBuilder::open(None, Err(error.clone())),
+            _ => StepBuilder { open: None },
         }
-        StepBuilder {
-            open: Some(Box::new(Open {
-                client: &*enabled.client,
-                record,
-            })),
-        }
+    }
+
+    fn complete_record(&self, mut record: StepRecord) -> StepRecord {
+        record.parent.clone_from(&self.parent);
+        record.trace.clone_from(&self.trace);
+        record
     }
 }
 
 impl fmt::Debug for Saga {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.enabled {
-            Some(enabled) => formatter.debug_tuple("Saga").field(&enabled.context).finish(),
-            None => formatter.write_str("Saga(disabled)"),
-        }
+        formatter
+            .debug_struct("Saga")
+            .field("is_enabled", &self.is_enabled())
+            .field("context", &self.context)
+            .field("parent", &self.parent)
+            .finish_non_exhaustive()
     }
 }
 
@@ -226,8 +254,17 @@ pub struct StepBuilder<'a> {
 
 /// Behind a box, so that a builder is one pointer and a disabled one is none.
 struct Open<'a> {
-    client: &'a dyn SagaTrackerClient,
+    /// None when nothing is recorded but an error.
+    client: Option<&'a dyn SagaTrackerClient>,
     record: Result<StepRecord, InputError>,
+}
+
+impl<'a> StepBuilder<'a> {
+    fn open(client: Option<&'a dyn SagaTrackerClient>, record: Result<StepRecord, InputError>) -> Self {
+        Self {
+            open: Some(Box::new(Open { client, record })),
+        }
+    }
 }
 
 impl StepBuilder<'_> {
@@ -243,6 +280,39 @@ impl StepBuilder<'_> {
     pub fn at(mut self, moment: Timestamp) -> Self {
         self.change(|record| {
             record.recorded_at = Some(moment);
+            Ok(())
+        });
+        self
+    }
+
+    /// Says how long the work of the step took, as `durationMs`.
+    #[inline]
+    pub fn duration(self, duration: Duration) -> Self {
+        self.with(keys::DURATION_MS, duration.as_millis())
+    }
+
+    /// Names the trace by hand, in hex digits, in place of the current span's: for programs whose OpenTelemetry is
+    /// another version than that of this crate's features, or none at all. Ids of every OpenTelemetry version are written
+    /// so.
+    ///
+    /// An id that is not valid is [`InputError::Trace`] when the step is recorded.
+    ///
+    /// ```
+    /// # use saga_sdk::{SagaConfig, SagaType, steps};
+    /// # let tracker = saga_sdk::connect(&SagaConfig::default())?;
+    /// # let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    /// let step = saga.start(steps::ORDER_CREATED);
+    /// drop(step.trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", true).record());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn trace(mut self, trace_id: impl fmt::Display, span_id: impl fmt::Display, sampled: bool) -> Self {
+        self.change(|record| {
+            record.explicit_trace = Some(explicit_trace(
+                trace_id.to_string(),
+                span_id.to_string(),
+                sampled,
+            )?);
             Ok(())
         });
         self
@@ -294,9 +364,10 @@ impl StepBuilder<'_> {
 
 impl Open<'_> {
     fn record(self: Box<Self>) -> Recording {
-        match self.record {
-            Ok(record) => self.client.record_step(record),
-            Err(error) => Recording::failed(error),
+        match (self.client, self.record) {
+            (Some(client), Ok(record)) => client.record_step(record),
+            (None, Ok(_)) => Recording::done(),
+            (_, Err(error)) => Recording::failed(error),
         }
     }
 }
@@ -308,6 +379,10 @@ impl fmt::Debug for StepBuilder<'_> {
             None => formatter.write_str("StepBuilder(disabled)"),
         }
     }
+}
+
+fn explicit_trace(trace_id: String, span_id: String, sampled: bool) -> Result<TraceContext, InputError> {
+    TraceContext::from_hex(&trace_id, &span_id, sampled).ok_or(InputError::Trace { trace_id, span_id })
 }
 
 /// What names a step: one of [`steps`](crate::steps), or a text that is checked when the step is recorded.

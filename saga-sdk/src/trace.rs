@@ -7,6 +7,12 @@ use std::fmt::Write as _;
 
 use saga_types::{SagaEvent, keys};
 
+/// The metadata key of a trace that is not sampled, two hex digits; left out when it is sampled, as nearly all are.
+pub(crate) const TRACE_FLAGS: &str = "traceFlags";
+
+/// The W3C flag of a trace that is kept by its tracing system.
+const SAMPLED: u8 = 1;
+
 /// A W3C trace context: which trace, and which span of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceContext {
@@ -29,6 +35,20 @@ impl TraceContext {
         })
     }
 
+    /// Reads the ids as hex digits of either case; `None` when they are not valid.
+    #[must_use]
+    pub fn from_hex(trace_id: &str, span_id: &str, sampled: bool) -> Option<Self> {
+        let trace_id = number::<16>(&trace_id.to_ascii_lowercase())?;
+        let span_id = number::<8>(&span_id.to_ascii_lowercase())?;
+        Self::new(trace_id, span_id, u8::from(sampled))
+    }
+
+    /// Whether the tracing system keeps the trace; a link to one that it does not keep leads nowhere.
+    #[must_use]
+    pub const fn is_sampled(&self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+
     /// The same with a trace state, as in the header `tracestate`; an empty one is left out.
     #[must_use]
     pub fn with_state(mut self, state: impl Into<String>) -> Self {
@@ -46,6 +66,10 @@ impl TraceContext {
     #[must_use]
     pub fn span_id_hex(&self) -> String {
         hex(&self.span_id)
+    }
+
+    pub(crate) fn flags_hex(&self) -> String {
+        hex(&[self.flags])
     }
 
     /// The value of the header `traceparent`.
@@ -82,13 +106,18 @@ impl TraceContext {
         Some(Self::new(trace_id, span_id, flags)?.with_state(state))
     }
 
-    /// The context that an event's metadata names, taken as sampled; `None` without one.
+    /// The context that an event's metadata names; `None` without one.
     #[must_use]
     pub fn of_event(event: &SagaEvent) -> Option<Self> {
         let metadata = event.metadata.as_ref()?;
         let trace_id = number::<16>(metadata.trace_id()?)?;
         let span_id = number::<8>(metadata.to_object().get(keys::SPAN_ID)?.as_str()?)?;
-        Self::new(trace_id, span_id, 1)
+        let flags = metadata
+            .to_object()
+            .get(TRACE_FLAGS)
+            .and_then(|flags| number::<1>(flags.as_str()?));
+        let [flags] = flags.unwrap_or([SAMPLED]);
+        Self::new(trace_id, span_id, flags)
     }
 
     /// The context of the current span; `None` without one, and always without one of the features `opentelemetry`
@@ -140,9 +169,10 @@ mod current {
     use opentelemetry::{Context, trace::TraceContextExt as _};
 
     use super::TraceContext;
+    use crate::thread_locals;
 
     pub(super) fn trace() -> Option<TraceContext> {
-        tracing_span().or_else(|| Context::map_current(of))
+        thread_locals::read(|| tracing_span().or_else(|| Context::map_current(of))).flatten()
     }
 
     #[cfg(feature = "tracing-opentelemetry")]

@@ -1,4 +1,4 @@
-//! Bad input is a typed error from the call that made it, in both modes; a disabled tracker checks nothing.
+//! Bad input is a typed error from the call that made it, in both modes; a disabled tracker checks ids only.
 #![cfg(feature = "kafka")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -104,6 +104,16 @@ async fn bad_metadata_is_refused_and_named() {
 }
 
 #[tokio::test]
+async fn a_trace_that_is_none_is_refused_and_named() {
+    for tracker in clients() {
+        let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        let step = saga.start(steps::ORDER_CREATED);
+        let error = input_error(step.trace("7", "b7ad6b7169203331", true).record().await);
+        assert!(error.to_string().starts_with("trace \"7\""), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn the_helpers_of_the_trait_refuse_the_same() {
     for tracker in clients() {
         let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
@@ -122,10 +132,13 @@ async fn the_helpers_of_the_trait_refuse_the_same() {
 }
 
 #[tokio::test]
-async fn a_disabled_tracker_checks_nothing() {
+async fn a_disabled_tracker_checks_ids_and_reads_nothing_else() {
     let tracker: Arc<dyn SagaTrackerClient> = Arc::new(NoOpClient);
     let saga = tracker.saga(SagaType::ORDER_CREATION, "", "");
     assert_eq!(saga.context(), None);
+    let error = input_error(saga.start(steps::ORDER_CREATED).record().await);
+    assert_eq!(error.to_string(), "sagaId is empty");
+    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
     saga.start("not a step")
         .with("a", Unserializable)
         .event_id("")

@@ -10,7 +10,9 @@ use opentelemetry::{
     },
 };
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use saga_sdk::{SagaContext, SagaEvent, SagaStatus, SagaType, StepRecord, TraceContext, steps};
+use saga_sdk::{
+    Saga, SagaConfig, SagaContext, SagaEvent, SagaStatus, SagaType, StepRecord, TraceContext, steps,
+};
 
 fn event() -> (SagaEvent, Option<TraceContext>) {
     let saga = SagaContext {
@@ -54,6 +56,68 @@ fn the_span_of_the_opentelemetry_context_is_taken() {
     assert_eq!(entry(&event, "spanId"), Some(expected.span_id().to_string()));
     let traceparent = format!("00-{}-{}-01", expected.trace_id(), expected.span_id());
     assert_eq!(trace.unwrap().traceparent(), traceparent, "sampled");
+}
+
+#[test]
+fn an_event_of_an_unsampled_trace_stays_unsampled_when_it_is_sent_again() {
+    let remote = SpanContext::new(
+        TraceId::from(7),
+        SpanId::from(9),
+        TraceFlags::default(),
+        true,
+        TraceState::default(),
+    );
+    let _attached = Context::new().with_remote_span_context(remote).attach();
+    let (event, trace) = event();
+    assert_eq!(entry(&event, "traceFlags").as_deref(), Some("00"));
+    assert_eq!(TraceContext::of_event(&event), trace);
+}
+
+#[test]
+fn an_event_of_a_sampled_trace_names_no_flags() {
+    let provider = SdkTracerProvider::builder().build();
+    let context = Context::current_with_span(provider.tracer("test").start("place order"));
+    let _attached = context.attach();
+    let (event, trace) = event();
+    assert_eq!(entry(&event, "traceFlags"), None);
+    assert_eq!(TraceContext::of_event(&event), trace);
+}
+
+thread_local! {
+    static FAILS_ON_DROP: std::cell::RefCell<Option<FailsOnDrop>> = const { std::cell::RefCell::new(None) };
+}
+
+/// Records a failed step when its thread ends.
+struct FailsOnDrop(Saga);
+
+impl Drop for FailsOnDrop {
+    fn drop(&mut self) {
+        drop(self.0.failed(steps::PAYMENT_FAILED, "the thread ended").record());
+    }
+}
+
+/// A panic in such a destructor aborts the process, and so this test.
+#[test]
+fn a_thread_local_destructor_can_record() {
+    let config = SagaConfig::default()
+        .enabled(true)
+        .bootstrap_servers("127.0.0.1:1")
+        .service_name("order-service");
+    let tracker = saga_sdk::connect(&config).unwrap();
+    for records_before in [false, true] {
+        let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        let thread = std::thread::spawn(move || {
+            FAILS_ON_DROP.set(Some(FailsOnDrop(saga.clone())));
+            let provider = SdkTracerProvider::builder().build();
+            let context = Context::current_with_span(provider.tracer("test").start("place order"));
+            let _attached = context.attach();
+            if records_before {
+                drop(saga.start(steps::ORDER_CREATED).record());
+            }
+        });
+        thread.join().unwrap();
+    }
+    assert_eq!(tracker.stats().recorded, 3);
 }
 
 #[test]

@@ -323,7 +323,7 @@ where
 {
     outbox::migrate(&pool).await.unwrap();
     let off: Arc<dyn SagaTrackerClient> = Arc::new(NoOpClient);
-    let saga = off.saga(SagaType::ORDER_CREATION, "", "");
+    let saga = off.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
     let mut transaction = pool.begin().await.unwrap();
     Outbox::new("order-service")
         .record(&mut *transaction, saga.start("bad step"))
