@@ -3,12 +3,12 @@
 use std::{fmt::Write as _, path::PathBuf, sync::Arc};
 
 use clap::{Args, Subcommand};
-use saga_types::{Timestamp, definition::Definitions};
+use saga_types::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{CliError, block_on, logging, output};
 use crate::{
-    config::{ConfigArgs, Settings},
+    config::{ConfigArgs, Settings, load_definitions},
     dev::DATABASE_FILE,
 };
 use saga_collector::{
@@ -180,10 +180,7 @@ fn open(settings: &Settings) -> Result<Archive, CliError> {
 }
 
 async fn connect(settings: &Settings, url: &str, max_connections: u32) -> Result<Arc<dyn Store>, CliError> {
-    let mut definitions = Definitions::built_in();
-    if let Some(folder) = &settings.definitions_dir {
-        definitions.load_dir(folder)?;
-    }
+    let definitions = load_definitions(settings.definitions_dir.as_deref())?;
     let options = StoreOptions {
         definitions: definitions.into(),
         max_connections,

@@ -1,10 +1,9 @@
 //! `config check`: what the collector would run with.
 
 use clap::{Args, Subcommand};
-use saga_types::definition::Definitions;
 
 use super::{CliError, output};
-use crate::config::ConfigArgs;
+use crate::config::{ConfigArgs, load_definitions};
 
 #[derive(Debug, Args)]
 pub(super) struct ConfigCommandArgs {
@@ -28,9 +27,7 @@ impl ConfigCommandArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
         let ConfigCommand::Check(args) = self.command;
         let config = args.config.load()?.resolve()?;
-        if let Some(folder) = &config.definitions_dir {
-            Definitions::built_in().load_dir(folder)?;
-        }
+        load_definitions(config.definitions_dir.as_deref())?;
         let lines: String = config
             .entries()
             .into_iter()

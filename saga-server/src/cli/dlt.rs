@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
-use saga_types::{Timestamp, definition::Definitions};
+use saga_types::Timestamp;
 use serde::Serialize;
 
 use super::{CliError, block_on, logging, output};
-use crate::config::{ConfigArgs, Settings};
+use crate::config::{ConfigArgs, Settings, load_definitions};
 use saga_collector::{
     dead_letters::{DeadLetters, LetterView, ReplayError, Replayed},
     metrics::Metrics,
@@ -205,10 +205,7 @@ struct Desk {
 impl Desk {
     async fn open(settings: &Settings) -> Result<Self, CliError> {
         let database = settings.database()?;
-        let mut definitions = Definitions::built_in();
-        if let Some(folder) = settings.definitions_dir()? {
-            definitions.load_dir(&folder)?;
-        }
+        let definitions = load_definitions(settings.definitions_dir()?.as_deref())?;
         let options = StoreOptions {
             definitions: definitions.into(),
             max_connections: 2,

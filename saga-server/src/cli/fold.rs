@@ -16,6 +16,7 @@ use saga_types::{
 use serde_path_to_error::Segment;
 
 use super::{CliError, output};
+use crate::config::load_definitions;
 
 #[derive(Debug, Args)]
 pub(super) struct FoldArgs {
@@ -30,10 +31,7 @@ pub(super) struct FoldArgs {
 
 impl FoldArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
-        let mut definitions = Definitions::built_in();
-        if let Some(folder) = &self.definitions {
-            definitions.load_dir(folder)?;
-        }
+        let definitions = load_definitions(self.definitions.as_deref())?;
         let file = self.events.display();
         let text = self
             .read()

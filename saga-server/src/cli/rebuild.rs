@@ -6,11 +6,10 @@ use std::{
 };
 
 use clap::Args;
-use saga_types::definition::Definitions;
 use serde_json::{Map, Value, json};
 
 use super::{CliError, block_on, logging, output};
-use crate::config::ConfigArgs;
+use crate::config::{ConfigArgs, load_definitions};
 use saga_store::{Difference, DifferenceKind, Rebuild, Store, StoreOptions};
 
 /// How many sagas are taken at a time.
@@ -45,10 +44,7 @@ impl RebuildArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
         let settings = self.config.load()?;
         let database = settings.database()?;
-        let mut definitions = Definitions::built_in();
-        if let Some(folder) = settings.definitions_dir()? {
-            definitions.load_dir(&folder)?;
-        }
+        let definitions = load_definitions(settings.definitions_dir()?.as_deref())?;
         logging::start(&settings.log());
         let options = StoreOptions {
             definitions: Arc::new(definitions),

@@ -6,6 +6,7 @@
 mod auth;
 mod checks;
 mod database;
+mod definitions;
 mod file;
 mod merge;
 mod names;
@@ -38,6 +39,7 @@ use saga_web::{
 };
 
 pub use auth::{AuthSettings, TokenSetting};
+pub use definitions::load_definitions;
 pub use names::{Key, check_environment, keys};
 pub use oidc::OidcSettings;
 pub use pages::PagesSettings;

@@ -13,7 +13,7 @@ use saga_types::fold::SagaState;
 
 use super::{DevError, DevInfo};
 use crate::{
-    config::{Config, ConfigError, Settings},
+    config::{Config, ConfigError, Settings, load_definitions},
     server::{Server, ServerError},
 };
 use saga_collector::secret::Secret;
@@ -219,7 +219,7 @@ pub(crate) fn resolve(mut settings: Settings) -> Result<Config, ConfigError> {
 }
 
 async fn migrated(config: &Config) -> Result<Arc<dyn Store>, DevError> {
-    let definitions = crate::server::load_definitions(config).map_err(ServerError::from)?;
+    let definitions = load_definitions(config.definitions_dir.as_deref()).map_err(ServerError::from)?;
     let options = StoreOptions {
         definitions: definitions.into(),
         max_connections: 2,

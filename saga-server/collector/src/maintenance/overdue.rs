@@ -32,6 +32,7 @@ const LEASE_NAME: &str = "watch";
 const REPORTS: u32 = 200;
 
 /// One collector's monitor.
+#[derive(Clone)]
 pub struct Monitor {
     /// Where sagas and the lease are.
     pub store: Arc<dyn Store>,

@@ -33,6 +33,7 @@ pub fn services(definitions: &Definitions) -> BTreeSet<String> {
 }
 
 /// One collector's part in it.
+#[derive(Clone)]
 pub struct Tender {
     /// Where producers and the lease are.
     pub store: Arc<dyn Store>,

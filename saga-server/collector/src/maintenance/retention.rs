@@ -51,6 +51,7 @@ pub enum RetentionError {
 }
 
 /// What lets sagas go.
+#[derive(Clone)]
 pub struct Retention {
     store: Arc<dyn Store>,
     archive: Option<Archive>,

@@ -66,6 +66,13 @@ pub struct EndpointLabels {
     pub method: String,
 }
 
+/// Label `task`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct TaskLabel {
+    /// The name of a background task.
+    pub task: &'static str,
+}
+
 /// Label `query`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct QueryLabel {
@@ -137,6 +144,7 @@ pub struct Metrics {
     retention_removed: Counter,
     /// `saga_tracker_retention_archived_total`: those of them that are in the archive.
     retention_archived: Counter,
+    tasks_ended: Family<TaskLabel, Counter>,
     /// `saga_tracker_retention_failures_total`: runs that ended with an error.
     pub retention_failures: Counter,
     /// `saga_tracker_retention_last_success_timestamp`.
@@ -188,6 +196,7 @@ impl Metrics {
             clients_replaced: Counter::default(),
             retention_removed: Counter::default(),
             retention_archived: Counter::default(),
+            tasks_ended: Family::default(),
             retention_failures: Counter::default(),
             retention_last_success: FloatGauge::default(),
             known_steps,
@@ -307,6 +316,11 @@ impl Metrics {
             self.retention_archived.clone(),
         );
         registry.register(
+            "saga_tracker_tasks_ended",
+            "Background tasks that ended or panicked before the stop; each is started again, or the process ends",
+            self.tasks_ended.clone(),
+        );
+        registry.register(
             "saga_tracker_retention_failures",
             "Retention runs that failed",
             self.retention_failures.clone(),
@@ -322,6 +336,11 @@ impl Metrics {
         self.producers_invalid(0);
         self.producers_left_out(0);
         self
+    }
+
+    /// A background task ended before the stop.
+    pub fn task_ended(&self, task: &'static str) {
+        self.tasks_ended.get_or_create(&TaskLabel { task }).inc();
     }
 
     /// The number of sagas in a status, over all instances, as the database says.

@@ -1,37 +1,35 @@
 //! One running collector: store, ingest and HTTP, started and ended together.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `tasks` | the background tasks, and what happens when one of them ends |
+//! | `supervisor` | starts, watches and stops them |
+
+mod supervisor;
+mod tasks;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use saga_types::{
-    Timestamp,
-    definition::{Definitions, LoadError},
-};
-use thiserror::Error;
-use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
-
-use crate::config::Config;
 use saga_collector::{
-    archive::{Archive, ArchiveError},
+    archive::ArchiveError,
     dead_letters::{Collect, CollectParts, DeadLetters},
-    freshness::{self, Progress},
+    freshness::Progress,
     health::{Component, Health},
     http_client,
     ingest::{Ingest, IngestParts},
     kafka::IngestError,
     live::Live,
-    maintenance::{
-        Monitor, RetentionConfig,
-        producers::{self, Tender},
-        retention::{self, Retention},
-    },
     metrics::Metrics,
 };
-use saga_store::{Store, StoreError, StoreOptions};
-use saga_web::{Limits, auth::Access, state::AppState};
+use saga_store::{StoreError, StoreOptions};
+use saga_types::definition::LoadError;
+use saga_web::{Limits, state::AppState};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-/// How often the database is asked how it is, and for the numbers of sagas.
-const DATABASE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+use self::supervisor::{Supervisor, Task};
+use crate::config::{Config, load_definitions};
 
 /// Why a collector could not start, or had to end.
 #[derive(Debug, Error)]
@@ -54,6 +52,9 @@ pub enum ServerError {
     /// The archive's configuration is wrong.
     #[error("archive.url: {0}")]
     Archive(#[from] ArchiveError),
+    /// A background task ended without which the process is of no use.
+    #[error("the background task {0} ended unexpectedly; the log says why")]
+    TaskEnded(&'static str),
     /// Kafka's client cannot start or go on.
     #[error(transparent)]
     Ingest(#[from] IngestError),
@@ -65,7 +66,7 @@ pub struct Server {
     health: Arc<Health>,
     ingest: Ingest,
     dead_letters: Collect,
-    tasks: Vec<JoinHandle<()>>,
+    supervisor: Supervisor,
     stop: CancellationToken,
     shutdown_timeout: Duration,
 }
@@ -77,8 +78,12 @@ impl Server {
     ///
     /// [`ServerError`] when something is wrong that time does not mend.
     pub async fn start(config: Config) -> Result<Self, ServerError> {
+        Self::start_with(config, |task| task).await
+    }
+
+    async fn start_with(config: Config, prepare: impl FnMut(Task) -> Task) -> Result<Self, ServerError> {
         http_client::choose_cryptography();
-        let definitions = Arc::new(load_definitions(&config)?);
+        let definitions = Arc::new(load_definitions(config.definitions_dir.as_deref())?);
         let options = StoreOptions {
             definitions: definitions.clone(),
             max_connections: config.database.max_connections,
@@ -113,8 +118,7 @@ impl Server {
             metrics: metrics.clone(),
         })?;
         let stop = CancellationToken::new();
-        let redaction = Arc::new(config.redaction);
-        let retention = start_retention(&config.retention, &store, &metrics, &stop)?;
+        let redaction = Arc::new(config.redaction.clone());
         let live = Arc::new(Live::new(redaction.clone(), stop.clone()));
         let state = AppState {
             dead_letters: Arc::new(DeadLetters::new(
@@ -123,56 +127,29 @@ impl Server {
                 metrics.clone(),
                 redaction.clone(),
             )),
-            store: store.clone(),
+            store,
             health: health.clone(),
             metrics: metrics.clone(),
             access: Arc::new(config.access.clone()),
             redaction,
-            progress: progress.clone(),
-            definitions: definitions.clone(),
+            progress,
+            definitions,
             watch: config.watch,
-            live: live.clone(),
+            live,
             pages: Arc::new(config.pages.clone()),
         };
-        let monitor = Monitor {
-            store: store.clone(),
-            progress: progress.clone(),
-            metrics: metrics.clone(),
-            definitions: definitions.clone(),
-            compensation_overdue_after: config.watch.compensation_overdue_after,
-        };
-        let tender = Tender {
-            store: store.clone(),
-            progress: progress.clone(),
-            metrics: metrics.clone(),
-            named: producers::services(&definitions),
-            lost_after: config.watch.events_lost_after,
-        };
-        let mut tasks = vec![
-            tokio::spawn(saga_web::serve(listener, state, Limits::default(), stop.clone())),
-            tokio::spawn(live.run(store.clone())),
-            tokio::spawn(freshness::keep(
-                config.kafka.topic.clone(),
-                progress,
-                store.clone(),
-                metrics.clone(),
-                stop.clone(),
-            )),
-            tokio::spawn(monitor.run(stop.clone())),
-            tokio::spawn(tender.run(stop.clone())),
-            tokio::spawn(watch_database(store, health.clone(), metrics, stop.clone())),
-        ];
-        if let Access::Issued { issuer, .. } = config.access {
-            tasks.push(tokio::spawn(issuer.keep_fresh(stop.clone())));
-        }
-        tasks.extend(retention);
+        let mut tasks = tasks::of(&config, &state, &stop)?;
+        let http = saga_web::serve(listener, state, Limits::default(), stop.clone());
+        tasks.push(Task::essential("http", http));
+        let tasks = tasks.into_iter().map(prepare).collect();
+        let supervisor = Supervisor::start(tasks, metrics, stop.clone());
         tracing::info!(%address, topic = config.kafka.topic, "started");
         Ok(Self {
             address,
             health,
             ingest,
             dead_letters,
-            tasks,
+            supervisor,
             stop,
             shutdown_timeout: config.shutdown_timeout,
         })
@@ -194,17 +171,19 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`ServerError::Ingest`] when ingest cannot go on; the process should end and be started again.
+    /// [`ServerError::Ingest`] when ingest cannot go on, [`ServerError::TaskEnded`] when a task ended that the process cannot
+    /// do without; the process should end and be started again.
     pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
         let failure = tokio::select! {
             () = shutdown => None,
-            error = self.ingest.ended() => Some(error),
-            error = self.dead_letters.ended() => Some(error),
+            error = self.ingest.ended() => Some(error.into()),
+            error = self.dead_letters.ended() => Some(error.into()),
+            task = self.supervisor.failed() => Some(ServerError::TaskEnded(task)),
         };
         match failure {
             Some(error) => {
                 self.stop.cancel();
-                Err(error.into())
+                Err(error)
             }
             None => {
                 self.stop().await;
@@ -224,41 +203,9 @@ impl Server {
         if stopped != (true, true) {
             tracing::warn!("ingest did not end in time; what it had in hand is read again at the next start");
         }
-        for task in self.tasks {
-            if tokio::time::timeout_at(deadline, task).await.is_err() {
-                tracing::warn!("some requests did not end in time");
-            }
-        }
+        self.supervisor.join(deadline).await;
         tracing::info!("stopped");
     }
-}
-
-/// The built-in definitions and those of the configured folder.
-pub(crate) fn load_definitions(config: &Config) -> Result<Definitions, LoadError> {
-    let mut definitions = Definitions::built_in();
-    if let Some(folder) = &config.definitions_dir {
-        definitions.load_dir(folder)?;
-    }
-    Ok(definitions)
-}
-
-/// Nothing, when sagas stay for ever.
-fn start_retention(
-    config: &RetentionConfig,
-    store: &Arc<dyn Store>,
-    metrics: &Arc<Metrics>,
-    stop: &CancellationToken,
-) -> Result<Option<JoinHandle<()>>, ArchiveError> {
-    let Some(after) = config.after else {
-        return Ok(None);
-    };
-    let archive = config.archive.as_ref().map(Archive::open).transpose()?;
-    let retention = Retention::new(store.clone(), archive, after).alone();
-    Ok(Some(tokio::spawn(retention::keep(
-        retention,
-        metrics.clone(),
-        stop.clone(),
-    ))))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
@@ -267,38 +214,74 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
         .map_err(|error| ServerError::Listen { address, error })
 }
 
-/// Keeps health and the numbers of sagas right, also while no event comes.
-async fn watch_database(
-    store: Arc<dyn Store>,
-    health: Arc<Health>,
-    metrics: Arc<Metrics>,
-    stop: CancellationToken,
-) {
-    while !stop.is_cancelled() {
-        match store.check().await {
-            Ok(()) => {
-                health.up(Component::Db);
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, sync::Mutex};
+
+    use saga_collector::secret::Secret;
+
+    use super::*;
+    use crate::config::Settings;
+
+    /// On a SQLite database of its own, with no broker behind the address.
+    fn config(folder: &tempfile::TempDir) -> Config {
+        let mut settings = Settings {
+            listen: "127.0.0.1:0".parse().ok(),
+            ..Settings::default()
+        };
+        let database = format!("sqlite:{}", folder.path().join("sagas.db").display());
+        settings.database.url = Some(Secret::new(database));
+        settings.kafka.bootstrap_servers = Some("127.0.0.1:1".to_owned());
+        settings.resolve().unwrap()
+    }
+
+    fn restarted(metrics: &Metrics) -> BTreeSet<String> {
+        let page = metrics.render();
+        let lines = page.lines().filter_map(|line| {
+            let (task, count) = line
+                .strip_prefix("saga_tracker_tasks_ended_total{task=\"")?
+                .split_once("\"} ")?;
+            (count == "1").then(|| task.to_owned())
+        });
+        lines.collect()
+    }
+
+    #[tokio::test]
+    async fn every_background_task_that_panics_is_started_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = Mutex::new(BTreeSet::new());
+        let mut server = Server::start_with(config(&folder), |task| {
+            if task.name == "http" {
+                return task;
             }
-            Err(error) => {
-                if health.down(Component::Db, error.to_string()) {
-                    tracing::error!(%error, "the database is not usable");
-                }
+            names.lock().unwrap().insert(task.name.to_owned());
+            task.panicking()
+        })
+        .await
+        .unwrap();
+        let names = names.into_inner().unwrap();
+        let metrics = server.supervisor.metrics.clone();
+        let all_restarted = async {
+            while restarted(&metrics) != names {
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
-        }
-        if let Ok(counts) = store.count_by_status().await {
-            for (status, count) in counts {
-                metrics.set_active(status, count);
-            }
-        }
-        if let Ok(attention) = store.attention(Timestamp::now()).await {
-            metrics.set_last_failed(&attention);
-        }
-        if let Ok(waiting) = store.letters_waiting().await {
-            metrics.set_dead_letters_waiting(waiting);
-        }
+        };
         tokio::select! {
-            () = tokio::time::sleep(DATABASE_CHECK_INTERVAL) => {}
-            () = stop.cancelled() => {}
+            task = server.supervisor.failed() => panic!("{task} ends the process"),
+            () = all_restarted => {}
         }
+        assert!(names.len() >= 6, "{names:?}");
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn the_process_ends_when_nothing_listens_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start_with(config(&folder), |task| match task.name {
+            "http" => task.panicking(),
+            _ => task,
+        });
+        let ended = server.await.unwrap().run_until(std::future::pending()).await;
+        assert!(matches!(ended, Err(ServerError::TaskEnded("http"))), "{ended:?}");
     }
 }

@@ -1,0 +1,143 @@
+//! The background tasks of a collector, and what happens when one of them ends before the stop.
+//!
+//! | task | what | when it ends |
+//! | --- | --- | --- |
+//! | `http` | REST and pages | the process ends |
+//! | `live` | sagas as they change, to clients and other collectors | started again |
+//! | `freshness` | how far each partition is stored, to the database and the metrics | started again |
+//! | `watch` | late sagas, on one collector of several | started again |
+//! | `producers` | who records events and which never came, on one collector of several | started again |
+//! | `database` | whether the database answers, and the numbers of sagas | started again |
+//! | `issuer` | the keys of an issuer of tokens, if one is configured | started again |
+//! | `retention` | sagas that leave, unless they stay for ever | started again |
+//!
+//! Ingest and the consumer of dead letters watch their own threads; their end ends the process.
+
+use std::{sync::Arc, time::Duration};
+
+use saga_collector::{
+    archive::{Archive, ArchiveError},
+    freshness,
+    health::{Component, Health},
+    maintenance::{
+        Monitor, RetentionConfig,
+        producers::{self, Tender},
+        retention::{self, Retention},
+    },
+    metrics::Metrics,
+};
+use saga_store::Store;
+use saga_types::Timestamp;
+use saga_web::{auth::Access, state::AppState};
+use tokio_util::sync::CancellationToken;
+
+use super::supervisor::Task;
+use crate::config::Config;
+
+/// How often the database is asked how it is, and for the numbers of sagas.
+const DATABASE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Every background task but `http`.
+pub(super) fn of(
+    config: &Config,
+    state: &AppState,
+    stop: &CancellationToken,
+) -> Result<Vec<Task>, ArchiveError> {
+    let (store, metrics) = (state.store.clone(), state.metrics.clone());
+    let live = (state.live.clone(), store.clone());
+    let freshness = (
+        config.kafka.topic.clone(),
+        state.progress.clone(),
+        store.clone(),
+        metrics.clone(),
+    );
+    let monitor = Monitor {
+        store: store.clone(),
+        progress: state.progress.clone(),
+        metrics: metrics.clone(),
+        definitions: state.definitions.clone(),
+        compensation_overdue_after: config.watch.compensation_overdue_after,
+    };
+    let tender = Tender {
+        store: store.clone(),
+        progress: state.progress.clone(),
+        metrics: metrics.clone(),
+        named: producers::services(&state.definitions),
+        lost_after: config.watch.events_lost_after,
+    };
+    let database = (store.clone(), state.health.clone(), metrics.clone());
+    let mut tasks = vec![
+        Task::restarted("live", stop, live, |(live, store), _| live.run(store)),
+        Task::restarted(
+            "freshness",
+            stop,
+            freshness,
+            |(topic, progress, store, metrics), stop| freshness::keep(topic, progress, store, metrics, stop),
+        ),
+        Task::restarted("watch", stop, monitor, Monitor::run),
+        Task::restarted("producers", stop, tender, Tender::run),
+        Task::restarted("database", stop, database, |(store, health, metrics), stop| {
+            watch_database(store, health, metrics, stop)
+        }),
+    ];
+    if let Access::Issued { issuer, .. } = &config.access {
+        tasks.push(Task::restarted("issuer", stop, issuer.clone(), |issuer, stop| {
+            issuer.keep_fresh(stop)
+        }));
+    }
+    if let Some(retention) = retention(&config.retention, &store)? {
+        let retention = (retention, metrics);
+        tasks.push(Task::restarted(
+            "retention",
+            stop,
+            retention,
+            |(retention, metrics), stop| retention::keep(retention, metrics, stop),
+        ));
+    }
+    Ok(tasks)
+}
+
+/// None when sagas stay for ever.
+fn retention(config: &RetentionConfig, store: &Arc<dyn Store>) -> Result<Option<Retention>, ArchiveError> {
+    let Some(after) = config.after else {
+        return Ok(None);
+    };
+    let archive = config.archive.as_ref().map(Archive::open).transpose()?;
+    Ok(Some(Retention::new(store.clone(), archive, after).alone()))
+}
+
+/// Keeps health and the numbers of sagas right, also while no event comes.
+async fn watch_database(
+    store: Arc<dyn Store>,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) {
+    while !stop.is_cancelled() {
+        match store.check().await {
+            Ok(()) => {
+                health.up(Component::Db);
+            }
+            Err(error) => {
+                if health.down(Component::Db, error.to_string()) {
+                    tracing::error!(%error, "the database is not usable");
+                }
+            }
+        }
+        if let Ok(counts) = store.count_by_status().await {
+            for (status, count) in counts {
+                metrics.set_active(status, count);
+            }
+        }
+        if let Ok(attention) = store.attention(Timestamp::now()).await {
+            metrics.set_last_failed(&attention);
+        }
+        if let Ok(waiting) = store.letters_waiting().await {
+            metrics.set_dead_letters_waiting(waiting);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(DATABASE_CHECK_INTERVAL) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
