@@ -95,14 +95,18 @@ fn lines(config: &LogConfig) -> Box<dyn Layer<Registry> + Send + Sync> {
     }
 }
 
-/// Our own spans, and what went wrong in them; those of libraries would bury them.
+/// The packages of the collector, as their spans and log lines name them.
+const PACKAGES: [&str; 4] = ["saga_server", "saga_web", "saga_collector", "saga_store"];
+
+/// Our own spans, and what went wrong in them, without those of libraries.
 fn is_told(metadata: &Metadata<'_>) -> bool {
     let least = if metadata.is_span() {
         Level::INFO
     } else {
         Level::WARN
     };
-    metadata.target().starts_with("saga_server") && *metadata.level() <= least
+    let package = metadata.target().split("::").next().unwrap_or_default();
+    PACKAGES.contains(&package) && *metadata.level() <= least
 }
 
 fn provider(config: &TelemetryConfig) -> Result<SdkTracerProvider, ClientError> {
