@@ -8,7 +8,7 @@
 //!
 //! | part | what |
 //! | --- | --- |
-//! | `port`, `connect`, `error` | the trait, the adapter that a URL names, and what can go wrong |
+//! | `port`, `connect`, `error`, `probe` | the trait, the adapter that a URL names, and what can go wrong |
 //! | `batch` | what of a batch is new, known, in conflict or of a removed saga; free of SQL |
 //! | `fold_batch` | from new events to the new states of their sagas; free of SQL |
 //! | `rows` | rows of the tables as the port's types |
@@ -32,6 +32,7 @@ mod histogram;
 mod metadata;
 mod port;
 pub mod postgres;
+mod probe;
 mod producers;
 mod progress;
 mod query;

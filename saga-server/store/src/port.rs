@@ -12,6 +12,7 @@ use crate::{
     changes::ChangeStore,
     dead_letters::DeadLetterStore,
     error::{AppendError, StoreError},
+    probe,
     producers::ProducerStore,
     progress::ProgressStore,
     query::{Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage},
@@ -55,6 +56,24 @@ pub trait Store:
     /// database does not take something in it, so that the caller must find out what by splitting. Nothing is
     /// stored in either case.
     async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError>;
+
+    /// Whether an event that nothing is wrong with could be stored now: a made-up step of a saga of its own is written
+    /// through the same tables as any batch, and rolled back.
+    ///
+    /// For telling a refusal from an outage, once a batch was split down to what is not taken: when the probe passes,
+    /// the event is at fault; when it does not, the database is, whatever its error said.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] when the made-up event is not taken, or not answered for in time.
+    async fn probe_write(&self) -> Result<(), StoreError> {
+        match self.rehearse(Arc::new([probe::event()])).await {
+            Ok(_) => Ok(()),
+            Err(AppendError::Unavailable(message) | AppendError::Refused(message)) => {
+                Err(StoreError::Unavailable(message))
+            }
+        }
+    }
 
     /// One saga, as it is now.
     async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError>;

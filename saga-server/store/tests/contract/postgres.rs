@@ -37,9 +37,9 @@ impl Database for Postgres {
         self.url.clone()
     }
 
-    async fn execute(&self, sql: &'static str) {
+    async fn execute(&self, sql: &str) {
         let mut connection = PgConnection::connect(&self.url).await.unwrap();
-        connection.execute(sql).await.unwrap();
+        connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
     }
 }
 

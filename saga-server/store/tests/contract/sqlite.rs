@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::suite::{Database, contract_tests};
-use sqlx::{Connection, Executor, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
 
 contract_tests!(Sqlite);
 
@@ -23,9 +23,9 @@ impl Database for Sqlite {
         format!("sqlite:{}", self.folder.join("sagas.db").display())
     }
 
-    async fn execute(&self, sql: &'static str) {
+    async fn execute(&self, sql: &str) {
         let mut connection = SqliteConnection::connect(&self.url()).await.unwrap();
-        connection.execute(sql).await.unwrap();
+        connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
     }
 }
 

@@ -1,5 +1,6 @@
 //! What becomes of batches.
 
+use saga_store::{ProducerQuery, StoreError};
 use saga_types::{SagaStatus, Step, Timestamp, steps};
 
 use super::{
@@ -335,4 +336,39 @@ pub(crate) async fn a_saga_may_have_100_000_events(database: &impl Database) {
     };
     let page = store.steps("saga-1", Some(&after), 1000).await.unwrap().unwrap();
     assert_eq!((page.steps.len(), page.has_more), (1000, false));
+}
+
+pub(crate) async fn a_probe_writes_like_a_batch_and_leaves_nothing(database: &impl Database) {
+    let store = database.store().await;
+    for _ in 0..2 {
+        store.probe_write().await.unwrap();
+    }
+    assert!(store.changed().take().is_none());
+    assert!(
+        store
+            .count_by_status()
+            .await
+            .unwrap()
+            .iter()
+            .all(|(_, sagas)| *sagas == 0)
+    );
+    let everybody = ProducerQuery {
+        service: None,
+        after: None,
+        size: 10,
+        instances: 10,
+    };
+    let services = store.producers(&everybody).await.unwrap();
+    assert!(services.services.is_empty());
+    for away in ["saga_instance", "saga_steps"] {
+        let rename = [
+            format!("ALTER TABLE {away} RENAME TO away"),
+            format!("ALTER TABLE away RENAME TO {away}"),
+        ];
+        database.execute(&rename[0]).await;
+        let failure = store.probe_write().await.unwrap_err();
+        assert!(matches!(failure, StoreError::Unavailable(_)), "{failure}");
+        database.execute(&rename[1]).await;
+        store.probe_write().await.unwrap();
+    }
 }
