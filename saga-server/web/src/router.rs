@@ -1,9 +1,13 @@
-//! Every route of the collector: REST, pages and what stands around them. Only this file knows both.
+//! Every route of the collector: REST, pages and what every request passes through. Only this file knows both.
 
-use axum::{Extension, Router, extract::DefaultBodyLimit, middleware};
+use axum::{
+    Extension, Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, from_fn_with_state},
+};
 
 use crate::{
-    http::{body, guard, middleware as around},
+    http::{body, guard, middleware},
     rest,
     state::AppState,
     ui,
@@ -19,16 +23,13 @@ pub fn router(state: AppState) -> Router {
         .layer(Extension(rest::ApiDocument::of(document)))
         .merge(rest::viewer())
         .merge(pages)
-        .fallback(around::no_such_route)
-        .method_not_allowed_fallback(around::method_not_allowed)
+        .fallback(middleware::no_such_route)
+        .method_not_allowed_fallback(middleware::method_not_allowed)
         .layer(DefaultBodyLimit::max(body::LIMIT))
-        .layer(middleware::from_fn_with_state(state.clone(), guard::check))
-        .layer(middleware::from_fn(around::limit))
-        .layer(middleware::from_fn(ui::error_pages))
-        .layer(middleware::from_fn_with_state(
-            state.clone(),
-            around::observe_request,
-        ))
+        .layer(from_fn_with_state(state.clone(), guard::check))
+        .layer(from_fn(middleware::limit))
+        .layer(from_fn(ui::error_pages))
+        .layer(from_fn_with_state(state.clone(), middleware::observe_request))
         .with_state(state)
 }
 

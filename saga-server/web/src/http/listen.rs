@@ -49,22 +49,22 @@ impl Default for Limits {
 /// How long to wait when no connection can be taken, as when there are too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers on a listener until told to stop; then the requests that were begun are still answered.
+/// Answers on a listener until `stop`; requests that were begun by then are still answered.
 pub async fn serve(listener: TcpListener, state: AppState, limits: Limits, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(limits.connections));
     let router = router(state);
     let mut connections = JoinSet::new();
     while let Some((socket, place)) = accept(&listener, &places, &stop).await {
-        let socket = Impatient::new(socket, limits.taken_within);
+        let socket = WriteTimeoutStream::new(socket, limits.taken_within);
         connections.spawn(answer(socket, place, router.clone(), limits, stop.clone()));
         while connections.try_join_next().is_some() {}
     }
-    // Nobody new gets in while the others are served.
+    // No new connection is taken while the others are served.
     drop(listener);
     while connections.join_next().await.is_some() {}
 }
 
-/// None when told to stop.
+/// None after `stop`.
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
@@ -89,7 +89,7 @@ async fn accept(
 }
 
 async fn answer(
-    socket: Impatient,
+    socket: WriteTimeoutStream,
     place: OwnedSemaphorePermit,
     router: Router,
     limits: Limits,
@@ -113,28 +113,32 @@ async fn answer(
     drop(place);
 }
 
-/// A socket that gives up when the other side takes nothing for long, so that nobody holds memory by not reading.
-struct Impatient {
+/// A socket whose writes time out, so that a client that does not read cannot hold memory.
+struct WriteTimeoutStream {
     socket: TcpStream,
     taken_within: Duration,
-    patience: Pin<Box<Sleep>>,
+    deadline: Pin<Box<Sleep>>,
     is_waiting: bool,
 }
 
-impl Impatient {
+impl WriteTimeoutStream {
     fn new(socket: TcpStream, taken_within: Duration) -> Self {
         // Events of a stream are small, and must not wait for each other.
         let _ = socket.set_nodelay(true);
         Self {
             socket,
             taken_within,
-            patience: Box::pin(tokio::time::sleep(taken_within)),
+            deadline: Box::pin(tokio::time::sleep(taken_within)),
             is_waiting: false,
         }
     }
 
-    /// What a write came to, unless it has been waiting for too long.
-    fn judge<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+    /// The result of a write; an error once it has been pending for too long.
+    fn with_timeout<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.is_waiting = false;
             return written;
@@ -142,14 +146,14 @@ impl Impatient {
         if !self.is_waiting {
             self.is_waiting = true;
             let until = Instant::now() + self.taken_within;
-            self.patience.as_mut().reset(until);
+            self.deadline.as_mut().reset(until);
         }
-        ready!(self.patience.as_mut().poll(context));
+        ready!(self.deadline.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl AsyncRead for Impatient {
+impl AsyncRead for WriteTimeoutStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -159,14 +163,14 @@ impl AsyncRead for Impatient {
     }
 }
 
-impl AsyncWrite for Impatient {
+impl AsyncWrite for WriteTimeoutStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write(context, bytes);
-        self.judge(written, context)
+        self.with_timeout(written, context)
     }
 
     fn poll_write_vectored(
@@ -175,7 +179,7 @@ impl AsyncWrite for Impatient {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write_vectored(context, parts);
-        self.judge(written, context)
+        self.with_timeout(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -6,17 +6,17 @@
 //! | `middleware` | around every request: limits, latency, headers, the form of errors |
 //! | `access` | which path needs which role; what is not named is closed |
 //! | `guard`, `same_site`, `session` | who is calling, and whether they may |
-//! | `query_string`, `params`, `body`, `period` | what callers send, checked; each bad parameter is named |
+//! | `query_string`, `params`, `body`, `date_range` | what callers send, checked; each bad parameter is named |
 //! | `error` | the one form of every error |
 
 pub(crate) mod access;
 pub(crate) mod body;
+pub(crate) mod date_range;
 pub(crate) mod error;
 pub(crate) mod guard;
 pub(crate) mod listen;
 pub(crate) mod middleware;
 pub(crate) mod params;
-pub(crate) mod period;
 pub(crate) mod query_string;
 mod same_site;
 pub(crate) mod session;

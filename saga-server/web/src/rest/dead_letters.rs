@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         ApiError,
-        period::{Moment, Period},
+        date_range::{DateRange, Moment},
         query_string::{LettersCursor, Params},
     },
     state::AppState,
@@ -123,7 +123,7 @@ pub(crate) async fn find_groups(state: &AppState, mut params: Params) -> Result<
 
 /// Takes what says which letters are meant.
 pub(super) fn filter(params: &mut Params) -> LetterFilter {
-    let period = Period::take(params);
+    let period = DateRange::take(params);
     LetterFilter {
         named: None,
         reason: params.text("reason"),

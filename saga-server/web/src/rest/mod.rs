@@ -1,21 +1,17 @@
 //! The answers: REST over the store, health and metrics. One file for each endpoint: parameters, query and response.
 //!
 //! Rule of thumb: a handler returns what it found or an [`ApiError`]; what every answer has in common, from the form of an
-//! error to the time limit, stands in `edge`.
+//! error to the time limit, is in `http::middleware`.
 //!
 //! To add an endpoint: write `#[utoipa::path(…)]` at its handler, whose doc comment describes it (the first line is the title),
 //! and name it in `endpoints` with `routes!`. Say there only what is its own: parameters, body, the good answer, and errors
 //! such as 404 or 409 by status and description alone. `openapi` adds the form of errors, those that all endpoints have, and
-//! security. Answers and bodies derive `ToSchema`; a
-//! type of ours that only parameters have is also named at `openapi::Frame`. Then renew the kept copy: `saga-server openapi > docs/openapi.json`.
+//! security. Answers and bodies derive `ToSchema`; a type of ours that only parameters have is also named at
+//! `openapi::BaseDocument`. Then renew the kept copy: `saga-server openapi > docs/openapi.json`.
 //!
 //! | part | what |
 //! | --- | --- |
 //! | `openapi`, `docs` | the description of the API, and its viewer |
-//! | `listen` | connections, and how slow the other side may be |
-//! | `edge` | around every request: limits, latency, headers, the form of errors |
-//! | `guard`, `same_site` | who is calling, and whether they may |
-//! | `query_string`, `params`, `body`, `period` | what callers say, checked; each bad parameter is named |
 //! | `saga`, `sagas`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
 //! | `stream` | `/api/v1/sagas/stream`: sagas as they change |
 //! | `attention` | `/api/v1/attention`: what is late |
@@ -56,7 +52,7 @@ pub(crate) use status::carry_out as correct_status;
 
 /// Every endpoint together with its description.
 pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(openapi::Frame::openapi())
+    OpenApiRouter::with_openapi(openapi::BaseDocument::openapi())
         .routes(routes!(sagas::search))
         .routes(routes!(statistics::of_a_period))
         .routes(routes!(stream::changes))

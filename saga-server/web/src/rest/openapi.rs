@@ -22,8 +22,8 @@ use super::sagas::MetadataFilter;
 use crate::http::{
     ErrorCode,
     access::{self, Requirement},
+    date_range::Moment,
     error::ErrorBody,
-    period::Moment,
 };
 
 const BEARER: &str = "bearer";
@@ -48,7 +48,7 @@ const JSON: &str = "application/json";
     // What no body refers to.
     components(schemas(ErrorBody, Moment, MetadataFilter))
 )]
-pub(super) struct Frame;
+pub(super) struct BaseDocument;
 
 /// Adds what the endpoints have in common.
 pub(super) fn complete(mut api: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {

@@ -14,8 +14,8 @@ use crate::{
     http::{
         ApiError,
         body::Body,
+        date_range::Moment,
         guard::CalledBy,
-        period::Moment,
         query_string::{LettersCursor, Params, from_start, to_end},
     },
     state::AppState,

@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         ApiError,
+        date_range::Moment,
         params::PathSagaId,
-        period::Moment,
         query_string::{Params, to_end},
     },
     state::AppState,

@@ -18,7 +18,7 @@ use super::sort;
 use crate::{
     http::{
         ApiError,
-        period::Period,
+        date_range::DateRange,
         query_string::{Params, SagasCursor},
     },
     state::AppState,
@@ -67,7 +67,7 @@ pub(crate) struct PageInfo {
         ("size" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many sagas; 20 if not given"),
         ("cursor" = Option<String>, Query, format = "sagas-cursor", min_length = 1, description = "The nextCursor of the page before, instead of page"),
         ("sort" = Option<String>, Query, pattern = "^(startedAt|updatedAt|due)(,(asc|desc))?$", description = "The field, and asc or desc; by due only sagas that have a limit, or, with owing=true, since when they owe"),
-        Period,
+        DateRange,
         ("orderId" = Option<OrderId>, Query, description = "Is about this business key"),
         ("sagaType" = Option<SagaType>, Query, description = "Has this type"),
         ("status" = Option<SagaStatus>, Query, description = "Is in this status now"),
@@ -159,7 +159,7 @@ fn read(
         ),
         None => (PageStart::Offset(offset), offset),
     };
-    let period = Period::take(&mut params);
+    let period = DateRange::take(&mut params);
     let owing = params.parsed("owing", yes_or_no);
     let query = SagaQuery {
         order_id: params.parsed("orderId", |text| name(OrderId::new(text)).map(String::from)),

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::sagas::saga_type;
 use crate::{
-    http::{ApiError, period::Period, query_string::Params},
+    http::{ApiError, date_range::DateRange, query_string::Params},
     state::AppState,
 };
 use saga_collector::freshness::Freshness;
@@ -52,14 +52,14 @@ struct Percentiles {
 /// Counts, rates and durations of the sagas that started within a period
 #[utoipa::path(
     get, path = "/api/v1/sagas/statistics", operation_id = "statistics", tag = "sagas",
-    params(Period, ("sagaType" = Option<SagaType>, Query, description = "Only sagas of this type")),
+    params(DateRange, ("sagaType" = Option<SagaType>, Query, description = "Only sagas of this type")),
     responses((status = 200, description = "The statistics", body = Statistics))
 )]
 pub(super) async fn of_a_period(
     State(state): State<AppState>,
     mut params: Params,
 ) -> Result<Json<Statistics>, ApiError> {
-    let Period { from, to } = Period::take(&mut params);
+    let DateRange { from, to } = DateRange::take(&mut params);
     let saga_type = params.parsed("sagaType", saga_type);
     params.finish()?;
     let query = StatisticsQuery { saga_type, from, to };

@@ -78,7 +78,7 @@ fn words(code: ErrorCode) -> (&'static str, &'static str) {
     match code {
         ErrorCode::BadRequest => (
             "This address does not make sense",
-            "Mend what is named, or begin anew from Sagas.",
+            "Correct what is named, or start again from Sagas.",
         ),
         ErrorCode::NotFound => (
             "Nothing here",

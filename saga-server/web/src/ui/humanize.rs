@@ -66,8 +66,8 @@ impl fmt::Display for Moment {
 #[derive(Debug, Clone)]
 pub(super) enum Piece {
     Words(String),
-    /// What an event said, in whatever script.
-    Told(String),
+    /// Text of an event, which may be in another script.
+    Quoted(String),
     Time {
         exact: String,
         text: String,
@@ -95,16 +95,16 @@ pub(super) fn pieces(sentence: Vec<Phrase>, clock: Clock) -> Vec<Piece> {
     sentence.into_iter().map(piece).collect()
 }
 
-/// The same pieces with what an event said apart, so that its script turns nothing around it.
-pub(super) fn apart(pieces: Vec<Piece>, told: Option<&str>) -> Vec<Piece> {
-    let Some(told) = told.filter(|told| !told.is_empty()) else {
+/// The same pieces with what an event said isolated, so that right-to-left text in it does not reorder the words around it.
+pub(super) fn isolate(pieces: Vec<Piece>, quoted: Option<&str>) -> Vec<Piece> {
+    let Some(quoted) = quoted.filter(|quoted| !quoted.is_empty()) else {
         return pieces;
     };
     let split = |piece| match piece {
-        Piece::Words(words) => match words.split_once(told) {
+        Piece::Words(words) => match words.split_once(quoted) {
             Some((before, after)) => vec![
                 Piece::Words(before.to_owned()),
-                Piece::Told(told.to_owned()),
+                Piece::Quoted(quoted.to_owned()),
                 Piece::Words(after.to_owned()),
             ],
             None => vec![Piece::Words(words)],
@@ -114,7 +114,7 @@ pub(super) fn apart(pieces: Vec<Piece>, told: Option<&str>) -> Vec<Piece> {
     pieces.into_iter().flat_map(split).collect()
 }
 
-/// A deadline that nobody is known to have missed.
+/// A deadline that is not known to be missed.
 fn due(late: i64) -> String {
     match late {
         // Ingest lags: what is awaited may have come.
@@ -166,14 +166,14 @@ pub(super) fn short(id: &str) -> String {
 /// A list, of which very many are left out.
 pub(super) fn list(entries: &[String]) -> String {
     const MOST: usize = 8;
-    let told = entries[..entries.len().min(MOST)].join(", ");
+    let listed = entries[..entries.len().min(MOST)].join(", ");
     match entries.len().saturating_sub(MOST) {
-        0 => told,
-        more => format!("{told} and {more} more"),
+        0 => listed,
+        more => format!("{listed} and {more} more"),
     }
 }
 
-/// A number with its thousands apart.
+/// A number with its thousands separated.
 pub(super) fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -220,7 +220,7 @@ pub(super) fn seconds(seconds: f64) -> String {
         .map_or_else(|_| "–".to_owned(), length)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nobody looks at the 16th digit")]
+#[expect(clippy::cast_precision_loss, reason = "the 16th digit is not shown")]
 pub(super) fn precise_count(count: u64) -> f64 {
     count as f64
 }
@@ -239,12 +239,12 @@ mod tests {
 
     #[test]
     fn moments_are_told_by_their_distance() {
-        let told = |distance| Moment::new(at(distance), at(0)).to_string();
-        assert_eq!(told(0), "just now");
-        assert_eq!(told(-59_999), "59 s ago");
-        assert_eq!(told(-3 * MINUTE), "3 min ago");
-        assert_eq!(told(2 * HOUR + 1), "in 2 h");
-        assert_eq!(told(-40 * DAY), "40 d ago");
+        let shown = |distance| Moment::new(at(distance), at(0)).to_string();
+        assert_eq!(shown(0), "just now");
+        assert_eq!(shown(-59_999), "59 s ago");
+        assert_eq!(shown(-3 * MINUTE), "3 min ago");
+        assert_eq!(shown(2 * HOUR + 1), "in 2 h");
+        assert_eq!(shown(-40 * DAY), "40 d ago");
     }
 
     #[test]
@@ -267,13 +267,13 @@ mod tests {
             now: at(0),
             judged_at: at(-100_000),
         };
-        let told = |due| match pieces(vec![Phrase::DueBy(at(due))], lagging).as_slice() {
+        let shown = |due| match pieces(vec![Phrase::DueBy(at(due))], lagging).as_slice() {
             [Piece::Time { text, is_late, .. }] => (text.clone(), *is_late),
             other => panic!("{other:?}"),
         };
-        assert_eq!(told(-90_000), ("was due 1 min ago".to_owned(), false));
-        assert_eq!(told(90_000), ("due in 1 min".to_owned(), false));
-        assert_eq!(told(-160_000), ("overdue by 1 min".to_owned(), true));
+        assert_eq!(shown(-90_000), ("was due 1 min ago".to_owned(), false));
+        assert_eq!(shown(90_000), ("due in 1 min".to_owned(), false));
+        assert_eq!(shown(-160_000), ("overdue by 1 min".to_owned(), true));
     }
 
     #[test]
@@ -302,8 +302,8 @@ mod tests {
 
     #[test]
     fn shares_are_never_said_to_be_all_or_nothing_when_they_are_not() {
-        let told: Vec<String> = [0.0, 0.0004, 0.0123, 0.5, 0.9999, 1.0].map(percent).into();
-        assert_eq!(told, ["0 %", "<0.1 %", "1.2 %", "50 %", ">99 %", "100 %"]);
+        let shown: Vec<String> = [0.0, 0.0004, 0.0123, 0.5, 0.9999, 1.0].map(percent).into();
+        assert_eq!(shown, ["0 %", "<0.1 %", "1.2 %", "50 %", ">99 %", "100 %"]);
         assert_eq!([0.004, 0.5, 0.996, 1.0].map(hundredths), [0, 50, 100, 100]);
         assert_eq!(
             (about(1234.4), seconds(2.4)),

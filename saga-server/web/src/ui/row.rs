@@ -10,7 +10,7 @@ use super::{
 use saga_store::Late;
 
 /// One saga in a list.
-pub(super) struct Row {
+pub(super) struct SagaRow {
     pub(super) badge: Badge,
     pub(super) saga_id: String,
     pub(super) short_id: String,
@@ -51,7 +51,7 @@ pub(super) struct Limit {
     pub(super) hundredths: i64,
 }
 
-impl Row {
+impl SagaRow {
     pub(super) fn new(saga: SagaState, clock: Clock) -> Self {
         Self {
             badge: saga.current_status.into(),

@@ -6,7 +6,7 @@ use axum::{Extension, extract::State};
 use super::{
     humanize::{Clock, number},
     page::{Frame, Page, Section},
-    row::Row,
+    row::SagaRow,
     search::encoded,
 };
 use crate::{
@@ -51,7 +51,7 @@ pub(super) struct SagasTemplate {
     statuses: Vec<(&'static str, bool)>,
     /// What is in force and has no field, to be kept by the form.
     kept: Vec<(String, String)>,
-    rows: Vec<Row>,
+    rows: Vec<SagaRow>,
     total: String,
     order: &'static str,
     next: Option<String>,
@@ -117,7 +117,7 @@ pub(super) async fn page(
         rows: found
             .content
             .into_iter()
-            .map(|saga| Row::new(saga, clock))
+            .map(|saga| SagaRow::new(saga, clock))
             .collect(),
     }))
 }

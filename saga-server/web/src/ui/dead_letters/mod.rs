@@ -116,7 +116,7 @@ fn reason_path(reason: &str) -> String {
     format!("{PATH}?reason={}&state=WAITING", encoded(reason))
 }
 
-/// Topic, partition and offset, as far as they were told.
+/// Topic, partition and offset, as far as they are known.
 fn place(origin: &OriginView) -> String {
     let part = |name: &str, number: Option<i64>| number.map(|number| format!("{name} {number}"));
     let parts = [
@@ -124,15 +124,15 @@ fn place(origin: &OriginView) -> String {
         part("partition", origin.partition.map(i64::from)),
         part("offset", origin.offset),
     ];
-    let told: Vec<String> = parts.into_iter().flatten().collect();
-    if told.is_empty() {
-        "not told".to_owned()
+    let known: Vec<String> = parts.into_iter().flatten().collect();
+    if known.is_empty() {
+        "not known".to_owned()
     } else {
-        told.join(", ")
+        known.join(", ")
     }
 }
 
-/// What a reason means to whoever has to do something, and what.
+/// What a reason means, and what an operator can do.
 fn explained(reason: &str) -> &'static str {
     match reason {
         "EMPTY" => "The record has no value. A producer wrote a tombstone, or nothing.",
@@ -153,24 +153,24 @@ fn explained(reason: &str) -> &'static str {
             "A saga type or status that this tracker does not know. Replay once the tracker is newer."
         }
         "MISSING_SAGA_TYPE_NAME" => {
-            "Its type is CUSTOM, and the name of the type is missing. Mend the service."
+            "Its type is CUSTOM, and the name of the type is missing. Fix the service."
         }
         "UNRESOLVABLE" => {
             "Its schema cannot be read as an event. Compare the writer's schema with the contract."
         }
         "INVALID_NAME" => {
-            "An id or step that breaks the rules: empty, too long, or with control characters. Mend the service."
+            "An id or step that breaks the rules: empty, too long, or with control characters. Fix the service."
         }
-        "INVALID_TIMESTAMP" => "A time that no calendar has. Mend the service's clock or units.",
-        "INVALID_METADATA" => "Its metadata is no JSON object within the limits. Mend the service.",
+        "INVALID_TIMESTAMP" => "A time that no calendar has. Fix the service's clock or units.",
+        "INVALID_METADATA" => "Its metadata is no JSON object within the limits. Fix the service.",
         "CONFLICTING_EVENT" => {
             "Its event id is known with other content. A service gives one id to different events."
         }
         "SAGA_REMOVED" => "It came after its saga had left the database at the end of its retention.",
         "REFUSED_BY_DATABASE" => {
-            "The database did not take it. The message says why; replay once that is mended."
+            "The database did not take it. The message says why; replay once that is fixed."
         }
-        "UNKNOWN" => "Whoever wrote the letter did not say why.",
-        _ => "Buried by another consumer. The message is all that it told.",
+        "UNKNOWN" => "The consumer that wrote the letter gave no reason.",
+        _ => "Dead-lettered by another consumer. The message is all that is known.",
     }
 }

@@ -36,11 +36,11 @@ pub(in crate::ui) struct ReplayTemplate {
     possible: Option<String>,
     /// The fields of the form once more, and where the rest begins when there were more letters than one replay takes.
     rest: Option<(Vec<(String, String)>, String)>,
-    rows: Vec<Row>,
+    rows: Vec<LetterOutcome>,
 }
 
 /// What became of a letter, or would become of it.
-struct Row {
+struct LetterOutcome {
     letter: Option<(i64, String)>,
     saga: Option<SagaLink>,
     became: &'static str,
@@ -101,7 +101,7 @@ fn show(
         sentence: sentence(&answer),
         possible: answer.dry_run.then(|| possible(&answer.results)).flatten(),
         rest: answer.next_cursor.map(|cursor| (given, cursor)),
-        rows: answer.results.into_iter().map(Row::of).collect(),
+        rows: answer.results.into_iter().map(LetterOutcome::of).collect(),
     }
 }
 
@@ -140,7 +140,7 @@ fn sentence(answer: &ReplayAnswer) -> String {
     }
 }
 
-impl Row {
+impl LetterOutcome {
     fn of(result: Replayed) -> Self {
         let badge = |status: Option<SagaStatus>| status.map(Badge::from);
         Self {

@@ -13,7 +13,7 @@ use super::{
     humanize::{self, Clock, length, number, percent},
     page::{Frame, Page, Section},
     period::{Period, PeriodLink},
-    row::Row,
+    row::SagaRow,
     search::encoded,
 };
 use crate::{
@@ -44,7 +44,7 @@ pub(super) struct FlowTemplate {
     left_out: usize,
     path: Vec<PathStep>,
     picked: Option<Picked>,
-    picked_sagas: Vec<Row>,
+    picked_sagas: Vec<SagaRow>,
     edges: Vec<EdgeRow>,
 }
 
@@ -229,7 +229,7 @@ async fn chosen(
     query: &FlowQuery,
     flow: &Flow,
     clock: Clock,
-) -> Result<(Option<Picked>, Vec<Row>), ApiError> {
+) -> Result<(Option<Picked>, Vec<SagaRow>), ApiError> {
     let Some(passage) = &query.of else {
         return Ok((None, Vec::new()));
     };
@@ -250,7 +250,7 @@ async fn chosen(
     };
     let rows = sagas
         .into_iter()
-        .map(|saga| Row::new(state.redaction.saga(saga), clock));
+        .map(|saga| SagaRow::new(state.redaction.saga(saga), clock));
     Ok((Some(picked), rows.collect()))
 }
 

@@ -1,4 +1,4 @@
-//! `/sagas/{sagaId}`: everything about one saga, for somebody who has to act on it.
+//! `/sagas/{sagaId}`: everything about one saga, for an operator who has to act on it.
 //!
 //! | part | what |
 //! | --- | --- |
@@ -25,9 +25,9 @@ use saga_types::{
 };
 
 use super::{
-    humanize::{Clock, Piece, apart, number, pieces},
+    humanize::{Clock, Piece, isolate, number, pieces},
     page::{Badge, Frame, Page, Section},
-    row::{Row, WhatNow, overdue},
+    row::{SagaRow, WhatNow, overdue},
     search::{encoded, saga_path},
 };
 use crate::ui::saga::{
@@ -67,7 +67,7 @@ pub(super) struct SagaTemplate {
     event_count: String,
     window: Window,
     anomalies: Vec<(&'static str, &'static str)>,
-    siblings: Vec<Row>,
+    siblings: Vec<SagaRow>,
     siblings_line: Option<String>,
     /// What an operator can make of it; empty for those who may not.
     statuses: Vec<(&'static str, Badge)>,
@@ -143,7 +143,7 @@ fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found) ->
         )
         .with_live(format!("sagaId={}", encoded(&saga.saga_id))),
         badge: saga.current_status.into(),
-        sentence: apart(pieces(saga.sentence(), clock), saga.failure_reason.as_deref()),
+        sentence: isolate(pieces(saga.sentence(), clock), saga.failure_reason.as_deref()),
         overdue: overdue(&saga, clock),
         what_now: WhatNow::of(&saga, clock),
         facts: facts(&saga, &state.pages, clock.now),
@@ -161,7 +161,10 @@ fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found) ->
             .map(|anomaly| (anomaly.as_str(), explained(*anomaly)))
             .collect(),
         siblings_line: order::line_of_time(&saga, &siblings),
-        siblings: siblings.into_iter().map(|other| Row::new(other, clock)).collect(),
+        siblings: siblings
+            .into_iter()
+            .map(|other| SagaRow::new(other, clock))
+            .collect(),
         statuses: statuses(caller, saga.current_status),
         curl: curl(headers, &saga.saga_id),
         own_path,

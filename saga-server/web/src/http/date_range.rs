@@ -1,4 +1,4 @@
-//! A period as callers write it.
+//! A range of dates as callers write it.
 
 use saga_types::Timestamp;
 use utoipa::{
@@ -8,10 +8,10 @@ use utoipa::{
 
 use super::query_string::{Params, from_start, to_end};
 
-/// A period, both ends inclusive; an end that is not given is open.
+/// A range of dates, both ends inclusive; an end that is not given is open.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Period {
+pub(crate) struct DateRange {
     /// Started at this time or later.
     #[param(rename = "fromDate", value_type = Option<Moment>)]
     pub(crate) from: Option<Timestamp>,
@@ -43,7 +43,7 @@ impl PartialSchema for Moment {
 
 impl ToSchema for Moment {}
 
-impl Period {
+impl DateRange {
     /// Takes `fromDate` and `toDate`.
     pub(crate) fn take(params: &mut Params) -> Self {
         let from = params.parsed("fromDate", from_start);
