@@ -93,12 +93,13 @@
 //! | `outbox` | off | both |
 //! | `mock` | off | `MockSagaTrackerClient`, by mockall |
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 #[cfg(feature = "axum")]
 mod axum;
 #[cfg(any(feature = "kafka", feature = "outbox-postgres", feature = "outbox-sqlite"))]
 mod backoff;
+mod blocking;
 mod client;
 mod config;
 mod connect;
@@ -111,6 +112,8 @@ mod log_throttle;
 mod noop;
 #[cfg(any(feature = "outbox-postgres", feature = "outbox-sqlite"))]
 pub mod outbox;
+#[cfg(feature = "kafka")]
+mod process;
 mod record;
 mod recording;
 mod run;
@@ -123,6 +126,7 @@ mod trace;
 
 #[cfg(feature = "axum")]
 pub use axum::ResumedSaga;
+pub use blocking::CloseGuard;
 #[cfg(feature = "mock")]
 pub use client::MockSagaTrackerClient;
 pub use client::{FlushReport, SagaTrackerClient};

@@ -181,6 +181,12 @@ impl Counters {
         self.dropped[reason as usize].fetch_add(1, Ordering::Release);
     }
 
+    /// Counts everything that is pending as dropped; only while no other thread counts.
+    pub(crate) fn drop_pending_for(&self, reason: DropReason) {
+        let pending = self.snapshot().pending;
+        self.dropped[reason as usize].fetch_add(pending, Ordering::Release);
+    }
+
     pub(crate) fn snapshot(&self) -> Stats {
         let acknowledged = self.acknowledged.load(Ordering::Acquire);
         let dropped = std::array::from_fn(|index| self.dropped[index].load(Ordering::Acquire));

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::{DropReason, log_throttle::LogThrottle, stats::Counters};
+use crate::{DropReason, log_throttle::LogThrottle, stats::Counters, thread_locals};
 
 /// Outlives the producers that a client may have, one after the other.
 #[derive(Default)]
@@ -17,7 +17,9 @@ impl Accounting {
     pub(super) fn drop_event(&self, reason: DropReason, cause: &dyn Display) {
         self.counters.drop_for(reason);
         if let Some(events) = self.drops[reason as usize].count() {
-            tracing::warn!(events, reason = reason.as_str(), %cause, "saga events were dropped");
+            thread_locals::read(|| {
+                tracing::warn!(events, reason = reason.as_str(), %cause, "saga events dropped");
+            });
         }
     }
 

@@ -72,6 +72,10 @@ impl<M: Mode> Context<M> {
     /// Records of a dead producer are buffered for the next one, with the same ids: readers count them once.
     fn fail(&self, message: &BorrowedMessage<'_>, completion: M::Completion, error: &KafkaError) {
         let loss = loss(error);
+        if loss.reason == DropReason::Refused {
+            let cause = format_args!("topic {}: {error}", message.topic());
+            return self.shared.drop_record(completion, loss, &cause);
+        }
         let is_its_end = matches!(loss.reason, DropReason::Closed | DropReason::Failed);
         if !(is_its_end && self.is_dead()) {
             return self.shared.drop_record(completion, loss, error);

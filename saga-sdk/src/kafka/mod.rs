@@ -7,15 +7,27 @@
 //! Rule of thumb: nothing on this path blocks. A full buffer is a result, not a reason to wait.
 
 mod accounting;
+mod check;
+mod clock;
+mod closing;
 mod context;
 mod headers;
 mod mode;
 mod pending_buffer;
+mod probe;
 mod settings;
 mod supervisor;
 mod transport;
 
-use std::{borrow::Cow, sync::Arc, thread, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use saga_types::SagaEvent;
@@ -23,6 +35,8 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use self::{
+    clock::Clock,
+    closing::Core,
     headers::{Origin, Producer},
     mode::{Asynchronous, Loss, Mode, Synchronous},
     pending_buffer::PendingRecord,
@@ -31,10 +45,13 @@ use self::{
 };
 use crate::{
     ConnectError, DropReason, FlushReport, PublishMode, Recording, SagaConfig, SagaTrackerClient, Stats,
-    StepRecord, trace::TraceContext,
+    StepRecord,
+    process::{self, EndsWithProcess},
+    thread_locals,
+    trace::TraceContext,
 };
 
-/// How long a client that was not closed may block the thread that drops it.
+/// How long a client that was not closed may go on in the background after it was dropped.
 const DROP_FLUSH: Duration = Duration::from_secs(2);
 
 /// How much longer a caller waits for an event in the pending buffer: at the deadline it expires there as not sent.
@@ -48,38 +65,52 @@ pub(crate) fn connect(config: &SagaConfig) -> Result<Arc<dyn SagaTrackerClient>,
 }
 
 struct KafkaClient<M: Mode> {
-    transport: Arc<Transport<M>>,
-    supervisor: Arc<Supervisor>,
+    core: Arc<Core<M>>,
+    clock: Arc<Clock>,
     producer: Producer,
     deadline: Duration,
+    /// In a forked child: whether the parent's pending events are taken out of the accounts.
+    is_fork_handled: AtomicBool,
 }
 
 impl<M: Mode> KafkaClient<M> {
     fn new(config: &SagaConfig) -> Result<Self, ConnectError> {
+        let cannot_start = |error: std::io::Error| ConnectError::Kafka(error.to_string());
         let transport = Arc::new(Transport::new(config)?);
-        let supervisor = Supervisor::start(Arc::clone(&transport))
-            .map_err(|error| ConnectError::Kafka(error.to_string()))?;
+        let clock = Arc::new(Clock::new().map_err(cannot_start)?);
+        let supervisor =
+            Supervisor::start(Arc::clone(&transport), Arc::clone(&clock)).map_err(cannot_start)?;
+        let core = Arc::new(Core::new(transport, supervisor));
+        let at_exit: Weak<dyn EndsWithProcess> = Arc::<Core<M>>::downgrade(&core);
+        process::close_at_exit(at_exit);
         Ok(Self {
-            transport,
-            supervisor: Arc::new(supervisor),
+            core,
+            clock,
             producer: Producer::new(
                 config.service_name.as_deref().unwrap_or_default(),
                 &Uuid::now_v7().to_string(),
             ),
             deadline: config.sync_timeout,
+            is_fork_handled: AtomicBool::new(false),
         })
     }
 
     fn send(&self, event: SagaEvent, origin: Origin, trace: Option<&TraceContext>) -> Recording {
-        self.transport.shared.accounting.counters.begin();
+        let is_forked = self.is_forked();
+        let transport = &self.core.transport;
+        transport.shared.accounting.counters.begin();
+        if is_forked {
+            let cause = "the process was forked after connect: connect again in the child";
+            return self.refuse(definitely(DropReason::Closed), event, &cause);
+        }
         // Numbered when recorded, not when accepted: a dropped event leaves a gap, by which readers detect the loss.
         let sequence = self.producer.number(origin);
-        let value = match self.transport.encode(&event) {
+        let value = match transport.encode(&event) {
             Ok(value) => value,
             Err(error) => return self.refuse(definitely(DropReason::Failed), event, &error),
         };
         let (completion, wait) = M::completion();
-        let routed = self.transport.send(PendingRecord {
+        let routed = transport.send(PendingRecord {
             sequence,
             key: Cow::Borrowed(event.saga_id.as_str().as_bytes()),
             value,
@@ -87,29 +118,40 @@ impl<M: Mode> KafkaClient<M> {
             completion,
         });
         match routed {
-            Ok(Routed::Sent) => M::recording(wait, event, self.deadline),
-            Ok(Routed::Buffered) => M::recording(wait, event, self.deadline + BUFFERED_GRACE),
+            Ok(Routed::Sent) => M::recording(wait, event, self.deadline, &self.clock),
+            Ok(Routed::Buffered) => M::recording(wait, event, self.deadline + BUFFERED_GRACE, &self.clock),
             Err((loss, cause)) => self.refuse(loss, event, &cause),
         }
     }
 
     fn refuse(&self, loss: Loss, event: SagaEvent, cause: &dyn std::fmt::Display) -> Recording {
-        self.transport.drop_event(loss, cause);
+        self.core.transport.drop_event(loss, cause);
         M::refused(loss, event)
     }
 
+    /// In a forked child the client's threads are missing: what the parent has pending is the parent's to deliver.
+    fn is_forked(&self) -> bool {
+        let is_forked = self.core.process.is_forked();
+        if is_forked && !self.is_fork_handled.swap(true, Ordering::Relaxed) {
+            let counters = &self.core.transport.shared.accounting.counters;
+            counters.drop_pending_for(DropReason::Closed);
+        }
+        is_forked
+    }
+
     fn report(&self) -> FlushReport {
-        FlushReport::new(self.transport.pending())
+        FlushReport::new(self.core.transport.pending())
     }
 
     /// librdkafka's flush blocks, so it runs on a thread of its own, which works under any executor.
-    async fn on_a_thread(&self, work: impl FnOnce(&Transport<M>, &Supervisor) + Send + 'static) {
-        let (done, is_done) = oneshot::channel();
-        let (transport, supervisor) = (Arc::clone(&self.transport), Arc::clone(&self.supervisor));
+    async fn flush_on_thread(&self, timeout: Duration) {
+        let (done, is_done) = oneshot::channel::<()>();
+        let transport = Arc::clone(&self.core.transport);
+        let deadline = Instant::now() + timeout;
         let thread = thread::Builder::new()
             .name("saga-flush".to_owned())
             .spawn(move || {
-                work(&transport, &supervisor);
+                transport.flush(|| deadline, || done.is_closed());
                 let _ = done.send(());
             });
         match thread {
@@ -145,46 +187,42 @@ impl<M: Mode> SagaTrackerClient for KafkaClient<M> {
     }
 
     fn stats(&self) -> Stats {
-        self.transport.shared.accounting.counters.snapshot()
+        self.is_forked();
+        self.core.transport.shared.accounting.counters.snapshot()
     }
 
     async fn flush(&self, timeout: Duration) -> FlushReport {
-        self.on_a_thread(move |transport, _| transport.flush(timeout))
-            .await;
+        if !self.is_forked() {
+            self.flush_on_thread(timeout).await;
+        }
         self.report()
     }
 
     async fn close(&self, timeout: Duration) -> FlushReport {
-        if self.transport.close() {
+        if self.is_forked() || self.core.is_closed() {
             return self.report();
         }
-        let report = self.flush(timeout).await;
-        if !report.is_complete() {
-            tracing::warn!(
-                events = report.left,
-                "saga tracker closed before all events were delivered"
-            );
-        }
-        self.on_a_thread(|transport, supervisor| {
-            supervisor.stop();
-            transport.purge();
-        })
-        .await;
-        report
+        self.core.begin_close(timeout);
+        FlushReport::new(self.core.left().await)
     }
 }
 
 impl<M: Mode> Drop for KafkaClient<M> {
     fn drop(&mut self) {
-        if !self.transport.close() {
-            let pending = self.report().left;
-            tracing::warn!(
-                pending,
-                "saga tracker dropped without being closed: call close before the end"
-            );
-            self.transport.flush(DROP_FLUSH);
-            self.supervisor.stop();
-            self.transport.purge();
+        if self.core.process.is_forked() {
+            // Its destruction would wait for threads that are not there.
+            std::mem::forget((Arc::clone(&self.core), Arc::clone(&self.clock)));
+            return;
         }
+        if !self.core.is_closing() {
+            let pending = self.report().left;
+            thread_locals::read(|| {
+                tracing::warn!(
+                    pending,
+                    "saga tracker dropped without being closed: call close before the end"
+                );
+            });
+        }
+        self.core.begin_close(DROP_FLUSH);
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! Rule of thumb: the asynchronous mode carries nothing, so it allocates nothing for it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rdkafka::util::IntoOpaque;
 use saga_types::SagaEvent;
 use tokio::sync::oneshot;
 
+use super::clock::Clock;
 use crate::{DropReason, RecordError, Recording};
 
 /// Why an event was dropped.
@@ -41,7 +42,7 @@ pub(super) trait Mode: Send + Sync + 'static {
     fn completion() -> (Self::Completion, Self::Wait);
     fn settle(completion: Self::Completion, outcome: Result<(), Loss>);
     /// What the caller gets for an event that was enqueued or buffered.
-    fn recording(wait: Self::Wait, event: SagaEvent, deadline: Duration) -> Recording;
+    fn recording(wait: Self::Wait, event: SagaEvent, deadline: Duration, clock: &Arc<Clock>) -> Recording;
     /// What the caller gets for an event that was not.
     fn refused(loss: Loss, event: SagaEvent) -> Recording;
 }
@@ -59,7 +60,7 @@ impl Mode for Asynchronous {
 
     fn settle((): (), _outcome: Result<(), Loss>) {}
 
-    fn recording((): (), _event: SagaEvent, _deadline: Duration) -> Recording {
+    fn recording((): (), _event: SagaEvent, _deadline: Duration, _clock: &Arc<Clock>) -> Recording {
         Recording::done()
     }
 
@@ -87,9 +88,10 @@ impl Mode for Synchronous {
         let _ = completion.send(outcome);
     }
 
-    fn recording(wait: Self::Wait, event: SagaEvent, deadline: Duration) -> Recording {
+    fn recording(wait: Self::Wait, event: SagaEvent, deadline: Duration, clock: &Arc<Clock>) -> Recording {
+        let outcome = clock.timeout(deadline, wait);
         Recording::waiting(async move {
-            match within(deadline, wait).await {
+            match outcome.await {
                 Some(Ok(Ok(()))) => Ok(()),
                 Some(Ok(Err(loss))) => Err(loss.into_error(event)),
                 // The deadline has passed, or the client was dropped before the delivery report.
@@ -102,14 +104,5 @@ impl Mode for Synchronous {
 
     fn refused(loss: Loss, event: SagaEvent) -> Recording {
         Recording::failed(loss.into_error(event))
-    }
-}
-
-/// Outside of a Tokio runtime there is no timer: then librdkafka's own timeout ends the wait, up to a second later.
-async fn within<F: Future>(deadline: Duration, future: F) -> Option<F::Output> {
-    if tokio::runtime::Handle::try_current().is_ok() {
-        tokio::time::timeout(deadline, future).await.ok()
-    } else {
-        Some(future.await)
     }
 }

@@ -3,9 +3,14 @@
 //! Rule of thumb: the properties that the SDK's guarantees depend on (order, bounded memory, a deadline) cannot be
 //! overridden.
 
+use std::time::Duration;
+
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError};
 
 use crate::{Compression, ConnectError, PublishMode, SagaConfig, SecurityProtocol};
+
+/// How long librdkafka waits for a topic to be created.
+const TOPIC_WAIT: Duration = Duration::from_secs(30);
 
 /// Properties that only the keys named beside them may set.
 const RESERVED: &[(&str, &str)] = &[
@@ -79,6 +84,11 @@ fn set_limits(config: &SagaConfig, settings: &mut ClientConfig) -> Result<(), Co
             "buffer.maxBytes",
             "must be at least 65536, enough for one event of any size",
         ));
+    }
+    if config.mode == PublishMode::Synchronous {
+        // A missing topic is reported before the caller's deadline, as what it is.
+        let wait = (timeout.1 / 2).min(TOPIC_WAIT);
+        settings.set("topic.metadata.propagation.max.ms", wait.as_millis().to_string());
     }
     settings
         .set("message.timeout.ms", timeout.1.as_millis().to_string())

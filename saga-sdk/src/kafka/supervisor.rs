@@ -12,13 +12,11 @@ use std::{
 };
 
 use rdkafka::producer::{Producer as _, PurgeConfig};
-use tokio::{
-    runtime::{Builder, Runtime},
-    sync::watch,
-    time::sleep,
-};
+use tokio::{sync::watch, time::sleep};
 
 use super::{
+    check,
+    clock::Clock,
     mode::Mode,
     transport::{Kafka, Transport},
 };
@@ -49,17 +47,16 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    pub(super) fn start<M: Mode>(transport: Arc<Transport<M>>) -> io::Result<Self> {
+    pub(super) fn start<M: Mode>(transport: Arc<Transport<M>>, clock: Arc<Clock>) -> io::Result<Self> {
         let (stop, mut is_stopped) = watch::channel(false);
-        let runtime = Builder::new_current_thread().enable_all().build()?;
         let work = move || {
-            runtime.block_on(async {
+            clock.run(async {
                 tokio::select! {
                     _ = is_stopped.wait_for(|is_stopped| *is_stopped) => {}
                     () = supervise(&transport) => {}
+                    () = check::report(&transport) => {}
                 }
             });
-            shut_down(runtime);
         };
         let thread = thread::Builder::new()
             .name("saga-supervisor".to_owned())
@@ -78,11 +75,6 @@ impl Supervisor {
             let _ = thread.join();
         }
     }
-}
-
-/// A DNS lookup cannot be cancelled, so the thread does not wait for one.
-fn shut_down(runtime: Runtime) {
-    runtime.shutdown_background();
 }
 
 async fn supervise<M: Mode>(transport: &Transport<M>) {
@@ -105,9 +97,9 @@ async fn expire<M: Mode>(transport: &Transport<M>) {
 
 /// Works until the pending buffer is empty and the route is open.
 async fn restore<M: Mode>(transport: &Transport<M>, replacements: &mut Replacements) {
-    loop {
-        if is_dead(&transport.kafka()) {
-            replace_producer(transport, replacements).await;
+    while let Some(kafka) = transport.kafka() {
+        if is_dead(&kafka) {
+            replace_producer(transport, kafka, replacements).await;
         } else if let (true, Some(registry)) = (transport.needs_schema(), &transport.registry) {
             transport.set_schema(fetch_schema_id(registry).await);
         } else if transport.open_if_drained() {
@@ -138,8 +130,12 @@ async fn fetch_schema_id(registry: &SchemaRegistry) -> u32 {
 }
 
 /// The failed producer gets its last acknowledgements and returns what has none; then another one replaces it.
-async fn replace_producer<M: Mode>(transport: &Transport<M>, replacements: &mut Replacements) {
-    let failed = transport.start_buffering();
+async fn replace_producer<M: Mode>(
+    transport: &Transport<M>,
+    failed: Arc<Kafka<M>>,
+    replacements: &mut Replacements,
+) {
+    transport.start_buffering();
     let cause = failed.client().fatal_error();
     let cause = cause.map_or_else(String::new, |(code, reason)| format!("{code}: {reason}"));
     tracing::warn!(%cause, "Kafka producer of the saga tracker failed for good, replacing it; no action is needed");

@@ -23,15 +23,21 @@ use saga_types::{
 
 use super::{
     accounting::Accounting,
+    check,
     context::{Context, Shared, loss},
     mode::{Loss, Mode},
     pending_buffer::{PendingBuffer, PendingRecord},
     settings,
 };
-use crate::{ConnectError, DropReason, PublishMode, SagaConfig, schema_registry::SchemaRegistry};
+use crate::{
+    ConnectError, DropReason, PublishMode, SagaConfig, SecurityProtocol, schema_registry::SchemaRegistry,
+};
 
 /// How long the delivery reports of purged events may take; they are in memory.
 const PURGE: Duration = Duration::from_millis(500);
+
+/// How often a flush looks whether its deadline has changed.
+const FLUSH_STEP: Duration = Duration::from_millis(50);
 
 /// How many pending records are enqueued at once.
 const CHUNK: usize = 100;
@@ -56,7 +62,8 @@ enum RouteState {
 }
 
 struct Route<M: Mode> {
-    kafka: Arc<Kafka<M>>,
+    /// None once the client has ended.
+    kafka: Option<Arc<Kafka<M>>>,
     state: RouteState,
 }
 
@@ -71,7 +78,10 @@ pub(super) struct Transport<M: Mode> {
     route: RwLock<Route<M>>,
     pub(super) shared: Arc<Shared<M>>,
     settings: ClientConfig,
-    topic: String,
+    pub(super) topic: String,
+    /// `host:port`, joined by commas.
+    pub(super) brokers: String,
+    protocol: SecurityProtocol,
     pub(super) registry: Option<SchemaRegistry>,
     schema_id: OnceLock<u32>,
 }
@@ -98,12 +108,14 @@ impl<M: Mode> Transport<M> {
         };
         Ok(Self {
             route: RwLock::new(Route {
-                kafka: Arc::new(kafka),
+                kafka: Some(Arc::new(kafka)),
                 state,
             }),
             shared,
             settings,
             topic: config.topic.clone(),
+            brokers: config.bootstrap_servers.clone().unwrap_or_default(),
+            protocol: config.security.protocol,
             registry,
             schema_id: OnceLock::new(),
         })
@@ -121,17 +133,17 @@ impl<M: Mode> Transport<M> {
     /// Enqueues or buffers a record. After an error its completion is not settled.
     pub(super) fn send(&self, record: PendingRecord<'_, M::Completion>) -> Result<Routed, (Loss, String)> {
         let route = self.route();
-        let record = match route.state {
-            RouteState::Open => match self.enqueue(&route.kafka, record) {
+        let record = match (route.state, &route.kafka) {
+            (RouteState::Open, Some(kafka)) => match self.enqueue(kafka, record) {
                 Ok(()) => return Ok(Routed::Sent),
                 Err((error, _)) if !is_fatal(&error) => return Err((loss(&error), error.to_string())),
                 Err((_, record)) => {
-                    route.kafka.context().mark_dead();
+                    kafka.context().mark_dead();
                     *record
                 }
             },
-            RouteState::Buffering => record,
-            RouteState::Closed => {
+            (RouteState::Buffering, _) => record,
+            _ => {
                 return Err((definitely(DropReason::Closed), "the client is closed".to_owned()));
             }
         };
@@ -174,6 +186,10 @@ impl<M: Mode> Transport<M> {
         Err((error, Box::new(record)))
     }
 
+    pub(super) const fn protocol_is_plain(&self) -> bool {
+        check::is_plain(self.protocol)
+    }
+
     // --- for the supervisor ------------------------------------------------------------------------
 
     pub(super) fn needs_schema(&self) -> bool {
@@ -184,18 +200,17 @@ impl<M: Mode> Transport<M> {
         let _ = self.schema_id.set(id);
     }
 
-    /// From now on records are buffered. Returns the producer that was in use.
-    pub(super) fn start_buffering(&self) -> Arc<Kafka<M>> {
+    /// From now on records are buffered.
+    pub(super) fn start_buffering(&self) {
         let mut route = self.route.write().unwrap_or_else(PoisonError::into_inner);
         if route.state == RouteState::Open {
             route.state = RouteState::Buffering;
         }
-        Arc::clone(&route.kafka)
     }
 
     pub(super) fn replace_producer(&self) -> Result<(), KafkaError> {
         let context = Context::new(Arc::clone(&self.shared));
-        let kafka = Arc::new(self.settings.create_with_context(context)?);
+        let kafka = Some(Arc::new(self.settings.create_with_context(context)?));
         let mut route = self.route.write().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut route.kafka, kafka);
         // Its drop blocks, and must not do so while record calls wait for the lock.
@@ -206,7 +221,7 @@ impl<M: Mode> Transport<M> {
 
     /// Enqueues the first pending records; `false` when the producer failed for good.
     pub(super) fn enqueue_chunk(&self) -> bool {
-        let kafka = self.kafka();
+        let Some(kafka) = self.kafka() else { return false };
         let mut is_alive = true;
         for (age, record) in self.shared.pending.pop(CHUNK) {
             match self.enqueue(&kafka, record) {
@@ -259,19 +274,20 @@ impl<M: Mode> Transport<M> {
 
     // --- for the end -------------------------------------------------------------------------------
 
-    /// Refuses further events; whether it was closed before.
-    pub(super) fn close(&self) -> bool {
+    /// Refuses further events.
+    pub(super) fn close(&self) {
         let mut route = self.route.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut route.state, RouteState::Closed) == RouteState::Closed
+        route.state = RouteState::Closed;
     }
 
-    /// Blocks until nothing is pending, or the timeout.
-    pub(super) fn flush(&self, timeout: Duration) {
-        let deadline = Instant::now() + timeout;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+    /// Blocks until nothing is pending, the deadline has passed, or the flush is cancelled. Both may change meanwhile.
+    pub(super) fn flush(&self, deadline: impl Fn() -> Instant, is_cancelled: impl Fn() -> bool) {
+        while let Some(kafka) = self.kafka()
+            && !is_cancelled()
+        {
+            let left = deadline().saturating_duration_since(Instant::now());
             // The only error is the timeout, which the counters show as well.
-            let _ = self.kafka().flush(Timeout::After(left));
+            let _ = kafka.flush(Timeout::After(left.min(FLUSH_STEP)));
             if self.pending() == 0 || left.is_zero() {
                 return;
             }
@@ -280,7 +296,7 @@ impl<M: Mode> Transport<M> {
         }
     }
 
-    /// Drops everything that is left.
+    /// Drops everything that is left, and the producer.
     pub(super) fn purge(&self) {
         for record in self.shared.pending.close() {
             let loss = definitely(DropReason::Closed);
@@ -290,17 +306,21 @@ impl<M: Mode> Transport<M> {
                 &"the client was closed before it was sent",
             );
         }
-        let kafka = self.kafka();
-        kafka.purge(PurgeConfig::default().queue().inflight());
-        let _ = kafka.flush(Timeout::After(PURGE));
+        let mut route = self.route.write().unwrap_or_else(PoisonError::into_inner);
+        let kafka = route.kafka.take();
+        drop(route);
+        if let Some(kafka) = kafka {
+            kafka.purge(PurgeConfig::default().queue().inflight());
+            let _ = kafka.flush(Timeout::After(PURGE));
+        }
     }
 
     pub(super) fn pending(&self) -> u64 {
         self.shared.accounting.counters.snapshot().pending
     }
 
-    pub(super) fn kafka(&self) -> Arc<Kafka<M>> {
-        Arc::clone(&self.route().kafka)
+    pub(super) fn kafka(&self) -> Option<Arc<Kafka<M>>> {
+        self.route().kafka.clone()
     }
 
     fn route(&self) -> RwLockReadGuard<'_, Route<M>> {
