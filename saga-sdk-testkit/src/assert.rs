@@ -40,6 +40,23 @@ pub struct SagaAssert<'a> {
     next: usize,
 }
 
+impl Recorded {
+    /// Assertions about one saga.
+    #[must_use]
+    pub fn assert_saga<'a>(&'a self, saga_id: &'a str) -> SagaAssert<'a> {
+        SagaAssert::new(self, saga_id)
+    }
+
+    /// The first event that matches, or a message that says why there is none.
+    pub(crate) fn find(&self, saga_id: &str, expected: &Expected) -> Result<SagaEvent, String> {
+        let found = self
+            .events_of(saga_id)
+            .find(|event| expected.differences(event).is_empty())
+            .cloned();
+        found.ok_or_else(|| SagaAssert::new(self, saga_id).no_match(expected, 0))
+    }
+}
+
 impl<'a> SagaAssert<'a> {
     pub(crate) fn new(recorded: &Recorded, saga_id: &'a str) -> Self {
         let claimed = vec![false; recorded.events_of(saga_id).count()];

@@ -6,7 +6,7 @@ use saga_types::{
     fold::{SagaState, fold},
 };
 
-use crate::{Expected, SagaAssert, timeline::timeline};
+use crate::timeline::timeline;
 
 /// What was recorded up to a moment, by one [`Recorder`](crate::Recorder) or by several.
 ///
@@ -80,12 +80,6 @@ impl Recorded {
         }
     }
 
-    /// Assertions about one saga.
-    #[must_use]
-    pub fn assert_saga<'a>(&'a self, saga_id: &'a str) -> SagaAssert<'a> {
-        SagaAssert::new(self, saga_id)
-    }
-
     /// Asserts that nothing was recorded at all.
     ///
     /// # Panics
@@ -135,15 +129,6 @@ impl Recorded {
         problems.extend(skipped(&events, definition));
         problems.extend(events.iter().filter_map(|event| wrong_owner(event, definition)));
         problems
-    }
-
-    /// The first event that matches, or a message that says why there is none.
-    pub(crate) fn find(&self, saga_id: &str, expected: &Expected) -> Result<SagaEvent, String> {
-        let found = self
-            .events_of(saga_id)
-            .find(|event| expected.differences(event).is_empty())
-            .cloned();
-        found.ok_or_else(|| SagaAssert::new(self, saga_id).no_match(expected, 0))
     }
 
     pub(crate) fn known_sagas(&self) -> String {

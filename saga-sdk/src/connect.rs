@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use thiserror::Error;
-
-use crate::{NoOpClient, SagaConfig, SagaTrackerClient};
+use crate::{ConnectError, NoOpClient, SagaConfig, SagaTrackerClient};
 
 /// Makes the client that the configuration asks for: Kafka when `enabled` is `true`, else a [`NoOpClient`].
 ///
@@ -41,48 +39,4 @@ fn enabled(_config: &SagaConfig) -> Result<Arc<dyn SagaTrackerClient>, ConnectEr
         what: "the Kafka client".to_owned(),
         feature: "kafka",
     })
-}
-
-/// Why an enabled configuration did not give a client.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// A key is missing that an enabled tracker needs.
-    #[error("{key} is missing: set it, or the variable {variable}")]
-    Missing {
-        /// The whole key.
-        key: &'static str,
-        /// The environment variable that sets it.
-        variable: &'static str,
-    },
-    /// A key's value cannot be used.
-    #[error("{key}: {problem}")]
-    Invalid {
-        /// The whole key.
-        key: String,
-        /// What is wrong, and what it should be. Never shows a secret.
-        problem: String,
-    },
-    /// The configuration asks for something that was left out of this build.
-    #[error("{what} is not part of this build: enable the feature `{feature}` of saga-sdk")]
-    NotBuilt {
-        /// What is asked for.
-        what: String,
-        /// The Cargo feature that brings it.
-        feature: &'static str,
-    },
-    /// librdkafka refused to start.
-    #[error("the Kafka client cannot start: {0}")]
-    Kafka(String),
-}
-
-#[cfg(feature = "kafka")]
-impl ConnectError {
-    /// A value that cannot be used, of a key below `platform.saga`.
-    pub(crate) fn invalid(key: &str, problem: impl Into<String>) -> Self {
-        Self::Invalid {
-            key: format!("platform.saga.{key}"),
-            problem: problem.into(),
-        }
-    }
 }

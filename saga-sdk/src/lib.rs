@@ -134,9 +134,9 @@ pub use config::{
     BufferConfig, Compression, ConfigError, ConfigLoader, KEYS, Key, Properties, PublishMode, SagaConfig,
     SchemaRegistryConfig, Secret, SecurityConfig, SecurityProtocol,
 };
-pub use connect::{ConnectError, connect};
+pub use connect::connect;
 pub use context::{ContextError, headers};
-pub use error::{InputError, RecordError};
+pub use error::{ConnectError, InputError, RecordError};
 pub use failure::FailureCause;
 pub use noop::NoOpClient;
 pub use record::{MAX_REASON_CHARS, SagaContext, StepRecord};

@@ -51,20 +51,23 @@ struct Plan {
     metadata: MetadataBuilder,
 }
 
-impl<'a> StepRun<'a> {
-    pub(crate) fn new(saga: &'a Saga, step: impl IntoStep) -> Self {
+impl Saga {
+    /// Runs a step: records it as under way, then as done or as failed; see [`StepRun`].
+    pub fn run(&self, step: impl IntoStep) -> StepRun<'_> {
         let plan = |step: Step| Plan {
             progress: step.clone(),
             completion: step.clone(),
             failure: step,
             metadata: MetadataBuilder::default(),
         };
-        Self {
-            saga,
-            plan: saga.is_enabled().then(|| Box::new(step.into_step().map(plan))),
+        StepRun {
+            saga: self,
+            plan: self.is_enabled().then(|| Box::new(step.into_step().map(plan))),
         }
     }
+}
 
+impl StepRun<'_> {
     /// Names the step that is recorded when it is done, if that is another one.
     pub fn completed_as(self, step: impl IntoStep) -> Self {
         self.change(|plan| {

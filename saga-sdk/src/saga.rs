@@ -6,8 +6,7 @@ use saga_types::{EventId, OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp
 use serde::Serialize;
 
 use crate::{
-    ContextError, InputError, Recording, SagaContext, SagaTrackerClient, StepRecord, StepRun, TraceContext,
-    context,
+    ContextError, InputError, Recording, SagaContext, SagaTrackerClient, StepRecord, TraceContext, context,
 };
 
 impl dyn SagaTrackerClient {
@@ -168,11 +167,6 @@ impl Saga {
         };
         let trace = TraceContext::current().or_else(|| self.trace.clone());
         context::inject(saga, self.parent.as_ref(), trace.as_ref())
-    }
-
-    /// Runs a step: records it as under way, then as done or as failed; see [`StepRun`].
-    pub fn run(&self, step: impl IntoStep) -> StepRun<'_> {
-        StepRun::new(self, step)
     }
 
     /// A step that begins the saga, or a service's part of it: `STARTED`.

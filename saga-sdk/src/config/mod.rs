@@ -171,6 +171,12 @@ pub enum SecurityProtocol {
 }
 
 impl SecurityProtocol {
+    /// Whether the connection is encrypted.
+    #[must_use]
+    pub const fn is_encrypted(self) -> bool {
+        matches!(self, Self::Ssl | Self::SaslSsl)
+    }
+
     /// The name in Kafka's configuration, such as `SASL_SSL`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

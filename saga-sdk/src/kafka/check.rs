@@ -16,7 +16,7 @@ use super::{
     probe,
     transport::{Kafka, Transport},
 };
-use crate::{SecurityProtocol, backoff::Backoff};
+use crate::backoff::Backoff;
 
 /// How long one request for the topic's metadata may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(500);
@@ -98,7 +98,7 @@ async fn problem<M: Mode>(
         Err(_) if !is_late => Err(None),
         Err(error) => {
             let servers = transport.brokers.clone();
-            let is_plain = transport.protocol_is_plain();
+            let is_plain = !transport.protocol.is_encrypted();
             let probed = spawn_blocking(move || tls_server(&servers, is_plain)).await;
             let speaks_tls = probed.ok().flatten().map(Problem::SpeaksTls);
             Err(Some(
@@ -130,12 +130,4 @@ fn tls_server(servers: &str, is_plain: bool) -> Option<String> {
     servers
         .find(|server| is_plain && probe::speaks_tls(server))
         .map(str::to_owned)
-}
-
-/// Whether a client with this protocol would not speak TLS.
-pub(super) const fn is_plain(protocol: SecurityProtocol) -> bool {
-    matches!(
-        protocol,
-        SecurityProtocol::Plaintext | SecurityProtocol::SaslPlaintext
-    )
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError};
 
-use crate::{Compression, ConnectError, PublishMode, SagaConfig, SecurityProtocol};
+use crate::{Compression, ConnectError, PublishMode, SagaConfig};
 
 /// How long librdkafka waits for a topic to be created.
 const TOPIC_WAIT: Duration = Duration::from_secs(30);
@@ -173,11 +173,7 @@ fn check_features(config: &SagaConfig) -> Result<(), ConnectError> {
         .map_err(|error| refused(&error))?;
     let built_in = native.get("builtin.features").map_err(|error| refused(&error))?;
     let has = |feature: &str| built_in.split(',').any(|built_in| built_in.trim() == feature);
-    let wants_tls = matches!(
-        config.security.protocol,
-        SecurityProtocol::Ssl | SecurityProtocol::SaslSsl
-    );
-    if wants_tls && !has("ssl") {
+    if config.security.protocol.is_encrypted() && !has("ssl") {
         let what = format!(
             "TLS (platform.saga.security.protocol {})",
             config.security.protocol.as_str()
@@ -297,6 +293,7 @@ mod tests {
     #[test]
     #[cfg(not(any(feature = "ssl", feature = "ssl-vendored")))]
     fn tls_that_was_not_built_in_is_refused() {
+        use crate::SecurityProtocol;
         for protocol in [SecurityProtocol::Ssl, SecurityProtocol::SaslSsl] {
             let mut config = complete();
             config.security.protocol = protocol;

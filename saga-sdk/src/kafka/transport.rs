@@ -23,7 +23,6 @@ use saga_types::{
 
 use super::{
     accounting::Accounting,
-    check,
     context::{Context, Shared, loss},
     mode::{Loss, Mode},
     pending_buffer::{PendingBuffer, PendingRecord},
@@ -81,7 +80,7 @@ pub(super) struct Transport<M: Mode> {
     pub(super) topic: String,
     /// `host:port`, joined by commas.
     pub(super) brokers: String,
-    protocol: SecurityProtocol,
+    pub(super) protocol: SecurityProtocol,
     pub(super) registry: Option<SchemaRegistry>,
     schema_id: OnceLock<u32>,
 }
@@ -184,10 +183,6 @@ impl<M: Mode> Transport<M> {
             completion,
         };
         Err((error, Box::new(record)))
-    }
-
-    pub(super) const fn protocol_is_plain(&self) -> bool {
-        check::is_plain(self.protocol)
     }
 
     // --- for the supervisor ------------------------------------------------------------------------

@@ -13,7 +13,7 @@ use saga_types::avro::SchemaVersion;
 use serde::Deserialize;
 
 use super::{
-    RegistryError,
+    error::RegistryError,
     refusal::{self, RegistryRefusal},
 };
 use crate::{ConnectError, SagaConfig, Secret, log_throttle::LogThrottle};

@@ -4,26 +4,16 @@
 
 #[cfg(feature = "schema-registry")]
 mod client;
+mod error;
 #[cfg(feature = "schema-registry")]
 mod refusal;
 
 #[cfg(feature = "schema-registry")]
 pub(crate) use client::SchemaRegistry;
+pub(crate) use error::RegistryError;
 
 #[cfg(not(feature = "schema-registry"))]
 use crate::{ConnectError, SagaConfig};
-
-/// Why there is no id. It has been logged already.
-#[cfg_attr(
-    not(feature = "schema-registry"),
-    expect(dead_code, reason = "without the feature no registry is requested")
-)]
-pub(crate) enum RegistryError {
-    /// The registry does not respond, or fails: transient.
-    Unavailable,
-    /// It refuses, until an operator changes something.
-    Refused,
-}
 
 /// Without its feature there is none.
 #[cfg(not(feature = "schema-registry"))]

@@ -5,7 +5,7 @@ use std::{error::Error as _, fmt};
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-use super::RegistryError;
+use super::error::RegistryError;
 
 /// How much of a registry's own message is quoted, in characters.
 const MAX_QUOTED_CHARS: usize = 200;
