@@ -42,7 +42,7 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// What is sent beside each event once.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Mess {
+pub(crate) struct Disorder {
     /// How many of a hundred events come twice.
     pub(crate) repeated: f64,
     /// How many of a hundred events are followed by a bad record.
@@ -61,7 +61,7 @@ pub(crate) struct Load {
 /// Sends one plan.
 struct Sender {
     plan: Arc<Plan>,
-    mess: Mess,
+    disorder: Disorder,
     rate: u32,
     topic: &'static str,
     rng: Rng,
@@ -76,13 +76,13 @@ impl Load {
         topic: &'static str,
         plan: &Arc<Plan>,
         ledger: &Arc<Ledger>,
-        mess: Mess,
+        disorder: Disorder,
         rate: u32,
     ) -> Result<Self> {
         let sent = Arc::new(AtomicUsize::new(0));
         let mut sender = Sender {
             plan: Arc::clone(plan),
-            mess,
+            disorder,
             rate,
             topic,
             rng: Rng::with_seed(plan.seed()),
@@ -137,7 +137,7 @@ impl Sender {
                     std::thread::sleep(early);
                 }
                 self.send_event(number, &event)?;
-                if self.rng.f64() * 100.0 < self.mess.poisoned {
+                if self.rng.f64() * 100.0 < self.disorder.poisoned {
                     self.send_poison(&event)?;
                 }
                 self.sent.fetch_add(1, Ordering::Relaxed);
@@ -155,11 +155,11 @@ impl Sender {
             events.extend(self.plan.numbers(saga).zip(self.plan.saga(saga)?));
         }
         for index in 0..events.len() {
-            if self.rng.f64() * 100.0 < self.mess.repeated {
+            if self.rng.f64() * 100.0 < self.disorder.repeated {
                 events.push(events[index].clone());
             }
         }
-        if self.mess.in_order {
+        if self.disorder.in_order {
             events.sort_by_key(|(_, event)| event.recorded_at);
         } else {
             self.rng.shuffle(&mut events);

@@ -18,21 +18,21 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where servers read and write.
 #[derive(Debug, Clone)]
-pub(crate) struct Ground {
+pub(crate) struct Harness {
     program: PathBuf,
     bootstrap_servers: String,
     database_url: String,
     log: PathBuf,
 }
 
-impl Ground {
+impl Harness {
     pub(crate) const TOPIC: &str = "proof";
     pub(crate) const DEAD_LETTER_TOPIC: &str = "proof.dlt";
     pub(crate) const GROUP: &str = "proof";
 
     /// Makes the topics and the tables.
     pub(crate) async fn prepare(parts: &Parts, program: Option<&Path>, log: Option<&Path>) -> Result<Self> {
-        let ground = Self {
+        let harness = Self {
             program: match program {
                 Some(program) => program.to_owned(),
                 None => beside_this_program()?,
@@ -44,8 +44,8 @@ impl Ground {
         parts
             .create_topics(&[Self::TOPIC, Self::DEAD_LETTER_TOPIC])
             .await?;
-        ground.migrate().await?;
-        Ok(ground)
+        harness.migrate().await?;
+        Ok(harness)
     }
 
     /// The same with another database.
@@ -166,14 +166,14 @@ impl Server {
         Ok(self.process.try_wait()?.is_some())
     }
 
-    pub(crate) async fn wait_until_ready(&mut self, ground: &Ground) -> Result<()> {
+    pub(crate) async fn wait_until_ready(&mut self, harness: &Harness) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         let client = http::client();
         while !is_ready(&client, &self.url).await {
             if self.has_ended()? || Instant::now() > deadline {
                 bail!(
                     "saga-server did not become ready; its log ends:\n{}",
-                    ground.last_words()
+                    harness.last_words()
                 );
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

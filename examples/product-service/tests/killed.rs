@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command},
 };
 
-use scenarios::{Ground, Rest, Shop, Tracker};
+use scenarios::{Harness, Rest, Shop, Tracker};
 use serde_json::json;
 
 const NEVER_MS: u64 = 3_600_000;
@@ -19,10 +19,10 @@ struct Process {
 
 impl Process {
     /// Starts the program; it looks through its outbox that often.
-    fn start(ground: &Ground, relay_interval_ms: u64) -> Self {
+    fn start(harness: &Harness, relay_interval_ms: u64) -> Self {
         let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let settings = json!({ "stock": { "book": 10 } });
-        let folder = ground.service_folder(
+        let folder = harness.service_folder(
             "product-service",
             &listen.to_string(),
             relay_interval_ms,
@@ -49,15 +49,15 @@ impl Drop for Process {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_between_reservation_and_event_it_recovers_and_the_saga_completes() {
-    let ground = Ground::new().await;
-    let tracker = Tracker::start(&ground).await;
+    let harness = Harness::new().await;
+    let tracker = Tracker::start(&harness).await;
     let shop = Shop::default()
-        .with_order(&ground)
+        .with_order(&harness)
         .await
-        .with_payment(&ground)
+        .with_payment(&harness)
         .await;
 
-    let speechless = Process::start(&ground, NEVER_MS);
+    let speechless = Process::start(&harness, NEVER_MS);
     speechless
         .rest
         .wait_for("/health", "up", |status, _| status == 200)
@@ -74,7 +74,7 @@ async fn killed_between_reservation_and_event_it_recovers_and_the_saga_completes
     // The steps wait in the outbox of the SDK, as the event does in that of the service.
     tracker.saga_of(&placed.saga_id, "STARTED", 1).await;
 
-    let back = Process::start(&ground, 20);
+    let back = Process::start(&harness, 20);
     tracker.saga_of(&placed.saga_id, "COMPLETED", 9).await;
     let (_, stock) = back.rest.get("/stock/book").await;
     assert_eq!(stock["available"], 9, "reserved once");

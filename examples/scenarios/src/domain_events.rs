@@ -11,11 +11,11 @@ use rdkafka::{
 };
 use shop::DomainEvent;
 
-use crate::{Ground, PATIENCE};
+use crate::{Harness, PATIENCE};
 
 const PARTITIONS: i32 = 3;
 
-impl Ground {
+impl Harness {
     /// Sends a domain event past the services.
     pub async fn send(&self, event: &DomainEvent) {
         let (topics, json) = (self.topics(), serde_json::to_string(event).unwrap());

@@ -1,9 +1,9 @@
-//! The three services and a tracker, started together on a real Kafka and PostgreSQL: the ground that the end-to-end
+//! The three services and a tracker, started together on a real Kafka and PostgreSQL: the harness that the end-to-end
 //! scenarios in `tests/` stand on.
 //!
 //! | part | what |
 //! | --- | --- |
-//! | [`Ground`] | topics, groups, a database and a folder for one test alone |
+//! | [`Harness`] | topics, groups, a database and a folder for one test alone |
 //! | [`Shop`] | the services, each in this process, started and stopped one by one |
 //! | [`Tracker`] | the collector, and its REST |
 //!
@@ -17,13 +17,13 @@
 )]
 
 mod domain_events;
-mod ground;
+mod harness;
 mod rest;
 mod running;
 mod services;
 mod tracker;
 
-pub use ground::Ground;
+pub use harness::Harness;
 pub use rest::Rest;
 pub use services::{Placed, Shop};
 pub use tracker::Tracker;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shop::{DomainEvent, Service, What};
 
 use crate::{
-    Ground, Rest,
+    Harness, Rest,
     running::{Running, told},
 };
 
@@ -48,39 +48,39 @@ const NO_TIMEOUT_MS: u64 = 600_000;
 
 impl Shop {
     /// All three.
-    pub async fn start(ground: &Ground) -> Self {
+    pub async fn start(harness: &Harness) -> Self {
         Self::default()
-            .with_order(ground)
+            .with_order(harness)
             .await
-            .with_product(ground)
+            .with_product(harness)
             .await
-            .with_payment(ground)
+            .with_payment(harness)
             .await
     }
 
     /// Adds order-service.
-    pub async fn with_order(self, ground: &Ground) -> Self {
-        self.with_impatient_order(ground, NO_TIMEOUT_MS).await
+    pub async fn with_order(self, harness: &Harness) -> Self {
+        self.with_impatient_order(harness, NO_TIMEOUT_MS).await
     }
 
     /// Adds order-service, which gives orders up after so long.
-    pub async fn with_impatient_order(mut self, ground: &Ground, timeout_ms: u64) -> Self {
-        let config = ground.service("order-service", order_service::Settings { timeout_ms });
+    pub async fn with_impatient_order(mut self, harness: &Harness, timeout_ms: u64) -> Self {
+        let config = harness.service("order-service", order_service::Settings { timeout_ms });
         self.order = Some(self.run(order_service::start(config).await.unwrap()));
         self
     }
 
     /// Adds product-service.
-    pub async fn with_product(self, ground: &Ground) -> Self {
-        self.with_product_as(ground, true).await
+    pub async fn with_product(self, harness: &Harness) -> Self {
+        self.with_product_as(harness, true).await
     }
 
     /// Adds product-service, which records nothing.
-    pub async fn with_untracked_product(self, ground: &Ground) -> Self {
-        self.with_product_as(ground, false).await
+    pub async fn with_untracked_product(self, harness: &Harness) -> Self {
+        self.with_product_as(harness, false).await
     }
 
-    async fn with_product_as(mut self, ground: &Ground, tracked: bool) -> Self {
+    async fn with_product_as(mut self, harness: &Harness, tracked: bool) -> Self {
         let settings = product_service::Settings {
             stock: [
                 ("book".to_owned(), 1_000),
@@ -90,24 +90,24 @@ impl Shop {
             .into(),
             unreturnable: vec!["piano".to_owned()],
         };
-        let mut config = ground.service("product-service", settings);
+        let mut config = harness.service("product-service", settings);
         config.platform.saga.enabled = Some(tracked);
         self.product = Some(self.run(product_service::start(config).await.unwrap()));
         self
     }
 
     /// Adds payment-service.
-    pub async fn with_payment(self, ground: &Ground) -> Self {
-        self.with_payment_as(ground, true).await
+    pub async fn with_payment(self, harness: &Harness) -> Self {
+        self.with_payment_as(harness, true).await
     }
 
     /// Adds payment-service, which records nothing.
-    pub async fn with_untracked_payment(self, ground: &Ground) -> Self {
-        self.with_payment_as(ground, false).await
+    pub async fn with_untracked_payment(self, harness: &Harness) -> Self {
+        self.with_payment_as(harness, false).await
     }
 
-    async fn with_payment_as(mut self, ground: &Ground, tracked: bool) -> Self {
-        let mut config = ground.service("payment-service", payment_service::Settings { limit: 1_000_000 });
+    async fn with_payment_as(mut self, harness: &Harness, tracked: bool) -> Self {
+        let mut config = harness.service("payment-service", payment_service::Settings { limit: 1_000_000 });
         config.platform.saga.enabled = Some(tracked);
         self.payment = Some(self.run(payment_service::start(config).await.unwrap()));
         self

@@ -4,7 +4,7 @@ use saga_server::server::Server;
 use serde_json::Value;
 
 use crate::{
-    Ground, Rest,
+    Harness, Rest,
     running::{Running, told},
 };
 
@@ -16,8 +16,8 @@ pub struct Tracker {
 
 impl Tracker {
     /// Starts one, and waits until it is ready.
-    pub async fn start(ground: &Ground) -> Self {
-        let server = Server::start(ground.tracker().await).await.unwrap();
+    pub async fn start(harness: &Harness) -> Self {
+        let server = Server::start(harness.tracker().await).await.unwrap();
         let rest = Rest::at(server.address());
         let running = Running::start(|stopped| async move { server.run_until(told(stopped)).await.unwrap() });
         rest.wait_for("/health/readiness", "ready", |status, _| status == 200)

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use futures_util::future::join_all;
-use scenarios::{Ground, Placed, Shop, Tracker};
+use scenarios::{Harness, Placed, Shop, Tracker};
 
 const SAGAS: usize = 200;
 
@@ -28,8 +28,8 @@ async fn order(shop: &Shop, kind: usize) -> Placed {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_sagas_at_once_end_as_predicted() {
-    let ground = Ground::new().await;
-    let (tracker, shop) = (Tracker::start(&ground).await, Shop::start(&ground).await);
+    let harness = Harness::new().await;
+    let (tracker, shop) = (Tracker::start(&harness).await, Shop::start(&harness).await);
     let began = Instant::now();
     let placed = join_all((0..SAGAS).map(|number| order(&shop, number % KINDS.len()))).await;
     for (number, placed) in placed.iter().enumerate() {

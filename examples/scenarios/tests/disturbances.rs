@@ -1,26 +1,26 @@
 //! What can happen to a shop and its tracker, on a real Kafka and PostgreSQL, and what the tracker tells then.
 
-use scenarios::{Ground, Shop, Tracker};
+use scenarios::{Harness, Shop, Tracker};
 use serde_json::json;
 use shop::What;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn duplicate_events_change_nothing() {
-    let ground = Ground::new().await;
-    let (tracker, shop) = (Tracker::start(&ground).await, Shop::start(&ground).await);
+    let harness = Harness::new().await;
+    let (tracker, shop) = (Tracker::start(&harness).await, Shop::start(&harness).await);
     let placed = shop.place("book", 30_000, "card").await;
     tracker.saga_of(&placed.saga_id, "COMPLETED", 9).await;
 
     for known in [3, 6] {
-        assert_eq!(ground.send_everything_again().await, known);
+        assert_eq!(harness.send_everything_again().await, known);
     }
-    ground.wait_until_handled().await;
+    harness.wait_until_handled().await;
     tracker.saga_of(&placed.saga_id, "COMPLETED", 9).await;
     shop.cancel(&placed).await;
     shop.reservation_is(&placed, "RELEASED").await;
     shop.payment_is(&placed, "REFUNDED").await;
-    ground.send_everything_again().await;
-    ground.wait_until_handled().await;
+    harness.send_everything_again().await;
+    harness.wait_until_handled().await;
 
     // Its whole way is time enough for whatever was recorded twice to be told.
     let next = shop.place("book", 30_000, "card").await;
@@ -35,8 +35,8 @@ async fn duplicate_events_change_nothing() {
 /// The events say the same as earlier ones, but are others.
 #[tokio::test(flavor = "multi_thread")]
 async fn events_that_say_nothing_new_change_nothing() {
-    let ground = Ground::new().await;
-    let (tracker, shop) = (Tracker::start(&ground).await, Shop::start(&ground).await);
+    let harness = Harness::new().await;
+    let (tracker, shop) = (Tracker::start(&harness).await, Shop::start(&harness).await);
     let placed = shop.place("book", 30_000, "card").await;
     tracker.saga_of(&placed.saga_id, "COMPLETED", 9).await;
 
@@ -58,9 +58,9 @@ async fn events_that_say_nothing_new_change_nothing() {
         },
     ];
     for what in again {
-        ground.send(&placed.event(what)).await;
+        harness.send(&placed.event(what)).await;
     }
-    ground.wait_until_handled().await;
+    harness.wait_until_handled().await;
     let next = shop.place("book", 30_000, "card").await;
     tracker.saga_of(&next.saga_id, "COMPLETED", 9).await;
     tracker.saga_of(&placed.saga_id, "COMPLETED", 9).await;
@@ -71,12 +71,12 @@ async fn events_that_say_nothing_new_change_nothing() {
 /// The payment and the reservation come when the order is long cancelled.
 #[tokio::test(flavor = "multi_thread")]
 async fn late_events_do_not_revive_an_order() {
-    let ground = Ground::new().await;
-    let tracker = Tracker::start(&ground).await;
+    let harness = Harness::new().await;
+    let tracker = Tracker::start(&harness).await;
     let shop = Shop::default()
-        .with_order(&ground)
+        .with_order(&harness)
         .await
-        .with_payment(&ground)
+        .with_payment(&harness)
         .await;
     let placed = shop.place("book", 30_000, "card").await;
     shop.cancel(&placed).await;
@@ -85,11 +85,11 @@ async fn late_events_do_not_revive_an_order() {
     assert_eq!(saga["failedStep"], "ORDER_CANCELLED");
 
     // product-service finds the order and its cancellation when it comes; its own events are late then.
-    let shop = shop.with_product(&ground).await;
+    let shop = shop.with_product(&harness).await;
     let saga = tracker.saga_of(&placed.saga_id, "COMPENSATED", 5).await;
     assert_eq!(saga["failedStep"], "ORDER_CANCELLED");
-    ground.send(&placed.event(What::PaymentCompleted)).await;
-    ground.wait_until_handled().await;
+    harness.send(&placed.event(What::PaymentCompleted)).await;
+    harness.wait_until_handled().await;
     let next = shop.place("book", 30_000, "card").await;
     tracker.saga_of(&next.saga_id, "COMPLETED", 9).await;
     tracker.saga_of(&placed.saga_id, "COMPENSATED", 5).await;
@@ -101,14 +101,14 @@ async fn late_events_do_not_revive_an_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tracker_that_was_away_for_the_whole_of_a_saga_tells_it_later() {
-    let ground = Ground::new().await;
-    let shop = Shop::start(&ground).await;
+    let harness = Harness::new().await;
+    let shop = Shop::start(&harness).await;
     let placed = shop.place("book", 30_000, "card").await;
     shop.order_is(&placed, "CONFIRMED").await;
     let refused = shop.place("book", 30_000, "declined").await;
     shop.reservation_is(&refused, "RELEASED").await;
 
-    let tracker = Tracker::start(&ground).await;
+    let tracker = Tracker::start(&harness).await;
     tracker.saga_of(&placed.saga_id, "COMPLETED", 9).await;
     tracker.saga_of(&refused.saga_id, "COMPENSATED", 9).await;
     shop.stop().await;
@@ -117,14 +117,14 @@ async fn a_tracker_that_was_away_for_the_whole_of_a_saga_tells_it_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_not_tracked_leaves_a_gap_and_breaks_nothing() {
-    let ground = Ground::new().await;
-    let tracker = Tracker::start(&ground).await;
+    let harness = Harness::new().await;
+    let tracker = Tracker::start(&harness).await;
     let shop = Shop::default()
-        .with_order(&ground)
+        .with_order(&harness)
         .await
-        .with_product(&ground)
+        .with_product(&harness)
         .await;
-    let shop = shop.with_untracked_payment(&ground).await;
+    let shop = shop.with_untracked_payment(&harness).await;
     let placed = shop.place("book", 30_000, "card").await;
 
     let saga = tracker.saga_of(&placed.saga_id, "COMPLETED", 6).await;
@@ -141,14 +141,14 @@ async fn a_service_that_is_not_tracked_leaves_a_gap_and_breaks_nothing() {
 /// It passes on the headers that it does not look at.
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_service_that_is_not_tracked_the_saga_goes_on() {
-    let ground = Ground::new().await;
-    let tracker = Tracker::start(&ground).await;
+    let harness = Harness::new().await;
+    let tracker = Tracker::start(&harness).await;
     let shop = Shop::default()
-        .with_order(&ground)
+        .with_order(&harness)
         .await
-        .with_payment(&ground)
+        .with_payment(&harness)
         .await;
-    let shop = shop.with_untracked_product(&ground).await;
+    let shop = shop.with_untracked_product(&harness).await;
     let placed = shop.place("book", 30_000, "card").await;
 
     let saga = tracker.saga_of(&placed.saga_id, "COMPLETED", 7).await;

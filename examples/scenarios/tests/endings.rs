@@ -1,6 +1,6 @@
 //! Every way in which an order can end, on a real Kafka and PostgreSQL, as the tracker tells it.
 
-use scenarios::{Ground, Shop, Tracker};
+use scenarios::{Harness, Shop, Tracker};
 use serde_json::json;
 
 const FORWARD: [&str; 7] = [
@@ -19,8 +19,8 @@ const CONFIRMED: [&str; 2] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn success() {
-    let ground = Ground::new().await;
-    let (tracker, shop) = (Tracker::start(&ground).await, Shop::start(&ground).await);
+    let harness = Harness::new().await;
+    let (tracker, shop) = (Tracker::start(&harness).await, Shop::start(&harness).await);
     let placed = shop.place("book", 30_000, "card").await;
 
     let saga = tracker.saga_of(&placed.saga_id, "COMPLETED", 9).await;
@@ -40,8 +40,8 @@ async fn success() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn out_of_stock() {
-    let ground = Ground::new().await;
-    let (tracker, shop) = (Tracker::start(&ground).await, Shop::start(&ground).await);
+    let harness = Harness::new().await;
+    let (tracker, shop) = (Tracker::start(&harness).await, Shop::start(&harness).await);
     let placed = shop.place("lamp", 30_000, "card").await;
 
     let saga = tracker.saga_of(&placed.saga_id, "FAILED", 4).await;
@@ -61,8 +61,8 @@ async fn out_of_stock() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn payment_refused_and_stock_released() {
-    let ground = Ground::new().await;
-    let (tracker, shop) = (Tracker::start(&ground).await, Shop::start(&ground).await);
+    let harness = Harness::new().await;
+    let (tracker, shop) = (Tracker::start(&harness).await, Shop::start(&harness).await);
     let declined = shop.place("book", 30_000, "declined").await;
     let too_dear = shop.place("book", 1_000_001, "card").await;
 
@@ -91,8 +91,8 @@ async fn payment_refused_and_stock_released() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn payment_refused_and_the_release_failing() {
-    let ground = Ground::new().await;
-    let (tracker, shop) = (Tracker::start(&ground).await, Shop::start(&ground).await);
+    let harness = Harness::new().await;
+    let (tracker, shop) = (Tracker::start(&harness).await, Shop::start(&harness).await);
     let placed = shop.place("piano", 30_000, "declined").await;
     shop.reservation_is(&placed, "STUCK").await;
 
@@ -112,19 +112,19 @@ async fn payment_refused_and_the_release_failing() {
 /// that it ends neither too early nor late.
 #[tokio::test(flavor = "multi_thread")]
 async fn timeout() {
-    let ground = Ground::new().await;
-    let tracker = Tracker::start(&ground).await;
+    let harness = Harness::new().await;
+    let tracker = Tracker::start(&harness).await;
     let shop = Shop::default()
-        .with_product(&ground)
+        .with_product(&harness)
         .await
-        .with_payment(&ground)
+        .with_payment(&harness)
         .await;
-    let patient = Shop::default().with_order(&ground).await;
+    let patient = Shop::default().with_order(&harness).await;
     let placed = patient.place("book", 30_000, "transfer").await;
     patient.order_is(&placed, "RESERVED").await;
     shop.payment_is(&placed, "PENDING").await;
     patient.stop().await;
-    let shop = shop.with_impatient_order(&ground, 100).await;
+    let shop = shop.with_impatient_order(&harness, 100).await;
 
     let saga = tracker.saga_of(&placed.saga_id, "COMPENSATED", 9).await;
     assert_eq!(saga["failedStep"], "ORDER_TIMEOUT");
@@ -144,9 +144,9 @@ async fn timeout() {
 /// Nobody listens to the order.
 #[tokio::test(flavor = "multi_thread")]
 async fn timeout_before_anything_was_done() {
-    let ground = Ground::new().await;
-    let tracker = Tracker::start(&ground).await;
-    let shop = Shop::default().with_impatient_order(&ground, 200).await;
+    let harness = Harness::new().await;
+    let tracker = Tracker::start(&harness).await;
+    let shop = Shop::default().with_impatient_order(&harness, 200).await;
     let placed = shop.place("book", 30_000, "card").await;
 
     let saga = tracker.saga_of(&placed.saga_id, "FAILED", 2).await;
@@ -158,8 +158,8 @@ async fn timeout_before_anything_was_done() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cancellation_after_success_with_refund() {
-    let ground = Ground::new().await;
-    let (tracker, shop) = (Tracker::start(&ground).await, Shop::start(&ground).await);
+    let harness = Harness::new().await;
+    let (tracker, shop) = (Tracker::start(&harness).await, Shop::start(&harness).await);
     let placed = shop.place("book", 30_000, "card").await;
     tracker.saga_of(&placed.saga_id, "COMPLETED", 9).await;
     shop.cancel(&placed).await;

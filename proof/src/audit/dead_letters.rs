@@ -9,7 +9,7 @@ use super::Examples;
 use crate::{
     ledger::{Ledger, Origin, RawRecord},
     report::{Report, Table},
-    server::Ground,
+    server::Harness,
     topic,
 };
 
@@ -27,7 +27,7 @@ pub(super) struct Found {
 pub(super) fn audit(bootstrap_servers: &str, ledger: &Ledger) -> Result<Found> {
     let sent = ledger.poisoned();
     let mut found = Found::default();
-    topic::read(bootstrap_servers, Ground::DEAD_LETTER_TOPIC, |record| {
+    topic::read(bootstrap_servers, Harness::DEAD_LETTER_TOPIC, |record| {
         found.take(topic::raw(record), &sent)
     })?;
     for (origin, record) in sent.iter() {
@@ -87,6 +87,6 @@ fn origin(added: &[(String, Option<Vec<u8>>)]) -> Result<Origin> {
 }
 
 fn is_of_our_topic(added: &[(String, Option<Vec<u8>>)]) -> bool {
-    value(added, headers::ORIGINAL_TOPIC) == Some(Ground::TOPIC.as_bytes())
+    value(added, headers::ORIGINAL_TOPIC) == Some(Harness::TOPIC.as_bytes())
         && value(added, headers::EXCEPTION_MESSAGE).is_some_and(|reason| !reason.is_empty())
 }

@@ -1,13 +1,13 @@
 //! What the collector made of the topic, compared with what was acknowledged.
 
 mod dead_letters;
-mod headway;
+mod lag_probe;
 mod rest;
 mod store;
 
 use anyhow::Result;
 
-pub(crate) use headway::Headway;
+pub(crate) use lag_probe::LagProbe;
 
 use crate::{
     events::Plan,

@@ -1,7 +1,7 @@
 //! One module for each command: what it does to the parts, and what it promises.
 
+mod common;
 pub(crate) mod faults;
-mod field;
 pub(crate) mod fill;
 pub(crate) mod outages;
 pub(crate) mod outbox_kills;

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use super::field::{Field, FieldArgs};
+use super::common::{Field, FieldArgs};
 use crate::{
     audit,
-    load::{Load, Mess},
+    load::{Disorder, Load},
     parts::Part,
     progress::Progress,
     readiness::Readiness,
@@ -51,12 +51,12 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     };
     let mut report = Report::new("outages");
     let field = Field::prepare(&args.field, events, progress).await?;
-    let mut server = field.ground.serve()?;
-    server.wait_until_ready(&field.ground).await?;
+    let mut server = field.harness.serve()?;
+    server.wait_until_ready(&field.harness).await?;
     let readiness = Readiness::of(&server.url);
 
     progress.say(format!("sending {events} events, {rate} a second"));
-    let load = field.load(Mess::default(), rate)?;
+    let load = field.load(Disorder::default(), rate)?;
     let story = outage(
         &field,
         &load,

@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::{
     events::Plan,
     ledger::Ledger,
-    load::{Load, Mess},
+    load::{Disorder, Load},
     progress::Progress,
     report::{Report, Table},
     shapes::Mix,
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     let mut report = Report::new("load");
     let plan = Arc::new(Plan::new(args.events, args.mix.clone(), args.seed));
     let ledger = Arc::new(Ledger::new(plan.events()));
-    let mess = Mess {
+    let disorder = Disorder {
         repeated: args.repeated,
         poisoned: args.poisoned,
         in_order: !args.shuffled,
@@ -60,7 +60,7 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     let begun = Instant::now();
     // It is named once in the life of this program.
     let topic = args.topic.clone().leak();
-    let load = Load::begin(&args.bootstrap_servers, topic, &plan, &ledger, mess, rate)?;
+    let load = Load::begin(&args.bootstrap_servers, topic, &plan, &ledger, disorder, rate)?;
     while !load.has_ended() {
         let acknowledged = ledger.events.count();
         progress.update(format!(

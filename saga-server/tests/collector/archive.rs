@@ -19,7 +19,7 @@ use saga_types::{SagaEvent, SagaId, Timestamp, definition::Definitions, fold};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// A database with sagas of long ago, and a folder for everything else.
-struct Ground {
+struct Harness {
     database: String,
     folder: tempfile::TempDir,
     store: Arc<dyn Store>,
@@ -27,7 +27,7 @@ struct Ground {
     events: Vec<SagaEvent>,
 }
 
-impl Ground {
+impl Harness {
     async fn on_sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = format!("sqlite:{}", folder.path().join("sagas.db").display());
@@ -146,9 +146,9 @@ fn said(output: Output) -> String {
 }
 
 /// Kills it later and later, until it gets through.
-async fn kill_until_it_is_through(ground: &Ground) -> usize {
+async fn kill_until_it_is_through(harness: &Harness) -> usize {
     for (kills, patience) in (20..).step_by(60).enumerate() {
-        let mut run = ground.command(&["run", "--batch", "4"]).spawn().unwrap();
+        let mut run = harness.command(&["run", "--batch", "4"]).spawn().unwrap();
         tokio::time::sleep(Duration::from_millis(patience)).await;
         if let Some(status) = run.try_wait().unwrap() {
             assert!(status.success(), "it failed by itself after {kills} kills");
@@ -162,52 +162,52 @@ async fn kill_until_it_is_through(ground: &Ground) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_ended_long_ago_goes_from_sqlite_into_the_archive_and_comes_back() {
-    let ground = Ground::on_sqlite().await;
-    assert_eq!(ground.run(&["run", "--dry-run"]), "90 sagas are due\n");
-    assert!(ground.manifests().await.is_empty(), "a dry run writes nothing");
-    let said = ground.run(&["run", "--batch", "40"]);
+    let harness = Harness::on_sqlite().await;
+    assert_eq!(harness.run(&["run", "--dry-run"]), "90 sagas are due\n");
+    assert!(harness.manifests().await.is_empty(), "a dry run writes nothing");
+    let said = harness.run(&["run", "--batch", "40"]);
     assert_eq!(said, "90 sagas archived and removed from the database\n");
-    ground.assert_all_archived().await;
-    let listed = ground.run(&["list"]);
+    harness.assert_all_archived().await;
+    let listed = harness.run(&["list"]);
     assert!(listed.ends_with("3 batches, 90 sagas\n"), "{listed}");
     assert_eq!(
-        ground.run(&["run"]),
+        harness.run(&["run"]),
         "0 sagas archived and removed from the database\n"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_ended_long_ago_goes_from_postgres_into_the_archive_and_comes_back() {
-    let ground = Ground::on_postgres().await;
-    ground.run(&["run", "--batch", "40"]);
-    ground.assert_all_archived().await;
+    let harness = Harness::on_postgres().await;
+    harness.run(&["run", "--batch", "40"]);
+    harness.assert_all_archived().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_again_and_again_it_loses_nothing_of_sqlite_and_doubles_nothing() {
-    let ground = Ground::on_sqlite().await;
-    let kills = kill_until_it_is_through(&ground).await;
+    let harness = Harness::on_sqlite().await;
+    let kills = kill_until_it_is_through(&harness).await;
     assert!(kills > 3, "it was killed {kills} times only");
-    ground.assert_all_archived().await;
+    harness.assert_all_archived().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_again_and_again_it_loses_nothing_of_postgres_and_doubles_nothing() {
-    let ground = Ground::on_postgres().await;
-    let kills = kill_until_it_is_through(&ground).await;
+    let harness = Harness::on_postgres().await;
+    let kills = kill_until_it_is_through(&harness).await;
     assert!(kills > 3, "it was killed {kills} times only");
-    ground.assert_all_archived().await;
+    harness.assert_all_archived().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_saga_comes_back_alone_and_twice_is_as_once() {
-    let ground = Ground::on_sqlite().await;
-    ground.run(&["run"]);
-    let folder = ground.path("one");
+    let harness = Harness::on_sqlite().await;
+    harness.run(&["run"]);
+    let folder = harness.path("one");
     let arguments = ["restore", "--to", folder.to_str().unwrap(), "--saga", "old-007"];
-    let first = ground.run(&arguments);
+    let first = harness.run(&arguments);
     assert!(first.starts_with("1 sagas, 4 steps new"), "{first}");
-    let again = ground.run(&arguments);
+    let again = harness.run(&arguments);
     assert!(again.starts_with("1 sagas, 0 steps new"), "{again}");
     let restored = open(&format!("sqlite:{}", folder.join("saga-tracker.db").display())).await;
     assert!(restored.saga("old-007").await.unwrap().is_some());
@@ -216,10 +216,10 @@ async fn one_saga_comes_back_alone_and_twice_is_as_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_was_changed_afterwards_is_refused() {
-    let ground = Ground::on_sqlite().await;
-    ground.run(&["run"]);
-    let manifest = ground.manifests().await.remove(0);
-    let file = ground
+    let harness = Harness::on_sqlite().await;
+    harness.run(&["run"]);
+    let manifest = harness.manifests().await.remove(0);
+    let file = harness
         .path("archive")
         .join(&manifest.folder)
         .join(&manifest.steps.name);
@@ -227,8 +227,8 @@ async fn a_file_that_was_changed_afterwards_is_refused() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&file, bytes).unwrap();
-    let to = ground.path("restored");
-    let refused = ground
+    let to = harness.path("restored");
+    let refused = harness
         .command(&["restore", "--to", to.to_str().unwrap()])
         .output()
         .unwrap();
@@ -239,18 +239,18 @@ async fn a_file_that_was_changed_afterwards_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_archive_cannot_be_written_nothing_is_deleted() {
-    let ground = Ground::on_sqlite().await;
+    let harness = Harness::on_sqlite().await;
     // A file stands where the folder should be.
-    std::fs::write(ground.path("archive"), "in the way").unwrap();
-    let failed = ground.command(&["run"]).output().unwrap();
+    std::fs::write(harness.path("archive"), "in the way").unwrap();
+    let failed = harness.command(&["run"]).output().unwrap();
     assert_eq!(failed.status.code(), Some(1));
-    for event in &ground.events {
+    for event in &harness.events {
         let saga_id: &SagaId = &event.saga_id;
-        assert!(ground.store.saga(saga_id).await.unwrap().is_some(), "{saga_id}");
+        assert!(harness.store.saga(saga_id).await.unwrap().is_some(), "{saga_id}");
     }
-    std::fs::remove_file(ground.path("archive")).unwrap();
-    ground.run(&["run"]);
-    ground.assert_all_archived().await;
+    std::fs::remove_file(harness.path("archive")).unwrap();
+    harness.run(&["run"]);
+    harness.assert_all_archived().await;
 }
 
 /// A stand-in for S3, as a process of its own.
@@ -308,7 +308,7 @@ impl Drop for Bucket {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_archive_may_be_a_bucket() {
-    let ground = Ground::on_sqlite().await;
+    let harness = Harness::on_sqlite().await;
     let bucket = Bucket::start().await;
     let run = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_saga-server"));
@@ -316,7 +316,7 @@ async fn the_archive_may_be_a_bucket() {
             .arg("archive")
             .args(arguments)
             .args(["--archive-url", "s3://sagas/of/the/past"])
-            .args(["--database-url", &ground.database])
+            .args(["--database-url", &harness.database])
             .env("AWS_ENDPOINT", &bucket.endpoint)
             .env("AWS_ALLOW_HTTP", "true")
             .env("AWS_REGION", "eu-central-1")
@@ -330,7 +330,7 @@ async fn the_archive_may_be_a_bucket() {
     );
     let listed = run(&["list"]);
     assert!(listed.ends_with("2 batches, 90 sagas\n"), "{listed}");
-    let restored = ground.path("restored");
+    let restored = harness.path("restored");
     run(&["restore", "--to", restored.to_str().unwrap()]);
-    ground.assert_restored(&restored).await;
+    harness.assert_restored(&restored).await;
 }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use crate::support::{
-    Ground, TestProducer,
+    Harness, TestProducer,
     events::{event, saga, success},
     eventually,
     process::ServerProcess,
@@ -59,15 +59,15 @@ async fn letters(server: &Running, count: usize) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn once_its_cause_is_mended_a_letter_is_replayed_into_its_saga_and_only_once() {
-    let ground = Ground::new().await;
+    let harness = Harness::new().await;
     let knows = Arc::new(AtomicBool::new(false));
-    let mut config = ground.config();
+    let mut config = harness.config();
     config.schema_registry = Some(RegistryConfig {
         url: Secret::new(forgetful_registry(knows.clone()).await),
         ca_file: None,
     });
     let server = Running::with(config).await;
-    let producer = ground.producer();
+    let producer = harness.producer();
     let mut events = saga("order-1", &success());
     let confirmed = events.pop().unwrap();
     events.iter().for_each(|event| producer.send(event));
@@ -84,8 +84,8 @@ async fn once_its_cause_is_mended_a_letter_is_replayed_into_its_saga_and_only_on
         .find(|letter| letter["reason"] == "UNKNOWN_SCHEMA_ID")
         .unwrap();
     assert_eq!(unknown["sagaId"], "order-1", "by its key");
-    assert_eq!(unknown["origin"]["topic"], ground.topic.as_str());
-    assert_eq!(unknown["origin"]["consumerGroup"], ground.group.as_str());
+    assert_eq!(unknown["origin"]["topic"], harness.topic.as_str());
+    assert_eq!(unknown["origin"]["consumerGroup"], harness.group.as_str());
     assert!(unknown["origin"]["offset"].as_u64().is_some(), "{unknown}");
     let (_, groups) = server.rest.get("/internal/v1/dlt/groups").await;
     assert_eq!(
@@ -144,7 +144,7 @@ async fn once_its_cause_is_mended_a_letter_is_replayed_into_its_saga_and_only_on
         (&json!(1), &json!(1)),
         "only the other one waits"
     );
-    assert_eq!(ground.sql_count("SELECT count(*) FROM saga_steps").await, 7);
+    assert_eq!(harness.sql_count("SELECT count(*) FROM saga_steps").await, 7);
     server.stop().await;
 }
 
@@ -156,9 +156,9 @@ fn with_headers(entries: &[(&str, Option<&[u8]>)]) -> OwnedHeaders {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn letters_of_others_are_read_whatever_their_headers_are() {
-    let ground = Ground::new().await;
-    let server = Running::on(&ground).await;
-    let producer = TestProducer::to(&ground.bootstrap_servers, &ground.dead_letter_topic);
+    let harness = Harness::new().await;
+    let server = Running::on(&harness).await;
+    let producer = TestProducer::to(&harness.bootstrap_servers, &harness.dead_letter_topic);
     let stored = event("by-spring", 0, steps::ORDER_CREATED, SagaStatus::Started);
     let value = avro::encode(&stored, SchemaVersion::V1, Framing::SingleObject).unwrap();
     let spring = with_headers(&[
@@ -235,11 +235,11 @@ async fn letters_of_others_are_read_whatever_their_headers_are() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_between_reading_and_committing_and_read_from_the_beginning_no_letter_is_doubled() {
     const LETTERS_SENT: i64 = 3_000;
-    let ground = Ground::new().await;
-    let producer = TestProducer::to(&ground.bootstrap_servers, &ground.dead_letter_topic);
+    let harness = Harness::new().await;
+    let producer = TestProducer::to(&harness.bootstrap_servers, &harness.dead_letter_topic);
     for number in 0..LETTERS_SENT {
         let origin = with_headers(&[
-            (headers::ORIGINAL_TOPIC, Some(ground.topic.as_bytes())),
+            (headers::ORIGINAL_TOPIC, Some(harness.topic.as_bytes())),
             (headers::ORIGINAL_PARTITION, Some(&0_i32.to_be_bytes())),
             (headers::ORIGINAL_OFFSET, Some(&number.to_be_bytes())),
         ]);
@@ -251,23 +251,23 @@ async fn killed_between_reading_and_committing_and_read_from_the_beginning_no_le
     }
     producer.flush();
     for kill_after in [1, 1_000, 2_000] {
-        let mut server = ServerProcess::serve(&ground);
+        let mut server = ServerProcess::serve(&harness);
         eventually("letters arrive", async || {
-            ground.sql_count(LETTERS).await >= kill_after
+            harness.sql_count(LETTERS).await >= kill_after
         })
         .await;
         server.kill();
     }
-    let server = ServerProcess::serve(&ground);
+    let server = ServerProcess::serve(&harness);
     eventually("all letters are kept", async || {
-        ground.sql_count(LETTERS).await == LETTERS_SENT
+        harness.sql_count(LETTERS).await == LETTERS_SENT
     })
     .await;
     drop(server);
 
     // Another group reads everything once more, and says so by a letter that comes last.
-    let mut config = ground.config();
-    config.kafka.group = format!("{}-anew", ground.group);
+    let mut config = harness.config();
+    config.kafka.group = format!("{}-anew", harness.group);
     let server = Running::with(config).await;
     for partition in 0..3 {
         let value = format!("last of {partition}");
@@ -276,29 +276,29 @@ async fn killed_between_reading_and_committing_and_read_from_the_beginning_no_le
     }
     producer.flush();
     eventually("the last letters are kept", async || {
-        ground
+        harness
             .sql_count("SELECT count(*) FROM dead_letter WHERE value <> 'dead'")
             .await
             == 3
     })
     .await;
-    assert_eq!(ground.sql_count(LETTERS).await, LETTERS_SENT + 3);
+    assert_eq!(harness.sql_count(LETTERS).await, LETTERS_SENT + 3);
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn letters_wait_on_their_topic_while_the_database_does_not_take_them() {
-    let ground = Ground::new().await;
-    ground.sql("ALTER TABLE dead_letter RENAME TO away").await;
-    let server = Running::on(&ground).await;
-    let producer = ground.producer();
+    let harness = Harness::new().await;
+    harness.sql("ALTER TABLE dead_letter RENAME TO away").await;
+    let server = Running::on(&harness).await;
+    let producer = harness.producer();
     producer.send_raw(None, b"no event");
     producer.send(&event("healthy", 0, steps::ORDER_CREATED, SagaStatus::Started));
     producer.flush();
     server.rest.saga_with_steps("healthy", 1).await;
-    assert_eq!(ground.dead_letters(1).await.len(), 1);
+    assert_eq!(harness.dead_letters(1).await.len(), 1);
     assert_eq!(server.rest.get(LIST).await.0, 503);
-    ground.sql("ALTER TABLE away RENAME TO dead_letter").await;
+    harness.sql("ALTER TABLE away RENAME TO dead_letter").await;
     assert_eq!(letters(&server, 1).await[0]["reason"], "UNKNOWN_FRAMING");
     server.stop().await;
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::support::{
-    Ground, events,
+    Harness, events,
     events::{compensated, out_of_stock, success},
     eventually, part,
     running::Running,
@@ -47,15 +47,15 @@ fn the_description_is_valid_openapi() {
 }
 
 /// Sagas of every kind, and a record that is none, behind a token of an operator.
-async fn collector_with_sagas(ground: &Ground) -> Running {
-    let mut config = ground.config();
+async fn collector_with_sagas(harness: &Harness) -> Running {
+    let mut config = harness.config();
     config.access = Access::Tokens(vec![Token {
         name: "dana".to_owned(),
         role: Role::Operator,
         hash: TokenHash::of(TOKEN),
     }]);
     let server = Running::with(config).await;
-    let producer = ground.producer();
+    let producer = harness.producer();
     for (index, recorded) in [success(), out_of_stock(), compensated()]
         .iter()
         .cycle()
@@ -91,8 +91,8 @@ async fn until_stored(url: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_endpoint_does_what_its_description_says() {
-    let ground = Ground::new().await;
-    let server = collector_with_sagas(&ground).await;
+    let harness = Harness::new().await;
+    let server = collector_with_sagas(&harness).await;
     let url = server.rest.base().to_owned();
     until_stored(&url).await;
 

@@ -2,7 +2,7 @@
 
 use std::{env, path::PathBuf, process::Command, time::Duration};
 
-use crate::support::{Ground, part, running::Running};
+use crate::support::{Harness, part, running::Running};
 use saga_collector::{ingest::RegistryConfig, secret::Secret};
 use saga_sdk::{SagaConfig, SagaType, steps};
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ fn java() -> Command {
 
 /// A topic, a registry, and a server that knows both.
 struct Stage {
-    ground: Ground,
+    harness: Harness,
     registry: String,
     server: Running,
 }
@@ -48,15 +48,15 @@ struct Stage {
 impl Stage {
     async fn new() -> Self {
         let registry = part("SCHEMA_REGISTRY_URL", "a schema registry");
-        let ground = Ground::new().await;
-        let mut config = ground.config();
+        let harness = Harness::new().await;
+        let mut config = harness.config();
         config.schema_registry = Some(RegistryConfig {
             url: Secret::new(&registry),
             ca_file: None,
         });
         let server = Running::with(config).await;
         Self {
-            ground,
+            harness,
             registry,
             server,
         }
@@ -65,8 +65,8 @@ impl Stage {
     async fn run(&self, language: Language, word: &str, further: &[(&str, &str)]) -> String {
         let mut command = language();
         command.arg(word);
-        command.args(["--bootstrap-servers", &self.ground.bootstrap_servers]);
-        command.args(["--topic", &self.ground.topic, "--registry", &self.registry]);
+        command.args(["--bootstrap-servers", &self.harness.bootstrap_servers]);
+        command.args(["--topic", &self.harness.topic, "--registry", &self.registry]);
         for (name, value) in further {
             command.args([name, value]);
         }
@@ -82,9 +82,9 @@ impl Stage {
     async fn record(&self, saga_id: &str) {
         let mut config = SagaConfig::default()
             .enabled(true)
-            .bootstrap_servers(&self.ground.bootstrap_servers)
+            .bootstrap_servers(&self.harness.bootstrap_servers)
             .service_name("order-service")
-            .topic(&self.ground.topic);
+            .topic(&self.harness.topic);
         config.schema_registry.url = Some(self.registry.clone());
         config.schema_registry.auto_register = true;
         let tracker = saga_sdk::connect(&config).unwrap();

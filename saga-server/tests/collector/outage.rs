@@ -1,7 +1,7 @@
 //! Database and broker away for a while, on a stack of its own, since others would suffer with it.
 
 use crate::support::{
-    Ground, Rest,
+    Harness, Rest,
     events::{compensated, saga, success},
     eventually,
     process::ServerProcess,
@@ -47,13 +47,13 @@ fn sagas(prefix: &str) -> Vec<Vec<SagaEvent>> {
 
 /// Sends while something is away, and waits for all of it afterwards.
 struct Audit<'a> {
-    ground: &'a Ground,
+    harness: &'a Harness,
     sent: Vec<Vec<SagaEvent>>,
 }
 
 impl Audit<'_> {
     fn send(&mut self, prefix: &str) {
-        let producer = self.ground.producer();
+        let producer = self.harness.producer();
         for events in sagas(prefix) {
             events.iter().for_each(|event| producer.send(event));
             self.sent.push(events);
@@ -64,7 +64,7 @@ impl Audit<'_> {
     async fn everything_is_stored(&self) {
         let expected = i64::try_from(self.sent.iter().map(Vec::len).sum::<usize>()).unwrap();
         eventually("all events are stored", async || {
-            self.ground.sql_count("SELECT count(*) FROM saga_steps").await == expected
+            self.harness.sql_count("SELECT count(*) FROM saga_steps").await == expected
         })
         .await;
     }
@@ -73,15 +73,15 @@ impl Audit<'_> {
 #[tokio::test(flavor = "multi_thread")]
 async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness() {
     let stack = Stack::up(None);
-    let ground = Ground::at(
+    let harness = Harness::at(
         &stack.value("KAFKA_BOOTSTRAP_SERVERS"),
         &stack.value("DATABASE_URL"),
     )
     .await;
-    let server = ServerProcess::serve(&ground);
+    let server = ServerProcess::serve(&harness);
     server.rest.wait_until_ready().await;
     let mut audit = Audit {
-        ground: &ground,
+        harness: &harness,
         sent: Vec::new(),
     };
     audit.send("calm");
@@ -101,10 +101,10 @@ async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness()
     audit.everything_is_stored().await;
     server.rest.wait_until_ready().await;
 
-    set_read_only(&ground.database_url, true).await;
+    set_read_only(&harness.database_url, true).await;
     audit.send("read-only");
     wait_for_component(&server.rest, "db", "DOWN").await;
-    set_read_only(&ground.database_url, false).await;
+    set_read_only(&harness.database_url, false).await;
     audit.everything_is_stored().await;
     server.rest.wait_until_ready().await;
 
@@ -131,7 +131,7 @@ async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness()
         assert_eq!(answer["stepCount"], expected.step_count);
     }
     assert!(
-        ground.dead_letters(0).await.is_empty(),
+        harness.dead_letters(0).await.is_empty(),
         "an outage is not bad data"
     );
 }

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::support::{
-    Ground, Rest,
+    Harness, Rest,
     events::{self, compensated, event, out_of_stock, saga, success},
     eventually, part,
     process::ServerProcess,
@@ -20,9 +20,9 @@ use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_sagas_are_answered_with_their_states_and_steps() {
-    let ground = Ground::new().await;
-    let server = Running::on(&ground).await;
-    let producer = ground.producer();
+    let harness = Harness::new().await;
+    let server = Running::on(&harness).await;
+    let producer = harness.producer();
     for (id, recorded) in [
         ("ok", success()),
         ("empty-shelf", out_of_stock()),
@@ -67,9 +67,9 @@ async fn three_sagas_are_answered_with_their_states_and_steps() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_event_changes_nothing_and_is_counted() {
-    let ground = Ground::new().await;
-    let server = Running::on(&ground).await;
-    let producer = ground.producer();
+    let harness = Harness::new().await;
+    let server = Running::on(&harness).await;
+    let producer = harness.producer();
     let events = saga("twice", &success());
     for _ in 0..3 {
         events.iter().for_each(|event| producer.send(event));
@@ -83,7 +83,7 @@ async fn a_repeated_event_changes_nothing_and_is_counted() {
                 .is_some_and(|text| text.contains("saga_tracker_duplicates_total 14\n"))
         })
         .await;
-    assert_eq!(ground.sql_count("SELECT count(*) FROM saga_steps").await, 7);
+    assert_eq!(harness.sql_count("SELECT count(*) FROM saga_steps").await, 7);
     server.stop().await;
 }
 
@@ -201,9 +201,9 @@ fn poison() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_poison_is_buried_byte_for_byte_and_blocks_nothing() {
-    let ground = Ground::new().await;
-    let server = Running::on(&ground).await;
-    let producer = ground.producer();
+    let harness = Harness::new().await;
+    let server = Running::on(&harness).await;
+    let producer = harness.producer();
     let poison = poison();
     for (position, (_, value, _)) in poison.iter().enumerate() {
         let healthy = format!("healthy-{position}");
@@ -233,7 +233,7 @@ async fn every_kind_of_poison_is_buried_byte_for_byte_and_blocks_nothing() {
             .saga_with_steps(&format!("healthy-{position}"), 2)
             .await;
     }
-    let letters = ground.dead_letters(poison.len()).await;
+    let letters = harness.dead_letters(poison.len()).await;
     assert_eq!(letters.len(), poison.len());
     for (position, (what, value, kind)) in poison.iter().enumerate() {
         let key = position.to_string();
@@ -249,8 +249,8 @@ async fn every_kind_of_poison_is_buried_byte_for_byte_and_blocks_nothing() {
             format!("saga.tracker.{kind}"),
             "{what}"
         );
-        assert_eq!(letter.text(headers::ORIGINAL_TOPIC), ground.topic);
-        assert_eq!(letter.text(headers::ORIGINAL_CONSUMER_GROUP), ground.group);
+        assert_eq!(letter.text(headers::ORIGINAL_TOPIC), harness.topic);
+        assert_eq!(letter.text(headers::ORIGINAL_CONSUMER_GROUP), harness.group);
         assert_eq!(letter.text(headers::ORIGINAL_TIMESTAMP_TYPE), "CreateTime");
         assert_eq!(letter.header(headers::ORIGINAL_PARTITION).len(), 4);
         assert_eq!(letter.header(headers::ORIGINAL_OFFSET).len(), 8);
@@ -258,7 +258,7 @@ async fn every_kind_of_poison_is_buried_byte_for_byte_and_blocks_nothing() {
         assert!(!letter.text(headers::EXCEPTION_MESSAGE).is_empty());
     }
     assert_eq!(
-        ground
+        harness
             .sql_count("SELECT count(*) FROM saga_steps WHERE saga_id = 'poisoned'")
             .await,
         0
@@ -268,9 +268,9 @@ async fn every_kind_of_poison_is_buried_byte_for_byte_and_blocks_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_known_event_id_with_other_content_is_buried_and_the_first_stays() {
-    let ground = Ground::new().await;
-    let server = Running::on(&ground).await;
-    let producer = ground.producer();
+    let harness = Harness::new().await;
+    let server = Running::on(&harness).await;
+    let producer = harness.producer();
     let first = event("disputed", 0, steps::ORDER_CREATED, SagaStatus::Started);
     let mut second = first.clone();
     second.status = SagaStatus::Failed;
@@ -278,10 +278,10 @@ async fn a_known_event_id_with_other_content_is_buried_and_the_first_stays() {
     producer.send(&first);
     producer.send(&second);
     producer.flush();
-    assert_eq!(ground.dead_letters(1).await.len(), 1);
+    assert_eq!(harness.dead_letters(1).await.len(), 1);
     producer.send(&second);
     producer.flush();
-    let letters = ground.dead_letters(2).await;
+    let letters = harness.dead_letters(2).await;
     for letter in &letters {
         assert_eq!(
             letter.text(headers::EXCEPTION_FQCN),
@@ -296,16 +296,16 @@ async fn a_known_event_id_with_other_content_is_buried_and_the_first_stays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_python_client_writes_both_versions() {
     let python = part("SAGA_TEST_PYTHON", "Python with confluent-kafka and fastavro");
-    let ground = Ground::new().await;
-    let server = Running::on(&ground).await;
+    let harness = Harness::new().await;
+    let server = Running::on(&harness).await;
     let folder = env!("CARGO_MANIFEST_DIR");
     let output = Command::new(python)
         .arg(format!("{folder}/tests/python/produce.py"))
         .args([
             "--bootstrap-servers",
-            &ground.bootstrap_servers,
+            &harness.bootstrap_servers,
             "--topic",
-            &ground.topic,
+            &harness.topic,
         ])
         .args(["--schemas", &format!("{folder}/../schemas")])
         .args(["--saga-id-v1", "from-python-1", "--saga-id-v2", "from-python-2"])
@@ -339,8 +339,8 @@ async fn assert_folds(rest: &Rest, sagas: &[Vec<SagaEvent>]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_instances_that_come_and_go_in_mid_batch_count_nothing_twice() {
     const SAGAS: usize = 4_000;
-    let ground = Ground::new().await;
-    let producer = ground.producer();
+    let harness = Harness::new().await;
+    let producer = harness.producer();
     let shapes = [success(), out_of_stock(), compensated()];
     let sagas: Vec<_> = (0..SAGAS)
         .map(|n| saga(&format!("saga-{n}"), &shapes[n % shapes.len()]))
@@ -355,11 +355,11 @@ async fn two_instances_that_come_and_go_in_mid_batch_count_nothing_twice() {
     }
     producer.flush();
 
-    let first = Running::on(&ground).await;
-    let stored = async || ground.sql_count("SELECT count(*) FROM saga_steps").await;
+    let first = Running::on(&harness).await;
+    let stored = async || harness.sql_count("SELECT count(*) FROM saga_steps").await;
     eventually("the first instance is under way", async || stored().await > 1_000).await;
-    let second = Running::on(&ground).await;
-    let third = Running::on(&ground).await;
+    let second = Running::on(&harness).await;
+    let third = Running::on(&harness).await;
     first.stop().await;
     eventually("everything is stored", async || {
         stored().await == i64::try_from(total).unwrap()
@@ -369,16 +369,16 @@ async fn two_instances_that_come_and_go_in_mid_batch_count_nothing_twice() {
     assert_folds(&third.rest, &sagas[..200]).await;
     let wrong = "SELECT count(*) FROM saga_instance i WHERE i.event_count <> \
                  (SELECT count(*) FROM saga_steps s WHERE s.saga_id = i.saga_id)";
-    assert_eq!(ground.sql_count(wrong).await, 0);
+    assert_eq!(harness.sql_count(wrong).await, 0);
     third.stop().await;
-    assert!(ground.dead_letters(0).await.is_empty());
+    assert!(harness.dead_letters(0).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_without_warning_within_100_000_events_and_started_again_nothing_is_lost_or_doubled() {
     const SAGAS: usize = 12_500;
-    let ground = Ground::new().await;
-    let producer = ground.producer();
+    let harness = Harness::new().await;
+    let producer = harness.producer();
     let shape = compensated();
     let sagas: Vec<_> = (0..SAGAS).map(|n| saga(&format!("saga-{n}"), &shape)).collect();
     assert_eq!(sagas.iter().map(Vec::len).sum::<usize>(), 100_000);
@@ -387,10 +387,10 @@ async fn killed_without_warning_within_100_000_events_and_started_again_nothing_
     }
     producer.flush();
 
-    let stored = async || ground.sql_count("SELECT count(*) FROM saga_steps").await;
+    let stored = async || harness.sql_count("SELECT count(*) FROM saga_steps").await;
     let mut seen = 0;
     for kill_after in [1, 30_000, 60_000] {
-        let mut server = ServerProcess::serve(&ground);
+        let mut server = ServerProcess::serve(&harness);
         eventually("events arrive", async || stored().await >= kill_after).await;
         server.kill();
         let now = stored().await;
@@ -401,23 +401,26 @@ async fn killed_without_warning_within_100_000_events_and_started_again_nothing_
         seen = now;
     }
     assert!(seen < 100_000, "it was killed in the middle, not at the end");
-    let mut server = ServerProcess::serve(&ground);
+    let mut server = ServerProcess::serve(&harness);
     eventually("everything is stored", async || stored().await == 100_000).await;
     server.rest.wait_until_ready().await;
     assert_folds(&server.rest, &sagas[..500]).await;
     let compensated =
         "SELECT count(*) FROM saga_instance WHERE current_status = 'COMPENSATED' AND event_count = 8";
-    assert_eq!(ground.sql_count(compensated).await, i64::try_from(SAGAS).unwrap());
+    assert_eq!(
+        harness.sql_count(compensated).await,
+        i64::try_from(SAGAS).unwrap()
+    );
     assert_eq!(server.terminate(), Some(0), "SIGTERM ends it in order");
     assert_eq!(stored().await, 100_000);
-    assert!(ground.dead_letters(0).await.is_empty());
+    assert!(harness.dead_letters(0).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saga_of_100_000_events_is_taken_in_and_answered() {
-    let ground = Ground::new().await;
-    let server = Running::on(&ground).await;
-    let producer = ground.producer();
+    let harness = Harness::new().await;
+    let server = Running::on(&harness).await;
+    let producer = harness.producer();
     let wild: Vec<SagaEvent> = (0..100_000)
         .map(|position| {
             event(
@@ -441,9 +444,9 @@ async fn a_saga_of_100_000_events_is_taken_in_and_answered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_teams_own_type_is_tracked_without_a_definition() {
-    let ground = Ground::new().await;
-    let server = Running::on(&ground).await;
-    let producer = ground.producer();
+    let harness = Harness::new().await;
+    let server = Running::on(&harness).await;
+    let producer = harness.producer();
     for (position, status) in [SagaStatus::Started, SagaStatus::Completed]
         .into_iter()
         .enumerate()

@@ -1,7 +1,7 @@
 //! A database that comes back from a backup, as docs/operations.md tells it.
 
 use crate::support::{
-    Ground,
+    Harness,
     events::{compensated, saga, success},
     eventually, part,
     process::ServerProcess,
@@ -23,9 +23,9 @@ async fn admin(statement: String) {
 }
 
 /// What `kafka-consumer-groups --reset-offsets` does, while nobody is in the group.
-fn set_back(ground: &Ground, group: &str, topic: &str) {
+fn set_back(harness: &Harness, group: &str, topic: &str) {
     let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &ground.bootstrap_servers)
+        .set("bootstrap.servers", &harness.bootstrap_servers)
         .set("group.id", group)
         .create()
         .unwrap();
@@ -38,16 +38,16 @@ fn set_back(ground: &Ground, group: &str, topic: &str) {
     consumer.commit(&beginning, CommitMode::Sync).unwrap();
 }
 
-async fn stored(ground: &Ground, events: usize) {
+async fn stored(harness: &Harness, events: usize) {
     let expected = i64::try_from(events).unwrap();
     eventually("all events are stored", async || {
-        ground.sql_count("SELECT count(*) FROM saga_steps").await == expected
+        harness.sql_count("SELECT count(*) FROM saga_steps").await == expected
     })
     .await;
 }
 
-fn send(ground: &Ground, sagas: &[&[SagaEvent]]) {
-    let producer = ground.producer();
+fn send(harness: &Harness, sagas: &[&[SagaEvent]]) {
+    let producer = harness.producer();
     for event in sagas.iter().copied().flatten() {
         producer.send(event);
     }
@@ -56,8 +56,8 @@ fn send(ground: &Ground, sagas: &[&[SagaEvent]]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_restored_from_a_backup_gets_from_kafka_what_came_after_it() {
-    let ground = Ground::new().await;
-    let (_, database) = ground.database_url.rsplit_once('/').unwrap();
+    let harness = Harness::new().await;
+    let (_, database) = harness.database_url.rsplit_once('/').unwrap();
     let sagas: Vec<Vec<SagaEvent>> = (0..200)
         .map(|n| {
             let recorded = if n % 2 == 0 { success() } else { compensated() };
@@ -68,25 +68,25 @@ async fn a_database_restored_from_a_backup_gets_from_kafka_what_came_after_it() 
     let (before, after): (Vec<&[SagaEvent]>, Vec<&[SagaEvent]>) =
         sagas.iter().map(|events| events.split_at(3)).unzip();
 
-    let mut server = ServerProcess::serve(&ground);
-    send(&ground, &before);
-    stored(&ground, 3 * sagas.len()).await;
+    let mut server = ServerProcess::serve(&harness);
+    send(&harness, &before);
+    stored(&harness, 3 * sagas.len()).await;
     server.terminate();
     admin(format!("CREATE DATABASE {database}_backup TEMPLATE {database}")).await;
 
-    let mut server = ServerProcess::serve(&ground);
-    send(&ground, &after);
-    stored(&ground, all).await;
+    let mut server = ServerProcess::serve(&harness);
+    send(&harness, &after);
+    stored(&harness, all).await;
     server.terminate();
 
     admin(format!("DROP DATABASE {database} WITH (FORCE)")).await;
     admin(format!("CREATE DATABASE {database} TEMPLATE {database}_backup")).await;
-    set_back(&ground, &ground.group, &ground.topic);
-    let dead_letters = format!("{}-dead-letters", ground.group);
-    set_back(&ground, &dead_letters, &ground.dead_letter_topic);
+    set_back(&harness, &harness.group, &harness.topic);
+    let dead_letters = format!("{}-dead-letters", harness.group);
+    set_back(&harness, &dead_letters, &harness.dead_letter_topic);
 
-    let server = ServerProcess::serve(&ground);
-    stored(&ground, all).await;
+    let server = ServerProcess::serve(&harness);
+    stored(&harness, all).await;
     for events in sagas.iter().step_by(9) {
         let expected = fold::fold(events, &Definitions::built_in()).unwrap();
         let path = format!("/api/v1/sagas/{}", expected.saga_id);
@@ -94,5 +94,5 @@ async fn a_database_restored_from_a_backup_gets_from_kafka_what_came_after_it() 
         assert_eq!(answer["currentStatus"], expected.current_status.as_str());
         assert_eq!(answer["stepCount"], expected.step_count);
     }
-    assert!(ground.dead_letters(0).await.is_empty());
+    assert!(harness.dead_letters(0).await.is_empty());
 }

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use crate::support::{Ground, TestProducer, events::event, part, running::Running};
+use crate::support::{Harness, TestProducer, events::event, part, running::Running};
 use axum::{Json, Router, extract::Path, http::StatusCode, routing::get};
 use saga_collector::{ingest::RegistryConfig, secret::Secret};
 use saga_types::{
@@ -49,8 +49,8 @@ fn newer_schema() -> String {
     schema.to_string()
 }
 
-async fn with_registry(ground: &Ground, url: &str) -> Running {
-    let mut config = ground.config();
+async fn with_registry(harness: &Harness, url: &str) -> Running {
+    let mut config = harness.config();
     config.schema_registry = Some(RegistryConfig {
         url: Secret::new(url),
         ca_file: None,
@@ -61,10 +61,10 @@ async fn with_registry(ground: &Ground, url: &str) -> Running {
 #[tokio::test(flavor = "multi_thread")]
 async fn both_framings_and_any_schema_that_resolves_are_read_from_one_topic() {
     let registry = part("SCHEMA_REGISTRY_URL", "a schema registry");
-    let ground = Ground::new().await;
-    let subject = format!("{}-value", ground.topic);
-    let server = with_registry(&ground, &registry).await;
-    let producer = ground.producer();
+    let harness = Harness::new().await;
+    let subject = format!("{}-value", harness.topic);
+    let server = with_registry(&harness, &registry).await;
+    let producer = harness.producer();
 
     let v1 = register(&registry, &subject, SchemaVersion::V1.json()).await;
     let v2 = register(&registry, &subject, SchemaVersion::V2.json()).await;
@@ -83,7 +83,7 @@ async fn both_framings_and_any_schema_that_resolves_are_read_from_one_topic() {
     for saga_id in ["by-v1", "by-v2", "without-registry", "by-newer"] {
         server.rest.saga_with_steps(saga_id, 1).await;
     }
-    let letters = ground.dead_letters(2).await;
+    let letters = harness.dead_letters(2).await;
     let kind = |key: &[u8]| {
         let letter = letters
             .iter()
@@ -119,10 +119,10 @@ async fn troubled_registry(failures: usize) -> (String, Arc<AtomicUsize>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_with_trouble_is_waited_for_and_then_asked_once_for_each_id() {
-    let ground = Ground::new().await;
+    let harness = Harness::new().await;
     let (url, asked) = troubled_registry(3).await;
-    let server = with_registry(&ground, &url).await;
-    let producer = ground.producer();
+    let server = with_registry(&harness, &url).await;
+    let producer = harness.producer();
     for n in 0..50 {
         send(&producer, &started(&format!("patient-{n}")), SchemaVersion::V2, 7);
         producer.flush();
@@ -131,6 +131,9 @@ async fn a_registry_with_trouble_is_waited_for_and_then_asked_once_for_each_id()
         server.rest.saga_with_steps(&format!("patient-{n}"), 1).await;
     }
     assert_eq!(asked.load(Ordering::SeqCst), 4, "three failures and one answer");
-    assert!(ground.dead_letters(0).await.is_empty(), "trouble is not bad data");
+    assert!(
+        harness.dead_letters(0).await.is_empty(),
+        "trouble is not bad data"
+    );
     server.stop().await;
 }

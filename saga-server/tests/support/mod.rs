@@ -46,7 +46,7 @@ pub fn part(variable: &str, name: &str) -> String {
 }
 
 /// A topic with its dead letter topic, and a database, for one test alone.
-pub struct Ground {
+pub struct Harness {
     pub bootstrap_servers: String,
     pub database_url: String,
     pub topic: String,
@@ -54,7 +54,7 @@ pub struct Ground {
     pub group: String,
 }
 
-impl Ground {
+impl Harness {
     pub async fn new() -> Self {
         let kafka = part("KAFKA_BOOTSTRAP_SERVERS", "Apache Kafka");
         Self::at(&kafka, &part("DATABASE_URL", "PostgreSQL")).await
@@ -63,19 +63,19 @@ impl Ground {
     /// On other parts than those of the environment.
     pub async fn at(bootstrap_servers: &str, admin_url: &str) -> Self {
         let name = format!("t{}", uuid::Uuid::now_v7().simple());
-        let ground = Self {
+        let harness = Self {
             bootstrap_servers: bootstrap_servers.to_owned(),
             database_url: create_database(admin_url, &name).await,
             topic: format!("{name}.events"),
             dead_letter_topic: format!("{name}.dlt"),
             group: name,
         };
-        create_topics(bootstrap_servers, &[&ground.topic, &ground.dead_letter_topic]).await;
-        migrate(&ground.database_url).await;
-        ground
+        create_topics(bootstrap_servers, &[&harness.topic, &harness.dead_letter_topic]).await;
+        migrate(&harness.database_url).await;
+        harness
     }
 
-    /// A server's configuration on this ground, on any free port.
+    /// The configuration of a server on these parts, on any free port.
     pub fn config(&self) -> Config {
         let mut settings = Settings {
             listen: "127.0.0.1:0".parse().ok(),

@@ -7,7 +7,7 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-use super::{Ground, Rest};
+use super::{Harness, Rest};
 
 pub struct ServerProcess {
     child: Child,
@@ -16,30 +16,30 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// `saga-server serve` on the ground, with its log among the test's own lines.
-    pub fn serve(ground: &Ground) -> Self {
-        Self::serve_with(ground, &[], Stdio::inherit())
+    /// `saga-server serve` on the harness, with its log among the test's own lines.
+    pub fn serve(harness: &Harness) -> Self {
+        Self::serve_with(harness, &[], Stdio::inherit())
     }
 
     /// The same, with its log for [`ServerProcess::log_lines`].
-    pub fn serve_logging(ground: &Ground) -> Self {
+    pub fn serve_logging(harness: &Harness) -> Self {
         let log = NamedTempFile::new().unwrap();
         let lines = log.reopen().unwrap().into();
-        let mut process = Self::serve_with(ground, &[("SAGA_SERVER_LOG_FORMAT", "json")], lines);
+        let mut process = Self::serve_with(harness, &[("SAGA_SERVER_LOG_FORMAT", "json")], lines);
         process.log = Some(log);
         process
     }
 
     /// The same, with other or further variables, and log lines somewhere else.
-    pub fn serve_with(ground: &Ground, variables: &[(&str, &str)], log: Stdio) -> Self {
+    pub fn serve_with(harness: &Harness, variables: &[(&str, &str)], log: Stdio) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
         let child = Command::new(env!("CARGO_BIN_EXE_saga-server"))
             .args(["serve", "--listen", &address])
-            .env("DATABASE_URL", &ground.database_url)
-            .env("KAFKA_BOOTSTRAP_SERVERS", &ground.bootstrap_servers)
-            .env("SAGA_SERVER_KAFKA_TOPIC", &ground.topic)
-            .env("SAGA_SERVER_KAFKA_DEAD_LETTER_TOPIC", &ground.dead_letter_topic)
-            .env("SAGA_SERVER_KAFKA_GROUP", &ground.group)
+            .env("DATABASE_URL", &harness.database_url)
+            .env("KAFKA_BOOTSTRAP_SERVERS", &harness.bootstrap_servers)
+            .env("SAGA_SERVER_KAFKA_TOPIC", &harness.topic)
+            .env("SAGA_SERVER_KAFKA_DEAD_LETTER_TOPIC", &harness.dead_letter_topic)
+            .env("SAGA_SERVER_KAFKA_GROUP", &harness.group)
             // How long the group waits for a killed instance before its partitions go to the next.
             .env("SAGA_SERVER_KAFKA_PROPERTIES", "session.timeout.ms=6000")
             .envs(variables.iter().copied())

@@ -3,7 +3,7 @@
 use saga_server::{config::Config, server::Server};
 use tokio::sync::oneshot;
 
-use super::{Ground, Rest};
+use super::{Harness, Rest};
 
 /// A server in this process, stopped in order when dropped by [`Running::stop`].
 pub struct Running {
@@ -13,8 +13,8 @@ pub struct Running {
 }
 
 impl Running {
-    pub async fn on(ground: &Ground) -> Self {
-        Self::with(ground.config()).await
+    pub async fn on(harness: &Harness) -> Self {
+        Self::with(harness.config()).await
     }
 
     pub async fn with(config: Config) -> Self {

@@ -17,10 +17,10 @@ use self::{
     damage::{Damage, Schedule},
     servers::Servers,
 };
-use super::field::{Field, FieldArgs};
+use super::common::{Field, FieldArgs};
 use crate::{
     audit,
-    load::{Load, Mess},
+    load::{Disorder, Load},
     parts::{Part, Parts},
     progress::Progress,
     report::{Report, Table},
@@ -60,15 +60,15 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     }
     let mut report = Report::new("faults");
     let field = Field::prepare(&args.field, args.events, progress).await?;
-    let mut servers = Servers::start(field.ground.clone(), args.field.seed).await?;
-    let mess = Mess {
+    let mut servers = Servers::start(field.harness.clone(), args.field.seed).await?;
+    let disorder = Disorder {
         repeated: args.repeated,
         poisoned: args.poisoned,
-        ..Mess::default()
+        ..Disorder::default()
     };
     progress.say(format!("sending {} events, {} a second", args.events, args.rate));
     let began = Instant::now();
-    let load = field.load(mess, args.rate)?;
+    let load = field.load(disorder, args.rate)?;
     let work = args.events as f64 * (1.0 + (args.repeated + args.poisoned) / 100.0);
     do_damage(&field, &args, &mut servers, &load, work, progress).await?;
     let left = wait(&field, &mut servers, load, progress).await?;
@@ -89,7 +89,11 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
         left == 0,
         format!("{left} records left"),
     );
-    report.promise_none("no server panics", servers.panics(), &[field.ground.last_words()]);
+    report.promise_none(
+        "no server panics",
+        servers.panics(),
+        &[field.harness.last_words()],
+    );
     let url = servers.ready_url().await?;
     audit::everything(
         &field.parts,
@@ -115,13 +119,13 @@ async fn do_damage(
     let mut schedule = Schedule::new(args.kills, args.restarts);
     let mut rng = Rng::with_seed(args.field.seed);
     let mut restarts = JoinSet::new();
-    let mut headway = field.headway()?;
+    let mut lag_probe = field.lag_probe()?;
     while !schedule.is_empty() {
-        let (done, _) = headway.look();
+        let (done, _) = lag_probe.look();
         ensure!(
-            !headway.is_stuck(),
+            !lag_probe.is_stuck(),
             "nothing moves any more, after {done} records: {}",
-            field.ground.last_words()
+            field.harness.last_words()
         );
         let share = done as f64 / work;
         while let Some(damage) = schedule.due(share) {

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use fastrand::Rng;
 
-use crate::server::{Ground, Server};
+use crate::server::{Harness, Server};
 
 pub(super) struct Servers {
-    ground: Ground,
+    harness: Harness,
     running: Vec<Server>,
     rng: Rng,
     /// How often one was killed.
@@ -17,11 +17,11 @@ pub(super) struct Servers {
 
 impl Servers {
     /// The first one, when it is ready.
-    pub(super) async fn start(ground: Ground, seed: u64) -> Result<Self> {
-        let mut first = ground.serve()?;
-        first.wait_until_ready(&ground).await?;
+    pub(super) async fn start(harness: Harness, seed: u64) -> Result<Self> {
+        let mut first = harness.serve()?;
+        first.wait_until_ready(&harness).await?;
         Ok(Self {
-            ground,
+            harness,
             running: vec![first],
             rng: Rng::with_seed(seed),
             kills: 0,
@@ -33,12 +33,12 @@ impl Servers {
     pub(super) async fn kill_one(&mut self) -> Result<()> {
         let victim = self.rng.usize(..self.running.len());
         self.kill(victim).await?;
-        self.running[victim] = self.ground.serve()?;
+        self.running[victim] = self.harness.serve()?;
         Ok(())
     }
 
     pub(super) fn add(&mut self) -> Result<()> {
-        self.running.push(self.ground.serve()?);
+        self.running.push(self.harness.serve()?);
         Ok(())
     }
 
@@ -60,7 +60,7 @@ impl Servers {
         for server in &mut self.running {
             if server.has_ended()? {
                 self.ended += 1;
-                *server = self.ground.serve()?;
+                *server = self.harness.serve()?;
             }
         }
         Ok(())
@@ -69,12 +69,12 @@ impl Servers {
     /// The address of one that is ready.
     pub(super) async fn ready_url(&mut self) -> Result<String> {
         let server = &mut self.running[0];
-        server.wait_until_ready(&self.ground).await?;
+        server.wait_until_ready(&self.harness).await?;
         Ok(server.url.clone())
     }
 
     /// How many panics the servers logged.
     pub(super) fn panics(&self) -> usize {
-        self.ground.panics()
+        self.harness.panics()
     }
 }

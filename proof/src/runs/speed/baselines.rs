@@ -10,7 +10,7 @@ use saga_types::{Metadata, SagaEvent};
 use sqlx::{Connection as _, PgConnection};
 use tokio::task::JoinSet;
 
-use super::arena::Database;
+use super::bench_env::Database;
 use crate::memory;
 
 /// As many as the collector has writers.

@@ -7,12 +7,12 @@ use hdrhistogram::Histogram;
 use saga_sdk::{SagaConfig, SagaType, steps};
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 
-use super::{Sizes, arena::Arena, rates::Targets};
+use super::{Sizes, bench_env::BenchEnv, rates::Targets};
 use crate::{
     http,
     progress::Progress,
     report::{Report, Table},
-    server::Ground,
+    server::Harness,
 };
 
 /// How often a saga is begun whose way is followed.
@@ -25,19 +25,19 @@ const WARM_UP: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn measure(
-    arena: &mut Arena,
+    bench_env: &mut BenchEnv,
     sizes: &Sizes,
     report: &mut Report,
     progress: &Progress,
 ) -> Result<()> {
-    let database = arena.database("saga_speed").await?;
-    let mut server = database.ground.serve()?;
-    server.wait_until_ready(&database.ground).await?;
+    let database = bench_env.database("saga_speed").await?;
+    let mut server = database.harness.serve()?;
+    server.wait_until_ready(&database.harness).await?;
     let config = SagaConfig::default()
         .enabled(true)
-        .bootstrap_servers(&arena.parts.bootstrap_servers)
+        .bootstrap_servers(&bench_env.parts.bootstrap_servers)
         .service_name("order-service")
-        .topic(Ground::TOPIC);
+        .topic(Harness::TOPIC);
     let tracker = saga_sdk::connect(&config)?;
     let client = http::client();
     // A client connects when it has something to say first, which is no part of what each event takes.
@@ -46,8 +46,8 @@ pub(super) async fn measure(
 
     let rate = sizes.rate_of_delay;
     let seconds = sizes.seconds + WARM_UP.as_secs() + 2;
-    let plan = arena.plan(usize::try_from(u64::from(rate) * seconds)?, sizes);
-    let load = arena.load(&plan, rate)?;
+    let plan = bench_env.plan(usize::try_from(u64::from(rate) * seconds)?, sizes);
+    let load = bench_env.load(&plan, rate)?;
     let begun = Instant::now();
     tokio::time::sleep(WARM_UP).await;
 
@@ -75,7 +75,7 @@ pub(super) async fn measure(
     }
     let unsent = tracker.close(PATIENCE).await.left;
     ensure!(unsent == 0, "{unsent} events were not sent");
-    arena.work_off(load, progress).await?;
+    bench_env.work_off(load, progress).await?;
     server.end().await?;
 
     let mut table = Table::new(

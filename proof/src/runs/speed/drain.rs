@@ -7,8 +7,8 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use super::arena::{Arena, Database};
-use crate::{audit::Headway, events::Plan, memory, progress::Progress};
+use super::bench_env::{BenchEnv, Database};
+use crate::{audit::LagProbe, events::Plan, memory, progress::Progress};
 
 /// How often the server's offsets are looked at.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -25,21 +25,21 @@ pub(super) struct Drained {
 
 /// Sends a plan while no server runs, then starts one, and waits until all is committed.
 pub(super) async fn drain(
-    arena: &Arena,
+    bench_env: &BenchEnv,
     database: &Database,
     plan: &Arc<Plan>,
     progress: &Progress,
 ) -> Result<Drained> {
-    arena.send(plan, progress).await?;
+    bench_env.send(plan, progress).await?;
     database.settle().await?;
-    let mut headway = Headway::of(&arena.parts.bootstrap_servers)?;
-    let (before, _) = headway.look();
-    let mut server = database.ground.serve()?;
-    server.wait_until_ready(&database.ground).await?;
+    let mut lag_probe = LagProbe::of(&bench_env.parts.bootstrap_servers)?;
+    let (before, _) = lag_probe.look();
+    let mut server = database.harness.serve()?;
+    server.wait_until_ready(&database.harness).await?;
     let ready = Instant::now();
     let mut first = None;
     let (last, committed) = loop {
-        let (done, left) = headway.look();
+        let (done, left) = lag_probe.look();
         let now = Instant::now();
         if done > before {
             first.get_or_insert((now, done));
@@ -47,10 +47,10 @@ pub(super) async fn drain(
         if left == 0 {
             break (now, done);
         }
-        if headway.is_stuck() || server.has_ended()? {
+        if lag_probe.is_stuck() || server.has_ended()? {
             bail!(
                 "the server stopped storing; its log ends:\n{}",
-                database.ground.last_words()
+                database.harness.last_words()
             );
         }
         progress.update(format!("{left} events to be stored"));

@@ -9,36 +9,36 @@ use anyhow::{Result, bail};
 
 use super::{
     Sizes,
-    arena::Arena,
+    bench_env::BenchEnv,
     drain::drain,
     rates::{self, Rates, Targets},
 };
-use crate::{progress::Progress, report::Report, server::Ground};
+use crate::{progress::Progress, report::Report, server::Harness};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn measure(
-    arena: &mut Arena,
+    bench_env: &mut BenchEnv,
     sizes: &Sizes,
     report: &mut Report,
     progress: &Progress,
 ) -> Result<()> {
-    let database = arena.database("saga_speed").await?;
+    let database = bench_env.database("saga_speed").await?;
     let (mut memory, mut serve, mut dev) = (Rates::default(), Rates::default(), Rates::default());
     for round in 1..=sizes.rounds {
         database.empty().await?;
-        let plan = arena.plan(sizes.events, sizes);
-        memory.push(drain(arena, &database, &plan, progress).await?.peak_mib);
+        let plan = bench_env.plan(sizes.events, sizes);
+        memory.push(drain(bench_env, &database, &plan, progress).await?.peak_mib);
         let folder = tempfile::tempdir()?;
         let url = format!("sqlite:{}", folder.path().join("sagas.db").display());
-        let ground = arena.ground.on_database(&url);
-        ground.migrate().await?;
+        let harness = bench_env.harness.on_database(&url);
+        harness.migrate().await?;
         let begun = Instant::now();
-        let mut server = ground.serve()?;
-        server.wait_until_ready(&ground).await?;
+        let mut server = harness.serve()?;
+        server.wait_until_ready(&harness).await?;
         serve.push(begun.elapsed().as_secs_f64());
         server.end().await?;
-        dev.push(start_of_dev(&arena.ground).await?);
+        dev.push(start_of_dev(&bench_env.harness).await?);
         progress.say(format!(
             "P8, round {round} of {}: {:.0} MiB, ready after {:.2} s",
             sizes.rounds,
@@ -68,11 +68,11 @@ pub(super) async fn measure(
 }
 
 /// Seconds until `dev` writes its file, which it does when it is ready.
-async fn start_of_dev(ground: &Ground) -> Result<f64> {
+async fn start_of_dev(harness: &Harness) -> Result<f64> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("info.json");
     let begun = Instant::now();
-    let mut process = ground
+    let mut process = harness
         .command()?
         .env_clear()
         .args(["dev", "--listen", "127.0.0.1:0", "--info-file"])
@@ -81,7 +81,7 @@ async fn start_of_dev(ground: &Ground) -> Result<f64> {
         .spawn()?;
     while !file.exists() {
         if process.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
-            bail!("saga-server dev did not become ready:\n{}", ground.last_words());
+            bail!("saga-server dev did not become ready:\n{}", harness.last_words());
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

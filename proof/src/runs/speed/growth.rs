@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::{
     Sizes,
-    arena::Arena,
+    bench_env::BenchEnv,
     drain::drain,
     rates::{self, Rates, Targets},
 };
@@ -13,21 +13,21 @@ use crate::{progress::Progress, report::Report};
 pub(super) const LARGE: &str = "saga_speed_large";
 
 pub(super) async fn measure(
-    arena: &mut Arena,
+    bench_env: &mut BenchEnv,
     sizes: &Sizes,
     report: &mut Report,
     progress: &Progress,
 ) -> Result<()> {
     // The small one grows by what is measured, so it is made anew each time.
-    let small = arena.database("saga_speed").await?;
+    let small = bench_env.database("saga_speed").await?;
     crate::runs::fill::fill(&small.pool, sizes.sagas / 10, progress).await?;
-    let large = arena.filled(LARGE, sizes.sagas, progress).await?;
+    let large = bench_env.filled(LARGE, sizes.sagas, progress).await?;
     let (mut of_small, mut of_large) = (Rates::default(), Rates::default());
     let before = (small.steps().await?, large.steps().await?);
     for round in 1..=sizes.rounds {
         for (database, rates) in [(&small, &mut of_small), (&large, &mut of_large)] {
-            let plan = arena.plan(sizes.events, sizes);
-            let drained = drain(arena, database, &plan, progress).await?;
+            let plan = bench_env.plan(sizes.events, sizes);
+            let drained = drain(bench_env, database, &plan, progress).await?;
             rates.push(drained.events_per_second);
         }
         progress.say(format!(

@@ -3,8 +3,8 @@
 //! Rule of thumb: machines are noisy, so a ratio is of two things that take turns in one run, and the median of its rounds
 //! counts. Whether a target is met is told, and is no promise: that depends on the machine.
 
-mod arena;
 mod baselines;
+mod bench_env;
 mod delay;
 mod drain;
 mod footprint;
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use self::arena::Arena;
+use self::bench_env::BenchEnv;
 use crate::{progress::Progress, report::Report, shapes::Mix};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -122,7 +122,7 @@ impl From<&Args> for Sizes {
 pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     let mut report = Report::new("speed");
     let sizes = Sizes::from(args);
-    let mut arena = Arena::new(args, progress).await?;
+    let mut bench_env = BenchEnv::new(args, progress).await?;
     let figures = if args.figures.is_empty() {
         &Figure::ALL[..]
     } else {
@@ -130,11 +130,11 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     };
     for figure in figures {
         match figure {
-            Figure::P4 => throughput::measure(&mut arena, &sizes, &mut report, progress).await?,
-            Figure::P5 => growth::measure(&mut arena, &sizes, &mut report, progress).await?,
-            Figure::P6 => reading::measure(&mut arena, &sizes, &mut report, progress).await?,
-            Figure::P7 => delay::measure(&mut arena, &sizes, &mut report, progress).await?,
-            Figure::P8 => footprint::measure(&mut arena, &sizes, &mut report, progress).await?,
+            Figure::P4 => throughput::measure(&mut bench_env, &sizes, &mut report, progress).await?,
+            Figure::P5 => growth::measure(&mut bench_env, &sizes, &mut report, progress).await?,
+            Figure::P6 => reading::measure(&mut bench_env, &sizes, &mut report, progress).await?,
+            Figure::P7 => delay::measure(&mut bench_env, &sizes, &mut report, progress).await?,
+            Figure::P8 => footprint::measure(&mut bench_env, &sizes, &mut report, progress).await?,
         }
     }
     Ok(report)

@@ -8,12 +8,12 @@ use hdrhistogram::Histogram;
 
 use super::{
     Sizes,
-    arena::Arena,
+    bench_env::BenchEnv,
     growth::LARGE,
     questions::{Known, QUESTIONS, Question},
 };
 use crate::{
-    audit::Headway,
+    audit::LagProbe,
     http,
     progress::Progress,
     report::{Report, Table},
@@ -34,14 +34,14 @@ struct Answers {
 }
 
 pub(super) async fn measure(
-    arena: &mut Arena,
+    bench_env: &mut BenchEnv,
     sizes: &Sizes,
     report: &mut Report,
     progress: &Progress,
 ) -> Result<()> {
-    let database = arena.filled(LARGE, sizes.sagas, progress).await?;
-    let mut server = database.ground.serve()?;
-    server.wait_until_ready(&database.ground).await?;
+    let database = bench_env.filled(LARGE, sizes.sagas, progress).await?;
+    let mut server = database.harness.serve()?;
+    server.wait_until_ready(&database.harness).await?;
     let mut rng = Rng::with_seed(sizes.seed);
     let client = http::client();
     let known = Known::learn(&database.pool, &client, &server.url, &mut rng).await?;
@@ -49,9 +49,9 @@ pub(super) async fn measure(
     let rate = sizes.rate_while_reading;
     let warm_up = WARM_UP.min(Duration::from_secs(sizes.seconds));
     let seconds = sizes.seconds + warm_up.as_secs() + 2;
-    let plan = arena.plan(usize::try_from(u64::from(rate) * seconds)?, sizes);
-    let mut headway = Headway::of(&arena.parts.bootstrap_servers)?;
-    let load = arena.load(&plan, rate)?;
+    let plan = bench_env.plan(usize::try_from(u64::from(rate) * seconds)?, sizes);
+    let mut lag_probe = LagProbe::of(&bench_env.parts.bootstrap_servers)?;
+    let load = bench_env.load(&plan, rate)?;
     let mut readers = Readers {
         client: &client,
         url: &server.url,
@@ -60,11 +60,11 @@ pub(super) async fn measure(
         progress,
     };
     readers.ask_for(warm_up).await?;
-    let (begun, at_begin) = (Instant::now(), headway.look().0);
+    let (begun, at_begin) = (Instant::now(), lag_probe.look().0);
     let answers = readers.ask_for(Duration::from_secs(sizes.seconds)).await?;
-    let (at_end, left) = headway.look();
+    let (at_end, left) = lag_probe.look();
     let stored = (at_end - at_begin) as f64 / begun.elapsed().as_secs_f64();
-    arena.work_off(load, progress).await?;
+    bench_env.work_off(load, progress).await?;
     server.end().await?;
 
     let sagas = sizes.sagas;

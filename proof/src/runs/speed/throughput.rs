@@ -4,8 +4,8 @@ use anyhow::{Result, ensure};
 
 use super::{
     Sizes,
-    arena::Arena,
     baselines::{copy, one_by_one},
+    bench_env::BenchEnv,
     drain::drain,
     rates::{self, Rates, Targets},
 };
@@ -18,18 +18,18 @@ use crate::{
 const ONE_BY_ONE_PERCENT: usize = 10;
 
 pub(super) async fn measure(
-    arena: &mut Arena,
+    bench_env: &mut BenchEnv,
     sizes: &Sizes,
     report: &mut Report,
     progress: &Progress,
 ) -> Result<()> {
-    let database = arena.database("saga_speed").await?;
+    let database = bench_env.database("saga_speed").await?;
     let (mut drained, mut copied, mut single) = (Rates::default(), Rates::default(), Rates::default());
     let mut costs = Costs::default();
     for round in 1..=sizes.rounds {
-        let plan = arena.plan(sizes.events, sizes);
+        let plan = bench_env.plan(sizes.events, sizes);
         database.empty().await?;
-        let took = drain(arena, &database, &plan, progress).await?;
+        let took = drain(bench_env, &database, &plan, progress).await?;
         let stored = database.steps().await?;
         ensure!(
             usize::try_from(stored)? == plan.events(),

@@ -5,7 +5,7 @@ mod lines;
 
 use std::{process::Stdio, time::Duration};
 
-use crate::support::{Ground, eventually, process::ServerProcess, stack::Stack};
+use crate::support::{Harness, eventually, process::ServerProcess, stack::Stack};
 use certificates::Certificates;
 use lines::Lines;
 use saga_sdk::{DropReason, SagaConfig, SagaTrackerClient, SecurityConfig, SecurityProtocol};
@@ -20,7 +20,7 @@ const SECRETS: [&str; 3] = [DATABASE_PASSWORD, KAFKA_PASSWORD, "wrong-secret"];
 struct Parts {
     certificates: Certificates,
     stack: Stack,
-    ground: Ground,
+    harness: Harness,
 }
 
 impl Parts {
@@ -28,18 +28,18 @@ impl Parts {
         let certificates = Certificates::new();
         let stack = Stack::up(Some(certificates.folder()));
         let plain = stack.value("DATABASE_URL");
-        let ground = Ground::at(&stack.value("KAFKA_BOOTSTRAP_SERVERS"), &plain).await;
+        let harness = Harness::at(&stack.value("KAFKA_BOOTSTRAP_SERVERS"), &plain).await;
         let parts = Self {
             certificates,
             stack,
-            ground,
+            harness,
         };
         parts.create_roles().await;
         parts
     }
 
     async fn create_roles(&self) {
-        let mut connection = PgConnection::connect(&self.ground.database_url).await.unwrap();
+        let mut connection = PgConnection::connect(&self.harness.database_url).await.unwrap();
         let roles = format!(
             "CREATE ROLE by_password LOGIN SUPERUSER PASSWORD '{DATABASE_PASSWORD}';
              CREATE ROLE by_certificate LOGIN SUPERUSER"
@@ -54,7 +54,7 @@ impl Parts {
 
     /// The address of the database for a role, at a host, whose certificate an authority of ours vouches for.
     fn database(&self, role: &str, host: &str, authority: &str) -> String {
-        let (_, place) = self.ground.database_url.split_once("127.0.0.1:").unwrap();
+        let (_, place) = self.harness.database_url.split_once("127.0.0.1:").unwrap();
         let authority = self.pem(authority);
         format!("postgres://{role}@{host}:{place}?sslmode=verify-full&sslrootcert={authority}")
     }
@@ -98,7 +98,7 @@ impl Parts {
             .collect();
         variables.push(("DATABASE_URL", database_url));
         let log = Stdio::from(lines.file());
-        (ServerProcess::serve_with(&self.ground, &variables, log), lines)
+        (ServerProcess::serve_with(&self.harness, &variables, log), lines)
     }
 
     /// The SDK's configuration for where Kafka asks for a name and a password.
@@ -106,7 +106,7 @@ impl Parts {
         let servers = self.stack.value("SAGA_TEST_KAFKA_SASL_SSL");
         let mut config = SagaConfig::default()
             .enabled(true)
-            .topic(&self.ground.topic)
+            .topic(&self.harness.topic)
             .bootstrap_servers(servers.replace("127.0.0.1", host))
             .service_name("order-service");
         let mut security = SecurityConfig::default();
@@ -149,15 +149,15 @@ async fn what_is_recorded_over_tls_is_stored_over_tls(parts: &Parts) {
         assert!(tracker.close(Duration::from_secs(60)).await.is_complete());
         assert_eq!(tracker.stats().acknowledged, 1, "{:?}", tracker.stats());
         server.rest.saga_with_steps(role, 1).await;
-        let encrypted = encrypted_connections(&parts.ground, role).await;
+        let encrypted = encrypted_connections(&parts.harness, role).await;
         assert!(!encrypted.is_empty() && encrypted.iter().all(|is_encrypted| *is_encrypted));
         assert_eq!(server.terminate(), Some(0));
         log.hold_none_of(&SECRETS);
     }
 }
 
-async fn encrypted_connections(ground: &Ground, role: &str) -> Vec<bool> {
-    let mut connection = PgConnection::connect(&ground.database_url).await.unwrap();
+async fn encrypted_connections(harness: &Harness, role: &str) -> Vec<bool> {
+    let mut connection = PgConnection::connect(&harness.database_url).await.unwrap();
     sqlx::query_scalar("SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = $1")
         .bind(role)
         .fetch_all(&mut connection)
@@ -229,7 +229,7 @@ async fn the_server_says_whom_it_mistrusts(parts: &Parts) {
 async fn a_certificate_that_expires_is_told(parts: &Parts) {
     let file = parts.stack.folder().join("postgres/data/server.pem");
     std::fs::write(file, parts.certificates.expired_server()).unwrap();
-    let mut connection = PgConnection::connect(&parts.ground.database_url).await.unwrap();
+    let mut connection = PgConnection::connect(&parts.harness.database_url).await.unwrap();
     let reloaded = sqlx::raw_sql("SELECT pg_reload_conf()");
     reloaded.execute(&mut connection).await.unwrap();
     let role = format!("by_password:{DATABASE_PASSWORD}");

@@ -4,7 +4,7 @@ use saga_types::{SagaStatus, steps};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::support::{Ground, events::event, running::Running};
+use crate::support::{Harness, events::event, running::Running};
 
 fn is_up_to_date(answer: &Value) -> bool {
     let freshness = &answer["freshness"];
@@ -13,9 +13,9 @@ fn is_up_to_date(answer: &Value) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_collector_knows_of_all_partitions_whoever_consumes_them() {
-    let ground = Ground::new().await;
-    let first = Running::on(&ground).await;
-    let second = Running::on(&ground).await;
+    let harness = Harness::new().await;
+    let first = Running::on(&harness).await;
+    let second = Running::on(&harness).await;
     for server in [&first, &second] {
         server
             .rest
@@ -28,14 +28,14 @@ async fn every_collector_knows_of_all_partitions_whoever_consumes_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_in_the_topic_is_counted_and_said_until_it_is_stored() {
-    let ground = Ground::new().await;
-    let server = Running::on(&ground).await;
-    let (rest, producer) = (&server.rest, ground.producer());
+    let harness = Harness::new().await;
+    let server = Running::on(&harness).await;
+    let (rest, producer) = (&server.rest, harness.producer());
     rest.wait_for("/api/v1/sagas", "up to date", |_, answer| is_up_to_date(answer))
         .await;
 
     // Others may read the table, and nobody may write to it.
-    let mut other = PgConnection::connect(&ground.database_url).await.unwrap();
+    let mut other = PgConnection::connect(&harness.database_url).await.unwrap();
     let mut lock = other.begin().await.unwrap();
     lock.execute("LOCK TABLE saga_steps IN EXCLUSIVE MODE")
         .await

@@ -3,7 +3,7 @@
 use reqwest::Response;
 use saga_types::{SagaStatus, steps};
 
-use crate::support::{Ground, PATIENCE, Rest, events::event, running::Running};
+use crate::support::{Harness, PATIENCE, Rest, events::event, running::Running};
 
 async fn look_on(rest: &Rest) -> Response {
     let response = rest.stream("/api/v1/sagas/stream").await;
@@ -28,10 +28,10 @@ async fn read_until(response: &mut Response, text: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_is_seen_at_every_collector() {
-    let ground = Ground::new().await;
-    let (first, second) = (Running::on(&ground).await, Running::on(&ground).await);
+    let harness = Harness::new().await;
+    let (first, second) = (Running::on(&harness).await, Running::on(&harness).await);
     let mut clients = [look_on(&first.rest).await, look_on(&second.rest).await];
-    let producer = ground.producer();
+    let producer = harness.producer();
     // Of many sagas, some are on the partitions of either.
     for saga in 0..30 {
         let saga_id = format!("saga-{saga}");

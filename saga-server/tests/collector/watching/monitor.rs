@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use saga_types::{SagaEvent, SagaStatus, Timestamp, steps};
 
-use crate::support::{Ground, Rest, events::event, eventually, process::ServerProcess};
+use crate::support::{Harness, Rest, events::event, eventually, process::ServerProcess};
 
 /// What may pass until something late is reported, whatever happens to the collector that watches.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -50,15 +50,15 @@ async fn says(rest: &Rest, name: &str, value: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_watcher_is_killed_another_one_reports_within_a_minute_and_once() {
-    let ground = Ground::new().await;
+    let harness = Harness::new().await;
     let mut servers = [
-        ServerProcess::serve_logging(&ground),
-        ServerProcess::serve_logging(&ground),
+        ServerProcess::serve_logging(&harness),
+        ServerProcess::serve_logging(&harness),
     ];
     for server in &servers {
         server.rest.wait_until_ready().await;
     }
-    let producer = ground.producer();
+    let producer = harness.producer();
     producer.send(&stuck("before"));
     owing("unpaid").iter().for_each(|event| producer.send(event));
     producer.flush();

@@ -5,17 +5,17 @@ use std::{sync::Arc, time::Duration};
 use saga_sdk::{SagaConfig, SagaTrackerClient, SagaType, Stats, steps};
 use serde_json::Value;
 
-use crate::support::{Ground, Rest, eventually, process::ServerProcess};
+use crate::support::{Harness, Rest, eventually, process::ServerProcess};
 
 const PATH: &str = "/internal/v1/producers";
 
-/// A client of a service on the ground, with room for so many events.
-fn connect(ground: &Ground, service: &str, max_events: u32) -> Arc<dyn SagaTrackerClient> {
+/// A client of a service on the harness, with room for so many events.
+fn connect(harness: &Harness, service: &str, max_events: u32) -> Arc<dyn SagaTrackerClient> {
     let mut config = SagaConfig::default()
         .enabled(true)
-        .bootstrap_servers(&ground.bootstrap_servers)
+        .bootstrap_servers(&harness.bootstrap_servers)
         .service_name(service)
-        .topic(&ground.topic);
+        .topic(&harness.topic);
     config.buffer.max_events = max_events;
     saga_sdk::connect(&config).unwrap()
 }
@@ -50,15 +50,15 @@ async fn possibly_lost(rest: &Rest, service: &str) -> Option<u64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_service_had_to_drop_is_told_and_nothing_else_though_a_collector_is_killed() {
-    let ground = Ground::new().await;
+    let harness = Harness::new().await;
     let lost_after = [("SAGA_SERVER_WATCH_EVENTS_LOST_AFTER", "2s")];
-    let serve = || ServerProcess::serve_with(&ground, &lost_after, std::process::Stdio::inherit());
+    let serve = || ServerProcess::serve_with(&harness, &lost_after, std::process::Stdio::inherit());
     let mut servers = [serve(), serve()];
     for server in &servers {
         server.rest.wait_until_ready().await;
     }
-    let careful = connect(&ground, "order-service", 100_000);
-    let hasty = connect(&ground, "payment-service", 100);
+    let careful = connect(&harness, "order-service", 100_000);
+    let hasty = connect(&harness, "payment-service", 100);
     for round in 0..40 {
         record(&careful, round * 100..(round + 1) * 100);
         record(&hasty, round * 10..(round + 1) * 10);

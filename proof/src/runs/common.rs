@@ -5,13 +5,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use anyhow::Result;
 
 use crate::{
-    audit::Headway,
+    audit::LagProbe,
     events::Plan,
     ledger::Ledger,
-    load::{Load, Mess},
+    load::{Disorder, Load},
     parts::Parts,
     progress::Progress,
-    server::Ground,
+    server::Harness,
     shapes::Mix,
 };
 
@@ -34,7 +34,7 @@ pub(crate) struct FieldArgs {
 
 /// The parts, and what is sent to them.
 pub(crate) struct Field {
-    pub(crate) ground: Ground,
+    pub(crate) harness: Harness,
     pub(crate) plan: Arc<Plan>,
     pub(crate) ledger: Arc<Ledger>,
     /// The last, so that they are taken down when everything else is gone.
@@ -45,20 +45,20 @@ impl Field {
     pub(crate) async fn prepare(args: &FieldArgs, events: usize, progress: &Progress) -> Result<Self> {
         progress.say("starting Kafka and PostgreSQL");
         let parts = Arc::new(Parts::kafka_and_postgres().await?);
-        let ground = Ground::prepare(&parts, args.server.as_deref(), args.log.as_deref()).await?;
+        let harness = Harness::prepare(&parts, args.server.as_deref(), args.log.as_deref()).await?;
         let plan = Arc::new(Plan::new(events, args.mix.clone(), args.seed));
         let ledger = Arc::new(Ledger::new(plan.events()));
         Ok(Self {
-            ground,
+            harness,
             plan,
             ledger,
             parts,
         })
     }
 
-    pub(crate) fn load(&self, mess: Mess, rate: u32) -> Result<Load> {
+    pub(crate) fn load(&self, disorder: Disorder, rate: u32) -> Result<Load> {
         let servers = &self.parts.bootstrap_servers;
-        Load::begin(servers, Ground::TOPIC, &self.plan, &self.ledger, mess, rate)
+        Load::begin(servers, Harness::TOPIC, &self.plan, &self.ledger, disorder, rate)
     }
 
     /// Waits until every record was acknowledged.
@@ -75,17 +75,17 @@ impl Field {
     }
 
     /// How far the servers are.
-    pub(crate) fn headway(&self) -> Result<Headway> {
-        Headway::of(&self.parts.bootstrap_servers)
+    pub(crate) fn lag_probe(&self) -> Result<LagProbe> {
+        LagProbe::of(&self.parts.bootstrap_servers)
     }
 
     /// Waits until the group has committed everything. Gives how many records were left when nothing moved any more,
     /// which should be 0.
     pub(crate) async fn worked_off(&self, progress: &Progress) -> Result<i64> {
-        let mut headway = self.headway()?;
+        let mut lag_probe = self.lag_probe()?;
         loop {
-            let (_, left) = headway.look();
-            if left == 0 || headway.is_stuck() {
+            let (_, left) = lag_probe.look();
+            if left == 0 || lag_probe.is_stuck() {
                 return Ok(left);
             }
             progress.update(format!("{left} records to be worked off"));

@@ -17,26 +17,29 @@ use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tempfile::TempDir;
 
 /// Topics, groups, a database and a folder for one test alone.
-pub struct Ground {
+pub struct Harness {
     name: String,
     bootstrap_servers: String,
     database_url: String,
     folder: TempDir,
 }
 
-impl Ground {
+impl Harness {
     /// A new one, on the parts that the environment names.
     pub async fn new() -> Self {
         let name = format!("s{}", uuid::Uuid::now_v7().simple());
-        let ground = Self {
+        let harness = Self {
             bootstrap_servers: part("KAFKA_BOOTSTRAP_SERVERS"),
             database_url: create_database(&part("DATABASE_URL"), &name).await,
             folder: tempfile::tempdir().unwrap(),
             name,
         };
-        let topics = [format!("{}.events", ground.name), format!("{}.dlt", ground.name)];
-        create_topics(&ground.bootstrap_servers, &topics).await;
-        ground
+        let topics = [
+            format!("{}.events", harness.name),
+            format!("{}.dlt", harness.name),
+        ];
+        create_topics(&harness.bootstrap_servers, &topics).await;
+        harness
     }
 
     pub(crate) fn client(&self) -> ClientConfig {

@@ -9,7 +9,7 @@ use rdkafka::{
 };
 use saga_types::topic::PARTITIONS;
 
-use crate::server::Ground;
+use crate::server::Harness;
 
 /// How long Kafka may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ const LONGEST_STALL: Duration = Duration::from_secs(120);
 const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 
 /// Looks at the offsets of the collector's group without joining it.
-pub(crate) struct Headway {
+pub(crate) struct LagProbe {
     client: ClientConfig,
     consumer: BaseConsumer,
     seen: Offsets,
@@ -35,12 +35,12 @@ struct Offsets {
     left: i64,
 }
 
-impl Headway {
+impl LagProbe {
     pub(crate) fn of(bootstrap_servers: &str) -> Result<Self> {
         let mut client = ClientConfig::new();
         client
             .set("bootstrap.servers", bootstrap_servers)
-            .set("group.id", Ground::GROUP)
+            .set("group.id", Harness::GROUP)
             .set("enable.auto.commit", "false");
         let now = Instant::now();
         Ok(Self {
@@ -86,13 +86,13 @@ impl Headway {
     fn offsets(&self) -> Result<Offsets> {
         let mut partitions = TopicPartitionList::new();
         for partition in 0..PARTITIONS {
-            partitions.add_partition(Ground::TOPIC, partition);
+            partitions.add_partition(Harness::TOPIC, partition);
         }
         let mut offsets = Offsets::default();
         for partition in self.consumer.committed_offsets(partitions, PATIENCE)?.elements() {
             let (low, high) =
                 self.consumer
-                    .fetch_watermarks(Ground::TOPIC, partition.partition(), PATIENCE)?;
+                    .fetch_watermarks(Harness::TOPIC, partition.partition(), PATIENCE)?;
             let committed = match partition.offset() {
                 Offset::Offset(committed) => committed,
                 _ => low,

@@ -7,19 +7,19 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, 
 
 use super::{Args, Sizes};
 use crate::{
-    audit::Headway,
+    audit::LagProbe,
     events::Plan,
     ledger::Ledger,
-    load::{Load, Mess},
+    load::{Disorder, Load},
     memory,
     parts::Parts,
     progress::Progress,
     runs::fill,
-    server::Ground,
+    server::Harness,
 };
 
-pub(super) struct Arena {
-    pub(super) ground: Ground,
+pub(super) struct BenchEnv {
+    pub(super) harness: Harness,
     /// A database is made from here.
     admin_url: String,
     /// Each plan has sagas of its own.
@@ -31,11 +31,11 @@ pub(super) struct Arena {
 /// A database with the server's tables.
 pub(super) struct Database {
     pub(super) url: String,
-    pub(super) ground: Ground,
+    pub(super) harness: Harness,
     pub(super) pool: PgPool,
 }
 
-impl Arena {
+impl BenchEnv {
     pub(super) async fn new(args: &Args, progress: &Progress) -> Result<Self> {
         progress.say("starting Kafka and PostgreSQL");
         let (mut parts, admin_url) = match &args.database_url {
@@ -48,7 +48,7 @@ impl Arena {
         };
         parts.database_url = made_anew(&admin_url, "saga_speed").await?;
         Ok(Self {
-            ground: Ground::prepare(&parts, args.server.as_deref(), args.log.as_deref()).await?,
+            harness: Harness::prepare(&parts, args.server.as_deref(), args.log.as_deref()).await?,
             admin_url,
             plans: 0,
             parts,
@@ -73,13 +73,13 @@ impl Arena {
     }
 
     async fn open(&self, url: String) -> Result<Database> {
-        let ground = self.ground.on_database(&url);
-        ground.migrate().await?;
+        let harness = self.harness.on_database(&url);
+        harness.migrate().await?;
         let pool = PgPoolOptions::new().max_connections(4);
         Ok(Database {
             pool: pool.connect(&url).await.context("PostgreSQL does not answer")?,
             url,
-            ground,
+            harness,
         })
     }
 
@@ -93,16 +93,16 @@ impl Arena {
     /// Begins to send a plan, each event about when it happened.
     pub(super) fn load(&self, plan: &Arc<Plan>, rate: u32) -> Result<Load> {
         let ledger = Arc::new(Ledger::new(plan.events()));
-        let mess = Mess {
+        let disorder = Disorder {
             in_order: true,
-            ..Mess::default()
+            ..Disorder::default()
         };
         Load::begin(
             &self.parts.bootstrap_servers,
-            Ground::TOPIC,
+            Harness::TOPIC,
             plan,
             &ledger,
-            mess,
+            disorder,
             rate,
         )
     }
@@ -115,9 +115,9 @@ impl Arena {
     /// Lets a load end and its events be stored, so that nothing of it is left for what is measured next.
     pub(super) async fn work_off(&self, load: Load, progress: &Progress) -> Result<()> {
         sent(load, progress).await?;
-        let mut headway = Headway::of(&self.parts.bootstrap_servers)?;
-        while headway.look().1 > 0 {
-            ensure!(!headway.is_stuck(), "the server stopped storing");
+        let mut lag_probe = LagProbe::of(&self.parts.bootstrap_servers)?;
+        while lag_probe.look().1 > 0 {
+            ensure!(!lag_probe.is_stuck(), "the server stopped storing");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
