@@ -17,7 +17,7 @@ use saga_collector::{
     health::{Component, Health},
     http_client,
     ingest::{Ingest, IngestParts},
-    kafka::IngestError,
+    kafka::ConsumerError,
     live::Live,
     metrics::Metrics,
 };
@@ -57,7 +57,7 @@ pub enum ServerError {
     TaskEnded(&'static str),
     /// Kafka's client cannot start or go on.
     #[error(transparent)]
-    Ingest(#[from] IngestError),
+    Ingest(#[from] ConsumerError),
 }
 
 /// A running collector.

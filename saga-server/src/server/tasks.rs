@@ -21,7 +21,7 @@ use saga_collector::{
     health::{Component, Health},
     maintenance::{
         Monitor, RetentionConfig,
-        producers::{self, Tender},
+        producers::{self, ProducerReconciler},
         retention::{self, Retention},
     },
     metrics::Metrics,
@@ -58,7 +58,7 @@ pub(super) fn of(
         definitions: state.definitions.clone(),
         compensation_overdue_after: config.watch.compensation_overdue_after,
     };
-    let tender = Tender {
+    let reconciler = ProducerReconciler {
         store: store.clone(),
         progress: state.progress.clone(),
         metrics: metrics.clone(),
@@ -75,7 +75,7 @@ pub(super) fn of(
             |(topic, progress, store, metrics), stop| freshness::keep(topic, progress, store, metrics, stop),
         ),
         Task::restarted("watch", stop, monitor, Monitor::run),
-        Task::restarted("producers", stop, tender, Tender::run),
+        Task::restarted("producers", stop, reconciler, ProducerReconciler::run),
         Task::restarted("database", stop, database, |(store, health, metrics), stop| {
             watch_database(store, health, metrics, stop)
         }),

@@ -139,7 +139,7 @@ async fn a_tracker_that_lags_says_so_on_every_page() {
     let api = Api::new().await;
     api.record([event("saga-1", "ORDER_CREATED", "STARTED", 0)]).await;
     let ago = Timestamp::from_millis(Timestamp::now().as_millis() - 40_000).unwrap();
-    api.progress.told(vec![PartitionProgress {
+    api.progress.load(vec![PartitionProgress {
         partition: 0,
         events_behind: 12_400,
         as_of: Some(ago),

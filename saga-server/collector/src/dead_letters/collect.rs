@@ -1,8 +1,8 @@
-//! Follows the dead letter topic and keeps every letter in the database.
+//! Consumes the dead letter topic and keeps every letter in the database.
 //!
 //! It works as ingest does, with a consumer group of its own that all instances share: an offset is committed only when
 //! every letter before it is kept, and the partitions pause while the database is away. It never makes the collector
-//! unready: events can be stored and letters be buried all the same.
+//! unready: events can be stored and dead letters be written all the same.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,9 +15,9 @@ use crate::{
     health::Health,
     ingest::{RegistryConfig, decode::Decoder},
     kafka::{
-        IngestError, KafkaConfig,
+        ConsumerError, KafkaConfig,
         consume_loop::{self, BatchLimits},
-        consumer::Following,
+        consumer::ConsumerConfig,
         record::{Batch, Offsets, RawRecord},
     },
     metrics::Metrics,
@@ -44,16 +44,16 @@ pub struct CollectParts {
     pub registry: Option<RegistryConfig>,
     /// Where letters go.
     pub store: Arc<dyn Store>,
-    /// Told how the registry is.
+    /// Reports how the registry is.
     pub health: Arc<Health>,
-    /// Told of clients that were replaced.
+    /// Counts clients that were replaced.
     pub metrics: Arc<Metrics>,
 }
 
 /// The dead letter topic, being followed.
 pub struct Collect {
     stop: CancellationToken,
-    ended: oneshot::Receiver<Result<(), IngestError>>,
+    ended: oneshot::Receiver<Result<(), ConsumerError>>,
 }
 
 impl Collect {
@@ -61,16 +61,16 @@ impl Collect {
     ///
     /// # Errors
     ///
-    /// [`IngestError::Client`] when a setting is wrong.
-    pub fn start(parts: CollectParts) -> Result<Self, IngestError> {
+    /// [`ConsumerError::Client`] when a setting is wrong.
+    pub fn start(parts: CollectParts) -> Result<Self, ConsumerError> {
         let stop = CancellationToken::new();
         let topic = parts.kafka.dead_letter_topic.clone();
-        let following = Following {
+        let consumer = ConsumerConfig {
             kafka: parts.kafka.clone(),
             topic: topic.clone(),
             group: format!("{}-dead-letters", parts.kafka.group),
             settings: &SETTINGS,
-            told: None,
+            observers: None,
             replaced: parts.metrics.clients_replaced.clone(),
         };
         let (batches, work_queue) = consume_loop::queue();
@@ -83,15 +83,15 @@ impl Collect {
             stop: stop.clone(),
         };
         tokio::spawn(worker.run(work_queue, done));
-        let ended = consume_loop::spawn(LIMITS, following, stop.clone(), batches, done_queue)?;
+        let ended = consume_loop::spawn(LIMITS, consumer, stop.clone(), batches, done_queue)?;
         Ok(Self { stop, ended })
     }
 
     /// Waits until it ends by itself, which it does only when it cannot go on.
-    pub async fn ended(&mut self) -> IngestError {
+    pub async fn ended(&mut self) -> ConsumerError {
         match (&mut self.ended).await {
             Ok(Err(error)) => error,
-            Ok(Ok(())) | Err(_) => IngestError::ThreadEnded,
+            Ok(Ok(())) | Err(_) => ConsumerError::ThreadEnded,
         }
     }
 
@@ -133,16 +133,16 @@ impl Worker {
             let event = self.decoder.decode(record).ok();
             read::letter(&self.topic, record, event.as_ref())
         });
-        // In pieces, the whole first; what the database refuses is halved until the one bad letter is found.
-        let mut pieces = vec![letters.collect::<Vec<_>>()];
-        while let Some(mut piece) = pieces.pop() {
-            match self.keep(&piece).await {
+        // In chunks, the whole first; what the database refuses is split until the one bad letter is found.
+        let mut chunks = vec![letters.collect::<Vec<_>>()];
+        while let Some(mut chunk) = chunks.pop() {
+            match self.keep(&chunk).await {
                 None => return false,
                 Some(Ok(())) => {}
-                Some(Err(reason)) if piece.len() == 1 => self.give_up(&piece[0], &reason),
+                Some(Err(reason)) if chunk.len() == 1 => self.skip(&chunk[0], &reason),
                 Some(Err(_)) => {
-                    let second = piece.split_off(piece.len() / 2);
-                    pieces.extend([second, piece]);
+                    let second = chunk.split_off(chunk.len() / 2);
+                    chunks.extend([second, chunk]);
                 }
             }
         }
@@ -160,7 +160,7 @@ impl Worker {
                 }
                 Err(AppendError::Refused(reason)) => return Some(Err(reason)),
                 Err(AppendError::Unavailable(reason)) => {
-                    tracing::debug!(reason, "dead letters cannot be kept; trying again");
+                    tracing::debug!(reason, "dead letters not kept, retrying");
                     if !backoff.wait(&self.stop).await {
                         return None;
                     }
@@ -170,14 +170,14 @@ impl Worker {
     }
 
     /// One letter must not hold up the others; it stays on its topic.
-    fn give_up(&self, letter: &NewLetter, reason: &str) {
+    fn skip(&self, letter: &NewLetter, reason: &str) {
         let letter = &letter.letter;
         tracing::error!(
             topic = self.topic,
             partition = letter.partition,
             offset = letter.offset,
             reason,
-            "the database does not take a dead letter; it is on its topic only"
+            "dead letter refused by the database; it remains on its topic only"
         );
     }
 }

@@ -41,6 +41,6 @@ async fn exchange(topic: &str, progress: &Progress, store: &dyn Store) -> Result
     if !own.is_empty() {
         store.keep_progress(topic, &own).await?;
     }
-    progress.told(store.progress(topic).await?);
+    progress.load(store.progress(topic).await?);
     Ok(())
 }

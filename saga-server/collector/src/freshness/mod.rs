@@ -15,5 +15,5 @@ mod track;
 pub use answer::{Freshness, PartitionFreshness};
 pub use keep::keep;
 pub use progress::Progress;
-pub(crate) use settled::Judge;
+pub(crate) use settled::SettledWatermark;
 pub(crate) use track::Observed;

@@ -22,14 +22,14 @@ pub struct Progress {
 #[derive(Debug, Default)]
 struct Known {
     own: BTreeMap<i32, Track>,
-    told: Vec<PartitionProgress>,
+    loaded: Vec<PartitionProgress>,
     partitions: i32,
 }
 
 impl Progress {
     /// What the database holds, from all collectors.
-    pub fn told(&self, progress: Vec<PartitionProgress>) {
-        self.lock().told = progress;
+    pub fn load(&self, progress: Vec<PartitionProgress>) {
+        self.lock().loaded = progress;
     }
 
     /// How fresh the store is at a moment.
@@ -38,12 +38,12 @@ impl Progress {
         let known = self.lock();
         let mut partitions: BTreeMap<i32, Option<PartitionProgress>> =
             (0..known.partitions).map(|partition| (partition, None)).collect();
-        let told = known.told.iter();
-        partitions.extend(told.map(|progress| (progress.partition, Some(*progress))));
+        let loaded = known.loaded.iter();
+        partitions.extend(loaded.map(|progress| (progress.partition, Some(*progress))));
         for progress in known.own_progress() {
             let entry = partitions.entry(progress.partition).or_default();
             // Until we know better, it is stored as far as its last consumer said.
-            let as_of = progress.as_of.or(entry.and_then(|told| told.as_of));
+            let as_of = progress.as_of.or(entry.and_then(|loaded| loaded.as_of));
             *entry = Some(PartitionProgress { as_of, ..progress });
         }
         drop(known);
@@ -99,11 +99,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_partition_that_nobody_speaks_of_is_not_taken_for_stored() {
+    fn a_partition_without_a_report_is_not_taken_for_stored() {
         let progress = Progress::default();
         progress.partitions(2);
         let now = Timestamp::now();
-        progress.told(vec![PartitionProgress {
+        progress.load(vec![PartitionProgress {
             partition: 0,
             events_behind: 0,
             as_of: Some(now),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_that_was_taken_away_is_no_longer_our_word() {
+    fn a_partition_that_was_taken_away_is_no_longer_reported() {
         let progress = Progress::default();
         progress.assigned(0);
         progress.observed(

@@ -1,4 +1,4 @@
-//! As of which moment sagas are judged, and whether they are judged at all.
+//! As of which moment lateness is evaluated, and whether it is evaluated at all.
 
 use std::time::{Duration, Instant};
 
@@ -10,17 +10,17 @@ use super::Freshness;
 /// services have yet to send what they could not.
 const SETTLED_AFTER: Duration = Duration::from_secs(10);
 
-/// Holds still while ingest lags.
+/// The moment up to which lateness is evaluated; it stands still while ingest lags.
 #[derive(Debug, Default)]
-pub(crate) struct Judge {
+pub(crate) struct SettledWatermark {
     fresh_since: Option<Instant>,
     moment: Option<Timestamp>,
     is_settled: bool,
 }
 
-impl Judge {
+impl SettledWatermark {
     /// Takes in how fresh the store is.
-    pub(crate) fn hear(&mut self, freshness: &Freshness, now: Instant) {
+    pub(crate) fn observe(&mut self, freshness: &Freshness, now: Instant) {
         self.fresh_since = match freshness.up_to_date {
             true => self.fresh_since.or(Some(now)),
             false => None,
@@ -53,22 +53,22 @@ mod tests {
         Timestamp::MIN.saturating_add(Duration::from_secs(1_000_000 + seconds))
     }
 
-    /// What the judge says when everything up to these moments (in seconds) is stored, each five seconds after the other.
+    /// The watermark when everything up to these moments (in seconds) is stored, each five seconds after the other.
     fn moments(as_of: &[u64]) -> Vec<(bool, Option<Timestamp>)> {
         let (progress, start) = (Progress::default(), Instant::now());
-        let mut judge = Judge::default();
-        let mut hear = |(turn, as_of): (u64, &u64)| {
+        let mut watermark = SettledWatermark::default();
+        let mut observe = |(turn, as_of): (u64, &u64)| {
             let now = at(turn * 5);
-            progress.told(vec![PartitionProgress {
+            progress.load(vec![PartitionProgress {
                 partition: 0,
                 events_behind: 0,
                 as_of: Some(at(*as_of)),
                 observed_at: now,
             }]);
-            judge.hear(&progress.freshness(now), start + Duration::from_secs(turn * 5));
-            (judge.is_paused(), judge.moment())
+            watermark.observe(&progress.freshness(now), start + Duration::from_secs(turn * 5));
+            (watermark.is_paused(), watermark.moment())
         };
-        (0..).zip(as_of).map(&mut hear).collect()
+        (0..).zip(as_of).map(&mut observe).collect()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Raw records to events; what is no event is told why.
+//! Raw records to events; and why a record is no event.
 
 use std::collections::BTreeSet;
 

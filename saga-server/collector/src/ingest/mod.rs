@@ -2,12 +2,12 @@
 //!
 //! | stage | file | hands on |
 //! | --- | --- | --- |
-//! | consume | `consume` | a `Batch` of raw records |
-//! | decode | `decode`, `registry` | events, and records that are none |
-//! | see | `sighting` | who wrote the batch, and which of their events it holds |
-//! | store | `store` | what the database refuses, or knows with other content |
-//! | bury | `dead_letter` | nothing: the topic's acknowledgement |
-//! | commit | `consume` | the batch's offsets |
+//! | consume | `kafka::consume_loop` | a `Batch` of raw records |
+//! | decode | `decode`, `schema_registry` | events, and records that are none |
+//! | observe | `producer_headers` | who wrote the batch, and which of their events it holds |
+//! | store | `writers` | what the database refuses, or knows with other content |
+//! | dead-letter | `kafka::dead_letter_producer` | nothing: the topic acknowledges |
+//! | commit | `kafka::consume_loop` | the batch's offsets |
 //!
 //! Rule of thumb: an offset is committed only when every record before it is in the store or in the dead letter topic.
 //! Everything else may be lost, repeated or killed at any moment. A repeated batch changes nothing, so none of this
@@ -32,9 +32,9 @@ use crate::{
     freshness::Progress,
     health::Health,
     kafka::{
-        IngestError, KafkaConfig,
+        ConsumerError, KafkaConfig,
         consume_loop::{self, BatchLimits},
-        consumer::{Following, Told},
+        consumer::{ConsumerConfig, ConsumerObservers},
         dead_letter_producer::DeadLetterProducer,
     },
     metrics::Metrics,
@@ -52,18 +52,18 @@ pub struct IngestParts {
     pub ingest: IngestConfig,
     /// Where events go.
     pub store: Arc<dyn Store>,
-    /// Told how broker, database and ingest are.
+    /// Reports how broker, database and ingest are.
     pub health: Arc<Health>,
-    /// Told what was done.
+    /// Counts what was done.
     pub metrics: Arc<Metrics>,
-    /// Told how far each partition is.
+    /// Records how far each partition is.
     pub progress: Arc<Progress>,
 }
 
 /// Ingest that runs.
 pub struct Ingest {
     stop: CancellationToken,
-    ended: oneshot::Receiver<Result<(), IngestError>>,
+    ended: oneshot::Receiver<Result<(), ConsumerError>>,
 }
 
 impl Ingest {
@@ -71,16 +71,16 @@ impl Ingest {
     ///
     /// # Errors
     ///
-    /// [`IngestError::Client`] when a setting is wrong.
-    pub fn start(parts: IngestParts) -> Result<Self, IngestError> {
+    /// [`ConsumerError::Client`] when a setting is wrong.
+    pub fn start(parts: IngestParts) -> Result<Self, ConsumerError> {
         let stop = CancellationToken::new();
         let dead_letters = DeadLetterProducer::connect(&parts.kafka)?;
-        let following = Following {
+        let consumer = ConsumerConfig {
             kafka: parts.kafka.clone(),
             topic: parts.kafka.topic.clone(),
             group: parts.kafka.group.clone(),
             settings: &[],
-            told: Some(Told {
+            observers: Some(ConsumerObservers {
                 health: parts.health.clone(),
                 metrics: parts.metrics.clone(),
                 progress: parts.progress.clone(),
@@ -94,15 +94,15 @@ impl Ingest {
         let (batches, work_queue) = consume_loop::queue();
         let (done, done_queue) = std::sync::mpsc::channel();
         tokio::spawn(pipeline::run(parts, dead_letters, stop.clone(), work_queue, done));
-        let ended = consume_loop::spawn(limits, following, stop.clone(), batches, done_queue)?;
+        let ended = consume_loop::spawn(limits, consumer, stop.clone(), batches, done_queue)?;
         Ok(Self { stop, ended })
     }
 
     /// Waits until ingest ends by itself, which it does only when it cannot go on.
-    pub async fn ended(&mut self) -> IngestError {
+    pub async fn ended(&mut self) -> ConsumerError {
         match (&mut self.ended).await {
             Ok(Err(error)) => error,
-            Ok(Ok(())) | Err(_) => IngestError::ThreadEnded,
+            Ok(Ok(())) | Err(_) => ConsumerError::ThreadEnded,
         }
     }
 

@@ -14,9 +14,9 @@ use tracing::Instrument;
 use super::{
     IngestParts,
     decode::Decoder,
-    producer_headers::Sightings,
+    producer_headers::ProducerObservations,
     rejection::Rejection,
-    writers::{Indexed, Writers},
+    writers::{IndexedEvent, Writers},
 };
 use crate::{
     backoff::Backoff,
@@ -37,20 +37,20 @@ pub(super) async fn run(
     mut batches: tokio::sync::mpsc::Receiver<Batch>,
     done: mpsc::Sender<Offsets>,
 ) {
-    let mut begin = Begin {
+    let mut decoding = DecodeStage {
         decoder: Decoder::new(parts.registry.clone()),
         writers: Writers::start(&parts, &stop),
-        finish: Arc::new(Finish {
+        acks: Arc::new(AckStage {
             dead_letters: Mutex::new(dead_letters),
             parts,
             stop,
         }),
     };
     // Each is a task of its own, but they are done in the order in which they were read.
-    let mut in_work = FuturesOrdered::new();
+    let mut in_flight = FuturesOrdered::new();
     loop {
         tokio::select! {
-            Some(finished) = in_work.next() => match finished {
+            Some(finished) = in_flight.next() => match finished {
                 Ok(Some(offsets)) => {
                     if done.send(offsets).is_err() {
                         return;
@@ -60,9 +60,9 @@ pub(super) async fn run(
             },
             batch = batches.recv() => {
                 let Some(batch) = batch else { return };
-                let span = spans::batch(&begin.finish.parts.kafka.topic, batch.records.len());
-                match begin.batch(batch).instrument(span.clone()).await {
-                    Some(finishing) => in_work.push_back(tokio::spawn(finishing.instrument(span))),
+                let span = spans::batch(&decoding.acks.parts.kafka.topic, batch.records.len());
+                match decoding.batch(batch).instrument(span.clone()).await {
+                    Some(finishing) => in_flight.push_back(tokio::spawn(finishing.instrument(span))),
                     None => return,
                 }
             }
@@ -71,17 +71,17 @@ pub(super) async fn run(
 }
 
 /// The first half: what is done with one batch at a time.
-struct Begin {
+struct DecodeStage {
     decoder: Decoder,
     writers: Writers,
-    finish: Arc<Finish>,
+    acks: Arc<AckStage>,
 }
 
-impl Begin {
+impl DecodeStage {
     /// Decodes a batch and hands its events on to the writers; the future waits for everything else. `None` only when asked
     /// to stop while the schema registry is away.
     async fn batch(&mut self, batch: Batch) -> Option<impl Future<Output = Option<Offsets>> + Send + use<>> {
-        let Finish { parts, stop, .. } = &*self.finish;
+        let AckStage { parts, stop, .. } = &*self.acks;
         let offsets = batch.offsets();
         let records = batch.records;
         if !self.decoder.prepare(&records, &parts.health, stop).await {
@@ -89,51 +89,51 @@ impl Begin {
         }
         let mut rejected: Vec<(usize, Rejection)> = Vec::new();
         let mut events = Vec::with_capacity(records.len());
-        let mut sightings = Sightings::default();
+        let mut observations = ProducerObservations::default();
         let now = Timestamp::now();
         for (index, record) in records.iter().enumerate() {
             let decoded = self.decoder.decode(record);
-            sightings.look_at(record, decoded.as_ref().ok(), now);
+            observations.observe(record, decoded.as_ref().ok(), now);
             match decoded {
-                Ok(event) => events.push(Indexed { index, event }),
+                Ok(event) => events.push(IndexedEvent { index, event }),
                 Err(rejection) => rejected.push((index, rejection)),
             }
         }
-        parts.metrics.producers_invalid(sightings.invalid);
-        parts.metrics.producers_left_out(sightings.left_out);
-        let seen = sightings.into_seen(&self.decoder);
-        let (storing, finish) = (self.writers.store(events), self.finish.clone());
+        parts.metrics.producers_invalid(observations.invalid);
+        parts.metrics.producers_left_out(observations.left_out);
+        let observed = observations.finish(&self.decoder);
+        let (storing, acks) = (self.writers.store(events), self.acks.clone());
         Some(async move {
             // Side by side: neither is right only with the other, and both come before the offsets.
-            let (stored, is_noted) = tokio::join!(storing, finish.note(&seen));
+            let (stored, is_recorded) = tokio::join!(storing, acks.record_producers(&observed));
             rejected.extend(stored?);
-            let is_done = is_noted && finish.bury(&records, &rejected).await;
+            let is_done = is_recorded && acks.publish_dead_letters(&records, &rejected).await;
             is_done.then_some(offsets)
         })
     }
 }
 
 /// The second half, of several batches at the same time.
-struct Finish {
+struct AckStage {
     dead_letters: Mutex<DeadLetterProducer>,
     parts: IngestParts,
     stop: CancellationToken,
 }
 
-impl Finish {
-    /// Notes who wrote the batch. `false` only when asked to stop while the database is away.
-    async fn note(&self, seen: &[Sighting]) -> bool {
+impl AckStage {
+    /// Records who wrote the batch. `false` only when asked to stop while the database is away.
+    async fn record_producers(&self, observed: &[Sighting]) -> bool {
         let mut backoff = Backoff::new();
         loop {
-            match self.parts.store.sighted(seen).await {
+            match self.parts.store.sighted(observed).await {
                 Ok(()) => return true,
                 Err(AppendError::Refused(reason)) => {
-                    tracing::error!(reason, "the database does not take what was seen of producers");
+                    tracing::error!(reason, "producer observations refused by the database");
                     return true;
                 }
-                // Those who store the events say it to the operator.
+                // The writers report it to the operator.
                 Err(AppendError::Unavailable(reason)) => {
-                    tracing::debug!(reason, "what was seen of producers cannot be noted; trying again");
+                    tracing::debug!(reason, "producer observations not stored, retrying");
                     if !backoff.wait(&self.stop).await {
                         return false;
                     }
@@ -143,7 +143,7 @@ impl Finish {
     }
 
     /// `false` only when asked to stop while the dead letter topic is away.
-    async fn bury(&self, records: &[RawRecord], rejected: &[(usize, Rejection)]) -> bool {
+    async fn publish_dead_letters(&self, records: &[RawRecord], rejected: &[(usize, Rejection)]) -> bool {
         if rejected.is_empty() {
             return true;
         }
@@ -159,10 +159,10 @@ impl Finish {
         let span = spans::dead_letters(letters.len());
         let mut left = letters.clone();
         let mut dead_letters = self.dead_letters.lock().await;
-        while let Err(unwritten) = dead_letters.bury(&left).instrument(span.clone()).await {
+        while let Err(unwritten) = dead_letters.publish(&left).instrument(span.clone()).await {
             let error = unwritten.error;
             left = unwritten.letters;
-            tracing::error!(%error, letters = left.len(), "dead letters cannot be written; trying again");
+            tracing::error!(%error, letters = left.len(), "dead letters not written, retrying");
             self.parts.health.down(
                 Component::Ingest,
                 format!("dead letters cannot be written: {error}"),

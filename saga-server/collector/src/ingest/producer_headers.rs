@@ -1,7 +1,7 @@
 //! What a batch shows of those who wrote it, by the headers of the SDK, and of others by what their events say.
 //!
-//! Rule of thumb: anybody may write anything into a header. What is not believed is counted and passed over; it is never an
-//! error, and takes no more memory than what is.
+//! Rule of thumb: anybody may write anything into a header. What is invalid is counted and ignored; it is never an
+//! error, and takes no more memory than what is valid.
 
 use std::collections::HashMap;
 
@@ -15,28 +15,28 @@ use super::decode::Decoder;
 use crate::kafka::record::RawRecord;
 use saga_store::{Sequences, Sighting, Wire, producer_name};
 
-/// How many instances of a batch are told apart.
+/// How many instances of a batch are distinguished.
 const MAX_INSTANCES: usize = 256;
 
 /// The longest version of an SDK.
 const MAX_VERSION_BYTES: usize = 50;
 
-/// What was seen, and what was not believed.
+/// What was observed, and what was refused.
 #[derive(Debug, Default)]
-pub(super) struct Sightings {
-    /// By service, then instance: the place in `seen`.
+pub(super) struct ProducerObservations {
+    /// By service, then instance: the place in `observed`.
     places: HashMap<String, HashMap<String, usize>>,
-    seen: Vec<Sighting>,
-    frames: Vec<Option<Framed>>,
+    observed: Vec<Sighting>,
+    frames: Vec<Option<FrameKind>>,
     /// Records with headers that cannot be right.
     pub(super) invalid: u64,
-    /// Records of instances beyond those that are told apart.
+    /// Records of instances beyond those that are distinguished.
     pub(super) left_out: u64,
 }
 
 /// What the beginning of a value says of its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Framed {
+enum FrameKind {
     SingleObject(u64),
     Confluent(u32),
 }
@@ -50,13 +50,13 @@ struct Headers<'a> {
     sequence: Option<&'a [u8]>,
 }
 
-impl Sightings {
-    /// Looks at a record, and at its event if it is one.
-    pub(super) fn look_at(&mut self, record: &RawRecord, event: Option<&SagaEvent>, now: Timestamp) {
+impl ProducerObservations {
+    /// Observes a record, and its event if it is one.
+    pub(super) fn observe(&mut self, record: &RawRecord, event: Option<&SagaEvent>, now: Timestamp) {
         let headers = Headers::of(record);
         let mut is_valid = true;
-        let service = believed(headers.service, &mut is_valid);
-        let instance = believed(headers.instance, &mut is_valid);
+        let service = valid_name(headers.service, &mut is_valid);
+        let instance = valid_name(headers.instance, &mut is_valid);
         let sequence = headers.sequence.map(sequence);
         // Without an instance a number says nothing, whatever it is.
         is_valid &= instance.is_none() || sequence != Some(None);
@@ -69,7 +69,7 @@ impl Sightings {
             self.left_out += 1;
             return;
         };
-        self.note(place, record, &headers, sequence.flatten(), now);
+        self.record(place, record, &headers, sequence.flatten(), now);
     }
 
     fn place(&mut self, service: &str, instance: Option<&str>) -> Option<usize> {
@@ -78,13 +78,13 @@ impl Sightings {
         if let Some(place) = known {
             return Some(*place);
         }
-        let place = self.seen.len();
+        let place = self.observed.len();
         if place >= MAX_INSTANCES {
             return None;
         }
         let instances = self.places.entry(service.to_owned()).or_default();
         instances.insert(name.to_owned(), place);
-        self.seen.push(Sighting {
+        self.observed.push(Sighting {
             service: service.to_owned(),
             instance: instance.map(str::to_owned),
             sdk_version: None,
@@ -97,7 +97,7 @@ impl Sightings {
         Some(place)
     }
 
-    fn note(
+    fn record(
         &mut self,
         place: usize,
         record: &RawRecord,
@@ -105,29 +105,29 @@ impl Sightings {
         sequence: Option<u64>,
         now: Timestamp,
     ) {
-        let sighting = &mut self.seen[place];
+        let observation = &mut self.observed[place];
         let at = came_at(record).unwrap_or(now).min(now);
-        sighting.first = sighting.first.min(at);
-        if at >= sighting.last {
-            sighting.last = at;
-            self.frames[place] = framed(record).or(self.frames[place]);
+        observation.first = observation.first.min(at);
+        if at >= observation.last {
+            observation.last = at;
+            self.frames[place] = frame_kind(record).or(self.frames[place]);
             let version = headers.version.and_then(version);
-            if version.is_some() && version != sighting.sdk_version.as_deref() {
-                sighting.sdk_version = version.map(str::to_owned);
+            if version.is_some() && version != observation.sdk_version.as_deref() {
+                observation.sdk_version = version.map(str::to_owned);
             }
         }
-        if let (Some(_), Some(sequence)) = (&sighting.instance, sequence) {
-            sighting.sequences.insert(sequence);
+        if let (Some(_), Some(sequence)) = (&observation.instance, sequence) {
+            observation.sequences.insert(sequence);
         }
     }
 
-    /// All that was seen, with the schemas that the decoder knows.
-    pub(super) fn into_seen(self, decoder: &Decoder) -> Vec<Sighting> {
-        let mut seen = self.seen;
-        for (sighting, framed) in seen.iter_mut().zip(self.frames) {
-            sighting.wire = framed.and_then(|framed| wire(framed, decoder));
+    /// All observations, with the schemas that the decoder knows.
+    pub(super) fn finish(self, decoder: &Decoder) -> Vec<Sighting> {
+        let mut observed = self.observed;
+        for (observation, frame_kind) in observed.iter_mut().zip(self.frames) {
+            observation.wire = frame_kind.and_then(|frame_kind| wire(frame_kind, decoder));
         }
-        seen
+        observed
     }
 }
 
@@ -149,7 +149,7 @@ impl<'a> Headers<'a> {
 }
 
 /// A name that can be kept, if there is one that can.
-fn believed<'a>(name: Option<&'a [u8]>, is_valid: &mut bool) -> Option<&'a str> {
+fn valid_name<'a>(name: Option<&'a [u8]>, is_valid: &mut bool) -> Option<&'a str> {
     let valid = producer_name(str::from_utf8(name?).unwrap_or_default());
     *is_valid &= valid.is_some();
     valid
@@ -169,24 +169,24 @@ fn came_at(record: &RawRecord) -> Option<Timestamp> {
     Timestamp::from_millis(record.timestamp.to_millis()?).ok()
 }
 
-fn framed(record: &RawRecord) -> Option<Framed> {
+fn frame_kind(record: &RawRecord) -> Option<FrameKind> {
     match Frame::parse(record.value()?).ok()? {
-        Frame::SingleObject { fingerprint, .. } => Some(Framed::SingleObject(fingerprint)),
-        Frame::Confluent { schema_id, .. } => Some(Framed::Confluent(schema_id)),
+        Frame::SingleObject { fingerprint, .. } => Some(FrameKind::SingleObject(fingerprint)),
+        Frame::Confluent { schema_id, .. } => Some(FrameKind::Confluent(schema_id)),
     }
 }
 
-fn wire(framed: Framed, decoder: &Decoder) -> Option<Wire> {
+fn wire(frame_kind: FrameKind, decoder: &Decoder) -> Option<Wire> {
     let number = |version| match version {
         SchemaVersion::V1 => 1,
         SchemaVersion::V2 => 2,
     };
-    match framed {
-        Framed::SingleObject(fingerprint) => Some(Wire {
+    match frame_kind {
+        FrameKind::SingleObject(fingerprint) => Some(Wire {
             schema_version: Some(number(SchemaVersion::by_fingerprint(fingerprint)?)),
             schema_id: None,
         }),
-        Framed::Confluent(id) => {
+        FrameKind::Confluent(id) => {
             let schema_version = match decoder.schema(id)? {
                 WriterSchema::Version(version) => Some(number(*version)),
                 _ => None,
@@ -226,16 +226,16 @@ mod tests {
     }
 
     fn seen(records: &[RawRecord]) -> (Vec<Sighting>, u64, u64) {
-        let mut sightings = Sightings::default();
+        let mut observations = ProducerObservations::default();
         for record in records {
-            sightings.look_at(record, None, now());
+            observations.observe(record, None, now());
         }
-        let (invalid, left_out) = (sightings.invalid, sightings.left_out);
-        (sightings.into_seen(&Decoder::new(None)), invalid, left_out)
+        let (invalid, left_out) = (observations.invalid, observations.left_out);
+        (observations.finish(&Decoder::new(None)), invalid, left_out)
     }
 
     #[test]
-    fn the_numbers_of_an_instance_are_one_sighting_dead_letters_included() {
+    fn the_numbers_of_an_instance_are_one_observation_dead_letters_included() {
         let records = ["3", "1", "3"].map(|sequence| record(&of_the_sdk("i-1", sequence)));
         let (seen, invalid, _) = seen(&records);
         assert_eq!((seen.len(), invalid), (1, 0));
@@ -261,10 +261,10 @@ mod tests {
             now(),
         )
         .with_metadata(metadata);
-        let mut sightings = Sightings::default();
-        sightings.look_at(&record(&[]), Some(&event), now());
-        sightings.look_at(&record(&[]), None, now());
-        let seen = sightings.into_seen(&Decoder::new(None));
+        let mut observations = ProducerObservations::default();
+        observations.observe(&record(&[]), Some(&event), now());
+        observations.observe(&record(&[]), None, now());
+        let seen = observations.finish(&Decoder::new(None));
         assert_eq!(seen.len(), 1);
         assert_eq!(
             (seen[0].service.as_str(), &seen[0].instance),
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_right_is_counted_and_passed_over() {
+    fn what_cannot_be_right_is_counted_and_ignored() {
         let long = "x".repeat(1 << 20);
         let wrong_numbers = [
             "0",
@@ -286,20 +286,20 @@ mod tests {
             long.as_str(),
         ];
         let records = wrong_numbers.map(|number| record(&of_the_sdk("i-1", number)));
-        let (told, invalid, _) = seen(&records);
-        assert_eq!((told.len(), invalid), (1, 7));
-        assert!(told[0].sequences.is_empty());
+        let (observed, invalid, _) = seen(&records);
+        assert_eq!((observed.len(), invalid), (1, 7));
+        assert!(observed[0].sequences.is_empty());
 
         let wrong_names: [&[u8]; 4] = [b"", b"a\nb", b"\xff\xfe", long.as_bytes()];
         for name in wrong_names {
             let mut headers = of_the_sdk("i-1", "1");
             headers[0].1 = name;
-            let (told, invalid, _) = seen(&[record(&headers)]);
-            assert_eq!((told.len(), invalid), (0, 1));
+            let (observed, invalid, _) = seen(&[record(&headers)]);
+            assert_eq!((observed.len(), invalid), (0, 1));
             let mut headers = of_the_sdk("i-1", "1");
             headers[2].1 = name;
-            let (told, invalid, _) = seen(&[record(&headers)]);
-            assert_eq!((told[0].instance.as_deref(), invalid), (None, 1));
+            let (observed, invalid, _) = seen(&[record(&headers)]);
+            assert_eq!((observed[0].instance.as_deref(), invalid), (None, 1));
         }
     }
 

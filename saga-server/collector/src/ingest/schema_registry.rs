@@ -39,7 +39,7 @@ enum Known {
 enum Answer {
     Known(Known),
     /// It did not answer, or has trouble of its own.
-    Away(String),
+    Unavailable(String),
 }
 
 /// A registry, and what was learnt from it.
@@ -100,7 +100,7 @@ impl Registry {
             if !matches!(self.known.get(id), Some(Known::Schema(_) | Known::Unusable(_))) {
                 match self.ask(*id).await {
                     Answer::Known(known) => _ = self.known.insert(*id, known),
-                    Answer::Away(reason) => return Err(reason),
+                    Answer::Unavailable(reason) => return Err(reason),
                 }
             }
         }
@@ -138,13 +138,9 @@ impl Registry {
                     health.up(Component::SchemaRegistry);
                     return true;
                 }
-                Answer::Away(reason) => {
+                Answer::Unavailable(reason) => {
                     if health.down(Component::SchemaRegistry, reason.clone()) {
-                        tracing::error!(
-                            id,
-                            reason,
-                            "the schema registry is away; trying again until it is back"
-                        );
+                        tracing::error!(id, reason, "schema registry unavailable, retrying");
                     }
                     if !backoff.wait(stop).await {
                         return false;
@@ -162,19 +158,19 @@ impl Registry {
         let answer = match self.client.get(url).timeout(TIMEOUT).send().await {
             Ok(answer) => answer,
             // Without its URL, which may hold a password.
-            Err(error) => return Answer::Away(http_client::failure(error)),
+            Err(error) => return Answer::Unavailable(http_client::failure(error)),
         };
         match answer.status().as_u16() {
             200 => match answer.json::<SchemaAnswer>().await {
                 Ok(answer) => Answer::Known(read(&answer)),
-                Err(error) => Answer::Away(format!(
+                Err(error) => Answer::Unavailable(format!(
                     "not a registry's answer: {}",
                     http_client::failure(error)
                 )),
             },
             404 => Answer::Known(Known::Unknown(Instant::now())),
             // Refused credentials included: that is for somebody to mend, and no event's fault.
-            status => Answer::Away(format!("it answers with status {status}")),
+            status => Answer::Unavailable(format!("it answers with status {status}")),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Events to the store: split over the writers by saga, tried again while the database is away, split in halves
+//! Events to the store: split over the writers by saga, retried while the database is unavailable, split in halves
 //! to find the one event that the database refuses.
 //!
-//! Rule of thumb: a writer stores one share after the other, and a saga always has the same writer. So two transactions
-//! hardly ever meet in a saga, although two batches are in work.
+//! Rule of thumb: a writer stores one part after the other, and a saga mostly has the same writer. So two transactions hardly ever
+//! meet in a saga, although two batches are in flight.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -23,7 +23,7 @@ use saga_store::{AppendError, Appended};
 
 /// An event with the place of its record in the batch.
 #[derive(Debug, Clone)]
-pub(super) struct Indexed {
+pub(super) struct IndexedEvent {
     pub(super) index: usize,
     pub(super) event: SagaEvent,
 }
@@ -32,11 +32,11 @@ pub(super) struct Indexed {
 type Refused = Vec<(usize, Rejection)>;
 
 /// The writers, each a task with a queue.
-pub(super) struct Writers(Vec<mpsc::UnboundedSender<Share>>);
+pub(super) struct Writers(Vec<mpsc::UnboundedSender<WriterBatch>>);
 
 /// The events of a batch that one writer stores.
-struct Share {
-    events: Vec<Indexed>,
+struct WriterBatch {
+    events: Vec<IndexedEvent>,
     span: Span,
     answer: oneshot::Sender<Option<Refused>>,
 }
@@ -45,22 +45,25 @@ impl Writers {
     pub(super) fn start(parts: &IngestParts, stop: &CancellationToken) -> Self {
         let writers = (0..parts.ingest.writers.max(1)).map(|_| {
             // The consumer bounds how much is in work.
-            let (shares, queue) = mpsc::unbounded_channel();
+            let (batches, queue) = mpsc::unbounded_channel();
             let writer = Writer {
                 parts: parts.clone(),
                 stop: stop.clone(),
             };
             tokio::spawn(writer.run(queue));
-            shares
+            batches
         });
         Self(writers.collect())
     }
 
     /// Puts events into the queues; the future waits until all are stored, and gives those that the store does not take.
     /// `None` when asked to stop while the database is away.
-    pub(super) fn store(&self, events: Vec<Indexed>) -> impl Future<Output = Option<Refused>> + Send + use<> {
+    pub(super) fn store(
+        &self,
+        events: Vec<IndexedEvent>,
+    ) -> impl Future<Output = Option<Refused>> + Send + use<> {
         let answers: Vec<_> = self
-            .shares(events)
+            .split(events)
             .into_iter()
             .zip(&self.0)
             .filter(|(events, _)| !events.is_empty())
@@ -68,7 +71,7 @@ impl Writers {
                 let (answer, stored) = oneshot::channel();
                 let span = Span::current();
                 // A writer that is gone drops its answer.
-                let _ = writer.send(Share { events, span, answer });
+                let _ = writer.send(WriterBatch { events, span, answer });
                 stored
             })
             .collect();
@@ -81,20 +84,20 @@ impl Writers {
 
     /// A batch of a collector that keeps up is stored soon enough by one writer, with less work and without keeping the
     /// database's processors from those who ask.
-    fn shares(&self, events: Vec<Indexed>) -> Vec<Vec<Indexed>> {
+    fn split(&self, events: Vec<IndexedEvent>) -> Vec<Vec<IndexedEvent>> {
         const WORTH_A_WRITER: usize = 1_000;
         let writers = (events.len() / WORTH_A_WRITER).clamp(1, self.0.len());
         if writers == 1 {
             return vec![events];
         }
-        let mut shares = vec![Vec::with_capacity(events.len() / writers * 5 / 4); writers];
+        let mut batches = vec![Vec::with_capacity(events.len() / writers * 5 / 4); writers];
         for event in events {
             let mut hasher = DefaultHasher::new();
             event.event.saga_id.hash(&mut hasher);
-            let share = usize::try_from(hasher.finish() % writers as u64).unwrap_or_default();
-            shares[share].push(event);
+            let part = usize::try_from(hasher.finish() % writers as u64).unwrap_or_default();
+            batches[part].push(event);
         }
-        shares
+        batches
     }
 }
 
@@ -104,32 +107,32 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(self, mut queue: mpsc::UnboundedReceiver<Share>) {
-        while let Some(Share { events, span, answer }) = queue.recv().await {
+    async fn run(self, mut queue: mpsc::UnboundedReceiver<WriterBatch>) {
+        while let Some(WriterBatch { events, span, answer }) = queue.recv().await {
             let stored = self.store(events).instrument(span).await;
             // Whoever gave up waiting gave up the batch.
             let _ = answer.send(stored);
         }
     }
 
-    /// Goes through the events in pieces, the whole first. A refused piece is halved until single events are left.
-    async fn store(&self, events: Vec<Indexed>) -> Option<Refused> {
+    /// Goes through the events in chunks, the whole first. A refused chunk is halved until single events are left.
+    async fn store(&self, events: Vec<IndexedEvent>) -> Option<Refused> {
         let mut refused = Refused::new();
-        let mut pieces = vec![Piece::of(events)];
-        while let Some(piece) = pieces.pop() {
-            match self.append(&piece).await? {
+        let mut chunks = vec![Chunk::of(events)];
+        while let Some(chunk) = chunks.pop() {
+            match self.append(&chunk).await? {
                 Ok(appended) => {
-                    metrics::appended(&self.parts.metrics, &piece.events, &appended);
-                    refused.extend(piece.refused(&appended.conflicts, Rejection::conflict));
-                    refused.extend(piece.refused(&appended.removed, Rejection::removed));
+                    metrics::appended(&self.parts.metrics, &chunk.events, &appended);
+                    refused.extend(chunk.refused(&appended.conflicts, Rejection::conflict));
+                    refused.extend(chunk.refused(&appended.removed, Rejection::removed));
                 }
-                Err(reason) if piece.indexes.len() == 1 => {
-                    refused.extend(piece.refused(&[0], |_| Rejection::refused(reason.clone())));
+                Err(reason) if chunk.indexes.len() == 1 => {
+                    refused.extend(chunk.refused(&[0], |_| Rejection::refused(reason.clone())));
                 }
                 // The first half is taken next, so that events keep their order.
                 Err(_) => {
-                    let (first, second) = piece.halves();
-                    pieces.extend([second, first]);
+                    let (first, second) = chunk.halves();
+                    chunks.extend([second, first]);
                 }
             }
         }
@@ -137,17 +140,17 @@ impl Writer {
     }
 
     /// Tries until the database answers: with what it stored, or with the reason why it refuses.
-    async fn append(&self, piece: &Piece) -> Option<Result<Appended, String>> {
+    async fn append(&self, chunk: &Chunk) -> Option<Result<Appended, String>> {
         let mut backoff = Backoff::new();
         loop {
             let started = Instant::now();
-            let appending = self.parts.store.append(piece.events.clone());
+            let appending = self.parts.store.append(chunk.events.clone());
             let result = appending.instrument(spans::query("append")).await;
             metrics::append_took(&self.parts.metrics, started.elapsed());
             match result {
                 Ok(appended) => {
                     if self.parts.health.up(Component::Db) {
-                        tracing::info!("the database takes events");
+                        tracing::info!("database available");
                     }
                     return Some(Ok(appended));
                 }
@@ -155,7 +158,7 @@ impl Writer {
                 Err(AppendError::Unavailable(reason)) => {
                     self.parts.metrics.store_retries.inc();
                     if self.parts.health.down(Component::Db, reason.clone()) {
-                        tracing::error!(reason, "the database is away; trying again until it is back");
+                        tracing::error!(reason, "database unavailable, retrying");
                     }
                     if !backoff.wait(&self.stop).await {
                         return None;
@@ -166,17 +169,17 @@ impl Writer {
     }
 }
 
-/// Some of the events of a share, with the places of their records.
-struct Piece {
+/// Some of the events of a part, with the places of their records.
+struct Chunk {
     events: Arc<[SagaEvent]>,
     indexes: Vec<usize>,
 }
 
-impl Piece {
-    fn of(events: Vec<Indexed>) -> Self {
+impl Chunk {
+    fn of(events: Vec<IndexedEvent>) -> Self {
         let (events, indexes): (Vec<SagaEvent>, _) = events
             .into_iter()
-            .map(|Indexed { index, event }| (event, index))
+            .map(|IndexedEvent { index, event }| (event, index))
             .unzip();
         Self {
             events: events.into(),

@@ -24,18 +24,18 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    IngestError,
-    consumer::{Following, SagaConsumer},
-    partitions::{MOST_IN_WORK, Partitions},
+    ConsumerError,
+    consumer::{ConsumerConfig, SagaConsumer},
+    partitions::{MAX_IN_FLIGHT, Partitions},
     record::{Batch, Offsets, RawRecord},
-    stall::{Seen, StallWatch},
+    stall::{ClientSnapshot, StallDetector},
 };
 
-/// How long one look at the client may take; also how late a finished batch may be noticed.
+/// How long one poll of the client may take, and so how late a finished batch may be noticed.
 const POLL: Duration = Duration::from_millis(10);
 
 /// How long to wait for the store before pausing. A pause throws away what the client has read ahead.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE_AFTER: Duration = Duration::from_secs(1);
 
 /// The most bytes of a batch. With those in work there are three of them in memory.
 const BATCH_BYTES: usize = 12 * 1024 * 1024;
@@ -54,25 +54,25 @@ pub(crate) struct BatchLimits {
 
 /// The way of batches from the thread to those who handle them, with room for all that it hands on.
 pub(crate) fn queue() -> (mpsc::Sender<Batch>, mpsc::Receiver<Batch>) {
-    mpsc::channel(MOST_IN_WORK)
+    mpsc::channel(MAX_IN_FLIGHT)
 }
 
 /// Starts the thread. The answer comes when it ends.
 pub(crate) fn spawn(
     limits: BatchLimits,
-    following: Following,
+    config: ConsumerConfig,
     stop: CancellationToken,
     batches: mpsc::Sender<Batch>,
     done: Receiver<Offsets>,
-) -> Result<oneshot::Receiver<Result<(), IngestError>>, IngestError> {
-    let consumer = following.connect()?;
+) -> Result<oneshot::Receiver<Result<(), ConsumerError>>, ConsumerError> {
+    let consumer = config.connect()?;
     let (ended, answer) = oneshot::channel();
     let thread = std::thread::Builder::new()
         .name("saga-consumer".to_owned())
         .spawn(move || {
             let mut loop_ = ConsumeLoop {
                 limits,
-                following,
+                config,
                 consumer,
                 batches,
                 done,
@@ -80,7 +80,7 @@ pub(crate) fn spawn(
                 gathered_bytes: 0,
                 gathering_since: None,
                 partitions: Partitions::default(),
-                stalls: StallWatch::default(),
+                stalls: StallDetector::default(),
             };
             let result = loop_.run(&stop);
             // Leaving the group is part of the end.
@@ -94,7 +94,7 @@ pub(crate) fn spawn(
 
 struct ConsumeLoop {
     limits: BatchLimits,
-    following: Following,
+    config: ConsumerConfig,
     consumer: SagaConsumer,
     batches: mpsc::Sender<Batch>,
     done: Receiver<Offsets>,
@@ -102,15 +102,15 @@ struct ConsumeLoop {
     gathered_bytes: usize,
     gathering_since: Option<Instant>,
     partitions: Partitions,
-    stalls: StallWatch,
+    stalls: StallDetector,
 }
 
 impl ConsumeLoop {
-    fn run(&mut self, stop: &CancellationToken) -> Result<(), IngestError> {
+    fn run(&mut self, stop: &CancellationToken) -> Result<(), ConsumerError> {
         while !stop.is_cancelled() {
             self.take_done(CommitMode::Async)?;
-            if self.is_due() && self.may_hand_on() {
-                self.hand_on()?;
+            if self.is_due() && self.may_submit() {
+                self.submit()?;
             }
             if self.is_full() {
                 self.wait_for_store(stop)?;
@@ -125,8 +125,8 @@ impl ConsumeLoop {
         self.gathered.records.len() >= self.limits.size || self.gathered_bytes >= BATCH_BYTES
     }
 
-    fn may_hand_on(&self) -> bool {
-        self.partitions.may_hand_on(self.is_full())
+    fn may_submit(&self) -> bool {
+        self.partitions.may_submit(self.is_full())
     }
 
     fn is_due(&self) -> bool {
@@ -136,16 +136,16 @@ impl ConsumeLoop {
                 .is_some_and(|since| since.elapsed() >= self.limits.wait)
     }
 
-    /// Looks for a record, and gives its partition.
-    fn gather_one(&mut self) -> Result<Option<i32>, IngestError> {
+    /// Polls for a record, and gives its partition.
+    fn gather_one(&mut self) -> Result<Option<i32>, ConsumerError> {
         let record = match self.consumer.poll(POLL) {
             None => Ok(None),
             Some(Ok(message)) => Ok(Some(RawRecord::of(&message))),
             Some(Err(error)) => Err(error),
         };
         // What was taken away goes first: the record may be the first of a partition that came back.
-        self.hear_news()?;
-        let Some(record) = record.or_else(|error| self.judge(&error).map(|()| None))? else {
+        self.drain_events()?;
+        let Some(record) = record.or_else(|error| self.classify(&error).map(|()| None))? else {
             return Ok(None);
         };
         let partition = record.partition;
@@ -155,16 +155,16 @@ impl ConsumeLoop {
         Ok(Some(partition))
     }
 
-    /// What the client said while it was polled.
-    fn hear_news(&mut self) -> Result<(), IngestError> {
-        let Some(news) = self.consumer.context().news() else {
+    /// What the callbacks recorded while the client was polled.
+    fn drain_events(&mut self) -> Result<(), ConsumerError> {
+        let Some(events) = self.consumer.context().take_events() else {
             return Ok(());
         };
-        if !news.revoked.is_empty() {
-            self.forget(&news.revoked);
+        if !events.revoked.is_empty() {
+            self.forget(&events.revoked);
         }
-        match news.seen {
-            Some(seen) => self.look_after(&seen),
+        match events.snapshot {
+            Some(snapshot) => self.check_client(&snapshot),
             None => Ok(()),
         }
     }
@@ -182,36 +182,32 @@ impl ConsumeLoop {
         }
     }
 
-    fn look_after(&mut self, seen: &Seen) -> Result<(), IngestError> {
+    fn check_client(&mut self, snapshot: &ClientSnapshot) -> Result<(), ConsumerError> {
         let now = Instant::now();
-        if seen.is_reachable {
-            let committed = |partition| Some(seen.partitions.get(&partition)?.committed);
+        if snapshot.is_reachable {
+            let committed = |partition| Some(snapshot.partitions.get(&partition)?.committed);
             let late = self.partitions.late_commits(committed, now);
             if !late.is_empty() {
-                tracing::debug!(?late, "commits did not arrive; committing again");
+                tracing::debug!(?late, "commits not confirmed, committing again");
                 self.commit(late.into_iter(), CommitMode::Async);
             }
         }
         let owned = self.consumer.context().owned();
-        match self.stalls.look(seen, &owned, self.partitions.paused(), now) {
+        match self.stalls.check(snapshot, &owned, self.partitions.paused(), now) {
             Some(reason) if !self.consumer.context().is_topic_missing() => self.replace_client(&reason),
             _ => Ok(()),
         }
     }
 
     /// Goes on with a new client. What was read and not committed is read again.
-    fn replace_client(&mut self, reason: &str) -> Result<(), IngestError> {
-        let topic = &self.following.topic;
-        tracing::error!(
-            topic,
-            reason,
-            "the Kafka client does not read on; it is replaced by a new one"
-        );
-        let fresh = self.following.connect()?;
+    fn replace_client(&mut self, reason: &str) -> Result<(), ConsumerError> {
+        let topic = &self.config.topic;
+        tracing::error!(topic, reason, "Kafka client stalled, replacing it");
+        let fresh = self.config.connect()?;
         let old = std::mem::replace(&mut self.consumer, fresh);
         old.context().retire();
-        leave(old);
-        self.following.replaced.inc();
+        leave_group(old);
+        self.config.replaced.inc();
         self.partitions.all_revoked();
         self.gathered = Batch::default();
         self.gathered_bytes = 0;
@@ -220,15 +216,15 @@ impl ConsumeLoop {
         Ok(())
     }
 
-    fn judge(&self, error: &KafkaError) -> Result<(), IngestError> {
+    fn classify(&self, error: &KafkaError) -> Result<(), ConsumerError> {
         if let Some((_, reason)) = self.consumer.client().fatal_error() {
-            return Err(IngestError::Fatal(reason));
+            return Err(ConsumerError::Fatal(reason));
         }
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                 self.consumer.context().topic_is_missing();
             }
-            // Brokers come and go; health says so once, and why they mistrust us.
+            // Brokers come and go; health reports it once, with the reason.
             Some(
                 RDKafkaErrorCode::BrokerTransportFailure
                 | RDKafkaErrorCode::AllBrokersDown
@@ -243,7 +239,7 @@ impl ConsumeLoop {
     }
 
     /// Gives the gathered records to be stored, as far as their partitions are ours.
-    fn hand_on(&mut self) -> Result<(), IngestError> {
+    fn submit(&mut self) -> Result<(), ConsumerError> {
         let is_full = self.is_full();
         let mut batch = std::mem::take(&mut self.gathered);
         self.gathered_bytes = 0;
@@ -253,27 +249,29 @@ impl ConsumeLoop {
         if batch.records.is_empty() {
             return Ok(());
         }
-        self.partitions.handed_on(is_full);
-        self.batches.try_send(batch).map_err(|_| IngestError::ThreadEnded)
+        self.partitions.submitted(is_full);
+        self.batches
+            .try_send(batch)
+            .map_err(|_| ConsumerError::ThreadEnded)
     }
 
-    fn take_done(&mut self, mode: CommitMode) -> Result<(), IngestError> {
+    fn take_done(&mut self, mode: CommitMode) -> Result<(), ConsumerError> {
         match self.done.try_recv() {
             Ok(offsets) => {
-                self.is_stored(&offsets, mode);
+                self.batch_stored(&offsets, mode);
                 Ok(())
             }
             Err(TryRecvError::Empty) => Ok(()),
-            Err(TryRecvError::Disconnected) => Err(IngestError::ThreadEnded),
+            Err(TryRecvError::Disconnected) => Err(ConsumerError::ThreadEnded),
         }
     }
 
     /// Waits for a batch in work while the next one is already full.
-    fn wait_for_store(&mut self, stop: &CancellationToken) -> Result<(), IngestError> {
-        if self.wait_for_done(PATIENCE)? {
+    fn wait_for_store(&mut self, stop: &CancellationToken) -> Result<(), ConsumerError> {
+        if self.wait_for_done(PAUSE_AFTER)? {
             return Ok(());
         }
-        tracing::debug!("the store is slow: partitions paused");
+        tracing::debug!("partitions paused: the store is slow");
         let reading: BTreeSet<i32> = self
             .gathered
             .records
@@ -281,7 +279,7 @@ impl ConsumeLoop {
             .map(|record| record.partition)
             .collect();
         reading.into_iter().for_each(|partition| self.pause(partition));
-        while !self.may_hand_on() && !stop.is_cancelled() {
+        while !self.may_submit() && !stop.is_cancelled() {
             // Serves assignments and heartbeats. The first record of a partition assigned meanwhile is kept as well.
             if let Some(partition) = self.gather_one()? {
                 self.pause(partition);
@@ -293,17 +291,17 @@ impl ConsumeLoop {
     }
 
     /// Whether a batch in work was done within the time, if one had to be.
-    fn wait_for_done(&mut self, within: Duration) -> Result<bool, IngestError> {
-        if self.may_hand_on() {
+    fn wait_for_done(&mut self, within: Duration) -> Result<bool, ConsumerError> {
+        if self.may_submit() {
             return Ok(true);
         }
         match self.done.recv_timeout(within) {
             Ok(offsets) => {
-                self.is_stored(&offsets, CommitMode::Async);
+                self.batch_stored(&offsets, CommitMode::Async);
                 Ok(true)
             }
             Err(RecvTimeoutError::Timeout) => Ok(false),
-            Err(RecvTimeoutError::Disconnected) => Err(IngestError::ThreadEnded),
+            Err(RecvTimeoutError::Disconnected) => Err(ConsumerError::ThreadEnded),
         }
     }
 
@@ -311,7 +309,7 @@ impl ConsumeLoop {
         if self.partitions.pause(partition)
             && let Err(error) = self.consumer.pause(&self.list([(partition, Offset::Invalid)]))
         {
-            tracing::warn!(%error, partition, "a partition could not be paused");
+            tracing::warn!(%error, partition, "partition not paused");
         }
     }
 
@@ -319,18 +317,18 @@ impl ConsumeLoop {
         let paused = self.partitions.resume().into_iter();
         let paused = self.list(paused.map(|partition| (partition, Offset::Invalid)));
         if let Err(error) = self.consumer.resume(&paused) {
-            tracing::warn!(%error, "partitions could not be resumed");
+            tracing::warn!(%error, "partitions not resumed");
         }
     }
 
-    fn is_stored(&mut self, offsets: &Offsets, mode: CommitMode) {
+    fn batch_stored(&mut self, offsets: &Offsets, mode: CommitMode) {
         let ours = self.partitions.done(offsets, Instant::now());
-        for (partition, reached) in &ours {
-            self.consumer.context().stored(*partition, reached);
+        for (partition, progress) in &ours {
+            self.consumer.context().stored(*partition, progress);
         }
         let ours = ours.into_iter();
         self.commit(
-            ours.map(|(partition, reached)| (partition, reached.next_offset)),
+            ours.map(|(partition, progress)| (partition, progress.next_offset)),
             mode,
         );
     }
@@ -341,7 +339,7 @@ impl ConsumeLoop {
             return;
         }
         if let Err(error) = self.consumer.commit(&list, mode) {
-            tracing::warn!(%error, "offsets could not be committed; trying again, or events are read again");
+            tracing::warn!(%error, "offsets not committed, retrying; at worst records are read again");
         }
     }
 
@@ -357,10 +355,10 @@ impl ConsumeLoop {
     }
 
     /// Lets what is in work finish and commits it. What was only gathered is left for the next start.
-    fn finish(&mut self) -> Result<(), IngestError> {
-        while self.partitions.is_batch_in_work() {
+    fn finish(&mut self) -> Result<(), ConsumerError> {
+        while self.partitions.has_batch_in_flight() {
             match self.done.recv_timeout(POLL) {
-                Ok(offsets) => self.is_stored(&offsets, CommitMode::Sync),
+                Ok(offsets) => self.batch_stored(&offsets, CommitMode::Sync),
                 // The worker gives up when the store is away; then nothing more is committed.
                 Err(RecvTimeoutError::Disconnected) => self.partitions.given_up(),
                 Err(RecvTimeoutError::Timeout) => self.keep_polling(),
@@ -373,23 +371,23 @@ impl ConsumeLoop {
     /// Keeps the membership alive; records that come now are not ours to handle any more.
     fn keep_polling(&mut self) {
         let _ = self.consumer.poll(Duration::ZERO);
-        if let Some(news) = self.consumer.context().news() {
-            self.forget(&news.revoked);
+        if let Some(events) = self.consumer.context().take_events() {
+            self.forget(&events.revoked);
         }
     }
 }
 
 /// Lets a client that is given up leave the group, on a thread of its own, since it may not manage to. Then it is left as it
 /// is, and as nobody polls it, it gives its membership up after `max.poll.interval.ms`.
-fn leave(client: SagaConsumer) {
+fn leave_group(client: SagaConsumer) {
     let work = move || {
         let begun = Instant::now();
         if let Err(error) = client.close_queue() {
-            tracing::warn!(%error, "a Kafka client cannot leave its group");
+            tracing::warn!(%error, "Kafka client cannot leave its group");
         }
         while !client.closed() {
             if begun.elapsed() > LEAVING {
-                tracing::warn!("a Kafka client does not leave its group; it is left alone");
+                tracing::warn!("Kafka client did not leave its group in time, abandoned");
                 std::mem::forget(client);
                 return;
             }
@@ -400,6 +398,6 @@ fn leave(client: SagaConsumer) {
         .name("saga-consumer-end".to_owned())
         .spawn(work)
     {
-        tracing::warn!(%error, "no thread to end a Kafka client on");
+        tracing::warn!(%error, "no thread to close a Kafka client on");
     }
 }

@@ -12,13 +12,13 @@ use prometheus_client::metrics::counter::Counter;
 use rdkafka::{
     ClientConfig, ClientContext, Statistics,
     config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance},
+    consumer::{BaseConsumer, Consumer, Rebalance},
     error::KafkaError,
     types::RDKafkaErrorCode,
 };
 use saga_types::Timestamp;
 
-use super::{IngestError, record::Reached, stall::Seen, statistics};
+use super::{ConsumerError, record::BatchProgress, stall::ClientSnapshot, statistics};
 use crate::{
     freshness::Progress,
     health::{Component, Health},
@@ -26,7 +26,7 @@ use crate::{
     metrics::{Metrics, PartitionLabel},
 };
 
-pub(crate) type SagaConsumer = BaseConsumer<FollowContext>;
+pub(crate) type SagaConsumer = BaseConsumer<ConsumerContext>;
 
 /// Settings that configuration may override.
 const DEFAULTS: [(&str, &str); 8] = [
@@ -48,44 +48,48 @@ const FIXED: [(&str, &str); 2] = [
     ("enable.auto.offset.store", "false"),
 ];
 
-/// A topic to follow.
+/// A topic to consume, and as which group.
 #[derive(Clone)]
-pub(crate) struct Following {
+pub(crate) struct ConsumerConfig {
     pub(crate) kafka: KafkaConfig,
     pub(crate) topic: String,
     pub(crate) group: String,
     /// Settings of this consumer that outweigh the defaults, but not what was configured.
     pub(crate) settings: &'static [(&'static str, &'static str)],
-    /// Who is told how it goes, beside the log.
-    pub(crate) told: Option<Told>,
+    /// What is reported to, beside the log.
+    pub(crate) observers: Option<ConsumerObservers>,
     /// Counts clients that did not read on and were replaced.
     pub(crate) replaced: Counter,
 }
 
-/// Those who are told how a topic is followed.
+/// What the consumer reports to.
 #[derive(Clone)]
-pub(crate) struct Told {
+pub(crate) struct ConsumerObservers {
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) progress: Arc<Progress>,
 }
 
-impl Following {
+impl ConsumerConfig {
     /// Connects a consumer and subscribes it to the topic.
-    pub(super) fn connect(&self) -> Result<SagaConsumer, IngestError> {
+    pub(super) fn connect(&self) -> Result<SagaConsumer, ConsumerError> {
         let defaults: Vec<_> = self.settings.iter().chain(&DEFAULTS).copied().collect();
         let mut client = client_config(&defaults, &self.kafka);
         client.set("group.id", &self.group);
         for (key, value) in FIXED {
             client.set(key, value);
         }
-        let context = FollowContext {
+        let context = ConsumerContext {
             topic: self.topic.clone(),
-            told: self.told.clone(),
-            ..FollowContext::default()
+            observers: self.observers.clone(),
+            ..ConsumerContext::default()
         };
-        let consumer: SagaConsumer = client.create_with_context(context).map_err(IngestError::Client)?;
-        consumer.subscribe(&[&self.topic]).map_err(IngestError::Client)?;
+        let consumer: SagaConsumer = client
+            .create_with_context(context)
+            .map_err(ConsumerError::Client)?;
+        consumer
+            .subscribe(&[&self.topic])
+            .map_err(ConsumerError::Client)?;
         Ok(consumer)
     }
 }
@@ -103,39 +107,39 @@ pub(super) fn client_config(defaults: &[(&str, &str)], kafka: &KafkaConfig) -> C
 
 /// What the client's callbacks write to. They come while the loop polls the client, on its thread.
 #[derive(Default)]
-pub(crate) struct FollowContext {
+pub(crate) struct ConsumerContext {
     assigned: Mutex<BTreeSet<i32>>,
-    /// What the loop has not been told yet.
-    news: Mutex<News>,
-    has_news: AtomicBool,
-    /// Another client has taken over, and what becomes of this one is nobody's concern.
+    /// What the loop has not drained yet.
+    events: Mutex<ConsumerEvents>,
+    has_events: AtomicBool,
+    /// Another client has taken over, and nothing that this one reports counts.
     is_retired: AtomicBool,
     /// Why certificates or credentials were last refused, until a broker answers.
-    mistrust: Mutex<Option<String>>,
+    authentication_error: Mutex<Option<String>>,
     is_missing: AtomicBool,
-    told: Option<Told>,
+    observers: Option<ConsumerObservers>,
     topic: String,
 }
 
 /// What happened since the loop last asked.
 #[derive(Debug, Default)]
-pub(super) struct News {
+pub(super) struct ConsumerEvents {
     /// Partitions that were taken away, maybe to be given back since.
     pub(super) revoked: BTreeSet<i32>,
     /// The latest statistics.
-    pub(super) seen: Option<Seen>,
+    pub(super) snapshot: Option<ClientSnapshot>,
 }
 
-impl FollowContext {
+impl ConsumerContext {
     /// What happened since this was last called, if anything did.
-    pub(super) fn news(&self) -> Option<News> {
-        let has_news = self.has_news.swap(false, Ordering::Relaxed);
-        has_news.then(|| std::mem::take(&mut *lock(&self.news)))
+    pub(super) fn take_events(&self) -> Option<ConsumerEvents> {
+        let has_events = self.has_events.swap(false, Ordering::Relaxed);
+        has_events.then(|| std::mem::take(&mut *lock(&self.events)))
     }
 
-    fn tell(&self, tell: impl FnOnce(&mut News)) {
-        tell(&mut lock(&self.news));
-        self.has_news.store(true, Ordering::Relaxed);
+    fn record(&self, record: impl FnOnce(&mut ConsumerEvents)) {
+        record(&mut lock(&self.events));
+        self.has_events.store(true, Ordering::Relaxed);
     }
 
     /// Another client takes over: this one's partitions are not ours any more, whatever it says.
@@ -144,17 +148,20 @@ impl FollowContext {
         self.is_retired.store(true, Ordering::Relaxed);
     }
 
-    fn told(&self) -> Option<&Told> {
-        self.told
+    fn observers(&self) -> Option<&ConsumerObservers> {
+        self.observers
             .as_ref()
             .filter(|_| !self.is_retired.load(Ordering::Relaxed))
     }
 
     fn disown(&self, partitions: &BTreeSet<i32>) {
-        let Some(told) = self.told() else { return };
+        let Some(observers) = self.observers() else { return };
         for partition in partitions.iter().copied() {
-            told.progress.revoked(partition);
-            told.metrics.consumer_lag.remove(&PartitionLabel { partition });
+            observers.progress.revoked(partition);
+            observers
+                .metrics
+                .consumer_lag
+                .remove(&PartitionLabel { partition });
         }
     }
 
@@ -163,17 +170,17 @@ impl FollowContext {
         lock(&self.assigned).clone()
     }
 
-    /// The topic that is followed.
+    /// The topic that is consumed.
     pub(super) fn topic(&self) -> &str {
         &self.topic
     }
 
-    /// Says once that the topic is not there.
+    /// Reports once that the topic does not exist.
     pub(super) fn topic_is_missing(&self) {
         let topic = &self.topic;
-        if let Some(told) = self.told() {
+        if let Some(observers) = self.observers() {
             let reason = format!("the topic {topic} does not exist; `saga-server topics create` makes it");
-            told.health.down(Component::Ingest, reason);
+            observers.health.down(Component::Ingest, reason);
         }
         if !self.is_missing.swap(true, Ordering::Relaxed) {
             tracing::error!(
@@ -187,39 +194,40 @@ impl FollowContext {
         lock(&self.assigned).contains(&partition)
     }
 
-    /// Whether the topic was last heard not to be there.
+    /// Whether the broker last said that the topic does not exist.
     pub(super) fn is_topic_missing(&self) -> bool {
         self.is_missing.load(Ordering::Relaxed)
     }
 
-    /// Told when everything of a batch is stored.
-    pub(super) fn stored(&self, partition: i32, reached: &Reached) {
-        if let Some(told) = self.told() {
+    /// Reports that everything of a batch is stored.
+    pub(super) fn stored(&self, partition: i32, reached: &BatchProgress) {
+        if let Some(observers) = self.observers() {
             let newest = reached.newest_millis.map(Timestamp::from_millis);
-            told.progress
+            observers
+                .progress
                 .stored(partition, reached.next_offset, newest.and_then(Result::ok));
         }
     }
 
-    /// A broker does not believe us, or we do not believe it.
-    fn mistrusted(&self, reason: &str) {
+    /// A broker refuses our credentials, or its certificate is not trusted.
+    fn authentication_failed(&self, reason: &str) {
         // What follows is how long it took.
         let reason = reason.split(" (after ").next().unwrap_or(reason).to_owned();
-        if self.mistrust().as_ref() != Some(&reason) {
-            tracing::error!(reason, "a broker and the collector do not trust each other");
-            *self.mistrust() = Some(reason);
+        if self.authentication_error().as_ref() != Some(&reason) {
+            tracing::error!(reason, "authentication with a broker failed");
+            *self.authentication_error() = Some(reason);
         }
     }
 
     fn unreachable(&self) -> String {
-        match &*self.mistrust() {
+        match &*self.authentication_error() {
             Some(reason) => format!("no broker can be reached: {reason}"),
             None => "no broker can be reached".to_owned(),
         }
     }
 
-    fn mistrust(&self) -> MutexGuard<'_, Option<String>> {
-        lock(&self.mistrust)
+    fn authentication_error(&self) -> MutexGuard<'_, Option<String>> {
+        lock(&self.authentication_error)
     }
 
     fn partitions_change(&self, change: impl FnOnce(&mut BTreeSet<i32>)) {
@@ -233,7 +241,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl ConsumerContext for FollowContext {
+impl rdkafka::consumer::ConsumerContext for ConsumerContext {
     // Nothing here waits: the batch in hand is stored all the same, which is harmless, since whoever gets the
     // partition next finds its events known.
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
@@ -251,7 +259,7 @@ impl ConsumerContext for FollowContext {
                 .collect();
             self.partitions_change(|assigned| assigned.retain(|partition| !revoked.contains(partition)));
             self.disown(&revoked);
-            self.tell(|news| news.revoked.extend(revoked));
+            self.record(|events| events.revoked.extend(revoked));
         }
     }
 
@@ -260,30 +268,32 @@ impl ConsumerContext for FollowContext {
             self.partitions_change(|assigned| {
                 for element in partitions.elements() {
                     assigned.insert(element.partition());
-                    if let Some(told) = self.told() {
-                        told.progress.assigned(element.partition());
+                    if let Some(observers) = self.observers() {
+                        observers.progress.assigned(element.partition());
                     }
                 }
             });
             self.is_missing.store(false, Ordering::Relaxed);
             // An instance without partitions is a working spare.
-            if let Some(told) = self.told() {
-                told.health.up(Component::Ingest);
-                told.health.up(Component::Kafka);
+            if let Some(observers) = self.observers() {
+                observers.health.up(Component::Ingest);
+                observers.health.up(Component::Kafka);
             }
         }
     }
 }
 
-impl ClientContext for FollowContext {
+impl ClientContext for ConsumerContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
-            // That mends nothing by itself, so somebody must learn why.
-            Some(RDKafkaErrorCode::SSL | RDKafkaErrorCode::Authentication) => self.mistrusted(reason),
+            // Retrying does not help, so the reason is reported.
+            Some(RDKafkaErrorCode::SSL | RDKafkaErrorCode::Authentication) => {
+                self.authentication_failed(reason);
+            }
             // Single brokers come and go; whether any is left is judged by the statistics.
             _ => tracing::debug!(%error, reason, "Kafka client"),
         }
@@ -292,28 +302,31 @@ impl ClientContext for FollowContext {
     fn stats(&self, statistics: Statistics) {
         let is_reachable = statistics.brokers.values().any(|broker| broker.state == "UP");
         if is_reachable {
-            *self.mistrust() = None;
+            *self.authentication_error() = None;
         }
-        self.tell(|news| news.seen = Some(statistics::seen(&statistics, is_reachable, &self.topic)));
-        let Some(told) = self.told() else { return };
+        self.record(|events| {
+            events.snapshot = Some(statistics::snapshot(&statistics, is_reachable, &self.topic));
+        });
+        let Some(observers) = self.observers() else { return };
         if is_reachable {
-            if told.health.up(Component::Kafka) {
-                tracing::info!("the broker answers");
+            if observers.health.up(Component::Kafka) {
+                tracing::info!("broker available");
             }
-        } else if told.health.down(Component::Kafka, self.unreachable()) {
-            tracing::warn!("no broker can be reached; trying again until one can");
+        } else if observers.health.down(Component::Kafka, self.unreachable()) {
+            tracing::warn!("no broker available, retrying");
         }
         let Some(topic) = statistics.topics.get(&self.topic) else {
             return;
         };
-        statistics::observe(&told.progress, &statistics, topic);
+        statistics::observe(&observers.progress, &statistics, topic);
         for partition in topic.partitions.values() {
             // A lag of -1 is not known yet.
             if self.owns(partition.partition) && partition.consumer_lag >= 0 {
                 let label = PartitionLabel {
                     partition: partition.partition,
                 };
-                told.metrics
+                observers
+                    .metrics
                     .consumer_lag
                     .get_or_create(&label)
                     .set(partition.consumer_lag);
@@ -322,7 +335,7 @@ impl ClientContext for FollowContext {
     }
 }
 
-/// What the client logs, at its own level. Lost connections are part of life and said once by health; that a setting is
+/// What the client logs, at its own level. Lost connections are common and reported once by health; that a setting is
 /// for consumers only, when consumers and producers share them, is no news (`CONFWARN`).
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {

@@ -1,6 +1,6 @@
 //! The way into the dead letter topic: the record byte for byte, with headers that say where it came from and why.
 //!
-//! Rule of thumb: letters wait for nothing but their topic. Those that it has taken are not written again with those that
+//! Rule of thumb: dead letters wait for nothing but their topic. Those that it has taken are not written again with those that
 //! it has not, and a producer that failed for good is replaced.
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use rdkafka::{
 };
 use saga_types::topic::dead_letter_headers as headers;
 
-use super::{IngestError, config::KafkaConfig, consumer, record::RawRecord};
+use super::{ConsumerError, config::KafkaConfig, consumer, record::RawRecord};
 
 /// The longest reason in a header, in characters.
 const MAX_REASON_CHARS: usize = 1_000;
@@ -27,7 +27,7 @@ const DEFAULTS: [(&str, &str); 5] = [
     ("linger.ms", "5"),
     // The dead letter is larger than the record it holds; how large it may be is for its topic to say.
     ("message.max.bytes", "1000000000"),
-    // Whoever waits decides how often to try again.
+    // The caller decides how often to retry.
     ("message.timeout.ms", "10000"),
 ];
 
@@ -41,7 +41,7 @@ pub(crate) struct DeadLetter<'a> {
     pub(crate) reason: &'a str,
 }
 
-/// Letters that the topic did not take.
+/// Dead letters that the topic did not acknowledge.
 pub(crate) struct Unwritten<'a> {
     /// Each of them may be in the topic or not; writing it again is right.
     pub(crate) letters: Vec<DeadLetter<'a>>,
@@ -60,12 +60,12 @@ pub(crate) struct DeadLetterProducer {
 }
 
 impl DeadLetterProducer {
-    pub(crate) fn connect(kafka: &KafkaConfig) -> Result<Self, IngestError> {
+    pub(crate) fn connect(kafka: &KafkaConfig) -> Result<Self, ConsumerError> {
         let client = consumer::client_config(&DEFAULTS, kafka);
         Ok(Self {
             producer: client
                 .create_with_context(DeadLetterContext)
-                .map_err(IngestError::Client)?,
+                .map_err(ConsumerError::Client)?,
             client,
             source_topic: kafka.topic.clone(),
             dead_letter_topic: kafka.dead_letter_topic.clone(),
@@ -78,7 +78,7 @@ impl DeadLetterProducer {
     /// # Errors
     ///
     /// Those that it has not.
-    pub(crate) async fn bury<'a>(&mut self, letters: &[DeadLetter<'a>]) -> Result<(), Unwritten<'a>> {
+    pub(crate) async fn publish<'a>(&mut self, letters: &[DeadLetter<'a>]) -> Result<(), Unwritten<'a>> {
         self.replace_failed_producer();
         let results = join_all(letters.iter().map(|letter| self.send(letter))).await;
         let mut unwritten = Vec::new();
@@ -103,17 +103,14 @@ impl DeadLetterProducer {
         let Some((_, reason)) = self.producer.client().fatal_error() else {
             return;
         };
-        tracing::warn!(
-            reason,
-            "the producer of dead letters failed for good; it is replaced by a new one"
-        );
+        tracing::warn!(reason, "dead letter producer failed fatally, replacing it");
         match self.client.create_with_context(DeadLetterContext) {
             Ok(producer) => {
                 let failed = std::mem::replace(&mut self.producer, producer);
-                // Its end takes a while.
+                // Closing it blocks.
                 tokio::task::spawn_blocking(move || drop(failed));
             }
-            Err(error) => tracing::error!(%error, "no producer for dead letters"),
+            Err(error) => tracing::error!(%error, "dead letter producer cannot be made"),
         }
     }
 

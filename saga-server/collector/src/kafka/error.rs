@@ -3,17 +3,17 @@
 use rdkafka::error::KafkaError;
 use thiserror::Error;
 
-/// Why ingest could not begin, or had to end.
+/// Why a consumer could not start, or had to end.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum IngestError {
+pub enum ConsumerError {
     /// The client cannot be made, mostly for a setting that it does not know.
     #[error("the Kafka client cannot be made: {0}")]
     Client(#[source] KafkaError),
     /// The client says that it cannot go on. The process should end and be started again.
     #[error("the Kafka consumer cannot go on: {0}")]
     Fatal(String),
-    /// The consumer's thread ended without a word.
+    /// The consumer's thread ended without a result.
     #[error("the Kafka consumer's thread ended unexpectedly")]
     ThreadEnded,
 }

@@ -21,4 +21,4 @@ mod stall;
 mod statistics;
 
 pub use config::{ClientCertificate, KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
-pub use error::IngestError;
+pub use error::ConsumerError;

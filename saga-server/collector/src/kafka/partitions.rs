@@ -1,7 +1,7 @@
 //! What the loop knows of the partitions that it reads: whose records in work are still its own, which are paused, and
 //! what is stored but not yet known as committed.
 //!
-//! Rule of thumb: a partition that was taken away is forgotten at once. When it comes back, somebody else may have gone on
+//! Rule of thumb: a partition that was taken away is forgotten at once. When it comes back, another member may have gone on
 //! with it, and what was read before must not set the group back.
 
 use std::{
@@ -9,25 +9,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::record::{Offsets, Reached};
+use super::record::{BatchProgress, Offsets};
 
-/// How many batches are handed on and not done.
-pub(super) const MOST_IN_WORK: usize = 2;
+/// How many batches may be submitted and not done.
+pub(super) const MAX_IN_FLIGHT: usize = 2;
 
 /// How long a commit may take until it is made again.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(3);
+const RECOMMIT_AFTER: Duration = Duration::from_secs(3);
 
-/// Who is told about partitions, for as long as one client lives.
+/// The state of all partitions of one client.
 #[derive(Debug, Default)]
 pub(super) struct Partitions {
-    in_work: VecDeque<InWork>,
+    in_flight: VecDeque<InFlight>,
     paused: BTreeSet<i32>,
     uncommitted: BTreeMap<i32, Uncommitted>,
 }
 
 /// A batch that was handed on, and what became of the partitions since.
 #[derive(Debug, Default)]
-struct InWork {
+struct InFlight {
     is_full: bool,
     lost: BTreeSet<i32>,
     is_all_lost: bool,
@@ -40,32 +40,34 @@ struct Uncommitted {
 }
 
 impl Partitions {
-    pub(super) fn is_batch_in_work(&self) -> bool {
-        !self.in_work.is_empty()
+    pub(super) fn has_batch_in_flight(&self) -> bool {
+        !self.in_flight.is_empty()
     }
 
-    /// Whether a batch may be handed on. Behind a full one a second full one may wait, so that nobody runs out of work. Others
+    /// Whether a batch may be handed on. Behind a full one a second full one may wait, so that the writers never idle. Others
     /// wait until it is done: meanwhile they grow, and the larger they are, the less each event costs.
-    pub(super) fn may_hand_on(&self, is_full: bool) -> bool {
-        let may_wait = || is_full && self.in_work.iter().all(|work| work.is_full);
-        self.in_work.is_empty() || (self.in_work.len() < MOST_IN_WORK && may_wait())
+    pub(super) fn may_submit(&self, is_full: bool) -> bool {
+        let may_wait = || is_full && self.in_flight.iter().all(|work| work.is_full);
+        self.in_flight.is_empty() || (self.in_flight.len() < MAX_IN_FLIGHT && may_wait())
     }
 
-    pub(super) fn handed_on(&mut self, is_full: bool) {
-        self.in_work.push_back(InWork {
+    pub(super) fn submitted(&mut self, is_full: bool) {
+        self.in_flight.push_back(InFlight {
             is_full,
-            ..InWork::default()
+            ..InFlight::default()
         });
     }
 
     /// The batch that was handed on first is stored: gives what of it is still ours and to be committed.
-    pub(super) fn done(&mut self, offsets: &Offsets, now: Instant) -> Vec<(i32, Reached)> {
-        let work = self.in_work.pop_front().unwrap_or_default();
+    pub(super) fn done(&mut self, offsets: &Offsets, now: Instant) -> Vec<(i32, BatchProgress)> {
+        let work = self.in_flight.pop_front().unwrap_or_default();
         let ours = offsets
             .iter()
             .filter(|(partition, _)| !work.is_all_lost && !work.lost.contains(partition));
-        let ours: Vec<_> = ours.map(|(partition, reached)| (*partition, *reached)).collect();
-        for (partition, Reached { next_offset, .. }) in &ours {
+        let ours: Vec<_> = ours
+            .map(|(partition, progress)| (*partition, *progress))
+            .collect();
+        for (partition, BatchProgress { next_offset, .. }) in &ours {
             let uncommitted = Uncommitted {
                 next_offset: *next_offset,
                 asked: now,
@@ -77,13 +79,13 @@ impl Partitions {
 
     /// What is in work was given up.
     pub(super) fn given_up(&mut self) {
-        self.in_work.clear();
+        self.in_flight.clear();
     }
 
     pub(super) fn revoked(&mut self, partition: i32) {
         self.paused.remove(&partition);
         self.uncommitted.remove(&partition);
-        for work in &mut self.in_work {
+        for work in &mut self.in_flight {
             work.lost.insert(partition);
         }
     }
@@ -92,7 +94,7 @@ impl Partitions {
     pub(super) fn all_revoked(&mut self) {
         self.paused.clear();
         self.uncommitted.clear();
-        for work in &mut self.in_work {
+        for work in &mut self.in_flight {
             work.is_all_lost = true;
         }
     }
@@ -123,7 +125,7 @@ impl Partitions {
         let late = self
             .uncommitted
             .iter_mut()
-            .filter(|(_, uncommitted)| now.duration_since(uncommitted.asked) >= COMMIT_PATIENCE);
+            .filter(|(_, uncommitted)| now.duration_since(uncommitted.asked) >= RECOMMIT_AFTER);
         late.map(|(partition, uncommitted)| {
             uncommitted.asked = now;
             (*partition, uncommitted.next_offset)
@@ -137,64 +139,64 @@ mod tests {
     use super::*;
 
     fn offsets(of: &[(i32, i64)]) -> Offsets {
-        let reached = |next_offset| Reached {
+        let progress = |next_offset| BatchProgress {
             next_offset,
             newest_millis: None,
         };
         of.iter()
-            .map(|(partition, next_offset)| (*partition, reached(*next_offset)))
+            .map(|(partition, next_offset)| (*partition, progress(*next_offset)))
             .collect()
     }
 
-    fn committed(ours: &[(i32, Reached)]) -> Vec<(i32, i64)> {
+    fn committed(ours: &[(i32, BatchProgress)]) -> Vec<(i32, i64)> {
         ours.iter()
-            .map(|(partition, reached)| (*partition, reached.next_offset))
+            .map(|(partition, progress)| (*partition, progress.next_offset))
             .collect()
     }
 
     #[test]
-    fn what_was_taken_away_while_in_work_is_not_committed_even_when_it_is_back() {
+    fn what_was_taken_away_while_in_flight_is_not_committed_even_when_it_is_back() {
         let mut partitions = Partitions::default();
-        partitions.handed_on(false);
+        partitions.submitted(false);
         partitions.revoked(1);
         let ours = partitions.done(&offsets(&[(0, 10), (1, 20)]), Instant::now());
         assert_eq!(committed(&ours), [(0, 10)]);
-        partitions.handed_on(false);
+        partitions.submitted(false);
         let ours = partitions.done(&offsets(&[(1, 30)]), Instant::now());
         assert_eq!(committed(&ours), [(1, 30)], "the next batch was read afterwards");
     }
 
     #[test]
-    fn of_two_in_work_the_first_is_done_first_and_both_lose_what_was_taken_away() {
+    fn of_two_in_flight_the_first_is_done_first_and_both_lose_what_was_taken_away() {
         let mut partitions = Partitions::default();
-        assert!(partitions.may_hand_on(false));
-        partitions.handed_on(true);
-        assert!(!partitions.may_hand_on(false), "it may still grow");
-        assert!(partitions.may_hand_on(true));
-        partitions.handed_on(true);
-        assert!(!partitions.may_hand_on(true));
+        assert!(partitions.may_submit(false));
+        partitions.submitted(true);
+        assert!(!partitions.may_submit(false), "it may still grow");
+        assert!(partitions.may_submit(true));
+        partitions.submitted(true);
+        assert!(!partitions.may_submit(true));
         partitions.revoked(1);
         for next_offset in [10, 20] {
-            assert!(partitions.is_batch_in_work());
+            assert!(partitions.has_batch_in_flight());
             let ours = partitions.done(&offsets(&[(0, next_offset), (1, 30)]), Instant::now());
             assert_eq!(committed(&ours), [(0, next_offset)]);
         }
-        assert!(!partitions.is_batch_in_work());
+        assert!(!partitions.has_batch_in_flight());
     }
 
     #[test]
     fn behind_a_small_batch_none_waits() {
         let mut partitions = Partitions::default();
-        partitions.handed_on(false);
-        assert!(!partitions.may_hand_on(true));
+        partitions.submitted(false);
+        assert!(!partitions.may_submit(true));
     }
 
     #[test]
     fn nothing_of_a_client_that_was_given_up_is_committed_by_the_next() {
         let mut partitions = Partitions::default();
-        partitions.handed_on(false);
+        partitions.submitted(false);
         partitions.all_revoked();
-        assert!(partitions.is_batch_in_work());
+        assert!(partitions.has_batch_in_flight());
         let ours = partitions.done(&offsets(&[(0, 10)]), Instant::now());
         assert_eq!(committed(&ours), []);
     }
@@ -203,29 +205,26 @@ mod tests {
     fn a_commit_that_does_not_arrive_is_made_again_until_it_does() {
         let mut partitions = Partitions::default();
         let begun = Instant::now();
-        partitions.handed_on(false);
+        partitions.submitted(false);
         partitions.done(&offsets(&[(0, 10), (1, 20)]), begun);
         assert_eq!(partitions.late_commits(|_| Some(0), begun), []);
-        let later = begun + COMMIT_PATIENCE;
+        let later = begun + RECOMMIT_AFTER;
         let again = partitions.late_commits(|partition| (partition == 1).then_some(20), later);
         assert_eq!(again, [(0, 10)]);
         assert_eq!(partitions.late_commits(|_| None, later), [], "asked just now");
-        let even_later = later + COMMIT_PATIENCE;
+        let even_later = later + RECOMMIT_AFTER;
         assert_eq!(partitions.late_commits(|_| None, even_later), [(0, 10)]);
         assert_eq!(partitions.late_commits(|_| Some(10), even_later), []);
-        assert_eq!(
-            partitions.late_commits(|_| None, even_later + COMMIT_PATIENCE),
-            []
-        );
+        assert_eq!(partitions.late_commits(|_| None, even_later + RECOMMIT_AFTER), []);
     }
 
     #[test]
     fn what_was_taken_away_is_not_committed_again() {
         let mut partitions = Partitions::default();
         let begun = Instant::now();
-        partitions.handed_on(false);
+        partitions.submitted(false);
         partitions.done(&offsets(&[(0, 10)]), begun);
         partitions.revoked(0);
-        assert_eq!(partitions.late_commits(|_| None, begun + COMMIT_PATIENCE), []);
+        assert_eq!(partitions.late_commits(|_| None, begun + RECOMMIT_AFTER), []);
     }
 }

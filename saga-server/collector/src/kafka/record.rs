@@ -7,7 +7,7 @@ use rdkafka::{
     message::{BorrowedMessage, Headers, Message},
 };
 
-/// A record as it was read: enough to bury it byte for byte. Its bytes stand in one allocation.
+/// A record as it was read: enough to dead-letter it byte for byte. Its bytes stand in one allocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RawRecord {
     pub(crate) partition: i32,
@@ -122,11 +122,11 @@ pub(crate) struct Batch {
 }
 
 /// How far each partition is once the batch is stored.
-pub(crate) type Offsets = BTreeMap<i32, Reached>;
+pub(crate) type Offsets = BTreeMap<i32, BatchProgress>;
 
 /// How far one partition is.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Reached {
+pub(crate) struct BatchProgress {
     /// The offset to commit: one after the last record.
     pub(crate) next_offset: i64,
     /// The latest moment at which one of the records came into the topic, in milliseconds since 1970.
@@ -137,9 +137,9 @@ impl Batch {
     pub(crate) fn offsets(&self) -> Offsets {
         let mut offsets = Offsets::new();
         for record in &self.records {
-            let reached = offsets.entry(record.partition).or_default();
-            reached.next_offset = reached.next_offset.max(record.offset + 1);
-            reached.newest_millis = reached.newest_millis.max(record.timestamp.to_millis());
+            let progress = offsets.entry(record.partition).or_default();
+            progress.next_offset = progress.next_offset.max(record.offset + 1);
+            progress.newest_millis = progress.newest_millis.max(record.timestamp.to_millis());
         }
         offsets
     }

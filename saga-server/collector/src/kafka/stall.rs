@@ -1,11 +1,11 @@
-//! Notices a client that does not read on although it could.
+//! Detects a client that does not read although it could.
 //!
 //! librdkafka can lose sight of a partition for good. When the coordinator answers the question for the committed offsets
 //! with an error that it does not repeat the question for, as just after a broker came back, the partition stays assigned
 //! and is never read; the same happens when its start meets another change of the partition. The membership lives on, so
-//! that nobody else gets the partition, and nothing is said.
+//! that nobody else gets the partition, and nothing is reported.
 //!
-//! Rule of thumb: only what the client could do counts. While a broker is away, or a partition is paused, it may stand.
+//! Rule of thumb: only what the client could do counts. While a broker is away, or a partition is paused, it need not move.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,30 +13,30 @@ use std::{
 };
 
 /// How long a partition with something to read may stand still while its broker answers.
-const PARTITION_PATIENCE: Duration = Duration::from_secs(20);
+const PARTITION_STALLED_AFTER: Duration = Duration::from_secs(20);
 
 /// How long joining the group may take while a broker answers. Others may hold it up until their sessions end.
-const GROUP_PATIENCE: Duration = Duration::from_secs(60);
+const JOIN_STALLED_AFTER: Duration = Duration::from_secs(60);
 
 /// After so long, a client that was replaced counts no more.
-const CALM: Duration = Duration::from_secs(600);
+const DOUBLING_ENDS_AFTER: Duration = Duration::from_secs(600);
 
 /// Each that was replaced doubles the time that the next one has, up to 16 times as long.
-const MOST_DOUBLINGS: u32 = 4;
+const MAX_DOUBLINGS: u32 = 4;
 
 /// What the client's statistics say.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct ClientSnapshot {
     /// Whether any broker answers.
     pub(super) is_reachable: bool,
     /// What the client does in its group, unless it is a settled member.
     pub(super) unsettled: Option<String>,
-    pub(super) partitions: BTreeMap<i32, SeenPartition>,
+    pub(super) partitions: BTreeMap<i32, PartitionSnapshot>,
 }
 
 /// What they say of a partition. Offsets below zero are not known.
 #[derive(Debug, Clone)]
-pub(super) struct SeenPartition {
+pub(super) struct PartitionSnapshot {
     /// Whether the broker that leads it answers.
     pub(super) is_led: bool,
     pub(super) fetch_state: String,
@@ -48,53 +48,53 @@ pub(super) struct SeenPartition {
     pub(super) committed: i64,
 }
 
-impl SeenPartition {
+impl PartitionSnapshot {
     fn could_move(&self) -> bool {
         let is_fetching = self.fetch_state == "active";
         self.is_led && !self.has_waiting && (!is_fetching || self.next_fetch < self.end)
     }
 }
 
-/// Remembers since when what stands.
+/// Since when each partition has not moved.
 #[derive(Debug, Default)]
-pub(super) struct StallWatch {
-    standing: BTreeMap<i32, Standing>,
+pub(super) struct StallDetector {
+    stalled: BTreeMap<i32, Stalled>,
     unsettled_since: Option<Instant>,
     replaced: Option<Instant>,
     doublings: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Standing {
+struct Stalled {
     at: i64,
     since: Instant,
 }
 
-impl StallWatch {
+impl StallDetector {
     /// Why the client must be replaced, if it must.
-    pub(super) fn look(
+    pub(super) fn check(
         &mut self,
-        seen: &Seen,
+        snapshot: &ClientSnapshot,
         owned: &BTreeSet<i32>,
         paused: &BTreeSet<i32>,
         now: Instant,
     ) -> Option<String> {
         if self
             .replaced
-            .is_some_and(|replaced| now.duration_since(replaced) >= CALM)
+            .is_some_and(|replaced| now.duration_since(replaced) >= DOUBLING_ENDS_AFTER)
         {
             self.replaced = None;
             self.doublings = 0;
         }
-        if !seen.is_reachable {
+        if !snapshot.is_reachable {
             self.forget();
             return None;
         }
-        if let Some(unsettled) = &seen.unsettled {
-            self.standing.clear();
+        if let Some(unsettled) = &snapshot.unsettled {
+            self.stalled.clear();
             let since = *self.unsettled_since.get_or_insert(now);
             let waited = now.duration_since(since);
-            return (waited >= self.patience(GROUP_PATIENCE)).then(|| {
+            return (waited >= self.timeout(JOIN_STALLED_AFTER)).then(|| {
                 format!(
                     "it has not joined the group for {} s: {unsettled}",
                     waited.as_secs()
@@ -102,17 +102,17 @@ impl StallWatch {
             });
         }
         self.unsettled_since = None;
-        self.look_at_partitions(seen, owned, paused, now)
+        self.check_partitions(snapshot, owned, paused, now)
     }
 
-    fn look_at_partitions(
+    fn check_partitions(
         &mut self,
-        seen: &Seen,
+        snapshot: &ClientSnapshot,
         owned: &BTreeSet<i32>,
         paused: &BTreeSet<i32>,
         now: Instant,
     ) -> Option<String> {
-        let could_move: BTreeMap<i32, &SeenPartition> = seen
+        let could_move: BTreeMap<i32, &PartitionSnapshot> = snapshot
             .partitions
             .iter()
             .filter(|(partition, state)| {
@@ -120,20 +120,20 @@ impl StallWatch {
             })
             .map(|(partition, state)| (*partition, state))
             .collect();
-        self.standing.retain(|partition, standing| {
+        self.stalled.retain(|partition, stalled| {
             could_move
                 .get(partition)
-                .is_some_and(|state| state.next_to_hand_over == standing.at)
+                .is_some_and(|state| state.next_to_hand_over == stalled.at)
         });
-        let patience = self.patience(PARTITION_PATIENCE);
+        let timeout = self.timeout(PARTITION_STALLED_AFTER);
         let mut stuck = None;
         for (partition, state) in could_move {
-            let standing = self.standing.entry(partition).or_insert(Standing {
+            let stalled = self.stalled.entry(partition).or_insert(Stalled {
                 at: state.next_to_hand_over,
                 since: now,
             });
-            let waited = now.duration_since(standing.since);
-            if waited >= patience {
+            let waited = now.duration_since(stalled.since);
+            if waited >= timeout {
                 stuck = Some(format!(
                     "partition {partition} has not moved for {} s: fetch state {}, at {} of {}",
                     waited.as_secs(),
@@ -148,17 +148,17 @@ impl StallWatch {
 
     /// A new client begins, and gets more time the sooner it comes after the one before.
     pub(super) fn replaced(&mut self, now: Instant) {
-        self.doublings = (self.doublings + 1).min(MOST_DOUBLINGS);
+        self.doublings = (self.doublings + 1).min(MAX_DOUBLINGS);
         self.replaced = Some(now);
         self.forget();
     }
 
     fn forget(&mut self) {
-        self.standing.clear();
+        self.stalled.clear();
         self.unsettled_since = None;
     }
 
-    fn patience(&self, base: Duration) -> Duration {
+    fn timeout(&self, base: Duration) -> Duration {
         base * 2_u32.pow(self.doublings)
     }
 }
@@ -167,8 +167,8 @@ impl StallWatch {
 mod tests {
     use super::*;
 
-    fn reading(next: i64, end: i64) -> SeenPartition {
-        SeenPartition {
+    fn reading(next: i64, end: i64) -> PartitionSnapshot {
+        PartitionSnapshot {
             is_led: true,
             fetch_state: "active".to_owned(),
             has_waiting: false,
@@ -179,103 +179,112 @@ mod tests {
         }
     }
 
-    fn seen(partition: SeenPartition) -> Seen {
-        Seen {
+    fn snapshot(partition: PartitionSnapshot) -> ClientSnapshot {
+        ClientSnapshot {
             is_reachable: true,
             unsettled: None,
             partitions: [(0, partition)].into(),
         }
     }
 
-    /// What is said when it is seen like this for so long.
-    fn after(patience: Duration, seen: &Seen, paused: &[i32]) -> Option<String> {
-        let mut watch = StallWatch::default();
+    /// The finding when the client shows this for so long.
+    fn after(timeout: Duration, snapshot: &ClientSnapshot, paused: &[i32]) -> Option<String> {
+        let mut detector = StallDetector::default();
         let begun = Instant::now();
         let paused = paused.iter().copied().collect();
-        assert_eq!(watch.look(seen, &[0].into(), &paused, begun), None);
-        watch.look(seen, &[0].into(), &paused, begun + patience)
+        assert_eq!(detector.check(snapshot, &[0].into(), &paused, begun), None);
+        detector.check(snapshot, &[0].into(), &paused, begun + timeout)
     }
 
     #[test]
     fn a_partition_with_more_to_read_that_stands_is_stuck() {
-        let said = after(PARTITION_PATIENCE, &seen(reading(5, 9)), &[]);
+        let finding = after(PARTITION_STALLED_AFTER, &snapshot(reading(5, 9)), &[]);
         assert_eq!(
-            said.as_deref(),
+            finding.as_deref(),
             Some("partition 0 has not moved for 20 s: fetch state active, at 5 of 9")
         );
     }
 
     #[test]
     fn a_partition_that_was_never_started_is_stuck_whatever_it_holds() {
-        let state = SeenPartition {
+        let state = PartitionSnapshot {
             fetch_state: "none".to_owned(),
             ..reading(-1001, -1001)
         };
-        assert!(after(PARTITION_PATIENCE, &seen(state), &[]).is_some());
+        assert!(after(PARTITION_STALLED_AFTER, &snapshot(state), &[]).is_some());
     }
 
     #[test]
     fn what_cannot_move_may_stand() {
         let at_its_end = reading(9, 9);
-        assert_eq!(after(CALM, &seen(at_its_end), &[]), None);
-        assert_eq!(after(CALM, &seen(reading(5, 9)), &[0]), None, "paused");
-        let waits_for_us = SeenPartition {
+        assert_eq!(after(DOUBLING_ENDS_AFTER, &snapshot(at_its_end), &[]), None);
+        assert_eq!(
+            after(DOUBLING_ENDS_AFTER, &snapshot(reading(5, 9)), &[0]),
+            None,
+            "paused"
+        );
+        let waits_for_us = PartitionSnapshot {
             has_waiting: true,
             ..reading(5, 9)
         };
-        assert_eq!(after(CALM, &seen(waits_for_us), &[]), None);
-        let without_leader = SeenPartition {
+        assert_eq!(after(DOUBLING_ENDS_AFTER, &snapshot(waits_for_us), &[]), None);
+        let without_leader = PartitionSnapshot {
             is_led: false,
             ..reading(5, 9)
         };
-        assert_eq!(after(CALM, &seen(without_leader), &[]), None);
-        let unreachable = Seen {
+        assert_eq!(after(DOUBLING_ENDS_AFTER, &snapshot(without_leader), &[]), None);
+        let unreachable = ClientSnapshot {
             is_reachable: false,
-            ..seen(reading(5, 9))
+            ..snapshot(reading(5, 9))
         };
-        assert_eq!(after(CALM, &unreachable, &[]), None);
-        let mut others = seen(reading(5, 9));
+        assert_eq!(after(DOUBLING_ENDS_AFTER, &unreachable, &[]), None);
+        let mut others = snapshot(reading(5, 9));
         others.partitions = [(7, reading(5, 9))].into();
-        assert_eq!(after(CALM, &others, &[]), None);
+        assert_eq!(after(DOUBLING_ENDS_AFTER, &others, &[]), None);
     }
 
     #[test]
     fn each_record_handed_over_gives_new_time() {
-        let mut watch = StallWatch::default();
+        let mut detector = StallDetector::default();
         let begun = Instant::now();
         let (owned, paused) = ([0].into(), BTreeSet::new());
         for step in 0..10 {
-            let now = begun + PARTITION_PATIENCE / 2 * step;
-            let state = seen(reading(i64::from(step), 99));
-            assert_eq!(watch.look(&state, &owned, &paused, now), None);
+            let now = begun + PARTITION_STALLED_AFTER / 2 * step;
+            let state = snapshot(reading(i64::from(step), 99));
+            assert_eq!(detector.check(&state, &owned, &paused, now), None);
         }
     }
 
     #[test]
     fn a_member_that_never_settles_is_stuck() {
-        let unsettled = Seen {
+        let unsettled = ClientSnapshot {
             unsettled: Some("up, wait-join".to_owned()),
-            ..seen(reading(5, 9))
+            ..snapshot(reading(5, 9))
         };
-        assert_eq!(after(PARTITION_PATIENCE, &unsettled, &[]), None);
-        assert!(after(GROUP_PATIENCE, &unsettled, &[]).is_some());
+        assert_eq!(after(PARTITION_STALLED_AFTER, &unsettled, &[]), None);
+        assert!(after(JOIN_STALLED_AFTER, &unsettled, &[]).is_some());
     }
 
     #[test]
     fn clients_that_are_replaced_one_after_the_other_get_more_and_more_time() {
-        let mut watch = StallWatch::default();
+        let mut detector = StallDetector::default();
         let mut now = Instant::now();
-        let patience = |watch: &StallWatch| watch.patience(PARTITION_PATIENCE).as_secs();
-        assert_eq!(patience(&watch), 20);
+        let timeout = |detector: &StallDetector| detector.timeout(PARTITION_STALLED_AFTER).as_secs();
+        assert_eq!(timeout(&detector), 20);
         let mut given = Vec::new();
         for _ in 0..6 {
-            now += CALM / 2;
-            watch.look(&seen(reading(9, 9)), &[0].into(), &BTreeSet::new(), now);
-            watch.replaced(now);
-            given.push(patience(&watch));
+            now += DOUBLING_ENDS_AFTER / 2;
+            detector.check(&snapshot(reading(9, 9)), &[0].into(), &BTreeSet::new(), now);
+            detector.replaced(now);
+            given.push(timeout(&detector));
         }
         assert_eq!(given, [40, 80, 160, 320, 320, 320]);
-        watch.look(&seen(reading(9, 9)), &[0].into(), &BTreeSet::new(), now + CALM);
-        assert_eq!(patience(&watch), 20);
+        detector.check(
+            &snapshot(reading(9, 9)),
+            &[0].into(),
+            &BTreeSet::new(),
+            now + DOUBLING_ENDS_AFTER,
+        );
+        assert_eq!(timeout(&detector), 20);
     }
 }

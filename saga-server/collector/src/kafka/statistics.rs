@@ -6,7 +6,7 @@ use rdkafka::{
 };
 use saga_types::Timestamp;
 
-use super::stall::{Seen, SeenPartition};
+use super::stall::{ClientSnapshot, PartitionSnapshot};
 use crate::freshness::{Observed, Progress};
 
 /// Tells how far the partitions are that we consume.
@@ -20,8 +20,8 @@ pub(super) fn observe(progress: &Progress, statistics: &Statistics, topic: &Topi
     }
 }
 
-/// What shows whether the client reads on.
-pub(super) fn seen(statistics: &Statistics, is_reachable: bool, topic: &str) -> Seen {
+/// What the stall detector checks.
+pub(super) fn snapshot(statistics: &Statistics, is_reachable: bool, topic: &str) -> ClientSnapshot {
     let unsettled = statistics.cgrp.as_ref().and_then(|group| {
         let is_settled = group.state == "up" && group.join_state == "steady";
         (!is_settled).then(|| {
@@ -33,18 +33,18 @@ pub(super) fn seen(statistics: &Statistics, is_reachable: bool, topic: &str) -> 
     });
     let partitions = statistics.topics.get(topic).into_iter();
     let partitions = partitions.flat_map(|topic| topic.partitions.values());
-    Seen {
+    ClientSnapshot {
         is_reachable,
         unsettled,
         partitions: partitions
-            .map(|partition| (partition.partition, seen_partition(statistics, partition)))
+            .map(|partition| (partition.partition, partition_snapshot(statistics, partition)))
             .collect(),
     }
 }
 
-fn seen_partition(statistics: &Statistics, partition: &Partition) -> SeenPartition {
+fn partition_snapshot(statistics: &Statistics, partition: &Partition) -> PartitionSnapshot {
     let mut brokers = statistics.brokers.values();
-    SeenPartition {
+    PartitionSnapshot {
         is_led: brokers.any(|broker| broker.nodeid == partition.leader && broker.state == "UP"),
         fetch_state: partition.fetch_state.clone(),
         has_waiting: partition.fetchq_cnt > 0,

@@ -15,7 +15,7 @@ use saga_types::{Timestamp, definition::Definitions, fold::SagaState};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    freshness::{Judge, Progress},
+    freshness::{Progress, SettledWatermark},
     metrics::{Metrics, Reading},
 };
 use saga_store::{Late, Store, StoreError};
@@ -23,7 +23,7 @@ use saga_store::{Late, Store, StoreError};
 /// How often the monitor looks.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long the lease lasts when its holder says nothing more.
+/// How long the lease lasts when its holder does not renew it.
 const LEASE: Duration = Duration::from_secs(20);
 
 const LEASE_NAME: &str = "watch";
@@ -47,14 +47,14 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Watches, or waits for its turn to watch, until told to stop.
+    /// Watches, or waits for the lease, until cancelled.
     pub async fn run(self, stop: CancellationToken) {
         let holder = uuid::Uuid::now_v7().to_string();
-        let mut judge = Judge::default();
+        let mut watermark = SettledWatermark::default();
         while !stop.is_cancelled() {
             let freshness = self.progress.freshness(Timestamp::now());
-            judge.hear(&freshness, Instant::now());
-            self.take_a_turn(&holder, &judge).await;
+            watermark.observe(&freshness, Instant::now());
+            self.take_a_turn(&holder, &watermark).await;
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
                 () = stop.cancelled() => {}
@@ -65,24 +65,24 @@ impl Monitor {
         let _ = self.store.release_lease(LEASE_NAME, &holder).await;
     }
 
-    async fn take_a_turn(&self, holder: &str, judge: &Judge) {
+    async fn take_a_turn(&self, holder: &str, watermark: &SettledWatermark) {
         let asked = Instant::now();
         match self.store.hold_lease(LEASE_NAME, holder, LEASE).await {
             Ok(true) => {
-                if let Err(error) = self.look(judge, asked + LEASE).await {
-                    tracing::warn!(%error, "the monitor could not look for sagas that are late; trying again");
+                if let Err(error) = self.look(watermark, asked + LEASE).await {
+                    tracing::warn!(%error, "late sagas not counted, retrying");
                 }
             }
             Ok(false) => self.metrics.watch.leave(),
             // Whether it is still ours nobody can tell; what the metrics say ends with it.
-            Err(error) => tracing::debug!(%error, "the monitor's lease"),
+            Err(error) => tracing::debug!(%error, "lease of the monitor not held"),
         }
     }
 
     /// Counts what is late, and reports what is newly so. The lease is ours until then.
-    async fn look(&self, judge: &Judge, until: Instant) -> Result<(), StoreError> {
-        let mut reading = Reading::of_nothing(until, judge.is_paused());
-        if let Some(moment) = judge.moment() {
+    async fn look(&self, watermark: &SettledWatermark, until: Instant) -> Result<(), StoreError> {
+        let mut reading = Reading::of_nothing(until, watermark.is_paused());
+        if let Some(moment) = watermark.moment() {
             let store = &self.store;
             let stuck = store.count_late(Late::Stuck, self.due(Late::Stuck, moment));
             reading.count(Late::Stuck, stuck.await?, &self.definitions);
@@ -91,10 +91,10 @@ impl Monitor {
             reading.owing = store.attention(moment).await?.owing;
         }
         if self.metrics.watch.publish(reading) {
-            tracing::info!("this collector watches over the sagas");
+            tracing::info!("lease of the monitor held: this collector watches for late sagas");
         }
-        match judge.moment() {
-            Some(moment) if !judge.is_paused() => self.report(moment, until).await,
+        match watermark.moment() {
+            Some(moment) if !watermark.is_paused() => self.report(moment, until).await,
             _ => Ok(()),
         }
     }
@@ -147,15 +147,7 @@ fn report(late: Late, saga: &SagaState, moment: Timestamp) {
     match late {
         Late::Stuck => {
             let late_s = late.late_ms(saga, moment).map(|late| late / 1000);
-            tracing::warn!(
-                saga_id,
-                saga_type,
-                order_id,
-                step,
-                service,
-                late_s,
-                "a saga is stuck"
-            );
+            tracing::warn!(saga_id, saga_type, order_id, step, service, late_s, "saga stuck");
         }
         Late::Owing => {
             let owed_s = late.late_ms(saga, moment).map(|owed| owed / 1000);
@@ -166,7 +158,7 @@ fn report(late: Late, saga: &SagaState, moment: Timestamp) {
                 step,
                 service,
                 owed_s,
-                "a failed saga waits for its compensation"
+                "compensation overdue"
             );
         }
     }

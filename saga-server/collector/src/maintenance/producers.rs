@@ -1,7 +1,7 @@
-//! Keeps the accounts of producers: brings together what batches showed of them, and finds events that never came.
+//! Reconciles producers: merges what batches showed of them, and finds events that never came.
 //!
 //! One collector of several does it, as with the monitor, and by the same clock: the moment up to which everything is stored.
-//! While ingest lags nothing is judged, so that lag never looks like loss.
+//! While ingest lags nothing is evaluated, so that lag never looks like loss.
 
 use std::{
     collections::BTreeSet,
@@ -13,15 +13,15 @@ use saga_types::{Timestamp, definition::Definitions};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    freshness::{Judge, Progress},
+    freshness::{Progress, SettledWatermark},
     metrics::Metrics,
 };
 use saga_store::{NewlyLost, Store, StoreError, Tending};
 
-/// How often the accounts are brought up to date.
+/// How often producers are reconciled.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long the lease lasts when its holder says nothing more.
+/// How long the lease lasts when its holder does not renew it.
 const LEASE: Duration = Duration::from_secs(20);
 
 const LEASE_NAME: &str = "producers";
@@ -32,9 +32,9 @@ pub fn services(definitions: &Definitions) -> BTreeSet<String> {
     steps.filter_map(|step| step.service.clone()).collect()
 }
 
-/// One collector's part in it.
+/// Merges the observations of producers, in one collector of several.
 #[derive(Clone)]
-pub struct Tender {
+pub struct ProducerReconciler {
     /// Where producers and the lease are.
     pub store: Arc<dyn Store>,
     /// Up to which moment everything is stored.
@@ -47,14 +47,14 @@ pub struct Tender {
     pub lost_after: Duration,
 }
 
-impl Tender {
-    /// Keeps the accounts, or waits for its turn, until told to stop.
+impl ProducerReconciler {
+    /// Reconciles, or waits for the lease, until cancelled.
     pub async fn run(self, stop: CancellationToken) {
         let holder = uuid::Uuid::now_v7().to_string();
-        let mut judge = Judge::default();
+        let mut watermark = SettledWatermark::default();
         while !stop.is_cancelled() {
-            judge.hear(&self.progress.freshness(Timestamp::now()), Instant::now());
-            self.take_a_turn(&holder, &judge, &stop).await;
+            watermark.observe(&self.progress.freshness(Timestamp::now()), Instant::now());
+            self.take_a_turn(&holder, &watermark, &stop).await;
             // Every collector tells the same, so that it does not matter which of them ends.
             if let Ok(lost) = self.store.events_lost().await {
                 self.metrics.lost.publish(&self.named, lost);
@@ -68,21 +68,25 @@ impl Tender {
         let _ = self.store.release_lease(LEASE_NAME, &holder).await;
     }
 
-    async fn take_a_turn(&self, holder: &str, judge: &Judge, stop: &CancellationToken) {
+    async fn take_a_turn(&self, holder: &str, watermark: &SettledWatermark, stop: &CancellationToken) {
         match self.store.hold_lease(LEASE_NAME, holder, LEASE).await {
             Ok(true) => {
-                if let Err(error) = self.tend(judge, stop).await {
-                    tracing::warn!(%error, "the accounts of producers are not brought up to date; trying again");
+                if let Err(error) = self.reconcile(watermark, stop).await {
+                    tracing::warn!(%error, "producers not reconciled, retrying");
                 }
             }
             Ok(false) => {}
-            Err(error) => tracing::debug!(%error, "the lease for the accounts of producers"),
+            Err(error) => tracing::debug!(%error, "lease of the producer reconciliation not held"),
         }
     }
 
     /// Should the lease end meanwhile, a lock of the database still lets only one at them.
-    async fn tend(&self, judge: &Judge, stop: &CancellationToken) -> Result<(), StoreError> {
-        let moment = judge.moment().filter(|_| !judge.is_paused());
+    async fn reconcile(
+        &self,
+        watermark: &SettledWatermark,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let moment = watermark.moment().filter(|_| !watermark.is_paused());
         while !stop.is_cancelled() {
             let tended = self
                 .store

@@ -55,7 +55,7 @@ impl Telemetry {
                 .with_location(false)
                 .with_threads(false)
                 .with_tracked_inactivity(false)
-                .with_filter(filter_fn(is_told))
+                .with_filter(filter_fn(is_reported))
         });
         let started = tracing_subscriber::registry()
             .with(lines(log))
@@ -99,7 +99,7 @@ fn lines(config: &LogConfig) -> Box<dyn Layer<Registry> + Send + Sync> {
 const PACKAGES: [&str; 4] = ["saga_server", "saga_web", "saga_collector", "saga_store"];
 
 /// Our own spans, and what went wrong in them, without those of libraries.
-fn is_told(metadata: &Metadata<'_>) -> bool {
+fn is_reported(metadata: &Metadata<'_>) -> bool {
     let least = if metadata.is_span() {
         Level::INFO
     } else {

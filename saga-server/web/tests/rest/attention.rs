@@ -79,7 +79,7 @@ async fn while_ingest_lags_nothing_becomes_stuck() {
     let api = Api::new().await;
     api.record([event("saga-1", "ORDER_CREATED", "STARTED", 0)]).await;
     let as_of = Timestamp::from_millis(BEGIN + 179_000).unwrap();
-    api.progress.told(vec![PartitionProgress {
+    api.progress.load(vec![PartitionProgress {
         partition: 0,
         events_behind: 9,
         as_of: Some(as_of),

@@ -18,7 +18,7 @@ fn behind(api: &Api) {
         as_of: Some(as_of),
         observed_at: Timestamp::MAX,
     };
-    api.progress.told(vec![
+    api.progress.load(vec![
         partition(0, 0, Timestamp::MAX),
         partition(1, 12_400, at(60_000)),
     ]);

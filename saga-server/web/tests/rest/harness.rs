@@ -234,7 +234,7 @@ fn hasty() -> Limits {
 /// Everything until now is stored, whenever that is.
 fn up_to_date() -> Progress {
     let progress = Progress::default();
-    progress.told(vec![PartitionProgress {
+    progress.load(vec![PartitionProgress {
         partition: 0,
         events_behind: 0,
         as_of: Some(Timestamp::MAX),
