@@ -156,6 +156,11 @@ impl Touched<'_> {
 }
 
 impl Advanced {
+    /// How it was counted, and how it is counted from now on.
+    pub(super) fn counted(&self) -> (Option<&Counted>, Option<&Counted>) {
+        (self.before.as_ref(), Some(&self.now))
+    }
+
     /// Since when something must be undone.
     pub(super) fn owed_since(&self) -> Option<Timestamp> {
         Late::Owing.due(&self.state)

@@ -9,17 +9,18 @@
 //! | part | what |
 //! | --- | --- |
 //! | `port`, `connect`, `error`, `probe` | the trait, the adapter that a URL names, and what can go wrong |
-//! | `batch` | what of a batch is new, known, in conflict or of a removed saga; free of SQL |
+//! | `batch`, `appended` | what of a batch is new, known, in conflict or of a removed saga; free of SQL |
 //! | `fold_batch` | from new events to the new states of their sagas; free of SQL |
 //! | `rows` | rows of the tables as the port's types |
 //! | `rollup`, `histogram` | counts and durations by time, kept with each batch |
 //! | `producers` | who records events, and which of them never came |
 //! | `changes` | which sagas changed, announced to all collectors |
 //! | `dead_letters`, `progress` | dead letters, and how far each partition is stored |
-//! | `query`, `metadata`, `flow`, `trends`, `watch` | questions and their answers |
+//! | `query`, `metadata`, `flow`, `trends`, `span`, `late`, `watch` | questions and their answers |
 //! | `retention`, `rebuild` | sagas that leave, and folds that are computed again |
 //! | [`postgres`], [`sqlite`] | the two adapters, file by file the same parts |
 
+mod appended;
 mod batch;
 mod changes;
 mod connect;
@@ -29,6 +30,7 @@ mod error;
 mod flow;
 mod fold_batch;
 mod histogram;
+mod late;
 mod metadata;
 mod port;
 pub mod postgres;
@@ -40,10 +42,12 @@ mod rebuild;
 mod retention;
 mod rollup;
 mod rows;
+mod span;
 pub mod sqlite;
 mod trends;
 mod watch;
 
+pub use appended::{Appended, SagaChange};
 pub use changes::{Announcement, ChangeStore, ChangedSagas, Changes};
 pub use connect::connect;
 pub use dead_letters::{
@@ -52,7 +56,8 @@ pub use dead_letters::{
 };
 pub use error::{AppendError, StoreError};
 pub use flow::{EdgeKind, Flow, FlowEdge, FlowNode, FlowQuery, Passage};
-pub use port::{Appended, Attention, SagaChange, Store, StoreOptions};
+pub use late::Late;
+pub use port::{Attention, Store, StoreOptions};
 pub use producers::{
     Gap, NewlyLost, OTHER_SERVICES, ProducerInstance, ProducerPage, ProducerQuery, ProducerService,
     ProducerStore, Sequences, Sighting, Tended, Tending, Wire, producer_name,
@@ -64,5 +69,6 @@ pub use query::{
 };
 pub use rebuild::{Difference, DifferenceKind, Rebuild, RebuildStore, Rebuilt};
 pub use retention::{ArchivePlan, Archived, Expired, Removal, Removed, RetentionStore};
-pub use trends::{FailureCount, Slot, Span, TrendStore, Trends, Width};
-pub use watch::{Late, LateCount, LateSagas, WatchStore};
+pub use span::{Span, Width};
+pub use trends::{FailureCount, Slot, TrendStore, Trends};
+pub use watch::{LateCount, LateSagas, WatchStore};

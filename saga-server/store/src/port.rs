@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold::SagaState};
 
 use crate::{
+    appended::Appended,
     changes::ChangeStore,
     dead_letters::DeadLetterStore,
     error::{AppendError, StoreError},
@@ -109,29 +110,6 @@ pub trait Store:
     async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError>;
 }
 
-/// What became of a batch.
-#[derive(Debug, Clone, Default)]
-pub struct Appended {
-    /// Events that were stored, by their index in the batch.
-    pub new: Vec<usize>,
-    /// How many events were known already, or stood in the batch before.
-    pub duplicates: usize,
-    /// Events whose id is known with other content, by their index in the batch. They were not stored.
-    pub conflicts: Vec<usize>,
-    /// Events of sagas that have left the database, by their index in the batch. They were not stored.
-    pub removed: Vec<usize>,
-    /// The sagas that changed, once each.
-    pub changes: Vec<SagaChange>,
-}
-
-impl Appended {
-    /// How many events were stored.
-    #[must_use]
-    pub fn stored(&self) -> usize {
-        self.new.len()
-    }
-}
-
 /// What needs somebody's attention.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Attention {
@@ -141,17 +119,6 @@ pub struct Attention {
     pub owing: u64,
     /// When the last of the sagas that are FAILED did fail.
     pub last_failed_at: Option<Timestamp>,
-}
-
-/// How a batch changed one saga.
-#[derive(Debug, Clone)]
-pub struct SagaChange {
-    /// Its status before the batch; none when it is new.
-    pub previous_status: Option<SagaStatus>,
-    /// Its state after the batch.
-    pub state: SagaState,
-    /// From the first failure to the last compensation, in milliseconds, when the batch made it COMPENSATED.
-    pub compensation_ms: Option<i64>,
 }
 
 /// What every adapter needs to know beside its connection.

@@ -11,7 +11,6 @@ use saga_types::{SagaStatus, SagaType, Timestamp, fold::SagaState};
 
 use super::{
     Statistics, StatisticsQuery, StoreError,
-    fold_batch::Advanced,
     histogram::{self, Histogram},
     rows::corrupt,
 };
@@ -83,22 +82,8 @@ impl Change {
     }
 }
 
-/// How advanced sagas change the counts, ordered by place.
-pub(super) fn changes(advanced: &[Advanced]) -> Vec<(Place<'_>, Change)> {
-    moved(
-        advanced
-            .iter()
-            .map(|saga| (saga.before.as_ref(), Some(&saga.now))),
-    )
-}
-
-/// How the counts change when sagas leave the database, ordered by place.
-pub(super) fn removals(gone: &[Counted]) -> Vec<(Place<'_>, Change)> {
-    moved(gone.iter().map(|counted| (Some(counted), None)))
-}
-
-/// From where sagas were counted to where they are counted now.
-fn moved<'a>(
+/// How the counts change, ordered by place: for each saga where it was counted before, and where it is counted now.
+pub(super) fn moved<'a>(
     sagas: impl Iterator<Item = (Option<&'a Counted>, Option<&'a Counted>)>,
 ) -> Vec<(Place<'a>, Change)> {
     let mut changes: BTreeMap<Place<'_>, Change> = BTreeMap::new();

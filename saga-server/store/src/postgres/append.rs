@@ -14,48 +14,17 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use saga_types::{SagaEvent, definition::Definitions};
 use sqlx::{Connection, PgConnection};
 
-use super::{PostgresStore, error, instances, producers, read, retention, rollups, steps};
+use super::{PostgresStore, error, failure::Failure, instances, producers, read, retention, rollups, steps};
 use crate::{
-    AppendError, Appended, StoreError,
+    AppendError, Appended,
     batch::{Batch, Ending, Sorted},
-    fold_batch::{Advance, Kept},
+    fold_batch::{Advance, Advanced, Kept},
     producers::of_events,
     rollup,
 };
 
 /// How often a transaction that met another one is tried.
 const ATTEMPTS: u32 = 10;
-
-/// Why an attempt ended without a commit.
-pub(super) enum Failure {
-    /// It met another writer, or what one left behind.
-    Met(String),
-    /// It has events of sagas that were removed: these.
-    Removed(Vec<String>),
-    /// For good, as far as this batch or this moment is concerned.
-    Ended(AppendError),
-}
-
-impl From<sqlx::Error> for Failure {
-    fn from(error: sqlx::Error) -> Self {
-        match error::remedy(&error) {
-            error::Remedy::Again => Self::Met(error::message(&error)),
-            _ => Self::Ended(error::append(&error)),
-        }
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Ended(error.into())
-    }
-}
-
-impl From<AppendError> for Failure {
-    fn from(error: AppendError) -> Self {
-        Self::Ended(error)
-    }
-}
 
 pub(super) async fn append(
     store: &PostgresStore,
@@ -142,7 +111,7 @@ async fn advance(
     }
     let advanced = advance.finish()?;
     instances::write(connection, &advanced).await?;
-    rollups::change(connection, &rollup::changes(&advanced)).await?;
+    rollups::change(connection, &rollup::moved(advanced.iter().map(Advanced::counted))).await?;
     producers::note(connection, of_events(new)).await?;
     Ok(advanced.into_iter().map(Into::into).collect())
 }

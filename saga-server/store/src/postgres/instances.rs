@@ -4,9 +4,10 @@ use saga_types::{SagaEvent, SagaType, Timestamp, fold::SagaState};
 use sqlx::{PgConnection, Row};
 
 use super::{
-    append::Failure,
     copy::{self, Rows},
-    error, read,
+    error,
+    failure::Failure,
+    read,
 };
 use crate::{
     Late,

@@ -9,6 +9,8 @@ mod connect;
 mod copy;
 mod dead_letters;
 mod error;
+mod failure;
+mod filters;
 mod instances;
 mod producers;
 mod progress;

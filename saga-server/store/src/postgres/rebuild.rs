@@ -9,10 +9,11 @@ use async_trait::async_trait;
 use saga_types::definition::Definitions;
 use sqlx::{Connection, PgConnection, PgPool};
 
-use super::{PostgresStore, append::Failure, error, instances, read, rollups};
+use super::{PostgresStore, error, failure::Failure, instances, read, rollups};
 use crate::{
     Rebuild, RebuildStore, Rebuilt, StoreError,
     detached::run_detached,
+    fold_batch::Advanced,
     rebuild::{self, Next, Stored},
     rollup,
 };
@@ -127,7 +128,11 @@ async fn attempt(
     let compared = rebuild::compare(&saga_ids, stored, histories, definitions)?;
     if rebuild == Rebuild::Write && !compared.advanced.is_empty() {
         instances::write(&mut transaction, &compared.advanced).await?;
-        rollups::change(&mut transaction, &rollup::changes(&compared.advanced)).await?;
+        rollups::change(
+            &mut transaction,
+            &rollup::moved(compared.advanced.iter().map(Advanced::counted)),
+        )
+        .await?;
     }
     transaction.commit().await?;
     Ok(Rebuilt {

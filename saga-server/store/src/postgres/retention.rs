@@ -215,9 +215,12 @@ async fn remove_unchanged(
         let removed = sqlx::query(statement).bind(&unchanged);
         removed.execute(&mut *connection).await.map_err(error::store)?;
     }
-    rollups::change(connection, &rollup::removals(&counted))
-        .await
-        .map_err(error::store)?;
+    rollups::change(
+        connection,
+        &rollup::moved(counted.iter().map(|counted| (Some(counted), None))),
+    )
+    .await
+    .map_err(error::store)?;
     Ok(unchanged)
 }
 

@@ -10,9 +10,10 @@ use saga_types::{Metadata, SagaEvent};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
 use super::{
-    append::Failure,
     copy::{self, Rows},
-    error, read,
+    error,
+    failure::Failure,
+    read,
 };
 use crate::{StoreError, batch::Batch, rows::EventColumns};
 

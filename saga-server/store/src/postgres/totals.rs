@@ -7,8 +7,8 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use super::{
     error,
+    filters::{push_filters, push_sagas, push_statuses},
     refreshing_cache::Held,
-    search::{push_filters, push_sagas, push_statuses},
     step_conditions::{Condition, Narrowed, PATIENCE},
 };
 use crate::{PageStart, SagaQuery, StoreError, Total, detached::run_detached};

@@ -6,16 +6,18 @@ use std::sync::Arc;
 
 use saga_types::{SagaEvent, definition::Definitions};
 use serde::Serialize;
-use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use sqlx::{SqliteConnection, SqlitePool};
 
-use super::{error, instances, producers, read, retention, rollups};
+use super::{
+    error, instances, producers, read, retention, rollups,
+    rows::{event_columns, json},
+};
 use crate::{
-    AppendError, Appended, SagaChange, StoreError,
+    AppendError, Appended, SagaChange,
     batch::{Batch, Ending, Key, Sorted, key},
-    fold_batch::Advance,
+    fold_batch::{Advance, Advanced},
     producers::of_events,
     rollup,
-    rows::EventColumns,
 };
 
 const INSERT_STEPS: &str = r"
@@ -111,10 +113,6 @@ fn step_row(event: &SagaEvent) -> impl Serialize + '_ {
     )
 }
 
-pub(super) fn json(rows: &impl Serialize) -> Result<String, AppendError> {
-    serde_json::to_string(rows).map_err(|error| AppendError::Refused(error.to_string()))
-}
-
 async fn known_events(
     connection: &mut SqliteConnection,
     batch: &Batch,
@@ -130,25 +128,6 @@ async fn known_events(
     rows.iter()
         .map(|row| Ok(event_columns(row)?.try_into()?))
         .collect()
-}
-
-pub(super) fn event_columns(row: &SqliteRow) -> Result<EventColumns, StoreError> {
-    let recorded_at = read::timestamp(row, 7)?;
-    let event_timestamp = read::timestamp(row, 8)?;
-    let columns = || {
-        Ok(EventColumns {
-            saga_id: row.try_get(0)?,
-            event_id: row.try_get(1)?,
-            saga_type: row.try_get(2)?,
-            order_id: row.try_get(3)?,
-            step: row.try_get(4)?,
-            status: row.try_get(5)?,
-            metadata: row.try_get(6)?,
-            recorded_at,
-            event_timestamp,
-        })
-    };
-    columns().map_err(error::store)
 }
 
 async fn advance(
@@ -169,7 +148,7 @@ async fn advance(
     }
     let advanced = advance.finish()?;
     instances::write(connection, &advanced).await?;
-    rollups::change(connection, &rollup::changes(&advanced)).await?;
+    rollups::change(connection, &rollup::moved(advanced.iter().map(Advanced::counted))).await?;
     producers::note(connection, of_events(new)).await?;
     Ok(advanced.into_iter().map(Into::into).collect())
 }

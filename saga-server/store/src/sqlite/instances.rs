@@ -4,7 +4,7 @@ use saga_types::{SagaEvent, SagaType, Timestamp};
 use serde::Serialize;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{append::json, error, read};
+use super::{error, read, rows::json};
 use crate::{
     AppendError, Late, StoreError,
     fold_batch::{Advanced, Kept},

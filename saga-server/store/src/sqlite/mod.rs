@@ -15,6 +15,7 @@ mod read;
 mod rebuild;
 mod retention;
 mod rollups;
+mod rows;
 mod search;
 mod statistics;
 mod trends;

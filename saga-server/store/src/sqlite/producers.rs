@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use saga_types::Timestamp;
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::{SqliteStore, append::json, error};
+use super::{SqliteStore, error, rows::json};
 use crate::{
     AppendError, ProducerPage, ProducerQuery, ProducerStore, Sighting, StoreError, Tended, Tending,
     detached::run_detached,

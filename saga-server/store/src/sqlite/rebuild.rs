@@ -11,6 +11,7 @@ use super::{SqliteStore, error, instances, read, rollups};
 use crate::{
     AppendError, Rebuild, RebuildStore, Rebuilt, StoreError,
     detached::run_detached,
+    fold_batch::Advanced,
     rebuild::{self, Next, Stored},
     rollup,
 };
@@ -89,9 +90,12 @@ async fn again(
         instances::write(&mut transaction, advanced)
             .await
             .map_err(failed)?;
-        rollups::change(&mut transaction, &rollup::changes(advanced))
-            .await
-            .map_err(failed)?;
+        rollups::change(
+            &mut transaction,
+            &rollup::moved(advanced.iter().map(Advanced::counted)),
+        )
+        .await
+        .map_err(failed)?;
     }
     transaction.commit().await.map_err(error::store)?;
     Ok(Rebuilt {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use saga_types::{SagaEvent, SagaType, Timestamp, definition::Definitions, fold::SagaState};
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
-use super::{SqliteStore, append, error, read, rollups};
+use super::{SqliteStore, error, read, rollups, rows};
 use crate::{
     AppendError, ArchivePlan, Archived, Expired, Removal, Removed, RetentionStore, StoreError,
     detached::run_detached,
@@ -176,7 +176,7 @@ async fn events(
         .await
         .map_err(error::store)?;
     rows.iter()
-        .map(|row| append::event_columns(row)?.try_into())
+        .map(|row| rows::event_columns(row)?.try_into())
         .collect()
 }
 
@@ -222,13 +222,14 @@ async fn remove_unchanged(
         let removed = sqlx::query(statement).bind(ids.as_str());
         removed.execute(&mut *connection).await.map_err(error::store)?;
     }
-    rollups::change(connection, &rollup::removals(&counted))
-        .await
-        .map_err(|error| match error {
-            AppendError::Unavailable(reason) | AppendError::Refused(reason) => {
-                StoreError::Unavailable(reason)
-            }
-        })?;
+    rollups::change(
+        connection,
+        &rollup::moved(counted.iter().map(|counted| (Some(counted), None))),
+    )
+    .await
+    .map_err(|error| match error {
+        AppendError::Unavailable(reason) | AppendError::Refused(reason) => StoreError::Unavailable(reason),
+    })?;
     Ok(unchanged)
 }
 

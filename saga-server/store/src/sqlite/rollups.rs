@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{Executor, SqliteConnection, SqlitePool};
 
-use super::{append::json, error};
+use super::{error, rows::json};
 use crate::{
     AppendError, Rebuild, StoreError,
     rollup::{self, Change, Place},
