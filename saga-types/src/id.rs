@@ -59,6 +59,13 @@ pub(crate) fn check_name(text: &str) -> Result<(), NameError> {
     }
 }
 
+/// Whether a text counts as a name where one is derived from metadata (`producerService`, `traceId`, `serviceVersion`,
+/// `parentSagaId`): 1 to 100 characters, none of them a control character. Anything else stays in the metadata.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    check_name(text).is_ok()
+}
+
 /// Checks that a name is written like `STOCK_RESERVED`: words of `A-Z0-9`, the first starting with a
 /// letter, joined by single underscores.
 pub(crate) fn check_upper_snake_case(text: &str) -> Result<(), NameError> {

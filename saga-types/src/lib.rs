@@ -49,7 +49,7 @@ mod timestamp;
 pub mod topic;
 
 pub use event::SagaEvent;
-pub use id::{EventId, MAX_NAME_CHARS, NameError, OrderId, SagaId};
+pub use id::{EventId, MAX_NAME_CHARS, NameError, OrderId, SagaId, is_name};
 pub use metadata::{MAX_METADATA_BYTES, MAX_METADATA_DEPTH, Metadata, MetadataBuilder, MetadataError, keys};
 pub use saga_type::SagaType;
 pub use status::{SagaStatus, UnknownStatus};

@@ -140,7 +140,7 @@ impl MetadataBuilder {
             self.bytes.truncate(before);
             return Ok(());
         }
-        let extracted = self.extracted.slot(key).map(|_| text_of(value, has_escape));
+        let text = Extracted::wants(key).then(|| text_of(value, has_escape));
         match position {
             Some(index) => self.replace(index, entry, before)?,
             None => {
@@ -148,8 +148,8 @@ impl MetadataBuilder {
                 self.entries.push(entry);
             }
         }
-        if let (Some(slot), Some(text)) = (self.extracted.slot(key), extracted) {
-            *slot = text;
+        if let Some(text) = text {
+            self.extracted.set(key, text);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::{keys, limits::MAX_METADATA_DEPTH};
+use crate::is_name;
 
 /// The values of an object's top level that readers need again and again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,18 +14,39 @@ pub(crate) struct Extracted {
     pub(crate) producer_service: Option<String>,
     pub(crate) trace_id: Option<String>,
     pub(crate) failure_reason: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) service_version: Option<String>,
+    pub(crate) parent_saga_id: Option<String>,
 }
 
 impl Extracted {
-    /// The field for the value of a key, if readers need it.
-    pub(crate) fn slot(&mut self, key: &str) -> Option<&mut Option<String>> {
+    /// Whether readers need the value of a key.
+    pub(crate) fn wants(key: &str) -> bool {
+        names(key) || matches!(key, keys::FAILURE_REASON | keys::REASON)
+    }
+
+    /// Takes the value of a key that readers need; none when it is no text. What is to be a name and breaks the rules for
+    /// names is none.
+    pub(crate) fn set(&mut self, key: &str, text: Option<String>) {
+        let text = text.filter(|text| !names(key) || is_name(text));
         match key {
-            keys::PRODUCER_SERVICE => Some(&mut self.producer_service),
-            keys::TRACE_ID => Some(&mut self.trace_id),
-            keys::FAILURE_REASON => Some(&mut self.failure_reason),
-            _ => None,
+            keys::PRODUCER_SERVICE => self.producer_service = text,
+            keys::TRACE_ID => self.trace_id = text,
+            keys::FAILURE_REASON => self.failure_reason = text,
+            keys::REASON => self.reason = text,
+            keys::SERVICE_VERSION => self.service_version = text,
+            keys::PARENT_SAGA_ID => self.parent_saga_id = text,
+            _ => {}
         }
     }
+}
+
+/// Whether the value of a key is to be a name, which has a column or filter of its own.
+fn names(key: &str) -> bool {
+    matches!(
+        key,
+        keys::PRODUCER_SERVICE | keys::TRACE_ID | keys::SERVICE_VERSION | keys::PARENT_SAGA_ID
+    )
 }
 
 /// Checks that a text is a JSON object within the limits, and extracts what readers need.
@@ -58,14 +80,11 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Extracted, A::Error> {
         let mut extracted = Extracted::default();
         while let Some(Key(key)) = map.next_key_seed(KeySeed)? {
-            let slot = extracted.slot(&key);
-            let text = map.next_value_seed(ValueSeed {
-                depth: 2,
-                wants_text: slot.is_some(),
-            })?;
+            let wants_text = Extracted::wants(&key);
+            let text = map.next_value_seed(ValueSeed { depth: 2, wants_text })?;
             // A key that comes twice counts with its last value, as in every JSON reader we know.
-            if let Some(slot) = slot {
-                *slot = text;
+            if wants_text {
+                extracted.set(&key, text);
             }
         }
         Ok(extracted)
@@ -229,6 +248,34 @@ mod tests {
         let extracted = check_object(r#"{"traceId":"a","traceId":"b","failureReason":7}"#).unwrap();
         assert_eq!(extracted.trace_id.as_deref(), Some("b"));
         assert_eq!(extracted.failure_reason, None);
+    }
+
+    #[test]
+    fn what_breaks_the_rules_for_names_is_no_name() {
+        let name = |text: &str| {
+            let json = serde_json::json!({
+                "producerService": text, "traceId": text, "serviceVersion": text, "parentSagaId": text,
+                "failureReason": text,
+            });
+            let extracted = check_object(&json.to_string()).unwrap();
+            assert_eq!(
+                extracted.failure_reason.as_deref(),
+                Some(text),
+                "a reason is no name"
+            );
+            let names = [
+                extracted.producer_service,
+                extracted.trace_id,
+                extracted.service_version,
+                extracted.parent_saga_id,
+            ];
+            assert!(names.iter().all(|name| *name == names[0]));
+            names[0].is_some()
+        };
+        assert!(name("a") && name(&"주".repeat(100)));
+        for bad in ["", "a\nb", "a\u{7f}", "a\u{85}", &"주".repeat(101)] {
+            assert!(!name(bad), "{bad:?}");
+        }
     }
 
     #[test]

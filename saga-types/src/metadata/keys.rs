@@ -10,8 +10,12 @@ pub const TRACE_ID: &str = "traceId";
 pub const SPAN_ID: &str = "spanId";
 /// Why a step failed.
 pub const FAILURE_REASON: &str = "failureReason";
-/// How long a wrapped step took, in milliseconds.
+/// How long the work of this step took, in milliseconds.
 pub const DURATION_MS: &str = "durationMs";
+/// The version of the service that recorded the step.
+pub const SERVICE_VERSION: &str = "serviceVersion";
+/// The saga that this one is a part of.
+pub const PARENT_SAGA_ID: &str = "parentSagaId";
 /// The order's amount.
 pub const ORDER_AMOUNT: &str = "orderAmount";
 /// How the order is paid.

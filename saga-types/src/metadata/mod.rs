@@ -89,16 +89,35 @@ impl Metadata {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
 
-    /// The service that recorded the step, when `producerService` is a text.
+    /// The service that recorded the step, when `producerService` is a name: 1 to 100 characters, none of them a control
+    /// character.
     #[must_use]
     pub fn producer_service(&self) -> Option<&str> {
         self.extracted.producer_service.as_deref()
     }
 
-    /// The trace of the step, when `traceId` is a text.
+    /// The trace of the step, when `traceId` is a name.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
         self.extracted.trace_id.as_deref()
+    }
+
+    /// The version of the service that recorded the step, when `serviceVersion` is a name.
+    #[must_use]
+    pub fn service_version(&self) -> Option<&str> {
+        self.extracted.service_version.as_deref()
+    }
+
+    /// The saga that this one is a part of, when `parentSagaId` is a name.
+    #[must_use]
+    pub fn parent_saga_id(&self) -> Option<&str> {
+        self.extracted.parent_saga_id.as_deref()
+    }
+
+    /// Why a status was set by an override, when `reason` is a text.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.extracted.reason.as_deref()
     }
 
     /// Why the step failed, when `failureReason` is a text.
