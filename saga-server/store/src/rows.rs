@@ -3,6 +3,7 @@
 use saga_types::{
     EventId, Metadata, OrderId, SagaEvent, SagaId, SagaType, Step, Timestamp,
     fold::{FoldEvent, Position},
+    is_name,
 };
 
 use super::{StoreError, StoredStep, metadata};
@@ -46,6 +47,7 @@ pub(super) struct FoldColumns {
     pub(super) producer_service: Option<String>,
     pub(super) trace_id: Option<String>,
     pub(super) failure_reason: Option<String>,
+    pub(super) parent_saga_id: Option<String>,
     pub(super) recorded_at: Timestamp,
 }
 
@@ -102,9 +104,11 @@ impl TryFrom<FoldColumns> for FoldEvent {
             order_id: OrderId::new(columns.order_id).map_err(corrupt)?,
             step: Step::from_wire(columns.step).map_err(corrupt)?,
             status: columns.status.parse().map_err(corrupt)?,
-            producer_service: columns.producer_service,
-            trace_id: columns.trace_id,
+            // Steps that were stored before names had rules may hold any text.
+            producer_service: columns.producer_service.filter(|name| is_name(name)),
+            trace_id: columns.trace_id.filter(|name| is_name(name)),
             failure_reason: columns.failure_reason,
+            parent_saga_id: columns.parent_saga_id.and_then(|id| SagaId::new(id).ok()),
         })
     }
 }

@@ -1,9 +1,11 @@
 //! What is owed next, by whom, since when and until when.
+//!
+//! The words are those of the contract (section 3, "The expected path").
 
 use super::{Awaiting, SagaFold, effects::Outstanding};
 use crate::{
     SagaStatus, Timestamp,
-    definition::{ForwardStep, SagaDefinition, StepLimit},
+    definition::{Progress, SagaDefinition},
 };
 
 pub(super) fn awaiting(
@@ -13,52 +15,52 @@ pub(super) fn awaiting(
     outstanding: &Outstanding<'_>,
 ) -> Vec<Awaiting> {
     match status {
-        SagaStatus::Started | SagaStatus::InProgress => next_step(fold, definition).into_iter().collect(),
+        SagaStatus::Started | SagaStatus::InProgress => awaited_steps(fold, definition),
         SagaStatus::Failed => compensations(fold, definition, outstanding),
         SagaStatus::Completed | SagaStatus::Compensated => Vec::new(),
     }
 }
 
-/// The forward step after the furthest one that was done. Steps left out before it were skipped, and are not awaited.
-fn next_step(fold: &SagaFold, definition: &SagaDefinition) -> Option<Awaiting> {
-    let furthest = definition
-        .forward
-        .iter()
-        .rposition(|forward| fold.done.contains_key(&forward.step));
-    let to_come = &definition.forward[furthest.map_or(0, |index| index + 1)..];
-    let next = to_come.first()?;
-    let since = furthest
-        .and_then(|index| fold.done.get(&definition.forward[index].step))
-        .map_or(fold.first.position.recorded_at, |done| done.0);
-    Some(Awaiting {
-        step: next.step.clone(),
-        service: next.service.clone(),
-        since,
-        deadline: deadline(fold, definition, to_come),
-    })
-}
-
-/// The earliest limit among the whole saga's and those of the steps to come.
-fn deadline(fold: &SagaFold, definition: &SagaDefinition, to_come: &[ForwardStep]) -> Option<Timestamp> {
-    let started_at = fold.first.position.recorded_at;
-    let whole = definition
-        .limits
-        .whole
-        .map(|within| started_at.saturating_add(within));
-    let of_steps = definition.limits.steps.iter().filter_map(|limit| {
-        let is_to_come = to_come.iter().any(|forward| forward.step == limit.step);
-        is_to_come.then(|| limit_ends(fold, limit)).flatten()
+fn awaited_steps(fold: &SagaFold, definition: &SagaDefinition) -> Vec<Awaiting> {
+    let progress = definition.path().progress(fold.done.keys());
+    let ends = limit_ends(fold, definition);
+    let whole = definition.limits.whole;
+    let whole = whole.map(|within| fold.first.position.recorded_at.saturating_add(within));
+    let awaited = progress.awaited().map(|number| {
+        let entry = &definition.forward[number];
+        let is_held_up = |step| step == number || definition.path().precedes(number, step);
+        let of_steps = ends.iter().filter(|(step, _)| is_held_up(*step));
+        Awaiting {
+            step: entry.step.clone(),
+            service: entry.service.clone(),
+            choice: entry.choice.clone(),
+            since: since(fold, definition, &progress, number),
+            deadline: of_steps.map(|(_, end)| *end).chain(whole).min(),
+        }
     });
-    of_steps.chain(whole).min()
+    awaited.collect()
 }
 
-/// None while the step from which the limit counts is not done.
-fn limit_ends(fold: &SagaFold, limit: &StepLimit) -> Option<Timestamp> {
-    let from = match &limit.after {
-        Some(step) => fold.done.get(step)?.0,
-        None => fold.first.position.recorded_at,
-    };
-    Some(from.saturating_add(limit.within))
+/// When the last of the nearest done steps before it was first done, else when the saga started.
+fn since(fold: &SagaFold, definition: &SagaDefinition, progress: &Progress<'_>, number: usize) -> Timestamp {
+    let nearest = progress.nearest_done(number);
+    let done_at = nearest.filter_map(|earlier| fold.done.get(&definition.forward[earlier].step));
+    done_at
+        .max()
+        .map_or(fold.first.position.recorded_at, |done| done.0)
+}
+
+/// The number of each step that has a limit, with when that ends; without those that count from a step that is not done.
+fn limit_ends(fold: &SagaFold, definition: &SagaDefinition) -> Vec<(usize, Timestamp)> {
+    let ends = definition.limits.steps.iter().filter_map(|limit| {
+        let from = match &limit.after {
+            Some(step) => fold.done.get(step)?.0,
+            None => fold.first.position.recorded_at,
+        };
+        let number = definition.path().number_of(&limit.step)?;
+        Some((number, from.saturating_add(limit.within)))
+    });
+    ends.collect()
 }
 
 /// One entry for each outstanding effect, owed since the failure or since the effect, whichever is later.
@@ -82,6 +84,7 @@ fn compensations(
             Some(Awaiting {
                 step: rule.by.first()?.clone(),
                 service: definition.owner(step).map(str::to_owned),
+                choice: None,
                 since: failed_at.map_or(done.recorded_at, |failed_at| failed_at.max(done.recorded_at)),
                 deadline: None,
             })

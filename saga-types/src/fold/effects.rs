@@ -56,8 +56,11 @@ impl<'a> Outstanding<'a> {
     }
 }
 
-pub(super) fn keep_latest(latest: &mut Option<Position>, position: &Position) {
-    if latest.as_ref().is_none_or(|latest| latest < position) {
+/// Whether the position is later than the one that was kept, and is now kept instead.
+pub(super) fn keep_latest(latest: &mut Option<Position>, position: &Position) -> bool {
+    let is_later = latest.as_ref().is_none_or(|latest| latest < position);
+    if is_later {
         *latest = Some(position.clone());
     }
+    is_later
 }

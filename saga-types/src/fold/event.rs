@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EventId, Metadata, OrderId, SagaEvent, SagaId, SagaStatus, SagaType, Step, Timestamp};
+use crate::{EventId, Metadata, OrderId, SagaEvent, SagaId, SagaStatus, SagaType, Step, Timestamp, steps};
 
 /// The place of an event among the events of its saga: by the time it was recorded, then by its id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -50,8 +50,10 @@ pub struct FoldEvent {
     pub producer_service: Option<String>,
     /// The trace it was recorded in.
     pub trace_id: Option<String>,
-    /// Why it failed.
+    /// Why it failed; of an override without `failureReason`, its reason.
     pub failure_reason: Option<String>,
+    /// The saga that this one is a part of.
+    pub parent_saga_id: Option<SagaId>,
 }
 
 impl FoldEvent {
@@ -76,7 +78,23 @@ impl From<&SagaEvent> for FoldEvent {
             status: event.status,
             producer_service: metadata.and_then(Metadata::producer_service).map(str::to_owned),
             trace_id: metadata.and_then(Metadata::trace_id).map(str::to_owned),
-            failure_reason: metadata.and_then(Metadata::failure_reason).map(str::to_owned),
+            failure_reason: metadata
+                .and_then(|metadata| failure_reason(event.step.as_str(), metadata))
+                .map(str::to_owned),
+            parent_saga_id: metadata
+                .and_then(Metadata::parent_saga_id)
+                .and_then(|id| SagaId::new(id).ok()),
         }
     }
+}
+
+/// Why a step failed. An override to FAILED is a failure with its own reason, also one that no collector wrote.
+#[must_use]
+pub fn failure_reason<'a>(step: &str, metadata: &'a Metadata) -> Option<&'a str> {
+    let of_override = || {
+        metadata
+            .reason()
+            .filter(|_| step == steps::MANUAL_STATUS_OVERRIDE.as_str())
+    };
+    metadata.failure_reason().or_else(of_override)
 }

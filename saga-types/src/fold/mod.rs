@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 
 use crate::{SagaEvent, definition::Definitions};
 
-pub use event::{FoldEvent, Position};
+pub use event::{FoldEvent, Position, failure_reason};
 pub use running::{NeedsHistory, SagaFold};
 pub use sentence::Phrase;
 pub use state::{Anomaly, Awaiting, SagaState};

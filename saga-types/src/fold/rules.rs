@@ -14,10 +14,10 @@ use crate::{
 };
 
 impl SagaFold {
-    /// The state that the events so far give. `None` when the definition changed since they were folded.
+    /// The state that the events so far give. `None` when the definition or the rules changed since they were folded.
     #[must_use]
     pub fn try_state(&self, definitions: &Definitions) -> Option<SagaState> {
-        let in_force = definitions.in_force(&self.first.saga_type);
+        let in_force = definitions.entry_in_force(&self.first.saga_type, self.first.position.recorded_at);
         (self.definition == fingerprint(in_force)).then(|| evaluate(self, definition(in_force)))
     }
 }
@@ -28,7 +28,9 @@ fn evaluate(fold: &SagaFold, definition: Option<&SagaDefinition>) -> SagaState {
     let mut state = facts(fold, outcome.status);
     if let Some(end) = outcome.ended_by {
         state.ended_at = Some(end.recorded_at);
-        state.duration_ms = Some(end.recorded_at.millis_since(state.started_at));
+        // The moment of an override is when somebody looked, not how long the saga took.
+        let is_measured = !fold.is_override(end);
+        state.duration_ms = is_measured.then(|| end.recorded_at.millis_since(state.started_at));
     }
     if matches!(state.current_status, SagaStatus::Failed | SagaStatus::Compensated)
         && let Some(failure) = &fold.root_failure
@@ -53,6 +55,7 @@ fn facts(fold: &SagaFold, current_status: SagaStatus) -> SagaState {
         saga_id: fold.saga_id.clone(),
         saga_type: fold.first.saga_type.clone(),
         order_id: fold.first.order_id.clone(),
+        parent_saga_id: fold.parent.as_ref().map(|(_, parent)| parent.clone()),
         current_status,
         last_step: fold.last.step.clone(),
         last_trace_id: fold.last_trace.as_ref().map(|(_, trace_id)| trace_id.clone()),

@@ -17,6 +17,10 @@ use crate::{
     definition::{Definitions, InForce, SagaDefinition},
 };
 
+/// Counts the versions of what a fold keeps of events. A fold that was kept under other rules is not continued: it is folded
+/// again from all events of its saga.
+const RULES: u64 = 1;
+
 /// The fold of the events so far. Serializes compactly, to be kept beside the saga.
 ///
 /// Each event must be absorbed once: the caller, who stores the events, knows which ones are new.
@@ -24,7 +28,7 @@ use crate::{
 pub struct SagaFold {
     #[serde(rename = "id")]
     pub(super) saga_id: SagaId,
-    /// Fingerprint of the definition that was followed; 0 when there was none.
+    /// Identifies the definition and the rules that were followed.
     #[serde(rename = "def")]
     pub(super) definition: u64,
     #[serde(rename = "f")]
@@ -46,12 +50,21 @@ pub struct SagaFold {
     pub(super) services: BTreeSet<String>,
     #[serde(rename = "tr", default, skip_serializing_if = "Option::is_none")]
     pub(super) last_trace: Option<(Position, String)>,
+    /// Of the first event that names one.
+    #[serde(rename = "pa", default, skip_serializing_if = "Option::is_none")]
+    pub(super) parent: Option<(Position, SagaId)>,
     #[serde(rename = "lc", default, skip_serializing_if = "Option::is_none")]
     pub(super) last_completing: Option<Position>,
     #[serde(rename = "lf", default, skip_serializing_if = "Option::is_none")]
     pub(super) last_failed: Option<Position>,
+    /// The last FAILED event is an override.
+    #[serde(rename = "fo", default, skip_serializing_if = "is_false")]
+    pub(super) failed_by_override: bool,
     #[serde(rename = "lx", default, skip_serializing_if = "Option::is_none")]
     pub(super) last_compensated: Option<Position>,
+    /// The last COMPENSATED event is an override.
+    #[serde(rename = "xo", default, skip_serializing_if = "is_false")]
+    pub(super) compensated_by_override: bool,
     #[serde(rename = "lo", default, skip_serializing_if = "Option::is_none")]
     pub(super) last_override: Option<(Position, SagaStatus)>,
     /// The first FAILED event after the last completing one.
@@ -116,8 +129,9 @@ impl TryFrom<i64> for DoneAt {
 
 /// The event cannot be absorbed without knowing the events before it: fold the whole set with [`SagaFold::of`].
 ///
-/// It happens when the event changes the saga's type, when a completing event comes late and lands between
-/// failures, or when the definition changed since the fold was kept. The fold is then as it was before.
+/// It happens when the event changes the saga's type, when it moves the start of the saga to where another definition is
+/// valid, when a completing event comes late and lands between failures, or when the definition or the rules of the fold
+/// changed since the fold was kept. The fold is then as it was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the event changes how earlier events count, so all events of the saga are needed")]
 pub struct NeedsHistory;
@@ -127,8 +141,9 @@ impl SagaFold {
     #[must_use]
     pub fn of(mut events: Vec<FoldEvent>, definitions: &Definitions) -> Option<Self> {
         events.sort_unstable_by(|left, right| left.position.cmp(&right.position));
-        let in_force = definitions.in_force(&events.first()?.saga_type);
-        let mut fold = Self::begin(events.first()?, fingerprint(in_force));
+        let first = events.first()?;
+        let in_force = definitions.entry_in_force(&first.saga_type, first.position.recorded_at);
+        let mut fold = Self::begin(first, fingerprint(in_force));
         for event in &events {
             fold.add(event, definition(in_force));
         }
@@ -141,7 +156,8 @@ impl SagaFold {
     ///
     /// [`NeedsHistory`] when the events before it are needed; the fold is then unchanged.
     pub fn absorb(&mut self, event: &FoldEvent, definitions: &Definitions) -> Result<(), NeedsHistory> {
-        let in_force = definitions.in_force(&self.first.saga_type);
+        let started_at = self.first.position.recorded_at.min(event.position.recorded_at);
+        let in_force = definitions.entry_in_force(&self.first.saga_type, started_at);
         if self.definition != fingerprint(in_force) || self.rewrites_history(event, definition(in_force)) {
             return Err(NeedsHistory);
         }
@@ -160,6 +176,16 @@ impl SagaFold {
     /// The effects that have not been undone.
     pub(super) fn outstanding<'a>(&'a self, definition: Option<&'a SagaDefinition>) -> Outstanding<'a> {
         Outstanding::of(&self.effects, definition)
+    }
+
+    /// Whether the event at the position is an override; it must be the last override, or the last event of its status.
+    pub(super) fn is_override(&self, position: &Position) -> bool {
+        let is_last_of = |last: &Option<Position>| last.as_ref() == Some(position);
+        self.last_override
+            .as_ref()
+            .is_some_and(|(last, _)| last == position)
+            || (self.failed_by_override && is_last_of(&self.last_failed))
+            || (self.compensated_by_override && is_last_of(&self.last_compensated))
     }
 
     fn begin(first: &FoldEvent, definition: u64) -> Self {
@@ -183,9 +209,12 @@ impl SagaFold {
             has_unknown_step: false,
             services: BTreeSet::new(),
             last_trace: None,
+            parent: None,
             last_completing: None,
             last_failed: None,
+            failed_by_override: false,
             last_compensated: None,
+            compensated_by_override: false,
             last_override: None,
             root_failure: None,
             done: BTreeMap::new(),
@@ -250,6 +279,14 @@ impl SagaFold {
         {
             self.last_trace = Some((event.position.clone(), trace_id.clone()));
         }
+        if let Some(parent) = &event.parent_saga_id
+            && self
+                .parent
+                .as_ref()
+                .is_none_or(|(position, _)| event.position < *position)
+        {
+            self.parent = Some((event.position.clone(), parent.clone()));
+        }
     }
 
     fn add_decision(&mut self, event: &FoldEvent, definition: Option<&SagaDefinition>) {
@@ -274,10 +311,16 @@ impl SagaFold {
         }
         match event.status {
             SagaStatus::Failed => {
-                keep_latest(&mut self.last_failed, position);
+                if keep_latest(&mut self.last_failed, position) {
+                    self.failed_by_override = event.step.is_manual_override();
+                }
                 self.add_failure(event);
             }
-            SagaStatus::Compensated => keep_latest(&mut self.last_compensated, position),
+            SagaStatus::Compensated => {
+                if keep_latest(&mut self.last_compensated, position) {
+                    self.compensated_by_override = event.step.is_manual_override();
+                }
+            }
             SagaStatus::Started | SagaStatus::InProgress | SagaStatus::Completed => {}
         }
     }
@@ -301,10 +344,7 @@ impl SagaFold {
     }
 
     fn add_path(&mut self, event: &FoldEvent, definition: &SagaDefinition) {
-        let is_forward = definition
-            .forward
-            .iter()
-            .any(|forward| forward.step == event.step);
+        let is_forward = definition.path().number_of(&event.step).is_some();
         let ends_saga = definition.completes(&event.step);
         if is_forward && event.is_done() && (!ends_saga || event.status == SagaStatus::Completed) {
             let at = DoneAt(event.position.recorded_at);
@@ -333,7 +373,9 @@ pub(super) fn definition(in_force: Option<&InForce>) -> Option<&SagaDefinition> 
 }
 
 pub(super) fn fingerprint(in_force: Option<&InForce>) -> u64 {
-    in_force.map_or(0, |in_force| in_force.fingerprint)
+    in_force
+        .map_or(0, |in_force| in_force.fingerprint)
+        .wrapping_add(RULES)
 }
 
 fn is_completing(event: &FoldEvent, definition: Option<&SagaDefinition>) -> bool {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::SagaState;
+use super::{Awaiting, SagaState};
 use crate::{SagaStatus, Timestamp, steps};
 
 /// A piece of the sentence. Moments are kept apart from the words, so that a page can show how long ago they were; as text
@@ -45,7 +45,7 @@ impl SagaState {
             SagaStatus::Compensated => sentence.compensated(self),
         }
         if self.last_step == steps::MANUAL_STATUS_OVERRIDE {
-            sentence.words(" The status was set by hand.");
+            sentence.words(" The status was set by an override.");
         }
         sentence.phrases
     }
@@ -85,14 +85,47 @@ impl Sentence {
         self.words(format!("At {} ", state.last_step));
         self.moment(Phrase::Since(state.updated_at));
         self.words(".");
-        if let Some(next) = state.awaiting.first() {
-            self.words(format!(" Awaiting {} from {} ", next.step, next.owner()));
-            self.moment(Phrase::Since(next.since));
-            if let Some(deadline) = next.deadline {
-                self.words(", ");
-                self.moment(Phrase::DueBy(deadline));
+        let groups = alternatives(&state.awaiting);
+        if let Some((first, others)) = groups.split_first() {
+            self.words(" Awaiting ");
+            self.alternatives(first);
+            for (left, group) in others
+                .iter()
+                .enumerate()
+                .map(|(index, group)| (others.len() - index, group))
+            {
+                self.words(separator(left, others.len()));
+                self.alternatives(group);
             }
             self.words(".");
+        }
+    }
+
+    /// One step, or `either A … or B …`; what all of them share is said once, at the end.
+    fn alternatives(&mut self, group: &[&Awaiting]) {
+        let [first, others @ ..] = group else { return };
+        let times = |awaiting: &Awaiting| (awaiting.since, awaiting.deadline);
+        let share_times = others.iter().all(|other| times(other) == times(first));
+        if !others.is_empty() {
+            self.words("either ");
+        }
+        for (index, awaiting) in group.iter().enumerate() {
+            if index > 0 {
+                self.words(" or ");
+            }
+            self.words(format!("{} from {}", awaiting.step, awaiting.owner()));
+            if !share_times || index == others.len() {
+                self.times(awaiting);
+            }
+        }
+    }
+
+    fn times(&mut self, awaiting: &Awaiting) {
+        self.words(" ");
+        self.moment(Phrase::Since(awaiting.since));
+        if let Some(deadline) = awaiting.deadline {
+            self.words(", ");
+            self.moment(Phrase::DueBy(deadline));
         }
     }
 
@@ -137,6 +170,30 @@ impl Sentence {
             self.words(format!(", after {}", length(duration)));
         }
         self.words(".");
+    }
+}
+
+/// The awaited steps, those of one choice together.
+fn alternatives(awaiting: &[Awaiting]) -> Vec<Vec<&Awaiting>> {
+    let mut groups: Vec<Vec<&Awaiting>> = Vec::new();
+    for awaited in awaiting {
+        let group = groups
+            .iter_mut()
+            .find(|group| awaited.choice.is_some() && group[0].choice == awaited.choice);
+        match group {
+            Some(group) => group.push(awaited),
+            None => groups.push(vec![awaited]),
+        }
+    }
+    groups
+}
+
+/// What stands before the next branch, with so many left of so many.
+fn separator(left: usize, others: usize) -> &'static str {
+    match (left, others) {
+        (1, 1) => ", and ",
+        (1, _) => "; and ",
+        _ => "; ",
     }
 }
 

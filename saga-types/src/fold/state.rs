@@ -16,6 +16,8 @@ pub struct SagaState {
     pub saga_type: SagaType,
     /// Its business key, as the first event says.
     pub order_id: OrderId,
+    /// The saga that it is a part of, as the first event says that names one.
+    pub parent_saga_id: Option<SagaId>,
     /// Its status.
     pub current_status: SagaStatus,
     /// The step of the last event.
@@ -30,7 +32,7 @@ pub struct SagaState {
     pub step_count: u64,
     /// When the event that ended it was recorded; only when it has ended.
     pub ended_at: Option<Timestamp>,
-    /// Milliseconds from start to end; only when it has ended.
+    /// Milliseconds from start to end; only when it has ended, and not when an override ended it.
     pub duration_ms: Option<i64>,
     /// The step that failed first, the root cause; only when failed or compensated.
     pub failed_step: Option<Step>,
@@ -38,7 +40,7 @@ pub struct SagaState {
     pub failure_reason: Option<String>,
     /// Steps whose effect still has to be undone, in forward order; only when failed.
     pub outstanding_compensations: Vec<Step>,
-    /// What is owed next, and by whom; only with a definition.
+    /// What is owed next, and by whom; only with a definition. More than one entry where the path forks or has a choice.
     pub awaiting: Vec<Awaiting>,
     /// The services that recorded steps, sorted.
     pub services: Vec<String>,
@@ -57,10 +59,26 @@ pub struct Awaiting {
     pub step: Step,
     /// The service that owns it, if the definition says.
     pub service: Option<String>,
+    /// The choice that the step is an alternative of: one of the awaited steps of the same choice is enough.
+    pub choice: Option<String>,
     /// Since when it is owed.
     pub since: Timestamp,
     /// When it is late; none without a limit. A limit on a later step counts too, since it cannot begin before this one is done.
     pub deadline: Option<Timestamp>,
+}
+
+impl SagaState {
+    /// The awaited step that is late first, or the first one when none has a limit.
+    #[must_use]
+    pub fn most_urgent(&self) -> Option<&Awaiting> {
+        let with_deadline = self
+            .awaiting
+            .iter()
+            .filter(|awaiting| awaiting.deadline.is_some());
+        with_deadline
+            .min_by_key(|awaiting| awaiting.deadline)
+            .or(self.awaiting.first())
+    }
 }
 
 impl Awaiting {

@@ -17,10 +17,13 @@ use crate::{
     rows::{FoldColumns, StepColumns, corrupt},
 };
 
-/// Of the failure reason only a text counts, as in the events themselves.
+/// Of what stands in the metadata only a text counts, as in the events themselves.
 const HISTORY: &str = r"
 SELECT saga_id, event_id, saga_type, order_id, step, status, producer_service, trace_id,
-    CASE WHEN jsonb_typeof(metadata -> 'failureReason') = 'string' THEN metadata ->> 'failureReason' END, recorded_at
+    CASE WHEN jsonb_typeof(metadata -> 'failureReason') = 'string' THEN metadata ->> 'failureReason'
+         WHEN step = 'MANUAL_STATUS_OVERRIDE' AND jsonb_typeof(metadata -> 'reason') = 'string' THEN metadata ->> 'reason'
+    END, recorded_at,
+    CASE WHEN jsonb_typeof(metadata -> 'parentSagaId') = 'string' THEN metadata ->> 'parentSagaId' END
 FROM saga_steps WHERE saga_id = ANY($1) AND recorded_at <= $2";
 
 const STEPS: &str = r"
@@ -181,6 +184,7 @@ fn fold_columns(row: &PgRow) -> Result<FoldColumns, StoreError> {
             producer_service: row.try_get(6)?,
             trace_id: row.try_get(7)?,
             failure_reason: row.try_get(8)?,
+            parent_saga_id: row.try_get(10)?,
             recorded_at,
         })
     };

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use saga_types::{
     Metadata, Timestamp,
     definition::Definitions,
-    fold::{FoldEvent, SagaFold, SagaState},
+    fold::{self, FoldEvent, SagaFold, SagaState},
 };
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
@@ -132,26 +132,31 @@ async fn histories_until(
 fn fold_columns(row: &SqliteRow) -> Result<FoldColumns, StoreError> {
     let recorded_at = timestamp(row, 9)?;
     let columns = || {
+        // As the event itself has it: SQLite would read the first of two equal keys, where the last one counts.
+        let metadata: Option<&str> = row.try_get(8)?;
+        let metadata = metadata.and_then(|text| Metadata::parse(text).ok());
+        let step: String = row.try_get(4)?;
         Ok(FoldColumns {
             saga_id: row.try_get(0)?,
             event_id: row.try_get(1)?,
             saga_type: row.try_get(2)?,
             order_id: row.try_get(3)?,
-            step: row.try_get(4)?,
+            failure_reason: metadata
+                .as_ref()
+                .and_then(|metadata| fold::failure_reason(&step, metadata))
+                .map(str::to_owned),
+            parent_saga_id: metadata
+                .as_ref()
+                .and_then(Metadata::parent_saga_id)
+                .map(str::to_owned),
+            step,
             status: row.try_get(5)?,
             producer_service: row.try_get(6)?,
             trace_id: row.try_get(7)?,
-            failure_reason: failure_reason(row.try_get(8)?),
             recorded_at,
         })
     };
     columns().map_err(error::store)
-}
-
-/// As the event itself tells it: SQLite would read the first of two equal keys, where the last one counts.
-fn failure_reason(metadata: Option<&str>) -> Option<String> {
-    let metadata = Metadata::parse(metadata?).ok()?;
-    metadata.failure_reason().map(str::to_owned)
 }
 
 pub(super) async fn steps(
