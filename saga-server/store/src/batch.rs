@@ -16,11 +16,11 @@ pub(super) fn key(event: &SagaEvent) -> Key<'_> {
 
 /// How the transaction of a batch ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// With a commit.
-    Stored,
-    /// As if it had never been; what it would have done is known all the same.
-    Rehearsed,
+pub(super) enum TxOutcome {
+    /// It is committed.
+    Committed,
+    /// It is rolled back; the answer says what it would have stored.
+    RolledBack,
 }
 
 /// A batch of events, ordered by key, so that two writers lock rows in the same order.
@@ -33,7 +33,7 @@ pub(super) struct Batch {
 }
 
 /// What became of the events of a batch, once the database has spoken.
-pub(super) struct Sorted<'a> {
+pub(super) struct Classified<'a> {
     /// New events, one for each key, ordered by key.
     pub(super) new: Vec<&'a SagaEvent>,
     /// The same, by their index in the batch.
@@ -80,7 +80,7 @@ impl Batch {
     }
 
     /// Leaves the events of some sagas out; which, by their index in the batch.
-    pub(super) fn leave_out(&mut self, sagas: &[String]) -> Vec<usize> {
+    pub(super) fn exclude(&mut self, sagas: &[String]) -> Vec<usize> {
         let mut left_out = Vec::new();
         self.distinct.retain(|copies| {
             let copies = &self.order[copies.clone()];
@@ -96,9 +96,9 @@ impl Batch {
     }
 
     /// Draws the conclusions, given what is stored of the events that the database knew already.
-    pub(super) fn sort_out(&self, stored: &[SagaEvent]) -> Sorted<'_> {
+    pub(super) fn classify(&self, stored: &[SagaEvent]) -> Classified<'_> {
         let stored: HashMap<Key<'_>, &SagaEvent> = stored.iter().map(|event| (key(event), event)).collect();
-        let mut sorted = Sorted {
+        let mut sorted = Classified {
             new: Vec::with_capacity(self.len() - stored.len().min(self.len())),
             new_indexes: Vec::with_capacity(self.len()),
             duplicates: 0,

@@ -11,57 +11,57 @@ use saga_types::{
     fold::{FoldEvent, SagaFold, SagaState},
 };
 
-use super::{AppendError, Late, SagaChange, rollup::Counted};
+use super::{AppendError, Late, SagaChange, rollup::RollupKey};
 
 /// What the database keeps of a saga, read under its lock.
-pub(super) struct Kept {
+pub(super) struct StoredFold {
     pub(super) saga_id: String,
     pub(super) order_id: String,
     /// How its row is counted.
-    pub(super) counted: Counted,
+    pub(super) counted: RollupKey,
     pub(super) version: i64,
     /// None when it cannot be read, as after an update that changed its form: the steps are folded anew.
     pub(super) fold: Option<SagaFold>,
 }
 
-impl Kept {
+impl StoredFold {
     pub(super) fn parse_fold(text: &str) -> Option<SagaFold> {
         serde_json::from_str(text).ok()
     }
 }
 
 /// The sagas that a batch touches, ordered by id.
-pub(super) struct Advance<'a> {
-    sagas: Vec<Touched<'a>>,
+pub(super) struct FoldBatch<'a> {
+    sagas: Vec<FoldUpdate<'a>>,
 }
 
-struct Touched<'a> {
+struct FoldUpdate<'a> {
     saga_id: &'a str,
     new: Vec<&'a SagaEvent>,
-    kept: Option<Kept>,
+    kept: Option<StoredFold>,
     /// None while the history is needed.
     folded: Option<(SagaFold, SagaState)>,
 }
 
 /// A saga as it is to be written.
-pub(super) struct Advanced {
+pub(super) struct UpdatedSaga {
     pub(super) state: SagaState,
     pub(super) fold: String,
     /// 1 when the saga is new, else one more than what was kept.
     pub(super) version: i64,
     /// How it was counted before the batch; none when it is new.
-    pub(super) before: Option<Counted>,
+    pub(super) before: Option<RollupKey>,
     /// How it is counted from now on.
-    pub(super) now: Counted,
+    pub(super) now: RollupKey,
     pub(super) compensation_ms: Option<i64>,
     /// Business keys, beside the state's own, that events of the saga named.
     pub(super) other_orders: BTreeSet<String>,
 }
 
-impl<'a> Advance<'a> {
+impl<'a> FoldBatch<'a> {
     /// Takes the new events, ordered by saga, and what is kept of their sagas.
-    pub(super) fn begin(new: &[&'a SagaEvent], kept: Vec<Kept>, definitions: &Definitions) -> Self {
-        let mut kept: HashMap<String, Kept> = kept
+    pub(super) fn begin(new: &[&'a SagaEvent], kept: Vec<StoredFold>, definitions: &Definitions) -> Self {
+        let mut kept: HashMap<String, StoredFold> = kept
             .into_iter()
             .map(|kept| (kept.saga_id.clone(), kept))
             .collect();
@@ -77,7 +77,7 @@ impl<'a> Advance<'a> {
                     ),
                     Some(kept) => kept.fold.take().and_then(|fold| absorb(fold, new, definitions)),
                 };
-                Touched {
+                FoldUpdate {
                     saga_id,
                     new: new.to_vec(),
                     kept,
@@ -103,8 +103,8 @@ impl<'a> Advance<'a> {
     }
 
     /// What is to be written, ordered by saga.
-    pub(super) fn finish(self) -> Result<Vec<Advanced>, AppendError> {
-        self.sagas.into_iter().map(Touched::finish).collect()
+    pub(super) fn finish(self) -> Result<Vec<UpdatedSaga>, AppendError> {
+        self.sagas.into_iter().map(FoldUpdate::finish).collect()
     }
 }
 
@@ -121,8 +121,8 @@ fn with_state(fold: SagaFold, definitions: &Definitions) -> Option<(SagaFold, Sa
     Some((fold, state))
 }
 
-impl Touched<'_> {
-    fn finish(self) -> Result<Advanced, AppendError> {
+impl FoldUpdate<'_> {
+    fn finish(self) -> Result<UpdatedSaga, AppendError> {
         let unreadable = |what: String| AppendError::Unavailable(format!("saga {}: {what}", self.saga_id));
         let (fold, state) = self
             .folded
@@ -143,11 +143,11 @@ impl Touched<'_> {
                 other_orders.insert(order_id.to_owned());
             }
         }
-        Ok(Advanced {
+        Ok(UpdatedSaga {
             fold: serde_json::to_string(&fold).map_err(|error| unreadable(error.to_string()))?,
             version: self.kept.as_ref().map_or(0, |kept| kept.version) + 1,
             before: self.kept.map(|kept| kept.counted),
-            now: Counted::of(&state),
+            now: RollupKey::of(&state),
             compensation_ms,
             other_orders,
             state,
@@ -155,9 +155,9 @@ impl Touched<'_> {
     }
 }
 
-impl Advanced {
+impl UpdatedSaga {
     /// How it was counted, and how it is counted from now on.
-    pub(super) fn counted(&self) -> (Option<&Counted>, Option<&Counted>) {
+    pub(super) fn counted(&self) -> (Option<&RollupKey>, Option<&RollupKey>) {
         (self.before.as_ref(), Some(&self.now))
     }
 
@@ -167,12 +167,12 @@ impl Advanced {
     }
 }
 
-impl From<Advanced> for SagaChange {
-    fn from(advanced: Advanced) -> Self {
+impl From<UpdatedSaga> for SagaChange {
+    fn from(updated: UpdatedSaga) -> Self {
         Self {
-            previous_status: advanced.before.map(|before| before.status),
-            state: advanced.state,
-            compensation_ms: advanced.compensation_ms,
+            previous_status: updated.before.map(|before| before.status),
+            state: updated.state,
+            compensation_ms: updated.compensation_ms,
         }
     }
 }

@@ -66,7 +66,7 @@ pub trait Store:
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] when the made-up event is not taken, or not answered for in time.
+    /// [`StoreError::Unavailable`] when the made-up event is not taken, or not with_deadline for in time.
     async fn probe_write(&self) -> Result<(), StoreError> {
         match self.rehearse(Arc::new([probe::event()])).await {
             Ok(_) => Ok(()),

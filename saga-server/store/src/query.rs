@@ -168,7 +168,7 @@ pub struct Page {
     pub has_more: bool,
 }
 
-/// How many there are. Counted exactly up to [`Total::CAP`], unless counting takes too long.
+/// How many there are. RollupKey exactly up to [`Total::CAP`], unless counting takes too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Total {
     /// The number, at most [`Total::CAP`].

@@ -11,7 +11,7 @@ use saga_types::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Late, StoreError, fold_batch::Advanced, rollup::Counted, rows::corrupt};
+use super::{Late, StoreError, fold_batch::UpdatedSaga, rollup::RollupKey, rows::corrupt};
 
 /// The most steps that are held at once, unless a single saga has more.
 const STEPS_AT_ONCE: u64 = 20_000;
@@ -129,7 +129,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(saga: &Advanced) -> Self {
+    fn of(saga: &UpdatedSaga) -> Self {
         let state = &saga.state;
         let awaited = state.awaiting.first();
         let names = |steps: &[saga_types::Step]| steps.iter().map(ToString::to_string).collect();
@@ -158,8 +158,8 @@ impl Row {
         }
     }
 
-    fn counted(&self) -> Counted {
-        Counted {
+    fn counted(&self) -> RollupKey {
+        RollupKey {
             started_at: self.started_at,
             saga_type: self.saga_type.clone(),
             status: self.current_status,
@@ -180,7 +180,7 @@ impl Row {
 pub(super) struct Compared {
     pub(super) differences: Vec<Difference>,
     /// What is to be written, in the order of the ids. A fold may differ in ways that no answer shows.
-    pub(super) advanced: Vec<Advanced>,
+    pub(super) updated: Vec<UpdatedSaga>,
 }
 
 /// Compares what is kept of sagas, given in the order of their ids, with what their steps say.
@@ -201,14 +201,14 @@ pub(super) fn compare(
                 kind,
             });
         }
-        let is_kept = |advanced: &Advanced| {
+        let is_kept = |updated: &UpdatedSaga| {
             stored.as_ref().is_some_and(|stored| {
-                stored.fold == advanced.fold && stored.row.as_ref() == Some(&Row::of(advanced))
+                stored.fold == updated.fold && stored.row.as_ref() == Some(&Row::of(updated))
             })
         };
         compared
-            .advanced
-            .extend(folded.filter(|advanced| !is_kept(advanced)));
+            .updated
+            .extend(folded.filter(|updated| !is_kept(updated)));
     }
     Ok(compared)
 }
@@ -218,7 +218,7 @@ fn refold(
     steps: Vec<FoldEvent>,
     stored: Option<&Stored>,
     definitions: &Definitions,
-) -> Result<Option<Advanced>, StoreError> {
+) -> Result<Option<UpdatedSaga>, StoreError> {
     let orders: Vec<_> = steps.iter().map(|step| step.order_id.clone()).collect();
     let Some(fold) = SagaFold::of(steps, definitions) else {
         return Ok(None);
@@ -227,11 +227,11 @@ fn refold(
         return Ok(None);
     };
     let others = orders.into_iter().filter(|order| *order != state.order_id);
-    Ok(Some(Advanced {
+    Ok(Some(UpdatedSaga {
         fold: serde_json::to_string(&fold).map_err(corrupt)?,
         version: stored.map_or(0, |stored| stored.version) + 1,
         before: stored.and_then(|stored| Some(stored.row.as_ref()?.counted())),
-        now: Counted::of(&state),
+        now: RollupKey::of(&state),
         compensation_ms: None,
         other_orders: others.map(String::from).collect(),
         state,
@@ -240,7 +240,7 @@ fn refold(
 
 fn difference(
     stored: Option<&Stored>,
-    folded: Option<&Advanced>,
+    folded: Option<&UpdatedSaga>,
 ) -> Result<Option<DifferenceKind>, StoreError> {
     let (stored, folded) = match (stored, folded) {
         (Some(stored), Some(folded)) => (stored, Row::of(folded)),

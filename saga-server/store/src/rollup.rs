@@ -26,14 +26,14 @@ pub(super) const NOT_ENDED: i64 = -1;
 
 /// What statistics look at in a saga's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Counted {
+pub(super) struct RollupKey {
     pub(super) started_at: Timestamp,
     pub(super) saga_type: SagaType,
     pub(super) status: SagaStatus,
     pub(super) ended_at: Option<Timestamp>,
 }
 
-impl Counted {
+impl RollupKey {
     pub(super) fn of(state: &SagaState) -> Self {
         Self {
             started_at: state.started_at,
@@ -84,7 +84,7 @@ impl Change {
 
 /// How the counts change, ordered by place: for each saga where it was counted before, and where it is counted now.
 pub(super) fn moved<'a>(
-    sagas: impl Iterator<Item = (Option<&'a Counted>, Option<&'a Counted>)>,
+    sagas: impl Iterator<Item = (Option<&'a RollupKey>, Option<&'a RollupKey>)>,
 ) -> Vec<(Place<'a>, Change)> {
     let mut changes: BTreeMap<Place<'_>, Change> = BTreeMap::new();
     for (before, now) in sagas.filter(|(before, now)| before != now) {

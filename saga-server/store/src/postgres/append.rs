@@ -1,6 +1,6 @@
 //! The one way in: a batch in one transaction.
 //!
-//! 1. The steps are taken, ordered by key. The primary key alone decides who stores an event: a second writer of the
+//! 1. The steps are inserted, ordered by key. The primary key alone decides who stores an event: a second writer of the
 //!    same event waits here until the first one's transaction has ended.
 //! 2. Unless all were new, what was stored before is read, to tell copies from contradictions.
 //! 3. The sagas of the new events are locked, in order.
@@ -14,40 +14,42 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use saga_types::{SagaEvent, definition::Definitions};
 use sqlx::{Connection, PgConnection};
 
-use super::{PostgresStore, error, failure::Failure, instances, producers, read, retention, rollups, steps};
+use super::{
+    PostgresStore, abort::AppendAbort, error, instances, producers, read, retention, rollups, steps,
+};
 use crate::{
     AppendError, Appended,
-    batch::{Batch, Ending, Sorted},
-    fold_batch::{Advance, Advanced, Kept},
+    batch::{Batch, Classified, TxOutcome},
+    fold_batch::{FoldBatch, StoredFold, UpdatedSaga},
     producers::of_events,
     rollup,
 };
 
-/// How often a transaction that met another one is tried.
+/// How often a transaction is tried that conflicts with others.
 const ATTEMPTS: u32 = 10;
 
 pub(super) async fn append(
     store: &PostgresStore,
     events: Arc<[SagaEvent]>,
-    ending: Ending,
+    outcome: TxOutcome,
 ) -> Result<Appended, AppendError> {
     if events.is_empty() {
         return Ok(Appended::default());
     }
     let mut batch = Batch::new(events);
     let mut removed = Vec::new();
-    let mut met = String::new();
+    let mut conflict = String::new();
     for attempt in 0..ATTEMPTS {
         let connection = store.writers.acquire().await;
         let mut connection = connection.map_err(|error| error::append(&error))?;
-        match attempt_append(&mut connection, store, &batch, ending).await {
+        match attempt_append(&mut connection, store, &batch, outcome).await {
             Ok(appended) => {
-                rollups::keep_short(&mut connection, &store.pace).await;
+                rollups::merge_if_due(&mut connection, &store.pace).await;
                 return Ok(Appended { removed, ..appended });
             }
-            Err(Failure::Met(other)) => met = other,
-            Err(Failure::Removed(sagas)) => removed.extend(batch.leave_out(&sagas)),
-            Err(Failure::Ended(error)) => {
+            Err(AppendAbort::Conflict(other)) => conflict = other,
+            Err(AppendAbort::Removed(sagas)) => removed.extend(batch.exclude(&sagas)),
+            Err(AppendAbort::Ended(error)) => {
                 // After a fail-over the connection may lead to a server that stays read-only.
                 if matches!(error, AppendError::Unavailable(_)) {
                     connection.close_on_drop();
@@ -59,7 +61,7 @@ pub(super) async fn append(
         tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 5)).await;
     }
     Err(AppendError::Unavailable(format!(
-        "met other writers {ATTEMPTS} times: {met}"
+        "conflicted with other writers {ATTEMPTS} times: {conflict}"
     )))
 }
 
@@ -67,18 +69,18 @@ async fn attempt_append(
     connection: &mut PgConnection,
     store: &PostgresStore,
     batch: &Batch,
-    ending: Ending,
-) -> Result<Appended, Failure> {
+    outcome: TxOutcome,
+) -> Result<Appended, AppendAbort> {
     let mut transaction = connection.begin().await?;
-    let stored = steps::take(&mut transaction, batch, &store.repeats).await?;
-    let Sorted {
+    let stored = steps::insert_steps(&mut transaction, batch, &store.repeats).await?;
+    let Classified {
         new,
         new_indexes,
         duplicates,
         conflicts,
-    } = batch.sort_out(&stored);
-    let advanced = advance(&mut transaction, &store.definitions, &new).await?;
-    if new.is_empty() || ending == Ending::Rehearsed {
+    } = batch.classify(&stored);
+    let updated = fold(&mut transaction, &store.definitions, &new).await?;
+    if new.is_empty() || outcome == TxOutcome::RolledBack {
         transaction.rollback().await?;
     } else {
         transaction.commit().await?;
@@ -87,33 +89,37 @@ async fn attempt_append(
         new: new_indexes,
         duplicates,
         conflicts,
-        changes: advanced,
+        changes: updated,
         removed: Vec::new(),
     })
 }
 
-async fn advance(
+async fn fold(
     connection: &mut PgConnection,
     definitions: &Definitions,
     new: &[&SagaEvent],
-) -> Result<Vec<crate::SagaChange>, Failure> {
+) -> Result<Vec<crate::SagaChange>, AppendAbort> {
     if new.is_empty() {
         return Ok(Vec::new());
     }
     let kept = instances::lock(connection, new).await?;
     refuse_removed(connection, new, &kept).await?;
-    let mut advance = Advance::begin(new, kept, definitions);
-    let needing = advance.needing_history();
+    let mut batch = FoldBatch::begin(new, kept, definitions);
+    let needing = batch.needing_history();
     if !needing.is_empty() {
         for (saga_id, steps) in read::histories(connection, &needing).await? {
-            advance.refold(&saga_id, steps, definitions);
+            batch.refold(&saga_id, steps, definitions);
         }
     }
-    let advanced = advance.finish()?;
-    instances::write(connection, &advanced).await?;
-    rollups::change(connection, &rollup::moved(advanced.iter().map(Advanced::counted))).await?;
+    let updated = batch.finish()?;
+    instances::write(connection, &updated).await?;
+    rollups::change(
+        connection,
+        &rollup::moved(updated.iter().map(UpdatedSaga::counted)),
+    )
+    .await?;
     producers::note(connection, of_events(new)).await?;
-    Ok(advanced.into_iter().map(Into::into).collect())
+    Ok(updated.into_iter().map(Into::into).collect())
 }
 
 /// A saga that has no row is new, unless it was removed. Asked for after the rows are locked: whoever removes a saga locks
@@ -121,8 +127,8 @@ async fn advance(
 async fn refuse_removed(
     connection: &mut PgConnection,
     new: &[&SagaEvent],
-    kept: &[Kept],
-) -> Result<(), Failure> {
+    kept: &[StoredFold],
+) -> Result<(), AppendAbort> {
     let known: HashSet<&str> = kept.iter().map(|kept| kept.saga_id.as_str()).collect();
     let mut unknown: Vec<&str> = new.iter().map(|event| event.saga_id.as_str()).collect();
     unknown.dedup();
@@ -134,6 +140,6 @@ async fn refuse_removed(
     if removed.is_empty() {
         Ok(())
     } else {
-        Err(Failure::Removed(removed))
+        Err(AppendAbort::Removed(removed))
     }
 }

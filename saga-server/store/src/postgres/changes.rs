@@ -70,7 +70,7 @@ impl ChangeStore for PostgresStore {
             from: uuid::Uuid::now_v7().to_string(),
             changes: Changes::none(),
         };
-        let (mut call, mut answered) = (tokio::time::interval(ECHO), Instant::now());
+        let (mut call, mut with_deadline) = (tokio::time::interval(ECHO), Instant::now());
         loop {
             let announcement = tokio::select! {
                 notification = listener.try_recv() => match notification.map_err(error::store)? {
@@ -79,7 +79,7 @@ impl ChangeStore for PostgresStore {
                     None => missed(),
                 },
                 _ = call.tick() => {
-                    if answered.elapsed() > DEAF_AFTER {
+                    if with_deadline.elapsed() > DEAF_AFTER {
                         return Err(StoreError::Unavailable(DEAF.to_owned()));
                     }
                     self.announce(&echo).await?;
@@ -88,7 +88,7 @@ impl ChangeStore for PostgresStore {
                 () = heard.closed() => return Ok(()),
             };
             if announcement.from == echo.from {
-                answered = Instant::now();
+                with_deadline = Instant::now();
             } else if heard.send(announcement).await.is_err() {
                 return Ok(());
             }

@@ -69,7 +69,7 @@ fn pool(options: PgConnectOptions, max_connections: u32, settings: &'static str)
         .after_connect(move |connection, _| {
             Box::pin(async move { connection.execute(settings).await.map(|_| ()) })
         })
-        // What answered a moment ago still does.
+        // What with_deadline a moment ago still does.
         .test_before_acquire(false)
         .before_acquire(|connection, used| {
             Box::pin(async move {

@@ -4,34 +4,34 @@ use sqlx::error::{DatabaseError, Error};
 
 use crate::{AppendError, StoreError};
 
-/// What can be done about a failure.
+/// When a failed transaction may be tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Remedy {
-    /// The same transaction may succeed at once: it met another one.
-    Again,
-    /// The same statement may succeed later.
+pub(super) enum Retry {
+    /// At once: it conflicted with another one.
+    Now,
+    /// Later: the database is not available.
     Later,
-    /// The data is not taken.
+    /// Never: the data is refused.
     Never,
 }
 
-pub(super) fn remedy(error: &Error) -> Remedy {
+pub(super) fn retry(error: &Error) -> Retry {
     match error {
-        Error::Database(error) => error.code().map_or(Remedy::Later, |code| remedy_of(&code)),
-        Error::Encode(_) | Error::InvalidArgument(_) => Remedy::Never,
-        _ => Remedy::Later,
+        Error::Database(error) => error.code().map_or(Retry::Later, |code| retry_of(&code)),
+        Error::Encode(_) | Error::InvalidArgument(_) => Retry::Never,
+        _ => Retry::Later,
     }
 }
 
 /// Only what speaks of the values of a statement blames the data. A missing table, a missing permission, a full disk, a
 /// read-only standby: none of them is the data's fault.
-fn remedy_of(sqlstate: &str) -> Remedy {
+fn retry_of(sqlstate: &str) -> Retry {
     match (sqlstate, sqlstate.get(..2)) {
         // serialization_failure, deadlock_detected
-        ("40001" | "40P01", _) => Remedy::Again,
+        ("40001" | "40P01", _) => Retry::Now,
         // data exception, integrity constraint violation, program limit exceeded
-        (_, Some("22" | "23" | "54")) => Remedy::Never,
-        _ => Remedy::Later,
+        (_, Some("22" | "23" | "54")) => Retry::Never,
+        _ => Retry::Later,
     }
 }
 
@@ -53,9 +53,9 @@ pub(super) fn store(error: Error) -> StoreError {
 }
 
 pub(super) fn append(error: &Error) -> AppendError {
-    match remedy(error) {
-        Remedy::Never => AppendError::Refused(message(error)),
-        Remedy::Again | Remedy::Later => AppendError::Unavailable(message(error)),
+    match retry(error) {
+        Retry::Never => AppendError::Refused(message(error)),
+        Retry::Now | Retry::Later => AppendError::Unavailable(message(error)),
     }
 }
 
@@ -83,24 +83,24 @@ mod tests {
     #[test]
     fn only_the_data_is_refused_for_good() {
         for (sqlstate, expected) in [
-            ("22003", Remedy::Never),
-            ("22P05", Remedy::Never),
-            ("23514", Remedy::Never),
-            ("54000", Remedy::Never),
-            ("40001", Remedy::Again),
-            ("40P01", Remedy::Again),
-            ("08006", Remedy::Later),
-            ("25006", Remedy::Later),
-            ("28P01", Remedy::Later),
-            ("42P01", Remedy::Later),
-            ("42501", Remedy::Later),
-            ("53100", Remedy::Later),
-            ("55P03", Remedy::Later),
-            ("57P01", Remedy::Later),
-            ("58030", Remedy::Later),
-            ("XX000", Remedy::Later),
+            ("22003", Retry::Never),
+            ("22P05", Retry::Never),
+            ("23514", Retry::Never),
+            ("54000", Retry::Never),
+            ("40001", Retry::Now),
+            ("40P01", Retry::Now),
+            ("08006", Retry::Later),
+            ("25006", Retry::Later),
+            ("28P01", Retry::Later),
+            ("42P01", Retry::Later),
+            ("42501", Retry::Later),
+            ("53100", Retry::Later),
+            ("55P03", Retry::Later),
+            ("57P01", Retry::Later),
+            ("58030", Retry::Later),
+            ("XX000", Retry::Later),
         ] {
-            assert_eq!(remedy_of(sqlstate), expected, "{sqlstate}");
+            assert_eq!(retry_of(sqlstate), expected, "{sqlstate}");
         }
     }
 }

@@ -3,23 +3,23 @@
 use saga_types::SagaStatus;
 use sqlx::{Postgres, QueryBuilder};
 
-use super::step_conditions::{Match, Narrowed};
+use super::step_prefilter::{Candidate, StepPrefilter};
 use crate::{SagaQuery, SortBy, query::statuses};
 
 /// Begins a filter on the steps.
 const SOME_STEP: &str = " AND EXISTS (SELECT FROM saga_steps AS step WHERE step.saga_id = saga.saga_id AND ";
 
-pub(super) fn push_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, narrowed: &Narrowed) {
+pub(super) fn push_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, prefilter: &StepPrefilter) {
     push_instance_filters(sql, query);
-    for condition in &narrowed.conditions {
+    for condition in &prefilter.conditions {
         sql.push(SOME_STEP);
         condition.push(sql);
         sql.push(")");
     }
 }
 
-/// The sagas that are looked at: all, or the few that were found, which are fetched by their ids whatever the order is.
-pub(super) fn push_sagas(sql: &mut QueryBuilder<Postgres>, sagas: Option<&[Match]>) {
+/// The sagas that are read: all, or the candidates, which are fetched by their ids whatever the order is.
+pub(super) fn push_sagas(sql: &mut QueryBuilder<Postgres>, sagas: Option<&[Candidate]>) {
     match sagas {
         None => sql.push("saga_instance AS saga"),
         // One look at the key for each, which `OFFSET 0` keeps the planner from turning into something else.
@@ -31,8 +31,8 @@ pub(super) fn push_sagas(sql: &mut QueryBuilder<Postgres>, sagas: Option<&[Match
                     .map(|found| found.saga_id.clone())
                     .collect::<Vec<_>>(),
             )
-            .push("::text[]) AS few (id) CROSS JOIN LATERAL ")
-            .push("(SELECT * FROM saga_instance WHERE saga_id = few.id OFFSET 0) AS saga"),
+            .push("::text[]) AS candidate (id) CROSS JOIN LATERAL ")
+            .push("(SELECT * FROM saga_instance WHERE saga_id = candidate.id OFFSET 0) AS saga"),
     };
 }
 

@@ -4,15 +4,14 @@ use saga_types::{SagaEvent, SagaType, Timestamp, fold::SagaState};
 use sqlx::{PgConnection, Row};
 
 use super::{
+    abort::AppendAbort,
     copy::{self, Rows},
-    error,
-    failure::Failure,
-    read,
+    error, read,
 };
 use crate::{
     Late,
-    fold_batch::{Advanced, Kept},
-    rollup::Counted,
+    fold_batch::{StoredFold, UpdatedSaga},
+    rollup::RollupKey,
     rows::corrupt,
 };
 
@@ -71,18 +70,21 @@ INSERT INTO saga_other_order (order_id, saga_id) SELECT * FROM UNNEST($1::text[]
 const SEPARATOR: &str = "\u{1f}";
 
 /// Locks the sagas of these events, which are ordered by saga, as far as they are there.
-pub(super) async fn lock(connection: &mut PgConnection, new: &[&SagaEvent]) -> Result<Vec<Kept>, Failure> {
+pub(super) async fn lock(
+    connection: &mut PgConnection,
+    new: &[&SagaEvent],
+) -> Result<Vec<StoredFold>, AppendAbort> {
     let mut saga_ids: Vec<&str> = new.iter().map(|event| event.saga_id.as_str()).collect();
     saga_ids.dedup();
     let rows = sqlx::query(LOCK).bind(saga_ids).fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
-            Ok(Kept {
+            Ok(StoredFold {
                 saga_id: row.try_get(0)?,
                 order_id: row.try_get(1)?,
                 version: row.try_get(2)?,
-                fold: Kept::parse_fold(row.try_get(3)?),
-                counted: Counted {
+                fold: StoredFold::parse_fold(row.try_get(3)?),
+                counted: RollupKey {
                     saga_type: SagaType::try_from(row.try_get::<String, _>(4)?).map_err(corrupt)?,
                     status: row.try_get::<&str, _>(5)?.parse().map_err(corrupt)?,
                     started_at: read::timestamp(row, 6)?,
@@ -94,21 +96,22 @@ pub(super) async fn lock(connection: &mut PgConnection, new: &[&SagaEvent]) -> R
 }
 
 /// Writes sagas, ordered by id.
-pub(super) async fn write(connection: &mut PgConnection, advanced: &[Advanced]) -> Result<(), Failure> {
-    let (new, known): (Vec<&Advanced>, Vec<&Advanced>) = advanced.iter().partition(|saga| saga.version == 1);
-    let met = || Failure::Met("another writer made the same saga".to_owned());
+pub(super) async fn write(connection: &mut PgConnection, updated: &[UpdatedSaga]) -> Result<(), AppendAbort> {
+    let (new, known): (Vec<&UpdatedSaga>, Vec<&UpdatedSaga>) =
+        updated.iter().partition(|saga| saga.version == 1);
+    let conflict = || AppendAbort::Conflict("another writer made the same saga".to_owned());
     make(connection, &new).await.map_err(|failure| match failure {
-        failure if error::is_known_key(&failure) => met(),
+        failure if error::is_known_key(&failure) => conflict(),
         failure => failure.into(),
     })?;
     if write_arrays(connection, UPDATE, &known).await? != known.len() as u64 {
-        return Err(met());
+        return Err(conflict());
     }
-    write_other_orders(connection, advanced).await?;
+    write_other_orders(connection, updated).await?;
     Ok(())
 }
 
-async fn make(connection: &mut PgConnection, new: &[&Advanced]) -> Result<u64, sqlx::Error> {
+async fn make(connection: &mut PgConnection, new: &[&UpdatedSaga]) -> Result<u64, sqlx::Error> {
     if copy::is_worth_it(new.len()) {
         copy(connection, new).await
     } else {
@@ -116,7 +119,7 @@ async fn make(connection: &mut PgConnection, new: &[&Advanced]) -> Result<u64, s
     }
 }
 
-async fn copy(connection: &mut PgConnection, new: &[&Advanced]) -> Result<u64, sqlx::Error> {
+async fn copy(connection: &mut PgConnection, new: &[&UpdatedSaga]) -> Result<u64, sqlx::Error> {
     let mut rows = Rows::with_capacity(new.len() * ROW_BYTES);
     for saga in new {
         let state = &saga.state;
@@ -150,7 +153,7 @@ async fn copy(connection: &mut PgConnection, new: &[&Advanced]) -> Result<u64, s
 async fn write_arrays(
     connection: &mut PgConnection,
     statement: &'static str,
-    sagas: &[&Advanced],
+    sagas: &[&UpdatedSaga],
 ) -> Result<u64, sqlx::Error> {
     if sagas.is_empty() {
         return Ok(0);
@@ -247,8 +250,11 @@ fn anomalies(state: &SagaState) -> String {
     names.join(SEPARATOR)
 }
 
-async fn write_other_orders(connection: &mut PgConnection, advanced: &[Advanced]) -> Result<(), sqlx::Error> {
-    let mut others: Vec<(&str, &str)> = advanced
+async fn write_other_orders(
+    connection: &mut PgConnection,
+    updated: &[UpdatedSaga],
+) -> Result<(), sqlx::Error> {
+    let mut others: Vec<(&str, &str)> = updated
         .iter()
         .flat_map(|saga| {
             saga.other_orders

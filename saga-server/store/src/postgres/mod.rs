@@ -3,13 +3,13 @@
 //! Rule of thumb: transactions run in tasks of their own, so that a caller that stops waiting cannot leave a connection
 //! inside one; readers and writers have separate connections, so that neither starves the other.
 
+mod abort;
 mod append;
 mod changes;
 mod connect;
 mod copy;
 mod dead_letters;
 mod error;
-mod failure;
 mod filters;
 mod instances;
 mod producers;
@@ -21,7 +21,7 @@ mod retention;
 mod rollups;
 mod search;
 mod statistics;
-mod step_conditions;
+mod step_prefilter;
 mod steps;
 mod totals;
 mod trends;
@@ -36,7 +36,7 @@ use sqlx::{PgPool, migrate::Migrator};
 use super::{
     AppendError, Appended, Attempt, Attention, ChangedSagas, DeadLetterStore, LetterFilter, LetterGroup,
     LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage,
-    Store, StoreError, StoreOptions, batch::Ending,
+    Store, StoreError, StoreOptions, batch::TxOutcome,
 };
 use crate::detached::run_detached;
 
@@ -60,7 +60,7 @@ pub struct PostgresStore {
     changed: Arc<ChangedSagas>,
     pace: Arc<rollups::Pace>,
     repeats: Arc<steps::Repeats>,
-    lately: Arc<search::Lately>,
+    caches: Arc<search::SearchCaches>,
     answer: Duration,
 }
 
@@ -79,19 +79,19 @@ impl PostgresStore {
             changed: Arc::default(),
             pace: Arc::default(),
             repeats: Arc::default(),
-            lately: Arc::default(),
+            caches: Arc::default(),
             answer: ANSWER,
         })
     }
 
     /// Sets how long the database may take to answer for a batch until it counts as away; 150 s.
     #[must_use]
-    pub fn answering_within(mut self, answer: Duration) -> Self {
+    pub fn with_append_timeout(mut self, answer: Duration) -> Self {
         self.answer = answer;
         self
     }
 
-    async fn answered<T>(
+    async fn with_deadline<T>(
         &self,
         work: impl Future<Output = Result<T, AppendError>> + Send,
     ) -> Result<T, AppendError> {
@@ -119,8 +119,8 @@ impl Store for PostgresStore {
         let store = self.clone();
         run_detached(async move {
             let touched = super::changes::touched(&batch);
-            let appending = append::append(&store, batch, Ending::Stored);
-            let appended = store.answered(appending).await?;
+            let appending = append::append(&store, batch, TxOutcome::Committed);
+            let appended = store.with_deadline(appending).await?;
             store.changed.add(touched);
             Ok(appended)
         })
@@ -145,7 +145,7 @@ impl Store for PostgresStore {
     }
 
     async fn search(&self, query: &SagaQuery) -> Result<Page, StoreError> {
-        search::search(&self.readers, &self.definitions, &self.lately, query).await
+        search::search(&self.readers, &self.definitions, &self.caches, query).await
     }
 
     async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
@@ -163,7 +163,7 @@ impl DeadLetterStore for PostgresStore {
         let store = self.clone();
         run_detached(async move {
             let keeping = dead_letters::keep(&store.writers, &letters);
-            store.answered(keeping).await
+            store.with_deadline(keeping).await
         })
         .await
     }
@@ -187,6 +187,6 @@ impl DeadLetterStore for PostgresStore {
 
     async fn rehearse(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         let store = self.clone();
-        run_detached(async move { append::append(&store, batch, Ending::Rehearsed).await }).await
+        run_detached(async move { append::append(&store, batch, TxOutcome::RolledBack).await }).await
     }
 }

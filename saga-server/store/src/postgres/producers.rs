@@ -18,7 +18,7 @@ use crate::{
 const NOTE: &str = "INSERT INTO producer_change (change) SELECT * FROM UNNEST($1::text[])";
 
 /// One collector at a time: two would wait for each other's rows.
-const IS_MINE: &str = "SELECT pg_try_advisory_xact_lock(hashtext('producer_change'), 'producer_change'::regclass::oid::integer)";
+const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(hashtext('producer_change'), 'producer_change'::regclass::oid::integer)";
 
 const TAKE: &str = r"
 DELETE FROM producer_change WHERE ctid = ANY(ARRAY(SELECT ctid FROM producer_change LIMIT $1)) RETURNING change";
@@ -67,12 +67,12 @@ impl ProducerStore for PostgresStore {
             let noted = sqlx::query(NOTE).bind(rows).execute(&self.readers).await;
             noted.map(|_| ()).map_err(|failure| error::append(&failure))
         };
-        self.answered(noting).await
+        self.with_deadline(noting).await
     }
 
-    async fn tend_producers(&self, tending: &Tending) -> Result<Tended, StoreError> {
-        let (pool, tending) = (self.writers.clone(), tending.clone());
-        run_detached(async move { tend(&pool, &tending).await }).await
+    async fn tend_producers(&self, request: &Tending) -> Result<Tended, StoreError> {
+        let (pool, request) = (self.writers.clone(), request.clone());
+        run_detached(async move { reconcile(&pool, &request).await }).await
     }
 
     async fn producers(&self, query: &ProducerQuery) -> Result<ProducerPage, StoreError> {
@@ -118,18 +118,18 @@ pub(super) async fn note(connection: &mut PgConnection, change: Option<String>) 
     Ok(())
 }
 
-async fn tend(pool: &PgPool, tending: &Tending) -> Result<Tended, StoreError> {
+async fn reconcile(pool: &PgPool, request: &Tending) -> Result<Tended, StoreError> {
     let mut transaction = pool.begin().await.map_err(error::store)?;
-    let is_mine: bool = sqlx::query_scalar(IS_MINE)
+    let is_mine: bool = sqlx::query_scalar(TRY_LOCK)
         .fetch_one(&mut *transaction)
         .await
         .map_err(error::store)?;
     if !is_mine {
         return Ok(Tended::default());
     }
-    let tended = producers::tend(&mut PostgresTables(&mut transaction), tending).await?;
+    let outcome = producers::reconcile(&mut PostgresTables(&mut transaction), request).await?;
     transaction.commit().await.map_err(error::store)?;
-    Ok(tended)
+    Ok(outcome)
 }
 
 struct PostgresTables<'a>(&'a mut PgConnection);

@@ -13,7 +13,7 @@ use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
 use super::{MIGRATOR, error};
 use crate::{
     Position, StepPage, StoreError, StoredStep,
-    fold_batch::Kept,
+    fold_batch::StoredFold,
     rows::{FoldColumns, StepColumns, corrupt},
 };
 
@@ -99,7 +99,7 @@ pub(super) async fn states(
         .map(|(saga_id, fold)| {
             (
                 saga_id,
-                Kept::parse_fold(&fold).and_then(|fold| fold.try_state(definitions)),
+                StoredFold::parse_fold(&fold).and_then(|fold| fold.try_state(definitions)),
             )
         })
         .collect();

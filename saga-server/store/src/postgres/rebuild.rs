@@ -9,16 +9,16 @@ use async_trait::async_trait;
 use saga_types::definition::Definitions;
 use sqlx::{Connection, PgConnection, PgPool};
 
-use super::{PostgresStore, error, failure::Failure, instances, read, rollups};
+use super::{PostgresStore, abort::AppendAbort, error, instances, read, rollups};
 use crate::{
     Rebuild, RebuildStore, Rebuilt, StoreError,
     detached::run_detached,
-    fold_batch::Advanced,
+    fold_batch::UpdatedSaga,
     rebuild::{self, Next, Stored},
     rollup,
 };
 
-/// How often sagas that met another writer are tried.
+/// How often a transaction is tried that conflicts with others.
 const ATTEMPTS: u32 = 10;
 
 /// The ids of the next sagas, of those that have steps and of those that are kept, each found by one look into an index.
@@ -83,18 +83,18 @@ async fn again(
     limit: u32,
     rebuild: Rebuild,
 ) -> Result<Rebuilt, StoreError> {
-    let mut met = String::new();
+    let mut conflict = String::new();
     for _ in 0..ATTEMPTS {
         let mut connection = writers.acquire().await.map_err(error::store)?;
         match attempt(&mut connection, definitions, after, limit, rebuild).await {
             Ok(rebuilt) => return Ok(rebuilt),
-            Err(Failure::Met(other)) => met = other,
-            Err(Failure::Removed(sagas)) => met = format!("{} sagas that were removed", sagas.len()),
-            Err(Failure::Ended(error)) => return Err(StoreError::Unavailable(error.to_string())),
+            Err(AppendAbort::Conflict(other)) => conflict = other,
+            Err(AppendAbort::Removed(sagas)) => conflict = format!("{} sagas that were removed", sagas.len()),
+            Err(AppendAbort::Ended(error)) => return Err(StoreError::Unavailable(error.to_string())),
         }
     }
     Err(StoreError::Unavailable(format!(
-        "met other writers {ATTEMPTS} times: {met}"
+        "conflicted with other writers {ATTEMPTS} times: {conflict}"
     )))
 }
 
@@ -104,7 +104,7 @@ async fn attempt(
     after: &str,
     limit: u32,
     rebuild: Rebuild,
-) -> Result<Rebuilt, Failure> {
+) -> Result<Rebuilt, AppendAbort> {
     let (begin, stored) = match rebuild {
         Rebuild::DryRun => ("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", STORED),
         Rebuild::Write => ("BEGIN", STORED_LOCKED),
@@ -126,11 +126,11 @@ async fn attempt(
     }
     let histories = read::histories(&mut transaction, &saga_ids).await?;
     let compared = rebuild::compare(&saga_ids, stored, histories, definitions)?;
-    if rebuild == Rebuild::Write && !compared.advanced.is_empty() {
-        instances::write(&mut transaction, &compared.advanced).await?;
+    if rebuild == Rebuild::Write && !compared.updated.is_empty() {
+        instances::write(&mut transaction, &compared.updated).await?;
         rollups::change(
             &mut transaction,
-            &rollup::moved(compared.advanced.iter().map(Advanced::counted)),
+            &rollup::moved(compared.updated.iter().map(UpdatedSaga::counted)),
         )
         .await?;
     }

@@ -1,7 +1,7 @@
-//! What was found out lately, and holds for a while.
+//! Answers that are expensive and hardly change.
 //!
-//! Rule of thumb: finding it out takes long and it hardly changes, so nobody but the first waits for it. What was found out half
-//! a minute ago is found out again, by one of those who ask, while all are told what was found then.
+//! Rule of thumb: only the first caller waits for one. An answer older than half a minute is computed again by one of the
+//! callers, while all get the cached one.
 
 use std::{
     collections::HashMap,
@@ -11,68 +11,70 @@ use std::{
 
 /// Answers by name, a thousand at most.
 #[derive(Debug)]
-pub(super) struct Held<T>(Mutex<HashMap<String, Known<T>>>);
+pub(super) struct RefreshingCache<T>(Mutex<HashMap<String, Cached<T>>>);
 
-/// What is known.
+/// A cached answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Known<T> {
+pub(super) struct Cached<T> {
     pub(super) answer: T,
-    /// Whoever is told this finds it out again.
+    /// The caller who gets this computes the answer again.
     pub(super) is_due: bool,
-    found: Instant,
+    cached_at: Instant,
     due: Instant,
 }
 
-const FRESH: Duration = Duration::from_secs(30);
-/// From then on it is not told any more.
-const OLD: Duration = Duration::from_secs(300);
-const MOST: usize = 1_000;
+const REFRESH_AFTER: Duration = Duration::from_secs(30);
+/// An older answer is not given.
+const EXPIRES_AFTER: Duration = Duration::from_secs(300);
+const MAX_ENTRIES: usize = 1_000;
 
-impl<T> Default for Held<T> {
+impl<T> Default for RefreshingCache<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T: Copy> Held<T> {
-    pub(super) fn get(&self, name: &str) -> Option<Known<T>> {
+impl<T: Copy> RefreshingCache<T> {
+    pub(super) fn get(&self, name: &str) -> Option<Cached<T>> {
         self.get_at(name, Instant::now())
     }
 
-    fn get_at(&self, name: &str, now: Instant) -> Option<Known<T>> {
-        let mut held = self.lock();
-        let known = held.get_mut(name).filter(|known| now < known.found + OLD)?;
-        let is_due = now >= known.due;
+    fn get_at(&self, name: &str, now: Instant) -> Option<Cached<T>> {
+        let mut cache = self.lock();
+        let cached = cache
+            .get_mut(name)
+            .filter(|cached| now < cached.cached_at + EXPIRES_AFTER)?;
+        let is_due = now >= cached.due;
         if is_due {
-            known.due = now + FRESH;
+            cached.due = now + REFRESH_AFTER;
         }
-        Some(Known { is_due, ..*known })
+        Some(Cached { is_due, ..*cached })
     }
 
-    pub(super) fn hold(&self, name: String, answer: T) {
-        self.hold_at(name, answer, Instant::now());
+    pub(super) fn put(&self, name: String, answer: T) {
+        self.put_at(name, answer, Instant::now());
     }
 
-    fn hold_at(&self, name: String, answer: T, now: Instant) {
-        let mut held = self.lock();
-        held.retain(|_, known| now < known.found + OLD);
-        if held.len() < MOST || held.contains_key(&name) {
-            let known = Known {
+    fn put_at(&self, name: String, answer: T, now: Instant) {
+        let mut cache = self.lock();
+        cache.retain(|_, cached| now < cached.cached_at + EXPIRES_AFTER);
+        if cache.len() < MAX_ENTRIES || cache.contains_key(&name) {
+            let cached = Cached {
                 answer,
                 is_due: false,
-                found: now,
-                due: now + FRESH,
+                cached_at: now,
+                due: now + REFRESH_AFTER,
             };
-            held.insert(name, known);
+            cache.insert(name, cached);
         }
     }
 
-    /// It does not hold any more.
-    pub(super) fn forget(&self, name: &str) {
+    /// Drops an answer that does not hold any more.
+    pub(super) fn remove(&self, name: &str) {
         self.lock().remove(name);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Known<T>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Cached<T>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -82,35 +84,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_does_not_grow_without_end() {
-        let held = Held::default();
-        for number in 0..2 * MOST {
-            held.hold(number.to_string(), number);
+    fn its_size_is_bounded() {
+        let cache = RefreshingCache::default();
+        for number in 0..2 * MAX_ENTRIES {
+            cache.put(number.to_string(), number);
         }
-        assert_eq!(held.get("7").map(|known| known.answer), Some(7));
-        assert_eq!(held.get(&MOST.to_string()), None);
+        assert_eq!(cache.get("7").map(|cached| cached.answer), Some(7));
+        assert_eq!(cache.get(&MAX_ENTRIES.to_string()), None);
     }
 
     #[test]
-    fn one_of_those_who_ask_finds_it_out_again_and_all_are_told_meanwhile() {
-        let (held, begun) = (Held::default(), Instant::now());
-        held.hold_at("total".to_owned(), 1, begun);
-        let told = |after| {
-            let known = held.get_at("total", begun + after);
-            known.map(|known| (known.answer, known.is_due))
+    fn one_caller_refreshes_an_answer_and_the_others_get_the_cached_one() {
+        let (cache, start) = (RefreshingCache::default(), Instant::now());
+        cache.put_at("total".to_owned(), 1, start);
+        let answer = |after| {
+            let cached = cache.get_at("total", start + after);
+            cached.map(|cached| (cached.answer, cached.is_due))
         };
         let moment = Duration::from_millis(1);
-        assert_eq!(told(FRESH - moment), Some((1, false)));
-        assert_eq!(told(FRESH), Some((1, true)));
-        assert_eq!(told(FRESH + moment), Some((1, false)));
-        // That one failed.
-        assert_eq!(told(2 * FRESH), Some((1, true)));
+        assert_eq!(answer(REFRESH_AFTER - moment), Some((1, false)));
+        assert_eq!(answer(REFRESH_AFTER), Some((1, true)));
+        assert_eq!(answer(REFRESH_AFTER + moment), Some((1, false)));
+        // The refresh failed.
+        assert_eq!(answer(2 * REFRESH_AFTER), Some((1, true)));
 
-        held.hold_at("total".to_owned(), 2, begun + 2 * FRESH);
-        assert_eq!(told(2 * FRESH + moment), Some((2, false)));
-        assert_eq!(told(2 * FRESH + OLD), None);
+        cache.put_at("total".to_owned(), 2, start + 2 * REFRESH_AFTER);
+        assert_eq!(answer(2 * REFRESH_AFTER + moment), Some((2, false)));
+        assert_eq!(answer(2 * REFRESH_AFTER + EXPIRES_AFTER), None);
 
-        held.forget("total");
-        assert_eq!(told(2 * FRESH), None);
+        cache.remove("total");
+        assert_eq!(answer(2 * REFRESH_AFTER), None);
     }
 }

@@ -9,7 +9,7 @@ use super::{PostgresStore, error, read, rollups, steps};
 use crate::{
     ArchivePlan, Archived, Expired, Removal, Removed, RetentionStore, StoreError,
     detached::run_detached,
-    rollup::{self, Counted},
+    rollup::{self, RollupKey},
     rows::corrupt,
 };
 
@@ -228,7 +228,7 @@ async fn remove_unchanged(
 async fn lock_unchanged(
     connection: &mut PgConnection,
     sagas: &[Expired],
-) -> Result<(Vec<String>, Vec<Counted>), StoreError> {
+) -> Result<(Vec<String>, Vec<RollupKey>), StoreError> {
     let rows = sqlx::query(LOCK_UNCHANGED)
         .bind(sagas.iter().map(|saga| saga.saga_id.as_str()).collect::<Vec<_>>())
         .bind(sagas.iter().map(|saga| saga.version).collect::<Vec<_>>())
@@ -237,7 +237,7 @@ async fn lock_unchanged(
         .map_err(error::store)?;
     let locked = rows.iter().map(|row| {
         let column = |index| row.try_get::<String, _>(index).map_err(error::store);
-        let counted = Counted {
+        let counted = RollupKey {
             saga_type: SagaType::try_from(column(1)?).map_err(corrupt)?,
             status: column(2)?.parse().map_err(corrupt)?,
             started_at: read::timestamp(row, 3)?,

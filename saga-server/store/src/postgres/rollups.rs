@@ -26,13 +26,13 @@ INSERT INTO saga_rollup_change (minute, saga_type, status, from_ms, sagas, durat
 SELECT * FROM UNNEST($1::timestamptz[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])";
 
 /// One instance at a time: two would wait for each other's rows, and in other orders.
-const IS_MINE: &str =
+const TRY_LOCK: &str =
     "SELECT pg_try_advisory_xact_lock(hashtext('saga_rollup'), 'saga_rollup'::regclass::oid::integer)";
-const WAIT: &str = "SELECT pg_advisory_lock(hashtext('saga_rollup'), 'saga_rollup'::regclass::oid::integer)";
-const LET_GO: &str =
+const LOCK: &str = "SELECT pg_advisory_lock(hashtext('saga_rollup'), 'saga_rollup'::regclass::oid::integer)";
+const UNLOCK: &str =
     "SELECT pg_advisory_unlock(hashtext('saga_rollup'), 'saga_rollup'::regclass::oid::integer)";
 
-const BRING_TOGETHER: &str = r"
+const MERGE: &str = r"
 WITH change AS (DELETE FROM saga_rollup_change RETURNING *),
 rolled AS (
     INSERT INTO saga_rollup AS kept (width, bucket, saga_type, status, from_ms, sagas, duration_ms)
@@ -79,7 +79,7 @@ const WRONG: &str = concat!(
 );
 
 /// With one snapshot for all: what is stored meanwhile stays among the changes.
-const MAKE_ANEW: &str = concat!(
+const RECOUNT: &str = concat!(
     "DELETE FROM saga_rollup_change; DELETE FROM saga_rollup; INSERT INTO saga_rollup ",
     counted!(),
     " ORDER BY 1, 2"
@@ -122,10 +122,10 @@ pub(super) async fn change(
     Ok(())
 }
 
-/// Brings changes together, unless that was done lately, or is being done.
-pub(super) async fn keep_short(connection: &mut PgConnection, pace: &Pace) {
+/// Brings changes together, unless that was done caches, or is being done.
+pub(super) async fn merge_if_due(connection: &mut PgConnection, pace: &Pace) {
     if pace.is_due()
-        && let Err(error) = bring_together(connection).await
+        && let Err(error) = merge(connection).await
     {
         // Nothing is lost by it, and the next batch but some tries again.
         tracing::warn!(
@@ -135,12 +135,11 @@ pub(super) async fn keep_short(connection: &mut PgConnection, pace: &Pace) {
     }
 }
 
-async fn bring_together(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn merge(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    if sqlx::query_scalar(IS_MINE).fetch_one(&mut *transaction).await? {
-        let empty: Vec<(i32, DateTime<Utc>, String, String, i64)> = sqlx::query_as(BRING_TOGETHER)
-            .fetch_all(&mut *transaction)
-            .await?;
+    if sqlx::query_scalar(TRY_LOCK).fetch_one(&mut *transaction).await? {
+        let empty: Vec<(i32, DateTime<Utc>, String, String, i64)> =
+            sqlx::query_as(MERGE).fetch_all(&mut *transaction).await?;
         sqlx::query(REMOVE_EMPTY)
             .bind(empty.iter().map(|row| row.0).collect::<Vec<_>>())
             .bind(empty.iter().map(|row| row.1).collect::<Vec<_>>())
@@ -157,9 +156,9 @@ async fn bring_together(connection: &mut PgConnection) -> Result<(), sqlx::Error
 pub(super) async fn recount(writers: &PgPool, rebuild: Rebuild) -> Result<u64, StoreError> {
     let mut connection = writers.acquire().await.map_err(error::store)?;
     // The lock is the session's, since a transaction must not have its snapshot before it has the lock.
-    connection.execute(WAIT).await.map_err(error::store)?;
+    connection.execute(LOCK).await.map_err(error::store)?;
     let wrong = count_all(&mut connection, rebuild).await;
-    if connection.execute(LET_GO).await.is_err() {
+    if connection.execute(UNLOCK).await.is_err() {
         connection.close_on_drop();
     }
     wrong.map(i64::cast_unsigned).map_err(error::store)
@@ -175,7 +174,7 @@ async fn count_all(connection: &mut PgConnection, rebuild: Rebuild) -> Result<i6
     transaction.execute(settings).await?;
     let wrong = sqlx::query_scalar(WRONG).fetch_one(&mut *transaction).await?;
     if rebuild == Rebuild::Write && wrong > 0 {
-        transaction.execute(MAKE_ANEW).await?;
+        transaction.execute(RECOUNT).await?;
     }
     transaction.commit().await?;
     Ok(wrong)

@@ -12,25 +12,25 @@ use super::{
     error,
     filters::{push_filters, push_sagas},
     read,
-    refreshing_cache::Held,
-    step_conditions::{self, Match, Narrowed},
+    refreshing_cache::RefreshingCache,
+    step_prefilter::{self, Candidate, StepPrefilter},
     totals,
 };
 use crate::{Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, query::statuses};
 
-/// What holds for a while.
+/// Answers that several searches share.
 #[derive(Debug, Default)]
-pub(super) struct Lately {
+pub(super) struct SearchCaches {
     /// Totals that are not exact: counting so many takes long, and they are hardly fewer when the next page is asked for.
-    totals: Arc<Held<Total>>,
+    totals: Arc<RefreshingCache<Total>>,
     /// Conditions that many steps match.
-    common: Arc<Held<()>>,
+    unselective: Arc<RefreshingCache<()>>,
 }
 
 pub(super) async fn search(
     pool: &PgPool,
     definitions: &Definitions,
-    lately: &Lately,
+    caches: &SearchCaches,
     query: &SagaQuery,
 ) -> Result<Page, StoreError> {
     if asks_for_nul(query) {
@@ -40,8 +40,8 @@ pub(super) async fn search(
             has_more: false,
         });
     }
-    let narrowed = step_conditions::narrow(pool, &lately.common, query).await?;
-    let mut folds = page(pool, query, &narrowed).await?;
+    let prefilter = step_prefilter::prefilter(pool, &caches.unselective, query).await?;
+    let mut folds = page(pool, query, &prefilter).await?;
     let has_more = folds.len() > query.size as usize;
     folds.truncate(query.size as usize);
     let total = match query.start {
@@ -49,7 +49,7 @@ pub(super) async fn search(
         PageStart::Offset(before) if !has_more && (before == 0 || !folds.is_empty()) => {
             Total::capped(before + folds.len() as u64)
         }
-        _ => totals::total(pool, &lately.totals, query, &narrowed).await?,
+        _ => totals::total(pool, &caches.totals, query, &prefilter).await?,
     };
     Ok(Page {
         sagas: read::states(pool, definitions, folds).await?,
@@ -82,11 +82,11 @@ type Row = (String, String, DateTime<Utc>);
 async fn page(
     pool: &PgPool,
     query: &SagaQuery,
-    narrowed: &Narrowed,
+    prefilter: &StepPrefilter,
 ) -> Result<Vec<(String, String)>, StoreError> {
-    let rows = match &narrowed.sagas {
-        None => page_of(pool, query, narrowed, None).await?,
-        Some(few) => page_of_few(pool, query, narrowed, few).await?,
+    let rows = match &prefilter.candidates {
+        None => page_of(pool, query, prefilter, None).await?,
+        Some(candidates) => page_of_candidates(pool, query, prefilter, candidates).await?,
     };
     Ok(rows
         .into_iter()
@@ -95,22 +95,22 @@ async fn page(
 }
 
 /// Looks at some of the sagas that were found, and at more only if one of those could belong on the page.
-async fn page_of_few(
+async fn page_of_candidates(
     pool: &PgPool,
     query: &SagaQuery,
-    narrowed: &Narrowed,
-    few: &[Match],
+    prefilter: &StepPrefilter,
+    candidates: &[Candidate],
 ) -> Result<Vec<Row>, StoreError> {
     let (wanted, offset) = stretch(query);
     let is_newest_first = query.sort.by == SortBy::StartedAt && query.sort.order == SortOrder::Descending;
     let mut some = match is_newest_first {
         true => usize::try_from(wanted.saturating_add(offset).saturating_mul(5)).unwrap_or(usize::MAX),
-        false => few.len(),
+        false => candidates.len(),
     };
     loop {
-        let looked_at = &few[..some.min(few.len())];
-        let rows = page_of(pool, query, narrowed, Some(looked_at)).await?;
-        let Some(next) = few.get(some) else {
+        let looked_at = &candidates[..some.min(candidates.len())];
+        let rows = page_of(pool, query, prefilter, Some(looked_at)).await?;
+        let Some(next) = candidates.get(some) else {
             return Ok(rows);
         };
         if rows.len() == usize::try_from(wanted).unwrap_or(usize::MAX)
@@ -135,8 +135,8 @@ fn stretch(query: &SagaQuery) -> (i64, i64) {
 async fn page_of(
     pool: &PgPool,
     query: &SagaQuery,
-    narrowed: &Narrowed,
-    sagas: Option<&[Match]>,
+    prefilter: &StepPrefilter,
+    sagas: Option<&[Candidate]>,
 ) -> Result<Vec<Row>, StoreError> {
     // The folds are long, and are read of those sagas only that are on the page.
     let mut sql = QueryBuilder::new("SELECT saga_id, saga.fold, saga.started_at FROM (SELECT * FROM (");
@@ -146,7 +146,7 @@ async fn page_of(
         push_part(
             &mut sql,
             query,
-            narrowed,
+            prefilter,
             sagas,
             part,
             wanted.saturating_add(offset),
@@ -204,8 +204,8 @@ fn parts(query: &SagaQuery) -> Vec<Part> {
 fn push_part(
     sql: &mut QueryBuilder<Postgres>,
     query: &SagaQuery,
-    narrowed: &Narrowed,
-    sagas: Option<&[Match]>,
+    prefilter: &StepPrefilter,
+    sagas: Option<&[Candidate]>,
     part: Part,
     limit: i64,
 ) {
@@ -230,7 +230,7 @@ fn push_part(
             .push_bind(to.to_datetime())
             .push(" + interval '1 hour'");
     }
-    push_filters(sql, query, narrowed);
+    push_filters(sql, query, prefilter);
     push_cursor(sql, query);
     push_order(sql, query);
     sql.push(" LIMIT ").push_bind(limit);

@@ -10,10 +10,9 @@ use saga_types::{Metadata, SagaEvent};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
 use super::{
+    abort::AppendAbort,
     copy::{self, Rows},
-    error,
-    failure::Failure,
-    read,
+    error, read,
 };
 use crate::{StoreError, batch::Batch, rows::EventColumns};
 
@@ -48,16 +47,16 @@ FROM UNNEST($1::text[], $2::text[]) AS batch (saga_id, event_id) JOIN saga_steps
 WHERE saga_steps.xmin IS DISTINCT FROM pg_current_xact_id_if_assigned()::xid";
 
 /// Takes the steps of a batch; which of them were stored before.
-pub(super) async fn take(
+pub(super) async fn insert_steps(
     connection: &mut PgConnection,
     batch: &Batch,
     repeats: &Repeats,
-) -> Result<Vec<SagaEvent>, Failure> {
+) -> Result<Vec<SagaEvent>, AppendAbort> {
     if copy::is_worth_it(batch.len()) && !repeats.0.load(Ordering::Relaxed) {
         return match copy(connection, batch).await {
             Err(error) if error::is_known_key(&error) => {
                 repeats.0.store(true, Ordering::Relaxed);
-                Err(Failure::Met(error::message(&error)))
+                Err(AppendAbort::Conflict(error::message(&error)))
             }
             copied => Ok(copied.map(|_| Vec::new())?),
         };
@@ -70,7 +69,9 @@ pub(super) async fn take(
     let known = known_events(connection, batch).await?;
     if taken + known.len() as u64 != batch.len() as u64 {
         // Removed in the meantime, as by the end of a retention period.
-        return Err(Failure::Met("known steps that are not there any more".to_owned()));
+        return Err(AppendAbort::Conflict(
+            "known steps that are not there any more".to_owned(),
+        ));
     }
     Ok(known)
 }
@@ -136,7 +137,7 @@ async fn insert(connection: &mut PgConnection, batch: &Batch) -> Result<u64, sql
     Ok(inserted.rows_affected())
 }
 
-async fn known_events(connection: &mut PgConnection, batch: &Batch) -> Result<Vec<SagaEvent>, Failure> {
+async fn known_events(connection: &mut PgConnection, batch: &Batch) -> Result<Vec<SagaEvent>, AppendAbort> {
     let rows = sqlx::query(KNOWN_EVENTS)
         .bind(
             batch

@@ -1,4 +1,4 @@
-//! How many sagas a page is of: counted up to a cap, and held when there are more.
+//! How many sagas a search finds: counted up to a cap, and cached when there are more.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,20 +8,20 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 use super::{
     error,
     filters::{push_filters, push_sagas, push_statuses},
-    refreshing_cache::Held,
-    step_conditions::{Condition, Narrowed, PATIENCE},
+    refreshing_cache::RefreshingCache,
+    step_prefilter::{Condition, SHORT_READ, StepPrefilter},
 };
 use crate::{PageStart, SagaQuery, StoreError, Total, detached::run_detached};
 
-/// As it is known, or counted.
+/// From the cache, or counted.
 pub(super) async fn total(
     pool: &PgPool,
-    known: &Arc<Held<Total>>,
+    cache: &Arc<RefreshingCache<Total>>,
     query: &SagaQuery,
-    narrowed: &Narrowed,
+    prefilter: &StepPrefilter,
 ) -> Result<Total, StoreError> {
-    if let Some(sagas) = &narrowed.sagas
-        && narrowed.conditions.is_empty()
+    if let Some(sagas) = &prefilter.candidates
+        && prefilter.conditions.is_empty()
         && !asks_beyond_steps(query)
     {
         return Ok(Total::capped(sagas.len() as u64));
@@ -30,17 +30,17 @@ pub(super) async fn total(
     let count = || {
         count(
             pool.clone(),
-            known.clone(),
+            cache.clone(),
             name.clone(),
             query.clone(),
-            narrowed.clone(),
+            prefilter.clone(),
         )
     };
-    match known.get(&name) {
+    match cache.get(&name) {
         None => count().await,
         Some(total) => {
             if total.is_due {
-                // Should it fail, it is due again.
+                // When this fails, the next caller refreshes it.
                 tokio::spawn(count());
             }
             Ok(total.answer)
@@ -48,19 +48,19 @@ pub(super) async fn total(
     }
 }
 
-/// Counts, and holds what is not exact.
+/// Counts, and caches what is not exact.
 async fn count(
     pool: PgPool,
-    known: Arc<Held<Total>>,
+    cache: Arc<RefreshingCache<Total>>,
     name: String,
     query: SagaQuery,
-    narrowed: Narrowed,
+    prefilter: StepPrefilter,
 ) -> Result<Total, StoreError> {
-    let total = counted(&pool, &query, &narrowed).await?;
+    let total = counted(&pool, &query, &prefilter).await?;
     if total.is_exact {
-        known.forget(&name);
+        cache.remove(&name);
     } else {
-        known.hold(name, total);
+        cache.put(name, total);
     }
     Ok(total)
 }
@@ -76,11 +76,11 @@ fn filters(query: &SagaQuery) -> SagaQuery {
     }
 }
 
-async fn counted(pool: &PgPool, query: &SagaQuery, narrowed: &Narrowed) -> Result<Total, StoreError> {
-    let mut sql = counting(query, narrowed);
+async fn counted(pool: &PgPool, query: &SagaQuery, prefilter: &StepPrefilter) -> Result<Total, StoreError> {
+    let mut sql = counting(query, prefilter);
     let is_in_metadata = |condition: &Condition| matches!(condition, Condition::Containing(_));
     // Values of metadata that very many steps have cannot be counted in time.
-    if !narrowed.conditions.iter().any(is_in_metadata) {
+    if !prefilter.conditions.iter().any(is_in_metadata) {
         let count: i64 = sql
             .build_query_scalar()
             .fetch_one(pool)
@@ -90,7 +90,7 @@ async fn counted(pool: &PgPool, query: &SagaQuery, narrowed: &Narrowed) -> Resul
     }
     let pool = pool.clone();
     run_detached(async move {
-        let mut transaction = pool.begin_with(PATIENCE).await.map_err(error::store)?;
+        let mut transaction = pool.begin_with(SHORT_READ).await.map_err(error::store)?;
         let counted = sql.build_query_scalar::<i64>().fetch_one(&mut *transaction).await;
         transaction.rollback().await.map_err(error::store)?;
         match counted {
@@ -102,11 +102,11 @@ async fn counted(pool: &PgPool, query: &SagaQuery, narrowed: &Narrowed) -> Resul
     .await
 }
 
-fn counting(query: &SagaQuery, narrowed: &Narrowed) -> QueryBuilder<Postgres> {
+fn counting(query: &SagaQuery, prefilter: &StepPrefilter) -> QueryBuilder<Postgres> {
     let mut sql = QueryBuilder::new("SELECT count(*) FROM (");
     if let (None, [condition @ Condition::Column(..)], false) = (
-        &narrowed.sagas,
-        &narrowed.conditions[..],
+        &prefilter.candidates,
+        &prefilter.conditions[..],
         asks_beyond_steps(query),
     ) {
         // In the order of the sagas, so that each is counted once without looking it up.
@@ -114,13 +114,13 @@ fn counting(query: &SagaQuery, narrowed: &Narrowed) -> QueryBuilder<Postgres> {
         condition.push(&mut sql);
     } else {
         sql.push("SELECT FROM ");
-        push_sagas(&mut sql, narrowed.sagas.as_deref());
+        push_sagas(&mut sql, prefilter.candidates.as_deref());
         sql.push(" WHERE true");
         if query.saga_type.is_some() && query.status.is_none() && query.ended.is_none() {
             // One stretch of the index for each.
             push_statuses(&mut sql, SagaStatus::ALL.into_iter());
         }
-        push_filters(&mut sql, query, narrowed);
+        push_filters(&mut sql, query, prefilter);
     }
     sql.push(format_args!(" LIMIT {}) AS found", Total::CAP + 1));
     sql

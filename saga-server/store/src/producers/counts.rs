@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use saga_types::SagaEvent;
 
-use super::{Change, Counted, producer_name, service::OTHER_STEPS};
+use super::{Change, ServiceCounts, producer_name, service::OTHER_STEPS};
 use crate::NewLetter;
 
-/// How many services and steps of a transaction are told apart.
+/// How many services and steps of a transaction are view apart.
 const MAX_SERVICES: usize = 64;
 const MAX_STEPS: usize = 64;
 
@@ -44,16 +44,16 @@ pub(crate) fn of_letters<'a>(new: impl IntoIterator<Item = &'a NewLetter>) -> Op
 }
 
 #[derive(Default)]
-struct Counts(BTreeMap<String, Counted>);
+struct Counts(BTreeMap<String, ServiceCounts>);
 
 impl Counts {
-    fn of(&mut self, service: Option<&str>) -> Option<&mut Counted> {
+    fn of(&mut self, service: Option<&str>) -> Option<&mut ServiceCounts> {
         let service = producer_name(service?)?;
         if !self.0.contains_key(service) {
             if self.0.len() >= MAX_SERVICES {
                 return None;
             }
-            let counted = Counted {
+            let counted = ServiceCounts {
                 service: service.to_owned(),
                 steps: BTreeMap::new(),
                 dead_letters: 0,
@@ -64,7 +64,7 @@ impl Counts {
     }
 
     fn row(self) -> Option<String> {
-        let counted: Vec<Counted> = self.0.into_values().collect();
+        let counted: Vec<ServiceCounts> = self.0.into_values().collect();
         if counted.is_empty() {
             return None;
         }

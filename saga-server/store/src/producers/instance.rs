@@ -1,6 +1,6 @@
 //! One running instance of a service: which of its numbers came, and which are missing.
 //!
-//! Numbers are judged in stretches. A mark is the largest number that came until some moment; all smaller ones were given before
+//! Numbers are evaluated in ranges. A mark is the largest number that came until some moment; all smaller ones were given before
 //! it. Once everything is stored that was in the topic a good while after that moment, what is still missing below the mark is
 //! possibly lost. Until then it may be on its way, through another partition and another collector.
 
@@ -12,14 +12,14 @@ use utoipa::ToSchema;
 
 use super::{Sequences, Sighting, Wire, pace::Pace};
 
-/// How many gaps are told of an instance, the last ones.
+/// How many gaps are view of an instance, the last ones.
 const MAX_GAPS: usize = 20;
 
 /// More missing events at once are not believed.
 const MAX_MISSING: u64 = 100_000_000;
 
-/// How much may be kept of an instance until it is judged. It is enough for some million numbers of which every second is
-/// missing; when partitions are further apart than that, what lies between is never judged.
+/// How much may be kept of an instance until it is evaluated. It is enough for some million numbers of which every second is
+/// missing; when partitions are further apart than that, what lies between is never evaluated.
 const MAX_OPEN_BYTES: usize = 512 * 1024;
 
 /// A stretch of numbers that are missing.
@@ -42,7 +42,7 @@ impl Gap {
     }
 }
 
-/// What is told of an instance.
+/// What is view of an instance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProducerInstance {
     /// Its name; none for those that name none.
@@ -79,7 +79,7 @@ pub(crate) struct Instance {
     /// Empty for those that name none.
     pub(crate) instance: String,
     detail: Detail,
-    /// Numbers above `judged` that came.
+    /// Numbers above `evaluated` that came.
     open: Sequences,
 }
 
@@ -94,8 +94,9 @@ struct Detail {
     lost: u64,
     gaps: VecDeque<Gap>,
     /// Up to here it is known what is missing.
-    judged: u64,
-    /// Whether everything above `judged` was seen that came. Otherwise the tracker began to look in the middle, and what it did
+    #[serde(rename = "judged")]
+    evaluated: u64,
+    /// Whether everything above `evaluated` was seen that came. Otherwise the tracker began to look in the middle, and what it did
     /// not see may have come before.
     is_whole: bool,
     mark: Option<Mark>,
@@ -116,7 +117,7 @@ impl Instance {
                 received: 0,
                 lost: 0,
                 gaps: VecDeque::new(),
-                judged: 0,
+                evaluated: 0,
                 is_whole,
                 mark: None,
                 pace: Pace::begin(now),
@@ -133,7 +134,7 @@ impl Instance {
         })
     }
 
-    /// The same to be told, for which the numbers are not needed.
+    /// The same to be view, for which the numbers are not needed.
     pub(super) fn read_detail(service: String, instance: String, detail: &str) -> Result<Self, String> {
         Ok(Self {
             service,
@@ -159,7 +160,7 @@ impl Instance {
         self.detail.lost
     }
 
-    /// When it may be judged next; none when nothing is open.
+    /// When it may be evaluated next; none when nothing is open.
     pub(crate) fn marked_at(&self) -> Option<Timestamp> {
         self.detail.mark.map(|mark| mark.at)
     }
@@ -200,72 +201,72 @@ impl Instance {
 
     fn receive(&mut self, sequences: &Sequences, now: Timestamp) {
         let mut new = sequences.0.clone();
-        new.remove_range(..=self.detail.judged);
+        new.remove_range(..=self.detail.evaluated);
         let before = self.open.len();
         self.open.0 |= new;
         self.detail.received += self.open.len() - before;
-        self.judge_whole_beginning();
+        self.advance_over_complete();
         if self.open.bytes() > MAX_OPEN_BYTES {
             self.open.0.optimize();
         }
         if self.open.bytes() > MAX_OPEN_BYTES {
-            self.give_up_judging();
+            self.skip_to_newest();
         }
         let mark = |sequence| Mark { sequence, at: now };
         self.detail.mark = self.detail.mark.or(self.open.0.max().map(mark));
     }
 
     /// Nothing is missing at the beginning of what is open, so that part needs no mark.
-    fn judge_whole_beginning(&mut self) {
+    fn advance_over_complete(&mut self) {
         if !self.detail.is_whole {
             return;
         }
         for sequence in self.open.0.iter() {
-            if sequence != self.detail.judged + 1 {
+            if sequence != self.detail.evaluated + 1 {
                 break;
             }
-            self.detail.judged = sequence;
+            self.detail.evaluated = sequence;
         }
-        self.open.0.remove_range(..=self.detail.judged);
-        let judged = self.detail.judged;
-        self.detail.mark = self.detail.mark.filter(|mark| mark.sequence > judged);
+        self.open.0.remove_range(..=self.detail.evaluated);
+        let evaluated = self.detail.evaluated;
+        self.detail.mark = self.detail.mark.filter(|mark| mark.sequence > evaluated);
     }
 
     /// Looks at nothing that came until now; what comes from now on is looked at.
-    fn give_up_judging(&mut self) {
-        self.detail.judged = self.open.0.max().unwrap_or(self.detail.judged);
+    fn skip_to_newest(&mut self) {
+        self.detail.evaluated = self.open.0.max().unwrap_or(self.detail.evaluated);
         self.detail.mark = None;
         self.open.0.clear();
     }
 
     /// Judges up to the mark; how many are missing there. To be called once everything below the mark would have come.
-    pub(super) fn judge(&mut self, now: Timestamp) -> u64 {
+    pub(super) fn evaluate(&mut self, now: Timestamp) -> u64 {
         let Some(mark) = self.detail.mark.take() else {
             return 0;
         };
         if !self.detail.is_whole {
-            self.give_up_judging();
+            self.skip_to_newest();
             self.detail.is_whole = true;
             return 0;
         }
-        let judged = self.detail.judged;
-        let came = self.open.0.range_cardinality(judged + 1..=mark.sequence);
-        let missing = mark.sequence.saturating_sub(judged).saturating_sub(came);
+        let evaluated = self.detail.evaluated;
+        let came = self.open.0.range_cardinality(evaluated + 1..=mark.sequence);
+        let missing = mark.sequence.saturating_sub(evaluated).saturating_sub(came);
         let is_believed = missing <= MAX_MISSING;
         if is_believed && missing > 0 {
             self.note_gaps(mark.sequence, now);
             self.detail.lost += missing;
         }
-        self.detail.judged = judged.max(mark.sequence);
-        self.open.0.remove_range(..=self.detail.judged);
-        self.judge_whole_beginning();
+        self.detail.evaluated = evaluated.max(mark.sequence);
+        self.open.0.remove_range(..=self.detail.evaluated);
+        self.advance_over_complete();
         let mark = |sequence| Mark { sequence, at: now };
         self.detail.mark = self.open.0.max().map(mark);
         if is_believed { missing } else { 0 }
     }
 
     fn note_gaps(&mut self, until: u64, now: Timestamp) {
-        let mut expected = self.detail.judged + 1;
+        let mut expected = self.detail.evaluated + 1;
         for sequence in self.open.0.iter().take_while(|sequence| *sequence <= until) {
             if sequence > expected {
                 self.detail.gaps.push_back(Gap {
@@ -279,7 +280,7 @@ impl Instance {
         }
     }
 
-    pub(super) fn told(self, now: Timestamp) -> ProducerInstance {
+    pub(super) fn view(self, now: Timestamp) -> ProducerInstance {
         let detail = self.detail;
         ProducerInstance {
             instance: Some(self.instance).filter(|instance| !instance.is_empty()),

@@ -4,7 +4,7 @@
 //! transaction of the events: it is noted before the offsets are committed, and noting it twice changes nothing. Counts of
 //! stored events cannot be united; they are noted in the transaction that stores them.
 //!
-//! Rule of thumb: those who store only add rows to `producer_change`; one collector brings them together ([`tend`]), and judges
+//! Rule of thumb: those who store only add rows to `producer_change`; one collector merges them ([`reconcile`]), and evaluates
 //! what is missing once it is too old to be on its way ([`instance`]).
 
 mod counts;
@@ -27,7 +27,7 @@ use super::{AppendError, StoreError, rows::corrupt};
 
 pub(super) use counts::{of_events, of_letters};
 pub(super) use instance::Instance;
-pub(super) use reconcile::{Tables, tend};
+pub(super) use reconcile::{Tables, reconcile};
 pub(super) use service::Service;
 
 pub use instance::{Gap, ProducerInstance};
@@ -81,7 +81,7 @@ pub struct Wire {
 pub struct Tending {
     /// The time.
     pub now: Timestamp,
-    /// What was missing at this moment is possibly lost; none while that cannot be judged.
+    /// What was missing at this moment is possibly lost; none while that is not known.
     pub judge_before: Option<Timestamp>,
     /// Services that are counted by name; the others together.
     pub named: BTreeSet<String>,
@@ -146,9 +146,9 @@ pub trait ProducerStore {
     /// As [`Store::append`](super::Store::append).
     async fn sighted(&self, sightings: &[Sighting]) -> Result<(), AppendError>;
 
-    /// Brings together what was noted, judges what is missing, and forgets who was not seen for long. One collector at a time
+    /// Merges what was noted, evaluates what is missing, and forgets who was not seen for long. One collector at a time
     /// does it; with others at work it does nothing.
-    async fn tend_producers(&self, tending: &Tending) -> Result<Tended, StoreError>;
+    async fn tend_producers(&self, request: &Tending) -> Result<Tended, StoreError>;
 
     /// A page of services.
     async fn producers(&self, query: &ProducerQuery) -> Result<ProducerPage, StoreError>;
@@ -162,13 +162,13 @@ pub trait ProducerStore {
 #[serde(rename_all = "camelCase")]
 enum Change {
     Sighted(Vec<Sighting>),
-    Counted(Vec<Counted>),
+    Counted(Vec<ServiceCounts>),
 }
 
 /// What was stored of a service in one transaction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Counted {
+struct ServiceCounts {
     service: String,
     #[serde(default)]
     steps: BTreeMap<String, u64>,
@@ -225,16 +225,16 @@ pub(super) fn page(
         .into_iter()
         .map(|(service, count, lost)| (service, (count, lost)))
         .collect();
-    let mut told: BTreeMap<String, Vec<ProducerInstance>> = BTreeMap::new();
+    let mut view: BTreeMap<String, Vec<ProducerInstance>> = BTreeMap::new();
     for (service, instance, detail) in instances {
         let instance = Instance::read_detail(service.clone(), instance, &detail).map_err(corrupt)?;
-        told.entry(service).or_default().push(instance.told(now));
+        view.entry(service).or_default().push(instance.view(now));
     }
     let services = services.into_iter().map(|(service, detail)| {
         let (count, lost) = sums.get(&service).copied().unwrap_or_default();
-        let instances = told.remove(&service).unwrap_or_default();
+        let instances = view.remove(&service).unwrap_or_default();
         let service = Service::read(service, &detail).map_err(corrupt)?;
-        Ok(service.told(count.cast_unsigned(), lost.cast_unsigned(), instances, now))
+        Ok(service.view(count.cast_unsigned(), lost.cast_unsigned(), instances, now))
     });
     Ok(ProducerPage {
         services: services.collect::<Result<_, _>>()?,

@@ -67,15 +67,15 @@ mod tests {
     #[test]
     fn it_is_that_of_the_last_minute_and_ends_when_nothing_comes() {
         let mut pace = Pace::begin(at(0));
-        let told = |pace: &Pace, second, events| (pace.per_second(at(second), events) * 10.0).round() / 10.0;
-        assert_eq!(told(&pace, 10, 50), 5.0);
+        let view = |pace: &Pace, second, events| (pace.per_second(at(second), events) * 10.0).round() / 10.0;
+        assert_eq!(view(&pace, 10, 50), 5.0);
         pace.measure(at(60), 600);
-        assert_eq!(told(&pace, 65, 700), 10.0);
+        assert_eq!(view(&pace, 65, 700), 10.0);
         // Nothing more comes, so nothing is measured either.
-        assert_eq!(told(&pace, 110, 700), 10.0);
-        assert_eq!(told(&pace, 160, 700), 1.0);
-        assert_eq!(told(&pace, 10_060, 700), 0.0);
+        assert_eq!(view(&pace, 110, 700), 10.0);
+        assert_eq!(view(&pace, 160, 700), 1.0);
+        assert_eq!(view(&pace, 10_060, 700), 0.0);
         pace.measure(at(20_000), 700);
-        assert_eq!(told(&pace, 20_001, 700), 0.0);
+        assert_eq!(view(&pace, 20_001, 700), 0.0);
     }
 }

@@ -1,4 +1,4 @@
-//! Brings together what was noted of producers, in the one transaction of whoever holds the lock.
+//! Merges what was noted of producers, in one transaction of the collector that holds the lock.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -9,15 +9,16 @@ use async_trait::async_trait;
 use saga_types::Timestamp;
 
 use super::{
-    Change, Counted, Instance, NewlyLost, OTHER_SERVICES, Sighting, Tended, Tending, before, service::Service,
+    Change, Instance, NewlyLost, OTHER_SERVICES, ServiceCounts, Sighting, Tended, Tending, before,
+    service::Service,
 };
 use crate::StoreError;
 
 /// How many rows of changes are taken at once. Each holds what some thousand events showed.
 const CHANGES: u32 = 200;
 
-/// How many instances are judged at once.
-const JUDGED: u32 = 200;
+/// How many instances are evaluated at once.
+const EVALUATED: u32 = 200;
 
 /// The most services and instances that are kept.
 const MAX_SERVICES: u64 = 1_000;
@@ -27,7 +28,7 @@ const MAX_INSTANCES: u64 = 5_000;
 const SERVICE_KEPT: Duration = Duration::from_secs(30 * 86_400);
 const INSTANCE_KEPT: Duration = Duration::from_secs(7 * 86_400);
 
-/// When there are too many instances, those that have been quiet for so long make room.
+/// When there are too many instances, those that have been quiet for so long are evicted.
 const QUIET: Duration = Duration::from_secs(3_600);
 
 /// The tables of producers, within one transaction.
@@ -53,44 +54,44 @@ pub(crate) trait Tables: Send {
     async fn set_whole_since(&mut self, moment: Timestamp) -> Result<(), StoreError>;
 }
 
-/// Does what is to be done.
-pub(crate) async fn tend(tables: &mut dyn Tables, tending: &Tending) -> Result<Tended, StoreError> {
-    let now = tending.now;
+/// Merges, evaluates and forgets.
+pub(crate) async fn reconcile(tables: &mut dyn Tables, request: &Tending) -> Result<Tended, StoreError> {
+    let now = request.now;
     let changes = tables.take_changes(CHANGES).await?;
     let has_more_changes = changes.len() as u64 >= u64::from(CHANGES);
     let gathered = Gathered::of(changes);
-    let mut tended = Tended::default();
+    let mut outcome = Tended::default();
     if !gathered.services.is_empty() {
-        let mut register = Register::open(tables, now).await?;
-        register.take_in(gathered).await?;
-        tended.left_out = register.left_out;
+        let mut quota = ProducerQuota::open(tables, now).await?;
+        quota.admit(gathered).await?;
+        outcome.left_out = quota.left_out;
     }
-    tended.has_more = has_more_changes;
+    outcome.has_more = has_more_changes;
     // What was noted and not taken yet may be what seems to be missing.
-    if let Some(moment) = tending.judge_before.filter(|_| !has_more_changes) {
-        let marked = tables.marked_before(moment, JUDGED).await?;
-        tended.has_more = marked.len() as u64 >= u64::from(JUDGED);
+    if let Some(moment) = request.judge_before.filter(|_| !has_more_changes) {
+        let marked = tables.marked_before(moment, EVALUATED).await?;
+        outcome.has_more = marked.len() as u64 >= u64::from(EVALUATED);
         for instance in marked {
-            tended.lost.extend(judge(tables, tending, instance).await?);
+            outcome.lost.extend(evaluate(tables, request, instance).await?);
         }
     }
     tables
         .forget(before(now, INSTANCE_KEPT), before(now, SERVICE_KEPT))
         .await?;
-    Ok(tended)
+    Ok(outcome)
 }
 
-async fn judge(
+async fn evaluate(
     tables: &mut dyn Tables,
-    tending: &Tending,
+    request: &Tending,
     mut instance: Instance,
 ) -> Result<Option<NewlyLost>, StoreError> {
-    let events = instance.judge(tending.now);
+    let events = instance.evaluate(request.now);
     tables.keep_instance(&instance).await?;
     if events == 0 {
         return Ok(None);
     }
-    let is_named = tending.named.contains(&instance.service);
+    let is_named = request.named.contains(&instance.service);
     let name = if is_named {
         &instance.service
     } else {
@@ -114,7 +115,7 @@ struct Gathered {
 /// What they say of one service.
 #[derive(Default)]
 struct OfService {
-    counted: Option<Counted>,
+    counted: Option<ServiceCounts>,
     sightings: BTreeMap<Option<String>, Sighting>,
 }
 
@@ -146,7 +147,7 @@ impl Gathered {
         }
     }
 
-    fn count(&mut self, counted: Counted) {
+    fn count(&mut self, counted: ServiceCounts) {
         match &mut self.service(&counted.service).counted {
             Some(together) => together.add(counted),
             nothing => *nothing = Some(counted),
@@ -161,7 +162,7 @@ impl OfService {
     }
 }
 
-impl Counted {
+impl ServiceCounts {
     fn add(&mut self, other: Self) {
         self.dead_letters += other.dead_letters;
         for (step, events) in other.steps {
@@ -183,18 +184,18 @@ impl Sighting {
     }
 }
 
-/// Who is known, and how many more can be.
-struct Register<'a> {
+/// How many services and instances there are, and may be.
+struct ProducerQuota<'a> {
     tables: &'a mut dyn Tables,
     now: Timestamp,
     services: u64,
     instances: u64,
     left_out: u64,
-    /// Everybody who was quiet has left.
-    is_tidy: bool,
+    /// Those that were quiet were evicted already.
+    has_evicted: bool,
 }
 
-impl<'a> Register<'a> {
+impl<'a> ProducerQuota<'a> {
     async fn open(tables: &'a mut dyn Tables, now: Timestamp) -> Result<Self, StoreError> {
         let (services, instances) = tables.sizes().await?;
         Ok(Self {
@@ -203,11 +204,11 @@ impl<'a> Register<'a> {
             services,
             instances,
             left_out: 0,
-            is_tidy: false,
+            has_evicted: false,
         })
     }
 
-    async fn take_in(&mut self, gathered: Gathered) -> Result<(), StoreError> {
+    async fn admit(&mut self, gathered: Gathered) -> Result<(), StoreError> {
         for (name, gathered) in gathered.services {
             let Some(mut service) = self.service(&name, gathered.first_seen(self.now)).await? else {
                 continue;
@@ -248,7 +249,7 @@ impl<'a> Register<'a> {
             // It would be forgotten at once.
             return Ok(None);
         }
-        if self.instances >= MAX_INSTANCES && !self.make_room().await? {
+        if self.instances >= MAX_INSTANCES && !self.evict_quiet().await? {
             self.left_out += 1;
             return Ok(None);
         }
@@ -257,15 +258,15 @@ impl<'a> Register<'a> {
         Ok(Some(Instance::new(sighting, is_whole, self.now)))
     }
 
-    /// Lets those go that are quiet; whether there is room then. Who goes, and who is left out, may come in later in the middle
-    /// of its numbers.
-    async fn make_room(&mut self) -> Result<bool, StoreError> {
-        if !self.is_tidy {
+    /// Evicts those that are quiet; whether one more fits then. An instance that is evicted or refused may be seen again in the
+    /// middle of its numbers.
+    async fn evict_quiet(&mut self) -> Result<bool, StoreError> {
+        if !self.has_evicted {
             let quiet = before(self.now, QUIET);
             let forgotten = self.tables.forget(quiet, Timestamp::MIN).await?;
             self.instances -= forgotten.min(self.instances);
             self.tables.set_whole_since(self.now).await?;
-            self.is_tidy = true;
+            self.has_evicted = true;
         }
         Ok(self.instances < MAX_INSTANCES)
     }

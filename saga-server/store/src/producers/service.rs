@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use saga_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Counted, ProducerInstance, pace::Pace};
+use super::{ProducerInstance, ServiceCounts, pace::Pace};
 
-/// How many steps are told apart; the others count together as [`OTHER_STEPS`].
+/// How many steps are view apart; the others count together as [`OTHER_STEPS`].
 const MAX_STEPS: usize = 100;
 
-/// Stands for steps that are not told apart.
+/// Stands for steps that are not view apart.
 pub(super) const OTHER_STEPS: &str = "OTHER";
 
-/// What is told of a service.
+/// What is view of a service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProducerService {
     /// Its name.
@@ -88,7 +88,7 @@ impl Service {
     }
 
     /// Takes in what was stored of it.
-    pub(super) fn count(&mut self, counted: &Counted, now: Timestamp) {
+    pub(super) fn count(&mut self, counted: &ServiceCounts, now: Timestamp) {
         let detail = &mut self.detail;
         detail.dead_letters += counted.dead_letters;
         for (step, events) in &counted.steps {
@@ -100,7 +100,7 @@ impl Service {
         detail.pace.measure(now, detail.events);
     }
 
-    pub(super) fn told(
+    pub(super) fn view(
         self,
         instance_count: u64,
         possibly_lost: u64,

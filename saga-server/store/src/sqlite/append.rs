@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     AppendError, Appended, SagaChange,
-    batch::{Batch, Ending, Key, Sorted, key},
-    fold_batch::{Advance, Advanced},
+    batch::{Batch, Classified, Key, TxOutcome, key},
+    fold_batch::{FoldBatch, UpdatedSaga},
     producers::of_events,
     rollup,
 };
@@ -40,7 +40,7 @@ pub(super) async fn append(
     writer: &SqlitePool,
     definitions: &Definitions,
     events: Arc<[SagaEvent]>,
-    ending: Ending,
+    outcome: TxOutcome,
 ) -> Result<Appended, AppendError> {
     if events.is_empty() {
         return Ok(Appended::default());
@@ -53,7 +53,7 @@ pub(super) async fn append(
     let gone = retention::removed_among(&mut transaction, &batch.saga_ids())
         .await
         .map_err(error::append)?;
-    let removed = batch.leave_out(&gone);
+    let removed = batch.exclude(&gone);
     let newest: i64 = sqlx::query_scalar(NEWEST_STEP)
         .fetch_one(&mut *transaction)
         .await
@@ -64,14 +64,14 @@ pub(super) async fn append(
     } else {
         known_events(&mut transaction, &batch, newest).await?
     };
-    let Sorted {
+    let Classified {
         new,
         new_indexes,
         duplicates,
         conflicts,
-    } = batch.sort_out(&stored);
-    let changes = advance(&mut transaction, definitions, &new).await?;
-    if new.is_empty() || ending == Ending::Rehearsed {
+    } = batch.classify(&stored);
+    let changes = fold(&mut transaction, definitions, &new).await?;
+    if new.is_empty() || outcome == TxOutcome::RolledBack {
         transaction.rollback().await.map_err(error::append)?;
     } else {
         transaction.commit().await.map_err(error::append)?;
@@ -130,7 +130,7 @@ async fn known_events(
         .collect()
 }
 
-async fn advance(
+async fn fold(
     connection: &mut SqliteConnection,
     definitions: &Definitions,
     new: &[&SagaEvent],
@@ -139,16 +139,20 @@ async fn advance(
         return Ok(Vec::new());
     }
     let kept = instances::kept(connection, new).await?;
-    let mut advance = Advance::begin(new, kept, definitions);
-    let needing = advance.needing_history();
+    let mut batch = FoldBatch::begin(new, kept, definitions);
+    let needing = batch.needing_history();
     if !needing.is_empty() {
         for (saga_id, steps) in read::histories(connection, &needing).await? {
-            advance.refold(&saga_id, steps, definitions);
+            batch.refold(&saga_id, steps, definitions);
         }
     }
-    let advanced = advance.finish()?;
-    instances::write(connection, &advanced).await?;
-    rollups::change(connection, &rollup::moved(advanced.iter().map(Advanced::counted))).await?;
+    let updated = batch.finish()?;
+    instances::write(connection, &updated).await?;
+    rollups::change(
+        connection,
+        &rollup::moved(updated.iter().map(UpdatedSaga::counted)),
+    )
+    .await?;
     producers::note(connection, of_events(new)).await?;
-    Ok(advanced.into_iter().map(Into::into).collect())
+    Ok(updated.into_iter().map(Into::into).collect())
 }

@@ -7,8 +7,8 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use super::{error, read, rows::json};
 use crate::{
     AppendError, Late, StoreError,
-    fold_batch::{Advanced, Kept},
-    rollup::Counted,
+    fold_batch::{StoredFold, UpdatedSaga},
+    rollup::RollupKey,
     rows::corrupt,
 };
 
@@ -43,7 +43,7 @@ ON CONFLICT DO NOTHING";
 pub(super) async fn kept(
     connection: &mut SqliteConnection,
     new: &[&SagaEvent],
-) -> Result<Vec<Kept>, AppendError> {
+) -> Result<Vec<StoredFold>, AppendError> {
     let mut saga_ids: Vec<&str> = new.iter().map(|event| event.saga_id.as_str()).collect();
     saga_ids.dedup();
     let rows = sqlx::query(KEPT)
@@ -54,7 +54,7 @@ pub(super) async fn kept(
     Ok(rows.iter().map(kept_saga).collect::<Result<_, _>>()?)
 }
 
-fn kept_saga(row: &SqliteRow) -> Result<Kept, StoreError> {
+fn kept_saga(row: &SqliteRow) -> Result<StoredFold, StoreError> {
     let started_at = read::timestamp(row, 6)?;
     let columns = || {
         Ok((
@@ -68,12 +68,12 @@ fn kept_saga(row: &SqliteRow) -> Result<Kept, StoreError> {
     };
     let ((saga_id, order_id, version, fold), (saga_type, status, ended_at)) =
         columns().map_err(error::store)?;
-    Ok(Kept {
+    Ok(StoredFold {
         saga_id,
         order_id,
         version,
-        fold: Kept::parse_fold(fold),
-        counted: Counted {
+        fold: StoredFold::parse_fold(fold),
+        counted: RollupKey {
             started_at,
             saga_type: SagaType::try_from(saga_type).map_err(corrupt)?,
             status: status.parse().map_err(corrupt)?,
@@ -88,24 +88,24 @@ fn kept_saga(row: &SqliteRow) -> Result<Kept, StoreError> {
 /// Writes sagas.
 pub(super) async fn write(
     connection: &mut SqliteConnection,
-    advanced: &[Advanced],
+    updated: &[UpdatedSaga],
 ) -> Result<(), AppendError> {
-    let rows: Vec<_> = advanced.iter().map(instance_row).collect();
+    let rows: Vec<_> = updated.iter().map(instance_row).collect();
     let result = sqlx::query(WRITE)
         .bind(json(&rows)?)
         .execute(&mut *connection)
         .await
         .map_err(error::append)?;
-    if result.rows_affected() != advanced.len() as u64 {
+    if result.rows_affected() != updated.len() as u64 {
         return Err(AppendError::Unavailable(
             "another writer changed a saga".to_owned(),
         ));
     }
-    write_other_orders(connection, advanced).await
+    write_other_orders(connection, updated).await
 }
 
 /// In two parts, since a tuple has only so many fields.
-fn instance_row(saga: &Advanced) -> impl Serialize + '_ {
+fn instance_row(saga: &UpdatedSaga) -> impl Serialize + '_ {
     let state = &saga.state;
     let awaited = state.awaiting.first();
     (
@@ -138,9 +138,9 @@ fn instance_row(saga: &Advanced) -> impl Serialize + '_ {
 
 async fn write_other_orders(
     connection: &mut SqliteConnection,
-    advanced: &[Advanced],
+    updated: &[UpdatedSaga],
 ) -> Result<(), AppendError> {
-    let others: Vec<(&str, &str)> = advanced
+    let others: Vec<(&str, &str)> = updated
         .iter()
         .flat_map(|saga| {
             saga.other_orders

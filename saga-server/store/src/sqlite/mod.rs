@@ -30,7 +30,7 @@ use sqlx::{SqlitePool, migrate::Migrator};
 use super::{
     AppendError, Appended, Attempt, Attention, ChangedSagas, DeadLetterStore, LetterFilter, LetterGroup,
     LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage,
-    Store, StoreError, StoreOptions, batch::Ending,
+    Store, StoreError, StoreOptions, batch::TxOutcome,
 };
 use crate::detached::run_detached;
 
@@ -83,7 +83,8 @@ impl Store for SqliteStore {
         let store = self.clone();
         run_detached(async move {
             let touched = super::changes::touched(&batch);
-            let appended = append::append(&store.writer, &store.definitions, batch, Ending::Stored).await?;
+            let appended =
+                append::append(&store.writer, &store.definitions, batch, TxOutcome::Committed).await?;
             store.changed.add(touched);
             Ok(appended)
         })
@@ -147,7 +148,7 @@ impl DeadLetterStore for SqliteStore {
     async fn rehearse(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         let store = self.clone();
         run_detached(async move {
-            append::append(&store.writer, &store.definitions, batch, Ending::Rehearsed).await
+            append::append(&store.writer, &store.definitions, batch, TxOutcome::RolledBack).await
         })
         .await
     }

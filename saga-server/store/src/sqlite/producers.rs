@@ -63,9 +63,9 @@ impl ProducerStore for SqliteStore {
         noted.map(|_| ()).map_err(error::append)
     }
 
-    async fn tend_producers(&self, tending: &Tending) -> Result<Tended, StoreError> {
-        let (pool, tending) = (self.writer.clone(), tending.clone());
-        run_detached(async move { tend(&pool, &tending).await }).await
+    async fn tend_producers(&self, request: &Tending) -> Result<Tended, StoreError> {
+        let (pool, request) = (self.writer.clone(), request.clone());
+        run_detached(async move { reconcile(&pool, &request).await }).await
     }
 
     async fn producers(&self, query: &ProducerQuery) -> Result<ProducerPage, StoreError> {
@@ -117,11 +117,11 @@ pub(super) async fn note(
     Ok(())
 }
 
-async fn tend(pool: &SqlitePool, tending: &Tending) -> Result<Tended, StoreError> {
+async fn reconcile(pool: &SqlitePool, request: &Tending) -> Result<Tended, StoreError> {
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.map_err(error::store)?;
-    let tended = producers::tend(&mut SqliteTables(&mut transaction), tending).await?;
+    let outcome = producers::reconcile(&mut SqliteTables(&mut transaction), request).await?;
     transaction.commit().await.map_err(error::store)?;
-    Ok(tended)
+    Ok(outcome)
 }
 
 struct SqliteTables<'a>(&'a mut SqliteConnection);

@@ -12,7 +12,7 @@ use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 use super::error;
 use crate::{
     Position, StepPage, StoreError, StoredStep,
-    fold_batch::Kept,
+    fold_batch::StoredFold,
     rows::{FoldColumns, StepColumns, corrupt},
 };
 
@@ -60,7 +60,7 @@ pub(super) async fn states(
         .map(|(saga_id, fold)| {
             (
                 saga_id,
-                Kept::parse_fold(&fold).and_then(|fold| fold.try_state(definitions)),
+                StoredFold::parse_fold(&fold).and_then(|fold| fold.try_state(definitions)),
             )
         })
         .collect();

@@ -11,7 +11,7 @@ use super::{SqliteStore, error, instances, read, rollups};
 use crate::{
     AppendError, Rebuild, RebuildStore, Rebuilt, StoreError,
     detached::run_detached,
-    fold_batch::Advanced,
+    fold_batch::UpdatedSaga,
     rebuild::{self, Next, Stored},
     rollup,
 };
@@ -85,14 +85,14 @@ async fn again(
     }
     let histories = read::histories(&mut transaction, &saga_ids).await?;
     let compared = rebuild::compare(&saga_ids, stored, histories, definitions)?;
-    if rebuild == Rebuild::Write && !compared.advanced.is_empty() {
-        let advanced = &compared.advanced;
-        instances::write(&mut transaction, advanced)
+    if rebuild == Rebuild::Write && !compared.updated.is_empty() {
+        let updated = &compared.updated;
+        instances::write(&mut transaction, updated)
             .await
             .map_err(failed)?;
         rollups::change(
             &mut transaction,
-            &rollup::moved(advanced.iter().map(Advanced::counted)),
+            &rollup::moved(updated.iter().map(UpdatedSaga::counted)),
         )
         .await
         .map_err(failed)?;

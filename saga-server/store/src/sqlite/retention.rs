@@ -8,7 +8,7 @@ use super::{SqliteStore, error, read, rollups, rows};
 use crate::{
     AppendError, ArchivePlan, Archived, Expired, Removal, Removed, RetentionStore, StoreError,
     detached::run_detached,
-    rollup::{self, Counted},
+    rollup::{self, RollupKey},
     rows::corrupt,
 };
 
@@ -237,7 +237,7 @@ async fn remove_unchanged(
 async fn unchanged(
     connection: &mut SqliteConnection,
     sagas: &[Expired],
-) -> Result<(Vec<String>, Vec<Counted>), StoreError> {
+) -> Result<(Vec<String>, Vec<RollupKey>), StoreError> {
     let chosen: Vec<(&str, i64)> = sagas
         .iter()
         .map(|saga| (saga.saga_id.as_str(), saga.version))
@@ -250,7 +250,7 @@ async fn unchanged(
     let unchanged = rows.iter().map(|row| {
         let column = |index| row.try_get::<String, _>(index).map_err(error::store);
         let ended_at: Option<i64> = row.try_get(4).map_err(error::store)?;
-        let counted = Counted {
+        let counted = RollupKey {
             saga_type: SagaType::try_from(column(1)?).map_err(corrupt)?,
             status: column(2)?.parse().map_err(corrupt)?,
             started_at: read::timestamp(row, 3)?,

@@ -45,7 +45,7 @@ const WRONG: &str = concat!(
      SELECT width, bucket, saga_type, status, from_ms FROM (SELECT * FROM saga_rollup EXCEPT SELECT * FROM counted))"
 );
 
-const MAKE_ANEW: &str = concat!("DELETE FROM saga_rollup; INSERT INTO saga_rollup ", counted!());
+const RECOUNT: &str = concat!("DELETE FROM saga_rollup; INSERT INTO saga_rollup ", counted!());
 
 /// Changes the counts, within the transaction that changes the sagas.
 pub(super) async fn change(
@@ -103,7 +103,7 @@ pub(super) async fn recount(writer: &SqlitePool, rebuild: Rebuild) -> Result<u64
         .await
         .map_err(error::store)?;
     if rebuild == Rebuild::Write && wrong > 0 {
-        transaction.execute(MAKE_ANEW).await.map_err(error::store)?;
+        transaction.execute(RECOUNT).await.map_err(error::store)?;
     }
     transaction.commit().await.map_err(error::store)?;
     Ok(wrong.cast_unsigned())

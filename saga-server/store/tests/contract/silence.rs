@@ -89,7 +89,7 @@ async fn a_database_that_vanishes_without_a_word_counts_as_away_and_is_found_aga
         max_connections: 4,
     };
     let store = PostgresStore::connect(&way.url, options).unwrap();
-    let store = store.answering_within(Duration::from_secs(2));
+    let store = store.with_append_timeout(Duration::from_secs(2));
     let batch = |number: usize| vec![created(&format!("saga-{number}"), "1", 0)];
     // More often than there are connections: each must be given up for a new one.
     for number in 0..5 {

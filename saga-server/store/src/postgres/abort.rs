@@ -4,31 +4,31 @@ use super::error;
 use crate::{AppendError, StoreError};
 
 /// Why an attempt ended without a commit.
-pub(super) enum Failure {
-    /// It met another writer, or what one left behind.
-    Met(String),
-    /// It has events of sagas that were removed: these.
+pub(super) enum AppendAbort {
+    /// Another writer was in the way: the same transaction may succeed at once.
+    Conflict(String),
+    /// It has events of these sagas, which were removed.
     Removed(Vec<String>),
-    /// For good, as far as this batch or this moment is concerned.
+    /// Trying it again now does not help.
     Ended(AppendError),
 }
 
-impl From<sqlx::Error> for Failure {
+impl From<sqlx::Error> for AppendAbort {
     fn from(error: sqlx::Error) -> Self {
-        match error::remedy(&error) {
-            error::Remedy::Again => Self::Met(error::message(&error)),
+        match error::retry(&error) {
+            error::Retry::Now => Self::Conflict(error::message(&error)),
             _ => Self::Ended(error::append(&error)),
         }
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for AppendAbort {
     fn from(error: StoreError) -> Self {
         Self::Ended(error.into())
     }
 }
 
-impl From<AppendError> for Failure {
+impl From<AppendError> for AppendAbort {
     fn from(error: AppendError) -> Self {
         Self::Ended(error)
     }

@@ -1,8 +1,9 @@
-//! Filters on the steps of a saga: each is looked up first, and when few steps match it, only their sagas are looked at.
+//! Filters on the steps of a saga. Each is looked up first; of a selective one, which few steps match, only the sagas are
+//! read that it gives.
 //!
 //! Rule of thumb: the planner knows neither how many steps hold a value of the metadata, nor that the newest sagas differ from
-//! all others. Taken for many, the newest would be looked through one after the other until enough of them match; taken for
-//! few, a million would be fetched to be sorted.
+//! all others. Taken for unselective, the newest would be read one after the other until enough of them match; taken
+//! for selective, a million would be fetched to be sorted.
 
 use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 
@@ -10,16 +11,16 @@ use chrono::{DateTime, Utc};
 use saga_types::keys;
 use sqlx::{Executor, PgPool, Postgres, QueryBuilder};
 
-use super::{error, refreshing_cache::Held};
+use super::{error, refreshing_cache::RefreshingCache};
 use crate::{SagaQuery, StoreError, detached::run_detached, metadata};
 
-/// So many steps are few: fetching their sagas to sort them is a matter of milliseconds.
-const FEW: usize = 10_000;
+/// A condition is selective up to so many steps: fetching their sagas to sort them takes milliseconds.
+const MAX_STEPS: usize = 10_000;
 
-/// How long counting and looking up may take. What takes longer is not few.
-pub(super) const PATIENCE: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '250ms'";
+/// How long counting and looking up may take. What takes longer is not selective.
+pub(super) const SHORT_READ: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '250ms'";
 
-/// A common value is soon found in any part of the table, which is no reason to read it whole; and looking up ends with the
+/// An unselective value is soon found in any part of the table, which is no reason to read it whole; and looking up ends with the
 /// last entry that is wanted.
 const BY_COLUMN: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off";
 /// The index of metadata gives all at once.
@@ -34,18 +35,18 @@ pub(super) enum Condition {
     Containing(Vec<String>),
 }
 
-/// What a query asks of steps.
+/// What a query asks of steps, after its conditions were looked up.
 #[derive(Debug, Clone)]
-pub(super) struct Narrowed {
-    /// The sagas that match a condition which few steps do; it is not among those below any more.
-    pub(super) sagas: Option<Vec<Match>>,
+pub(super) struct StepPrefilter {
+    /// The sagas that match a selective condition; it is not among those below any more.
+    pub(super) candidates: Option<Vec<Candidate>>,
     /// What else a step must have; each may be another step.
     pub(super) conditions: Vec<Condition>,
 }
 
-/// A saga that matches, those first that may be the newest.
+/// A saga that matches.
 #[derive(Debug, Clone)]
-pub(super) struct Match {
+pub(super) struct Candidate {
     pub(super) saga_id: String,
     /// When its first step that matches was recorded, and so the latest moment at which it can have started.
     pub(super) recorded_at: DateTime<Utc>,
@@ -72,7 +73,7 @@ impl Condition {
     }
 }
 
-/// The conditions of a query, those first that few sagas match as a rule.
+/// The conditions of a query, those first that are selective as a rule.
 pub(super) fn conditions(query: &SagaQuery) -> Vec<Condition> {
     // The column comes from the metadata, so that its index serves it too.
     let trace = query.trace_id.iter();
@@ -85,32 +86,35 @@ pub(super) fn conditions(query: &SagaQuery) -> Vec<Condition> {
     trace.chain(metadata).chain(step).chain(service).collect()
 }
 
-/// Looks the conditions up until one is found that few steps match.
-pub(super) async fn narrow(
+/// Looks the conditions up until one is found that is selective.
+pub(super) async fn prefilter(
     pool: &PgPool,
-    common: &Arc<Held<()>>,
+    unselective: &Arc<RefreshingCache<()>>,
     query: &SagaQuery,
-) -> Result<Narrowed, StoreError> {
+) -> Result<StepPrefilter, StoreError> {
     let mut conditions = conditions(query);
     for index in 0..conditions.len() {
         let condition = &conditions[index];
-        let sagas = match common.get(&name(condition)) {
-            None => look_up(pool.clone(), common.clone(), condition.clone()).await?,
-            Some(known) => {
-                if known.is_due {
-                    // Should it fail, it is due again.
-                    tokio::spawn(look_up(pool.clone(), common.clone(), condition.clone()));
+        let candidates = match unselective.get(&name(condition)) {
+            None => look_up(pool.clone(), unselective.clone(), condition.clone()).await?,
+            Some(cached) => {
+                if cached.is_due {
+                    // When this fails, the next caller refreshes it.
+                    tokio::spawn(look_up(pool.clone(), unselective.clone(), condition.clone()));
                 }
                 None
             }
         };
-        if sagas.is_some() {
+        if candidates.is_some() {
             conditions.remove(index);
-            return Ok(Narrowed { sagas, conditions });
+            return Ok(StepPrefilter {
+                candidates,
+                conditions,
+            });
         }
     }
-    Ok(Narrowed {
-        sagas: None,
+    Ok(StepPrefilter {
+        candidates: None,
         conditions,
     })
 }
@@ -119,29 +123,29 @@ fn name(condition: &Condition) -> String {
     format!("{condition:?}")
 }
 
-/// The sagas that match a condition if few steps do; otherwise it is held to be common.
+/// The sagas that match a condition if it is selective; otherwise it is remembered to be unselective.
 async fn look_up(
     pool: PgPool,
-    common: Arc<Held<()>>,
+    unselective: Arc<RefreshingCache<()>>,
     condition: Condition,
-) -> Result<Option<Vec<Match>>, StoreError> {
+) -> Result<Option<Vec<Candidate>>, StoreError> {
     let name = name(&condition);
-    let sagas = few(&pool, condition).await?;
+    let sagas = selective(&pool, condition).await?;
     match sagas {
-        Some(_) => common.forget(&name),
-        None => common.hold(name, ()),
+        Some(_) => unselective.remove(&name),
+        None => unselective.put(name, ()),
     }
     Ok(sagas)
 }
 
-/// The sagas that match a condition, if few steps do.
-async fn few(pool: &PgPool, condition: Condition) -> Result<Option<Vec<Match>>, StoreError> {
+/// The sagas that match a condition, if it is selective.
+async fn selective(pool: &PgPool, condition: Condition) -> Result<Option<Vec<Candidate>>, StoreError> {
     let pool = pool.clone();
     run_detached(async move {
         let mut sql = QueryBuilder::new("SELECT saga_id, recorded_at FROM saga_steps AS step WHERE ");
         condition.push(&mut sql);
-        sql.push(format_args!(" LIMIT {}", FEW + 1));
-        let mut transaction = pool.begin_with(PATIENCE).await.map_err(error::store)?;
+        sql.push(format_args!(" LIMIT {}", MAX_STEPS + 1));
+        let mut transaction = pool.begin_with(SHORT_READ).await.map_err(error::store)?;
         let settings = match condition {
             Condition::Column(..) => BY_COLUMN,
             Condition::Containing(_) => BY_METADATA,
@@ -153,8 +157,8 @@ async fn few(pool: &PgPool, condition: Condition) -> Result<Option<Vec<Match>>, 
             .await;
         transaction.rollback().await.map_err(error::store)?;
         match found {
-            Ok(steps) if steps.len() > FEW => Ok(None),
-            Ok(steps) => Ok(Some(matches(steps))),
+            Ok(steps) if steps.len() > MAX_STEPS => Ok(None),
+            Ok(steps) => Ok(Some(candidates(steps))),
             Err(failure) if error::is_out_of_time(&failure) => Ok(None),
             Err(failure) => Err(error::store(failure)),
         }
@@ -163,18 +167,18 @@ async fn few(pool: &PgPool, condition: Condition) -> Result<Option<Vec<Match>>, 
 }
 
 /// Each saga once, those first that may be the newest.
-fn matches(steps: Vec<(String, DateTime<Utc>)>) -> Vec<Match> {
+fn candidates(steps: Vec<(String, DateTime<Utc>)>) -> Vec<Candidate> {
     let mut first: HashMap<String, DateTime<Utc>> = HashMap::with_capacity(steps.len());
     for (saga_id, recorded_at) in steps {
         let first = first.entry(saga_id).or_insert(recorded_at);
         *first = recorded_at.min(*first);
     }
-    let mut matches: Vec<Match> = first
+    let mut candidates: Vec<Candidate> = first
         .into_iter()
-        .map(|(saga_id, recorded_at)| Match { saga_id, recorded_at })
+        .map(|(saga_id, recorded_at)| Candidate { saga_id, recorded_at })
         .collect();
-    matches.sort_unstable_by_key(|found| Reverse(found.recorded_at));
-    matches
+    candidates.sort_unstable_by_key(|found| Reverse(found.recorded_at));
+    candidates
 }
 
 #[cfg(test)]
@@ -185,11 +189,11 @@ mod tests {
     fn a_saga_that_matches_twice_is_there_once_with_its_first_step() {
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap_or_default();
         let step = |saga: &str, seconds| (saga.to_owned(), at(seconds));
-        let matches = matches(vec![step("a", 3), step("b", 2), step("a", 1), step("c", 7)]);
-        let matches: Vec<_> = matches
+        let candidates = candidates(vec![step("a", 3), step("b", 2), step("a", 1), step("c", 7)]);
+        let found: Vec<_> = candidates
             .iter()
             .map(|found| (found.saga_id.as_str(), found.recorded_at))
             .collect();
-        assert_eq!(matches, [("c", at(7)), ("b", at(2)), ("a", at(1))]);
+        assert_eq!(found, [("c", at(7)), ("b", at(2)), ("a", at(1))]);
     }
 }
