@@ -44,7 +44,7 @@ pub trait DeadLetterStore: Send + Sync {
     /// # Errors
     ///
     /// As [`Store::append`](super::Store::append).
-    async fn rehearse(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError>;
+    async fn append_dry_run(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError>;
 }
 
 /// A record of the dead letter topic, as it is to be kept.

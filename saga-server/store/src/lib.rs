@@ -59,8 +59,8 @@ pub use flow::{EdgeKind, Flow, FlowEdge, FlowNode, FlowQuery, Passage};
 pub use late::Late;
 pub use port::{Attention, Store, StoreOptions};
 pub use producers::{
-    Gap, NewlyLost, OTHER_SERVICES, ProducerInstance, ProducerPage, ProducerQuery, ProducerService,
-    ProducerStore, Sequences, Sighting, Tended, Tending, Wire, producer_name,
+    Gap, NewlyLost, OTHER_SERVICES, ProducerInstance, ProducerObservation, ProducerPage, ProducerQuery,
+    ProducerService, ProducerStore, ReconcileOutcome, ReconcileRequest, Sequences, Wire, producer_name,
 };
 pub use progress::{PartitionProgress, ProgressStore};
 pub use query::{

@@ -68,7 +68,7 @@ pub trait Store:
     ///
     /// [`StoreError::Unavailable`] when the made-up event is not taken, or not with_deadline for in time.
     async fn probe_write(&self) -> Result<(), StoreError> {
-        match self.rehearse(Arc::new([probe::event()])).await {
+        match self.append_dry_run(Arc::new([probe::event()])).await {
             Ok(_) => Ok(()),
             Err(AppendError::Unavailable(message) | AppendError::Refused(message)) => {
                 Err(StoreError::Unavailable(message))

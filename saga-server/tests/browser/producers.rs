@@ -1,17 +1,22 @@
 //! Those who record what happens in the shop: four instances, of which one could not keep all of its events, and a service of
 //! another language.
 
-use saga_store::{Sighting, Tending, Wire};
+use saga_store::{ProducerObservation, ReconcileRequest, Wire};
 use saga_types::Timestamp;
 
 use crate::shop::Shop;
 
 const MINUTE_MS: i64 = 60_000;
 
-fn sighting(service: &str, is_named: bool, minutes_ago: i64, numbers: impl Iterator<Item = u64>) -> Sighting {
+fn sighting(
+    service: &str,
+    is_named: bool,
+    minutes_ago: i64,
+    numbers: impl Iterator<Item = u64>,
+) -> ProducerObservation {
     let now = Timestamp::now().as_millis();
     let at = |minutes: i64| Timestamp::from_millis(now - minutes * MINUTE_MS).unwrap();
-    Sighting {
+    ProducerObservation {
         service: service.to_owned(),
         instance: is_named.then(|| uuid::Uuid::now_v7().to_string()),
         sdk_version: is_named.then(|| "0.1.0".to_owned()),
@@ -35,15 +40,15 @@ impl Shop {
             sighting("product-service", true, 2, 1..=9_077),
             sighting("shipping-service", false, 0, std::iter::empty()),
         ];
-        self.store.sighted(&seen).await.unwrap();
+        self.store.observe_producers(&seen).await.unwrap();
         let now = Timestamp::now();
-        for judge_before in [None, Some(Timestamp::MAX)] {
-            let tending = Tending {
+        for evaluate_before in [None, Some(Timestamp::MAX)] {
+            let tending = ReconcileRequest {
                 now,
-                judge_before,
+                evaluate_before,
                 named: ["payment-service".to_owned()].into(),
             };
-            self.store.tend_producers(&tending).await.unwrap();
+            self.store.reconcile_producers(&tending).await.unwrap();
         }
     }
 }

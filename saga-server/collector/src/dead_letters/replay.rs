@@ -214,7 +214,7 @@ impl DeadLetters {
     async fn try_all(&self, ready: &[Ready], dry_run: bool) -> Result<Result<Appended, String>, StoreError> {
         let events = ready.iter().map(|ready| ready.event.clone()).collect();
         let appended = match dry_run {
-            true => self.store.rehearse(events).await,
+            true => self.store.append_dry_run(events).await,
             false => self.store.append(events).await,
         };
         match appended {

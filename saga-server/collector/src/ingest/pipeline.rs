@@ -27,7 +27,7 @@ use crate::{
     },
     telemetry::spans,
 };
-use saga_store::{AppendError, Sighting};
+use saga_store::{AppendError, ProducerObservation};
 
 /// Handles batches until the consumer is gone or, when asked to stop, a batch in hand cannot be finished.
 pub(super) async fn run(
@@ -122,10 +122,10 @@ struct AckStage {
 
 impl AckStage {
     /// Records who wrote the batch. `false` only when asked to stop while the database is away.
-    async fn record_producers(&self, observed: &[Sighting]) -> bool {
+    async fn record_producers(&self, observed: &[ProducerObservation]) -> bool {
         let mut backoff = Backoff::new();
         loop {
-            match self.parts.store.sighted(observed).await {
+            match self.parts.store.observe_producers(observed).await {
                 Ok(()) => return true,
                 Err(AppendError::Refused(reason)) => {
                     tracing::error!(reason, "producer observations refused by the database");

@@ -13,7 +13,7 @@ use saga_types::{
 
 use super::decode::Decoder;
 use crate::kafka::record::RawRecord;
-use saga_store::{Sequences, Sighting, Wire, producer_name};
+use saga_store::{ProducerObservation, Sequences, Wire, producer_name};
 
 /// How many instances of a batch are distinguished.
 const MAX_INSTANCES: usize = 256;
@@ -26,7 +26,7 @@ const MAX_VERSION_BYTES: usize = 50;
 pub(super) struct ProducerObservations {
     /// By service, then instance: the place in `observed`.
     places: HashMap<String, HashMap<String, usize>>,
-    observed: Vec<Sighting>,
+    observed: Vec<ProducerObservation>,
     frames: Vec<Option<FrameKind>>,
     /// Records with headers that cannot be right.
     pub(super) invalid: u64,
@@ -84,7 +84,7 @@ impl ProducerObservations {
         }
         let instances = self.places.entry(service.to_owned()).or_default();
         instances.insert(name.to_owned(), place);
-        self.observed.push(Sighting {
+        self.observed.push(ProducerObservation {
             service: service.to_owned(),
             instance: instance.map(str::to_owned),
             sdk_version: None,
@@ -122,7 +122,7 @@ impl ProducerObservations {
     }
 
     /// All observations, with the schemas that the decoder knows.
-    pub(super) fn finish(self, decoder: &Decoder) -> Vec<Sighting> {
+    pub(super) fn finish(self, decoder: &Decoder) -> Vec<ProducerObservation> {
         let mut observed = self.observed;
         for (observation, frame_kind) in observed.iter_mut().zip(self.frames) {
             observation.wire = frame_kind.and_then(|frame_kind| wire(frame_kind, decoder));
@@ -225,7 +225,7 @@ mod tests {
         ]
     }
 
-    fn seen(records: &[RawRecord]) -> (Vec<Sighting>, u64, u64) {
+    fn seen(records: &[RawRecord]) -> (Vec<ProducerObservation>, u64, u64) {
         let mut observations = ProducerObservations::default();
         for record in records {
             observations.observe(record, None, now());

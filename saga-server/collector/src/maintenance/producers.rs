@@ -16,7 +16,7 @@ use crate::{
     freshness::{Progress, SettledWatermark},
     metrics::Metrics,
 };
-use saga_store::{NewlyLost, Store, StoreError, Tending};
+use saga_store::{NewlyLost, ReconcileRequest, Store, StoreError};
 
 /// How often producers are reconciled.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -90,13 +90,13 @@ impl ProducerReconciler {
         while !stop.is_cancelled() {
             let tended = self
                 .store
-                .tend_producers(&Tending {
+                .reconcile_producers(&ReconcileRequest {
                     now: Timestamp::now(),
-                    judge_before: moment.map(|moment| earlier(moment, self.lost_after)),
+                    evaluate_before: moment.map(|moment| earlier(moment, self.lost_after)),
                     named: self.named.clone(),
                 })
                 .await?;
-            self.metrics.producers_left_out(tended.left_out);
+            self.metrics.producers_left_out(tended.refused);
             tended.lost.iter().for_each(report);
             if !tended.has_more {
                 break;

@@ -185,7 +185,7 @@ impl DeadLetterStore for PostgresStore {
         run_detached(async move { dead_letters::attempted(&store.writers, &attempts).await }).await
     }
 
-    async fn rehearse(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
+    async fn append_dry_run(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         let store = self.clone();
         run_detached(async move { append::append(&store, batch, TxOutcome::RolledBack).await }).await
     }

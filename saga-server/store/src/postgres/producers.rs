@@ -9,7 +9,8 @@ use sqlx::{PgConnection, PgPool};
 
 use super::{PostgresStore, error};
 use crate::{
-    AppendError, ProducerPage, ProducerQuery, ProducerStore, Sighting, StoreError, Tended, Tending,
+    AppendError, ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ReconcileOutcome,
+    ReconcileRequest, StoreError,
     detached::run_detached,
     producers::{self, Instance, Service, Tables},
     rows::corrupt,
@@ -57,8 +58,8 @@ SELECT service, instance, detail FROM (
 
 #[async_trait]
 impl ProducerStore for PostgresStore {
-    async fn sighted(&self, sightings: &[Sighting]) -> Result<(), AppendError> {
-        let rows = producers::of_sightings(sightings);
+    async fn observe_producers(&self, observations: &[ProducerObservation]) -> Result<(), AppendError> {
+        let rows = producers::observation_rows(observations);
         if rows.is_empty() {
             return Ok(());
         }
@@ -70,7 +71,7 @@ impl ProducerStore for PostgresStore {
         self.with_deadline(noting).await
     }
 
-    async fn tend_producers(&self, request: &Tending) -> Result<Tended, StoreError> {
+    async fn reconcile_producers(&self, request: &ReconcileRequest) -> Result<ReconcileOutcome, StoreError> {
         let (pool, request) = (self.writers.clone(), request.clone());
         run_detached(async move { reconcile(&pool, &request).await }).await
     }
@@ -118,14 +119,14 @@ pub(super) async fn note(connection: &mut PgConnection, change: Option<String>) 
     Ok(())
 }
 
-async fn reconcile(pool: &PgPool, request: &Tending) -> Result<Tended, StoreError> {
+async fn reconcile(pool: &PgPool, request: &ReconcileRequest) -> Result<ReconcileOutcome, StoreError> {
     let mut transaction = pool.begin().await.map_err(error::store)?;
     let is_mine: bool = sqlx::query_scalar(TRY_LOCK)
         .fetch_one(&mut *transaction)
         .await
         .map_err(error::store)?;
     if !is_mine {
-        return Ok(Tended::default());
+        return Ok(ReconcileOutcome::default());
     }
     let outcome = producers::reconcile(&mut PostgresTables(&mut transaction), request).await?;
     transaction.commit().await.map_err(error::store)?;

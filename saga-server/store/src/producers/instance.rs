@@ -10,7 +10,7 @@ use saga_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Sequences, Sighting, Wire, pace::Pace};
+use super::{ProducerObservation, Sequences, Wire, pace::Pace};
 
 /// How many gaps are view of an instance, the last ones.
 const MAX_GAPS: usize = 20;
@@ -104,16 +104,16 @@ struct Detail {
 }
 
 impl Instance {
-    /// Before its first sighting. It is whole when it began to count under the eyes of the tracker.
-    pub(super) fn new(sighting: &Sighting, is_whole: bool, now: Timestamp) -> Self {
+    /// Before its first observation. It is whole when it began to count under the eyes of the tracker.
+    pub(super) fn new(observation: &ProducerObservation, is_whole: bool, now: Timestamp) -> Self {
         Self {
-            service: sighting.service.clone(),
-            instance: sighting.instance.clone().unwrap_or_default(),
+            service: observation.service.clone(),
+            instance: observation.instance.clone().unwrap_or_default(),
             detail: Detail {
                 sdk_version: None,
                 wire: None,
-                first_seen: sighting.first,
-                last_seen: sighting.last,
+                first_seen: observation.first,
+                last_seen: observation.last,
                 received: 0,
                 lost: 0,
                 gaps: VecDeque::new(),
@@ -170,16 +170,16 @@ impl Instance {
     }
 
     /// Takes in what a batch showed.
-    pub(super) fn see(&mut self, sighting: &Sighting, now: Timestamp) {
+    pub(super) fn see(&mut self, observation: &ProducerObservation, now: Timestamp) {
         let detail = &mut self.detail;
-        if sighting.last >= detail.last_seen {
-            detail.sdk_version = sighting.sdk_version.clone().or(detail.sdk_version.take());
-            detail.wire = sighting.wire.or(detail.wire);
+        if observation.last >= detail.last_seen {
+            detail.sdk_version = observation.sdk_version.clone().or(detail.sdk_version.take());
+            detail.wire = observation.wire.or(detail.wire);
         }
-        detail.first_seen = detail.first_seen.min(sighting.first);
-        detail.last_seen = detail.last_seen.max(sighting.last);
-        self.find(&sighting.sequences);
-        self.receive(&sighting.sequences, now);
+        detail.first_seen = detail.first_seen.min(observation.first);
+        detail.last_seen = detail.last_seen.max(observation.last);
+        self.find(&observation.sequences);
+        self.receive(&observation.sequences, now);
         self.detail.pace.measure(now, self.detail.received);
     }
 

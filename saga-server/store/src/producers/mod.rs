@@ -1,6 +1,6 @@
 //! Who records events: services, their running instances, and which of their events never came.
 //!
-//! What is read of an instance is a set of numbers, and sets can be united again and again. So a sighting need not share the
+//! What is read of an instance is a set of numbers, and sets can be united again and again. So a observation need not share the
 //! transaction of the events: it is noted before the offsets are committed, and noting it twice changes nothing. Counts of
 //! stored events cannot be united; they are noted in the transaction that stores them.
 //!
@@ -49,7 +49,7 @@ pub fn producer_name(text: &str) -> Option<&str> {
 /// What a batch showed of one instance of a service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Sighting {
+pub struct ProducerObservation {
     /// The service.
     pub service: String,
     /// Its instance; none when the events name none.
@@ -78,24 +78,24 @@ pub struct Wire {
 
 /// What is to be done about producers at one time.
 #[derive(Debug, Clone)]
-pub struct Tending {
+pub struct ReconcileRequest {
     /// The time.
     pub now: Timestamp,
     /// What was missing at this moment is possibly lost; none while that is not known.
-    pub judge_before: Option<Timestamp>,
+    pub evaluate_before: Option<Timestamp>,
     /// Services that are counted by name; the others together.
     pub named: BTreeSet<String>,
 }
 
 /// What was done about producers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tended {
+pub struct ReconcileOutcome {
     /// There is more to be done at once.
     pub has_more: bool,
     /// What was found to be missing.
     pub lost: Vec<NewlyLost>,
-    /// How many sightings were left out because there are too many services or instances.
-    pub left_out: u64,
+    /// How many observations were left out because there are too many services or instances.
+    pub refused: u64,
 }
 
 /// Events that are missing, and were not known to be.
@@ -139,16 +139,16 @@ pub const OTHER_SERVICES: &str = "OTHER";
 /// The part of a store that knows who records events.
 #[async_trait]
 pub trait ProducerStore {
-    /// Notes what a batch showed of producers. The same sighting again changes nothing.
+    /// Notes what a batch showed of producers. The same observation again changes nothing.
     ///
     /// # Errors
     ///
     /// As [`Store::append`](super::Store::append).
-    async fn sighted(&self, sightings: &[Sighting]) -> Result<(), AppendError>;
+    async fn observe_producers(&self, observations: &[ProducerObservation]) -> Result<(), AppendError>;
 
     /// Merges what was noted, evaluates what is missing, and forgets who was not seen for long. One collector at a time
     /// does it; with others at work it does nothing.
-    async fn tend_producers(&self, request: &Tending) -> Result<Tended, StoreError>;
+    async fn reconcile_producers(&self, request: &ReconcileRequest) -> Result<ReconcileOutcome, StoreError>;
 
     /// A page of services.
     async fn producers(&self, query: &ProducerQuery) -> Result<ProducerPage, StoreError>;
@@ -161,7 +161,8 @@ pub trait ProducerStore {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Change {
-    Sighted(Vec<Sighting>),
+    #[serde(rename = "sighted")]
+    Observed(Vec<ProducerObservation>),
     Counted(Vec<ServiceCounts>),
 }
 
@@ -176,11 +177,11 @@ struct ServiceCounts {
     dead_letters: u64,
 }
 
-/// The rows that note sightings, each of a bearable size.
-pub(super) fn of_sightings(sightings: &[Sighting]) -> Vec<String> {
+/// The rows that note observations, each of a bearable size.
+pub(super) fn observation_rows(observations: &[ProducerObservation]) -> Vec<String> {
     const OF_A_ROW: usize = 64;
-    let rows = sightings.chunks(OF_A_ROW);
-    rows.filter_map(|sightings| text(&Change::Sighted(sightings.to_vec())))
+    let rows = observations.chunks(OF_A_ROW);
+    rows.filter_map(|observations| text(&Change::Observed(observations.to_vec())))
         .collect()
 }
 

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use saga_types::Timestamp;
 
 use super::{
-    Change, Instance, NewlyLost, OTHER_SERVICES, ServiceCounts, Sighting, Tended, Tending, before,
-    service::Service,
+    Change, Instance, NewlyLost, OTHER_SERVICES, ProducerObservation, ReconcileOutcome, ReconcileRequest,
+    ServiceCounts, before, service::Service,
 };
 use crate::StoreError;
 
@@ -55,20 +55,23 @@ pub(crate) trait Tables: Send {
 }
 
 /// Merges, evaluates and forgets.
-pub(crate) async fn reconcile(tables: &mut dyn Tables, request: &Tending) -> Result<Tended, StoreError> {
+pub(crate) async fn reconcile(
+    tables: &mut dyn Tables,
+    request: &ReconcileRequest,
+) -> Result<ReconcileOutcome, StoreError> {
     let now = request.now;
     let changes = tables.take_changes(CHANGES).await?;
     let has_more_changes = changes.len() as u64 >= u64::from(CHANGES);
     let gathered = Gathered::of(changes);
-    let mut outcome = Tended::default();
+    let mut outcome = ReconcileOutcome::default();
     if !gathered.services.is_empty() {
         let mut quota = ProducerQuota::open(tables, now).await?;
         quota.admit(gathered).await?;
-        outcome.left_out = quota.left_out;
+        outcome.refused = quota.refused;
     }
     outcome.has_more = has_more_changes;
     // What was noted and not taken yet may be what seems to be missing.
-    if let Some(moment) = request.judge_before.filter(|_| !has_more_changes) {
+    if let Some(moment) = request.evaluate_before.filter(|_| !has_more_changes) {
         let marked = tables.marked_before(moment, EVALUATED).await?;
         outcome.has_more = marked.len() as u64 >= u64::from(EVALUATED);
         for instance in marked {
@@ -83,7 +86,7 @@ pub(crate) async fn reconcile(tables: &mut dyn Tables, request: &Tending) -> Res
 
 async fn evaluate(
     tables: &mut dyn Tables,
-    request: &Tending,
+    request: &ReconcileRequest,
     mut instance: Instance,
 ) -> Result<Option<NewlyLost>, StoreError> {
     let events = instance.evaluate(request.now);
@@ -116,7 +119,7 @@ struct Gathered {
 #[derive(Default)]
 struct OfService {
     counted: Option<ServiceCounts>,
-    sightings: BTreeMap<Option<String>, Sighting>,
+    observations: BTreeMap<Option<String>, ProducerObservation>,
 }
 
 impl Gathered {
@@ -124,7 +127,9 @@ impl Gathered {
         let mut gathered = Self::default();
         for change in changes {
             match serde_json::from_str(&change) {
-                Ok(Change::Sighted(sightings)) => sightings.into_iter().for_each(|seen| gathered.see(seen)),
+                Ok(Change::Observed(observations)) => {
+                    observations.into_iter().for_each(|seen| gathered.see(seen))
+                }
                 Ok(Change::Counted(counts)) => counts.into_iter().for_each(|counted| gathered.count(counted)),
                 // It must not hold up the others for ever.
                 Err(error) => {
@@ -139,11 +144,11 @@ impl Gathered {
         self.services.entry(name.to_owned()).or_default()
     }
 
-    fn see(&mut self, sighting: Sighting) {
-        let sightings = &mut self.service(&sighting.service).sightings;
-        match sightings.entry(sighting.instance.clone()) {
-            Entry::Vacant(entry) => _ = entry.insert(sighting),
-            Entry::Occupied(entry) => entry.into_mut().unite(sighting),
+    fn see(&mut self, observation: ProducerObservation) {
+        let observations = &mut self.service(&observation.service).observations;
+        match observations.entry(observation.instance.clone()) {
+            Entry::Vacant(entry) => _ = entry.insert(observation),
+            Entry::Occupied(entry) => entry.into_mut().unite(observation),
         }
     }
 
@@ -157,7 +162,7 @@ impl Gathered {
 
 impl OfService {
     fn first_seen(&self, now: Timestamp) -> Timestamp {
-        let seen = self.sightings.values().map(|sighting| sighting.first);
+        let seen = self.observations.values().map(|observation| observation.first);
         seen.min().unwrap_or(now)
     }
 }
@@ -171,7 +176,7 @@ impl ServiceCounts {
     }
 }
 
-impl Sighting {
+impl ProducerObservation {
     /// Both as one.
     fn unite(&mut self, other: Self) {
         if other.last >= self.last {
@@ -190,7 +195,7 @@ struct ProducerQuota<'a> {
     now: Timestamp,
     services: u64,
     instances: u64,
-    left_out: u64,
+    refused: u64,
     /// Those that were quiet were evicted already.
     has_evicted: bool,
 }
@@ -203,7 +208,7 @@ impl<'a> ProducerQuota<'a> {
             now,
             services,
             instances,
-            left_out: 0,
+            refused: 0,
             has_evicted: false,
         })
     }
@@ -216,10 +221,10 @@ impl<'a> ProducerQuota<'a> {
             if let Some(counted) = &gathered.counted {
                 service.count(counted, self.now);
             }
-            for sighting in gathered.sightings.values() {
-                service.see(sighting.first, sighting.last);
-                if let Some(mut instance) = self.instance(sighting).await? {
-                    instance.see(sighting, self.now);
+            for observation in gathered.observations.values() {
+                service.see(observation.first, observation.last);
+                if let Some(mut instance) = self.instance(observation).await? {
+                    instance.see(observation, self.now);
                     self.tables.keep_instance(&instance).await?;
                 }
             }
@@ -233,29 +238,29 @@ impl<'a> ProducerQuota<'a> {
             return Ok(Some(known));
         }
         if self.services >= MAX_SERVICES {
-            self.left_out += 1;
+            self.refused += 1;
             return Ok(None);
         }
         self.services += 1;
         Ok(Some(Service::new(name, seen, self.now)))
     }
 
-    async fn instance(&mut self, sighting: &Sighting) -> Result<Option<Instance>, StoreError> {
-        let name = sighting.instance.as_deref().unwrap_or_default();
-        if let Some(known) = self.tables.instance(&sighting.service, name).await? {
+    async fn instance(&mut self, observation: &ProducerObservation) -> Result<Option<Instance>, StoreError> {
+        let name = observation.instance.as_deref().unwrap_or_default();
+        if let Some(known) = self.tables.instance(&observation.service, name).await? {
             return Ok(Some(known));
         }
-        if sighting.last <= before(self.now, INSTANCE_KEPT) {
+        if observation.last <= before(self.now, INSTANCE_KEPT) {
             // It would be forgotten at once.
             return Ok(None);
         }
         if self.instances >= MAX_INSTANCES && !self.evict_quiet().await? {
-            self.left_out += 1;
+            self.refused += 1;
             return Ok(None);
         }
         self.instances += 1;
         let is_whole = self.is_whole(name).await?;
-        Ok(Some(Instance::new(sighting, is_whole, self.now)))
+        Ok(Some(Instance::new(observation, is_whole, self.now)))
     }
 
     /// Evicts those that are quiet; whether one more fits then. An instance that is evicted or refused may be seen again in the

@@ -145,7 +145,7 @@ impl DeadLetterStore for SqliteStore {
         run_detached(async move { dead_letters::attempted(&store.writer, &attempts).await }).await
     }
 
-    async fn rehearse(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
+    async fn append_dry_run(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         let store = self.clone();
         run_detached(async move {
             append::append(&store.writer, &store.definitions, batch, TxOutcome::RolledBack).await

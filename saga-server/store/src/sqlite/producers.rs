@@ -8,7 +8,8 @@ use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{SqliteStore, error, rows::json};
 use crate::{
-    AppendError, ProducerPage, ProducerQuery, ProducerStore, Sighting, StoreError, Tended, Tending,
+    AppendError, ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ReconcileOutcome,
+    ReconcileRequest, StoreError,
     detached::run_detached,
     producers::{self, Instance, Service, Tables},
     rows::corrupt,
@@ -53,8 +54,8 @@ SELECT service, instance, detail FROM (
 
 #[async_trait]
 impl ProducerStore for SqliteStore {
-    async fn sighted(&self, sightings: &[Sighting]) -> Result<(), AppendError> {
-        let rows = producers::of_sightings(sightings);
+    async fn observe_producers(&self, observations: &[ProducerObservation]) -> Result<(), AppendError> {
+        let rows = producers::observation_rows(observations);
         if rows.is_empty() {
             return Ok(());
         }
@@ -63,7 +64,7 @@ impl ProducerStore for SqliteStore {
         noted.map(|_| ()).map_err(error::append)
     }
 
-    async fn tend_producers(&self, request: &Tending) -> Result<Tended, StoreError> {
+    async fn reconcile_producers(&self, request: &ReconcileRequest) -> Result<ReconcileOutcome, StoreError> {
         let (pool, request) = (self.writer.clone(), request.clone());
         run_detached(async move { reconcile(&pool, &request).await }).await
     }
@@ -117,7 +118,7 @@ pub(super) async fn note(
     Ok(())
 }
 
-async fn reconcile(pool: &SqlitePool, request: &Tending) -> Result<Tended, StoreError> {
+async fn reconcile(pool: &SqlitePool, request: &ReconcileRequest) -> Result<ReconcileOutcome, StoreError> {
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.map_err(error::store)?;
     let outcome = producers::reconcile(&mut SqliteTables(&mut transaction), request).await?;
     transaction.commit().await.map_err(error::store)?;

@@ -1,6 +1,6 @@
 //! `GET /internal/v1/producers`, and `/services`, which shows the same to people.
 
-use saga_store::{Sighting, Tending, Wire};
+use saga_store::{ProducerObservation, ReconcileRequest, Wire};
 use saga_types::Timestamp;
 use serde_json::json;
 
@@ -8,9 +8,9 @@ use crate::harness::{Api, completed, event};
 
 const PATH: &str = "/internal/v1/producers";
 
-fn sighting(service: &str, instance: Option<&str>, numbers: &[u64]) -> Sighting {
+fn sighting(service: &str, instance: Option<&str>, numbers: &[u64]) -> ProducerObservation {
     let now = Timestamp::now();
-    Sighting {
+    ProducerObservation {
         service: service.to_owned(),
         instance: instance.map(str::to_owned),
         sdk_version: instance.map(|_| "0.1.0".to_owned()),
@@ -28,13 +28,13 @@ fn sighting(service: &str, instance: Option<&str>, numbers: &[u64]) -> Sighting 
 async fn tend(api: &Api) {
     let now = Timestamp::now();
     let soon = Timestamp::from_millis(now.as_millis() + 1000).unwrap();
-    for judge_before in [None, Some(soon)] {
-        let tending = Tending {
+    for evaluate_before in [None, Some(soon)] {
+        let tending = ReconcileRequest {
             now,
-            judge_before,
+            evaluate_before,
             named: ["order-service".to_owned()].into(),
         };
-        api.store.tend_producers(&tending).await.unwrap();
+        api.store.reconcile_producers(&tending).await.unwrap();
     }
 }
 
@@ -51,7 +51,7 @@ async fn services(api: &Api) -> String {
         sighting("legacy-service", None, &[]),
         sighting("<script>alert(1)</script>", Some("\"><img src=x>"), &[1]),
     ];
-    api.store.sighted(&seen).await.unwrap();
+    api.store.observe_producers(&seen).await.unwrap();
     tend(api).await;
     instance
 }

@@ -279,7 +279,7 @@ pub(crate) async fn a_replayed_letter_stays_as_it_is(database: &impl Database) {
     assert_eq!(store.letters_waiting().await.unwrap(), 0);
 }
 
-pub(crate) async fn a_rehearsed_batch_is_not_stored(database: &impl Database) {
+pub(crate) async fn a_dry_run_stores_nothing(database: &impl Database) {
     let store = database.store().await;
     let first = created("saga-1", "1", 0);
     store.append(vec![first.clone()].into()).await.unwrap();
@@ -288,7 +288,7 @@ pub(crate) async fn a_rehearsed_batch_is_not_stored(database: &impl Database) {
     other.status = SagaStatus::Failed;
     let batch = vec![first.clone(), second.clone(), created("saga-2", "1", 0), other];
     for _ in 0..2 {
-        let rehearsed = store.rehearse(batch.clone().into()).await.unwrap();
+        let rehearsed = store.append_dry_run(batch.clone().into()).await.unwrap();
         assert_eq!((rehearsed.stored(), rehearsed.duplicates), (2, 1));
         assert_eq!(rehearsed.conflicts, [3]);
         let changes: Vec<_> = rehearsed

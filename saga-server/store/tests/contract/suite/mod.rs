@@ -83,7 +83,7 @@ macro_rules! contract_tests {
             dead_letters::every_filter_finds_the_letters_it_names,
             dead_letters::letters_are_counted_by_their_reason,
             dead_letters::a_replayed_letter_stays_as_it_is,
-            dead_letters::a_rehearsed_batch_is_not_stored,
+            dead_letters::a_dry_run_stores_nothing,
             dead_letters::letters_without_their_table_are_an_outage,
             producers::numbers_that_never_came_are_found_once_they_are_old_enough,
             producers::what_comes_after_all_is_lost_no_more,

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use saga_store::{
-    Gap, ProducerInstance, ProducerPage, ProducerQuery, ProducerService, Sequences, Sighting, Store, Tended,
-    Tending, Wire,
+    Gap, ProducerInstance, ProducerObservation, ProducerPage, ProducerQuery, ProducerService,
+    ReconcileOutcome, ReconcileRequest, Sequences, Store, Wire,
 };
 use saga_types::{SagaStatus, Timestamp, steps};
 
@@ -22,9 +22,13 @@ fn seconds_after(moment: Timestamp, seconds: i64) -> Timestamp {
     Timestamp::from_millis(moment.as_millis() + seconds * 1000).unwrap()
 }
 
-fn sighting(service: &str, instance: Option<&str>, numbers: impl IntoIterator<Item = u64>) -> Sighting {
+fn observation(
+    service: &str,
+    instance: Option<&str>,
+    numbers: impl IntoIterator<Item = u64>,
+) -> ProducerObservation {
     let now = Timestamp::now();
-    Sighting {
+    ProducerObservation {
         service: service.to_owned(),
         instance: instance.map(str::to_owned),
         sdk_version: Some("0.1.0".to_owned()),
@@ -39,18 +43,22 @@ fn sighting(service: &str, instance: Option<&str>, numbers: impl IntoIterator<It
 }
 
 /// Brings the accounts up to date at a moment; what was missing at the other one is judged.
-async fn tend(store: &dyn Store, now: Timestamp, judge_before: Option<Timestamp>) -> Tended {
-    let tending = Tending {
+async fn reconcile(
+    store: &dyn Store,
+    now: Timestamp,
+    evaluate_before: Option<Timestamp>,
+) -> ReconcileOutcome {
+    let tending = ReconcileRequest {
         now,
-        judge_before,
+        evaluate_before,
         named: BTreeSet::from(["order-service".to_owned()]),
     };
-    let mut all = Tended::default();
+    let mut all = ReconcileOutcome::default();
     loop {
-        let tended = store.tend_producers(&tending).await.unwrap();
-        all.lost.extend(tended.lost);
-        all.left_out += tended.left_out;
-        if !tended.has_more {
+        let outcome = store.reconcile_producers(&tending).await.unwrap();
+        all.lost.extend(outcome.lost);
+        all.refused += outcome.refused;
+        if !outcome.has_more {
             return all;
         }
     }
@@ -59,11 +67,11 @@ async fn tend(store: &dyn Store, now: Timestamp, judge_before: Option<Timestamp>
 /// Judges everything that was seen until now.
 async fn judge(store: &dyn Store) -> u64 {
     let now = Timestamp::now();
-    tend(store, now, None).await;
+    reconcile(store, now, None).await;
     let mut lost = Vec::new();
     // First up to the mark, then what came after the mark was set.
     for _ in 0..2 {
-        lost.extend(tend(store, now, Some(seconds_after(now, 1))).await.lost);
+        lost.extend(reconcile(store, now, Some(seconds_after(now, 1))).await.lost);
     }
     lost.iter().map(|lost| lost.events).sum()
 }
@@ -113,18 +121,18 @@ pub(crate) async fn numbers_that_never_came_are_found_once_they_are_old_enough(d
     let store = database.store().await;
     let store = store.as_ref();
     let name = new_instance();
-    let seen = sighting("order-service", Some(&name), [1, 2, 3, 6, 7, 9]);
-    store.sighted(&[seen]).await.unwrap();
+    let seen = observation("order-service", Some(&name), [1, 2, 3, 6, 7, 9]);
+    store.observe_producers(&[seen]).await.unwrap();
     let now = Timestamp::now();
-    assert_eq!(tend(store, now, None).await, Tended::default());
-    assert_eq!(tend(store, now, Some(seconds_after(now, -1))).await.lost, []);
+    assert_eq!(reconcile(store, now, None).await, ReconcileOutcome::default());
+    assert_eq!(reconcile(store, now, Some(seconds_after(now, -1))).await.lost, []);
 
     // One of them comes through another partition in the meantime.
     store
-        .sighted(&[sighting("order-service", Some(&name), [8, 10, 12])])
+        .observe_producers(&[observation("order-service", Some(&name), [8, 10, 12])])
         .await
         .unwrap();
-    let lost = tend(store, seconds_after(now, 5), Some(now)).await.lost;
+    let lost = reconcile(store, seconds_after(now, 5), Some(now)).await.lost;
     assert_eq!(lost.len(), 1);
     assert_eq!((lost[0].service.as_str(), lost[0].events), ("order-service", 2));
     assert_eq!(lost[0].last_gap.map(|gap| (gap.first, gap.last)), Some((4, 5)));
@@ -135,8 +143,8 @@ pub(crate) async fn numbers_that_never_came_are_found_once_they_are_old_enough(d
     assert_eq!(told.wire.unwrap().schema_version, Some(2));
 
     // What came later was marked later.
-    assert_eq!(tend(store, seconds_after(now, 6), Some(now)).await.lost, []);
-    let lost = tend(store, seconds_after(now, 9), Some(seconds_after(now, 5)))
+    assert_eq!(reconcile(store, seconds_after(now, 6), Some(now)).await.lost, []);
+    let lost = reconcile(store, seconds_after(now, 9), Some(seconds_after(now, 5)))
         .await
         .lost;
     assert_eq!((lost.len(), lost[0].events), (1, 1));
@@ -149,8 +157,8 @@ pub(crate) async fn what_comes_after_all_is_lost_no_more(database: &impl Databas
     let store = store.as_ref();
     let name = new_instance();
     let note = async |numbers: &[u64]| {
-        let seen = sighting("order-service", Some(&name), numbers.iter().copied());
-        store.sighted(&[seen]).await.unwrap();
+        let seen = observation("order-service", Some(&name), numbers.iter().copied());
+        store.observe_producers(&[seen]).await.unwrap();
     };
     note(&[1, 2, 9, 10]).await;
     assert_eq!(judge(store).await, 6);
@@ -187,10 +195,10 @@ pub(crate) async fn neither_order_nor_repetition_changes_what_is_missing(databas
         let again = came[..came.len() / 3].to_vec();
         came.extend(again);
         for batch in came.chunks(97) {
-            let seen = sighting("order-service", Some(&name), batch.iter().copied());
-            store.sighted(&[seen]).await.unwrap();
+            let seen = observation("order-service", Some(&name), batch.iter().copied());
+            store.observe_producers(&[seen]).await.unwrap();
             if random.below(5) == 0 {
-                tend(store, Timestamp::now(), None).await;
+                reconcile(store, Timestamp::now(), None).await;
             }
         }
         assert_eq!(judge(store).await, missing, "seed {seed}");
@@ -210,8 +218,8 @@ pub(crate) async fn an_instance_that_ran_before_is_counted_from_where_it_was_fou
     let old = "01890a5d-ac96-774b-bcce-b302099a8057";
     for name in ["pod-7", old] {
         let note = async |numbers: &[u64]| {
-            let seen = sighting("order-service", Some(name), numbers.iter().copied());
-            store.sighted(&[seen]).await.unwrap();
+            let seen = observation("order-service", Some(name), numbers.iter().copied());
+            store.observe_producers(&[seen]).await.unwrap();
         };
         note(&[1000, 1001, 1005]).await;
         assert_eq!(judge(store).await, 0);
@@ -227,11 +235,11 @@ pub(crate) async fn numbers_that_nobody_can_believe_are_no_loss(database: &impl 
     let store = database.store().await;
     let store = store.as_ref();
     let name = new_instance();
-    let seen = sighting("order-service", Some(&name), [1, Sequences::MAX - 2]);
-    store.sighted(&[seen]).await.unwrap();
+    let seen = observation("order-service", Some(&name), [1, Sequences::MAX - 2]);
+    store.observe_producers(&[seen]).await.unwrap();
     assert_eq!(judge(store).await, 0);
-    let seen = sighting("order-service", Some(&name), [Sequences::MAX]);
-    store.sighted(&[seen]).await.unwrap();
+    let seen = observation("order-service", Some(&name), [Sequences::MAX]);
+    store.observe_producers(&[seen]).await.unwrap();
     assert_eq!(judge(store).await, 1);
     let told = instance(store, &name).await;
     assert_eq!((told.received, told.possibly_lost), (3, 1));
@@ -246,18 +254,18 @@ pub(crate) async fn partitions_that_are_far_apart_take_a_bounded_room(database: 
     for part in 0..3 {
         let numbers = (part * 2_000_000..(part + 1) * 2_000_000).filter(|number| *number > 0);
         let numbers: Vec<u64> = numbers.filter(|_| random.below(2) == 0).collect();
-        let seen = sighting("order-service", Some(&name), numbers);
-        store.sighted(&[seen]).await.unwrap();
-        tend(store, Timestamp::now(), None).await;
+        let seen = observation("order-service", Some(&name), numbers);
+        store.observe_producers(&[seen]).await.unwrap();
+        reconcile(store, Timestamp::now(), None).await;
     }
     assert_eq!(judge(store).await, 0);
     assert_eq!(instance(store, &name).await.possibly_lost, 0);
     // From then on it is counted again.
-    let seen = sighting("order-service", Some(&name), [6_000_000, 6_000_002]);
-    store.sighted(&[seen]).await.unwrap();
+    let seen = observation("order-service", Some(&name), [6_000_000, 6_000_002]);
+    store.observe_producers(&[seen]).await.unwrap();
     judge(store).await;
-    let seen = sighting("order-service", Some(&name), [6_000_003, 6_000_005]);
-    store.sighted(&[seen]).await.unwrap();
+    let seen = observation("order-service", Some(&name), [6_000_003, 6_000_005]);
+    store.observe_producers(&[seen]).await.unwrap();
     assert_eq!(judge(store).await, 1);
 }
 
@@ -280,12 +288,12 @@ pub(crate) async fn stored_events_are_counted_once_by_service_and_step(database:
     more.push(of("order-service", "6", steps::ORDER_CONFIRMED));
     store.append(more.clone().into()).await.unwrap();
     store
-        .rehearse(vec![of("order-service", "7", steps::ORDER_CONFIRMED)].into())
+        .append_dry_run(vec![of("order-service", "7", steps::ORDER_CONFIRMED)].into())
         .await
         .unwrap();
-    tend(store, Timestamp::now(), None).await;
+    reconcile(store, Timestamp::now(), None).await;
     store.append(more.into()).await.unwrap();
-    tend(store, Timestamp::now(), None).await;
+    reconcile(store, Timestamp::now(), None).await;
 
     let orders = service(store, "order-service").await;
     assert_eq!((orders.events, orders.possibly_lost), (4, 0));
@@ -317,7 +325,7 @@ pub(crate) async fn steps_and_services_without_number_are_bounded(database: &imp
         &strange,
     );
     store.append(vec![strange].into()).await.unwrap();
-    tend(store, Timestamp::now(), None).await;
+    reconcile(store, Timestamp::now(), None).await;
     let orders = service(store, "order-service").await;
     assert_eq!((orders.events, orders.steps.len()), (400, 101));
     assert_eq!(orders.steps["OTHER"], 300);
@@ -339,30 +347,30 @@ pub(crate) async fn dead_letters_are_counted_once(database: &impl Database) {
     ];
     store.keep_letters(letters.clone()).await.unwrap();
     store.keep_letters(letters).await.unwrap();
-    tend(store, Timestamp::now(), None).await;
+    reconcile(store, Timestamp::now(), None).await;
     assert_eq!(service(store, "order-service").await.dead_letters, 2);
 }
 
 pub(crate) async fn instances_beyond_a_bound_are_left_out_until_others_are_quiet(database: &impl Database) {
     let store = database.store().await;
     let store = store.as_ref();
-    let flood: Vec<Sighting> = (0..5_050)
-        .map(|number| sighting("hostile-service", Some(&format!("i-{number}")), [number + 1]))
+    let flood: Vec<ProducerObservation> = (0..5_050)
+        .map(|number| observation("hostile-service", Some(&format!("i-{number}")), [number + 1]))
         .collect();
-    store.sighted(&flood).await.unwrap();
-    let tended = tend(store, Timestamp::now(), None).await;
-    assert_eq!(tended.left_out, 50);
+    store.observe_producers(&flood).await.unwrap();
+    let outcome = reconcile(store, Timestamp::now(), None).await;
+    assert_eq!(outcome.refused, 50);
     assert_eq!(service(store, "hostile-service").await.instance_count, 5_000);
 
     // Two hours later they were quiet for long enough. It was there all the time, and nobody knows what it lost meanwhile.
     let name = new_instance();
     let later = seconds_after(Timestamp::now(), 7200);
-    let mut seen = sighting("order-service", Some(&name), [7, 9]);
+    let mut seen = observation("order-service", Some(&name), [7, 9]);
     (seen.first, seen.last) = (later, later);
-    store.sighted(&[seen]).await.unwrap();
-    assert_eq!(tend(store, later, None).await.left_out, 0);
-    let tended = tend(store, later, Some(seconds_after(later, 1))).await;
-    assert_eq!(tended.lost, []);
+    store.observe_producers(&[seen]).await.unwrap();
+    assert_eq!(reconcile(store, later, None).await.refused, 0);
+    let outcome = reconcile(store, later, Some(seconds_after(later, 1))).await;
+    assert_eq!(outcome.lost, []);
     assert_eq!(instance(store, &name).await.received, 2);
 }
 
@@ -372,20 +380,20 @@ pub(crate) async fn who_was_not_seen_for_long_is_forgotten(database: &impl Datab
     let store = store.as_ref();
     let name = new_instance();
     store
-        .sighted(&[
-            sighting("order-service", Some(&name), [1, 3]),
-            sighting("order-service", None, []),
+        .observe_producers(&[
+            observation("order-service", Some(&name), [1, 3]),
+            observation("order-service", None, []),
         ])
         .await
         .unwrap();
     assert_eq!(judge(store).await, 1);
     let now = Timestamp::now();
-    tend(store, seconds_after(now, 6 * DAY), None).await;
+    reconcile(store, seconds_after(now, 6 * DAY), None).await;
     assert_eq!(service(store, "order-service").await.instance_count, 1);
-    tend(store, seconds_after(now, 8 * DAY), None).await;
+    reconcile(store, seconds_after(now, 8 * DAY), None).await;
     let orders = service(store, "order-service").await;
     assert_eq!((orders.instance_count, orders.instances), (0, vec![]));
-    tend(store, seconds_after(now, 31 * DAY), None).await;
+    reconcile(store, seconds_after(now, 31 * DAY), None).await;
     assert_eq!(page(store, all()).await.services, []);
     assert_eq!(store.events_lost().await.unwrap()["order-service"], 1);
 }
@@ -395,10 +403,10 @@ pub(crate) async fn services_come_by_name_page_by_page(database: &impl Database)
     let store = store.as_ref();
     let names = ["a", "a-service", "b-service", "ㄱ-service"];
     for name in names {
-        let seen = ["i-1", "i-2", "i-3"].map(|instance| sighting(name, Some(instance), [1]));
-        store.sighted(&seen).await.unwrap();
+        let seen = ["i-1", "i-2", "i-3"].map(|instance| observation(name, Some(instance), [1]));
+        store.observe_producers(&seen).await.unwrap();
     }
-    tend(store, Timestamp::now(), None).await;
+    reconcile(store, Timestamp::now(), None).await;
     let mut query = ProducerQuery {
         size: 3,
         instances: 2,
@@ -433,19 +441,28 @@ pub(crate) async fn collectors_at_once_count_nothing_twice(database: &impl Datab
         );
         let event = with(event, r#"{"producerService":"order-service"}"#);
         store.append(vec![event].into()).await.unwrap();
-        let seen = sighting("order-service", Some(&name), [number * 2 + 1]);
-        store.sighted(&[seen]).await.unwrap();
+        let seen = observation("order-service", Some(&name), [number * 2 + 1]);
+        store.observe_producers(&[seen]).await.unwrap();
         if number % 50 == 0 {
             let now = Timestamp::now();
-            tokio::join!(tend(store.as_ref(), now, None), tend(other.as_ref(), now, None));
+            tokio::join!(
+                reconcile(store.as_ref(), now, None),
+                reconcile(other.as_ref(), now, None)
+            );
         }
     }
     let now = Timestamp::now();
-    tokio::join!(tend(store.as_ref(), now, None), tend(other.as_ref(), now, None));
+    tokio::join!(
+        reconcile(store.as_ref(), now, None),
+        reconcile(other.as_ref(), now, None)
+    );
     let soon = Some(seconds_after(now, 60));
-    tokio::join!(tend(store.as_ref(), now, soon), tend(other.as_ref(), now, soon));
+    tokio::join!(
+        reconcile(store.as_ref(), now, soon),
+        reconcile(other.as_ref(), now, soon)
+    );
     // Whoever found the other one at work had nothing to do.
-    tend(store.as_ref(), seconds_after(now, 1), soon).await;
+    reconcile(store.as_ref(), seconds_after(now, 1), soon).await;
     assert_eq!(service(store.as_ref(), "order-service").await.events, 300);
     let told = instance(store.as_ref(), &name).await;
     assert_eq!((told.received, told.possibly_lost), (300, 299));

@@ -11,9 +11,9 @@ use saga_store::{
     Announcement, AppendError, Appended, ArchivePlan, Archived, Attempt, Attention, ChangeStore,
     ChangedSagas, DeadLetterStore, Expired, FailureCount, Flow, FlowQuery, Late, LateCount, LateSagas,
     LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, PartitionProgress, Position,
-    ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore, Rebuilt, Removal,
-    Removed, RetentionStore, SagaQuery, Sighting, Span, Statistics, StatisticsQuery, StepPage, Store,
-    StoreError, Tended, Tending, TrendStore, Trends, WatchStore,
+    ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore,
+    Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery, Span,
+    Statistics, StatisticsQuery, StepPage, Store, StoreError, TrendStore, Trends, WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::mpsc;
@@ -109,7 +109,7 @@ impl DeadLetterStore for Broken {
         self.answer()
     }
 
-    async fn rehearse(&self, _: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
+    async fn append_dry_run(&self, _: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         Err(AppendError::Unavailable(String::new()))
     }
 }
@@ -127,11 +127,11 @@ impl ProgressStore for Broken {
 
 #[async_trait]
 impl ProducerStore for Broken {
-    async fn sighted(&self, _: &[Sighting]) -> Result<(), AppendError> {
+    async fn observe_producers(&self, _: &[ProducerObservation]) -> Result<(), AppendError> {
         Err(AppendError::Unavailable(String::new()))
     }
 
-    async fn tend_producers(&self, _: &Tending) -> Result<Tended, StoreError> {
+    async fn reconcile_producers(&self, _: &ReconcileRequest) -> Result<ReconcileOutcome, StoreError> {
         self.answer()
     }
 

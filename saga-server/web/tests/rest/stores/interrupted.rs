@@ -11,9 +11,9 @@ use saga_store::{
     Announcement, AppendError, Appended, ArchivePlan, Archived, Attempt, Attention, ChangeStore,
     ChangedSagas, DeadLetterStore, Expired, FailureCount, Flow, FlowQuery, Late, LateCount, LateSagas,
     LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, PartitionProgress, Position,
-    ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore, Rebuilt, Removal,
-    Removed, RetentionStore, SagaQuery, Sighting, Span, Statistics, StatisticsQuery, StepPage, Store,
-    StoreError, Tended, Tending, TrendStore, Trends, WatchStore,
+    ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore,
+    Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery, Span,
+    Statistics, StatisticsQuery, StepPage, Store, StoreError, TrendStore, Trends, WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::{Mutex, mpsc};
@@ -109,12 +109,12 @@ impl ProgressStore for Interrupted {
 
 #[async_trait]
 impl ProducerStore for Interrupted {
-    async fn sighted(&self, sightings: &[Sighting]) -> Result<(), AppendError> {
-        self.store.sighted(sightings).await
+    async fn observe_producers(&self, sightings: &[ProducerObservation]) -> Result<(), AppendError> {
+        self.store.observe_producers(sightings).await
     }
 
-    async fn tend_producers(&self, tending: &Tending) -> Result<Tended, StoreError> {
-        self.store.tend_producers(tending).await
+    async fn reconcile_producers(&self, tending: &ReconcileRequest) -> Result<ReconcileOutcome, StoreError> {
+        self.store.reconcile_producers(tending).await
     }
 
     async fn producers(&self, query: &ProducerQuery) -> Result<ProducerPage, StoreError> {
@@ -195,8 +195,8 @@ impl DeadLetterStore for Interrupted {
         self.store.letters_attempted(attempts).await
     }
 
-    async fn rehearse(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
-        self.store.rehearse(batch).await
+    async fn append_dry_run(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
+        self.store.append_dry_run(batch).await
     }
 }
 
