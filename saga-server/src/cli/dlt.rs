@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{CliError, block_on, logging, output};
 use crate::config::{ConfigArgs, Settings, load_definitions};
 use saga_collector::{
-    dead_letters::{DeadLetters, LetterView, ReplayError, Replayed},
+    dead_letters::{DeadLetters, LetterView, ReplayError, ReplayOrder, ReplayReport, Replayed},
     metrics::Metrics,
 };
 use saga_store::{LetterFilter, LetterPlace, LetterQuery, LetterState, Named, Store, StoreOptions};
@@ -120,17 +120,6 @@ struct Listed {
     content: Vec<LetterView>,
 }
 
-/// What `--json` prints of a replay.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Done {
-    requested: usize,
-    successful: usize,
-    failed: usize,
-    dry_run: bool,
-    results: Vec<Replayed>,
-}
-
 impl DltArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
         match self.command {
@@ -169,22 +158,21 @@ impl ReplayArgs {
         } else {
             filter.named = Some(named);
         }
-        let results = block_on(async {
-            let desk = Desk::open(&settings).await?;
-            desk.replay(filter, &self.by, self.dry_run).await
-        })?;
-        let successful = results.iter().filter(|result| result.status.is_success()).count();
-        let done = Done {
-            requested: results.len(),
-            successful,
-            failed: results.len() - successful,
+        let order = ReplayOrder {
+            letters: LetterQuery {
+                filter,
+                after: None,
+                size: PAGE,
+            },
+            all_pages: true,
+            by: self.by,
             dry_run: self.dry_run,
-            results,
         };
+        let done = block_on(async { Ok(Desk::open(&settings).await?.letters.replay(order).await?) })?;
         if self.json {
             print_json(&done)?;
         } else {
-            output::print(&done.lines())?;
+            output::print(&lines(&done))?;
         }
         match done.failed {
             0 => Ok(()),
@@ -237,31 +225,6 @@ impl Desk {
         Ok(listed)
     }
 
-    async fn replay(&self, filter: LetterFilter, by: &str, dry_run: bool) -> Result<Vec<Replayed>, CliError> {
-        let mut results = Vec::new();
-        let mut after = None;
-        let mut missing = filter.named.clone().unwrap_or_default();
-        loop {
-            let page = self.page(filter.clone(), after, PAGE).await?;
-            missing
-                .ids
-                .retain(|id| page.letters.iter().all(|stored| stored.id != *id));
-            missing.event_ids.retain(|id| {
-                let mut found = page
-                    .letters
-                    .iter()
-                    .map(|stored| stored.letter.event_id.as_deref());
-                found.all(|found| found != Some(id))
-            });
-            results.extend(self.letters.replay(page.letters, by, dry_run).await?);
-            after = page.next;
-            if after.is_none() {
-                results.extend(Replayed::missing(&missing, &[]));
-                return Ok(results);
-            }
-        }
-    }
-
     async fn page(
         &self,
         filter: LetterFilter,
@@ -309,16 +272,16 @@ fn line_of_letter(letter: &LetterView) -> String {
     )
 }
 
-impl Done {
-    fn lines(&self) -> String {
-        let mut text: String = self.results.iter().map(line_of_result).collect();
-        let would = if self.dry_run { "would be " } else { "" };
-        text.push_str(&format!(
-            "{} of {} {would}replayed\n",
-            self.successful, self.requested
-        ));
-        text
-    }
+fn lines(report: &ReplayReport) -> String {
+    let mut text: String = report.results.iter().map(line_of_result).collect();
+    let would = if report.dry_run { "would be " } else { "" };
+    let ReplayReport {
+        successful,
+        requested,
+        ..
+    } = report;
+    text.push_str(&format!("{successful} of {requested} {would}replayed\n"));
+    text
 }
 
 fn line_of_result(result: &Replayed) -> String {

@@ -9,12 +9,14 @@
 //! | `http` | what every request meets: connections, limits, who may call, parameters, errors |
 //! | [`auth`] | tokens, issuers and roles |
 //! | [`router`], [`state`] | every route, and what handlers may ask |
+//! | `operations` | what operators do, for REST and pages |
 //! | [`rest`] | one file for each endpoint |
 //! | `ui` | one file or folder for each page |
 
 pub mod auth;
 mod config;
 mod http;
+mod operations;
 pub mod rest;
 pub mod router;
 pub mod state;

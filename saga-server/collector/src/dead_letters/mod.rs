@@ -20,7 +20,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 pub use collect::{Collect, CollectParts};
-pub use replay::{ReplayError, ReplayStatus, Replayed};
+pub use replay::{ReplayError, ReplayOrder, ReplayReport, ReplayStatus, Replayed};
 pub use view::{AttemptView, Bytes, HeaderView, LetterView, OriginView};
 
 use crate::{

@@ -1,18 +1,20 @@
 //! Replay: a letter's bytes are read again with today's rules and schemas, and its event goes the way that ingest takes.
 //!
-//! The events are stored first and the letters marked afterwards. Whoever dies in between leaves letters that wait
-//! although their events are stored; replaying those finds them stored already, and marks them.
+//! The events are stored first and the letters marked afterwards. A process that is killed in between leaves letters that
+//! wait although their events are stored; replaying those finds them stored already, and marks them.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet};
 
-use saga_types::{SagaEvent, SagaStatus, Timestamp};
+use saga_types::{SagaEvent, SagaId, SagaStatus, Timestamp};
 use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
 
 use super::{DeadLetters, values};
 use crate::{ingest::rejection::Rejection, metrics::count_stored};
-use saga_store::{AppendError, Appended, Attempt, LetterState, Named, StoreError, StoredLetter};
+use saga_store::{
+    AppendError, Appended, Attempt, LetterPlace, LetterQuery, LetterState, Named, StoreError, StoredLetter,
+};
 
 /// The longest result that is written down, in characters.
 const MAX_RESULT_CHARS: usize = 1_000;
@@ -85,25 +87,6 @@ pub struct Replayed {
 }
 
 impl Replayed {
-    /// A result for each name that no letter has.
-    #[must_use]
-    pub fn missing(named: &Named, found: &[StoredLetter]) -> Vec<Self> {
-        let ids: BTreeSet<i64> = found.iter().map(|stored| stored.id).collect();
-        let event_ids = found
-            .iter()
-            .filter_map(|stored| stored.letter.event_id.as_deref());
-        let event_ids: BTreeSet<&str> = event_ids.collect();
-        let events = named
-            .event_ids
-            .iter()
-            .filter(|id| !event_ids.contains(id.as_str()));
-        let letters = named.ids.iter().filter(|id| !ids.contains(id));
-        events
-            .map(|id| Self::not_found(Some(id.clone()), None))
-            .chain(letters.map(|id| Self::not_found(None, Some(*id))))
-            .collect()
-    }
-
     fn not_found(event_id: Option<String>, dead_letter_id: Option<i64>) -> Self {
         Self {
             event_id,
@@ -129,6 +112,84 @@ impl Replayed {
     }
 }
 
+/// Which letters are replayed, and how.
+#[derive(Debug, Clone)]
+pub struct ReplayOrder {
+    /// The letters. Those of a page are stored in one transaction.
+    pub letters: LetterQuery,
+    /// Whether the pages after the first are replayed as well.
+    pub all_pages: bool,
+    /// Who asks for it, as it is written down.
+    pub by: String,
+    /// Only say what would become of them.
+    pub dry_run: bool,
+}
+
+/// What became of the letters of an order.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplayReport {
+    /// How many letters were meant.
+    pub requested: usize,
+    /// Of how many the event is in the store.
+    pub successful: usize,
+    /// How many wait on, or are not there.
+    pub failed: usize,
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// Each letter.
+    pub results: Vec<Replayed>,
+    /// Where the letters that match begin that were not replayed.
+    #[serde(skip)]
+    pub next: Option<LetterPlace>,
+}
+
+impl ReplayReport {
+    fn new(results: Vec<Replayed>, dry_run: bool, next: Option<LetterPlace>) -> Self {
+        let successful = results.iter().filter(|result| result.status.is_success()).count();
+        Self {
+            requested: results.len(),
+            successful,
+            failed: results.len() - successful,
+            dry_run,
+            results,
+            next,
+        }
+    }
+}
+
+/// Names of letters that were not found so far.
+struct Unfound {
+    ids: BTreeSet<i64>,
+    event_ids: BTreeSet<String>,
+}
+
+impl Unfound {
+    fn new(named: Option<&Named>) -> Self {
+        let named = named.cloned().unwrap_or_default();
+        Self {
+            ids: named.ids.into_iter().collect(),
+            event_ids: named.event_ids.into_iter().collect(),
+        }
+    }
+
+    fn remove(&mut self, found: &[StoredLetter]) {
+        for stored in found {
+            self.ids.remove(&stored.id);
+            if let Some(event_id) = &stored.letter.event_id {
+                self.event_ids.remove(event_id);
+            }
+        }
+    }
+
+    fn results(self) -> impl Iterator<Item = Replayed> {
+        let events = self.event_ids.into_iter();
+        events
+            .map(|id| Replayed::not_found(Some(id), None))
+            .chain(self.ids.into_iter().map(|id| Replayed::not_found(None, Some(id))))
+    }
+}
+
 /// An event, and the place of its letter.
 #[derive(Clone)]
 struct Ready {
@@ -137,13 +198,31 @@ struct Ready {
 }
 
 impl DeadLetters {
-    /// Replays letters, all in one transaction, and says what became of each. A dry run says what would become of each,
-    /// and changes nothing.
+    /// Replays the letters of an order, and says what became of each; REST, pages and the command line all call this. A
+    /// dry run says what would become of each, and changes nothing.
     ///
     /// # Errors
     ///
-    /// [`ReplayError`] when nothing could be tried. Letters and events are then as they were.
-    pub async fn replay(
+    /// [`ReplayError`] when a page of letters could not be tried. Its letters and their events are then as they were.
+    pub async fn replay(&self, order: ReplayOrder) -> Result<ReplayReport, ReplayError> {
+        let mut query = order.letters;
+        let mut unfound = Unfound::new(query.filter.named.as_ref());
+        let mut results = Vec::new();
+        loop {
+            let page = self.store.letters(&query).await?;
+            unfound.remove(&page.letters);
+            results.extend(self.replay_page(page.letters, &order.by, order.dry_run).await?);
+            query.after = page.next;
+            if query.after.is_none() || !order.all_pages {
+                break;
+            }
+        }
+        results.extend(unfound.results());
+        Ok(ReplayReport::new(results, order.dry_run, query.after))
+    }
+
+    /// All in one transaction.
+    async fn replay_page(
         &self,
         letters: Vec<StoredLetter>,
         by: &str,
@@ -152,7 +231,7 @@ impl DeadLetters {
         let (mut results, ready) = self.decode(&letters).await?;
         let (ready, appended) = self.store_all(ready, &mut results, dry_run).await?;
         conclude(&ready, &appended, &mut results);
-        self.tell_statuses(&appended, &mut results).await?;
+        self.add_statuses(&appended, &mut results).await?;
         if !dry_run {
             let new = appended.new.iter().map(|index| &ready[*index].event);
             count_stored(&self.metrics, new, &appended.changes);
@@ -244,7 +323,7 @@ impl DeadLetters {
     }
 
     /// Says of each result how its saga stood and stands.
-    async fn tell_statuses(&self, appended: &Appended, results: &mut [Replayed]) -> Result<(), StoreError> {
+    async fn add_statuses(&self, appended: &Appended, results: &mut [Replayed]) -> Result<(), StoreError> {
         let mut statuses: BTreeMap<String, (Option<SagaStatus>, Option<SagaStatus>)> = appended
             .changes
             .iter()
@@ -253,16 +332,15 @@ impl DeadLetters {
                 (change.state.saga_id.as_str().to_owned(), statuses)
             })
             .collect();
-        let named: BTreeSet<String> = results
+        let unchanged: BTreeSet<SagaId> = results
             .iter()
-            .filter_map(|result| result.saga_id.clone())
+            .filter_map(|result| result.saga_id.as_deref())
+            .filter(|saga_id| !statuses.contains_key(*saga_id))
+            .filter_map(|saga_id| SagaId::new(saga_id).ok())
             .collect();
-        for saga_id in named {
-            if let Entry::Vacant(unchanged) = statuses.entry(saga_id) {
-                let saga = self.store.saga(unchanged.key()).await?;
-                let status = saga.map(|saga| saga.current_status);
-                unchanged.insert((status, status));
-            }
+        for saga in self.store.sagas(&unchanged).await? {
+            let status = Some(saga.current_status);
+            statuses.insert(saga.saga_id.into(), (status, status));
         }
         for result in results {
             let known = result.saga_id.as_ref().and_then(|saga_id| statuses.get(saga_id));

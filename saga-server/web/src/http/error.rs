@@ -11,8 +11,12 @@ use saga_types::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::state::NoSaga;
 use saga_collector::freshness::Freshness;
 use saga_store::{AppendError, Removal, StoreError};
+
+/// The detail that says when a saga left the database.
+pub(crate) const LEFT_AT: &str = "leftAt";
 
 /// How long a caller should wait when the collector cannot answer right now, in seconds.
 const RETRY_AFTER_SECONDS: &str = "2";
@@ -24,7 +28,7 @@ const RETRY_AFTER_SECONDS: &str = "2";
 pub enum ErrorCode {
     /// 400: the request is wrong; the details name the parameters.
     BadRequest,
-    /// 401: nobody knows who is calling.
+    /// 401: the caller is not known.
     Unauthorized,
     /// 403: the caller may not do this.
     Forbidden,
@@ -67,7 +71,7 @@ impl ErrorCode {
     }
 }
 
-/// Why there is no answer, as callers are told.
+/// Why there is no answer, as it is sent to callers.
 #[derive(Debug, Clone)]
 pub struct ApiError {
     code: ErrorCode,
@@ -119,25 +123,6 @@ impl ApiError {
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::plain(ErrorCode::NotFound, message)
-    }
-
-    pub(crate) fn no_such_saga(saga_id: &str, freshness: &Freshness) -> Self {
-        Self::not_found_yet(format!("there is no saga {saga_id:?}"), freshness)
-    }
-
-    /// It was here, which is worth knowing, and so is where it went.
-    pub(crate) fn saga_left(saga_id: &str, removal: Removal) -> Self {
-        let whereto = match removal.archive {
-            Some(_) => "it is in the archive",
-            None => "it was not archived",
-        };
-        let left = removal.removed_at;
-        let mut error = Self::not_found(format!("saga {saga_id:?} left the database at {left}; {whereto}"));
-        error.details.insert("leftAt".to_owned(), left.to_string());
-        if let Some(folder) = removal.archive {
-            error.details.insert("archive".to_owned(), folder);
-        }
-        error
     }
 
     /// While the tracker is behind, what is not found may still come.
@@ -234,13 +219,41 @@ pub(crate) struct ErrorBody<'a> {
     details: &'a BTreeMap<String, String>,
 }
 
-/// Only the edge knows the path, so the error travels there beside an empty answer.
+/// Only the middleware knows the path, so the error travels there beside an empty answer.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.code.status().into_response();
         response.extensions_mut().insert(self);
         response
     }
+}
+
+impl From<NoSaga> for ApiError {
+    fn from(reason: NoSaga) -> Self {
+        match reason {
+            NoSaga::Unknown(saga_id, freshness) => {
+                Self::not_found_yet(format!("there is no saga {:?}", saga_id.as_str()), &freshness)
+            }
+            NoSaga::Removed(saga_id, removal) => saga_removed(&saga_id, removal),
+            NoSaga::Store(error) => error.into(),
+        }
+    }
+}
+
+/// When it left, and whereto.
+fn saga_removed(saga_id: &str, removal: Removal) -> ApiError {
+    let whereto = match removal.archive {
+        Some(_) => "it is in the archive",
+        None => "it was not archived",
+    };
+    let left = removal.removed_at;
+    let message = format!("saga {saga_id:?} left the database at {left}; {whereto}");
+    let mut error = ApiError::not_found(message);
+    error.details.insert(LEFT_AT.to_owned(), left.to_string());
+    if let Some(folder) = removal.archive {
+        error.details.insert("archive".to_owned(), folder);
+    }
+    error
 }
 
 /// The one place where precise errors become HTTP; the cause is logged here and never returned.

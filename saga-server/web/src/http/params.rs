@@ -6,7 +6,7 @@ use axum::{
     extract::{FromRequestParts, Path},
     http::request::Parts,
 };
-use saga_types::SagaId;
+use saga_types::{SagaId, SagaStatus};
 use utoipa::IntoParams;
 
 use super::{
@@ -44,4 +44,14 @@ impl<S: Send + Sync> FromRequestParts<S> for PathSagaId {
             .map(Self)
             .map_err(|error| ApiError::bad_parameter("sagaId", error.to_string()))
     }
+}
+
+/// A status by its name.
+pub(crate) fn status(text: &str) -> Result<SagaStatus, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "must be one of {}",
+            SagaStatus::ALL.map(SagaStatus::as_str).join(", ")
+        )
+    })
 }

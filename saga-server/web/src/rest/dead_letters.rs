@@ -8,13 +8,14 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         ApiError,
-        date_range::{DateRange, Moment},
+        date_range::Moment,
         query_string::{LettersCursor, Params},
     },
+    operations::letter_filter,
     state::AppState,
 };
 use saga_collector::dead_letters::LetterView;
-use saga_store::{LetterFilter, LetterGroup, LetterPlace, LetterQuery, LetterState};
+use saga_store::{LetterGroup, LetterPlace, LetterQuery, LetterState};
 
 const DEFAULT_SIZE: u32 = 20;
 const MAX_SIZE: u32 = 100;
@@ -76,7 +77,7 @@ pub(crate) async fn find(state: &AppState, mut params: Params) -> Result<Letters
             .parsed("cursor", LettersCursor::decode)
             .map(LetterPlace::from),
         size: params.parsed("size", size).unwrap_or(DEFAULT_SIZE),
-        filter: filter(&mut params),
+        filter: letter_filter(&mut params),
     };
     params.finish()?;
     let page = state.ask("dead_letters", state.store.letters(&query)).await?;
@@ -115,36 +116,10 @@ pub(super) async fn groups(
 
 /// The reasons of the letters that the parameters ask for.
 pub(crate) async fn find_groups(state: &AppState, mut params: Params) -> Result<Vec<LetterGroup>, ApiError> {
-    let filter = filter(&mut params);
+    let filter = letter_filter(&mut params);
     params.finish()?;
     let groups = state.store.letter_groups(&filter);
     Ok(state.ask("dead_letter_groups", groups).await?)
-}
-
-/// Takes what says which letters are meant.
-pub(super) fn filter(params: &mut Params) -> LetterFilter {
-    let period = DateRange::take(params);
-    LetterFilter {
-        named: None,
-        reason: params.text("reason"),
-        state: params.parsed("state", letter_state),
-        saga_id: params.parsed("sagaId", saga_id),
-        origin_topic: params.text("originTopic"),
-        from: period.from,
-        to: period.to,
-    }
-}
-
-pub(super) fn letter_state(text: &str) -> Result<LetterState, String> {
-    let found = LetterState::ALL.into_iter().find(|state| state.as_str() == text);
-    let names = LetterState::ALL.map(LetterState::as_str).join(", ");
-    found.ok_or_else(|| format!("must be one of {names}"))
-}
-
-pub(super) fn saga_id(text: &str) -> Result<String, String> {
-    SagaId::new(text)
-        .map(String::from)
-        .map_err(|error| error.to_string())
 }
 
 fn size(text: &str) -> Result<u32, String> {
@@ -161,17 +136,5 @@ impl From<LetterGroup> for GroupEntry {
             first: group.first,
             last: group.last,
         }
-    }
-}
-
-impl From<LetterPlace> for LettersCursor {
-    fn from(LetterPlace { dead_since, id }: LetterPlace) -> Self {
-        Self { dead_since, id }
-    }
-}
-
-impl From<LettersCursor> for LetterPlace {
-    fn from(LettersCursor { dead_since, id }: LettersCursor) -> Self {
-        Self { dead_since, id }
     }
 }

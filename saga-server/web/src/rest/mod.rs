@@ -15,13 +15,12 @@
 //! | `saga`, `sagas`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
 //! | `stream` | `/api/v1/sagas/stream`: sagas as they change |
 //! | `attention` | `/api/v1/attention`: what is late |
-//! | `status`, `correction` | `/internal/v1/sagas/{sagaId}/status`, and the event that it makes |
+//! | `status` | `/internal/v1/sagas/{sagaId}/status` |
 //! | `dead_letters`, `replay` | `/internal/v1/dlt`, and `/internal/v1/sagas/replay` |
 //! | `producers` | `/internal/v1/producers`: who records events, and which of them never came |
 //! | `health`, `metrics` | for orchestrators and Prometheus |
 
 mod attention;
-mod correction;
 mod dead_letters;
 mod docs;
 mod health;
@@ -42,13 +41,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::state::AppState;
 
-pub(crate) use correction::Correction;
 pub(crate) use dead_letters::{find as find_letters, find_groups as find_letter_groups};
 pub(crate) use docs::{ApiDocument, VIEWER_PATHS, viewer};
 pub(crate) use producers::find as find_producers;
-pub(crate) use replay::{ReplayAnswer, ReplayOrder, carry_out as replay_letters};
 pub(crate) use sagas::{SagasPage, find as find_sagas};
-pub(crate) use status::carry_out as correct_status;
 
 /// Every endpoint together with its description.
 pub(crate) fn endpoints() -> OpenApiRouter<AppState> {

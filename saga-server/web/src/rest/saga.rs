@@ -1,7 +1,7 @@
 //! `GET /api/v1/sagas/{sagaId}`: one saga, now or as of a moment.
 
 use axum::{Json, extract::State};
-use saga_types::fold::SagaState;
+use saga_types::{SagaId, Timestamp, fold::SagaState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,7 +12,7 @@ use crate::{
         params::PathSagaId,
         query_string::{Params, to_end},
     },
-    state::AppState,
+    state::{AppState, NoSaga},
 };
 use saga_collector::freshness::Freshness;
 
@@ -46,27 +46,27 @@ pub(super) async fn detail(
     // Asked first: what comes in between makes the answer fresher than it says.
     let freshness = state.freshness();
     let found = match as_of {
-        None => state.ask("saga", state.store.saga(&saga_id)).await?,
-        Some(moment) => {
-            state
-                .ask("saga_as_of", state.store.saga_as_of(&saga_id, moment))
-                .await?
-        }
+        None => state.saga(&saga_id).await.map_err(ApiError::from),
+        Some(moment) => saga_as_of(&state, &saga_id, moment).await,
     };
-    if found.is_none()
-        && let Some(removal) = state.ask("removal", state.store.removal(&saga_id)).await?
-    {
-        return Err(ApiError::saga_left(&saga_id, removal));
-    }
-    match (found, as_of) {
-        (Some(found), _) => Ok(Json(Saga {
-            state: state.redaction.saga(found),
-            freshness,
-        })),
-        (None, None) => Err(ApiError::no_such_saga(&saga_id, &freshness)),
-        (None, Some(moment)) => {
-            let message = format!("there is no event of saga {:?} up to {moment}", saga_id.as_str());
-            Err(ApiError::not_found_yet(message, &freshness))
-        }
-    }
+    Ok(Json(Saga {
+        state: state.redaction.saga(found?),
+        freshness,
+    }))
+}
+
+async fn saga_as_of(state: &AppState, saga_id: &SagaId, moment: Timestamp) -> Result<SagaState, ApiError> {
+    let freshness = state.freshness();
+    let asking = state.store.saga_as_of(saga_id, moment);
+    let found = state.ask("saga_as_of", asking).await?;
+    state
+        .found(saga_id, found, freshness)
+        .await
+        .map_err(|reason| match reason {
+            NoSaga::Unknown(saga_id, freshness) => {
+                let message = format!("there is no event of saga {:?} up to {moment}", saga_id.as_str());
+                ApiError::not_found_yet(message, &freshness)
+            }
+            other => other.into(),
+        })
 }

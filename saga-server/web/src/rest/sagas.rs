@@ -19,6 +19,7 @@ use crate::{
     http::{
         ApiError,
         date_range::DateRange,
+        params::status,
         query_string::{Params, SagasCursor},
     },
     state::AppState,
@@ -283,15 +284,6 @@ fn step(text: &str) -> Result<String, String> {
 /// Any name that events may carry, in whatever style.
 pub(super) fn saga_type(text: &str) -> Result<SagaType, String> {
     name(SagaType::try_from(text.to_owned()))
-}
-
-pub(super) fn status(text: &str) -> Result<SagaStatus, String> {
-    text.parse().map_err(|_| {
-        format!(
-            "must be one of {}",
-            SagaStatus::ALL.map(SagaStatus::as_str).join(", ")
-        )
-    })
 }
 
 pub(super) fn anomaly(text: &str) -> Result<Anomaly, String> {

@@ -58,7 +58,7 @@ struct StepEntry {
     ),
     responses(
         (status = 200, description = "A page of the steps", body = Steps),
-        (status = 404, description = "There is no such saga"),
+        (status = 404, description = "There is no such saga, or it has left the database"),
     )
 )]
 pub(super) async fn of_a_saga(
@@ -74,10 +74,8 @@ pub(super) async fn of_a_saga(
     let found = state
         .ask("steps", state.store.steps(&saga_id, after, limit))
         .await?;
-    match found {
-        Some(page) => Ok(Json(answer(saga_id, page, &state.redaction, freshness))),
-        None => Err(ApiError::no_such_saga(&saga_id, &freshness)),
-    }
+    let page = state.found(&saga_id, found, freshness.clone()).await?;
+    Ok(Json(answer(saga_id, page, &state.redaction, freshness)))
 }
 
 fn limit(text: &str) -> Result<u32, String> {

@@ -21,9 +21,9 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::sagas::{anomaly, name, saga_type, status};
+use super::sagas::{anomaly, name, saga_type};
 use crate::{
-    http::{ApiError, query_string::Params},
+    http::{ApiError, params::status, query_string::Params},
     state::AppState,
 };
 use saga_collector::live::{Change, Reset, Subscription};

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     auth::{Caller, Role},
-    http::{ApiError, ErrorCode, middleware::with_allow},
+    http::{ApiError, ErrorCode, error::LEFT_AT, middleware::with_allow},
 };
 
 #[derive(Template)]
@@ -50,7 +50,7 @@ fn page(error: &ApiError, asked: &PageRequest, caller: Option<Caller>) -> Respon
         return sign_in::instead(error, asked);
     }
     let caller = caller.unwrap_or_else(|| Caller::anonymous(Role::Viewer));
-    let (heading, advice) = words(error.code());
+    let (heading, advice) = words(error);
     let status = error.code().status();
     let page = ErrorPage {
         frame: Frame::new(Section::Elsewhere, heading, &caller, None),
@@ -74,8 +74,12 @@ fn page(error: &ApiError, asked: &PageRequest, caller: Option<Caller>) -> Respon
     }
 }
 
-fn words(code: ErrorCode) -> (&'static str, &'static str) {
-    match code {
+fn words(error: &ApiError) -> (&'static str, &'static str) {
+    match error.code() {
+        ErrorCode::NotFound if error.details().contains_key(LEFT_AT) => (
+            "No longer in the database",
+            "Its retention has ended. What was archived can be read with saga-server archive restore.",
+        ),
         ErrorCode::BadRequest => (
             "This address does not make sense",
             "Correct what is named, or start again from Sagas.",

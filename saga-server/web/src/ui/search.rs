@@ -9,7 +9,7 @@ use saga_types::SagaId;
 
 use crate::{
     http::{ApiError, query_string::Params},
-    state::AppState,
+    state::{AppState, NoSaga},
 };
 use saga_store::SagaQuery;
 
@@ -25,10 +25,13 @@ pub(super) async fn go(State(state): State<AppState>, mut params: Params) -> Res
 
 /// The page that shows what was searched for; the list of its orders when nothing was found.
 async fn find(state: &AppState, text: &str) -> Result<String, ApiError> {
-    if let Ok(saga_id) = SagaId::new(text)
-        && state.ask("saga", state.store.saga(&saga_id)).await?.is_some()
-    {
-        return Ok(saga_path(&saga_id));
+    if let Ok(saga_id) = SagaId::new(text) {
+        match state.saga(&saga_id).await {
+            // The page of a saga that was removed says when, and where it is.
+            Ok(_) | Err(NoSaga::Removed(..)) => return Ok(saga_path(&saga_id)),
+            Err(NoSaga::Unknown(..)) => {}
+            Err(error @ NoSaga::Store(_)) => return Err(error.into()),
+        }
     }
     let by_trace = SagaQuery {
         trace_id: Some(text.to_owned()),

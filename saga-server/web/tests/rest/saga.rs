@@ -1,5 +1,6 @@
 //! `GET /api/v1/sagas/{sagaId}`.
 
+use reqwest::Method;
 use saga_store::{ArchivePlan, Archived};
 use saga_types::{definition::Definitions, fold};
 use serde_json::json;
@@ -49,7 +50,7 @@ async fn the_answer_is_the_fold_of_the_events() {
 }
 
 #[tokio::test]
-async fn a_saga_that_left_the_database_is_not_found_and_said_to_be_archived() {
+async fn a_saga_that_left_the_database_is_said_to_be_archived_wherever_it_is_asked_for() {
     let api = Api::new().await;
     api.record(failed("saga-1", 0)).await;
     let plan = ArchivePlan {
@@ -64,11 +65,37 @@ async fn a_saga_that_left_the_database_is_not_found_and_said_to_be_archived() {
         folder: "2026-11-23/batch".to_owned(),
     };
     api.store.remove(&sagas, Some(&archived)).await.unwrap();
-    let path = "/api/v1/sagas/saga-1";
-    let error = api.get(path).await.is_error(404, "NOT_FOUND", path);
+    for path in [
+        "/api/v1/sagas/saga-1",
+        "/api/v1/sagas/saga-1?asOf=2025-10-09",
+        "/api/v1/sagas/saga-1/steps",
+    ] {
+        let bare = path.split('?').next().unwrap();
+        let error = api.get(path).await.is_error(404, "NOT_FOUND", bare);
+        assert_eq!(error["details"]["archive"], "2026-11-23/batch", "{path}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("left the database at"), "{path}: {message}");
+    }
+    let json = [("content-type", "application/json")];
+    let correction = br#"{"status": "COMPLETED", "reason": "paid"}"#.to_vec();
+    let path = "/internal/v1/sagas/saga-1/status";
+    let corrected = api.request_with(Method::PATCH, path, &json, correction).await;
+    let error = corrected.is_error(404, "NOT_FOUND", path);
     assert_eq!(error["details"]["archive"], "2026-11-23/batch");
-    let message = error["message"].as_str().unwrap();
-    assert!(message.contains("left the database at"), "{message}");
+    for page in ["/sagas/saga-1", "/sagas/saga-1/events.json", "/search?q=saga-1"] {
+        let shown = api.request(Method::GET, page, &[("accept", "text/html")]).await;
+        assert_eq!(shown.status, 404, "{page}");
+        assert!(
+            shown.text.contains("left the database at"),
+            "{page}: {}",
+            shown.text
+        );
+        assert!(
+            shown.text.contains("it is in the archive"),
+            "{page}: {}",
+            shown.text
+        );
+    }
 }
 
 #[tokio::test]

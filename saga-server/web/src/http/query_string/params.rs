@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
 
 /// Parameters that are wrong, each by its name, with what it should be.
 #[derive(Debug)]
@@ -23,6 +24,21 @@ impl Params {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             params.add(name, value);
+        }
+        params
+    }
+
+    /// The fields of a JSON object, whose values must be texts. `null` counts as missing.
+    pub(crate) fn of_json(fields: &Map<String, Value>) -> Self {
+        let mut params = Self::default();
+        for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+            match value.as_str() {
+                Some(text) if !text.contains('\0') => {
+                    params.given.insert(name.clone(), text.to_owned());
+                }
+                Some(_) => params.refuse(name, "must not hold U+0000"),
+                None => params.refuse(name, "must be a text"),
+            }
         }
         params
     }
@@ -58,7 +74,7 @@ impl Params {
         self.given.remove(name).unwrap_or_default().trim().to_owned()
     }
 
-    /// Without what is empty: browsers send every field of a form, also those that nobody filled in.
+    /// Without what is empty: browsers send every field of a form, also those that were left empty.
     pub(crate) fn filled(mut self) -> Self {
         self.given.retain(|_, value| !value.is_empty());
         self
@@ -111,7 +127,7 @@ impl Params {
         self.bad.insert(name.to_owned(), reason.into());
     }
 
-    /// Refuses the request if anything was wrong, or is left that nobody knows.
+    /// Refuses the request if anything was wrong, or is left that is not known.
     pub(crate) fn finish(mut self) -> Result<(), BadParameters> {
         for name in std::mem::take(&mut self.given).into_keys() {
             self.refuse(&name, "is not known here");

@@ -18,10 +18,10 @@ use crate::ui::{
 use crate::{
     auth::Caller,
     http::{ApiError, query_string::Params},
-    rest::{ReplayAnswer, ReplayOrder, replay_letters},
+    operations::{ReplayAnswer, ReplayRequest},
     state::AppState,
 };
-use saga_collector::dead_letters::{ReplayStatus, Replayed};
+use saga_collector::dead_letters::{ReplayReport, ReplayStatus, Replayed};
 
 #[derive(Template)]
 #[template(path = "dead_letters/replay.html")]
@@ -62,8 +62,8 @@ pub(in crate::ui) async fn all(
         .into_iter()
         .filter(|(name, _)| name != "cursor")
         .collect();
-    let order = ReplayOrder::of_form(fields, is_dry_run)?;
-    let answer = replay_letters(&state, &caller, order).await?;
+    let request = ReplayRequest::of_form(fields, is_dry_run)?;
+    let answer = request.carry_out(&state, &caller).await?;
     Ok(Page(show(&state, &caller, answer, PATH.to_owned(), given)))
 }
 
@@ -76,7 +76,8 @@ pub(in crate::ui) async fn one(
     let is_dry_run = dry_run(&mut fields);
     fields.finish()?;
     let id = letter_id(&id)?;
-    let answer = replay_letters(&state, &caller, ReplayOrder::of_letter(id, is_dry_run)).await?;
+    let request = ReplayRequest::of_letter(id, is_dry_run);
+    let answer = request.carry_out(&state, &caller).await?;
     Ok(Page(show(&state, &caller, answer, letter_path(id), Vec::new())))
 }
 
@@ -92,16 +93,17 @@ fn show(
     path: String,
     given: Vec<(String, String)>,
 ) -> ReplayTemplate {
-    let title = if answer.dry_run { "Dry run" } else { "Replayed" };
+    let ReplayAnswer { report, next_cursor } = answer;
+    let title = if report.dry_run { "Dry run" } else { "Replayed" };
     ReplayTemplate {
         frame: Frame::new(Section::DeadLetters, title, caller, Some(&state.freshness())),
         back: path.clone(),
         path,
-        is_dry_run: answer.dry_run,
-        sentence: sentence(&answer),
-        possible: answer.dry_run.then(|| possible(&answer.results)).flatten(),
-        rest: answer.next_cursor.map(|cursor| (given, cursor)),
-        rows: answer.results.into_iter().map(LetterOutcome::of).collect(),
+        is_dry_run: report.dry_run,
+        sentence: sentence(&report),
+        possible: report.dry_run.then(|| possible(&report.results)).flatten(),
+        rest: next_cursor.map(|cursor| (given, cursor)),
+        rows: report.results.into_iter().map(LetterOutcome::of).collect(),
     }
 }
 
@@ -116,18 +118,18 @@ fn possible(results: &[Replayed]) -> Option<String> {
     (!ids.is_empty()).then(|| ids.join(","))
 }
 
-fn sentence(answer: &ReplayAnswer) -> String {
-    let (good, bad) = match (answer.dry_run, answer.requested) {
+fn sentence(report: &ReplayReport) -> String {
+    let (good, bad) = match (report.dry_run, report.requested) {
         (true, _) => ("could be replayed", "would fail"),
         (false, 1) => ("is in the store now", "failed"),
         (false, _) => ("are in the store now", "failed"),
     };
-    let nothing = if answer.dry_run {
+    let nothing = if report.dry_run {
         " Nothing was changed."
     } else {
         ""
     };
-    match (answer.requested, answer.successful) {
+    match (report.requested, report.successful) {
         (0, _) => "There was nothing to replay.".to_owned(),
         (1, 1) => format!("The letter {good}.{nothing}"),
         (1, _) => format!("The letter {bad}.{nothing}"),
@@ -135,7 +137,7 @@ fn sentence(answer: &ReplayAnswer) -> String {
             "{} of {} letters {good}, {} {bad}.{nothing}",
             number(successful as u64),
             number(all as u64),
-            number(answer.failed as u64)
+            number(report.failed as u64)
         ),
     }
 }

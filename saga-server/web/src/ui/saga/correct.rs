@@ -9,7 +9,7 @@ use axum::{
 use crate::{
     auth::Caller,
     http::{ApiError, params::PathSagaId},
-    rest::{Correction, correct_status},
+    operations::Correction,
     state::AppState,
     ui::{form::Form, search::saga_path},
 };
@@ -22,6 +22,6 @@ pub(in crate::ui) async fn post(
     Form(fields): Form,
 ) -> Result<Response, ApiError> {
     let correction = Correction::of_form(fields)?;
-    correct_status(&state, &saga_id, &correction, &caller).await?;
+    correction.carry_out(&state, &saga_id, &caller).await?;
     Ok(Redirect::to(&saga_path(&saga_id)).into_response())
 }

@@ -28,10 +28,11 @@ pub(in crate::ui) async fn events(
     params: Params,
 ) -> Result<Response, ApiError> {
     params.finish()?;
+    let freshness = state.freshness();
     let first = state
         .ask("steps", state.store.steps(&saga_id, None, PAGE))
         .await?;
-    let first = first.ok_or_else(|| ApiError::no_such_saga(&saga_id, &state.freshness()))?;
+    let first = state.found(&saga_id, first, freshness).await?;
     let rest = Rest {
         state,
         saga_id,

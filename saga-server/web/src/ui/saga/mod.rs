@@ -91,9 +91,7 @@ pub(super) async fn page(
 ) -> Result<Page<SagaTemplate>, ApiError> {
     let cursor = window::take(&mut params);
     params.finish()?;
-    let found = state.ask("saga", state.store.saga(&saga_id)).await?;
-    let saga = found.ok_or_else(|| ApiError::no_such_saga(&saga_id, &state.freshness()))?;
-    let saga = state.redaction.saga(saga);
+    let saga = state.redaction.saga(state.saga(&saga_id).await?);
     let steps = state
         .ask(
             "steps",

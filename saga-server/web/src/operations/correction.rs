@@ -1,34 +1,56 @@
 //! A status set by hand, as the event that it becomes. Nothing that was recorded is overwritten.
+//!
+//! The status is read before the event is stored, and others may store events in between. The caller is answered
+//! accordingly: no call succeeds that did not itself bring about the status it names.
 
 use std::time::Duration;
 
 use saga_types::{
-    EventId, Metadata, MetadataError, SagaEvent, SagaStatus, Timestamp, fold::SagaState, keys, steps,
+    EventId, Metadata, MetadataError, SagaEvent, SagaId, SagaStatus, Timestamp, fold::SagaState, keys, steps,
 };
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Builder;
 
-use super::sagas::status;
-use crate::http::{ApiError, body::Body, query_string::Params};
+use crate::{
+    auth::Caller,
+    http::{ApiError, body::Body, params::status, query_string::Params},
+    state::AppState,
+};
+use saga_collector::metrics::count_stored;
+use saga_store::{Appended, SagaChange};
 
 /// The longest reason, in characters.
 const MAX_REASON_CHARS: usize = 500;
+
+/// How often a state is looked at anew because another correction of it came first.
+const ATTEMPTS: usize = 5;
+
+/// The answer.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Corrected {
+    saga_id: SagaId,
+    previous_status: Option<SagaStatus>,
+    current_status: SagaStatus,
+    updated_at: Timestamp,
+}
 
 /// What an operator wants.
 #[derive(Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Correction {
     /// What the saga shall be.
-    pub(super) status: SagaStatus,
+    status: SagaStatus,
     /// Why, for those who look at the steps later.
     #[schema(min_length = 1, max_length = 500, pattern = r"^[^\x00]*\S[^\x00]*$")]
-    pub(super) reason: String,
+    reason: String,
 }
 
 impl Correction {
     /// Takes `status` and `reason`.
-    pub(super) fn take(mut body: Body) -> Result<Self, ApiError> {
+    pub(crate) fn take(mut body: Body) -> Result<Self, ApiError> {
         let status = body.parsed("status", status);
         let reason = body.parsed("reason", reason);
         let taken = status.zip(reason);
@@ -51,8 +73,31 @@ impl Correction {
         Ok(Self { status, reason })
     }
 
+    /// Does what an operator wants, whichever way they said it.
+    pub(crate) async fn carry_out(
+        &self,
+        state: &AppState,
+        saga_id: &SagaId,
+        caller: &Caller,
+    ) -> Result<Corrected, ApiError> {
+        for _ in 0..ATTEMPTS {
+            if let Some(change) = attempt(state, saga_id, self, &caller.name).await? {
+                let status = self.status.as_str();
+                tracing::info!(
+                    saga_id = saga_id.as_str(),
+                    actor = caller.name,
+                    status,
+                    "a status was set by hand"
+                );
+                return answer(change, self.status);
+            }
+        }
+        let message = format!("others correct the saga {:?} at the same time", saga_id.as_str());
+        Err(ApiError::conflict(message))
+    }
+
     /// The event, so that it is the last of the saga as it was seen.
-    pub(super) fn event(&self, saga: &SagaState, actor: &str) -> Result<SagaEvent, ApiError> {
+    fn event(&self, saga: &SagaState, actor: &str) -> Result<SagaEvent, ApiError> {
         let now = Timestamp::now();
         let recorded_at = now.max(saga.updated_at.saturating_add(Duration::from_millis(1)));
         if recorded_at == saga.updated_at {
@@ -116,4 +161,53 @@ fn event_id(saga: &SagaState) -> Option<EventId> {
     let millis = u64::try_from(saga.updated_at.as_millis()).unwrap_or_default();
     let id = Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
     EventId::new(id.to_string()).ok()
+}
+
+/// Stores the event on top of the state as it is now. `None` when another correction of that state came first.
+async fn attempt(
+    state: &AppState,
+    saga_id: &SagaId,
+    correction: &Correction,
+    actor: &str,
+) -> Result<Option<SagaChange>, ApiError> {
+    let seen = state.saga(saga_id).await?;
+    if seen.current_status == correction.status {
+        let message = format!(
+            "the saga {:?} is {} already",
+            saga_id.as_str(),
+            seen.current_status
+        );
+        return Err(ApiError::conflict(message));
+    }
+    let event = correction.event(&seen, actor)?;
+    let appending = state.store.append(vec![event.clone()].into());
+    let Appended { mut changes, .. } = state.ask("append", appending).await?;
+    if !changes.is_empty() {
+        count_stored(&state.metrics, [&event], &changes);
+    }
+    Ok(changes.pop())
+}
+
+/// The event is stored; whether it did what was wanted depends on what else was stored in the meantime.
+fn answer(change: SagaChange, wanted: SagaStatus) -> Result<Corrected, ApiError> {
+    let SagaChange {
+        previous_status,
+        state,
+        ..
+    } = change;
+    let current = state.current_status;
+    if current != wanted {
+        let message = format!("an event that is later still came at the same time, so the saga is {current}");
+        return Err(ApiError::conflict(message));
+    }
+    if previous_status == Some(wanted) {
+        let message = format!("the saga became {wanted} by another event at the same time");
+        return Err(ApiError::conflict(message));
+    }
+    Ok(Corrected {
+        saga_id: state.saga_id,
+        previous_status,
+        current_status: current,
+        updated_at: state.updated_at,
+    })
 }

@@ -1,0 +1,47 @@
+//! Which dead letters are meant: by the parameters of a list, the fields of a form, or the filter of a body.
+
+use saga_types::SagaId;
+
+use crate::http::{
+    date_range::DateRange,
+    query_string::{LettersCursor, Params},
+};
+use saga_store::{LetterFilter, LetterPlace, LetterState};
+
+/// Takes what says which letters are meant.
+pub(crate) fn letter_filter(params: &mut Params) -> LetterFilter {
+    let period = DateRange::take(params);
+    LetterFilter {
+        named: None,
+        reason: params.text("reason"),
+        state: params.parsed("state", letter_state),
+        saga_id: params.parsed("sagaId", saga_id),
+        origin_topic: params.text("originTopic"),
+        from: period.from,
+        to: period.to,
+    }
+}
+
+fn letter_state(text: &str) -> Result<LetterState, String> {
+    let found = LetterState::ALL.into_iter().find(|state| state.as_str() == text);
+    let names = LetterState::ALL.map(LetterState::as_str).join(", ");
+    found.ok_or_else(|| format!("must be one of {names}"))
+}
+
+fn saga_id(text: &str) -> Result<String, String> {
+    SagaId::new(text)
+        .map(String::from)
+        .map_err(|error| error.to_string())
+}
+
+impl From<LetterPlace> for LettersCursor {
+    fn from(LetterPlace { dead_since, id }: LetterPlace) -> Self {
+        Self { dead_since, id }
+    }
+}
+
+impl From<LettersCursor> for LetterPlace {
+    fn from(LettersCursor { dead_since, id }: LettersCursor) -> Self {
+        Self { dead_since, id }
+    }
+}

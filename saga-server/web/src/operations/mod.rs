@@ -1,0 +1,14 @@
+//! What operators do: one place that REST and pages both call, so that both do the same and answer alike.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `correction` | a status set by hand |
+//! | `replay`, `letter_filter` | dead letters once more, and which ones are meant |
+
+mod correction;
+mod letter_filter;
+mod replay;
+
+pub(crate) use correction::{Corrected, Correction};
+pub(crate) use letter_filter::letter_filter;
+pub(crate) use replay::{ReplayAnswer, ReplayRequest};
