@@ -102,7 +102,7 @@ impl TryFrom<EventJson> for SagaEvent {
 
     fn try_from(json: EventJson) -> Result<Self, String> {
         let metadata = json.metadata.as_ref().map(Metadata::from_object).transpose();
-        let is_custom = json.saga_type.as_str() == crate::avro::CUSTOM_SYMBOL;
+        let is_custom = json.saga_type.as_str() == SagaType::CUSTOM_SYMBOL;
         Ok(Self {
             event_id: json.event_id,
             event_timestamp: json.event_timestamp.unwrap_or(json.recorded_at),

@@ -42,6 +42,9 @@ impl SagaType {
         Self::STORE_REGISTRATION,
     ];
 
+    /// The symbol on the wire of a type that has only a name.
+    pub(crate) const CUSTOM_SYMBOL: &str = "CUSTOM";
+
     /// Takes a team's own name; the name of a known type gives that type.
     ///
     /// # Errors

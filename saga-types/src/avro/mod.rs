@@ -24,21 +24,19 @@ mod decode;
 mod encode;
 mod error;
 mod frame;
+mod limits;
+mod raw;
 #[cfg(feature = "resolution")]
 mod resolve;
 mod schema;
+mod writer;
 
 pub use decode::{decode, decode_single_object};
 pub use encode::{EncodeError, encode, encode_v2};
 pub use error::DecodeError;
 pub use frame::{Frame, Framing};
+pub use limits::MAX_EVENT_BYTES;
 #[cfg(feature = "resolution")]
 pub use resolve::{ResolvedSchema, SchemaError};
-pub use schema::{SchemaVersion, WriterSchema};
-
-/// The largest value that is decoded, in bytes. A valid event has less than 40 KiB; the rest is room for fields of
-/// writers that we do not know yet.
-pub const MAX_EVENT_BYTES: usize = 256 * 1024;
-
-/// The symbol of a saga type that has only a name.
-pub(crate) const CUSTOM_SYMBOL: &str = "CUSTOM";
+pub use schema::SchemaVersion;
+pub use writer::WriterSchema;

@@ -8,7 +8,7 @@ use apache_avro::{
 };
 use thiserror::Error;
 
-use super::{CUSTOM_SYMBOL, DecodeError, MAX_EVENT_BYTES, SchemaVersion, WriterSchema, decode::RawEvent};
+use super::{DecodeError, MAX_EVENT_BYTES, SchemaVersion, raw::RawEvent};
 use crate::{SagaEvent, SagaType};
 
 /// Why a schema cannot be a writer's.
@@ -26,23 +26,6 @@ pub enum SchemaError {
     Recursive,
 }
 
-impl WriterSchema {
-    /// Takes a schema from a registry. A published version is recognised by its canonical form.
-    ///
-    /// # Errors
-    ///
-    /// [`SchemaError`] when it is not a schema or does not resolve to the event's.
-    pub fn parse(json: &str) -> Result<Self, SchemaError> {
-        let schema = parse_plain(json)?;
-        if let Some(version) = published_version(&schema) {
-            return Ok(Self::Version(version));
-        }
-        refuse_recursion(&schema, &mut Vec::new())?;
-        check_compatibility(&schema)?;
-        Ok(Self::Other(Box::new(ResolvedSchema { schema })))
-    }
-}
-
 /// A writer schema that was found to resolve to the event's.
 #[derive(Debug, Clone)]
 pub struct ResolvedSchema {
@@ -50,6 +33,21 @@ pub struct ResolvedSchema {
 }
 
 impl ResolvedSchema {
+    /// Not yet checked: see [`check`](Self::check).
+    pub(super) fn parse(json: &str) -> Result<Self, SchemaError> {
+        parse_plain(json).map(|schema| Self { schema })
+    }
+
+    pub(super) fn published_version(&self) -> Option<SchemaVersion> {
+        published_version(&self.schema)
+    }
+
+    /// Whether data of this schema can be read as events.
+    pub(super) fn check(&self) -> Result<(), SchemaError> {
+        refuse_recursion(&self.schema, &mut Vec::new())?;
+        check_compatibility(&self.schema)
+    }
+
     pub(super) fn decode(&self, body: &[u8]) -> Result<SagaEvent, DecodeError> {
         // The first call in the process decides; later ones change nothing.
         apache_avro::util::max_allocation_bytes(MAX_EVENT_BYTES);
@@ -156,7 +154,7 @@ fn name_unknown_types(written: Value) -> Result<Value, DecodeError> {
         .find(|(name, _)| name == "sagaType")
         .and_then(|(_, value)| match value {
             Value::Enum(_, symbol) if !is_known_symbol(symbol) => {
-                Some(std::mem::replace(symbol, CUSTOM_SYMBOL.to_owned()))
+                Some(std::mem::replace(symbol, SagaType::CUSTOM_SYMBOL.to_owned()))
             }
             _ => None,
         });
@@ -168,7 +166,7 @@ fn name_unknown_types(written: Value) -> Result<Value, DecodeError> {
 }
 
 fn is_known_symbol(symbol: &str) -> bool {
-    symbol == CUSTOM_SYMBOL || SagaType::KNOWN.iter().any(|known| known.as_str() == symbol)
+    symbol == SagaType::CUSTOM_SYMBOL || SagaType::KNOWN.iter().any(|known| known.as_str() == symbol)
 }
 
 /// The fields of a resolved record, by name.

@@ -1,8 +1,5 @@
 //! The two published versions of the schema.
 
-#[cfg(feature = "resolution")]
-use super::resolve::ResolvedSchema;
-
 /// A published version of the record's schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SchemaVersion {
@@ -48,22 +45,5 @@ impl SchemaVersion {
             Self::V1 => 2,
             Self::V2 => 4,
         }
-    }
-}
-
-/// The schema that a body was written with.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum WriterSchema {
-    /// One of the published versions.
-    Version(SchemaVersion),
-    /// Another schema that resolves to ours.
-    #[cfg(feature = "resolution")]
-    Other(Box<ResolvedSchema>),
-}
-
-impl From<SchemaVersion> for WriterSchema {
-    fn from(version: SchemaVersion) -> Self {
-        Self::Version(version)
     }
 }
