@@ -131,7 +131,7 @@ struct Row {
 impl Row {
     fn of(saga: &UpdatedSaga) -> Self {
         let state = &saga.state;
-        let awaited = state.awaiting.first();
+        let awaited = state.most_urgent();
         let names = |steps: &[saga_types::Step]| steps.iter().map(ToString::to_string).collect();
         Self {
             saga_type: state.saga_type.clone(),

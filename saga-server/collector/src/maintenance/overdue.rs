@@ -138,7 +138,7 @@ pub fn due(late: Late, moment: Timestamp, compensation_overdue_after: Duration) 
 
 /// Without the failure's reason, which may have to be hidden.
 fn report(late: Late, saga: &SagaState, moment: Timestamp) {
-    let awaited = saga.awaiting.first();
+    let awaited = saga.most_urgent();
     let step = awaited.map(|awaited| awaited.step.as_str());
     let service = awaited.and_then(|awaited| awaited.service.as_deref());
     let saga_id = saga.saga_id.as_str();

@@ -12,7 +12,7 @@ use prometheus_client::{
     encoding::{DescriptorEncoder, EncodeMetric},
     metrics::{MetricType, gauge::ConstGauge},
 };
-use saga_types::definition::{Definitions, SagaDefinition};
+use saga_types::definition::{Definitions, ForwardStep, SagaDefinition};
 
 use saga_store::{Late, LateCount};
 
@@ -71,30 +71,40 @@ impl Reading {
 }
 
 fn possible(late: Late, definition: &SagaDefinition) -> Vec<LateLabels> {
-    let is_possible = |step| match late {
-        // What a saga begins with is never awaited.
-        Late::Stuck => !definition.starts_with.contains(step),
-        Late::Owing => definition.compensations.iter().any(|effect| effect.step == *step),
+    let is_possible = |forward: &ForwardStep| match late {
+        // What a saga begins with is never awaited, nor is what may be left out.
+        Late::Stuck => !definition.starts_with.contains(&forward.step) && !forward.optional,
+        Late::Owing => definition
+            .compensations
+            .iter()
+            .any(|effect| effect.step == forward.step),
     };
-    let steps = definition.forward.iter().map(|forward| &forward.step);
-    steps
-        .filter(|step| is_possible(step))
-        .map(|step| LateLabels {
+    definition
+        .forward
+        .iter()
+        .filter(|forward| is_possible(forward))
+        .map(|forward| LateLabels {
             saga_type: definition.saga_type.as_str().to_owned(),
-            step: step.as_str().to_owned(),
-            service: definition.owner(step).unwrap_or(NOBODY).to_owned(),
+            step: forward.step.as_str().to_owned(),
+            service: forward.service.as_deref().unwrap_or(NOBODY).to_owned(),
         })
         .collect()
 }
 
 fn labels(count: &LateCount, definitions: &Definitions) -> LateLabels {
-    let definition = definitions.get(&count.saga_type);
-    let forward = definition.and_then(|definition| {
-        let mut forward = definition.forward.iter();
-        forward.find(|forward| forward.step == count.step)
-    });
+    let is_defined = definitions.get(&count.saga_type).is_some();
+    // The latest definition that names the step.
+    let versions = definitions.of_type(&count.saga_type);
+    let forward = versions
+        .filter_map(|definition| definition.forward_step(&count.step))
+        .last();
     LateLabels {
-        saga_type: definition.map_or(OTHER, |_| count.saga_type.as_str()).to_owned(),
+        saga_type: if is_defined {
+            count.saga_type.as_str()
+        } else {
+            OTHER
+        }
+        .to_owned(),
         step: forward.map_or(OTHER, |forward| forward.step.as_str()).to_owned(),
         service: match forward {
             Some(forward) => forward.service.as_deref().unwrap_or(NOBODY).to_owned(),

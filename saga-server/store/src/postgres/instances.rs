@@ -123,7 +123,7 @@ async fn copy(connection: &mut PgConnection, new: &[&UpdatedSaga]) -> Result<u64
     let mut rows = Rows::with_capacity(new.len() * ROW_BYTES);
     for saga in new {
         let state = &saga.state;
-        let awaited = state.awaiting.first();
+        let awaited = state.most_urgent();
         rows.row(COLUMNS);
         rows.text(state.saga_id.as_str());
         rows.text(state.saga_type.as_str());
@@ -159,7 +159,7 @@ async fn write_arrays(
         return Ok(0);
     }
     let states = || sagas.iter().map(|saga| &saga.state);
-    let awaited = || states().map(|state| state.awaiting.first());
+    let awaited = || states().map(|state| state.most_urgent());
     let result = sqlx::query(statement)
         .bind(states().map(|state| state.saga_id.as_str()).collect::<Vec<_>>())
         .bind(states().map(|state| state.saga_type.as_str()).collect::<Vec<_>>())

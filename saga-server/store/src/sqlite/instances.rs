@@ -107,7 +107,7 @@ pub(super) async fn write(
 /// In two parts, since a tuple has only so many fields.
 fn instance_row(saga: &UpdatedSaga) -> impl Serialize + '_ {
     let state = &saga.state;
-    let awaited = state.awaiting.first();
+    let awaited = state.most_urgent();
     (
         (
             state.saga_id.as_str(),

@@ -1,6 +1,9 @@
 //! One saga in a list: where it stands and what is needed now.
 
-use saga_types::{SagaStatus, fold::SagaState};
+use saga_types::{
+    SagaStatus,
+    fold::{Awaiting, SagaState},
+};
 
 use super::{
     humanize::{Clock, Moment, length, list, roughly, short},
@@ -73,7 +76,10 @@ impl WhatNow {
     pub(super) fn of(saga: &SagaState, clock: Clock) -> Self {
         let words = match saga.current_status {
             SagaStatus::Started | SagaStatus::InProgress => under_way(saga, clock),
-            SagaStatus::Completed => format!("took {}", length(saga.duration_ms.unwrap_or_default())),
+            SagaStatus::Completed => match saga.duration_ms {
+                Some(millis) => format!("took {}", length(millis)),
+                None => "completed by an override".to_owned(),
+            },
             SagaStatus::Failed | SagaStatus::Compensated => match &saga.failed_step {
                 Some(step) => format!("failed at {step}"),
                 None => format!("ended with {}", saga.last_step),
@@ -92,14 +98,30 @@ impl WhatNow {
 
 fn under_way(saga: &SagaState, clock: Clock) -> String {
     let age = |since| roughly(clock.now.millis_since(since).max(0));
-    match saga.awaiting.first() {
+    match saga.most_urgent() {
         Some(next) => format!(
-            "awaits {} from {} for {}",
+            "awaits {} from {} for {}{}",
             next.step,
             next.owner(),
-            age(next.since)
+            age(next.since),
+            others(saga, next)
         ),
         None => format!("at {} for {}", saga.last_step, age(saga.updated_at)),
+    }
+}
+
+/// How many steps are awaited beside one of them; the alternatives of a choice count once.
+fn others(saga: &SagaState, one: &Awaiting) -> String {
+    let mut others: Vec<&Awaiting> = Vec::new();
+    for awaiting in &saga.awaiting {
+        let is_same = |other: &Awaiting| awaiting.choice.is_some() && awaiting.choice == other.choice;
+        if awaiting != one && !is_same(one) && !others.iter().any(|other| is_same(other)) {
+            others.push(awaiting);
+        }
+    }
+    match others.len() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
     }
 }
 
@@ -124,8 +146,8 @@ pub(super) fn overdue(saga: &SagaState, clock: Clock) -> Option<String> {
 
 /// Of the time from which on it is awaited to the limit.
 fn limit(saga: &SagaState, clock: Clock) -> Option<Limit> {
-    let deadline = Late::Stuck.due(saga)?;
-    let since = saga.awaiting.iter().map(|awaiting| awaiting.since).min()?;
+    let next = saga.most_urgent()?;
+    let (since, deadline) = (next.since, next.deadline?);
     let whole = deadline.millis_since(since).max(1);
     let passed = clock.now.millis_since(since).clamp(0, whole);
     Some(Limit {

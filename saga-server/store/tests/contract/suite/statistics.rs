@@ -228,7 +228,7 @@ pub(crate) async fn what_needs_attention_is_counted_from_the_sagas(database: &im
         .collect();
     let mut deadlines: Vec<Timestamp> = states
         .iter()
-        .filter_map(|state| state.awaiting.first()?.deadline)
+        .filter_map(|state| state.most_urgent()?.deadline)
         .collect();
     deadlines.sort_unstable();
     // Some are late then, and some are not.

@@ -165,7 +165,7 @@ impl Kind {
         let fold =
             SagaFold::of(events.iter().map(FoldEvent::from).collect(), definitions).ok_or("no events")?;
         let state = fold.try_state(definitions).ok_or("another definition")?;
-        let awaited = state.awaiting.first();
+        let awaited = state.most_urgent();
         let owed_since = awaited.filter(|_| !state.outstanding_compensations.is_empty());
         let owed_since = owed_since.map(|awaited| (awaited.since.as_millis() - BEGIN_MS) / STEP_MS + 1);
         let mut text = serde_json::to_string(&fold)?;
@@ -230,7 +230,7 @@ fn names<T>(values: &[T], name: impl Fn(&T) -> &str) -> Vec<String> {
 
 /// Of sagas that have not ended, and so have their steps at the times that were folded.
 fn deadline_ms(state: &SagaState) -> Option<i64> {
-    Some(state.awaiting.first()?.deadline?.millis_since(state.started_at))
+    Some(state.most_urgent()?.deadline?.millis_since(state.started_at))
 }
 
 fn order(residue: i32) -> Result<Vec<Recorded>, Error> {

@@ -124,7 +124,7 @@ impl Named {
 
 impl Stuck {
     fn of(saga: &SagaState, clock: Clock) -> Self {
-        let awaited = saga.awaiting.first();
+        let awaited = saga.most_urgent();
         Self {
             late: overdue(saga, clock).unwrap_or_else(|| "0 s".to_owned()),
             step: awaited.map_or_else(|| saga.last_step.to_string(), |awaited| awaited.step.to_string()),

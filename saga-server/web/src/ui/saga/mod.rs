@@ -130,7 +130,7 @@ fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found) ->
     } = found;
     let freshness = state.freshness();
     let clock = Clock::of(&freshness);
-    let definition = state.definitions.get(&saga.saga_type);
+    let definition = state.definitions.in_force(&saga.saga_type, saga.started_at);
     let own_path = saga_path(&saga.saga_id);
     SagaTemplate {
         frame: Frame::new(

@@ -21,7 +21,7 @@ pub(super) enum Fate {
     /// Done, and still to be undone.
     Owed,
     Awaited,
-    /// Left out: a later one is done.
+    /// Left out: a later one is done, or an alternative.
     Skipped,
     /// Not named by the definition.
     Unexpected,
@@ -76,10 +76,13 @@ pub(super) fn expected_path(
     saga: &SagaState,
     events: &[StoredStep],
 ) -> Vec<PathStep> {
-    let furthest = definition
-        .forward
-        .iter()
-        .rposition(|forward| is_done(&forward.step, events));
+    let steps = definition.forward.iter().map(|forward| &forward.step);
+    let path = definition.path();
+    let progress = path.progress(steps.filter(|step| is_done(step, events)));
+    let is_left_out = |number| {
+        let mut alternatives = path.alternatives(number);
+        progress.is_passed(number) || alternatives.any(|other| progress.is_done(other))
+    };
     let forward = definition
         .forward
         .iter()
@@ -87,13 +90,7 @@ pub(super) fn expected_path(
         .map(|(place, forward)| PathStep {
             step: forward.step.to_string(),
             owner: forward.service.clone(),
-            fate: fate(
-                definition,
-                &forward.step,
-                furthest.is_some_and(|furthest| place < furthest),
-                saga,
-                events,
-            ),
+            fate: fate(definition, &forward.step, is_left_out(place), saga, events),
         });
     forward.chain(beside(definition, events)).collect()
 }
@@ -101,7 +98,7 @@ pub(super) fn expected_path(
 fn fate(
     definition: &SagaDefinition,
     step: &Step,
-    is_passed: bool,
+    is_left_out: bool,
     saga: &SagaState,
     events: &[StoredStep],
 ) -> Fate {
@@ -117,7 +114,7 @@ fn fate(
         Fate::Failed
     } else if saga.ended_at.is_none() && saga.awaiting.iter().any(|awaiting| awaiting.step == *step) {
         Fate::Awaited
-    } else if is_passed {
+    } else if is_left_out {
         Fate::Skipped
     } else {
         Fate::Ahead
@@ -149,10 +146,7 @@ fn beside(definition: &SagaDefinition, events: &[StoredStep]) -> Vec<PathStep> {
     for event in events {
         let is_known = definition.knows(&event.step);
         let is_failure = event.status == SagaStatus::Failed;
-        let is_forward = definition
-            .forward
-            .iter()
-            .any(|forward| forward.step == event.step);
+        let is_forward = definition.forward_step(&event.step).is_some();
         if is_forward
             || is_known && !is_failure
             || steps.iter().any(|known| known.step == event.step.as_str())
