@@ -6,8 +6,11 @@ use crate::{ConnectError, NoOpClient, SagaConfig, SagaTrackerClient};
 
 /// Makes the client that the configuration asks for: Kafka when `enabled` is `true`, else a [`NoOpClient`].
 ///
-/// Returns at once, also while Kafka is away: the connection is made in the background. A disabled configuration is not
-/// checked any further.
+/// Returns at once, also while Kafka is unavailable: the connection is made in the background, and what keeps it from
+/// being made is logged within seconds. A disabled configuration is not checked any further.
+///
+/// Logs one line, at level `INFO`: on or off and why, the topic, the brokers, and the files, profiles and variables that
+/// were read; and a warning for each name in them that looks misspelt.
 ///
 /// ```
 /// use saga_sdk::SagaConfig;
@@ -19,12 +22,54 @@ use crate::{ConnectError, NoOpClient, SagaConfig, SagaTrackerClient};
 ///
 /// # Errors
 ///
-/// [`ConnectError`] when an enabled configuration lacks something, or asks for what this build cannot do.
+/// [`ConnectError`] when an enabled configuration lacks something, has a placeholder such as `${KAFKA}` that was not
+/// filled, or asks for what this build cannot do.
 pub fn connect(config: &SagaConfig) -> Result<Arc<dyn SagaTrackerClient>, ConnectError> {
-    if config.is_enabled() {
-        enabled(config)
+    let client: Arc<dyn SagaTrackerClient> = if config.is_enabled() {
+        refuse_placeholders(config)?;
+        enabled(config)?
     } else {
-        Ok(Arc::new(NoOpClient))
+        Arc::new(NoOpClient)
+    };
+    log_start(config);
+    Ok(client)
+}
+
+fn refuse_placeholders(config: &SagaConfig) -> Result<(), ConnectError> {
+    match config.unfilled_placeholder() {
+        None => Ok(()),
+        Some((key, name)) => Err(ConnectError::invalid(
+            &key,
+            format!(
+                "the placeholder ${{{name}}} was not filled: set the variable {name}, or give a default ${{{name}:...}}"
+            ),
+        )),
+    }
+}
+
+fn log_start(config: &SagaConfig) {
+    let origin = &config.origin;
+    let (files, profiles) = (origin.files.join(","), origin.profiles.join(","));
+    let variables = origin.variables.join(",");
+    if config.is_enabled() {
+        tracing::info!(
+            topic = config.topic,
+            brokers = config.bootstrap_servers.as_deref().unwrap_or_default(),
+            service = config.service_name.as_deref().unwrap_or_default(),
+            files,
+            profiles,
+            variables,
+            "saga tracker on"
+        );
+    } else {
+        let reason = match config.enabled {
+            None => "platform.saga.enabled is not set",
+            Some(_) => "platform.saga.enabled is false",
+        };
+        tracing::info!(reason, files, profiles, variables, "saga tracker off");
+    }
+    for note in &origin.notes {
+        tracing::warn!("saga tracker configuration: {note}");
     }
 }
 

@@ -121,7 +121,6 @@ pub enum ConnectError {
     Kafka(String),
 }
 
-#[cfg(feature = "kafka")]
 impl ConnectError {
     /// A value that cannot be used, of a key below `platform.saga`.
     pub(crate) fn invalid(key: &str, problem: impl Into<String>) -> Self {

@@ -43,6 +43,8 @@ keys! {
         "Kafka's addresses, `host:port` joined by commas; needed when enabled";
     "serviceName", "PLATFORM_SAGA_SERVICE_NAME", Text, "",
         "the service's name, `producerService` of its events; needed when enabled";
+    "serviceVersion", "PLATFORM_SAGA_SERVICE_VERSION", Text, "",
+        "the service's version in its events; else `SERVICE_VERSION`, else `service.version` of OpenTelemetry's resource";
     "mode", "PLATFORM_SAGA_MODE", Text, "asynchronous",
         "`asynchronous`, or `synchronous` to wait for the broker";
     "syncTimeout", "PLATFORM_SAGA_SYNC_TIMEOUT", Text, "5s",
@@ -185,6 +187,7 @@ mod tests {
         let shown = format!("{:#?}", SagaConfig::default());
         let fields = shown
             .lines()
+            .take_while(|line| !line.contains("origin:"))
             .filter(|line| line.contains(": ") && !line.trim_end().ends_with('{'));
         assert_eq!(fields.count(), KEYS.len(), "{shown}");
     }

@@ -6,17 +6,27 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::{ConfigError, KEYS, Key, SagaConfig, keys::Kind};
+use super::{
+    ConfigError, KEYS, Key, Origin, SagaConfig,
+    keys::Kind,
+    placeholders,
+    spelling::{folded, nearest},
+};
 
 /// Where the SDK's keys stand in a service's configuration.
 const PREFIX: [&str; 2] = ["platform", "saga"];
 
+/// Which profiles are active; the first variable that is set counts.
+const PROFILE_VARIABLES: [&str; 2] = ["PLATFORM_PROFILE", "SPRING_PROFILES_ACTIVE"];
+
 /// Reads `application.yml`, `application-{profile}.yml` and the environment.
 ///
 /// Only what stands below `platform.saga` is read; the rest of the files is the service's own. Files that do not
-/// exist are left out. Maps are merged key by key, anything else is replaced, and `null` takes a value back.
+/// exist are left out. Maps are merged key by key, anything else is replaced, and `null` takes a value back. Keys may be
+/// written in camel, kebab or snake case; `${NAME}` and `${NAME:default}` are filled from variables.
 ///
 /// ```no_run
 /// let config = saga_sdk::ConfigLoader::new().folder("config").profile("prod").load()?;
@@ -41,7 +51,7 @@ impl Default for ConfigLoader {
 
 impl ConfigLoader {
     /// Reads from the current folder and the process's environment; the profile is that of the variable
-    /// `PLATFORM_PROFILE`, if it is set.
+    /// `PLATFORM_PROFILE`, else of `SPRING_PROFILES_ACTIVE`, if one is set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -54,7 +64,7 @@ impl ConfigLoader {
         self
     }
 
-    /// Sets the profile, such as `dev`.
+    /// Sets the profile, such as `dev`; several are joined by commas.
     #[must_use]
     pub fn profile(mut self, profile: impl Into<String>) -> Self {
         self.profile = Some(profile.into());
@@ -80,21 +90,126 @@ impl ConfigLoader {
     ///
     /// [`ConfigError`] naming the file and the line, or the key or variable and what its value should be.
     pub fn load(&self) -> Result<SagaConfig, ConfigError> {
+        let mut origin = Origin {
+            profiles: self.profiles(),
+            ..Origin::default()
+        };
         let mut merged = empty();
-        for path in self.files() {
-            merge(&mut merged, read_file(&path)?);
+        for path in self.files(&origin.profiles) {
+            if let Some(section) = self.read_file(&path, &mut origin)? {
+                merge(&mut merged, section);
+            }
         }
-        merge(&mut merged, self.environment()?);
-        check(&merged, "configuration")
+        merge(&mut merged, self.environment(&mut origin)?);
+        origin.notes.extend(self.unknown_profiles(&origin));
+        origin.notes.extend(self.unknown_variables());
+        let mut config = check(&merged, "configuration")?;
+        config.service_version = config
+            .service_version
+            .or_else(|| service_version(|name| self.variable(name)));
+        config.origin = origin;
+        Ok(config)
     }
 
-    fn files(&self) -> Vec<PathBuf> {
-        let profile = self.profile.clone().or_else(|| self.variable("PLATFORM_PROFILE"));
-        let names = ["application".to_owned()]
-            .into_iter()
-            .chain(profile.map(|it| format!("application-{it}")));
+    /// Several are joined by commas; the later ones outweigh the earlier ones.
+    fn profiles(&self) -> Vec<String> {
+        let variables = PROFILE_VARIABLES.iter();
+        let given = self.profile.clone();
+        let profiles = given.or_else(|| variables.copied().find_map(|name| self.variable(name)));
+        let profiles = profiles.unwrap_or_default();
+        let names = profiles.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(str::to_owned).collect()
+    }
+
+    fn files(&self, profiles: &[String]) -> Vec<PathBuf> {
+        let of_profiles = profiles.iter().map(|profile| format!("application-{profile}"));
+        let names = std::iter::once("application".to_owned()).chain(of_profiles);
         let with_extensions = names.flat_map(|name| [format!("{name}.yml"), format!("{name}.yaml")]);
         with_extensions.map(|name| self.folder.join(name)).collect()
+    }
+
+    /// Each file is also checked by itself, so that an error can name it.
+    fn read_file(&self, path: &Path, origin: &mut Origin) -> Result<Option<Value>, ConfigError> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(ConfigError::Unreadable {
+                    path: path.to_owned(),
+                    error,
+                });
+            }
+        };
+        let name = path.display().to_string();
+        let tree = tree(&text, &name)?;
+        origin.notes.extend(misspelt_keys(&tree, &name));
+        let mut section = section(&tree, &name)?;
+        placeholders::fill(&mut section, &|name| self.variable(name));
+        check(&section, &name)?;
+        origin.files.push(name);
+        Ok(Some(section))
+    }
+
+    /// A profile without a file, where others have one.
+    fn unknown_profiles(&self, origin: &Origin) -> Vec<String> {
+        let known = self.profiles_with_files();
+        let missing = origin.profiles.iter().filter(|profile| !known.contains(profile));
+        let note = |profile: &String| {
+            let meant = nearest(profile, known.iter().map(String::as_str));
+            let meant = meant.map_or_else(String::new, |meant| format!(", did you mean {meant:?}?"));
+            format!(
+                "the profile {profile:?} has no file application-{profile}.yml, there are {}{meant}",
+                known.join(", ")
+            )
+        };
+        missing.filter(|_| !known.is_empty()).map(note).collect()
+    }
+
+    fn profiles_with_files(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let profile = |name: String| {
+            let profile = name.strip_prefix("application-")?;
+            let profile = profile
+                .strip_suffix(".yml")
+                .or_else(|| profile.strip_suffix(".yaml"))?;
+            Some(profile.to_owned())
+        };
+        let mut profiles: Vec<_> = names.filter_map(profile).collect();
+        profiles.sort();
+        profiles.dedup();
+        profiles
+    }
+
+    /// Variables that begin like ours or look like one of them, and are none.
+    fn unknown_variables(&self) -> Vec<String> {
+        let known: Vec<&str> = KEYS.iter().map(|key| key.variable).collect();
+        let known = || {
+            known
+                .iter()
+                .copied()
+                .chain(PROFILE_VARIABLES)
+                .filter(|name| !name.is_empty())
+        };
+        let note = |name: String| match nearest(&name, known()) {
+            Some(meant) => Some(format!("the variable {name} is not read, did you mean {meant}?")),
+            None if name.starts_with("PLATFORM_SAGA_") && !known().any(|known| known == name) => {
+                Some(format!("the variable {name} is not read: there is no such key"))
+            }
+            None => None,
+        };
+        let mut notes: Vec<_> = self.variable_names().into_iter().filter_map(note).collect();
+        notes.sort();
+        notes
+    }
+
+    fn variable_names(&self) -> Vec<String> {
+        match &self.variables {
+            Some(variables) => variables.iter().map(|(name, _)| name.clone()).collect(),
+            None => env::vars_os()
+                .filter_map(|(name, _)| name.into_string().ok())
+                .collect(),
+        }
     }
 
     /// Empty variables count as unset, since that is how a deployment clears one.
@@ -109,17 +224,30 @@ impl ConfigLoader {
         value.filter(|value| !value.is_empty())
     }
 
-    fn environment(&self) -> Result<Value, ConfigError> {
+    fn environment(&self, origin: &mut Origin) -> Result<Value, ConfigError> {
         let mut tree = Map::new();
         for key in KEYS.iter().filter(|key| !key.variable.is_empty()) {
             if let Some(text) = self.variable(key.variable) {
                 insert(&mut tree, key.path, typed(key, text)?);
+                origin.variables.push(key.variable);
             }
         }
         let tree = Value::Object(tree);
         check(&tree, ENVIRONMENT)?;
         Ok(tree)
     }
+}
+
+/// The version of the service as its platform gives it.
+pub(super) fn service_version(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let named = variable("SERVICE_VERSION").filter(|version| !version.is_empty());
+    named.or_else(|| {
+        let attributes = variable("OTEL_RESOURCE_ATTRIBUTES")?;
+        let mut attributes = attributes.split(',');
+        let version = attributes.find_map(|pair| pair.trim().strip_prefix("service.version="))?;
+        let version = percent_decode_str(version).decode_utf8_lossy();
+        Some(version.into_owned()).filter(|version| !version.is_empty())
+    })
 }
 
 const ENVIRONMENT: &str = "environment";
@@ -141,7 +269,7 @@ impl SagaConfig {
     ///
     /// [`ConfigError`] with the line, or with the key and what its value should be.
     pub fn from_yaml(yaml: &str) -> Result<Self, ConfigError> {
-        check(&section(yaml, "YAML")?, "YAML")
+        check(&section(&tree(yaml, "YAML")?, "YAML")?, "YAML")
     }
 
     /// Reads the process's environment only, such as `PLATFORM_SAGA_ENABLED`.
@@ -150,41 +278,74 @@ impl SagaConfig {
     ///
     /// [`ConfigError`] naming the variable and what its value should be.
     pub fn from_env() -> Result<Self, ConfigError> {
-        check(&ConfigLoader::new().environment()?, ENVIRONMENT)
+        let (loader, mut origin) = (ConfigLoader::new(), Origin::default());
+        let mut config = check(&loader.environment(&mut origin)?, ENVIRONMENT)?;
+        origin.notes = loader.unknown_variables();
+        config.origin = origin;
+        Ok(config)
     }
 }
 
-/// Each file is also checked by itself, so that an error can name it.
-fn read_file(path: &Path) -> Result<Value, ConfigError> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(empty()),
-        Err(error) => {
-            return Err(ConfigError::Unreadable {
-                path: path.to_owned(),
-                error,
-            });
-        }
-    };
-    let origin = path.display().to_string();
-    let section = section(&text, &origin)?;
-    check(&section, &origin)?;
-    Ok(section)
-}
-
-/// What stands below `platform.saga`.
-fn section(yaml: &str, origin: &str) -> Result<Value, ConfigError> {
+/// A whole file.
+fn tree(yaml: &str, origin: &str) -> Result<Value, ConfigError> {
     // Otherwise the older `on` and `yes` would be read as true.
     let options = serde_saphyr::options! { strict_booleans: true };
     let tree: Option<Value> =
         serde_saphyr::from_str_with_options(yaml, options).map_err(|error| syntax(&error, origin))?;
-    let tree = tree.unwrap_or_else(empty);
-    refuse_dotted(&tree, origin)?;
-    let found = PREFIX.iter().try_fold(&tree, |tree, name| tree.get(name));
-    Ok(found
-        .filter(|section| !section.is_null())
-        .cloned()
-        .unwrap_or_else(empty))
+    Ok(tree.unwrap_or_else(empty))
+}
+
+/// What stands below `platform.saga`, with its keys in camel case.
+fn section(tree: &Value, origin: &str) -> Result<Value, ConfigError> {
+    refuse_dotted(tree, origin)?;
+    match PREFIX.iter().try_fold(tree, |tree, name| tree.get(name)) {
+        Some(Value::Object(section)) => camel_case(section, "", origin),
+        Some(section) if !section.is_null() => Ok(section.clone()),
+        _ => Ok(empty()),
+    }
+}
+
+fn camel_case(section: &Map<String, Value>, parent: &str, origin: &str) -> Result<Value, ConfigError> {
+    let mut camel_case_keys = Map::new();
+    for (key, value) in section {
+        let name = KEYS.iter().find_map(|known| {
+            let below = known.path.strip_prefix(parent)?;
+            let name = below.split('.').next()?;
+            (folded(name) == folded(key)).then_some(name)
+        });
+        let name = name.unwrap_or(key);
+        let path = format!("{parent}{name}");
+        let is_group = KEYS.iter().any(|key| key.path.starts_with(&format!("{path}.")));
+        let value = match value {
+            Value::Object(group) if is_group => camel_case(group, &format!("{path}."), origin)?,
+            value => value.clone(),
+        };
+        if camel_case_keys.insert(name.to_owned(), value).is_some() {
+            return Err(ConfigError::Key {
+                origin: origin.to_owned(),
+                key: named(&path, origin),
+                problem: "is given twice, in different spellings".to_owned(),
+            });
+        }
+    }
+    Ok(Value::Object(camel_case_keys))
+}
+
+/// Keys that are probably meant to lead to ours.
+fn misspelt_keys(tree: &Value, origin: &str) -> Vec<String> {
+    let keys = |tree: Option<&Value>| -> Vec<String> {
+        let map = tree.and_then(Value::as_object);
+        map.into_iter().flatten().map(|(key, _)| key.clone()).collect()
+    };
+    let [platform, saga] = PREFIX;
+    let of_top = keys(Some(tree)).into_iter().map(|key| (key, platform));
+    let below = keys(tree.get(platform)).into_iter().map(|key| (key, saga));
+    let misspelt = of_top
+        .chain(below)
+        .filter(|(key, meant)| nearest(key, [*meant]).is_some());
+    misspelt
+        .map(|(key, meant)| format!("{origin}: the key {key:?} is not read, did you mean {meant:?}?"))
+        .collect()
 }
 
 fn empty() -> Value {
@@ -247,6 +408,7 @@ fn typed(key: &Key, text: String) -> Result<Value, ConfigError> {
     };
     match key.kind {
         Kind::Flag => text
+            .to_ascii_lowercase()
             .parse()
             .map(Value::Bool)
             .map_err(|_| problem("true or false")),
@@ -348,7 +510,7 @@ mod tests {
     fn yes_and_on_are_no_flags() {
         assert_eq!(
             problem("platform: { saga: { enabled: on } }"),
-            "YAML: platform.saga.enabled: must be true or false, without quotes, not the text \"on\""
+            "YAML: platform.saga.enabled: must be true or false, not \"on\""
         );
         let error = load(&[("PLATFORM_SAGA_ENABLED", "yes")]).unwrap_err().to_string();
         assert_eq!(

@@ -6,20 +6,28 @@
 mod error;
 mod keys;
 mod load;
+mod origin;
+mod placeholders;
 mod secret;
+mod setters;
+mod spelling;
 mod values;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use saga_types::topic::DEFAULT_TOPIC;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
 pub use keys::{KEYS, Key};
 pub use load::ConfigLoader;
+pub(crate) use origin::Origin;
 pub use secret::Secret;
 
 /// Everything that can be configured. The table in the [crate's docs](crate) lists keys, variables and defaults.
+///
+/// Keys may be written in camel, kebab or snake case, flags and numbers as texts too. What is serialized is for showing it:
+/// secrets and the values of `properties` are left out.
 ///
 /// Nest it in a service's own configuration, load it with [`ConfigLoader`], or build it:
 ///
@@ -33,7 +41,7 @@ pub use secret::Secret;
 ///     .mode(PublishMode::Synchronous);
 /// # assert_eq!(config.topic, "c4ang.saga.tracker");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SagaConfig {
@@ -43,36 +51,58 @@ pub struct SagaConfig {
     /// The topic that events are written to.
     pub topic: String,
     /// Kafka's addresses, `host:port` joined by commas. Needed when enabled.
+    #[serde(alias = "bootstrap_servers", alias = "bootstrap-servers")]
     pub bootstrap_servers: Option<String>,
     /// The name of the service: `producerService` of its events. Needed when enabled.
+    #[serde(alias = "service_name", alias = "service-name")]
     pub service_name: Option<String>,
+    /// The version of the service: `serviceVersion` of its events. When not set, the variable `SERVICE_VERSION`, else
+    /// `service.version` of `OTEL_RESOURCE_ATTRIBUTES`.
+    #[serde(alias = "service_version", alias = "service-version")]
+    pub service_version: Option<String>,
     /// Whether record calls wait for the broker.
     pub mode: PublishMode,
     /// How long a record call waits for the broker in synchronous mode.
-    #[serde(deserialize_with = "values::duration")]
+    #[serde(
+        deserialize_with = "values::duration",
+        serialize_with = "values::duration_text"
+    )]
+    #[serde(alias = "sync_timeout", alias = "sync-timeout")]
     pub sync_timeout: Duration,
     /// How long an event is retried in asynchronous mode before it is dropped.
-    #[serde(deserialize_with = "values::duration")]
+    #[serde(
+        deserialize_with = "values::duration",
+        serialize_with = "values::duration_text"
+    )]
+    #[serde(alias = "delivery_timeout", alias = "delivery-timeout")]
     pub delivery_timeout: Duration,
     /// How long an event waits for others to share a batch with.
-    #[serde(deserialize_with = "values::duration")]
+    #[serde(
+        deserialize_with = "values::duration",
+        serialize_with = "values::duration_text"
+    )]
     pub linger: Duration,
     /// How batches are compressed.
     pub compression: Compression,
     /// How much is kept while Kafka is away.
     pub buffer: BufferConfig,
     /// Where schemas are registered.
+    #[serde(alias = "schema_registry", alias = "schema-registry")]
     pub schema_registry: SchemaRegistryConfig,
     /// Encryption and authentication.
     pub security: SecurityConfig,
     /// Further properties of librdkafka, passed on as they are. Those that the SDK's promises rest on are refused.
-    #[serde(deserialize_with = "values::properties")]
+    #[serde(
+        deserialize_with = "values::properties",
+        serialize_with = "values::property_names"
+    )]
     pub properties: Properties,
+    #[serde(skip)]
+    pub(crate) origin: Origin,
 }
 
 /// Whether a record call waits for the broker.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PublishMode {
     /// Returns at once and never slows the service down. What cannot be kept is dropped and counted.
@@ -83,8 +113,7 @@ pub enum PublishMode {
 }
 
 /// How batches are compressed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Compression {
     /// Not at all.
@@ -96,23 +125,27 @@ pub enum Compression {
     Snappy,
     /// LZ4.
     Lz4,
-    /// Zstandard; librdkafka must have been built with it.
+    /// Zstandard.
     Zstd,
 }
 
 /// How much is kept while Kafka is away. What comes on top is dropped and counted.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct BufferConfig {
     /// How many events.
+    #[serde(deserialize_with = "values::number")]
+    #[serde(alias = "max_events", alias = "max-events")]
     pub max_events: u32,
-    /// How many bytes of keys and values; librdkafka's own notes add about 600 bytes an event.
+    /// How many bytes of keys and values; librdkafka's bookkeeping adds about 600 bytes an event.
+    #[serde(deserialize_with = "values::number")]
+    #[serde(alias = "max_bytes", alias = "max-bytes")]
     pub max_bytes: u64,
 }
 
 /// Where schemas are registered. Needs the feature `schema-registry`.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SchemaRegistryConfig {
@@ -123,6 +156,7 @@ pub struct SchemaRegistryConfig {
     /// Off unless wanted, other than in Confluent's clients: a service that is rolled out should not be what changes a
     /// contract between teams.
     #[serde(deserialize_with = "values::flag")]
+    #[serde(alias = "auto_register", alias = "auto-register")]
     pub auto_register: bool,
     /// User, if the registry asks for one.
     pub username: Option<String>,
@@ -131,13 +165,14 @@ pub struct SchemaRegistryConfig {
 }
 
 /// Encryption and authentication towards Kafka, passed on to librdkafka.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SecurityConfig {
     /// What is spoken with the broker.
     pub protocol: SecurityProtocol,
     /// How SASL authenticates, such as `PLAIN` or `SCRAM-SHA-512`.
+    #[serde(alias = "sasl_mechanism", alias = "sasl-mechanism")]
     pub sasl_mechanism: Option<String>,
     /// SASL user.
     pub username: Option<String>,
@@ -145,18 +180,21 @@ pub struct SecurityConfig {
     pub password: Option<Secret>,
     /// File or folder of trusted certificates; the system's when not set. A schema registry may be known to the file or to
     /// the system.
+    #[serde(alias = "ca_location", alias = "ca-location")]
     pub ca_location: Option<String>,
     /// File of the client's certificate.
+    #[serde(alias = "certificate_location", alias = "certificate-location")]
     pub certificate_location: Option<String>,
     /// File of the client's private key.
+    #[serde(alias = "key_location", alias = "key-location")]
     pub key_location: Option<String>,
     /// Password of the private key.
+    #[serde(alias = "key_password", alias = "key-password")]
     pub key_password: Option<Secret>,
 }
 
 /// What is spoken with the broker.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecurityProtocol {
     /// Neither encrypted nor authenticated.
@@ -168,6 +206,14 @@ pub enum SecurityProtocol {
     SaslPlaintext,
     /// SASL over TLS.
     SaslSsl,
+}
+
+values::names! {
+    PublishMode { "asynchronous" => Asynchronous, "synchronous" => Synchronous }
+    Compression { "none" => None, "gzip" => Gzip, "snappy" => Snappy, "lz4" => Lz4, "zstd" => Zstd }
+    SecurityProtocol {
+        "PLAINTEXT" => Plaintext, "SSL" => Ssl, "SASL_PLAINTEXT" => SaslPlaintext, "SASL_SSL" => SaslSsl
+    }
 }
 
 impl SecurityProtocol {
@@ -223,6 +269,7 @@ impl Default for SagaConfig {
             topic: DEFAULT_TOPIC.to_owned(),
             bootstrap_servers: None,
             service_name: None,
+            service_version: None,
             mode: PublishMode::default(),
             sync_timeout: Duration::from_secs(5),
             delivery_timeout: Duration::from_mins(5),
@@ -232,6 +279,7 @@ impl Default for SagaConfig {
             schema_registry: SchemaRegistryConfig::default(),
             security: SecurityConfig::default(),
             properties: Properties::default(),
+            origin: Origin::default(),
         }
     }
 }
@@ -252,45 +300,53 @@ impl SagaConfig {
         self.enabled == Some(true)
     }
 
-    /// Turns the tracker on or off.
-    #[must_use]
-    pub fn enabled(mut self, enabled: bool) -> Self {
-        self.enabled = Some(enabled);
-        self
+    /// Every text, with its key below `platform.saga`.
+    fn texts(&self) -> impl Iterator<Item = (String, &str)> {
+        let (registry, security) = (&self.schema_registry, &self.security);
+        let named = [
+            ("topic", Some(self.topic.as_str())),
+            ("bootstrapServers", self.bootstrap_servers.as_deref()),
+            ("serviceName", self.service_name.as_deref()),
+            ("serviceVersion", self.service_version.as_deref()),
+            ("schemaRegistry.url", registry.url.as_deref()),
+            ("schemaRegistry.username", registry.username.as_deref()),
+            (
+                "schemaRegistry.password",
+                registry.password.as_ref().map(Secret::expose),
+            ),
+            ("security.saslMechanism", security.sasl_mechanism.as_deref()),
+            ("security.username", security.username.as_deref()),
+            (
+                "security.password",
+                security.password.as_ref().map(Secret::expose),
+            ),
+            ("security.caLocation", security.ca_location.as_deref()),
+            (
+                "security.certificateLocation",
+                security.certificate_location.as_deref(),
+            ),
+            ("security.keyLocation", security.key_location.as_deref()),
+            (
+                "security.keyPassword",
+                security.key_password.as_ref().map(Secret::expose),
+            ),
+        ];
+        let named = named
+            .into_iter()
+            .filter_map(|(key, text)| Some((key.to_owned(), text?)));
+        let properties = self.properties.0.iter();
+        named.chain(properties.map(|(name, text)| (format!("properties.{name}"), text.as_str())))
     }
 
-    /// Sets the topic.
-    #[must_use]
-    pub fn topic(mut self, topic: impl Into<String>) -> Self {
-        self.topic = topic.into();
-        self
+    /// A key whose placeholder, such as `${KAFKA}`, was not filled, and the placeholder's name.
+    pub(crate) fn unfilled_placeholder(&self) -> Option<(String, String)> {
+        self.texts()
+            .find_map(|(key, text)| Some((key, placeholders::unfilled(text)?.to_owned())))
     }
 
-    /// Sets Kafka's addresses.
-    #[must_use]
-    pub fn bootstrap_servers(mut self, addresses: impl Into<String>) -> Self {
-        self.bootstrap_servers = Some(addresses.into());
-        self
-    }
-
-    /// Sets the service's name.
-    #[must_use]
-    pub fn service_name(mut self, name: impl Into<String>) -> Self {
-        self.service_name = Some(name.into());
-        self
-    }
-
-    /// Sets the publish mode.
-    #[must_use]
-    pub fn mode(mut self, mode: PublishMode) -> Self {
-        self.mode = mode;
-        self
-    }
-
-    /// Sets a further property of librdkafka.
-    #[must_use]
-    pub fn property(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.properties.0.insert(name.into(), value.into());
-        self
+    /// The service's version: as configured, else that of the process's environment.
+    pub(crate) fn resolved_service_version(&self) -> Option<String> {
+        let configured = self.service_version.clone();
+        configured.or_else(|| load::service_version(|name| std::env::var(name).ok()))
     }
 }

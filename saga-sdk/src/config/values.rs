@@ -1,10 +1,10 @@
-//! Values that are written in a way of their own, each with an error that says how.
+//! Values with a notation of their own, each with an error that shows it.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{
-    Deserialize, Deserializer,
-    de::{Error, Visitor},
+    Deserialize, Deserializer, Serializer,
+    de::{Error, Unexpected, Visitor},
 };
 
 use super::Properties;
@@ -38,9 +38,11 @@ impl Visitor<'_> for FlagVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<bool, E> {
-        Err(E::custom(format_args!(
-            "must be true or false, without quotes, not the text {text:?}"
-        )))
+        match text {
+            _ if text.eq_ignore_ascii_case("true") => Ok(true),
+            _ if text.eq_ignore_ascii_case("false") => Ok(false),
+            _ => Err(E::custom(format_args!("must be true or false, not {text:?}"))),
+        }
     }
 }
 
@@ -68,6 +70,66 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     deserializer.deserialize_any(DurationVisitor)
 }
 
+pub(super) fn duration_text<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_duration(*duration))
+}
+
+/// A number, which an environment gives as a text.
+pub(super) fn number<'de, D: Deserializer<'de>, N: TryFrom<u64>>(deserializer: D) -> Result<N, D::Error> {
+    struct NumberVisitor;
+
+    impl Visitor<'_> for NumberVisitor {
+        type Value = u64;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a number")
+        }
+
+        fn visit_u64<E: Error>(self, number: u64) -> Result<u64, E> {
+            Ok(number)
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<u64, E> {
+            u64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<u64, E> {
+            let problem = |_| E::custom(format_args!("must be a number, not {text:?}"));
+            text.trim().parse().map_err(problem)
+        }
+    }
+
+    let number = deserializer.deserialize_any(NumberVisitor)?;
+    N::try_from(number)
+        .map_err(|_| D::Error::invalid_value(Unexpected::Unsigned(number), &"a smaller number"))
+}
+
+/// Enums by their names, in any case.
+macro_rules! names {
+    ($($type:ident { $($name:literal => $variant:ident),+ })+) => {$(
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                match () {
+                    $(() if $crate::config::spelling::folded(&text) == $crate::config::spelling::folded($name) => {
+                        Ok(Self::$variant)
+                    })+
+                    () => Err(serde::de::Error::unknown_variant(&text, &[$($name),+])),
+                }
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(match self {
+                    $(Self::$variant => $name),+
+                })
+            }
+        }
+    )+};
+}
+pub(super) use names;
+
 /// Names and plain values: YAML reads `true` and `5` as a flag and a number, librdkafka wants texts.
 pub(super) fn properties<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Properties, D::Error> {
     #[derive(Deserialize)]
@@ -92,4 +154,12 @@ pub(super) fn properties<'de, D: Deserializer<'de>>(deserializer: D) -> Result<P
             .map(|(name, value)| (name, text(value)))
             .collect(),
     ))
+}
+
+/// Any of them may be a secret.
+pub(super) fn property_names<S: Serializer>(
+    properties: &Properties,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(properties.0.keys().map(|name| (name, "***")))
 }

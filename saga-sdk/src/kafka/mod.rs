@@ -68,6 +68,7 @@ struct KafkaClient<M: Mode> {
     core: Arc<Core<M>>,
     clock: Arc<Clock>,
     producer: Producer,
+    service_version: Option<String>,
     deadline: Duration,
     /// In a forked child: whether the parent's pending events are taken out of the accounts.
     is_fork_handled: AtomicBool,
@@ -90,6 +91,7 @@ impl<M: Mode> KafkaClient<M> {
                 config.service_name.as_deref().unwrap_or_default(),
                 &Uuid::now_v7().to_string(),
             ),
+            service_version: config.resolved_service_version(),
             deadline: config.sync_timeout,
             is_fork_handled: AtomicBool::new(false),
         })
@@ -169,7 +171,8 @@ impl<M: Mode> SagaTrackerClient for KafkaClient<M> {
 
     fn record_step(&self, mut record: StepRecord) -> Recording {
         let trace = record.current_trace();
-        match record.into_event(&self.producer.service, trace.as_ref()) {
+        let versioned = record.set_service_version(self.service_version.as_deref());
+        match versioned.and_then(|()| record.into_event(&self.producer.service, trace.as_ref())) {
             Ok(event) => self.send(event, Origin::Recorded, trace.as_ref()),
             Err(error) => Recording::failed(error),
         }

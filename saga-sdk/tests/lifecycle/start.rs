@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Message as _, types::RDKafkaRespErr};
 use saga_sdk::{DropReason, PublishMode, RecordError, SagaConfig, SagaType, steps};
 
-use crate::harness::{Harness, capture_logs, wait_logged};
+use crate::harness::{Harness, capture_logs, record, wait_logged};
 
 #[tokio::test]
 async fn a_missing_topic_is_named_and_a_synchronous_record_refused() {
@@ -84,4 +84,31 @@ fn a_port_without_a_broker_is_named() {
     capture_logs();
     let _tracker = connect("127.0.0.1:1");
     wait_logged(&["127.0.0.1:1", "no broker responds"]);
+}
+
+#[test]
+fn every_documented_compression_is_part_of_every_build() {
+    use saga_sdk::Compression::{Gzip, Lz4, None, Snappy, Zstd};
+    let harness = Harness::new("compressed");
+    for compression in [None, Gzip, Snappy, Lz4, Zstd] {
+        let config = harness.config.clone().compression(compression);
+        let tracker = saga_sdk::connect(&config).unwrap();
+        record(&tracker, 10);
+        assert!(tracker.close_blocking(Duration::from_secs(60)).is_complete());
+        assert_eq!(tracker.stats().acknowledged, 10, "{compression:?}");
+    }
+    harness.wait_stored(50);
+}
+
+#[test]
+fn each_event_names_the_version_of_its_service() {
+    let harness = Harness::new("versioned");
+    let config = harness.config.clone().service_version("1.2.3");
+    let tracker = saga_sdk::connect(&config).unwrap();
+    record(&tracker, 1);
+    assert!(tracker.close_blocking(Duration::from_secs(60)).is_complete());
+    let consumer = crate::support::consumer(&harness.cluster.bootstrap_servers(), "versioned");
+    let message = consumer.poll(Duration::from_secs(60)).unwrap().unwrap();
+    let event = saga_types::avro::decode_single_object(message.payload().unwrap()).unwrap();
+    assert_eq!(event.metadata.unwrap().to_object()["serviceVersion"], "1.2.3");
 }
