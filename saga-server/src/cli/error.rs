@@ -5,7 +5,11 @@ use std::{fmt, process::ExitCode};
 use saga_types::definition::LoadError;
 use thiserror::Error;
 
-use crate::{config::ConfigError, dev::DevError, server::ServerError};
+use crate::{
+    config::{ConfigError, explain},
+    dev::DevError,
+    server::ServerError,
+};
 use saga_store::StoreError;
 
 /// Why a command ends without having done its work, told apart by the exit code.
@@ -48,7 +52,7 @@ impl From<clap::Error> for CliError {
 
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
-        Self::usage(error)
+        Self::Usage(explain(&error))
     }
 }
 
@@ -82,6 +86,7 @@ impl From<DevError> for CliError {
     fn from(error: DevError) -> Self {
         match error {
             DevError::Server(error) => error.into(),
+            DevError::Config(error) => error.into(),
             other => Self::failed(other),
         }
     }

@@ -3,6 +3,7 @@
 use std::{convert::Infallible, net::SocketAddr, str::FromStr};
 
 use clap::Args;
+use merge::Merge;
 use serde::Deserialize;
 
 use super::{ConfigError, OidcSettings};
@@ -15,7 +16,8 @@ use saga_web::auth::{
 const TOKENS: &str = "auth.tokens";
 
 /// Keys under `auth`.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AuthSettings {
     /// Who may call: NAME:ROLE:SHA256, several with semicolons between; a list in the file
@@ -33,6 +35,7 @@ pub struct AuthSettings {
         missing_docs,
         reason = "clap would take the text for the description of the command"
     )]
+    #[merge(strategy = Merge::merge)]
     pub oidc: OidcSettings,
 }
 
@@ -64,14 +67,6 @@ impl FromStr for TokenSetting {
 }
 
 impl AuthSettings {
-    pub(super) fn or(self, lighter: Self) -> Self {
-        Self {
-            // The heaviest list alone: who may call must not depend on a list that nobody looks at.
-            tokens: self.tokens.or(lighter.tokens),
-            oidc: self.oidc.or(lighter.oidc),
-        }
-    }
-
     /// The tokens that are taken; none when nothing was said.
     pub(super) fn tokens(&self) -> Result<Vec<Token>, ConfigError> {
         let Some(settings) = &self.tokens else {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
-use super::{ConfigError, Period, settings::Property};
+use super::{ConfigError, Period, Property};
 
 /// Properties of librdkafka that have keys of their own here, or on which the collector's promises rest.
 const RESERVED_PROPERTIES: &[&str] = &[

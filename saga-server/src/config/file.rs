@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use merge::Merge;
+
 use super::{ConfigError, Settings, keys};
 
 /// Reads `config.yml`, and with a profile `config-{profile}.yml` over it.
@@ -18,7 +20,11 @@ pub(super) fn load(config: Option<&Path>, profile: Option<&str>) -> Result<Setti
     };
     let base = read(config)?;
     match profile {
-        Some(profile) => Ok(read(&of_profile(config, profile)?)?.or(base)),
+        Some(profile) => {
+            let mut settings = read(&of_profile(config, profile)?)?;
+            settings.merge(base);
+            Ok(settings)
+        }
         None => Ok(base),
     }
 }

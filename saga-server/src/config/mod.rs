@@ -7,12 +7,14 @@ mod auth;
 mod checks;
 mod database;
 mod definitions;
+mod error;
 mod file;
-mod merge;
+mod layers;
 mod names;
 mod oidc;
 mod pages;
 mod period;
+mod property;
 mod redaction;
 mod resolve;
 mod retention;
@@ -22,8 +24,6 @@ mod show;
 mod telemetry;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
-
-use thiserror::Error;
 
 use saga_collector::{
     ingest::{IngestConfig, RegistryConfig},
@@ -40,15 +40,18 @@ use saga_web::{
 
 pub use auth::{AuthSettings, TokenSetting};
 pub use definitions::load_definitions;
-pub use names::{Key, check_environment, keys};
+pub use error::ConfigError;
+pub use layers::ConfigArgs;
+pub use names::{Key, check_environment, explain, keys};
 pub use oidc::OidcSettings;
 pub use pages::PagesSettings;
 pub use period::Period;
+pub use property::Property;
 pub use redaction::RedactionSettings;
 pub use retention::{ArchiveSettings, RetentionSettings};
 pub use settings::{
-    ConfigArgs, DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, Property, RegistrySettings,
-    SecuritySettings, Settings, WatchSettings,
+    DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, RegistrySettings, SecuritySettings,
+    Settings, WatchSettings,
 };
 pub use show::{NOT_SET, REQUIRED, defaults};
 pub use telemetry::TelemetrySettings;
@@ -97,41 +100,4 @@ pub struct DatabaseConfig {
     pub url: Secret,
     /// The most connections to it.
     pub max_connections: u32,
-}
-
-/// Why the collector refuses to start with what it was told.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// A file is not what it should be.
-    #[error("{}: {reason}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The line and key if known, and what it should be.
-        reason: String,
-    },
-    /// A value cannot be used, wherever it came from.
-    #[error("{key}: {reason} (set it as {key} in the file, as {variable} or as {flag})")]
-    Value {
-        /// The key's path, such as `kafka.topic`.
-        key: &'static str,
-        /// What is wrong, and what it should be.
-        reason: String,
-        /// The environment variable.
-        variable: String,
-        /// The flag.
-        flag: String,
-    },
-    /// An environment variable that looks like one of ours, but is none.
-    #[error("the environment variable {name} is not known{suggestion}")]
-    Variable {
-        /// The variable.
-        name: String,
-        /// `; did you mean …?`, or nothing.
-        suggestion: String,
-    },
-    /// `--profile` without `--config`.
-    #[error("a profile needs a configuration file: give --config (or SAGA_SERVER_CONFIG) too")]
-    ProfileWithoutFile,
 }

@@ -36,19 +36,18 @@ pub fn keys() -> Vec<Key> {
         .collect()
 }
 
-impl ConfigError {
-    /// A value that cannot be used.
-    pub(super) fn value(key: &'static str, reason: impl Into<String>) -> Self {
-        let names = keys().into_iter().find(|candidate| candidate.path == key);
-        let (variable, flag) = names
-            .map(|names| (names.variable, names.flag))
-            .unwrap_or_default();
-        Self::Value {
-            key,
-            reason: reason.into(),
-            variable,
-            flag,
-        }
+/// What is wrong with the configuration, and how a key at fault is set.
+#[must_use]
+pub fn explain(error: &ConfigError) -> String {
+    let names = match error {
+        ConfigError::Value { key, .. } => keys().into_iter().find(|candidate| candidate.path == *key),
+        _ => None,
+    };
+    match names {
+        Some(Key {
+            path, variable, flag, ..
+        }) => format!("{error} (set it as {path} in the file, as {variable} or as {flag})"),
+        None => error.to_string(),
     }
 }
 

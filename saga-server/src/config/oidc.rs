@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
+use merge::Merge;
 use reqwest::Url;
 use serde::Deserialize;
 
@@ -27,7 +28,8 @@ pub(super) const DEFAULT_CLAIMS: [&str; 4] = ["preferred_username", "roles", "sa
 pub(super) const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
 
 /// Keys under `auth.oidc`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize, Merge)]
+#[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct OidcSettings {
     /// The OpenID Connect issuer whose tokens are taken, as they name it: https://HOST/PATH
@@ -113,20 +115,6 @@ pub struct OidcSettings {
 }
 
 impl OidcSettings {
-    pub(super) fn or(self, lighter: Self) -> Self {
-        Self {
-            issuer: self.issuer.or(lighter.issuer),
-            audience: self.audience.or(lighter.audience),
-            jwks_uri: self.jwks_uri.or(lighter.jwks_uri),
-            ca_file: self.ca_file.or(lighter.ca_file),
-            leeway: self.leeway.or(lighter.leeway),
-            name_claim: self.name_claim.or(lighter.name_claim),
-            roles_claim: self.roles_claim.or(lighter.roles_claim),
-            viewer_role: self.viewer_role.or(lighter.viewer_role),
-            operator_role: self.operator_role.or(lighter.operator_role),
-        }
-    }
-
     /// `None` when nothing was said.
     pub(super) fn resolve(&self) -> Result<Option<OidcConfig>, ConfigError> {
         if *self == Self::default() {

@@ -1,6 +1,7 @@
 //! What the pages are told of their surroundings.
 
 use clap::Args;
+use merge::Merge;
 use serde::Deserialize;
 
 use saga_web::{PagesConfig, TRACE_ID};
@@ -8,7 +9,8 @@ use saga_web::{PagesConfig, TRACE_ID};
 use super::{ConfigError, checks::is_http};
 
 /// Keys under `pages`.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PagesSettings {
     /// Where a trace can be looked at, with {traceId} in place of its id
@@ -22,12 +24,6 @@ pub struct PagesSettings {
 }
 
 impl PagesSettings {
-    pub(super) fn or(self, lighter: Self) -> Self {
-        Self {
-            trace_url: self.trace_url.or(lighter.trace_url),
-        }
-    }
-
     pub(super) fn resolve(&self) -> Result<PagesConfig, ConfigError> {
         let is_usable = |url: &String| is_http(&url.replace(TRACE_ID, "0")) && url.contains(TRACE_ID);
         if self.trace_url.as_ref().is_some_and(|url| !is_usable(url)) {

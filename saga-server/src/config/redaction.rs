@@ -1,6 +1,7 @@
 //! What of the metadata nobody is shown.
 
 use clap::Args;
+use merge::Merge;
 use serde::Deserialize;
 
 use super::ConfigError;
@@ -9,7 +10,8 @@ use saga_collector::redaction::Redaction;
 const METADATA_KEYS: &str = "redaction.metadataKeys";
 
 /// Keys under `redaction`.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RedactionSettings {
     /// Keys of metadata whose values nobody is shown, several with semicolons between; card* stands for all that begin so
@@ -24,12 +26,6 @@ pub struct RedactionSettings {
 }
 
 impl RedactionSettings {
-    pub(super) fn or(self, lighter: Self) -> Self {
-        Self {
-            metadata_keys: self.metadata_keys.or(lighter.metadata_keys),
-        }
-    }
-
     /// Nothing is hidden when nothing was said.
     ///
     /// # Errors

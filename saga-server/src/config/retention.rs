@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use clap::Args;
+use merge::Merge;
 use serde::Deserialize;
 
 use super::{ConfigError, Period, checks::period_within};
@@ -14,7 +15,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const DEFAULT_AFTER: Duration = DAY.saturating_mul(90);
 
 /// Keys under `retention`.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RetentionSettings {
     /// How long a saga that has ended stays in the database after its last event; 1h to 100years, 0s for ever
@@ -28,7 +30,8 @@ pub struct RetentionSettings {
 }
 
 /// Keys under `archive`.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ArchiveSettings {
     /// Where sagas are archived before they leave the database: file:///FOLDER or s3://BUCKET/PREFIX
@@ -61,24 +64,12 @@ impl RetentionSettings {
         let allowed = Duration::from_secs(3600)..=DAY.saturating_mul(36_600);
         period_within("retention.after", after, allowed).map(Some)
     }
-
-    pub(super) fn or(self, lighter: Self) -> Self {
-        Self {
-            after: self.after.or(lighter.after),
-        }
-    }
 }
 
 impl ArchiveSettings {
     pub(super) fn url(&self) -> Result<Option<ArchiveUrl>, ConfigError> {
         let url = self.url.as_deref().map(str::parse).transpose();
         url.map_err(|reason: String| ConfigError::value("archive.url", reason))
-    }
-
-    pub(super) fn or(self, lighter: Self) -> Self {
-        Self {
-            url: self.url.or(lighter.url),
-        }
     }
 }
 

@@ -1,57 +1,41 @@
 //! One layer of configuration: what a file, the environment or the flags say, and nothing else.
 //!
-//! The same structs are read by clap (flags and environment) and by serde (files). The id of each argument is the key's
-//! path in the file.
+//! The same structs are read by clap (flags and environment) and by serde (files), and merged field by field, so that a key
+//! stands in one place. The id of each argument is the key's path in the file.
+#![expect(
+    missing_docs,
+    reason = "clap would take the text of a flattened field for the description of the command"
+)]
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use clap::Args;
-use serde::{Deserialize, Deserializer};
-
-use super::{
-    ArchiveSettings, AuthSettings, ConfigError, PagesSettings, Period, RedactionSettings, RetentionSettings,
-    Settings as Layer, TelemetrySettings, check_environment,
-};
+use merge::Merge;
 use saga_collector::{
     kafka::{SaslMechanism, SecurityProtocol},
     secret::Secret,
     telemetry::{LogFormat, LogLevel},
 };
+use serde::{Deserialize, Deserializer};
 
-/// Where the configuration comes from: a file, below the environment, below flags.
-#[derive(Debug, Clone, Default, Args)]
-pub struct ConfigArgs {
-    /// A configuration file (YAML)
-    #[arg(long, value_name = "FILE", env = "SAGA_SERVER_CONFIG")]
-    pub config: Option<PathBuf>,
-
-    /// The name of a profile: with FILE.yml, FILE-PROFILE.yml is read too and outweighs it
-    #[arg(long, value_name = "PROFILE", env = "SAGA_SERVER_PROFILE")]
-    pub profile: Option<String>,
-
-    #[command(flatten)]
-    settings: Settings,
-}
-
-impl ConfigArgs {
-    /// All layers, the heaviest winning.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] when a file cannot be read, or a key or variable is not known.
-    pub fn load(&self) -> Result<Layer, ConfigError> {
-        check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
-        let file = super::file::load(self.config.as_deref(), self.profile.as_deref())?;
-        Ok(self.settings.clone().or(file))
-    }
-}
+use super::{
+    auth::AuthSettings,
+    pages::PagesSettings,
+    period::Period,
+    property::Property,
+    redaction::RedactionSettings,
+    retention::{ArchiveSettings, RetentionSettings},
+    telemetry::TelemetrySettings,
+};
 
 /// Every key of the collector.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[merge(strategy = Merge::merge)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Settings {
     /// Where HTTP is answered: address and port
     #[arg(id = "listen", long, value_name = "ADDRESS", env = "SAGA_SERVER_LISTEN")]
+    #[merge(strategy = merge::option::overwrite_none)]
     pub listen: Option<SocketAddr>,
 
     /// Let other machines read without a token, when there are no tokens
@@ -59,76 +43,37 @@ pub struct Settings {
         id = "allowUnauthenticated", long = "allow-unauthenticated", value_name = "BOOL",
         env = "SAGA_SERVER_ALLOW_UNAUTHENTICATED", num_args = 0..=1, require_equals = true, default_missing_value = "true"
     )]
+    #[merge(strategy = merge::option::overwrite_none)]
     pub allow_unauthenticated: Option<bool>,
 
     #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would take the text for the description of the command"
-    )]
     pub auth: AuthSettings,
 
     #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would take the text for the description of the command"
-    )]
     pub redaction: RedactionSettings,
 
     #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would take the text for the description of the command"
-    )]
     pub database: DatabaseSettings,
 
     #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would take the text for the description of the command"
-    )]
     pub kafka: KafkaSettings,
 
     #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would take the text for the description of the command"
-    )]
     pub schema_registry: RegistrySettings,
 
     #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would take the text for the description of the command"
-    )]
     pub ingest: IngestSettings,
 
     #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would take the text for the description of the command"
-    )]
     pub retention: RetentionSettings,
 
     #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would take the text for the description of the command"
-    )]
     pub archive: ArchiveSettings,
 
     #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would take the text for the description of the command"
-    )]
     pub watch: WatchSettings,
 
     #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would take the text for the description of the command"
-    )]
     pub pages: PagesSettings,
 
     /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
@@ -138,6 +83,7 @@ pub struct Settings {
         value_name = "DIR",
         env = "SAGA_SERVER_DEFINITIONS_DIR"
     )]
+    #[merge(strategy = merge::option::overwrite_none)]
     pub definitions_dir: Option<PathBuf>,
 
     /// How long a shutdown may take; 1s to 10min
@@ -147,25 +93,19 @@ pub struct Settings {
         value_name = "PERIOD",
         env = "SAGA_SERVER_SHUTDOWN_TIMEOUT"
     )]
+    #[merge(strategy = merge::option::overwrite_none)]
     pub shutdown_timeout: Option<Period>,
 
     #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would take the text for the description of the command"
-    )]
     pub log: LogSettings,
 
     #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would take the text for the description of the command"
-    )]
     pub telemetry: TelemetrySettings,
 }
 
 /// Keys under `database`.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct DatabaseSettings {
     /// The database: postgres://USER:PASSWORD@HOST/NAME or sqlite:PATH
@@ -188,7 +128,8 @@ pub struct DatabaseSettings {
 }
 
 /// Keys under `kafka`.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct KafkaSettings {
     /// The brokers to ask first: HOST:PORT, several with commas between
@@ -228,10 +169,7 @@ pub struct KafkaSettings {
     pub group: Option<String>,
 
     #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would take the text for the description of the command"
-    )]
+    #[merge(strategy = Merge::merge)]
     pub security: SecuritySettings,
 
     /// Further properties of librdkafka: NAME=VALUE, several with semicolons between; a map in the file
@@ -243,11 +181,13 @@ pub struct KafkaSettings {
         value_delimiter = ';'
     )]
     #[serde(deserialize_with = "properties_of_a_map")]
+    #[merge(strategy = append_to_lighter)]
     pub properties: Vec<Property>,
 }
 
 /// Keys under `kafka.security`.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SecuritySettings {
     /// How the brokers are reached
@@ -324,7 +264,8 @@ pub struct SecuritySettings {
 }
 
 /// Keys under `schemaRegistry`.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RegistrySettings {
     /// The schema registry of the writers that use one, as Confluent's answers: http://HOST:PORT or https://HOST:PORT
@@ -347,7 +288,8 @@ pub struct RegistrySettings {
 }
 
 /// Keys under `ingest`.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct IngestSettings {
     /// The most events stored in one transaction; 1 to 10000
@@ -379,7 +321,8 @@ pub struct IngestSettings {
 }
 
 /// Keys under `watch`.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct WatchSettings {
     /// How long a failed saga may wait for its compensation until it is overdue; 1s to 7days
@@ -402,7 +345,8 @@ pub struct WatchSettings {
 }
 
 /// Keys under `log`.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LogSettings {
     /// The form of a log line
@@ -424,35 +368,10 @@ pub struct LogSettings {
     pub level: Option<LogLevel>,
 }
 
-/// A property of librdkafka as a flag gives it. Its value may be a secret.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Property {
-    /// Such as `client.rack`.
-    pub name: String,
-    /// None when there is no `=`.
-    pub value: Option<String>,
-}
-
-impl std::fmt::Debug for Property {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}=***", self.name)
-    }
-}
-
-/// Never fails: an error of clap would show the value. What is wrong is found when the layers are resolved.
-impl FromStr for Property {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, value) = match text.split_once('=') {
-            Some((name, value)) => (name, Some(value.to_owned())),
-            None => (text, None),
-        };
-        Ok(Self {
-            name: name.trim().to_owned(),
-            value,
-        })
-    }
+/// The last of a name wins, so the lighter layer comes first.
+fn append_to_lighter(heavier: &mut Vec<Property>, lighter: Vec<Property>) {
+    let heavy = std::mem::replace(heavier, lighter);
+    heavier.extend(heavy);
 }
 
 fn properties_of_a_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Property>, D::Error> {

@@ -1,6 +1,7 @@
 //! Where the collector's own traces go.
 
 use clap::Args;
+use merge::Merge;
 use saga_collector::telemetry::TelemetryConfig;
 use serde::Deserialize;
 
@@ -20,7 +21,8 @@ pub(super) const DEFAULT_SERVICE_NAME: &str = "saga-server";
 pub(super) const DEFAULT_SAMPLE_RATIO: f64 = 1.0;
 
 /// Keys under `telemetry`.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct TelemetrySettings {
     /// Where the collector's own traces go, as OTLP over HTTP: http://HOST:4318; nowhere when not given
@@ -52,14 +54,6 @@ pub struct TelemetrySettings {
 }
 
 impl TelemetrySettings {
-    pub(super) fn or(self, lighter: Self) -> Self {
-        Self {
-            otlp_endpoint: self.otlp_endpoint.or(lighter.otlp_endpoint),
-            service_name: self.service_name.or(lighter.service_name),
-            sample_ratio: self.sample_ratio.or(lighter.sample_ratio),
-        }
-    }
-
     /// `None` when there is nowhere to send them.
     pub(super) fn resolve(&self) -> Result<Option<TelemetryConfig>, ConfigError> {
         let name = self.service_name.as_deref().unwrap_or(DEFAULT_SERVICE_NAME);

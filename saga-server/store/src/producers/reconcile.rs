@@ -128,7 +128,7 @@ impl Gathered {
         for change in changes {
             match serde_json::from_str(&change) {
                 Ok(Change::Observed(observations)) => {
-                    observations.into_iter().for_each(|seen| gathered.see(seen))
+                    observations.into_iter().for_each(|seen| gathered.see(seen));
                 }
                 Ok(Change::Counted(counts)) => counts.into_iter().for_each(|counted| gathered.count(counted)),
                 // It must not hold up the others for ever.

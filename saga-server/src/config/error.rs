@@ -1,0 +1,48 @@
+//! Why a configuration is refused.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why the collector refuses to start with what it was told.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A file is not what it should be.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line and key if known, and what it should be.
+        reason: String,
+    },
+    /// A value cannot be used, wherever it came from.
+    #[error("{key}: {reason}")]
+    Value {
+        /// The key's path, such as `kafka.topic`.
+        key: &'static str,
+        /// What is wrong, and what it should be.
+        reason: String,
+    },
+    /// An environment variable that looks like one of ours, but is none.
+    #[error("the environment variable {name} is not known{suggestion}")]
+    Variable {
+        /// The variable.
+        name: String,
+        /// `; did you mean …?`, or nothing.
+        suggestion: String,
+    },
+    /// `--profile` without `--config`.
+    #[error("a profile needs a configuration file: give --config (or SAGA_SERVER_CONFIG) too")]
+    ProfileWithoutFile,
+}
+
+impl ConfigError {
+    /// A value that cannot be used.
+    pub(super) fn value(key: &'static str, reason: impl Into<String>) -> Self {
+        Self::Value {
+            key,
+            reason: reason.into(),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The layers of the configuration: a file, below the environment, below flags.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use merge::Merge;
+
+use super::{Settings, check_environment, error::ConfigError, file};
+
+/// Where the configuration comes from: a file, below the environment, below flags.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConfigArgs {
+    /// A configuration file (YAML)
+    #[arg(long, value_name = "FILE", env = "SAGA_SERVER_CONFIG")]
+    pub config: Option<PathBuf>,
+
+    /// The name of a profile: with FILE.yml, FILE-PROFILE.yml is read too and outweighs it
+    #[arg(long, value_name = "PROFILE", env = "SAGA_SERVER_PROFILE")]
+    pub profile: Option<String>,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl ConfigArgs {
+    /// All layers, the heaviest winning.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when a file cannot be read, or a key or variable is not known.
+    pub fn load(&self) -> Result<Settings, ConfigError> {
+        check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+        let file = file::load(self.config.as_deref(), self.profile.as_deref())?;
+        let mut settings = self.settings.clone();
+        settings.merge(file);
+        Ok(settings)
+    }
+}
