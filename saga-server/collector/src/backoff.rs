@@ -1,30 +1,57 @@
-//! How long to wait before trying again.
+//! How long to wait before a retry: exponential, with full jitter, so that collectors that failed together do not retry
+//! together.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 const FIRST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(5);
 
-/// Waits that double from 100 ms up to 5 s.
+/// Waits of random length, up to a ceiling that doubles with each failure from 100 ms to 5 s.
 #[derive(Debug)]
 pub(crate) struct Backoff {
-    next: Duration,
+    ceiling: Duration,
 }
 
 impl Backoff {
     pub(crate) fn new() -> Self {
-        Self { next: FIRST }
+        Self { ceiling: FIRST }
     }
 
-    /// Waits; `false` when asked to stop meanwhile.
+    /// Waits; `false` when cancelled meanwhile.
     pub(crate) async fn wait(&mut self, stop: &CancellationToken) -> bool {
-        let wait = self.next;
-        self.next = (wait * 2).min(LONGEST);
         tokio::select! {
-            () = tokio::time::sleep(wait) => true,
+            () = tokio::time::sleep(self.next()) => true,
             () = stop.cancelled() => false,
         }
+    }
+
+    fn next(&mut self) -> Duration {
+        let ceiling = self.ceiling;
+        self.ceiling = (ceiling * 2).min(LIMIT);
+        ceiling.mul_f64(fastrand::f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn the_ceiling_doubles_up_to_the_limit() {
+        let mut backoff = Backoff::new();
+        for ceiling_ms in [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000] {
+            assert_eq!(backoff.ceiling, Duration::from_millis(ceiling_ms));
+            assert!(backoff.next() <= Duration::from_millis(ceiling_ms));
+        }
+    }
+
+    #[test]
+    fn collectors_that_failed_together_do_not_retry_together() {
+        let waits: HashSet<_> = (0..100).map(|_| Backoff::new().next()).collect();
+        assert!(waits.len() > 90, "{waits:?}");
     }
 }

@@ -88,8 +88,7 @@ pub(crate) fn spawn(
             // The receiver may be gone when shutdown did not wait.
             let _ = ended.send(result);
         });
-    // Without a thread the answer says at once that it has ended.
-    Ok(thread.map(|_| answer).unwrap_or_else(|_| oneshot::channel().1))
+    thread.map(|_| answer).map_err(ConsumerError::NoThread)
 }
 
 struct ConsumeLoop {

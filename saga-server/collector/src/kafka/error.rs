@@ -13,6 +13,9 @@ pub enum ConsumerError {
     /// The client says that it cannot go on. The process should end and be started again.
     #[error("the Kafka consumer cannot go on: {0}")]
     Fatal(String),
+    /// The system gives the consumer no thread.
+    #[error("no thread for the Kafka consumer: {0}")]
+    NoThread(#[source] std::io::Error),
     /// The consumer's thread ended without a result.
     #[error("the Kafka consumer's thread ended unexpectedly")]
     ThreadEnded,

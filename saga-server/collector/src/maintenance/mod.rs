@@ -2,6 +2,7 @@
 //! leave.
 
 mod config;
+mod lease;
 mod overdue;
 pub mod producers;
 pub mod retention;

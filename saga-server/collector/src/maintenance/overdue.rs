@@ -14,6 +14,7 @@ use std::{
 use saga_types::{Timestamp, definition::Definitions, fold::SagaState};
 use tokio_util::sync::CancellationToken;
 
+use super::lease::{Lease, LeasedWork, Turn};
 use crate::{
     freshness::{Progress, SettledWatermark},
     metrics::{Metrics, Reading},
@@ -49,34 +50,14 @@ pub struct Monitor {
 impl Monitor {
     /// Watches, or waits for the lease, until cancelled.
     pub async fn run(self, stop: CancellationToken) {
-        let holder = uuid::Uuid::now_v7().to_string();
-        let mut watermark = SettledWatermark::default();
-        while !stop.is_cancelled() {
-            let freshness = self.progress.freshness(Timestamp::now());
-            watermark.observe(&freshness, Instant::now());
-            self.take_a_turn(&holder, &watermark).await;
-            tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
-                () = stop.cancelled() => {}
-            }
-        }
-        self.metrics.watch.leave();
-        // Otherwise the next one waits until the lease has ended.
-        let _ = self.store.release_lease(LEASE_NAME, &holder).await;
-    }
-
-    async fn take_a_turn(&self, holder: &str, watermark: &SettledWatermark) {
-        let asked = Instant::now();
-        match self.store.hold_lease(LEASE_NAME, holder, LEASE).await {
-            Ok(true) => {
-                if let Err(error) = self.look(watermark, asked + LEASE).await {
-                    tracing::warn!(%error, "late sagas not counted, retrying");
-                }
-            }
-            Ok(false) => self.metrics.watch.leave(),
-            // Whether it is still ours nobody can tell; what the metrics say ends with it.
-            Err(error) => tracing::debug!(%error, "lease of the monitor not held"),
-        }
+        let metrics = self.metrics.clone();
+        let lease = Lease::new(self.store.clone(), LEASE_NAME, LEASE);
+        let watch = Watch {
+            monitor: self,
+            watermark: SettledWatermark::default(),
+        };
+        lease.run(INTERVAL, stop, watch).await;
+        metrics.watch.leave();
     }
 
     /// Counts what is late, and reports what is newly so. The lease is ours until then.
@@ -126,14 +107,36 @@ impl Monitor {
     }
 }
 
+/// The monitor, and the moment as of which it evaluates.
+struct Watch {
+    monitor: Monitor,
+    watermark: SettledWatermark,
+}
+
+impl LeasedWork for Watch {
+    async fn turn(&mut self, turn: Turn, _: &CancellationToken) {
+        let freshness = self.monitor.progress.freshness(Timestamp::now());
+        self.watermark.observe(&freshness, Instant::now());
+        match turn {
+            Turn::Ours(until) => {
+                if let Err(error) = self.monitor.look(&self.watermark, until).await {
+                    tracing::warn!(%error, "late sagas not counted, retrying");
+                }
+            }
+            Turn::Others => self.monitor.metrics.watch.leave(),
+            // Whether it is still ours is unknown; what the metrics say ends with it.
+            Turn::Unknown(error) => tracing::debug!(%error, "lease of the monitor not held"),
+        }
+    }
+}
+
 /// What was due before this is late at the moment.
 pub fn due(late: Late, moment: Timestamp, compensation_overdue_after: Duration) -> Timestamp {
     let allowed = match late {
         Late::Stuck => Duration::ZERO,
         Late::Owing => compensation_overdue_after,
     };
-    let allowed_ms = i64::try_from(allowed.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_millis(moment.as_millis().saturating_sub(allowed_ms)).unwrap_or(Timestamp::MIN)
+    moment.saturating_sub(allowed)
 }
 
 /// Without the failure's reason, which may have to be hidden.

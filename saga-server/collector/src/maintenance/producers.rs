@@ -12,6 +12,7 @@ use std::{
 use saga_types::{Timestamp, definition::Definitions};
 use tokio_util::sync::CancellationToken;
 
+use super::lease::{Lease, LeasedWork, Turn};
 use crate::{
     freshness::{Progress, SettledWatermark},
     metrics::Metrics,
@@ -50,34 +51,12 @@ pub struct ProducerReconciler {
 impl ProducerReconciler {
     /// Reconciles, or waits for the lease, until cancelled.
     pub async fn run(self, stop: CancellationToken) {
-        let holder = uuid::Uuid::now_v7().to_string();
-        let mut watermark = SettledWatermark::default();
-        while !stop.is_cancelled() {
-            watermark.observe(&self.progress.freshness(Timestamp::now()), Instant::now());
-            self.take_a_turn(&holder, &watermark, &stop).await;
-            // Every collector tells the same, so that it does not matter which of them ends.
-            if let Ok(lost) = self.store.events_lost().await {
-                self.metrics.lost.publish(&self.named, lost);
-            }
-            tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
-                () = stop.cancelled() => {}
-            }
-        }
-        // Otherwise the next one waits until the lease has ended.
-        let _ = self.store.release_lease(LEASE_NAME, &holder).await;
-    }
-
-    async fn take_a_turn(&self, holder: &str, watermark: &SettledWatermark, stop: &CancellationToken) {
-        match self.store.hold_lease(LEASE_NAME, holder, LEASE).await {
-            Ok(true) => {
-                if let Err(error) = self.reconcile(watermark, stop).await {
-                    tracing::warn!(%error, "producers not reconciled, retrying");
-                }
-            }
-            Ok(false) => {}
-            Err(error) => tracing::debug!(%error, "lease of the producer reconciliation not held"),
-        }
+        let lease = Lease::new(self.store.clone(), LEASE_NAME, LEASE);
+        let reconciliation = Reconciliation {
+            reconciler: self,
+            watermark: SettledWatermark::default(),
+        };
+        lease.run(INTERVAL, stop, reconciliation).await;
     }
 
     /// Should the lease end meanwhile, a lock of the database still lets only one at them.
@@ -88,17 +67,17 @@ impl ProducerReconciler {
     ) -> Result<(), StoreError> {
         let moment = watermark.moment().filter(|_| !watermark.is_paused());
         while !stop.is_cancelled() {
-            let tended = self
+            let outcome = self
                 .store
                 .reconcile_producers(&ReconcileRequest {
                     now: Timestamp::now(),
-                    evaluate_before: moment.map(|moment| earlier(moment, self.lost_after)),
+                    evaluate_before: moment.map(|moment| moment.saturating_sub(self.lost_after)),
                     named: self.named.clone(),
                 })
                 .await?;
-            self.metrics.producers_left_out(tended.refused);
-            tended.lost.iter().for_each(report);
-            if !tended.has_more {
+            self.metrics.producers_left_out(outcome.refused);
+            outcome.lost.iter().for_each(report);
+            if !outcome.has_more {
                 break;
             }
         }
@@ -106,9 +85,33 @@ impl ProducerReconciler {
     }
 }
 
-fn earlier(moment: Timestamp, period: Duration) -> Timestamp {
-    let millis = i64::try_from(period.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_millis(moment.as_millis().saturating_sub(millis)).unwrap_or(Timestamp::MIN)
+/// The reconciler, and the moment as of which it evaluates.
+struct Reconciliation {
+    reconciler: ProducerReconciler,
+    watermark: SettledWatermark,
+}
+
+impl LeasedWork for Reconciliation {
+    async fn turn(&mut self, turn: Turn, stop: &CancellationToken) {
+        let Self {
+            reconciler,
+            watermark,
+        } = self;
+        watermark.observe(&reconciler.progress.freshness(Timestamp::now()), Instant::now());
+        match turn {
+            Turn::Ours(_) => {
+                if let Err(error) = reconciler.reconcile(watermark, stop).await {
+                    tracing::warn!(%error, "producers not reconciled, retrying");
+                }
+            }
+            Turn::Others => {}
+            Turn::Unknown(error) => tracing::debug!(%error, "lease of the producer reconciliation not held"),
+        }
+        // Every collector reports the same, so that it does not matter which of them ends.
+        if let Ok(lost) = reconciler.store.events_lost().await {
+            reconciler.metrics.lost.publish(&reconciler.named, lost);
+        }
+    }
 }
 
 fn report(lost: &NewlyLost) {

@@ -14,6 +14,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::lease::{Lease, Turn};
 use crate::{
     archive::{self, Archive, ArchiveError},
     metrics::Metrics,
@@ -57,8 +58,8 @@ pub struct Retention {
     archive: Option<Archive>,
     after: Duration,
     batch: u32,
-    /// As whom it holds the lease; none when it does not ask.
-    holder: Option<String>,
+    /// None when it does not ask for one.
+    lease: Option<Lease>,
 }
 
 /// What a run came to.
@@ -79,7 +80,7 @@ impl Retention {
             archive,
             after,
             batch: DEFAULT_BATCH,
-            holder: None,
+            lease: None,
         }
     }
 
@@ -90,11 +91,11 @@ impl Retention {
         self
     }
 
-    /// Does nothing while another one that was told the same does it. Without it two may do the same work, of which only
+    /// Does nothing while another collector holds the lease. Without it two may do the same work, of which only
     /// one counts.
     #[must_use]
     pub fn alone(mut self) -> Self {
-        self.holder = Some(Uuid::now_v7().to_string());
+        self.lease = Some(Lease::new(self.store.clone(), LEASE, LEASE_PERIOD));
         self
     }
 
@@ -117,13 +118,21 @@ impl Retention {
         }
     }
 
-    /// Lets go of everything whose time is over, batch by batch, or until told to stop. Between batches the database has
+    /// Lets go of everything whose time is over, batch by batch, or until cancelled. Between batches the database has
     /// as much time for others as the batch took.
     ///
     /// # Errors
     ///
     /// [`RetentionError`]; what was done until then stays done.
     pub async fn run(&self, stop: &CancellationToken) -> Result<Summary, RetentionError> {
+        let result = self.run_batches(stop).await;
+        if let Some(lease) = &self.lease {
+            lease.release().await;
+        }
+        result
+    }
+
+    async fn run_batches(&self, stop: &CancellationToken) -> Result<Summary, RetentionError> {
         let before = ago(self.after);
         let mut summary = Summary::default();
         let mut last: Option<Expired> = None;
@@ -145,16 +154,15 @@ impl Retention {
             }
         }
         self.forget().await?;
-        if let Some(holder) = &self.holder {
-            self.store.release_lease(LEASE, holder).await?;
-        }
         Ok(summary)
     }
 
     async fn is_mine(&self) -> Result<bool, StoreError> {
-        match &self.holder {
-            Some(holder) => self.store.hold_lease(LEASE, holder, LEASE_PERIOD).await,
-            None => Ok(true),
+        let Some(lease) = &self.lease else { return Ok(true) };
+        match lease.hold().await {
+            Turn::Ours(_) => Ok(true),
+            Turn::Others => Ok(false),
+            Turn::Unknown(error) => Err(error),
         }
     }
 
@@ -233,9 +241,7 @@ impl Summary {
 }
 
 fn ago(age: Duration) -> Timestamp {
-    let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-    let moment = Timestamp::now().as_millis().saturating_sub(age);
-    Timestamp::from_millis(moment).unwrap_or(Timestamp::MIN)
+    Timestamp::now().saturating_sub(age)
 }
 
 /// As many sagas as have no more events together than a batch may; one at least.
@@ -250,7 +256,7 @@ fn within_events(mut sagas: Vec<Expired>) -> Vec<Expired> {
     sagas
 }
 
-/// Runs again and again until told to stop.
+/// Runs again and again until cancelled.
 pub async fn keep(retention: Retention, metrics: Arc<Metrics>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         match retention.run(&stop).await {

@@ -13,6 +13,7 @@ use std::sync::{
 };
 
 use prometheus_client::{
+    collector::Collector,
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
@@ -120,9 +121,9 @@ pub struct Metrics {
     pub watch: Arc<WatchGauges>,
     /// How many events never came, as the database says.
     pub lost: Arc<LostCounters>,
-    /// `saga_tracker_producers_ignored_total`: records of which the producer was passed over.
+    /// `saga_tracker_producers_ignored_total`: records whose producer was ignored.
     producers_ignored: Family<ReasonLabel, Counter>,
-    /// `saga_tracker_stream_clients`: who looks on at sagas as they change.
+    /// `saga_tracker_stream_clients`: clients of the stream of changes.
     pub stream_clients: Gauge,
     /// `saga_tracker_duplicates_total`: events that came again.
     pub duplicates: Counter,
@@ -136,9 +137,9 @@ pub struct Metrics {
     pub batch_size: Histogram,
     /// `saga_tracker_end_to_end_seconds`: from recorded to visible.
     pub end_to_end: Histogram,
-    /// `saga_tracker_store_retries_total`: batches that were tried again because the database was away.
+    /// `saga_tracker_store_retries_total`: appends that were retried because the database was unavailable.
     pub store_retries: Counter,
-    /// `saga_tracker_kafka_clients_replaced_total`: consumers that did not read on although they could.
+    /// `saga_tracker_kafka_clients_replaced_total`: consumers that stalled.
     pub clients_replaced: Counter,
     /// `saga_tracker_retention_removed_total`: sagas that left the database.
     retention_removed: Counter,
@@ -150,6 +151,31 @@ pub struct Metrics {
     /// `saga_tracker_retention_last_success_timestamp`.
     retention_last_success: FloatGauge,
     known_steps: std::collections::BTreeSet<String>,
+}
+
+/// Registers each metric where it is declared.
+#[derive(Default)]
+struct Declared(Registry);
+
+impl Declared {
+    fn metric<M: prometheus_client::registry::Metric + Clone>(
+        &mut self,
+        name: &str,
+        help: &str,
+        metric: M,
+    ) -> M {
+        self.0.register(name, help, metric.clone());
+        metric
+    }
+
+    fn collector<C: Collector>(&mut self) -> Arc<C>
+    where
+        Arc<C>: Collector + Default,
+    {
+        let collector = Arc::<C>::default();
+        self.0.register_collector(Box::new(collector.clone()));
+        collector
+    }
 }
 
 impl Metrics {
@@ -167,175 +193,151 @@ impl Metrics {
             .chain(known_steps)
             .map(String::from)
             .collect();
+        let mut declared = Declared::default();
         let metrics = Self {
-            registry: Registry::default(),
-            active_as_total: Family::default(),
-            active: Family::default(),
-            failed: Counter::default(),
-            compensated: Counter::default(),
-            compensation_duration: Histogram::new([
+            active_as_total: declared.metric(
+                "saga_active_total",
+                "Sagas by status (as older dashboards know it)",
+                Default::default(),
+            ),
+            active: declared.metric(
+                "saga_active",
+                "Sagas by status",
+                Default::default(),
+            ),
+            failed: declared.metric(
+                "saga_failed",
+                "Sagas that became FAILED",
+                Default::default(),
+            ),
+            compensated: declared.metric(
+                "saga_compensated",
+                "Sagas that became COMPENSATED",
+                Default::default(),
+            ),
+            compensation_duration: declared.metric(
+                "saga_compensation_duration_seconds",
+                "From the first failure to the end of compensation",
+                Histogram::new([
                 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
             ]),
-            events_processed: Family::default(),
-            consumer_lag: Family::default(),
-            behind: FloatGauge::default(),
-            api_latency: Family::new_with_constructor(latency),
-            db_query: Family::new_with_constructor(latency),
-            last_failed: FloatGauge::default(),
-            watch: Arc::default(),
-            lost: Arc::default(),
-            producers_ignored: Family::default(),
-            stream_clients: Gauge::default(),
-            duplicates: Counter::default(),
-            dead_letters: Family::default(),
-            dead_letters_replayed: Counter::default(),
-            dead_letters_waiting: Gauge::default(),
-            batch_size: Histogram::new([1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 5000.0]),
-            end_to_end: Histogram::new([0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0]),
-            store_retries: Counter::default(),
-            clients_replaced: Counter::default(),
-            retention_removed: Counter::default(),
-            retention_archived: Counter::default(),
-            tasks_ended: Family::default(),
-            retention_failures: Counter::default(),
-            retention_last_success: FloatGauge::default(),
+            ),
+            events_processed: declared.metric(
+                "saga_events_processed",
+                "Events stored, by step and status",
+                Default::default(),
+            ),
+            consumer_lag: declared.metric(
+                "saga_tracker_consumer_lag",
+                "Events not stored yet, by partition",
+                Default::default(),
+            ),
+            behind: declared.metric(
+                "saga_tracker_behind_seconds",
+                "Age of the moment up to which everything in the topic is stored, over all instances",
+                Default::default(),
+            ),
+            api_latency: declared.metric(
+                "saga_tracker_api_latency_seconds",
+                "Time to answer a request",
+                Family::new_with_constructor(latency),
+            ),
+            db_query: declared.metric(
+                "saga_tracker_db_query_seconds",
+                "Time the database took",
+                Family::new_with_constructor(latency),
+            ),
+            last_failed: declared.metric(
+                "saga_last_failed_timestamp",
+                "When a saga last became FAILED, in seconds since 1970",
+                Default::default(),
+            ),
+            watch: declared.collector(),
+            lost: declared.collector(),
+            producers_ignored: declared.metric(
+                "saga_tracker_producers_ignored",
+                "Records whose producer was ignored: its headers are invalid, or there are too many producers",
+                Default::default(),
+            ),
+            stream_clients: declared.metric(
+                "saga_tracker_stream_clients",
+                "Clients of the stream of changes",
+                Default::default(),
+            ),
+            duplicates: declared.metric(
+                "saga_tracker_duplicates",
+                "Events that were delivered again and changed nothing",
+                Default::default(),
+            ),
+            dead_letters: declared.metric(
+                "saga_tracker_dead_letters",
+                "Events put into the dead letter topic, by reason",
+                Default::default(),
+            ),
+            dead_letters_replayed: declared.metric(
+                "saga_tracker_dead_letters_replayed",
+                "Events that came into the store by a replay",
+                Default::default(),
+            ),
+            dead_letters_waiting: declared.metric(
+                "saga_tracker_dead_letters_waiting",
+                "Dead letters that wait to be replayed",
+                Default::default(),
+            ),
+            batch_size: declared.metric(
+                "saga_tracker_batch_size",
+                "Events of a stored batch",
+                Histogram::new([1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 5000.0]),
+            ),
+            end_to_end: declared.metric(
+                "saga_tracker_end_to_end_seconds",
+                "From recorded to visible",
+                Histogram::new([0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0]),
+            ),
+            store_retries: declared.metric(
+                "saga_tracker_store_retries",
+                "Appends retried because the database was unavailable",
+                Default::default(),
+            ),
+            clients_replaced: declared.metric(
+                "saga_tracker_kafka_clients_replaced",
+                "Kafka consumers that stalled and were replaced by new ones",
+                Default::default(),
+            ),
+            retention_removed: declared.metric(
+                "saga_tracker_retention_removed",
+                "Sagas that left the database at the end of their retention period",
+                Default::default(),
+            ),
+            retention_archived: declared.metric(
+                "saga_tracker_retention_archived",
+                "Sagas that were archived before they left the database",
+                Default::default(),
+            ),
+            tasks_ended: declared.metric(
+                "saga_tracker_tasks_ended",
+                "Background tasks that ended or panicked before the stop; each is started again, or the process ends",
+                Default::default(),
+            ),
+            retention_failures: declared.metric(
+                "saga_tracker_retention_failures",
+                "Retention runs that failed",
+                Default::default(),
+            ),
+            retention_last_success: declared.metric(
+                "saga_tracker_retention_last_success_timestamp",
+                "When retention last ran to its end, in seconds since 1970",
+                Default::default(),
+            ),
             known_steps,
+            registry: declared.0,
         };
-        metrics.registered()
-    }
-
-    fn registered(mut self) -> Self {
-        let registry = &mut self.registry;
-        registry.register(
-            "saga_active_total",
-            "Sagas by status (as older dashboards know it)",
-            self.active_as_total.clone(),
-        );
-        registry.register("saga_active", "Sagas by status", self.active.clone());
-        registry.register("saga_failed", "Sagas that became FAILED", self.failed.clone());
-        registry.register(
-            "saga_compensated",
-            "Sagas that became COMPENSATED",
-            self.compensated.clone(),
-        );
-        registry.register(
-            "saga_compensation_duration_seconds",
-            "From the first failure to the end of compensation",
-            self.compensation_duration.clone(),
-        );
-        registry.register(
-            "saga_events_processed",
-            "Events stored, by step and status",
-            self.events_processed.clone(),
-        );
-        registry.register(
-            "saga_tracker_consumer_lag",
-            "Events not stored yet, by partition",
-            self.consumer_lag.clone(),
-        );
-        registry.register(
-            "saga_tracker_behind_seconds",
-            "Age of the moment up to which everything in the topic is stored, over all instances",
-            self.behind.clone(),
-        );
-        registry.register(
-            "saga_tracker_api_latency_seconds",
-            "Time to answer a request",
-            self.api_latency.clone(),
-        );
-        registry.register(
-            "saga_tracker_db_query_seconds",
-            "Time the database took",
-            self.db_query.clone(),
-        );
-        registry.register(
-            "saga_last_failed_timestamp",
-            "When a saga last became FAILED, in seconds since 1970",
-            self.last_failed.clone(),
-        );
-        registry.register_collector(Box::new(self.watch.clone()));
-        registry.register_collector(Box::new(self.lost.clone()));
-        registry.register(
-            "saga_tracker_producers_ignored",
-            "Records of which the producer was passed over: its headers are invalid, or there are too many producers",
-            self.producers_ignored.clone(),
-        );
-        registry.register(
-            "saga_tracker_stream_clients",
-            "Clients that look on at sagas as they change",
-            self.stream_clients.clone(),
-        );
-        registry.register(
-            "saga_tracker_duplicates",
-            "Events that came again and changed nothing",
-            self.duplicates.clone(),
-        );
-        registry.register(
-            "saga_tracker_dead_letters",
-            "Events put into the dead letter topic, by reason",
-            self.dead_letters.clone(),
-        );
-        registry.register(
-            "saga_tracker_dead_letters_replayed",
-            "Events that came into the store by a replay",
-            self.dead_letters_replayed.clone(),
-        );
-        registry.register(
-            "saga_tracker_dead_letters_waiting",
-            "Dead letters that nobody has replayed yet",
-            self.dead_letters_waiting.clone(),
-        );
-        registry.register(
-            "saga_tracker_batch_size",
-            "Events of a stored batch",
-            self.batch_size.clone(),
-        );
-        registry.register(
-            "saga_tracker_end_to_end_seconds",
-            "From recorded to visible",
-            self.end_to_end.clone(),
-        );
-        registry.register(
-            "saga_tracker_store_retries",
-            "Batches tried again because the database was away",
-            self.store_retries.clone(),
-        );
-        registry.register(
-            "saga_tracker_kafka_clients_replaced",
-            "Kafka consumers that did not read on although they could, and were replaced by new ones",
-            self.clients_replaced.clone(),
-        );
-        registry.register(
-            "saga_tracker_retention_removed",
-            "Sagas that left the database at the end of their retention period",
-            self.retention_removed.clone(),
-        );
-        registry.register(
-            "saga_tracker_retention_archived",
-            "Sagas that were archived before they left the database",
-            self.retention_archived.clone(),
-        );
-        registry.register(
-            "saga_tracker_tasks_ended",
-            "Background tasks that ended or panicked before the stop; each is started again, or the process ends",
-            self.tasks_ended.clone(),
-        );
-        registry.register(
-            "saga_tracker_retention_failures",
-            "Retention runs that failed",
-            self.retention_failures.clone(),
-        );
-        registry.register(
-            "saga_tracker_retention_last_success_timestamp",
-            "When retention last ran to its end, in seconds since 1970",
-            self.retention_last_success.clone(),
-        );
         for status in SagaStatus::ALL {
-            self.set_active(status, 0);
+            metrics.set_active(status, 0);
         }
-        self.producers_invalid(0);
-        self.producers_left_out(0);
-        self
+        metrics.producers_invalid(0);
+        metrics.producers_left_out(0);
+        metrics
     }
 
     /// A background task ended before the stop.
@@ -385,12 +387,12 @@ impl Metrics {
         self.dead_letters.get_or_create(&ReasonLabel { reason }).inc();
     }
 
-    /// Records named their producers in a way that is not believed.
+    /// Records had invalid producer headers.
     pub fn producers_invalid(&self, records: u64) {
         self.producers_ignored("INVALID", records);
     }
 
-    /// There were more producers than are told apart.
+    /// There were more producers than are distinguished.
     pub fn producers_left_out(&self, records: u64) {
         self.producers_ignored("TOO_MANY", records);
     }

@@ -1,0 +1,81 @@
+//! What one collector of several does, the one that holds a lease in the database.
+//!
+//! Rule of thumb: a holder that ends gives its lease back, whatever it ended with, so that the next one need not wait until
+//! the lease has run out.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use saga_store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// A lease, and as whom this collector asks for it.
+#[derive(Clone)]
+pub(super) struct Lease {
+    store: Arc<dyn Store>,
+    name: &'static str,
+    period: Duration,
+    holder: String,
+}
+
+/// Who holds the lease at one turn.
+pub(super) enum Turn {
+    /// This collector, until then unless it is renewed.
+    Ours(Instant),
+    /// Another collector.
+    Others,
+    /// The database does not say.
+    Unknown(StoreError),
+}
+
+/// Work that is done at intervals by the collector that holds the lease.
+pub(super) trait LeasedWork: Send {
+    /// One turn. It is taken by every collector, so that those without the lease can step back.
+    fn turn(&mut self, turn: Turn, stop: &CancellationToken) -> impl Future<Output = ()> + Send;
+}
+
+impl Lease {
+    /// It lasts for `period` when its holder does not renew it.
+    pub(super) fn new(store: Arc<dyn Store>, name: &'static str, period: Duration) -> Self {
+        let holder = Uuid::now_v7().to_string();
+        Self {
+            store,
+            name,
+            period,
+            holder,
+        }
+    }
+
+    /// Takes or renews it.
+    pub(super) async fn hold(&self) -> Turn {
+        let asked = Instant::now();
+        match self.store.hold_lease(self.name, &self.holder, self.period).await {
+            Ok(true) => Turn::Ours(asked + self.period),
+            Ok(false) => Turn::Others,
+            Err(error) => Turn::Unknown(error),
+        }
+    }
+
+    /// Gives it back. When the database does not take that, it runs out by itself.
+    pub(super) async fn release(&self) {
+        if let Err(error) = self.store.release_lease(self.name, &self.holder).await {
+            tracing::debug!(%error, lease = self.name, "lease not released");
+        }
+    }
+
+    /// Takes a turn at each interval until cancelled, and gives the lease back at the end.
+    pub(super) async fn run(self, interval: Duration, stop: CancellationToken, mut work: impl LeasedWork) {
+        while !stop.is_cancelled() {
+            let turn = self.hold().await;
+            work.turn(turn, &stop).await;
+            tokio::select! {
+                () = tokio::time::sleep(interval) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        self.release().await;
+    }
+}
