@@ -156,6 +156,11 @@ impl FoldUpdate<'_> {
 }
 
 impl UpdatedSaga {
+    /// Whether an override ended it, so that it has no duration.
+    pub(super) fn ended_by_override(&self) -> bool {
+        self.state.ended_at.is_some() && self.state.duration_ms.is_none()
+    }
+
     /// How it was counted, and how it is counted from now on.
     pub(super) fn counted(&self) -> (Option<&RollupKey>, Option<&RollupKey>) {
         (self.before.as_ref(), Some(&self.now))

@@ -117,6 +117,7 @@ struct Row {
     started_at: Timestamp,
     updated_at: Timestamp,
     ended_at: Option<Timestamp>,
+    ended_by_override: bool,
     failed_step: Option<String>,
     failure_reason: Option<String>,
     outstanding_compensations: Vec<String>,
@@ -142,6 +143,7 @@ impl Row {
             started_at: state.started_at,
             updated_at: state.updated_at,
             ended_at: state.ended_at,
+            ended_by_override: saga.ended_by_override(),
             failed_step: state.failed_step.as_ref().map(ToString::to_string),
             failure_reason: state.failure_reason.clone(),
             outstanding_compensations: names(&state.outstanding_compensations),
@@ -163,7 +165,7 @@ impl Row {
             started_at: self.started_at,
             saga_type: self.saga_type.clone(),
             status: self.current_status,
-            ended_at: self.ended_at,
+            ended_at: self.ended_at.filter(|_| !self.ended_by_override),
         }
     }
 

@@ -30,6 +30,7 @@ pub(super) struct RollupKey {
     pub(super) started_at: Timestamp,
     pub(super) saga_type: SagaType,
     pub(super) status: SagaStatus,
+    /// None as long as it has no duration: it has not ended, or an override ended it.
     pub(super) ended_at: Option<Timestamp>,
 }
 
@@ -39,7 +40,7 @@ impl RollupKey {
             started_at: state.started_at,
             saga_type: state.saga_type.clone(),
             status: state.current_status,
-            ended_at: state.ended_at,
+            ended_at: state.ended_at.filter(|_| state.duration_ms.is_some()),
         }
     }
 

@@ -78,6 +78,10 @@ impl Rows {
         self.value(&[&number.to_be_bytes()]);
     }
 
+    pub(super) fn boolean(&mut self, value: bool) {
+        self.value(&[&[u8::from(value)]]);
+    }
+
     /// An array of texts without nulls: its dimensions, flags and type, the bounds of its only dimension, its entries.
     pub(super) fn texts<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str>) {
         const TEXT: i32 = 25;

@@ -16,7 +16,9 @@ use crate::{
 };
 
 const LOCK: &str = r"
-SELECT saga_id, order_id, version, fold, saga_type, current_status, started_at, ended_at FROM saga_instance
+SELECT saga_id, order_id, version, fold, saga_type, current_status, started_at,
+    CASE WHEN NOT ended_by_override THEN ended_at END
+FROM saga_instance
 WHERE saga_id = ANY($1) ORDER BY saga_id FOR UPDATE";
 
 /// Sagas as arrays, one for each column; lists are joined, since an array of arrays would need them all of one length.
@@ -24,10 +26,10 @@ macro_rules! arrays {
     () => {
         "UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], \
          $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], \
-         $15::text[], $16::timestamptz[], $17::bigint[], $18::bigint[], $19::text[], $20::timestamptz[]) \
+         $15::text[], $16::timestamptz[], $17::bigint[], $18::bigint[], $19::text[], $20::timestamptz[], $21::boolean[]) \
          AS new (saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at, updated_at, ended_at, \
          failed_step, failure_reason, outstanding, anomalies, awaited_step, awaited_service, awaited_deadline, \
-         event_count, version, fold, owed_since)"
+         event_count, version, fold, owed_since, ended_by_override)"
     };
 }
 
@@ -36,10 +38,10 @@ const UPDATE: &str = concat!(
      saga_type = new.saga_type, order_id = new.order_id, current_status = new.current_status, \
      last_step = new.last_step, last_trace_id = new.last_trace_id, started_at = new.started_at, \
      updated_at = new.updated_at, ended_at = new.ended_at, failed_step = new.failed_step, \
-     failure_reason = new.failure_reason, outstanding = string_to_array(new.outstanding, $21), \
-     anomalies = string_to_array(new.anomalies, $21), awaited_step = new.awaited_step, \
+     failure_reason = new.failure_reason, outstanding = string_to_array(new.outstanding, $22), \
+     anomalies = string_to_array(new.anomalies, $22), awaited_step = new.awaited_step, \
      awaited_service = new.awaited_service, awaited_deadline = new.awaited_deadline, event_count = new.event_count, \
-     version = new.version, fold = new.fold, owed_since = new.owed_since FROM ",
+     version = new.version, fold = new.fold, owed_since = new.owed_since, ended_by_override = new.ended_by_override FROM ",
     arrays!(),
     " WHERE kept.saga_id = new.saga_id AND kept.version = new.version - 1"
 );
@@ -47,18 +49,18 @@ const UPDATE: &str = concat!(
 const INSERT: &str = concat!(
     "INSERT INTO saga_instance (saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at, \
      updated_at, ended_at, failed_step, failure_reason, outstanding, anomalies, awaited_step, awaited_service, \
-     awaited_deadline, event_count, version, fold, owed_since) \
+     awaited_deadline, event_count, version, fold, owed_since, ended_by_override) \
      SELECT saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at, updated_at, ended_at, \
-     failed_step, failure_reason, string_to_array(outstanding, $21), string_to_array(anomalies, $21), awaited_step, \
-     awaited_service, awaited_deadline, event_count, version, fold, owed_since FROM ",
+     failed_step, failure_reason, string_to_array(outstanding, $22), string_to_array(anomalies, $22), awaited_step, \
+     awaited_service, awaited_deadline, event_count, version, fold, owed_since, ended_by_override FROM ",
     arrays!()
 );
 
 const COPY: &str = r"
 COPY saga_instance (saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at, updated_at,
     ended_at, failed_step, failure_reason, outstanding, anomalies, awaited_step, awaited_service, awaited_deadline,
-    event_count, version, fold, owed_since) FROM STDIN (FORMAT binary)";
-const COLUMNS: i16 = 20;
+    event_count, version, fold, owed_since, ended_by_override) FROM STDIN (FORMAT binary)";
+const COLUMNS: i16 = 21;
 
 /// How long a row is, about.
 const ROW_BYTES: usize = 1_000;
@@ -145,6 +147,7 @@ async fn copy(connection: &mut PgConnection, new: &[&UpdatedSaga]) -> Result<u64
         rows.bigint(saga.version);
         rows.text(&saga.fold);
         rows.optional_timestamp(saga.owed_since());
+        rows.boolean(saga.ended_by_override());
     }
     rows.copy(connection, COPY).await
 }
@@ -228,6 +231,12 @@ async fn write_arrays(
             sagas
                 .iter()
                 .map(|saga| saga.owed_since().map(Timestamp::to_datetime))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            sagas
+                .iter()
+                .map(|saga| saga.ended_by_override())
                 .collect::<Vec<_>>(),
         )
         .bind(SEPARATOR)

@@ -44,7 +44,8 @@ macro_rules! stored {
              'currentStatus', current_status, 'lastStep', last_step, 'lastTraceId', last_trace_id, \
              'startedAt', (extract(epoch FROM started_at) * 1000)::bigint, \
              'updatedAt', (extract(epoch FROM updated_at) * 1000)::bigint, \
-             'endedAt', (extract(epoch FROM ended_at) * 1000)::bigint, 'failedStep', failed_step, \
+             'endedAt', (extract(epoch FROM ended_at) * 1000)::bigint, 'endedByOverride', ended_by_override, \
+             'failedStep', failed_step, \
              'failureReason', failure_reason, 'outstandingCompensations', outstanding, 'anomalies', anomalies, \
              'awaitedStep', awaited_step, 'awaitedService', awaited_service, \
              'awaitedDeadline', (extract(epoch FROM awaited_deadline) * 1000)::bigint, \

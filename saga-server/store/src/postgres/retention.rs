@@ -31,7 +31,9 @@ ORDER BY saga_id, recorded_at, event_id LIMIT $5";
 
 /// Locks the sagas that nobody has changed since, in the order in which writers lock them.
 const LOCK_UNCHANGED: &str = r"
-SELECT saga_id, saga_type, current_status, started_at, ended_at FROM saga_instance
+SELECT saga_id, saga_type, current_status, started_at,
+    CASE WHEN NOT ended_by_override THEN ended_at END
+FROM saga_instance
 WHERE (saga_id, version) IN (SELECT * FROM UNNEST($1::text[], $2::bigint[]))
 ORDER BY saga_id FOR UPDATE";
 

@@ -13,17 +13,18 @@ use crate::{
 };
 
 const KEPT: &str = r"
-SELECT saga_id, order_id, version, fold, saga_type, current_status, started_at, ended_at
+SELECT saga_id, order_id, version, fold, saga_type, current_status, started_at,
+    CASE WHEN NOT ended_by_override THEN ended_at END
 FROM json_each(?) AS touched JOIN saga_instance ON saga_id = touched.value";
 
 const WRITE: &str = r"
 INSERT INTO saga_instance AS kept (saga_id, saga_type, order_id, current_status, last_step, last_trace_id, started_at,
     updated_at, ended_at, failed_step, failure_reason, outstanding, anomalies, awaited_step, awaited_service,
-    awaited_deadline, event_count, version, fold, owed_since)
+    awaited_deadline, event_count, version, fold, owed_since, ended_by_override)
 SELECT value ->> 0 ->> 0, value ->> 0 ->> 1, value ->> 0 ->> 2, value ->> 0 ->> 3, value ->> 0 ->> 4, value ->> 0 ->> 5,
     value ->> 0 ->> 6, value ->> 0 ->> 7, value ->> 0 ->> 8, value ->> 0 ->> 9, value ->> 0 ->> 10,
     value ->> 1 ->> 0, value ->> 1 ->> 1, value ->> 1 ->> 2, value ->> 1 ->> 3, value ->> 1 ->> 4, value ->> 1 ->> 5,
-    value ->> 1 ->> 6, value ->> 1 ->> 7, value ->> 1 ->> 8
+    value ->> 1 ->> 6, value ->> 1 ->> 7, value ->> 1 ->> 8, value ->> 1 ->> 9
 FROM json_each(?) WHERE true
 ON CONFLICT (saga_id) DO UPDATE SET
     saga_type = excluded.saga_type, order_id = excluded.order_id, current_status = excluded.current_status,
@@ -32,7 +33,8 @@ ON CONFLICT (saga_id) DO UPDATE SET
     failure_reason = excluded.failure_reason, outstanding = excluded.outstanding, anomalies = excluded.anomalies,
     awaited_step = excluded.awaited_step, awaited_service = excluded.awaited_service,
     awaited_deadline = excluded.awaited_deadline, event_count = excluded.event_count, version = excluded.version,
-    fold = excluded.fold, owed_since = excluded.owed_since
+    fold = excluded.fold, owed_since = excluded.owed_since,
+    ended_by_override = excluded.ended_by_override
 WHERE kept.version = excluded.version - 1";
 
 const OTHER_ORDERS: &str = r"
@@ -132,6 +134,7 @@ fn instance_row(saga: &UpdatedSaga) -> impl Serialize + '_ {
             saga.version,
             saga.fold.as_str(),
             saga.owed_since().map(Timestamp::as_millis),
+            saga.ended_by_override(),
         ),
     )
 }

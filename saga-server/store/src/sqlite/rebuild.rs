@@ -34,7 +34,8 @@ ORDER BY next.saga_id LIMIT ?2";
 const STORED: &str = r"
 SELECT saga_id, version, fold, json_object('sagaType', saga_type, 'orderId', order_id, 'currentStatus', current_status,
     'lastStep', last_step, 'lastTraceId', last_trace_id, 'startedAt', started_at, 'updatedAt', updated_at,
-    'endedAt', ended_at, 'failedStep', failed_step, 'failureReason', failure_reason,
+    'endedAt', ended_at,
+    'endedByOverride', json(CASE WHEN ended_by_override THEN 'true' ELSE 'false' END), 'failedStep', failed_step, 'failureReason', failure_reason,
     'outstandingCompensations', json(outstanding), 'anomalies', json(anomalies), 'awaitedStep', awaited_step,
     'awaitedService', awaited_service, 'awaitedDeadline', awaited_deadline,
     'owedSince', owed_since, 'stepCount', event_count)

@@ -31,7 +31,9 @@ WHERE (saga_id, recorded_at, event_id) > (?, ?, ?)
 ORDER BY saga_id, recorded_at, event_id LIMIT ?";
 
 const UNCHANGED: &str = r"
-SELECT saga_id, saga_type, current_status, started_at, ended_at FROM json_each(?) AS chosen JOIN saga_instance ON saga_id = chosen.value ->> 0
+SELECT saga_id, saga_type, current_status, started_at,
+    CASE WHEN NOT ended_by_override THEN ended_at END
+FROM json_each(?) AS chosen JOIN saga_instance ON saga_id = chosen.value ->> 0
 WHERE version = chosen.value ->> 1 ORDER BY saga_id";
 
 const MARK: &str = r"
