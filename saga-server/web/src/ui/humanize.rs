@@ -206,7 +206,7 @@ pub(super) fn hundredths(share: f64) -> u32 {
         .unwrap_or(0)
 }
 
-/// A count that was reckoned.
+/// An estimated count.
 pub(super) fn about(count: f64) -> String {
     format!("{:.0}", count.max(0.0))
         .parse()

@@ -139,7 +139,7 @@ pub(super) fn owed(saga: &SagaState, clock: Clock) -> Vec<Owed> {
         .collect()
 }
 
-/// By how much a saga is past its limit, as REST and alerts reckon.
+/// By how much a saga is past its limit, as REST and alerts compute it.
 pub(super) fn overdue(saga: &SagaState, clock: Clock) -> Option<String> {
     Late::Stuck.late_ms(saga, clock.judged_at).map(roughly)
 }

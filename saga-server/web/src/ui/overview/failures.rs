@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use saga_types::Timestamp;
 
-use crate::ui::{chart::sparkline, humanize, search::encoded};
+use crate::ui::{chart::Sparkline, humanize, search::encoded};
 use saga_collector::redaction::{REDACTED, Redaction};
 use saga_store::{FailureCount, Trends};
 
@@ -34,7 +34,7 @@ pub(super) struct FailureRow {
     /// For a bar, in hundredths.
     pub(super) hundredths: u32,
     pub(super) trend: Trend,
-    pub(super) spark: String,
+    pub(super) spark: Sparkline,
     pub(super) path: String,
 }
 
@@ -156,7 +156,7 @@ impl Failures {
                         share: humanize::percent(share),
                         hundredths: humanize::hundredths(share),
                         trend: Trend::of(&slots),
-                        spark: sparkline(&slots, "failed"),
+                        spark: Sparkline::new(&slots, "failed"),
                     }
                 })
                 .collect(),

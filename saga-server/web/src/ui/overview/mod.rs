@@ -10,7 +10,7 @@ use futures_util::TryFutureExt;
 use saga_types::{SagaStatus, Timestamp};
 
 use super::{
-    chart::{self, Bar, bars, sparkline},
+    chart::{self, Bar, Chart, Sparkline, bars},
     humanize::{self, Clock, number},
     page::{Badge, Frame, Page, Section},
     period::{Period, PeriodLink},
@@ -38,7 +38,7 @@ pub(super) struct OverviewTemplate {
     is_empty: bool,
     started: String,
     counts: Vec<Count>,
-    chart: Option<String>,
+    chart: Option<Chart>,
     layers: [(&'static str, &'static str); chart::LAYERS.len()],
     slots: Vec<SlotRow>,
     failures: Failures,
@@ -49,7 +49,7 @@ struct Count {
     badge: Badge,
     count: String,
     path: String,
-    spark: String,
+    spark: Sparkline,
 }
 
 /// One slot in the table that says what the chart shows.
@@ -92,12 +92,7 @@ pub(super) async fn page(
         started: number(started),
         counts: SagaStatus::ALL.map(|status| count(status, &trends, since)).into(),
         chart: drawn(period, &span, &trends, clock.now),
-        layers: [
-            ("failed", chart::LAYERS[0]),
-            ("compensated", chart::LAYERS[1]),
-            ("in-progress", chart::LAYERS[2]),
-            ("completed", chart::LAYERS[3]),
-        ],
+        layers: chart::LAYERS,
         slots: slot_rows(period, &span, &trends),
         failures: Failures::of(&failed, &trends, most, &state.redaction, since),
         types: TypeRow::of(&trends.by_type, period, since),
@@ -122,7 +117,7 @@ fn count(status: SagaStatus, trends: &Trends, since: Timestamp) -> Count {
         badge,
         count: number(along.iter().sum()),
         path: format!("/sagas?status={status}&fromDate={}", encoded(&since.to_string())),
-        spark: sparkline(&heights, badge.class),
+        spark: Sparkline::new(&heights, badge.class),
     }
 }
 
@@ -139,7 +134,7 @@ fn layers(slot: &Slot) -> [u64; chart::LAYERS.len()] {
 
 /// Per minute, so that slots of all widths compare. The last slot has not ended yet; while it has just begun, what little is
 /// there is not multiplied.
-fn drawn(period: Period, span: &Span, trends: &Trends, now: Timestamp) -> Option<String> {
+fn drawn(period: Period, span: &Span, trends: &Trends, now: Timestamp) -> Option<Chart> {
     let bar = |(place, slot): (usize, &Slot)| {
         let start = span.start_of(place);
         let whole = span.width().seconds() * 1000;
@@ -149,7 +144,7 @@ fn drawn(period: Period, span: &Span, trends: &Trends, now: Timestamp) -> Option
         let said = counts
             .iter()
             .zip(chart::LAYERS)
-            .map(|(count, layer)| format!("{} {}", number(*count), layer.to_lowercase()));
+            .map(|(count, (_, layer))| format!("{} {}", number(*count), layer.to_lowercase()));
         let (tick, is_shown) = period.tick(start);
         Bar {
             layers: counts.map(|count| humanize::precise_count(count) / minutes),
@@ -164,7 +159,7 @@ fn drawn(period: Period, span: &Span, trends: &Trends, now: Timestamp) -> Option
     };
     let drawn: Vec<Bar> = trends.slots.iter().enumerate().map(bar).collect();
     bars(
-        &drawn,
+        drawn,
         "Sagas started per minute, by what became of them; the table below has the same",
     )
 }
