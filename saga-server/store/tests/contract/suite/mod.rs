@@ -139,6 +139,7 @@ macro_rules! contract_tests {
             trends::of_many_sagas_some_of_each_slot_are_looked_at,
             trends::a_saga_of_very_many_steps_is_followed_for_a_while,
             watching::sagas_past_their_limits_are_counted_by_the_step_they_await,
+            watching::a_saga_that_awaits_several_steps_is_late_with_the_most_urgent_one,
             watching::compensations_are_owed_since_the_failure,
             watching::what_is_late_is_reported_once_until_it_is_late_again,
             watching::a_lease_has_one_holder_until_it_ends,

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use saga_store::{Late, LateCount, LateSagas, Store};
-use saga_types::{SagaEvent, SagaStatus, SagaType, Step, Timestamp, steps};
+use saga_types::{
+    SagaEvent, SagaStatus, SagaType, Step, Timestamp,
+    definition::{Definitions, SagaDefinition},
+    steps,
+};
 
 use super::{
     Database,
@@ -77,6 +81,39 @@ pub(crate) async fn sagas_past_their_limits_are_counted_by_the_step_they_await(d
     );
     let found = store.late_sagas(Late::Stuck, at(11 * MINUTE), 2).await.unwrap();
     assert_eq!((ids(&found), found.total.count), (vec!["a", "b"], 3));
+}
+
+pub(crate) async fn a_saga_that_awaits_several_steps_is_late_with_the_most_urgent_one(
+    database: &impl Database,
+) {
+    let definition = "
+sagaType: ORDER_CREATION
+startsWith: [ORDER_CREATED]
+forward:
+  - { step: ORDER_CREATED }
+  - { step: STOCK_RESERVED, service: product-service, after: [ORDER_CREATED] }
+  - { step: PAYMENT_COMPLETED, service: payment-service, after: [ORDER_CREATED] }
+  - { step: ORDER_CONFIRMED, after: [STOCK_RESERVED, PAYMENT_COMPLETED] }
+completesWith: [ORDER_CONFIRMED]
+limits:
+  whole: 10min
+  steps: [{ step: PAYMENT_COMPLETED, within: 2min }]
+";
+    let mut definitions = Definitions::none();
+    definitions.insert(SagaDefinition::from_yaml(definition).unwrap());
+    let store = database.open(definitions).await;
+    store.append(vec![created("a", "1", 0)].into()).await.unwrap();
+    assert_eq!(store.count_late(Late::Stuck, at(2 * MINUTE)).await.unwrap(), []);
+    let moment = at(2 * MINUTE + 1);
+    let late = store.count_late(Late::Stuck, moment).await.unwrap();
+    assert_eq!(late, [count(steps::PAYMENT_COMPLETED, 1)]);
+
+    // The urgent branch is done; the other one has until the end of all.
+    let paid = event("a", "2", steps::PAYMENT_COMPLETED, SagaStatus::Completed, MINUTE);
+    store.append(vec![paid].into()).await.unwrap();
+    assert_eq!(store.count_late(Late::Stuck, moment).await.unwrap(), []);
+    let late = store.count_late(Late::Stuck, at(10 * MINUTE + 1)).await.unwrap();
+    assert_eq!(late, [count(steps::STOCK_RESERVED, 1)]);
 }
 
 pub(crate) async fn compensations_are_owed_since_the_failure(database: &impl Database) {
