@@ -7,12 +7,17 @@ use sqlx::{PgConnection, PgPool};
 
 use super::{
     POSTGRES_MIGRATIONS,
-    store::{Backlog, CLEAN_UP_ROWS, Columns, OutboxConnection, OutboxPool, Row, millis},
+    dead_letter::{self, DeadLetter},
+    store::{Backlog, CLEAN_UP_ROWS, Columns, MIGRATED_COLUMNS, OutboxConnection, OutboxPool, Row, millis},
 };
 use crate::TraceContext;
 
 #[async_trait]
 impl OutboxConnection for PgConnection {
+    fn is_in_transaction(&self) -> bool {
+        sqlx::Connection::is_in_transaction(self)
+    }
+
     async fn insert(
         &mut self,
         saga_id: &str,
@@ -41,12 +46,12 @@ impl OutboxPool for PgPool {
         sqlx::query("SELECT pg_advisory_xact_lock(hashtext('saga_outbox'))")
             .execute(&mut *transaction)
             .await?;
-        let is_current = sqlx::query_scalar::<_, bool>(
-            "SELECT EXISTS (SELECT FROM pg_attribute \
-             WHERE attrelid = to_regclass('saga_outbox') AND attname = 'traceparent' AND NOT attisdropped)",
-        );
-        if !is_current.fetch_one(&mut *transaction).await? {
-            for script in POSTGRES_MIGRATIONS {
+        for (script, column) in POSTGRES_MIGRATIONS.into_iter().zip(MIGRATED_COLUMNS) {
+            let is_done = sqlx::query_scalar::<_, bool>(
+                "SELECT EXISTS (SELECT FROM pg_attribute \
+                 WHERE attrelid = to_regclass('saga_outbox') AND attname = $1 AND NOT attisdropped)",
+            );
+            if !is_done.bind(column).fetch_one(&mut *transaction).await? {
                 sqlx::raw_sql(script).execute(&mut *transaction).await?;
             }
         }
@@ -76,7 +81,7 @@ impl OutboxPool for PgPool {
     async fn pending(&self, limit: u32, without_sagas: &[String]) -> Result<Vec<Row>, sqlx::Error> {
         let pending = sqlx::query_as::<_, Columns>(
             "SELECT position, saga_id, event, traceparent, tracestate FROM saga_outbox \
-             WHERE published_at IS NULL AND saga_id <> ALL($2) ORDER BY position LIMIT $1",
+             WHERE published_at IS NULL AND failed_at IS NULL AND saga_id <> ALL($2) ORDER BY position LIMIT $1",
         );
         let pending = pending.bind(i64::from(limit)).bind(without_sagas);
         let rows = pending.fetch_all(self).await?;
@@ -105,11 +110,37 @@ impl OutboxPool for PgPool {
     }
 
     async fn backlog(&self) -> Result<Backlog, sqlx::Error> {
-        let backlog = sqlx::query_as::<_, (i64, i64)>(
-            "SELECT count(*), coalesce((extract(epoch FROM clock_timestamp() - min(created_at)) * 1000)::bigint, 0) \
-             FROM saga_outbox WHERE published_at IS NULL",
+        let backlog = sqlx::query_as::<_, (i64, i64, i64)>(
+            "SELECT count(*), coalesce((extract(epoch FROM clock_timestamp() - min(created_at)) * 1000)::bigint, 0), \
+             (SELECT count(*) FROM saga_outbox WHERE failed_at IS NOT NULL) \
+             FROM saga_outbox WHERE published_at IS NULL AND failed_at IS NULL",
         );
-        let (pending, oldest_age_ms) = backlog.fetch_one(self).await?;
-        Ok(Backlog::new(pending, oldest_age_ms))
+        Ok(Backlog::new(backlog.fetch_one(self).await?))
+    }
+    async fn set_aside(&self, position: i64, failure: &str) -> Result<(), sqlx::Error> {
+        let update = sqlx::query(
+            "UPDATE saga_outbox SET failed_at = clock_timestamp(), failure = $2 \
+             WHERE position = $1 AND published_at IS NULL",
+        );
+        update.bind(position).bind(failure).execute(self).await?;
+        Ok(())
+    }
+
+    async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, sqlx::Error> {
+        let letters = sqlx::query_as::<_, dead_letter::Columns>(
+            "SELECT position, saga_id, event, coalesce(failure, ''), \
+             (extract(epoch FROM clock_timestamp() - failed_at) * 1000)::bigint \
+             FROM saga_outbox WHERE failed_at IS NOT NULL ORDER BY position LIMIT $1",
+        );
+        let letters = letters.bind(i64::from(limit)).fetch_all(self).await?;
+        Ok(letters.into_iter().map(DeadLetter::from).collect())
+    }
+
+    async fn put_back(&self, positions: &[i64]) -> Result<u64, sqlx::Error> {
+        let update = sqlx::query(
+            "UPDATE saga_outbox SET failed_at = NULL, failure = NULL \
+             WHERE position = ANY($1) AND failed_at IS NOT NULL",
+        );
+        Ok(update.bind(positions).execute(self).await?.rows_affected())
     }
 }

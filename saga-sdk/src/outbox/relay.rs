@@ -14,6 +14,8 @@ use tokio::{sync::watch, time::timeout};
 use uuid::Uuid;
 
 use super::{
+    dead_letter::DeadLetter,
+    error::OutboxError,
     saga_backoff::SagaBackoffs,
     store::{Backlog, OutboxPool, Row},
 };
@@ -38,6 +40,8 @@ pub struct RelayOptions {
     pub first_back_off: Duration,
     /// How long to wait after failures at most; 10 s.
     pub longest_back_off: Duration,
+    /// How often an event that is larger than Kafka takes is tried before it becomes a dead letter; 10.
+    pub max_attempts: u32,
     /// How long published events are kept; a day.
     pub retention: Duration,
     /// How long the relay may go on publishing when it is to end; 5 s.
@@ -52,6 +56,7 @@ impl Default for RelayOptions {
             lease: Duration::from_secs(10),
             first_back_off: Duration::from_millis(200),
             longest_back_off: Duration::from_secs(10),
+            max_attempts: 10,
             retention: Duration::from_hours(24),
             drain: Duration::from_secs(5),
         }
@@ -71,6 +76,7 @@ pub struct Relay<P: OutboxPool> {
     options: RelayOptions,
     owner: String,
     failures: LogThrottle,
+    dead_letter_log: LogThrottle,
     saga_backoffs: Mutex<SagaBackoffs>,
 }
 
@@ -82,6 +88,21 @@ enum Round {
     Idle,
     /// Something was not published, or the database refused.
     Failed,
+}
+
+/// What became of a batch. An acknowledged event is published unless one before it of the same saga is not.
+#[derive(Default)]
+struct Outcome {
+    published: Vec<i64>,
+    /// What can never be published, and why.
+    dead: Vec<(i64, String)>,
+    first_error: Option<String>,
+}
+
+impl Outcome {
+    fn is_without_progress(&self) -> bool {
+        self.published.is_empty() && self.dead.is_empty()
+    }
 }
 
 impl<P: OutboxPool> Relay<P> {
@@ -115,6 +136,7 @@ impl<P: OutboxPool> Relay<P> {
             options: RelayOptions::default(),
             owner: Uuid::now_v7().to_string(),
             failures: LogThrottle::default(),
+            dead_letter_log: LogThrottle::default(),
             saga_backoffs: Mutex::default(),
         }
     }
@@ -131,8 +153,27 @@ impl<P: OutboxPool> Relay<P> {
     /// # Errors
     ///
     /// The database's.
-    pub async fn backlog(&self) -> Result<Backlog, super::OutboxError> {
+    pub async fn backlog(&self) -> Result<Backlog, OutboxError> {
         Ok(self.pool.backlog().await?)
+    }
+
+    /// What was set aside because it can never be published, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, OutboxError> {
+        Ok(self.pool.dead_letters(limit).await?)
+    }
+
+    /// Puts dead letters back by their positions, after the row was repaired or the topic takes larger events; how many.
+    /// They are published before what was written after them, and after what has been published meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn put_back(&self, positions: &[i64]) -> Result<u64, OutboxError> {
+        Ok(self.pool.put_back(positions).await?)
     }
 
     /// Works until the future is ready, then publishes what is left if that takes no longer than `drain`, and gives the
@@ -198,17 +239,15 @@ impl<P: OutboxPool> Relay<P> {
         }
         let waiting = self.saga_backoffs(|sagas| sagas.waiting(Instant::now()));
         let rows = self.pool.pending(self.options.batch, &waiting).await?;
-        let published = self.publish(&rows).await;
-        if !published.is_empty() {
-            self.pool.mark_published(&published).await?;
-        }
+        let outcome = self.publish(&rows).await;
+        self.mark(&outcome).await?;
         if *next_clean_up <= Instant::now() {
             self.pool.clean_up(self.options.retention).await?;
             *next_clean_up = Instant::now() + CLEAN_UP_INTERVAL;
         }
         Ok(match rows.len() {
             // One event that the broker refuses does not slow down the others.
-            rows if published.is_empty() && rows > 0 => Round::Failed,
+            rows if outcome.is_without_progress() && rows > 0 => Round::Failed,
             rows if rows == self.options.batch as usize => Round::Full,
             _ => Round::Idle,
         })
@@ -220,43 +259,90 @@ impl<P: OutboxPool> Relay<P> {
         }
     }
 
-    /// Sends everything before it waits for the first acknowledgement, so that events share batches. Returns the positions
-    /// of those acknowledged events that have no unacknowledged one of the same saga before them.
-    async fn publish(&self, rows: &[Row]) -> Vec<i64> {
-        let recordings: Vec<_> = rows.iter().map(|row| (row, self.send(row))).collect();
-        let mut published = Vec::with_capacity(rows.len());
-        let mut blocked: HashSet<&str> = HashSet::new();
-        let mut first_error = None;
-        for (row, recording) in recordings {
-            let result = match recording {
-                Ok(recording) => recording
-                    .await
-                    .map_err(|error| (is_fault_of_event(&error), error.to_string())),
-                Err(error) => Err((true, error)),
-            };
-            let is_blocked = blocked.contains(row.saga_id.as_str());
-            match result {
-                Ok(()) if is_blocked => {}
-                Ok(()) => {
-                    published.push(row.position);
-                    self.saga_backoffs(|sagas| sagas.published(&row.saga_id));
+    /// Sends everything before it waits for the first acknowledgement, so that events share batches.
+    async fn publish(&self, rows: &[Row]) -> Outcome {
+        let sent: Vec<_> = self
+            .to_send(rows)
+            .into_iter()
+            .map(|row| (row, self.send(row)))
+            .collect();
+        let (mut outcome, mut blocked) = (Outcome::default(), HashSet::new());
+        for (row, recording) in sent {
+            let acknowledged = match recording {
+                Ok(recording) => recording.await,
+                Err(undecodable) => {
+                    self.forget(row);
+                    outcome.dead.push((row.position, undecodable));
+                    continue;
                 }
-                Err((is_fault_of_event, error)) => {
-                    first_error.get_or_insert(error);
-                    blocked.insert(&row.saga_id);
-                    if is_fault_of_event && !is_blocked {
-                        let (first, longest) = (self.options.first_back_off, self.options.longest_back_off);
-                        self.saga_backoffs(|sagas| {
-                            sagas.refused(&row.saga_id, first, longest, Instant::now());
-                        });
-                    }
+            };
+            if blocked.contains(row.saga_id.as_str()) {
+                continue;
+            }
+            match acknowledged {
+                Ok(()) => {
+                    self.forget(row);
+                    outcome.published.push(row.position);
+                }
+                Err(error) if self.is_dead(row, &error) => {
+                    self.forget(row);
+                    outcome.dead.push((row.position, error.to_string()));
+                    blocked.insert(row.saga_id.as_str());
+                }
+                Err(error) => {
+                    outcome.first_error.get_or_insert_with(|| error.to_string());
+                    blocked.insert(row.saga_id.as_str());
                 }
             }
         }
-        if let Some(error) = first_error {
-            self.log_throttled(&error);
+        outcome
+    }
+
+    /// Of a saga whose last event was refused only that one: those behind it would be sent again with every retry.
+    fn to_send<'a>(&self, rows: &'a [Row]) -> Vec<&'a Row> {
+        let mut retried = HashSet::new();
+        self.saga_backoffs(|sagas| {
+            let mut sent: Vec<&Row> = rows.iter().collect();
+            sent.retain(|row| !sagas.is_refused(&row.saga_id) || retried.insert(row.saga_id.as_str()));
+            sent
+        })
+    }
+
+    /// Counts a refusal of the event; whether it is the last one.
+    fn is_dead(&self, row: &Row, error: &RecordError) -> bool {
+        if !is_fault_of_event(error) {
+            return false;
         }
-        published
+        let (first, longest) = (self.options.first_back_off, self.options.longest_back_off);
+        let refused = |sagas: &mut SagaBackoffs| sagas.refused(&row.saga_id, first, longest, Instant::now());
+        let refusals = self.saga_backoffs(refused);
+        is_too_large(error) && refusals >= self.options.max_attempts
+    }
+
+    fn forget(&self, row: &Row) {
+        self.saga_backoffs(|sagas| sagas.forget(&row.saga_id));
+    }
+
+    /// Writes down what became of a batch.
+    async fn mark(&self, outcome: &Outcome) -> Result<(), sqlx::Error> {
+        if let Some(error) = &outcome.first_error {
+            self.log_throttled(error);
+        }
+        for (position, failure) in &outcome.dead {
+            self.pool.set_aside(*position, failure).await?;
+            if let Some(events) = self.dead_letter_log.count() {
+                tracing::warn!(
+                    events,
+                    position,
+                    failure,
+                    "saga events set aside in the outbox as dead letters"
+                );
+            }
+        }
+        if !outcome.published.is_empty() {
+            self.pool.mark_published(&outcome.published).await?;
+        }
+        Ok(())
     }
 
     fn saga_backoffs<T>(&self, work: impl FnOnce(&mut SagaBackoffs) -> T) -> T {
@@ -277,6 +363,16 @@ fn is_fault_of_event(error: &RecordError) -> bool {
         error,
         RecordError::NotSent {
             reason: DropReason::Refused | DropReason::TooLarge,
+            ..
+        }
+    )
+}
+
+fn is_too_large(error: &RecordError) -> bool {
+    matches!(
+        error,
+        RecordError::NotSent {
+            reason: DropReason::TooLarge,
             ..
         }
     )

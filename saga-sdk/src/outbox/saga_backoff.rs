@@ -20,6 +20,7 @@ pub(super) struct SagaBackoffs(HashMap<String, Retry>);
 struct Retry {
     at: Instant,
     backoff: Backoff,
+    refusals: u32,
 }
 
 impl SagaBackoffs {
@@ -29,20 +30,28 @@ impl SagaBackoffs {
         waiting.map(|(saga, _)| saga.clone()).collect()
     }
 
-    /// An event of the saga was refused.
-    pub(super) fn refused(&mut self, saga_id: &str, first: Duration, limit: Duration, now: Instant) {
+    /// Whether its last event was refused.
+    pub(super) fn is_refused(&self, saga_id: &str) -> bool {
+        self.0.contains_key(saga_id)
+    }
+
+    /// An event of the saga was refused; how often in a row.
+    pub(super) fn refused(&mut self, saga_id: &str, first: Duration, limit: Duration, now: Instant) -> u32 {
         if !self.0.contains_key(saga_id) && self.0.len() >= MAX_SAGAS {
-            return;
+            return 1;
         }
         let retry = self.0.entry(saga_id.to_owned()).or_insert_with(|| Retry {
             at: now,
             backoff: Backoff::new(first),
+            refusals: 0,
         });
         retry.at = now + retry.backoff.next(limit);
+        retry.refusals += 1;
+        retry.refusals
     }
 
-    /// An event of the saga was published.
-    pub(super) fn published(&mut self, saga_id: &str) {
+    /// An event of the saga was published or set aside.
+    pub(super) fn forget(&mut self, saga_id: &str) {
         self.0.remove(saga_id);
     }
 }
@@ -63,7 +72,7 @@ mod tests {
             now += Duration::from_secs(limit);
             assert!(sagas.waiting(now).is_empty());
         }
-        sagas.published("saga-1");
+        sagas.forget("saga-1");
         assert!(sagas.0.is_empty());
     }
 

@@ -7,12 +7,17 @@ use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{
     SQLITE_MIGRATIONS,
-    store::{Backlog, CLEAN_UP_ROWS, Columns, OutboxConnection, OutboxPool, Row, millis},
+    dead_letter::{self, DeadLetter},
+    store::{Backlog, CLEAN_UP_ROWS, Columns, MIGRATED_COLUMNS, OutboxConnection, OutboxPool, Row, millis},
 };
 use crate::TraceContext;
 
 #[async_trait]
 impl OutboxConnection for SqliteConnection {
+    fn is_in_transaction(&self) -> bool {
+        sqlx::Connection::is_in_transaction(self)
+    }
+
     async fn insert(
         &mut self,
         saga_id: &str,
@@ -38,11 +43,11 @@ impl OutboxPool for SqlitePool {
     async fn migrate(&self) -> Result<(), sqlx::Error> {
         // Replicas that start at once go one after the other.
         let mut transaction = self.begin_with("BEGIN IMMEDIATE").await?;
-        let is_current = sqlx::query_scalar::<_, bool>(
-            "SELECT EXISTS (SELECT 1 FROM pragma_table_info('saga_outbox') WHERE name = 'traceparent')",
-        );
-        if !is_current.fetch_one(&mut *transaction).await? {
-            for script in SQLITE_MIGRATIONS {
+        for (script, column) in SQLITE_MIGRATIONS.into_iter().zip(MIGRATED_COLUMNS) {
+            let is_done = sqlx::query_scalar::<_, bool>(
+                "SELECT EXISTS (SELECT 1 FROM pragma_table_info('saga_outbox') WHERE name = ?)",
+            );
+            if !is_done.bind(column).fetch_one(&mut *transaction).await? {
                 sqlx::raw_sql(script).execute(&mut *transaction).await?;
             }
         }
@@ -72,7 +77,7 @@ impl OutboxPool for SqlitePool {
     async fn pending(&self, limit: u32, without_sagas: &[String]) -> Result<Vec<Row>, sqlx::Error> {
         let pending = sqlx::query_as::<_, Columns>(
             "SELECT position, saga_id, event, traceparent, tracestate FROM saga_outbox \
-             WHERE published_at IS NULL AND saga_id NOT IN (SELECT value FROM json_each(?2)) \
+             WHERE published_at IS NULL AND failed_at IS NULL AND saga_id NOT IN (SELECT value FROM json_each(?2)) \
              ORDER BY position LIMIT ?1",
         );
         let without_sagas = serde_json::json!(without_sagas).to_string();
@@ -105,11 +110,38 @@ impl OutboxPool for SqlitePool {
     }
 
     async fn backlog(&self) -> Result<Backlog, sqlx::Error> {
-        let backlog = sqlx::query_as::<_, (i64, i64)>(
-            "SELECT count(*), coalesce(CAST(unixepoch('subsec') * 1000 AS INTEGER) - min(created_at), 0) \
-             FROM saga_outbox WHERE published_at IS NULL",
+        let backlog = sqlx::query_as::<_, (i64, i64, i64)>(
+            "SELECT count(*), coalesce(CAST(unixepoch('subsec') * 1000 AS INTEGER) - min(created_at), 0), \
+             (SELECT count(*) FROM saga_outbox WHERE failed_at IS NOT NULL) \
+             FROM saga_outbox WHERE published_at IS NULL AND failed_at IS NULL",
         );
-        let (pending, oldest_age_ms) = backlog.fetch_one(self).await?;
-        Ok(Backlog::new(pending, oldest_age_ms))
+        Ok(Backlog::new(backlog.fetch_one(self).await?))
+    }
+    async fn set_aside(&self, position: i64, failure: &str) -> Result<(), sqlx::Error> {
+        let update = sqlx::query(
+            "UPDATE saga_outbox SET failed_at = CAST(unixepoch('subsec') * 1000 AS INTEGER), failure = ?2 \
+             WHERE position = ?1 AND published_at IS NULL",
+        );
+        update.bind(position).bind(failure).execute(self).await?;
+        Ok(())
+    }
+
+    async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, sqlx::Error> {
+        let letters = sqlx::query_as::<_, dead_letter::Columns>(
+            "SELECT position, saga_id, event, coalesce(failure, ''), \
+             CAST(unixepoch('subsec') * 1000 AS INTEGER) - failed_at \
+             FROM saga_outbox WHERE failed_at IS NOT NULL ORDER BY position LIMIT ?",
+        );
+        let letters = letters.bind(limit).fetch_all(self).await?;
+        Ok(letters.into_iter().map(DeadLetter::from).collect())
+    }
+
+    async fn put_back(&self, positions: &[i64]) -> Result<u64, sqlx::Error> {
+        let update = sqlx::query(
+            "UPDATE saga_outbox SET failed_at = NULL, failure = NULL \
+             WHERE position IN (SELECT value FROM json_each(?)) AND failed_at IS NOT NULL",
+        );
+        let positions = serde_json::json!(positions).to_string();
+        Ok(update.bind(positions).execute(self).await?.rows_affected())
     }
 }

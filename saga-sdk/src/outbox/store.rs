@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::dead_letter::DeadLetter;
 use crate::TraceContext;
 
 /// The connection of an open transaction: sqlx's `PgConnection` or `SqliteConnection`.
 #[async_trait]
 pub trait OutboxConnection: sealed::Sealed + Send {
+    /// Whether a transaction that sqlx began is open.
+    fn is_in_transaction(&self) -> bool;
+
     /// Writes an encoded event, with the trace that it was recorded in.
     ///
     /// # Errors
@@ -49,6 +53,15 @@ pub trait OutboxPool: sealed::Sealed + Clone + Send + Sync + 'static {
 
     /// How much waits, and for how long.
     async fn backlog(&self) -> Result<Backlog, sqlx::Error>;
+
+    /// Sets a row aside, with the reason.
+    async fn set_aside(&self, position: i64, failure: &str) -> Result<(), sqlx::Error>;
+
+    /// What was set aside, the oldest first.
+    async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, sqlx::Error>;
+
+    /// Puts dead letters back, to be published in their place; how many.
+    async fn put_back(&self, positions: &[i64]) -> Result<u64, sqlx::Error>;
 }
 
 /// A row to be published.
@@ -87,17 +100,22 @@ pub struct Backlog {
     pub pending: u64,
     /// How long the oldest of them has waited; zero without any.
     pub oldest_age: Duration,
+    /// How many can never be published and were set aside; not pending.
+    pub dead_letters: u64,
 }
 
 impl Backlog {
-    pub(super) fn new(pending: i64, oldest_age_ms: i64) -> Self {
+    pub(super) fn new((pending, oldest_age_ms, dead_letters): (i64, i64, i64)) -> Self {
         Self {
             pending: u64::try_from(pending).unwrap_or_default(),
+            // Never negative but for a database's clock that was set back.
             oldest_age: Duration::from_millis(u64::try_from(oldest_age_ms).unwrap_or_default()),
+            dead_letters: u64::try_from(dead_letters).unwrap_or_default(),
         }
     }
 
-    /// The backlog as Prometheus text: the gauges `saga_outbox_pending` and `saga_outbox_oldest_age_seconds`.
+    /// The backlog as Prometheus text: the gauges `saga_outbox_pending`, `saga_outbox_oldest_age_seconds` and
+    /// `saga_outbox_dead_letters`.
     #[must_use]
     pub fn to_prometheus(&self) -> String {
         format!(
@@ -106,12 +124,19 @@ impl Backlog {
              saga_outbox_pending {}\n\
              # HELP saga_outbox_oldest_age_seconds How long the oldest of them has waited\n\
              # TYPE saga_outbox_oldest_age_seconds gauge\n\
-             saga_outbox_oldest_age_seconds {}\n",
+             saga_outbox_oldest_age_seconds {}\n\
+             # HELP saga_outbox_dead_letters Events in the outbox that can never be published\n\
+             # TYPE saga_outbox_dead_letters gauge\n\
+             saga_outbox_dead_letters {}\n",
             self.pending,
-            self.oldest_age.as_secs_f64()
+            self.oldest_age.as_secs_f64(),
+            self.dead_letters
         )
     }
 }
+
+/// The columns by which it is seen which migrations have run, in their order.
+pub(super) const MIGRATED_COLUMNS: [&str; 3] = ["position", "traceparent", "failed_at"];
 
 /// How many rows one clean-up deletes at most, so that no transaction is long.
 pub(super) const CLEAN_UP_ROWS: i64 = 5_000;

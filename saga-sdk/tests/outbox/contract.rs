@@ -62,6 +62,10 @@ on_both_databases! {
     the_trace_of_an_event_comes_through_as_a_whole,
     what_was_committed_before_the_end_is_published,
     more_refused_events_than_a_batch_holds_do_not_hold_up_other_sagas,
+    an_event_that_can_never_be_published_is_set_aside_and_put_back,
+    events_behind_a_refused_one_are_not_sent_with_every_retry,
+    only_a_transaction_is_taken,
+    a_row_that_another_library_inserts_is_published,
 }
 
 async fn the_trace_of_an_event_comes_through_as_a_whole<D>(pool: Pool<D>)
@@ -285,6 +289,118 @@ where
     topic.refuse(None);
     drain(&relay).await;
     assert_eq!(topic.first_deliveries().len(), 61);
+}
+
+async fn insert_undecodable<D>(pool: &Pool<D>, saga_id: &str)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+{
+    let mut transaction = pool.begin().await.unwrap();
+    transaction.insert(saga_id, b"no event", None).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+async fn an_event_that_can_never_be_published_is_set_aside_and_put_back<D>(pool: Pool<D>)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+    Pool<D>: OutboxPool,
+{
+    outbox::migrate(&pool).await.unwrap();
+    let topic = Topic::default();
+    insert_undecodable(&pool, "saga-0").await;
+    record_all(&pool, &topic, 2, 10).await;
+    topic.set_too_large(Some("saga-1"));
+    let mut options = options();
+    options.max_attempts = 3;
+    let relay = Relay::new(pool, Arc::new(topic.clone())).options(options);
+    drain(&relay).await;
+
+    let letters = relay.dead_letters(100).await.unwrap();
+    assert_eq!(letters.len(), 11, "the row and the ten of saga-1");
+    assert_eq!(
+        (letters[0].saga_id.as_str(), &letters[0].event[..]),
+        ("saga-0", &b"no event"[..])
+    );
+    assert!(letters[1].failure.contains("too_large"), "{letters:?}");
+    assert_eq!(relay.backlog().await.unwrap().dead_letters, 11);
+    assert_eq!(topic.first_deliveries().len(), 10, "those of saga-0 go on");
+
+    topic.set_too_large(None);
+    let positions: Vec<_> = letters[1..].iter().map(|letter| letter.position).collect();
+    assert_eq!(relay.put_back(&positions).await.unwrap(), 10);
+    drain(&relay).await;
+    assert_complete_and_in_order(&topic, 2, 10);
+    assert_eq!(relay.backlog().await.unwrap().dead_letters, 1);
+}
+
+async fn events_behind_a_refused_one_are_not_sent_with_every_retry<D>(pool: Pool<D>)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+    Pool<D>: OutboxPool,
+{
+    outbox::migrate(&pool).await.unwrap();
+    let topic = Topic::default();
+    record_all(&pool, &topic, 1, 15).await;
+    topic.refuse(Some("saga-0"));
+    let mut options = options();
+    options.longest_back_off = Duration::from_millis(20);
+    let relay = Relay::new(pool, Arc::new(topic.clone())).options(options);
+    let retried = async {
+        while topic.calls() < 30 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        topic.refuse(None);
+        empty(&relay).await;
+    };
+    relay.run(retried).await;
+    // All once, the first one alone with each of at least 15 retries, then the rest.
+    assert_complete_and_in_order(&topic, 1, 15);
+    assert_eq!(topic.first_deliveries().len(), 15);
+    assert!(topic.calls() >= 30 + 14, "{}", topic.calls());
+    assert!(topic.calls() < 30 + 2 * 15, "{}", topic.calls());
+}
+
+async fn only_a_transaction_is_taken<D>(pool: Pool<D>)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+    Pool<D>: OutboxPool,
+{
+    outbox::migrate(&pool).await.unwrap();
+    let saga = saga(&Topic::default(), "saga-1");
+    let mut connection = pool.acquire().await.unwrap();
+    let outbox = Outbox::new("order-service");
+    let step = saga.start(steps::ORDER_CREATED);
+    let refused = outbox.record(&mut *connection, step).await.unwrap_err();
+    assert!(matches!(refused, outbox::OutboxError::NoTransaction), "{refused}");
+    assert_eq!(pool.backlog().await.unwrap().pending, 0);
+}
+
+async fn a_row_that_another_library_inserts_is_published<D>(pool: Pool<D>)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+    Pool<D>: OutboxPool,
+{
+    outbox::migrate(&pool).await.unwrap();
+    let topic = Topic::default();
+    let config = SagaConfig::default()
+        .service_name("order-service")
+        .service_version("1.2.3");
+    let outbox = Outbox::from_config(&config).unwrap();
+    let saga = saga(&topic, "saga-1");
+    let row = outbox.row(saga.start(steps::ORDER_CREATED)).unwrap().unwrap();
+    let mut transaction = pool.begin().await.unwrap();
+    transaction.insert(&row.saga_id, &row.event, None).await.unwrap();
+    transaction.commit().await.unwrap();
+    drain(&Relay::new(pool, Arc::new(topic.clone())).options(options())).await;
+    let [event] = topic.first_deliveries().try_into().unwrap();
+    let metadata = event.metadata.unwrap().to_object();
+    assert_eq!(metadata["producerService"], "order-service");
+    assert_eq!(metadata["serviceVersion"], "1.2.3");
 }
 
 async fn several_relays_killed_at_random_lose_nothing_and_keep_order<D>(pool: Pool<D>)

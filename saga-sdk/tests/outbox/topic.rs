@@ -25,6 +25,8 @@ struct Inside {
     fails_every: u64,
     /// The prefix of the sagas whose events are refused.
     refused: Option<&'static str>,
+    /// The prefix of the sagas whose events are too large.
+    too_large: Option<&'static str>,
 }
 
 impl Topic {
@@ -34,6 +36,15 @@ impl Topic {
 
     pub(crate) fn refuse(&self, sagas: Option<&'static str>) {
         self.inside.lock().unwrap().refused = sagas;
+    }
+
+    pub(crate) fn set_too_large(&self, sagas: Option<&'static str>) {
+        self.inside.lock().unwrap().too_large = sagas;
+    }
+
+    /// How often an event was handed over, published or not.
+    pub(crate) fn calls(&self) -> u64 {
+        self.inside.lock().unwrap().calls
     }
 
     /// The traces that events were published with.
@@ -81,12 +92,16 @@ impl SagaTrackerClient for Topic {
     fn record_event(&self, event: SagaEvent) -> Recording {
         let mut inside = self.inside.lock().unwrap();
         inside.calls += 1;
-        let refused = inside.refused;
-        if refused.is_some_and(|sagas| event.saga_id.as_str().starts_with(sagas)) {
-            return Recording::failed(RecordError::NotSent {
-                reason: DropReason::TooLarge,
-                event: Box::new(event),
-            });
+        for (sagas, reason) in [
+            (inside.refused, DropReason::Refused),
+            (inside.too_large, DropReason::TooLarge),
+        ] {
+            if sagas.is_some_and(|sagas| event.saga_id.as_str().starts_with(sagas)) {
+                return Recording::failed(RecordError::NotSent {
+                    reason,
+                    event: Box::new(event),
+                });
+            }
         }
         if inside.fails_every > 0 && inside.calls.is_multiple_of(inside.fails_every) {
             return Recording::failed(RecordError::NotSent {

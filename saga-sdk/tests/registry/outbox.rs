@@ -26,14 +26,15 @@ async fn rows_wait_for_the_registry_and_are_then_published() {
     outbox::migrate(&pool).await.unwrap();
     let tracker = harness.connect();
     let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-0", 1);
-    let mut connection = pool.acquire().await.unwrap();
+    let mut transaction = pool.begin().await.unwrap();
     for number in 0..20 {
         let step = saga.progress(steps::STOCK_RESERVATION).with("number", number);
         Outbox::new("order-service")
-            .record(&mut *connection, step)
+            .record(&mut *transaction, step)
             .await
             .unwrap();
     }
+    transaction.commit().await.unwrap();
 
     let mut options = RelayOptions::default();
     options.longest_back_off = Duration::from_millis(300);

@@ -1,0 +1,6 @@
+-- Dead letters: events that can never be published, with the reason, until an operator puts them back.
+ALTER TABLE saga_outbox ADD COLUMN IF NOT EXISTS failed_at timestamptz, ADD COLUMN IF NOT EXISTS failure text;
+CREATE INDEX IF NOT EXISTS saga_outbox_unpublished ON saga_outbox (position)
+    WHERE published_at IS NULL AND failed_at IS NULL;
+CREATE INDEX IF NOT EXISTS saga_outbox_failed ON saga_outbox (position) WHERE failed_at IS NOT NULL;
+DROP INDEX IF EXISTS saga_outbox_pending;
