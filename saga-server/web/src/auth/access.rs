@@ -2,35 +2,10 @@
 
 use std::sync::Arc;
 
-use saga_types::MAX_NAME_CHARS;
-
 use super::{
-    Role, TokenHash,
+    Caller, Role, TokenHash,
     oidc::{Issuer, Refusal},
 };
-
-/// The name of callers of whom nothing is known.
-pub const ANONYMOUS: &str = "anonymous";
-
-/// Who is calling.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// The name of their token, or [`ANONYMOUS`]; stands as the actor in what they change.
-    pub name: String,
-    /// What they may do.
-    pub role: Role,
-}
-
-impl Caller {
-    /// A caller of whom nothing is known.
-    #[must_use]
-    pub fn anonymous(role: Role) -> Self {
-        Self {
-            name: ANONYMOUS.to_owned(),
-            role,
-        }
-    }
-}
 
 /// One token that is taken.
 #[derive(Debug, Clone)]
@@ -93,27 +68,4 @@ impl Access {
             role: token.role,
         })
     }
-}
-
-/// Checks the name of a token; it will stand in the history of sagas.
-///
-/// # Errors
-///
-/// What it must be, in words.
-pub fn check_name(name: &str) -> Result<(), String> {
-    let is_allowed = |character: char| !character.is_control() && !":;".contains(character);
-    let is_name = (1..=MAX_NAME_CHARS).contains(&name.chars().count())
-        && name.chars().all(is_allowed)
-        && name.trim() == name;
-    if !is_name {
-        return Err(format!(
-            "its name must be 1 to {MAX_NAME_CHARS} characters without : and ; and spaces around it"
-        ));
-    }
-    if name == ANONYMOUS {
-        return Err(format!(
-            "its name must not be {ANONYMOUS}, as callers without a token are called"
-        ));
-    }
-    Ok(())
 }

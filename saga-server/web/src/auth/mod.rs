@@ -3,10 +3,12 @@
 //! Rule of thumb: when it is not certain who is calling, they may do less, never more.
 
 mod access;
+mod caller;
 pub mod oidc;
 mod role;
 mod token;
 
-pub use access::{ANONYMOUS, Access, Caller, Token, check_name};
+pub use access::{Access, Token};
+pub use caller::{ANONYMOUS, Caller, check_name};
 pub use role::{Role, UnknownRole};
 pub use token::{NoRandomness, TokenHash, fresh_token};
