@@ -7,11 +7,11 @@ use rdkafka::{
     ClientConfig, Message,
     consumer::{Consumer, StreamConsumer},
     error::KafkaResult,
-    message::{BorrowedMessage, Headers as _},
+    message::BorrowedMessage,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Database, DomainEvent, Work};
+use crate::{Database, DomainEvent, Work, headers};
 
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
@@ -112,10 +112,10 @@ impl<H: Handler> Consumption<H> {
 
 fn parse(message: &BorrowedMessage<'_>) -> Result<DomainEvent, serde_json::Error> {
     let mut event: DomainEvent = serde_json::from_slice(message.payload().unwrap_or_default())?;
-    for header in message.headers().iter().flat_map(|headers| headers.iter()) {
+    for (name, value) in headers::of(message) {
         // One that is not text is none of ours.
-        if let Some(Ok(value)) = header.value.map(str::from_utf8) {
-            event.headers.insert(header.key.to_owned(), value.to_owned());
+        if let (Ok(name), Ok(value)) = (str::from_utf8(name), str::from_utf8(value)) {
+            event.headers.insert(name.to_owned(), value.to_owned());
         }
     }
     Ok(event)

@@ -12,13 +12,14 @@
 //! | [`http`] | errors at the edge |
 //! | [`Service`] | all of it, started and ended together |
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod config;
 mod consume;
 mod database;
 mod error;
 mod event;
+mod headers;
 pub mod http;
 pub mod outbox;
 mod program;
