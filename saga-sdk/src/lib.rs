@@ -27,6 +27,7 @@
 //! | [`connect`] | the one constructor |
 //! | [`SagaTrackerClient`] | the contract of every client |
 //! | [`Saga`], [`StepBuilder`] | the handle of a saga, and a step in the making |
+//! | [`step!`], [`saga_type!`] | names of the team's own, checked when they are compiled |
 //! | [`StepRun`] | a step that is run, and recorded from its result |
 //! | [`headers`], [`ContextError`] | a saga on its way to the next service |
 //! | [`StepRecord`] | a step that becomes an event: id, times, service, trace |
@@ -109,6 +110,7 @@ mod failure;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod log_throttle;
+mod names;
 mod noop;
 #[cfg(any(feature = "outbox-postgres", feature = "outbox-sqlite"))]
 pub mod outbox;
@@ -138,6 +140,7 @@ pub use connect::connect;
 pub use context::{ContextError, headers};
 pub use error::{ConnectError, InputError, RecordError};
 pub use failure::FailureCause;
+pub use names::{SagaTypeName, StepName};
 pub use noop::NoOpClient;
 pub use record::{MAX_REASON_CHARS, SagaContext, StepRecord};
 pub use recording::Recording;

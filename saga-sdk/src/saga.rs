@@ -6,7 +6,8 @@ use saga_types::{EventId, OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp
 use serde::Serialize;
 
 use crate::{
-    ContextError, InputError, Recording, SagaContext, SagaTrackerClient, StepRecord, TraceContext, context,
+    ContextError, InputError, Recording, SagaContext, SagaTrackerClient, StepName, StepRecord, TraceContext,
+    context,
 };
 
 impl dyn SagaTrackerClient {
@@ -27,13 +28,13 @@ impl dyn SagaTrackerClient {
     /// ```
     pub fn saga(
         self: &Arc<Self>,
-        saga_type: SagaType,
+        saga_type: impl Into<SagaType>,
         saga_id: impl fmt::Display,
         order_id: impl fmt::Display,
     ) -> Saga {
         Saga {
             client: enabled(self),
-            context: Some(checked(saga_type, &saga_id, &order_id)),
+            context: Some(checked(saga_type.into(), &saga_id, &order_id)),
             parent: None,
             trace: None,
         }
@@ -145,10 +146,10 @@ impl Saga {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn child(&self, saga_type: SagaType, saga_id: impl fmt::Display) -> Self {
+    pub fn child(&self, saga_type: impl Into<SagaType>, saga_id: impl fmt::Display) -> Self {
         let context = self.context.as_ref().map(|context| {
             let parent = context.as_ref().map_err(Clone::clone)?;
-            checked(saga_type, &saga_id, &parent.order_id)
+            checked(saga_type.into(), &saga_id, &parent.order_id)
         });
         Self {
             client: self.client.clone(),
@@ -379,7 +380,12 @@ fn explicit_trace(trace_id: String, span_id: String, sampled: bool) -> Result<Tr
     TraceContext::from_hex(&trace_id, &span_id, sampled).ok_or(InputError::Trace { trace_id, span_id })
 }
 
-/// What names a step: one of [`steps`](crate::steps), or a text that is checked when the step is recorded.
+/// What names a step: one of [`steps`](crate::steps), one of the team's own by [`step!`](crate::step), or a text that is
+/// checked when the step is recorded.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name a step",
+    note = "take a constant of `saga_sdk::steps`, make one with `saga_sdk::step!(\"POINTS_GRANTED\")`, or give a text"
+)]
 pub trait IntoStep {
     /// The step.
     ///
@@ -393,6 +399,12 @@ impl IntoStep for Step {
     #[inline]
     fn into_step(self) -> Result<Step, InputError> {
         Ok(self)
+    }
+}
+
+impl IntoStep for StepName {
+    fn into_step(self) -> Result<Step, InputError> {
+        Ok(self.into())
     }
 }
 
