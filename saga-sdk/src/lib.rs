@@ -73,8 +73,8 @@
 //!
 //! Off everywhere unless `enabled` is `true`. The files of a service usually leave it off in `application.yml`, for
 //! local work, and turn it on in `application-dev.yml`, `application-staging.yml` and `application-prod.yml`. The profile
-//! is given to [`ConfigLoader::profile`], or by the variable `PLATFORM_PROFILE`. Times are written with their unit
-//! (`500ms`, `5s`, `2min`).
+//! is given to [`ConfigLoader::profile`], or by the variable `PLATFORM_PROFILE`, else
+//! `SPRING_PROFILES_ACTIVE`. Times are written with their unit (`500ms`, `5s`, `2min`).
 //!
 #![doc = include_str!("config/keys.md")]
 //!
