@@ -5,6 +5,7 @@
 
 mod archive;
 mod check;
+mod definitions;
 mod dev;
 mod dlt;
 mod error;
@@ -53,6 +54,8 @@ enum Command {
     Archive(archive::ArchiveArgs),
     /// Print the states that recorded events give, without Kafka and database
     Fold(fold::FoldArgs),
+    /// Check saga definitions, and draw the expected path of a saga type
+    Definitions(definitions::DefinitionsArgs),
     /// Look at the configuration
     Config(check::ConfigCommandArgs),
     /// Ask a running collector whether it is ready
@@ -93,6 +96,7 @@ impl Command {
             Self::Dlt(args) => args.run(),
             Self::Archive(args) => args.run(),
             Self::Fold(args) => args.run(),
+            Self::Definitions(args) => args.run(),
             Self::Config(args) => args.run(),
             Self::Healthcheck(args) => args.run(),
             Self::Token(args) => args.run(),

@@ -4,7 +4,7 @@ use saga_server::config::{NOT_SET, REQUIRED, defaults, keys};
 
 use crate::command::Run;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 13] = [
     "dev",
     "serve",
     "migrate",
@@ -14,6 +14,8 @@ const COMMANDS: [&str; 11] = [
     "dlt replay",
     "fold",
     "config check",
+    "definitions check",
+    "definitions show",
     "healthcheck",
     "token",
 ];

@@ -4,6 +4,7 @@
 mod command;
 mod configuration;
 mod dead_letters;
+mod definitions;
 mod fold;
 mod help;
 mod rebuilding;

@@ -1,0 +1,289 @@
+//! `definitions`: check files of definitions, and draw the expected path of a saga type.
+
+use std::{fmt::Write, path::PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use saga_types::{
+    SagaType,
+    definition::{Definitions, ForwardStep, LoadErrorKind, Predecessor, SagaDefinition},
+};
+use serde_json::{Value, json};
+
+use super::{CliError, output};
+use crate::config::load_definitions;
+
+#[derive(Debug, Args)]
+pub(super) struct DefinitionsArgs {
+    #[command(subcommand)]
+    command: DefinitionsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DefinitionsCommand {
+    /// Check a folder of saga definitions (*.yml): print every error and warning with file, line and what to do; exit with
+    /// code 1 when there is an error
+    Check(CheckArgs),
+    /// Print the expected path of a saga type: its steps by level, owners, choices, compensations and limits
+    Show(ShowArgs),
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// The folder
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+
+    /// Print one JSON object with the definitions, errors and warnings
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ShowArgs {
+    /// The saga type, such as ORDER_CREATION
+    #[arg(value_name = "TYPE")]
+    saga_type: String,
+
+    /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
+    #[arg(long, value_name = "DIR")]
+    definitions: Option<PathBuf>,
+
+    /// Text for a terminal, or a Mermaid flow chart for documents
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Mermaid,
+}
+
+impl DefinitionsArgs {
+    pub(super) fn run(self) -> Result<(), CliError> {
+        match self.command {
+            DefinitionsCommand::Check(args) => args.run(),
+            DefinitionsCommand::Show(args) => args.run(),
+        }
+    }
+}
+
+impl CheckArgs {
+    fn run(self) -> Result<(), CliError> {
+        let report = Definitions::built_in().check_dir(&self.folder);
+        let (definitions, errors) = match report.result {
+            Ok(definitions) => (definitions, Vec::new()),
+            Err(errors) => (Vec::new(), errors),
+        };
+        if self.json {
+            let findings = json!({
+                "definitions": definitions.iter().map(identity).collect::<Vec<_>>(),
+                "errors": errors.iter().map(|error| match &error.kind {
+                    LoadErrorKind::Invalid(invalid) => json!({
+                        "file": error.path, "line": invalid.line, "reason": invalid.reason, "hint": invalid.hint,
+                    }),
+                    other => json!({
+                        "file": error.path, "line": null, "reason": other.to_string(), "hint": null,
+                    }),
+                }).collect::<Vec<_>>(),
+                "warnings": report.warnings.iter().map(|found| json!({
+                    "file": found.path, "line": found.warning.line, "reason": found.warning.reason,
+                    "hint": found.warning.hint,
+                })).collect::<Vec<_>>(),
+            });
+            output::print(&format!("{findings:#}\n"))?;
+        } else {
+            let errors = errors.iter().map(|error| format!("error: {error}\n"));
+            let warnings = report
+                .warnings
+                .iter()
+                .map(|warning| format!("warning: {warning}\n"));
+            let right = definitions
+                .iter()
+                .map(|definition| format!("ok: {}\n", title(definition)));
+            output::print(&errors.chain(warnings).chain(right).collect::<String>())?;
+        }
+        match errors.len() {
+            0 => Ok(()),
+            1 => Err(CliError::failed(
+                "1 error, so no definition of the folder is used",
+            )),
+            many => Err(CliError::failed(format_args!(
+                "{many} errors, so no definition of the folder is used"
+            ))),
+        }
+    }
+}
+
+fn identity(definition: &SagaDefinition) -> Value {
+    json!({ "sagaType": definition.saga_type, "validFrom": definition.valid_from })
+}
+
+fn title(definition: &SagaDefinition) -> String {
+    match definition.valid_from {
+        Some(moment) => format!("{} from {moment} on", definition.saga_type),
+        None => definition.saga_type.to_string(),
+    }
+}
+
+impl ShowArgs {
+    fn run(self) -> Result<(), CliError> {
+        let definitions = load_definitions(self.definitions.as_deref())?;
+        let known = || definitions.iter().map(|definition| definition.saga_type.as_str());
+        let saga_type = SagaType::try_from(self.saga_type.clone())
+            .map_err(|error| CliError::usage(format_args!("the saga type {error}")))?;
+        let drawn: Vec<String> = definitions
+            .of_type(&saga_type)
+            .map(|definition| match self.format {
+                Format::Text => text(definition),
+                Format::Mermaid => mermaid(definition),
+            })
+            .collect();
+        if drawn.is_empty() {
+            let mut types: Vec<&str> = known().collect();
+            types.dedup();
+            return Err(CliError::usage(format_args!(
+                "there is no definition of {saga_type}; there are {}",
+                types.join(", ")
+            )));
+        }
+        output::print(&drawn.join("\n"))
+    }
+}
+
+/// The steps by level: those of one level may be done at the same time.
+fn text(definition: &SagaDefinition) -> String {
+    let mut text = title(definition) + "\n";
+    let path = definition.path();
+    let levels = (0..path.step_count()).map(|number| path.level(number)).max();
+    let names = definition
+        .forward
+        .iter()
+        .map(|forward| label(forward).len())
+        .max();
+    for level in 0..=levels.unwrap_or_default() {
+        let steps = (0..path.step_count()).filter(|number| path.level(*number) == level);
+        for (place, number) in steps.enumerate() {
+            let forward = &definition.forward[number];
+            let level = if place == 0 {
+                format!("{}", level + 1)
+            } else {
+                String::new()
+            };
+            let line = format!(
+                "{level:>4}  {:width$}  {}",
+                label(forward),
+                notes(forward),
+                width = names.unwrap_or_default()
+            );
+            text += line.trim_end();
+            text.push('\n');
+        }
+    }
+    text += &endings(definition);
+    text
+}
+
+fn label(forward: &ForwardStep) -> String {
+    match &forward.service {
+        Some(service) => format!("{} ({service})", forward.step),
+        None => forward.step.to_string(),
+    }
+}
+
+fn notes(forward: &ForwardStep) -> String {
+    let mut notes = Vec::new();
+    if !forward.after.is_empty() {
+        let after = forward.after.iter().map(|predecessor| match predecessor {
+            Predecessor::Step(step) => step.to_string(),
+            Predecessor::Choice(choice) => format!("the choice {choice}"),
+        });
+        notes.push(format!("after {}", after.collect::<Vec<_>>().join(" and ")));
+    }
+    if let Some(choice) = &forward.choice {
+        notes.push(format!("choice {choice}"));
+    }
+    if forward.optional {
+        notes.push("optional".to_owned());
+    }
+    notes.join(", ")
+}
+
+fn endings(definition: &SagaDefinition) -> String {
+    let mut text = format!("completes with  {}\n", list(&definition.completes_with));
+    if !definition.fails_with.is_empty() {
+        text += &format!("fails with  {}\n", list(&definition.fails_with));
+    }
+    for compensation in &definition.compensations {
+        text += &format!(
+            "{} is compensated by  {}\n",
+            compensation.step,
+            list(&compensation.by)
+        );
+    }
+    if let Some(whole) = definition.limits.whole {
+        text += &format!("limit  {} for the whole\n", humantime::format_duration(whole));
+    }
+    for limit in &definition.limits.steps {
+        let from = match &limit.after {
+            Some(step) => format!("{step} is done"),
+            None => "the start".to_owned(),
+        };
+        let within = humantime::format_duration(limit.within);
+        text += &format!("limit  {} within {within} after {from}\n", limit.step);
+    }
+    text
+}
+
+fn list<T: ToString>(steps: &[T]) -> String {
+    steps
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" or ")
+}
+
+/// A flow chart: optional steps are dashed, the members of a choice stand in one box.
+fn mermaid(definition: &SagaDefinition) -> String {
+    let path = definition.path();
+    let mut chart = format!("%% {}\nflowchart LR\n", title(definition));
+    let mut choice: Option<&str> = None;
+    for (number, forward) in definition.forward.iter().enumerate() {
+        if choice != forward.choice.as_deref() {
+            if choice.is_some() {
+                chart += "  end\n";
+            }
+            if let Some(name) = &forward.choice {
+                // Names of choices are free text, which quotes keep in one piece.
+                let _ = writeln!(chart, "  subgraph c{number}[\"one of: {}\"]", escaped(name));
+            }
+            choice = forward.choice.as_deref();
+        }
+        let service = forward
+            .service
+            .as_ref()
+            .map_or_else(String::new, |service| format!("<br>{}", escaped(service)));
+        let class = if forward.optional { ":::optional" } else { "" };
+        let _ = writeln!(
+            chart,
+            "  s{number}[\"{}{service}\"]{class}",
+            escaped(forward.step.as_str())
+        );
+    }
+    if choice.is_some() {
+        chart += "  end\n";
+    }
+    for number in 0..path.step_count() {
+        for earlier in path.predecessors(number) {
+            let _ = writeln!(chart, "  s{earlier} --> s{number}");
+        }
+    }
+    chart += "  classDef optional stroke-dasharray: 4\n";
+    chart
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
+}
