@@ -14,7 +14,7 @@ where
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(StoreError::Unavailable("the runtime is shutting down".to_owned()).into()),
+            Err(_) => Err(StoreError::Unavailable("the runtime is shutting down".into()).into()),
         },
     }
 }

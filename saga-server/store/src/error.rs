@@ -1,5 +1,7 @@
 //! What can go wrong with the database, told apart by what the caller can do about it.
 
+use std::{error::Error, fmt, sync::Arc};
+
 use thiserror::Error;
 
 /// Why the database gave no answer.
@@ -8,7 +10,7 @@ use thiserror::Error;
 pub enum StoreError {
     /// The database is away, read-only, overloaded, restarting, or not migrated yet: try again later.
     #[error("the database is not available: {0}")]
-    Unavailable(String),
+    Unavailable(#[source] Fault),
     /// The configuration cannot work: trying again does not help.
     #[error("{0}")]
     Configuration(String),
@@ -20,22 +22,102 @@ pub enum StoreError {
 /// Why a batch was not stored.
 #[derive(Debug, Error)]
 pub enum AppendError {
-    /// Try the same batch again later.
+    /// The database takes nothing at present: try the same batch again later.
     #[error("the database is not available: {0}")]
-    Unavailable(String),
-    /// The database does not take something in the batch, such as a number beyond its range.
+    Unavailable(#[source] Fault),
+    /// The database refuses something in the batch, and takes other events: split the batch to find out what. Whatever
+    /// the SQLSTATE, it is a refusal only when a made-up event passes ([`Store::probe_write`](super::Store::probe_write)).
     #[error("the database refuses the batch: {0}")]
-    Refused(String),
+    Refused(#[source] Fault),
+}
+
+/// What the database, or the way to it, said. Its text has no values of rows, and no secrets.
+#[derive(Clone)]
+pub struct Fault {
+    message: String,
+    sqlstate: Option<String>,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Fault {
+    /// With the error that caused it.
+    pub(super) fn caused_by(
+        message: String,
+        sqlstate: Option<String>,
+        cause: impl Error + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            message,
+            sqlstate,
+            cause: Some(Arc::new(cause)),
+        }
+    }
+
+    /// The code of the database's error: an SQLSTATE, or a result code of SQLite.
+    #[must_use]
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.sqlstate.as_deref()
+    }
+}
+
+impl<T: Into<String>> From<T> for Fault {
+    fn from(message: T) -> Self {
+        Self {
+            message: message.into(),
+            sqlstate: None,
+            cause: None,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+/// Without the cause, whose details may quote rows.
+impl fmt::Debug for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?}", self.message)
+    }
+}
+
+impl Error for Fault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.cause.as_deref()?)
+    }
 }
 
 impl From<StoreError> for AppendError {
     /// An event whose saga cannot be read any more must not hold up the others.
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(message) | StoreError::Configuration(message) => {
-                Self::Unavailable(message)
-            }
-            corrupt @ StoreError::Corrupt(_) => Self::Refused(corrupt.to_string()),
+            StoreError::Unavailable(fault) => Self::Unavailable(fault),
+            StoreError::Configuration(message) => Self::Unavailable(message.into()),
+            corrupt @ StoreError::Corrupt(_) => Self::Refused(corrupt.to_string().into()),
         }
+    }
+}
+
+impl From<AppendError> for StoreError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Unavailable(fault) | AppendError::Refused(fault) => Self::Unavailable(fault),
+        }
+    }
+}
+
+/// Tells a refusal from an outage: what was refused is at fault only when a made-up value of its kind passes.
+pub(super) async fn confirm_refusal<T>(
+    result: Result<T, AppendError>,
+    probe: impl Future<Output = Result<(), AppendError>>,
+) -> Result<T, AppendError> {
+    match result {
+        Err(AppendError::Refused(fault)) => match probe.await {
+            Ok(()) => Err(AppendError::Refused(fault)),
+            Err(_) => Err(AppendError::Unavailable(fault)),
+        },
+        other => other,
     }
 }

@@ -123,7 +123,8 @@ fn with_state(fold: SagaFold, definitions: &Definitions) -> Option<(SagaFold, Sa
 
 impl FoldUpdate<'_> {
     fn finish(self) -> Result<UpdatedSaga, AppendError> {
-        let unreadable = |what: String| AppendError::Unavailable(format!("saga {}: {what}", self.saga_id));
+        let unreadable =
+            |what: String| AppendError::Unavailable(format!("saga {}: {what}", self.saga_id).into());
         let (fold, state) = self
             .folded
             .ok_or_else(|| unreadable("its steps are not there".to_owned()))?;

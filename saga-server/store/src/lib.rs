@@ -54,7 +54,7 @@ pub use dead_letters::{
     Attempt, DeadLetterStore, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterPlace,
     LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
 };
-pub use error::{AppendError, StoreError};
+pub use error::{AppendError, Fault, StoreError};
 pub use flow::{EdgeKind, Flow, FlowEdge, FlowNode, FlowQuery, Passage};
 pub use late::Late;
 pub use port::{Attention, Store, StoreOptions};

@@ -1,6 +1,11 @@
-//! The made-up event of [`Store::probe_write`](crate::Store::probe_write).
+//! What is written and rolled back to learn whether the database takes anything: a made-up event, dead letter, observation.
 
 use saga_types::{Metadata, SagaEvent, SagaStatus, SagaType, Timestamp, steps};
+
+use super::{
+    Letter, NewLetter, Origin,
+    producers::{ProducerObservation, Sequences},
+};
 
 /// An event of a new saga, with a value in every column that an event can fill.
 pub(super) fn event() -> SagaEvent {
@@ -16,6 +21,45 @@ pub(super) fn event() -> SagaEvent {
     );
     event.metadata = Metadata::parse(r#"{"producerService":"probe","traceId":"probe"}"#).ok();
     event
+}
+
+/// A dead letter like any other.
+pub(super) fn letter() -> NewLetter {
+    let id = uuid::Uuid::now_v7();
+    let mut identity = [0; 32];
+    identity[..16].copy_from_slice(id.as_bytes());
+    NewLetter {
+        identity,
+        letter: Letter {
+            topic: "probe".to_owned(),
+            partition: 0,
+            offset: 0,
+            dead_since: Timestamp::now(),
+            origin: Origin::default(),
+            reason: "PROBE".to_owned(),
+            message: "probe".to_owned(),
+            saga_id: None,
+            event_id: None,
+            producer: Some("probe".to_owned()),
+            key: None,
+            value: None,
+            value_bytes: 0,
+            headers: Vec::new(),
+        },
+    }
+}
+
+/// An observation of a producer.
+pub(super) fn observation() -> ProducerObservation {
+    ProducerObservation {
+        service: "probe".to_owned(),
+        instance: None,
+        sdk_version: None,
+        wire: None,
+        first: Timestamp::now(),
+        last: Timestamp::now(),
+        sequences: Sequences::default(),
+    }
 }
 
 #[cfg(test)]

@@ -158,9 +158,9 @@ impl Worker {
                     tracing::debug!(letters = letters.len(), new, "dead letters kept");
                     return Some(Ok(()));
                 }
-                Err(AppendError::Refused(reason)) => return Some(Err(reason)),
+                Err(AppendError::Refused(reason)) => return Some(Err(reason.to_string())),
                 Err(AppendError::Unavailable(reason)) => {
-                    tracing::debug!(reason, "dead letters not kept, retrying");
+                    tracing::debug!(%reason, "dead letters not kept, retrying");
                     if !backoff.wait(&self.stop).await {
                         return None;
                     }

@@ -298,7 +298,7 @@ impl DeadLetters {
         };
         match appended {
             Ok(appended) => Ok(Ok(appended)),
-            Err(AppendError::Refused(reason)) => Ok(Err(reason)),
+            Err(AppendError::Refused(reason)) => Ok(Err(reason.to_string())),
             Err(AppendError::Unavailable(reason)) => Err(StoreError::Unavailable(reason)),
         }
     }

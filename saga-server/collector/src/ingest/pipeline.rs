@@ -128,12 +128,12 @@ impl AckStage {
             match self.parts.store.observe_producers(observed).await {
                 Ok(()) => return true,
                 Err(AppendError::Refused(reason)) => {
-                    tracing::error!(reason, "producer observations refused by the database");
+                    tracing::error!(%reason, "producer observations refused by the database");
                     return true;
                 }
                 // The writers report it to the operator.
                 Err(AppendError::Unavailable(reason)) => {
-                    tracing::debug!(reason, "producer observations not stored, retrying");
+                    tracing::debug!(%reason, "producer observations not stored, retrying");
                     if !backoff.wait(&self.stop).await {
                         return false;
                     }

@@ -154,11 +154,11 @@ impl Writer {
                     }
                     return Some(Ok(appended));
                 }
-                Err(AppendError::Refused(reason)) => return Some(Err(reason)),
+                Err(AppendError::Refused(reason)) => return Some(Err(reason.to_string())),
                 Err(AppendError::Unavailable(reason)) => {
                     self.parts.metrics.store_retries.inc();
-                    if self.parts.health.down(Component::Db, reason.clone()) {
-                        tracing::error!(reason, "database unavailable, retrying");
+                    if self.parts.health.down(Component::Db, reason.to_string()) {
+                        tracing::error!(%reason, "database unavailable, retrying");
                     }
                     if !backoff.wait(&self.stop).await {
                         return None;

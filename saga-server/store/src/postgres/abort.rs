@@ -17,7 +17,7 @@ impl From<sqlx::Error> for AppendAbort {
     fn from(error: sqlx::Error) -> Self {
         match error::retry(&error) {
             error::Retry::Now => Self::Conflict(error::message(&error)),
-            _ => Self::Ended(error::append(&error)),
+            _ => Self::Ended(error::append(error)),
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) async fn append(
     let mut conflict = String::new();
     for attempt in 0..ATTEMPTS {
         let connection = store.writers.acquire().await;
-        let mut connection = connection.map_err(|error| error::append(&error))?;
+        let mut connection = connection.map_err(error::append)?;
         match attempt_append(&mut connection, store, &batch, outcome).await {
             Ok(appended) => {
                 rollups::merge_if_due(&mut connection, &store.pace).await;
@@ -60,9 +60,9 @@ pub(super) async fn append(
         drop(connection);
         tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 5)).await;
     }
-    Err(AppendError::Unavailable(format!(
-        "conflicted with other writers {ATTEMPTS} times: {conflict}"
-    )))
+    Err(AppendError::Unavailable(
+        format!("conflicted with other writers {ATTEMPTS} times: {conflict}").into(),
+    ))
 }
 
 async fn attempt_append(

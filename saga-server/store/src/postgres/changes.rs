@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::mpsc;
 
-use super::{PostgresStore, error, read};
+use super::{PostgresStore, error, in_time, read};
 use crate::{Announcement, ChangeStore, ChangedSagas, Changes, StoreError};
 
 const CHANNEL: &str = "saga_changed";
@@ -48,13 +48,16 @@ impl ChangeStore for PostgresStore {
     }
 
     async fn announce(&self, announcement: &Announcement) -> Result<(), StoreError> {
-        sqlx::query(ANNOUNCE)
-            .bind(CHANNEL)
-            .bind(payloads(announcement))
-            .execute(&self.readers)
-            .await
-            .map_err(error::store)?;
-        Ok(())
+        in_time(async {
+            sqlx::query(ANNOUNCE)
+                .bind(CHANNEL)
+                .bind(payloads(announcement))
+                .execute(&self.readers)
+                .await
+                .map_err(error::store)?;
+            Ok(())
+        })
+        .await
     }
 
     async fn listen(&self, heard: mpsc::Sender<Announcement>) -> Result<(), StoreError> {
@@ -80,7 +83,7 @@ impl ChangeStore for PostgresStore {
                 },
                 _ = call.tick() => {
                     if with_deadline.elapsed() > DEAF_AFTER {
-                        return Err(StoreError::Unavailable(DEAF.to_owned()));
+                        return Err(StoreError::Unavailable(DEAF.into()));
                     }
                     self.announce(&echo).await?;
                     continue;

@@ -14,20 +14,23 @@ use crate::StoreError;
 /// How long to wait for a connection, a new one included: short, so that an outage is noticed soon.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What a reading session is set to. Statements are planned with their values: a plan made for any status takes a
+/// What a reading session is set to. The server gives up a client that is silent. Statements are planned with their values: a plan made for any status takes a
 /// thousand times as long for a status that no saga has. Answers are short, so that starting helpers or a compiler for one
 /// takes longer than they save, and takes the processors from ingest; and what is asked for is in memory more often than
 /// not, so that looking into an index is as cheap as reading on.
 const READER_SETTINGS: &str = "SET statement_timeout = '15s'; SET plan_cache_mode = force_custom_plan; \
-    SET max_parallel_workers_per_gather = 0; SET jit = off; SET random_page_cost = 1.1";
+    SET max_parallel_workers_per_gather = 0; SET jit = off; SET random_page_cost = 1.1; \
+    SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3; \
+    SET tcp_user_timeout = '60s'";
 
 /// What a writing session is set to. Should its host vanish in the middle of a transaction, its locks do not stay. All it
 /// reads it reads by key: a plan that was made while the tables were small must not read them whole when they are large.
 /// What must read a small table whole all the same looks expensive then, and must not be compiled for it. The plans are the
 /// same for all values, and made once.
-const WRITER_SETTINGS: &str = "SET statement_timeout = '60s'; SET idle_in_transaction_session_timeout = '60s'; \
+const WRITER_SETTINGS: &str = "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'; \
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; \
-    SET plan_cache_mode = force_generic_plan";
+    SET plan_cache_mode = force_generic_plan; SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; \
+    SET tcp_keepalives_count = 3; SET tcp_user_timeout = '60s'";
 
 /// What a migrating session is set to: an index over many rows takes its time.
 const MIGRATION_SETTINGS: &str = "SET statement_timeout = 0";
@@ -93,10 +96,28 @@ fn pool(options: PgConnectOptions, max_connections: u32, settings: &'static str)
 pub(super) async fn migrate(writers: &PgPool) -> Result<(), StoreError> {
     let connect = PgConnectOptions::clone(&writers.connect_options());
     let pool = pool(connect, 1, MIGRATION_SETTINGS);
-    let migrated = MIGRATOR.run(&pool).await;
+    let encoded = check_encoding(&pool).await;
+    let migrated = match encoded {
+        Ok(()) => MIGRATOR.run(&pool).await,
+        Err(refusal) => return Err(refusal),
+    };
     pool.close().await;
     migrated.map_err(|failure| match failure {
         MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => error::store(cause),
         other => StoreError::Configuration(format!("the database's tables do not fit this version: {other}")),
     })
+}
+
+/// Names, reasons and metadata are Unicode; what another encoding lacks would be refused event by event.
+async fn check_encoding(pool: &PgPool) -> Result<(), StoreError> {
+    let encoding: String = sqlx::query_scalar("SELECT current_setting('server_encoding')")
+        .fetch_one(pool)
+        .await
+        .map_err(error::store)?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    Err(StoreError::Configuration(format!(
+        "the database's encoding is {encoding}: create it with ENCODING 'UTF8' TEMPLATE template0"
+    )))
 }

@@ -2,7 +2,7 @@
 
 use sqlx::error::{DatabaseError, Error};
 
-use crate::{AppendError, StoreError};
+use crate::{AppendError, Fault, StoreError};
 
 /// When a failed transaction may be tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,15 +23,18 @@ pub(super) fn retry(error: &Error) -> Retry {
     }
 }
 
-/// Only what speaks of the values of a statement blames the data. A missing table, a missing permission, a full disk, a
-/// read-only standby: none of them is the data's fault.
+/// A class says only whether the connection or the database as a whole is the cause. All else may be the fault of an event:
+/// a value that a column, a trigger, a policy or an index does not take.
 fn retry_of(sqlstate: &str) -> Retry {
     match (sqlstate, sqlstate.get(..2)) {
         // serialization_failure, deadlock_detected
         ("40001" | "40P01", _) => Retry::Now,
-        // data exception, integrity constraint violation, program limit exceeded
-        (_, Some("22" | "23" | "54")) => Retry::Never,
-        _ => Retry::Later,
+        // duplicate_prepared_statement (a pooler)
+        ("42P05", _) => Retry::Later,
+        // connection, transaction state (read-only), statement names (a pooler), authorization, no such database, rollback,
+        // insufficient resources, object state (a lock), operator intervention, system error, configuration file
+        (_, Some("08" | "25" | "26" | "28" | "3D" | "40" | "53" | "55" | "57" | "58" | "F0")) => Retry::Later,
+        _ => Retry::Never,
     }
 }
 
@@ -48,24 +51,42 @@ pub(super) fn is_out_of_time(error: &Error) -> bool {
 pub(super) fn store(error: Error) -> StoreError {
     match &error {
         Error::ColumnDecode { .. } | Error::Decode(_) => StoreError::Corrupt(message(&error)),
-        _ => StoreError::Unavailable(message(&error)),
+        _ => StoreError::Unavailable(fault(error)),
     }
 }
 
-pub(super) fn append(error: &Error) -> AppendError {
-    match retry(error) {
-        Retry::Never => AppendError::Refused(message(error)),
-        Retry::Now | Retry::Later => AppendError::Unavailable(message(error)),
+pub(super) fn append(error: Error) -> AppendError {
+    match retry(&error) {
+        Retry::Never => AppendError::Refused(fault(error)),
+        Retry::Now | Retry::Later => AppendError::Unavailable(fault(error)),
     }
+}
+
+fn fault(error: Error) -> Fault {
+    let sqlstate = error
+        .as_database_error()
+        .and_then(|error| Some(error.code()?.into_owned()));
+    Fault::caused_by(message(&error), sqlstate, error)
 }
 
 /// The server's message without its detail, which quotes rows.
 pub(super) fn message(error: &Error) -> String {
     match error {
+        Error::Database(error) if is_of_other_session(error.as_ref()) => {
+            format!(
+                "{}: a pooler in transaction mode is not supported, use session mode",
+                describe(error.as_ref())
+            )
+        }
         Error::Database(error) => describe(error.as_ref()),
         Error::PoolTimedOut => "no connection in time".to_owned(),
         other => other.to_string(),
     }
+}
+
+/// A prepared statement is not there, or is there already: the session was handed to somebody else.
+fn is_of_other_session(error: &dyn DatabaseError) -> bool {
+    matches!(error.code().as_deref(), Some("26000" | "42P05"))
 }
 
 fn describe(error: &dyn DatabaseError) -> String {
@@ -81,26 +102,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_data_is_refused_for_good() {
-        for (sqlstate, expected) in [
-            ("22003", Retry::Never),
-            ("22P05", Retry::Never),
-            ("23514", Retry::Never),
-            ("54000", Retry::Never),
-            ("40001", Retry::Now),
-            ("40P01", Retry::Now),
-            ("08006", Retry::Later),
-            ("25006", Retry::Later),
-            ("28P01", Retry::Later),
-            ("42P01", Retry::Later),
-            ("42501", Retry::Later),
-            ("53100", Retry::Later),
-            ("55P03", Retry::Later),
-            ("57P01", Retry::Later),
-            ("58030", Retry::Later),
-            ("XX000", Retry::Later),
+    fn only_an_error_of_the_whole_database_is_an_outage_by_itself() {
+        for (sqlstates, expected) in [
+            (
+                "22003 22P05 23505 23514 54000 P0001 42501 42P01 0A000 XX000 21000 2F002",
+                Retry::Never,
+            ),
+            ("40001 40P01", Retry::Now),
+            (
+                "08006 25006 26000 28P01 3D000 42P05 53100 55P03 57P01 57P03 57014 58030",
+                Retry::Later,
+            ),
         ] {
-            assert_eq!(retry_of(sqlstate), expected, "{sqlstate}");
+            for sqlstate in sqlstates.split(' ') {
+                assert_eq!(retry_of(sqlstate), expected, "{sqlstate}");
+            }
         }
     }
 }

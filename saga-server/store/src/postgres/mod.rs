@@ -36,9 +36,9 @@ use sqlx::{PgPool, migrate::Migrator};
 use super::{
     AppendError, Appended, Attempt, Attention, ChangedSagas, DeadLetterStore, LetterFilter, LetterGroup,
     LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage,
-    Store, StoreError, StoreOptions, batch::TxOutcome,
+    Store, StoreError, StoreOptions,
 };
-use crate::detached::run_detached;
+use crate::{batch::TxOutcome, detached::run_detached, error::confirm_refusal, probe};
 
 static MIGRATOR: Migrator = {
     let mut migrator = sqlx::migrate!("./migrations/postgres");
@@ -47,9 +47,22 @@ static MIGRATOR: Migrator = {
     migrator
 };
 
-/// How long the database may take to answer for a batch. It ends a statement after 60 s itself; when it has not said
-/// anything for so long, it or the way to it vanished without a word, which TCP alone may not notice for ever.
-const ANSWER: Duration = Duration::from_secs(150);
+/// How long the database may take to answer for a batch. It ends a statement after 30 s itself; when it has not answered
+/// for so long, it or the way to it vanished silently, which TCP alone may not notice for ever.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// How long a short statement may take: a lease, a count, progress, a notification. The way to a database that vanished
+/// silently is given up then; the connection is not used again.
+const SHORT: Duration = Duration::from_secs(10);
+
+async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>> + Send) -> Result<T, StoreError> {
+    let answer = tokio::time::timeout(SHORT, work).await;
+    answer.unwrap_or_else(|_| {
+        Err(StoreError::Unavailable(
+            format!("no answer for {} s", SHORT.as_secs()).into(),
+        ))
+    })
+}
 
 /// Sagas in PostgreSQL, version 14 or later.
 #[derive(Debug, Clone)]
@@ -84,11 +97,20 @@ impl PostgresStore {
         })
     }
 
-    /// Sets how long the database may take to answer for a batch until it counts as away; 150 s.
+    /// Sets how long the database may take to answer for a batch until it counts as away; 60 s.
     #[must_use]
     pub fn with_append_timeout(mut self, answer: Duration) -> Self {
         self.answer = answer;
         self
+    }
+
+    async fn append_as(&self, batch: Arc<[SagaEvent]>, outcome: TxOutcome) -> Result<Appended, AppendError> {
+        self.with_deadline(append::append(self, batch, outcome)).await
+    }
+
+    async fn probe(&self) -> Result<(), AppendError> {
+        let probe = Arc::new([probe::event()]);
+        self.append_as(probe, TxOutcome::RolledBack).await.map(drop)
     }
 
     async fn with_deadline<T>(
@@ -96,10 +118,9 @@ impl PostgresStore {
         work: impl Future<Output = Result<T, AppendError>> + Send,
     ) -> Result<T, AppendError> {
         tokio::time::timeout(self.answer, work).await.unwrap_or_else(|_| {
-            Err(AppendError::Unavailable(format!(
-                "no answer for {} s",
-                self.answer.as_secs()
-            )))
+            Err(AppendError::Unavailable(
+                format!("no answer for {} s", self.answer.as_secs()).into(),
+            ))
         })
     }
 }
@@ -112,19 +133,24 @@ impl Store for PostgresStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        read::check(&self.readers).await
+        in_time(read::check(&self.readers)).await
     }
 
     async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         let store = self.clone();
         run_detached(async move {
             let touched = super::changes::touched(&batch);
-            let appending = append::append(&store, batch, TxOutcome::Committed);
-            let appended = store.with_deadline(appending).await?;
+            let appended = store.append_as(batch, TxOutcome::Committed).await;
+            let appended = confirm_refusal(appended, store.probe()).await?;
             store.changed.add(touched);
             Ok(appended)
         })
         .await
+    }
+
+    async fn probe_write(&self) -> Result<(), StoreError> {
+        let store = self.clone();
+        Ok(run_detached(async move { store.probe().await }).await?)
     }
 
     async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError> {
@@ -153,7 +179,7 @@ impl Store for PostgresStore {
     }
 
     async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError> {
-        statistics::attention(&self.readers, now).await
+        in_time(statistics::attention(&self.readers, now)).await
     }
 }
 
@@ -162,8 +188,13 @@ impl DeadLetterStore for PostgresStore {
     async fn keep_letters(&self, letters: Vec<NewLetter>) -> Result<u64, AppendError> {
         let store = self.clone();
         run_detached(async move {
-            let keeping = dead_letters::keep(&store.writers, &letters);
-            store.with_deadline(keeping).await
+            let keep = async |letters: &[NewLetter], outcome| {
+                let keeping = dead_letters::keep(&store.writers, letters, outcome);
+                store.with_deadline(keeping).await
+            };
+            let kept = keep(&letters, TxOutcome::Committed).await;
+            let probe = async { keep(&[probe::letter()], TxOutcome::RolledBack).await.map(drop) };
+            confirm_refusal(kept, probe).await
         })
         .await
     }
@@ -177,7 +208,7 @@ impl DeadLetterStore for PostgresStore {
     }
 
     async fn letters_waiting(&self) -> Result<u64, StoreError> {
-        dead_letters::waiting(&self.readers).await
+        in_time(dead_letters::waiting(&self.readers)).await
     }
 
     async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
@@ -187,6 +218,10 @@ impl DeadLetterStore for PostgresStore {
 
     async fn append_dry_run(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         let store = self.clone();
-        run_detached(async move { append::append(&store, batch, TxOutcome::RolledBack).await }).await
+        run_detached(async move {
+            let appended = store.append_as(batch, TxOutcome::RolledBack).await;
+            confirm_refusal(appended, store.probe()).await
+        })
+        .await
     }
 }

@@ -7,11 +7,14 @@ use chrono::{DateTime, Utc};
 use saga_types::Timestamp;
 use sqlx::{PgConnection, PgPool};
 
-use super::{PostgresStore, error};
+use super::{PostgresStore, error, in_time};
 use crate::{
     AppendError, ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ReconcileOutcome,
     ReconcileRequest, StoreError,
+    batch::TxOutcome,
     detached::run_detached,
+    error::confirm_refusal,
+    probe,
     producers::{self, Instance, Service, Tables},
     rows::corrupt,
 };
@@ -63,17 +66,17 @@ impl ProducerStore for PostgresStore {
         if rows.is_empty() {
             return Ok(());
         }
-        // Not by a writer's connection: a batch may need them all.
-        let noting = async {
-            let noted = sqlx::query(NOTE).bind(rows).execute(&self.readers).await;
-            noted.map(|_| ()).map_err(|failure| error::append(&failure))
-        };
-        self.with_deadline(noting).await
+        let noted = self
+            .with_deadline(note_alone(&self.readers, rows, TxOutcome::Committed))
+            .await;
+        let probe = producers::observation_rows(&[probe::observation()]);
+        let probe = self.with_deadline(note_alone(&self.readers, probe, TxOutcome::RolledBack));
+        confirm_refusal(noted, probe).await
     }
 
     async fn reconcile_producers(&self, request: &ReconcileRequest) -> Result<ReconcileOutcome, StoreError> {
         let (pool, request) = (self.writers.clone(), request.clone());
-        run_detached(async move { reconcile(&pool, &request).await }).await
+        run_detached(async move { in_time(reconcile(&pool, &request)).await }).await
     }
 
     async fn producers(&self, query: &ProducerQuery) -> Result<ProducerPage, StoreError> {
@@ -100,15 +103,30 @@ impl ProducerStore for PostgresStore {
     }
 
     async fn events_lost(&self) -> Result<BTreeMap<String, u64>, StoreError> {
-        let rows: Vec<(String, i64)> = sqlx::query_as("SELECT service, events FROM producer_lost")
-            .fetch_all(&self.readers)
-            .await
-            .map_err(error::store)?;
-        let rows = rows.into_iter();
-        Ok(rows
-            .map(|(service, events)| (service, events.cast_unsigned()))
-            .collect())
+        in_time(async {
+            let rows: Vec<(String, i64)> = sqlx::query_as("SELECT service, events FROM producer_lost")
+                .fetch_all(&self.readers)
+                .await
+                .map_err(error::store)?;
+            let rows = rows.into_iter();
+            Ok(rows
+                .map(|(service, events)| (service, events.cast_unsigned()))
+                .collect())
+        })
+        .await
     }
+}
+
+/// In a transaction of its own, and not by a writer's connection: a batch may need them all.
+async fn note_alone(pool: &PgPool, rows: Vec<String>, outcome: TxOutcome) -> Result<(), AppendError> {
+    let mut transaction = pool.begin().await.map_err(error::append)?;
+    let noted = sqlx::query(NOTE).bind(rows).execute(&mut *transaction).await;
+    noted.map_err(error::append)?;
+    match outcome {
+        TxOutcome::Committed => transaction.commit().await,
+        TxOutcome::RolledBack => transaction.rollback().await,
+    }
+    .map_err(error::append)
 }
 
 /// Notes what a transaction stored, within it.

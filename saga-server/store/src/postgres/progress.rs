@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use saga_types::Timestamp;
 
-use super::{PostgresStore, error};
+use super::{PostgresStore, error, in_time};
 use crate::{PartitionProgress, ProgressStore, StoreError, rows::corrupt};
 
 const KEEP: &str = r"
@@ -19,42 +19,48 @@ SELECT partition, events_behind, as_of, observed_at FROM ingest_progress WHERE t
 #[async_trait]
 impl ProgressStore for PostgresStore {
     async fn keep_progress(&self, topic: &str, partitions: &[PartitionProgress]) -> Result<(), StoreError> {
-        let behind = |progress: &PartitionProgress| progress.events_behind.cast_signed();
-        let as_of = |progress: &PartitionProgress| progress.as_of.map(Timestamp::to_datetime);
-        let observed_at = |progress: &PartitionProgress| progress.observed_at.to_datetime();
-        sqlx::query(KEEP)
-            .bind(topic)
-            .bind(
-                partitions
-                    .iter()
-                    .map(|progress| progress.partition)
-                    .collect::<Vec<_>>(),
-            )
-            .bind(partitions.iter().map(behind).collect::<Vec<_>>())
-            .bind(partitions.iter().map(as_of).collect::<Vec<_>>())
-            .bind(partitions.iter().map(observed_at).collect::<Vec<_>>())
-            .execute(&self.readers)
-            .await
-            .map_err(error::store)?;
-        Ok(())
+        in_time(async {
+            let behind = |progress: &PartitionProgress| progress.events_behind.cast_signed();
+            let as_of = |progress: &PartitionProgress| progress.as_of.map(Timestamp::to_datetime);
+            let observed_at = |progress: &PartitionProgress| progress.observed_at.to_datetime();
+            sqlx::query(KEEP)
+                .bind(topic)
+                .bind(
+                    partitions
+                        .iter()
+                        .map(|progress| progress.partition)
+                        .collect::<Vec<_>>(),
+                )
+                .bind(partitions.iter().map(behind).collect::<Vec<_>>())
+                .bind(partitions.iter().map(as_of).collect::<Vec<_>>())
+                .bind(partitions.iter().map(observed_at).collect::<Vec<_>>())
+                .execute(&self.readers)
+                .await
+                .map_err(error::store)?;
+            Ok(())
+        })
+        .await
     }
 
     async fn progress(&self, topic: &str) -> Result<Vec<PartitionProgress>, StoreError> {
-        type Row = (i32, i64, Option<DateTime<Utc>>, DateTime<Utc>);
-        let rows: Vec<Row> = sqlx::query_as(READ)
-            .bind(topic)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(error::store)?;
-        rows.into_iter()
-            .map(|(partition, behind, as_of, observed_at)| {
-                Ok(PartitionProgress {
-                    partition,
-                    events_behind: behind.cast_unsigned(),
-                    as_of: as_of.map(Timestamp::try_from).transpose().map_err(corrupt)?,
-                    observed_at: observed_at.try_into().map_err(corrupt)?,
+        in_time(async {
+            type Row = (i32, i64, Option<DateTime<Utc>>, DateTime<Utc>);
+            let rows: Vec<Row> = sqlx::query_as(READ)
+                .bind(topic)
+                .fetch_all(&self.readers)
+                .await
+                .map_err(error::store)?;
+            rows.into_iter()
+                .map(|(partition, behind, as_of, observed_at)| {
+                    Ok(PartitionProgress {
+                        partition,
+                        events_behind: behind.cast_unsigned(),
+                        as_of: as_of.map(Timestamp::try_from).transpose().map_err(corrupt)?,
+                        observed_at: observed_at.try_into().map_err(corrupt)?,
+                    })
                 })
-            })
-            .collect()
+                .collect()
+        })
+        .await
     }
 }

@@ -55,11 +55,11 @@ pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
     .await
     .map_err(error::store)?;
     if is_read_only {
-        return Err(StoreError::Unavailable("it is read-only".to_owned()));
+        return Err(StoreError::Unavailable("it is read-only".into()));
     }
     if !is_migrated {
         return Err(StoreError::Unavailable(
-            "its tables are older than this version needs".to_owned(),
+            "its tables are older than this version needs".into(),
         ));
     }
     Ok(())

@@ -91,12 +91,12 @@ async fn again(
             Ok(rebuilt) => return Ok(rebuilt),
             Err(AppendAbort::Conflict(other)) => conflict = other,
             Err(AppendAbort::Removed(sagas)) => conflict = format!("{} sagas that were removed", sagas.len()),
-            Err(AppendAbort::Ended(error)) => return Err(StoreError::Unavailable(error.to_string())),
+            Err(AppendAbort::Ended(error)) => return Err(error.into()),
         }
     }
-    Err(StoreError::Unavailable(format!(
-        "conflicted with other writers {ATTEMPTS} times: {conflict}"
-    )))
+    Err(StoreError::Unavailable(
+        format!("conflicted with other writers {ATTEMPTS} times: {conflict}").into(),
+    ))
 }
 
 async fn attempt(

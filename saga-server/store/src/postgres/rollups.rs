@@ -12,7 +12,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
-use super::error;
+use super::{error, in_time};
 use crate::{
     Rebuild, StoreError,
     rollup::{Change, Place},
@@ -124,13 +124,14 @@ pub(super) async fn change(
 
 /// Brings changes together, unless that was done caches, or is being done.
 pub(super) async fn merge_if_due(connection: &mut PgConnection, pace: &Pace) {
+    let merged = async { merge(connection).await.map_err(error::store) };
     if pace.is_due()
-        && let Err(error) = merge(connection).await
+        && let Err(error) = in_time(merged).await
     {
         // Nothing is lost by it, and the next batch but some tries again.
         tracing::warn!(
-            error = error::message(&error),
-            "the roll-ups of statistics are not brought together"
+            %error,
+            "roll-ups of statistics not merged, retrying with a later batch"
         );
     }
 }

@@ -238,7 +238,7 @@ pub(super) fn page(
         Ok(service.view(count.cast_unsigned(), lost.cast_unsigned(), instances, now))
     });
     Ok(ProducerPage {
-        services: services.collect::<Result<_, _>>()?,
+        services: services.collect::<Result<_, StoreError>>()?,
         next,
     })
 }

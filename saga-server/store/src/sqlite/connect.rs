@@ -1,9 +1,14 @@
 //! Connections and their settings, and the migrations.
 
-use std::{str::FromStr, time::Duration};
+use std::{
+    path::PathBuf,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use sqlx::{
-    SqlitePool,
+    Connection, SqlitePool,
     migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -38,6 +43,7 @@ pub(super) fn pools(url: &str, max_connections: u32) -> Result<Pools, StoreError
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(PATIENCE);
     let readers = max_connections.saturating_sub(1).max(1);
+    let file = Arc::new(File::at(options.get_filename().to_owned()));
     // A batch touches pages all over the indexes: what does not stay in memory is read again for each, and what is copied
     // from the log to the file too early is copied again and again.
     let writer = options
@@ -45,16 +51,65 @@ pub(super) fn pools(url: &str, max_connections: u32) -> Result<Pools, StoreError
         .pragma("cache_size", "-65536")
         .pragma("wal_autocheckpoint", "8000");
     Ok(Pools {
-        writer: pool(writer, 1),
-        readers: pool(options.pragma("query_only", "ON"), readers),
+        writer: pool(writer, 1, Arc::clone(&file)),
+        readers: pool(options.pragma("query_only", "ON"), readers, file),
     })
 }
 
-fn pool(options: SqliteConnectOptions, max_connections: u32) -> SqlitePool {
+/// Which file the path names, and since when. What a connection opened may have been deleted or replaced.
+struct File {
+    path: PathBuf,
+    named: Mutex<(Option<u64>, Instant)>,
+}
+
+impl File {
+    fn at(path: PathBuf) -> Self {
+        let named = Mutex::new((inode(&path), Instant::now()));
+        Self { path, named }
+    }
+
+    /// Whether a connection that was opened so long ago leads to the file that the path names now.
+    fn is_of(&self, age: Duration) -> bool {
+        let now = inode(&self.path);
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        // A file that was missing is made by the first connection.
+        if named.0.is_some() && named.0 != now {
+            *named = (now, Instant::now());
+        } else {
+            named.0 = now;
+        }
+        age <= named.1.elapsed()
+    }
+}
+
+#[cfg(unix)]
+fn inode(path: &std::path::Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Some(std::fs::metadata(path).ok()?.ino())
+}
+
+#[cfg(not(unix))]
+fn inode(path: &std::path::Path) -> Option<u64> {
+    std::fs::metadata(path).ok().map(|_| 0)
+}
+
+fn pool(options: SqliteConnectOptions, max_connections: u32, file: Arc<File>) -> SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(PATIENCE)
         .max_lifetime(None)
+        .before_acquire(move |_, used| {
+            let is_current = file.is_of(used.age);
+            Box::pin(async move { Ok(is_current) })
+        })
+        // After a full disk or an error of the file SQLite has rolled back by itself, and the driver counts a transaction that
+        // is not there: the next one would fail, and all after it.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
         .connect_lazy_with(options)
 }
 
@@ -80,7 +135,7 @@ pub(super) async fn check(writer: &SqlitePool) -> Result<(), StoreError> {
         Ok(())
     } else {
         Err(StoreError::Unavailable(
-            "its tables are older than this version needs".to_owned(),
+            "its tables are older than this version needs".into(),
         ))
     }
 }

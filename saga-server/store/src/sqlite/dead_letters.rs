@@ -7,6 +7,7 @@ use super::{error, producers, read::timestamp};
 use crate::{
     AppendError, Attempt, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterQuery,
     LetterState, NewLetter, Origin, StoreError, StoredLetter,
+    batch::TxOutcome,
     dead_letters::{headers_text, read_headers},
     producers::of_letters,
     rows::corrupt,
@@ -34,8 +35,12 @@ const ATTEMPTED: &str = r"
 UPDATE dead_letter SET state = ?2, attempts = attempts + 1, attempted_at = ?3, attempted_by = ?4, result = ?5
 WHERE id = ?1 AND state = 'WAITING'";
 
-pub(super) async fn keep(pool: &SqlitePool, letters: &[NewLetter]) -> Result<u64, AppendError> {
-    let failed = |failure| error::append(failure);
+pub(super) async fn keep(
+    pool: &SqlitePool,
+    letters: &[NewLetter],
+    outcome: TxOutcome,
+) -> Result<u64, AppendError> {
+    let failed = error::append;
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
     let mut kept = Vec::new();
     for new @ NewLetter { identity, letter } in letters {
@@ -75,7 +80,11 @@ pub(super) async fn keep(pool: &SqlitePool, letters: &[NewLetter]) -> Result<u64
     }
     let counts = of_letters(kept.iter().copied());
     producers::note(&mut transaction, counts).await?;
-    transaction.commit().await.map_err(failed)?;
+    match outcome {
+        TxOutcome::Committed => transaction.commit().await,
+        TxOutcome::RolledBack => transaction.rollback().await,
+    }
+    .map_err(failed)?;
     Ok(kept.len() as u64)
 }
 

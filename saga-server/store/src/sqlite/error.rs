@@ -2,33 +2,40 @@
 
 use sqlx::error::Error;
 
-use crate::{AppendError, StoreError};
+use crate::{AppendError, Fault, StoreError};
 
-/// Primary result codes that speak of the values of a statement: `TOOBIG`, `CONSTRAINT`, `MISMATCH`, `RANGE`. All others
-/// (busy, locked, read-only, input or output, full, cannot open, a missing table) may be over later.
-const REFUSALS: [i32; 4] = [18, 19, 20, 25];
+/// Primary result codes of the file or the machine as a whole: PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT,
+/// FULL, CANTOPEN, PROTOCOL, NOLFS, AUTH, NOTADB. All others may be the fault of an event.
+const OUTAGES: [i32; 14] = [3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 22, 23, 26];
 
 pub(super) fn store(error: Error) -> StoreError {
     match &error {
         Error::ColumnDecode { .. } | Error::Decode(_) => StoreError::Corrupt(message(&error)),
-        _ => StoreError::Unavailable(message(&error)),
+        _ => StoreError::Unavailable(fault(error)),
     }
 }
 
 pub(super) fn append(error: Error) -> AppendError {
-    if is_refusal(&error) {
-        AppendError::Refused(message(&error))
+    if may_be_the_event(&error) {
+        AppendError::Refused(fault(error))
     } else {
-        AppendError::Unavailable(message(&error))
+        AppendError::Unavailable(fault(error))
     }
 }
 
-fn is_refusal(error: &Error) -> bool {
+fn fault(error: Error) -> Fault {
+    let code = error
+        .as_database_error()
+        .and_then(|error| Some(error.code()?.into_owned()));
+    Fault::caused_by(message(&error), code, error)
+}
+
+fn may_be_the_event(error: &Error) -> bool {
     match error {
         Error::Database(error) => {
             let code = error.code().and_then(|code| code.parse::<i32>().ok());
             // The low byte of an extended code is the primary one.
-            code.is_some_and(|code| REFUSALS.contains(&(code & 0xff)))
+            code.is_some_and(|code| !OUTAGES.contains(&(code & 0xff)))
         }
         Error::Encode(_) | Error::InvalidArgument(_) => true,
         _ => false,

@@ -99,9 +99,7 @@ pub(super) async fn write(
         .await
         .map_err(error::append)?;
     if result.rows_affected() != updated.len() as u64 {
-        return Err(AppendError::Unavailable(
-            "another writer changed a saga".to_owned(),
-        ));
+        return Err(AppendError::Unavailable("another writer changed a saga".into()));
     }
     write_other_orders(connection, updated).await
 }

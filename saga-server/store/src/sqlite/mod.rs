@@ -30,9 +30,9 @@ use sqlx::{SqlitePool, migrate::Migrator};
 use super::{
     AppendError, Appended, Attempt, Attention, ChangedSagas, DeadLetterStore, LetterFilter, LetterGroup,
     LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage,
-    Store, StoreError, StoreOptions, batch::TxOutcome,
+    Store, StoreError, StoreOptions,
 };
-use crate::detached::run_detached;
+use crate::{batch::TxOutcome, detached::run_detached, error::confirm_refusal, probe};
 
 static MIGRATOR: Migrator = {
     let mut migrator = sqlx::migrate!("./migrations/sqlite");
@@ -65,6 +65,15 @@ impl SqliteStore {
             changed: Arc::default(),
         })
     }
+
+    async fn append_as(&self, batch: Arc<[SagaEvent]>, outcome: TxOutcome) -> Result<Appended, AppendError> {
+        append::append(&self.writer, &self.definitions, batch, outcome).await
+    }
+
+    async fn probe(&self) -> Result<(), AppendError> {
+        let probe = Arc::new([probe::event()]);
+        self.append_as(probe, TxOutcome::RolledBack).await.map(drop)
+    }
 }
 
 #[async_trait]
@@ -83,12 +92,17 @@ impl Store for SqliteStore {
         let store = self.clone();
         run_detached(async move {
             let touched = super::changes::touched(&batch);
-            let appended =
-                append::append(&store.writer, &store.definitions, batch, TxOutcome::Committed).await?;
+            let appended = store.append_as(batch, TxOutcome::Committed).await;
+            let appended = confirm_refusal(appended, store.probe()).await?;
             store.changed.add(touched);
             Ok(appended)
         })
         .await
+    }
+
+    async fn probe_write(&self) -> Result<(), StoreError> {
+        let store = self.clone();
+        Ok(run_detached(async move { store.probe().await }).await?)
     }
 
     async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError> {
@@ -125,7 +139,17 @@ impl Store for SqliteStore {
 impl DeadLetterStore for SqliteStore {
     async fn keep_letters(&self, letters: Vec<NewLetter>) -> Result<u64, AppendError> {
         let store = self.clone();
-        run_detached(async move { dead_letters::keep(&store.writer, &letters).await }).await
+        run_detached(async move {
+            let kept = dead_letters::keep(&store.writer, &letters, TxOutcome::Committed).await;
+            let probe = async {
+                let probe = [probe::letter()];
+                dead_letters::keep(&store.writer, &probe, TxOutcome::RolledBack)
+                    .await
+                    .map(drop)
+            };
+            confirm_refusal(kept, probe).await
+        })
+        .await
     }
 
     async fn letters(&self, query: &LetterQuery) -> Result<LetterPage, StoreError> {
@@ -148,7 +172,8 @@ impl DeadLetterStore for SqliteStore {
     async fn append_dry_run(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         let store = self.clone();
         run_detached(async move {
-            append::append(&store.writer, &store.definitions, batch, TxOutcome::RolledBack).await
+            let appended = store.append_as(batch, TxOutcome::RolledBack).await;
+            confirm_refusal(appended, store.probe()).await
         })
         .await
     }

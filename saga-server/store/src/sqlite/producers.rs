@@ -10,7 +10,10 @@ use super::{SqliteStore, error, rows::json};
 use crate::{
     AppendError, ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ReconcileOutcome,
     ReconcileRequest, StoreError,
+    batch::TxOutcome,
     detached::run_detached,
+    error::confirm_refusal,
+    probe,
     producers::{self, Instance, Service, Tables},
     rows::corrupt,
 };
@@ -59,9 +62,9 @@ impl ProducerStore for SqliteStore {
         if rows.is_empty() {
             return Ok(());
         }
-        let rows = json(&rows)?;
-        let noted = sqlx::query(NOTE).bind(rows).execute(&self.writer).await;
-        noted.map(|_| ()).map_err(error::append)
+        let noted = note_alone(&self.writer, &rows, TxOutcome::Committed).await;
+        let probe = producers::observation_rows(&[probe::observation()]);
+        confirm_refusal(noted, note_alone(&self.writer, &probe, TxOutcome::RolledBack)).await
     }
 
     async fn reconcile_producers(&self, request: &ReconcileRequest) -> Result<ReconcileOutcome, StoreError> {
@@ -103,6 +106,21 @@ impl ProducerStore for SqliteStore {
             .map(|(service, events)| (service, events.cast_unsigned()))
             .collect())
     }
+}
+
+/// In a transaction of its own.
+async fn note_alone(pool: &SqlitePool, rows: &[String], outcome: TxOutcome) -> Result<(), AppendError> {
+    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.map_err(error::append)?;
+    let noted = sqlx::query(NOTE)
+        .bind(json(&rows)?)
+        .execute(&mut *transaction)
+        .await;
+    noted.map_err(error::append)?;
+    match outcome {
+        TxOutcome::Committed => transaction.commit().await,
+        TxOutcome::RolledBack => transaction.rollback().await,
+    }
+    .map_err(error::append)
 }
 
 /// Notes what a transaction stored, within it.

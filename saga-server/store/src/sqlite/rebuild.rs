@@ -107,5 +107,5 @@ async fn again(
 }
 
 fn failed(error: AppendError) -> StoreError {
-    StoreError::Unavailable(error.to_string())
+    error.into()
 }

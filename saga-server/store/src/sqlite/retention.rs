@@ -6,7 +6,7 @@ use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use super::{SqliteStore, error, read, rollups, rows};
 use crate::{
-    AppendError, ArchivePlan, Archived, Expired, Removal, Removed, RetentionStore, StoreError,
+    ArchivePlan, Archived, Expired, Removal, Removed, RetentionStore, StoreError,
     detached::run_detached,
     rollup::{self, RollupKey},
     rows::corrupt,
@@ -228,10 +228,7 @@ async fn remove_unchanged(
         connection,
         &rollup::moved(counted.iter().map(|counted| (Some(counted), None))),
     )
-    .await
-    .map_err(|error| match error {
-        AppendError::Unavailable(reason) | AppendError::Refused(reason) => StoreError::Unavailable(reason),
-    })?;
+    .await?;
     Ok(unchanged)
 }
 

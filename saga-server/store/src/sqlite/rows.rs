@@ -7,7 +7,7 @@ use super::{error, read};
 use crate::{AppendError, StoreError, rows::EventColumns};
 
 pub(super) fn json(rows: &impl Serialize) -> Result<String, AppendError> {
-    serde_json::to_string(rows).map_err(|error| AppendError::Refused(error.to_string()))
+    serde_json::to_string(rows).map_err(|error| AppendError::Refused(error.to_string().into()))
 }
 
 pub(super) fn event_columns(row: &SqliteRow) -> Result<EventColumns, StoreError> {

@@ -77,6 +77,45 @@ async fn what_jsonb_does_not_take_is_refused_and_nothing_is_stored() {
         .unwrap();
 }
 
+/// Whatever SQLSTATE a trigger, a policy or a constraint gives: it is a refusal as long as others pass, and else an outage.
+#[tokio::test]
+async fn an_event_is_refused_with_any_sqlstate_only_while_others_pass() {
+    let database = Postgres::new().await;
+    let store = database.store().await;
+    database
+        .execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             RAISE EXCEPTION 'no' USING ERRCODE = TG_ARGV[0]; END $$",
+        )
+        .await;
+    let (good, bad) = (created("saga-1", "1", 0), created("bad", "1", 0));
+    for (round, sqlstate) in ["P0001", "42501", "0A000", "XX000", "23514", "42P01"]
+        .into_iter()
+        .enumerate()
+    {
+        let refuse = |condition: &str| {
+            format!(
+                "CREATE TRIGGER refuse BEFORE INSERT ON saga_steps FOR EACH ROW {condition} EXECUTE FUNCTION refuse('{sqlstate}')"
+            )
+        };
+        database.execute(&refuse("WHEN (NEW.saga_id = 'bad')")).await;
+        let refusal = store.append(vec![bad.clone()].into()).await.unwrap_err();
+        assert!(
+            matches!(&refusal, AppendError::Refused(fault) if fault.sqlstate() == Some(sqlstate)),
+            "{refusal}"
+        );
+        let good = created(&format!("saga-{round}"), "1", 0);
+        assert_eq!(store.append(vec![good].into()).await.unwrap().stored(), 1);
+        database.execute("DROP TRIGGER refuse ON saga_steps").await;
+        database.execute(&refuse("")).await;
+        let outage = store.append(vec![bad.clone()].into()).await.unwrap_err();
+        assert!(matches!(outage, AppendError::Unavailable(_)), "{outage}");
+        assert!(store.probe_write().await.is_err());
+        database.execute("DROP TRIGGER refuse ON saga_steps").await;
+    }
+    assert_eq!(store.append(vec![good, bad].into()).await.unwrap().stored(), 1);
+}
+
 #[tokio::test]
 async fn a_read_only_database_is_an_outage() {
     let database = Postgres::new().await;
@@ -253,4 +292,27 @@ async fn a_writer_that_was_overtaken_starts_over() {
         store.saga("saga-1").await.unwrap(),
         folded(&[first, second], "saga-1")
     );
+}
+
+#[tokio::test]
+async fn a_database_of_another_encoding_is_refused_in_words() {
+    let name = format!("ascii_{}", uuid::Uuid::now_v7().simple());
+    let url = std::env::var("DATABASE_URL").unwrap();
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let create =
+        format!("CREATE DATABASE {name} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    connection.execute(AssertSqlSafe(create)).await.unwrap();
+    let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
+    let database = options.get_database().unwrap();
+    let place = url.rfind(&format!("/{database}")).unwrap();
+    let other = format!("{}/{name}{}", &url[..place], &url[place + 1 + database.len()..]);
+    let refusal = connect(&other, Definitions::built_in())
+        .await
+        .migrate()
+        .await
+        .unwrap_err();
+    let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+    connection.execute(AssertSqlSafe(drop)).await.unwrap();
+    assert!(matches!(refusal, StoreError::Configuration(_)), "{refusal}");
+    assert!(refusal.to_string().contains("SQL_ASCII"), "{refusal}");
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::suite::{Database, contract_tests};
+use crate::suite::{Database, contract_tests, events::created};
+use saga_store::AppendError;
 use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
 
 contract_tests!(Sqlite);
@@ -40,4 +41,76 @@ async fn a_migration_counts_the_sagas_that_are_there() {
     let undo = "DROP VIEW saga_counted; DROP TABLE saga_rollup; DROP TABLE saga_duration; \
                 DELETE FROM _sqlx_migrations WHERE version IN (8, 14); ALTER TABLE saga_instance DROP COLUMN ended_by_override";
     crate::suite::statistics::sagas_of_before_are_counted(&Sqlite::new().await, undo).await;
+}
+
+#[tokio::test]
+async fn an_event_is_refused_with_any_code_only_while_others_pass() {
+    let database = Sqlite::new().await;
+    let store = database.store().await;
+    for condition in ["WHEN NEW.saga_id = 'bad'", ""] {
+        let refuse = format!(
+            "CREATE TRIGGER refuse BEFORE INSERT ON saga_steps {condition} BEGIN SELECT RAISE(ABORT, 'no'); END"
+        );
+        database.execute(&refuse).await;
+        let failure = store
+            .append(vec![created("bad", "1", 0)].into())
+            .await
+            .unwrap_err();
+        let is_refusal = matches!(failure, AppendError::Refused(_));
+        assert_eq!(is_refusal, !condition.is_empty(), "{failure}");
+        database.execute("DROP TRIGGER refuse").await;
+    }
+}
+
+/// As SQLite does by itself when the disk is full.
+#[tokio::test]
+async fn after_an_automatic_rollback_the_next_batch_is_stored() {
+    let database = Sqlite::new().await;
+    let store = database.store().await;
+    let full = "CREATE TRIGGER full BEFORE INSERT ON saga_steps BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+    for round in 0..3 {
+        database.execute(full).await;
+        let batch = vec![created("saga-1", &round.to_string(), 0)];
+        store.append(batch.clone().into()).await.unwrap_err();
+        store.check().await.unwrap();
+        database.execute("DROP TRIGGER full").await;
+        assert_eq!(store.append(batch.into()).await.unwrap().stored(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_deleted_or_replaced_is_noticed() {
+    let database = Sqlite::new().await;
+    let store = database.store().await;
+    store
+        .append(vec![created("saga-1", "1", 0)].into())
+        .await
+        .unwrap();
+    store.check().await.unwrap();
+    let (file, aside) = (database.folder.join("sagas.db"), database.folder.join("aside"));
+    std::fs::create_dir(&aside).unwrap();
+    let moved = |from: &std::path::Path, to: &std::path::Path| {
+        for name in ["sagas.db", "sagas.db-wal", "sagas.db-shm"] {
+            let _ = std::fs::rename(from.join(name), to.join(name));
+        }
+    };
+    moved(&database.folder, &aside);
+    store.check().await.unwrap_err();
+    let failure = store
+        .append(vec![created("saga-1", "2", 0)].into())
+        .await
+        .unwrap_err();
+    assert!(matches!(failure, AppendError::Unavailable(_)), "{failure}");
+    let _ = std::fs::remove_file(file);
+    moved(&aside, &database.folder);
+    store.check().await.unwrap();
+    assert!(store.saga("saga-1").await.unwrap().is_some());
+    assert_eq!(
+        store
+            .append(vec![created("saga-1", "2", 0)].into())
+            .await
+            .unwrap()
+            .stored(),
+        1
+    );
 }

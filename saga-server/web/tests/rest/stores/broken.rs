@@ -30,7 +30,7 @@ pub(crate) struct Broken(pub(crate) Trouble);
 impl Broken {
     fn answer<T>(&self) -> Result<T, StoreError> {
         match self.0 {
-            Trouble::Away => Err(StoreError::Unavailable("password=hidden".to_owned())),
+            Trouble::Away => Err(StoreError::Unavailable("password=hidden".into())),
             Trouble::Corrupt => Err(StoreError::Corrupt("row 7 hidden".to_owned())),
             Trouble::Bug => panic!("hidden, and part of the test"),
         }
@@ -59,7 +59,7 @@ impl Store for Broken {
     }
 
     async fn append(&self, _: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
-        Err(AppendError::Unavailable(String::new()))
+        Err(AppendError::Unavailable("away".into()))
     }
 
     async fn saga(&self, _: &str) -> Result<Option<SagaState>, StoreError> {
@@ -90,7 +90,7 @@ impl Store for Broken {
 #[async_trait]
 impl DeadLetterStore for Broken {
     async fn keep_letters(&self, _: Vec<NewLetter>) -> Result<u64, AppendError> {
-        Err(AppendError::Unavailable(String::new()))
+        Err(AppendError::Unavailable("away".into()))
     }
 
     async fn letters(&self, _: &LetterQuery) -> Result<LetterPage, StoreError> {
@@ -110,7 +110,7 @@ impl DeadLetterStore for Broken {
     }
 
     async fn append_dry_run(&self, _: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
-        Err(AppendError::Unavailable(String::new()))
+        Err(AppendError::Unavailable("away".into()))
     }
 }
 
@@ -128,7 +128,7 @@ impl ProgressStore for Broken {
 #[async_trait]
 impl ProducerStore for Broken {
     async fn observe_producers(&self, _: &[ProducerObservation]) -> Result<(), AppendError> {
-        Err(AppendError::Unavailable(String::new()))
+        Err(AppendError::Unavailable("away".into()))
     }
 
     async fn reconcile_producers(&self, _: &ReconcileRequest) -> Result<ReconcileOutcome, StoreError> {
