@@ -1,7 +1,8 @@
 //! Whether the parts of the collector work right now, as they last said themselves.
 
-use std::{collections::BTreeMap, sync::RwLock};
+use std::collections::BTreeMap;
 
+use parking_lot::RwLock;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,7 +14,7 @@ pub enum Component {
     Db,
     /// The broker answers the consumer and takes dead letters.
     Kafka,
-    /// The collector follows the topic.
+    /// What is on the collector's partitions is being stored, or there is nothing to store.
     Ingest,
     /// The schema registry answers, as far as it was needed.
     SchemaRegistry,
@@ -79,10 +80,7 @@ impl Health {
     /// All states.
     #[must_use]
     pub fn states(&self) -> BTreeMap<Component, State> {
-        self.states
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone()
+        self.states.read().clone()
     }
 
     /// Whether every part works.
@@ -92,10 +90,7 @@ impl Health {
     }
 
     fn set(&self, component: Component, state: State) -> bool {
-        let mut states = self
-            .states
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut states = self.states.write();
         let is_up = state == State::Up;
         let before = states.insert(component, state);
         before.is_none_or(|before| (before == State::Up) != is_up || before == State::starting())

@@ -13,7 +13,10 @@ use super::read;
 use crate::{
     backoff::Backoff,
     health::Health,
-    ingest::{RegistryConfig, decode::Decoder},
+    ingest::{
+        RegistryConfig,
+        decode::{self, Decoder, WaitReports},
+    },
     kafka::{
         ConsumerError, KafkaConfig,
         consume_loop::{self, BatchLimits},
@@ -29,6 +32,9 @@ const LIMITS: BatchLimits = BatchLimits {
     size: 200,
     wait: Duration::from_millis(100),
 };
+
+/// After how many tries it is found out whether events could be stored.
+const TRIES_BEFORE_PROBE: u32 = 4;
 
 /// What the client may read ahead.
 const SETTINGS: [(&str, &str); 2] = [
@@ -79,7 +85,10 @@ impl Collect {
             topic,
             decoder: Decoder::new(parts.registry),
             store: parts.store,
-            health: parts.health,
+            reports: WaitReports {
+                health: parts.health,
+                status: Arc::default(),
+            },
             stop: stop.clone(),
         };
         tokio::spawn(worker.run(work_queue, done));
@@ -106,7 +115,7 @@ struct Worker {
     topic: String,
     decoder: Decoder,
     store: Arc<dyn Store>,
-    health: Arc<Health>,
+    reports: WaitReports,
     stop: CancellationToken,
 }
 
@@ -126,11 +135,12 @@ impl Worker {
 
     /// Whether all letters are kept. `false` only when asked to stop while the database or the schema registry is away.
     async fn handle(&mut self, records: &[RawRecord]) -> bool {
-        if !self.decoder.prepare(records, &self.health, &self.stop).await {
+        let frames = decode::frames(records);
+        if !self.decoder.prepare(&frames, &self.reports, &self.stop).await {
             return false;
         }
-        let letters = records.iter().map(|record| {
-            let event = self.decoder.decode(record).ok();
+        let letters = records.iter().zip(frames).map(|(record, frame)| {
+            let event = self.decoder.decode(frame).ok();
             read::letter(&self.topic, record, event.as_ref())
         });
         // In chunks, the whole first; what the database refuses is split until the one bad letter is found.
@@ -149,24 +159,28 @@ impl Worker {
         true
     }
 
-    /// Tries until the database answers. `None` when asked to stop meanwhile.
+    /// Tries until the database answers. `None` when cancelled meanwhile. As with events, what looks like an outage is the letters'
+    /// fault when an event that nothing is wrong with could be stored.
     async fn keep(&self, letters: &[NewLetter]) -> Option<Result<(), String>> {
         let mut backoff = Backoff::new();
-        loop {
-            match self.store.keep_letters(letters.to_vec()).await {
+        for attempt in 1_u32.. {
+            let reason = match self.store.keep_letters(letters.to_vec()).await {
                 Ok(new) => {
                     tracing::debug!(letters = letters.len(), new, "dead letters kept");
                     return Some(Ok(()));
                 }
                 Err(AppendError::Refused(reason)) => return Some(Err(reason.to_string())),
-                Err(AppendError::Unavailable(reason)) => {
-                    tracing::debug!(%reason, "dead letters not kept, retrying");
-                    if !backoff.wait(&self.stop).await {
-                        return None;
-                    }
-                }
+                Err(AppendError::Unavailable(reason)) => reason.to_string(),
+            };
+            if attempt >= TRIES_BEFORE_PROBE && self.store.probe_write().await.is_ok() {
+                return Some(Err(reason));
+            }
+            tracing::debug!(reason, "dead letters not kept, retrying");
+            if !backoff.wait(&self.stop).await {
+                return None;
             }
         }
+        None
     }
 
     /// One letter must not hold up the others; it stays on its topic.

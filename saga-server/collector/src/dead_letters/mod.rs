@@ -11,7 +11,7 @@
 //! none of it loses a letter or stores an event twice.
 
 mod collect;
-mod read;
+pub(crate) mod read;
 mod replay;
 mod view;
 

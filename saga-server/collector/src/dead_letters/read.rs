@@ -8,7 +8,7 @@ use saga_types::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::kafka::record::RawRecord;
+use crate::kafka::{dead_letter_producer::DeadLetter, record::RawRecord};
 use saga_store::{Letter, NewLetter, Origin, producer_name};
 
 /// What stands before our own kinds of errors, as if they were classes.
@@ -52,13 +52,39 @@ pub(super) fn letter(topic: &str, record: &RawRecord, event: Option<&SagaEvent>)
     }
 }
 
+/// What is to be kept of a record that the dead letter topic does not take: the same letter, which lies in its source topic.
+pub(crate) fn kept_back(dead: &DeadLetter<'_>, source_topic: &str, group: &str) -> NewLetter {
+    let record = dead.record;
+    let mut new = letter(source_topic, record, None);
+    new.letter.origin = Origin {
+        topic: Some(source_topic.to_owned()),
+        partition: Some(record.partition),
+        offset: Some(record.offset),
+        time: record
+            .timestamp
+            .to_millis()
+            .and_then(|millis| Timestamp::from_millis(millis).ok()),
+        group: Some(group.to_owned()),
+    };
+    new.letter.dead_since = Timestamp::now();
+    new.letter.reason = dead.kind.to_owned();
+    new.letter.message = dead
+        .reason
+        .chars()
+        .filter(|character| !character.is_control())
+        .take(MAX_MESSAGE_CHARS)
+        .collect();
+    new.identity = identity(source_topic, record, &new.letter.origin);
+    new
+}
+
 /// The service that the event itself names.
 fn producer(event: &SagaEvent) -> Option<String> {
     let service = event.metadata.as_ref()?.producer_service()?;
     producer_name(service).map(str::to_owned)
 }
 
-/// A record may be buried twice, when the collector died before it could commit, and a letter may be read twice. Both
+/// A record may be dead-lettered twice, when the collector died before it could commit, and a letter may be read twice. Both
 /// are known by where the record was before. The times and bytes tell records of a topic that was made anew apart.
 fn identity(topic: &str, record: &RawRecord, origin: &Origin) -> [u8; 32] {
     let from_origin = || {
@@ -122,6 +148,7 @@ fn reason(record: &RawRecord) -> String {
 
 /// The last header of the name: a record that died before carries the headers of its first death, too.
 fn header<'a>(record: &'a RawRecord, name: &str) -> Option<&'a [u8]> {
+    let name = name.as_bytes();
     let found = record.headers().filter(|(header, _)| *header == name).last();
     found.and_then(|(_, value)| value)
 }
@@ -152,7 +179,8 @@ fn kept_headers(record: &RawRecord) -> Vec<(String, Option<Vec<u8>>)> {
             break;
         };
         room = left;
-        kept.push((name.to_owned(), value.map(<[u8]>::to_vec)));
+        let name = String::from_utf8_lossy(name).into_owned();
+        kept.push((name, value.map(<[u8]>::to_vec)));
     }
     kept
 }

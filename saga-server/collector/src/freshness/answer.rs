@@ -121,6 +121,12 @@ fn sentence(freshness: &Freshness, now: Timestamp) -> String {
         return format!("how far behind is not known: {}", silence(&silent, now));
     }
     let events = freshness.events_behind.unwrap_or_default();
+    if let (0, Some(as_of)) = (events, freshness.as_of) {
+        return format!(
+            "an open transaction holds back what came after it, for about {}",
+            length(now.millis_since(as_of))
+        );
+    }
     let noun = if events == 1 { "event" } else { "events" };
     let behind = format!("{} {noun} behind", grouped(events));
     match freshness.as_of {
@@ -211,6 +217,10 @@ mod tests {
             (
                 vec![(5, 900, 700), (0, 40, 40)],
                 "how far behind is not known: partitions 0, 1 were last heard of about 11 min ago",
+            ),
+            (
+                vec![(0, 75, 1), (0, 1, 1)],
+                "an open transaction holds back what came after it, for about 75 s",
             ),
             (
                 vec![],

@@ -18,14 +18,18 @@ const MOST_MARKS: usize = 256;
 pub(crate) struct Observed {
     /// When the broker said so.
     pub(crate) at: Timestamp,
-    /// Where the partition ends.
+    /// Where it ends for us: before records of transactions that are open, and what came after them.
     pub(crate) end: i64,
+    /// Where the partition ends.
+    pub(crate) high: i64,
     /// Where it begins.
     pub(crate) begin: i64,
     /// What is fetched next; after the last record also when the rest is no record, as the mark of a transaction.
     pub(crate) next_fetch: i64,
-    /// What is handed over to us next.
-    pub(crate) next_to_hand_over: i64,
+    /// Where the client stands: everything before it was handed over to us, or is nothing for us.
+    pub(crate) position: i64,
+    /// After the last record that was handed over to us, if one was.
+    pub(crate) handed_over: Option<i64>,
     /// Whether fetched records wait to be handed over.
     pub(crate) has_waiting: bool,
     /// Where the group goes on.
@@ -48,6 +52,15 @@ pub(super) struct Track {
     marks: VecDeque<Mark>,
     as_of: Option<Timestamp>,
     last_seen: Option<(Timestamp, u64)>,
+    standstill: Option<Standstill>,
+}
+
+/// There is something to store, and the partition stands here since then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standstill {
+    pub(super) at: i64,
+    pub(super) end: i64,
+    pub(super) since: Timestamp,
 }
 
 impl Track {
@@ -61,21 +74,54 @@ impl Track {
         if seen.end < 0 {
             return;
         }
-        let reached = self.stored.unwrap_or(seen.committed.max(seen.begin));
-        let is_all_stored = !seen.has_waiting && seen.next_to_hand_over <= reached;
-        let behind = if is_all_stored && seen.next_fetch >= seen.end {
+        let stored = self.stored.unwrap_or(seen.committed.max(seen.begin));
+        let is_all_stored = seen.handed_over.is_none_or(|handed_over| handed_over <= stored);
+        // Marks of transactions and aborted records are passed, and never handed over.
+        let reached = if is_all_stored {
+            stored.max(seen.position)
+        } else {
+            stored
+        };
+        let is_complete = is_all_stored && !seen.has_waiting && seen.next_fetch.max(reached) >= seen.end;
+        if is_complete && seen.high <= seen.end {
             self.marks.clear();
             self.as_of = Some(seen.at);
-            0
         } else {
             self.remember(Mark {
                 at: seen.at,
-                end: seen.end,
+                end: seen.high.max(seen.end),
             });
             self.pass_marks(reached);
-            u64::try_from(seen.end - reached).unwrap_or_default()
-        };
-        self.last_seen = Some((seen.at, behind));
+        }
+        let behind = if is_complete { 0 } else { seen.end - reached };
+        self.last_seen = Some((seen.at, u64::try_from(behind).unwrap_or_default()));
+        self.stand(is_complete, reached, seen);
+    }
+
+    fn stand(&mut self, is_complete: bool, at: i64, seen: &Observed) {
+        let since = self.standstill.filter(|standstill| standstill.at == at);
+        self.standstill = (!is_complete).then(|| Standstill {
+            at,
+            end: seen.end,
+            since: since.map_or(seen.at, |standstill| standstill.since),
+        });
+    }
+
+    /// What it was when the partition was last ours, so that a change of the client does not start the clock again.
+    pub(super) fn standing(standstill: Option<Standstill>) -> Self {
+        Self {
+            standstill,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn standstill(&self) -> Option<Standstill> {
+        self.standstill
+    }
+
+    /// When the broker last said anything of it.
+    pub(super) fn heard(&self) -> Option<Timestamp> {
+        self.last_seen.map(|(at, _)| at)
     }
 
     fn remember(&mut self, mark: Mark) {
@@ -125,9 +171,11 @@ mod tests {
         Observed {
             at: at(seconds),
             end,
+            high: end,
             begin: 0,
             next_fetch: handed_over,
-            next_to_hand_over: handed_over,
+            position: handed_over,
+            handed_over: (handed_over > 0).then_some(handed_over),
             has_waiting: false,
             committed: -1001,
         }
@@ -157,7 +205,7 @@ mod tests {
     fn what_the_group_had_stored_before_counts() {
         let mut track = Track::default();
         let mut observed = ends_at(5, 10, 10);
-        observed.committed = 10;
+        (observed.committed, observed.handed_over) = (10, None);
         track.observe(&observed);
         assert_eq!(seen(&track), (0, Some(at(5))));
     }
@@ -187,10 +235,62 @@ mod tests {
     fn the_mark_of_a_transaction_is_no_event_that_is_missing() {
         let mut track = Track::default();
         track.stored(9, None);
-        let mut observed = ends_at(5, 10, 9);
-        observed.next_fetch = 10;
+        // The client passes the mark, and only what it handed over is to be stored.
+        let mut observed = ends_at(5, 10, 10);
+        observed.handed_over = Some(9);
         track.observe(&observed);
         assert_eq!(seen(&track), (0, Some(at(5))));
+        assert_eq!(track.standstill(), None);
+    }
+
+    #[test]
+    fn an_aborted_transaction_is_nothing_to_store() {
+        let mut track = Track::default();
+        track.stored(9, None);
+        let mut observed = ends_at(5, 2009, 2009);
+        observed.handed_over = Some(9);
+        track.observe(&observed);
+        assert_eq!(seen(&track), (0, Some(at(5))));
+        // What comes behind it counts from its end.
+        (observed.end, observed.high) = (2012, 2012);
+        track.observe(&observed);
+        assert_eq!(seen(&track).0, 3);
+    }
+
+    #[test]
+    fn behind_an_open_transaction_nothing_is_up_to_date_and_nothing_stalls() {
+        let mut track = Track::default();
+        track.stored(9, None);
+        track.observe(&ends_at(0, 9, 9));
+        let mut observed = ends_at(60, 9, 9);
+        observed.high = 40;
+        track.observe(&observed);
+        assert_eq!(seen(&track), (0, Some(at(0))));
+        assert_eq!(track.standstill(), None);
+        track.stored(41, None);
+        track.observe(&ends_at(61, 41, 41));
+        assert_eq!(seen(&track), (0, Some(at(61))));
+    }
+
+    #[test]
+    fn what_does_not_move_stands_still_since_it_last_moved() {
+        let mut track = Track::default();
+        track.stored(4, None);
+        let since = |track: &Track| track.standstill().map(|standstill| standstill.since);
+        track.observe(&ends_at(0, 10, 10));
+        track.observe(&ends_at(30, 12, 12));
+        assert_eq!(since(&track), Some(at(0)));
+        track.stored(5, None);
+        track.observe(&ends_at(31, 12, 12));
+        assert_eq!(since(&track), Some(at(31)));
+        let mut again = Track::standing(track.standstill());
+        let mut observed = ends_at(40, 12, 5);
+        (observed.committed, observed.handed_over) = (5, None);
+        again.observe(&observed);
+        assert_eq!(since(&again), Some(at(31)), "another client, the same place");
+        again.stored(12, None);
+        again.observe(&ends_at(50, 12, 12));
+        assert_eq!(since(&again), None);
     }
 
     #[test]

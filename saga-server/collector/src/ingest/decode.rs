@@ -1,6 +1,6 @@
-//! Raw records to events; and why a record is no event.
+//! Raw records to events, and why a record is no event.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use saga_types::{
     SagaEvent,
@@ -9,7 +9,26 @@ use saga_types::{
 use tokio_util::sync::CancellationToken;
 
 use super::{RegistryConfig, rejection::Rejection, schema_registry::Registry};
-use crate::{health::Health, kafka::record::RawRecord};
+use crate::{
+    health::Health,
+    kafka::{record::RawRecord, status::ConsumerStatus},
+};
+
+/// A record's value, taken apart.
+pub(crate) type Framed<'a> = Result<Frame<'a>, DecodeError>;
+
+/// Takes the values of records apart.
+pub(crate) fn frames(records: &[RawRecord]) -> Vec<Framed<'_>> {
+    let values = records.iter().map(|record| record.value().unwrap_or_default());
+    values.map(Frame::parse).collect()
+}
+
+/// Who is told while the registry is waited for.
+#[derive(Clone)]
+pub(crate) struct WaitReports {
+    pub(crate) health: Arc<Health>,
+    pub(crate) status: Arc<ConsumerStatus>,
+}
 
 /// Reads records, with the help of a registry if there is one.
 pub(crate) struct Decoder {
@@ -23,30 +42,25 @@ impl Decoder {
         }
     }
 
-    /// Learns the schemas that the records name, so that [`Decoder::decode`] need not wait. `false` when asked to stop while
-    /// the registry is away.
+    /// Learns the schemas that the records name, so that [`Decoder::decode`] need not wait. `false` when cancelled while
+    /// the registry is unavailable.
     pub(crate) async fn prepare(
         &mut self,
-        records: &[RawRecord],
-        health: &Health,
+        frames: &[Framed<'_>],
+        reports: &WaitReports,
         stop: &CancellationToken,
     ) -> bool {
         let Some(registry) = &mut self.registry else {
             return true;
         };
-        let ids: BTreeSet<u32> = records
-            .iter()
-            .filter_map(RawRecord::value)
-            .filter_map(schema_id)
-            .collect();
-        registry.learn(&ids, health, stop).await
+        registry.learn(&schema_ids(frames), reports, stop).await
     }
 
     /// Learns the schemas that values name, asking again for those that were unknown before. Does not wait.
     ///
     /// # Errors
     ///
-    /// The reason when the registry is away.
+    /// The reason when the registry is unavailable.
     pub(crate) async fn prepare_now<'a>(
         &mut self,
         values: impl Iterator<Item = &'a [u8]> + Send,
@@ -54,8 +68,8 @@ impl Decoder {
         let Some(registry) = &mut self.registry else {
             return Ok(());
         };
-        let ids: BTreeSet<u32> = values.filter_map(schema_id).collect();
-        registry.learn_now(&ids).await
+        let frames: Vec<_> = values.map(Frame::parse).collect();
+        registry.learn_now(&schema_ids(&frames)).await
     }
 
     /// The schema that the registry has under an id, if it was learnt.
@@ -63,14 +77,14 @@ impl Decoder {
         self.registry.as_ref()?.schema(id).ok()
     }
 
-    /// Reads one record.
-    pub(crate) fn decode(&self, record: &RawRecord) -> Result<SagaEvent, Rejection> {
-        self.decode_value(record.value().unwrap_or_default())
-    }
-
     /// Reads the value of a record.
     pub(crate) fn decode_value(&self, value: &[u8]) -> Result<SagaEvent, Rejection> {
-        let event = match Frame::parse(value)? {
+        self.decode(Frame::parse(value))
+    }
+
+    /// Reads the value of a record that was taken apart.
+    pub(crate) fn decode(&self, frame: Framed<'_>) -> Result<SagaEvent, Rejection> {
+        let event = match frame? {
             Frame::SingleObject { fingerprint, body } => {
                 let version = SchemaVersion::by_fingerprint(fingerprint)
                     .ok_or(DecodeError::UnknownFingerprint(fingerprint))?;
@@ -85,9 +99,10 @@ impl Decoder {
     }
 }
 
-fn schema_id(value: &[u8]) -> Option<u32> {
-    match Frame::parse(value) {
-        Ok(Frame::Confluent { schema_id, .. }) => Some(schema_id),
+fn schema_ids(frames: &[Framed<'_>]) -> BTreeSet<u32> {
+    let ids = frames.iter().filter_map(|frame| match frame {
+        Ok(Frame::Confluent { schema_id, .. }) => Some(*schema_id),
         _ => None,
-    }
+    });
+    ids.collect()
 }

@@ -15,9 +15,12 @@
 
 mod config;
 pub(crate) mod decode;
+mod health;
 mod pipeline;
 mod producer_headers;
 pub(crate) mod rejection;
+mod schema_lookup;
+mod schema_references;
 mod schema_registry;
 mod writers;
 
@@ -36,6 +39,7 @@ use crate::{
         consume_loop::{self, BatchLimits},
         consumer::{ConsumerConfig, ConsumerObservers},
         dead_letter_producer::DeadLetterProducer,
+        status::ConsumerStatus,
     },
     metrics::Metrics,
 };
@@ -74,6 +78,7 @@ impl Ingest {
     /// [`ConsumerError::Client`] when a setting is wrong.
     pub fn start(parts: IngestParts) -> Result<Self, ConsumerError> {
         let stop = CancellationToken::new();
+        let status = Arc::<ConsumerStatus>::default();
         let dead_letters = DeadLetterProducer::connect(&parts.kafka)?;
         let consumer = ConsumerConfig {
             kafka: parts.kafka.clone(),
@@ -84,6 +89,7 @@ impl Ingest {
                 health: parts.health.clone(),
                 metrics: parts.metrics.clone(),
                 progress: parts.progress.clone(),
+                status: status.clone(),
             }),
             replaced: parts.metrics.clients_replaced.clone(),
         };
@@ -93,7 +99,15 @@ impl Ingest {
         };
         let (batches, work_queue) = consume_loop::queue();
         let (done, done_queue) = std::sync::mpsc::channel();
-        tokio::spawn(pipeline::run(parts, dead_letters, stop.clone(), work_queue, done));
+        tokio::spawn(health::watch(parts.clone(), status.clone(), stop.clone()));
+        tokio::spawn(pipeline::run(
+            parts,
+            status,
+            dead_letters,
+            stop.clone(),
+            work_queue,
+            done,
+        ));
         let ended = consume_loop::spawn(limits, consumer, stop.clone(), batches, done_queue)?;
         Ok(Self { stop, ended })
     }

@@ -3,72 +3,75 @@
 //! Batches are decoded one after the other. While one is being stored the next is decoded, and queues up behind it at the
 //! writers, so that neither they nor the database ever wait for a batch as a whole.
 
-use std::sync::{Arc, mpsc};
+use std::{
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
 
-use futures_util::{StreamExt, stream::FuturesOrdered};
 use saga_types::Timestamp;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
     IngestParts,
-    decode::Decoder,
-    producer_headers::ProducerObservations,
+    decode::{self, Decoder, WaitReports},
+    producer_headers::{FrameKind, ProducerObservations},
     rejection::Rejection,
-    writers::{IndexedEvent, Writers},
+    writers::{IndexedEvent, TRIES_BEFORE_PROBE, Writers},
 };
 use crate::{
     backoff::Backoff,
-    health::Component,
+    dead_letters::read,
     kafka::{
-        dead_letter_producer::{DeadLetter, DeadLetterProducer},
+        dead_letter_producer::{DeadLetter, DeadLetterProducer, Unwritten},
         record::{Batch, Offsets, RawRecord},
+        status::{ConsumerStatus, Stage},
     },
     telemetry::spans,
 };
 use saga_store::{AppendError, ProducerObservation};
 
-/// Handles batches until the consumer is gone or, when asked to stop, a batch in hand cannot be finished.
+/// How many batches may be decoded and not done; the consumer hands on no more.
+const DECODED: usize = 2;
+
+/// How long the dead letter topic may be unavailable until its letters are kept in the database.
+const KEEP_BACK_AFTER: Duration = Duration::from_secs(20);
+
+/// Handles batches until the consumer is gone or, when cancelled, a batch in hand cannot be finished.
 pub(super) async fn run(
     parts: IngestParts,
+    status: Arc<ConsumerStatus>,
     dead_letters: DeadLetterProducer,
     stop: CancellationToken,
-    mut batches: tokio::sync::mpsc::Receiver<Batch>,
+    batches: tokio::sync::mpsc::Receiver<Batch>,
     done: mpsc::Sender<Offsets>,
 ) {
-    let mut decoding = DecodeStage {
+    let stage = DecodeStage {
         decoder: Decoder::new(parts.registry.clone()),
-        writers: Writers::start(&parts, &stop),
+        writers: Writers::start(&parts, &status, &stop),
         acks: Arc::new(AckStage {
             dead_letters: Mutex::new(dead_letters),
             parts,
+            status,
             stop,
         }),
     };
-    // Each is a task of its own, but they are done in the order in which they were read.
-    let mut in_flight = FuturesOrdered::new();
-    loop {
-        tokio::select! {
-            Some(finished) = in_flight.next() => match finished {
-                Ok(Some(offsets)) => {
-                    if done.send(offsets).is_err() {
-                        return;
-                    }
-                }
-                Ok(None) | Err(_) => return,
-            },
-            batch = batches.recv() => {
-                let Some(batch) = batch else { return };
-                let span = spans::batch(&decoding.acks.parts.kafka.topic, batch.records.len());
-                match decoding.batch(batch).instrument(span.clone()).await {
-                    Some(finishing) => in_flight.push_back(tokio::spawn(finishing.instrument(span))),
-                    None => return,
-                }
-            }
+    let (decoded, mut finishing) = tokio::sync::mpsc::channel(DECODED);
+    // A task of its own: while it waits for the schema registry, what was decoded before is stored and committed.
+    tokio::spawn(stage.run(batches, decoded));
+    // Each is a task, too, but they are done in the order in which they were read.
+    while let Some(finishing) = finishing.recv().await {
+        let Ok(Some(offsets)) = finishing.await else {
+            return;
+        };
+        if done.send(offsets).is_err() {
+            return;
         }
     }
 }
+
+type Finishing = JoinHandle<Option<Offsets>>;
 
 /// The first half: what is done with one batch at a time.
 struct DecodeStage {
@@ -78,22 +81,45 @@ struct DecodeStage {
 }
 
 impl DecodeStage {
-    /// Decodes a batch and hands its events on to the writers; the future waits for everything else. `None` only when asked
-    /// to stop while the schema registry is away.
+    async fn run(
+        mut self,
+        mut batches: tokio::sync::mpsc::Receiver<Batch>,
+        decoded: tokio::sync::mpsc::Sender<Finishing>,
+    ) {
+        while let Some(batch) = batches.recv().await {
+            let span = spans::batch(&self.acks.parts.kafka.topic, batch.records.len());
+            let Some(finishing) = self.batch(batch).instrument(span.clone()).await else {
+                return;
+            };
+            if decoded
+                .send(tokio::spawn(finishing.instrument(span)))
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// Decodes a batch and hands its events on to the writers; the future waits for everything else. `None` only when
+    /// cancelled while the schema registry is unavailable.
     async fn batch(&mut self, batch: Batch) -> Option<impl Future<Output = Option<Offsets>> + Send + use<>> {
         let AckStage { parts, stop, .. } = &*self.acks;
         let offsets = batch.offsets();
         let records = batch.records;
-        if !self.decoder.prepare(&records, &parts.health, stop).await {
+        let frames = decode::frames(&records);
+        let reports = self.acks.reports();
+        if !self.decoder.prepare(&frames, &reports, stop).await {
             return None;
         }
         let mut rejected: Vec<(usize, Rejection)> = Vec::new();
         let mut events = Vec::with_capacity(records.len());
         let mut observations = ProducerObservations::default();
         let now = Timestamp::now();
-        for (index, record) in records.iter().enumerate() {
-            let decoded = self.decoder.decode(record);
-            observations.observe(record, decoded.as_ref().ok(), now);
+        for (index, (record, frame)) in records.iter().zip(frames).enumerate() {
+            let kind = frame.as_ref().ok().copied().map(FrameKind::from);
+            let decoded = self.decoder.decode(frame);
+            observations.observe(record, kind, decoded.as_ref().ok(), now);
             match decoded {
                 Ok(event) => events.push(IndexedEvent { index, event }),
                 Err(rejection) => rejected.push((index, rejection)),
@@ -117,32 +143,45 @@ impl DecodeStage {
 struct AckStage {
     dead_letters: Mutex<DeadLetterProducer>,
     parts: IngestParts,
+    status: Arc<ConsumerStatus>,
     stop: CancellationToken,
 }
 
 impl AckStage {
-    /// Records who wrote the batch. `false` only when asked to stop while the database is away.
-    async fn record_producers(&self, observed: &[ProducerObservation]) -> bool {
-        let mut backoff = Backoff::new();
-        loop {
-            match self.parts.store.observe_producers(observed).await {
-                Ok(()) => return true,
-                Err(AppendError::Refused(reason)) => {
-                    tracing::error!(%reason, "producer observations refused by the database");
-                    return true;
-                }
-                // The writers report it to the operator.
-                Err(AppendError::Unavailable(reason)) => {
-                    tracing::debug!(%reason, "producer observations not stored, retrying");
-                    if !backoff.wait(&self.stop).await {
-                        return false;
-                    }
-                }
-            }
+    fn reports(&self) -> WaitReports {
+        WaitReports {
+            health: self.parts.health.clone(),
+            status: self.status.clone(),
         }
     }
 
-    /// `false` only when asked to stop while the dead letter topic is away.
+    /// Records who wrote the batch. `false` only when cancelled while the database is unavailable. What it refuses although
+    /// events could be stored is lost: it must not hold up the events.
+    async fn record_producers(&self, observed: &[ProducerObservation]) -> bool {
+        let mut backoff = Backoff::new();
+        for attempt in 1_u32.. {
+            let reason = match self.parts.store.observe_producers(observed).await {
+                Ok(()) => return true,
+                Err(AppendError::Refused(reason)) => Err(reason.to_string()),
+                Err(AppendError::Unavailable(reason)) => Ok(reason.to_string()),
+            };
+            let is_refused = reason.is_err()
+                || (attempt >= TRIES_BEFORE_PROBE && self.parts.store.probe_write().await.is_ok());
+            let (Ok(reason) | Err(reason)) = reason;
+            if is_refused {
+                tracing::error!(reason, "producer observations refused by the database");
+                return true;
+            }
+            // The writers report it to the operator.
+            tracing::debug!(reason, "producer observations not stored, retrying");
+            if !backoff.wait(&self.stop).await {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// `false` only when cancelled while neither the dead letter topic nor the database takes a letter.
     async fn publish_dead_letters(&self, records: &[RawRecord], rejected: &[(usize, Rejection)]) -> bool {
         if rejected.is_empty() {
             return true;
@@ -157,25 +196,66 @@ impl AckStage {
             .collect();
         let mut backoff = Backoff::new();
         let span = spans::dead_letters(letters.len());
+        let begun = Instant::now();
         let mut left = letters.clone();
         let mut dead_letters = self.dead_letters.lock().await;
-        while let Err(unwritten) = dead_letters.publish(&left).instrument(span.clone()).await {
-            let error = unwritten.error;
-            left = unwritten.letters;
-            tracing::error!(%error, letters = left.len(), "dead letters not written, retrying");
-            self.parts.health.down(
-                Component::Ingest,
-                format!("dead letters cannot be written: {error}"),
-            );
-            if !backoff.wait(&self.stop).await {
+        while !left.is_empty() {
+            let unwritten = dead_letters.publish(&left).instrument(span.clone()).await;
+            left = self
+                .keep_back(unwritten, begun.elapsed() >= KEEP_BACK_AFTER)
+                .await;
+            if !left.is_empty() && !backoff.wait(&self.stop).await {
                 return false;
             }
         }
-        self.parts.health.up(Component::Ingest);
+        self.status.goes_on(Stage::DeadLetters);
         for letter in &letters {
             self.report(letter);
         }
         true
+    }
+
+    /// Keeps in the database what the topic refuses, or, when it is unavailable for long, all that it did not take. Gives
+    /// what is to be tried again.
+    async fn keep_back<'a>(&self, unwritten: Vec<Unwritten<'a>>, is_long: bool) -> Vec<DeadLetter<'a>> {
+        let Some(first) = unwritten.first() else {
+            return Vec::new();
+        };
+        let error = first.error.to_string();
+        let (kept, mut left): (Vec<_>, Vec<_>) = unwritten
+            .into_iter()
+            .partition(|unwritten| is_long || unwritten.is_refused());
+        if !kept.is_empty() {
+            let kafka = &self.parts.kafka;
+            let letters = kept
+                .iter()
+                .map(|kept| read::kept_back(&kept.letter, &kafka.topic, &kafka.group));
+            match self.parts.store.keep_letters(letters.collect()).await {
+                Ok(_) => {
+                    self.parts
+                        .metrics
+                        .dead_letters_kept_back
+                        .inc_by(kept.len() as u64);
+                    tracing::error!(
+                        error,
+                        letters = kept.len(),
+                        "dead letter topic does not take dead letters, kept in the database only"
+                    );
+                }
+                Err(keeping) => {
+                    tracing::error!(error, %keeping, letters = kept.len(), "dead letters not kept, retrying");
+                    left.extend(kept);
+                }
+            }
+        }
+        if !left.is_empty() {
+            tracing::error!(error, letters = left.len(), "dead letters not written, retrying");
+            self.status.waits(
+                Stage::DeadLetters,
+                format!("dead letters cannot be written: {error}"),
+            );
+        }
+        left.into_iter().map(|unwritten| unwritten.letter).collect()
     }
 
     fn report(&self, letter: &DeadLetter<'_>) {

@@ -36,7 +36,7 @@ pub(super) struct ProducerObservations {
 
 /// What the beginning of a value says of its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FrameKind {
+pub(super) enum FrameKind {
     SingleObject(u64),
     Confluent(u32),
 }
@@ -50,9 +50,23 @@ struct Headers<'a> {
     sequence: Option<&'a [u8]>,
 }
 
+/// What one record shows of its producer.
+struct Observed<'a> {
+    at: Timestamp,
+    frame: Option<FrameKind>,
+    version: Option<&'a str>,
+    sequence: Option<u64>,
+}
+
 impl ProducerObservations {
     /// Observes a record, and its event if it is one.
-    pub(super) fn observe(&mut self, record: &RawRecord, event: Option<&SagaEvent>, now: Timestamp) {
+    pub(super) fn observe(
+        &mut self,
+        record: &RawRecord,
+        frame: Option<FrameKind>,
+        event: Option<&SagaEvent>,
+        now: Timestamp,
+    ) {
         let headers = Headers::of(record);
         let mut is_valid = true;
         let service = valid_name(headers.service, &mut is_valid);
@@ -69,7 +83,13 @@ impl ProducerObservations {
             self.left_out += 1;
             return;
         };
-        self.record(place, record, &headers, sequence.flatten(), now);
+        let observed = Observed {
+            at: came_at(record).unwrap_or(now).min(now),
+            frame,
+            version: headers.version.and_then(version),
+            sequence: sequence.flatten(),
+        };
+        self.record(place, &observed);
     }
 
     fn place(&mut self, service: &str, instance: Option<&str>) -> Option<usize> {
@@ -97,26 +117,17 @@ impl ProducerObservations {
         Some(place)
     }
 
-    fn record(
-        &mut self,
-        place: usize,
-        record: &RawRecord,
-        headers: &Headers<'_>,
-        sequence: Option<u64>,
-        now: Timestamp,
-    ) {
+    fn record(&mut self, place: usize, observed: &Observed<'_>) {
         let observation = &mut self.observed[place];
-        let at = came_at(record).unwrap_or(now).min(now);
-        observation.first = observation.first.min(at);
-        if at >= observation.last {
-            observation.last = at;
-            self.frames[place] = frame_kind(record).or(self.frames[place]);
-            let version = headers.version.and_then(version);
-            if version.is_some() && version != observation.sdk_version.as_deref() {
-                observation.sdk_version = version.map(str::to_owned);
+        observation.first = observation.first.min(observed.at);
+        if observed.at >= observation.last {
+            observation.last = observed.at;
+            self.frames[place] = observed.frame.or(self.frames[place]);
+            if observed.version.is_some() && observed.version != observation.sdk_version.as_deref() {
+                observation.sdk_version = observed.version.map(str::to_owned);
             }
         }
-        if let (Some(_), Some(sequence)) = (&observation.instance, sequence) {
+        if let (Some(_), Some(sequence)) = (&observation.instance, observed.sequence) {
             observation.sequences.insert(sequence);
         }
     }
@@ -135,7 +146,7 @@ impl<'a> Headers<'a> {
     fn of(record: &'a RawRecord) -> Self {
         let mut found = Self::default();
         for (name, value) in record.headers() {
-            let place = match name {
+            let place = match str::from_utf8(name).unwrap_or_default() {
                 headers::PRODUCER => &mut found.service,
                 headers::PRODUCER_INSTANCE => &mut found.instance,
                 headers::PRODUCER_VERSION => &mut found.version,
@@ -169,10 +180,12 @@ fn came_at(record: &RawRecord) -> Option<Timestamp> {
     Timestamp::from_millis(record.timestamp.to_millis()?).ok()
 }
 
-fn frame_kind(record: &RawRecord) -> Option<FrameKind> {
-    match Frame::parse(record.value()?).ok()? {
-        Frame::SingleObject { fingerprint, .. } => Some(FrameKind::SingleObject(fingerprint)),
-        Frame::Confluent { schema_id, .. } => Some(FrameKind::Confluent(schema_id)),
+impl From<Frame<'_>> for FrameKind {
+    fn from(frame: Frame<'_>) -> Self {
+        match frame {
+            Frame::SingleObject { fingerprint, .. } => Self::SingleObject(fingerprint),
+            Frame::Confluent { schema_id, .. } => Self::Confluent(schema_id),
+        }
     }
 }
 
@@ -228,7 +241,7 @@ mod tests {
     fn seen(records: &[RawRecord]) -> (Vec<ProducerObservation>, u64, u64) {
         let mut observations = ProducerObservations::default();
         for record in records {
-            observations.observe(record, None, now());
+            observations.observe(record, None, None, now());
         }
         let (invalid, left_out) = (observations.invalid, observations.left_out);
         (observations.finish(&Decoder::new(None)), invalid, left_out)
@@ -262,8 +275,8 @@ mod tests {
         )
         .with_metadata(metadata);
         let mut observations = ProducerObservations::default();
-        observations.observe(&record(&[]), Some(&event), now());
-        observations.observe(&record(&[]), None, now());
+        observations.observe(&record(&[]), None, Some(&event), now());
+        observations.observe(&record(&[]), None, None, now());
         let seen = observations.finish(&Decoder::new(None));
         assert_eq!(seen.len(), 1);
         assert_eq!(

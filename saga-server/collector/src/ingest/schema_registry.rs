@@ -1,186 +1,165 @@
 //! Writer schemas from a schema registry, by their ids.
 //!
-//! Rule of thumb: a schema never changes under its id, so what was fetched is kept for good. A registry that is away is
-//! not bad data: whoever asks waits.
+//! Rule of thumb: a schema never changes under its id, so what was fetched is kept for good. Only what a registry says about an
+//! id is about the id; everything else means that it is unavailable, which is no event's fault: the caller waits.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
+use futures_util::{StreamExt, stream};
 use saga_types::avro::WriterSchema;
-use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::rejection::Rejection;
-use crate::{
-    backoff::Backoff,
-    health::{Component, Health},
-    http_client::{self, Trust},
-    ingest::RegistryConfig,
+use super::{
+    decode::WaitReports,
+    rejection::Rejection,
+    schema_lookup::{Lookup, Outcome},
 };
-
-/// How long one question may take.
-const TIMEOUT: Duration = Duration::from_secs(5);
+use crate::{backoff::Backoff, health::Component, ingest::RegistryConfig, kafka::status::Stage};
 
 /// How long an id counts as unknown before the registry is asked again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(10);
+
+/// How long a schema counts as unusable before the registry is asked again: what it names may have been added.
+const UNUSABLE_FOR: Duration = Duration::from_secs(60);
+
+/// How many ids are looked up at the same time.
+const LOOKUPS: usize = 16;
+
+/// How many new ids of one batch are looked up. Services have few schemas, and ids beyond that are made up.
+const NEW_IDS: usize = 256;
+
+/// How many ids are remembered that are of no use.
+const REMEMBERED: usize = 10_000;
+
+/// Ids are signed integers to a registry, and positive.
+const MAX_ID: u32 = i32::MAX as u32;
 
 /// What is known of an id.
 enum Known {
     Schema(WriterSchema),
     /// The registry has a schema that cannot be an event's.
-    Unusable(String),
+    Unusable(String, Instant),
     /// The registry did not know it then.
     Unknown(Instant),
 }
 
-/// What the registry said.
-enum Answer {
-    Known(Known),
-    /// It did not answer, or has trouble of its own.
-    Unavailable(String),
-}
-
 /// A registry, and what was learnt from it.
 pub(super) struct Registry {
-    client: reqwest::Client,
-    config: RegistryConfig,
+    lookup: Lookup,
     known: BTreeMap<u32, Known>,
-}
-
-#[derive(Deserialize)]
-struct SchemaAnswer {
-    schema: String,
-    #[serde(rename = "schemaType", default = "avro")]
-    schema_type: String,
-}
-
-fn avro() -> String {
-    "AVRO".to_owned()
 }
 
 impl Registry {
     pub(super) fn new(config: RegistryConfig) -> Self {
-        let trust = Trust::for_url(config.url.expose(), config.ca_file.as_deref());
-        // The configuration was checked by making the same client; files that vanish meanwhile leave nobody to trust.
-        let client = http_client::client(trust).unwrap_or_else(|error| {
-            tracing::error!(%error, "the schema registry's certificates cannot be read");
-            http_client::plain_client()
-        });
         Self {
-            client,
-            config,
+            lookup: Lookup::new(config),
             known: BTreeMap::new(),
         }
     }
 
-    /// Learns all of these ids. `false` when asked to stop while the registry is away.
+    /// Learns these ids, as far as one batch may. `false` when cancelled while the registry is unavailable.
     pub(super) async fn learn(
         &mut self,
         ids: &BTreeSet<u32>,
-        health: &Health,
+        reports: &WaitReports,
         stop: &CancellationToken,
     ) -> bool {
-        for id in ids {
-            if !self.is_known(*id) && !self.learn_one(*id, health, stop).await {
+        let new = ids.iter().copied().filter(|id| !self.is_known(*id));
+        let mut new: BTreeSet<u32> = new.take(NEW_IDS).collect();
+        if new.is_empty() {
+            return true;
+        }
+        let mut backoff = Backoff::new();
+        while let Err(reason) = self.ask(&mut new).await {
+            reports.status.waits(
+                Stage::SchemaRegistry,
+                format!("the schema registry is not available: {reason}"),
+            );
+            if reports.health.down(Component::SchemaRegistry, reason.clone()) {
+                tracing::error!(reason, "schema registry unavailable, retrying");
+            }
+            if !backoff.wait(stop).await {
                 return false;
             }
         }
+        reports.status.goes_on(Stage::SchemaRegistry);
+        reports.health.up(Component::SchemaRegistry);
         true
     }
 
-    /// Learns what is not known of these ids, and asks once more for those that were unknown before.
+    /// Learns what is not known of these ids, and asks once more for those that were of no use before.
     ///
     /// # Errors
     ///
-    /// The reason when the registry is away.
+    /// The reason when the registry is unavailable.
     pub(super) async fn learn_now(&mut self, ids: &BTreeSet<u32>) -> Result<(), String> {
-        for id in ids {
-            if !matches!(self.known.get(id), Some(Known::Schema(_) | Known::Unusable(_))) {
-                match self.ask(*id).await {
-                    Answer::Known(known) => _ = self.known.insert(*id, known),
-                    Answer::Unavailable(reason) => return Err(reason),
-                }
-            }
-        }
-        Ok(())
+        let is_schema = |id: &u32| matches!(self.known.get(id), Some(Known::Schema(_)));
+        let asked = ids.iter().copied().filter(|id| *id <= MAX_ID && !is_schema(id));
+        let mut asked: BTreeSet<u32> = asked.take(NEW_IDS).collect();
+        self.ask(&mut asked).await
     }
 
     /// The schema of an id that was learnt.
     pub(super) fn schema(&self, id: u32) -> Result<&WriterSchema, Rejection> {
         match self.known.get(&id) {
             Some(Known::Schema(schema)) => Ok(schema),
-            Some(Known::Unusable(reason)) => Err(Rejection {
+            Some(Known::Unusable(reason, _)) => Err(Rejection {
                 kind: "UNUSABLE_SCHEMA",
                 reason: format!("the schema with id {id} cannot be an event's: {reason}"),
             }),
-            Some(Known::Unknown(_)) | None => Err(Rejection {
-                kind: "UNKNOWN_SCHEMA_ID",
-                reason: format!("the schema registry does not know the schema id {id}"),
-            }),
+            Some(Known::Unknown(_)) => Err(unknown(id, "the schema registry does not know it")),
+            None if id > MAX_ID => Err(unknown(id, "no registry has an id as large")),
+            None => Err(unknown(
+                id,
+                "its batch names too many schemas for the registry to be asked for each",
+            )),
         }
     }
 
     fn is_known(&self, id: u32) -> bool {
         match self.known.get(&id) {
+            Some(Known::Schema(_)) => true,
+            Some(Known::Unusable(_, asked)) => asked.elapsed() < UNUSABLE_FOR,
             Some(Known::Unknown(asked)) => asked.elapsed() < UNKNOWN_FOR,
-            known => known.is_some(),
+            None => id > MAX_ID,
         }
     }
 
-    async fn learn_one(&mut self, id: u32, health: &Health, stop: &CancellationToken) -> bool {
-        let mut backoff = Backoff::new();
-        loop {
-            match self.ask(id).await {
-                Answer::Known(known) => {
-                    self.known.insert(id, known);
-                    health.up(Component::SchemaRegistry);
-                    return true;
-                }
-                Answer::Unavailable(reason) => {
-                    if health.down(Component::SchemaRegistry, reason.clone()) {
-                        tracing::error!(id, reason, "schema registry unavailable, retrying");
-                    }
-                    if !backoff.wait(stop).await {
-                        return false;
-                    }
-                }
-            }
+    /// Asks for ids, and takes those away that are answered.
+    async fn ask(&mut self, ids: &mut BTreeSet<u32>) -> Result<(), String> {
+        if self.known.len() > REMEMBERED {
+            self.known.retain(|_, known| matches!(known, Known::Schema(_)));
         }
-    }
-
-    async fn ask(&self, id: u32) -> Answer {
-        let url = format!(
-            "{}/schemas/ids/{id}",
-            self.config.url.expose().trim_end_matches('/')
-        );
-        let answer = match self.client.get(url).timeout(TIMEOUT).send().await {
-            Ok(answer) => answer,
-            // Without its URL, which may hold a password.
-            Err(error) => return Answer::Unavailable(http_client::failure(error)),
-        };
-        match answer.status().as_u16() {
-            200 => match answer.json::<SchemaAnswer>().await {
-                Ok(answer) => Answer::Known(read(&answer)),
-                Err(error) => Answer::Unavailable(format!(
-                    "not a registry's answer: {}",
-                    http_client::failure(error)
-                )),
-            },
-            404 => Answer::Known(Known::Unknown(Instant::now())),
-            // Refused credentials included: that is for somebody to mend, and no event's fault.
-            status => Answer::Unavailable(format!("it answers with status {status}")),
+        let lookup = &self.lookup;
+        let asking = ids
+            .clone()
+            .into_iter()
+            .map(async |id| (id, lookup.schema(id).await));
+        let mut answers = stream::iter(asking).buffer_unordered(LOOKUPS);
+        let mut unavailable = None;
+        while let Some((id, outcome)) = answers.next().await {
+            let known = match outcome {
+                Outcome::Schema(schema) => Known::Schema(schema),
+                Outcome::Unusable(reason) => Known::Unusable(reason, Instant::now()),
+                Outcome::Unknown => Known::Unknown(Instant::now()),
+                Outcome::Unavailable(reason) => {
+                    unavailable = Some(reason);
+                    break;
+                }
+            };
+            self.known.insert(id, known);
+            ids.remove(&id);
         }
+        unavailable.map_or(Ok(()), Err)
     }
 }
 
-fn read(answer: &SchemaAnswer) -> Known {
-    if answer.schema_type != "AVRO" {
-        return Known::Unusable(format!("it is of type {}, not AVRO", answer.schema_type));
-    }
-    match WriterSchema::parse(&answer.schema) {
-        Ok(schema) => Known::Schema(schema),
-        Err(error) => Known::Unusable(error.to_string()),
+fn unknown(id: u32, why: &str) -> Rejection {
+    Rejection {
+        kind: "UNKNOWN_SCHEMA_ID",
+        reason: format!("the schema id {id} is unknown: {why}"),
     }
 }

@@ -18,8 +18,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
 use super::{IngestParts, rejection::Rejection};
-use crate::{backoff::Backoff, health::Component, metrics, telemetry::spans};
+use crate::{
+    backoff::Backoff,
+    health::Component,
+    kafka::status::{ConsumerStatus, Stage},
+    metrics,
+    telemetry::spans,
+};
 use saga_store::{AppendError, Appended};
+
+/// After how many tries it is found out whether other events could be stored.
+pub(super) const TRIES_BEFORE_PROBE: u32 = 4;
 
 /// An event with the place of its record in the batch.
 #[derive(Debug, Clone)]
@@ -42,12 +51,13 @@ struct WriterBatch {
 }
 
 impl Writers {
-    pub(super) fn start(parts: &IngestParts, stop: &CancellationToken) -> Self {
+    pub(super) fn start(parts: &IngestParts, status: &Arc<ConsumerStatus>, stop: &CancellationToken) -> Self {
         let writers = (0..parts.ingest.writers.max(1)).map(|_| {
             // The consumer bounds how much is in work.
             let (batches, queue) = mpsc::unbounded_channel();
             let writer = Writer {
                 parts: parts.clone(),
+                status: status.clone(),
                 stop: stop.clone(),
             };
             tokio::spawn(writer.run(queue));
@@ -103,6 +113,7 @@ impl Writers {
 
 struct Writer {
     parts: IngestParts,
+    status: Arc<ConsumerStatus>,
     stop: CancellationToken,
 }
 
@@ -140,32 +151,48 @@ impl Writer {
     }
 
     /// Tries until the database answers: with what it stored, or with the reason why it refuses.
+    ///
+    /// What looks like an outage may be about the events: a policy, a trigger or an encoding refuses with any SQLSTATE. So after
+    /// some tries an event that nothing is wrong with is tried; when that could be stored, these are refused.
     async fn append(&self, chunk: &Chunk) -> Option<Result<Appended, String>> {
         let mut backoff = Backoff::new();
-        loop {
+        for attempt in 1_u32.. {
             let started = Instant::now();
             let appending = self.parts.store.append(chunk.events.clone());
             let result = appending.instrument(spans::query("append")).await;
             metrics::append_took(&self.parts.metrics, started.elapsed());
-            match result {
+            let reason = match result {
                 Ok(appended) => {
+                    self.status.goes_on(Stage::Database);
                     if self.parts.health.up(Component::Db) {
                         tracing::info!("database available");
                     }
                     return Some(Ok(appended));
                 }
                 Err(AppendError::Refused(reason)) => return Some(Err(reason.to_string())),
-                Err(AppendError::Unavailable(reason)) => {
-                    self.parts.metrics.store_retries.inc();
-                    if self.parts.health.down(Component::Db, reason.to_string()) {
-                        tracing::error!(%reason, "database unavailable, retrying");
-                    }
-                    if !backoff.wait(&self.stop).await {
-                        return None;
-                    }
-                }
+                Err(AppendError::Unavailable(reason)) => reason.to_string(),
+            };
+            self.parts.metrics.store_retries.inc();
+            if attempt >= TRIES_BEFORE_PROBE && self.parts.store.probe_write().await.is_ok() {
+                tracing::warn!(
+                    reason,
+                    events = chunk.indexes.len(),
+                    "events refused: others could be stored"
+                );
+                return Some(Err(reason));
+            }
+            self.status.waits(
+                Stage::Database,
+                format!("the database does not take events: {reason}"),
+            );
+            if self.parts.health.down(Component::Db, reason.clone()) {
+                tracing::error!(reason, "database unavailable, retrying");
+            }
+            if !backoff.wait(&self.stop).await {
+                return None;
             }
         }
+        None
     }
 }
 

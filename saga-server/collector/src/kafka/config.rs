@@ -53,8 +53,24 @@ impl KafkaConfig {
         client
     }
 
-    /// What librdkafka thinks of it, in its words.
+    /// Whether the group is managed by the broker (KIP-848).
+    pub(super) fn is_consumer_protocol(&self) -> bool {
+        let protocol = self.properties.get("group.protocol");
+        protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"))
+    }
+
+    /// Whether librdkafka takes it; what is wrong with it, in its words.
     pub fn check(&self) -> Result<(), String> {
+        let is_refused = |name: &&&str| self.properties.contains_key(**name);
+        if let Some(name) = CLASSIC_ONLY
+            .iter()
+            .find(is_refused)
+            .filter(|_| self.is_consumer_protocol())
+        {
+            return Err(format!(
+                "{name} cannot be set together with group.protocol=consumer: the broker decides it; leave it out"
+            ));
+        }
         let refused = match self.client().create_native_config() {
             Ok(_) => return Ok(()),
             Err(error) => error,
@@ -74,6 +90,14 @@ impl KafkaConfig {
         })
     }
 }
+
+/// What librdkafka refuses when the broker manages the group.
+const CLASSIC_ONLY: [&str; 4] = [
+    "partition.assignment.strategy",
+    "session.timeout.ms",
+    "heartbeat.interval.ms",
+    "group.protocol.type",
+];
 
 fn may_be_secret(property: &str) -> bool {
     ["password", "secret", "pem", "jaas", "config", "userinfo"]

@@ -149,6 +149,7 @@ impl ConsumeLoop {
         };
         let partition = record.partition;
         self.gathered_bytes += record.bytes();
+        self.partitions.handed_over(partition, record.offset + 1);
         self.gathered.records.push(record);
         self.gathering_since.get_or_insert_with(Instant::now);
         Ok(Some(partition))
@@ -183,6 +184,8 @@ impl ConsumeLoop {
 
     fn check_client(&mut self, snapshot: &ClientSnapshot) -> Result<(), ConsumerError> {
         let now = Instant::now();
+        let context = self.consumer.context();
+        context.observe(snapshot, |partition| self.partitions.last_handed_over(partition));
         if snapshot.is_reachable {
             let committed = |partition| Some(snapshot.partitions.get(&partition)?.committed);
             let late = self.partitions.late_commits(committed, now);
@@ -192,10 +195,27 @@ impl ConsumeLoop {
             }
         }
         let owned = self.consumer.context().owned();
+        self.commit_positions(snapshot, &owned);
         match self.stalls.check(snapshot, &owned, self.partitions.paused(), now) {
             Some(reason) if !self.consumer.context().is_topic_missing() => self.replace_client(&reason),
             _ => Ok(()),
         }
+    }
+
+    /// Commits where the client stands in partitions of which everything is stored: behind marks of transactions and aborted
+    /// records, which are never handed over. Otherwise the group would seem to lag, and read them again after each start.
+    fn commit_positions(&self, snapshot: &ClientSnapshot, owned: &BTreeSet<i32>) {
+        if snapshot.unsettled.is_some() {
+            return;
+        }
+        let passed = snapshot.partitions.iter().filter(|(partition, state)| {
+            owned.contains(partition)
+                && self.partitions.is_all_stored(**partition)
+                && state.position > state.committed.max(state.begin)
+                && Some(state.position) > self.partitions.last_handed_over(**partition)
+        });
+        let positions = passed.map(|(partition, state)| (*partition, state.position));
+        self.commit(positions, CommitMode::Async);
     }
 
     /// Goes on with a new client. What was read and not committed is read again.
@@ -221,7 +241,7 @@ impl ConsumeLoop {
         }
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-                self.consumer.context().topic_is_missing();
+                self.consumer.context().topic_exists(false);
             }
             // Brokers come and go; health reports it once, with the reason.
             Some(
@@ -232,7 +252,8 @@ impl ConsumeLoop {
             ) => {
                 tracing::debug!(%error, "reading the topic");
             }
-            _ => tracing::warn!(%error, "reading the topic"),
+            // Reported by the context, with what the client says of it.
+            _ => tracing::debug!(%error, "reading the topic"),
         }
         Ok(())
     }

@@ -3,11 +3,12 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use rdkafka::{
     ClientConfig, ClientContext, Statistics,
@@ -18,9 +19,15 @@ use rdkafka::{
 };
 use saga_types::Timestamp;
 
-use super::{ConsumerError, record::BatchProgress, stall::ClientSnapshot, statistics};
+use super::{
+    ConsumerError,
+    record::BatchProgress,
+    stall::{ClientSnapshot, PartitionSnapshot},
+    statistics,
+    status::ConsumerStatus,
+};
 use crate::{
-    freshness::Progress,
+    freshness::{Observed, Progress},
     health::{Component, Health},
     kafka::KafkaConfig,
     metrics::{Metrics, PartitionLabel},
@@ -29,9 +36,8 @@ use crate::{
 pub(crate) type SagaConsumer = BaseConsumer<ConsumerContext>;
 
 /// Settings that configuration may override.
-const DEFAULTS: [(&str, &str); 8] = [
+const DEFAULTS: [(&str, &str); 7] = [
     ("auto.offset.reset", "earliest"),
-    ("partition.assignment.strategy", "cooperative-sticky"),
     ("check.crcs", "true"),
     // The client's defaults would hold up to 64 MiB and 100,000 records in memory for each partition.
     ("queued.max.messages.kbytes", "16384"),
@@ -39,6 +45,13 @@ const DEFAULTS: [(&str, &str); 8] = [
     // With so little in memory, the client's pause of a second after each time that it is enough would starve the writers.
     ("fetch.queue.backoff.ms", "10"),
     ("statistics.interval.ms", "1000"),
+    // Partitions that are added, and topics that are made again, are found within this time.
+    ("topic.metadata.refresh.interval.ms", "10000"),
+];
+
+/// Defaults of the group protocol in which members have sessions of their own. The newer one refuses them.
+const CLASSIC_DEFAULTS: [(&str, &str); 2] = [
+    ("partition.assignment.strategy", "cooperative-sticky"),
     ("session.timeout.ms", "15000"),
 ];
 
@@ -68,12 +81,24 @@ pub(crate) struct ConsumerObservers {
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) status: Arc<ConsumerStatus>,
 }
 
 impl ConsumerConfig {
     /// Connects a consumer and subscribes it to the topic.
     pub(super) fn connect(&self) -> Result<SagaConsumer, ConsumerError> {
-        let defaults: Vec<_> = self.settings.iter().chain(&DEFAULTS).copied().collect();
+        let classic: &[_] = if self.kafka.is_consumer_protocol() {
+            &[]
+        } else {
+            &CLASSIC_DEFAULTS
+        };
+        let defaults: Vec<_> = self
+            .settings
+            .iter()
+            .chain(&DEFAULTS)
+            .chain(classic)
+            .copied()
+            .collect();
         let mut client = client_config(&defaults, &self.kafka);
         client.set("group.id", &self.group);
         for (key, value) in FIXED {
@@ -117,6 +142,7 @@ pub(crate) struct ConsumerContext {
     /// Why certificates or credentials were last refused, until a broker answers.
     authentication_error: Mutex<Option<String>>,
     is_missing: AtomicBool,
+    last_error: Mutex<Option<String>>,
     observers: Option<ConsumerObservers>,
     topic: String,
 }
@@ -134,17 +160,17 @@ impl ConsumerContext {
     /// What happened since this was last called, if anything did.
     pub(super) fn take_events(&self) -> Option<ConsumerEvents> {
         let has_events = self.has_events.swap(false, Ordering::Relaxed);
-        has_events.then(|| std::mem::take(&mut *lock(&self.events)))
+        has_events.then(|| std::mem::take(&mut *self.events.lock()))
     }
 
     fn record(&self, record: impl FnOnce(&mut ConsumerEvents)) {
-        record(&mut lock(&self.events));
+        record(&mut self.events.lock());
         self.has_events.store(true, Ordering::Relaxed);
     }
 
     /// Another client takes over: this one's partitions are not ours any more, whatever it says.
     pub(super) fn retire(&self) {
-        self.disown(&std::mem::take(&mut *lock(&self.assigned)));
+        self.disown(&std::mem::take(&mut *self.assigned.lock()));
         self.is_retired.store(true, Ordering::Relaxed);
     }
 
@@ -167,7 +193,7 @@ impl ConsumerContext {
 
     /// The partitions that are ours right now.
     pub(super) fn owned(&self) -> BTreeSet<i32> {
-        lock(&self.assigned).clone()
+        self.assigned.lock().clone()
     }
 
     /// The topic that is consumed.
@@ -175,23 +201,46 @@ impl ConsumerContext {
         &self.topic
     }
 
-    /// Reports once that the topic does not exist.
-    pub(super) fn topic_is_missing(&self) {
+    /// Reports whether the topic exists, when that changes.
+    pub(super) fn topic_exists(&self, exists: bool) {
         let topic = &self.topic;
         if let Some(observers) = self.observers() {
-            let reason = format!("the topic {topic} does not exist; `saga-server topics create` makes it");
-            observers.health.down(Component::Ingest, reason);
+            observers.status.topic_exists(topic, exists);
         }
-        if !self.is_missing.swap(true, Ordering::Relaxed) {
-            tracing::error!(
+        let was_missing = self.is_missing.swap(!exists, Ordering::Relaxed);
+        match (was_missing, exists) {
+            (true, true) => tracing::info!(topic, "topic exists again"),
+            (false, false) => tracing::error!(
                 topic,
-                "the topic does not exist; `saga-server topics create` makes it"
-            );
+                "topic does not exist; `saga-server topics create` makes it"
+            ),
+            _ => {}
         }
     }
 
-    fn owns(&self, partition: i32) -> bool {
-        lock(&self.assigned).contains(&partition)
+    /// Reports what the client's statistics say, and how far the loop is with each partition.
+    pub(super) fn observe(&self, snapshot: &ClientSnapshot, handed_over: impl Fn(i32) -> Option<i64>) {
+        let count = snapshot.partition_count();
+        if let Some(count) = count {
+            self.topic_exists(count > 0);
+        }
+        let Some(observers) = self.observers() else { return };
+        observers.status.membership(snapshot.unsettled.as_deref());
+        if let Some(count) = count.filter(|count| *count > 0) {
+            observers.progress.partitions(count);
+        }
+        for partition in self.owned() {
+            let state = snapshot.partitions.get(&partition);
+            if let Some((state, at)) = state.and_then(|state| Some((state, state.heard?))) {
+                let observed = observed(state, at, handed_over(partition));
+                observers.progress.observed(partition, &observed);
+            }
+            if let Some(behind) = observers.progress.behind(partition) {
+                let lag = &observers.metrics.consumer_lag;
+                lag.get_or_create(&PartitionLabel { partition })
+                    .set(behind.cast_signed());
+            }
+        }
     }
 
     /// Whether the broker last said that the topic does not exist.
@@ -213,32 +262,36 @@ impl ConsumerContext {
     fn authentication_failed(&self, reason: &str) {
         // What follows is how long it took.
         let reason = reason.split(" (after ").next().unwrap_or(reason).to_owned();
-        if self.authentication_error().as_ref() != Some(&reason) {
+        let mut last = self.authentication_error.lock();
+        if last.as_ref() != Some(&reason) {
             tracing::error!(reason, "authentication with a broker failed");
-            *self.authentication_error() = Some(reason);
+            *last = Some(reason);
+        }
+    }
+
+    /// Reports an error once, however often it comes again.
+    fn client_failed(&self, error: &KafkaError, reason: &str) {
+        let is_news = match self.observers() {
+            Some(observers) => observers.status.client_error(reason),
+            None => self.last_error.lock().replace(reason.to_owned()).as_deref() != Some(reason),
+        };
+        if is_news {
+            tracing::error!(topic = self.topic, %error, reason, "Kafka client error");
         }
     }
 
     fn unreachable(&self) -> String {
-        match &*self.authentication_error() {
+        match &*self.authentication_error.lock() {
             Some(reason) => format!("no broker can be reached: {reason}"),
             None => "no broker can be reached".to_owned(),
         }
     }
 
-    fn authentication_error(&self) -> MutexGuard<'_, Option<String>> {
-        lock(&self.authentication_error)
-    }
-
     fn partitions_change(&self, change: impl FnOnce(&mut BTreeSet<i32>)) {
-        let mut assigned = lock(&self.assigned);
+        let mut assigned = self.assigned.lock();
         change(&mut assigned);
         tracing::info!(topic = self.topic, partitions = ?*assigned, "partitions assigned");
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl rdkafka::consumer::ConsumerContext for ConsumerContext {
@@ -276,7 +329,7 @@ impl rdkafka::consumer::ConsumerContext for ConsumerContext {
             self.is_missing.store(false, Ordering::Relaxed);
             // An instance without partitions is a working spare.
             if let Some(observers) = self.observers() {
-                observers.health.up(Component::Ingest);
+                observers.status.joined();
                 observers.health.up(Component::Kafka);
             }
         }
@@ -294,15 +347,24 @@ impl ClientContext for ConsumerContext {
             Some(RDKafkaErrorCode::SSL | RDKafkaErrorCode::Authentication) => {
                 self.authentication_failed(reason);
             }
-            // Single brokers come and go; whether any is left is judged by the statistics.
-            _ => tracing::debug!(%error, reason, "Kafka client"),
+            // Single brokers come and go; whether any is left is read from the statistics.
+            Some(
+                RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::Resolve
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownPartition,
+            ) => tracing::debug!(%error, reason, "Kafka client"),
+            // It may be about a batch, which is then read again and again: health names it when a partition stands still.
+            _ => self.client_failed(&error, reason),
         }
     }
 
     fn stats(&self, statistics: Statistics) {
         let is_reachable = statistics.brokers.values().any(|broker| broker.state == "UP");
         if is_reachable {
-            *self.authentication_error() = None;
+            *self.authentication_error.lock() = None;
         }
         self.record(|events| {
             events.snapshot = Some(statistics::snapshot(&statistics, is_reachable, &self.topic));
@@ -315,23 +377,20 @@ impl ClientContext for ConsumerContext {
         } else if observers.health.down(Component::Kafka, self.unreachable()) {
             tracing::warn!("no broker available, retrying");
         }
-        let Some(topic) = statistics.topics.get(&self.topic) else {
-            return;
-        };
-        statistics::observe(&observers.progress, &statistics, topic);
-        for partition in topic.partitions.values() {
-            // A lag of -1 is not known yet.
-            if self.owns(partition.partition) && partition.consumer_lag >= 0 {
-                let label = PartitionLabel {
-                    partition: partition.partition,
-                };
-                observers
-                    .metrics
-                    .consumer_lag
-                    .get_or_create(&label)
-                    .set(partition.consumer_lag);
-            }
-        }
+    }
+}
+
+fn observed(state: &PartitionSnapshot, at: Timestamp, handed_over: Option<i64>) -> Observed {
+    Observed {
+        at,
+        end: state.end,
+        high: state.high,
+        begin: state.begin,
+        next_fetch: state.next_fetch,
+        position: state.position,
+        handed_over,
+        has_waiting: state.has_waiting,
+        committed: state.committed,
     }
 }
 

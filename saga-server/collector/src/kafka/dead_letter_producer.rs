@@ -1,7 +1,8 @@
 //! The way into the dead letter topic: the record byte for byte, with headers that say where it came from and why.
 //!
 //! Rule of thumb: dead letters wait for nothing but their topic. Those that it has taken are not written again with those that
-//! it has not, and a producer that failed for good is replaced.
+//! it has not, and a producer that failed for good is replaced. What the topic refuses for what it is, is written again with less
+//! of it, and never without its origin.
 
 use std::time::Duration;
 
@@ -12,16 +13,25 @@ use rdkafka::{
     error::KafkaError,
     message::{Header, OwnedHeaders},
     producer::{FutureProducer, FutureRecord, Producer as _},
+    types::RDKafkaErrorCode,
 };
 use saga_types::topic::dead_letter_headers as headers;
 
-use super::{ConsumerError, config::KafkaConfig, consumer, record::RawRecord};
+use super::{
+    ConsumerError,
+    config::KafkaConfig,
+    consumer,
+    dead_letter_form::{self, Form},
+    record::RawRecord,
+};
 
 /// The longest reason in a header, in characters.
 const MAX_REASON_CHARS: usize = 1_000;
 
 /// Settings that configuration may override.
-const DEFAULTS: [(&str, &str); 5] = [
+const DEFAULTS: [(&str, &str); 6] = [
+    // A record that came compressed may be larger than its topic would take it otherwise.
+    ("compression.type", "lz4"),
     ("enable.idempotence", "true"),
     ("acks", "all"),
     ("linger.ms", "5"),
@@ -41,11 +51,31 @@ pub(crate) struct DeadLetter<'a> {
     pub(crate) reason: &'a str,
 }
 
-/// Dead letters that the topic did not acknowledge.
+/// A dead letter that the topic did not acknowledge.
 pub(crate) struct Unwritten<'a> {
-    /// Each of them may be in the topic or not; writing it again is right.
-    pub(crate) letters: Vec<DeadLetter<'a>>,
+    /// It may be in the topic or not; writing it again is right.
+    pub(crate) letter: DeadLetter<'a>,
     pub(crate) error: KafkaError,
+}
+
+impl Unwritten<'_> {
+    /// Whether writing it again cannot help, unless somebody changes the topic.
+    pub(crate) fn is_refused(&self) -> bool {
+        let code = self.error.rdkafka_error_code();
+        code.is_some_and(|code| dead_letter_form::is_about_the_letter(code) || is_about_the_topic(code))
+    }
+}
+
+fn is_about_the_topic(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::InvalidTopic
+            | RDKafkaErrorCode::UnsupportedCompressionType
+    )
 }
 
 type Client = FutureProducer<DeadLetterContext>;
@@ -73,29 +103,37 @@ impl DeadLetterProducer {
         })
     }
 
-    /// Writes all letters and waits until the topic has acknowledged each.
-    ///
-    /// # Errors
-    ///
-    /// Those that it has not.
-    pub(crate) async fn publish<'a>(&mut self, letters: &[DeadLetter<'a>]) -> Result<(), Unwritten<'a>> {
+    /// Writes dead letters and waits until the topic has acknowledged each. Gives those that it has not.
+    pub(crate) async fn publish<'a>(&mut self, letters: &[DeadLetter<'a>]) -> Vec<Unwritten<'a>> {
         self.replace_failed_producer();
-        let results = join_all(letters.iter().map(|letter| self.send(letter))).await;
+        let results = join_all(letters.iter().map(|letter| self.send(letter, Form::Whole))).await;
         let mut unwritten = Vec::new();
-        let mut first = None;
         for (letter, result) in letters.iter().zip(results) {
-            if let Err(error) = result {
-                unwritten.push(*letter);
-                first.get_or_insert(error);
+            if let Err(error) = result
+                && let Err(error) = self.send_again(letter, error).await
+            {
+                unwritten.push(Unwritten {
+                    letter: *letter,
+                    error,
+                });
             }
         }
-        match first {
-            None => Ok(()),
-            Some(error) => Err(Unwritten {
-                letters: unwritten,
-                error,
-            }),
+        unwritten
+    }
+
+    /// What was refused may have been refused for others of its batch, so it is first written again alone as it is.
+    async fn send_again(&self, letter: &DeadLetter<'_>, mut error: KafkaError) -> Result<(), KafkaError> {
+        for form in Form::ALL {
+            let code = error.rdkafka_error_code();
+            if !code.is_some_and(dead_letter_form::is_about_the_letter) {
+                break;
+            }
+            match self.send(letter, form).await {
+                Ok(()) => return Ok(()),
+                Err(again) => error = again,
+            }
         }
+        Err(error)
     }
 
     /// A broker that lost count of a producer's records ends that producer for good.
@@ -114,12 +152,13 @@ impl DeadLetterProducer {
         }
     }
 
-    async fn send(&self, letter: &DeadLetter<'_>) -> Result<(), KafkaError> {
-        let record = letter.record;
+    async fn send(&self, letter: &DeadLetter<'_>, form: Form) -> Result<(), KafkaError> {
+        let parts = form.of(letter.record);
+        let headers = self.headers(letter, parts.headers);
         let mut message: FutureRecord<'_, [u8], [u8]> =
-            FutureRecord::to(&self.dead_letter_topic).headers(self.headers(letter));
-        message.key = record.key();
-        message.payload = record.value();
+            FutureRecord::to(&self.dead_letter_topic).headers(headers);
+        message.key = parts.key.as_deref();
+        message.payload = parts.value;
         self.producer
             .send(message, Duration::from_secs(10))
             .await
@@ -127,7 +166,7 @@ impl DeadLetterProducer {
             .map_err(|(error, _)| error)
     }
 
-    fn headers(&self, letter: &DeadLetter<'_>) -> OwnedHeaders {
+    fn headers(&self, letter: &DeadLetter<'_>, headers_so_far: OwnedHeaders) -> OwnedHeaders {
         let RawRecord {
             partition,
             offset,
@@ -151,14 +190,12 @@ impl DeadLetterProducer {
             (headers::EXCEPTION_FQCN, exception.as_bytes()),
             (headers::EXCEPTION_MESSAGE, reason.as_bytes()),
         ];
-        let origin = origin.into_iter().map(|(key, value)| (key, Some(value)));
-        letter
-            .record
-            .headers()
-            .chain(origin)
-            .fold(OwnedHeaders::new(), |headers, (key, value)| {
-                headers.insert(Header { key, value })
+        origin.into_iter().fold(headers_so_far, |headers, (key, value)| {
+            headers.insert(Header {
+                key,
+                value: Some(value),
             })
+        })
     }
 }
 

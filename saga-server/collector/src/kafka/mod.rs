@@ -4,21 +4,26 @@
 //! | --- | --- |
 //! | `config` | how the brokers are reached |
 //! | `consumer` | the consumer's settings, and what its callbacks say |
-//! | `record` | a record as it came, and batches of them |
+//! | `headers`, `record` | a record as it came, and batches of them |
 //! | `consume_loop` | one thread: poll, gather a batch, hand it on, commit what was stored |
 //! | `partitions` | what is in work, paused and committed of each partition |
 //! | `statistics`, `stall` | what the client says of itself, and whether it still reads on |
+//! | `status` | what hinders consuming, for health |
 //! | `dead_letter_producer` | writes dead letters and waits for the acknowledgement |
+//! | `dead_letter_form` | how much of a record a dead letter holds |
 
 mod config;
 pub(crate) mod consume_loop;
 pub(crate) mod consumer;
+mod dead_letter_form;
 pub(crate) mod dead_letter_producer;
 mod error;
+mod headers;
 mod partitions;
 pub(crate) mod record;
 mod stall;
 mod statistics;
+pub(crate) mod status;
 
 pub use config::{ClientCertificate, KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
 pub use error::ConsumerError;

@@ -23,6 +23,10 @@ pub(super) struct Partitions {
     in_flight: VecDeque<InFlight>,
     paused: BTreeSet<i32>,
     uncommitted: BTreeMap<i32, Uncommitted>,
+    /// After the last record that the client handed over.
+    handed_over: BTreeMap<i32, i64>,
+    /// After the last record that is stored.
+    stored: BTreeMap<i32, i64>,
 }
 
 /// A batch that was handed on, and what became of the partitions since.
@@ -73,6 +77,7 @@ impl Partitions {
                 asked: now,
             };
             self.uncommitted.insert(*partition, uncommitted);
+            self.stored.insert(*partition, *next_offset);
         }
         ours
     }
@@ -82,7 +87,25 @@ impl Partitions {
         self.in_flight.clear();
     }
 
+    /// The client handed over the record before this offset.
+    pub(super) fn handed_over(&mut self, partition: i32, next_offset: i64) {
+        self.handed_over.insert(partition, next_offset);
+    }
+
+    /// After the last record that the client handed over, if there was one.
+    pub(super) fn last_handed_over(&self, partition: i32) -> Option<i64> {
+        self.handed_over.get(&partition).copied()
+    }
+
+    /// Whether nothing that was handed over waits to be stored.
+    pub(super) fn is_all_stored(&self, partition: i32) -> bool {
+        self.last_handed_over(partition)
+            .is_none_or(|handed_over| Some(&handed_over) <= self.stored.get(&partition))
+    }
+
     pub(super) fn revoked(&mut self, partition: i32) {
+        self.handed_over.remove(&partition);
+        self.stored.remove(&partition);
         self.paused.remove(&partition);
         self.uncommitted.remove(&partition);
         for work in &mut self.in_flight {
@@ -94,6 +117,8 @@ impl Partitions {
     pub(super) fn all_revoked(&mut self) {
         self.paused.clear();
         self.uncommitted.clear();
+        self.handed_over.clear();
+        self.stored.clear();
         for work in &mut self.in_flight {
             work.is_all_lost = true;
         }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use rdkafka::{
     Timestamp,
-    message::{BorrowedMessage, Headers, Message},
+    message::{BorrowedMessage, Header, Message, OwnedHeaders},
 };
 
+use super::headers;
+
 /// A record as it was read: enough to dead-letter it byte for byte. Its bytes stand in one allocation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct RawRecord {
     pub(crate) partition: i32,
     pub(crate) offset: i64,
@@ -17,6 +19,8 @@ pub(crate) struct RawRecord {
     key: Option<Span>,
     value: Option<Span>,
     headers: Vec<(Span, Option<Span>)>,
+    /// The same as the client holds them, where they could not be written again otherwise.
+    odd_headers: Option<OwnedHeaders>,
 }
 
 /// A stretch of a record's bytes.
@@ -37,17 +41,16 @@ impl RawRecord {
             key: None,
             value: None,
             headers: Vec::new(),
+            odd_headers: None,
         };
         record.key = message.key().map(|key| record.keep(key));
         record.value = message.payload().map(|value| record.keep(value));
-        if let Some(headers) = message.headers() {
-            record.headers = headers
-                .iter()
-                .map(|header| {
-                    let name = record.keep(header.key.as_bytes());
-                    (name, header.value.map(|value| record.keep(value)))
-                })
-                .collect();
+        let is_whole = headers::read(message, |name, value| {
+            let header = (record.keep(name), value.map(|value| record.keep(value)));
+            record.headers.push(header);
+        });
+        if !is_whole {
+            record.odd_headers = headers::copy(message);
         }
         record
     }
@@ -67,6 +70,7 @@ impl RawRecord {
             key: None,
             value: None,
             headers: Vec::new(),
+            odd_headers: None,
         };
         record.key = Some(record.keep(key));
         record.value = Some(record.keep(value));
@@ -93,7 +97,25 @@ impl RawRecord {
 
     /// How much memory it takes, about.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes.len() + self.headers.len() * size_of::<(Span, Option<Span>)>() + size_of::<Self>()
+        /// What the client takes for a header of its own, beside name and value.
+        const ODD_HEADER_BYTES: usize = 64;
+        let odd = self
+            .odd_headers
+            .as_ref()
+            .map_or(0, |_| self.bytes.len() + self.headers.len() * ODD_HEADER_BYTES);
+        self.bytes.len() + self.headers.len() * size_of::<(Span, Option<Span>)>() + size_of::<Self>() + odd
+    }
+
+    /// The headers as they came, to be written again.
+    pub(super) fn owned_headers(&self) -> OwnedHeaders {
+        if let Some(odd) = &self.odd_headers {
+            return odd.clone();
+        }
+        self.headers().fold(OwnedHeaders::new(), |headers, (key, value)| {
+            // Others are odd.
+            let key = str::from_utf8(key).unwrap_or_default();
+            headers.insert(Header { key, value })
+        })
     }
 
     pub(crate) fn key(&self) -> Option<&[u8]> {
@@ -104,14 +126,12 @@ impl RawRecord {
         self.value.map(|span| self.part(span))
     }
 
-    /// Names and values. A name is what the client made of it, which is UTF-8.
-    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
-        self.headers.iter().map(|(name, value)| {
-            (
-                str::from_utf8(self.part(*name)).unwrap_or_default(),
-                value.map(|span| self.part(span)),
-            )
-        })
+    /// Names, up to a NUL if one holds it, and values.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        let part = |span| self.part(span);
+        self.headers
+            .iter()
+            .map(move |(name, value)| (part(*name), value.map(part)))
     }
 }
 

@@ -12,6 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use saga_types::Timestamp;
+
 /// How long a partition with something to read may stand still while its broker answers.
 const PARTITION_STALLED_AFTER: Duration = Duration::from_secs(20);
 
@@ -37,15 +39,37 @@ pub(super) struct ClientSnapshot {
 /// What they say of a partition. Offsets below zero are not known.
 #[derive(Debug, Clone)]
 pub(super) struct PartitionSnapshot {
+    /// Whether the broker knows it.
+    pub(super) exists: bool,
+    /// When its broker was last heard, if it answers.
+    pub(super) heard: Option<Timestamp>,
     /// Whether the broker that leads it answers.
     pub(super) is_led: bool,
     pub(super) fetch_state: String,
     /// Whether fetched records wait to be handed over.
     pub(super) has_waiting: bool,
-    pub(super) next_to_hand_over: i64,
+    /// Everything before it was handed over, or is no record for us.
+    pub(super) position: i64,
     pub(super) next_fetch: i64,
+    pub(super) begin: i64,
+    /// Where it ends for us: before records of transactions that are open.
     pub(super) end: i64,
+    /// Where it ends.
+    pub(super) high: i64,
     pub(super) committed: i64,
+}
+
+impl ClientSnapshot {
+    /// How many partitions the topic has; none when that is not known, 0 when it does not exist.
+    pub(super) fn partition_count(&self) -> Option<i32> {
+        let existing = self.partitions.iter().filter(|(_, state)| state.exists);
+        let highest = existing.map(|(partition, _)| *partition).max();
+        match (highest, self.partitions.is_empty()) {
+            (Some(highest), _) => Some(highest + 1),
+            (None, false) if self.is_reachable => Some(0),
+            (None, _) => None,
+        }
+    }
 }
 
 impl PartitionSnapshot {
@@ -123,13 +147,13 @@ impl StallDetector {
         self.stalled.retain(|partition, stalled| {
             could_move
                 .get(partition)
-                .is_some_and(|state| state.next_to_hand_over == stalled.at)
+                .is_some_and(|state| state.position == stalled.at)
         });
         let timeout = self.timeout(PARTITION_STALLED_AFTER);
         let mut stuck = None;
         for (partition, state) in could_move {
             let stalled = self.stalled.entry(partition).or_insert(Stalled {
-                at: state.next_to_hand_over,
+                at: state.position,
                 since: now,
             });
             let waited = now.duration_since(stalled.since);
@@ -169,12 +193,16 @@ mod tests {
 
     fn reading(next: i64, end: i64) -> PartitionSnapshot {
         PartitionSnapshot {
+            exists: true,
+            heard: None,
             is_led: true,
             fetch_state: "active".to_owned(),
             has_waiting: false,
-            next_to_hand_over: next,
+            position: next,
             next_fetch: next,
+            begin: 0,
             end,
+            high: end,
             committed: next,
         }
     }

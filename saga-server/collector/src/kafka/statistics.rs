@@ -1,26 +1,11 @@
 //! What the client's statistics, which come every second, say of its partitions and its group.
 
-use rdkafka::{
-    Statistics,
-    statistics::{Partition, Topic},
-};
+use rdkafka::{Statistics, statistics::Partition};
 use saga_types::Timestamp;
 
 use super::stall::{ClientSnapshot, PartitionSnapshot};
-use crate::freshness::{Observed, Progress};
 
-/// Tells how far the partitions are that we consume.
-pub(super) fn observe(progress: &Progress, statistics: &Statistics, topic: &Topic) {
-    let highest = topic.partitions.keys().max().copied().unwrap_or(-1);
-    progress.partitions(highest + 1);
-    for partition in topic.partitions.values() {
-        if let Some(at) = last_heard(statistics, partition.leader) {
-            progress.observed(partition.partition, &observed(partition, at));
-        }
-    }
-}
-
-/// What the stall detector checks.
+/// What the loop checks every second.
 pub(super) fn snapshot(statistics: &Statistics, is_reachable: bool, topic: &str) -> ClientSnapshot {
     let unsettled = statistics.cgrp.as_ref().and_then(|group| {
         let is_settled = group.state == "up" && group.join_state == "steady";
@@ -32,7 +17,10 @@ pub(super) fn snapshot(statistics: &Statistics, is_reachable: bool, topic: &str)
         })
     });
     let partitions = statistics.topics.get(topic).into_iter();
-    let partitions = partitions.flat_map(|topic| topic.partitions.values());
+    // The client keeps records that have no partition yet under one below zero.
+    let partitions = partitions
+        .flat_map(|topic| topic.partitions.values())
+        .filter(|partition| partition.partition >= 0);
     ClientSnapshot {
         is_reachable,
         unsettled,
@@ -45,12 +33,16 @@ pub(super) fn snapshot(statistics: &Statistics, is_reachable: bool, topic: &str)
 fn partition_snapshot(statistics: &Statistics, partition: &Partition) -> PartitionSnapshot {
     let mut brokers = statistics.brokers.values();
     PartitionSnapshot {
+        exists: !partition.unknown,
         is_led: brokers.any(|broker| broker.nodeid == partition.leader && broker.state == "UP"),
+        heard: last_heard(statistics, partition.leader),
         fetch_state: partition.fetch_state.clone(),
         has_waiting: partition.fetchq_cnt > 0,
-        next_to_hand_over: partition.app_offset,
+        position: partition.app_offset,
         next_fetch: partition.next_offset,
+        begin: partition.lo_offset,
         end: end(partition),
+        high: partition.hi_offset,
         committed: partition.committed_offset,
     }
 }
@@ -72,17 +64,5 @@ fn end(partition: &Partition) -> i64 {
         partition.ls_offset
     } else {
         partition.hi_offset
-    }
-}
-
-fn observed(partition: &Partition, at: Timestamp) -> Observed {
-    Observed {
-        at,
-        end: end(partition),
-        begin: partition.lo_offset,
-        next_fetch: partition.next_offset,
-        next_to_hand_over: partition.app_offset,
-        has_waiting: partition.fetchq_cnt > 0,
-        committed: partition.committed_offset,
     }
 }

@@ -1,0 +1,194 @@
+//! One question to a schema registry, and what its answer means.
+//!
+//! A proxy, a sign-in page or a registry that has trouble answers too, with the same status codes. So a 404 counts only with the
+//! registry's own error code in a JSON body.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use saga_types::avro::WriterSchema;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::schema_references;
+use crate::{
+    http_client::{self, Trust},
+    ingest::RegistryConfig,
+};
+
+/// How long one question may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The most bytes of an answer.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// How many schemas one may name, and those name in turn.
+const MAX_REFERENCES: usize = 64;
+
+/// The registry's codes for an id, a subject or a version that it does not have.
+const NOT_FOUND_CODES: [u64; 3] = [40401, 40402, 40403];
+
+/// What the registry says of an id.
+pub(super) enum Outcome {
+    Schema(WriterSchema),
+    /// It has a schema that cannot be an event's.
+    Unusable(String),
+    /// It does not know the id.
+    Unknown,
+    /// It did not answer, or what answered is no registry.
+    Unavailable(String),
+}
+
+/// The way to a registry.
+pub(super) struct Lookup {
+    client: reqwest::Client,
+    config: RegistryConfig,
+}
+
+/// Why there is no answer about something.
+enum Failure {
+    NotFound,
+    Unavailable(String),
+}
+
+#[derive(Deserialize)]
+struct SchemaAnswer {
+    schema: String,
+    #[serde(rename = "schemaType", default = "avro")]
+    schema_type: String,
+    #[serde(default)]
+    references: Vec<Reference>,
+}
+
+#[derive(Deserialize)]
+struct ErrorAnswer {
+    error_code: u64,
+}
+
+/// A type of which the definition is another subject's schema.
+#[derive(Deserialize)]
+struct Reference {
+    name: String,
+    subject: String,
+    version: i64,
+}
+
+fn avro() -> String {
+    "AVRO".to_owned()
+}
+
+impl Lookup {
+    pub(super) fn new(config: RegistryConfig) -> Self {
+        let trust = Trust::for_url(config.url.expose(), config.ca_file.as_deref());
+        // The configuration was checked by making the same client; files that vanish meanwhile leave nobody to trust.
+        let client = http_client::client(trust).unwrap_or_else(|error| {
+            tracing::error!(%error, "the schema registry's certificates cannot be read");
+            http_client::plain_client()
+        });
+        Self { client, config }
+    }
+
+    /// The schema with this id, and all that it refers to.
+    pub(super) async fn schema(&self, id: u32) -> Outcome {
+        let answer: SchemaAnswer = match self.get(&["schemas", "ids", &id.to_string()]).await {
+            Ok(answer) => answer,
+            Err(Failure::NotFound) => return Outcome::Unknown,
+            Err(Failure::Unavailable(reason)) => return Outcome::Unavailable(reason),
+        };
+        if answer.schema_type != "AVRO" {
+            return Outcome::Unusable(format!("it is of type {}, not AVRO", answer.schema_type));
+        }
+        let mut named = Vec::new();
+        match self.collect(answer.references, &mut named).await {
+            Ok(Ok(())) => {}
+            Ok(Err(reason)) => return Outcome::Unusable(reason),
+            Err(reason) => return Outcome::Unavailable(reason),
+        }
+        let schema = match schema_references::inline(&answer.schema, &named) {
+            Ok(schema) => schema,
+            Err(reason) => return Outcome::Unusable(reason),
+        };
+        match WriterSchema::parse(&schema) {
+            Ok(schema) => Outcome::Schema(schema),
+            Err(error) => Outcome::Unusable(error.to_string()),
+        }
+    }
+
+    /// Fetches what is referred to, and what that refers to, each once. The outer error means that the registry is unavailable,
+    /// the inner one that it does not have it.
+    fn collect<'a>(
+        &'a self,
+        references: Vec<Reference>,
+        named: &'a mut Vec<(String, String)>,
+    ) -> BoxFuture<'a, Result<Result<(), String>, String>> {
+        Box::pin(async move {
+            for Reference {
+                name,
+                subject,
+                version,
+            } in references
+            {
+                if named.iter().any(|(known, _)| *known == name) {
+                    continue;
+                }
+                if named.len() >= MAX_REFERENCES {
+                    return Ok(Err(format!("it refers to more than {MAX_REFERENCES} schemas")));
+                }
+                let path = ["subjects", &subject, "versions", &version.to_string()];
+                let answer: SchemaAnswer = match self.get(&path).await {
+                    Ok(answer) => answer,
+                    Err(Failure::NotFound) => {
+                        return Ok(Err(format!(
+                            "it refers to version {version} of the subject {subject}, which does not exist"
+                        )));
+                    }
+                    Err(Failure::Unavailable(reason)) => return Err(reason),
+                };
+                named.push((name, answer.schema));
+                if let Err(missing) = self.collect(answer.references, named).await? {
+                    return Ok(Err(missing));
+                }
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
+        let mut url = self.config.url.expose().trim_end_matches('/').to_owned();
+        for segment in path {
+            url.push('/');
+            url.extend(percent_encoding::utf8_percent_encode(
+                segment,
+                percent_encoding::NON_ALPHANUMERIC,
+            ));
+        }
+        // Errors come without their URL, which may hold a password.
+        let unavailable = |error| Failure::Unavailable(http_client::failure(error));
+        let request = self.client.get(url).timeout(TIMEOUT);
+        let mut answer = request.send().await.map_err(unavailable)?;
+        let status = answer.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(unavailable)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_BYTES {
+                return Err(Failure::Unavailable(format!(
+                    "it answers with more than {MAX_BYTES} bytes"
+                )));
+            }
+        }
+        match status {
+            200 => serde_json::from_slice(&body).map_err(|_| not_a_registry(status)),
+            404 => match serde_json::from_slice::<ErrorAnswer>(&body) {
+                Ok(error) if NOT_FOUND_CODES.contains(&error.error_code) => Err(Failure::NotFound),
+                _ => Err(not_a_registry(status)),
+            },
+            // Refused credentials included: an operator fixes that, and it is no event's fault.
+            status => Err(Failure::Unavailable(format!("it answers with status {status}"))),
+        }
+    }
+}
+
+fn not_a_registry(status: u16) -> Failure {
+    Failure::Unavailable(format!(
+        "what answers with status {status} is not a schema registry; check schemaRegistry.url"
+    ))
+}

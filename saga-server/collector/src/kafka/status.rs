@@ -1,0 +1,228 @@
+//! How consuming is, and what hinders it: reported by all stages, read by whoever judges health.
+//!
+//! Rule of thumb: a reason never makes ingest healthy or unhealthy by itself, but for those that surely stop it. Offsets that do
+//! not move do, and the reasons only explain them.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// How long joining the group may take before it counts as a stall.
+const JOIN_WITHIN: Duration = Duration::from_secs(40);
+
+/// How long an error of the client explains a partition that does not move.
+const ERROR_EXPLAINS_FOR: Duration = Duration::from_secs(90);
+
+/// A stage that waits for another system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// Dead letters, which are written before offsets are committed.
+    DeadLetters,
+    /// The database.
+    Database,
+    /// The schema registry.
+    SchemaRegistry,
+}
+
+/// Shared by the stages of one consumer.
+#[derive(Debug, Default)]
+pub(crate) struct ConsumerStatus {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    has_joined: bool,
+    missing_topic: Option<String>,
+    unsettled: Option<(String, Instant)>,
+    waiting: BTreeMap<Stage, String>,
+    client_error: Option<(String, Instant)>,
+}
+
+/// What follows for health.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing hinders consuming.
+    Healthy,
+    /// It is hindered, by this.
+    Unhealthy(String),
+    /// The group is changing; what was known before still holds.
+    Unchanged,
+}
+
+impl ConsumerStatus {
+    /// The consumer is a member of its group and has its partitions, if it gets any.
+    pub(super) fn joined(&self) {
+        self.change(|state| {
+            state.has_joined = true;
+            state.unsettled = None;
+            state.missing_topic = None;
+        });
+    }
+
+    /// What the client does in its group, unless it is a settled member.
+    pub(super) fn membership(&self, unsettled: Option<&str>) {
+        self.change(|state| match unsettled {
+            None => state.unsettled = None,
+            Some(what) => {
+                let since = state
+                    .unsettled
+                    .take()
+                    .map_or_else(Instant::now, |(_, since)| since);
+                state.unsettled = Some((what.to_owned(), since));
+            }
+        });
+    }
+
+    /// Whether the topic exists. Says whether that is a change.
+    pub(super) fn topic_exists(&self, topic: &str, exists: bool) -> bool {
+        let missing = (!exists)
+            .then(|| format!("the topic {topic} does not exist; `saga-server topics create` makes it"));
+        self.change(|state| std::mem::replace(&mut state.missing_topic, missing).is_some() == exists)
+    }
+
+    /// The client reported an error that may be why a partition does not move. Says whether that is news.
+    pub(super) fn client_error(&self, error: &str) -> bool {
+        self.change(|state| {
+            let now = Instant::now();
+            let before = state.client_error.replace((error.to_owned(), now));
+            before.is_none_or(|(before, at)| before != error || now.duration_since(at) > ERROR_EXPLAINS_FOR)
+        })
+    }
+
+    /// The stage waits, for this reason.
+    pub(crate) fn waits(&self, stage: Stage, reason: impl Into<String>) {
+        self.change(|state| _ = state.waiting.insert(stage, reason.into()));
+    }
+
+    /// The stage goes on.
+    pub(crate) fn goes_on(&self, stage: Stage) {
+        let waited = self.state.lock().waiting.remove(&stage).is_some();
+        if waited {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Returns when something may have changed.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// What follows for health, when this is how partitions are stalled.
+    pub(crate) fn verdict(&self, stalled: Option<String>, now: Instant) -> Verdict {
+        let state = self.state.lock();
+        if let Some(missing) = &state.missing_topic {
+            return Verdict::Unhealthy(missing.clone());
+        }
+        if !state.has_joined {
+            return Verdict::Unchanged;
+        }
+        if let Some((what, since)) = &state.unsettled {
+            let waited = now.duration_since(*since);
+            return match waited >= JOIN_WITHIN {
+                true => Verdict::Unhealthy(format!(
+                    "the consumer has not joined its group for {} s: {what}",
+                    waited.as_secs()
+                )),
+                false => Verdict::Unchanged,
+            };
+        }
+        if let Some(reason) = state.waiting.get(&Stage::DeadLetters) {
+            return Verdict::Unhealthy(reason.clone());
+        }
+        match stalled {
+            Some(stalled) => Verdict::Unhealthy(format!("{stalled}: {}", state.reason(now))),
+            None => Verdict::Healthy,
+        }
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let result = change(&mut self.state.lock());
+        self.changed.notify_one();
+        result
+    }
+}
+
+impl State {
+    fn reason(&self, now: Instant) -> &str {
+        if let Some(reason) = self.waiting.values().next() {
+            return reason;
+        }
+        match &self.client_error {
+            Some((error, at)) if now.duration_since(*at) < ERROR_EXPLAINS_FOR => error,
+            _ => "no reason is known",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unhealthy(reason: &str) -> Verdict {
+        Verdict::Unhealthy(reason.to_owned())
+    }
+
+    #[test]
+    fn a_stall_makes_ingest_unhealthy_whatever_the_reason_and_a_reason_alone_does_not() {
+        let status = ConsumerStatus::default();
+        let now = Instant::now();
+        assert_eq!(status.verdict(None, now), Verdict::Unchanged, "starting");
+        status.joined();
+        assert_eq!(status.verdict(None, now), Verdict::Healthy);
+        let stalled = || Some("partition 0 stands at 5 of 9".to_owned());
+        assert_eq!(
+            status.verdict(stalled(), now),
+            unhealthy("partition 0 stands at 5 of 9: no reason is known")
+        );
+        assert!(status.client_error("Decompression (codec 0x7) failed"));
+        assert!(
+            !status.client_error("Decompression (codec 0x7) failed"),
+            "no news"
+        );
+        assert_eq!(status.verdict(None, now), Verdict::Healthy);
+        assert_eq!(
+            status.verdict(stalled(), now),
+            unhealthy("partition 0 stands at 5 of 9: Decompression (codec 0x7) failed")
+        );
+        status.waits(Stage::Database, "the disk is full");
+        assert_eq!(
+            status.verdict(stalled(), now),
+            unhealthy("partition 0 stands at 5 of 9: the disk is full")
+        );
+        status.goes_on(Stage::Database);
+        assert_eq!(status.verdict(None, now), Verdict::Healthy);
+    }
+
+    #[test]
+    fn a_topic_that_is_missing_is_reported_until_it_is_there_again() {
+        let status = ConsumerStatus::default();
+        status.joined();
+        assert!(status.topic_exists("sagas", false));
+        assert!(!status.topic_exists("sagas", false), "no news");
+        assert!(matches!(
+            status.verdict(None, Instant::now()),
+            Verdict::Unhealthy(_)
+        ));
+        assert!(status.topic_exists("sagas", true));
+        assert_eq!(status.verdict(None, Instant::now()), Verdict::Healthy);
+    }
+
+    #[test]
+    fn while_the_group_changes_what_was_known_holds_and_not_for_ever() {
+        let status = ConsumerStatus::default();
+        status.joined();
+        status.membership(Some("up, wait-join"));
+        let now = Instant::now();
+        assert_eq!(status.verdict(None, now), Verdict::Unchanged);
+        let later = now + JOIN_WITHIN;
+        assert!(matches!(status.verdict(None, later), Verdict::Unhealthy(_)));
+        status.membership(None);
+        assert_eq!(status.verdict(None, later), Verdict::Healthy);
+    }
+}
