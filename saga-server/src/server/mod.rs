@@ -136,6 +136,7 @@ impl Server {
             definitions,
             watch: config.watch,
             live,
+            streams: Arc::default(),
             pages: Arc::new(config.pages.clone()),
         };
         let mut tasks = tasks::of(&config, &state, &stop)?;

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `http` | what every request meets: connections, limits, who may call, parameters, errors |
 //! | [`auth`] | tokens, issuers and roles |
-//! | [`router`], [`state`] | every route, and what handlers may ask |
+//! | [`router`], [`state`], [`streams`] | every route, what handlers may ask, and the shares of the stream |
 //! | `operations` | what operators do, for REST and pages |
 //! | [`rest`] | one file for each endpoint |
 //! | `ui` | one file or folder for each page |
@@ -20,6 +20,7 @@ mod operations;
 pub mod rest;
 pub mod router;
 pub mod state;
+pub mod streams;
 mod ui;
 
 pub use config::{PagesConfig, TRACE_ID};

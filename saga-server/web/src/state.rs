@@ -16,7 +16,7 @@ use saga_store::{Removal, Store, StoreError};
 use saga_types::{SagaId, Timestamp, definition::Definitions, fold::SagaState};
 use tracing::Instrument;
 
-use crate::{auth::Access, config::PagesConfig};
+use crate::{auth::Access, config::PagesConfig, streams::Streams};
 
 /// Why a saga is not shown.
 #[derive(Debug)]
@@ -58,6 +58,8 @@ pub struct AppState {
     pub watch: WatchConfig,
     /// What changes.
     pub live: Arc<Live>,
+    /// Who has how many streams open.
+    pub streams: Arc<Streams>,
     /// What the pages know of their surroundings.
     pub pages: Arc<PagesConfig>,
 }

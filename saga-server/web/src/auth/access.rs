@@ -32,7 +32,7 @@ pub enum Access {
     },
     /// This machine alone can call, so everybody is an operator.
     ThisMachine,
-    /// Others can call and nobody knows who they are, so everybody may read and no more.
+    /// Others can call and are not known, so everybody may read and no more.
     Anybody,
 }
 
@@ -66,6 +66,7 @@ impl Access {
         found.map(|token| Caller {
             name: token.name.clone(),
             role: token.role,
+            expires: None,
         })
     }
 }

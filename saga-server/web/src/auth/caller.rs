@@ -1,6 +1,6 @@
 //! Who is calling, once it is known.
 
-use saga_types::MAX_NAME_CHARS;
+use saga_types::{MAX_NAME_CHARS, Timestamp};
 
 use super::Role;
 
@@ -14,6 +14,8 @@ pub struct Caller {
     pub name: String,
     /// What they may do.
     pub role: Role,
+    /// When their token ends; none when it does not.
+    pub expires: Option<Timestamp>,
 }
 
 impl Caller {
@@ -23,6 +25,7 @@ impl Caller {
         Self {
             name: ANONYMOUS.to_owned(),
             role,
+            expires: None,
         }
     }
 }

@@ -77,6 +77,11 @@ pub(crate) fn page(path: &str) -> Option<Role> {
     }
 }
 
+/// Whether orchestrators or Prometheus ask for a path; they are answered however many others ask.
+pub(crate) fn is_probe(path: &str) -> bool {
+    matches!(first_segment(path), "health" | "actuator" | "metrics")
+}
+
 /// Whether forms are sent to a path.
 pub(crate) fn takes_forms(path: &str) -> bool {
     matches!(path, "/sign-in" | "/sign-out") || page(path).is_some()

@@ -40,6 +40,8 @@ pub enum ErrorCode {
     Conflict,
     /// 413: the body is too long.
     PayloadTooLarge,
+    /// 421: without tokens only callers are answered who name this machine, by way of no proxy.
+    MisdirectedRequest,
     /// 500: a bug; the cause is in the log.
     InternalError,
     /// 503: try again later.
@@ -56,6 +58,7 @@ impl ErrorCode {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MisdirectedRequest => StatusCode::MISDIRECTED_REQUEST,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -152,6 +155,14 @@ impl ApiError {
 
     pub(crate) fn payload_too_large(message: impl Into<String>) -> Self {
         Self::plain(ErrorCode::PayloadTooLarge, message)
+    }
+
+    pub(crate) fn misdirected() -> Self {
+        Self::plain(
+            ErrorCode::MisdirectedRequest,
+            "without tokens only direct calls to localhost or 127.0.0.1 are answered; use that address, or configure \
+             tokens (auth.tokens)",
+        )
     }
 
     /// The cause is for the log only.

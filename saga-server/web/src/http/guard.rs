@@ -4,7 +4,7 @@
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, Uri, header, request::Parts},
+    http::{HeaderMap, HeaderName, Uri, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -48,9 +48,18 @@ impl<S: Sync> FromRequestParts<S> for CalledBy {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let caller = parts.extensions.get::<Caller>().cloned();
-        // A route that is not guarded must fail, whoever calls.
+        // A route that is not guarded must fail for every caller.
         caller.map(Self).ok_or_else(ApiError::internal)
     }
+}
+
+/// Who is calling a path that is open to everybody; none when they do not say, or are not known.
+pub(crate) fn known_caller<'a>(
+    access: &'a Access,
+    request: &Request,
+) -> impl Future<Output = Option<Caller>> + use<'a> {
+    let called = Called::of(request);
+    async move { caller(access, &called).await.ok() }
 }
 
 /// What a request says of who sent it.
@@ -90,7 +99,8 @@ async fn caller(access: &Access, called: &Called) -> Result<Caller, ApiError> {
             Ok(access.holder(token).await?)
         }
         Access::ThisMachine if called.is_of_this_machine => Ok(Caller::anonymous(Role::Operator)),
-        Access::ThisMachine | Access::Anybody => Ok(Caller::anonymous(Role::Viewer)),
+        Access::ThisMachine => Err(ApiError::misdirected()),
+        Access::Anybody => Ok(Caller::anonymous(Role::Viewer)),
     }
 }
 
@@ -113,12 +123,9 @@ fn allow(access: &Access, caller: &Caller, needed: Role) -> Result<(), ApiError>
         Access::Tokens(_) | Access::Issued { .. } => {
             format!("the token {:?} has the role {}", caller.name, caller.role)
         }
-        Access::ThisMachine => {
-            "without tokens only calls to localhost or 127.0.0.1 have it; use that address, or \
-                                configure tokens (auth.tokens)"
-                .to_owned()
+        Access::ThisMachine | Access::Anybody => {
+            "no call has it without a token; configure tokens (auth.tokens)".to_owned()
         }
-        Access::Anybody => "nobody has it without a token; configure tokens (auth.tokens)".to_owned(),
     };
     Err(ApiError::forbidden(format!(
         "this needs the role {needed}: {why}"
@@ -136,19 +143,35 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-/// Headers that a proxy adds when it passes on what others ask.
-const PASSED_ON: [&str; 4] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "via"];
+/// Begins most headers that a proxy adds when it passes on what others ask.
+const FORWARDED: &str = "x-forwarded-";
 
-/// A page of some website can make its own name stand for 127.0.0.1, and a proxy can pass on calls of others. The first
-/// shows in the name that was called, wherever it is said, the second mostly in a header; programs that send neither are
-/// neither.
+/// The others.
+const PROXY_HEADERS: [&str; 8] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "cf-connecting-ip",
+    "true-client-ip",
+    "client-ip",
+    "x-client-ip",
+    "x-original-url",
+];
+
+/// A page of some website can make its own name stand for 127.0.0.1 (DNS rebinding), and a proxy can pass on calls of
+/// others. The first shows in the name that was called, wherever it is said, the second mostly in a header. A program
+/// that sends neither header nor name is on this machine.
 fn comes_from_this_machine(request: &Request) -> bool {
     let headers = request.headers();
     let hosts = headers.get_all(header::HOST).iter();
     let mut called = hosts
         .map(|host| host.to_str().unwrap_or_default())
         .chain(request.uri().authority().map(|authority| authority.as_str()));
-    called.all(is_this_machine) && !PASSED_ON.iter().any(|name| headers.contains_key(*name))
+    called.all(is_this_machine) && !headers.keys().any(is_of_a_proxy)
+}
+
+fn is_of_a_proxy(name: &HeaderName) -> bool {
+    name.as_str().starts_with(FORWARDED) || PROXY_HEADERS.contains(&name.as_str())
 }
 
 fn is_this_machine(called: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Connections: how many there may be, and how slow the other side may be.
 
 use std::{
+    convert::Infallible,
     io,
     pin::Pin,
     sync::Arc,
@@ -8,8 +9,17 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
-use hyper::server::conn::http1;
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderValue, Request, header},
+    response::Response,
+};
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -17,20 +27,28 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
-    time::{Instant, Sleep},
+    task::{Id, JoinError, JoinSet},
+    time::{Instant, Sleep, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
+use super::{
+    ApiError, access,
+    places::{BusyBody, Connection, Places},
+};
 use crate::{router::router, state::AppState};
 
 /// How many connections there may be, and how slow they may be.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// More than this at once wait to be taken, in the system's own queue.
+    /// With more than this at once, the longest idle gives way to a new one.
     pub connections: usize,
-    /// How long the head of a request may take, however its bytes trickle in; also how long a connection may lie idle.
+    /// So many more are taken when all others are busy, for what orchestrators and Prometheus ask and nothing else.
+    pub reserved_connections: usize,
+    /// How long the head of the first request of a connection may take.
+    pub first_head_within: Duration,
+    /// How long the head of a later request may take, however its bytes trickle in; also how long a connection may lie
+    /// idle.
     pub head_within: Duration,
     /// How long the other side may take nothing of what is sent to it.
     pub taken_within: Duration,
@@ -40,6 +58,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 4_096,
+            reserved_connections: 64,
+            first_head_within: Duration::from_secs(5),
             head_within: Duration::from_secs(30),
             taken_within: Duration::from_secs(30),
         }
@@ -51,66 +71,107 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers on a listener until `stop`; requests that were begun by then are still answered.
 pub async fn serve(listener: TcpListener, state: AppState, limits: Limits, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let mut places = Places::new(limits.connections, limits.reserved_connections);
     let router = router(state);
     let mut connections = JoinSet::new();
-    while let Some((socket, place)) = accept(&listener, &places, &stop).await {
+    loop {
+        let is_full = places.is_full();
+        let socket = tokio::select! {
+            socket = accept(&listener), if !is_full => socket,
+            Some(ended) = connections.join_next_with_id() => {
+                places.remove(task_of(&ended));
+                continue;
+            }
+            () = sleep(PAUSE), if is_full => continue,
+            () = stop.cancelled() => break,
+        };
+        let connection = places.enter();
         let socket = WriteTimeoutStream::new(socket, limits.taken_within);
-        connections.spawn(answer(socket, place, router.clone(), limits, stop.clone()));
-        while connections.try_join_next().is_some() {}
+        let answering = answer(socket, connection.clone(), router.clone(), limits, stop.clone());
+        let task = connections.spawn(answering);
+        places.insert(task.id(), connection);
     }
     // No new connection is taken while the others are served.
     drop(listener);
     while connections.join_next().await.is_some() {}
 }
 
-/// None after `stop`.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-    stop: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let accepting = async {
-        let place = places.clone().acquire_owned().await.ok()?;
-        loop {
-            match listener.accept().await {
-                Ok((socket, _)) => return Some((socket, place)),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be taken");
-                    tokio::time::sleep(PAUSE).await;
-                }
+fn task_of(ended: &Result<(Id, ()), JoinError>) -> Id {
+    match ended {
+        Ok((id, ())) => *id,
+        Err(error) => error.id(),
+    }
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((socket, _)) => return socket,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(PAUSE).await;
             }
         }
-    };
-    tokio::select! {
-        accepted = accepting => accepted,
-        () = stop.cancelled() => None,
     }
 }
 
 async fn answer(
     socket: WriteTimeoutStream,
-    place: OwnedSemaphorePermit,
+    place: Arc<Connection>,
     router: Router,
     limits: Limits,
     stop: CancellationToken,
 ) {
-    let connection = http1::Builder::new()
+    let answering = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_within)
-        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
-    let mut connection = std::pin::pin!(connection);
+        .serve_connection(TokioIo::new(socket), service(router, place.clone()));
+    let mut answering = std::pin::pin!(answering);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = answering.as_mut() => ended,
+        () = nothing_asked(&place, limits.first_head_within) => return,
+        () = place.evicted.cancelled() => return,
         () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            answering.as_mut().graceful_shutdown();
+            answering.await
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "a connection");
+        tracing::debug!(%error, "a connection failed");
     }
-    drop(place);
+}
+
+/// Ends when no head of a request came in time, and else never.
+async fn nothing_asked(place: &Connection, within: Duration) {
+    sleep(within).await;
+    if place.has_asked() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The router for one connection, which is busy until an answer is sent.
+fn service(
+    router: Router,
+    place: Arc<Connection>,
+) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> {
+    let router = TowerToHyperService::new(router);
+    service_fn(move |request: Request<Incoming>| {
+        let busy = place.begin();
+        let is_reserved = place.is_reserved;
+        let path = request.uri().path().to_owned();
+        let answering = (!is_reserved || access::is_probe(&path)).then(|| router.call(request));
+        async move {
+            let mut response = match answering {
+                Some(answering) => answering.await?,
+                None => ApiError::unavailable("there are too many connections").answer(&path),
+            };
+            if is_reserved {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok(response.map(|body| Body::new(BusyBody { body, _busy: busy })))
+        }
+    })
 }
 
 /// A socket whose writes time out, so that a client that does not read cannot hold memory.

@@ -2,7 +2,7 @@
 //!
 //! | part | what |
 //! | --- | --- |
-//! | `listen` | connections, and how slow the other side may be |
+//! | `listen`, `places` | connections: how many, how slow the other side may be, and which gives way |
 //! | `middleware` | around every request: limits, latency, headers, the form of errors |
 //! | `access` | which path needs which role; what is not named is closed |
 //! | `guard`, `same_site`, `session` | who is calling, and whether they may |
@@ -17,6 +17,7 @@ pub(crate) mod guard;
 pub(crate) mod listen;
 pub(crate) mod middleware;
 pub(crate) mod params;
+mod places;
 pub(crate) mod query_string;
 mod same_site;
 pub(crate) mod session;

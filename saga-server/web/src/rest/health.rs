@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::StatusCode,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::state::AppState;
+use crate::{auth::Role, http::guard, state::AppState};
 use saga_collector::health::{Component, State as ComponentState};
 
 /// Whether all of it works.
@@ -46,8 +50,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         (status = 503, description = "A part does not work", body = Readiness),
     )
 )]
-async fn health(state: State<AppState>) -> (StatusCode, Json<Readiness>) {
-    readiness(state).await
+async fn health(state: State<AppState>, request: Request) -> (StatusCode, Json<Readiness>) {
+    readiness(state, request).await
 }
 
 /// Whether every part works
@@ -58,8 +62,12 @@ async fn health(state: State<AppState>) -> (StatusCode, Json<Readiness>) {
         (status = 503, description = "A part does not work", body = Readiness),
     )
 )]
-async fn readiness(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
-    let components = state.health.states();
+async fn readiness(State(state): State<AppState>, request: Request) -> (StatusCode, Json<Readiness>) {
+    let mut components = state.health.states();
+    let caller = guard::known_caller(&state.access, &request).await;
+    if caller.is_none_or(|caller| caller.role < Role::Operator) {
+        components.values_mut().for_each(hide_reason);
+    }
     let is_up = components
         .values()
         .all(|component| *component == ComponentState::Up);
@@ -69,6 +77,13 @@ async fn readiness(State(state): State<AppState>) -> (StatusCode, Json<Readiness
         (StatusCode::SERVICE_UNAVAILABLE, Overall::Down)
     };
     (code, Json(Readiness { status, components }))
+}
+
+/// A reason may hold names of hosts and databases, which are for operators.
+fn hide_reason(component: &mut ComponentState) {
+    if let ComponentState::Down { reason } = component {
+        *reason = "not working; the reason is for operators".to_owned();
+    }
 }
 
 /// Whether the process answers at all

@@ -69,17 +69,21 @@ pub(super) fn complete(mut api: utoipa::openapi::OpenApi) -> utoipa::openapi::Op
     api
 }
 
-const SHARED_ERRORS: [(ErrorCode, &str); 6] = [
+const SHARED_ERRORS: [(ErrorCode, &str); 7] = [
     (
         ErrorCode::BadRequest,
         "The request is wrong; the details name the parameters or fields.",
     ),
-    (ErrorCode::Unauthorized, "Nobody knows who is calling."),
+    (ErrorCode::Unauthorized, "The caller is not known."),
     (
         ErrorCode::Forbidden,
         "The caller does not have the role that this needs.",
     ),
     (ErrorCode::PayloadTooLarge, "The body is too long."),
+    (
+        ErrorCode::MisdirectedRequest,
+        "Without tokens only direct calls to localhost or 127.0.0.1 are answered.",
+    ),
     (
         ErrorCode::InternalError,
         "A bug in the collector; its log says which.",
@@ -97,14 +101,18 @@ fn describe(path: &str, operation: &mut Operation) {
         ErrorCode::ServiceUnavailable,
     ];
     if let Some(Requirement::Role(role)) = access::named(&Method::GET, path) {
-        errors.extend([ErrorCode::Unauthorized, ErrorCode::Forbidden]);
+        errors.extend([
+            ErrorCode::Unauthorized,
+            ErrorCode::Forbidden,
+            ErrorCode::MisdirectedRequest,
+        ]);
         let requirement = SecurityRequirement::new(BEARER, [role.to_string()]);
         operation.security = Some(vec![requirement]);
     }
     if operation.request_body.is_some() {
         errors.push(ErrorCode::PayloadTooLarge);
     }
-    name_apart(path, operation);
+    distinguish(path, operation);
     give_form(operation);
     for code in errors {
         let status = code.status().as_str().to_owned();
@@ -118,7 +126,7 @@ fn describe(path: &str, operation: &mut Operation) {
 }
 
 /// Endpoints that are there twice share a handler, but ids are unique.
-fn name_apart(path: &str, operation: &mut Operation) {
+fn distinguish(path: &str, operation: &mut Operation) {
     if path.starts_with("/actuator/")
         && let Some(id) = &mut operation.operation_id
     {

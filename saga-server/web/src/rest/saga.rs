@@ -3,6 +3,7 @@
 use axum::{Json, extract::State};
 use saga_types::{SagaId, Timestamp, fold::SagaState};
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 use crate::{
@@ -15,6 +16,10 @@ use crate::{
     state::{AppState, NoSaga},
 };
 use saga_collector::freshness::Freshness;
+
+/// A saga of very many events takes a processor and much memory to fold, so only this many are folded at a time; others
+/// wait in line.
+static FOLDS: Semaphore = Semaphore::const_new(2);
 
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,7 +62,11 @@ pub(super) async fn detail(
 
 async fn saga_as_of(state: &AppState, saga_id: &SagaId, moment: Timestamp) -> Result<SagaState, ApiError> {
     let freshness = state.freshness();
-    let asking = state.store.saga_as_of(saga_id, moment);
+    let asking = async {
+        // Closed never, so that a place always comes.
+        let _place = FOLDS.acquire().await;
+        state.store.saga_as_of(saga_id, moment).await
+    };
     let found = state.ask("saga_as_of", asking).await?;
     state
         .found(saga_id, found, freshness)

@@ -13,7 +13,7 @@ use axum::{
 use futures_util::stream;
 use prometheus_client::metrics::gauge::Gauge;
 use saga_types::{
-    OrderId, SagaId, SagaStatus, SagaType,
+    OrderId, SagaId, SagaStatus, SagaType, Timestamp,
     fold::{Anomaly, SagaState},
 };
 use tokio::{
@@ -23,8 +23,10 @@ use tokio::{
 
 use super::sagas::{anomaly, name, saga_type};
 use crate::{
-    http::{ApiError, params::status, query_string::Params},
+    auth::Caller,
+    http::{ApiError, guard::CalledBy, params::status, query_string::Params},
     state::AppState,
+    streams::{SHARE, Share},
 };
 use saga_collector::live::{Change, Reset, Subscription};
 
@@ -96,10 +98,17 @@ impl Filter {
 )]
 pub(super) async fn changes(
     State(state): State<AppState>,
+    CalledBy(caller): CalledBy,
     params: Params,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let filter = Filter::take(params)?;
+    let share = state.streams.enter(&caller).ok_or_else(|| {
+        ApiError::unavailable(format!(
+            "{:?} has {SHARE} streams open here already; close some",
+            caller.name
+        ))
+    })?;
     let subscription = state.live.subscribe().ok_or_else(|| {
         ApiError::unavailable("too many clients look on at this collector already; try again later")
     })?;
@@ -107,13 +116,14 @@ pub(super) async fn changes(
     let view = View {
         subscription,
         _counted: Counted::at(&state.metrics.stream_clients),
+        _share: share,
         filter,
         opening: was_here
             .then(|| Reset::Resumed.frame())
             .into_iter()
             .chain([OPENING])
             .collect(),
-        ends: Instant::now() + LONGEST,
+        ends: Instant::now() + longest(&caller, Timestamp::now()),
     };
     let frames = stream::unfold(view, async |mut view| {
         let frame = view.next().await?;
@@ -133,11 +143,19 @@ pub(super) async fn changes(
     Ok((headers, Body::from_stream(frames)).into_response())
 }
 
+/// Until the token of a caller expires, or for [`LONGEST`].
+fn longest(caller: &Caller, now: Timestamp) -> Duration {
+    let left = caller.expires.map(|expires| expires.millis_since(now).max(0));
+    let left = left.map(|millis| Duration::from_millis(millis.cast_unsigned()));
+    left.map_or(LONGEST, |left| left.min(LONGEST))
+}
+
 /// What one client sees.
 struct View {
     subscription: Subscription,
     filter: Filter,
     _counted: Counted,
+    _share: Share,
     /// What is sent first, the last entry before the others.
     opening: Vec<Bytes>,
     ends: Instant,
@@ -182,6 +200,30 @@ impl View {
                 Err(RecvError::Lagged(_)) => return Some(Reset::TooSlow.frame()),
                 Err(RecvError::Closed) => return None,
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Role;
+
+    #[test]
+    fn a_stream_ends_with_the_token_and_after_an_hour_at_most() {
+        let now = Timestamp::now();
+        let after = |millis: i64| Timestamp::from_millis(now.as_millis() + millis).ok();
+        for (expires, seconds) in [
+            (None, 3600),
+            (after(60_000), 60),
+            (after(7_200_000), 3600),
+            (after(-60_000), 0),
+        ] {
+            let caller = Caller {
+                expires,
+                ..Caller::anonymous(Role::Viewer)
+            };
+            assert_eq!(longest(&caller, now), Duration::from_secs(seconds));
         }
     }
 }

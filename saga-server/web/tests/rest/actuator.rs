@@ -31,6 +31,20 @@ async fn health_is_down_until_every_part_is_up() {
 }
 
 #[tokio::test]
+async fn only_operators_read_why_a_part_is_down() {
+    let api = Api::with_tokens().await;
+    api.health
+        .down(Component::Db, "database \"orders\" does not exist");
+    for (token, sees) in [("", false), ("Bearer board's", false), ("Bearer dana's", true)] {
+        let headers = [("authorization", token)];
+        let answer = api.request(Method::GET, "/health", &headers).await;
+        assert_eq!(answer.status.as_u16(), 503, "{token}");
+        assert_eq!(answer.json()["components"]["db"]["status"], "DOWN");
+        assert_eq!(answer.text.contains("orders"), sees, "{token}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn a_process_that_answers_is_alive_though_not_ready() {
     let api = Api::new().await;
     for path in ["/health/liveness", "/actuator/health/liveness"] {

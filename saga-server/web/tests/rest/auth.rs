@@ -166,9 +166,9 @@ async fn without_tokens_everybody_on_this_machine_is_an_operator() {
 }
 
 #[tokio::test]
-async fn a_website_that_takes_the_address_of_this_machine_cannot_change_anything() {
+async fn a_website_that_takes_the_address_of_this_machine_is_not_answered() {
     let api = Api::new().await;
-    let path = "/internal/nowhere";
+    api.record(completed("saga-1", 0)).await;
     for host in [
         "evil.example:80",
         "127.0.0.1.evil.example",
@@ -177,27 +177,40 @@ async fn a_website_that_takes_the_address_of_this_machine_cannot_change_anything
         "[::2]",
         "evil.example@127.0.0.1",
     ] {
-        let answer = api.request(Method::GET, path, &[("host", host)]).await;
-        let error = answer.is_error(403, "FORBIDDEN", path);
-        assert!(
-            error["message"].as_str().unwrap().contains("localhost"),
-            "{error}"
-        );
+        for path in ["/api/v1/sagas/saga-1", "/internal/nowhere", "/sagas/saga-1"] {
+            let answer = api.request(Method::GET, path, &[("host", host)]).await;
+            let error = answer.is_error(421, "MISDIRECTED_REQUEST", path);
+            assert!(
+                error["message"].as_str().unwrap().contains("localhost"),
+                "{error}"
+            );
+        }
     }
 }
 
 #[tokio::test]
-async fn what_a_proxy_passes_on_cannot_change_anything() {
+async fn what_a_proxy_passes_on_is_not_answered() {
     let api = Api::new().await;
-    let path = "/internal/nowhere";
-    for headers in [
-        [("host", "127.0.0.1"), ("x-forwarded-for", "10.0.0.1")],
-        [("host", "127.0.0.1"), ("forwarded", "for=10.0.0.1")],
-        [("host", "127.0.0.1"), ("via", "1.1 proxy")],
-        [("host", "127.0.0.1"), ("host", "evil.example")],
+    let path = "/api/v1/sagas";
+    for (name, value) in [
+        ("x-forwarded-for", "10.0.0.1"),
+        ("x-forwarded-host", "127.0.0.1"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-port", "443"),
+        ("x-forwarded-server", "proxy"),
+        ("x-forwarded-anything", "1"),
+        ("forwarded", "for=10.0.0.1"),
+        ("via", "1.1 proxy"),
+        ("x-real-ip", "10.0.0.1"),
+        ("cf-connecting-ip", "10.0.0.1"),
+        ("true-client-ip", "10.0.0.1"),
+        ("client-ip", "10.0.0.1"),
+        ("x-original-url", "/"),
+        ("host", "evil.example"),
     ] {
+        let headers = [("host", "127.0.0.1"), (name, value)];
         let answer = api.request(Method::GET, path, &headers).await;
-        answer.is_error(403, "FORBIDDEN", path);
+        answer.is_error(421, "MISDIRECTED_REQUEST", path);
     }
 }
 

@@ -1,12 +1,16 @@
 //! What holds for every URL: the form of errors, headers, limits, and a store that cannot answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::Method;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use saga_web::Limits;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::{
-    harness::Api,
+    harness::{Api, eventually, hasty},
     stores::{Broken, Trouble},
 };
 
@@ -167,4 +171,73 @@ async fn a_head_that_trickles_in_does_not_hold_a_connection() {
     tokio::time::timeout(patience, trickling)
         .await
         .expect("the connection is given up");
+}
+
+#[tokio::test]
+async fn a_connection_that_asks_nothing_is_closed() {
+    let api = Api::limited(Limits {
+        first_head_within: Duration::from_secs(1),
+        head_within: Duration::from_secs(3600),
+        ..hasty()
+    })
+    .await;
+    let mut socket = TcpStream::connect(api.address).await.unwrap();
+    let reading = async { socket.read(&mut [0]).await };
+    let read = tokio::time::timeout(Duration::from_secs(120), reading).await;
+    assert_eq!(read.expect("the connection is closed").unwrap_or(0), 0);
+}
+
+/// Nothing here may end by itself while the test runs.
+fn two_places() -> Limits {
+    Limits {
+        connections: 2,
+        reserved_connections: 1,
+        first_head_within: Duration::from_secs(3600),
+        head_within: Duration::from_secs(3600),
+        taken_within: Duration::from_secs(3600),
+    }
+}
+
+#[tokio::test]
+async fn idle_connections_give_way_to_new_ones() {
+    let api = Api::limited(two_places()).await;
+    let mut idle = Vec::new();
+    for _ in 0..5 {
+        idle.push(TcpStream::connect(api.address).await.unwrap());
+    }
+    for _ in 0..5 {
+        let answering = reqwest::get(format!("http://{}/api/v1/sagas", api.address));
+        let answer = tokio::time::timeout(Duration::from_secs(120), answering).await;
+        assert_eq!(answer.expect("it is answered").unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn when_all_places_are_busy_health_is_answered_and_others_are_told() {
+    let api = Api::limited(two_places()).await;
+    let mut busy = Vec::new();
+    for _ in 0..2 {
+        let stream = format!("http://{}/api/v1/sagas/stream", api.address);
+        let mut response = reqwest::get(stream).await.unwrap();
+        assert!(response.chunk().await.unwrap().is_some());
+        busy.push(response);
+    }
+    for _ in 0..3 {
+        for (path, status) in [
+            ("/health/liveness", 200),
+            ("/metrics", 200),
+            ("/api/v1/sagas", 503),
+        ] {
+            let answer = reqwest::get(format!("http://{}{path}", api.address))
+                .await
+                .unwrap();
+            assert_eq!(answer.status(), status, "{path}");
+        }
+    }
+    drop(busy);
+    eventually(async || {
+        let answer = reqwest::get(format!("http://{}/api/v1/sagas", api.address)).await;
+        answer.is_ok_and(|answer| answer.status() == 200)
+    })
+    .await;
 }

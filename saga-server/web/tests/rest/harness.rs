@@ -77,7 +77,16 @@ impl Api {
         Self::empty(Access::ThisMachine, Redaction::of(keys).unwrap()).await
     }
 
+    /// On an empty database, for callers of this machine, with these limits of connections.
+    pub(crate) async fn limited(limits: Limits) -> Self {
+        Self::empty_within(Access::ThisMachine, Redaction::default(), limits).await
+    }
+
     async fn empty(access: Access, redaction: Redaction) -> Self {
+        Self::empty_within(access, redaction, hasty()).await
+    }
+
+    async fn empty_within(access: Access, redaction: Redaction, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("sagas.db").display());
         let options = StoreOptions {
@@ -88,7 +97,7 @@ impl Api {
         store.migrate().await.unwrap();
         Self {
             _folder: Some(folder),
-            ..Self::serving(store, access, redaction, hasty()).await
+            ..Self::serving(store, access, redaction, limits).await
         }
     }
 
@@ -131,6 +140,7 @@ impl Api {
             access: Arc::new(access),
             redaction,
             live: live.clone(),
+            streams: Arc::default(),
             pages: Arc::new(PagesConfig::default()),
             progress: progress.clone(),
             definitions: Arc::new(Definitions::built_in()),
@@ -223,7 +233,7 @@ impl Api {
 }
 
 /// Tests about slow clients cannot wait for half a minute.
-fn hasty() -> Limits {
+pub(crate) fn hasty() -> Limits {
     Limits {
         head_within: Duration::from_secs(3),
         taken_within: Duration::from_secs(3),

@@ -68,7 +68,12 @@ impl Key {
     pub(crate) fn sign(&self, claims: &Value) -> String {
         let mut header = Header::new(self.algorithm);
         header.kid = Some(self.id.clone());
-        encode(&header, claims, &self.private).unwrap()
+        self.sign_as(&header, claims)
+    }
+
+    /// A token with this header.
+    pub(crate) fn sign_as(&self, header: &Header, claims: &Value) -> String {
+        encode(header, claims, &self.private).unwrap()
     }
 }
 

@@ -179,7 +179,11 @@ async fn no_token_chooses_how_it_is_checked() {
     let mut own_key = Header::new(Algorithm::ES256);
     own_key.jwk = serde_json::from_value(stranger.public()).ok();
     own_key.kid = Some("unheard of".to_owned());
+    let mut critical = Header::new(Algorithm::ES256);
+    critical.kid = Some("1".to_owned());
+    critical.crit = Some(vec!["b64".to_owned()]);
     for (what, token) in [
+        ("in need of an extension", key.sign_as(&critical, &claims)),
         (
             "not signed",
             token(&json!({"alg": "none", "kid": "1"}), &claims, ""),

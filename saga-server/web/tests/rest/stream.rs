@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use futures_util::future::join_all;
+use jsonwebtoken::get_current_timestamp;
 use reqwest::Response;
 use serde_json::{Value, json};
 use tokio::{
@@ -11,7 +12,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::harness::{Api, completed, event, failed};
+use crate::{
+    harness::{Api, completed, event, failed},
+    issuer::{Key, TestIssuer},
+};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -221,4 +225,16 @@ async fn a_client_that_reads_nothing_is_dropped_and_holds_up_nobody() {
         .await
         .expect("the connection is given up");
     drop(idle);
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_the_token_expires() {
+    let key = Key::elliptic("1");
+    let issuer = TestIssuer::showing(&[&key]).await;
+    let api = Api::open_to(issuer.access()).await;
+    let mut claims = issuer.claims();
+    claims["exp"] = json!(get_current_timestamp() + 3);
+    let bearer = format!("Bearer {}", key.sign(&claims));
+    let mut client = Client::with(&api, "", &[("authorization", &bearer)]).await;
+    while client.frame().await.is_some() {}
 }

@@ -1,6 +1,6 @@
 //! From what a true token says to a caller.
 
-use saga_types::MAX_NAME_CHARS;
+use saga_types::{MAX_NAME_CHARS, Timestamp};
 use serde_json::{Map, Value};
 
 use super::{ClaimsConfig, Refusal};
@@ -23,10 +23,17 @@ impl ClaimsConfig {
             Some((_, role)) => Ok(Caller {
                 name: name.to_owned(),
                 role,
+                expires: claims.get("exp").and_then(seconds),
             }),
             None => Err(Refusal::NoRole(name.to_owned())),
         }
     }
+}
+
+/// A claim that is a time, in seconds since 1970, whole or not.
+fn seconds(claim: &Value) -> Option<Timestamp> {
+    let seconds = claim.as_f64()?.floor();
+    Timestamp::from_millis(format!("{seconds:.0}").parse::<i64>().ok()?.checked_mul(1000)?).ok()
 }
 
 /// It will stand in the history of sagas.

@@ -54,7 +54,7 @@ impl Issuer {
         Ok(Self { config, keys })
     }
 
-    /// Learns the keys, and again as they age, until told to stop. Keys that were learnt stay while the issuer is away.
+    /// Learns the keys, and again as they age, until `stop`. Keys that were learnt stay while the issuer is away.
     pub async fn keep_fresh(self: Arc<Self>, stop: CancellationToken) {
         self.keys.keep_fresh(&stop).await;
     }
@@ -74,6 +74,12 @@ impl Issuer {
             return Err(Refusal::Untrue("the token is too long"));
         }
         let header = decode_header(token).map_err(|_| Refusal::Untrue("the token is not known here"))?;
+        // What is critical must be understood (RFC 7515, 4.1.11), and no extension is understood here.
+        if header.crit.is_some() {
+            return Err(Refusal::Untrue(
+                "the token needs extensions that are not known here",
+            ));
+        }
         let key = self.keys.find(header.kid.as_deref(), header.alg).await?;
         let mut validation = Validation::new(header.alg);
         validation.set_issuer(&[&self.config.issuer]);
