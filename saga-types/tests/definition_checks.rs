@@ -1,12 +1,13 @@
 //! What is wrong or odd in definitions is named with its file, its line and what to do.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use saga_types::{
     SagaType,
     definition::{Definitions, LoadErrorKind, SagaDefinition},
 };
+use serde_json::Value;
 
 /// Lines 1 to 14.
 const GOOD: &str = "\
@@ -326,4 +327,51 @@ fn a_time_that_is_none_is_refused_with_its_line() {
         error.reason.contains("\"soon\" is not an RFC 3339 time"),
         "{error}"
     );
+}
+
+/// The keys that the parser names when it meets one that it does not know.
+fn keys_of(yaml: &str) -> BTreeSet<String> {
+    let error = SagaDefinition::from_yaml(yaml).unwrap_err();
+    let (_, known) = error.reason.split_once("expected one of ").unwrap();
+    let names = known.split(", ").map(|name| name.trim_matches('`').to_owned());
+    names.collect()
+}
+
+fn keys_in(schema: &Value, pointer: &str) -> BTreeSet<String> {
+    let object = schema.pointer(pointer).unwrap();
+    assert_eq!(object["additionalProperties"], false, "{pointer}");
+    object["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect()
+}
+
+#[test]
+fn the_json_schema_has_the_keys_that_the_parser_takes() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../schemas/definition.schema.json");
+    // Absent only where the crate was unpacked on its own.
+    let Ok(text) = fs::read_to_string(path) else {
+        return;
+    };
+    let schema: Value = serde_json::from_str(&text).unwrap();
+    for (pointer, yaml) in [
+        ("", "other: 1".to_owned()),
+        (
+            "/properties/forward/items",
+            changed(&[("step: ORDERED", "other: 1, step: ORDERED")]),
+        ),
+        (
+            "/properties/compensations/items",
+            changed(&[("limits:", "compensations: [{ other: 1 }]\nlimits:")]),
+        ),
+        ("/properties/limits", changed(&[("whole: 1h", "other: 1h")])),
+        (
+            "/properties/limits/properties/steps/items",
+            changed(&[("within: 10min", "other: 1")]),
+        ),
+    ] {
+        assert_eq!(keys_in(&schema, pointer), keys_of(&yaml), "{pointer}");
+    }
 }
