@@ -10,6 +10,7 @@ use rdkafka::{
     error::KafkaError,
     mocking::MockCluster,
     producer::{BaseProducer, DefaultProducerContext, Producer as _},
+    types::RDKafkaRespErr,
 };
 use rdkafka_sys as sys;
 use saga_sdk::SagaConfig;
@@ -122,7 +123,19 @@ impl EmbeddedKafka {
             .service_name(service)
     }
 
-    /// Takes the broker away; clients keep what they have.
+    /// Refuses a topic, as a broker does that does not create topics on demand.
+    ///
+    /// # Panics
+    ///
+    /// When it is not a topic's name.
+    pub fn refuse_topic(&self, topic: &str) {
+        let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        self.cluster()
+            .topic_error(topic, unknown)
+            .expect("the name is a topic's");
+    }
+
+    /// Stops the broker; clients keep what they have.
     ///
     /// # Panics
     ///
@@ -133,7 +146,7 @@ impl EmbeddedKafka {
             .expect("the broker can be stopped");
     }
 
-    /// Brings the broker back.
+    /// Starts the broker again.
     ///
     /// # Panics
     ///

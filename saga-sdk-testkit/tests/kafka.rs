@@ -48,3 +48,19 @@ async fn a_service_lives_through_an_outage() {
     assert!(tracker.close(LONG).await.is_complete());
     assert_eq!(kafka.read(1, LONG).events().len(), 1);
 }
+
+#[tokio::test]
+async fn a_refused_topic_is_refused_as_by_a_real_broker() {
+    use saga_sdk::{DropReason, PublishMode, RecordError};
+    let kafka = EmbeddedKafka::start();
+    kafka.refuse_topic("c4ang.saga.trakcer");
+    let config = kafka.config("order-service").topic("c4ang.saga.trakcer");
+    let tracker = saga_sdk::connect(&config.mode(PublishMode::Synchronous)).unwrap();
+    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    let refused = saga.start(steps::ORDER_CREATED).record().await.unwrap_err();
+    let reason = DropReason::Refused;
+    assert!(
+        matches!(&refused, RecordError::NotSent { reason: given, .. } if *given == reason),
+        "{refused:?}"
+    );
+}

@@ -35,7 +35,7 @@ pub fn connect(config: &SagaConfig) -> Result<Arc<dyn SagaTrackerClient>, Connec
     Ok(client)
 }
 
-fn refuse_placeholders(config: &SagaConfig) -> Result<(), ConnectError> {
+pub(crate) fn refuse_placeholders(config: &SagaConfig) -> Result<(), ConnectError> {
     match config.unfilled_placeholder() {
         None => Ok(()),
         Some((key, name)) => Err(ConnectError::invalid(

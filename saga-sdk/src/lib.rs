@@ -25,6 +25,7 @@
 //! | --- | --- |
 //! | [`SagaConfig`], [`ConfigLoader`] | what is configured, and from where |
 //! | [`connect`] | the one constructor |
+//! | [`doctor`] | why nothing arrives, checked on demand |
 //! | [`SagaTrackerClient`] | the contract of every client |
 //! | [`Saga`], [`StepBuilder`] | the handle of a saga, and a step in the making |
 //! | [`step!`], [`saga_type!`] | names of the team's own, checked when they are compiled |
@@ -105,6 +106,7 @@ mod client;
 mod config;
 mod connect;
 mod context;
+mod doctor;
 mod error;
 mod failure;
 #[cfg(feature = "kafka")]
@@ -138,6 +140,7 @@ pub use config::{
 };
 pub use connect::connect;
 pub use context::{ContextError, headers};
+pub use doctor::{Diagnosis, doctor};
 pub use error::{ConnectError, InputError, RecordError};
 pub use failure::FailureCause;
 pub use names::{SagaTypeName, StepName};

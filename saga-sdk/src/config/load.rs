@@ -10,17 +10,10 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::{
-    ConfigError, KEYS, Key, Origin, SagaConfig,
-    keys::Kind,
-    placeholders,
-    spelling::{folded, nearest},
+    ConfigError, KEYS, Origin, SagaConfig, notes, placeholders,
+    tree::{ENVIRONMENT, check, empty, insert, merge, typed},
+    yaml,
 };
-
-/// Where the SDK's keys stand in a service's configuration.
-const PREFIX: [&str; 2] = ["platform", "saga"];
-
-/// Which profiles are active; the first variable that is set counts.
-const PROFILE_VARIABLES: [&str; 2] = ["PLATFORM_PROFILE", "SPRING_PROFILES_ACTIVE"];
 
 /// Reads `application.yml`, `application-{profile}.yml` and the environment.
 ///
@@ -101,8 +94,13 @@ impl ConfigLoader {
             }
         }
         merge(&mut merged, self.environment(&mut origin)?);
-        origin.notes.extend(self.unknown_profiles(&origin));
-        origin.notes.extend(self.unknown_variables());
+        origin.notes.extend(notes::unknown_profiles(
+            &origin.profiles,
+            &self.profiles_with_files(),
+        ));
+        origin
+            .notes
+            .extend(notes::unknown_variables(self.variable_names()));
         let mut config = check(&merged, "configuration")?;
         config.service_version = config
             .service_version
@@ -113,7 +111,7 @@ impl ConfigLoader {
 
     /// Several are joined by commas; the later ones outweigh the earlier ones.
     fn profiles(&self) -> Vec<String> {
-        let variables = PROFILE_VARIABLES.iter();
+        let variables = notes::PROFILE_VARIABLES.iter();
         let given = self.profile.clone();
         let profiles = given.or_else(|| variables.copied().find_map(|name| self.variable(name)));
         let profiles = profiles.unwrap_or_default();
@@ -141,28 +139,13 @@ impl ConfigLoader {
             }
         };
         let name = path.display().to_string();
-        let tree = tree(&text, &name)?;
-        origin.notes.extend(misspelt_keys(&tree, &name));
-        let mut section = section(&tree, &name)?;
+        let tree = yaml::tree(&text, &name)?;
+        origin.notes.extend(notes::misspelt_keys(&tree, &name));
+        let mut section = yaml::section(&tree, &name)?;
         placeholders::fill(&mut section, &|name| self.variable(name));
         check(&section, &name)?;
         origin.files.push(name);
         Ok(Some(section))
-    }
-
-    /// A profile without a file, where others have one.
-    fn unknown_profiles(&self, origin: &Origin) -> Vec<String> {
-        let known = self.profiles_with_files();
-        let missing = origin.profiles.iter().filter(|profile| !known.contains(profile));
-        let note = |profile: &String| {
-            let meant = nearest(profile, known.iter().map(String::as_str));
-            let meant = meant.map_or_else(String::new, |meant| format!(", did you mean {meant:?}?"));
-            format!(
-                "the profile {profile:?} has no file application-{profile}.yml, there are {}{meant}",
-                known.join(", ")
-            )
-        };
-        missing.filter(|_| !known.is_empty()).map(note).collect()
     }
 
     fn profiles_with_files(&self) -> Vec<String> {
@@ -179,28 +162,6 @@ impl ConfigLoader {
         profiles.sort();
         profiles.dedup();
         profiles
-    }
-
-    /// Variables that begin like ours or look like one of them, and are none.
-    fn unknown_variables(&self) -> Vec<String> {
-        let known: Vec<&str> = KEYS.iter().map(|key| key.variable).collect();
-        let known = || {
-            known
-                .iter()
-                .copied()
-                .chain(PROFILE_VARIABLES)
-                .filter(|name| !name.is_empty())
-        };
-        let note = |name: String| match nearest(&name, known()) {
-            Some(meant) => Some(format!("the variable {name} is not read, did you mean {meant}?")),
-            None if name.starts_with("PLATFORM_SAGA_") && !known().any(|known| known == name) => {
-                Some(format!("the variable {name} is not read: there is no such key"))
-            }
-            None => None,
-        };
-        let mut notes: Vec<_> = self.variable_names().into_iter().filter_map(note).collect();
-        notes.sort();
-        notes
     }
 
     fn variable_names(&self) -> Vec<String> {
@@ -250,8 +211,6 @@ pub(super) fn service_version(variable: impl Fn(&str) -> Option<String>) -> Opti
     })
 }
 
-const ENVIRONMENT: &str = "environment";
-
 impl SagaConfig {
     /// Reads the part below `platform.saga` from YAML that may hold other keys too.
     ///
@@ -269,7 +228,7 @@ impl SagaConfig {
     ///
     /// [`ConfigError`] with the line, or with the key and what its value should be.
     pub fn from_yaml(yaml: &str) -> Result<Self, ConfigError> {
-        check(&section(&tree(yaml, "YAML")?, "YAML")?, "YAML")
+        check(&yaml::section(&yaml::tree(yaml, "YAML")?, "YAML")?, "YAML")
     }
 
     /// Reads the process's environment only, such as `PLATFORM_SAGA_ENABLED`.
@@ -280,179 +239,9 @@ impl SagaConfig {
     pub fn from_env() -> Result<Self, ConfigError> {
         let (loader, mut origin) = (ConfigLoader::new(), Origin::default());
         let mut config = check(&loader.environment(&mut origin)?, ENVIRONMENT)?;
-        origin.notes = loader.unknown_variables();
+        origin.notes = notes::unknown_variables(loader.variable_names());
         config.origin = origin;
         Ok(config)
-    }
-}
-
-/// A whole file.
-fn tree(yaml: &str, origin: &str) -> Result<Value, ConfigError> {
-    // Otherwise the older `on` and `yes` would be read as true.
-    let options = serde_saphyr::options! { strict_booleans: true };
-    let tree: Option<Value> =
-        serde_saphyr::from_str_with_options(yaml, options).map_err(|error| syntax(&error, origin))?;
-    Ok(tree.unwrap_or_else(empty))
-}
-
-/// What stands below `platform.saga`, with its keys in camel case.
-fn section(tree: &Value, origin: &str) -> Result<Value, ConfigError> {
-    refuse_dotted(tree, origin)?;
-    match PREFIX.iter().try_fold(tree, |tree, name| tree.get(name)) {
-        Some(Value::Object(section)) => camel_case(section, "", origin),
-        Some(section) if !section.is_null() => Ok(section.clone()),
-        _ => Ok(empty()),
-    }
-}
-
-fn camel_case(section: &Map<String, Value>, parent: &str, origin: &str) -> Result<Value, ConfigError> {
-    let mut camel_case_keys = Map::new();
-    for (key, value) in section {
-        let name = KEYS.iter().find_map(|known| {
-            let below = known.path.strip_prefix(parent)?;
-            let name = below.split('.').next()?;
-            (folded(name) == folded(key)).then_some(name)
-        });
-        let name = name.unwrap_or(key);
-        let path = format!("{parent}{name}");
-        let is_group = KEYS.iter().any(|key| key.path.starts_with(&format!("{path}.")));
-        let value = match value {
-            Value::Object(group) if is_group => camel_case(group, &format!("{path}."), origin)?,
-            value => value.clone(),
-        };
-        if camel_case_keys.insert(name.to_owned(), value).is_some() {
-            return Err(ConfigError::Key {
-                origin: origin.to_owned(),
-                key: named(&path, origin),
-                problem: "is given twice, in different spellings".to_owned(),
-            });
-        }
-    }
-    Ok(Value::Object(camel_case_keys))
-}
-
-/// Keys that are probably meant to lead to ours.
-fn misspelt_keys(tree: &Value, origin: &str) -> Vec<String> {
-    let keys = |tree: Option<&Value>| -> Vec<String> {
-        let map = tree.and_then(Value::as_object);
-        map.into_iter().flatten().map(|(key, _)| key.clone()).collect()
-    };
-    let [platform, saga] = PREFIX;
-    let of_top = keys(Some(tree)).into_iter().map(|key| (key, platform));
-    let below = keys(tree.get(platform)).into_iter().map(|key| (key, saga));
-    let misspelt = of_top
-        .chain(below)
-        .filter(|(key, meant)| nearest(key, [*meant]).is_some());
-    misspelt
-        .map(|(key, meant)| format!("{origin}: the key {key:?} is not read, did you mean {meant:?}?"))
-        .collect()
-}
-
-fn empty() -> Value {
-    Value::Object(Map::new())
-}
-
-/// `platform.saga.enabled: true` in one line is not our key, but was certainly meant to be.
-fn refuse_dotted(tree: &Value, origin: &str) -> Result<(), ConfigError> {
-    let keys = tree.as_object().into_iter().flatten().map(|(key, _)| key);
-    match keys.into_iter().find(|key| key.starts_with("platform.saga")) {
-        None => Ok(()),
-        Some(key) => Err(ConfigError::Key {
-            origin: origin.to_owned(),
-            key: key.clone(),
-            problem: "must be written nested, one level of YAML for each name".to_owned(),
-        }),
-    }
-}
-
-fn syntax(error: &serde_saphyr::Error, origin: &str) -> ConfigError {
-    let message = error.without_snippet().to_string();
-    ConfigError::Syntax {
-        origin: origin.to_owned(),
-        line: error.location().map_or(1, |location| location.line()),
-        problem: message.lines().next().unwrap_or_default().to_owned(),
-    }
-}
-
-fn check(section: &Value, origin: &str) -> Result<SagaConfig, ConfigError> {
-    let section = without_nulls(section.clone());
-    serde_path_to_error::deserialize(section).map_err(|error| {
-        let path = error.path().to_string();
-        let problem = if path.starts_with("security") && path.to_lowercase().contains("password") {
-            "must be a text".to_owned()
-        } else {
-            error.inner().to_string()
-        };
-        ConfigError::Key {
-            origin: origin.to_owned(),
-            key: named(&path, origin),
-            problem,
-        }
-    })
-}
-
-/// The whole key, or the variable where the value came from.
-fn named(path: &str, origin: &str) -> String {
-    match Key::by_path(path) {
-        Some(key) if origin == ENVIRONMENT => key.variable.to_owned(),
-        _ if path == "." => PREFIX.join("."),
-        _ => format!("{}.{path}", PREFIX.join(".")),
-    }
-}
-
-fn typed(key: &Key, text: String) -> Result<Value, ConfigError> {
-    let problem = |expected: &str| ConfigError::Key {
-        origin: ENVIRONMENT.to_owned(),
-        key: key.variable.to_owned(),
-        problem: format!("must be {expected}, not {text:?}"),
-    };
-    match key.kind {
-        Kind::Flag => text
-            .to_ascii_lowercase()
-            .parse()
-            .map(Value::Bool)
-            .map_err(|_| problem("true or false")),
-        Kind::Number => text
-            .parse::<u64>()
-            .map(Value::from)
-            .map_err(|_| problem("a number")),
-        Kind::Text => Ok(Value::String(text)),
-    }
-}
-
-fn insert(tree: &mut Map<String, Value>, path: &str, value: Value) {
-    match path.split_once('.') {
-        None => {
-            tree.insert(path.to_owned(), value);
-        }
-        Some((parent, rest)) => {
-            let inner = tree.entry(parent).or_insert_with(|| Value::Object(Map::new()));
-            if let Value::Object(inner) = inner {
-                insert(inner, rest, value);
-            }
-        }
-    }
-}
-
-fn merge(base: &mut Value, over: Value) {
-    match (base, over) {
-        (Value::Object(base), Value::Object(over)) => {
-            for (key, value) in over {
-                merge(base.entry(key).or_insert(Value::Null), value);
-            }
-        }
-        (base, over) => *base = over,
-    }
-}
-
-/// `key:` without a value is the default.
-fn without_nulls(value: Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let kept = map.into_iter().filter(|(_, value)| !value.is_null());
-            Value::Object(kept.map(|(key, value)| (key, without_nulls(value))).collect())
-        }
-        value => value,
     }
 }
 

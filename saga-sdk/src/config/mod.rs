@@ -6,12 +6,15 @@
 mod error;
 mod keys;
 mod load;
+mod notes;
 mod origin;
 mod placeholders;
 mod secret;
 mod setters;
 mod spelling;
+mod tree;
 mod values;
+mod yaml;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -345,6 +348,7 @@ impl SagaConfig {
     }
 
     /// The service's version: as configured, else that of the process's environment.
+    #[cfg(any(feature = "kafka", feature = "outbox-postgres", feature = "outbox-sqlite"))]
     pub(crate) fn resolved_service_version(&self) -> Option<String> {
         let configured = self.service_version.clone();
         configured.or_else(|| load::service_version(|name| std::env::var(name).ok()))

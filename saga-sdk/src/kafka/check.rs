@@ -4,18 +4,16 @@
 
 use std::{
     fmt,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use rdkafka::{error::KafkaError, producer::Producer as _, types::RDKafkaRespErr};
+use rdkafka::{
+    producer::{Producer, ProducerContext},
+    types::RDKafkaRespErr,
+};
 use tokio::{task::spawn_blocking, time::sleep};
 
-use super::{
-    mode::Mode,
-    probe,
-    transport::{Kafka, Transport},
-};
+use super::{mode::Mode, probe, target::Target, transport::Transport};
 use crate::backoff::Backoff;
 
 /// How long one request for the topic's metadata may take.
@@ -64,12 +62,14 @@ pub(super) async fn report<M: Mode>(transport: &Transport<M>) {
     let (begun, mut backoff) = (Instant::now(), Backoff::new(FIRST_WAIT));
     let (mut seen, mut logged) = (None, None);
     while let Some(kafka) = transport.kafka() {
-        let found = problem(transport, kafka, begun.elapsed() > CONNECT_TIME).await;
+        let (target, is_late) = (transport.target.clone(), begun.elapsed() > CONNECT_TIME);
+        let found = spawn_blocking(move || problem(&*kafka, &target, is_late)).await;
+        let found = found.unwrap_or(Err(None));
         // A topic that is being created does not exist at first: a problem counts when it is seen twice.
         match &found {
             Ok(()) => break,
             Err(Some(problem)) if seen.as_ref() == Some(problem) && logged.as_ref() != Some(problem) => {
-                let (topic, brokers) = (&transport.topic, &transport.brokers);
+                let Target { topic, brokers, .. } = &transport.target;
                 tracing::warn!(topic, brokers, "saga events cannot be published: {problem}");
                 logged = Some(problem.clone());
             }
@@ -79,38 +79,45 @@ pub(super) async fn report<M: Mode>(transport: &Transport<M>) {
         sleep(FIRST_WAIT + backoff.next(MAX_WAIT)).await;
     }
     if logged.is_some() {
-        tracing::info!(topic = transport.topic, "saga events can be published now");
+        tracing::info!(topic = transport.target.topic, "saga events can be published now");
     }
     std::future::pending::<()>().await;
 }
 
-/// `Err(None)`: not known yet.
-async fn problem<M: Mode>(
-    transport: &Transport<M>,
-    kafka: Arc<Kafka<M>>,
+/// Checks once, as long as a connection may take. Blocks.
+pub(super) fn now<C: ProducerContext, P: Producer<C>>(client: &P, target: &Target) -> Option<Problem> {
+    let begun = Instant::now();
+    loop {
+        let is_late = begun.elapsed() > CONNECT_TIME;
+        match problem(client, target, is_late) {
+            Ok(()) => return None,
+            // It may be about to exist.
+            Err(Some(problem)) if is_late => return Some(problem),
+            Err(_) => std::thread::sleep(FIRST_WAIT),
+        }
+    }
+}
+
+/// `Err(None)`: not known yet. Blocks.
+fn problem<C: ProducerContext, P: Producer<C>>(
+    client: &P,
+    target: &Target,
     is_late: bool,
 ) -> Result<(), Option<Problem>> {
-    let topic = transport.topic.clone();
-    let described = spawn_blocking(move || topic_error(&kafka, &topic)).await;
-    match described.map_err(|_| None)? {
+    let metadata = client
+        .client()
+        .fetch_metadata(Some(&target.topic), REQUEST_TIMEOUT);
+    match metadata.map(|metadata| metadata.topics().first().and_then(|topic| topic.error())) {
         Ok(None) => Ok(()),
         Ok(Some(error)) => Err(topic_problem(error)),
         Err(_) if !is_late => Err(None),
         Err(error) => {
-            let servers = transport.brokers.clone();
-            let is_plain = !transport.protocol.is_encrypted();
-            let probed = spawn_blocking(move || tls_server(&servers, is_plain)).await;
-            let speaks_tls = probed.ok().flatten().map(Problem::SpeaksTls);
+            let speaks_tls = tls_server(target).map(Problem::SpeaksTls);
             Err(Some(
                 speaks_tls.unwrap_or_else(|| Problem::Unreachable(error.to_string())),
             ))
         }
     }
-}
-
-fn topic_error<M: Mode>(kafka: &Kafka<M>, topic: &str) -> Result<Option<RDKafkaRespErr>, KafkaError> {
-    let metadata = kafka.client().fetch_metadata(Some(topic), REQUEST_TIMEOUT)?;
-    Ok(metadata.topics().first().and_then(|topic| topic.error()))
 }
 
 fn topic_problem(error: RDKafkaRespErr) -> Option<Problem> {
@@ -125,9 +132,9 @@ fn topic_problem(error: RDKafkaRespErr) -> Option<Problem> {
     }
 }
 
-fn tls_server(servers: &str, is_plain: bool) -> Option<String> {
-    let mut servers = servers.split(',').map(str::trim);
-    servers
-        .find(|server| is_plain && probe::speaks_tls(server))
-        .map(str::to_owned)
+/// A server that speaks TLS with a client that does not.
+fn tls_server(target: &Target) -> Option<String> {
+    let mut servers = target.brokers.split(',').map(str::trim);
+    let server = servers.find(|server| !target.is_encrypted && probe::speaks_tls(server));
+    server.map(str::to_owned)
 }

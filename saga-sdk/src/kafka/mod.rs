@@ -17,6 +17,7 @@ mod pending_buffer;
 mod probe;
 mod settings;
 mod supervisor;
+mod target;
 mod transport;
 
 use std::{
@@ -30,6 +31,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use rdkafka::producer::BaseProducer;
 use saga_types::SagaEvent;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -41,6 +43,7 @@ use self::{
     mode::{Asynchronous, Loss, Mode, Synchronous},
     pending_buffer::PendingRecord,
     supervisor::Supervisor,
+    target::Target,
     transport::{Routed, Transport, definitely},
 };
 use crate::{
@@ -62,6 +65,15 @@ pub(crate) fn connect(config: &SagaConfig) -> Result<Arc<dyn SagaTrackerClient>,
         PublishMode::Asynchronous => Arc::new(KafkaClient::<Asynchronous>::new(config)?),
         PublishMode::Synchronous => Arc::new(KafkaClient::<Synchronous>::new(config)?),
     })
+}
+
+/// What keeps events from being published with this configuration. Blocks, up to ten seconds.
+pub(crate) fn check(config: &SagaConfig) -> Result<Option<String>, ConnectError> {
+    let settings = settings::client_config(config)?;
+    crate::schema_registry::SchemaRegistry::from_config(config)?;
+    let client: BaseProducer = settings.create().map_err(|error| settings::refused(&error))?;
+    let target = Target::new(config);
+    Ok(check::now(&client, &target).map(|problem| problem.to_string()))
 }
 
 struct KafkaClient<M: Mode> {

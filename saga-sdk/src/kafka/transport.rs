@@ -27,10 +27,9 @@ use super::{
     mode::{Loss, Mode},
     pending_buffer::{PendingBuffer, PendingRecord},
     settings,
+    target::Target,
 };
-use crate::{
-    ConnectError, DropReason, PublishMode, SagaConfig, SecurityProtocol, schema_registry::SchemaRegistry,
-};
+use crate::{ConnectError, DropReason, PublishMode, SagaConfig, schema_registry::SchemaRegistry};
 
 /// How long the delivery reports of purged events may take; they are in memory.
 const PURGE: Duration = Duration::from_millis(500);
@@ -77,10 +76,7 @@ pub(super) struct Transport<M: Mode> {
     route: RwLock<Route<M>>,
     pub(super) shared: Arc<Shared<M>>,
     settings: ClientConfig,
-    pub(super) topic: String,
-    /// `host:port`, joined by commas.
-    pub(super) brokers: String,
-    pub(super) protocol: SecurityProtocol,
+    pub(super) target: Target,
     pub(super) registry: Option<SchemaRegistry>,
     schema_id: OnceLock<u32>,
 }
@@ -112,9 +108,7 @@ impl<M: Mode> Transport<M> {
             }),
             shared,
             settings,
-            topic: config.topic.clone(),
-            brokers: config.bootstrap_servers.clone().unwrap_or_default(),
-            protocol: config.security.protocol,
+            target: Target::new(config),
             registry,
             schema_id: OnceLock::new(),
         })
@@ -167,7 +161,7 @@ impl<M: Mode> Transport<M> {
         if let Some(id) = self.schema_id.get() {
             value[MAGIC_BYTES..][..size_of::<u32>()].copy_from_slice(&id.to_be_bytes());
         }
-        let record = BaseRecord::with_opaque_to(&self.topic, completion)
+        let record = BaseRecord::with_opaque_to(&self.target.topic, completion)
             .key(&*key)
             .payload(&value)
             .headers(headers);

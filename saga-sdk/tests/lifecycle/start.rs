@@ -112,3 +112,37 @@ fn each_event_names_the_version_of_its_service() {
     let event = saga_types::avro::decode_single_object(message.payload().unwrap()).unwrap();
     assert_eq!(event.metadata.unwrap().to_object()["serviceVersion"], "1.2.3");
 }
+
+#[test]
+fn the_doctor_names_what_is_wrong_and_is_silent_when_nothing_is() {
+    let harness = Harness::new("checked");
+    let healthy = saga_sdk::doctor(&harness.config);
+    assert!(healthy.is_healthy(), "{healthy}");
+    assert!(healthy.to_string().contains("topic: checked"), "{healthy}");
+
+    let missing = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    harness.cluster.topic_error("checked", missing).unwrap();
+    let server = tls_port();
+    let off = SagaConfig::default();
+    for (config, expected) in [
+        (harness.config.clone(), "the topic does not exist"),
+        (harness.config.clone().service_name(""), "serviceName is missing"),
+        (harness.config.clone().bootstrap_servers(&server), "speaks TLS"),
+        (
+            harness.config.clone().bootstrap_servers("127.0.0.1:1"),
+            "no broker responds",
+        ),
+        (
+            harness.config.bootstrap_servers("${KAFKA}"),
+            "the placeholder ${KAFKA}",
+        ),
+        (off, "off: platform.saga.enabled is not set"),
+    ] {
+        let diagnosis = saga_sdk::doctor(&config);
+        assert_eq!(diagnosis.problems.len(), 1, "{diagnosis}");
+        assert!(
+            diagnosis.problems[0].contains(expected),
+            "{expected}: {diagnosis}"
+        );
+    }
+}
