@@ -15,7 +15,8 @@ use crate::{
     health::Health,
     ingest::{
         RegistryConfig,
-        decode::{self, Decoder, WaitReports},
+        decode::{self, Decoder},
+        schema_registry::WaitReports,
     },
     kafka::{
         ConsumerError, KafkaConfig,

@@ -1,6 +1,6 @@
 //! Raw records to events, and why a record is no event.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use saga_types::{
     SagaEvent,
@@ -8,11 +8,12 @@ use saga_types::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{RegistryConfig, rejection::Rejection, schema_registry::Registry};
-use crate::{
-    health::Health,
-    kafka::{record::RawRecord, status::ConsumerStatus},
+use super::{
+    RegistryConfig,
+    rejection::Rejection,
+    schema_registry::{Registry, WaitReports},
 };
+use crate::kafka::record::RawRecord;
 
 /// A record's value, taken apart.
 pub(crate) type Framed<'a> = Result<Frame<'a>, DecodeError>;
@@ -21,13 +22,6 @@ pub(crate) type Framed<'a> = Result<Frame<'a>, DecodeError>;
 pub(crate) fn frames(records: &[RawRecord]) -> Vec<Framed<'_>> {
     let values = records.iter().map(|record| record.value().unwrap_or_default());
     values.map(Frame::parse).collect()
-}
-
-/// Who is told while the registry is waited for.
-#[derive(Clone)]
-pub(crate) struct WaitReports {
-    pub(crate) health: Arc<Health>,
-    pub(crate) status: Arc<ConsumerStatus>,
 }
 
 /// Reads records, with the help of a registry if there is one.

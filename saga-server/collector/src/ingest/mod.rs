@@ -21,7 +21,7 @@ mod producer_headers;
 pub(crate) mod rejection;
 mod schema_lookup;
 mod schema_references;
-mod schema_registry;
+pub(crate) mod schema_registry;
 mod writers;
 
 use std::{sync::Arc, time::Duration};

@@ -15,9 +15,10 @@ use tracing::Instrument;
 
 use super::{
     IngestParts,
-    decode::{self, Decoder, WaitReports},
+    decode::{self, Decoder},
     producer_headers::{FrameKind, ProducerObservations},
     rejection::Rejection,
+    schema_registry::WaitReports,
     writers::{IndexedEvent, TRIES_BEFORE_PROBE, Writers},
 };
 use crate::{
