@@ -13,10 +13,7 @@ use saga_types::topic::{PARTITIONS, RETENTION_MS};
 
 use super::{CliError, block_on, logging, output};
 use crate::config::ConfigArgs;
-use saga_collector::kafka::KafkaConfig;
-
-/// A dead letter is the original and some headers; the largest original must fit (Kafka's own limit is 1 MiB).
-const DEAD_LETTER_MAX_BYTES: &str = "2097152";
+use saga_collector::kafka::{KafkaConfig, topic_limits};
 
 /// How long the broker may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -74,11 +71,15 @@ async fn create(kafka: &KafkaConfig, partitions: i32, replication: Option<i32>) 
     // -1 asks for the broker's own setting.
     let replication = replication.unwrap_or(-1);
     let topic = |name| {
-        NewTopic::new(name, partitions, TopicReplication::Fixed(replication)).set("retention.ms", &retention)
+        NewTopic::new(name, partitions, TopicReplication::Fixed(replication))
+            .set("retention.ms", &retention)
+            .set("compression.type", topic_limits::COMPRESSION)
     };
+    let events_max = topic_limits::EVENTS_MAX_BYTES.to_string();
+    let dead_letters_max = topic_limits::DEAD_LETTERS_MAX_BYTES.to_string();
     let topics = [
-        topic(&kafka.topic),
-        topic(&kafka.dead_letter_topic).set("max.message.bytes", DEAD_LETTER_MAX_BYTES),
+        topic(&kafka.topic).set("max.message.bytes", &events_max),
+        topic(&kafka.dead_letter_topic).set("max.message.bytes", &dead_letters_max),
     ];
     let options = AdminOptions::new()
         .request_timeout(Some(PATIENCE))

@@ -6,6 +6,7 @@
 mod archive;
 mod client_faults;
 mod dead_letters;
+mod hostile_records;
 mod monitoring;
 mod openapi;
 mod other_languages;

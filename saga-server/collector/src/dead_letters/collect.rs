@@ -16,7 +16,7 @@ use crate::{
     ingest::{
         RegistryConfig,
         decode::{self, Decoder},
-        schema_registry::WaitReports,
+        wait_reports::WaitReports,
     },
     kafka::{
         ConsumerError, KafkaConfig,
@@ -25,6 +25,7 @@ use crate::{
         record::{Batch, Offsets, RawRecord},
     },
     metrics::Metrics,
+    refusal::RefusalDetector,
 };
 use saga_store::{AppendError, NewLetter, Store};
 
@@ -33,9 +34,6 @@ const LIMITS: BatchLimits = BatchLimits {
     size: 200,
     wait: Duration::from_millis(100),
 };
-
-/// After how many tries it is found out whether events could be stored.
-const TRIES_BEFORE_PROBE: u32 = 4;
 
 /// What the client may read ahead.
 const SETTINGS: [(&str, &str); 2] = [
@@ -163,8 +161,8 @@ impl Worker {
     /// Tries until the database answers. `None` when cancelled meanwhile. As with events, what looks like an outage is the letters'
     /// fault when an event that nothing is wrong with could be stored.
     async fn keep(&self, letters: &[NewLetter]) -> Option<Result<(), String>> {
-        let mut backoff = Backoff::new();
-        for attempt in 1_u32.. {
+        let (mut backoff, mut refusals) = (Backoff::new(), RefusalDetector::default());
+        loop {
             let reason = match self.store.keep_letters(letters.to_vec()).await {
                 Ok(new) => {
                     tracing::debug!(letters = letters.len(), new, "dead letters kept");
@@ -173,7 +171,7 @@ impl Worker {
                 Err(AppendError::Refused(reason)) => return Some(Err(reason.to_string())),
                 Err(AppendError::Unavailable(reason)) => reason.to_string(),
             };
-            if attempt >= TRIES_BEFORE_PROBE && self.store.probe_write().await.is_ok() {
+            if refusals.is_refusal(self.store.as_ref(), &reason).await {
                 return Some(Err(reason));
             }
             tracing::debug!(reason, "dead letters not kept, retrying");
@@ -181,7 +179,6 @@ impl Worker {
                 return None;
             }
         }
-        None
     }
 
     /// One letter must not hold up the others; it stays on its topic.

@@ -8,11 +8,7 @@ use saga_types::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    RegistryConfig,
-    rejection::Rejection,
-    schema_registry::{Registry, WaitReports},
-};
+use super::{RegistryConfig, rejection::Rejection, schema_registry::Registry, wait_reports::WaitReports};
 use crate::kafka::record::RawRecord;
 
 /// A record's value, taken apart.

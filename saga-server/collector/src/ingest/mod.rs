@@ -21,7 +21,8 @@ mod producer_headers;
 pub(crate) mod rejection;
 mod schema_lookup;
 mod schema_references;
-pub(crate) mod schema_registry;
+mod schema_registry;
+pub(crate) mod wait_reports;
 mod writers;
 
 use std::{sync::Arc, time::Duration};
@@ -40,6 +41,7 @@ use crate::{
         consumer::{ConsumerConfig, ConsumerObservers},
         dead_letter_producer::DeadLetterProducer,
         status::ConsumerStatus,
+        topic_limits,
     },
     metrics::Metrics,
 };
@@ -99,6 +101,7 @@ impl Ingest {
         };
         let (batches, work_queue) = consume_loop::queue();
         let (done, done_queue) = std::sync::mpsc::channel();
+        tokio::spawn(topic_limits::warn(parts.kafka.clone(), stop.clone()));
         tokio::spawn(health::watch(parts.clone(), status.clone(), stop.clone()));
         tokio::spawn(pipeline::run(
             parts,

@@ -18,8 +18,8 @@ use super::{
     decode::{self, Decoder},
     producer_headers::{FrameKind, ProducerObservations},
     rejection::Rejection,
-    schema_registry::WaitReports,
-    writers::{IndexedEvent, TRIES_BEFORE_PROBE, Writers},
+    wait_reports::WaitReports,
+    writers::{IndexedEvent, Writers},
 };
 use crate::{
     backoff::Backoff,
@@ -29,6 +29,7 @@ use crate::{
         record::{Batch, Offsets, RawRecord},
         status::{ConsumerStatus, Stage},
     },
+    refusal::RefusalDetector,
     telemetry::spans,
 };
 use saga_store::{AppendError, ProducerObservation};
@@ -159,15 +160,17 @@ impl AckStage {
     /// Records who wrote the batch. `false` only when cancelled while the database is unavailable. What it refuses although
     /// events could be stored is lost: it must not hold up the events.
     async fn record_producers(&self, observed: &[ProducerObservation]) -> bool {
-        let mut backoff = Backoff::new();
-        for attempt in 1_u32.. {
+        let (mut backoff, mut refusals) = (Backoff::new(), RefusalDetector::default());
+        loop {
             let reason = match self.parts.store.observe_producers(observed).await {
                 Ok(()) => return true,
                 Err(AppendError::Refused(reason)) => Err(reason.to_string()),
                 Err(AppendError::Unavailable(reason)) => Ok(reason.to_string()),
             };
-            let is_refused = reason.is_err()
-                || (attempt >= TRIES_BEFORE_PROBE && self.parts.store.probe_write().await.is_ok());
+            let is_refused = match &reason {
+                Ok(reason) => refusals.is_refusal(self.parts.store.as_ref(), reason).await,
+                Err(_) => true,
+            };
             let (Ok(reason) | Err(reason)) = reason;
             if is_refused {
                 tracing::error!(reason, "producer observations refused by the database");
@@ -179,7 +182,6 @@ impl AckStage {
                 return false;
             }
         }
-        false
     }
 
     /// `false` only when cancelled while neither the dead letter topic nor the database takes a letter.

@@ -5,7 +5,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -16,13 +15,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     rejection::Rejection,
     schema_lookup::{Lookup, Outcome},
+    wait_reports::WaitReports,
 };
-use crate::{
-    backoff::Backoff,
-    health::{Component, Health},
-    ingest::RegistryConfig,
-    kafka::status::{ConsumerStatus, Stage},
-};
+use crate::{backoff::Backoff, health::Component, ingest::RegistryConfig, kafka::status::Stage};
 
 /// How long an id counts as unknown before the registry is asked again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(10);
@@ -49,13 +44,6 @@ enum Known {
     Unusable(String, Instant),
     /// The registry did not know it then.
     Unknown(Instant),
-}
-
-/// Where it is reported that the registry is waited for.
-#[derive(Clone)]
-pub(crate) struct WaitReports {
-    pub(crate) health: Arc<Health>,
-    pub(crate) status: Arc<ConsumerStatus>,
 }
 
 /// A registry, and what was learnt from it.

@@ -23,12 +23,10 @@ use crate::{
     health::Component,
     kafka::status::{ConsumerStatus, Stage},
     metrics,
+    refusal::RefusalDetector,
     telemetry::spans,
 };
 use saga_store::{AppendError, Appended};
-
-/// After how many tries it is found out whether other events could be stored.
-pub(super) const TRIES_BEFORE_PROBE: u32 = 4;
 
 /// An event with the place of its record in the batch.
 #[derive(Debug, Clone)]
@@ -151,12 +149,9 @@ impl Writer {
     }
 
     /// Tries until the database answers: with what it stored, or with the reason why it refuses.
-    ///
-    /// What looks like an outage may be about the events: a policy, a trigger or an encoding refuses with any SQLSTATE. So after
-    /// some tries an event that nothing is wrong with is tried; when that could be stored, these are refused.
     async fn append(&self, chunk: &Chunk) -> Option<Result<Appended, String>> {
-        let mut backoff = Backoff::new();
-        for attempt in 1_u32.. {
+        let (mut backoff, mut refusals) = (Backoff::new(), RefusalDetector::default());
+        loop {
             let started = Instant::now();
             let appending = self.parts.store.append(chunk.events.clone());
             let result = appending.instrument(spans::query("append")).await;
@@ -173,7 +168,7 @@ impl Writer {
                 Err(AppendError::Unavailable(reason)) => reason.to_string(),
             };
             self.parts.metrics.store_retries.inc();
-            if attempt >= TRIES_BEFORE_PROBE && self.parts.store.probe_write().await.is_ok() {
+            if refusals.is_refusal(self.parts.store.as_ref(), &reason).await {
                 tracing::warn!(
                     reason,
                     events = chunk.indexes.len(),
@@ -192,7 +187,6 @@ impl Writer {
                 return None;
             }
         }
-        None
     }
 }
 

@@ -129,6 +129,8 @@ pub struct Metrics {
     pub duplicates: Counter,
     /// `saga_tracker_dead_letters_total`.
     pub dead_letters: Family<ReasonLabel, Counter>,
+    /// `saga_tracker_ingest_stalled`: whether this instance does not store what is on its partitions.
+    pub ingest_stalled: Gauge,
     /// `saga_tracker_dead_letters_kept_back_total`: dead letters that their topic did not take, kept in the database only.
     pub dead_letters_kept_back: Counter,
     /// `saga_tracker_dead_letters_replayed_total`: events that came into the store by a replay.
@@ -274,6 +276,11 @@ impl Metrics {
             dead_letters: declared.metric(
                 "saga_tracker_dead_letters",
                 "Events put into the dead letter topic, by reason",
+                Default::default(),
+            ),
+            ingest_stalled: declared.metric(
+                "saga_tracker_ingest_stalled",
+                "1 while this instance does not store what is on its partitions",
                 Default::default(),
             ),
             dead_letters_kept_back: declared.metric(
