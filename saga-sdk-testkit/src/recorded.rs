@@ -1,7 +1,7 @@
 //! What was recorded, in the order in which it was.
 
 use saga_types::{
-    SagaEvent, SagaStatus,
+    SagaEvent, SagaStatus, Step,
     definition::{Definitions, SagaDefinition},
     fold::{SagaState, fold},
 };
@@ -96,7 +96,7 @@ impl Recorded {
     }
 
     /// Asserts that a saga went as its definition says: it starts as it should, skips no forward step, completes each
-    /// by the service that owns it, and has nothing that the fold calls an anomaly. It need not have come to its end.
+    /// by the service that owns it, takes one alternative of each choice, and has nothing that the fold calls an anomaly. It need not have come to its end.
     ///
     /// # Panics
     ///
@@ -116,7 +116,7 @@ impl Recorded {
     #[track_caller]
     fn problems_of(&self, saga_id: &str) -> Vec<String> {
         let state = self.state_of(saga_id);
-        let Some(definition) = self.definitions.get(&state.saga_type) else {
+        let Some(definition) = self.definitions.in_force(&state.saga_type, state.started_at) else {
             return vec![format!("there is no definition of {}", state.saga_type)];
         };
         let events: Vec<_> = self.events_of(saga_id).collect();
@@ -147,27 +147,35 @@ fn wrong_start(events: &[&SagaEvent], definition: &SagaDefinition) -> Option<Str
     (!definition.starts_with.contains(first)).then(|| format!("it starts with {first}"))
 }
 
-/// Other services repeat a step that they hear of, so only the first mention of a step has a place in the order.
+/// Other services repeat a step that they receive, so only the first event of a step has a place in the order.
 fn skipped(events: &[&SagaEvent], definition: &SagaDefinition) -> Vec<String> {
-    let mut reached = 0;
+    let mut recorded: Vec<&Step> = Vec::new();
     let mut problems = Vec::new();
-    for event in events {
-        let Some(place) = definition
-            .forward
-            .iter()
-            .position(|forward| forward.step == event.step)
-        else {
-            continue;
-        };
-        let missing = definition.forward.get(reached..place).unwrap_or_default();
-        problems.extend(
-            missing
-                .iter()
-                .map(|forward| format!("{} comes before {}", event.step, forward.step)),
-        );
-        reached = reached.max(place + 1);
+    for step in events.iter().map(|event| &event.step) {
+        if !recorded.contains(&step) {
+            problems.extend(out_of_place(step, &recorded, definition));
+            recorded.push(step);
+        }
     }
     problems
+}
+
+/// What is missing before a step, and which alternative of it was recorded already.
+fn out_of_place(step: &Step, recorded: &[&Step], definition: &SagaDefinition) -> Vec<String> {
+    let path = definition.path();
+    let Some(number) = path.number_of(step) else {
+        return Vec::new();
+    };
+    let progress = path.progress(recorded.iter().copied());
+    let name = |number: usize| &definition.forward[number].step;
+    let missing = (0..path.step_count())
+        .filter(|earlier| path.precedes(*earlier, number) && !progress.is_settled(*earlier))
+        .map(|earlier| format!("{step} comes before {}", name(earlier)));
+    let chosen = path
+        .alternatives(number)
+        .filter(|other| progress.is_done(*other))
+        .map(|other| format!("{step} is an alternative of {}", name(other)));
+    missing.chain(chosen).collect()
 }
 
 fn wrong_owner(event: &SagaEvent, definition: &SagaDefinition) -> Option<String> {

@@ -189,6 +189,47 @@ async fn a_saga_that_skips_steps_does_not_follow_its_definition() {
     recorder.recorded().assert_follows_definition("saga-1");
 }
 
+/// Two branches that join, and a choice behind them.
+fn shop() -> Recorder {
+    let yaml = "{ sagaType: SHOP, startsWith: [ORDERED], completesWith: [PAID_BY_CARD, PAID_BY_INVOICE], forward: [
+        { step: ORDERED }, { step: RESERVED, after: [ORDERED] }, { step: CHECKED, after: [ORDERED] },
+        { step: PAID_BY_CARD, choice: payment, after: [RESERVED, CHECKED] }, { step: PAID_BY_INVOICE, choice: payment }] }";
+    let mut definitions = Definitions::none();
+    definitions.insert(SagaDefinition::from_yaml(yaml).unwrap());
+    Recorder::with_definitions("shop-service", definitions)
+}
+
+async fn recorded_by_shop(steps: &[&str]) -> Recorded {
+    let recorder = shop();
+    let saga = recorder
+        .client()
+        .saga(SagaType::new("SHOP").unwrap(), "saga-1", 1);
+    for step in steps {
+        saga.progress(*step).record().await.unwrap();
+    }
+    recorder.recorded()
+}
+
+#[tokio::test]
+async fn branches_may_come_in_any_order_and_one_alternative_is_enough() {
+    for steps in [
+        ["ORDERED", "RESERVED", "CHECKED", "PAID_BY_CARD"],
+        ["ORDERED", "CHECKED", "RESERVED", "PAID_BY_INVOICE"],
+    ] {
+        recorded_by_shop(&steps).await.assert_follows_definition("saga-1");
+    }
+}
+
+#[tokio::test]
+#[should_panic(expected = "saga saga-1 does not follow its definition:
+  PAID_BY_CARD comes before RESERVED
+  PAID_BY_INVOICE is an alternative of PAID_BY_CARD
+recorded:")]
+async fn a_missing_branch_and_a_second_alternative_are_named() {
+    let steps = ["ORDERED", "CHECKED", "PAID_BY_CARD", "PAID_BY_INVOICE"];
+    recorded_by_shop(&steps).await.assert_follows_definition("saga-1");
+}
+
 fn records_in_another_task(recorder: &Recorder, after: Duration) {
     let saga = recorder
         .client()
