@@ -74,8 +74,10 @@ impl<M: Mode> Core<M> {
             );
         }
         self.supervisor.stop();
-        self.transport.purge();
+        let producer = self.transport.purge();
         self.left.send_replace(Some(left));
+        // Waits for librdkafka's threads, which may be resolving a host's name; no caller waits for that.
+        drop(producer);
     }
 
     /// Waits for the end; how many events were left.

@@ -285,8 +285,8 @@ impl<M: Mode> Transport<M> {
         }
     }
 
-    /// Drops everything that is left, and the producer.
-    pub(super) fn purge(&self) {
+    /// Drops everything that is left. Returns the producer, which has nothing to do any more.
+    pub(super) fn purge(&self) -> Option<Arc<Kafka<M>>> {
         for record in self.shared.pending.close() {
             let loss = definitely(DropReason::Closed);
             self.shared.drop_record(
@@ -298,10 +298,11 @@ impl<M: Mode> Transport<M> {
         let mut route = self.route.write().unwrap_or_else(PoisonError::into_inner);
         let kafka = route.kafka.take();
         drop(route);
-        if let Some(kafka) = kafka {
+        if let Some(kafka) = &kafka {
             kafka.purge(PurgeConfig::default().queue().inflight());
             let _ = kafka.flush(Timeout::After(PURGE));
         }
+        kafka
     }
 
     pub(super) fn pending(&self) -> u64 {
