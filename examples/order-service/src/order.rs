@@ -118,7 +118,7 @@ impl Order {
         Ok(())
     }
 
-    /// What the other services are told about it, and with it, which saga it belongs to.
+    /// What is published to the other services about it, with the saga that it belongs to.
     pub(crate) fn event(&self, what: What, saga: &Saga) -> DomainEvent {
         DomainEvent::new(&self.order_id, what, saga.headers())
     }

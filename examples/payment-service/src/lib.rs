@@ -58,7 +58,7 @@ pub async fn start(config: Config) -> Result<Service, ShopError> {
 /// The service's own tables.
 pub const SCHEMA: &str = include_str!("schema.sql");
 
-/// Runs the service until it is told to stop.
+/// Runs the service until it is stopped.
 ///
 /// # Errors
 ///

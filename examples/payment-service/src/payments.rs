@@ -140,7 +140,7 @@ impl Payment {
         }
     }
 
-    /// What the other services are told about it.
+    /// What is published to the other services about it.
     pub(crate) fn event(&self, what: What) -> DomainEvent {
         DomainEvent::new(&self.order_id, what, self.headers.0.clone())
     }

@@ -75,7 +75,7 @@ fn relay_options(kafka: &KafkaConfig) -> RelayOptions {
 /// The service's own tables.
 pub const SCHEMA: &str = include_str!("schema.sql");
 
-/// Runs the service until it is told to stop.
+/// Runs the service until it is stopped.
 ///
 /// # Errors
 ///

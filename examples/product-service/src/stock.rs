@@ -33,7 +33,7 @@ pub enum Status {
     Rejected,
     /// They are back.
     Released,
-    /// They should be back and are not; somebody must look.
+    /// They should be back and are not; an operator has to act.
     Stuck,
 }
 

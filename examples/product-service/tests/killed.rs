@@ -18,7 +18,7 @@ struct Process {
 }
 
 impl Process {
-    /// Starts the program; it looks through its outbox that often.
+    /// Starts the program; it polls its outbox that often.
     fn start(harness: &Harness, relay_interval_ms: u64) -> Self {
         let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let settings = json!({ "stock": { "book": 10 } });
@@ -70,7 +70,10 @@ async fn killed_between_reservation_and_event_it_recovers_and_the_saga_completes
         .await;
     drop(speechless);
     let (_, order) = shop.order().get(&format!("/orders/{}", placed.order_id)).await;
-    assert_eq!(order["status"], "PLACED", "nobody has told it of the reservation");
+    assert_eq!(
+        order["status"], "PLACED",
+        "no event of the reservation was published"
+    );
     // The steps wait in the outbox of the SDK, as the event does in that of the service.
     tracker.saga_of(&placed.saga_id, "STARTED", 1).await;
 

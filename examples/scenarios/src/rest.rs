@@ -23,7 +23,7 @@ impl Rest {
         }
     }
 
-    /// The status and the body; `None` while nobody listens.
+    /// The status and the body; `None` while there is no listener.
     pub async fn try_get(&self, path: &str) -> Option<(u16, Value)> {
         answer(self.client.get(self.url(path))).await
     }

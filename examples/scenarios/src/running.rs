@@ -25,8 +25,8 @@ impl Running {
     }
 }
 
-/// A future for whoever waits to be told to stop.
-pub(crate) async fn told(stopped: oneshot::Receiver<()>) {
+/// Ready when it is to stop.
+pub(crate) async fn stop_signal(stopped: oneshot::Receiver<()>) {
     // An error means that the test has ended early, and that is to stop too.
     let _ = stopped.await;
 }

@@ -6,7 +6,7 @@ use shop::{DomainEvent, Service, What};
 
 use crate::{
     Harness, Rest,
-    running::{Running, told},
+    running::{Running, stop_signal},
 };
 
 /// An order that was placed.
@@ -116,7 +116,7 @@ impl Shop {
     fn run(&mut self, service: Service) -> Rest {
         let rest = Rest::at(service.address());
         self.running
-            .push(Running::start(|stopped| service.run_until(told(stopped))));
+            .push(Running::start(|stopped| service.run_until(stop_signal(stopped))));
         rest
     }
 

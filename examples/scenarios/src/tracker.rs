@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     Harness, Rest,
-    running::{Running, told},
+    running::{Running, stop_signal},
 };
 
 /// A running collector, asked through its REST only.
@@ -19,7 +19,8 @@ impl Tracker {
     pub async fn start(harness: &Harness) -> Self {
         let server = Server::start(harness.tracker().await).await.unwrap();
         let rest = Rest::at(server.address());
-        let running = Running::start(|stopped| async move { server.run_until(told(stopped)).await.unwrap() });
+        let running =
+            Running::start(|stopped| async move { server.run_until(stop_signal(stopped)).await.unwrap() });
         rest.wait_for("/health/readiness", "ready", |status, _| status == 200)
             .await;
         Self { rest, running }

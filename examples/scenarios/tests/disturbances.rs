@@ -22,7 +22,7 @@ async fn duplicate_events_change_nothing() {
     harness.send_everything_again().await;
     harness.wait_until_handled().await;
 
-    // Its whole way is time enough for whatever was recorded twice to be told.
+    // Its whole path is time enough for what was recorded twice to arrive.
     let next = shop.place("book", 30_000, "card").await;
     tracker.saga_of(&next.saga_id, "COMPLETED", 9).await;
     tracker.saga_of(&placed.saga_id, "COMPENSATED", 12).await;
@@ -131,7 +131,7 @@ async fn a_service_that_is_not_tracked_leaves_a_gap_and_breaks_nothing() {
     assert_eq!(saga["services"], json!(["order-service", "product-service"]));
     shop.cancel(&placed).await;
     shop.payment_is(&placed, "REFUNDED").await;
-    // The order says that it was paid, and nobody says that the money went back.
+    // The order says that it was paid, and no event records the refund.
     let saga = tracker.saga_of(&placed.saga_id, "FAILED", 8).await;
     assert_eq!(saga["outstandingCompensations"], json!(["PAYMENT_COMPLETED"]));
     shop.stop().await;

@@ -141,7 +141,7 @@ async fn timeout() {
     tracker.stop().await;
 }
 
-/// Nobody listens to the order.
+/// No service consumes the order's event.
 #[tokio::test(flavor = "multi_thread")]
 async fn timeout_before_anything_was_done() {
     let harness = Harness::new().await;

@@ -42,7 +42,7 @@ pub enum What {
         /// How it is to be paid.
         payment_method: String,
     },
-    /// order-service gave the order up: whoever did something for it undoes that.
+    /// order-service cancelled the order: services that did something for it undo that.
     OrderCancelled {
         /// Why.
         reason: String,

@@ -8,7 +8,7 @@ use axum::{
 use serde_json::json;
 use thiserror::Error;
 
-/// What a caller can be told.
+/// What is answered to a caller.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ApiError {
@@ -21,7 +21,7 @@ pub enum ApiError {
     /// The request makes no sense: 400.
     #[error("{0}")]
     BadRequest(String),
-    /// The database failed: 500. The cause is logged, not told.
+    /// The database failed: 500. The cause is logged, not shown.
     #[error("internal error")]
     Database(#[from] sqlx::Error),
 }

@@ -68,7 +68,7 @@ async fn read(pool: &SqlitePool, limit: i64) -> Result<Vec<Row>, sqlx::Error> {
         .await
 }
 
-/// Sends what is pending, until told to stop.
+/// Sends what is pending, until stopped.
 pub(crate) struct Relay {
     pub(crate) database: Database,
     pub(crate) client: ClientConfig,

@@ -78,7 +78,7 @@ impl Service {
         })
     }
 
-    /// Adds something that the service does beside that, until it is told to stop.
+    /// Adds something that the service does beside that, until it is stopped.
     #[must_use]
     pub fn with<F>(mut self, task: impl FnOnce(CancellationToken) -> F) -> Self
     where
@@ -94,7 +94,7 @@ impl Service {
         self.address
     }
 
-    /// Runs until told to stop, then ends in order: what is in hand first, then what was recorded.
+    /// Runs until stopped, then ends in order: requests and messages in progress first, then what was recorded.
     pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) {
         shutdown.await;
         self.stop.cancel();

@@ -3,7 +3,7 @@
 //! `cargo run -p smallest -- success` records one saga that succeeds; `out-of-stock` and `compensated` record one that
 //! fails, and one that fails late and is undone. The steps are those of three services, so there are three clients.
 //!
-//! Nothing is recorded until it is told to: `PLATFORM_SAGA_ENABLED=true PLATFORM_SAGA_BOOTSTRAP_SERVERS=127.0.0.1:9092`.
+//! Nothing is recorded until it is enabled: `PLATFORM_SAGA_ENABLED=true PLATFORM_SAGA_BOOTSTRAP_SERVERS=127.0.0.1:9092`.
 
 use std::{error::Error, process::ExitCode, sync::Arc, time::Duration};
 

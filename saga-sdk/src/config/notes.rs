@@ -1,4 +1,4 @@
-//! What in a configuration is not read, and looks as if it was meant to be.
+//! What in a configuration is not read, and was probably meant to be.
 
 use serde_json::Value;
 

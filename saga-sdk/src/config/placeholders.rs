@@ -25,7 +25,7 @@ fn filled(text: &str, variable: &impl Fn(&str) -> Option<String>) -> String {
     format!("{before}{value}{}", filled(after, variable))
 }
 
-/// The name in a placeholder that nobody filled.
+/// The name in a placeholder that was not filled.
 pub(crate) fn unfilled(text: &str) -> Option<&str> {
     split(text).map(|(_, name, _)| name)
 }

@@ -1,4 +1,4 @@
-//! Whether a port speaks TLS: asked of the broker's port when a client without TLS reaches nobody there.
+//! Whether a port speaks TLS: checked when a client without TLS gets no response from it.
 
 use std::{
     io::{Read as _, Write as _},

@@ -34,7 +34,7 @@ use crate::{ConnectError, DropReason, PublishMode, SagaConfig, schema_registry::
 /// How long the delivery reports of purged events may take; they are in memory.
 const PURGE: Duration = Duration::from_millis(500);
 
-/// How often a flush looks whether its deadline has changed.
+/// How often a flush checks whether its deadline has changed.
 const FLUSH_STEP: Duration = Duration::from_millis(50);
 
 /// How many pending records are enqueued at once.

@@ -13,11 +13,11 @@ use saga_sdk::{
 
 #[derive(Clone, Default)]
 pub(crate) struct Topic {
-    inside: Arc<Mutex<Inside>>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
-struct Inside {
+struct State {
     events: Vec<SagaEvent>,
     traces: Vec<TraceContext>,
     calls: u64,
@@ -31,32 +31,32 @@ struct Inside {
 
 impl Topic {
     pub(crate) fn fail_every(&self, calls: u64) {
-        self.inside.lock().unwrap().fails_every = calls;
+        self.state.lock().unwrap().fails_every = calls;
     }
 
     pub(crate) fn refuse(&self, sagas: Option<&'static str>) {
-        self.inside.lock().unwrap().refused = sagas;
+        self.state.lock().unwrap().refused = sagas;
     }
 
     pub(crate) fn set_too_large(&self, sagas: Option<&'static str>) {
-        self.inside.lock().unwrap().too_large = sagas;
+        self.state.lock().unwrap().too_large = sagas;
     }
 
-    /// How often an event was handed over, published or not.
+    /// How often an event was sent, published or not.
     pub(crate) fn calls(&self) -> u64 {
-        self.inside.lock().unwrap().calls
+        self.state.lock().unwrap().calls
     }
 
     /// The traces that events were published with.
     pub(crate) fn traces(&self) -> Vec<TraceContext> {
-        self.inside.lock().unwrap().traces.clone()
+        self.state.lock().unwrap().traces.clone()
     }
 
     /// What was published, each event at its first coming.
     pub(crate) fn first_deliveries(&self) -> Vec<SagaEvent> {
         let mut seen = std::collections::HashSet::new();
-        let inside = self.inside.lock().unwrap();
-        inside
+        let state = self.state.lock().unwrap();
+        state
             .events
             .iter()
             .filter(|event| seen.insert(event.event_id.clone()))
@@ -67,8 +67,8 @@ impl Topic {
     /// What was published, each event at its last coming.
     pub(crate) fn last_deliveries(&self) -> Vec<SagaEvent> {
         let mut seen = std::collections::HashSet::new();
-        let inside = self.inside.lock().unwrap();
-        let backwards = inside
+        let state = self.state.lock().unwrap();
+        let backwards = state
             .events
             .iter()
             .rev()
@@ -90,11 +90,11 @@ impl SagaTrackerClient for Topic {
     }
 
     fn record_event(&self, event: SagaEvent) -> Recording {
-        let mut inside = self.inside.lock().unwrap();
-        inside.calls += 1;
+        let mut state = self.state.lock().unwrap();
+        state.calls += 1;
         for (sagas, reason) in [
-            (inside.refused, DropReason::Refused),
-            (inside.too_large, DropReason::TooLarge),
+            (state.refused, DropReason::Refused),
+            (state.too_large, DropReason::TooLarge),
         ] {
             if sagas.is_some_and(|sagas| event.saga_id.as_str().starts_with(sagas)) {
                 return Recording::failed(RecordError::NotSent {
@@ -103,13 +103,13 @@ impl SagaTrackerClient for Topic {
                 });
             }
         }
-        if inside.fails_every > 0 && inside.calls.is_multiple_of(inside.fails_every) {
+        if state.fails_every > 0 && state.calls.is_multiple_of(state.fails_every) {
             return Recording::failed(RecordError::NotSent {
                 reason: DropReason::Failed,
                 event: Box::new(event),
             });
         }
-        inside.events.push(event);
+        state.events.push(event);
         Recording::waiting(async {
             tokio::time::sleep(Duration::from_millis(2)).await;
             Ok(())
@@ -117,7 +117,7 @@ impl SagaTrackerClient for Topic {
     }
 
     fn relay_event(&self, event: SagaEvent, trace: Option<TraceContext>) -> Recording {
-        self.inside.lock().unwrap().traces.extend(trace);
+        self.state.lock().unwrap().traces.extend(trace);
         self.record_event(event)
     }
 
