@@ -15,7 +15,7 @@
 //! | [`archive`] | Parquet files of sagas that left the database |
 //! | [`health`], [`metrics`], [`telemetry`] | what the collector reports about itself |
 //! | [`redaction`] | which metadata is never shown |
-//! | [`http_client`], [`secret`], `backoff`, `refusal` | calls to other systems, texts that must not be shown, waits between retries, whether data or the database is at fault |
+//! | [`http_client`], [`secret`], `backoff` | calls to other systems, texts that must not be shown, waits between retries |
 
 pub mod archive;
 mod backoff;
@@ -29,6 +29,5 @@ pub mod live;
 pub mod maintenance;
 pub mod metrics;
 pub mod redaction;
-mod refusal;
 pub mod secret;
 pub mod telemetry;

@@ -25,7 +25,6 @@ use crate::{
         record::{Batch, Offsets, RawRecord},
     },
     metrics::Metrics,
-    refusal::RefusalDetector,
 };
 use saga_store::{AppendError, NewLetter, Store};
 
@@ -158,10 +157,9 @@ impl Worker {
         true
     }
 
-    /// Tries until the database answers. `None` when cancelled meanwhile. As with events, what looks like an outage is the letters'
-    /// fault when an event that nothing is wrong with could be stored.
+    /// Tries until the database answers. `None` when cancelled meanwhile.
     async fn keep(&self, letters: &[NewLetter]) -> Option<Result<(), String>> {
-        let (mut backoff, mut refusals) = (Backoff::new(), RefusalDetector::default());
+        let mut backoff = Backoff::new();
         loop {
             let reason = match self.store.keep_letters(letters.to_vec()).await {
                 Ok(new) => {
@@ -171,9 +169,6 @@ impl Worker {
                 Err(AppendError::Refused(reason)) => return Some(Err(reason.to_string())),
                 Err(AppendError::Unavailable(reason)) => reason.to_string(),
             };
-            if refusals.is_refusal(self.store.as_ref(), &reason).await {
-                return Some(Err(reason));
-            }
             tracing::debug!(reason, "dead letters not kept, retrying");
             if !backoff.wait(&self.stop).await {
                 return None;

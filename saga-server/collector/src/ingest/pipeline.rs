@@ -29,7 +29,6 @@ use crate::{
         record::{Batch, Offsets, RawRecord},
         status::{ConsumerStatus, Stage},
     },
-    refusal::RefusalDetector,
     telemetry::spans,
 };
 use saga_store::{AppendError, ProducerObservation};
@@ -160,24 +159,18 @@ impl AckStage {
     /// Records who wrote the batch. `false` only when cancelled while the database is unavailable. What it refuses although
     /// events could be stored is lost: it must not hold up the events.
     async fn record_producers(&self, observed: &[ProducerObservation]) -> bool {
-        let (mut backoff, mut refusals) = (Backoff::new(), RefusalDetector::default());
+        let mut backoff = Backoff::new();
         loop {
             let reason = match self.parts.store.observe_producers(observed).await {
                 Ok(()) => return true,
-                Err(AppendError::Refused(reason)) => Err(reason.to_string()),
-                Err(AppendError::Unavailable(reason)) => Ok(reason.to_string()),
+                Err(AppendError::Refused(reason)) => {
+                    tracing::error!(%reason, "producer observations refused by the database");
+                    return true;
+                }
+                Err(AppendError::Unavailable(reason)) => reason,
             };
-            let is_refused = match &reason {
-                Ok(reason) => refusals.is_refusal(self.parts.store.as_ref(), reason).await,
-                Err(_) => true,
-            };
-            let (Ok(reason) | Err(reason)) = reason;
-            if is_refused {
-                tracing::error!(reason, "producer observations refused by the database");
-                return true;
-            }
             // The writers report it to the operator.
-            tracing::debug!(reason, "producer observations not stored, retrying");
+            tracing::debug!(%reason, "producer observations not stored, retrying");
             if !backoff.wait(&self.stop).await {
                 return false;
             }

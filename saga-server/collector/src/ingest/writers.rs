@@ -23,7 +23,6 @@ use crate::{
     health::Component,
     kafka::status::{ConsumerStatus, Stage},
     metrics,
-    refusal::RefusalDetector,
     telemetry::spans,
 };
 use saga_store::{AppendError, Appended};
@@ -150,7 +149,7 @@ impl Writer {
 
     /// Tries until the database answers: with what it stored, or with the reason why it refuses.
     async fn append(&self, chunk: &Chunk) -> Option<Result<Appended, String>> {
-        let (mut backoff, mut refusals) = (Backoff::new(), RefusalDetector::default());
+        let mut backoff = Backoff::new();
         loop {
             let started = Instant::now();
             let appending = self.parts.store.append(chunk.events.clone());
@@ -168,14 +167,6 @@ impl Writer {
                 Err(AppendError::Unavailable(reason)) => reason.to_string(),
             };
             self.parts.metrics.store_retries.inc();
-            if refusals.is_refusal(self.parts.store.as_ref(), &reason).await {
-                tracing::warn!(
-                    reason,
-                    events = chunk.indexes.len(),
-                    "events refused: others could be stored"
-                );
-                return Some(Err(reason));
-            }
             self.status.waits(
                 Stage::Database,
                 format!("the database does not take events: {reason}"),
