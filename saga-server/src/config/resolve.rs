@@ -188,6 +188,10 @@ impl Settings {
                 batch_wait,
                 Duration::from_millis(1)..=Duration::from_secs(10),
             )?,
+            skip_unreadable_after: settings
+                .skip_unreadable_after
+                .map(|Period(after)| after)
+                .filter(|after| !after.is_zero()),
             writers: within("ingest.writers", settings.writers.unwrap_or(3), 1..=16)?,
         })
     }

@@ -310,6 +310,15 @@ pub struct IngestSettings {
     )]
     pub batch_wait: Option<Period>,
 
+    /// After how long a batch that cannot be read is skipped, into a dead letter that names its offsets; 0s for never
+    #[arg(
+        id = "ingest.skipUnreadableAfter",
+        long = "ingest-skip-unreadable-after",
+        value_name = "PERIOD",
+        env = "SAGA_SERVER_INGEST_SKIP_UNREADABLE_AFTER"
+    )]
+    pub skip_unreadable_after: Option<Period>,
+
     /// How many transactions store events at the same time; 1 to 16
     #[arg(
         id = "ingest.writers",

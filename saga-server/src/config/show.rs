@@ -54,6 +54,10 @@ impl Config {
         entries.extend([
             ("ingest.batchSize", self.ingest.batch_size.to_string()),
             ("ingest.batchWait", Period(self.ingest.batch_wait).to_string()),
+            (
+                "ingest.skipUnreadableAfter",
+                Period(self.ingest.skip_unreadable_after.unwrap_or_default()).to_string(),
+            ),
             ("ingest.writers", self.ingest.writers.to_string()),
             ("retention.after", After(self.retention.after).to_string()),
             (

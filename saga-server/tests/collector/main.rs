@@ -5,6 +5,7 @@
 
 mod archive;
 mod client_faults;
+mod damaged_batch;
 mod dead_letters;
 mod hostile_records;
 mod monitoring;

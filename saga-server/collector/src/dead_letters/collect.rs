@@ -75,6 +75,8 @@ impl Collect {
             group: format!("{}-dead-letters", parts.kafka.group),
             settings: &SETTINGS,
             observers: None,
+            skip_unreadable_after: None,
+            batches_skipped: parts.metrics.batches_skipped.clone(),
             replaced: parts.metrics.clients_replaced.clone(),
         };
         let (batches, work_queue) = consume_loop::queue();

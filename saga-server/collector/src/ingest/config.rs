@@ -20,6 +20,8 @@ pub struct IngestConfig {
     pub batch_size: usize,
     /// How long a batch waits to fill up.
     pub batch_wait: Duration,
+    /// After how long offsets that cannot be read are skipped; never when none.
+    pub skip_unreadable_after: Option<Duration>,
     /// How many transactions store events at the same time.
     pub writers: usize,
 }

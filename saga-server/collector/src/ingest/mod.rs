@@ -93,6 +93,8 @@ impl Ingest {
                 progress: parts.progress.clone(),
                 status: status.clone(),
             }),
+            skip_unreadable_after: parts.ingest.skip_unreadable_after,
+            batches_skipped: parts.metrics.batches_skipped.clone(),
             replaced: parts.metrics.clients_replaced.clone(),
         };
         let limits = BatchLimits {

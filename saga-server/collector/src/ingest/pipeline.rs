@@ -119,7 +119,10 @@ impl DecodeStage {
         let now = Timestamp::now();
         for (index, (record, frame)) in records.iter().zip(frames).enumerate() {
             let kind = frame.as_ref().ok().copied().map(FrameKind::from);
-            let decoded = self.decoder.decode(frame);
+            let decoded = match &record.unreadable {
+                None => self.decoder.decode(frame),
+                Some(unreadable) => Err(Rejection::unreadable(record.offset, unreadable)),
+            };
             observations.observe(record, kind, decoded.as_ref().ok(), now);
             match decoded {
                 Ok(event) => events.push(IndexedEvent { index, event }),

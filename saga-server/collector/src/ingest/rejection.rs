@@ -1,5 +1,6 @@
 //! Why a record is no event that can be stored.
 
+use crate::kafka::record::Unreadable;
 use saga_types::{SagaEvent, avro::DecodeError};
 
 /// Why a record goes to the dead letter topic.
@@ -30,6 +31,18 @@ impl Rejection {
             reason: format!(
                 "event {} comes too late: saga {} left the database at the end of its retention period",
                 event.event_id, event.saga_id
+            ),
+        }
+    }
+
+    /// The client could not read a batch, and an operator's setting says that it is skipped.
+    pub(crate) fn unreadable(first: i64, unreadable: &Unreadable) -> Self {
+        Self {
+            kind: "UNREADABLE_BATCH",
+            reason: format!(
+                "offsets {first} to {} could not be read and were skipped: {}",
+                unreadable.end - 1,
+                unreadable.reason
             ),
         }
     }

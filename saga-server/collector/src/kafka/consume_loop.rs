@@ -27,8 +27,9 @@ use super::{
     ConsumerError,
     consumer::{ConsumerConfig, SagaConsumer},
     partitions::{MAX_IN_FLIGHT, Partitions},
-    record::{Batch, Offsets, RawRecord},
+    record::{Batch, Offsets, RawRecord, Unreadable},
     stall::{ClientSnapshot, StallDetector},
+    unreadable::{Finding, Gap, HeldPartitions},
 };
 
 /// How long one poll of the client may take, and so how late a finished batch may be noticed.
@@ -39,6 +40,9 @@ const PAUSE_AFTER: Duration = Duration::from_secs(1);
 
 /// The most bytes of a batch. With those in work there are three of them in memory.
 const BATCH_BYTES: usize = 12 * 1024 * 1024;
+
+/// How long going to an offset may take.
+const SEEK: Duration = Duration::from_secs(5);
 
 /// How long a client that is given up may take to leave the group.
 const LEAVING: Duration = Duration::from_secs(30);
@@ -81,6 +85,7 @@ pub(crate) fn spawn(
                 gathering_since: None,
                 partitions: Partitions::default(),
                 stalls: StallDetector::default(),
+                held: HeldPartitions::default(),
             };
             let result = loop_.run(&stop);
             // Leaving the group is part of the end.
@@ -102,6 +107,7 @@ struct ConsumeLoop {
     gathering_since: Option<Instant>,
     partitions: Partitions,
     stalls: StallDetector,
+    held: HeldPartitions,
 }
 
 impl ConsumeLoop {
@@ -148,6 +154,10 @@ impl ConsumeLoop {
             return Ok(None);
         };
         let partition = record.partition;
+        if self.held.holds(partition) {
+            // It was on its way when its partition was held, and is read again.
+            return Ok(None);
+        }
         self.gathered_bytes += record.bytes();
         self.partitions.handed_over(partition, record.offset + 1);
         self.gathered.records.push(record);
@@ -163,6 +173,9 @@ impl ConsumeLoop {
         if !events.revoked.is_empty() {
             self.forget(&events.revoked);
         }
+        if let Some((offset, reason)) = events.unreadable {
+            self.hold(offset, &reason);
+        }
         match events.snapshot {
             Some(snapshot) => self.check_client(&snapshot),
             None => Ok(()),
@@ -171,9 +184,10 @@ impl ConsumeLoop {
 
     /// The next owner of these partitions reads what was gathered of them again.
     fn forget(&mut self, revoked: &BTreeSet<i32>) {
-        revoked
-            .iter()
-            .for_each(|partition| self.partitions.revoked(*partition));
+        revoked.iter().for_each(|partition| {
+            self.partitions.revoked(*partition);
+            self.held.forget(*partition);
+        });
         let gathered = &mut self.gathered.records;
         gathered.retain(|record| !revoked.contains(&record.partition));
         self.gathered_bytes = gathered.iter().map(RawRecord::bytes).sum();
@@ -194,11 +208,75 @@ impl ConsumeLoop {
                 self.commit(late.into_iter(), CommitMode::Async);
             }
         }
+        self.check_held(now);
         let owned = self.consumer.context().owned();
         self.commit_positions(snapshot, &owned);
-        match self.stalls.check(snapshot, &owned, self.partitions.paused(), now) {
+        let mut paused = self.partitions.paused().clone();
+        paused.extend(owned.iter().filter(|partition| self.held.holds(**partition)));
+        match self.stalls.check(snapshot, &owned, &paused, now) {
             Some(reason) if !self.consumer.context().is_topic_missing() => self.replace_client(&reason),
             _ => Ok(()),
+        }
+    }
+
+    /// The client could not read the batch at this offset, of a partition that it does not name: all that may be meant are held,
+    /// before anything behind it is taken for what follows.
+    fn hold(&mut self, offset: i64, reason: &str) {
+        let owned = self.consumer.context().owned();
+        let stands = |partition: &i32| {
+            let handed_over = self.partitions.last_handed_over(*partition);
+            handed_over.is_none_or(|handed_over| handed_over <= offset) && !self.held.holds(*partition)
+        };
+        let meant: Vec<i32> = owned.into_iter().filter(stands).collect();
+        for partition in meant {
+            self.held.hold(partition, offset, reason, Instant::now());
+            if let Err(error) = self.consumer.pause(&self.list([(partition, Offset::Invalid)])) {
+                tracing::warn!(%error, partition, "partition not paused");
+            }
+        }
+    }
+
+    fn check_held(&mut self, now: Instant) {
+        let config = &self.config;
+        let skip_after = config.skip_unreadable_after;
+        let findings = self.held.findings(&config.kafka, &config.topic, skip_after, now);
+        for (partition, finding) in findings {
+            let context = self.consumer.context();
+            match finding {
+                Finding::Unreadable(gap) => context.unreadable(partition, &gap),
+                Finding::Readable(offset) => {
+                    // Some of what comes before it may not be handed over yet.
+                    let handed_over = self.partitions.last_handed_over(partition);
+                    self.read_on(
+                        partition,
+                        handed_over.map_or(Offset::Stored, |next| Offset::Offset(next.min(offset))),
+                    );
+                }
+                Finding::Skip(gap) => {
+                    tracing::error!(partition, first = gap.first, last = gap.end - 1, "batch skipped");
+                    context.reads_on();
+                    self.config.batches_skipped.inc();
+                    self.read_on(partition, Offset::Offset(gap.end));
+                    let Gap { first, end, reason } = gap;
+                    let record = RawRecord::skipped(partition, first, Unreadable { end, reason });
+                    self.partitions.handed_over(partition, end);
+                    self.gathered.records.push(record);
+                    self.gathering_since.get_or_insert(now);
+                }
+            }
+        }
+    }
+
+    fn read_on(&self, partition: i32, from: Offset) {
+        let topic = self.consumer.context().topic();
+        let sought = match from {
+            Offset::Stored => Ok(()),
+            from => self.consumer.seek(topic, partition, from, SEEK),
+        };
+        let resumed = sought.and_then(|()| self.consumer.resume(&self.list([(partition, Offset::Invalid)])));
+        if let Err(error) = resumed {
+            // It stands still then, which health reports and a new client ends.
+            tracing::error!(%error, partition, "partition not resumed");
         }
     }
 
@@ -211,6 +289,7 @@ impl ConsumeLoop {
         let passed = snapshot.partitions.iter().filter(|(partition, state)| {
             owned.contains(partition)
                 && self.partitions.is_all_stored(**partition)
+                && !self.held.holds(**partition)
                 && state.position > state.committed.max(state.begin)
                 && Some(state.position) > self.partitions.last_handed_over(**partition)
         });
@@ -228,6 +307,7 @@ impl ConsumeLoop {
         leave_group(old);
         self.config.replaced.inc();
         self.partitions.all_revoked();
+        self.held.clear();
         self.gathered = Batch::default();
         self.gathered_bytes = 0;
         self.gathering_since = None;
@@ -326,7 +406,8 @@ impl ConsumeLoop {
     }
 
     fn pause(&mut self, partition: i32) {
-        if self.partitions.pause(partition)
+        if !self.held.holds(partition)
+            && self.partitions.pause(partition)
             && let Err(error) = self.consumer.pause(&self.list([(partition, Offset::Invalid)]))
         {
             tracing::warn!(%error, partition, "partition not paused");
@@ -334,7 +415,9 @@ impl ConsumeLoop {
     }
 
     fn resume(&mut self) {
+        let held = &self.held;
         let paused = self.partitions.resume().into_iter();
+        let paused = paused.filter(|partition| !held.holds(*partition));
         let paused = self.list(paused.map(|partition| (partition, Offset::Invalid)));
         if let Err(error) = self.consumer.resume(&paused) {
             tracing::warn!(%error, "partitions not resumed");

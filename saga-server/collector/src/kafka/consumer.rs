@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -24,7 +25,8 @@ use super::{
     record::BatchProgress,
     stall::{ClientSnapshot, PartitionSnapshot},
     statistics,
-    status::ConsumerStatus,
+    status::{ConsumerStatus, Stage},
+    unreadable::{self, Gap},
 };
 use crate::{
     freshness::{Observed, Progress},
@@ -71,6 +73,10 @@ pub(crate) struct ConsumerConfig {
     pub(crate) settings: &'static [(&'static str, &'static str)],
     /// What is reported to, beside the log.
     pub(crate) observers: Option<ConsumerObservers>,
+    /// After how long offsets that cannot be read are skipped; never when none.
+    pub(crate) skip_unreadable_after: Option<Duration>,
+    /// Counts offsets that were skipped.
+    pub(crate) batches_skipped: Counter,
     /// Counts clients that did not read on and were replaced.
     pub(crate) replaced: Counter,
 }
@@ -152,6 +158,8 @@ pub(crate) struct ConsumerContext {
 pub(super) struct ConsumerEvents {
     /// Partitions that were taken away, maybe to be given back since.
     pub(super) revoked: BTreeSet<i32>,
+    /// An offset that the client could not read, and its words.
+    pub(super) unreadable: Option<(i64, String)>,
     /// The latest statistics.
     pub(super) snapshot: Option<ClientSnapshot>,
 }
@@ -269,6 +277,31 @@ impl ConsumerContext {
         }
     }
 
+    /// Reports offsets that cannot be read, until they are skipped.
+    pub(super) fn unreadable(&self, partition: i32, gap: &Gap) {
+        let (first, last) = (gap.first, gap.end - 1);
+        let reason = &gap.reason;
+        tracing::error!(
+            topic = self.topic,
+            partition,
+            first,
+            last,
+            reason,
+            "batch cannot be read"
+        );
+        if let Some(observers) = self.observers() {
+            let what = format!("offsets {first} to {last} of partition {partition} cannot be read: {reason}");
+            observers.status.waits(Stage::Batches, what);
+        }
+    }
+
+    /// They were skipped, or can be read after all.
+    pub(super) fn reads_on(&self) {
+        if let Some(observers) = self.observers() {
+            observers.status.goes_on(Stage::Batches);
+        }
+    }
+
     /// Reports an error once, however often it comes again.
     fn client_failed(&self, error: &KafkaError, reason: &str) {
         let is_news = match self.observers() {
@@ -356,6 +389,12 @@ impl ClientContext for ConsumerContext {
                 | RDKafkaErrorCode::UnknownTopic
                 | RDKafkaErrorCode::UnknownPartition,
             ) => tracing::debug!(%error, reason, "Kafka client"),
+            Some(code) if unreadable::is_about_a_batch(code) => {
+                if let Some(offset) = unreadable::offset_in(reason) {
+                    self.record(|events| events.unreadable = Some((offset, reason.to_owned())));
+                }
+                self.client_failed(&error, reason);
+            }
             // It may be about a batch, which is then read again and again: health names it when a partition stands still.
             _ => self.client_failed(&error, reason),
         }

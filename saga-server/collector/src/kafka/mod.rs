@@ -10,6 +10,7 @@
 //! | `statistics`, `stall` | what the client says of itself, and whether it still reads on |
 //! | `status` | what hinders consuming, for health |
 //! | `dead_letter_producer` | writes dead letters and waits for the acknowledgement |
+//! | `unreadable` | batches that the client cannot read |
 //! | `topic_limits` | what topics let a record take in memory |
 //! | `dead_letter_form` | how much of a record a dead letter holds |
 
@@ -26,6 +27,7 @@ mod stall;
 mod statistics;
 pub(crate) mod status;
 pub mod topic_limits;
+mod unreadable;
 
 pub use config::{ClientCertificate, KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
 pub use error::ConsumerError;

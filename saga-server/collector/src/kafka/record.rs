@@ -19,8 +19,18 @@ pub(crate) struct RawRecord {
     key: Option<Span>,
     value: Option<Span>,
     headers: Vec<(Span, Option<Span>)>,
+    /// What the client could not read, from this offset on; then there is nothing else.
+    pub(crate) unreadable: Option<Unreadable>,
     /// The same as the client holds them, where they could not be written again otherwise.
     odd_headers: Option<OwnedHeaders>,
+}
+
+/// Offsets that the client could not read.
+#[derive(Debug, Clone)]
+pub(crate) struct Unreadable {
+    /// The first offset behind them.
+    pub(crate) end: i64,
+    pub(crate) reason: String,
 }
 
 /// A stretch of a record's bytes.
@@ -41,6 +51,7 @@ impl RawRecord {
             key: None,
             value: None,
             headers: Vec::new(),
+            unreadable: None,
             odd_headers: None,
         };
         record.key = message.key().map(|key| record.keep(key));
@@ -53,6 +64,28 @@ impl RawRecord {
             record.odd_headers = headers::copy(message);
         }
         record
+    }
+
+    /// Stands for offsets that are skipped.
+    pub(super) fn skipped(partition: i32, offset: i64, unreadable: Unreadable) -> Self {
+        Self {
+            partition,
+            offset,
+            timestamp: Timestamp::NotAvailable,
+            bytes: Vec::new(),
+            key: None,
+            value: None,
+            headers: Vec::new(),
+            unreadable: Some(unreadable),
+            odd_headers: None,
+        }
+    }
+
+    /// The first offset behind it.
+    pub(crate) fn next_offset(&self) -> i64 {
+        self.unreadable
+            .as_ref()
+            .map_or(self.offset + 1, |unreadable| unreadable.end)
     }
 
     #[cfg(test)]
@@ -70,6 +103,7 @@ impl RawRecord {
             key: None,
             value: None,
             headers: Vec::new(),
+            unreadable: None,
             odd_headers: None,
         };
         record.key = Some(record.keep(key));
@@ -158,7 +192,7 @@ impl Batch {
         let mut offsets = Offsets::new();
         for record in &self.records {
             let progress = offsets.entry(record.partition).or_default();
-            progress.next_offset = progress.next_offset.max(record.offset + 1);
+            progress.next_offset = progress.next_offset.max(record.next_offset());
             progress.newest_millis = progress.newest_millis.max(record.timestamp.to_millis());
         }
         offsets

@@ -20,6 +20,8 @@ const ERROR_EXPLAINS_FOR: Duration = Duration::from_secs(90);
 /// A stage that waits for another system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
+    /// Reading: a batch of a partition that cannot be read.
+    Batches,
     /// Dead letters, which are written before offsets are committed.
     DeadLetters,
     /// The database.
@@ -132,7 +134,8 @@ impl ConsumerStatus {
                 false => Verdict::Unchanged,
             };
         }
-        if let Some(reason) = state.waiting.get(&Stage::DeadLetters) {
+        let stopped = state.waiting.get(&Stage::Batches);
+        if let Some(reason) = stopped.or_else(|| state.waiting.get(&Stage::DeadLetters)) {
             return Verdict::Unhealthy(reason.clone());
         }
         match stalled {

@@ -131,6 +131,8 @@ pub struct Metrics {
     pub dead_letters: Family<ReasonLabel, Counter>,
     /// `saga_tracker_ingest_stalled`: whether this instance does not store what is on its partitions.
     pub ingest_stalled: Gauge,
+    /// `saga_tracker_batches_skipped_total`: batches that could not be read and were skipped.
+    pub batches_skipped: Counter,
     /// `saga_tracker_dead_letters_kept_back_total`: dead letters that their topic did not take, kept in the database only.
     pub dead_letters_kept_back: Counter,
     /// `saga_tracker_dead_letters_replayed_total`: events that came into the store by a replay.
@@ -281,6 +283,11 @@ impl Metrics {
             ingest_stalled: declared.metric(
                 "saga_tracker_ingest_stalled",
                 "1 while this instance does not store what is on its partitions",
+                Default::default(),
+            ),
+            batches_skipped: declared.metric(
+                "saga_tracker_batches_skipped",
+                "Batches that could not be read and were skipped, as ingest.skipUnreadableAfter says",
                 Default::default(),
             ),
             dead_letters_kept_back: declared.metric(
