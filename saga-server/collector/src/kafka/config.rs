@@ -53,6 +53,17 @@ impl KafkaConfig {
         client
     }
 
+    /// The same, with our defaults where nothing was configured.
+    pub(super) fn client_with(&self, defaults: &[(&str, &str)]) -> ClientConfig {
+        let mut client = self.client();
+        for (key, value) in defaults {
+            if client.get(key).is_none() {
+                client.set(*key, *value);
+            }
+        }
+        client
+    }
+
     /// Whether the group is managed by the broker (KIP-848).
     pub(super) fn is_consumer_protocol(&self) -> bool {
         let protocol = self.properties.get("group.protocol");

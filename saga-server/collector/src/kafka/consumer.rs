@@ -12,7 +12,7 @@ use std::{
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use rdkafka::{
-    ClientConfig, ClientContext, Statistics,
+    ClientContext, Statistics,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, Rebalance},
     error::KafkaError,
@@ -105,7 +105,7 @@ impl ConsumerConfig {
             .chain(classic)
             .copied()
             .collect();
-        let mut client = client_config(&defaults, &self.kafka);
+        let mut client = self.kafka.client_with(&defaults);
         client.set("group.id", &self.group);
         for (key, value) in FIXED {
             client.set(key, value);
@@ -123,17 +123,6 @@ impl ConsumerConfig {
             .map_err(ConsumerError::Client)?;
         Ok(consumer)
     }
-}
-
-/// What was configured, and our defaults where nothing was.
-pub(super) fn client_config(defaults: &[(&str, &str)], kafka: &KafkaConfig) -> ClientConfig {
-    let mut client = kafka.client();
-    for (key, value) in defaults {
-        if client.get(key).is_none() {
-            client.set(*key, *value);
-        }
-    }
-    client
 }
 
 /// What the client's callbacks write to. They come while the loop polls the client, on its thread.

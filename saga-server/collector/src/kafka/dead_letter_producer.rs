@@ -91,7 +91,7 @@ pub(crate) struct DeadLetterProducer {
 
 impl DeadLetterProducer {
     pub(crate) fn connect(kafka: &KafkaConfig) -> Result<Self, ConsumerError> {
-        let client = consumer::client_config(&DEFAULTS, kafka);
+        let client = kafka.client_with(&DEFAULTS);
         Ok(Self {
             producer: client
                 .create_with_context(DeadLetterContext)

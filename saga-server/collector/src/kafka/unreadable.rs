@@ -17,7 +17,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use super::{config::KafkaConfig, consumer};
+use super::config::KafkaConfig;
 
 /// How long the client that finds out may take for one look.
 const LOOK: Duration = Duration::from_secs(15);
@@ -224,7 +224,7 @@ impl Reader {
 
     /// Whether the batch that holds this offset can be read, or there is none yet.
     fn is_readable(&self, offset: i64) -> Result<bool, KafkaError> {
-        let mut client = consumer::client_config(&[("check.crcs", "true")], &self.kafka);
+        let mut client = self.kafka.client_with(&[("check.crcs", "true")]);
         client
             .set("group.id", format!("{}-batch-reader", self.kafka.group))
             .set("enable.auto.commit", "false")
