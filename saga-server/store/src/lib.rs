@@ -18,13 +18,21 @@
 //! | `dead_letters`, `progress` | dead letters, and how far each partition is stored |
 //! | `query`, `metadata`, `flow`, `trends`, `span`, `late`, `watch` | questions and their answers |
 //! | `retention`, `rebuild` | sagas that leave, and folds that are computed again |
-//! | [`postgres`], [`sqlite`] | the two adapters, file by file the same parts |
+//! | [`postgres`], [`sqlite`] | the two adapters |
+//! | `sql` | files that both adapters compile for their database, with `super::dialect` for what it calls in another way |
+//! | `moment`, `deadline`, `detached` | moments in columns, deadlines, transactions that end by themselves |
+
+#![expect(
+    clippy::duplicate_mod,
+    reason = "the files of `sql` are compiled once for each database, with its own types"
+)]
 
 mod appended;
 mod batch;
 mod changes;
 mod connect;
 mod dead_letters;
+mod deadline;
 mod detached;
 mod error;
 mod flow;
@@ -32,6 +40,7 @@ mod fold_batch;
 mod histogram;
 mod late;
 mod metadata;
+mod moment;
 mod port;
 pub mod postgres;
 mod probe;

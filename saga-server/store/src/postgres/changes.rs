@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::mpsc;
 
-use super::{PostgresStore, error, in_time, read};
-use crate::{Announcement, ChangeStore, ChangedSagas, Changes, StoreError};
+use super::{PostgresStore, error, read};
+use crate::{Announcement, ChangeStore, ChangedSagas, Changes, StoreError, deadline::in_time};
 
 const CHANNEL: &str = "saga_changed";
 

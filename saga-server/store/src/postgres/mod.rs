@@ -8,11 +8,15 @@ mod append;
 mod changes;
 mod connect;
 mod copy;
+#[path = "../sql/dead_letters.rs"]
 mod dead_letters;
+mod dialect;
 mod error;
 mod filters;
 mod instances;
+#[path = "../sql/producers.rs"]
 mod producers;
+#[path = "../sql/progress.rs"]
 mod progress;
 mod read;
 mod rebuild;
@@ -25,6 +29,7 @@ mod step_prefilter;
 mod steps;
 mod totals;
 mod trends;
+#[path = "../sql/watch.rs"]
 mod watch;
 
 use std::{sync::Arc, time::Duration};
@@ -38,7 +43,13 @@ use super::{
     LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage,
     Store, StoreError, StoreOptions,
 };
-use crate::{batch::TxOutcome, detached::run_detached, error::confirm_refusal, probe};
+use crate::{batch::TxOutcome, deadline::in_time, detached::run_detached, error::confirm_refusal, probe};
+
+/// What the files of `sql` call the database for which they are compiled.
+type Db = sqlx::Postgres;
+type Pool = sqlx::PgPool;
+type Connection = sqlx::PgConnection;
+type Adapter = PostgresStore;
 
 static MIGRATOR: Migrator = {
     let mut migrator = sqlx::migrate!("./migrations/postgres");
@@ -50,19 +61,6 @@ static MIGRATOR: Migrator = {
 /// How long the database may take to answer for a batch. It ends a statement after 30 s itself; when it has not answered
 /// for so long, it or the way to it vanished silently, which TCP alone may not notice for ever.
 const ANSWER: Duration = Duration::from_secs(60);
-
-/// How long a short statement may take: a lease, a count, progress, a notification. The way to a database that vanished
-/// silently is given up then; the connection is not used again.
-const SHORT: Duration = Duration::from_secs(10);
-
-async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>> + Send) -> Result<T, StoreError> {
-    let answer = tokio::time::timeout(SHORT, work).await;
-    answer.unwrap_or_else(|_| {
-        Err(StoreError::Unavailable(
-            format!("no answer for {} s", SHORT.as_secs()).into(),
-        ))
-    })
-}
 
 /// Sagas in PostgreSQL, version 14 or later.
 #[derive(Debug, Clone)]
@@ -106,6 +104,11 @@ impl PostgresStore {
 
     async fn append_as(&self, batch: Arc<[SagaEvent]>, outcome: TxOutcome) -> Result<Appended, AppendError> {
         self.with_deadline(append::append(self, batch, outcome)).await
+    }
+
+    /// Where what is noted beside batches goes: not to the writers' connections, since a batch may need them all.
+    fn notes(&self) -> &PgPool {
+        &self.readers
     }
 
     async fn probe(&self) -> Result<(), AppendError> {

@@ -12,9 +12,10 @@ use std::{
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
-use super::{error, in_time};
+use super::error;
 use crate::{
     Rebuild, StoreError,
+    deadline::in_time,
     rollup::{Change, Place},
 };
 

@@ -87,7 +87,7 @@ pub(super) async fn append(
 
 /// How many were taken.
 async fn insert_steps(connection: &mut SqliteConnection, batch: &Batch) -> Result<u64, AppendError> {
-    let rows = json(&batch.firsts().map(step_row).collect::<Vec<_>>())?;
+    let rows = json(&batch.firsts().map(step_row).collect::<Vec<_>>()).map_err(error::append)?;
     let inserted = sqlx::query(INSERT_STEPS)
         .bind(rows)
         .execute(connection)
@@ -120,7 +120,7 @@ async fn known_events(
 ) -> Result<Vec<SagaEvent>, AppendError> {
     let keys: Vec<Key<'_>> = batch.firsts().map(key).collect();
     let rows = sqlx::query(KNOWN_EVENTS)
-        .bind(json(&keys)?)
+        .bind(json(&keys).map_err(error::append)?)
         .bind(newest)
         .fetch_all(connection)
         .await
@@ -152,7 +152,10 @@ async fn fold(
         connection,
         &rollup::moved(updated.iter().map(UpdatedSaga::counted)),
     )
-    .await?;
-    producers::note(connection, of_events(new)).await?;
+    .await
+    .map_err(error::append)?;
+    producers::note(connection, of_events(new))
+        .await
+        .map_err(error::append)?;
     Ok(updated.into_iter().map(Into::into).collect())
 }

@@ -20,7 +20,7 @@ use crate::StoreError;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) struct Pools {
-    pub(super) writer: SqlitePool,
+    pub(super) writers: SqlitePool,
     pub(super) readers: SqlitePool,
 }
 
@@ -51,7 +51,7 @@ pub(super) fn pools(url: &str, max_connections: u32) -> Result<Pools, StoreError
         .pragma("cache_size", "-65536")
         .pragma("wal_autocheckpoint", "8000");
     Ok(Pools {
-        writer: pool(writer, 1, Arc::clone(&file)),
+        writers: pool(writer, 1, Arc::clone(&file)),
         readers: pool(options.pragma("query_only", "ON"), readers, file),
     })
 }

@@ -49,7 +49,7 @@ pub(super) async fn kept(
     let mut saga_ids: Vec<&str> = new.iter().map(|event| event.saga_id.as_str()).collect();
     saga_ids.dedup();
     let rows = sqlx::query(KEPT)
-        .bind(json(&saga_ids)?)
+        .bind(json(&saga_ids).map_err(error::append)?)
         .fetch_all(connection)
         .await
         .map_err(error::append)?;
@@ -94,7 +94,7 @@ pub(super) async fn write(
 ) -> Result<(), AppendError> {
     let rows: Vec<_> = updated.iter().map(instance_row).collect();
     let result = sqlx::query(WRITE)
-        .bind(json(&rows)?)
+        .bind(json(&rows).map_err(error::append)?)
         .execute(&mut *connection)
         .await
         .map_err(error::append)?;
@@ -153,7 +153,7 @@ async fn write_other_orders(
         return Ok(());
     }
     sqlx::query(OTHER_ORDERS)
-        .bind(json(&others)?)
+        .bind(json(&others).map_err(error::append)?)
         .execute(connection)
         .await
         .map_err(error::append)?;

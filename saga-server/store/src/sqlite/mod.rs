@@ -6,10 +6,14 @@
 mod append;
 mod changes;
 mod connect;
+#[path = "../sql/dead_letters.rs"]
 mod dead_letters;
+mod dialect;
 mod error;
 mod instances;
+#[path = "../sql/producers.rs"]
 mod producers;
+#[path = "../sql/progress.rs"]
 mod progress;
 mod read;
 mod rebuild;
@@ -19,6 +23,7 @@ mod rows;
 mod search;
 mod statistics;
 mod trends;
+#[path = "../sql/watch.rs"]
 mod watch;
 
 use std::sync::Arc;
@@ -34,6 +39,12 @@ use super::{
 };
 use crate::{batch::TxOutcome, detached::run_detached, error::confirm_refusal, probe};
 
+/// What the files of `sql` call the database for which they are compiled.
+type Db = sqlx::Sqlite;
+type Pool = sqlx::SqlitePool;
+type Connection = sqlx::SqliteConnection;
+type Adapter = SqliteStore;
+
 static MIGRATOR: Migrator = {
     let mut migrator = sqlx::migrate!("./migrations/sqlite");
     migrator.ignore_missing = true;
@@ -44,7 +55,7 @@ static MIGRATOR: Migrator = {
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     /// One connection: SQLite has one writer at a time, and waiting here is fairer than waiting in SQLite.
-    writer: SqlitePool,
+    writers: SqlitePool,
     readers: SqlitePool,
     definitions: Arc<Definitions>,
     changed: Arc<ChangedSagas>,
@@ -57,9 +68,9 @@ impl SqliteStore {
     ///
     /// [`StoreError::Configuration`] when the URL is malformed, or names no file.
     pub fn connect(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
-        let connect::Pools { writer, readers } = connect::pools(url, options.max_connections)?;
+        let connect::Pools { writers, readers } = connect::pools(url, options.max_connections)?;
         Ok(Self {
-            writer,
+            writers,
             readers,
             definitions: options.definitions,
             changed: Arc::default(),
@@ -67,7 +78,20 @@ impl SqliteStore {
     }
 
     async fn append_as(&self, batch: Arc<[SagaEvent]>, outcome: TxOutcome) -> Result<Appended, AppendError> {
-        append::append(&self.writer, &self.definitions, batch, outcome).await
+        append::append(&self.writers, &self.definitions, batch, outcome).await
+    }
+
+    /// Where what is noted beside batches goes.
+    fn notes(&self) -> &SqlitePool {
+        &self.writers
+    }
+
+    /// SQLite has deadlines of its own.
+    async fn with_deadline<T>(
+        &self,
+        work: impl Future<Output = Result<T, AppendError>> + Send,
+    ) -> Result<T, AppendError> {
+        work.await
     }
 
     async fn probe(&self) -> Result<(), AppendError> {
@@ -80,12 +104,12 @@ impl SqliteStore {
 impl Store for SqliteStore {
     async fn migrate(&self) -> Result<(), StoreError> {
         let store = self.clone();
-        run_detached(async move { connect::migrate(&store.writer).await }).await
+        run_detached(async move { connect::migrate(&store.writers).await }).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
         let store = self.clone();
-        run_detached(async move { connect::check(&store.writer).await }).await
+        run_detached(async move { connect::check(&store.writers).await }).await
     }
 
     async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
@@ -140,10 +164,10 @@ impl DeadLetterStore for SqliteStore {
     async fn keep_letters(&self, letters: Vec<NewLetter>) -> Result<u64, AppendError> {
         let store = self.clone();
         run_detached(async move {
-            let kept = dead_letters::keep(&store.writer, &letters, TxOutcome::Committed).await;
+            let kept = dead_letters::keep(&store.writers, &letters, TxOutcome::Committed).await;
             let probe = async {
                 let probe = [probe::letter()];
-                dead_letters::keep(&store.writer, &probe, TxOutcome::RolledBack)
+                dead_letters::keep(&store.writers, &probe, TxOutcome::RolledBack)
                     .await
                     .map(drop)
             };
@@ -166,7 +190,7 @@ impl DeadLetterStore for SqliteStore {
 
     async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
         let store = self.clone();
-        run_detached(async move { dead_letters::attempted(&store.writer, &attempts).await }).await
+        run_detached(async move { dead_letters::attempted(&store.writers, &attempts).await }).await
     }
 
     async fn append_dry_run(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {

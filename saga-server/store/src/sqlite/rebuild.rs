@@ -50,13 +50,13 @@ impl RebuildStore for SqliteStore {
         rebuild: Rebuild,
     ) -> Result<Rebuilt, StoreError> {
         let (store, after) = (self.clone(), after.unwrap_or_default().to_owned());
-        run_detached(async move { again(&store.writer, &store.definitions, &after, limit, rebuild).await })
+        run_detached(async move { again(&store.writers, &store.definitions, &after, limit, rebuild).await })
             .await
     }
 
     async fn recount(&self, rebuild: Rebuild) -> Result<u64, StoreError> {
         let store = self.clone();
-        run_detached(async move { rollups::recount(&store.writer, rebuild).await }).await
+        run_detached(async move { rollups::recount(&store.writers, rebuild).await }).await
     }
 }
 
@@ -96,7 +96,7 @@ async fn again(
             &rollup::moved(updated.iter().map(UpdatedSaga::counted)),
         )
         .await
-        .map_err(failed)?;
+        .map_err(error::store)?;
     }
     transaction.commit().await.map_err(error::store)?;
     Ok(Rebuilt {

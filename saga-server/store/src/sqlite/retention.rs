@@ -87,7 +87,7 @@ impl RetentionStore for SqliteStore {
 
     async fn remove(&self, sagas: &[Expired], archived: Option<&Archived>) -> Result<Removed, StoreError> {
         let (store, sagas, archived) = (self.clone(), sagas.to_vec(), archived.cloned());
-        run_detached(async move { remove(&store.writer, &sagas, archived.as_ref()).await }).await
+        run_detached(async move { remove(&store.writers, &sagas, archived.as_ref()).await }).await
     }
 
     async fn archive_plan(&self) -> Result<Option<ArchivePlan>, StoreError> {
@@ -95,7 +95,7 @@ impl RetentionStore for SqliteStore {
     }
 
     async fn plan_archive(&self, plan: &ArchivePlan) -> Result<bool, StoreError> {
-        plan_archive(&self.writer, plan).await
+        plan_archive(&self.writers, plan).await
     }
 
     async fn removal(&self, saga_id: &str) -> Result<Option<Removal>, StoreError> {
@@ -103,7 +103,7 @@ impl RetentionStore for SqliteStore {
     }
 
     async fn forget_removals(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        forget_removals(&self.writer, before, limit).await
+        forget_removals(&self.writers, before, limit).await
     }
 }
 
@@ -228,7 +228,8 @@ async fn remove_unchanged(
         connection,
         &rollup::moved(counted.iter().map(|counted| (Some(counted), None))),
     )
-    .await?;
+    .await
+    .map_err(error::store)?;
     Ok(unchanged)
 }
 

@@ -8,7 +8,7 @@ use sqlx::{Executor, SqliteConnection, SqlitePool};
 
 use super::{error, rows::json};
 use crate::{
-    AppendError, Rebuild, StoreError,
+    Rebuild, StoreError,
     rollup::{self, Change, Place},
 };
 
@@ -51,7 +51,7 @@ const RECOUNT: &str = concat!("DELETE FROM saga_rollup; INSERT INTO saga_rollup 
 pub(super) async fn change(
     connection: &mut SqliteConnection,
     changes: &[(Place<'_>, Change)],
-) -> Result<(), AppendError> {
+) -> Result<(), sqlx::Error> {
     let changes = of_all_widths(changes);
     if changes.is_empty() {
         return Ok(());
@@ -75,8 +75,7 @@ pub(super) async fn change(
         sqlx::query(statement)
             .bind(rows.as_str())
             .execute(&mut *connection)
-            .await
-            .map_err(error::append)?;
+            .await?;
     }
     Ok(())
 }

@@ -4,10 +4,10 @@ use serde::Serialize;
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{error, read};
-use crate::{AppendError, StoreError, rows::EventColumns};
+use crate::{StoreError, rows::EventColumns};
 
-pub(super) fn json(rows: &impl Serialize) -> Result<String, AppendError> {
-    serde_json::to_string(rows).map_err(|error| AppendError::Refused(error.to_string().into()))
+pub(super) fn json(rows: &impl Serialize) -> Result<String, sqlx::Error> {
+    serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 pub(super) fn event_columns(row: &SqliteRow) -> Result<EventColumns, StoreError> {

@@ -6,34 +6,29 @@ use async_trait::async_trait;
 use saga_types::{SagaType, Step, Timestamp, fold::SagaState};
 use sqlx::AssertSqlSafe;
 
-use super::{PostgresStore, error, in_time, read};
-use crate::{Late, LateCount, LateSagas, StoreError, Total, WatchStore, rows::corrupt};
-
-/// By the database's own clock, which is the only one that all collectors share. A row and not an advisory lock, because that
-/// belongs to a session: a pooler may hand it to others, and a process that hangs would keep it.
-const HOLD: &str = r"
-INSERT INTO lease AS held (name, holder, expires_at) VALUES ($1, $2, clock_timestamp() + $3 * interval '1 millisecond')
-ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
-WHERE held.holder = excluded.holder OR held.expires_at < clock_timestamp()
-RETURNING true";
+use super::{
+    Adapter,
+    dialect::{self, any},
+    error, read,
+};
+use crate::{
+    Late, LateCount, LateSagas, StoreError, Total, WatchStore, deadline::in_time, moment::Moment,
+    rows::corrupt,
+};
 
 const COUNT_STUCK: &str = r"
 SELECT saga_type, awaited_step, count(*) FROM saga_instance WHERE awaited_deadline < $1
 GROUP BY saga_type, awaited_step";
 
-const COUNT_OWING: &str = r"
-SELECT saga_type, effect, count(*) FROM saga_instance, unnest(outstanding) AS effect WHERE owed_since < $1
-GROUP BY saga_type, effect";
-
 #[async_trait]
-impl WatchStore for PostgresStore {
+impl WatchStore for Adapter {
     async fn hold_lease(&self, name: &str, holder: &str, period: Duration) -> Result<bool, StoreError> {
         in_time(async {
-            let held: Option<bool> = sqlx::query_scalar(HOLD)
+            let held: Option<bool> = sqlx::query_scalar(dialect::HOLD_LEASE)
                 .bind(name)
                 .bind(holder)
                 .bind(i64::try_from(period.as_millis()).unwrap_or(i64::MAX))
-                .fetch_optional(&self.readers)
+                .fetch_optional(self.notes())
                 .await
                 .map_err(error::store)?;
             Ok(held.is_some())
@@ -46,7 +41,7 @@ impl WatchStore for PostgresStore {
             sqlx::query("DELETE FROM lease WHERE name = $1 AND holder = $2")
                 .bind(name)
                 .bind(holder)
-                .execute(&self.readers)
+                .execute(self.notes())
                 .await
                 .map_err(error::store)?;
             Ok(())
@@ -58,10 +53,10 @@ impl WatchStore for PostgresStore {
         in_time(async {
             let sql = match late {
                 Late::Stuck => COUNT_STUCK,
-                Late::Owing => COUNT_OWING,
+                Late::Owing => dialect::COUNT_OWING,
             };
             let rows: Vec<(String, String, i64)> = sqlx::query_as(sql)
-                .bind(before.to_datetime())
+                .bind(Moment(before))
                 .fetch_all(&self.readers)
                 .await
                 .map_err(error::store)?;
@@ -85,16 +80,16 @@ impl WatchStore for PostgresStore {
                 "SELECT saga_id, fold FROM saga_instance WHERE {due} < $1 ORDER BY {due} LIMIT {size}"
             );
             let count = format!(
-                "SELECT count(*) FROM (SELECT FROM saga_instance WHERE {due} < $1 LIMIT {}) AS late",
+                "SELECT count(*) FROM (SELECT 1 FROM saga_instance WHERE {due} < $1 LIMIT {}) AS late",
                 Total::CAP + 1
             );
             let folds: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(page))
-                .bind(before.to_datetime())
+                .bind(Moment(before))
                 .fetch_all(&self.readers)
                 .await
                 .map_err(error::store)?;
             let count: i64 = sqlx::query_scalar(AssertSqlSafe(count))
-                .bind(before.to_datetime())
+                .bind(Moment(before))
                 .fetch_one(&self.readers)
                 .await
                 .map_err(error::store)?;
@@ -115,20 +110,20 @@ impl WatchStore for PostgresStore {
         in_time(async {
         let due = late.column();
         let forget = format!(
-            "DELETE FROM reported_late AS reported WHERE kind = $1 AND NOT EXISTS (SELECT FROM saga_instance AS saga \
+            "DELETE FROM reported_late AS reported WHERE kind = $1 AND NOT EXISTS (SELECT 1 FROM saga_instance AS saga \
              WHERE saga.saga_id = reported.saga_id AND saga.{due} = reported.due)"
         );
         sqlx::query(AssertSqlSafe(forget))
             .bind(late.as_str())
-            .execute(&self.readers)
+            .execute(self.notes())
             .await
             .map_err(error::store)?;
         let find = format!(
-            "SELECT saga_id, fold FROM saga_instance AS saga WHERE {due} < $1 AND NOT EXISTS (SELECT FROM \
+            "SELECT saga_id, fold FROM saga_instance AS saga WHERE {due} < $1 AND NOT EXISTS (SELECT 1 FROM \
              reported_late AS reported WHERE kind = $2 AND reported.saga_id = saga.saga_id) ORDER BY {due} LIMIT {limit}"
         );
         let folds: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(find))
-            .bind(before.to_datetime())
+            .bind(Moment(before))
             .bind(late.as_str())
             .fetch_all(&self.readers)
             .await
@@ -141,15 +136,17 @@ impl WatchStore for PostgresStore {
     async fn mark_reported(&self, late: Late, sagas: &[SagaState]) -> Result<(), StoreError> {
         in_time(async {
         let due = late.column();
+        let saga_ids: Vec<&str> = sagas.iter().map(|saga| saga.saga_id.as_str()).collect();
         // Taken from the row and not from the state: when a definition was changed, they differ until the next event.
         let remember = format!(
             "INSERT INTO reported_late (kind, saga_id, due) SELECT $1, saga_id, {due} FROM saga_instance \
-             WHERE saga_id = ANY($2) AND {due} IS NOT NULL ON CONFLICT (kind, saga_id) DO UPDATE SET due = excluded.due"
+             WHERE saga_id {} AND {due} IS NOT NULL ON CONFLICT (kind, saga_id) DO UPDATE SET due = excluded.due",
+            any!("2")
         );
         sqlx::query(AssertSqlSafe(remember))
             .bind(late.as_str())
-            .bind(sagas.iter().map(|saga| saga.saga_id.as_str()).collect::<Vec<_>>())
-            .execute(&self.readers)
+            .bind(dialect::list(&saga_ids))
+            .execute(self.notes())
             .await
             .map_err(error::store)?;
         Ok(())

@@ -3,29 +3,27 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use saga_types::Timestamp;
-use sqlx::{PgConnection, PgPool};
 
-use super::{PostgresStore, error, in_time};
+use super::{
+    Adapter, Connection, Pool,
+    dialect::{self, any, texts},
+    error,
+};
 use crate::{
     AppendError, ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ReconcileOutcome,
     ReconcileRequest, StoreError,
     batch::TxOutcome,
+    deadline::in_time,
     detached::run_detached,
     error::confirm_refusal,
+    moment::Moment,
     probe,
     producers::{self, Instance, Service, Tables},
     rows::corrupt,
 };
 
-const NOTE: &str = "INSERT INTO producer_change (change) SELECT * FROM UNNEST($1::text[])";
-
-/// One collector at a time: two would wait for each other's rows.
-const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(hashtext('producer_change'), 'producer_change'::regclass::oid::integer)";
-
-const TAKE: &str = r"
-DELETE FROM producer_change WHERE ctid = ANY(ARRAY(SELECT ctid FROM producer_change LIMIT $1)) RETURNING change";
+const NOTE: &str = concat!("INSERT INTO producer_change (change) ", texts!("1"));
 
 const KEEP_SERVICE: &str = r"
 INSERT INTO producer_service (service, changed_at, detail) VALUES ($1, $2, $3)
@@ -46,31 +44,35 @@ ON CONFLICT (service) DO UPDATE SET events = known.events + excluded.events";
 
 const SERVICES: &str = r"
 SELECT service, detail FROM producer_service
-WHERE ($1::text IS NULL OR service = $1) AND ($2::text IS NULL OR service > $2) ORDER BY service LIMIT $3";
+WHERE ($1 IS NULL OR service = $1) AND ($2 IS NULL OR service > $2) ORDER BY service LIMIT $3";
 
-const SUMS: &str = r"
-SELECT service, count(*) FILTER (WHERE instance <> ''), sum(lost)::bigint
-FROM producer_instance WHERE service = ANY($1) GROUP BY service";
+const SUMS: &str = concat!(
+    "SELECT service, count(*) FILTER (WHERE instance <> ''), CAST(sum(lost) AS bigint) \
+     FROM producer_instance WHERE service ",
+    any!("1"),
+    " GROUP BY service"
+);
 
-const INSTANCES: &str = r"
-SELECT service, instance, detail FROM (
-    SELECT service, instance, detail,
-        row_number() OVER (PARTITION BY service ORDER BY lost > 0 DESC, last_seen DESC, instance) AS place
-    FROM producer_instance WHERE service = ANY($1)
-) AS placed WHERE place <= $2 ORDER BY service, place";
+const INSTANCES: &str = concat!(
+    "SELECT service, instance, detail FROM (SELECT service, instance, detail, \
+     row_number() OVER (PARTITION BY service ORDER BY lost > 0 DESC, last_seen DESC, instance) AS place \
+     FROM producer_instance WHERE service ",
+    any!("1"),
+    ") AS placed WHERE place <= $2 ORDER BY service, place"
+);
 
 #[async_trait]
-impl ProducerStore for PostgresStore {
+impl ProducerStore for Adapter {
     async fn observe_producers(&self, observations: &[ProducerObservation]) -> Result<(), AppendError> {
         let rows = producers::observation_rows(observations);
         if rows.is_empty() {
             return Ok(());
         }
         let noted = self
-            .with_deadline(note_alone(&self.readers, rows, TxOutcome::Committed))
+            .with_deadline(note_alone(self.notes(), rows, TxOutcome::Committed))
             .await;
         let probe = producers::observation_rows(&[probe::observation()]);
-        let probe = self.with_deadline(note_alone(&self.readers, probe, TxOutcome::RolledBack));
+        let probe = self.with_deadline(note_alone(self.notes(), probe, TxOutcome::RolledBack));
         confirm_refusal(noted, probe).await
     }
 
@@ -89,12 +91,12 @@ impl ProducerStore for PostgresStore {
             .map_err(error::store)?;
         let names: Vec<&str> = services.iter().map(|(service, _)| service.as_str()).collect();
         let sums: Vec<(String, i64, i64)> = sqlx::query_as(SUMS)
-            .bind(&names)
+            .bind(dialect::list(&names))
             .fetch_all(&self.readers)
             .await
             .map_err(error::store)?;
         let instances: Vec<(String, String, String)> = sqlx::query_as(INSTANCES)
-            .bind(&names)
+            .bind(dialect::list(&names))
             .bind(i64::from(query.instances))
             .fetch_all(&self.readers)
             .await
@@ -118,9 +120,12 @@ impl ProducerStore for PostgresStore {
 }
 
 /// In a transaction of its own, and not by a writer's connection: a batch may need them all.
-async fn note_alone(pool: &PgPool, rows: Vec<String>, outcome: TxOutcome) -> Result<(), AppendError> {
-    let mut transaction = pool.begin().await.map_err(error::append)?;
-    let noted = sqlx::query(NOTE).bind(rows).execute(&mut *transaction).await;
+async fn note_alone(pool: &Pool, rows: Vec<String>, outcome: TxOutcome) -> Result<(), AppendError> {
+    let mut transaction = pool.begin_with(dialect::BEGIN).await.map_err(error::append)?;
+    let noted = sqlx::query(NOTE)
+        .bind(dialect::list(&rows))
+        .execute(&mut *transaction)
+        .await;
     noted.map_err(error::append)?;
     match outcome {
         TxOutcome::Committed => transaction.commit().await,
@@ -130,30 +135,32 @@ async fn note_alone(pool: &PgPool, rows: Vec<String>, outcome: TxOutcome) -> Res
 }
 
 /// Notes what a transaction stored, within it.
-pub(super) async fn note(connection: &mut PgConnection, change: Option<String>) -> Result<(), sqlx::Error> {
+pub(super) async fn note(connection: &mut Connection, change: Option<String>) -> Result<(), sqlx::Error> {
     if let Some(change) = change {
-        sqlx::query(NOTE).bind(vec![change]).execute(connection).await?;
+        sqlx::query(NOTE)
+            .bind(dialect::list(&[change]))
+            .execute(connection)
+            .await?;
     }
     Ok(())
 }
 
-async fn reconcile(pool: &PgPool, request: &ReconcileRequest) -> Result<ReconcileOutcome, StoreError> {
-    let mut transaction = pool.begin().await.map_err(error::store)?;
-    let is_mine: bool = sqlx::query_scalar(TRY_LOCK)
-        .fetch_one(&mut *transaction)
+async fn reconcile(pool: &Pool, request: &ReconcileRequest) -> Result<ReconcileOutcome, StoreError> {
+    let mut transaction = pool.begin_with(dialect::BEGIN).await.map_err(error::store)?;
+    if !dialect::try_lock_changes(&mut transaction)
         .await
-        .map_err(error::store)?;
-    if !is_mine {
+        .map_err(error::store)?
+    {
         return Ok(ReconcileOutcome::default());
     }
-    let outcome = producers::reconcile(&mut PostgresTables(&mut transaction), request).await?;
+    let outcome = producers::reconcile(&mut StoredTables(&mut transaction), request).await?;
     transaction.commit().await.map_err(error::store)?;
     Ok(outcome)
 }
 
-struct PostgresTables<'a>(&'a mut PgConnection);
+struct StoredTables<'a>(&'a mut Connection);
 
-impl PostgresTables<'_> {
+impl StoredTables<'_> {
     async fn count(&mut self, sql: &'static str) -> Result<u64, StoreError> {
         let count: i64 = sqlx::query_scalar(sql)
             .fetch_one(&mut *self.0)
@@ -164,7 +171,7 @@ impl PostgresTables<'_> {
 
     async fn forget_before(&mut self, sql: &'static str, moment: Timestamp) -> Result<u64, StoreError> {
         let forgotten = sqlx::query(sql)
-            .bind(moment.to_datetime())
+            .bind(Moment(moment))
             .execute(&mut *self.0)
             .await
             .map_err(error::store)?;
@@ -173,9 +180,9 @@ impl PostgresTables<'_> {
 }
 
 #[async_trait]
-impl Tables for PostgresTables<'_> {
+impl Tables for StoredTables<'_> {
     async fn take_changes(&mut self, limit: u32) -> Result<Vec<String>, StoreError> {
-        sqlx::query_scalar(TAKE)
+        sqlx::query_scalar(dialect::TAKE_CHANGES)
             .bind(i64::from(limit))
             .fetch_all(&mut *self.0)
             .await
@@ -196,7 +203,7 @@ impl Tables for PostgresTables<'_> {
     async fn keep_service(&mut self, service: &Service, now: Timestamp) -> Result<(), StoreError> {
         sqlx::query(KEEP_SERVICE)
             .bind(&service.service)
-            .bind(now.to_datetime())
+            .bind(Moment(now))
             .bind(service.detail())
             .execute(&mut *self.0)
             .await
@@ -221,8 +228,8 @@ impl Tables for PostgresTables<'_> {
         sqlx::query(KEEP_INSTANCE)
             .bind(&instance.service)
             .bind(&instance.instance)
-            .bind(instance.last_seen().to_datetime())
-            .bind(instance.marked_at().map(Timestamp::to_datetime))
+            .bind(Moment(instance.last_seen()))
+            .bind(instance.marked_at().map(Moment))
             .bind(instance.lost().cast_signed())
             .bind(instance.detail())
             .bind(instance.open())
@@ -240,7 +247,7 @@ impl Tables for PostgresTables<'_> {
 
     async fn marked_before(&mut self, moment: Timestamp, limit: u32) -> Result<Vec<Instance>, StoreError> {
         let rows: Vec<(String, String, String, Vec<u8>)> = sqlx::query_as(MARKED)
-            .bind(moment.to_datetime())
+            .bind(Moment(moment))
             .bind(i64::from(limit))
             .fetch_all(&mut *self.0)
             .await
@@ -270,16 +277,16 @@ impl Tables for PostgresTables<'_> {
     }
 
     async fn whole_since(&mut self) -> Result<Timestamp, StoreError> {
-        let since: DateTime<Utc> = sqlx::query_scalar("SELECT whole_since FROM producer_watch")
+        let since: Moment = sqlx::query_scalar("SELECT whole_since FROM producer_watch")
             .fetch_one(&mut *self.0)
             .await
             .map_err(error::store)?;
-        since.try_into().map_err(corrupt)
+        Ok(since.0)
     }
 
     async fn set_whole_since(&mut self, moment: Timestamp) -> Result<(), StoreError> {
-        sqlx::query("UPDATE producer_watch SET whole_since = greatest(whole_since, $1)")
-            .bind(moment.to_datetime())
+        sqlx::query("UPDATE producer_watch SET whole_since = $1 WHERE whole_since < $1")
+            .bind(Moment(moment))
             .execute(&mut *self.0)
             .await
             .map_err(error::store)?;

@@ -1,17 +1,15 @@
 //! Dead letters: kept once each, listed, marked.
 
-use chrono::{DateTime, Utc};
-use saga_types::Timestamp;
-use sqlx::{Decode, PgPool, Postgres, QueryBuilder, Row, Type, postgres::PgRow};
+use sqlx::QueryBuilder;
 
-use super::{error, producers, read::timestamp};
+use super::{Db, Pool, dialect, error, producers};
 use crate::{
     AppendError, Attempt, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterQuery,
     LetterState, NewLetter, Origin, StoreError, StoredLetter,
     batch::TxOutcome,
     dead_letters::{headers_text, read_headers},
+    moment::Moment,
     producers::of_letters,
-    rows::corrupt,
 };
 
 const KEEP: &str = r#"
@@ -28,21 +26,17 @@ SELECT id, topic, partition, "offset", dead_since, origin_topic, origin_partitio
 FROM dead_letter WHERE true"#;
 
 const GROUPS: &str = r"
-SELECT reason, count(*) FILTER (WHERE state = 'WAITING'), count(*) FILTER (WHERE state = 'REPLAYED'), min(dead_since),
-    max(dead_since)
+SELECT reason, count(*) FILTER (WHERE state = 'WAITING') AS waiting,
+    count(*) FILTER (WHERE state = 'REPLAYED') AS replayed, min(dead_since) AS first_dead, max(dead_since) AS last_dead
 FROM dead_letter WHERE true";
 
 const ATTEMPTED: &str = r"
 UPDATE dead_letter SET state = $2, attempts = attempts + 1, attempted_at = $3, attempted_by = $4, result = $5
 WHERE id = $1 AND state = 'WAITING'";
 
-pub(super) async fn keep(
-    pool: &PgPool,
-    letters: &[NewLetter],
-    outcome: TxOutcome,
-) -> Result<u64, AppendError> {
+pub(super) async fn keep(pool: &Pool, letters: &[NewLetter], outcome: TxOutcome) -> Result<u64, AppendError> {
     let failed = error::append;
-    let mut transaction = pool.begin().await.map_err(failed)?;
+    let mut transaction = pool.begin_with(dialect::BEGIN).await.map_err(failed)?;
     let mut kept = Vec::new();
     for new @ NewLetter { identity, letter } in letters {
         let Origin {
@@ -57,11 +51,11 @@ pub(super) async fn keep(
             .bind(&letter.topic)
             .bind(letter.partition)
             .bind(letter.offset)
-            .bind(letter.dead_since.to_datetime())
+            .bind(Moment(letter.dead_since))
             .bind(topic)
             .bind(partition)
             .bind(offset)
-            .bind(time.map(Timestamp::to_datetime))
+            .bind(time.map(Moment))
             .bind(group)
             .bind(&letter.reason)
             .bind(&letter.message)
@@ -89,33 +83,36 @@ pub(super) async fn keep(
     Ok(kept.len() as u64)
 }
 
-pub(super) async fn letters(pool: &PgPool, query: &LetterQuery) -> Result<LetterPage, StoreError> {
+pub(super) async fn letters(pool: &Pool, query: &LetterQuery) -> Result<LetterPage, StoreError> {
     let mut sql = QueryBuilder::new(LETTERS);
     push_filter(&mut sql, &query.filter);
     if let Some(after) = query.after {
         sql.push(" AND (dead_since, id) < (")
-            .push_bind(after.dead_since.to_datetime())
+            .push_bind(Moment(after.dead_since))
             .push(", ")
             .push_bind(after.id)
             .push(")");
     }
     sql.push(" ORDER BY dead_since DESC, id DESC LIMIT ")
         .push_bind(i64::from(query.size) + 1);
-    let rows = sql.build().fetch_all(pool).await.map_err(error::store)?;
-    let letters = rows.iter().map(stored).collect::<Result<_, _>>()?;
+    let rows: Vec<LetterRow> = sql.build_query_as().fetch_all(pool).await.map_err(error::store)?;
+    let letters = rows
+        .into_iter()
+        .map(StoredLetter::try_from)
+        .collect::<Result<_, _>>()?;
     Ok(LetterPage::of(letters, query.size))
 }
 
-pub(super) async fn groups(pool: &PgPool, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
+pub(super) async fn groups(pool: &Pool, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
     let mut sql = QueryBuilder::new(GROUPS);
     push_filter(&mut sql, filter);
     sql.push(" GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ")
         .push_bind(i64::from(LetterGroup::MAX_GROUPS));
-    let rows = sql.build().fetch_all(pool).await.map_err(error::store)?;
-    rows.iter().map(group).collect()
+    let rows: Vec<GroupRow> = sql.build_query_as().fetch_all(pool).await.map_err(error::store)?;
+    Ok(rows.into_iter().map(LetterGroup::from).collect())
 }
 
-pub(super) async fn waiting(pool: &PgPool) -> Result<u64, StoreError> {
+pub(super) async fn waiting(pool: &Pool) -> Result<u64, StoreError> {
     let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM dead_letter WHERE state = 'WAITING'")
         .fetch_one(pool)
         .await
@@ -123,13 +120,13 @@ pub(super) async fn waiting(pool: &PgPool) -> Result<u64, StoreError> {
     Ok(waiting.cast_unsigned())
 }
 
-pub(super) async fn attempted(pool: &PgPool, attempts: &[Attempt]) -> Result<(), StoreError> {
-    let mut transaction = pool.begin().await.map_err(error::store)?;
+pub(super) async fn attempted(pool: &Pool, attempts: &[Attempt]) -> Result<(), StoreError> {
+    let mut transaction = pool.begin_with(dialect::BEGIN).await.map_err(error::store)?;
     for attempt in attempts {
         sqlx::query(ATTEMPTED)
             .bind(attempt.id)
             .bind(attempt.state.as_str())
-            .bind(attempt.at.to_datetime())
+            .bind(Moment(attempt.at))
             .bind(&attempt.by)
             .bind(&attempt.result)
             .execute(&mut *transaction)
@@ -139,13 +136,13 @@ pub(super) async fn attempted(pool: &PgPool, attempts: &[Attempt]) -> Result<(),
     transaction.commit().await.map_err(error::store)
 }
 
-fn push_filter(sql: &mut QueryBuilder<Postgres>, filter: &LetterFilter) {
+fn push_filter(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
     if let Some(named) = &filter.named {
-        sql.push(" AND (id = ANY(")
-            .push_bind(named.ids.clone())
-            .push(") OR event_id = ANY(")
-            .push_bind(named.event_ids.clone())
-            .push("))");
+        sql.push(" AND (id ");
+        dialect::push_any(sql, &named.ids);
+        sql.push(" OR event_id ");
+        dialect::push_any(sql, &named.event_ids);
+        sql.push(")");
     }
     let texts = [
         (" AND reason = ", filter.reason.as_deref()),
@@ -164,77 +161,95 @@ fn push_filter(sql: &mut QueryBuilder<Postgres>, filter: &LetterFilter) {
         None => {}
     }
     if let Some(from) = filter.from {
-        sql.push(" AND dead_since >= ").push_bind(from.to_datetime());
+        sql.push(" AND dead_since >= ").push_bind(Moment(from));
     }
     if let Some(to) = filter.to {
-        sql.push(" AND dead_since <= ").push_bind(to.to_datetime());
+        sql.push(" AND dead_since <= ").push_bind(Moment(to));
     }
 }
 
-fn stored(row: &PgRow) -> Result<StoredLetter, StoreError> {
-    Ok(StoredLetter {
-        id: column(row, 0)?,
-        letter: Letter {
-            topic: column(row, 1)?,
-            partition: column(row, 2)?,
-            offset: column(row, 3)?,
-            dead_since: timestamp(row, 4)?,
-            origin: Origin {
-                topic: column(row, 5)?,
-                partition: column(row, 6)?,
-                offset: column(row, 7)?,
-                time: optional_timestamp(row, 8)?,
-                group: column(row, 9)?,
+/// A row of `dead_letter`.
+#[derive(sqlx::FromRow)]
+struct LetterRow {
+    id: i64,
+    topic: String,
+    partition: i32,
+    offset: i64,
+    dead_since: Moment,
+    origin_topic: Option<String>,
+    origin_partition: Option<i32>,
+    origin_offset: Option<i64>,
+    origin_time: Option<Moment>,
+    origin_group: Option<String>,
+    reason: String,
+    message: String,
+    saga_id: Option<String>,
+    event_id: Option<String>,
+    producer: Option<String>,
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+    value_bytes: i64,
+    headers: String,
+    state: String,
+    attempts: i32,
+    attempted_at: Option<Moment>,
+    attempted_by: Option<String>,
+    result: Option<String>,
+}
+
+impl TryFrom<LetterRow> for StoredLetter {
+    type Error = StoreError;
+
+    fn try_from(row: LetterRow) -> Result<Self, StoreError> {
+        let attempt = row.attempted_at.zip(row.attempted_by).zip(row.result);
+        Ok(Self {
+            id: row.id,
+            state: LetterState::read(&row.state)?,
+            attempts: row.attempts.cast_unsigned(),
+            last_attempt: attempt.map(|((at, by), result)| LastAttempt { at: at.0, by, result }),
+            letter: Letter {
+                topic: row.topic,
+                partition: row.partition,
+                offset: row.offset,
+                dead_since: row.dead_since.0,
+                origin: Origin {
+                    topic: row.origin_topic,
+                    partition: row.origin_partition,
+                    offset: row.origin_offset,
+                    time: row.origin_time.map(|time| time.0),
+                    group: row.origin_group,
+                },
+                reason: row.reason,
+                message: row.message,
+                saga_id: row.saga_id,
+                event_id: row.event_id,
+                producer: row.producer,
+                key: row.key,
+                value: row.value,
+                value_bytes: row.value_bytes.cast_unsigned(),
+                headers: read_headers(&row.headers)?,
             },
-            reason: column(row, 10)?,
-            message: column(row, 11)?,
-            saga_id: column(row, 12)?,
-            event_id: column(row, 13)?,
-            producer: column(row, 14)?,
-            key: column(row, 15)?,
-            value: column(row, 16)?,
-            value_bytes: count(row, 17)?,
-            headers: read_headers(column(row, 18)?)?,
-        },
-        state: LetterState::read(column(row, 19)?)?,
-        attempts: column::<i32>(row, 20)?.cast_unsigned(),
-        last_attempt: last_attempt(row)?,
-    })
+        })
+    }
 }
 
-fn last_attempt(row: &PgRow) -> Result<Option<LastAttempt>, StoreError> {
-    let Some(at) = optional_timestamp(row, 21)? else {
-        return Ok(None);
-    };
-    Ok(Some(LastAttempt {
-        at,
-        by: column(row, 22)?,
-        result: column(row, 23)?,
-    }))
+#[derive(sqlx::FromRow)]
+struct GroupRow {
+    reason: String,
+    waiting: i64,
+    replayed: i64,
+    first_dead: Moment,
+    last_dead: Moment,
 }
 
-fn group(row: &PgRow) -> Result<LetterGroup, StoreError> {
-    Ok(LetterGroup {
-        reason: column(row, 0)?,
-        waiting: count(row, 1)?,
-        replayed: count(row, 2)?,
-        first: timestamp(row, 3)?,
-        last: timestamp(row, 4)?,
-    })
-}
-
-fn column<'row, T>(row: &'row PgRow, index: usize) -> Result<T, StoreError>
-where
-    T: Decode<'row, Postgres> + Type<Postgres>,
-{
-    row.try_get(index).map_err(error::store)
-}
-
-fn count(row: &PgRow, index: usize) -> Result<u64, StoreError> {
-    column::<i64>(row, index).map(i64::cast_unsigned)
-}
-
-fn optional_timestamp(row: &PgRow, index: usize) -> Result<Option<Timestamp>, StoreError> {
-    let moment: Option<DateTime<Utc>> = column(row, index)?;
-    moment.map(Timestamp::try_from).transpose().map_err(corrupt)
+impl From<GroupRow> for LetterGroup {
+    fn from(row: GroupRow) -> Self {
+        Self {
+            reason: row.reason,
+            waiting: row.waiting.cast_unsigned(),
+            replayed: row.replayed.cast_unsigned(),
+            first: row.first_dead.0,
+            last: row.last_dead.0,
+        }
+    }
 }
