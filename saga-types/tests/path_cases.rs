@@ -98,3 +98,27 @@ fn the_most_urgent_step_is_the_one_with_the_earliest_deadline() {
     let state = File::read().state_of("both branches are awaited");
     assert_eq!(state.most_urgent().unwrap().step.as_str(), "FRAUD_CHECKED");
 }
+
+#[test]
+fn the_path_is_drawn_with_its_branches_and_choices() {
+    let definition = SagaDefinition::from_yaml(&File::read().definition).unwrap();
+    let text = definition.to_text();
+    let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+    assert_eq!(
+        lines[3..7],
+        [
+            "GIFT_WRAPPED (gift-service), after STOCK_RESERVED, optional",
+            "PAID_BY_CARD (payment-service), after STOCK_RESERVED and FRAUD_CHECKED, choice payment",
+            "PAID_BY_INVOICE (billing-service), after STOCK_RESERVED and FRAUD_CHECKED, choice payment",
+            "PARCEL_SENT (shipping-service), after payment and GIFT_WRAPPED",
+        ]
+    );
+    let chart = definition.to_mermaid();
+    for line in [
+        "  s1 -.-> s3\n",
+        "  s4{\"PAID_BY_CARD<br>payment-service\"}\n",
+        "  s5 --> s6\n",
+    ] {
+        assert!(chart.contains(line), "{chart}");
+    }
+}

@@ -14,6 +14,7 @@
 mod bits;
 mod built_in;
 mod check;
+mod draw;
 mod finding;
 mod forward;
 mod load;
