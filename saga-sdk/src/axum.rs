@@ -1,4 +1,4 @@
-//! The saga that a request belongs to, as an extractor for axum.
+//! The saga that a request belongs to: an extractor for axum, and the headers of a request to the next service.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -6,7 +6,7 @@ use axum_core::{
     extract::{FromRef, FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, request::Parts};
+use http::{HeaderMap, HeaderValue, StatusCode, request::Parts};
 
 use crate::{ContextError, Saga, SagaTrackerClient};
 
@@ -52,6 +52,20 @@ where
         Ok(<Self as FromRequestParts<S>>::from_request_parts(parts, state)
             .await
             .ok())
+    }
+}
+
+impl Saga {
+    /// [`headers`](Self::headers) as those of an HTTP request: of reqwest, hyper, tonic and others.
+    #[must_use]
+    pub fn header_map(&self) -> HeaderMap {
+        let headers = self.headers().into_iter();
+        // A trace state that no header can hold is left out; everything else is encoded.
+        let valid = headers.filter_map(|(name, value)| {
+            let name = http::HeaderName::from_static(name);
+            Some((name, HeaderValue::from_str(&value).ok()?))
+        });
+        valid.collect()
     }
 }
 
@@ -128,6 +142,14 @@ mod tests {
         let none =
             <ResumedSaga as OptionalFromRequestParts<State>>::from_request_parts(&mut parts, &state).await;
         assert!(none.unwrap().is_none());
+    }
+
+    #[test]
+    fn a_request_to_the_next_service_carries_the_saga() {
+        let state: State = Arc::new(Enabled);
+        let saga = state.saga(crate::SagaType::ORDER_CREATION, "사가 1", "order-1");
+        let resumed = state.resume(&saga.header_map()).unwrap();
+        assert_eq!(resumed.context(), saga.context());
     }
 
     #[tokio::test]

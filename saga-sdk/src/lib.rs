@@ -88,7 +88,7 @@
 //! | `ssl-vendored` | off | the same with an OpenSSL that is built along |
 //! | `opentelemetry` | off | trace and span id of the current OpenTelemetry context |
 //! | `tracing-opentelemetry` | off | the same of the current `tracing` span |
-//! | `axum` | off | `ResumedSaga`, an extractor of the saga that a request belongs to |
+//! | `axum` | off | `ResumedSaga`, an extractor of the saga that a request belongs to; `Saga::header_map` |
 //! | `schema-registry` | off | Confluent's framing, with the schema's id from a registry over HTTP or HTTPS |
 //! | `outbox-postgres` | off | `outbox`: events written in the caller's own sqlx transaction, and their relay; PostgreSQL |
 //! | `outbox-sqlite` | off | the same with SQLite |
