@@ -1,11 +1,11 @@
 //! `definitions`: check files of definitions, and draw the expected path of a saga type.
 
-use std::{fmt::Write, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use saga_types::{
     SagaType,
-    definition::{Definitions, ForwardStep, LoadErrorKind, Predecessor, SagaDefinition},
+    definition::{Definitions, LoadErrorKind, SagaDefinition},
 };
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ enum DefinitionsCommand {
     /// Check a folder of saga definitions (*.yml): print every error and warning with file, line and what to do; exit with
     /// code 1 when there is an error
     Check(CheckArgs),
-    /// Print the expected path of a saga type: its steps by level, owners, choices, compensations and limits
+    /// Print the expected path of a saga type: its steps with what comes before them, owners, choices, compensations and limits
     Show(ShowArgs),
 }
 
@@ -135,8 +135,13 @@ impl ShowArgs {
         let drawn: Vec<String> = definitions
             .of_type(&saga_type)
             .map(|definition| match self.format {
-                Format::Text => text(definition),
-                Format::Mermaid => mermaid(definition),
+                Format::Text => format!(
+                    "{}\n{}{}",
+                    title(definition),
+                    definition.to_text(),
+                    endings(definition)
+                ),
+                Format::Mermaid => definition.to_mermaid(),
             })
             .collect();
         if drawn.is_empty() {
@@ -151,64 +156,7 @@ impl ShowArgs {
     }
 }
 
-/// The steps by level: those of one level may be done at the same time.
-fn text(definition: &SagaDefinition) -> String {
-    let mut text = title(definition) + "\n";
-    let path = definition.path();
-    let levels = (0..path.step_count()).map(|number| path.level(number)).max();
-    let names = definition
-        .forward
-        .iter()
-        .map(|forward| label(forward).len())
-        .max();
-    for level in 0..=levels.unwrap_or_default() {
-        let steps = (0..path.step_count()).filter(|number| path.level(*number) == level);
-        for (place, number) in steps.enumerate() {
-            let forward = &definition.forward[number];
-            let level = if place == 0 {
-                format!("{}", level + 1)
-            } else {
-                String::new()
-            };
-            let line = format!(
-                "{level:>4}  {:width$}  {}",
-                label(forward),
-                notes(forward),
-                width = names.unwrap_or_default()
-            );
-            text += line.trim_end();
-            text.push('\n');
-        }
-    }
-    text += &endings(definition);
-    text
-}
-
-fn label(forward: &ForwardStep) -> String {
-    match &forward.service {
-        Some(service) => format!("{} ({service})", forward.step),
-        None => forward.step.to_string(),
-    }
-}
-
-fn notes(forward: &ForwardStep) -> String {
-    let mut notes = Vec::new();
-    if !forward.after.is_empty() {
-        let after = forward.after.iter().map(|predecessor| match predecessor {
-            Predecessor::Step(step) => step.to_string(),
-            Predecessor::Choice(choice) => format!("the choice {choice}"),
-        });
-        notes.push(format!("after {}", after.collect::<Vec<_>>().join(" and ")));
-    }
-    if let Some(choice) = &forward.choice {
-        notes.push(format!("choice {choice}"));
-    }
-    if forward.optional {
-        notes.push("optional".to_owned());
-    }
-    notes.join(", ")
-}
-
+/// What is no part of the path: how a saga ends, what compensates what, and the limits.
 fn endings(definition: &SagaDefinition) -> String {
     let mut text = format!("completes with  {}\n", list(&definition.completes_with));
     if !definition.fails_with.is_empty() {
@@ -241,49 +189,4 @@ fn list<T: ToString>(steps: &[T]) -> String {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(" or ")
-}
-
-/// A flow chart: optional steps are dashed, the members of a choice stand in one box.
-fn mermaid(definition: &SagaDefinition) -> String {
-    let path = definition.path();
-    let mut chart = format!("%% {}\nflowchart LR\n", title(definition));
-    let mut choice: Option<&str> = None;
-    for (number, forward) in definition.forward.iter().enumerate() {
-        if choice != forward.choice.as_deref() {
-            if choice.is_some() {
-                chart += "  end\n";
-            }
-            if let Some(name) = &forward.choice {
-                // Names of choices are free text, which quotes keep in one piece.
-                let _ = writeln!(chart, "  subgraph c{number}[\"one of: {}\"]", escaped(name));
-            }
-            choice = forward.choice.as_deref();
-        }
-        let service = forward
-            .service
-            .as_ref()
-            .map_or_else(String::new, |service| format!("<br>{}", escaped(service)));
-        let class = if forward.optional { ":::optional" } else { "" };
-        let _ = writeln!(
-            chart,
-            "  s{number}[\"{}{service}\"]{class}",
-            escaped(forward.step.as_str())
-        );
-    }
-    if choice.is_some() {
-        chart += "  end\n";
-    }
-    for number in 0..path.step_count() {
-        for earlier in path.predecessors(number) {
-            let _ = writeln!(chart, "  s{earlier} --> s{number}");
-        }
-    }
-    chart += "  classDef optional stroke-dasharray: 4\n";
-    chart
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('"', "&quot;")
-        .replace('<', "&lt;")
 }
