@@ -9,11 +9,14 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Certificate, Client, ClientBuilder};
+use reqwest::{Certificate, Client, ClientBuilder, Url, redirect};
 use thiserror::Error;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many redirects are followed.
+const MAX_REDIRECTS: usize = 10;
 
 /// Whose word is taken for the other side's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +96,24 @@ pub fn plain_client() -> Client {
 
 fn builder() -> ClientBuilder {
     choose_cryptography();
-    Client::builder().connect_timeout(CONNECT_TIMEOUT)
+    Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(redirect::Policy::custom(follow))
+}
+
+/// As many redirects as usual, but none from `https:` to `http:`, where the answer could be changed on its way.
+fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    if is_downgrade(attempt.previous(), attempt.url()) {
+        return attempt.error("a redirect from https to http is not followed");
+    }
+    match attempt.previous().len() {
+        0..=MAX_REDIRECTS => attempt.follow(),
+        _ => attempt.error("too many redirects"),
+    }
+}
+
+fn is_downgrade(previous: &[Url], next: &Url) -> bool {
+    previous.iter().any(|url| url.scheme() == "https") && next.scheme() != "https"
 }
 
 /// What went wrong, down to its cause, without the address, which may hold a password.
@@ -121,5 +141,24 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, ClientError> {
     match Certificate::from_pem_bundle(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         _ => Err(ClientError::NoCertificates { path: path() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_encrypted_stays_encrypted() {
+        let [plain, encrypted] =
+            ["http://issuer.example/", "https://issuer.example/"].map(|url| url.parse().ok());
+        let (Some(plain), Some(encrypted)): (Option<Url>, Option<Url>) = (plain, encrypted) else {
+            panic!("both are addresses");
+        };
+        assert!(is_downgrade(std::slice::from_ref(&encrypted), &plain));
+        assert!(is_downgrade(&[plain.clone(), encrypted.clone()], &plain));
+        assert!(!is_downgrade(std::slice::from_ref(&encrypted), &encrypted));
+        assert!(!is_downgrade(std::slice::from_ref(&plain), &plain));
+        assert!(!is_downgrade(std::slice::from_ref(&plain), &encrypted));
     }
 }

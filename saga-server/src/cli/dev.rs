@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{CliError, block_on, logging, signals};
 use crate::{
-    config::{AuthSettings, Config, LogSettings, Settings, TelemetrySettings},
+    config::{AuthSettings, Config, LogSettings, RedactionSettings, Settings, TelemetrySettings},
     dev::{self, DevOptions},
 };
 
@@ -17,7 +17,7 @@ pub(super) struct DevArgs {
     listen: Option<SocketAddr>,
 
     /// Let other machines read without a token, when there are no tokens
-    #[arg(long)]
+    #[arg(long, env = "SAGA_SERVER_ALLOW_UNAUTHENTICATED")]
     allow_unauthenticated: bool,
 
     #[command(flatten)]
@@ -38,6 +38,9 @@ pub(super) struct DevArgs {
     /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
     #[arg(long = "definitions", value_name = "DIR", env = "SAGA_SERVER_DEFINITIONS_DIR")]
     definitions_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    redaction: RedactionSettings,
 
     #[command(flatten)]
     log: LogSettings,
@@ -70,6 +73,7 @@ impl DevArgs {
             allow_unauthenticated: Some(self.allow_unauthenticated),
             auth: self.auth.clone(),
             definitions_dir: self.definitions_dir.clone(),
+            redaction: self.redaction.clone(),
             log: self.log.clone(),
             telemetry: self.telemetry.clone(),
             ..Settings::default()

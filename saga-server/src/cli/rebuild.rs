@@ -6,10 +6,12 @@ use std::{
 };
 
 use clap::Args;
+use saga_types::keys;
 use serde_json::{Map, Value, json};
 
 use super::{CliError, block_on, logging, output};
 use crate::config::{ConfigArgs, load_definitions};
+use saga_collector::redaction::{REDACTED, Redaction};
 use saga_store::{Difference, DifferenceKind, Rebuild, Store, StoreOptions};
 
 /// How many sagas are taken at a time.
@@ -45,6 +47,7 @@ impl RebuildArgs {
         let settings = self.config.load()?;
         let database = settings.database()?;
         let definitions = load_definitions(settings.definitions_dir()?.as_deref())?;
+        let redaction = settings.redaction.resolve()?;
         logging::start(&settings.log());
         let options = StoreOptions {
             definitions: Arc::new(definitions),
@@ -53,12 +56,12 @@ impl RebuildArgs {
         block_on(async {
             let store = saga_store::connect(database.url.expose(), options).await?;
             store.check().await?;
-            let found = self.rebuild(store.as_ref()).await?;
+            let found = self.rebuild(store.as_ref(), &redaction).await?;
             self.conclude(&found)
         })
     }
 
-    async fn rebuild(&self, store: &dyn Store) -> Result<Found, CliError> {
+    async fn rebuild(&self, store: &dyn Store, redaction: &Redaction) -> Result<Found, CliError> {
         let rebuild = if self.dry_run {
             Rebuild::DryRun
         } else {
@@ -70,8 +73,9 @@ impl RebuildArgs {
             let rebuilt = store.rebuild(after.as_deref(), AT_A_TIME, rebuild).await?;
             found.sagas += rebuilt.sagas;
             found.differing += rebuilt.differences.len();
-            for difference in &rebuilt.differences {
-                output::print(&self.line(difference))?;
+            for mut difference in rebuilt.differences {
+                hide(&mut difference, redaction);
+                output::print(&self.line(&difference))?;
             }
             if rebuilt.last.is_none() {
                 break;
@@ -132,6 +136,27 @@ impl RebuildArgs {
     }
 }
 
+/// The reason of a failure is metadata, and the summary quotes it.
+fn hide(difference: &mut Difference, redaction: &Redaction) {
+    let DifferenceKind::Changed(fields) = &mut difference.kind else {
+        return;
+    };
+    if redaction.hides(keys::FAILURE_REASON) {
+        for name in [keys::FAILURE_REASON, "summary"] {
+            if let Some((before, after)) = fields.get_mut(name) {
+                hide_text(before);
+                hide_text(after);
+            }
+        }
+    }
+}
+
+fn hide_text(value: &mut Value) {
+    if !value.is_null() {
+        *value = REDACTED.into();
+    }
+}
+
 fn as_json(saga_id: &str, kind: &DifferenceKind) -> Value {
     match kind {
         DifferenceKind::Missing => json!({"sagaId": saga_id, "difference": "MISSING"}),
@@ -144,5 +169,33 @@ fn as_json(saga_id: &str, kind: &DifferenceKind) -> Value {
                 .collect();
             json!({"sagaId": saga_id, "difference": "CHANGED", "changes": changes})
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_that_is_hidden_elsewhere_is_hidden_here() {
+        let changed = |name: &str| (name.to_owned(), (Value::Null, json!("card 4711")));
+        let mut difference = Difference {
+            saga_id: "saga-1".to_owned(),
+            kind: DifferenceKind::Changed(["failureReason", "summary", "lastStep"].map(changed).into()),
+        };
+        hide(&mut difference, &Redaction::default());
+        assert_eq!(
+            as_json("saga-1", &difference.kind)
+                .to_string()
+                .matches("4711")
+                .count(),
+            3
+        );
+        hide(&mut difference, &Redaction::of(&["failureReason"]).unwrap());
+        let shown = as_json("saga-1", &difference.kind)["changes"].clone();
+        for name in ["failureReason", "summary"] {
+            assert_eq!(shown[name], json!({"before": null, "after": "***"}), "{name}");
+        }
+        assert_eq!(shown["lastStep"]["after"], "card 4711");
     }
 }

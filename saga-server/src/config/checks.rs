@@ -88,6 +88,11 @@ pub(super) fn is_http(text: &str) -> bool {
     reqwest::Url::parse(text).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host())
 }
 
+/// What is shown by `config check` and in pages must hold no password.
+pub(super) fn has_no_user(text: &str) -> bool {
+    reqwest::Url::parse(text).is_ok_and(|url| url.username().is_empty() && url.password().is_none())
+}
+
 /// librdkafka speaks of its own properties, some of which have keys here.
 pub(super) fn key_at_fault(reason: &str) -> &'static str {
     let keys = [

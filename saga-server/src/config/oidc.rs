@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{
     ConfigError, Period,
-    checks::{not_empty, period_within},
+    checks::{has_no_user, not_empty, period_within},
 };
 use saga_web::auth::oidc::{ClaimsConfig, OidcConfig};
 
@@ -157,18 +157,18 @@ fn needed(key: &'static str, value: Option<&str>) -> Result<String, ConfigError>
     not_empty(key, value)
 }
 
-/// Whoever can change the answer on its way can make keys of their own count.
+/// An answer that can be changed on its way can have keys of others in it.
 fn safe(key: &'static str, address: &str) -> Result<String, ConfigError> {
     let is_safe = Url::parse(address).is_ok_and(|url| match (url.scheme(), url.host_str()) {
         ("https", Some(_)) => true,
         ("http", Some(host)) => is_this_machine(host),
         _ => false,
     });
-    match is_safe {
+    match is_safe && has_no_user(address) {
         true => Ok(address.to_owned()),
         false => Err(ConfigError::value(
             key,
-            "must be https://HOST/PATH; http is for an issuer on this machine only (127.0.0.1)",
+            "must be https://HOST/PATH without a user; http is for an issuer on this machine only (127.0.0.1)",
         )),
     }
 }

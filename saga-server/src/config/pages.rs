@@ -2,11 +2,15 @@
 
 use clap::Args;
 use merge::Merge;
+use reqwest::Url;
 use serde::Deserialize;
 
 use saga_web::{PagesConfig, TRACE_ID};
 
-use super::{ConfigError, checks::is_http};
+use super::{
+    ConfigError,
+    checks::{has_no_user, is_http},
+};
 
 /// Keys under `pages`.
 #[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
@@ -25,15 +29,21 @@ pub struct PagesSettings {
 
 impl PagesSettings {
     pub(super) fn resolve(&self) -> Result<PagesConfig, ConfigError> {
-        let is_usable = |url: &String| is_http(&url.replace(TRACE_ID, "0")) && url.contains(TRACE_ID);
-        if self.trace_url.as_ref().is_some_and(|url| !is_usable(url)) {
-            let reason = "must be http://HOST/PATH or https://HOST/PATH with {traceId} in it";
+        if self.trace_url.as_deref().is_some_and(|url| !is_trace_url(url)) {
+            let reason = "must be http://HOST/PATH or https://HOST/PATH with {traceId} after the host, and without a user";
             return Err(ConfigError::value("pages.traceUrl", reason));
         }
         Ok(PagesConfig {
             trace_url: self.trace_url.clone(),
         })
     }
+}
+
+/// An id comes from the topic, so it must not decide which host a link leads to.
+fn is_trace_url(url: &str) -> bool {
+    let of_id = |id: &str| Url::parse(&url.replace(TRACE_ID, id)).map(|url| url.origin());
+    let is_after_host = matches!((of_id("0"), of_id("1")), (Ok(one), Ok(other)) if one == other);
+    url.contains(TRACE_ID) && is_after_host && is_http(url) && has_no_user(url)
 }
 
 #[cfg(test)]
@@ -61,6 +71,10 @@ mod tests {
             "https://traces.example/",
             "javascript:alert({traceId})",
             "//x/{traceId}",
+            "https://{traceId}/",
+            "https://{traceId}.example/{traceId}",
+            "https://traces.example:{traceId}/{traceId}",
+            "https://user:secret@traces.example/{traceId}",
             "{traceId}",
             "",
         ] {

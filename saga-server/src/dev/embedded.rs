@@ -1,6 +1,8 @@
 //! A whole tracker inside a test, or inside `dev`: embedded Kafka, SQLite, ingest and REST, without any container.
 
 use std::{
+    fs::{DirBuilder, OpenOptions},
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -251,12 +253,19 @@ impl DataFolder {
     fn open(kept: Option<&Path>) -> Result<Self, DevError> {
         let (folder, path) = match kept {
             Some(path) => (
-                std::fs::create_dir_all(path).map(|()| Self::Kept(path.to_owned())),
+                make_private(path).map(|()| Self::Kept(path.to_owned())),
                 path.to_owned(),
             ),
+            // A folder that is made so is the user's own already.
             None => (tempfile::tempdir().map(Self::Temporary), std::env::temp_dir()),
         };
-        folder.map_err(|error| DevError::Io { path, error })
+        let folder = folder.map_err(|error| DevError::Io { path, error })?;
+        let database = folder.path().join(DATABASE_FILE);
+        make_private_file(&database).map_err(|error| DevError::Io {
+            path: database,
+            error,
+        })?;
+        Ok(folder)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -265,4 +274,22 @@ impl DataFolder {
             Self::Temporary(folder) => folder.path(),
         }
     }
+}
+
+/// For this user alone. A folder that was there before keeps the rights that somebody gave it.
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// SQLite gives the files beside its database the same rights.
+fn make_private_file(database: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(database).map(drop)
 }

@@ -216,6 +216,14 @@ fn values_that_cannot_be_used_are_named_by_key_variable_and_flag() {
             "--oidc-issuer https://id.example.com",
             &["auth.oidc.audience", "is not set"],
         ),
+        (
+            "--oidc-issuer https://user:secret@id.example.com --oidc-audience x",
+            &["auth.oidc.issuer", "without a user"],
+        ),
+        (
+            "--oidc-issuer https://x --oidc-audience x --oidc-jwks-uri https://user:secret@x/keys",
+            &["auth.oidc.jwksUri", "without a user"],
+        ),
         ("--oidc-roles-claim groups", &["auth.oidc.issuer", "is not set"]),
         (
             "--oidc-issuer https://x --oidc-audience x --oidc-ca-file nowhere.pem",

@@ -48,6 +48,23 @@ async fn a_data_folder_is_kept_between_runs() {
     second.interrupt();
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn no_other_user_reads_the_data() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    for more in [vec!["--data-dir", data.to_str().unwrap()], Vec::new()] {
+        let dev = Dev::start(folder.path(), &more);
+        let database = dev.text("database").strip_prefix("sqlite:").unwrap().to_owned();
+        let rights = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let database = Path::new(&database);
+        assert_eq!((rights(database.parent().unwrap()), rights(database)), (0o700, 0o600));
+        dev.interrupt();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_temporary_folder_is_deleted_at_the_end() {
     let folder = tempfile::tempdir().unwrap();

@@ -12,10 +12,10 @@ use crate::kafka::{dead_letter_producer::DeadLetter, record::RawRecord};
 use saga_store::{Letter, NewLetter, Origin, producer_name};
 
 /// What stands before our own kinds of errors, as if they were classes.
-const OWN_KINDS: &str = "saga.tracker.";
+pub(super) const OWN_KINDS: &str = "saga.tracker.";
 
 /// The class that Spring adds when the error it names only wraps the cause.
-const CAUSE_FQCN: &str = "kafka_dlt-exception-cause-fqcn";
+pub(super) const CAUSE_FQCN: &str = "kafka_dlt-exception-cause-fqcn";
 
 /// The reason of a letter that names none.
 const NO_REASON: &str = "UNKNOWN";

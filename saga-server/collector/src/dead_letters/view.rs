@@ -1,11 +1,15 @@
 //! A letter as people see it, in REST and on the command line.
 
-use saga_types::{SagaEvent, Timestamp};
+use saga_types::{
+    SagaEvent, Timestamp,
+    topic::{dead_letter_headers as dead, headers},
+};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::redaction::Redaction;
+use super::read::{CAUSE_FQCN, OWN_KINDS};
+use crate::redaction::{REDACTED, Redaction};
 use saga_store::{LetterState, StoredLetter};
 
 /// How much of a payload is shown.
@@ -149,6 +153,7 @@ impl LetterView {
         redaction: &Redaction,
     ) -> Self {
         let letter = stored.letter;
+        let shown = Shown::of(&letter.headers, redaction);
         let undecodable = event.as_ref().err().map(|reason| match away {
             Some(away) => format!("{reason} (the schema registry is away: {away})"),
             None => reason.clone(),
@@ -157,7 +162,10 @@ impl LetterView {
             id: stored.id,
             state: stored.state,
             reason: letter.reason,
-            message: letter.message,
+            message: match shown.message {
+                true => letter.message,
+                false => REDACTED.to_owned(),
+            },
             dead_since: letter.dead_since,
             topic: letter.topic,
             partition: letter.partition,
@@ -182,10 +190,7 @@ impl LetterView {
             headers: letter
                 .headers
                 .into_iter()
-                .map(|(name, value)| HeaderView {
-                    name,
-                    value: value.as_deref().map(Bytes::whole),
-                })
+                .map(|header| shown.header(header))
                 .collect(),
             attempts: stored.attempts,
             last_attempt: stored.last_attempt.map(|last| AttemptView {
@@ -195,6 +200,62 @@ impl LetterView {
             }),
         }
     }
+}
+
+/// What of a letter may be shown. Any header may hold what metadata holds, and libraries quote the value that they could
+/// not read in their message.
+#[derive(Clone, Copy)]
+struct Shown {
+    everything: bool,
+    message: bool,
+}
+
+/// Headers whose values are never metadata: those of the SDK, and those that say where a record was.
+const HARMLESS: [&str; 14] = [
+    headers::TRACEPARENT,
+    headers::TRACESTATE,
+    headers::PRODUCER,
+    headers::PRODUCER_VERSION,
+    headers::SEQUENCE,
+    headers::PRODUCER_INSTANCE,
+    dead::ORIGINAL_TOPIC,
+    dead::ORIGINAL_PARTITION,
+    dead::ORIGINAL_OFFSET,
+    dead::ORIGINAL_TIMESTAMP,
+    dead::ORIGINAL_TIMESTAMP_TYPE,
+    dead::ORIGINAL_CONSUMER_GROUP,
+    dead::EXCEPTION_FQCN,
+    CAUSE_FQCN,
+];
+
+impl Shown {
+    fn of(headers: &[(String, Option<Vec<u8>>)], redaction: &Redaction) -> Self {
+        Self {
+            everything: redaction.is_off(),
+            message: redaction.is_off() || is_ours(headers),
+        }
+    }
+
+    fn header(self, (name, value): (String, Option<Vec<u8>>)) -> HeaderView {
+        let is_shown = self.everything
+            || HARMLESS.contains(&name.as_str())
+            || (self.message && name == dead::EXCEPTION_MESSAGE);
+        let view = |value: &[u8]| match is_shown {
+            true => Bytes::whole(value),
+            false => Bytes::hidden(value.len() as u64),
+        };
+        HeaderView {
+            value: value.as_deref().map(view),
+            name,
+        }
+    }
+}
+
+/// Whether a collector dead-lettered it, whose messages quote no value.
+fn is_ours(headers: &[(String, Option<Vec<u8>>)]) -> bool {
+    let kind = headers.iter().rfind(|(name, _)| name == dead::EXCEPTION_FQCN);
+    kind.and_then(|(_, kind)| kind.as_deref())
+        .is_some_and(|kind| kind.starts_with(OWN_KINDS.as_bytes()))
 }
 
 fn shown_event(event: SagaEvent, redaction: &Redaction) -> Option<Value> {
@@ -223,5 +284,45 @@ mod tests {
         let shown = Bytes::whole(text.as_bytes());
         assert_eq!(shown.bytes, 3000);
         assert_eq!(shown.text, Some("주".repeat(341)));
+    }
+
+    fn headers_of(kind: &str) -> Vec<(String, Option<Vec<u8>>)> {
+        [
+            (dead::EXCEPTION_FQCN, kind),
+            (dead::EXCEPTION_MESSAGE, "the message"),
+            (headers::PRODUCER, "shop"),
+            ("customer", "4711"),
+        ]
+        .map(|(name, value)| (name.to_owned(), Some(value.as_bytes().to_vec())))
+        .into()
+    }
+
+    fn texts(kind: &str, redaction: &Redaction) -> Vec<Option<String>> {
+        let headers = headers_of(kind);
+        let shown = Shown::of(&headers, redaction);
+        let views = headers.into_iter().map(|header| shown.header(header));
+        views
+            .map(|view| view.value.and_then(|value| value.text))
+            .collect()
+    }
+
+    #[test]
+    fn headers_and_messages_of_others_are_hidden_with_metadata() {
+        let hiding = Redaction::of(&["cardNumber"]).unwrap_or_default();
+        let some = |text: &str| Some(text.to_owned());
+        let spring = "org.springframework.X";
+        assert_eq!(texts(spring, &hiding), [some(spring), None, some("shop"), None]);
+        let ours = "saga.tracker.EMPTY";
+        assert_eq!(
+            texts(ours, &hiding),
+            [some(ours), some("the message"), some("shop"), None]
+        );
+        let off = Redaction::default();
+        assert_eq!(
+            texts(spring, &off),
+            [some(spring), some("the message"), some("shop"), some("4711")]
+        );
+        assert!(!Shown::of(&headers_of(spring), &hiding).message);
+        assert!(Shown::of(&headers_of(ours), &hiding).message);
     }
 }
