@@ -237,3 +237,38 @@ impl SaslMechanism {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(properties: &[(&str, &str)]) -> KafkaConfig {
+        let owned = properties
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        KafkaConfig {
+            bootstrap_servers: "localhost:9092".to_owned(),
+            topic: "sagas".to_owned(),
+            dead_letter_topic: "sagas.dlt".to_owned(),
+            group: "tracker".to_owned(),
+            security: KafkaSecurity {
+                protocol: SecurityProtocol::Plaintext,
+                ca_file: None,
+                certificate: None,
+                mechanism: None,
+                username: None,
+                password: None,
+            },
+            properties: owned.collect(),
+        }
+    }
+
+    #[test]
+    fn what_the_broker_decides_in_its_group_protocol_is_refused_at_the_start() {
+        let protocol = ("group.protocol", "consumer");
+        assert_eq!(with(&[protocol]).check(), Ok(()));
+        assert_eq!(with(&[("session.timeout.ms", "9000")]).check(), Ok(()));
+        let refused = with(&[protocol, ("session.timeout.ms", "9000")]).check();
+        assert!(refused.is_err_and(|reason| reason.starts_with("session.timeout.ms cannot be set")));
+    }
+}

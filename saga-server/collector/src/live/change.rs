@@ -4,6 +4,12 @@ use bytes::Bytes;
 use saga_types::fold::SagaState;
 use serde_json::json;
 
+/// How many services of a saga are sent; its page and its resource have all.
+const SHOWN_SERVICES: usize = 50;
+
+/// How much of a reason is sent, in characters.
+const SHOWN_REASON_CHARS: usize = 500;
+
 /// What clients are told.
 #[derive(Debug)]
 pub enum Change {
@@ -30,15 +36,29 @@ pub enum Reset {
 }
 
 impl Change {
-    pub(super) fn of(state: SagaState) -> Self {
+    pub(super) fn of(mut state: SagaState) -> Self {
+        let services = std::mem::take(&mut state.services);
+        state.services = services.iter().take(SHOWN_SERVICES).cloned().collect();
+        let reason = state.failure_reason.take().map(shortened);
+        let mut state = state.with_failure_reason(reason);
         // Ids of events make browsers say that they were there before; there is nothing to find by them.
         let id = uuid::Uuid::now_v7().simple();
         // States can always be written, and JSON in this form has no line breaks.
         let data = serde_json::to_string(&state).unwrap_or_default();
+        // Clients are also chosen by services that are not sent.
+        state.services = services;
         Self::Saga {
             frame: format!("id: {id}\nevent: saga\ndata: {data}\n\n").into(),
             state: Box::new(state),
         }
+    }
+}
+
+/// So that what a client gets is bounded whatever events hold.
+fn shortened(reason: String) -> String {
+    match reason.char_indices().nth(SHOWN_REASON_CHARS) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason,
     }
 }
 
@@ -53,5 +73,42 @@ impl Reset {
         let message = format!("{message}; load what you show once more, the stream goes on from here");
         let data = json!({"reason": reason, "message": message});
         format!("event: reset\ndata: {data}\n\n").into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use saga_types::{
+        Metadata, SagaEvent, SagaStatus, SagaType, Timestamp, definition::Definitions, fold, steps,
+    };
+
+    use super::*;
+
+    #[test]
+    fn what_is_sent_of_a_saga_is_bounded_whatever_its_events_hold() {
+        let events: Vec<SagaEvent> = (0..200)
+            .map(|number| {
+                let metadata = format!(
+                    r#"{{"producerService":"service-{number}","failureReason":"{}"}}"#,
+                    "x".repeat(30_000)
+                );
+                SagaEvent::new(
+                    format!("event-{number}").parse().unwrap(),
+                    "saga-1".parse().unwrap(),
+                    "order-1".parse().unwrap(),
+                    SagaType::ORDER_CREATION,
+                    steps::PAYMENT_FAILED,
+                    SagaStatus::Failed,
+                    Timestamp::from_millis(1_760_000_000_000 + number).unwrap(),
+                )
+                .with_metadata(Metadata::parse(metadata).unwrap())
+            })
+            .collect();
+        let state = fold::fold(&events, &Definitions::built_in()).unwrap();
+        let Change::Saga { state, frame } = Change::of(state) else {
+            panic!("a saga");
+        };
+        assert!(frame.len() < 8_000, "{} bytes", frame.len());
+        assert_eq!(state.services.len(), 200, "clients are chosen by all of them");
     }
 }
