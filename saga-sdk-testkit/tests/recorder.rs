@@ -1,4 +1,5 @@
 //! The recorder as a client: what it keeps, folds, and how it fails.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;
 
