@@ -28,7 +28,7 @@ async fn stuck_sagas_are_told_with_the_step_its_owner_and_how_late() {
     assert_eq!(
         stuck["sagas"][0]["awaiting"],
         json!([{
-            "step": "STOCK_RESERVATION", "service": "product-service",
+            "step": "STOCK_RESERVATION", "service": "product-service", "choice": null,
             "since": "2025-10-09T08:53:20.000Z", "deadline": "2025-10-09T08:56:20.000Z",
         }])
     );

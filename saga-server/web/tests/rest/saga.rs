@@ -17,6 +17,7 @@ async fn a_saga_is_answered_with_its_derived_fields() {
             "sagaId": "saga-1",
             "sagaType": "ORDER_CREATION",
             "orderId": "ORD-saga-1",
+            "parentSagaId": null,
             "currentStatus": "FAILED",
             "lastStep": "STOCK_RESERVATION_FAILED",
             "lastTraceId": null,
