@@ -11,6 +11,7 @@
 //! | [`dead_letters`] | records that could not be stored: consumed from their topic, shown and replayed |
 //! | [`freshness`] | up to which moment everything is stored |
 //! | [`live`] | sagas as they change, for many clients at once |
+//! | [`list_entry`] | a saga as an entry of a list or of the stream, bounded in bytes |
 //! | [`maintenance`] | what one collector of several does at intervals: late sagas, producers, retention |
 //! | [`archive`] | Parquet files of sagas that left the database |
 //! | [`health`], [`metrics`], [`telemetry`] | what the collector reports about itself |
@@ -25,6 +26,7 @@ pub mod health;
 pub mod http_client;
 pub mod ingest;
 pub mod kafka;
+pub mod list_entry;
 pub mod live;
 pub mod maintenance;
 pub mod metrics;

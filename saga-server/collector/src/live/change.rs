@@ -4,11 +4,7 @@ use bytes::Bytes;
 use saga_types::fold::SagaState;
 use serde_json::json;
 
-/// How many services of a saga are sent; its page and its resource have all.
-const SHOWN_SERVICES: usize = 50;
-
-/// How much of a reason is sent, in characters.
-const SHOWN_REASON_CHARS: usize = 500;
+use crate::list_entry::list_entry;
 
 /// What clients are told.
 #[derive(Debug)]
@@ -36,29 +32,16 @@ pub enum Reset {
 }
 
 impl Change {
-    pub(super) fn of(mut state: SagaState) -> Self {
-        let services = std::mem::take(&mut state.services);
-        state.services = services.iter().take(SHOWN_SERVICES).cloned().collect();
-        let reason = state.failure_reason.take().map(shortened);
-        let mut state = state.with_failure_reason(reason);
+    pub(super) fn of(state: SagaState) -> Self {
         // Ids of events make browsers say that they were there before; there is nothing to find by them.
         let id = uuid::Uuid::now_v7().simple();
         // States can always be written, and JSON in this form has no line breaks.
-        let data = serde_json::to_string(&state).unwrap_or_default();
-        // Clients are also chosen by services that are not sent.
-        state.services = services;
+        let data = serde_json::to_string(&list_entry(state.clone())).unwrap_or_default();
         Self::Saga {
             frame: format!("id: {id}\nevent: saga\ndata: {data}\n\n").into(),
+            // Clients are also chosen by services that are not sent.
             state: Box::new(state),
         }
-    }
-}
-
-/// So that what a client gets is bounded whatever events hold.
-fn shortened(reason: String) -> String {
-    match reason.char_indices().nth(SHOWN_REASON_CHARS) {
-        Some((end, _)) => format!("{}…", &reason[..end]),
-        None => reason,
     }
 }
 

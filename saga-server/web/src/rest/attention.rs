@@ -10,7 +10,7 @@ use crate::{
     http::{ApiError, query_string::Params},
     state::AppState,
 };
-use saga_collector::{freshness::Freshness, maintenance};
+use saga_collector::{freshness::Freshness, list_entry::list_entry, maintenance};
 use saga_store::{Late, LateSagas};
 
 /// The answer.
@@ -90,7 +90,7 @@ pub(super) async fn needed(
 fn list(state: &AppState, late: Late, found: LateSagas, moment: Timestamp) -> LateList {
     let sagas = found.sagas.into_iter().map(|saga| LateSaga {
         late_ms: late.late_ms(&saga, moment).unwrap_or(0),
-        state: state.redaction.saga(saga),
+        state: list_entry(state.redaction.saga(saga)),
     });
     LateList {
         sagas: sagas.collect(),

@@ -24,7 +24,7 @@ use crate::{
     },
     state::AppState,
 };
-use saga_collector::{freshness::Freshness, redaction::Redaction};
+use saga_collector::{freshness::Freshness, list_entry::list_entry, redaction::Redaction};
 use saga_store::{PageStart, SagaQuery, Total};
 
 pub(super) const DEFAULT_SIZE: u32 = 20;
@@ -102,7 +102,7 @@ pub(crate) async fn find(state: &AppState, params: Params) -> Result<SagasPage, 
         return beyond(state, query, offset, freshness).await;
     }
     let mut page = state.ask("search", state.store.search(&query)).await?;
-    let shown = |saga| state.redaction.saga(saga);
+    let shown = |saga| list_entry(state.redaction.saga(saga));
     page.sagas = page.sagas.into_iter().map(shown).collect();
     Ok(answer(&query, before, page, freshness))
 }

@@ -38,6 +38,27 @@ async fn an_entry_has_the_same_fields_as_the_detail() {
 }
 
 #[tokio::test]
+async fn an_entry_is_bounded_whatever_the_events_hold_and_the_detail_has_all() {
+    let api = Api::new().await;
+    let events: Vec<Event> = (0..60)
+        .map(|number| {
+            event("saga-1", "PAYMENT_FAILED", "FAILED", number).with(json!({
+                "producerService": format!("service-{number:02}"), "failureReason": "x".repeat(30_000),
+            }))
+        })
+        .collect();
+    api.record(events).await;
+    let page = api.json(SAGAS).await;
+    let entry = &page["content"][0];
+    assert_eq!(entry["services"].as_array().unwrap().len(), 50);
+    assert_eq!(entry["failureReason"], format!("{}…", "x".repeat(500)));
+    assert!(page.to_string().len() < 10_000);
+    let detail = api.json("/api/v1/sagas/saga-1").await;
+    assert_eq!(detail["services"].as_array().unwrap().len(), 60);
+    assert_eq!(detail["failureReason"], "x".repeat(30_000));
+}
+
+#[tokio::test]
 async fn pages_go_on_until_the_end() {
     let api = Api::new().await;
     api.record(started(25)).await;
