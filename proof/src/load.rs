@@ -1,4 +1,4 @@
-//! Sends planned events, as services would, and keeps the ledger.
+//! Sends planned events, as services would, and keeps the accounting.
 //!
 //! Events are shuffled among some thousand sagas at a time, so that one of them comes long before or after its
 //! neighbours; some come twice; some are followed by a bad record.
@@ -26,8 +26,8 @@ use saga_types::{
 };
 
 use crate::{
+    accounting::{Accounting, Origin, RawRecord},
     events::Plan,
-    ledger::{Ledger, Origin, RawRecord},
     poison::{self, Poison},
 };
 
@@ -35,7 +35,7 @@ use crate::{
 const SHUFFLED_SAGAS: usize = 2_000;
 
 /// How long the broker may be away before the producer gives up: longer than any outage that a run plays.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// By how much events may be early: a thread that woke for each of them would take more of the machine than it measures.
 const TICK: Duration = Duration::from_millis(5);
@@ -75,7 +75,7 @@ impl Load {
         bootstrap_servers: &str,
         topic: &'static str,
         plan: &Arc<Plan>,
-        ledger: &Arc<Ledger>,
+        accounting: &Arc<Accounting>,
         disorder: Disorder,
         rate: u32,
     ) -> Result<Self> {
@@ -87,7 +87,7 @@ impl Load {
             topic,
             rng: Rng::with_seed(plan.seed()),
             sent: Arc::clone(&sent),
-            producer: producer(bootstrap_servers, Arc::clone(ledger))?,
+            producer: producer(bootstrap_servers, Arc::clone(accounting))?,
         };
         let thread = std::thread::Builder::new().name("load".to_owned());
         Ok(Self {
@@ -112,7 +112,7 @@ impl Load {
     }
 }
 
-fn producer(bootstrap_servers: &str, ledger: Arc<Ledger>) -> Result<ThreadedProducer<Acknowledge>> {
+fn producer(bootstrap_servers: &str, accounting: Arc<Accounting>) -> Result<ThreadedProducer<Acknowledge>> {
     let mut client = ClientConfig::new();
     client
         .set("bootstrap.servers", bootstrap_servers)
@@ -120,9 +120,9 @@ fn producer(bootstrap_servers: &str, ledger: Arc<Ledger>) -> Result<ThreadedProd
         .set("partitioner", "murmur2_random")
         .set("linger.ms", "5")
         .set("queue.buffering.max.messages", "200000")
-        .set("message.timeout.ms", PATIENCE.as_millis().to_string())
+        .set("message.timeout.ms", TIMEOUT.as_millis().to_string())
         .set("reconnect.backoff.max.ms", "500");
-    Ok(client.create_with_context(Acknowledge { ledger })?)
+    Ok(client.create_with_context(Acknowledge { accounting })?)
 }
 
 impl Sender {
@@ -144,7 +144,7 @@ impl Sender {
             }
         }
         self.producer
-            .flush(PATIENCE)
+            .flush(TIMEOUT)
             .context("Kafka did not take everything")
     }
 
@@ -219,9 +219,9 @@ enum Sent {
     Poison(RawRecord),
 }
 
-/// Writes what the broker says into the ledger.
+/// Writes what the broker says into the accounting.
 struct Acknowledge {
-    ledger: Arc<Ledger>,
+    accounting: Arc<Accounting>,
 }
 
 impl ClientContext for Acknowledge {
@@ -234,15 +234,15 @@ impl ProducerContext for Acknowledge {
 
     fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent>) {
         match (result, *sent) {
-            (Ok(_), Sent::Event(number)) => self.ledger.event(number),
+            (Ok(_), Sent::Event(number)) => self.accounting.event(number),
             (Ok(record), Sent::Poison(bad)) => {
                 let origin = Origin {
                     partition: record.partition(),
                     offset: record.offset(),
                 };
-                self.ledger.poison(origin, bad);
+                self.accounting.poison(origin, bad);
             }
-            (Err(_), _) => self.ledger.refuse(),
+            (Err(_), _) => self.accounting.refuse(),
         }
     }
 }

@@ -3,18 +3,18 @@
 //! | part | what |
 //! | --- | --- |
 //! | `shapes`, `events` | the sagas that are recorded, made from a seed |
-//! | `load`, `ledger` | sends them as services would, and remembers what was acknowledged |
+//! | `load`, `accounting` | sends them as services would, and remembers what was acknowledged |
 //! | `parts`, `server`, `readiness`, `memory` | Kafka, PostgreSQL and `saga-server`, to be stopped and watched |
 //! | `many_sagas` | a database that is full already |
-//! | `topic`, `audit` | what arrived, compared with the ledger |
+//! | `topic`, `audit` | what arrived, compared with the accounting |
 //! | `progress`, `report` | what the user sees while it works and at the end |
 //! | `runs` | one module for each command |
 
+mod accounting;
 mod audit;
 mod cli;
 mod events;
 mod http;
-mod ledger;
 mod load;
 #[path = "../../saga-server/store/tests/plans/many_sagas/mod.rs"]
 mod many_sagas;

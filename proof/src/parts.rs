@@ -133,7 +133,7 @@ impl Parts {
         OF_THE_ENVIRONMENT
             .iter()
             .for_each(|name| _ = command.env_remove(name));
-        said(
+        stdout_of(
             words,
             &command.output().await.context("scripts/parts cannot be run")?,
         )
@@ -151,14 +151,14 @@ impl Drop for Parts {
         let down = command
             .output()
             .map_err(Into::into)
-            .and_then(|output| said(&["down"], &output));
+            .and_then(|output| stdout_of(&["down"], &output));
         if let Err(error) = down {
             eprintln!("the parts in {} may still run: {error:#}", self.state().display());
         }
     }
 }
 
-fn said(words: &[&str], output: &Output) -> Result<String> {
+fn stdout_of(words: &[&str], output: &Output) -> Result<String> {
     if !output.status.success() {
         bail!(
             "scripts/parts {}: {}",

@@ -7,7 +7,7 @@ use saga_types::{
     avro::{self, Framing, SchemaVersion},
 };
 
-use crate::ledger::RawRecord;
+use crate::accounting::RawRecord;
 
 /// What is wrong with a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

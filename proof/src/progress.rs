@@ -32,7 +32,7 @@ impl Progress {
     }
 
     /// Something happened that should stay on the screen.
-    pub(crate) fn say(&self, what: impl Display) {
+    pub(crate) fn show(&self, what: impl Display) {
         let line = format!("{:6.1} s  {what}", self.begun.elapsed().as_secs_f64());
         if self.bar.is_hidden() {
             eprintln!("{line}");
@@ -59,7 +59,7 @@ impl Progress {
             is_due
         };
         if is_due {
-            self.say(how_far);
+            self.show(how_far);
         }
     }
 }

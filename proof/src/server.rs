@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use crate::{http, parts::Parts};
 
 /// How long a server may take to become ready on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Where servers read and write.
 #[derive(Debug, Clone)]
@@ -155,7 +155,7 @@ impl Server {
     pub(crate) async fn end(mut self) -> Result<()> {
         let id = self.id()?.to_string();
         Command::new("kill").args(["-TERM", &id]).status().await?;
-        tokio::time::timeout(PATIENCE, self.process.wait())
+        tokio::time::timeout(TIMEOUT, self.process.wait())
             .await
             .context("saga-server does not end")??;
         Ok(())
@@ -167,7 +167,7 @@ impl Server {
     }
 
     pub(crate) async fn wait_until_ready(&mut self, harness: &Harness) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let client = http::client();
         while !is_ready(&client, &self.url).await {
             if self.has_ended()? || Instant::now() > deadline {

@@ -10,9 +10,9 @@ use rdkafka::{
 };
 use saga_types::topic::PARTITIONS;
 
-use crate::ledger::RawRecord;
+use crate::accounting::RawRecord;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Gives every record that is on the topic now, each partition in order.
 pub(crate) fn read(
@@ -27,16 +27,16 @@ pub(crate) fn read(
         .set("check.crcs", "true")
         .create()?;
     let mut left = assign(&consumer, topic)?;
-    let mut deadline = Instant::now() + PATIENCE;
+    let mut deadline = Instant::now() + TIMEOUT;
     while left > 0 {
         match consumer.poll(Duration::from_millis(200)) {
             Some(record) => {
                 take(&record?)?;
                 left -= 1;
-                deadline = Instant::now() + PATIENCE;
+                deadline = Instant::now() + TIMEOUT;
             }
             None if Instant::now() > deadline => {
-                bail!("{left} records of {topic} did not come within {PATIENCE:?}")
+                bail!("{left} records of {topic} did not come within {TIMEOUT:?}")
             }
             None => {}
         }
@@ -50,7 +50,7 @@ fn assign(consumer: &BaseConsumer, topic: &str) -> Result<i64> {
     let mut records = 0;
     for partition in 0..PARTITIONS {
         let (low, high) = consumer
-            .fetch_watermarks(topic, partition, PATIENCE)
+            .fetch_watermarks(topic, partition, TIMEOUT)
             .with_context(|| format!("the end of {topic}"))?;
         records += high - low;
         partitions.add_partition_offset(topic, partition, Offset::Offset(low))?;

@@ -7,7 +7,7 @@ use saga_types::topic::dead_letter_headers as headers;
 
 use super::Examples;
 use crate::{
-    ledger::{Ledger, Origin, RawRecord},
+    accounting::{Accounting, Origin, RawRecord},
     report::{Report, Table},
     server::Harness,
     topic,
@@ -18,20 +18,20 @@ use crate::{
 pub(super) struct Found {
     letters: usize,
     /// How often each bad record came.
-    buried: HashMap<Origin, usize>,
+    dead_lettered: HashMap<Origin, usize>,
     missing: Examples,
     differing: Examples,
     unexpected: Examples,
 }
 
-pub(super) fn audit(bootstrap_servers: &str, ledger: &Ledger) -> Result<Found> {
-    let sent = ledger.poisoned();
+pub(super) fn audit(bootstrap_servers: &str, accounting: &Accounting) -> Result<Found> {
+    let sent = accounting.poisoned();
     let mut found = Found::default();
     topic::read(bootstrap_servers, Harness::DEAD_LETTER_TOPIC, |record| {
         found.take(topic::raw(record), &sent)
     })?;
     for (origin, record) in sent.iter() {
-        if !found.buried.contains_key(origin) {
+        if !found.dead_lettered.contains_key(origin) {
             found.missing.add(|| format!("{origin:?}: {record:?}"));
         }
     }
@@ -49,7 +49,7 @@ impl Found {
         let origin = origin(&added)?;
         match sent.get(&origin) {
             Some(record) if *record == letter && is_of_our_topic(&added) => {
-                *self.buried.entry(origin).or_default() += 1;
+                *self.dead_lettered.entry(origin).or_default() += 1;
             }
             Some(record) => self.differing.add(|| format!("{letter:?} instead of {record:?}")),
             None => self.unexpected.add(|| format!("{origin:?}: {added:?}")),
@@ -59,7 +59,7 @@ impl Found {
 
     pub(super) fn figures(&self, table: &mut Table) {
         table.figure("dead letters", self.letters);
-        let again = self.buried.values().map(|times| times - 1).sum::<usize>();
+        let again = self.dead_lettered.values().map(|times| times - 1).sum::<usize>();
         table.figure("of them again, after a kill", again);
     }
 

@@ -12,7 +12,7 @@ use saga_types::topic::PARTITIONS;
 use crate::server::Harness;
 
 /// How long Kafka may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the collector may go without any progress before it counts as stuck.
 const LONGEST_STALL: Duration = Duration::from_secs(120);
@@ -89,10 +89,10 @@ impl LagProbe {
             partitions.add_partition(Harness::TOPIC, partition);
         }
         let mut offsets = Offsets::default();
-        for partition in self.consumer.committed_offsets(partitions, PATIENCE)?.elements() {
+        for partition in self.consumer.committed_offsets(partitions, TIMEOUT)?.elements() {
             let (low, high) =
                 self.consumer
-                    .fetch_watermarks(Harness::TOPIC, partition.partition(), PATIENCE)?;
+                    .fetch_watermarks(Harness::TOPIC, partition.partition(), TIMEOUT)?;
             let committed = match partition.offset() {
                 Offset::Offset(committed) => committed,
                 _ => low,

@@ -10,8 +10,8 @@ use anyhow::Result;
 pub(crate) use lag_probe::LagProbe;
 
 use crate::{
+    accounting::Accounting,
     events::Plan,
-    ledger::Ledger,
     parts::Parts,
     progress::Progress,
     report::{Report, Table},
@@ -22,27 +22,31 @@ use crate::{
 pub(crate) async fn everything(
     parts: &Parts,
     plan: &Plan,
-    ledger: &Ledger,
+    accounting: &Accounting,
     url: &str,
     report: &mut Report,
     progress: &Progress,
 ) -> Result<()> {
     let pool = parts.database().await?;
-    let stored = store::audit(&pool, plan, ledger, progress).await?;
-    progress.say("comparing the dead letters");
-    let letters = tokio::task::block_in_place(|| dead_letters::audit(&parts.bootstrap_servers, ledger))?;
-    progress.say("asking REST");
-    let answers = rest::audit(url, plan, ledger).await?;
+    let stored = store::audit(&pool, plan, accounting, progress).await?;
+    progress.show("comparing the dead letters");
+    let letters = tokio::task::block_in_place(|| dead_letters::audit(&parts.bootstrap_servers, accounting))?;
+    progress.show("asking REST");
+    let answers = rest::audit(url, plan, accounting).await?;
 
     let mut table = Table::of_figures("Audit");
-    table.figure("events acknowledged", ledger.events.count());
-    table.figure("of them twice", ledger.repeats());
-    table.figure("bad records acknowledged", ledger.poisoned().len());
+    table.figure("events acknowledged", accounting.events.count());
+    table.figure("of them twice", accounting.repeats());
+    table.figure("bad records acknowledged", accounting.poisoned().len());
     stored.figures(&mut table);
     letters.figures(&mut table);
     table.figure("sagas asked of REST", answers.asked);
     report.table(table);
-    report.promise_none("the broker takes every record in the end", ledger.refused(), &[]);
+    report.promise_none(
+        "the broker takes every record in the end",
+        accounting.refused(),
+        &[],
+    );
     stored.promises(report);
     letters.promises(report);
     report.promise_none(

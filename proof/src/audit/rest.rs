@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use saga_types::{definition::Definitions, fold, fold::SagaState};
 
-use crate::{events::Plan, http, ledger::Ledger};
+use crate::{accounting::Accounting, events::Plan, http};
 
 /// About how many sagas are asked for.
 const SAGAS: usize = 500;
@@ -14,13 +14,13 @@ pub(super) struct Found {
     pub(super) wrong: Vec<String>,
 }
 
-pub(super) async fn audit(url: &str, plan: &Plan, ledger: &Ledger) -> Result<Found> {
+pub(super) async fn audit(url: &str, plan: &Plan, accounting: &Accounting) -> Result<Found> {
     let (client, definitions) = (http::client(), Definitions::built_in());
     let mut found = Found::default();
     for saga in (0..plan.sagas()).step_by(plan.sagas().div_ceil(SAGAS).max(1)) {
         let events = plan.saga(saga)?;
         let acknowledged = plan.numbers(saga).zip(&events);
-        let acknowledged = acknowledged.filter(|(number, _)| ledger.events.has(*number));
+        let acknowledged = acknowledged.filter(|(number, _)| accounting.events.has(*number));
         let Some(expected) = fold::fold(acknowledged.map(|(_, event)| event), &definitions) else {
             continue;
         };

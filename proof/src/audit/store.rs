@@ -15,8 +15,8 @@ use sqlx::{
 
 use super::Examples;
 use crate::{
+    accounting::Accounting,
     events::Plan,
-    ledger::Ledger,
     progress::Progress,
     report::{Report, Table},
 };
@@ -67,7 +67,12 @@ pub(super) struct Found {
     wrong_state: Examples,
 }
 
-pub(super) async fn audit(pool: &PgPool, plan: &Plan, ledger: &Ledger, progress: &Progress) -> Result<Found> {
+pub(super) async fn audit(
+    pool: &PgPool,
+    plan: &Plan,
+    accounting: &Accounting,
+    progress: &Progress,
+) -> Result<Found> {
     let mut found = Found {
         rows: sqlx::query_scalar("SELECT count(*) FROM saga_steps")
             .fetch_one(pool)
@@ -93,7 +98,7 @@ pub(super) async fn audit(pool: &PgPool, plan: &Plan, ledger: &Ledger, progress:
         let mut instances = instances(pool, &ids).await?;
         for ((saga, id), events) in sagas.zip(&ids).zip(&planned) {
             let acknowledged = plan.numbers(saga).zip(events);
-            let acknowledged = acknowledged.filter(|(number, _)| ledger.events.has(*number));
+            let acknowledged = acknowledged.filter(|(number, _)| accounting.events.has(*number));
             let stored = steps.remove(id).unwrap_or_default();
             found.compare(acknowledged.map(|(_, event)| event), &stored);
             found.judge(instances.remove(id).as_ref(), &stored, &definitions)?;

@@ -1,13 +1,13 @@
-//! What runs under `saga-server` have in common: parts, a load with its ledger, and the wait until all is worked off.
+//! What runs under `saga-server` have in common: parts, a load with its accounting, and the wait until all is worked off.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Result;
 
 use crate::{
+    accounting::Accounting,
     audit::LagProbe,
     events::Plan,
-    ledger::Ledger,
     load::{Disorder, Load},
     parts::Parts,
     progress::Progress,
@@ -36,29 +36,36 @@ pub(crate) struct FieldArgs {
 pub(crate) struct Field {
     pub(crate) harness: Harness,
     pub(crate) plan: Arc<Plan>,
-    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) accounting: Arc<Accounting>,
     /// The last, so that they are taken down when everything else is gone.
     pub(crate) parts: Arc<Parts>,
 }
 
 impl Field {
     pub(crate) async fn prepare(args: &FieldArgs, events: usize, progress: &Progress) -> Result<Self> {
-        progress.say("starting Kafka and PostgreSQL");
+        progress.show("starting Kafka and PostgreSQL");
         let parts = Arc::new(Parts::kafka_and_postgres().await?);
         let harness = Harness::prepare(&parts, args.server.as_deref(), args.log.as_deref()).await?;
         let plan = Arc::new(Plan::new(events, args.mix.clone(), args.seed));
-        let ledger = Arc::new(Ledger::new(plan.events()));
+        let accounting = Arc::new(Accounting::new(plan.events()));
         Ok(Self {
             harness,
             plan,
-            ledger,
+            accounting,
             parts,
         })
     }
 
     pub(crate) fn load(&self, disorder: Disorder, rate: u32) -> Result<Load> {
         let servers = &self.parts.bootstrap_servers;
-        Load::begin(servers, Harness::TOPIC, &self.plan, &self.ledger, disorder, rate)
+        Load::begin(
+            servers,
+            Harness::TOPIC,
+            &self.plan,
+            &self.accounting,
+            disorder,
+            rate,
+        )
     }
 
     /// Waits until every record was acknowledged.
@@ -67,7 +74,7 @@ impl Field {
             progress.update(format!(
                 "{} events sent, {} acknowledged",
                 load.sent(),
-                self.ledger.events.count()
+                self.accounting.events.count()
             ));
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

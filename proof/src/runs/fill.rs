@@ -83,9 +83,9 @@ pub(crate) async fn fill(pool: &PgPool, sagas: i32, progress: &Progress) -> Resu
         added.map_err(|error| anyhow!(error))
     })
     .await?;
-    progress.say("making the indexes");
+    progress.show("making the indexes");
     indexes.make(pool, progress).await?;
-    progress.say("counting for the statistics");
+    progress.show("counting for the statistics");
     ManySagas::end(&mut connection)
         .await
         .map_err(|error| anyhow!(error))?;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long the server may take to say that it is ready again.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
@@ -55,7 +55,7 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     server.wait_until_ready(&field.harness).await?;
     let readiness = Readiness::of(&server.url);
 
-    progress.say(format!("sending {events} events, {rate} a second"));
+    progress.show(format!("sending {events} events, {rate} a second"));
     let load = field.load(Disorder::default(), rate)?;
     let story = outage(
         &field,
@@ -86,7 +86,7 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     audit::everything(
         &field.parts,
         &field.plan,
-        &field.ledger,
+        &field.accounting,
         &server.url,
         &mut report,
         progress,
@@ -142,19 +142,19 @@ async fn outage(
     );
     let database_stopped = Instant::now();
     field.parts.stop(Part::Postgres).await?;
-    progress.say("PostgreSQL is away");
+    progress.show("PostgreSQL is away");
     let back = Instant::now() + away;
     tokio::time::sleep(away / 3).await;
     let broker_stopped = Instant::now();
     field.parts.stop(Part::Kafka).await?;
-    progress.say("Kafka is away, too");
+    progress.show("Kafka is away, too");
     field.parts.start(Part::Kafka).await?;
     let broker_away = broker_stopped.elapsed();
-    progress.say("Kafka is back");
+    progress.show("Kafka is back");
     tokio::time::sleep_until(back.into()).await;
     let was_ready_without_database = readiness.is_ready();
     field.parts.start(Part::Postgres).await?;
-    progress.say("PostgreSQL is back");
+    progress.show("PostgreSQL is back");
     Ok(Story {
         database_away: database_stopped.elapsed(),
         broker_away,
@@ -163,7 +163,7 @@ async fn outage(
 }
 
 async fn until_ready(readiness: &Readiness) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !readiness.is_ready() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -8,8 +8,8 @@ use std::{
 use anyhow::Result;
 
 use crate::{
+    accounting::Accounting,
     events::Plan,
-    ledger::Ledger,
     load::{Disorder, Load},
     progress::Progress,
     report::{Report, Table},
@@ -50,7 +50,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     let mut report = Report::new("load");
     let plan = Arc::new(Plan::new(args.events, args.mix.clone(), args.seed));
-    let ledger = Arc::new(Ledger::new(plan.events()));
+    let accounting = Arc::new(Accounting::new(plan.events()));
     let disorder = Disorder {
         repeated: args.repeated,
         poisoned: args.poisoned,
@@ -60,9 +60,9 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     let begun = Instant::now();
     // It is named once in the life of this program.
     let topic = args.topic.clone().leak();
-    let load = Load::begin(&args.bootstrap_servers, topic, &plan, &ledger, disorder, rate)?;
+    let load = Load::begin(&args.bootstrap_servers, topic, &plan, &accounting, disorder, rate)?;
     while !load.has_ended() {
-        let acknowledged = ledger.events.count();
+        let acknowledged = accounting.events.count();
         progress.update(format!(
             "{} events sent, {acknowledged} acknowledged",
             load.sent()
@@ -74,12 +74,16 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     let seconds = begun.elapsed().as_secs_f64();
     let mut table = Table::of_figures("Sent");
     table.figure("sagas", plan.sagas());
-    table.figure("events acknowledged", ledger.events.count());
-    table.figure("of them twice", ledger.repeats());
-    table.figure("bad records acknowledged", ledger.poisoned().len());
+    table.figure("events acknowledged", accounting.events.count());
+    table.figure("of them twice", accounting.repeats());
+    table.figure("bad records acknowledged", accounting.poisoned().len());
     table.figure("seconds", seconds);
     table.figure("events/s", sent as f64 / seconds);
     report.table(table);
-    report.promise_none("the broker takes every record in the end", ledger.refused(), &[]);
+    report.promise_none(
+        "the broker takes every record in the end",
+        accounting.refused(),
+        &[],
+    );
     Ok(report)
 }

@@ -66,7 +66,7 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
         poisoned: args.poisoned,
         ..Disorder::default()
     };
-    progress.say(format!("sending {} events, {} a second", args.events, args.rate));
+    progress.show(format!("sending {} events, {} a second", args.events, args.rate));
     let began = Instant::now();
     let load = field.load(disorder, args.rate)?;
     let work = args.events as f64 * (1.0 + (args.repeated + args.poisoned) / 100.0);
@@ -98,7 +98,7 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     audit::everything(
         &field.parts,
         &field.plan,
-        &field.ledger,
+        &field.accounting,
         &url,
         &mut report,
         progress,
@@ -129,7 +129,7 @@ async fn do_damage(
         );
         let share = done as f64 / work;
         while let Some(damage) = schedule.due(share) {
-            progress.say(format!("{:3.0} % worked off: {damage}", share * 100.0));
+            progress.show(format!("{:3.0} % worked off: {damage}", share * 100.0));
             match damage {
                 Damage::KillServer => servers.kill_one().await?,
                 Damage::SecondServer => servers.add()?,

@@ -8,8 +8,8 @@ use saga_types::{SagaEvent, avro};
 
 use super::TOPIC;
 use crate::{
+    accounting::Bits,
     events::Plan,
-    ledger::Bits,
     parts::Parts,
     report::{Report, Table},
     topic,

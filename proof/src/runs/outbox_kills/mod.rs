@@ -34,7 +34,7 @@ const TOPIC: &str = "outbox-kills";
 const SERVICE: &str = "order-service";
 
 /// How long the relays may take for what is left when nobody kills them any more.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
@@ -83,7 +83,7 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
         (args.seconds, args.rate)
     };
     let mut report = Report::new("outbox-kills");
-    progress.say("starting Kafka and PostgreSQL");
+    progress.show("starting Kafka and PostgreSQL");
     let parts = Parts::kafka_and_postgres().await?;
     parts.create_topics(&[TOPIC]).await?;
     let pool = parts.database().await?;
@@ -98,15 +98,15 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
 
     let mut relays = Relays::spawn(&parts, args.relays, args.seed)?;
     let mut worst = Worst::default();
-    progress.say(format!("{} writers, {} relays", args.writers, args.relays));
+    progress.show(format!("{} writers, {} relays", args.writers, args.relays));
     let rolled_back = write(&shared, args, rate, &mut relays, &mut worst, progress).await?;
-    progress.say("all is written, and nobody kills relays any more");
+    progress.show("all is written, and nobody kills relays any more");
     drain(&shared.pool, &mut worst, progress).await?;
     let kills = relays.kills();
     drop(relays);
     let _ = shared.client.close(Duration::ZERO).await;
 
-    progress.say("reading the topic");
+    progress.show("reading the topic");
     let found = tokio::task::block_in_place(|| audit::topic(&parts, &shared.plan, &rolled_back))?;
     let mut table = Table::of_figures("Outbox");
     table.figure("events committed", shared.committed.load(Ordering::Relaxed));
@@ -176,7 +176,7 @@ async fn watch(shared: &Shared, worst: &mut Worst, progress: &Progress) -> Resul
 }
 
 async fn drain(pool: &PgPool, worst: &mut Worst, progress: &Progress) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let backlog = worst.look(pool).await?;
         if backlog.pending == 0 {
@@ -184,7 +184,7 @@ async fn drain(pool: &PgPool, worst: &mut Worst, progress: &Progress) -> Result<
         }
         if Instant::now() > deadline {
             bail!(
-                "{} events still wait in the outbox after {PATIENCE:?}",
+                "{} events still wait in the outbox after {TIMEOUT:?}",
                 backlog.pending
             );
         }

@@ -29,7 +29,7 @@ const TOPIC: &str = "sdk-outage";
 const SERVICE: &str = "order-service";
 
 /// How long Kafka's return may take to be noticed, and what was kept to be delivered.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
@@ -112,7 +112,7 @@ impl Sizes {
 pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     let sizes = Sizes::of(args);
     let mut report = Report::new("sdk-outage");
-    progress.say("starting Kafka");
+    progress.show("starting Kafka");
     let parts = Parts::kafka().await?;
     parts.create_topics(&[TOPIC]).await?;
     let mut config = SagaConfig::default()
@@ -130,13 +130,13 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     clock.end();
     let (calls, samples) = (caller.join()?, sampler.join()?);
     let drained_after = story?;
-    let left = client.close(PATIENCE).await.left;
+    let left = client.close(TIMEOUT).await.left;
     let stats = client.stats();
 
     report.table(calls.table());
     report.table(samples.table());
     report.table(accounts(&stats, sizes.rate));
-    progress.say("reading the topic");
+    progress.show("reading the topic");
     let found = tokio::task::block_in_place(|| audit::topic(&parts, calls.recorded()))?;
     report.promise(
         "no call waits for Kafka",
@@ -173,20 +173,20 @@ async fn outage(
     sizes: &Sizes,
     progress: &Progress,
 ) -> Result<Option<Duration>> {
-    progress.say(format!("recording {} events a second", sizes.rate));
+    progress.show(format!("recording {} events a second", sizes.rate));
     watch(client, sizes.around, progress).await;
     clock.set(Phase::Away);
     parts.stop(Part::Kafka).await?;
-    progress.say("Kafka is away");
+    progress.show("Kafka is away");
     watch(client, sizes.away, progress).await;
     parts.start(Part::Kafka).await?;
     clock.set(Phase::After);
-    progress.say("Kafka is back");
+    progress.show("Kafka is back");
     let back = Instant::now();
     // The caller goes on, so that something is always pending; a second's worth is no backlog.
     let backlog = u64::from(sizes.rate.min(sizes.buffer / 2));
     while client.stats().pending > backlog {
-        if back.elapsed() > PATIENCE {
+        if back.elapsed() > TIMEOUT {
             return Ok(None);
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -7,9 +7,9 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, 
 
 use super::{Args, Sizes};
 use crate::{
+    accounting::Accounting,
     audit::LagProbe,
     events::Plan,
-    ledger::Ledger,
     load::{Disorder, Load},
     memory,
     parts::Parts,
@@ -37,7 +37,7 @@ pub(super) struct Database {
 
 impl BenchEnv {
     pub(super) async fn new(args: &Args, progress: &Progress) -> Result<Self> {
-        progress.say("starting Kafka and PostgreSQL");
+        progress.show("starting Kafka and PostgreSQL");
         let (mut parts, admin_url) = match &args.database_url {
             Some(url) => (Parts::kafka().await?, url.clone()),
             None => {
@@ -66,7 +66,7 @@ impl BenchEnv {
         if is_filled(&url, sagas).await {
             return self.open(url).await;
         }
-        progress.say(format!("filling a database with {sagas} sagas"));
+        progress.show(format!("filling a database with {sagas} sagas"));
         let database = self.database(name).await?;
         fill::fill(&database.pool, sagas, progress).await?;
         Ok(database)
@@ -92,7 +92,7 @@ impl BenchEnv {
 
     /// Begins to send a plan, each event about when it happened.
     pub(super) fn load(&self, plan: &Arc<Plan>, rate: u32) -> Result<Load> {
-        let ledger = Arc::new(Ledger::new(plan.events()));
+        let accounting = Arc::new(Accounting::new(plan.events()));
         let disorder = Disorder {
             in_order: true,
             ..Disorder::default()
@@ -101,7 +101,7 @@ impl BenchEnv {
             &self.parts.bootstrap_servers,
             Harness::TOPIC,
             plan,
-            &ledger,
+            &accounting,
             disorder,
             rate,
         )

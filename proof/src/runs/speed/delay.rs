@@ -22,7 +22,7 @@ const BETWEEN: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(10);
 
 const WARM_UP: Duration = Duration::from_secs(3);
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) async fn measure(
     bench_env: &mut BenchEnv,
@@ -73,7 +73,7 @@ pub(super) async fn measure(
     while let Some(way) = ways.join_next().await {
         millis.record(u64::try_from(way??.as_millis())?)?;
     }
-    let unsent = tracker.close(PATIENCE).await.left;
+    let unsent = tracker.close(TIMEOUT).await.left;
     ensure!(unsent == 0, "{unsent} events were not sent");
     bench_env.work_off(load, progress).await?;
     server.end().await?;
@@ -106,11 +106,8 @@ async fn seen(client: &reqwest::Client, question: &str, recorded: Instant) -> Re
         if answer.status().is_success() {
             return Ok(recorded.elapsed());
         }
-        if recorded.elapsed() > PATIENCE {
-            bail!(
-                "{question} is not visible after {PATIENCE:?}: {}",
-                answer.status()
-            );
+        if recorded.elapsed() > TIMEOUT {
+            bail!("{question} is not visible after {TIMEOUT:?}: {}", answer.status());
         }
         tokio::time::sleep(PAUSE).await;
     }

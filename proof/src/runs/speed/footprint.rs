@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{progress::Progress, report::Report, server::Harness};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) async fn measure(
     bench_env: &mut BenchEnv,
@@ -39,7 +39,7 @@ pub(super) async fn measure(
         serve.push(begun.elapsed().as_secs_f64());
         server.end().await?;
         dev.push(start_of_dev(&bench_env.harness).await?);
-        progress.say(format!(
+        progress.show(format!(
             "P8, round {round} of {}: {:.0} MiB, ready after {:.2} s",
             sizes.rounds,
             memory.last(),
@@ -80,7 +80,7 @@ async fn start_of_dev(harness: &Harness) -> Result<f64> {
         .stdout(Stdio::null())
         .spawn()?;
     while !file.exists() {
-        if process.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
+        if process.try_wait()?.is_some() || begun.elapsed() > TIMEOUT {
             bail!("saga-server dev did not become ready:\n{}", harness.last_words());
         }
         tokio::time::sleep(Duration::from_millis(5)).await;

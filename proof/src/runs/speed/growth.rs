@@ -30,7 +30,7 @@ pub(super) async fn measure(
             let drained = drain(bench_env, database, &plan, progress).await?;
             rates.push(drained.events_per_second);
         }
-        progress.say(format!(
+        progress.show(format!(
             "P5, round {round} of {}: {:.0} events/s with few, {:.0} with many",
             sizes.rounds,
             of_small.last(),

@@ -51,7 +51,7 @@ pub(super) async fn measure(
         let stored = one_by_one(&database, few).await?;
         single.push(stored.events_per_second);
         costs.single.extend(stored.database_micros);
-        progress.say(format!(
+        progress.show(format!(
             "P4, round {round} of {}: {:.0} events/s; COPY {:.0}; one by one {:.0}",
             sizes.rounds,
             drained.last(),

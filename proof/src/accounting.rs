@@ -60,7 +60,7 @@ pub(crate) struct RawRecord {
 
 /// What the broker acknowledged.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct Accounting {
     /// Events, by their number in the plan.
     pub(crate) events: Bits,
     repeats: AtomicUsize,
@@ -68,7 +68,7 @@ pub(crate) struct Ledger {
     poison: Mutex<HashMap<Origin, RawRecord>>,
 }
 
-impl Ledger {
+impl Accounting {
     pub(crate) fn new(events: usize) -> Self {
         Self {
             events: Bits::new(events),
