@@ -284,7 +284,15 @@ async fn a_writer_that_was_overtaken_starts_over() {
         let store = std::sync::Arc::clone(&store);
         async move { store.append(batch.into()).await.unwrap() }
     });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'";
+    while database.count(waiting).await == 0 {
+        assert!(
+            !overtaken.is_finished(),
+            "the second writer does not wait for the first"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     transaction.commit().await.unwrap();
     let appended = overtaken.await.unwrap();
     assert_eq!((appended.stored(), appended.duplicates), (1, 0));
