@@ -33,7 +33,7 @@ fn events() -> Vec<SagaEvent> {
 }
 
 /// As the ingest does: the same batch again until it is taken.
-async fn append_patiently(store: &Arc<dyn Store>, batch: &[SagaEvent]) -> (usize, usize) {
+async fn append_with_retries(store: &Arc<dyn Store>, batch: &[SagaEvent]) -> (usize, usize) {
     loop {
         match store.append(batch.to_vec().into()).await {
             Ok(appended) => return (appended.stored() + appended.duplicates, appended.conflicts.len()),
@@ -67,7 +67,7 @@ async fn nothing_is_lost_or_doubled_when_the_server_is_killed_and_started() {
     });
     let mut taken = 0;
     for batch in events.chunks(50).cycle() {
-        let (of_batch, conflicts) = append_patiently(&store, batch).await;
+        let (of_batch, conflicts) = append_with_retries(&store, batch).await;
         assert_eq!((of_batch, conflicts), (batch.len(), 0));
         taken += batch.len();
         if taken >= events.len() && restarting.is_finished() {

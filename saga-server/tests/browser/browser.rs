@@ -18,7 +18,7 @@ use url::{ParseError, Url};
 use crate::viewports::DESKTOP;
 
 /// How long anything may take before a test gives up on it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 const ARGUMENTS: [&str; 10] = [
     "--headless=new",
@@ -64,7 +64,7 @@ impl Browser {
             client,
             _driver: driver,
         };
-        browser.see_with(DESKTOP[0]).await;
+        browser.set_viewport(DESKTOP[0]).await;
         browser
     }
 
@@ -95,7 +95,7 @@ impl Browser {
         let found = self
             .client
             .wait()
-            .at_most(PATIENCE)
+            .at_most(TIMEOUT)
             .for_element(Locator::Css(selector));
         found
             .await
@@ -113,8 +113,8 @@ impl Browser {
     }
 
     /// Waits until the page says something.
-    pub(crate) async fn says(&self, words: &str) {
-        let deadline = Instant::now() + PATIENCE;
+    pub(crate) async fn shows(&self, words: &str) {
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             // While a page is being replaced there is nothing to read.
             let text = match self.client.find(Locator::Css("body")).await {
@@ -250,7 +250,7 @@ impl Driver {
     /// Without a runtime, since a test that failed has none to wait with any more.
     fn end_session(&self, session: &str) -> io::Result<()> {
         let mut driver = TcpStream::connect(("127.0.0.1", self.port))?;
-        driver.set_read_timeout(Some(PATIENCE))?;
+        driver.set_read_timeout(Some(TIMEOUT))?;
         write!(
             driver,
             "DELETE /session/{session} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n",

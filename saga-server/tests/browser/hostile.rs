@@ -13,14 +13,14 @@ use crate::{
     viewports::{DESKTOP, PHONE},
 };
 
-/// Looks at pages with all eyes, and fails on what is wrong with any.
-async fn are_sound(api: &Api, sights: &[(&str, &str)]) -> Browser {
+/// Looks at pages in all viewports, and fails on what is wrong with any.
+async fn are_sound(api: &Api, pages: &[(&str, &str)]) -> Browser {
     let browser = Browser::open().await;
     let mut wrong = Vec::new();
-    for eyes in DESKTOP.into_iter().chain(PHONE) {
-        for (name, path) in sights {
+    for viewport in DESKTOP.into_iter().chain(PHONE) {
+        for (name, path) in pages {
             let address = format!("http://{}{path}", api.address);
-            wrong.extend(browser.look_at(&address, name, eyes).await);
+            wrong.extend(browser.look_at(&address, name, viewport).await);
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
@@ -28,7 +28,7 @@ async fn are_sound(api: &Api, sights: &[(&str, &str)]) -> Browser {
 }
 
 /// An event whose every text is as it is said.
-fn saying(saga_id: &str, text: &str, step: &str, status: &str, after_ms: i64) -> Event {
+fn with_text(saga_id: &str, text: &str, step: &str, status: &str, after_ms: i64) -> Event {
     let nested: Value = (0..40).fold(json!(text), |inner, _| json!({ text: inner }));
     event(saga_id, step, status, after_ms).of_order(saga_id).with(json!({
         "producerService": text, "traceId": text, "failureReason": text, text: nested, "list": [text, [text, null, 1.5]],
@@ -49,10 +49,10 @@ async fn whatever_texts_were_recorded_stay_in_their_place() {
     ];
     for (_, text) in texts {
         api.record([
-            saying(text, text, "ORDER_CREATED", "STARTED", 0),
-            saying(text, text, "STOCK_RESERVED", "COMPLETED", 900),
-            saying(text, text, "PAYMENT_FAILED", "FAILED", 40_000),
-            saying(
+            with_text(text, text, "ORDER_CREATED", "STARTED", 0),
+            with_text(text, text, "STOCK_RESERVED", "COMPLETED", 900),
+            with_text(text, text, "PAYMENT_FAILED", "FAILED", 40_000),
+            with_text(
                 text,
                 text,
                 &"VERY_LONG_STEP_".repeat(6)[..89],
@@ -88,11 +88,11 @@ async fn whatever_texts_were_recorded_stay_in_their_place() {
             format!("/sagas?orderId={}", encoded(&long)),
         )])
         .collect();
-    let sights: Vec<(&str, &str)> = paths
+    let pages: Vec<(&str, &str)> = paths
         .iter()
         .map(|(name, path)| (name.as_str(), path.as_str()))
         .collect();
-    let browser = are_sound(&api, &sights).await;
+    let browser = are_sound(&api, &pages).await;
     // What an event says becomes no element.
     browser
         .goto(&format!("http://{}{}", api.address, paths[1].1))
@@ -113,10 +113,10 @@ async fn a_saga_of_very_many_events_can_be_read() {
     }
     let browser = are_sound(&api, &[("many-events", "/sagas/loop")]).await;
     browser.goto(&format!("http://{}/sagas/loop", api.address)).await;
-    browser.says("200 of 100,000 events").await;
+    browser.shows("200 of 100,000 events").await;
     let last = browser.find("nav.pages a:last-child").await;
     last.click().await.unwrap();
-    browser.says("retryCount 99999").await;
+    browser.shows("retryCount 99999").await;
     assert!(browser.text().await.contains("First events"));
 }
 
@@ -152,7 +152,7 @@ async fn a_tracker_that_lags_says_so_on_every_page() {
     )
     .await;
     browser.goto(&format!("http://{}/sagas", api.address)).await;
-    browser.says("12,400 events behind, about").await;
+    browser.shows("12,400 events behind, about").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,5 +168,5 @@ async fn a_database_that_is_away_is_told_with_what_to_do() {
     )
     .await;
     browser.goto(&format!("http://{}/sagas", api.address)).await;
-    browser.says("No event is lost").await;
+    browser.shows("No event is lost").await;
 }

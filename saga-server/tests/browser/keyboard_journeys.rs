@@ -1,4 +1,4 @@
-//! What somebody on call does, by keyboard alone; and what is told while they read.
+//! What somebody on call does, by keyboard alone; and the changes that are shown while they read.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn the_way_from_the_overview_to_the_failing_step() {
     browser.tab_to("a[href='/sagas/order-owing']").await;
     browser.press(Key::Enter).await;
     browser
-        .says("Failed at PAYMENT_FAILED (CARD_DECLINED), 23 min ago")
+        .shows("Failed at PAYMENT_FAILED (CARD_DECLINED), 23 min ago")
         .await;
     let root = browser.find("tr.root").await.text().await.unwrap();
     assert!(
@@ -51,7 +51,7 @@ async fn the_search_box_leads_straight_to_a_saga() {
     browser.tab_to("input[type=search]").await;
     browser.type_text("ORD-compensated").await;
     browser.press(Key::Enter).await;
-    browser.says("everything was undone 50 min ago").await;
+    browser.shows("everything was undone 50 min ago").await;
     assert_eq!(browser.path().await, "/sagas/order-compensated");
     shop.close().await;
 }
@@ -79,17 +79,17 @@ async fn a_status_is_corrected_and_a_second_time_is_told_in_words() {
     let mut wrong = Vec::new();
     browser.goto(&shop.at("/sagas/order-owing")).await;
     correct(&browser, "COMPENSATED", "stock given back by hand").await;
-    browser.says("by hand: anonymous").await;
+    browser.shows("by hand: anonymous").await;
     assert_eq!(browser.path().await, "/sagas/order-owing");
     let saga = shop.store.saga("order-owing").await.unwrap().unwrap();
     assert_eq!(saga.current_status, SagaStatus::Compensated);
-    for eyes in [DESKTOP[0], PHONE[1]] {
-        browser.see_with(eyes).await;
-        wrong.extend(browser.look("saga-corrected", eyes).await);
+    for viewport in [DESKTOP[0], PHONE[1]] {
+        browser.set_viewport(viewport).await;
+        wrong.extend(browser.look("saga-corrected", viewport).await);
     }
 
     // Somebody else is faster.
-    browser.see_with(DESKTOP[0]).await;
+    browser.set_viewport(DESKTOP[0]).await;
     browser.goto(&shop.at("/sagas/order-overdue")).await;
     let by_hand = shop.order("order-overdue").step(
         "order",
@@ -100,11 +100,11 @@ async fn a_status_is_corrected_and_a_second_time_is_told_in_words() {
     );
     shop.keep(by_hand.events).await;
     correct(&browser, "FAILED", "gave up").await;
-    browser.says("is FAILED already").await;
+    browser.shows("is FAILED already").await;
     wrong.extend(browser.look("saga-conflict", DESKTOP[0]).await);
     browser.tab_to("main a[href='/sagas/order-overdue']").await;
     browser.press(Key::Enter).await;
-    browser.says("by hand: dana").await;
+    browser.shows("by hand: dana").await;
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     shop.close().await;
 }
@@ -119,24 +119,24 @@ async fn what_changes_is_told_and_nothing_moves_that_is_being_read() {
     let service = saga_sdk::connect(&shop.tracker.config("order-service")).unwrap();
     let saga = service.saga(SagaType::ORDER_CREATION, "order-new", "ORD-new");
     saga.start(steps::ORDER_CREATED).record().await.unwrap();
-    browser.says("1 saga has changed.").await;
+    browser.shows("1 saga has changed.").await;
     assert_eq!(browser.run(place).await, before);
     assert!(!browser.text().await.contains("order-new"));
     browser.photograph("sagas-news").await;
     browser.tab_to(".news a").await;
     browser.press(Key::Enter).await;
-    browser.says("order-new").await;
+    browser.shows("order-new").await;
 
     browser.goto(&shop.at("/sagas/order-new")).await;
-    browser.says("At ORDER_CREATED").await;
+    browser.shows("At ORDER_CREATED").await;
     saga.failed(steps::ORDER_CANCELLED, "changed her mind")
         .record()
         .await
         .unwrap();
-    browser.says("1 saga has changed.").await;
+    browser.shows("1 saga has changed.").await;
     browser.tab_to(".news a").await;
     browser.press(Key::Enter).await;
-    browser.says("changed her mind").await;
+    browser.shows("changed her mind").await;
     assert_eq!(service.close(Duration::from_secs(10)).await.left, 0);
     shop.close().await;
 }

@@ -18,7 +18,7 @@ const MINUTE: i64 = 60_000;
 
 impl Shop {
     /// Letters of several reasons. The first one holds what undoes `order-owing`.
-    pub(crate) async fn bury(&self) {
+    pub(crate) async fn dead_letter(&self) {
         let released = self
             .order("order-owing")
             .step(
@@ -122,24 +122,24 @@ async fn a_letter_is_tried_and_then_replayed_by_keyboard_alone() {
         .await;
     browser.press(Key::Enter).await;
     browser
-        .says("The letter could be replayed. Nothing was changed.")
+        .shows("The letter could be replayed. Nothing was changed.")
         .await;
     let seen = browser.find("main table").await.text().await.unwrap();
     assert!(seen.contains("Failed") && seen.contains("Compensated"), "{seen}");
     assert_eq!(shop.status("order-owing").await, SagaStatus::Failed);
-    for eyes in DESKTOP.into_iter().chain(PHONE) {
-        browser.see_with(eyes).await;
-        wrong.extend(browser.look("dead-letters-dry-run", eyes).await);
+    for viewport in DESKTOP.into_iter().chain(PHONE) {
+        browser.set_viewport(viewport).await;
+        wrong.extend(browser.look("dead-letters-dry-run", viewport).await);
     }
 
     browser.tab_to("button[value=replay]").await;
     browser.press(Key::Enter).await;
-    browser.says("The letter is in the store now").await;
+    browser.shows("The letter is in the store now").await;
     assert_eq!(shop.status("order-owing").await, SagaStatus::Compensated);
     wrong.extend(browser.look("dead-letters-replayed", DESKTOP[0]).await);
 
     browser.goto(&shop.at("/dead-letters?state=REPLAYED")).await;
-    browser.says("by anonymous").await;
+    browser.shows("by anonymous").await;
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     shop.close().await;
 }

@@ -8,7 +8,7 @@ use crate::shop::Shop;
 
 const MINUTE_MS: i64 = 60_000;
 
-fn sighting(
+fn observation(
     service: &str,
     is_named: bool,
     minutes_ago: i64,
@@ -34,11 +34,11 @@ impl Shop {
     pub(crate) async fn keep_producers(&self) {
         let overflowed = (1..=5_120).filter(|number| !(4_001..=4_200).contains(number) && *number != 4_460);
         let seen = [
-            sighting("order-service", true, 0, 1..=18_240),
-            sighting("order-service", true, 41, 1..=310),
-            sighting("payment-service", true, 0, overflowed),
-            sighting("product-service", true, 2, 1..=9_077),
-            sighting("shipping-service", false, 0, std::iter::empty()),
+            observation("order-service", true, 0, 1..=18_240),
+            observation("order-service", true, 41, 1..=310),
+            observation("payment-service", true, 0, overflowed),
+            observation("product-service", true, 2, 1..=9_077),
+            observation("shipping-service", false, 0, std::iter::empty()),
         ];
         self.store.observe_producers(&seen).await.unwrap();
         let now = Timestamp::now();

@@ -1,4 +1,4 @@
-//! Every page, with every pair of eyes.
+//! Every page, with every viewport.
 
 use crate::{
     browser::Browser,
@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// All pages that are looked at: the name of their pictures, and where they are. See `shop` for the sagas.
-const SIGHTS: &[(&str, &str)] = &[
+const PAGES: &[(&str, &str)] = &[
     ("overview", "/"),
     ("overview-hour", "/?period=hour"),
     ("overview-month", "/?period=month"),
@@ -45,13 +45,13 @@ const SIGHTS: &[(&str, &str)] = &[
     ("wrong-address", "/sagas?status=LOST"),
 ];
 
-async fn all_are_sound(eyes: [Viewport; 2]) {
+async fn all_are_sound(viewport: [Viewport; 2]) {
     let shop = Shop::open().await;
     let browser = Browser::open().await;
     let mut wrong = Vec::new();
-    for eyes in eyes {
-        for (name, path) in SIGHTS {
-            wrong.extend(browser.look_at(&shop.at(path), name, eyes).await);
+    for viewport in viewport {
+        for (name, path) in PAGES {
+            wrong.extend(browser.look_at(&shop.at(path), name, viewport).await);
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));

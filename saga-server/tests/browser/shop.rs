@@ -22,7 +22,7 @@ impl Shop {
     pub(crate) async fn open() -> Self {
         let shop = Self::with(Settings::default()).await;
         shop.keep_history().await;
-        shop.bury().await;
+        shop.dead_letter().await;
         shop
     }
 

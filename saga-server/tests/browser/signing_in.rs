@@ -48,25 +48,25 @@ async fn a_token_opens_the_page_that_was_asked_for_by_keyboard_alone() {
     shop.keep_history().await;
     let browser = Browser::open().await;
     let mut wrong = Vec::new();
-    for eyes in DESKTOP.into_iter().chain(PHONE) {
+    for viewport in DESKTOP.into_iter().chain(PHONE) {
         wrong.extend(
             browser
-                .look_at(&shop.at("/sagas/order-owing"), "sign-in", eyes)
+                .look_at(&shop.at("/sagas/order-owing"), "sign-in", viewport)
                 .await,
         );
     }
 
-    browser.see_with(DESKTOP[0]).await;
+    browser.set_viewport(DESKTOP[0]).await;
     browser.goto(&shop.at("/sagas/order-owing")).await;
     browser.type_text("nobody's").await;
     browser.press(Key::Enter).await;
     browser
-        .says("You were not let in: the token is not known here")
+        .shows("You were not let in: the token is not known here")
         .await;
     wrong.extend(browser.look("sign-in-refused", DESKTOP[0]).await);
     browser.type_text("board's").await;
     browser.press(Key::Enter).await;
-    browser.says("Failed at PAYMENT_FAILED").await;
+    browser.shows("Failed at PAYMENT_FAILED").await;
     assert_eq!(browser.path().await, "/sagas/order-owing");
     assert!(browser.text().await.contains("board viewer"));
     assert!(
@@ -76,7 +76,7 @@ async fn a_token_opens_the_page_that_was_asked_for_by_keyboard_alone() {
 
     // Who is signed in stays so, also by a link in a chat.
     from_elsewhere(&browser, &shop.at("/sagas/order-owing")).await;
-    browser.says("Failed at PAYMENT_FAILED").await;
+    browser.shows("Failed at PAYMENT_FAILED").await;
 
     browser.tab_to("form.caller button").await;
     browser.press(Key::Enter).await;

@@ -59,31 +59,31 @@ const AXE_RUN: &str = "
 ";
 
 impl Browser {
-    /// From now on pages are seen with these eyes.
-    pub(crate) async fn see_with(&self, eyes: Viewport) {
+    /// From now on pages are seen in this viewport.
+    pub(crate) async fn set_viewport(&self, viewport: Viewport) {
         let size = json!({
-            "width": eyes.width, "height": eyes.height, "deviceScaleFactor": 1, "mobile": eyes.width < 500,
+            "width": viewport.width, "height": viewport.height, "deviceScaleFactor": 1, "mobile": viewport.width < 500,
         });
         self.command("Emulation.setDeviceMetricsOverride", size).await;
         // Colours on their way from one scheme to the other would be neither's.
         let features = json!({"features": [
-            {"name": "prefers-color-scheme", "value": eyes.scheme},
+            {"name": "prefers-color-scheme", "value": viewport.scheme},
             {"name": "prefers-reduced-motion", "value": "reduce"},
         ]});
         self.command("Emulation.setEmulatedMedia", features).await;
     }
 
     /// Opens a page and says all that is wrong with it.
-    pub(crate) async fn look_at(&self, address: &str, name: &str, eyes: Viewport) -> Vec<String> {
-        self.see_with(eyes).await;
+    pub(crate) async fn look_at(&self, address: &str, name: &str, viewport: Viewport) -> Vec<String> {
+        self.set_viewport(viewport).await;
         self.goto(address).await;
-        self.look(name, eyes).await
+        self.look(name, viewport).await
     }
 
     /// Says all that is wrong with the page that is shown, and photographs it if that is wanted.
-    pub(crate) async fn look(&self, name: &str, eyes: Viewport) -> Vec<String> {
-        self.photograph(&format!("{name}-{}", eyes.name)).await;
-        let at = format!("{name} ({})", eyes.name);
+    pub(crate) async fn look(&self, name: &str, viewport: Viewport) -> Vec<String> {
+        self.photograph(&format!("{name}-{}", viewport.name)).await;
+        let at = format!("{name} ({})", viewport.name);
         let mut wrong = Vec::new();
         for complaint in self.complaints().await {
             // That a page was not found or not allowed is no fault of the page that says so.
@@ -94,7 +94,7 @@ impl Browser {
                 wrong.push(format!("{at}: the browser complains: {}", complaint.message));
             }
         }
-        if let Some(overflow) = self.overflow(eyes.width).await {
+        if let Some(overflow) = self.overflow(viewport.width).await {
             wrong.push(format!("{at}: {overflow}"));
         }
         wrong.extend(

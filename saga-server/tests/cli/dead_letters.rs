@@ -109,9 +109,13 @@ fn a_dry_run_changes_nothing_and_a_replay_does_so_once() {
         dry.stderr.contains("1 of 2 dead letters were not replayed"),
         "{dry:?}"
     );
-    let told = json_of(&dry);
+    let reported = json_of(&dry);
     assert_eq!(
-        (&told["requested"], &told["successful"], &told["dryRun"]),
+        (
+            &reported["requested"],
+            &reported["successful"],
+            &reported["dryRun"]
+        ),
         (&json!(2), &json!(1), &json!(true))
     );
     let waiting = json_of(&run.run(&format!("dlt list --state waiting --json {DATABASE}")));

@@ -10,18 +10,18 @@ use serde_json::Value;
 
 use crate::command::Run;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Waits for what must come in the end.
 fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while Instant::now() < deadline {
         if let Some(found) = look() {
             return found;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    panic!("no {what} within {PATIENCE:?}");
+    panic!("no {what} within {TIMEOUT:?}");
 }
 
 fn ended(mut child: Child) -> i32 {

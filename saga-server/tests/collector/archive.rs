@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::support::{
-    PATIENCE,
+    TIMEOUT,
     events::{compensated, out_of_stock, saga, success},
     part,
 };
@@ -147,9 +147,9 @@ fn said(output: Output) -> String {
 
 /// Kills it later and later, until it gets through.
 async fn kill_until_it_is_through(harness: &Harness) -> usize {
-    for (kills, patience) in (20..).step_by(60).enumerate() {
+    for (kills, millis) in (20..).step_by(60).enumerate() {
         let mut run = harness.command(&["run", "--batch", "4"]).spawn().unwrap();
-        tokio::time::sleep(Duration::from_millis(patience)).await;
+        tokio::time::sleep(Duration::from_millis(millis)).await;
         if let Some(status) = run.try_wait().unwrap() {
             assert!(status.success(), "it failed by itself after {kills} kills");
             return kills;
@@ -157,7 +157,7 @@ async fn kill_until_it_is_through(harness: &Harness) -> usize {
         run.kill().unwrap();
         run.wait().unwrap();
     }
-    unreachable!("its patience grows without end");
+    unreachable!("the time before the kill grows without end");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -282,7 +282,7 @@ impl Bucket {
 
     async fn create(&self) {
         let client = saga_collector::http_client::plain_client();
-        let deadline = std::time::Instant::now() + PATIENCE;
+        let deadline = std::time::Instant::now() + TIMEOUT;
         let url = format!("{}/sagas", self.endpoint);
         while !client
             .put(&url)
@@ -292,7 +292,7 @@ impl Bucket {
         {
             assert!(
                 std::time::Instant::now() < deadline,
-                "no bucket within {PATIENCE:?}"
+                "no bucket within {TIMEOUT:?}"
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -1,4 +1,4 @@
-//! What librdkafka does not mend by itself: on its mock cluster, which can be told to answer as a broker does that has just
+//! What librdkafka does not recover from by itself: on its mock cluster, which can be set to answer as a broker does that has just
 //! come back.
 
 use std::time::Duration;
@@ -25,7 +25,7 @@ const DEAD_LETTER_TOPIC: &str = "sagas.dlt";
 const GROUP: &str = "tracker";
 const PARTITIONS: i32 = 3;
 
-/// A collector with SQLite, and a broker that does as it is told.
+/// A collector with SQLite, and a broker that answers as it is set to.
 struct Stage {
     cluster: MockCluster<'static, DefaultProducerContext>,
     folder: TempDir,

@@ -17,7 +17,7 @@ use saga_types::{
     topic::dead_letter_headers,
 };
 
-use crate::support::{Harness, PATIENCE, events::event, process::ServerProcess, stack::Stack};
+use crate::support::{Harness, TIMEOUT, events::event, process::ServerProcess, stack::Stack};
 
 /// Writes events of these sagas to a partition, as one batch.
 fn send(harness: &Harness, partition: i32, saga_ids: &[&str]) {
@@ -35,7 +35,7 @@ fn send(harness: &Harness, partition: i32, saga_ids: &[&str]) {
             .map_err(|(error, _)| error)
             .unwrap();
     }
-    producer.flush(PATIENCE).unwrap();
+    producer.flush(TIMEOUT).unwrap();
 }
 
 fn folder_named(name: &str, within: &Path) -> Option<PathBuf> {

@@ -30,7 +30,7 @@ const LIST: &str = "/internal/v1/dlt?size=100";
 const REPLAY: &str = "/internal/v1/sagas/replay";
 const LETTERS: &str = "SELECT count(*) FROM dead_letter";
 
-/// A registry that does not know schema 7 until it is told.
+/// A registry that does not know schema 7 until it is registered.
 async fn forgetful_registry(knows: Arc<AtomicBool>) -> String {
     let answer = move || {
         let knows = knows.load(Ordering::SeqCst);
@@ -107,7 +107,7 @@ async fn once_its_cause_is_mended_a_letter_is_replayed_into_its_saga_and_only_on
     assert_eq!(
         server.rest.post(REPLAY, &dry).await["successful"],
         0,
-        "not mended yet"
+        "not registered yet"
     );
     knows.store(true, Ordering::SeqCst);
     let dry = server.rest.post(REPLAY, &dry).await;
@@ -243,7 +243,7 @@ async fn killed_between_reading_and_committing_and_read_from_the_beginning_no_le
             (headers::ORIGINAL_PARTITION, Some(&0_i32.to_be_bytes())),
             (headers::ORIGINAL_OFFSET, Some(&number.to_be_bytes())),
         ]);
-        // Whoever died after burying a record, and before committing, has buried it again.
+        // A collector that dies after it publishes a dead letter, and before it commits, publishes it again.
         for _ in 0..1 + number % 2 {
             let record = BaseRecord::<[u8], [u8]>::to(producer.topic());
             producer.send_record(record.payload(b"dead").headers(origin.clone()));
@@ -265,7 +265,7 @@ async fn killed_between_reading_and_committing_and_read_from_the_beginning_no_le
     .await;
     drop(server);
 
-    // Another group reads everything once more, and says so by a letter that comes last.
+    // Another group reads everything once more, and is done when it has kept a letter that comes last.
     let mut config = harness.config();
     config.kafka.group = format!("{}-anew", harness.group);
     let server = Running::with(config).await;

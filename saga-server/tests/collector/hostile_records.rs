@@ -27,7 +27,7 @@ use saga_types::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Harness, PATIENCE, create_topics, events::event, eventually, running::Running};
+use crate::support::{Harness, TIMEOUT, create_topics, events::event, eventually, running::Running};
 
 fn value(saga_id: &str) -> Vec<u8> {
     let event = event(saga_id, 0, steps::ORDER_CREATED, SagaStatus::Started);
@@ -141,7 +141,7 @@ async fn every_codec_is_read() {
             let record = BaseRecord::to(&harness.topic).key(&key).payload(&value);
             producer.send(record).map_err(|(error, _)| error).unwrap();
         }
-        producer.flush(PATIENCE).unwrap();
+        producer.flush(TIMEOUT).unwrap();
         server.rest.saga_with_steps(&format!("{codec}-19"), 1).await;
     }
     server.stop().await;
@@ -155,7 +155,7 @@ fn committed_and_end(harness: &Harness) -> (i64, i64) {
         .unwrap();
     let mut list = rdkafka::TopicPartitionList::new();
     list.add_partition_range(&harness.topic, 0, 2);
-    let offsets = consumer.committed_offsets(list, PATIENCE).unwrap();
+    let offsets = consumer.committed_offsets(list, TIMEOUT).unwrap();
     let committed = offsets
         .elements()
         .iter()
@@ -163,7 +163,7 @@ fn committed_and_end(harness: &Harness) -> (i64, i64) {
         .sum();
     let end = |partition| {
         consumer
-            .fetch_watermarks(&harness.topic, partition, PATIENCE)
+            .fetch_watermarks(&harness.topic, partition, TIMEOUT)
             .unwrap()
             .1
     };
@@ -181,7 +181,7 @@ async fn marks_and_aborted_events_of_transactions_leave_no_lag() {
         .set("transactional.id", &harness.group)
         .create()
         .unwrap();
-    producer.init_transactions(PATIENCE).unwrap();
+    producer.init_transactions(TIMEOUT).unwrap();
     for (name, count, is_committed) in [("committed", 20, true), ("aborted", 400, false)] {
         producer.begin_transaction().unwrap();
         for place in 0..count {
@@ -190,10 +190,10 @@ async fn marks_and_aborted_events_of_transactions_leave_no_lag() {
             producer.send(record).map_err(|(error, _)| error).unwrap();
         }
         // Otherwise what is aborted would never have been sent.
-        producer.flush(PATIENCE).unwrap();
+        producer.flush(TIMEOUT).unwrap();
         match is_committed {
-            true => producer.commit_transaction(PATIENCE).unwrap(),
-            false => producer.abort_transaction(PATIENCE).unwrap(),
+            true => producer.commit_transaction(TIMEOUT).unwrap(),
+            false => producer.abort_transaction(TIMEOUT).unwrap(),
         }
     }
     server.rest.saga_with_steps("committed-19", 1).await;

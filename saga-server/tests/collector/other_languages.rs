@@ -121,13 +121,13 @@ async fn speaks_with_the_server_and_the_sdk(language: Language) {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let told = |event: &Value| {
+    let reported = |event: &Value| {
         let field = |name: &str| event[name].as_str().map(str::to_owned);
         ["sagaType", "sagaTypeName", "step", "status", "orderId"].map(field)
     };
     let expected = |fields: [Option<&str>; 5]| fields.map(|field| field.map(str::to_owned));
     assert_eq!(
-        told(&events[0]),
+        reported(&events[0]),
         expected([
             Some("ORDER_CREATION"),
             None,
@@ -137,7 +137,7 @@ async fn speaks_with_the_server_and_the_sdk(language: Language) {
         ])
     );
     assert_eq!(
-        told(&events[1]),
+        reported(&events[1]),
         expected([
             Some("CUSTOM"),
             Some("LOAN_APPROVAL"),

@@ -200,7 +200,7 @@ fn poison() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_kind_of_poison_is_buried_byte_for_byte_and_blocks_nothing() {
+async fn every_kind_of_poison_is_dead_lettered_byte_for_byte_and_blocks_nothing() {
     let harness = Harness::new().await;
     let server = Running::on(&harness).await;
     let producer = harness.producer();
@@ -267,7 +267,7 @@ async fn every_kind_of_poison_is_buried_byte_for_byte_and_blocks_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_known_event_id_with_other_content_is_buried_and_the_first_stays() {
+async fn a_known_event_id_with_other_content_is_dead_lettered_and_the_first_stays() {
     let harness = Harness::new().await;
     let server = Running::on(&harness).await;
     let producer = harness.producer();

@@ -105,7 +105,7 @@ fn log_lines(folder: &Path) -> Vec<Value> {
 /// Corrects a status, in the trace of a caller.
 async fn correct(dev: &Dev) {
     let answer = saga_collector::http_client::plain_client()
-        .patch(format!("{}/internal/v1/sagas/told/status", dev.text("url")))
+        .patch(format!("{}/internal/v1/sagas/reported/status", dev.text("url")))
         .header("traceparent", format!("00-{TRACE}-{CALLER}-01"))
         .json(&json!({"status": "FAILED", "reason": "by hand"}))
         .send()
@@ -121,11 +121,11 @@ async fn every_kind_of_work_is_told_and_calls_in_the_trace_of_their_caller() {
     let dev = telling(folder.path(), &url);
     let producer = dev.producer();
     producer.send_raw(Some(b"bad"), b"no event");
-    saga("told", &compensated())
+    saga("reported", &compensated())
         .iter()
         .for_each(|event| producer.send(event));
     producer.flush();
-    dev.rest().saga_with_steps("told", 8).await;
+    dev.rest().saga_with_steps("reported", 8).await;
     correct(&dev).await;
     let topic = dev.text("topic").to_owned();
     // What was not sent yet is sent at the end.
@@ -161,7 +161,7 @@ async fn every_kind_of_work_is_told_and_calls_in_the_trace_of_their_caller() {
         .find(|span| span.name == "query append" && span.trace_id == called.trace_id);
     assert_eq!(asked.unwrap().parent_span_id, called.span_id);
     assert!(
-        !spans.iter().any(|span| attributes(span).contains("\"told\"")),
+        !spans.iter().any(|span| attributes(span).contains("\"reported\"")),
         "no ids"
     );
 

@@ -27,7 +27,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * status that is not 0.
  */
 public final class Events {
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
     private final Map<String, String> values = new HashMap<>();
 
@@ -50,7 +50,7 @@ public final class Events {
         serializer.configure(registry, false);
         Map<String, Object> config = Map.of(
                 "bootstrap.servers", values.get("bootstrap-servers"),
-                "delivery.timeout.ms", (int) PATIENCE.toMillis(),
+                "delivery.timeout.ms", (int) TIMEOUT.toMillis(),
                 "request.timeout.ms", 10_000,
                 "acks", "all");
         try (var producer = new KafkaProducer<>(config, new StringSerializer(), serializer)) {
@@ -107,7 +107,7 @@ public final class Events {
             consumer.assign(partitions);
             consumer.seekToBeginning(partitions);
             int wanted = Integer.parseInt(values.get("count"));
-            long deadline = System.nanoTime() + PATIENCE.toNanos();
+            long deadline = System.nanoTime() + TIMEOUT.toNanos();
             while (wanted > 0) {
                 if (System.nanoTime() > deadline) {
                     throw new IllegalStateException(wanted + " events are missing");

@@ -20,7 +20,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer
 
 from produce import event_v1, event_v2
 
-PATIENCE_S = 60
+TIMEOUT_S = 60
 # Byte 0, and the schema's id, big-endian.
 FRAME = struct.Struct(">bI")
 
@@ -52,7 +52,7 @@ def write(arguments):
         ("saga-tracker-v1.avsc", event_v1(arguments.saga_id_v1)),
         ("saga-tracker-v2.avsc", event_v2(arguments.saga_id_v2)),
     ]
-    producer = Producer({"bootstrap.servers": arguments.bootstrap_servers, "message.timeout.ms": PATIENCE_S * 1000})
+    producer = Producer({"bootstrap.servers": arguments.bootstrap_servers, "message.timeout.ms": TIMEOUT_S * 1000})
     errors = []
     for schema_file, event in events:
         schema = (arguments.schemas / schema_file).read_text(encoding="utf-8")
@@ -65,7 +65,7 @@ def write(arguments):
             value=FRAME.pack(0, schema_id) + body.getvalue(),
             on_delivery=lambda error, _: errors.append(error) if error else None,
         )
-    if producer.flush(PATIENCE_S + 5) or errors:
+    if producer.flush(TIMEOUT_S + 5) or errors:
         sys.exit(f"not delivered: {errors or 'no answer'}")
 
 
@@ -73,9 +73,9 @@ def read(arguments):
     consumer = Consumer(
         {"bootstrap.servers": arguments.bootstrap_servers, "group.id": "none", "enable.auto.commit": False}
     )
-    partitions = consumer.list_topics(arguments.topic, PATIENCE_S).topics[arguments.topic].partitions
+    partitions = consumer.list_topics(arguments.topic, TIMEOUT_S).topics[arguments.topic].partitions
     consumer.assign([TopicPartition(arguments.topic, partition, OFFSET_BEGINNING) for partition in partitions])
-    schemas, deadline, wanted = {}, time.monotonic() + PATIENCE_S, arguments.count
+    schemas, deadline, wanted = {}, time.monotonic() + TIMEOUT_S, arguments.count
     while wanted:
         if time.monotonic() > deadline:
             sys.exit(f"{wanted} events are missing")
@@ -104,7 +104,7 @@ def register(registry, subject, schema):
 def ask(url, body=None):
     data = None if body is None else json.dumps(body).encode()
     headers = {"content-type": "application/vnd.schemaregistry.v1+json"}
-    with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=PATIENCE_S) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=TIMEOUT_S) as answer:
         return json.load(answer)
 
 

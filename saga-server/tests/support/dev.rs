@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{PATIENCE, Rest, TestProducer};
+use super::{Rest, TIMEOUT, TestProducer};
 
 pub struct Dev {
     child: Child,
@@ -34,7 +34,7 @@ impl Dev {
             .stderr(log)
             .spawn()
             .unwrap();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while !info_file.exists() {
             assert!(Instant::now() < deadline, "no info file");
             std::thread::sleep(Duration::from_millis(20));

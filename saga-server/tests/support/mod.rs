@@ -36,7 +36,7 @@ use serde_json::Value;
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
 /// How long anything may take before a test gives up on it.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The address of a real part, or how to start it.
 pub fn part(variable: &str, name: &str) -> String {
@@ -202,7 +202,7 @@ impl TestProducer {
 
     /// Waits until the broker has acknowledged everything.
     pub fn flush(&self) {
-        self.producer.flush(PATIENCE).unwrap();
+        self.producer.flush(TIMEOUT).unwrap();
     }
 }
 
@@ -250,14 +250,14 @@ fn read_dead_letters(bootstrap_servers: &str, topic: &str, count: usize) -> Vec<
         .create()
         .unwrap();
     consumer.subscribe(&[topic]).unwrap();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     let mut letters = Vec::new();
     let mut quiet_polls = 0;
     // A little longer than needed, so that surplus letters are seen too.
     while letters.len() < count || quiet_polls < 5 {
         assert!(
             Instant::now() < deadline,
-            "{} of {count} dead letters after {PATIENCE:?}",
+            "{} of {count} dead letters after {TIMEOUT:?}",
             letters.len()
         );
         match consumer.poll(Duration::from_millis(200)) {
@@ -328,7 +328,7 @@ impl Rest {
 
     /// Asks until the answer is as wanted.
     pub async fn wait_for(&self, path: &str, what: &str, is_wanted: impl Fn(u16, &Value) -> bool) -> Value {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let mut last = None;
         while Instant::now() < deadline {
             last = self.try_get(path).await;
@@ -339,7 +339,7 @@ impl Rest {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("{path}: {what} did not come true within {PATIENCE:?}; last answer: {last:?}");
+        panic!("{path}: {what} did not come true within {TIMEOUT:?}; last answer: {last:?}");
     }
 
     pub async fn wait_until_ready(&self) {
@@ -358,11 +358,11 @@ impl Rest {
 
 /// Waits until something holds.
 pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !holds().await {
         assert!(
             Instant::now() < deadline,
-            "{what} did not come true within {PATIENCE:?}"
+            "{what} did not come true within {TIMEOUT:?}"
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -1,4 +1,4 @@
-//! An Alertmanager of a test's own, and the webhook that it tells.
+//! An Alertmanager of a test's own, and the webhook that it notifies.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,12 +13,12 @@ use tempfile::TempDir;
 use super::prometheus::{Process, free_address};
 use crate::support::{Rest, part};
 
-type Told = Arc<Mutex<Vec<(String, Value)>>>;
+type Notifications = Arc<Mutex<Vec<(String, Value)>>>;
 
-/// Takes what receivers are told, each at a path of its own.
+/// Takes the notifications of receivers, each at a path of its own.
 #[derive(Clone, Default)]
 pub(crate) struct Webhook {
-    told: Told,
+    reported: Notifications,
 }
 
 impl Webhook {
@@ -27,28 +27,33 @@ impl Webhook {
         let webhook = Self::default();
         let router = Router::new()
             .route("/{receiver}", post(take))
-            .with_state(webhook.told.clone());
+            .with_state(webhook.reported.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         (webhook, url)
     }
 
-    /// The receivers that were told of an alert, with the alert.
-    pub(crate) fn told_of(&self, alert: &str) -> Vec<(String, Value)> {
-        let told = self.told.lock().unwrap();
-        told.iter()
+    /// The receivers that were notified of an alert, with the alert.
+    pub(crate) fn notified_of(&self, alert: &str) -> Vec<(String, Value)> {
+        let reported = self.reported.lock().unwrap();
+        reported
+            .iter()
             .flat_map(|(receiver, message)| {
                 let alerts = message["alerts"].as_array().unwrap().iter();
                 alerts.map(|alert| (receiver.clone(), alert.clone()))
             })
-            .filter(|(_, told)| told["labels"]["alertname"] == alert)
+            .filter(|(_, reported)| reported["labels"]["alertname"] == alert)
             .collect()
     }
 }
 
-async fn take(State(told): State<Told>, Path(receiver): Path<String>, Json(message): Json<Value>) {
-    told.lock().unwrap().push((receiver, message));
+async fn take(
+    State(reported): State<Notifications>,
+    Path(receiver): Path<String>,
+    Json(message): Json<Value>,
+) {
+    reported.lock().unwrap().push((receiver, message));
 }
 
 pub(crate) struct Alertmanager {

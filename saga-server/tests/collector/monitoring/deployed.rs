@@ -38,7 +38,7 @@ pub(crate) fn impatient_rules() -> String {
     rules.to_string()
 }
 
-/// The routes as they are, but told at once, and each receiver is a path of one webhook: `/slack`, `/pagerduty`.
+/// The routes as they are, but without waiting, and each receiver is a path of one webhook: `/slack`, `/pagerduty`.
 pub(crate) fn routes_to(webhook: &str) -> String {
     let mut config = yaml("alertmanager/alertmanager.yml");
     config["route"]["group_wait"] = json!("0s");

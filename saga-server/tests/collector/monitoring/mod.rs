@@ -1,4 +1,4 @@
-//! What `deploy` asks of a running tracker, asked by a real Prometheus and told by a real Alertmanager.
+//! What `deploy` asks of a running tracker, evaluated by a real Prometheus and notified by a real Alertmanager.
 
 mod alertmanager;
 mod deployed;

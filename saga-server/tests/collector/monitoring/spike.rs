@@ -1,4 +1,4 @@
-//! A spike of failures, from the events to the one who is told.
+//! A spike of failures, from the events to the notification.
 
 use saga_types::{SagaStatus, steps};
 
@@ -25,7 +25,7 @@ async fn a_spike_of_failures_is_told_in_slack_and_wakes_nobody() {
         prometheus.values("saga_failed_total").await == [0.0]
     })
     .await;
-    assert_eq!(webhook.told_of("SagaFailureSpike"), []);
+    assert_eq!(webhook.notified_of("SagaFailureSpike"), []);
 
     let producer = dev.producer();
     for order in 0..15 {
@@ -35,11 +35,11 @@ async fn a_spike_of_failures_is_told_in_slack_and_wakes_nobody() {
     }
     producer.flush();
 
-    eventually("the spike is told", async || {
-        !webhook.told_of("SagaFailureSpike").is_empty()
+    eventually("the spike is reported", async || {
+        !webhook.notified_of("SagaFailureSpike").is_empty()
     })
     .await;
-    for (receiver, alert) in webhook.told_of("SagaFailureSpike") {
+    for (receiver, alert) in webhook.notified_of("SagaFailureSpike") {
         assert_eq!(receiver, "slack");
         assert_eq!(alert["status"], "firing");
         assert_eq!(alert["labels"]["severity"], "warning");

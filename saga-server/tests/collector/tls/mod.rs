@@ -204,7 +204,7 @@ async fn the_server_says_whom_it_mistrusts(parts: &Parts) {
             &parts.database(&role, host, authority),
         );
         let wanted = [("kafka", of_kafka), ("db", of_database)];
-        let told = server
+        let reported = server
             .rest
             .wait_for(
                 "/actuator/health",
@@ -218,7 +218,7 @@ async fn the_server_says_whom_it_mistrusts(parts: &Parts) {
             )
             .await;
         assert_eq!(server.rest.get("/health/readiness").await.0, 503);
-        assert_eq!(server.terminate(), Some(0), "told to end, it ends: {told}");
+        assert_eq!(server.terminate(), Some(0), "SIGTERM ends it: {reported}");
         log.hold(of_kafka);
         log.hold(of_database);
         log.hold_none_of(&SECRETS);
@@ -263,7 +263,7 @@ async fn the_sdk_counts_and_says_what_it_cannot_deliver(parts: &Parts, said: &Li
         })
         .await;
         assert_eq!(tracker.stats().dropped_for(DropReason::Expired), 1);
-        // It goes on trying, so the reason may come later than the end of the event's patience.
+        // It goes on trying, so the reason may come later than the event's delivery timeout.
         eventually("the reason is logged", async || said.holds(of_kafka)).await;
         said.hold_none_of(&SECRETS);
         assert!(tracker.close(Duration::from_secs(1)).await.is_complete());

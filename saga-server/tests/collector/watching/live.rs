@@ -3,7 +3,7 @@
 use reqwest::Response;
 use saga_types::{SagaStatus, steps};
 
-use crate::support::{Harness, PATIENCE, Rest, events::event, running::Running};
+use crate::support::{Harness, Rest, TIMEOUT, events::event, running::Running};
 
 async fn look_on(rest: &Rest) -> Response {
     let response = rest.stream("/api/v1/sagas/stream").await;
@@ -21,7 +21,7 @@ async fn read_until(response: &mut Response, text: &str) {
         }
     };
     assert!(
-        tokio::time::timeout(PATIENCE, reading).await.is_ok(),
+        tokio::time::timeout(TIMEOUT, reading).await.is_ok(),
         "{text} did not come: {read}"
     );
 }

@@ -87,17 +87,20 @@ async fn what_a_service_had_to_drop_is_told_and_nothing_else_though_a_collector_
         })
         .await;
     for (name, stats) in [("order-service", &careful), ("payment-service", &hasty)] {
-        let told = service(&answer, name);
-        assert_eq!(told["possiblyLost"], stats.dropped(), "{told}");
-        assert_eq!(told["steps"]["STOCK_RESERVATION"], stats.acknowledged, "{told}");
-        assert_eq!(told["instanceCount"], 1, "{told}");
-        let instance = &told["instances"][0];
-        assert_eq!(instance["received"], stats.acknowledged, "{told}");
-        assert_eq!(instance["sdkVersion"], env!("CARGO_PKG_VERSION"), "{told}");
+        let reported = service(&answer, name);
+        assert_eq!(reported["possiblyLost"], stats.dropped(), "{reported}");
+        assert_eq!(
+            reported["steps"]["STOCK_RESERVATION"], stats.acknowledged,
+            "{reported}"
+        );
+        assert_eq!(reported["instanceCount"], 1, "{reported}");
+        let instance = &reported["instances"][0];
+        assert_eq!(instance["received"], stats.acknowledged, "{reported}");
+        assert_eq!(instance["sdkVersion"], env!("CARGO_PKG_VERSION"), "{reported}");
         assert_eq!(
             (&instance["wireFormat"], &instance["schemaVersion"]),
             (&"SINGLE_OBJECT".into(), &2.into()),
-            "{told}"
+            "{reported}"
         );
     }
     eventually("the metric says the same", async || {

@@ -43,8 +43,8 @@ fn letter(value: &[u8], reason: &str, after_ms: u8) -> NewLetter {
     }
 }
 
-/// A letter whose cause has been mended: its event can be stored.
-fn mended(event: &Event, after_ms: u8) -> NewLetter {
+/// A letter whose cause has been fixed: its event can be stored.
+fn replayable(event: &Event, after_ms: u8) -> NewLetter {
     let value = avro::encode(&event.0, SchemaVersion::V2, Framing::SingleObject).unwrap();
     let mut letter = letter(&value, "REFUSED_BY_DATABASE", after_ms);
     letter.letter.event_id = Some(event.0.event_id.as_str().to_owned());
@@ -77,7 +77,10 @@ async fn kept(api: &Api) -> Vec<StoredLetter> {
 async fn letters_are_listed_newest_first_with_all_that_is_known() {
     let api = Api::new().await;
     let created = event("saga-1", "ORDER_CREATED", "STARTED", 0).with(json!({"orderAmount": 100}));
-    let letters = vec![letter(b"\xc3\x01nonsense", "TRUNCATED", 1), mended(&created, 2)];
+    let letters = vec![
+        letter(b"\xc3\x01nonsense", "TRUNCATED", 1),
+        replayable(&created, 2),
+    ];
     api.store.keep_letters(letters).await.unwrap();
     let answer = api.json(LIST).await;
     let content = answer["content"].as_array().unwrap();
@@ -109,7 +112,7 @@ async fn what_is_hidden_elsewhere_is_hidden_here() {
         event("saga-1", "ORDER_CREATED", "STARTED", 0).with(json!({"cardNumber": "4711", "itemCount": 3}));
     let value = b"almost an event with cardNumber 4711";
     api.store
-        .keep_letters(vec![mended(&paid, 1), letter(value, "TRUNCATED", 2)])
+        .keep_letters(vec![replayable(&paid, 1), letter(value, "TRUNCATED", 2)])
         .await
         .unwrap();
     let answer = api.get(LIST).await;
@@ -223,9 +226,9 @@ async fn a_dry_run_shows_each_saga_before_and_after_and_writes_nothing() {
     api.record([created]).await;
     let other = failed("saga-2", 0);
     let letters = vec![
-        mended(&confirmed, 1),
-        mended(&other[0], 2),
-        mended(&other[1], 3),
+        replayable(&confirmed, 1),
+        replayable(&other[0], 2),
+        replayable(&other[1], 3),
         letter(b"nonsense", "EMPTY", 4),
     ];
     api.store.keep_letters(letters).await.unwrap();
@@ -239,12 +242,12 @@ async fn a_dry_run_shows_each_saga_before_and_after_and_writes_nothing() {
     ];
     assert_eq!(counts, [&json!(4), &json!(3), &json!(1), &json!(true)]);
     let results = answer["results"].as_array().unwrap();
-    let told = |result: &Value| {
+    let reported = |result: &Value| {
         ["sagaId", "status", "before", "after"].map(|field| result[field].as_str().unwrap_or("-").to_owned())
     };
     // Both letters of saga-1 tell how the saga as a whole would change.
     assert_eq!(
-        results.iter().map(told).collect::<Vec<_>>(),
+        results.iter().map(reported).collect::<Vec<_>>(),
         [
             ["saga-1", "FAILED", "STARTED", "COMPLETED"],
             ["saga-2", "REPLAYED", "-", "FAILED"],
@@ -264,7 +267,7 @@ async fn a_replayed_event_is_stored_once_and_its_letter_says_by_whom() {
     let api = Api::with_tokens().await;
     let events = completed("saga-1", 0);
     api.store
-        .keep_letters(vec![mended(&events[0], 1), mended(&events[1], 2)])
+        .keep_letters(vec![replayable(&events[0], 1), replayable(&events[1], 2)])
         .await
         .unwrap();
     let headers = [
@@ -314,9 +317,9 @@ async fn what_still_fails_says_why_and_waits_on() {
     api.record([created.clone()]).await;
     let contradiction = created.clone().of_order("another");
     let letters = vec![
-        mended(&contradiction, 1),
+        replayable(&contradiction, 1),
         letter(b"", "EMPTY", 2),
-        mended(&confirmed, 3),
+        replayable(&confirmed, 3),
     ];
     api.store.keep_letters(letters).await.unwrap();
     let ids: Vec<i64> = kept(&api).await.iter().map(|stored| stored.id).collect();
@@ -350,7 +353,10 @@ async fn an_event_that_came_in_otherwise_is_stored_already() {
     let api = Api::new().await;
     let created = event("saga-1", "ORDER_CREATED", "STARTED", 0);
     api.record([created.clone()]).await;
-    api.store.keep_letters(vec![mended(&created, 1)]).await.unwrap();
+    api.store
+        .keep_letters(vec![replayable(&created, 1)])
+        .await
+        .unwrap();
     let answer = replay(&api, json!({"filter": {"sagaId": "saga-1"}})).await;
     assert_eq!(answer["results"][0]["status"], "ALREADY_STORED");
     assert_eq!(kept(&api).await[0].state, LetterState::Replayed);

@@ -167,8 +167,8 @@ async fn a_head_that_trickles_in_does_not_hold_a_connection() {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     };
-    let patience = std::time::Duration::from_secs(120);
-    tokio::time::timeout(patience, trickling)
+    let deadline = std::time::Duration::from_secs(120);
+    tokio::time::timeout(deadline, trickling)
         .await
         .expect("the connection is given up");
 }

@@ -1,4 +1,4 @@
-//! Tokens that an issuer signs: which are taken, and what the others are told.
+//! Tokens that an issuer signs: which are accepted, and how the others are refused.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};

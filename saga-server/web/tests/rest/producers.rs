@@ -8,7 +8,7 @@ use crate::harness::{Api, completed, event};
 
 const PATH: &str = "/internal/v1/producers";
 
-fn sighting(service: &str, instance: Option<&str>, numbers: &[u64]) -> ProducerObservation {
+fn observation(service: &str, instance: Option<&str>, numbers: &[u64]) -> ProducerObservation {
     let now = Timestamp::now();
     ProducerObservation {
         service: service.to_owned(),
@@ -25,7 +25,7 @@ fn sighting(service: &str, instance: Option<&str>, numbers: &[u64]) -> ProducerO
 }
 
 /// Brings the accounts up to date, and judges everything that was seen.
-async fn tend(api: &Api) {
+async fn reconcile(api: &Api) {
     let now = Timestamp::now();
     let soon = Timestamp::from_millis(now.as_millis() + 1000).unwrap();
     for evaluate_before in [None, Some(soon)] {
@@ -47,12 +47,12 @@ async fn services(api: &Api) -> String {
     ])
     .await;
     let seen = [
-        sighting("order-service", Some(&instance), &[1, 2, 5, 7, 8]),
-        sighting("legacy-service", None, &[]),
-        sighting("<script>alert(1)</script>", Some("\"><img src=x>"), &[1]),
+        observation("order-service", Some(&instance), &[1, 2, 5, 7, 8]),
+        observation("legacy-service", None, &[]),
+        observation("<script>alert(1)</script>", Some("\"><img src=x>"), &[1]),
     ];
     api.store.observe_producers(&seen).await.unwrap();
-    tend(api).await;
+    reconcile(api).await;
     instance
 }
 
@@ -81,7 +81,7 @@ async fn services_are_told_with_their_instances_steps_and_gaps() {
         assert_eq!(service[field], value, "{field}");
     }
     assert!(service["eventsPerSecond"].as_f64().unwrap() > 0.0);
-    let told = &service["instances"][0];
+    let reported = &service["instances"][0];
     for (field, value) in [
         ("instance", json!(instance)),
         ("sdkVersion", json!("0.1.0")),
@@ -91,9 +91,9 @@ async fn services_are_told_with_their_instances_steps_and_gaps() {
         ("received", json!(5)),
         ("possiblyLost", json!(3)),
     ] {
-        assert_eq!(told[field], value, "{field}");
+        assert_eq!(reported[field], value, "{field}");
     }
-    let gaps: Vec<_> = told["gaps"]
+    let gaps: Vec<_> = reported["gaps"]
         .as_array()
         .unwrap()
         .iter()
@@ -187,7 +187,7 @@ async fn the_page_says_first_whether_anything_is_missing() {
         "{empty}"
     );
     api.record(completed("saga-1", 0)).await;
-    tend(&api).await;
+    reconcile(&api).await;
     let calm = api.get("/services").await.text;
     assert!(calm.contains("No event is known to be missing."), "{calm}");
 

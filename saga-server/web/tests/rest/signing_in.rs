@@ -10,7 +10,7 @@ use crate::{
 
 const SAGA: &str = "/sagas/saga-1";
 
-/// A browser: follows nothing by itself, so that a test sees what it is told.
+/// A browser: follows nothing by itself, so that a test sees each answer.
 struct Visitor<'a> {
     api: &'a Api,
     client: Client,

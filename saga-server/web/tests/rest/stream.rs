@@ -17,7 +17,7 @@ use crate::{
     issuer::{Key, TestIssuer},
 };
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// One client that reads.
 struct Client {
@@ -26,7 +26,7 @@ struct Client {
 }
 
 impl Client {
-    /// Connected: what is recorded from now on is told.
+    /// Connected: what is recorded from now on is sent to it.
     async fn of(api: &Api, query: &str) -> Self {
         Self::with(api, query, &[]).await
     }
@@ -57,7 +57,7 @@ impl Client {
                 self.read = rest.to_owned();
                 return Some(frame);
             }
-            let chunk = timeout(PATIENCE, self.response.chunk())
+            let chunk = timeout(TIMEOUT, self.response.chunk())
                 .await
                 .expect("something comes");
             self.read.push_str(str::from_utf8(&chunk.unwrap()?).unwrap());
@@ -88,8 +88,8 @@ async fn a_saga_that_changes_is_told_as_one_saga_is_answered() {
     let api = Api::new().await;
     let mut client = Client::of(&api, "").await;
     api.record(completed("saga-1", 0)).await;
-    let told = client.saga().await;
-    assert_eq!(told, api.json_alone("/api/v1/sagas/saga-1").await);
+    let reported = client.saga().await;
+    assert_eq!(reported, api.json_alone("/api/v1/sagas/saga-1").await);
     api.record([event("saga-1", "ORDER_CANCELLED", "FAILED", 9000)])
         .await;
     assert_eq!(client.saga().await["currentStatus"], "FAILED");
@@ -145,9 +145,9 @@ async fn what_nobody_is_shown_is_not_told_either() {
     let api = Api::hiding(&["failureReason"]).await;
     let mut client = Client::of(&api, "").await;
     api.record(failed("saga-1", 0)).await;
-    let told = client.saga().await;
-    assert_eq!(told["currentStatus"], "FAILED");
-    assert!(!told.to_string().contains("OUT_OF_STOCK"), "{told}");
+    let reported = client.saga().await;
+    assert_eq!(reported["currentStatus"], "FAILED");
+    assert!(!reported.to_string().contains("OUT_OF_STOCK"), "{reported}");
 }
 
 #[tokio::test]
@@ -172,14 +172,14 @@ async fn two_hundred_clients_all_see_a_change_and_end_with_the_collector() {
     let metrics = api.get("/metrics").await.text;
     assert!(metrics.contains("saga_tracker_stream_clients 200\n"));
     api.record(completed("saga-1", 0)).await;
-    let told = join_all(clients.iter_mut().map(Client::saga)).await;
-    assert!(told.iter().all(|saga| saga["sagaId"] == "saga-1"));
+    let reported = join_all(clients.iter_mut().map(Client::saga)).await;
+    assert!(reported.iter().all(|saga| saga["sagaId"] == "saga-1"));
 
     api.stop.cancel();
     for ended in join_all(clients.iter_mut().map(Client::frame)).await {
         assert_eq!(ended, None);
     }
-    timeout(PATIENCE, api.serving)
+    timeout(TIMEOUT, api.serving)
         .await
         .expect("nothing holds it up")
         .unwrap();
@@ -221,7 +221,7 @@ async fn a_client_that_reads_nothing_is_dropped_and_holds_up_nobody() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(PATIENCE, dropped)
+    timeout(TIMEOUT, dropped)
         .await
         .expect("the connection is given up");
     drop(idle);

@@ -136,11 +136,11 @@ pub(crate) async fn numbers_that_never_came_are_found_once_they_are_old_enough(d
     assert_eq!(lost.len(), 1);
     assert_eq!((lost[0].service.as_str(), lost[0].events), ("order-service", 2));
     assert_eq!(lost[0].last_gap.map(|gap| (gap.first, gap.last)), Some((4, 5)));
-    let told = instance(store, &name).await;
-    assert_eq!((told.received, told.possibly_lost), (9, 2));
-    assert_eq!(gaps(&told), [(4, 5)]);
-    assert_eq!(told.sdk_version.as_deref(), Some("0.1.0"));
-    assert_eq!(told.wire.unwrap().schema_version, Some(2));
+    let reported = instance(store, &name).await;
+    assert_eq!((reported.received, reported.possibly_lost), (9, 2));
+    assert_eq!(gaps(&reported), [(4, 5)]);
+    assert_eq!(reported.sdk_version.as_deref(), Some("0.1.0"));
+    assert_eq!(reported.wire.unwrap().schema_version, Some(2));
 
     // What came later was marked later.
     assert_eq!(reconcile(store, seconds_after(now, 6), Some(now)).await.lost, []);
@@ -164,17 +164,20 @@ pub(crate) async fn what_comes_after_all_is_lost_no_more(database: &impl Databas
     assert_eq!(judge(store).await, 6);
     note(&[5]).await;
     assert_eq!(judge(store).await, 0);
-    let told = instance(store, &name).await;
-    assert_eq!((told.received, told.possibly_lost), (5, 5));
-    assert_eq!(gaps(&told), [(3, 4), (6, 8)]);
+    let reported = instance(store, &name).await;
+    assert_eq!((reported.received, reported.possibly_lost), (5, 5));
+    assert_eq!(gaps(&reported), [(3, 4), (6, 8)]);
 
     // Read again, as after a restart.
     note(&[1, 2, 5, 9, 10]).await;
     assert_eq!(judge(store).await, 0);
     note(&[3, 4, 6, 7, 8]).await;
     assert_eq!(judge(store).await, 0);
-    let told = instance(store, &name).await;
-    assert_eq!((told.received, told.possibly_lost, told.gaps), (10, 0, vec![]));
+    let reported = instance(store, &name).await;
+    assert_eq!(
+        (reported.received, reported.possibly_lost, reported.gaps),
+        (10, 0, vec![])
+    );
     // It was counted, and counters do not go back.
     assert_eq!(store.events_lost().await.unwrap()["order-service"], 6);
 }
@@ -202,9 +205,9 @@ pub(crate) async fn neither_order_nor_repetition_changes_what_is_missing(databas
             }
         }
         assert_eq!(judge(store).await, missing, "seed {seed}");
-        let told = instance(store, &name).await;
+        let reported = instance(store, &name).await;
         assert_eq!(
-            (told.received, told.possibly_lost),
+            (reported.received, reported.possibly_lost),
             (distinct, missing),
             "seed {seed}"
         );
@@ -241,8 +244,8 @@ pub(crate) async fn numbers_that_nobody_can_believe_are_no_loss(database: &impl 
     let seen = observation("order-service", Some(&name), [Sequences::MAX]);
     store.observe_producers(&[seen]).await.unwrap();
     assert_eq!(judge(store).await, 1);
-    let told = instance(store, &name).await;
-    assert_eq!((told.received, told.possibly_lost), (3, 1));
+    let reported = instance(store, &name).await;
+    assert_eq!((reported.received, reported.possibly_lost), (3, 1));
 }
 
 pub(crate) async fn partitions_that_are_far_apart_take_a_bounded_room(database: &impl Database) {
@@ -424,8 +427,13 @@ pub(crate) async fn services_come_by_name_page_by_page(database: &impl Database)
     query.after = first.next;
     let second = page(store, query).await;
     assert_eq!(second.next, None);
-    let told = first.services.iter().chain(&second.services);
-    assert_eq!(told.map(|told| told.service.as_str()).collect::<Vec<_>>(), names);
+    let reported = first.services.iter().chain(&second.services);
+    assert_eq!(
+        reported
+            .map(|reported| reported.service.as_str())
+            .collect::<Vec<_>>(),
+        names
+    );
 }
 
 pub(crate) async fn collectors_at_once_count_nothing_twice(database: &impl Database) {
@@ -461,10 +469,10 @@ pub(crate) async fn collectors_at_once_count_nothing_twice(database: &impl Datab
         reconcile(store.as_ref(), now, soon),
         reconcile(other.as_ref(), now, soon)
     );
-    // Whoever found the other one at work had nothing to do.
+    // The one that found the other at work had nothing to do.
     reconcile(store.as_ref(), seconds_after(now, 1), soon).await;
     assert_eq!(service(store.as_ref(), "order-service").await.events, 300);
-    let told = instance(store.as_ref(), &name).await;
-    assert_eq!((told.received, told.possibly_lost), (300, 299));
+    let reported = instance(store.as_ref(), &name).await;
+    assert_eq!((reported.received, reported.possibly_lost), (300, 299));
     assert_eq!(store.events_lost().await.unwrap()["order-service"], 299);
 }

@@ -167,7 +167,7 @@ pub(crate) async fn writers_may_go_on_while_sagas_are_rebuilt(database: &impl Da
     }
     let store = database.store().await;
     while !writers.is_empty() {
-        // All that is ever seen is right, so that there is never anything to mend.
+        // All that is ever seen is right, so that there is never anything to repair.
         assert_eq!(rebuilt(&store, Rebuild::DryRun).await.1, []);
         assert_eq!(rebuilt(&store, Rebuild::Write).await.1, []);
         while writers.try_join_next().is_some_and(|writer| writer.is_ok()) {}

@@ -171,7 +171,7 @@ pub(crate) async fn a_lease_has_one_holder_until_it_ends(database: &impl Databas
     store.release_lease("watch", "first").await.unwrap();
     assert!(hold(other.as_ref(), "second", Duration::from_millis(1)).await);
 
-    // Whoever says nothing more has lost it in the end.
+    // A lease that is not renewed expires.
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert!(hold(store.as_ref(), "first", long).await);
     assert!(!hold(other.as_ref(), "second", long).await);

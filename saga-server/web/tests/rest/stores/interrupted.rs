@@ -109,8 +109,8 @@ impl ProgressStore for Interrupted {
 
 #[async_trait]
 impl ProducerStore for Interrupted {
-    async fn observe_producers(&self, sightings: &[ProducerObservation]) -> Result<(), AppendError> {
-        self.store.observe_producers(sightings).await
+    async fn observe_producers(&self, observations: &[ProducerObservation]) -> Result<(), AppendError> {
+        self.store.observe_producers(observations).await
     }
 
     async fn reconcile_producers(&self, tending: &ReconcileRequest) -> Result<ReconcileOutcome, StoreError> {
