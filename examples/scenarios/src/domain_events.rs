@@ -11,7 +11,7 @@ use rdkafka::{
 };
 use shop::DomainEvent;
 
-use crate::{Harness, PATIENCE};
+use crate::{Harness, TIMEOUT};
 
 const PARTITIONS: i32 = 3;
 
@@ -83,7 +83,7 @@ impl Harness {
         producer
             .send(
                 FutureRecord::to(topic).key(key).payload(payload).headers(headers),
-                PATIENCE,
+                TIMEOUT,
             )
             .await
             .unwrap();
@@ -95,7 +95,7 @@ fn ends(consumer: &BaseConsumer, topics: &[String]) -> KafkaResult<Vec<(String, 
     let mut ends = Vec::new();
     for topic in topics {
         for partition in 0..PARTITIONS {
-            let (_, end) = consumer.fetch_watermarks(topic, partition, PATIENCE)?;
+            let (_, end) = consumer.fetch_watermarks(topic, partition, TIMEOUT)?;
             ends.push((topic.clone(), partition, end));
         }
     }
@@ -122,7 +122,7 @@ fn read_all(consumer: &BaseConsumer, topics: &[String]) -> KafkaResult<Vec<Owned
 }
 
 fn wait_for_commit(consumer: &BaseConsumer, topics: &[String]) -> KafkaResult<()> {
-    let (ends, deadline) = (ends(consumer, topics)?, Instant::now() + PATIENCE);
+    let (ends, deadline) = (ends(consumer, topics)?, Instant::now() + TIMEOUT);
     for (topic, partition, end) in ends {
         while committed(consumer, &topic, partition)? < end {
             assert!(
@@ -139,7 +139,7 @@ fn committed(consumer: &BaseConsumer, topic: &str, partition: i32) -> KafkaResul
     let mut asked = TopicPartitionList::new();
     asked.add_partition(topic, partition);
     // The list must be gone before the consumer is.
-    let answer = consumer.committed_offsets(asked, PATIENCE)?;
+    let answer = consumer.committed_offsets(asked, TIMEOUT)?;
     Ok(
         match answer
             .elements()

@@ -1,10 +1,10 @@
-//! REST of anything, with patience.
+//! Asks any REST API, until a timeout.
 
 use std::{fmt, time::Instant};
 
 use serde_json::Value;
 
-use crate::PATIENCE;
+use crate::TIMEOUT;
 
 /// REST of one server.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ impl Rest {
 
     /// Asks until the answer is as wanted.
     pub async fn wait_for(&self, path: &str, what: &str, is_wanted: impl Fn(u16, &Value) -> bool) -> Value {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let mut last = None;
         while Instant::now() < deadline {
             last = self.try_get(path).await;
@@ -54,7 +54,7 @@ impl Rest {
             }
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
-        panic!("{path}: {what} did not come true within {PATIENCE:?}; last answer: {last:?}");
+        panic!("{path}: {what} did not come true within {TIMEOUT:?}; last answer: {last:?}");
     }
 
     fn url(&self, path: &str) -> String {

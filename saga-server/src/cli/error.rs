@@ -22,7 +22,7 @@ pub enum CliError {
     #[error("{0}")]
     Failed(String),
     /// A dry run found something to do: exit code 3.
-    #[error("something differs; the same command without --dry-run mends it")]
+    #[error("something differs; the same command without --dry-run repairs it")]
     Differences,
 }
 

@@ -11,7 +11,7 @@ use clap::Args;
 use super::{CliError, output};
 use crate::config::ConfigArgs;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The longest answer that is looked at, in bytes.
 const ANSWER_LIMIT: u64 = 64 * 1024;
@@ -48,9 +48,9 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 
 /// One request without keeping the connection needs no HTTP client.
 fn ask(address: SocketAddr) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     write!(
         stream,
         "GET /health/readiness HTTP/1.0\r\nHost: {address}\r\n\r\n"

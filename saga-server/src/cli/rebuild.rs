@@ -17,7 +17,7 @@ use saga_store::{Difference, DifferenceKind, Rebuild, Store, StoreOptions};
 /// How many sagas are taken at a time.
 const AT_A_TIME: u32 = 500;
 
-/// How often a long run says how far it is.
+/// How often a long run reports its progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
@@ -68,7 +68,7 @@ impl RebuildArgs {
             Rebuild::Write
         };
         let (mut found, mut after) = (Found::default(), None);
-        let mut told = Instant::now();
+        let mut reported = Instant::now();
         loop {
             let rebuilt = store.rebuild(after.as_deref(), AT_A_TIME, rebuild).await?;
             found.sagas += rebuilt.sagas;
@@ -81,8 +81,8 @@ impl RebuildArgs {
                 break;
             }
             after = rebuilt.last;
-            if told.elapsed() >= PROGRESS_INTERVAL {
-                told = Instant::now();
+            if reported.elapsed() >= PROGRESS_INTERVAL {
+                reported = Instant::now();
                 output::complain(&format!(
                     "{} sagas so far, {} differ",
                     found.sagas, found.differing

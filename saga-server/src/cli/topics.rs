@@ -16,7 +16,7 @@ use crate::config::ConfigArgs;
 use saga_collector::kafka::{KafkaConfig, topic_limits};
 
 /// How long the broker may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Args)]
 pub(super) struct TopicsArgs {
@@ -58,7 +58,7 @@ impl TopicsArgs {
 async fn create(kafka: &KafkaConfig, partitions: i32, replication: Option<i32>) -> Result<(), CliError> {
     let cannot = |error: KafkaError| {
         let reason = match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::OperationTimedOut) => format!("no answer within {} s", PATIENCE.as_secs()),
+            Some(RDKafkaErrorCode::OperationTimedOut) => format!("no answer within {} s", TIMEOUT.as_secs()),
             _ => error.to_string(),
         };
         CliError::failed(format_args!(
@@ -82,8 +82,8 @@ async fn create(kafka: &KafkaConfig, partitions: i32, replication: Option<i32>) 
         topic(&kafka.dead_letter_topic).set("max.message.bytes", &dead_letters_max),
     ];
     let options = AdminOptions::new()
-        .request_timeout(Some(PATIENCE))
-        .operation_timeout(Some(PATIENCE));
+        .request_timeout(Some(TIMEOUT))
+        .operation_timeout(Some(TIMEOUT));
     let results = admin.create_topics(&topics, &options).await.map_err(cannot)?;
     let (created, refused): (Vec<_>, Vec<_>) = results.into_iter().map(described).partition(Result::is_ok);
     output::print(&created.into_iter().flatten().collect::<String>())?;

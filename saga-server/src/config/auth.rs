@@ -72,7 +72,7 @@ impl AuthSettings {
         let Some(settings) = &self.tokens else {
             return Ok(Vec::new());
         };
-        // Whoever says so wants callers to be asked, and must not get the opposite.
+        // An empty list asks for authentication, so it must not turn it off.
         if settings.is_empty() {
             return Err(ConfigError::value(TOKENS, "must hold a token when it is given"));
         }

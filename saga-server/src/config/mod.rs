@@ -1,6 +1,6 @@
 //! What the collector was told: one resolved, checked [`Config`] out of file, environment and flags.
 //!
-//! Rule of thumb: whoever holds a [`Config`] need not check it again. A key stands in one place only, the fields of
+//! Rule of thumb: a [`Config`] need not be checked again. A key stands in one place only, the fields of
 //! [`Settings`]; its default stands in [`resolve`](Settings::resolve), beside the check it must pass.
 
 mod auth;

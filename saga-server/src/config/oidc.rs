@@ -157,7 +157,7 @@ fn needed(key: &'static str, value: Option<&str>) -> Result<String, ConfigError>
     not_empty(key, value)
 }
 
-/// An answer that can be changed on its way can have keys of others in it.
+/// An attacker who can change the answer on its way can have their own keys trusted.
 fn safe(key: &'static str, address: &str) -> Result<String, ConfigError> {
     let is_safe = Url::parse(address).is_ok_and(|url| match (url.scheme(), url.host_str()) {
         ("https", Some(_)) => true,

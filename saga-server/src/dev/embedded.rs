@@ -25,7 +25,7 @@ use saga_store::{Store, StoreOptions};
 pub(crate) const DATABASE_FILE: &str = "saga-tracker.db";
 
 /// How long the parts may take to get ready.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long between two looks at something that is awaited.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -237,9 +237,9 @@ async fn wait_until_ready(server: &Server) -> Result<(), DevError> {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting)
+    tokio::time::timeout(TIMEOUT, waiting)
         .await
-        .map_err(|_| DevError::NotReady(PATIENCE, format!("{:?}", server.health().states())))
+        .map_err(|_| DevError::NotReady(TIMEOUT, format!("{:?}", server.health().states())))
 }
 
 /// Where the database lives.

@@ -76,7 +76,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`ServerError`] when something is wrong that time does not mend.
+    /// [`ServerError`] when something fails that a retry cannot fix.
     pub async fn start(config: Config) -> Result<Self, ServerError> {
         Self::start_with(config, |task| task).await
     }

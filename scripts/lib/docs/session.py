@@ -16,7 +16,7 @@ from pathlib import Path
 import shape
 
 # The first "scripts/parts up" of a machine downloads the parts.
-PATIENCE_S = 400
+TIMEOUT_S = 400
 ASK_AGAIN_S = 60
 # The addresses that the documents name, and which of them a program listens on.
 ADDRESSES = ["127.0.0.1:8086", "127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:8083"]
@@ -86,11 +86,11 @@ class Session:
         script.write_text(self.here(command) + "\n")
         self.shell.stdin.write(f"source {script} </dev/null >{out} 2>{err}; echo $? >{status}.new; mv {status}.new {status}\n")
         self.shell.stdin.flush()
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while not status.exists():
             if time.monotonic() > deadline:
                 self.shell.kill()
-                raise Problem(f"no end after {PATIENCE_S} s: {command}")
+                raise Problem(f"no end after {TIMEOUT_S} s: {command}")
             if self.shell.poll() is not None or STOP.is_set():
                 raise Problem(f"the shell has ended: {command}")
             time.sleep(0.02)
