@@ -1,6 +1,6 @@
 //! The answers: REST over the store, health and metrics. One file for each endpoint: parameters, query and response.
 //!
-//! Rule of thumb: a handler returns what it found or an [`ApiError`]; what every answer has in common, from the form of an
+//! Rule of thumb: a handler returns what it found or an [`ApiError`](crate::ApiError); what every answer has in common, from the form of an
 //! error to the time limit, is in `http::middleware`.
 //!
 //! To add an endpoint: write `#[utoipa::path(…)]` at its handler, whose doc comment describes it (the first line is the title),
