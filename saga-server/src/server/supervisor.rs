@@ -90,6 +90,7 @@ impl Supervisor {
             stop,
         };
         for Task { name, on_end, work } in tasks {
+            supervisor.metrics.task_started(name);
             supervisor.spawn(name, on_end, work);
         }
         supervisor
@@ -217,6 +218,7 @@ mod tests {
         let supervisor = Supervisor::start(vec![task], metrics.clone(), stop.clone());
         stop.cancel();
         supervisor.join(Instant::now() + Duration::from_secs(1)).await;
-        assert!(!metrics.render().contains(r#"task="watch""#));
+        let line = r#"saga_tracker_tasks_ended_total{task="watch"} 0"#;
+        assert!(metrics.render().contains(line), "{}", metrics.render());
     }
 }

@@ -361,6 +361,11 @@ impl Metrics {
         metrics
     }
 
+    /// A background task was started: it is counted from 0, so that an alert has a series to look at.
+    pub fn task_started(&self, task: &'static str) {
+        self.tasks_ended.get_or_create(&TaskLabel { task });
+    }
+
     /// A background task ended before the stop.
     pub fn task_ended(&self, task: &'static str) {
         self.tasks_ended.get_or_create(&TaskLabel { task }).inc();
