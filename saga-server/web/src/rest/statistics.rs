@@ -25,9 +25,9 @@ pub(super) struct Statistics {
     by_status: BTreeMap<SagaStatus, u64>,
     /// Every known type is there, and any other that occurs.
     by_type: BTreeMap<SagaType, u64>,
-    /// FAILED / total.
+    /// FAILED or COMPENSATED / total.
     failure_rate: f64,
-    /// COMPENSATED / FAILED.
+    /// COMPENSATED / (FAILED or COMPENSATED).
     compensation_rate: f64,
     /// Of ended sagas; null when none has ended.
     avg_duration_seconds: Option<f64>,
@@ -73,10 +73,9 @@ fn answer(query: &StatisticsQuery, found: saga_store::Statistics, freshness: Fre
     by_status.extend(found.by_status);
     let mut by_type = BTreeMap::from(SagaType::KNOWN.map(|saga_type| (saga_type, 0)));
     by_type.extend(found.by_type);
-    let (failed, compensated) = (
-        by_status[&SagaStatus::Failed],
-        by_status[&SagaStatus::Compensated],
-    );
+    // A saga whose effects were undone has failed all the same.
+    let compensated = by_status[&SagaStatus::Compensated];
+    let failed = by_status[&SagaStatus::Failed] + compensated;
     let [p50, p95, p99] = found
         .percentile_seconds
         .map_or([None; 3], |seconds| seconds.map(Some));
