@@ -363,7 +363,7 @@ impl Metrics {
 
     /// A background task was started: it is counted from 0, so that an alert has a series to look at.
     pub fn task_started(&self, task: &'static str) {
-        self.tasks_ended.get_or_create(&TaskLabel { task });
+        self.tasks_ended.get_or_create(&TaskLabel { task }).inc_by(0);
     }
 
     /// A background task ended before the stop.
