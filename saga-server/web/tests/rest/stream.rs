@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// One client that reads.
 struct Client {
     response: Response,
-    read: String,
+    read: Vec<u8>,
 }
 
 impl Client {
@@ -43,7 +43,7 @@ impl Client {
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let mut client = Self {
             response,
-            read: String::new(),
+            read: Vec::new(),
         };
         assert_eq!(client.frame().await.unwrap(), "retry: 2000\n: connected");
         client
@@ -52,15 +52,15 @@ impl Client {
     /// What comes next; none at the end.
     async fn frame(&mut self) -> Option<String> {
         loop {
-            if let Some((frame, rest)) = self.read.split_once("\n\n") {
-                let frame = frame.to_owned();
-                self.read = rest.to_owned();
-                return Some(frame);
+            if let Some(end) = self.read.windows(2).position(|bytes| bytes == b"\n\n") {
+                let frame = self.read.drain(..end + 2).take(end).collect();
+                return Some(String::from_utf8(frame).unwrap());
             }
             let chunk = timeout(TIMEOUT, self.response.chunk())
                 .await
                 .expect("something comes");
-            self.read.push_str(str::from_utf8(&chunk.unwrap()?).unwrap());
+            // A chunk may end inside a character.
+            self.read.extend_from_slice(&chunk.unwrap()?);
         }
     }
 
