@@ -317,7 +317,7 @@ impl ConsumerContext {
 }
 
 impl rdkafka::consumer::ConsumerContext for ConsumerContext {
-    // Nothing here waits: the batch in hand is stored all the same, which is harmless, since whoever gets the
+    // Nothing here waits: the batch in hand is stored all the same, which is harmless, since the owner that gets the
     // partition next finds its events known.
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Revoke(partitions) = rebalance {

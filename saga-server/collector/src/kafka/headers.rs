@@ -8,7 +8,7 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka_sys::{RDKafkaRespErr, rd_kafka_header_get_all, rd_kafka_message_headers};
 
 /// Calls `each` with every name and value. Gives whether these are the whole headers, and can be written again as they are: not
-/// with a name that is not UTF-8 or holds NUL, nor where that cannot be told.
+/// with a name that is not UTF-8 or holds NUL, nor where that cannot be determined.
 #[expect(unsafe_code, reason = "rdkafka has no safe way that does not panic")]
 pub(super) fn read(message: &BorrowedMessage<'_>, mut each: impl FnMut(&[u8], Option<&[u8]>)) -> bool {
     let mut headers = ptr::null_mut();

@@ -1,4 +1,4 @@
-//! How consuming is, and what hinders it: reported by all stages, read by whoever judges health.
+//! Whether consumption works, and what holds it up: reported by all stages, read by the task that sets health.
 //!
 //! Rule of thumb: a reason never makes ingest healthy or unhealthy by itself, but for those that surely stop it. Offsets that do
 //! not move do, and the reasons only explain them.

@@ -24,7 +24,7 @@ pub const DEAD_LETTERS_MAX_BYTES: u64 = 2_097_152;
 
 type Settings = BTreeMap<String, String>;
 
-/// Warns of settings that bound nothing, once the broker answers. Whoever may not read them is not warned.
+/// Warns of settings that bound nothing, once the broker answers. Without permission to read them there is no warning.
 pub(crate) async fn warn(kafka: KafkaConfig, stop: CancellationToken) {
     let admin: AdminClient<DefaultClientContext> = match kafka.client().create() {
         Ok(admin) => admin,

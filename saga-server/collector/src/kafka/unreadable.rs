@@ -180,7 +180,7 @@ fn search_end(
             topic,
             partition,
         };
-        // Nobody waits any more when the partition was taken away.
+        // The receiver is gone when the partition was taken away.
         let _ = found.send(reader.end_of_gap(first).map_err(|error| error.to_string()));
     };
     if let Err(error) = std::thread::Builder::new()

@@ -1,4 +1,4 @@
-//! What maintenance is told: when sagas and events are late, and how long sagas stay.
+//! How maintenance is configured: when sagas and events are late, and how long sagas stay.
 
 use std::time::Duration;
 
