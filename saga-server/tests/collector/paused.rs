@@ -1,12 +1,10 @@
-//! Partitions that change hands while the store is slow.
-
-use std::time::Duration;
+//! A rebalance while the store is slow.
 
 use crate::support::{
     Harness,
     events::{saga, success},
     eventually,
-    running::Running,
+    process::ServerProcess,
 };
 use sqlx::{Connection, PgConnection};
 
@@ -35,26 +33,39 @@ async fn all_stored(harness: &Harness, sagas: usize) {
     .await;
 }
 
-/// The client keeps a partition paused that was taken away while it was paused, also when it is given back.
+/// The client keeps a partition paused that was revoked while it was paused, also when it is assigned again.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partition_taken_away_while_paused_is_read_on_when_it_comes_back() {
+async fn a_partition_revoked_while_paused_is_read_when_it_is_assigned_again() {
     let harness = Harness::new().await;
-    let first = Running::on(&harness).await;
+    let mut first = ServerProcess::serve_logging(&harness);
+    first.rest.wait_until_ready().await;
     let mut blocker = PgConnection::connect(&harness.database_url).await.unwrap();
     sqlx::raw_sql("BEGIN; LOCK TABLE saga_steps IN EXCLUSIVE MODE")
         .execute(&mut blocker)
         .await
         .unwrap();
     send(&harness, "slow");
-    // A batch waits for the lock, the next one is full, and after a second the partitions are paused.
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    let second = Running::on(&harness).await;
-    // It takes some of the partitions, which the first one keeps as paused.
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    // One batch waits for the lock, and the next one is full.
+    eventually("the partitions are paused", async || {
+        !first.log_lines("partitions paused").is_empty()
+    })
+    .await;
+    let mut second = ServerProcess::serve_logging(&harness);
+    eventually("the first one keeps some of the partitions", async || {
+        has_partitions(&second)
+    })
+    .await;
     sqlx::raw_sql("ROLLBACK").execute(&mut blocker).await.unwrap();
     all_stored(&harness, SAGAS).await;
 
-    second.stop().await;
+    assert_eq!(second.terminate(), Some(0));
     send_and_wait(&harness, "after", 2 * SAGAS).await;
-    first.stop().await;
+    assert_eq!(first.terminate(), Some(0));
+}
+
+/// Whether its last assignment in the topic of the events, by its log, has a partition.
+fn has_partitions(server: &ServerProcess) -> bool {
+    let assignments = server.log_lines("partitions assigned");
+    let last = assignments.iter().rfind(|line| !line.contains("dlt"));
+    last.is_some_and(|line| !line.contains("{}"))
 }

@@ -17,6 +17,7 @@ use saga_types::{
     topic::dead_letter_headers as headers,
 };
 use serde_json::json;
+use sqlx::{Connection, PgConnection};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_sagas_are_answered_with_their_states_and_steps() {
@@ -382,10 +383,12 @@ async fn killed_without_warning_within_100_000_events_and_started_again_nothing_
     let shape = compensated();
     let sagas: Vec<_> = (0..SAGAS).map(|n| saga(&format!("saga-{n}"), &shape)).collect();
     assert_eq!(sagas.iter().map(Vec::len).sum::<usize>(), 100_000);
-    for events in &sagas {
-        events.iter().for_each(|event| producer.send(event));
-    }
-    producer.flush();
+    let (before, after) = sagas.split_at(7_500);
+    let send = |sagas: &[Vec<SagaEvent>]| {
+        sagas.iter().flatten().for_each(|event| producer.send(event));
+        producer.flush();
+    };
+    send(before);
 
     let stored = async || harness.sql_count("SELECT count(*) FROM saga_steps").await;
     let mut seen = 0;
@@ -400,7 +403,8 @@ async fn killed_without_warning_within_100_000_events_and_started_again_nothing_
         );
         seen = now;
     }
-    assert!(seen < 100_000, "it was killed in the middle, not at the end");
+    kill_within_a_transaction(&harness, || send(after)).await;
+    assert_eq!(stored().await, 60_000, "nothing of an open transaction stays");
     let mut server = ServerProcess::serve(&harness);
     eventually("everything is stored", async || stored().await == 100_000).await;
     server.rest.wait_until_ready().await;
@@ -414,6 +418,24 @@ async fn killed_without_warning_within_100_000_events_and_started_again_nothing_
     assert_eq!(server.terminate(), Some(0), "SIGTERM ends it in order");
     assert_eq!(stored().await, 100_000);
     assert!(harness.dead_letters(0).await.is_empty());
+}
+
+/// Starts a server, and kills it while its transaction waits for a lock on the steps.
+async fn kill_within_a_transaction(harness: &Harness, send: impl FnOnce()) {
+    let mut blocker = PgConnection::connect(&harness.database_url).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE saga_steps IN EXCLUSIVE MODE")
+        .execute(&mut blocker)
+        .await
+        .unwrap();
+    let mut server = ServerProcess::serve(harness);
+    send();
+    let waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'saga_steps'::regclass AND NOT granted";
+    eventually("a transaction waits", async || {
+        harness.sql_count(waiting).await > 0
+    })
+    .await;
+    server.kill();
+    sqlx::raw_sql("ROLLBACK").execute(&mut blocker).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

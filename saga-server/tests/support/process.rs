@@ -25,7 +25,11 @@ impl ServerProcess {
     pub fn serve_logging(harness: &Harness) -> Self {
         let log = NamedTempFile::new().unwrap();
         let lines = log.reopen().unwrap().into();
-        let mut process = Self::serve_with(harness, &[("SAGA_SERVER_LOG_FORMAT", "json")], lines);
+        let variables = [
+            ("SAGA_SERVER_LOG_FORMAT", "json"),
+            ("SAGA_SERVER_LOG_LEVEL", "debug"),
+        ];
+        let mut process = Self::serve_with(harness, &variables, lines);
         process.log = Some(log);
         process
     }
