@@ -52,6 +52,7 @@ pub(super) struct DevArgs {
 impl DevArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
         let config = self.config()?;
+        signals::limit_shutdown(config.shutdown_timeout)?;
         let options = DevOptions {
             listen: config.listen,
             data_dir: self.data_dir,

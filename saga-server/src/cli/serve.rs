@@ -17,6 +17,7 @@ pub(super) struct ServeArgs {
 impl ServeArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
         let config = self.config.load()?.resolve()?;
+        signals::limit_shutdown(config.shutdown_timeout)?;
         block_on(async {
             let telemetry = logging::start_with_traces(&config.log, config.telemetry.as_ref())?;
             let shutdown = signals::shutdown()?;

@@ -1,8 +1,13 @@
 //! Commands that talk to others: a database, a broker, a running collector.
 
 use std::{
+    io::{BufRead, BufReader, Read, Write},
     path::Path,
     process::{Child, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -26,6 +31,14 @@ fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 
 fn ended(mut child: Child) -> i32 {
     eventually("end", || child.try_wait().unwrap()).code().unwrap()
+}
+
+fn terminate(child: &Child) {
+    let terminated = std::process::Command::new("kill")
+        .arg(child.id().to_string())
+        .status()
+        .unwrap();
+    assert!(terminated.success());
 }
 
 fn info(file: &Path) -> Value {
@@ -85,10 +98,47 @@ fn dev_runs_until_it_is_told_to_end() {
     let healthy = run.run(&format!("healthcheck --listen {address}"));
     assert_eq!(healthy.code, 0, "{healthy:?}");
     assert!(healthy.stdout.contains(r#""status":"UP""#), "{healthy:?}");
-    let terminated = std::process::Command::new("kill")
-        .arg(child.id().to_string())
-        .status()
-        .unwrap();
-    assert!(terminated.success());
+    terminate(&child);
     assert_eq!(ended(child), 0);
+}
+
+/// A log that takes no more lines blocks each thread that writes one.
+#[cfg(unix)]
+#[test]
+fn a_shutdown_that_hangs_is_ended_after_its_timeout() {
+    let run = Run::new();
+    assert_eq!(run.run("migrate --database-url sqlite:sagas.db").code, 0);
+    let (log, mut filler) = std::io::pipe().unwrap();
+    let child = run
+        .command("serve --listen 127.0.0.1:0 --database-url sqlite:sagas.db --shutdown-timeout 1s")
+        .env("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+        .stdout(Stdio::null())
+        .stderr(filler.try_clone().unwrap())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(log);
+    let started = log
+        .by_ref()
+        .lines()
+        .map(Result::unwrap)
+        .any(|line| line.contains("started"));
+    assert!(started);
+    let filled = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&filled);
+    std::thread::spawn(move || {
+        while filler.write_all(b"\n").is_ok() {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let mut before = 0;
+    eventually("full pipe", || {
+        let now = filled.load(Ordering::Relaxed);
+        std::mem::replace(&mut before, now)
+            .eq(&now)
+            .then_some(())
+            .filter(|()| now > 0)
+    });
+    terminate(&child);
+    assert_eq!(ended(child), 1);
+    drop(log);
 }

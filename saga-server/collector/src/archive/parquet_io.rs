@@ -9,10 +9,10 @@ use parquet::{
     errors::{ParquetError, Result},
     file::{
         properties::WriterProperties,
-        reader::{FileReader as _, SerializedFileReader},
+        reader::SerializedFileReader,
         writer::{SerializedColumnWriter, SerializedFileWriter},
     },
-    record::Field,
+    record::{Field, reader::RowIter},
     schema::parser::parse_message_type,
 };
 
@@ -124,17 +124,9 @@ fn unexpected(wanted: &str, found: Option<(String, Field)>) -> ParquetError {
     ParquetError::General(format!("{wanted} was expected, but {found}"))
 }
 
-/// All rows of a file, of which one group at a time is in memory.
+/// All rows of a file, one at a time.
 pub(super) fn rows(file: Bytes) -> Result<impl Iterator<Item = Result<Row>>> {
     let reader = SerializedFileReader::new(file)?;
-    Ok((0..reader.num_row_groups()).flat_map(move |group| group_rows(&reader, group)))
-}
-
-fn group_rows(reader: &SerializedFileReader<Bytes>, group: usize) -> Vec<Result<Row>> {
-    let read = || -> Result<Vec<Result<Row>>> {
-        let group = reader.get_row_group(group)?;
-        let rows = group.get_row_iter(None)?;
-        Ok(rows.map(|row| Ok(Row(row?.into_columns().into_iter()))).collect())
-    };
-    read().unwrap_or_else(|error| vec![Err(error)])
+    let rows = RowIter::from_file_into(Box::new(reader));
+    Ok(rows.map(|row| Ok(Row(row?.into_columns().into_iter()))))
 }
