@@ -7,8 +7,8 @@ FOLDER holds dev.yaml, staging.yaml and prod.yaml, and the unpacked package.
 
 import json
 import pathlib
-import re
 import sys
+import tomllib
 
 import yaml
 
@@ -31,9 +31,13 @@ def check_package():
     packaged = folder / "saga-tracker/files"
     for original in (RULES, DASHBOARD):
         check((packaged / original.name).read_bytes() == original.read_bytes(), f"{original.name} is another one when packaged")
-    version = re.search(r'^version = "(.*)"$', (root / "Cargo.toml").read_text(), re.M)[1]
+    crates = tomllib.loads((root / "Cargo.toml").read_text())["workspace"]["package"]
+    version, repository = crates["version"], crates["repository"]
     chart = yaml.safe_load((folder / "saga-tracker/Chart.yaml").read_text())
     check((chart["version"], chart["appVersion"]) == (version, version), f"its versions are not {version}, that of the crates")
+    check((chart["home"], chart["sources"]) == (crates["homepage"], [repository]), f"its addresses are not those of the crates: {repository}")
+    application = yaml.safe_load((root / "deploy/argocd/application.yaml").read_text())
+    check(f"{repository}.git" in json.dumps(application), f"the Argo CD application does not come from {repository}")
 
 
 def check_production(objects):
