@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Chromium with its driver, and axe-core, with which the tests look at the pages. Nothing runs: each test starts its own.
+# Chromium with its driver, and axe-core, with which the tests check the pages. Nothing runs: each test starts its own.
 
 BROWSER_PACKAGES=$ROOT/saga-server/tests/browser/package.json
 

@@ -1,4 +1,4 @@
-"""What no schema says of the chart: what it hands on is what lies in deploy/, and its parts know each other.
+"""What no schema checks of the chart: its files are those of deploy/, and its objects refer to each other.
 
     check-chart.py ROOT FOLDER
 

@@ -1,4 +1,4 @@
-"""Installs the chart in a Kubernetes API server, and tells what that says.
+"""Installs the chart in a Kubernetes API server, and prints its answers.
 
     check-cluster.py ROOT FOLDER HELM CRD.yaml...
 

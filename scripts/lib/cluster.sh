@@ -49,7 +49,7 @@ cluster_up() {
   port=$(free_port "$STATE/apiserver/port")
   launch etcd "$ETCD_COMMAND" --data-dir "$STATE/etcd/data" --listen-client-urls "http://127.0.0.1:$etcd_port" \
     --advertise-client-urls "http://127.0.0.1:$etcd_port" --listen-peer-urls "http://127.0.0.1:$peer_port"
-  # Whoever has this token may do everything.
+  # This token may do everything.
   CLUSTER_TOKEN=$(head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n')
   printf '%s,admin,admin,system:masters\n' "$CLUSTER_TOKEN" >"$STATE/apiserver/tokens.csv"
   openssl genrsa -out "$STATE/apiserver/accounts.key" 2048 2>/dev/null

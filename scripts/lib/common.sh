@@ -61,7 +61,7 @@ install_once() {
   (
     flock 9
     [[ -d $cache/$key ]] && exit # another process was first
-    # Whoever holds the lock is alone, so older partial folders are leavings.
+    # The lock is exclusive, so older partial folders are of interrupted runs.
     rm -rf "$cache"/partial.*
     partial=$(mktemp -d "$cache/partial.XXXXXX")
     trap 'rm -rf "$partial"' EXIT
@@ -118,7 +118,7 @@ process_tree() {
 # at once. (Bash alone would see the signal only after the command's end.)
 run_forwarding() {
   local status=0 caught='' child
-  # Background commands of a script ignore SIGINT and have no standard input, unless told so.
+  # Background commands of a script ignore SIGINT and have no standard input by default.
   env --default-signal=INT,QUIT -- "$@" <&0 8>&- 9>&- &
   child=$!
   trap 'caught=INT; forward INT "$child"' INT

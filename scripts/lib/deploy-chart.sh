@@ -36,7 +36,7 @@ need_chart_tools() {
   install_once "$SCHEMAS_KEY" write_schemas
 }
 
-# Helm tells of each symbolic link that it follows; those to the rules and the dashboard are meant.
+# Helm warns of each symbolic link that it follows; those to the rules and the dashboard are intended.
 helm() {
   local command=$1
   shift

@@ -6,7 +6,7 @@ IMAGE_LIMIT_MB=60
 # What the image holds beside the binary may take so much; the rest is the binary's.
 SURROUNDINGS_LIMIT_MB=12
 
-# The binary of the tests is linked as the image's is, to the same libraries, but not optimised: its size says nothing. One
+# The binary of the tests is linked as the image's is, to the same libraries, but not optimised: its size is not compared. One
 # that SAGA_SERVER names is taken for the image's own, so that the whole image is held to the limit.
 saga_server() {
   local binary=${SAGA_SERVER:-${CARGO_TARGET_DIR:-$ROOT/target}/debug/saga-server}
@@ -102,11 +102,11 @@ check_dev() {
   process=$(pgrep -u 65532 -f "$IN_CONTAINER") || die "saga-server does not run as user 65532 in the image"
   kill -s TERM "$process"
   wait "$!" || die "saga-server dev ended with status $? in the image"
-  # Now nobody answers, and the health check says so.
-  ! is_healthy "$container" "$address" || die "the health check is content when nobody answers"
+  # Now the collector does not answer, and the health check must fail.
+  ! is_healthy "$container" "$address" || die "the health check passes although the collector does not answer"
 }
 
-# The command line of what runs in the container, with an address that is nobody else's.
+# The command line of what runs in the container, with a free address.
 IN_CONTAINER=
 
 end_container() {

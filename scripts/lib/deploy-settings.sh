@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the chart and the Compose file tell the collector, read by the collector itself.
+# The configuration in the chart and the Compose file, read by the collector itself.
 
 check_settings() {
   local environment binary secrets

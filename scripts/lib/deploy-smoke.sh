@@ -9,15 +9,15 @@ check_smoke() {
   "$binary" dev --listen 127.0.0.1:0 --info-file "$info" >"$SCRATCH/tracker.log" 2>&1 &
   TRACKER=$!
   wait_until 60 test -s "$info" || die "no tracker to test: $(cat "$SCRATCH/tracker.log")"
-  url=$(told url "$info")
-  kafka=$(told bootstrapServers "$info")
+  url=$(value_of url "$info")
+  kafka=$(value_of bootstrapServers "$info")
   SAGA_SMALLEST=$smallest "$ROOT/scripts/smoke-test" "$url" "$kafka"
   end_tracker
-  ! SAGA_SMOKE_PATIENCE=1 "$ROOT/scripts/smoke-test" "$url" 2>/dev/null || die "the smoke test is content with nobody"
+  ! SAGA_SMOKE_PATIENCE=1 "$ROOT/scripts/smoke-test" "$url" 2>/dev/null || die "the smoke test passes although no example service runs"
 }
 
-# told KEY FILE
-told() { python3 -c 'import json, sys; print(json.load(open(sys.argv[2]))[sys.argv[1]])' "$@"; }
+# value_of KEY FILE
+value_of() { python3 -c 'import json, sys; print(json.load(open(sys.argv[2]))[sys.argv[1]])' "$@"; }
 
 TRACKER=
 

@@ -69,7 +69,7 @@ kafka_prepare() {
   }
 }
 
-# Once a stack has its listeners, it keeps them: "start" need not be told again.
+# Once a stack has its listeners, it keeps them: "start" needs no second listing.
 kafka_has_tls() { [[ ${SAGA_PARTS_TLS_DIR:-} || -f $STATE/kafka/ssl-port ]]; }
 
 KAFKA_TLS_USER=saga

@@ -70,7 +70,7 @@ def from_kubernetes(folder, swagger):
 def from_definition(folder, crd):
     for version in crd["spec"]["versions"]:
         schema = strict(version["schema"]["openAPIV3Schema"])
-        # The API server itself knows what these hold.
+        # The API server validates these itself.
         schema["properties"] |= {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}}
         write(folder, crd["spec"]["group"], version["name"], crd["spec"]["names"]["kind"], schema)
 

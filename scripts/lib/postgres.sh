@@ -42,7 +42,7 @@ install_postgres_package() (
   apt_install "PostgreSQL's server is missing" postgresql
 )
 
-# Where the server's user may not go, it says so in a strange way.
+# In a folder that the server's user may not enter, its error is misleading.
 as_postgres() {
   if [[ $POSTGRES_USER ]]; then
     (cd / && exec setpriv --reuid "$POSTGRES_USER" --regid "$POSTGRES_USER" --init-groups -- "$@")

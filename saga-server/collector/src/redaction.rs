@@ -1,4 +1,4 @@
-//! What nobody is shown: values of metadata, by their keys.
+//! Redaction: values of metadata that are hidden, by their keys.
 //!
 //! Rule of thumb: whatever leaves the collector with something of an event's metadata in it (answers, pages, streams,
 //! logs, archives) goes through [`Redaction`] last, whoever asks. What is stored stays as it came, so a key that is no

@@ -135,7 +135,7 @@ impl RestoreArgs {
             ));
         }
         output::print(&format!(
-            "{} sagas, {} steps new in {}\nto look at them: saga-server dev --data-dir {}\n",
+            "{} sagas, {} steps new in {}\nto view them: saga-server dev --data-dir {}\n",
             restored.sagas,
             restored.events,
             self.to.join(DATABASE_FILE).display(),

@@ -25,7 +25,7 @@ pub(super) struct DltArgs {
 
 #[derive(Debug, Subcommand)]
 enum DltCommand {
-    /// List dead letters, newest first: why each could not be stored, where it was, and what it says
+    /// List dead letters, newest first: the reason, the origin and the decoded content of each
     List(ListArgs),
     /// Replay dead letters: read them again with today's rules and schemas, and store their events as ingest would
     Replay(ReplayArgs),

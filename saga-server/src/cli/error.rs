@@ -12,7 +12,7 @@ use crate::{
 };
 use saga_store::StoreError;
 
-/// Why a command ends without having done its work, told apart by the exit code.
+/// Why a command ends without having done its work, as its exit code.
 #[derive(Debug, Error)]
 pub enum CliError {
     /// The command or its configuration is wrong: exit code 2.

@@ -13,7 +13,7 @@ use crate::config::ConfigArgs;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest answer that is looked at, in bytes.
+/// The longest answer that is read, in bytes.
 const ANSWER_LIMIT: u64 = 64 * 1024;
 
 #[derive(Debug, Args)]

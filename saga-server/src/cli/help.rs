@@ -1,4 +1,4 @@
-//! The help, with defaults that come from where they are decided; and words for what clap refuses.
+//! The help, with defaults taken from the code that applies them; and messages for what clap refuses.
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -33,7 +33,7 @@ fn with_default<'a>(argument: Arg, default: &impl Fn(&str) -> Option<&'a str>) -
     }
 }
 
-/// Prints help when it was asked for; else says what is wrong with the arguments, or with the environment.
+/// Prints help when it was asked for; else says what is wrong with the arguments or the environment.
 pub(super) fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     if !error.use_stderr() {
         // Asked for, so it is the output; a closed pipe is no failure.
@@ -42,7 +42,7 @@ pub(super) fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     }
     match variable_at_fault(error, arguments) {
         Some(variable) => output::complain(&in_words(error, &variable)),
-        // The exit code says it when even stderr is closed.
+        // With stderr closed, the exit code remains.
         None => drop(error.print()),
     }
     ExitCode::from(2)

@@ -56,7 +56,7 @@ enum Command {
     Fold(fold::FoldArgs),
     /// Check saga definitions, and draw the expected path of a saga type
     Definitions(definitions::DefinitionsArgs),
-    /// Look at the configuration
+    /// Inspect the configuration
     Config(check::ConfigCommandArgs),
     /// Ask a running collector whether it is ready
     Healthcheck(healthcheck::HealthcheckArgs),

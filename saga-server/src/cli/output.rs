@@ -21,7 +21,7 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
     }
 }
 
-/// Says on stderr what went wrong. When even that is impossible, the exit code still says it.
+/// Prints an error to stderr. With stderr closed, the exit code remains.
 pub(super) fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "saga-server: {}", printable(text));
 }

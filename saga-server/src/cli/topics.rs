@@ -54,7 +54,7 @@ impl TopicsArgs {
     }
 }
 
-/// Creates both topics and says what became of each.
+/// Creates both topics and prints the result of each.
 async fn create(kafka: &KafkaConfig, partitions: i32, replication: Option<i32>) -> Result<(), CliError> {
     let cannot = |error: KafkaError| {
         let reason = match error.rdkafka_error_code() {

@@ -67,7 +67,7 @@ impl FromStr for TokenSetting {
 }
 
 impl AuthSettings {
-    /// The tokens that are taken; none when nothing was said.
+    /// The accepted tokens; by default none.
     pub(super) fn tokens(&self) -> Result<Vec<Token>, ConfigError> {
         let Some(settings) = &self.tokens else {
             return Ok(Vec::new());
@@ -124,7 +124,7 @@ pub(super) fn access(
     let is_this_machine = listen.ip().to_canonical().is_loopback();
     match (tokens.is_empty(), allow_unauthenticated, is_this_machine) {
         (false, ..) => Ok(Access::Tokens(tokens)),
-        // Said in words that others may call, perhaps through a proxy on this machine.
+        // Configured explicitly that others may call, perhaps through a proxy on this machine.
         (true, true, _) => Ok(Access::Anybody),
         (true, false, true) => Ok(Access::ThisMachine),
         (true, false, false) => {

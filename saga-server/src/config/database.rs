@@ -1,4 +1,4 @@
-//! What the database's URL says about TLS, checked before anything connects.
+//! The TLS parameters of the database's URL, checked before anything connects.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ const KEY: [&str; 2] = ["sslkey", "ssl-key"];
 
 /// Files must be there; and a root certificate must be of use: in the other modes the driver takes any certificate.
 pub(super) fn check_tls(url: &str) -> Result<(), String> {
-    // What is malformed is the driver's to refuse, and a file's path knows no parameters.
+    // The driver refuses what is malformed, and the path of a file has no parameters.
     let Some(url) = Url::parse(url).ok().filter(|url| url.scheme() != "sqlite") else {
         return Ok(());
     };

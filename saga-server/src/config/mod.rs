@@ -1,4 +1,4 @@
-//! What the collector was told: one resolved, checked [`Config`] out of file, environment and flags.
+//! The collector's configuration: one resolved, checked [`Config`] out of file, environment and flags.
 //!
 //! Rule of thumb: a [`Config`] need not be checked again. A key stands in one place only, the fields of
 //! [`Settings`]; its default stands in [`resolve`](Settings::resolve), beside the check it must pass.
@@ -56,18 +56,18 @@ pub use settings::{
 pub use show::{NOT_SET, REQUIRED, defaults};
 pub use telemetry::TelemetrySettings;
 
-/// Everything a running collector was told.
+/// The whole configuration of a running collector.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where HTTP is answered.
     pub listen: SocketAddr,
-    /// Whether it was said in words that others than this machine may read without a token.
+    /// Whether callers beyond this machine may read without a token.
     pub allow_unauthenticated: bool,
     /// Who may call.
     pub access: Access,
     /// The issuer whose tokens are taken.
     pub oidc: Option<OidcConfig>,
-    /// What of the metadata nobody is shown.
+    /// The keys of metadata whose values are hidden.
     pub redaction: Redaction,
     /// The database.
     pub database: DatabaseConfig,
@@ -81,7 +81,7 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// When sagas are late.
     pub watch: WatchConfig,
-    /// What the pages know of their surroundings.
+    /// What the pages link to.
     pub pages: PagesConfig,
     /// A folder of definitions that add to the built-in ones, or replace them.
     pub definitions_dir: Option<PathBuf>,

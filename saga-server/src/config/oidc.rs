@@ -22,7 +22,7 @@ const ROLES_CLAIM: &str = "auth.oidc.rolesClaim";
 const VIEWER_ROLE: &str = "auth.oidc.viewerRole";
 const OPERATOR_ROLE: &str = "auth.oidc.operatorRole";
 
-/// What claims and roles are called when nothing was said.
+/// The default names of claims and roles.
 pub(super) const DEFAULT_CLAIMS: [&str; 4] = ["preferred_username", "roles", "saga-viewer", "saga-operator"];
 
 pub(super) const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
@@ -115,7 +115,7 @@ pub struct OidcSettings {
 }
 
 impl OidcSettings {
-    /// `None` when nothing was said.
+    /// `None` when nothing of it is configured.
     pub(super) fn resolve(&self) -> Result<Option<OidcConfig>, ConfigError> {
         if *self == Self::default() {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! What the pages are told of their surroundings.
+//! What the pages link to.
 
 use clap::Args;
 use merge::Merge;
@@ -17,7 +17,7 @@ use super::{
 #[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PagesSettings {
-    /// Where a trace can be looked at, with {traceId} in place of its id
+    /// The address of a trace, with {traceId} in place of its id
     #[arg(
         id = "pages.traceUrl",
         long = "pages-trace-url",

@@ -1,4 +1,4 @@
-//! What of the metadata nobody is shown.
+//! The keys of metadata whose values are hidden.
 
 use clap::Args;
 use merge::Merge;
@@ -14,7 +14,7 @@ const METADATA_KEYS: &str = "redaction.metadataKeys";
 #[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RedactionSettings {
-    /// Keys of metadata whose values nobody is shown, several with semicolons between; card* stands for all that begin so
+    /// Keys of metadata whose values are hidden from every answer, separated by semicolons; card* matches all that begin with card
     #[arg(
         id = "redaction.metadataKeys",
         long = "redact-metadata-key",
@@ -26,7 +26,7 @@ pub struct RedactionSettings {
 }
 
 impl RedactionSettings {
-    /// Nothing is hidden when nothing was said.
+    /// By default nothing is hidden.
     ///
     /// # Errors
     ///

@@ -25,7 +25,7 @@ const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net
 const DEFAULT_GROUP: &str = "saga-tracker-service";
 
 impl Settings {
-    /// The whole configuration, with defaults where nothing was said.
+    /// The whole configuration, with defaults for what is not set.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ use saga_collector::{archive::ArchiveUrl, maintenance::RetentionConfig};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How long a saga stays after its last event, when nothing else is said.
+/// How long a saga stays after its last event, by default.
 const DEFAULT_AFTER: Duration = DAY.saturating_mul(90);
 
 /// Keys under `retention`.

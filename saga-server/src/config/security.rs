@@ -1,4 +1,4 @@
-//! From what is said about encryption and identity to what Kafka's client is told.
+//! From the keys for encryption and identity to the properties of Kafka's client.
 
 use std::path::PathBuf;
 
@@ -43,7 +43,7 @@ impl SecuritySettings {
         Err(ConfigError::value(key, reason))
     }
 
-    /// Files must be there; and whoever names one means TLS, and must not get anything less.
+    /// Files must be there; and a configuration that names one means TLS and must not get less.
     fn check_certificates(&self, protocol: SecurityProtocol) -> Result<(), ConfigError> {
         for (key, file) in [
             ("kafka.security.caFile", &self.ca_file),

@@ -191,7 +191,7 @@ fn kafka(kafka: &KafkaConfig) -> [(&'static str, String); 13] {
     ]
 }
 
-/// What each key is when nothing is said; [`REQUIRED`] when something must be said.
+/// The default of each key; [`REQUIRED`] for one that must be set.
 #[must_use]
 pub fn defaults() -> BTreeMap<&'static str, String> {
     let mut settings = Settings::default();

@@ -14,10 +14,10 @@ const ENDPOINT: &str = "telemetry.otlpEndpoint";
 const SERVICE_NAME: &str = "telemetry.serviceName";
 const SAMPLE_RATIO: &str = "telemetry.sampleRatio";
 
-/// As traces name the collector when nothing was said.
+/// The default name of the collector in traces.
 pub(super) const DEFAULT_SERVICE_NAME: &str = "saga-server";
 
-/// How many traces are kept when nothing was said.
+/// The default share of traces that are recorded.
 pub(super) const DEFAULT_SAMPLE_RATIO: f64 = 1.0;
 
 /// Keys under `telemetry`.

@@ -139,7 +139,7 @@ fn warehouse() -> product_service::Settings {
     }
 }
 
-/// Places one order after the other until told to stop.
+/// Places one order after the other until it is cancelled.
 async fn customers(order_service: SocketAddr, stop: CancellationToken) {
     let client = saga_collector::http_client::plain_client();
     let mut pace = tokio::time::interval(PACE);

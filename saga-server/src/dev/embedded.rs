@@ -27,7 +27,7 @@ pub(crate) const DATABASE_FILE: &str = "saga-tracker.db";
 /// How long the parts may take to get ready.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long between two looks at something that is awaited.
+/// The interval of polling for something awaited.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A tracker of its own for an integration test: services record into it, and it answers as the real one does, since it
@@ -107,7 +107,7 @@ impl EmbeddedTracker {
             .properties
             .insert("fetch.wait.max.ms".to_owned(), "10".to_owned());
         config.database.url = Secret::new(&database);
-        // What is looked at here may be long past, as what was restored from an archive.
+        // The sagas may be old, such as those restored from an archive.
         config.retention.after = None;
         let store = migrated(&config).await?;
 

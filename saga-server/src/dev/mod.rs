@@ -27,7 +27,7 @@ use saga_store::StoreError;
 pub use embedded::EmbeddedTracker;
 pub(crate) use embedded::{DATABASE_FILE, resolve};
 
-/// What `dev` can be told.
+/// The options of `dev`.
 #[derive(Debug, Clone)]
 pub struct DevOptions {
     /// Where to listen; port 0 takes a free one.
@@ -49,7 +49,7 @@ pub enum DevError {
     Io {
         /// The folder or file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         error: io::Error,
     },
     /// The embedded broker cannot start.
@@ -88,7 +88,7 @@ pub struct DevInfo {
     pub database: String,
 }
 
-/// Runs everything until told to stop. `config` gives what the options do not, such as topic names and definitions.
+/// Runs everything until `shutdown` is done. `config` gives what the options do not, such as topic names and definitions.
 ///
 /// # Errors
 ///
@@ -128,7 +128,7 @@ async fn start_demo(info: &DevInfo, data: &DataFolder) -> Result<Demo, DevError>
     Ok(Demo::start(&surroundings).await?)
 }
 
-/// Written beside and then renamed, so that whoever waits for the file never reads half of it.
+/// Written beside and then renamed, so that a reader that waits for the file never reads half of it.
 fn write_info(path: &Path, info: &DevInfo) -> Result<(), DevError> {
     let beside = path.with_extension("partial");
     let json = serde_json::to_string_pretty(info).unwrap_or_default();

@@ -46,7 +46,7 @@ pub enum ServerError {
     Listen {
         /// The address as configured.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
         error: std::io::Error,
     },
     /// The archive's configuration is wrong.
@@ -156,7 +156,7 @@ impl Server {
         })
     }
 
-    /// Where it listens; tells the port when any free one was asked for.
+    /// The address that it listens on, with the port that was chosen for port 0.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -168,7 +168,7 @@ impl Server {
         &self.health
     }
 
-    /// Runs until told to stop, then ends in order: no new events, the batch in hand, open requests.
+    /// Runs until `shutdown` is done, then ends in order: no new events, the batch in hand, open requests.
     ///
     /// # Errors
     ///

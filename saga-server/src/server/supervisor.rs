@@ -1,7 +1,7 @@
 //! Background tasks: started, watched and stopped together.
 //!
 //! Rule of thumb: no task ends unseen. One that ends before the stop, or panics, is logged with its name and counted; then
-//! it is started again, or the process ends, as the table in `tasks` says.
+//! it is started again, or the process ends, by the table in `tasks`.
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 

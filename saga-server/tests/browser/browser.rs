@@ -85,7 +85,7 @@ impl Browser {
         }
     }
 
-    /// What the page says, as it is shown.
+    /// The visible text of the page.
     pub(crate) async fn text(&self) -> String {
         self.find("body").await.text().await.unwrap()
     }
@@ -112,7 +112,7 @@ impl Browser {
             .is_empty()
     }
 
-    /// Waits until the page says something.
+    /// Waits until the page shows a text.
     pub(crate) async fn shows(&self, words: &str) {
         let deadline = Instant::now() + TIMEOUT;
         loop {

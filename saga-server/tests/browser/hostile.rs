@@ -13,7 +13,7 @@ use crate::{
     viewports::{DESKTOP, PHONE},
 };
 
-/// Looks at pages in all viewports, and fails on what is wrong with any.
+/// Checks pages in all viewports, and fails on what is wrong with any.
 async fn are_sound(api: &Api, pages: &[(&str, &str)]) -> Browser {
     let browser = Browser::open().await;
     let mut wrong = Vec::new();
@@ -27,7 +27,7 @@ async fn are_sound(api: &Api, pages: &[(&str, &str)]) -> Browser {
     browser
 }
 
-/// An event whose every text is as it is said.
+/// An event of which every text is given.
 fn with_text(saga_id: &str, text: &str, step: &str, status: &str, after_ms: i64) -> Event {
     let nested: Value = (0..40).fold(json!(text), |inner, _| json!({ text: inner }));
     event(saga_id, step, status, after_ms).of_order(saga_id).with(json!({
@@ -93,7 +93,7 @@ async fn whatever_texts_were_recorded_stay_in_their_place() {
         .map(|(name, path)| (name.as_str(), path.as_str()))
         .collect();
     let browser = are_sound(&api, &pages).await;
-    // What an event says becomes no element.
+    // No text of an event becomes an element.
     browser
         .goto(&format!("http://{}{}", api.address, paths[1].1))
         .await;

@@ -6,7 +6,7 @@ use crate::{
     viewports::{DESKTOP, PHONE, Viewport},
 };
 
-/// All pages that are looked at: the name of their pictures, and where they are. See `shop` for the sagas.
+/// All pages that are checked: the names of their screenshots, and their addresses. See `shop` for the sagas.
 const PAGES: &[(&str, &str)] = &[
     ("overview", "/"),
     ("overview-hour", "/?period=hour"),
@@ -68,7 +68,7 @@ async fn every_page_is_sound_on_a_phone() {
     all_are_sound(PHONE).await;
 }
 
-/// Whoever looks must be able to see what is wrong.
+/// A failure must be visible on the page.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_seen() {
     let browser = Browser::open().await;

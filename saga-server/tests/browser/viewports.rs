@@ -1,4 +1,4 @@
-//! How a page is looked at: as what, and what must not be seen.
+//! The viewports in which pages are checked, and the checks.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::browser::{Browser, part};
 
-/// What somebody looks at a page with.
+/// A window in which a page is shown.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Viewport {
     name: &'static str,
@@ -73,20 +73,20 @@ impl Browser {
         self.command("Emulation.setEmulatedMedia", features).await;
     }
 
-    /// Opens a page and says all that is wrong with it.
+    /// Opens a page and returns all that is wrong with it.
     pub(crate) async fn look_at(&self, address: &str, name: &str, viewport: Viewport) -> Vec<String> {
         self.set_viewport(viewport).await;
         self.goto(address).await;
         self.look(name, viewport).await
     }
 
-    /// Says all that is wrong with the page that is shown, and photographs it if that is wanted.
+    /// Returns all that is wrong with the page shown, and takes a screenshot if wanted.
     pub(crate) async fn look(&self, name: &str, viewport: Viewport) -> Vec<String> {
         self.photograph(&format!("{name}-{}", viewport.name)).await;
         let at = format!("{name} ({})", viewport.name);
         let mut wrong = Vec::new();
         for complaint in self.complaints().await {
-            // That a page was not found or not allowed is no fault of the page that says so.
+            // That a page was not found or not allowed is no fault of the error page.
             let is_of_a_page = !["/assets/", "/api/"]
                 .iter()
                 .any(|path| complaint.message.contains(path));

@@ -25,7 +25,7 @@ async fn a_saga_recorded_from_another_process_is_answered() {
     assert!(printed.contains(&url), "{printed}");
     assert!(
         printed.contains("in memory only, 5 MiB"),
-        "its limits are said: {printed}"
+        "its limits are printed: {printed}"
     );
 }
 

@@ -1,4 +1,4 @@
-//! `--help`, and arguments that nobody knows.
+//! `--help`, and unknown arguments.
 
 use saga_server::config::{NOT_SET, REQUIRED, defaults, keys};
 

@@ -10,7 +10,7 @@ fn hash(token: &str) -> String {
     TokenHash::of(token).to_hex()
 }
 
-/// What `config check` says of the tokens.
+/// What `config check` prints of the tokens.
 fn tokens_of(run: &Run, arguments: &str) -> String {
     let done = run.run(&format!("config check {LEAST} {arguments}"));
     assert_eq!(done.code, 0, "{done:?}");

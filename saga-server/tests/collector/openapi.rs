@@ -1,4 +1,4 @@
-//! The description of the API, judged from outside: by the rules of OpenAPI, and by calling everything that it says.
+//! The description of the API, checked from outside: by the rules of OpenAPI, and by calling all its operations.
 
 use std::{
     path::PathBuf,

@@ -7,7 +7,7 @@ use saga_collector::{ingest::RegistryConfig, secret::Secret};
 use saga_sdk::{SagaConfig, SagaType, steps};
 use serde_json::{Value, json};
 
-/// A program in another language that knows "write" and "read".
+/// A program in another language with the commands "write" and "read".
 type Language = fn() -> Command;
 
 fn folder() -> PathBuf {
@@ -38,7 +38,7 @@ fn java() -> Command {
     command
 }
 
-/// A topic, a registry, and a server that knows both.
+/// A topic, a registry, and a server with both.
 struct Stage {
     harness: Harness,
     registry: String,

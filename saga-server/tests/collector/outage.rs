@@ -1,4 +1,4 @@
-//! Database and broker away for a while, on a stack of its own, since others would suffer with it.
+//! Outages of database and broker, on a stack of its own, since they would fail other tests.
 
 use crate::support::{
     Harness, Rest,

@@ -1,4 +1,4 @@
-//! A database that comes back from a backup, as docs/operations.md tells it.
+//! A database restored from a backup, as docs/operations.md describes.
 
 use crate::support::{
     Harness,
@@ -22,7 +22,7 @@ async fn admin(statement: String) {
     connection.close().await.unwrap();
 }
 
-/// What `kafka-consumer-groups --reset-offsets` does, while nobody is in the group.
+/// What `kafka-consumer-groups --reset-offsets` does, while the group has no members.
 fn set_back(harness: &Harness, group: &str, topic: &str) {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", &harness.bootstrap_servers)

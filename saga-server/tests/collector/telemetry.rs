@@ -1,4 +1,4 @@
-//! What the collector tells of its own work: to a receiver of traces, and in its log lines.
+//! Traces and log lines of the collector's own work.
 
 use std::{
     collections::BTreeSet,
@@ -84,7 +84,7 @@ fn attributes(span: &Span) -> String {
     format!("{:?}", span.attributes)
 }
 
-/// A tracker that tells the receiver, with JSON lines in a file.
+/// A tracker that exports to the receiver, with JSON lines in a file.
 fn telling(folder: &Path, url: &str) -> Dev {
     let variables = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", url),
@@ -176,7 +176,7 @@ async fn every_kind_of_work_is_told_and_calls_in_the_trace_of_their_caller() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_is_away_is_named_once_and_holds_nothing_up() {
     let folder = tempfile::tempdir().unwrap();
-    // Nobody listens on the port any more.
+    // The port is closed.
     let url = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
@@ -191,7 +191,7 @@ async fn a_receiver_that_is_away_is_named_once_and_holds_nothing_up() {
         };
         lines.iter().filter(said).count()
     };
-    eventually("it is said that traces are not taken", async || {
+    eventually("it is logged that traces are not accepted", async || {
         assert_eq!(dev.rest().get("/api/v1/sagas").await.0, 200);
         away() == 1
     })

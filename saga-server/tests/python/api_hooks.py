@@ -1,4 +1,4 @@
-"""What the description of the API says only in words, told to schemathesis. See ../openapi.rs."""
+"""Rules that the description of the API has only as text, for schemathesis. See ../openapi.rs."""
 
 import json
 import os

@@ -291,7 +291,7 @@ impl Rest {
         &self.base
     }
 
-    /// The status and the body; `None` while nobody listens.
+    /// The status and the body; `None` while the port is closed.
     pub async fn try_get(&self, path: &str) -> Option<(u16, Value)> {
         let answer = self
             .client

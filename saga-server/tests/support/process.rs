@@ -65,7 +65,7 @@ impl ServerProcess {
         lines.map(str::to_owned).collect()
     }
 
-    /// SIGKILL: no goodbye of any kind.
+    /// SIGKILL: without a shutdown.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -27,7 +27,7 @@ impl Stack {
         stack
     }
 
-    /// Runs `scripts/parts` on it, and gives what it says.
+    /// Runs `scripts/parts` on it, and gives its output.
     pub fn parts(&self, words: &[&str]) -> String {
         self.run(words, None)
     }
@@ -57,7 +57,7 @@ impl Stack {
         self.state.path().join("parts")
     }
 
-    /// One of the variables that tell where a part is.
+    /// One of the variables with the addresses of parts.
     pub fn value(&self, name: &str) -> String {
         let line = self
             .variables

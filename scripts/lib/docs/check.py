@@ -46,7 +46,7 @@ def read(documents, files):
     for name, one in documents.items():
         runs = any(block.language in ("sh", "console", "json", "yaml") for block in one.blocks)
         if runs and name not in typed | translated and not name.startswith(SHOWN_ONLY):
-            problems.append(f"{name}: shows commands, and nobody runs them: name it in scripts/lib/docs/check.py")
+            problems.append(f"{name}: shows commands that are not run: name it in scripts/lib/docs/check.py")
     links = sum(len(one.links) for one in documents.values())
     say(f"{len(documents)} documents, {links} links: {len(problems)} problems")
     return problems

@@ -35,7 +35,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* saga-server.yml: what the values say, and what the chart must know itself. */}}
+{{/* saga-server.yml: the values of config, and the keys that the chart sets. */}}
 {{- define "saga-tracker.config" -}}
 {{- $config := deepCopy .Values.config -}}
 {{- $_ := set $config "listen" "0.0.0.0:8086" -}}

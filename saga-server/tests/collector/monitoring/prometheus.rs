@@ -15,7 +15,7 @@ use crate::support::{Rest, part};
 pub(crate) struct Process(Child);
 
 impl Process {
-    /// What it says goes to a file of the folder.
+    /// Its log goes to a file of the folder.
     pub(crate) fn start(program: &str, arguments: &[String], folder: &Path) -> Self {
         let log = std::fs::File::create(folder.join("log")).unwrap();
         let child = Command::new(program)
@@ -40,7 +40,7 @@ pub(crate) fn free_address() -> String {
     listener.local_addr().unwrap().to_string()
 }
 
-/// What it evaluates, and whom it tells.
+/// The rules that it evaluates, and the Alertmanager.
 #[derive(Default)]
 pub(crate) struct Alerting {
     pub(crate) rules: String,

@@ -34,7 +34,7 @@ async fn what_waits_in_the_topic_is_counted_and_said_until_it_is_stored() {
     rest.wait_for("/api/v1/sagas", "up to date", |_, answer| is_up_to_date(answer))
         .await;
 
-    // Others may read the table, and nobody may write to it.
+    // The table can be read, but not written.
     let mut other = PgConnection::connect(&harness.database_url).await.unwrap();
     let mut lock = other.begin().await.unwrap();
     lock.execute("LOCK TABLE saga_steps IN EXCLUSIVE MODE")

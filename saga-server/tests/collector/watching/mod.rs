@@ -1,4 +1,4 @@
-//! What the collector says of its own lag and of sagas that are late, of what changes, on a real Apache Kafka and PostgreSQL.
+//! Lag, overdue sagas, live changes and lost events, on a real Apache Kafka and PostgreSQL.
 
 mod freshness;
 mod live;

@@ -103,7 +103,7 @@ async fn what_a_service_had_to_drop_is_told_and_nothing_else_though_a_collector_
             "{reported}"
         );
     }
-    eventually("the metric says the same", async || {
+    eventually("the metric has the same value", async || {
         possibly_lost(rest, "payment-service").await == Some(hasty.dropped())
     })
     .await;

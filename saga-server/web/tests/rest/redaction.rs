@@ -1,4 +1,4 @@
-//! What nobody is shown, in every answer that holds metadata.
+//! Redaction of metadata, in every answer that holds metadata.
 
 use serde_json::json;
 
