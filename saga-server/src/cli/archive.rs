@@ -149,14 +149,16 @@ impl RunArgs {
         let settings = self.config.load()?;
         logging::start(&settings.log());
         let database = settings.database()?;
-        let after = settings.retention()?.after.ok_or_else(|| {
-            CliError::usage("retention.after is 0s: sagas stay for ever, so nothing is ever due")
-        })?;
+        let periods = settings.retention()?.periods.of_sagas();
+        if periods.are_endless() {
+            let message = "retention.after and retention.unfinishedAfter are 0s: sagas stay for ever, so nothing is ever due";
+            return Err(CliError::usage(message));
+        }
         let archive = open(&settings)?;
         let said = block_on(async {
             let store = connect(&settings, database.url.expose(), database.max_connections).await?;
             store.check().await?;
-            let retention = Retention::new(store, Some(archive), after).batch(self.batch);
+            let retention = Retention::new(store, Some(archive), periods).batch(self.batch);
             if self.dry_run {
                 return Ok(format!("{} sagas are due\n", retention.due().await?));
             }

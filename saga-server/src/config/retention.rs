@@ -1,4 +1,4 @@
-//! How long sagas stay in the database, and where they go.
+//! How long things stay in the database, and where sagas go.
 
 use std::{fmt, time::Duration};
 
@@ -7,12 +7,18 @@ use merge::Merge;
 use serde::Deserialize;
 
 use super::{ConfigError, Period, checks::period_within};
-use saga_collector::{archive::ArchiveUrl, maintenance::RetentionConfig};
+use saga_collector::{
+    archive::ArchiveUrl,
+    maintenance::{RetentionConfig, RetentionPeriods},
+};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How long a saga stays after its last event, by default.
-const DEFAULT_AFTER: Duration = DAY.saturating_mul(90);
+/// The default periods, in days.
+const DEFAULT_AFTER: u32 = 90;
+const DEFAULT_UNFINISHED_AFTER: u32 = 365;
+/// As long as their topic keeps them.
+const DEFAULT_DEAD_LETTERS_AFTER: u32 = 30;
 
 /// Keys under `retention`.
 #[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
@@ -27,6 +33,24 @@ pub struct RetentionSettings {
         env = "SAGA_SERVER_RETENTION_AFTER"
     )]
     pub after: Option<Period>,
+
+    /// How long a saga that has not ended stays in the database after its last event; 1h to 100years, 0s for ever
+    #[arg(
+        id = "retention.unfinishedAfter",
+        long = "retention-unfinished-after",
+        value_name = "PERIOD",
+        env = "SAGA_SERVER_RETENTION_UNFINISHED_AFTER"
+    )]
+    pub unfinished_after: Option<Period>,
+
+    /// How long a dead letter stays in the database after it was put on its topic; 1h to 100years, 0s for ever
+    #[arg(
+        id = "retention.deadLettersAfter",
+        long = "retention-dead-letters-after",
+        value_name = "PERIOD",
+        env = "SAGA_SERVER_RETENTION_DEAD_LETTERS_AFTER"
+    )]
+    pub dead_letters_after: Option<Period>,
 }
 
 /// Keys under `archive`.
@@ -50,20 +74,41 @@ pub(super) fn resolve(
     archive: &ArchiveSettings,
 ) -> Result<RetentionConfig, ConfigError> {
     Ok(RetentionConfig {
-        after: retention.after()?,
+        periods: retention.periods()?,
         archive: archive.url()?,
     })
 }
 
 impl RetentionSettings {
-    fn after(&self) -> Result<Option<Duration>, ConfigError> {
-        let after = self.after.unwrap_or(Period(DEFAULT_AFTER));
-        if after.0.is_zero() {
-            return Ok(None);
-        }
-        let allowed = Duration::from_secs(3600)..=DAY.saturating_mul(36_600);
-        period_within("retention.after", after, allowed).map(Some)
+    fn periods(&self) -> Result<RetentionPeriods, ConfigError> {
+        Ok(RetentionPeriods {
+            ended: period("retention.after", self.after, DEFAULT_AFTER)?,
+            unfinished: period(
+                "retention.unfinishedAfter",
+                self.unfinished_after,
+                DEFAULT_UNFINISHED_AFTER,
+            )?,
+            dead_letters: period(
+                "retention.deadLettersAfter",
+                self.dead_letters_after,
+                DEFAULT_DEAD_LETTERS_AFTER,
+            )?,
+        })
     }
+}
+
+/// None for ever.
+fn period(
+    key: &'static str,
+    given: Option<Period>,
+    default_days: u32,
+) -> Result<Option<Duration>, ConfigError> {
+    let after = given.unwrap_or(Period(DAY.saturating_mul(default_days)));
+    if after.0.is_zero() {
+        return Ok(None);
+    }
+    let allowed = Duration::from_secs(3600)..=DAY.saturating_mul(36_600);
+    period_within(key, after, allowed).map(Some)
 }
 
 impl ArchiveSettings {

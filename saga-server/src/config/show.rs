@@ -59,7 +59,15 @@ impl Config {
                 Period(self.ingest.skip_unreadable_after.unwrap_or_default()).to_string(),
             ),
             ("ingest.writers", self.ingest.writers.to_string()),
-            ("retention.after", After(self.retention.after).to_string()),
+            ("retention.after", After(self.retention.periods.ended).to_string()),
+            (
+                "retention.unfinishedAfter",
+                After(self.retention.periods.unfinished).to_string(),
+            ),
+            (
+                "retention.deadLettersAfter",
+                After(self.retention.periods.dead_letters).to_string(),
+            ),
             (
                 "archive.url",
                 text(

@@ -18,7 +18,7 @@ use crate::{
     config::{Config, ConfigError, Settings, load_definitions},
     server::{Server, ServerError},
 };
-use saga_collector::secret::Secret;
+use saga_collector::{maintenance::RetentionPeriods, secret::Secret};
 use saga_store::{Store, StoreOptions};
 
 /// The database's name in its folder.
@@ -108,7 +108,7 @@ impl EmbeddedTracker {
             .insert("fetch.wait.max.ms".to_owned(), "10".to_owned());
         config.database.url = Secret::new(&database);
         // The sagas may be old, such as those restored from an archive.
-        config.retention.after = None;
+        config.retention.periods = RetentionPeriods::default();
         let store = migrated(&config).await?;
 
         let server = Server::start(config.clone()).await?;

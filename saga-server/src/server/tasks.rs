@@ -9,7 +9,7 @@
 //! | `producers` | who records events and which never came, on one collector of several | started again |
 //! | `database` | whether the database answers, and the numbers of sagas | started again |
 //! | `issuer` | the keys of an issuer of tokens, if one is configured | started again |
-//! | `retention` | sagas that leave, unless they stay for ever | started again |
+//! | `retention` | sagas and dead letters that leave, unless all stay for ever | started again |
 //!
 //! Ingest and the consumer of dead letters watch their own threads; their end ends the process.
 
@@ -97,13 +97,15 @@ pub(super) fn of(
     Ok(tasks)
 }
 
-/// None when sagas stay for ever.
+/// None when everything stays for ever.
 fn retention(config: &RetentionConfig, store: &Arc<dyn Store>) -> Result<Option<Retention>, ArchiveError> {
-    let Some(after) = config.after else {
+    if config.periods.are_endless() {
         return Ok(None);
-    };
+    }
     let archive = config.archive.as_ref().map(Archive::open).transpose()?;
-    Ok(Some(Retention::new(store.clone(), archive, after).alone()))
+    Ok(Some(
+        Retention::new(store.clone(), archive, config.periods).alone(),
+    ))
 }
 
 /// Keeps health and the numbers of sagas right, also while no event comes.
@@ -134,6 +136,9 @@ async fn watch_database(
         }
         if let Ok(waiting) = store.letters_waiting().await {
             metrics.set_dead_letters_waiting(waiting);
+        }
+        if let Ok(stored) = store.letters_stored().await {
+            metrics.set_dead_letters_stored(stored);
         }
         tokio::select! {
             () = tokio::time::sleep(DATABASE_CHECK_INTERVAL) => {}

@@ -35,6 +35,12 @@ pub trait DeadLetterStore: Send + Sync {
     /// How many letters wait for somebody.
     async fn letters_waiting(&self) -> Result<u64, StoreError>;
 
+    /// How many letters there are, whatever became of them.
+    async fn letters_stored(&self) -> Result<u64, StoreError>;
+
+    /// Removes letters that were put on their topic before a moment, the oldest first, some at a time; how many.
+    async fn remove_letters(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+
     /// Writes down what replaying did to letters. One that was replayed before stays as it is.
     async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError>;
 

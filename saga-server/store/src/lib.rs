@@ -77,7 +77,7 @@ pub use query::{
     StoredStep, Total,
 };
 pub use rebuild::{Difference, DifferenceKind, Rebuild, RebuildStore, Rebuilt};
-pub use retention::{ArchivePlan, Archived, Expired, Removal, Removed, RetentionStore};
+pub use retention::{ArchivePlan, Archived, Expired, ExpiredBefore, Removal, Removed, RetentionStore};
 pub use span::{Span, Width};
 pub use trends::{FailureCount, Slot, TrendStore, Trends};
 pub use watch::{LateCount, LateSagas, WatchStore};

@@ -11,11 +11,11 @@ use super::StoreError;
 /// The part of a store that lets go of sagas that ended long ago.
 #[async_trait]
 pub trait RetentionStore {
-    /// Sagas that have ended and whose last event was recorded before a moment, the longest unchanged first; after a
+    /// Sagas whose last event was recorded before the moment that counts for them, the longest unchanged first; after a
     /// position, or from the beginning.
     async fn expired(
         &self,
-        before: Timestamp,
+        before: ExpiredBefore,
         after: Option<&Expired>,
         limit: u32,
     ) -> Result<Vec<Expired>, StoreError>;
@@ -52,6 +52,15 @@ pub trait RetentionStore {
 
     /// Forgets removals before a moment, some at a time; how many.
     async fn forget_removals(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+}
+
+/// When the last event of a saga must have been recorded for its time to be over; [`Timestamp::MIN`] for never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpiredBefore {
+    /// Of sagas that have ended.
+    pub ended: Timestamp,
+    /// Of sagas that have not.
+    pub unfinished: Timestamp,
 }
 
 /// A saga whose time is over, as it was when it was chosen.

@@ -15,6 +15,7 @@ mod outage;
 mod paused;
 mod pipeline;
 mod restore;
+mod retention;
 mod schema_registry;
 #[path = "../support/mod.rs"]
 mod support;

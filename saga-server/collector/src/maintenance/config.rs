@@ -13,11 +13,39 @@ pub struct WatchConfig {
     pub events_lost_after: Duration,
 }
 
-/// How long sagas stay in the database, and where they go.
+/// How long things stay in the database, and where sagas go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetentionConfig {
-    /// How long after its last event a saga goes that has ended; none when it stays for ever.
-    pub after: Option<Duration>,
-    /// Where it goes; nowhere without one.
+    /// How long things stay.
+    pub periods: RetentionPeriods,
+    /// Where sagas go; nowhere without one.
     pub archive: Option<ArchiveUrl>,
+}
+
+/// How long things stay in the database; for ever where there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RetentionPeriods {
+    /// A saga that has ended, after its last event.
+    pub ended: Option<Duration>,
+    /// A saga that has not ended, after its last event.
+    pub unfinished: Option<Duration>,
+    /// A dead letter, after it was put on its topic.
+    pub dead_letters: Option<Duration>,
+}
+
+impl RetentionPeriods {
+    /// Those of sagas alone.
+    #[must_use]
+    pub fn of_sagas(self) -> Self {
+        Self {
+            dead_letters: None,
+            ..self
+        }
+    }
+
+    /// Whether everything stays for ever.
+    #[must_use]
+    pub fn are_endless(self) -> bool {
+        self == Self::default()
+    }
 }

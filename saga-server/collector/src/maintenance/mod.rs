@@ -1,5 +1,5 @@
-//! What one collector of several does at regular intervals: find late sagas, unite what is known of producers, let old sagas
-//! leave.
+//! What one collector of several does at regular intervals: find late sagas, unite what is known of producers, remove what
+//! has been there long enough.
 
 mod config;
 mod lease;
@@ -7,5 +7,5 @@ mod overdue;
 pub mod producers;
 pub mod retention;
 
-pub use config::{RetentionConfig, WatchConfig};
+pub use config::{RetentionConfig, RetentionPeriods, WatchConfig};
 pub use overdue::{Monitor, due};

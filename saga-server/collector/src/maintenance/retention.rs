@@ -1,4 +1,4 @@
-//! Sagas that ended long ago leave the database, into the archive if there is one.
+//! What has been in the database long enough is removed: sagas, into the archive if there is one, and dead letters.
 //!
 //! Rule of thumb: nothing is deleted before it was read back from the archive, and everything may be killed at any moment.
 //! What is being archived stands in the database as a plan, so that whoever comes next finishes it; only the attempt that
@@ -14,12 +14,15 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::lease::{Lease, Turn};
+use super::{
+    RetentionPeriods,
+    lease::{Lease, Turn},
+};
 use crate::{
     archive::{self, Archive, ArchiveError},
     metrics::Metrics,
 };
-use saga_store::{ArchivePlan, Archived, Expired, Removed, Store, StoreError};
+use saga_store::{ArchivePlan, Archived, Expired, ExpiredBefore, Removed, Store, StoreError};
 
 /// Of several collectors one does it.
 const LEASE: &str = "retention";
@@ -27,7 +30,7 @@ const LEASE: &str = "retention";
 /// How long a collector that was killed keeps the others from it; more than a batch takes.
 const LEASE_PERIOD: Duration = Duration::from_secs(5 * 60);
 
-/// How often it is looked for sagas whose time is over.
+/// How often it is looked for what has been there long enough.
 const INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 /// How long removals are remembered, so that late events are known: as long as the archive is meant to be kept.
@@ -38,6 +41,9 @@ const MAX_EVENTS: u64 = 20_000;
 
 /// The most sagas of a batch, when nothing else is said.
 pub const DEFAULT_BATCH: u32 = 1_000;
+
+/// The most dead letters of one transaction. Each may hold 256 KiB.
+const LETTERS: u32 = 500;
 
 /// Why retention did not go on.
 #[derive(Debug, Error)]
@@ -51,12 +57,12 @@ pub enum RetentionError {
     Archive(#[from] ArchiveError),
 }
 
-/// What lets sagas go.
+/// What removes sagas and dead letters.
 #[derive(Clone)]
 pub struct Retention {
     store: Arc<dyn Store>,
     archive: Option<Archive>,
-    after: Duration,
+    periods: RetentionPeriods,
     batch: u32,
     /// None when it does not ask for one.
     lease: Option<Lease>,
@@ -69,16 +75,18 @@ pub struct Summary {
     pub removed: u64,
     /// How many of them are in the archive.
     pub archived: u64,
+    /// How many dead letters were removed.
+    pub dead_letters: u64,
 }
 
 impl Retention {
-    /// Sagas go when their last event is older than `after`; into the archive, if there is one.
+    /// Removes what has been in the database for longer than these periods; sagas go into the archive, if there is one.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, archive: Option<Archive>, after: Duration) -> Self {
+    pub fn new(store: Arc<dyn Store>, archive: Option<Archive>, periods: RetentionPeriods) -> Self {
         Self {
             store,
             archive,
-            after,
+            periods,
             batch: DEFAULT_BATCH,
             lease: None,
         }
@@ -105,7 +113,7 @@ impl Retention {
     ///
     /// [`RetentionError::Store`] when the database does not answer.
     pub async fn due(&self) -> Result<u64, RetentionError> {
-        let before = ago(self.after);
+        let before = self.expired_before();
         let mut due = 0;
         let mut last = None;
         loop {
@@ -133,8 +141,40 @@ impl Retention {
     }
 
     async fn run_batches(&self, stop: &CancellationToken) -> Result<Summary, RetentionError> {
-        let before = ago(self.after);
-        let mut summary = Summary::default();
+        let mut summary = Summary {
+            dead_letters: self.remove_letters(stop).await?,
+            ..Summary::default()
+        };
+        self.remove_sagas(&mut summary, stop).await?;
+        self.forget().await?;
+        Ok(summary)
+    }
+
+    /// Before the sagas, so that an archive that is away does not let them pile up.
+    async fn remove_letters(&self, stop: &CancellationToken) -> Result<u64, RetentionError> {
+        let Some(period) = self.periods.dead_letters else {
+            return Ok(0);
+        };
+        let before = ago(period);
+        let mut letters = 0;
+        while !stop.is_cancelled() && self.is_mine().await? {
+            let began = Instant::now();
+            let removed = self.store.remove_letters(before, LETTERS).await?;
+            letters += removed;
+            if removed < u64::from(LETTERS) {
+                break;
+            }
+            pause(began.elapsed(), stop).await;
+        }
+        Ok(letters)
+    }
+
+    async fn remove_sagas(
+        &self,
+        summary: &mut Summary,
+        stop: &CancellationToken,
+    ) -> Result<(), RetentionError> {
+        let before = self.expired_before();
         let mut last: Option<Expired> = None;
         if let Some(archive) = &self.archive
             && self.is_mine().await?
@@ -148,13 +188,16 @@ impl Retention {
             let Some(end) = batch.last() else { break };
             last = Some(end.clone());
             summary.add(self.let_go(&batch).await?);
-            tokio::select! {
-                () = tokio::time::sleep(began.elapsed()) => {}
-                () = stop.cancelled() => {}
-            }
+            pause(began.elapsed(), stop).await;
         }
-        self.forget().await?;
-        Ok(summary)
+        Ok(())
+    }
+
+    fn expired_before(&self) -> ExpiredBefore {
+        ExpiredBefore {
+            ended: self.periods.ended.map_or(Timestamp::MIN, ago),
+            unfinished: self.periods.unfinished.map_or(Timestamp::MIN, ago),
+        }
     }
 
     async fn is_mine(&self) -> Result<bool, StoreError> {
@@ -231,12 +274,21 @@ impl Summary {
         Self {
             removed,
             archived: if is_archived { removed } else { 0 },
+            dead_letters: 0,
         }
     }
 
     fn add(&mut self, other: Self) {
         self.removed += other.removed;
         self.archived += other.archived;
+        self.dead_letters += other.dead_letters;
+    }
+}
+
+async fn pause(period: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(period) => {}
+        () = stop.cancelled() => {}
     }
 }
 
@@ -262,11 +314,15 @@ pub async fn keep(retention: Retention, metrics: Arc<Metrics>, stop: Cancellatio
         match retention.run(&stop).await {
             Ok(summary) => {
                 metrics.retention_ran(summary.removed, summary.archived);
-                if summary.removed > 0 {
+                metrics
+                    .retention_dead_letters_removed
+                    .inc_by(summary.dead_letters);
+                if summary != Summary::default() {
                     tracing::info!(
                         removed = summary.removed,
                         archived = summary.archived,
-                        "sagas left the database at the end of their retention period"
+                        dead_letters = summary.dead_letters,
+                        "sagas and dead letters left the database at the end of their retention period"
                     );
                 }
             }
@@ -275,9 +331,6 @@ pub async fn keep(retention: Retention, metrics: Arc<Metrics>, stop: Cancellatio
                 tracing::error!(%error, "retention failed; trying again later");
             }
         }
-        tokio::select! {
-            () = tokio::time::sleep(INTERVAL) => {}
-            () = stop.cancelled() => {}
-        }
+        pause(INTERVAL, &stop).await;
     }
 }

@@ -139,6 +139,8 @@ pub struct Metrics {
     pub dead_letters_replayed: Counter,
     /// `saga_tracker_dead_letters_waiting`.
     dead_letters_waiting: Gauge,
+    /// `saga_tracker_dead_letters_stored`.
+    dead_letters_stored: Gauge,
     /// `saga_tracker_batch_size`: events of a stored batch.
     pub batch_size: Histogram,
     /// `saga_tracker_end_to_end_seconds`: from recorded to visible.
@@ -151,6 +153,8 @@ pub struct Metrics {
     retention_removed: Counter,
     /// `saga_tracker_retention_archived_total`: those of them that are in the archive.
     retention_archived: Counter,
+    /// `saga_tracker_retention_dead_letters_removed_total`: dead letters that left the database.
+    pub retention_dead_letters_removed: Counter,
     tasks_ended: Family<TaskLabel, Counter>,
     /// `saga_tracker_retention_failures_total`: runs that ended with an error.
     pub retention_failures: Counter,
@@ -305,6 +309,11 @@ impl Metrics {
                 "Dead letters that wait to be replayed",
                 Default::default(),
             ),
+            dead_letters_stored: declared.metric(
+                "saga_tracker_dead_letters_stored",
+                "Dead letters in the database",
+                Default::default(),
+            ),
             batch_size: declared.metric(
                 "saga_tracker_batch_size",
                 "Events of a stored batch",
@@ -333,6 +342,11 @@ impl Metrics {
             retention_archived: declared.metric(
                 "saga_tracker_retention_archived",
                 "Sagas that were archived before they left the database",
+                Default::default(),
+            ),
+            retention_dead_letters_removed: declared.metric(
+                "saga_tracker_retention_dead_letters_removed",
+                "Dead letters that left the database at the end of their retention period",
                 Default::default(),
             ),
             tasks_ended: declared.metric(
@@ -432,6 +446,11 @@ impl Metrics {
     /// How many dead letters wait, over all instances, as the database says.
     pub fn set_dead_letters_waiting(&self, waiting: u64) {
         self.dead_letters_waiting.set(waiting.cast_signed());
+    }
+
+    /// How many dead letters are in the database.
+    pub fn set_dead_letters_stored(&self, stored: u64) {
+        self.dead_letters_stored.set(stored.cast_signed());
     }
 
     /// Everything in Prometheus' text format.

@@ -214,6 +214,15 @@ impl DeadLetterStore for PostgresStore {
         in_time(dead_letters::waiting(&self.readers)).await
     }
 
+    async fn letters_stored(&self) -> Result<u64, StoreError> {
+        in_time(dead_letters::stored(&self.readers)).await
+    }
+
+    async fn remove_letters(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let store = self.clone();
+        run_detached(async move { in_time(dead_letters::remove(&store.writers, before, limit)).await }).await
+    }
+
     async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
         let store = self.clone();
         run_detached(async move { dead_letters::attempted(&store.writers, &attempts).await }).await

@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection, PgPool, Row, postgres::PgRow};
 
 use super::{PostgresStore, error, read, rollups, steps};
 use crate::{
-    ArchivePlan, Archived, Expired, Removal, Removed, RetentionStore, StoreError,
+    ArchivePlan, Archived, Expired, ExpiredBefore, Removal, Removed, RetentionStore, StoreError,
     detached::run_detached,
     rollup::{self, RollupKey},
     rows::corrupt,
@@ -15,9 +15,9 @@ use crate::{
 
 const EXPIRED: &str = r"
 SELECT saga_id, updated_at, version, event_count FROM saga_instance
-WHERE updated_at < $1 AND (updated_at, saga_id) > ($2, $3)
-    AND current_status IN ('COMPLETED', 'FAILED', 'COMPENSATED')
-ORDER BY updated_at, saga_id LIMIT $4";
+WHERE updated_at < greatest($1::timestamptz, $2::timestamptz) AND (updated_at, saga_id) > ($3, $4)
+    AND updated_at < CASE WHEN current_status IN ('COMPLETED', 'FAILED', 'COMPENSATED') THEN $1 ELSE $2 END
+ORDER BY updated_at, saga_id LIMIT $5";
 
 const STILL_THERE: &str = r"
 SELECT saga_id, updated_at, version, event_count FROM saga_instance WHERE saga_id = ANY($1) ORDER BY saga_id";
@@ -59,7 +59,7 @@ DELETE FROM saga_removed WHERE saga_id IN
 impl RetentionStore for PostgresStore {
     async fn expired(
         &self,
-        before: Timestamp,
+        before: ExpiredBefore,
         after: Option<&Expired>,
         limit: u32,
     ) -> Result<Vec<Expired>, StoreError> {
@@ -107,7 +107,7 @@ impl RetentionStore for PostgresStore {
 
 async fn expired(
     readers: &PgPool,
-    before: Timestamp,
+    before: ExpiredBefore,
     after: Option<&Expired>,
     limit: u32,
 ) -> Result<Vec<Expired>, StoreError> {
@@ -115,7 +115,8 @@ async fn expired(
         (last.updated_at, last.saga_id.as_str())
     });
     let rows = sqlx::query(EXPIRED)
-        .bind(before.to_datetime())
+        .bind(before.ended.to_datetime())
+        .bind(before.unfinished.to_datetime())
         .bind(moment.to_datetime())
         .bind(saga_id)
         .bind(i64::from(limit))

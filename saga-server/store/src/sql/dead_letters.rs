@@ -1,5 +1,6 @@
 //! Dead letters: kept once each, listed, marked.
 
+use saga_types::Timestamp;
 use sqlx::QueryBuilder;
 
 use super::{Db, Pool, dialect, error, producers};
@@ -33,6 +34,10 @@ FROM dead_letter WHERE true";
 const ATTEMPTED: &str = r"
 UPDATE dead_letter SET state = $2, attempts = attempts + 1, attempted_at = $3, attempted_by = $4, result = $5
 WHERE id = $1 AND state = 'WAITING'";
+
+const REMOVE: &str = r"
+DELETE FROM dead_letter WHERE id IN
+    (SELECT id FROM dead_letter WHERE dead_since < $1 ORDER BY dead_since, id LIMIT $2)";
 
 pub(super) async fn keep(pool: &Pool, letters: &[NewLetter], outcome: TxOutcome) -> Result<u64, AppendError> {
     let failed = error::append;
@@ -113,11 +118,29 @@ pub(super) async fn groups(pool: &Pool, filter: &LetterFilter) -> Result<Vec<Let
 }
 
 pub(super) async fn waiting(pool: &Pool) -> Result<u64, StoreError> {
-    let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM dead_letter WHERE state = 'WAITING'")
+    count(pool, "SELECT count(*) FROM dead_letter WHERE state = 'WAITING'").await
+}
+
+pub(super) async fn stored(pool: &Pool) -> Result<u64, StoreError> {
+    count(pool, "SELECT count(*) FROM dead_letter").await
+}
+
+async fn count(pool: &Pool, sql: &'static str) -> Result<u64, StoreError> {
+    let letters: i64 = sqlx::query_scalar(sql)
         .fetch_one(pool)
         .await
         .map_err(error::store)?;
-    Ok(waiting.cast_unsigned())
+    Ok(letters.cast_unsigned())
+}
+
+pub(super) async fn remove(pool: &Pool, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    let removed = sqlx::query(REMOVE)
+        .bind(Moment(before))
+        .bind(i64::from(limit))
+        .execute(pool)
+        .await
+        .map_err(error::store)?;
+    Ok(removed.rows_affected())
 }
 
 pub(super) async fn attempted(pool: &Pool, attempts: &[Attempt]) -> Result<(), StoreError> {

@@ -37,7 +37,7 @@ use super::{
     LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage,
     Store, StoreError, StoreOptions,
 };
-use crate::{batch::TxOutcome, detached::run_detached, error::confirm_refusal, probe};
+use crate::{batch::TxOutcome, deadline::in_time, detached::run_detached, error::confirm_refusal, probe};
 
 /// What the files of `sql` call the database for which they are compiled.
 type Db = sqlx::Sqlite;
@@ -186,6 +186,15 @@ impl DeadLetterStore for SqliteStore {
 
     async fn letters_waiting(&self) -> Result<u64, StoreError> {
         dead_letters::waiting(&self.readers).await
+    }
+
+    async fn letters_stored(&self) -> Result<u64, StoreError> {
+        dead_letters::stored(&self.readers).await
+    }
+
+    async fn remove_letters(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let store = self.clone();
+        run_detached(async move { in_time(dead_letters::remove(&store.writers, before, limit)).await }).await
     }
 
     async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {

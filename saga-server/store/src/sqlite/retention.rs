@@ -6,7 +6,7 @@ use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use super::{SqliteStore, error, read, rollups, rows};
 use crate::{
-    ArchivePlan, Archived, Expired, Removal, Removed, RetentionStore, StoreError,
+    ArchivePlan, Archived, Expired, ExpiredBefore, Removal, Removed, RetentionStore, StoreError,
     detached::run_detached,
     rollup::{self, RollupKey},
     rows::corrupt,
@@ -14,9 +14,9 @@ use crate::{
 
 const EXPIRED: &str = r"
 SELECT saga_id, updated_at, version, event_count FROM saga_instance
-WHERE updated_at < ? AND (updated_at, saga_id) > (?, ?)
-    AND current_status IN ('COMPLETED', 'FAILED', 'COMPENSATED')
-ORDER BY updated_at, saga_id LIMIT ?";
+WHERE updated_at < max($1, $2) AND (updated_at, saga_id) > ($3, $4)
+    AND updated_at < CASE WHEN current_status IN ('COMPLETED', 'FAILED', 'COMPENSATED') THEN $1 ELSE $2 END
+ORDER BY updated_at, saga_id LIMIT $5";
 
 const STILL_THERE: &str = r"
 SELECT saga_id, updated_at, version, event_count
@@ -61,7 +61,7 @@ SELECT saga_id FROM json_each(?) AS wanted JOIN saga_removed ON saga_id = wanted
 impl RetentionStore for SqliteStore {
     async fn expired(
         &self,
-        before: Timestamp,
+        before: ExpiredBefore,
         after: Option<&Expired>,
         limit: u32,
     ) -> Result<Vec<Expired>, StoreError> {
@@ -109,7 +109,7 @@ impl RetentionStore for SqliteStore {
 
 async fn expired(
     readers: &SqlitePool,
-    before: Timestamp,
+    before: ExpiredBefore,
     after: Option<&Expired>,
     limit: u32,
 ) -> Result<Vec<Expired>, StoreError> {
@@ -117,7 +117,8 @@ async fn expired(
         (last.updated_at, last.saga_id.as_str())
     });
     let rows = sqlx::query(EXPIRED)
-        .bind(before.as_millis())
+        .bind(before.ended.as_millis())
+        .bind(before.unfinished.as_millis())
         .bind(moment.as_millis())
         .bind(saga_id)
         .bind(limit)

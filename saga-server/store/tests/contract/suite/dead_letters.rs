@@ -320,3 +320,26 @@ pub(crate) async fn letters_without_their_table_are_an_outage(database: &impl Da
         .await
         .unwrap();
 }
+
+pub(crate) async fn the_oldest_letters_leave_some_at_a_time(database: &impl Database) {
+    let store = database.store().await;
+    store.keep_letters((0..5).map(letter).collect()).await.unwrap();
+    let oldest = kept(&*store).await.last().unwrap().id;
+    let replayed = Attempt {
+        id: oldest,
+        state: LetterState::Replayed,
+        at: at(9),
+        by: "dana".to_owned(),
+        result: "REPLAYED".to_owned(),
+    };
+    store.letters_attempted(vec![replayed]).await.unwrap();
+    assert_eq!(store.letters_stored().await.unwrap(), 5);
+    assert_eq!(store.letters_waiting().await.unwrap(), 4);
+
+    assert_eq!(store.remove_letters(at(0), 10).await.unwrap(), 0);
+    assert_eq!(store.remove_letters(at(3), 2).await.unwrap(), 2);
+    assert_eq!(matching(&*store, LetterFilter::default()).await, [4, 3, 2]);
+    assert_eq!(store.remove_letters(at(3), 2).await.unwrap(), 1);
+    assert_eq!(matching(&*store, LetterFilter::default()).await, [4, 3]);
+    assert_eq!(store.letters_stored().await.unwrap(), 2);
+}

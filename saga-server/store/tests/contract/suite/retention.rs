@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use saga_store::{ArchivePlan, Archived, Expired, Rebuild, Removed, SagaQuery, StatisticsQuery, Store};
+use saga_store::{
+    ArchivePlan, Archived, Expired, ExpiredBefore, Rebuild, Removed, SagaQuery, StatisticsQuery, Store,
+};
 use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, steps};
 
 use super::{
@@ -23,8 +25,16 @@ fn failed(saga_id: &str, millis: i64) -> Vec<SagaEvent> {
     vec![created(saga_id, "1", millis), failure]
 }
 
+/// Sagas that have not ended stay.
+fn ended(before: Timestamp) -> ExpiredBefore {
+    ExpiredBefore {
+        ended: before,
+        unfinished: Timestamp::MIN,
+    }
+}
+
 async fn expired(store: &Arc<dyn Store>, before: Timestamp) -> Vec<Expired> {
-    store.expired(before, None, 1_000).await.unwrap()
+    store.expired(ended(before), None, 1_000).await.unwrap()
 }
 
 fn ids(sagas: &[Expired]) -> Vec<&str> {
@@ -47,10 +57,38 @@ pub(crate) async fn what_ended_long_ago_is_due_and_nothing_else(database: &impl 
     let due = expired(&store, at(500)).await;
     assert_eq!(ids(&due), ["older", "old"]);
     assert_eq!((due[0].updated_at, due[0].event_count), (at(6), 2));
-    let first = store.expired(at(500), None, 1).await.unwrap();
-    let rest = store.expired(at(500), first.last(), 1).await.unwrap();
+    let page = async |after| store.expired(ended(at(500)), after, 1).await.unwrap();
+    let first = page(None).await;
+    let rest = page(first.last()).await;
     assert_eq!((ids(&first), ids(&rest)), (vec!["older"], vec!["old"]));
-    assert!(store.expired(at(500), rest.last(), 1).await.unwrap().is_empty());
+    assert!(page(rest.last()).await.is_empty());
+}
+
+pub(crate) async fn sagas_that_never_end_leave_after_a_time_of_their_own(database: &impl Database) {
+    let store = database.store().await;
+    let mut events = vec![created("abandoned", "1", 10), created("under-way", "1", 600)];
+    for (saga_id, millis) in [("old", 20), ("recent", 400)] {
+        events.extend(failed(saga_id, millis));
+    }
+    store.append(events.into()).await.unwrap();
+    let due = async |ended, unfinished| {
+        let before = ExpiredBefore { ended, unfinished };
+        let due = store.expired(before, None, 1_000).await.unwrap();
+        ids(&due).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(due(at(300), at(500)).await, ["abandoned", "old"]);
+    assert_eq!(due(at(300), at(5)).await, ["old"], "ended sagas go sooner");
+    assert_eq!(
+        due(Timestamp::MIN, at(500)).await,
+        ["abandoned"],
+        "ended sagas stay"
+    );
+    assert_eq!(due(Timestamp::MIN, Timestamp::MIN).await, [""; 0]);
+
+    remove(&store, "abandoned").await;
+    let late = created("abandoned", "2", 700);
+    assert_eq!(store.append(vec![late].into()).await.unwrap().removed, [0]);
+    assert_eq!(store.recount(Rebuild::DryRun).await.unwrap(), 0);
 }
 
 pub(crate) async fn a_removed_saga_leaves_nothing_but_a_marker(database: &impl Database) {

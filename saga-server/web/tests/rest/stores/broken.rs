@@ -9,11 +9,11 @@ use std::{
 use async_trait::async_trait;
 use saga_store::{
     Announcement, AppendError, Appended, ArchivePlan, Archived, Attempt, Attention, ChangeStore,
-    ChangedSagas, DeadLetterStore, Expired, FailureCount, Flow, FlowQuery, Late, LateCount, LateSagas,
-    LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, PartitionProgress, Position,
-    ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore,
-    Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery, Span,
-    Statistics, StatisticsQuery, StepPage, Store, StoreError, TrendStore, Trends, WatchStore,
+    ChangedSagas, DeadLetterStore, Expired, ExpiredBefore, FailureCount, Flow, FlowQuery, Late, LateCount,
+    LateSagas, LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, PartitionProgress,
+    Position, ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild,
+    RebuildStore, Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery,
+    Span, Statistics, StatisticsQuery, StepPage, Store, StoreError, TrendStore, Trends, WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::mpsc;
@@ -105,6 +105,14 @@ impl DeadLetterStore for Broken {
         self.answer()
     }
 
+    async fn letters_stored(&self) -> Result<u64, StoreError> {
+        self.answer()
+    }
+
+    async fn remove_letters(&self, _: Timestamp, _: u32) -> Result<u64, StoreError> {
+        self.answer()
+    }
+
     async fn letters_attempted(&self, _: Vec<Attempt>) -> Result<(), StoreError> {
         self.answer()
     }
@@ -188,7 +196,12 @@ impl WatchStore for Broken {
 
 #[async_trait]
 impl RetentionStore for Broken {
-    async fn expired(&self, _: Timestamp, _: Option<&Expired>, _: u32) -> Result<Vec<Expired>, StoreError> {
+    async fn expired(
+        &self,
+        _: ExpiredBefore,
+        _: Option<&Expired>,
+        _: u32,
+    ) -> Result<Vec<Expired>, StoreError> {
         self.answer()
     }
 

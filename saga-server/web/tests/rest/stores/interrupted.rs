@@ -9,11 +9,11 @@ use std::{
 use async_trait::async_trait;
 use saga_store::{
     Announcement, AppendError, Appended, ArchivePlan, Archived, Attempt, Attention, ChangeStore,
-    ChangedSagas, DeadLetterStore, Expired, FailureCount, Flow, FlowQuery, Late, LateCount, LateSagas,
-    LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, PartitionProgress, Position,
-    ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore,
-    Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery, Span,
-    Statistics, StatisticsQuery, StepPage, Store, StoreError, TrendStore, Trends, WatchStore,
+    ChangedSagas, DeadLetterStore, Expired, ExpiredBefore, FailureCount, Flow, FlowQuery, Late, LateCount,
+    LateSagas, LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, PartitionProgress,
+    Position, ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild,
+    RebuildStore, Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery,
+    Span, Statistics, StatisticsQuery, StepPage, Store, StoreError, TrendStore, Trends, WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::{Mutex, mpsc};
@@ -191,6 +191,14 @@ impl DeadLetterStore for Interrupted {
         self.store.letters_waiting().await
     }
 
+    async fn letters_stored(&self) -> Result<u64, StoreError> {
+        self.store.letters_stored().await
+    }
+
+    async fn remove_letters(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.store.remove_letters(before, limit).await
+    }
+
     async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
         self.store.letters_attempted(attempts).await
     }
@@ -204,7 +212,7 @@ impl DeadLetterStore for Interrupted {
 impl RetentionStore for Interrupted {
     async fn expired(
         &self,
-        before: Timestamp,
+        before: ExpiredBefore,
         after: Option<&Expired>,
         limit: u32,
     ) -> Result<Vec<Expired>, StoreError> {

@@ -1,0 +1,116 @@
+//! What retention removes beside sagas, from both stores.
+
+use std::{sync::Arc, time::Duration};
+
+use saga_collector::{
+    archive::{Archive, ArchiveUrl},
+    maintenance::{RetentionPeriods, retention::Retention},
+};
+use saga_store::{Letter, LetterFilter, LetterQuery, NewLetter, Origin, Store, StoreOptions};
+use saga_types::{Timestamp, definition::Definitions};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{
+    events::{saga, success},
+    part,
+};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+async fn open(database: &str) -> Arc<dyn Store> {
+    let options = StoreOptions {
+        definitions: Definitions::built_in().into(),
+        max_connections: 4,
+    };
+    let store = saga_store::connect(database, options).await.unwrap();
+    store.migrate().await.unwrap();
+    store
+}
+
+async fn on_postgres() -> Arc<dyn Store> {
+    let url = part("DATABASE_URL", "PostgreSQL");
+    let schema = format!("test_{}", uuid::Uuid::now_v7().simple());
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let create = AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
+    connection.execute(create).await.unwrap();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    open(&format!("{url}{separator}options=-c%20search_path%3D{schema}")).await
+}
+
+/// A dead letter of a kibibyte that was put on its topic so many days ago.
+fn letter(number: u32, days: u32) -> NewLetter {
+    let mut identity = [0; 32];
+    identity[..4].copy_from_slice(&number.to_be_bytes());
+    NewLetter {
+        identity,
+        letter: Letter {
+            topic: "events.dlt".to_owned(),
+            partition: 0,
+            offset: number.into(),
+            dead_since: Timestamp::now().saturating_sub(DAY * days),
+            origin: Origin::default(),
+            reason: "INVALID_NAME".to_owned(),
+            message: "step is empty".to_owned(),
+            saga_id: None,
+            event_id: None,
+            producer: None,
+            key: None,
+            value: Some(vec![b'x'; 1024]),
+            value_bytes: 1024,
+            headers: Vec::new(),
+        },
+    }
+}
+
+/// A file took the place of the archive's folder, so that the saga which is due cannot leave.
+async fn old_letters_leave_also_while_the_archive_is_away(store: Arc<dyn Store>) {
+    let letters = (0..1_300).map(|number| letter(number, if number < 1_200 { 31 } else { 29 }));
+    store.keep_letters(letters.collect()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("archive");
+    let url: ArchiveUrl = format!("file://{}", place.display()).parse().unwrap();
+    let archive = Archive::open(&url).unwrap();
+    std::fs::remove_dir(&place).unwrap();
+    std::fs::write(&place, "in the way").unwrap();
+    let mut ended = saga("old", &success());
+    for event in &mut ended {
+        event.recorded_at = Timestamp::from_millis(0).unwrap();
+    }
+    store.append(ended.into()).await.unwrap();
+    let run = async |periods| {
+        let retention = Retention::new(store.clone(), Some(archive.clone()), periods).alone();
+        retention.run(&CancellationToken::new()).await.unwrap_err();
+        store.letters_stored().await.unwrap()
+    };
+    let periods = RetentionPeriods {
+        ended: Some(90 * DAY),
+        unfinished: Some(365 * DAY),
+        dead_letters: None,
+    };
+    assert_eq!(run(periods).await, 1_300, "without a period they stay for ever");
+    let periods = RetentionPeriods {
+        dead_letters: Some(30 * DAY),
+        ..periods
+    };
+    assert_eq!(run(periods).await, 100);
+    let query = LetterQuery {
+        filter: LetterFilter::default(),
+        after: None,
+        size: 1_000,
+    };
+    let left = store.letters(&query).await.unwrap().letters;
+    assert!(left.iter().all(|stored| stored.letter.offset >= 1_200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_letters_leave_sqlite_also_while_the_archive_is_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite:{}", folder.path().join("sagas.db").display());
+    old_letters_leave_also_while_the_archive_is_away(open(&database).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_letters_leave_postgres_also_while_the_archive_is_away() {
+    old_letters_leave_also_while_the_archive_is_away(on_postgres().await).await;
+}
