@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{forward::Predecessor, model::SagaDefinition};
+use super::model::SagaDefinition;
 
 impl SagaDefinition {
     /// The expected path as lines of text: each step with its level, owner and the steps and choices that
@@ -29,7 +29,7 @@ impl SagaDefinition {
             if let Some(service) = &entry.service {
                 line += &format!(" ({service})");
             }
-            let before: Vec<&str> = entry.after.iter().map(named).collect();
+            let before: Vec<String> = entry.after.iter().map(ToString::to_string).collect();
             if !before.is_empty() {
                 line += &format!(", after {}", before.join(" and "));
             }
@@ -90,13 +90,6 @@ impl SagaDefinition {
             writeln!(chart, "  s{before} {arrow} s{number}")?;
         }
         Ok(())
-    }
-}
-
-fn named(predecessor: &Predecessor) -> &str {
-    match predecessor {
-        Predecessor::Step(step) => step.as_str(),
-        Predecessor::Choice(choice) => choice,
     }
 }
 

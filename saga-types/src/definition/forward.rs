@@ -1,5 +1,7 @@
 //! A forward step and what comes before it.
 
+use std::fmt;
+
 use crate::Step;
 
 /// A step to success.
@@ -25,4 +27,13 @@ pub enum Predecessor {
     Step(Step),
     /// Any member of a choice.
     Choice(String),
+}
+
+impl fmt::Display for Predecessor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Step(step) => step.fmt(formatter),
+            Self::Choice(choice) => choice.fmt(formatter),
+        }
+    }
 }

@@ -14,7 +14,10 @@ use saga_collector::{
     redaction::Redaction,
 };
 use saga_store::{PartitionProgress, Store, StoreOptions};
-use saga_types::{Metadata, SagaEvent, SagaStatus, SagaType, Step, Timestamp, definition::Definitions};
+use saga_types::{
+    Metadata, SagaEvent, SagaStatus, SagaType, Step, Timestamp,
+    definition::{Definitions, SagaDefinition},
+};
 use saga_web::{
     Limits, PagesConfig,
     auth::{Access, Role, Token, TokenHash},
@@ -82,23 +85,48 @@ impl Api {
         Self::empty_within(Access::ThisMachine, Redaction::default(), limits).await
     }
 
+    /// On an empty database, for callers of this machine, with these definitions beside the built-in ones.
+    pub(crate) async fn defined_by(files: &[&str]) -> Self {
+        let mut definitions = Definitions::built_in();
+        for file in files {
+            definitions.insert(SagaDefinition::from_yaml(file).unwrap());
+        }
+        let (store, folder) = Self::sqlite(definitions.clone()).await;
+        Self {
+            _folder: Some(folder),
+            ..Self::serving_by(
+                definitions,
+                store,
+                Access::ThisMachine,
+                Redaction::default(),
+                hasty(),
+            )
+            .await
+        }
+    }
+
     async fn empty(access: Access, redaction: Redaction) -> Self {
         Self::empty_within(access, redaction, hasty()).await
     }
 
     async fn empty_within(access: Access, redaction: Redaction, limits: Limits) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("sagas.db").display());
-        let options = StoreOptions {
-            definitions: Arc::new(Definitions::built_in()),
-            max_connections: 4,
-        };
-        let store = saga_store::connect(&url, options).await.unwrap();
-        store.migrate().await.unwrap();
+        let (store, folder) = Self::sqlite(Definitions::built_in()).await;
         Self {
             _folder: Some(folder),
             ..Self::serving(store, access, redaction, limits).await
         }
+    }
+
+    async fn sqlite(definitions: Definitions) -> (Arc<dyn Store>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("sagas.db").display());
+        let options = StoreOptions {
+            definitions: Arc::new(definitions),
+            max_connections: 4,
+        };
+        let store = saga_store::connect(&url, options).await.unwrap();
+        store.migrate().await.unwrap();
+        (store, folder)
     }
 
     /// The same store for the same callers, but between every question and every write these are stored, one batch
@@ -120,6 +148,16 @@ impl Api {
     }
 
     async fn serving(store: Arc<dyn Store>, access: Access, redaction: Redaction, limits: Limits) -> Self {
+        Self::serving_by(Definitions::built_in(), store, access, redaction, limits).await
+    }
+
+    async fn serving_by(
+        definitions: Definitions,
+        store: Arc<dyn Store>,
+        access: Access,
+        redaction: Redaction,
+        limits: Limits,
+    ) -> Self {
         let health = Arc::new(Health::starting(&[Component::Db, Component::Kafka]));
         let metrics = Arc::new(Metrics::new([]));
         let progress = Arc::new(up_to_date());
@@ -143,7 +181,7 @@ impl Api {
             streams: Arc::default(),
             pages: Arc::new(PagesConfig::default()),
             progress: progress.clone(),
-            definitions: Arc::new(Definitions::built_in()),
+            definitions: Arc::new(definitions),
             watch: WatchConfig {
                 compensation_overdue_after: Duration::from_secs(300),
                 events_lost_after: Duration::from_secs(360),

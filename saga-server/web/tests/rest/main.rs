@@ -14,6 +14,7 @@ mod harness;
 mod issuer;
 mod oidc;
 mod pages;
+mod paths;
 mod producers;
 mod redaction;
 mod saga;

@@ -148,9 +148,9 @@ async fn a_saga_says_in_its_first_sentence_what_is_wrong_and_who_owes_what() {
     );
     for step in [
         "ORDER_CREATED done · order-service",
-        "STOCK_RESERVATION left out · product-service",
-        "STOCK_RESERVED to be undone · product-service",
-        "PAYMENT_COMPLETED not reached · payment-service",
+        "STOCK_RESERVATION skipped · product-service",
+        "STOCK_RESERVED compensation pending · product-service",
+        "PAYMENT_COMPLETED not started · payment-service",
         "PAYMENT_FAILED failed · payment-service",
         "root cause",
     ] {
@@ -164,8 +164,11 @@ async fn what_was_undone_is_shown_as_undone() {
     let api = Api::new().await;
     api.record(compensated("saga-1", 0)).await;
     let said = text(&page(&api, "/sagas/saga-1").await);
-    assert!(said.contains("STOCK_RESERVED undone · product-service"), "{said}");
-    assert!(!said.contains("to be undone"), "{said}");
+    assert!(
+        said.contains("STOCK_RESERVED compensated · product-service"),
+        "{said}"
+    );
+    assert!(!said.contains("compensation pending"), "{said}");
 }
 
 #[tokio::test]

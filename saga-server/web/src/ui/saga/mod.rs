@@ -3,7 +3,7 @@
 //! | part | what |
 //! | --- | --- |
 //! | `facts` | what stands beneath the sentence |
-//! | `path`, `timeline` | the expected way, and where the time went |
+//! | `path`, `timeline` | the expected path, and where the time went |
 //! | `events`, `window` | the table of events, and which of very many it shows |
 //! | `order` | the other sagas of the order on one line of time |
 //! | `correct`, `export` | setting the status by hand; all events for `saga-server fold` |
@@ -33,7 +33,7 @@ use super::{
 use crate::ui::saga::{
     events::EventRow,
     facts::{Fact, Value, facts},
-    path::{PathStep, expected_path},
+    path::PathView,
     timeline::Timeline,
     window::Window,
 };
@@ -61,7 +61,7 @@ pub(super) struct SagaTemplate {
     overdue: Option<String>,
     what_now: WhatNow,
     facts: Vec<Fact>,
-    path: Vec<PathStep>,
+    path: PathView,
     timeline: Option<Timeline>,
     events: Vec<EventRow>,
     event_count: String,
@@ -145,10 +145,11 @@ fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found) ->
         overdue: overdue(&saga, clock),
         what_now: WhatNow::of(&saga, clock),
         facts: facts(&saga, &state.pages, clock.now),
-        // What came before is not known here, so that nothing can be said of the way.
+        // What came before is not known here, so that nothing can be said of the path.
         path: definition
             .filter(|_| window.is_first)
-            .map_or_else(Vec::new, |definition| expected_path(definition, &saga, &steps)),
+            .map(|definition| PathView::of(definition, &saga, &steps, clock))
+            .unwrap_or_default(),
         timeline: Timeline::of(&steps),
         events: EventRow::all(&steps[..steps.len().min(window::SHOWN)], &saga, state),
         event_count: number(saga.step_count),

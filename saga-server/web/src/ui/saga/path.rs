@@ -1,14 +1,42 @@
-//! The way the definition expects, and how far this saga came on it.
+//! The path that the definition expects, drawn by levels, and how far this saga came on it.
 
-use saga_types::{SagaStatus, Step, definition::SagaDefinition, fold::SagaState};
+use saga_types::{
+    SagaStatus, Step,
+    definition::{ForwardStep, SagaDefinition},
+    fold::SagaState,
+};
 
+use super::Clock;
 use saga_store::StoredStep;
 
-/// A step of the way, and what became of it.
+/// The steps to success by levels, and what happened beside them.
+#[derive(Default)]
+pub(super) struct PathView {
+    /// Steps of one level may be done at the same time; all that come before them are on earlier levels.
+    pub(super) levels: Vec<Level>,
+    /// Failures, and steps that the definition does not name; once each.
+    pub(super) beside: Vec<PathStep>,
+}
+
+/// Steps that are drawn beside each other.
+pub(super) struct Level {
+    pub(super) groups: Vec<Group>,
+}
+
+/// One step, or the alternatives of a choice.
+pub(super) struct Group {
+    choice: Option<String>,
+    pub(super) steps: Vec<PathStep>,
+}
+
+/// A step of the path, and what became of it.
 pub(super) struct PathStep {
     pub(super) step: String,
     pub(super) owner: Option<String>,
     pub(super) fate: Fate,
+    pub(super) is_optional: bool,
+    /// What it follows, where that is not the whole level before it.
+    pub(super) after: Option<String>,
 }
 
 /// What became of a step.
@@ -21,6 +49,8 @@ pub(super) enum Fate {
     /// Done, and still to be undone.
     Owed,
     Awaited,
+    /// Awaited, and past its limit.
+    Late,
     /// Left out: a later one is done, or an alternative.
     Skipped,
     /// Not named by the definition.
@@ -37,6 +67,7 @@ impl Fate {
             Self::Undone => "undone",
             Self::Owed => "owed",
             Self::Awaited => "awaited",
+            Self::Late => "late",
             Self::Skipped => "skipped",
             Self::Unexpected => "unexpected",
             Self::Ahead => "ahead",
@@ -48,7 +79,7 @@ impl Fate {
             Self::Done => "✓",
             Self::Failed => "✕",
             Self::Undone => "↺",
-            Self::Owed => "!",
+            Self::Owed | Self::Late => "!",
             Self::Awaited => "…",
             Self::Skipped => "–",
             Self::Unexpected => "?",
@@ -60,39 +91,100 @@ impl Fate {
         match self {
             Self::Done => "done",
             Self::Failed => "failed",
-            Self::Undone => "undone",
-            Self::Owed => "to be undone",
-            Self::Awaited => "awaited",
-            Self::Skipped => "left out",
+            Self::Undone => "compensated",
+            Self::Owed => "compensation pending",
+            Self::Awaited => "waiting",
+            Self::Late => "overdue",
+            Self::Skipped => "skipped",
             Self::Unexpected => "unexpected",
-            Self::Ahead => "not reached",
+            Self::Ahead => "not started",
         }
     }
 }
 
-/// The forward steps in order, then what happened beside them: failures, and steps that the definition does not name.
-pub(super) fn expected_path(
-    definition: &SagaDefinition,
-    saga: &SagaState,
-    events: &[StoredStep],
-) -> Vec<PathStep> {
-    let steps = definition.forward.iter().map(|forward| &forward.step);
+impl PathView {
+    pub(super) fn is_empty(&self) -> bool {
+        self.levels.is_empty()
+    }
+
+    pub(super) fn of(
+        definition: &SagaDefinition,
+        saga: &SagaState,
+        events: &[StoredStep],
+        clock: Clock,
+    ) -> Self {
+        let (path, forward) = (definition.path(), &definition.forward);
+        let progress = path.progress(
+            forward
+                .iter()
+                .map(|entry| &entry.step)
+                .filter(|step| is_done(step, events)),
+        );
+        let mut view = Self {
+            levels: Vec::new(),
+            beside: beside(definition, events),
+        };
+        for (number, entry) in forward.iter().enumerate() {
+            let mut alternatives = path.alternatives(number);
+            let is_left_out = progress.is_passed(number) || alternatives.any(|other| progress.is_done(other));
+            view.add(
+                path.level(number),
+                entry,
+                PathStep {
+                    step: entry.step.to_string(),
+                    owner: entry.service.clone(),
+                    fate: fate(definition, &entry.step, is_left_out, saga, events, clock),
+                    is_optional: entry.optional,
+                    after: after(definition, number),
+                },
+            );
+        }
+        view
+    }
+
+    fn add(&mut self, level: usize, entry: &ForwardStep, step: PathStep) {
+        while self.levels.len() <= level {
+            self.levels.push(Level { groups: Vec::new() });
+        }
+        let groups = &mut self.levels[level].groups;
+        let of_choice = groups
+            .iter_mut()
+            .find(|group| group.choice.is_some() && group.choice == entry.choice);
+        match of_choice {
+            Some(group) => group.steps.push(step),
+            None => groups.push(Group {
+                choice: entry.choice.clone(),
+                steps: vec![step],
+            }),
+        }
+    }
+}
+
+impl Level {
+    /// Whether several steps, which are no alternatives, may be done at the same time.
+    pub(super) fn is_fork(&self) -> bool {
+        self.groups.len() > 1
+    }
+}
+
+impl Group {
+    /// The word before an alternative; none for a step that has none.
+    pub(super) fn word(&self, place: &usize) -> Option<&'static str> {
+        let is_choice = self.steps.len() > 1;
+        is_choice.then_some(if *place == 0 { "either" } else { "or" })
+    }
+}
+
+/// The names of what a step follows, unless that is exactly what stands on the level before it.
+fn after(definition: &SagaDefinition, number: usize) -> Option<String> {
     let path = definition.path();
-    let progress = path.progress(steps.filter(|step| is_done(step, events)));
-    let is_left_out = |number| {
-        let mut alternatives = path.alternatives(number);
-        progress.is_passed(number) || alternatives.any(|other| progress.is_done(other))
-    };
-    let forward = definition
-        .forward
-        .iter()
-        .enumerate()
-        .map(|(place, forward)| PathStep {
-            step: forward.step.to_string(),
-            owner: forward.service.clone(),
-            fate: fate(definition, &forward.step, is_left_out(place), saga, events),
-        });
-    forward.chain(beside(definition, events)).collect()
+    let level = path.level(number);
+    let on_level_before = (0..path.step_count()).filter(|other| path.level(*other) + 1 == level);
+    if on_level_before.eq(path.predecessors(number).iter().copied()) {
+        return None;
+    }
+    let names = definition.forward[number].after.iter().map(ToString::to_string);
+    Some(names.collect::<Vec<_>>().join(" and "))
 }
 
 fn fate(
@@ -101,7 +193,9 @@ fn fate(
     is_left_out: bool,
     saga: &SagaState,
     events: &[StoredStep],
+    clock: Clock,
 ) -> Fate {
+    let awaiting = || saga.awaiting.iter().find(|awaiting| awaiting.step == *step);
     if saga.outstanding_compensations.contains(step) {
         Fate::Owed
     } else if is_done(step, events) {
@@ -112,8 +206,13 @@ fn fate(
         .any(|event| event.step == *step && event.status == SagaStatus::Failed)
     {
         Fate::Failed
-    } else if saga.ended_at.is_none() && saga.awaiting.iter().any(|awaiting| awaiting.step == *step) {
-        Fate::Awaited
+    } else if saga.ended_at.is_none()
+        && let Some(awaiting) = awaiting()
+    {
+        let is_late = awaiting
+            .deadline
+            .is_some_and(|deadline| deadline < clock.judged_at);
+        if is_late { Fate::Late } else { Fate::Awaited }
     } else if is_left_out {
         Fate::Skipped
     } else {
@@ -140,7 +239,7 @@ fn is_undone(definition: &SagaDefinition, step: &Step, events: &[StoredStep]) ->
     })
 }
 
-/// Steps off the way that this saga took, once each.
+/// Steps off the path that this saga took, once each.
 fn beside(definition: &SagaDefinition, events: &[StoredStep]) -> Vec<PathStep> {
     let mut steps: Vec<PathStep> = Vec::new();
     for event in events {
@@ -157,6 +256,8 @@ fn beside(definition: &SagaDefinition, events: &[StoredStep]) -> Vec<PathStep> {
             step: event.step.to_string(),
             owner: event.producer_service.clone(),
             fate: if is_known { Fate::Failed } else { Fate::Unexpected },
+            is_optional: false,
+            after: None,
         });
     }
     steps
