@@ -63,6 +63,7 @@ impl Harness {
         settings.kafka.topic = Some(format!("{}.events", self.name));
         settings.kafka.dead_letter_topic = Some(format!("{}.dlt", self.name));
         settings.kafka.group = Some(self.name.clone());
+        settings.definitions_dir = Some(self.definitions());
         let config = settings.resolve().unwrap();
         let definitions = saga_types::definition::Definitions::built_in().into();
         let options = StoreOptions {
@@ -78,14 +79,29 @@ impl Harness {
         config
     }
 
-    /// How a service is configured here: with its own file and group, and the tracker on.
+    /// The folder with the definitions of what is shipped.
+    fn definitions(&self) -> PathBuf {
+        let folder = self.folder.path().join("definitions");
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, text) in fulfilment::DEFINITIONS {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
+        folder
+    }
+
+    /// The client of a service: how it records here.
     #[must_use]
-    pub fn service<S>(&self, name: &str, settings: S) -> shop::Config<S> {
-        let saga = SagaConfig::default()
+    pub fn saga(&self) -> SagaConfig {
+        SagaConfig::default()
             .enabled(true)
             .bootstrap_servers(&self.bootstrap_servers)
             .topic(format!("{}.events", self.name))
-            .service_name(name);
+    }
+
+    /// How a service is configured here: with its own file and group, and the tracker on.
+    #[must_use]
+    pub fn service<S>(&self, name: &str, settings: S) -> shop::Config<S> {
+        let saga = self.saga().service_name(name);
         shop::Config {
             service: shop::ServiceConfig {
                 listen: "127.0.0.1:0".parse().unwrap(),

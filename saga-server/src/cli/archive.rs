@@ -182,7 +182,7 @@ fn open(settings: &Settings) -> Result<Archive, CliError> {
 }
 
 async fn connect(settings: &Settings, url: &str, max_connections: u32) -> Result<Arc<dyn Store>, CliError> {
-    let definitions = load_definitions(settings.definitions_dir.as_deref())?;
+    let definitions = load_definitions(&settings.definitions_dir)?;
     let options = StoreOptions {
         definitions: definitions.into(),
         max_connections,

@@ -27,7 +27,7 @@ impl ConfigCommandArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
         let ConfigCommand::Check(args) = self.command;
         let config = args.config.load()?.resolve()?;
-        load_definitions(config.definitions_dir.as_deref())?;
+        load_definitions(&config.definitions_dirs)?;
         let lines: String = config
             .entries()
             .into_iter()

@@ -128,7 +128,7 @@ fn title(definition: &SagaDefinition) -> String {
 
 impl ShowArgs {
     fn run(self) -> Result<(), CliError> {
-        let definitions = load_definitions(self.definitions.as_deref())?;
+        let definitions = load_definitions(&self.definitions)?;
         let known = || definitions.iter().map(|definition| definition.saga_type.as_str());
         let saga_type = SagaType::try_from(self.saga_type.clone())
             .map_err(|error| CliError::usage(format_args!("the saga type {error}")))?;

@@ -193,7 +193,7 @@ struct Desk {
 impl Desk {
     async fn open(settings: &Settings) -> Result<Self, CliError> {
         let database = settings.database()?;
-        let definitions = load_definitions(settings.definitions_dir()?.as_deref())?;
+        let definitions = load_definitions(&settings.definitions_dir()?)?;
         let options = StoreOptions {
             definitions: definitions.into(),
             max_connections: 2,

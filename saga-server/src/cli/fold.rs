@@ -31,7 +31,7 @@ pub(super) struct FoldArgs {
 
 impl FoldArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
-        let definitions = load_definitions(self.definitions.as_deref())?;
+        let definitions = load_definitions(&self.definitions)?;
         let file = self.events.display();
         let text = self
             .read()

@@ -17,6 +17,7 @@ mod migrate;
 mod openapi;
 mod output;
 mod rebuild;
+mod rebuild_groups;
 mod serve;
 mod signals;
 mod token;

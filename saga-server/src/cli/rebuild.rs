@@ -9,7 +9,7 @@ use clap::Args;
 use saga_types::keys;
 use serde_json::{Map, Value, json};
 
-use super::{CliError, block_on, logging, output};
+use super::{CliError, block_on, logging, output, rebuild_groups::Groups};
 use crate::config::{ConfigArgs, load_definitions};
 use saga_collector::redaction::{REDACTED, Redaction};
 use saga_store::{Difference, DifferenceKind, Rebuild, Store, StoreOptions};
@@ -26,7 +26,11 @@ pub(super) struct RebuildArgs {
     #[arg(long)]
     dry_run: bool,
 
-    /// Print one JSON object for each saga that differs, and one with the sums at the end
+    /// Print each saga that differs, and how, before the groups
+    #[arg(long)]
+    list: bool,
+
+    /// Print one JSON object for each saga that differs, and one with the sums and groups at the end
     #[arg(long)]
     json: bool,
 
@@ -40,13 +44,14 @@ struct Found {
     sagas: usize,
     differing: usize,
     counts: u64,
+    groups: Groups,
 }
 
 impl RebuildArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
         let settings = self.config.load()?;
         let database = settings.database()?;
-        let definitions = load_definitions(settings.definitions_dir()?.as_deref())?;
+        let definitions = load_definitions(&settings.definitions_dir()?)?;
         let redaction = settings.redaction.resolve()?;
         logging::start(&settings.log());
         let options = StoreOptions {
@@ -75,7 +80,10 @@ impl RebuildArgs {
             found.differing += rebuilt.differences.len();
             for mut difference in rebuilt.differences {
                 hide(&mut difference, redaction);
-                output::print(&self.line(&difference))?;
+                found.groups.add(&difference);
+                if self.list || self.json {
+                    output::print(&self.line(&difference))?;
+                }
             }
             if rebuilt.last.is_none() {
                 break;
@@ -93,7 +101,7 @@ impl RebuildArgs {
         Ok(found)
     }
 
-    fn line(&self, Difference { saga_id, kind }: &Difference) -> String {
+    fn line(&self, Difference { saga_id, kind, .. }: &Difference) -> String {
         match (self.json, kind) {
             (true, kind) => format!("{}\n", as_json(saga_id, kind)),
             (false, DifferenceKind::Missing) => format!("{saga_id}: was missing\n"),
@@ -115,9 +123,13 @@ impl RebuildArgs {
             sagas,
             differing,
             counts,
+            groups,
         } = found;
         if self.json {
-            let sums = json!({"sagas": sagas, "differing": differing, "wrongCounts": counts, "dryRun": self.dry_run});
+            let sums = json!({
+                "sagas": sagas, "differing": differing, "wrongCounts": counts, "dryRun": self.dry_run,
+                "groups": groups.to_json(),
+            });
             output::print(&format!("{sums}\n"))?;
         } else {
             let done = if self.dry_run {
@@ -126,7 +138,7 @@ impl RebuildArgs {
                 "all is as the steps say now"
             };
             output::print(&format!(
-                "{sagas} sagas, {differing} differed from their steps; {counts} counts of the statistics were wrong; {done}\n"
+                "{groups}{sagas} sagas, {differing} differed from their steps; {counts} counts of the statistics were wrong; {done}\n"
             ))?;
         }
         if self.dry_run && (*differing > 0 || *counts > 0) {
@@ -181,6 +193,7 @@ mod tests {
         let changed = |name: &str| (name.to_owned(), (Value::Null, json!("card 4711")));
         let mut difference = Difference {
             saga_id: "saga-1".to_owned(),
+            saga_type: None,
             kind: DifferenceKind::Changed(["failureReason", "summary", "lastStep"].map(changed).into()),
         };
         hide(&mut difference, &Redaction::default());

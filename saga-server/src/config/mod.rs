@@ -83,8 +83,8 @@ pub struct Config {
     pub watch: WatchConfig,
     /// What the pages link to.
     pub pages: PagesConfig,
-    /// A folder of definitions that add to the built-in ones, or replace them.
-    pub definitions_dir: Option<PathBuf>,
+    /// Folders of definitions that add to the built-in ones and to those of the folders before, or replace them.
+    pub definitions_dirs: Vec<PathBuf>,
     /// How long a shutdown may take until what is left is abandoned.
     pub shutdown_timeout: Duration,
     /// What is logged, and how.

@@ -51,7 +51,7 @@ impl Settings {
             retention: self.retention()?,
             watch: self.watch()?,
             pages: self.pages.resolve()?,
-            definitions_dir: self.definitions_dir()?,
+            definitions_dirs: self.definitions_dir()?.into_iter().collect(),
             shutdown_timeout: period_within(
                 "shutdownTimeout",
                 self.shutdown_timeout.unwrap_or(Period(Duration::from_secs(25))),

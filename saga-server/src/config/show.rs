@@ -1,6 +1,9 @@
 //! The configuration as text, without its secrets.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Config, Period, Settings,
@@ -87,7 +90,10 @@ impl Config {
                 Period(self.watch.events_lost_after).to_string(),
             ),
             ("pages.traceUrl", text(self.pages.trace_url_pattern())),
-            ("definitionsDir", path(self.definitions_dir.as_deref())),
+            (
+                "definitionsDir",
+                path(self.definitions_dirs.first().map(PathBuf::as_path)),
+            ),
             ("shutdownTimeout", Period(self.shutdown_timeout).to_string()),
             ("log.format", self.log.format.as_str().to_owned()),
             ("log.level", self.log.level.as_str().to_owned()),

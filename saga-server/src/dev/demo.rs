@@ -8,6 +8,8 @@ use shop::{KafkaConfig, Platform, Service, ServiceConfig, ShopError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::parcels;
+
 /// How long from one order to the next.
 const PACE: Duration = Duration::from_secs(1);
 
@@ -89,6 +91,8 @@ impl Demo {
             demo.run(service);
         }
         demo.running.spawn(customers(order_address, demo.stop.clone()));
+        let parcels = parcels::ship(&surroundings.saga(), demo.stop.clone())?;
+        demo.running.spawn(parcels);
         Ok(demo)
     }
 
@@ -106,12 +110,15 @@ impl Demo {
 }
 
 impl Surroundings<'_> {
-    fn config<S>(&self, name: &str, settings: S) -> shop::Config<S> {
-        let saga = SagaConfig::default()
+    fn saga(&self) -> SagaConfig {
+        SagaConfig::default()
             .enabled(true)
             .bootstrap_servers(self.bootstrap_servers)
             .topic(self.topic)
-            .service_name(name);
+    }
+
+    fn config<S>(&self, name: &str, settings: S) -> shop::Config<S> {
+        let saga = self.saga().service_name(name);
         shop::Config {
             service: ServiceConfig {
                 listen: SocketAddr::from(([127, 0, 0, 1], 0)),

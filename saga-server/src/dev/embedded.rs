@@ -87,11 +87,10 @@ impl EmbeddedTracker {
     ///
     /// [`DevError`] when a setting is wrong or something cannot start.
     pub async fn with(settings: Settings, data_dir: Option<&Path>) -> Result<Self, DevError> {
-        Self::run(resolve(settings)?, data_dir).await
+        Self::run(resolve(settings)?, DataFolder::open(data_dir)?).await
     }
 
-    pub(super) async fn run(mut config: Config, data_dir: Option<&Path>) -> Result<Self, DevError> {
-        let data = DataFolder::open(data_dir)?;
+    pub(super) async fn run(mut config: Config, data: DataFolder) -> Result<Self, DevError> {
         let topics = [
             config.kafka.topic.as_str(),
             config.kafka.dead_letter_topic.as_str(),
@@ -221,7 +220,7 @@ pub(crate) fn resolve(mut settings: Settings) -> Result<Config, ConfigError> {
 }
 
 async fn migrated(config: &Config) -> Result<Arc<dyn Store>, DevError> {
-    let definitions = load_definitions(config.definitions_dir.as_deref()).map_err(ServerError::from)?;
+    let definitions = load_definitions(&config.definitions_dirs).map_err(ServerError::from)?;
     let options = StoreOptions {
         definitions: definitions.into(),
         max_connections: 2,
@@ -250,14 +249,13 @@ pub(super) enum DataFolder {
 }
 
 impl DataFolder {
-    fn open(kept: Option<&Path>) -> Result<Self, DevError> {
+    pub(super) fn open(kept: Option<&Path>) -> Result<Self, DevError> {
         let (folder, path) = match kept {
             Some(path) => (
                 make_private(path).map(|()| Self::Kept(path.to_owned())),
                 path.to_owned(),
             ),
-            // A folder that is made so is the user's own already.
-            None => (tempfile::tempdir().map(Self::Temporary), std::env::temp_dir()),
+            None => (private_temporary().map(Self::Temporary), std::env::temp_dir()),
         };
         let folder = folder.map_err(|error| DevError::Io { path, error })?;
         let database = folder.path().join(DATABASE_FILE);
@@ -283,6 +281,14 @@ fn make_private(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+/// The same, with a name of its own.
+fn private_temporary() -> io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir()
 }
 
 /// SQLite gives the files beside its database the same rights.

@@ -2,6 +2,7 @@
 
 mod demo;
 mod embedded;
+mod parcels;
 
 use std::{
     io,
@@ -99,7 +100,14 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), DevError> {
     config.listen = options.listen;
-    let tracker = EmbeddedTracker::run(config, options.data_dir.as_deref()).await?;
+    let data = DataFolder::open(options.data_dir.as_deref())?;
+    if options.demo {
+        // Before those of the caller, which may replace them.
+        config
+            .definitions_dirs
+            .insert(0, parcels::write_definitions(data.path())?);
+    }
+    let tracker = EmbeddedTracker::run(config, data).await?;
     let demo = if options.demo {
         Some(start_demo(tracker.info(), tracker.data()).await?)
     } else {
@@ -147,7 +155,8 @@ fn print_banner(info: &DevInfo, data: &DataFolder, demo: bool) {
         DataFolder::Temporary(_) => "deleted at the end (--data-dir keeps it)".to_owned(),
     };
     let orders = if demo {
-        "The demo's order, product and payment services place and handle an order every second."
+        "The demo's order, product and payment services place and handle an order every second; every third is shipped,\n\
+         with a saga for each parcel (definitions in the data folder)."
     } else {
         "With --demo, example services place and handle an order every second."
     };

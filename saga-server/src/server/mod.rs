@@ -83,7 +83,7 @@ impl Server {
 
     async fn start_with(config: Config, prepare: impl FnMut(Task) -> Task) -> Result<Self, ServerError> {
         http_client::choose_cryptography();
-        let definitions = Arc::new(load_definitions(config.definitions_dir.as_deref())?);
+        let definitions = Arc::new(load_definitions(&config.definitions_dirs)?);
         let options = StoreOptions {
             definitions: definitions.clone(),
             max_connections: config.database.max_connections,

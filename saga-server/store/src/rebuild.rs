@@ -55,6 +55,8 @@ pub struct Rebuilt {
 pub struct Difference {
     /// The saga.
     pub saga_id: String,
+    /// Its type, as its steps say; none when it has no steps.
+    pub saga_type: Option<SagaType>,
     /// How.
     pub kind: DifferenceKind,
 }
@@ -200,6 +202,7 @@ pub(super) fn compare(
         if let Some(kind) = difference(stored.as_ref(), folded.as_ref())? {
             compared.differences.push(Difference {
                 saga_id: saga_id.clone(),
+                saga_type: folded.as_ref().map(|folded| folded.state.saga_type.clone()),
                 kind,
             });
         }

@@ -60,7 +60,10 @@ async fn no_other_user_reads_the_data() {
         let database = dev.text("database").strip_prefix("sqlite:").unwrap().to_owned();
         let rights = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let database = Path::new(&database);
-        assert_eq!((rights(database.parent().unwrap()), rights(database)), (0o700, 0o600));
+        assert_eq!(
+            (rights(database.parent().unwrap()), rights(database)),
+            (0o700, 0o600)
+        );
         dev.interrupt();
     }
 }
@@ -92,5 +95,41 @@ async fn the_demo_makes_sagas_of_every_ending() {
         )
         .await;
     }
+    dev.interrupt();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_ships_orders_with_a_saga_for_each_parcel() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::start(folder.path(), &["--demo"]);
+    let rest = dev.rest();
+    let is_forked = |saga: &serde_json::Value| {
+        saga["awaiting"]
+            .as_array()
+            .is_some_and(|awaited| awaited.len() == 3)
+    };
+    rest.wait_for(
+        "/api/v1/sagas?sagaType=FULFILMENT",
+        "two branches are awaited",
+        |_, page| {
+            page["content"]
+                .as_array()
+                .is_some_and(|sagas| sagas.iter().any(is_forked))
+        },
+    )
+    .await;
+    let shipped = "/api/v1/sagas?sagaType=SHIPMENT&status=COMPLETED";
+    let page = rest
+        .wait_for(shipped, "a parcel arrives", |_, page| {
+            page["content"][0]["sagaId"].is_string()
+        })
+        .await;
+    let parent = page["content"][0]["parentSagaId"].as_str().unwrap();
+    let (status, order) = rest.get(&format!("/api/v1/sagas/{parent}")).await;
+    assert_eq!(
+        (status, &order["sagaType"]),
+        (200, &"FULFILMENT".into()),
+        "{order}"
+    );
     dev.interrupt();
 }

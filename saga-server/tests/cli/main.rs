@@ -2,11 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod command;
+mod config_docs;
 mod configuration;
 mod dead_letters;
 mod definitions;
+mod dev;
 mod fold;
 mod help;
 mod rebuilding;
 mod running;
+#[path = "../support/mod.rs"]
+mod support;
 mod tokens;

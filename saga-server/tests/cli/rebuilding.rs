@@ -74,13 +74,18 @@ fn a_dry_run_tells_what_a_definition_would_change_and_changes_nothing() {
     for _ in 0..2 {
         let done = run.run(&tried);
         assert_eq!(done.code, 3, "{done:?}");
-        let status = r#"loan-1: anomalies [] -> ["UNKNOWN_STEP"]"#;
-        assert!(done.stdout.starts_with(status), "{done:?}");
-        assert!(
-            done.stdout
-                .contains(r#"currentStatus "COMPLETED" -> "IN_PROGRESS""#),
-            "{done:?}"
-        );
+        let groups = "\
+            LOAN_APPROVAL: COMPLETED → IN_PROGRESS, 1 saga, other anomalies, awaitedService, awaitedStep, endedAt; such as loan-1\n\
+            LOAN_APPROVAL: same status, 1 saga, other awaitedService, awaitedStep; such as loan-2\n";
+        assert!(done.stdout.starts_with(groups), "{done:?}");
+        let listed = run.run(&format!("{tried} --list"));
+        for line in [
+            r#"loan-1: anomalies [] -> ["UNKNOWN_STEP"]"#,
+            r#"currentStatus "COMPLETED" -> "IN_PROGRESS""#,
+        ] {
+            assert!(listed.stdout.contains(line), "{listed:?}");
+        }
+        assert!(listed.stdout.contains(groups), "{listed:?}");
     }
     let objects = objects(&run.run(&format!("{tried} --json")));
     assert_eq!(
@@ -90,9 +95,19 @@ fn a_dry_run_tells_what_a_definition_would_change_and_changes_nothing() {
             &json!({"before": "COMPLETED", "after": "IN_PROGRESS"})
         )
     );
+    let sums = objects.last().unwrap();
     assert_eq!(
-        objects.last().unwrap(),
-        &json!({"sagas": 2, "differing": 2, "wrongCounts": 0, "dryRun": true})
+        (
+            &sums["sagas"],
+            &sums["differing"],
+            &sums["wrongCounts"],
+            &sums["dryRun"]
+        ),
+        (&json!(2), &json!(2), &json!(0), &json!(true))
+    );
+    assert_eq!(
+        sums["groups"][0]["currentStatus"],
+        json!({"before": "COMPLETED", "after": "IN_PROGRESS"})
     );
     assert_eq!(run.run(&format!("{REBUILD} --dry-run")).code, 0);
 }
