@@ -27,39 +27,39 @@ pub struct Expected {
 
 /// A `STARTED` event of the step.
 #[must_use]
-pub fn started(step: Step) -> Expected {
+pub fn started(step: impl Into<Step>) -> Expected {
     event(step, SagaStatus::Started)
 }
 
 /// An `IN_PROGRESS` event of the step.
 #[must_use]
-pub fn in_progress(step: Step) -> Expected {
+pub fn in_progress(step: impl Into<Step>) -> Expected {
     event(step, SagaStatus::InProgress)
 }
 
 /// A `COMPLETED` event of the step.
 #[must_use]
-pub fn completed(step: Step) -> Expected {
+pub fn completed(step: impl Into<Step>) -> Expected {
     event(step, SagaStatus::Completed)
 }
 
 /// A `FAILED` event of the step.
 #[must_use]
-pub fn failed(step: Step) -> Expected {
+pub fn failed(step: impl Into<Step>) -> Expected {
     event(step, SagaStatus::Failed)
 }
 
 /// A `COMPENSATED` event of the step.
 #[must_use]
-pub fn compensated(step: Step) -> Expected {
+pub fn compensated(step: impl Into<Step>) -> Expected {
     event(step, SagaStatus::Compensated)
 }
 
 /// An event of the step in any status given.
 #[must_use]
-pub fn event(step: Step, status: SagaStatus) -> Expected {
+pub fn event(step: impl Into<Step>, status: SagaStatus) -> Expected {
     Expected {
-        step,
+        step: step.into(),
         status,
         metadata: Vec::new(),
     }

@@ -1,8 +1,14 @@
 //! Steps that are run, and sagas that go on in another service: the SDK's own helpers, seen by the recorder.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use saga_sdk::{NoOpClient, Saga, SagaTrackerClient, SagaType, steps};
+use saga_sdk::{
+    NoOpClient, Saga, SagaTrackerClient, SagaTrackerClientExt as _, SagaType, Step, StepName, step, steps,
+};
 use saga_sdk_testkit::{Recorder, expect};
 
 fn harness() -> (Recorder, Saga) {
@@ -46,6 +52,51 @@ async fn a_step_that_fails_is_recorded_with_its_reason() {
         .recorded(expect::in_progress(steps::STOCK_RESERVATION))
         .then(expect::failed(steps::STOCK_RESERVATION_FAILED).because("out of stock"))
         .nothing_else();
+}
+
+/// As of many services: an error that holds its causes.
+async fn charge() -> anyhow::Result<()> {
+    Err(anyhow::anyhow!("connection refused").context("charging"))
+}
+
+#[tokio::test]
+async fn a_failure_names_the_causes_of_its_error() {
+    let (recorder, saga) = harness();
+    let error = saga
+        .run(steps::PAYMENT_COMPLETED)
+        .failed_as(steps::PAYMENT_FAILED)
+        .of(charge())
+        .await
+        .unwrap_err();
+    saga.failed(steps::PAYMENT_CANCELLED, &error)
+        .record()
+        .await
+        .unwrap();
+    let expected = |step: Step| expect::failed(step).because("charging: connection refused");
+    recorder
+        .assert_saga("saga-1")
+        .recorded(expected(steps::PAYMENT_FAILED))
+        .then(expected(steps::PAYMENT_CANCELLED));
+}
+
+#[tokio::test]
+async fn a_step_happened_at_a_moment_of_the_system() {
+    const POINTS_GRANTED: StepName = step!("POINTS_GRANTED");
+    let recorder = Recorder::new("product-service");
+    let saga = recorder.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    let moment = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_000);
+    saga.start(POINTS_GRANTED).at(moment).record().await.unwrap();
+    assert_eq!(recorder.events()[0].recorded_at.as_millis(), 1_700_000_000_000);
+    recorder
+        .assert_saga("saga-1")
+        .recorded(expect::started(POINTS_GRANTED));
+
+    let never = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365 * 10_000);
+    let error = saga.start(POINTS_GRANTED).at(never).record().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "invalid input: recordedAt 315360000000000 ms since 1970 is not within the years 1 to 9999"
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! Rule of thumb: [`RecordError::Input`] is a mistake in the program and comes in both publish modes; the other
 //! variants come only in synchronous mode, where the caller waits for the broker.
 
-use saga_types::{MetadataError, NameError, SagaEvent};
+use saga_types::{MetadataError, NameError, SagaEvent, TimestampError};
 use thiserror::Error;
 
 use crate::DropReason;
@@ -30,6 +30,9 @@ pub enum InputError {
     /// The metadata is not a JSON object within the limits: 32 KiB with what the SDK adds, 64 levels, no U+0000.
     #[error("metadata {0}")]
     Metadata(#[source] MetadataError),
+    /// The moment of the step is not within the years 1 to 9999.
+    #[error("recordedAt {0}")]
+    RecordedAt(#[source] TimestampError),
     /// The trace is not 32 hex digits and the span is not 16, or either is all zeros.
     #[error(
         "trace {trace_id:?} with span {span_id:?} is not valid: give 32 and 16 hex digits, neither all zeros"

@@ -1,14 +1,14 @@
 //! Why a step that was run failed: an error with all its causes, or a text.
 
-use std::{error::Error, fmt};
+use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 
-/// An error that [`StepRun::of`](crate::StepRun::of) records as `failureReason`, with its causes: any
-/// [`Error`], a boxed one, `anyhow::Error` and its like, or a text.
+/// What [`Saga::failed`](crate::Saga::failed) and [`StepRun::of`](crate::StepRun::of) record as `failureReason`: a text,
+/// or an error with its causes, be it any [`Error`], a boxed one, or `anyhow::Error` and its like.
 ///
 /// `Kind` only keeps the implementations apart, and is inferred.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be recorded as the reason of a failed step",
-    note = "implement `std::error::Error` for it, or map the error to a text: `.map_err(|error| error.to_string())`"
+    note = "implement `std::error::Error` for it, or give its text: `error.to_string()`"
 )]
 pub trait FailureCause<Kind> {
     /// The error and its causes, the outermost first, joined by `: `.
@@ -23,7 +23,7 @@ pub struct IsError;
 #[derive(Debug)]
 pub struct HoldsError;
 
-/// A type that holds an error that stays on its thread, such as `Box<dyn Error>`.
+/// A box of an error that may not be shared between threads.
 #[derive(Debug)]
 pub struct HoldsLocalError;
 
@@ -44,30 +44,45 @@ impl<E: AsRef<dyn Error + Send + Sync>> FailureCause<HoldsError> for E {
     }
 }
 
-impl<E: AsRef<dyn Error>> FailureCause<HoldsLocalError> for E {
-    fn chain(&self) -> String {
-        let error = self.as_ref();
-        chain(error.to_string(), error.source())
-    }
+// Not all that is `AsRef<dyn Error>`: anyhow's is that too, and so would be ambiguous.
+macro_rules! local_errors {
+    ($($error:ty),+) => {$(
+        impl FailureCause<HoldsLocalError> for $error {
+            fn chain(&self) -> String {
+                chain(self.to_string(), self.source())
+            }
+        }
+    )+};
 }
 
-impl FailureCause<IsText> for String {
-    fn chain(&self) -> String {
-        self.clone()
-    }
+local_errors!(
+    Box<dyn Error>,
+    &Box<dyn Error>,
+    Box<dyn Error + Send>,
+    &Box<dyn Error + Send>
+);
+
+macro_rules! texts {
+    ($($text:ty),+) => {$(
+        impl FailureCause<IsText> for $text {
+            fn chain(&self) -> String {
+                self.to_string()
+            }
+        }
+    )+};
 }
 
-impl FailureCause<IsText> for &str {
-    fn chain(&self) -> String {
-        (*self).to_owned()
-    }
-}
-
-impl FailureCause<IsText> for fmt::Arguments<'_> {
-    fn chain(&self) -> String {
-        self.to_string()
-    }
-}
+texts!(
+    &str,
+    &&str,
+    String,
+    &String,
+    Cow<'_, str>,
+    &Cow<'_, str>,
+    Box<str>,
+    Arc<str>,
+    fmt::Arguments<'_>
+);
 
 /// Many errors show their cause in their own text, which is not repeated then.
 fn chain(mut text: String, source: Option<&(dyn Error + 'static)>) -> String {
@@ -106,6 +121,15 @@ mod tests {
         assert_eq!(recorded(error()), expected);
         assert_eq!(recorded(Box::<dyn Error + Send + Sync>::from(error())), expected);
         assert_eq!(recorded(Box::<dyn Error>::from(error())), expected);
+        assert_eq!(recorded(Box::new(error()) as Box<dyn Error + Send>), expected);
+        assert_eq!(recorded(anyhow::Error::from(error())), expected);
+        let (borrowed, borrowed_anyhow) = (&error(), &anyhow::Error::from(error()));
+        assert_eq!(recorded(borrowed), expected);
+        assert_eq!(recorded(borrowed_anyhow), expected);
+        assert_eq!(
+            recorded(anyhow::anyhow!("refused").context("charging")),
+            "charging: refused"
+        );
         assert_eq!(recorded("out of stock"), "out of stock");
         assert_eq!(recorded("out of stock".to_owned()), "out of stock");
     }

@@ -27,10 +27,11 @@
 //! | [`connect`] | the one constructor |
 //! | [`doctor`] | why nothing arrives, checked on demand |
 //! | [`SagaTrackerClient`] | the contract of every client |
+//! | [`SagaTrackerClientExt`], [`TrackerState`] | `saga` and `resume` on any client; where a service's state has it |
 //! | [`Saga`], [`StepBuilder`] | the handle of a saga, and a step in the making |
 //! | [`step!`], [`saga_type!`] | names of the team's own, checked when they are compiled |
 //! | [`StepRun`] | a step that is run, and recorded from its result |
-//! | [`headers`], [`ContextError`] | a saga on its way to the next service |
+//! | [`headers`], [`ContextError`], [`WithSaga`], [`SagaHeaders`] | a saga on its way to the next service |
 //! | [`StepRecord`] | a step that becomes an event: id, times, service, trace |
 //! | [`Recording`], [`RecordError`] | what a record call returns |
 //! | [`Stats`], [`DropReason`] | what became of everything |
@@ -88,7 +89,10 @@
 //! | `ssl-vendored` | off | the same with an OpenSSL that is built along |
 //! | `opentelemetry` | off | trace and span id of the current OpenTelemetry context |
 //! | `tracing-opentelemetry` | off | the same of the current `tracing` span |
-//! | `axum` | off | `ResumedSaga`, an extractor of the saga that a request belongs to; `Saga::header_map` |
+//! | `http` | off | `Saga::header_map`, and [`WithSaga`] for the requests of the crate `http` |
+//! | `axum` | off | `ResumedSaga`, an extractor of the saga that a request belongs to |
+//! | `tower` | off | `ResumeLayer`, which puts the saga of a request into its extensions |
+//! | `tonic`, `reqwest`, `rdkafka` | off | [`WithSaga`] and [`SagaHeaders`] for their calls, requests and records |
 //! | `schema-registry` | off | Confluent's framing, with the schema's id from a registry over HTTP or HTTPS |
 //! | `outbox-postgres` | off | `outbox`: events written in the caller's own sqlx transaction, and their relay; PostgreSQL |
 //! | `outbox-sqlite` | off | the same with SQLite |
@@ -97,10 +101,9 @@
 
 #![deny(unsafe_code)]
 
-#[cfg(feature = "axum")]
-mod axum;
 #[cfg(any(feature = "kafka", feature = "outbox-postgres", feature = "outbox-sqlite"))]
 mod backoff;
+mod begin;
 mod blocking;
 mod client;
 mod config;
@@ -109,6 +112,7 @@ mod context;
 mod doctor;
 mod error;
 mod failure;
+mod ids;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod log_throttle;
@@ -125,11 +129,13 @@ mod saga;
 #[cfg(feature = "kafka")]
 mod schema_registry;
 mod stats;
+#[cfg(test)]
+mod test_client;
 mod thread_locals;
 mod trace;
+mod transports;
 
-#[cfg(feature = "axum")]
-pub use axum::ResumedSaga;
+pub use begin::{SagaTrackerClientExt, TrackerState};
 pub use blocking::CloseGuard;
 #[cfg(feature = "mock")]
 pub use client::MockSagaTrackerClient;
@@ -143,14 +149,20 @@ pub use context::{ContextError, headers};
 pub use doctor::{Diagnosis, doctor};
 pub use error::{ConnectError, InputError, RecordError};
 pub use failure::FailureCause;
+pub use ids::{IntoOrderId, IntoSagaId};
 pub use names::{SagaTypeName, StepName};
 pub use noop::NoOpClient;
 pub use record::{MAX_REASON_CHARS, SagaContext, StepRecord};
 pub use recording::Recording;
 pub use run::StepRun;
-pub use saga::{IntoStep, Saga, StepBuilder};
+pub use saga::{IntoStep, IntoTimestamp, Saga, StepBuilder};
 pub use stats::{DropReason, Stats};
 pub use trace::TraceContext;
+#[cfg(feature = "axum")]
+pub use transports::ResumedSaga;
+#[cfg(feature = "tower")]
+pub use transports::{ResumeLayer, ResumeService};
+pub use transports::{SagaHeaders, WithSaga};
 
 /// The shared types that appear in this crate's signatures.
 pub use saga_types::{

@@ -1,105 +1,18 @@
 //! The handle of one saga and the builder of one step: what a service writes.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use saga_types::{EventId, OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp, keys};
+use saga_types::{EventId, SagaId, SagaStatus, SagaType, Step, Timestamp, keys};
 use serde::Serialize;
 
 use crate::{
-    ContextError, InputError, Recording, SagaContext, SagaTrackerClient, StepName, StepRecord, TraceContext,
-    context,
+    FailureCause, InputError, IntoSagaId, Recording, SagaContext, SagaTrackerClient, StepName, StepRecord,
+    TraceContext, context,
 };
-
-impl dyn SagaTrackerClient {
-    /// A handle for one saga. Ids may be anything that reads as text: `&str`, `String`, a UUID, a number.
-    ///
-    /// A bad id is an error of each record call on the handle, with a disabled tracker too.
-    ///
-    /// ```
-    /// use saga_sdk::{SagaConfig, SagaType, steps};
-    ///
-    /// # async fn place_order() -> Result<(), Box<dyn std::error::Error>> {
-    /// let tracker = saga_sdk::connect(&SagaConfig::default())?; // disabled
-    /// let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 4711);
-    /// saga.start(steps::ORDER_CREATED).with("customerId", "C-17").record().await?;
-    /// saga.failed(steps::ORDER_CANCELLED, "the customer changed her mind").record().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn saga(
-        self: &Arc<Self>,
-        saga_type: impl Into<SagaType>,
-        saga_id: impl fmt::Display,
-        order_id: impl fmt::Display,
-    ) -> Saga {
-        Saga {
-            client: enabled(self),
-            context: Some(checked(saga_type.into(), &saga_id, &order_id)),
-            parent: None,
-            trace: None,
-        }
-    }
-
-    /// Goes on with a saga that came from another service, in the headers that [`Saga::headers`] gave there.
-    ///
-    /// Takes the headers of HTTP or Kafka as pairs of name and value: `&http::HeaderMap`, `&HashMap<String, String>`,
-    /// or any iterator. Names are compared without regard to case. The trace of the caller is used for steps that are
-    /// recorded outside of any span.
-    ///
-    /// ```
-    /// use std::collections::HashMap;
-    /// use saga_sdk::{SagaConfig, steps};
-    ///
-    /// # async fn handle(headers: &HashMap<String, String>) -> Result<(), Box<dyn std::error::Error>> {
-    /// let tracker = saga_sdk::connect(&SagaConfig::default())?;
-    /// let saga = tracker.resume(headers)?;
-    /// saga.complete(steps::STOCK_RESERVED).record().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`ContextError`] when a header of the saga is missing, given twice with different values, or not valid. A trace
-    /// that is not valid is left out. A disabled tracker refuses nothing, and passes on what it can read.
-    pub fn resume<N: AsRef<str>, V: AsRef<[u8]>>(
-        self: &Arc<Self>,
-        headers: impl IntoIterator<Item = (N, V)>,
-    ) -> Result<Saga, ContextError> {
-        let client = enabled(self);
-        match context::extract(headers) {
-            Ok(extracted) => Ok(Saga {
-                client,
-                context: Some(Ok(extracted.saga)),
-                parent: extracted.parent,
-                trace: extracted.trace,
-            }),
-            Err(_) if client.is_none() => Ok(Saga {
-                client,
-                context: None,
-                parent: None,
-                trace: None,
-            }),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-fn enabled(client: &Arc<dyn SagaTrackerClient>) -> Option<Arc<dyn SagaTrackerClient>> {
-    client.is_enabled().then(|| Arc::clone(client))
-}
-
-fn checked(
-    saga_type: SagaType,
-    saga_id: &dyn fmt::Display,
-    order_id: &dyn fmt::Display,
-) -> Result<SagaContext, InputError> {
-    Ok(SagaContext {
-        saga_type,
-        saga_id: SagaId::new(saga_id.to_string()).map_err(InputError::SagaId)?,
-        order_id: OrderId::new(order_id.to_string()).map_err(InputError::OrderId)?,
-    })
-}
 
 /// One saga, for recording its steps. Cheap to make; clone it into other tasks.
 ///
@@ -108,12 +21,12 @@ fn checked(
 #[derive(Clone)]
 pub struct Saga {
     /// None when the tracker is disabled.
-    client: Option<Arc<dyn SagaTrackerClient>>,
+    pub(crate) client: Option<Arc<dyn SagaTrackerClient>>,
     /// None when a disabled tracker could not read the headers that the saga came with.
-    context: Option<Result<SagaContext, InputError>>,
-    parent: Option<SagaId>,
+    pub(crate) context: Option<Result<SagaContext, InputError>>,
+    pub(crate) parent: Option<SagaId>,
     /// Of the call or message that the saga came with.
-    trace: Option<TraceContext>,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Saga {
@@ -146,10 +59,14 @@ impl Saga {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn child(&self, saga_type: impl Into<SagaType>, saga_id: impl fmt::Display) -> Self {
+    pub fn child(&self, saga_type: impl Into<SagaType>, saga_id: impl IntoSagaId) -> Self {
         let context = self.context.as_ref().map(|context| {
             let parent = context.as_ref().map_err(Clone::clone)?;
-            checked(saga_type.into(), &saga_id, &parent.order_id)
+            Ok(SagaContext {
+                saga_type: saga_type.into(),
+                saga_id: saga_id.into_saga_id()?,
+                order_id: parent.order_id.clone(),
+            })
         });
         Self {
             client: self.client.clone(),
@@ -194,11 +111,21 @@ impl Saga {
         self.step(step, SagaStatus::Compensated)
     }
 
-    /// A step that failed: `FAILED`, with the reason as `failureReason`; see [`StepRecord::failure`] for long ones.
+    /// A step that failed: `FAILED`, with the reason as `failureReason`: a text, or an error with all its causes. See
+    /// [`StepRecord::failure`] for long ones.
+    ///
+    /// ```
+    /// use saga_sdk::{Saga, steps};
+    ///
+    /// fn report(saga: &Saga, error: &std::io::Error) {
+    ///     drop(saga.failed(steps::PAYMENT_FAILED, error).record());
+    ///     drop(saga.failed(steps::PAYMENT_FAILED, format!("refused by {}", "the bank")).record());
+    /// }
+    /// ```
     #[inline]
-    pub fn failed(&self, step: impl IntoStep, reason: impl fmt::Display) -> StepBuilder<'_> {
+    pub fn failed<Kind>(&self, step: impl IntoStep, reason: impl FailureCause<Kind>) -> StepBuilder<'_> {
         self.build(step, |saga, step| {
-            StepRecord::failure(saga, step, &format!("{reason:#}"))
+            StepRecord::failure(saga, step, &reason.chain())
         })
     }
 
@@ -270,11 +197,12 @@ impl StepBuilder<'_> {
         self
     }
 
-    /// RegistryRefusal when the step happened, if that is not now.
+    /// Says when the step happened, if that is not now: a [`SystemTime`] or a [`Timestamp`]. A moment outside the years 1
+    /// to 9999 is [`InputError::RecordedAt`] when the step is recorded.
     #[inline]
-    pub fn at(mut self, moment: Timestamp) -> Self {
+    pub fn at(mut self, moment: impl IntoTimestamp) -> Self {
         self.change(|record| {
-            record.recorded_at = Some(moment);
+            record.recorded_at = Some(moment.into_timestamp()?);
             Ok(())
         });
         self
@@ -424,5 +352,32 @@ impl IntoStep for &str {
 impl IntoStep for String {
     fn into_step(self) -> Result<Step, InputError> {
         Step::new(self).map_err(InputError::Step)
+    }
+}
+
+/// When a step happened: a [`SystemTime`], or a [`Timestamp`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a moment",
+    note = "give a `std::time::SystemTime` or a `saga_sdk::Timestamp`; times of chrono and of the crate `time` are \
+            converted by `.into()`"
+)]
+pub trait IntoTimestamp {
+    /// The moment in milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::RecordedAt`] outside the years 1 to 9999.
+    fn into_timestamp(self) -> Result<Timestamp, InputError>;
+}
+
+impl IntoTimestamp for Timestamp {
+    fn into_timestamp(self) -> Result<Timestamp, InputError> {
+        Ok(self)
+    }
+}
+
+impl IntoTimestamp for SystemTime {
+    fn into_timestamp(self) -> Result<Timestamp, InputError> {
+        Timestamp::try_from(self).map_err(InputError::RecordedAt)
     }
 }

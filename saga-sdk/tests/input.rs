@@ -148,7 +148,10 @@ async fn a_disabled_tracker_checks_ids_and_reads_nothing_else() {
     saga.failed("not a step", Unserializable).record().await.unwrap();
 }
 
+#[derive(Debug)]
 struct Unserializable;
+
+impl std::error::Error for Unserializable {}
 
 impl serde::Serialize for Unserializable {
     fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {

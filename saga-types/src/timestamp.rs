@@ -1,6 +1,10 @@
 //! A moment in whole milliseconds, as the wire contract counts them.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{
+    fmt,
+    str::FromStr,
+    time::{Duration, SystemTime},
+};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -99,6 +103,19 @@ impl Timestamp {
     #[must_use]
     pub const fn millis_since(self, earlier: Self) -> i64 {
         self.0 - earlier.0
+    }
+}
+
+impl TryFrom<SystemTime> for Timestamp {
+    type Error = TimestampError;
+
+    /// Cuts what is finer than a millisecond.
+    fn try_from(moment: SystemTime) -> Result<Self, TimestampError> {
+        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        match moment.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => Self::from_millis(millis(since)),
+            Err(before) => Self::from_millis(-millis(before.duration())),
+        }
     }
 }
 
@@ -222,6 +239,24 @@ mod tests {
             let expected = timestamp.to_datetime().to_rfc3339_opts(SecondsFormat::Millis, true);
             prop_assert_eq!(timestamp.to_string(), expected);
         }
+    }
+
+    #[test]
+    fn a_moment_of_the_system_is_cut_to_milliseconds() {
+        let at = |millis: i64| {
+            let distance = Duration::from_millis(millis.unsigned_abs());
+            let epoch = SystemTime::UNIX_EPOCH;
+            Timestamp::try_from(if millis < 0 {
+                epoch - distance
+            } else {
+                epoch + distance
+            })
+        };
+        for millis in [0, 1, -1, 1_700_000_000_123, Timestamp::MIN.0, Timestamp::MAX.0] {
+            assert_eq!(at(millis), Ok(Timestamp(millis)));
+        }
+        let too_late = Timestamp::MAX.0 + 1;
+        assert_eq!(at(too_late), Err(TimestampError::OutOfRange(too_late)));
     }
 
     #[test]

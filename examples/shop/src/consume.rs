@@ -9,9 +9,10 @@ use rdkafka::{
     error::KafkaResult,
     message::BorrowedMessage,
 };
+use saga_sdk::SagaHeaders as _;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Database, DomainEvent, Work, headers};
+use crate::{Database, DomainEvent, Work};
 
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
@@ -112,9 +113,9 @@ impl<H: Handler> Consumption<H> {
 
 fn parse(message: &BorrowedMessage<'_>) -> Result<DomainEvent, serde_json::Error> {
     let mut event: DomainEvent = serde_json::from_slice(message.payload().unwrap_or_default())?;
-    for (name, value) in headers::of(message) {
+    for (name, value) in message.saga_headers() {
         // One that is not text is none of ours.
-        if let (Ok(name), Ok(value)) = (str::from_utf8(name), str::from_utf8(value)) {
+        if let Ok(value) = str::from_utf8(value) {
             event.headers.insert(name.to_owned(), value.to_owned());
         }
     }

@@ -19,7 +19,6 @@ mod consume;
 mod database;
 mod error;
 mod event;
-mod headers;
 pub mod http;
 pub mod outbox;
 mod program;

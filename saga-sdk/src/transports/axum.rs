@@ -1,19 +1,20 @@
-//! The saga that a request belongs to: an extractor for axum, and the headers of a request to the next service.
+//! The saga that a request belongs to, as an extractor of axum.
 
-use std::{convert::Infallible, sync::Arc};
+use std::convert::Infallible;
 
 use axum_core::{
-    extract::{FromRef, FromRequestParts, OptionalFromRequestParts},
+    extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, request::Parts};
+use http::{StatusCode, request::Parts};
 
-use crate::{ContextError, Saga, SagaTrackerClient};
+use crate::{ContextError, Saga, TrackerState};
 
 /// The saga that a request belongs to, from its headers; see [`resume`](trait.SagaTrackerClient.html#method.resume).
 ///
-/// The state of the router must hold the tracker (`Arc<dyn SagaTrackerClient>`, by axum's `FromRef`). A request without
-/// valid headers is answered with 400 and what is wrong with them; a handler that can do without takes
+/// The state of the router says by [`TrackerState`] where its tracker is, be it `Arc<dyn SagaTrackerClient>` itself, a
+/// service's `AppState` or an `Arc<AppState>`; without such a state there is the feature `tower`. A request without valid
+/// headers is answered with 400 and what is wrong with them; a handler that can do without takes
 /// `Option<ResumedSaga>`, which is `None` then.
 ///
 /// ```
@@ -27,45 +28,21 @@ use crate::{ContextError, Saga, SagaTrackerClient};
 #[derive(Debug, Clone)]
 pub struct ResumedSaga(pub Saga);
 
-impl<S> FromRequestParts<S> for ResumedSaga
-where
-    S: Send + Sync,
-    Arc<dyn SagaTrackerClient>: FromRef<S>,
-{
+impl<S: TrackerState + Send + Sync> FromRequestParts<S> for ResumedSaga {
     type Rejection = ContextError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ContextError> {
-        Arc::<dyn SagaTrackerClient>::from_ref(state)
-            .resume(&parts.headers)
-            .map(Self)
+        state.tracker().resume(&parts.headers).map(Self)
     }
 }
 
-impl<S> OptionalFromRequestParts<S> for ResumedSaga
-where
-    S: Send + Sync,
-    Arc<dyn SagaTrackerClient>: FromRef<S>,
-{
+impl<S: TrackerState + Send + Sync> OptionalFromRequestParts<S> for ResumedSaga {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Infallible> {
         Ok(<Self as FromRequestParts<S>>::from_request_parts(parts, state)
             .await
             .ok())
-    }
-}
-
-impl Saga {
-    /// [`headers`](Self::headers) as those of an HTTP request: of reqwest, hyper, tonic and others.
-    #[must_use]
-    pub fn header_map(&self) -> HeaderMap {
-        let headers = self.headers().into_iter();
-        // A trace state that no header can hold is left out; everything else is encoded.
-        let valid = headers.filter_map(|(name, value)| {
-            let name = http::HeaderName::from_static(name);
-            Some((name, HeaderValue::from_str(&value).ok()?))
-        });
-        valid.collect()
     }
 }
 
@@ -77,35 +54,12 @@ impl IntoResponse for ContextError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use http::Request;
 
     use super::*;
-    use crate::{NoOpClient, Recording};
-
-    /// Enabled, so that headers are read; nothing is recorded here.
-    struct Enabled;
-
-    #[async_trait::async_trait]
-    impl SagaTrackerClient for Enabled {
-        fn is_enabled(&self) -> bool {
-            true
-        }
-        fn record_step(&self, _: crate::StepRecord) -> Recording {
-            Recording::done()
-        }
-        fn record_event(&self, _: crate::SagaEvent) -> Recording {
-            Recording::done()
-        }
-        fn stats(&self) -> crate::Stats {
-            crate::Stats::default()
-        }
-        async fn flush(&self, _: std::time::Duration) -> crate::FlushReport {
-            crate::FlushReport::default()
-        }
-        async fn close(&self, _: std::time::Duration) -> crate::FlushReport {
-            crate::FlushReport::default()
-        }
-    }
+    use crate::{NoOpClient, SagaTrackerClient, test_client::Enabled};
 
     type State = Arc<dyn SagaTrackerClient>;
 
@@ -144,12 +98,21 @@ mod tests {
         assert!(none.unwrap().is_none());
     }
 
-    #[test]
-    fn a_request_to_the_next_service_carries_the_saga() {
-        let state: State = Arc::new(Enabled);
-        let saga = state.saga(crate::SagaType::ORDER_CREATION, "사가 1", "order-1");
-        let resumed = state.resume(&saga.header_map()).unwrap();
-        assert_eq!(resumed.context(), saga.context());
+    struct AppState(State);
+
+    impl TrackerState for AppState {
+        fn tracker(&self) -> State {
+            self.0.clone()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_tracker_is_found_in_a_shared_state() {
+        let state = Arc::new(AppState(Arc::new(Enabled)));
+        let mut parts = request(&SAGA);
+        let extracted =
+            <ResumedSaga as FromRequestParts<Arc<AppState>>>::from_request_parts(&mut parts, &state).await;
+        assert!(extracted.unwrap().0.is_enabled());
     }
 
     #[tokio::test]
