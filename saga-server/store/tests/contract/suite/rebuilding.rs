@@ -56,6 +56,13 @@ pub(crate) async fn what_was_changed_by_hand_is_told_and_mended(database: &impl 
     let events = random_events(&mut Random::seeded(37), 40, 10);
     store.append(events.clone().into()).await.unwrap();
     let state = store.saga("saga-5").await.unwrap().unwrap();
+    let mut types = BTreeMap::from([("saga-9", None)]);
+    for saga_id in ["saga-5", "saga-6", "saga-8"] {
+        types.insert(
+            saga_id,
+            Some(store.saga(saga_id).await.unwrap().unwrap().saga_type),
+        );
+    }
     database
         .execute(
             "UPDATE saga_instance SET last_step = 'SOMETHING', event_count = 77 WHERE saga_id = 'saga-5'",
@@ -75,6 +82,7 @@ pub(crate) async fn what_was_changed_by_hand_is_told_and_mended(database: &impl 
         .await;
     let difference = |saga_id: &str, kind| Difference {
         saga_id: saga_id.to_owned(),
+        saga_type: types[saga_id].clone(),
         kind,
     };
     let fields = BTreeMap::from([
