@@ -1,7 +1,5 @@
 //! What no shop should record, and trackers that are not well: each looks right.
 
-use std::sync::Arc;
-
 use saga_store::PartitionProgress;
 use saga_types::Timestamp;
 use serde_json::{Value, json};
@@ -9,7 +7,6 @@ use serde_json::{Value, json};
 use crate::{
     browser::Browser,
     harness::{Api, Event, event},
-    stores::{Broken, Trouble},
     viewports::{DESKTOP, PHONE},
 };
 
@@ -156,8 +153,8 @@ async fn a_tracker_that_lags_says_so_on_every_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_away_is_told_with_what_to_do() {
-    let api = Api::over(Arc::new(Broken(Trouble::Away))).await;
+async fn the_pages_say_what_to_do_while_the_database_is_unavailable() {
+    let api = Api::without_database().await;
     let browser = are_sound(
         &api,
         &[

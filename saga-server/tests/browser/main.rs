@@ -12,13 +12,12 @@ mod browser;
 #[path = "../../web/tests/rest/harness.rs"]
 mod harness;
 mod hostile;
+#[path = "../../web/tests/rest/interrupted.rs"]
+mod interrupted;
 mod keyboard_journeys;
 mod letters;
 mod producers;
 mod screenshots;
 mod shop;
 mod signing_in;
-#[expect(dead_code, reason = "stores fail in more ways than pages show")]
-#[path = "../../web/tests/rest/stores/mod.rs"]
-mod stores;
 mod viewports;

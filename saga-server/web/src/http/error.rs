@@ -294,3 +294,15 @@ impl From<AppendError> for ApiError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_of_an_internal_error_is_not_in_it() {
+        let error = ApiError::from(StoreError::Configuration("hidden".to_owned()));
+        assert_eq!(error.code, ErrorCode::InternalError);
+        assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
+    }
+}

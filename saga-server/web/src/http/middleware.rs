@@ -150,3 +150,38 @@ pub(crate) fn with_allow(before: &Response, mut answer: Response) -> Response {
     }
     answer
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, middleware, routing::get};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_of_a_handler_is_an_internal_error_without_its_message() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let handler = || async {
+            if true {
+                panic!("hidden, and part of the test");
+            }
+        };
+        let app = Router::new()
+            .route("/", get(handler))
+            .layer(middleware::from_fn(limit));
+        tokio::spawn(async { axum::serve(listener, app).await });
+        for _ in 0..2 {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let request = b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n";
+            stream.write_all(request).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+            assert!(!answer.contains("hidden"), "{answer}");
+        }
+    }
+}

@@ -8,10 +8,7 @@ use saga_types::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{Answer, Api, BEGIN, Event, completed, event, failed},
-    stores::{Broken, Trouble},
-};
+use crate::harness::{Answer, Api, BEGIN, Event, completed, event, failed};
 
 const LIST: &str = "/internal/v1/dlt";
 const GROUPS: &str = "/internal/v1/dlt/groups";
@@ -396,7 +393,7 @@ async fn only_operators_see_and_replay_letters() {
 
 #[tokio::test]
 async fn a_database_that_is_away_is_a_503() {
-    let api = Api::over(std::sync::Arc::new(Broken(Trouble::Away))).await;
+    let api = Api::without_database().await;
     for path in [LIST, GROUPS] {
         api.get(path).await.is_error(503, "SERVICE_UNAVAILABLE", path);
     }

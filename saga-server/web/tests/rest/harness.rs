@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::stores::Interrupted;
+use crate::interrupted::Interrupted;
 
 /// When the tests' sagas begin: 2025-10-09T08:53:20.000Z.
 pub(crate) const BEGIN: i64 = 1_760_000_000_000;
@@ -142,8 +142,18 @@ impl Api {
         }
     }
 
+    /// On a database that refuses connections.
+    pub(crate) async fn without_database() -> Self {
+        let options = StoreOptions {
+            definitions: Arc::new(Definitions::built_in()),
+            max_connections: 4,
+        };
+        let store = saga_store::connect("postgres://saga:hidden@127.0.0.1:1/saga", options);
+        Self::over(store.await.unwrap()).await
+    }
+
     /// On this store.
-    pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
+    async fn over(store: Arc<dyn Store>) -> Self {
         Self::serving(store, Access::ThisMachine, Redaction::default(), hasty()).await
     }
 

@@ -6,10 +6,7 @@ use reqwest::Method;
 use saga_types::{SagaEvent, Timestamp, definition::Definitions, fold};
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{Answer, Api, compensated, completed, event, failed},
-    stores::{Broken, Trouble},
-};
+use crate::harness::{Answer, Api, compensated, completed, event, failed};
 
 const SAGA: &str = "/api/v1/sagas/saga-1";
 const STATUS: &str = "/internal/v1/sagas/saga-1/status";
@@ -337,7 +334,7 @@ async fn a_correction_is_counted_as_any_event() {
 
 #[tokio::test]
 async fn a_database_that_is_away_means_try_again() {
-    let api = Api::over(Arc::new(Broken(Trouble::Away))).await;
+    let api = Api::without_database().await;
     let answer = correct(&api, "FAILED", "why").await;
     answer.is_error(503, "SERVICE_UNAVAILABLE", STATUS);
     assert!(!answer.text.contains("hidden"), "{}", answer.text);
