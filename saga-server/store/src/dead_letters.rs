@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use saga_types::{SagaEvent, Timestamp};
 use serde::Serialize;
+use sqlx::error::BoxDynError;
 use utoipa::ToSchema;
 
-use super::{AppendError, Appended, StoreError, rows::corrupt};
+use super::{AppendError, Appended, StoreError};
 
 /// Dead letters, beside the sagas.
 #[async_trait]
@@ -162,9 +163,9 @@ impl LetterState {
         }
     }
 
-    pub(super) fn read(text: &str) -> Result<Self, StoreError> {
+    pub(super) fn read(text: &str) -> Result<Self, BoxDynError> {
         let found = Self::ALL.into_iter().find(|state| state.as_str() == text);
-        found.ok_or_else(|| corrupt(format_args!("dead letter in the state {text:?}")))
+        found.ok_or_else(|| format!("unknown state {text:?}").into())
     }
 }
 
@@ -284,15 +285,10 @@ pub(super) fn headers_text(headers: &[RawHeader]) -> String {
     serde_json::to_string(&pairs).unwrap_or_default()
 }
 
-pub(super) fn read_headers(text: &str) -> Result<Vec<RawHeader>, StoreError> {
-    let pairs: Vec<(String, Option<String>)> = serde_json::from_str(text).map_err(corrupt)?;
+pub(super) fn read_headers(text: &str) -> Result<Vec<RawHeader>, BoxDynError> {
+    let pairs: Vec<(String, Option<String>)> = serde_json::from_str(text)?;
     pairs
         .into_iter()
-        .map(|(name, value)| {
-            let value = value
-                .map(|value| STANDARD.decode(value).map_err(corrupt))
-                .transpose()?;
-            Ok((name, value))
-        })
+        .map(|(name, value)| Ok((name, value.map(|value| STANDARD.decode(value)).transpose()?)))
         .collect()
 }

@@ -16,7 +16,53 @@ pub enum StoreError {
     Configuration(String),
     /// What is stored cannot be read: a bug, or somebody changed it by hand.
     #[error("stored data cannot be read: {0}")]
-    Corrupt(String),
+    Corrupt(#[source] Corrupt),
+}
+
+/// Which stored value cannot be read, and why.
+#[derive(Debug, Error)]
+#[error("{table}.{column} of row {row}: {cause}")]
+pub struct Corrupt {
+    table: &'static str,
+    column: String,
+    row: String,
+    #[source]
+    cause: Box<dyn Error + Send + Sync>,
+}
+
+impl Corrupt {
+    /// Names a value by its table, its column and the key of its row.
+    pub fn new(
+        table: &'static str,
+        column: impl Into<String>,
+        row: impl Into<String>,
+        cause: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            table,
+            column: column.into(),
+            row: row.into(),
+            cause: cause.into(),
+        }
+    }
+}
+
+impl Corrupt {
+    /// A column of a row that could not be decoded.
+    pub(super) fn decoding(table: &'static str, row: impl Into<String>, error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::ColumnDecode { index, source } => {
+                Self::new(table, index.trim_matches('"'), row, source)
+            }
+            other => Self::new(table, "?", row, other),
+        }
+    }
+}
+
+impl From<Corrupt> for StoreError {
+    fn from(corrupt: Corrupt) -> Self {
+        Self::Corrupt(corrupt)
+    }
 }
 
 /// Why a batch was not stored.
@@ -95,7 +141,9 @@ impl From<StoreError> for AppendError {
         match error {
             StoreError::Unavailable(fault) => Self::Unavailable(fault),
             StoreError::Configuration(message) => Self::Unavailable(message.into()),
-            corrupt @ StoreError::Corrupt(_) => Self::Refused(corrupt.to_string().into()),
+            corrupt @ StoreError::Corrupt(_) => {
+                Self::Refused(Fault::caused_by(corrupt.to_string(), None, corrupt))
+            }
         }
     }
 }

@@ -5,12 +5,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    error::Error,
     ops::Range,
 };
 
 use saga_types::{SagaId, SagaStatus, SagaType, Step, Timestamp};
 
-use super::{Span, StoreError, rows::corrupt};
+use super::{Corrupt, Span, StoreError, columns::Moment, table::Keyed};
 
 /// Which sagas are looked at.
 #[derive(Debug, Clone)]
@@ -118,11 +119,24 @@ pub struct FlowEdge {
 }
 
 /// A step as an adapter reads it.
+#[derive(sqlx::FromRow)]
 pub(super) struct FlowStep {
-    pub(super) saga_id: String,
-    pub(super) step: String,
-    pub(super) status: String,
-    pub(super) recorded_at: Timestamp,
+    saga_id: String,
+    step: String,
+    status: String,
+    recorded_at: Moment,
+}
+
+impl Keyed for FlowStep {
+    const NAME: &'static str = "saga_steps";
+    const KEY: &'static [&'static str] = &["saga_id"];
+}
+
+impl FlowStep {
+    fn corrupt(&self, column: &str, cause: impl Error + Send + Sync + 'static) -> Corrupt {
+        let row = format!("{} {}", self.saga_id, self.recorded_at.0);
+        Corrupt::new(Self::NAME, column, row, cause)
+    }
 }
 
 #[derive(Default)]
@@ -174,9 +188,14 @@ fn follow(
     let (mut seen, mut passed) = (BTreeSet::new(), BTreeSet::new());
     let mut before: Option<(Step, Timestamp)> = None;
     for step in way {
-        let name = Step::from_wire(step.step.as_str()).map_err(corrupt)?;
-        let status: SagaStatus = step.status.parse().map_err(corrupt)?;
-        let took_ms = before.as_ref().map(|(_, at)| step.recorded_at.millis_since(*at));
+        let name = Step::from_wire(step.step.as_str()).map_err(|error| step.corrupt("step", error))?;
+        let status: SagaStatus = step
+            .status
+            .parse()
+            .map_err(|error| step.corrupt("status", error))?;
+        let took_ms = before
+            .as_ref()
+            .map(|(_, at)| step.recorded_at.0.millis_since(*at));
         let passage = Passage {
             from: before.map(|(step, _)| step),
             to: name.clone(),
@@ -189,13 +208,17 @@ fn follow(
         passing.took_ms.extend(took_ms);
         *passing.kinds.entry(status.into()).or_default() += 1;
         passing.sagas += u64::from(passed.insert(passage));
-        before = Some((name, step.recorded_at));
+        before = Some((name, step.recorded_at.0));
     }
     if let Some(node) = before.and_then(|(step, _)| flow.nodes.get_mut(&step)) {
         node.last += 1;
     }
     if flow.named.len() < FlowQuery::NAMED && query.of.as_ref().is_some_and(|of| passed.contains(of)) {
-        flow.named.push(last.saga_id.parse().map_err(corrupt)?);
+        flow.named.push(
+            last.saga_id
+                .parse()
+                .map_err(|error| last.corrupt("saga_id", error))?,
+        );
     }
     Ok(())
 }

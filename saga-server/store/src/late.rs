@@ -31,6 +31,14 @@ impl Late {
         }
     }
 
+    /// The column that says with which step.
+    pub(super) const fn step_column(self) -> &'static str {
+        match self {
+            Self::Stuck => "awaited_step",
+            Self::Owing => "outstanding",
+        }
+    }
+
     /// Since when a saga is late in this way, or from when on it will be: the one answer for REST, pages, logs and alerts.
     #[must_use]
     pub fn due(self, saga: &SagaState) -> Option<Timestamp> {

@@ -11,7 +11,7 @@
 //! | `port`, `connect`, `error`, `probe` | the trait, the adapter that a URL names, and what can go wrong |
 //! | `batch`, `appended` | what of a batch is new, known, in conflict or of a removed saga; free of SQL |
 //! | `fold_batch` | from new events to the new states of their sagas; free of SQL |
-//! | `rows` | rows of the tables as the port's types |
+//! | `table`, `rows`, `columns` | one list of columns for each table, rows as the port's types, types of columns |
 //! | `rollup`, `histogram` | counts and durations by time, kept with each batch |
 //! | `producers` | who records events, and which of them never came |
 //! | `changes` | which sagas changed, announced to all collectors |
@@ -20,7 +20,7 @@
 //! | `retention`, `rebuild` | sagas that leave, and folds that are computed again |
 //! | [`postgres`], [`sqlite`] | the two adapters |
 //! | `sql` | files that both adapters compile for their database, with `super::dialect` for what it calls in another way |
-//! | `moment`, `deadline`, `detached` | moments in columns, deadlines, transactions that end by themselves |
+//! | `deadline`, `detached` | deadlines, transactions that end by themselves |
 
 #![expect(
     clippy::duplicate_mod,
@@ -30,6 +30,7 @@
 mod appended;
 mod batch;
 mod changes;
+mod columns;
 mod connect;
 mod dead_letters;
 mod deadline;
@@ -40,7 +41,6 @@ mod fold_batch;
 mod histogram;
 mod late;
 mod metadata;
-mod moment;
 mod port;
 pub mod postgres;
 mod probe;
@@ -53,6 +53,7 @@ mod rollup;
 mod rows;
 mod span;
 pub mod sqlite;
+mod table;
 mod trends;
 mod watch;
 
@@ -63,7 +64,7 @@ pub use dead_letters::{
     Attempt, DeadLetterStore, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterPlace,
     LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
 };
-pub use error::{AppendError, Fault, StoreError};
+pub use error::{AppendError, Corrupt, Fault, StoreError};
 pub use flow::{EdgeKind, Flow, FlowEdge, FlowNode, FlowQuery, Passage};
 pub use late::Late;
 pub use port::{Attention, Store, StoreOptions};

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use saga_types::{
-    SagaStatus, SagaType, Timestamp,
+    SagaType,
     definition::Definitions,
     fold::{FoldEvent, SagaFold},
 };
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Late, StoreError, fold_batch::UpdatedSaga, rollup::RollupKey, rows::corrupt};
+use super::{
+    Corrupt, StoreError, fold_batch::UpdatedSaga, rollup::RollupKey, rows::InstanceRow, table::Table,
+};
 
 /// The most steps that are held at once, unless a single saga has more.
 const STEPS_AT_ONCE: u64 = 20_000;
@@ -91,92 +92,34 @@ pub(super) fn held_at_once(next: Next) -> Vec<String> {
         .collect()
 }
 
-/// A saga's row as it is kept.
-pub(super) struct Stored {
+/// A saga's row as it is stored.
+pub(super) struct Stored<'a> {
     pub(super) version: i64,
-    pub(super) fold: String,
     /// None when it cannot be read.
-    row: Option<Row>,
+    pub(super) row: Option<(InstanceRow<'a>, RollupKey)>,
 }
 
-impl Stored {
-    /// The row comes as JSON, with the names of REST and times in milliseconds.
-    pub(super) fn new(version: i64, fold: String, row: &str) -> Self {
-        let row = serde_json::from_str(row).ok();
-        Self { version, fold, row }
+impl<'a> Stored<'a> {
+    pub(super) fn new(version: i64, row: Result<InstanceRow<'a>, StoreError>) -> Self {
+        // What cannot be read is itself a difference, and is written anew.
+        let row = row.and_then(|row| Ok((row.clone(), row.counted()?))).ok();
+        Self { version, row }
+    }
+
+    fn is(&self, updated: &UpdatedSaga) -> bool {
+        let version = self.version;
+        let updated = InstanceRow {
+            version,
+            ..InstanceRow::of(updated)
+        };
+        self.row.as_ref().is_some_and(|(row, _)| *row == updated)
     }
 }
 
-/// The columns that follow from the steps.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Row {
-    saga_type: SagaType,
-    order_id: String,
-    current_status: SagaStatus,
-    last_step: String,
-    last_trace_id: Option<String>,
-    started_at: Timestamp,
-    updated_at: Timestamp,
-    ended_at: Option<Timestamp>,
-    ended_by_override: bool,
-    failed_step: Option<String>,
-    failure_reason: Option<String>,
-    outstanding_compensations: Vec<String>,
-    anomalies: Vec<String>,
-    awaited_step: Option<String>,
-    awaited_service: Option<String>,
-    awaited_deadline: Option<Timestamp>,
-    owed_since: Option<Timestamp>,
-    step_count: u64,
-}
-
-impl Row {
-    fn of(saga: &UpdatedSaga) -> Self {
-        let state = &saga.state;
-        let awaited = state.most_urgent();
-        let names = |steps: &[saga_types::Step]| steps.iter().map(ToString::to_string).collect();
-        Self {
-            saga_type: state.saga_type.clone(),
-            order_id: state.order_id.to_string(),
-            current_status: state.current_status,
-            last_step: state.last_step.to_string(),
-            last_trace_id: state.last_trace_id.clone(),
-            started_at: state.started_at,
-            updated_at: state.updated_at,
-            ended_at: state.ended_at,
-            ended_by_override: saga.ended_by_override(),
-            failed_step: state.failed_step.as_ref().map(ToString::to_string),
-            failure_reason: state.failure_reason.clone(),
-            outstanding_compensations: names(&state.outstanding_compensations),
-            anomalies: state
-                .anomalies
-                .iter()
-                .map(|anomaly| anomaly.as_str().to_owned())
-                .collect(),
-            awaited_step: awaited.map(|awaited| awaited.step.to_string()),
-            awaited_service: awaited.and_then(|awaited| awaited.service.clone()),
-            awaited_deadline: Late::Stuck.due(state),
-            owed_since: saga.owed_since(),
-            step_count: state.step_count,
-        }
-    }
-
-    fn counted(&self) -> RollupKey {
-        RollupKey {
-            started_at: self.started_at,
-            saga_type: self.saga_type.clone(),
-            status: self.current_status,
-            ended_at: self.ended_at.filter(|_| !self.ended_by_override),
-        }
-    }
-
-    fn fields(&self) -> Result<Map<String, Value>, StoreError> {
-        match serde_json::to_value(self).map_err(corrupt)? {
-            Value::Object(fields) => Ok(fields),
-            other => Err(corrupt(other)),
-        }
-    }
+/// The columns that follow from the steps, with the names of REST.
+fn fields(row: &InstanceRow<'_>) -> Result<Map<String, Value>, StoreError> {
+    let fields = serde_json::to_value(row).and_then(serde_json::from_value);
+    fields.map_err(|error| row.corrupt("fold", error))
 }
 
 /// What comes of folding some sagas anew.
@@ -190,13 +133,13 @@ pub(super) struct Compared {
 /// Compares what is kept of sagas, given in the order of their ids, with what their steps say.
 pub(super) fn compare(
     saga_ids: &[String],
-    mut stored: HashMap<String, Stored>,
+    mut stored: HashMap<&str, Stored<'_>>,
     mut histories: HashMap<String, Vec<FoldEvent>>,
     definitions: &Definitions,
 ) -> Result<Compared, StoreError> {
     let mut compared = Compared::default();
     for saga_id in saga_ids {
-        let stored = stored.remove(saga_id);
+        let stored = stored.remove(saga_id.as_str());
         let steps = histories.remove(saga_id).unwrap_or_default();
         let folded = refold(steps, stored.as_ref(), definitions)?;
         if let Some(kind) = difference(stored.as_ref(), folded.as_ref())? {
@@ -206,14 +149,10 @@ pub(super) fn compare(
                 kind,
             });
         }
-        let is_kept = |updated: &UpdatedSaga| {
-            stored.as_ref().is_some_and(|stored| {
-                stored.fold == updated.fold && stored.row.as_ref() == Some(&Row::of(updated))
-            })
-        };
+        let is_stored = |updated: &UpdatedSaga| stored.as_ref().is_some_and(|stored| stored.is(updated));
         compared
             .updated
-            .extend(folded.filter(|updated| !is_kept(updated)));
+            .extend(folded.filter(|updated| !is_stored(updated)));
     }
     Ok(compared)
 }
@@ -221,7 +160,7 @@ pub(super) fn compare(
 /// `None` when there are no steps.
 fn refold(
     steps: Vec<FoldEvent>,
-    stored: Option<&Stored>,
+    stored: Option<&Stored<'_>>,
     definitions: &Definitions,
 ) -> Result<Option<UpdatedSaga>, StoreError> {
     let orders: Vec<_> = steps.iter().map(|step| step.order_id.clone()).collect();
@@ -233,9 +172,10 @@ fn refold(
     };
     let others = orders.into_iter().filter(|order| *order != state.order_id);
     Ok(Some(UpdatedSaga {
-        fold: serde_json::to_string(&fold).map_err(corrupt)?,
+        fold: serde_json::to_string(&fold)
+            .map_err(|error| Corrupt::new("saga_instance", "fold", state.saga_id.as_str(), error))?,
         version: stored.map_or(0, |stored| stored.version) + 1,
-        before: stored.and_then(|stored| Some(stored.row.as_ref()?.counted())),
+        before: stored.and_then(|stored| Some(stored.row.as_ref()?.1.clone())),
         now: RollupKey::of(&state),
         compensation_ms: None,
         other_orders: others.map(String::from).collect(),
@@ -244,27 +184,23 @@ fn refold(
 }
 
 fn difference(
-    stored: Option<&Stored>,
+    stored: Option<&Stored<'_>>,
     folded: Option<&UpdatedSaga>,
 ) -> Result<Option<DifferenceKind>, StoreError> {
     let (stored, folded) = match (stored, folded) {
-        (Some(stored), Some(folded)) => (stored, Row::of(folded)),
+        (Some(stored), Some(folded)) => (stored, InstanceRow::of(folded)),
         (None, Some(_)) => return Ok(Some(DifferenceKind::Missing)),
         (Some(_), None) => return Ok(Some(DifferenceKind::WithoutSteps)),
         (None, None) => return Ok(None),
     };
-    let Some(row) = &stored.row else {
+    let Some((row, _)) = &stored.row else {
         return Ok(Some(DifferenceKind::Unreadable));
     };
-    if *row == folded {
-        return Ok(None);
-    }
-    let mut after = folded.fields()?;
-    let before = row.fields()?.into_iter();
-    let both = before.filter_map(|(name, before)| Some((name.clone(), (before, after.remove(&name)?))));
-    Ok(Some(DifferenceKind::Changed(
-        both.filter(|(_, (before, after))| before != after).collect(),
-    )))
+    let (before, mut after) = (fields(row)?, fields(&folded)?);
+    let both = before.into_iter();
+    let both = both.filter_map(|(name, before)| Some((name.clone(), (before, after.remove(&name)?))));
+    let changed: BTreeMap<_, _> = both.filter(|(_, (before, after))| before != after).collect();
+    Ok((!changed.is_empty()).then_some(DifferenceKind::Changed(changed)))
 }
 
 #[cfg(test)]

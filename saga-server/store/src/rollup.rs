@@ -10,9 +10,8 @@ use std::{collections::BTreeMap, ops::Range};
 use saga_types::{SagaStatus, SagaType, Timestamp, fold::SagaState};
 
 use super::{
-    Statistics, StatisticsQuery, StoreError,
+    Corrupt, Statistics, StatisticsQuery, StoreError,
     histogram::{self, Histogram},
-    rows::corrupt,
 };
 
 /// The buckets' widths in seconds, the widest first.
@@ -154,6 +153,30 @@ pub(super) fn floor(millis: i64, width: i64) -> i64 {
     millis - millis.rem_euclid(width * 1000)
 }
 
+/// The sagas of one type, status and class of durations.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct Counted {
+    saga_type: String,
+    status: String,
+    from_ms: i64,
+    sagas: i64,
+    /// How long they took together.
+    duration_ms: f64,
+}
+
+/// Many rows are read as one, which their types and statuses name.
+pub(super) fn read_status(saga_type: &str, status: &str) -> Result<SagaStatus, Corrupt> {
+    let row = || format!("{saga_type} {status}");
+    status
+        .parse()
+        .map_err(|error| Corrupt::new("saga_rollup", "status", row(), error))
+}
+
+fn read_type(saga_type: String) -> Result<SagaType, Corrupt> {
+    let row = saga_type.clone();
+    SagaType::try_from(saga_type).map_err(|error| Corrupt::new("saga_rollup", "saga_type", row, error))
+}
+
 /// The rows that make up a period, added up.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
@@ -162,27 +185,19 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Takes the sagas of one type, status and class of durations.
-    pub(super) fn add(
-        &mut self,
-        saga_type: String,
-        status: &str,
-        from_ms: i64,
-        sagas: i64,
-        duration_ms: f64,
-    ) -> Result<(), StoreError> {
+    pub(super) fn add(&mut self, row: Counted) -> Result<(), StoreError> {
         // Less than nothing is counted where rows were changed by hand, until they are counted anew.
-        let sagas = u64::try_from(sagas).unwrap_or_default();
+        let sagas = u64::try_from(row.sagas).unwrap_or(0);
         if sagas == 0 {
             return Ok(());
         }
-        let status: SagaStatus = status.parse().map_err(corrupt)?;
-        let saga_type = SagaType::try_from(saga_type).map_err(corrupt)?;
+        let status = read_status(&row.saga_type, &row.status)?;
+        let saga_type = read_type(row.saga_type)?;
         self.statistics.total += sagas;
         *self.statistics.by_status.entry(status).or_default() += sagas;
         *self.statistics.by_type.entry(saga_type).or_default() += sagas;
-        if from_ms != NOT_ENDED {
-            self.durations.add(from_ms, sagas, duration_ms);
+        if row.from_ms != NOT_ENDED {
+            self.durations.add(row.from_ms, sagas, row.duration_ms);
         }
         Ok(())
     }
@@ -199,24 +214,15 @@ impl Counts {
 pub(super) struct CountsByType(BTreeMap<String, Counts>);
 
 impl CountsByType {
-    /// As [`Counts::add`].
-    pub(super) fn add(
-        &mut self,
-        saga_type: String,
-        status: &str,
-        from_ms: i64,
-        sagas: i64,
-        duration_ms: f64,
-    ) -> Result<(), StoreError> {
-        let counts = self.0.entry(saga_type.clone()).or_default();
-        counts.add(saga_type, status, from_ms, sagas, duration_ms)
+    pub(super) fn add(&mut self, row: Counted) -> Result<(), StoreError> {
+        self.0.entry(row.saga_type.clone()).or_default().add(row)
     }
 
     pub(super) fn finish(self) -> Result<BTreeMap<SagaType, Statistics>, StoreError> {
-        let finished = self.0.into_iter().map(|(saga_type, counts)| {
-            let saga_type = SagaType::try_from(saga_type).map_err(corrupt)?;
-            Ok((saga_type, counts.finish()))
-        });
+        let finished = self
+            .0
+            .into_iter()
+            .map(|(saga_type, counts)| Ok((read_type(saga_type)?, counts.finish())));
         finished.collect()
     }
 }

@@ -57,7 +57,10 @@ pub struct FailureCount {
 
 impl FailureCount {
     /// Reasons may be long; those that begin alike are counted together.
-    pub const REASON_CHARS: usize = 200;
+    pub const REASON_CHARS: usize = Self::CHARS as usize;
+
+    /// The same for statements.
+    pub(super) const CHARS: u8 = 200;
 
     /// The statuses that are counted.
     pub const STATUSES: [SagaStatus; 2] = [SagaStatus::Failed, SagaStatus::Compensated];

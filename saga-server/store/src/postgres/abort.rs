@@ -4,7 +4,7 @@ use super::error;
 use crate::{AppendError, StoreError};
 
 /// Why an attempt ended without a commit.
-pub(super) enum AppendAbort {
+pub(super) enum Abort {
     /// Another writer was in the way: the same transaction may succeed at once.
     Conflict(String),
     /// It has events of these sagas, which were removed.
@@ -13,7 +13,18 @@ pub(super) enum AppendAbort {
     Ended(AppendError),
 }
 
-impl From<sqlx::Error> for AppendAbort {
+impl Abort {
+    /// What the transaction conflicted with, if it may succeed at once; else why not.
+    pub(super) fn conflict(self) -> Result<String, StoreError> {
+        match self {
+            Self::Conflict(other) => Ok(other),
+            Self::Removed(sagas) => Ok(format!("{} sagas that were removed", sagas.len())),
+            Self::Ended(error) => Err(error.into()),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Abort {
     fn from(error: sqlx::Error) -> Self {
         match error::retry(&error) {
             error::Retry::Now => Self::Conflict(error::message(&error)),
@@ -22,13 +33,13 @@ impl From<sqlx::Error> for AppendAbort {
     }
 }
 
-impl From<StoreError> for AppendAbort {
+impl From<StoreError> for Abort {
     fn from(error: StoreError) -> Self {
         Self::Ended(error.into())
     }
 }
 
-impl From<AppendError> for AppendAbort {
+impl From<AppendError> for Abort {
     fn from(error: AppendError) -> Self {
         Self::Ended(error)
     }

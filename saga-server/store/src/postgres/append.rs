@@ -14,15 +14,11 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use saga_types::{SagaEvent, definition::Definitions};
 use sqlx::{Connection, PgConnection};
 
-use super::{
-    PostgresStore, abort::AppendAbort, error, instances, producers, read, retention, rollups, steps,
-};
+use super::{PostgresStore, abort::Abort, error, fold::fold, instances, retention, rollups, steps};
 use crate::{
-    AppendError, Appended,
+    AppendError, Appended, SagaChange,
     batch::{Batch, Classified, TxOutcome},
-    fold_batch::{FoldBatch, StoredFold, UpdatedSaga},
-    producers::of_events,
-    rollup,
+    fold_batch::StoredFold,
 };
 
 /// How often a transaction is tried that conflicts with others.
@@ -47,9 +43,9 @@ pub(super) async fn append(
                 rollups::merge_if_due(&mut connection, &store.pace).await;
                 return Ok(Appended { removed, ..appended });
             }
-            Err(AppendAbort::Conflict(other)) => conflict = other,
-            Err(AppendAbort::Removed(sagas)) => removed.extend(batch.exclude(&sagas)),
-            Err(AppendAbort::Ended(error)) => {
+            Err(Abort::Conflict(other)) => conflict = other,
+            Err(Abort::Removed(sagas)) => removed.extend(batch.exclude(&sagas)),
+            Err(Abort::Ended(error)) => {
                 // After a fail-over the connection may lead to a server that stays read-only.
                 if matches!(error, AppendError::Unavailable(_)) {
                     connection.close_on_drop();
@@ -70,7 +66,7 @@ async fn attempt_append(
     store: &PostgresStore,
     batch: &Batch,
     outcome: TxOutcome,
-) -> Result<Appended, AppendAbort> {
+) -> Result<Appended, Abort> {
     let mut transaction = connection.begin().await?;
     let stored = steps::insert_steps(&mut transaction, batch, &store.repeats).await?;
     let Classified {
@@ -79,7 +75,7 @@ async fn attempt_append(
         duplicates,
         conflicts,
     } = batch.classify(&stored);
-    let updated = fold(&mut transaction, &store.definitions, &new).await?;
+    let changes = fold_new(&mut transaction, &store.definitions, &new).await?;
     if new.is_empty() || outcome == TxOutcome::RolledBack {
         transaction.rollback().await?;
     } else {
@@ -89,37 +85,22 @@ async fn attempt_append(
         new: new_indexes,
         duplicates,
         conflicts,
-        changes: updated,
+        changes,
         removed: Vec::new(),
     })
 }
 
-async fn fold(
+async fn fold_new(
     connection: &mut PgConnection,
     definitions: &Definitions,
     new: &[&SagaEvent],
-) -> Result<Vec<crate::SagaChange>, AppendAbort> {
+) -> Result<Vec<SagaChange>, Abort> {
     if new.is_empty() {
         return Ok(Vec::new());
     }
-    let kept = instances::lock(connection, new).await?;
-    refuse_removed(connection, new, &kept).await?;
-    let mut batch = FoldBatch::begin(new, kept, definitions);
-    let needing = batch.needing_history();
-    if !needing.is_empty() {
-        for (saga_id, steps) in read::histories(connection, &needing).await? {
-            batch.refold(&saga_id, steps, definitions);
-        }
-    }
-    let updated = batch.finish()?;
-    instances::write(connection, &updated).await?;
-    rollups::change(
-        connection,
-        &rollup::moved(updated.iter().map(UpdatedSaga::counted)),
-    )
-    .await?;
-    producers::note(connection, of_events(new)).await?;
-    Ok(updated.into_iter().map(Into::into).collect())
+    let stored = instances::lock(connection, new).await?;
+    refuse_removed(connection, new, &stored).await?;
+    fold(connection, definitions, new, stored).await
 }
 
 /// A saga that has no row is new, unless it was removed. Asked for after the rows are locked: whoever removes a saga locks
@@ -128,7 +109,7 @@ async fn refuse_removed(
     connection: &mut PgConnection,
     new: &[&SagaEvent],
     kept: &[StoredFold],
-) -> Result<(), AppendAbort> {
+) -> Result<(), Abort> {
     let known: HashSet<&str> = kept.iter().map(|kept| kept.saga_id.as_str()).collect();
     let mut unknown: Vec<&str> = new.iter().map(|event| event.saga_id.as_str()).collect();
     unknown.dedup();
@@ -140,6 +121,6 @@ async fn refuse_removed(
     if removed.is_empty() {
         Ok(())
     } else {
-        Err(AppendAbort::Removed(removed))
+        Err(Abort::Removed(removed))
     }
 }

@@ -121,3 +121,24 @@ async fn check_encoding(pool: &PgPool) -> Result<(), StoreError> {
         "the database's encoding is {encoding}: create it with ENCODING 'UTF8' TEMPLATE template0"
     )))
 }
+
+pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
+    let newest = MIGRATOR.iter().map(|migration| migration.version).max();
+    let (is_read_only, is_migrated): (bool, bool) = sqlx::query_as(
+        r"SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean,
+            EXISTS (SELECT FROM _sqlx_migrations WHERE version = $1 AND success)",
+    )
+    .bind(newest)
+    .fetch_one(pool)
+    .await
+    .map_err(error::store)?;
+    if is_read_only {
+        return Err(StoreError::Unavailable("it is read-only".into()));
+    }
+    if !is_migrated {
+        return Err(StoreError::Unavailable(
+            "its tables are older than this version needs".into(),
+        ));
+    }
+    Ok(())
+}

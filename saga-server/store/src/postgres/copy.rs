@@ -3,8 +3,9 @@
 //! <https://www.postgresql.org/docs/current/sql-copy.html> describes the form, and the `recv` function of a type what a
 //! value of it looks like.
 
-use saga_types::Timestamp;
 use sqlx::PgConnection;
+
+use crate::columns::Moment;
 
 /// The signature, no flags, and no extension of the header.
 const HEADER: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -40,50 +41,47 @@ impl Rows {
     }
 
     /// Begins a row; so many values follow.
-    pub(super) fn row(&mut self, columns: i16) {
+    pub(super) fn row(&mut self, columns: usize) {
+        // PostgreSQL allows no table more than 1,600 columns.
+        let columns = i16::try_from(columns).unwrap_or(i16::MAX);
         self.bytes.extend_from_slice(&columns.to_be_bytes());
     }
 
-    pub(super) fn text(&mut self, text: &str) {
-        self.value(&[text.as_bytes()]);
-    }
-
-    pub(super) fn optional_text(&mut self, text: Option<&str>) {
+    pub(super) fn text(&mut self, text: Option<&str>) {
         match text {
-            Some(text) => self.text(text),
+            Some(text) => self.value(&[text.as_bytes()]),
             None => self.null(),
         }
     }
 
-    pub(super) fn optional_json(&mut self, json: Option<&str>) {
+    pub(super) fn json(&mut self, json: Option<&str>) {
         match json {
             Some(json) => self.value(&[&[JSONB], json.as_bytes()]),
             None => self.null(),
         }
     }
 
-    pub(super) fn timestamp(&mut self, timestamp: Timestamp) {
-        let micros = (timestamp.as_millis() - EPOCH_MILLIS) * 1_000;
-        self.value(&[&micros.to_be_bytes()]);
+    pub(super) fn moment(&mut self, moment: Option<Moment>) {
+        let micros = |moment: Moment| (moment.0.as_millis() - EPOCH_MILLIS) * 1_000;
+        self.bigint(moment.map(micros));
     }
 
-    pub(super) fn optional_timestamp(&mut self, timestamp: Option<Timestamp>) {
-        match timestamp {
-            Some(timestamp) => self.timestamp(timestamp),
+    pub(super) fn bigint(&mut self, number: Option<i64>) {
+        match number {
+            Some(number) => self.value(&[&number.to_be_bytes()]),
             None => self.null(),
         }
     }
 
-    pub(super) fn bigint(&mut self, number: i64) {
-        self.value(&[&number.to_be_bytes()]);
-    }
-
-    pub(super) fn boolean(&mut self, value: bool) {
-        self.value(&[&[u8::from(value)]]);
+    pub(super) fn boolean(&mut self, value: Option<bool>) {
+        match value {
+            Some(value) => self.value(&[&[u8::from(value)]]),
+            None => self.null(),
+        }
     }
 
     /// An array of texts without nulls: its dimensions, flags and type, the bounds of its only dimension, its entries.
-    pub(super) fn texts<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str>) {
+    pub(super) fn texts(&mut self, texts: &[String]) {
         const TEXT: i32 = 25;
         let length = i32::try_from(texts.len()).unwrap_or(i32::MAX);
         let begin = self.bytes.len();
@@ -96,7 +94,9 @@ impl Rows {
                 self.bytes.extend_from_slice(&number.to_be_bytes());
             }
         }
-        texts.for_each(|text| self.text(text));
+        for text in texts {
+            self.text(Some(text));
+        }
         let written = self.bytes.len() - begin - size_of::<i32>();
         let written = i32::try_from(written).unwrap_or(i32::MAX);
         self.bytes[begin..begin + size_of::<i32>()].copy_from_slice(&written.to_be_bytes());

@@ -1,8 +1,22 @@
 //! What the shared statements say in words of PostgreSQL.
 
-use sqlx::{PgConnection, Postgres, QueryBuilder, postgres::PgHasArrayType};
+use sqlx::{
+    PgConnection, Postgres, QueryBuilder, Row,
+    postgres::{PgHasArrayType, PgRow},
+};
 
 pub(super) const BEGIN: &str = "BEGIN";
+
+/// All reads see the database as it is at the first one.
+pub(super) const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
+/// Locks the rows that are read.
+pub(super) const FOR_UPDATE: &str = "FOR UPDATE";
+
+/// The later one of two moments, which are the first two parameters.
+pub(super) const LATER: &str = "greatest($1::timestamptz, $2::timestamptz)";
+
+pub(super) const NOW: &str = "now()";
 
 /// "Is one of the list that this parameter holds."
 macro_rules! any {
@@ -40,6 +54,32 @@ const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(hashtext('producer_chan
 
 pub(super) async fn try_lock_changes(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(TRY_LOCK).fetch_one(connection).await
+}
+
+/// One statement, and so one snapshot of what was brought together and what was not yet.
+pub(super) const SLOTS: &str = r"
+SELECT bucket, status, sum(sagas)::bigint FROM (
+    SELECT bucket, status, sagas FROM saga_rollup WHERE width = $1 AND bucket >= $2 AND bucket < $3
+    UNION ALL
+    SELECT date_bin($1 * interval '1 second', minute, '0001-01-01 00:00:00+00'), status, sagas
+    FROM saga_rollup_change WHERE minute >= $2 AND minute < $3
+) AS counted GROUP BY bucket, status";
+
+/// Changes of roll-ups that are not merged yet.
+pub(super) const ROLLUP_CHANGES: Option<&str> = Some("saga_rollup_change");
+
+pub(super) const SUM_OF_DURATIONS: &str = "CAST(sum(duration_ms) AS float8)";
+
+/// Of what stands in the metadata only a text counts, as in the events themselves.
+pub(super) const OF_METADATA: &str = r"
+CASE WHEN jsonb_typeof(metadata -> 'failureReason') = 'string' THEN metadata ->> 'failureReason'
+     WHEN step = 'MANUAL_STATUS_OVERRIDE' AND jsonb_typeof(metadata -> 'reason') = 'string' THEN metadata ->> 'reason'
+END AS failure_reason,
+CASE WHEN jsonb_typeof(metadata -> 'parentSagaId') = 'string' THEN metadata ->> 'parentSagaId' END AS parent_saga_id";
+
+/// Why the step failed and the saga's parent, as far as the metadata has them.
+pub(super) fn of_metadata(row: &PgRow, _step: &str) -> Result<(Option<String>, Option<String>), sqlx::Error> {
+    Ok((row.try_get("failure_reason")?, row.try_get("parent_saga_id")?))
 }
 
 /// A list as a parameter.

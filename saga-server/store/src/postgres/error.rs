@@ -2,7 +2,7 @@
 
 use sqlx::error::{DatabaseError, Error};
 
-use crate::{AppendError, Fault, StoreError};
+use crate::{AppendError, Corrupt, Fault, StoreError};
 
 /// When a failed transaction may be tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(super) fn is_out_of_time(error: &Error) -> bool {
 
 pub(super) fn store(error: Error) -> StoreError {
     match &error {
-        Error::ColumnDecode { .. } | Error::Decode(_) => StoreError::Corrupt(message(&error)),
+        Error::ColumnDecode { .. } | Error::Decode(_) => Corrupt::decoding("?", "?", error).into(),
         _ => StoreError::Unavailable(fault(error)),
     }
 }

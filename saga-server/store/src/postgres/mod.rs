@@ -13,21 +13,32 @@ mod dead_letters;
 mod dialect;
 mod error;
 mod filters;
+#[path = "../sql/fold.rs"]
+mod fold;
 mod instances;
 #[path = "../sql/producers.rs"]
 mod producers;
 #[path = "../sql/progress.rs"]
 mod progress;
+#[path = "../sql/read.rs"]
 mod read;
+#[path = "../sql/rebuild.rs"]
 mod rebuild;
 mod refreshing_cache;
+#[path = "../sql/retention.rs"]
 mod retention;
 mod rollups;
+#[path = "../sql/rows.rs"]
+mod rows;
+mod samples;
 mod search;
+#[path = "../sql/statistics.rs"]
 mod statistics;
 mod step_prefilter;
 mod steps;
+mod table;
 mod totals;
+#[path = "../sql/trends.rs"]
 mod trends;
 #[path = "../sql/watch.rs"]
 mod watch;
@@ -48,6 +59,7 @@ use crate::{batch::TxOutcome, deadline::in_time, detached::run_detached, error::
 /// What the files of `sql` call the database for which they are compiled.
 type Db = sqlx::Postgres;
 type Pool = sqlx::PgPool;
+type Row = sqlx::postgres::PgRow;
 type Connection = sqlx::PgConnection;
 type Adapter = PostgresStore;
 
@@ -136,7 +148,7 @@ impl Store for PostgresStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        in_time(read::check(&self.readers)).await
+        in_time(connect::check(&self.readers)).await
     }
 
     async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {

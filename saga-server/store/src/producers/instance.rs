@@ -4,13 +4,14 @@
 //! it. Once everything is stored that was in the topic a good while after that moment, what is still missing below the mark is
 //! possibly lost. Until then it may be on its way, through another partition and another collector.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, error::Error};
 
 use saga_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{ProducerObservation, Sequences, Wire, pace::Pace};
+use crate::{Corrupt, StoreError};
 
 /// How many gaps are view of an instance, the last ones.
 const MAX_GAPS: usize = 20;
@@ -103,6 +104,21 @@ struct Detail {
     pace: Pace,
 }
 
+fn corrupt(
+    column: &str,
+    service: &str,
+    instance: &str,
+    cause: impl Error + Send + Sync + 'static,
+) -> StoreError {
+    Corrupt::new(
+        "producer_instance",
+        column,
+        format!("{service} {instance}"),
+        cause,
+    )
+    .into()
+}
+
 impl Instance {
     /// Before its first observation. It is whole when it began to count under the eyes of the tracker.
     pub(super) fn new(observation: &ProducerObservation, is_whole: bool, now: Timestamp) -> Self {
@@ -127,21 +143,30 @@ impl Instance {
     }
 
     /// From the columns of its row.
-    pub(crate) fn read(service: String, instance: String, detail: &str, open: &[u8]) -> Result<Self, String> {
-        Ok(Self {
-            open: Sequences::from_bytes(open).map_err(|error| error.to_string())?,
-            ..Self::read_detail(service, instance, detail)?
-        })
+    pub(crate) fn read(
+        service: String,
+        instance: String,
+        detail: &str,
+        open: &[u8],
+    ) -> Result<Self, StoreError> {
+        let read = Self::read_detail(service, instance, detail)?;
+        match Sequences::from_bytes(open) {
+            Ok(open) => Ok(Self { open, ..read }),
+            Err(error) => Err(corrupt("open", &read.service, &read.instance, error)),
+        }
     }
 
     /// The same to be view, for which the numbers are not needed.
-    pub(super) fn read_detail(service: String, instance: String, detail: &str) -> Result<Self, String> {
-        Ok(Self {
-            service,
-            instance,
-            detail: serde_json::from_str(detail).map_err(|error| error.to_string())?,
-            open: Sequences::default(),
-        })
+    pub(super) fn read_detail(service: String, instance: String, detail: &str) -> Result<Self, StoreError> {
+        match serde_json::from_str(detail) {
+            Ok(detail) => Ok(Self {
+                service,
+                instance,
+                detail,
+                open: Sequences::default(),
+            }),
+            Err(error) => Err(corrupt("detail", &service, &instance, error)),
+        }
     }
 
     pub(crate) fn detail(&self) -> String {

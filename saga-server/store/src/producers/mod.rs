@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use saga_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AppendError, StoreError, rows::corrupt};
+use super::{AppendError, StoreError};
 
 pub(super) use counts::{of_events, of_letters};
 pub(super) use instance::Instance;
@@ -228,13 +228,13 @@ pub(super) fn page(
         .collect();
     let mut view: BTreeMap<String, Vec<ProducerInstance>> = BTreeMap::new();
     for (service, instance, detail) in instances {
-        let instance = Instance::read_detail(service.clone(), instance, &detail).map_err(corrupt)?;
+        let instance = Instance::read_detail(service.clone(), instance, &detail)?;
         view.entry(service).or_default().push(instance.view(now));
     }
     let services = services.into_iter().map(|(service, detail)| {
         let (count, lost) = sums.get(&service).copied().unwrap_or_default();
         let instances = view.remove(&service).unwrap_or_default();
-        let service = Service::read(service, &detail).map_err(corrupt)?;
+        let service = Service::read(service, &detail)?;
         Ok(service.view(count.cast_unsigned(), lost.cast_unsigned(), instances, now))
     });
     Ok(ProducerPage {

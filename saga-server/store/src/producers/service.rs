@@ -6,6 +6,7 @@ use saga_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{ProducerInstance, ServiceCounts, pace::Pace};
+use crate::{Corrupt, StoreError};
 
 /// How many steps are view apart; the others count together as [`OTHER_STEPS`].
 const MAX_STEPS: usize = 100;
@@ -73,9 +74,11 @@ impl Service {
     }
 
     /// From the columns of its row.
-    pub(crate) fn read(service: String, detail: &str) -> Result<Self, String> {
-        let detail = serde_json::from_str(detail).map_err(|error| error.to_string())?;
-        Ok(Self { service, detail })
+    pub(crate) fn read(service: String, detail: &str) -> Result<Self, StoreError> {
+        match serde_json::from_str(detail) {
+            Ok(detail) => Ok(Self { service, detail }),
+            Err(error) => Err(Corrupt::new("producer_service", "detail", service, error).into()),
+        }
     }
 
     pub(crate) fn detail(&self) -> String {

@@ -3,14 +3,15 @@
 use saga_types::Timestamp;
 use sqlx::QueryBuilder;
 
-use super::{Db, Pool, dialect, error, producers};
+use super::{Db, Pool, dialect, error, producers, rows::decode};
 use crate::{
-    AppendError, Attempt, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterQuery,
+    AppendError, Attempt, Corrupt, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterQuery,
     LetterState, NewLetter, Origin, StoreError, StoredLetter,
     batch::TxOutcome,
+    columns::Moment,
     dead_letters::{headers_text, read_headers},
-    moment::Moment,
     producers::of_letters,
+    table::Keyed,
 };
 
 const KEEP: &str = r#"
@@ -100,11 +101,9 @@ pub(super) async fn letters(pool: &Pool, query: &LetterQuery) -> Result<LetterPa
     }
     sql.push(" ORDER BY dead_since DESC, id DESC LIMIT ")
         .push_bind(i64::from(query.size) + 1);
-    let rows: Vec<LetterRow> = sql.build_query_as().fetch_all(pool).await.map_err(error::store)?;
-    let letters = rows
-        .into_iter()
-        .map(StoredLetter::try_from)
-        .collect::<Result<_, _>>()?;
+    let rows = sql.build().fetch_all(pool).await.map_err(error::store)?;
+    let letters = rows.iter().map(|row| decode::<LetterRow>(row)?.try_into());
+    let letters = letters.collect::<Result<_, StoreError>>()?;
     Ok(LetterPage::of(letters, query.size))
 }
 
@@ -220,14 +219,22 @@ struct LetterRow {
     result: Option<String>,
 }
 
+impl Keyed for LetterRow {
+    const NAME: &'static str = "dead_letter";
+    const KEY: &'static [&'static str] = &["id"];
+}
+
 impl TryFrom<LetterRow> for StoredLetter {
     type Error = StoreError;
 
     fn try_from(row: LetterRow) -> Result<Self, StoreError> {
+        let corrupt = |column: &str, cause| Corrupt::new(LetterRow::NAME, column, row.id.to_string(), cause);
+        let state = LetterState::read(&row.state).map_err(|error| corrupt("state", error))?;
+        let headers = read_headers(&row.headers).map_err(|error| corrupt("headers", error))?;
         let attempt = row.attempted_at.zip(row.attempted_by).zip(row.result);
         Ok(Self {
             id: row.id,
-            state: LetterState::read(&row.state)?,
+            state,
             attempts: row.attempts.cast_unsigned(),
             last_attempt: attempt.map(|((at, by), result)| LastAttempt { at: at.0, by, result }),
             letter: Letter {
@@ -250,7 +257,7 @@ impl TryFrom<LetterRow> for StoredLetter {
                 key: row.key,
                 value: row.value,
                 value_bytes: row.value_bytes.cast_unsigned(),
-                headers: read_headers(&row.headers)?,
+                headers,
             },
         })
     }

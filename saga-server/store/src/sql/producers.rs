@@ -14,13 +14,12 @@ use crate::{
     AppendError, ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ReconcileOutcome,
     ReconcileRequest, StoreError,
     batch::TxOutcome,
+    columns::Moment,
     deadline::in_time,
     detached::run_detached,
     error::confirm_refusal,
-    moment::Moment,
     probe,
     producers::{self, Instance, Service, Tables},
-    rows::corrupt,
 };
 
 const NOTE: &str = concat!("INSERT INTO producer_change (change) ", texts!("1"));
@@ -196,8 +195,9 @@ impl Tables for StoredTables<'_> {
                 .fetch_optional(&mut *self.0)
                 .await
                 .map_err(error::store)?;
-        let read = detail.map(|detail| Service::read(service.to_owned(), &detail));
-        read.transpose().map_err(corrupt)
+        detail
+            .map(|detail| Service::read(service.to_owned(), &detail))
+            .transpose()
     }
 
     async fn keep_service(&mut self, service: &Service, now: Timestamp) -> Result<(), StoreError> {
@@ -219,9 +219,8 @@ impl Tables for StoredTables<'_> {
             .fetch_optional(&mut *self.0)
             .await
             .map_err(error::store)?;
-        let read =
-            row.map(|(detail, open)| Instance::read(service.to_owned(), instance.to_owned(), &detail, &open));
-        read.transpose().map_err(corrupt)
+        row.map(|(detail, open)| Instance::read(service.to_owned(), instance.to_owned(), &detail, &open))
+            .transpose()
     }
 
     async fn keep_instance(&mut self, instance: &Instance) -> Result<(), StoreError> {
@@ -253,9 +252,7 @@ impl Tables for StoredTables<'_> {
             .await
             .map_err(error::store)?;
         rows.into_iter()
-            .map(|(service, instance, detail, open)| {
-                Instance::read(service, instance, &detail, &open).map_err(corrupt)
-            })
+            .map(|(service, instance, detail, open)| Instance::read(service, instance, &detail, &open))
             .collect()
     }
 

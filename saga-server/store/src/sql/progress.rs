@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
 use super::{Adapter, error};
-use crate::{PartitionProgress, ProgressStore, StoreError, deadline::in_time, moment::Moment};
+use crate::{PartitionProgress, ProgressStore, StoreError, columns::Moment, deadline::in_time};
 
 const READ: &str = r"
 SELECT partition, events_behind, as_of, observed_at FROM ingest_progress WHERE topic = $1 ORDER BY partition";

@@ -12,8 +12,7 @@ use super::{
     error, read,
 };
 use crate::{
-    Late, LateCount, LateSagas, StoreError, Total, WatchStore, deadline::in_time, moment::Moment,
-    rows::corrupt,
+    Corrupt, Late, LateCount, LateSagas, StoreError, Total, WatchStore, columns::Moment, deadline::in_time,
 };
 
 const COUNT_STUCK: &str = r"
@@ -61,13 +60,7 @@ impl WatchStore for Adapter {
                 .await
                 .map_err(error::store)?;
             rows.into_iter()
-                .map(|(saga_type, step, sagas)| {
-                    Ok(LateCount {
-                        saga_type: SagaType::try_from(saga_type).map_err(corrupt)?,
-                        step: Step::from_wire(step).map_err(corrupt)?,
-                        sagas: sagas.cast_unsigned(),
-                    })
-                })
+                .map(|(saga_type, step, sagas)| late_count(late, saga_type, step, sagas))
                 .collect()
         })
         .await
@@ -153,4 +146,16 @@ impl WatchStore for Adapter {
         })
         .await
     }
+}
+
+/// Names a row that cannot be read by its type and step, since it counts many sagas.
+fn late_count(late: Late, saga_type: String, step: String, sagas: i64) -> Result<LateCount, StoreError> {
+    let row = format!("{saga_type} {step}");
+    Ok(LateCount {
+        saga_type: SagaType::try_from(saga_type)
+            .map_err(|error| Corrupt::new("saga_instance", "saga_type", &row, error))?,
+        step: Step::from_wire(step)
+            .map_err(|error| Corrupt::new("saga_instance", late.step_column(), &row, error))?,
+        sagas: sagas.cast_unsigned(),
+    })
 }

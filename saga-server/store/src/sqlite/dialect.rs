@@ -1,10 +1,22 @@
 //! What the shared statements say in words of SQLite. Lists are JSON texts.
 
+use saga_types::{Metadata, fold};
 use serde::Serialize;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
 /// The write lock is taken at once.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// The same for those who only read: they use the writer's connection.
+pub(super) const BEGIN_READING: &str = BEGIN;
+
+/// Rows need no locks, since whoever writes has the file's.
+pub(super) const FOR_UPDATE: &str = "";
+
+/// The later one of two moments, which are the first two parameters.
+pub(super) const LATER: &str = "max($1, $2)";
+
+pub(super) const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 /// "Is one of the list that this parameter holds."
 macro_rules! any {
@@ -39,6 +51,37 @@ DELETE FROM producer_change WHERE rowid IN (SELECT rowid FROM producer_change OR
 /// Whoever writes has the file's lock.
 pub(super) async fn try_lock_changes(_: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     Ok(true)
+}
+
+pub(super) const SLOTS: &str = r"
+SELECT bucket, status, sum(sagas) FROM saga_rollup WHERE width = $1 AND bucket >= $2 AND bucket < $3
+GROUP BY bucket, status";
+
+/// Roll-ups are changed at once.
+pub(super) const ROLLUP_CHANGES: Option<&str> = None;
+
+/// As a float, since it may be more than an integer holds.
+pub(super) const SUM_OF_DURATIONS: &str = "total(duration_ms)";
+
+/// As the event itself has it: SQLite would read the first of two equal keys, where the last one counts.
+pub(super) const OF_METADATA: &str = "metadata";
+
+/// Why the step failed and the saga's parent, as far as the metadata has them.
+pub(super) fn of_metadata(
+    row: &SqliteRow,
+    step: &str,
+) -> Result<(Option<String>, Option<String>), sqlx::Error> {
+    let metadata: Option<&str> = row.try_get("metadata")?;
+    // The fold does without metadata that cannot be read; it is an error where the step itself is read.
+    let metadata = metadata.and_then(|text| Metadata::parse(text).ok());
+    let failure_reason = metadata
+        .as_ref()
+        .and_then(|metadata| fold::failure_reason(step, metadata));
+    let parent_saga_id = metadata.as_ref().and_then(Metadata::parent_saga_id);
+    Ok((
+        failure_reason.map(str::to_owned),
+        parent_saga_id.map(str::to_owned),
+    ))
 }
 
 /// A list as a parameter.

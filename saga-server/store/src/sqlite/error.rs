@@ -2,7 +2,7 @@
 
 use sqlx::error::Error;
 
-use crate::{AppendError, Fault, StoreError};
+use crate::{AppendError, Corrupt, Fault, StoreError};
 
 /// Primary result codes of the file or the machine as a whole: PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT,
 /// FULL, CANTOPEN, PROTOCOL, NOLFS, AUTH, NOTADB. All others may be the fault of an event.
@@ -10,7 +10,7 @@ const OUTAGES: [i32; 14] = [3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 22, 23, 26];
 
 pub(super) fn store(error: Error) -> StoreError {
     match &error {
-        Error::ColumnDecode { .. } | Error::Decode(_) => StoreError::Corrupt(message(&error)),
+        Error::ColumnDecode { .. } | Error::Decode(_) => Corrupt::decoding("?", "?", error).into(),
         _ => StoreError::Unavailable(fault(error)),
     }
 }

@@ -3,6 +3,7 @@
 //! Rule of thumb: there is one writer, which takes the write lock at the beginning of its transaction; readers see the
 //! last commit and wait for nobody.
 
+mod abort;
 mod append;
 mod changes;
 mod connect;
@@ -10,18 +11,28 @@ mod connect;
 mod dead_letters;
 mod dialect;
 mod error;
+#[path = "../sql/fold.rs"]
+mod fold;
 mod instances;
 #[path = "../sql/producers.rs"]
 mod producers;
 #[path = "../sql/progress.rs"]
 mod progress;
+#[path = "../sql/read.rs"]
 mod read;
+#[path = "../sql/rebuild.rs"]
 mod rebuild;
+#[path = "../sql/retention.rs"]
 mod retention;
 mod rollups;
+#[path = "../sql/rows.rs"]
 mod rows;
+mod samples;
 mod search;
+#[path = "../sql/statistics.rs"]
 mod statistics;
+mod table;
+#[path = "../sql/trends.rs"]
 mod trends;
 #[path = "../sql/watch.rs"]
 mod watch;
@@ -42,6 +53,7 @@ use crate::{batch::TxOutcome, deadline::in_time, detached::run_detached, error::
 /// What the files of `sql` call the database for which they are compiled.
 type Db = sqlx::Sqlite;
 type Pool = sqlx::SqlitePool;
+type Row = sqlx::sqlite::SqliteRow;
 type Connection = sqlx::SqliteConnection;
 type Adapter = SqliteStore;
 
@@ -78,7 +90,7 @@ impl SqliteStore {
     }
 
     async fn append_as(&self, batch: Arc<[SagaEvent]>, outcome: TxOutcome) -> Result<Appended, AppendError> {
-        append::append(&self.writers, &self.definitions, batch, outcome).await
+        append::append(self, batch, outcome).await
     }
 
     /// Where what is noted beside batches goes.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{Executor, SqliteConnection, SqlitePool};
 
-use super::{error, rows::json};
+use super::{error, table::json};
 use crate::{
     Rebuild, StoreError,
     rollup::{self, Change, Place},

@@ -1,0 +1,148 @@
+//! Rows of `saga_instance`.
+
+use serde::Serialize;
+
+use crate::{
+    Late, StoreError,
+    columns::{Moment, Texts},
+    fold_batch::{StoredFold, UpdatedSaga},
+    rollup::RollupKey,
+    rows::read_type,
+    table::{Table, table},
+};
+
+table! {
+    /// A saga as it is written: its fold, and what searches ask for. Serialized with the names of REST.
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct InstanceRow<'a> of saga_instance (saga_id) {
+        #[serde(skip)]
+        saga_id: &'a str,
+        saga_type: &'a str,
+        order_id: &'a str,
+        current_status: &'a str,
+        last_step: &'a str,
+        last_trace_id: Option<&'a str>,
+        started_at: Moment,
+        updated_at: Moment,
+        ended_at: Option<Moment>,
+        ended_by_override: bool,
+        failed_step: Option<&'a str>,
+        failure_reason: Option<&'a str>,
+        #[serde(rename = "outstandingCompensations")]
+        outstanding: Texts,
+        anomalies: Texts,
+        awaited_step: Option<&'a str>,
+        awaited_service: Option<&'a str>,
+        awaited_deadline: Option<Moment>,
+        owed_since: Option<Moment>,
+        #[serde(rename = "stepCount")]
+        event_count: i64,
+        #[serde(skip)]
+        version: i64,
+        #[serde(skip)]
+        fold: &'a str,
+    }
+}
+
+table! {
+    /// What is read of a saga that is changed or removed.
+    struct FoldRow<'a> of saga_instance (saga_id) {
+        saga_id: &'a str,
+        order_id: &'a str,
+        version: i64,
+        fold: &'a str,
+        saga_type: &'a str,
+        current_status: &'a str,
+        started_at: Moment,
+        ended_at: Option<Moment>,
+        ended_by_override: bool,
+    }
+}
+
+impl<'a> InstanceRow<'a> {
+    pub(crate) fn of(saga: &'a UpdatedSaga) -> Self {
+        let state = &saga.state;
+        let awaited = state.most_urgent();
+        Self {
+            saga_id: state.saga_id.as_str(),
+            saga_type: state.saga_type.as_str(),
+            order_id: state.order_id.as_str(),
+            current_status: state.current_status.as_str(),
+            last_step: state.last_step.as_str(),
+            last_trace_id: state.last_trace_id.as_deref(),
+            started_at: Moment(state.started_at),
+            updated_at: Moment(state.updated_at),
+            ended_at: state.ended_at.map(Moment),
+            ended_by_override: saga.ended_by_override(),
+            failed_step: state.failed_step.as_ref().map(|step| step.as_str()),
+            failure_reason: state.failure_reason.as_deref(),
+            outstanding: Texts::of(state.outstanding_compensations.iter().map(|step| step.as_str())),
+            anomalies: Texts::of(state.anomalies.iter().map(|anomaly| anomaly.as_str())),
+            awaited_step: awaited.map(|awaited| awaited.step.as_str()),
+            awaited_service: awaited.and_then(|awaited| awaited.service.as_deref()),
+            awaited_deadline: Late::Stuck.due(state).map(Moment),
+            owed_since: saga.owed_since().map(Moment),
+            event_count: state.step_count.cast_signed(),
+            version: saga.version,
+            fold: &saga.fold,
+        }
+    }
+
+    /// How it is counted.
+    pub(crate) fn counted(&self) -> Result<RollupKey, StoreError> {
+        let ended_at = self.ended_at.filter(|_| !self.ended_by_override);
+        rollup_key(
+            self,
+            self.saga_type,
+            self.current_status,
+            self.started_at,
+            ended_at,
+        )
+    }
+}
+
+impl FoldRow<'_> {
+    /// How it is counted.
+    pub(crate) fn counted(&self) -> Result<RollupKey, StoreError> {
+        let ended_at = self.ended_at.filter(|_| !self.ended_by_override);
+        rollup_key(
+            self,
+            self.saga_type,
+            self.current_status,
+            self.started_at,
+            ended_at,
+        )
+    }
+}
+
+impl TryFrom<FoldRow<'_>> for StoredFold {
+    type Error = StoreError;
+
+    fn try_from(row: FoldRow<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            counted: row.counted()?,
+            saga_id: row.saga_id.to_owned(),
+            order_id: row.order_id.to_owned(),
+            version: row.version,
+            fold: Self::parse_fold(row.fold),
+        })
+    }
+}
+
+fn rollup_key(
+    row: &impl Table,
+    saga_type: &str,
+    status: &str,
+    started_at: Moment,
+    ended_at: Option<Moment>,
+) -> Result<RollupKey, StoreError> {
+    Ok(RollupKey {
+        started_at: started_at.0,
+        saga_type: read_type(row, saga_type)?,
+        status: status
+            .parse()
+            .map_err(|error| row.corrupt("current_status", error))?,
+        ended_at: ended_at.map(|moment| moment.0),
+    })
+}

@@ -1,0 +1,18 @@
+//! Rows of the tables: from the port's types, and back to them.
+
+mod instance;
+mod removal;
+mod step;
+
+use saga_types::SagaType;
+
+use crate::{StoreError, table::Table};
+
+pub(crate) use instance::{FoldRow, InstanceRow};
+pub(crate) use removal::{ArchivePlanRow, ExpiredRow, RemovedRow};
+pub(crate) use step::{HistoryRow, StepRow, StoredStepRow};
+
+/// By the rules of events, which allow more than those of definitions.
+fn read_type(row: &impl Table, saga_type: &str) -> Result<SagaType, StoreError> {
+    SagaType::try_from(saga_type.to_owned()).map_err(|error| row.corrupt("saga_type", error))
+}

@@ -1,0 +1,70 @@
+//! Rows of what retention reads and leaves behind.
+
+use crate::{
+    ArchivePlan, Expired, Removal,
+    columns::{Moment, Texts},
+    table::{Keyed, table},
+};
+
+table! {
+    /// A saga as it was when it was chosen for removal.
+    struct ExpiredRow<'a> of saga_instance (saga_id) {
+        saga_id: &'a str,
+        updated_at: Moment,
+        version: i64,
+        event_count: i64,
+    }
+}
+
+impl From<ExpiredRow<'_>> for Expired {
+    fn from(row: ExpiredRow<'_>) -> Self {
+        Self {
+            saga_id: row.saga_id.to_owned(),
+            updated_at: row.updated_at.0,
+            version: row.version,
+            event_count: row.event_count.cast_unsigned(),
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(crate) struct RemovedRow {
+    removed_at: Moment,
+    archive: Option<String>,
+}
+
+impl Keyed for RemovedRow {
+    const NAME: &'static str = "saga_removed";
+    const KEY: &'static [&'static str] = &["saga_id"];
+}
+
+impl From<RemovedRow> for Removal {
+    fn from(row: RemovedRow) -> Self {
+        Self {
+            removed_at: row.removed_at.0,
+            archive: row.archive,
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(crate) struct ArchivePlanRow {
+    batch: String,
+    attempt: String,
+    saga_ids: Texts,
+}
+
+impl Keyed for ArchivePlanRow {
+    const NAME: &'static str = "archive_plan";
+    const KEY: &'static [&'static str] = &["batch"];
+}
+
+impl From<ArchivePlanRow> for ArchivePlan {
+    fn from(row: ArchivePlanRow) -> Self {
+        Self {
+            batch: row.batch,
+            attempt: row.attempt,
+            saga_ids: row.saga_ids.0,
+        }
+    }
+}

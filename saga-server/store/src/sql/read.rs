@@ -1,0 +1,188 @@
+//! One saga and its steps.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use saga_types::{
+    Timestamp,
+    definition::Definitions,
+    fold::{FoldEvent, SagaFold, SagaState},
+};
+
+use super::{
+    Connection, Pool,
+    dialect::{self, any},
+    error,
+    rows::decode,
+};
+use crate::{
+    Position, StepPage, StoreError,
+    columns::Moment,
+    fold_batch::StoredFold,
+    rows::{HistoryRow, StepRow, StoredStepRow},
+    table::Table,
+};
+
+static HISTORY: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {}, {} FROM saga_steps WHERE saga_id {} AND recorded_at <= $2",
+        HistoryRow::columns(),
+        dialect::OF_METADATA,
+        any!("1")
+    )
+});
+
+static STEPS: LazyLock<String> = LazyLock::new(|| steps_after(""));
+
+static STEPS_AFTER: LazyLock<String> =
+    LazyLock::new(|| steps_after("AND (recorded_at, event_id) > ($3, $4)"));
+
+fn steps_after(place: &str) -> String {
+    let columns = StepRow::columns();
+    format!(
+        "SELECT id, created_at, {columns} FROM saga_steps WHERE saga_id = $1 {place} \
+         ORDER BY recorded_at, event_id LIMIT $2"
+    )
+}
+
+pub(super) async fn saga(
+    pool: &Pool,
+    definitions: &Definitions,
+    saga_id: &str,
+) -> Result<Option<SagaState>, StoreError> {
+    if cannot_be(saga_id) {
+        return Ok(None);
+    }
+    let fold: Option<String> = sqlx::query_scalar("SELECT fold FROM saga_instance WHERE saga_id = $1")
+        .bind(saga_id)
+        .fetch_optional(pool)
+        .await
+        .map_err(error::store)?;
+    let Some(fold) = fold else { return Ok(None) };
+    let states = states(pool, definitions, vec![(saga_id.to_owned(), fold)]).await?;
+    Ok(states.into_iter().next())
+}
+
+/// PostgreSQL takes no U+0000, and no id has one.
+pub(super) fn cannot_be(saga_id: &str) -> bool {
+    saga_id.contains('\0')
+}
+
+/// The states of stored folds, in their order. Where the definition changed since, the steps are folded anew.
+pub(super) async fn states(
+    pool: &Pool,
+    definitions: &Definitions,
+    folds: Vec<(String, String)>,
+) -> Result<Vec<SagaState>, StoreError> {
+    let state = |fold: &str| StoredFold::parse_fold(fold)?.try_state(definitions);
+    let stored: Vec<(String, Option<SagaState>)> = folds
+        .into_iter()
+        .map(|(saga_id, fold)| (saga_id, state(&fold)))
+        .collect();
+    let outdated = stored.iter().filter(|(_, state)| state.is_none());
+    let outdated: Vec<String> = outdated.map(|(saga_id, _)| saga_id.clone()).collect();
+    let mut refolded = HashMap::new();
+    if !outdated.is_empty() {
+        let mut connection = pool.acquire().await.map_err(error::store)?;
+        for (saga_id, steps) in histories(&mut connection, &outdated).await? {
+            if let Some(state) = state_of(steps, definitions) {
+                refolded.insert(saga_id, state);
+            }
+        }
+    }
+    Ok(stored
+        .into_iter()
+        .filter_map(|(saga_id, state)| state.or_else(|| refolded.remove(&saga_id)))
+        .collect())
+}
+
+fn state_of(steps: Vec<FoldEvent>, definitions: &Definitions) -> Option<SagaState> {
+    SagaFold::of(steps, definitions)?.try_state(definitions)
+}
+
+pub(super) async fn saga_as_of(
+    pool: &Pool,
+    definitions: &Definitions,
+    saga_id: &str,
+    moment: Timestamp,
+) -> Result<Option<SagaState>, StoreError> {
+    if cannot_be(saga_id) {
+        return Ok(None);
+    }
+    let mut connection = pool.acquire().await.map_err(error::store)?;
+    let saga_ids = [saga_id.to_owned()];
+    let mut histories = histories_until(&mut connection, &saga_ids, moment).await?;
+    let steps = histories.remove(saga_id);
+    Ok(steps.and_then(|steps| state_of(steps, definitions)))
+}
+
+/// All steps of some sagas, in any order.
+pub(super) async fn histories(
+    connection: &mut Connection,
+    saga_ids: &[String],
+) -> Result<HashMap<String, Vec<FoldEvent>>, StoreError> {
+    histories_until(connection, saga_ids, Timestamp::MAX).await
+}
+
+async fn histories_until(
+    connection: &mut Connection,
+    saga_ids: &[String],
+    moment: Timestamp,
+) -> Result<HashMap<String, Vec<FoldEvent>>, StoreError> {
+    let rows = sqlx::query(HISTORY.as_str())
+        .bind(dialect::list(saga_ids))
+        .bind(Moment(moment))
+        .fetch_all(connection)
+        .await
+        .map_err(error::store)?;
+    let mut histories: HashMap<String, Vec<FoldEvent>> = HashMap::new();
+    for row in &rows {
+        let step: HistoryRow<'_> = decode(row)?;
+        let saga_id = step.saga_id.to_owned();
+        let (failure_reason, parent_saga_id) = dialect::of_metadata(row, step.step).map_err(error::store)?;
+        let event = step.event(failure_reason, parent_saga_id)?;
+        histories.entry(saga_id).or_default().push(event);
+    }
+    Ok(histories)
+}
+
+pub(super) async fn steps(
+    pool: &Pool,
+    saga_id: &str,
+    after: Option<&Position>,
+    limit: u32,
+) -> Result<Option<StepPage>, StoreError> {
+    if cannot_be(saga_id) {
+        return Ok(None);
+    }
+    let query = match after {
+        None => sqlx::query(STEPS.as_str())
+            .bind(saga_id)
+            .bind(i64::from(limit) + 1),
+        Some(after) => sqlx::query(STEPS_AFTER.as_str())
+            .bind(saga_id)
+            .bind(i64::from(limit) + 1)
+            .bind(Moment(after.recorded_at))
+            .bind(after.event_id.as_str()),
+    };
+    let mut rows = query.fetch_all(pool).await.map_err(error::store)?;
+    if rows.is_empty() && !exists(pool, saga_id).await? {
+        return Ok(None);
+    }
+    let has_more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let steps = rows
+        .iter()
+        .map(|row| decode::<StoredStepRow<'_>>(row)?.try_into());
+    Ok(Some(StepPage {
+        steps: steps.collect::<Result<_, StoreError>>()?,
+        has_more,
+    }))
+}
+
+async fn exists(pool: &Pool, saga_id: &str) -> Result<bool, StoreError> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM saga_instance WHERE saga_id = $1)")
+        .bind(saga_id)
+        .fetch_one(pool)
+        .await
+        .map_err(error::store)
+}

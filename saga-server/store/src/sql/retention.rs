@@ -1,0 +1,269 @@
+//! Sagas that leave the database.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use async_trait::async_trait;
+use saga_types::{SagaEvent, Timestamp, fold::SagaState};
+
+use super::{
+    Adapter, Connection, Pool,
+    dialect::{self, any, texts},
+    error, read, rollups,
+    rows::{decode, decode_event},
+};
+use crate::{
+    ArchivePlan, Archived, Expired, ExpiredBefore, Removal, Removed, RetentionStore, StoreError,
+    columns::Moment,
+    detached::run_detached,
+    rollup::{self, RollupKey},
+    rows::{ArchivePlanRow, ExpiredRow, FoldRow, RemovedRow, StepRow},
+    table::Table,
+};
+
+static EXPIRED: LazyLock<String> = LazyLock::new(|| {
+    let (columns, later) = (ExpiredRow::columns(), dialect::LATER);
+    format!(
+        "SELECT {columns} FROM saga_instance WHERE updated_at < {later} AND (updated_at, saga_id) > ($3, $4) \
+         AND updated_at < CASE WHEN current_status IN ('COMPLETED', 'FAILED', 'COMPENSATED') THEN $1 ELSE $2 END \
+         ORDER BY updated_at, saga_id LIMIT $5"
+    )
+});
+
+static STILL_THERE: LazyLock<String> = LazyLock::new(|| {
+    let (columns, chosen) = (ExpiredRow::columns(), any!("1"));
+    format!("SELECT {columns} FROM saga_instance WHERE saga_id {chosen} ORDER BY saga_id")
+});
+
+const FOLDS: &str = concat!(
+    "SELECT saga_id, fold FROM saga_instance WHERE saga_id ",
+    any!("1"),
+    " ORDER BY saga_id"
+);
+
+static EVENTS: LazyLock<String> = LazyLock::new(|| {
+    let (columns, chosen) = (StepRow::columns(), any!("1"));
+    format!(
+        "SELECT {columns} FROM saga_steps WHERE saga_id {chosen} AND (saga_id, recorded_at, event_id) > ($2, $3, $4) \
+         ORDER BY saga_id, recorded_at, event_id LIMIT $5"
+    )
+});
+
+/// Locks sagas in the order in which writers lock them.
+static LOCK: LazyLock<String> = LazyLock::new(|| {
+    let (columns, chosen, lock) = (FoldRow::columns(), any!("1"), dialect::FOR_UPDATE);
+    format!("SELECT {columns} FROM saga_instance WHERE saga_id {chosen} ORDER BY saga_id {lock}")
+});
+
+static MARK: LazyLock<String> = LazyLock::new(|| {
+    let (removed, now) = (texts!("1"), dialect::NOW);
+    format!(
+        "WITH removed (saga_id) AS ({removed}) INSERT INTO saga_removed (saga_id, removed_at, archive) \
+         SELECT saga_id, {now}, $2 FROM removed WHERE true \
+         ON CONFLICT (saga_id) DO UPDATE SET removed_at = excluded.removed_at, archive = excluded.archive"
+    )
+});
+
+const REMOVE: [&str; 3] = [
+    concat!("DELETE FROM saga_steps WHERE saga_id ", any!("1")),
+    concat!("DELETE FROM saga_other_order WHERE saga_id ", any!("1")),
+    concat!("DELETE FROM saga_instance WHERE saga_id ", any!("1")),
+];
+
+const REMOVED_AMONG: &str = concat!("SELECT saga_id FROM saga_removed WHERE saga_id ", any!("1"));
+
+const PLAN: &str = r"
+INSERT INTO archive_plan AS open (only_one, batch, attempt, saga_ids) VALUES (true, $1, $2, $3)
+ON CONFLICT (only_one) DO UPDATE SET attempt = excluded.attempt WHERE open.batch = excluded.batch";
+
+const FORGET: &str = r"
+DELETE FROM saga_removed WHERE saga_id IN
+    (SELECT saga_id FROM saga_removed WHERE removed_at < $1 ORDER BY removed_at LIMIT $2)";
+
+#[async_trait]
+impl RetentionStore for Adapter {
+    async fn expired(
+        &self,
+        before: ExpiredBefore,
+        after: Option<&Expired>,
+        limit: u32,
+    ) -> Result<Vec<Expired>, StoreError> {
+        let (moment, saga_id) = after.map_or((Timestamp::MIN, ""), |last| {
+            (last.updated_at, last.saga_id.as_str())
+        });
+        let rows = sqlx::query(EXPIRED.as_str())
+            .bind(Moment(before.ended))
+            .bind(Moment(before.unfinished))
+            .bind(Moment(moment))
+            .bind(saga_id)
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        let expired = rows.iter().map(|row| Ok(decode::<ExpiredRow<'_>>(row)?.into()));
+        expired.collect()
+    }
+
+    async fn still_there(&self, saga_ids: &[String]) -> Result<Vec<Expired>, StoreError> {
+        let rows = sqlx::query(STILL_THERE.as_str())
+            .bind(dialect::list(saga_ids))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        let still_there = rows.iter().map(|row| Ok(decode::<ExpiredRow<'_>>(row)?.into()));
+        still_there.collect()
+    }
+
+    async fn states(&self, saga_ids: &[String]) -> Result<Vec<SagaState>, StoreError> {
+        let folds = sqlx::query_as(FOLDS)
+            .bind(dialect::list(saga_ids))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        read::states(&self.readers, &self.definitions, folds).await
+    }
+
+    async fn events(
+        &self,
+        saga_ids: &[String],
+        after: Option<&SagaEvent>,
+        limit: u32,
+    ) -> Result<Vec<SagaEvent>, StoreError> {
+        let (saga_id, moment, event_id) = after.map_or(("", Timestamp::MIN, ""), |last| {
+            (last.saga_id.as_str(), last.recorded_at, last.event_id.as_str())
+        });
+        let rows = sqlx::query(EVENTS.as_str())
+            .bind(dialect::list(saga_ids))
+            .bind(saga_id)
+            .bind(Moment(moment))
+            .bind(event_id)
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(error::store)?;
+        rows.iter().map(decode_event).collect()
+    }
+
+    async fn remove(&self, sagas: &[Expired], archived: Option<&Archived>) -> Result<Removed, StoreError> {
+        let (pool, sagas, archived) = (self.writers.clone(), sagas.to_vec(), archived.cloned());
+        run_detached(async move { remove(&pool, &sagas, archived.as_ref()).await }).await
+    }
+
+    async fn archive_plan(&self) -> Result<Option<ArchivePlan>, StoreError> {
+        let row = sqlx::query("SELECT batch, attempt, saga_ids FROM archive_plan")
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(error::store)?;
+        row.map(|row| Ok(decode::<ArchivePlanRow>(&row)?.into()))
+            .transpose()
+    }
+
+    async fn plan_archive(&self, plan: &ArchivePlan) -> Result<bool, StoreError> {
+        let planned = sqlx::query(PLAN)
+            .bind(&plan.batch)
+            .bind(&plan.attempt)
+            .bind(dialect::list(&plan.saga_ids))
+            .execute(&self.writers)
+            .await
+            .map_err(error::store)?;
+        Ok(planned.rows_affected() == 1)
+    }
+
+    async fn removal(&self, saga_id: &str) -> Result<Option<Removal>, StoreError> {
+        if read::cannot_be(saga_id) {
+            return Ok(None);
+        }
+        let row = sqlx::query("SELECT saga_id, removed_at, archive FROM saga_removed WHERE saga_id = $1")
+            .bind(saga_id)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(error::store)?;
+        row.map(|row| Ok(decode::<RemovedRow>(&row)?.into())).transpose()
+    }
+
+    async fn forget_removals(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let forgotten = sqlx::query(FORGET)
+            .bind(Moment(before))
+            .bind(i64::from(limit))
+            .execute(&self.writers)
+            .await
+            .map_err(error::store)?;
+        Ok(forgotten.rows_affected())
+    }
+}
+
+async fn remove(pool: &Pool, sagas: &[Expired], archived: Option<&Archived>) -> Result<Removed, StoreError> {
+    let mut transaction = pool.begin_with(dialect::BEGIN).await.map_err(error::store)?;
+    if let Some(archived) = archived
+        && !finish(&mut transaction, archived).await.map_err(error::store)?
+    {
+        return Ok(Removed::Overtaken);
+    }
+    let folder = archived.map(|archived| archived.folder.as_str());
+    let gone = remove_unchanged(&mut transaction, sagas, folder).await?;
+    transaction.commit().await.map_err(error::store)?;
+    Ok(Removed::Sagas(gone))
+}
+
+/// Whether the attempt was still the one at work.
+async fn finish(connection: &mut Connection, archived: &Archived) -> Result<bool, sqlx::Error> {
+    let finished = sqlx::query("DELETE FROM archive_plan WHERE attempt = $1")
+        .bind(&archived.attempt)
+        .execute(connection)
+        .await?;
+    Ok(finished.rows_affected() == 1)
+}
+
+async fn remove_unchanged(
+    connection: &mut Connection,
+    sagas: &[Expired],
+    folder: Option<&str>,
+) -> Result<Vec<String>, StoreError> {
+    let (unchanged, counted) = lock_unchanged(connection, sagas).await?;
+    let ids = dialect::list(&unchanged);
+    let marked = sqlx::query(MARK.as_str()).bind(&ids).bind(folder);
+    marked.execute(&mut *connection).await.map_err(error::store)?;
+    for statement in REMOVE {
+        let removed = sqlx::query(statement).bind(&ids);
+        removed.execute(&mut *connection).await.map_err(error::store)?;
+    }
+    let moved = rollup::moved(counted.iter().map(|counted| (Some(counted), None)));
+    rollups::change(connection, &moved).await.map_err(error::store)?;
+    Ok(unchanged)
+}
+
+/// The ids of those that are as they were, and how they are counted.
+async fn lock_unchanged(
+    connection: &mut Connection,
+    sagas: &[Expired],
+) -> Result<(Vec<String>, Vec<RollupKey>), StoreError> {
+    let versions: HashMap<&str, i64> = sagas
+        .iter()
+        .map(|saga| (saga.saga_id.as_str(), saga.version))
+        .collect();
+    let saga_ids: Vec<&str> = versions.keys().copied().collect();
+    let rows = sqlx::query(LOCK.as_str())
+        .bind(dialect::list(&saga_ids))
+        .fetch_all(connection)
+        .await
+        .map_err(error::store)?;
+    let mut unchanged = (Vec::new(), Vec::new());
+    for row in &rows {
+        let row: FoldRow<'_> = decode(row)?;
+        if versions.get(row.saga_id) == Some(&row.version) {
+            unchanged.0.push(row.saga_id.to_owned());
+            unchanged.1.push(row.counted()?);
+        }
+    }
+    Ok(unchanged)
+}
+
+/// Which of these sagas, of which there is no row, were removed.
+pub(super) async fn removed_among(
+    connection: &mut Connection,
+    saga_ids: &[&str],
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(REMOVED_AMONG)
+        .bind(dialect::list(saga_ids))
+        .fetch_all(connection)
+        .await
+}

@@ -1,0 +1,31 @@
+//! From a row of the database to a struct.
+
+use saga_types::SagaEvent;
+use sqlx::{Error, FromRow, Row as _};
+
+use super::Row;
+use crate::{Corrupt, StoreError, rows::StepRow, table::Keyed};
+
+/// Reads a row by the names of its columns.
+pub(super) fn decode<'r, T: Keyed + FromRow<'r, Row>>(row: &'r Row) -> Result<T, StoreError> {
+    T::from_row(row).map_err(|error| corrupt::<T>(row, error))
+}
+
+/// Reads an event from a row with the columns of [`StepRow`].
+pub(super) fn decode_event(row: &Row) -> Result<SagaEvent, StoreError> {
+    decode::<StepRow<'_>>(row)?.try_into()
+}
+
+fn corrupt<T: Keyed>(row: &Row, error: Error) -> StoreError {
+    let key: Vec<String> = T::KEY.iter().map(|column| text(row, column)).collect();
+    Corrupt::decoding(T::NAME, key.join(" "), error).into()
+}
+
+/// A column of a key, whichever type it has.
+fn text(row: &Row, column: &str) -> String {
+    let text = row.try_get::<String, _>(column);
+    let text = text.or_else(|_| Ok(row.try_get::<i64, _>(column)?.to_string()));
+    let text = text.or_else(|_: Error| Ok(row.try_get::<i32, _>(column)?.to_string()));
+    // Whoever reads it sees by the other columns which row it is; a key that cannot be read must not hide the error.
+    text.unwrap_or_else(|_: Error| "?".to_owned())
+}

@@ -1,0 +1,94 @@
+//! Counts and durations, added up from the roll-ups and, at the ends of a period, from the sagas themselves.
+
+use std::ops::Range;
+
+use saga_types::Timestamp;
+use sqlx::QueryBuilder;
+
+use super::{Db, Pool, dialect, error};
+use crate::{
+    Attention, Statistics, StatisticsQuery, StoreError,
+    columns::{Bound, Moment},
+    rollup::{Counted, Counts, Cover},
+};
+
+const ATTENTION: &str = r"
+SELECT (SELECT count(*) FROM saga_instance WHERE awaited_deadline < $1),
+    (SELECT count(*) FROM saga_instance WHERE owed_since IS NOT NULL),
+    (SELECT max(ended_at) FROM saga_instance WHERE current_status = 'FAILED')";
+
+pub(super) async fn attention(pool: &Pool, now: Timestamp) -> Result<Attention, StoreError> {
+    let (stuck, owing, last_failed_at): (i64, i64, Option<Moment>) = sqlx::query_as(ATTENTION)
+        .bind(Moment(now))
+        .fetch_one(pool)
+        .await
+        .map_err(error::store)?;
+    Ok(Attention {
+        stuck: stuck.cast_unsigned(),
+        owing: owing.cast_unsigned(),
+        last_failed_at: last_failed_at.map(|moment| moment.0),
+    })
+}
+
+pub(super) async fn statistics(pool: &Pool, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
+    let mut counts = Counts::default();
+    for row in counted(pool, query).await? {
+        counts.add(row)?;
+    }
+    Ok(counts.finish())
+}
+
+pub(super) async fn counted(pool: &Pool, query: &StatisticsQuery) -> Result<Vec<Counted>, StoreError> {
+    // PostgreSQL takes no U+0000, and no type has one.
+    let saga_type = query.saga_type.as_ref();
+    if saga_type.is_some_and(|saga_type| saga_type.as_str().contains('\0')) {
+        return Ok(Vec::new());
+    }
+    let mut counting = counting(query);
+    counting
+        .build_query_as()
+        .fetch_all(pool)
+        .await
+        .map_err(error::store)
+}
+
+/// One statement, and so one snapshot: a saga cannot be counted in two places, or in none.
+fn counting(query: &StatisticsQuery) -> QueryBuilder<Db> {
+    let cover = Cover::of(query);
+    let mut sql =
+        QueryBuilder::new("SELECT saga_type, status, from_ms, CAST(sum(sagas) AS bigint) AS sagas, ");
+    sql.push(dialect::SUM_OF_DURATIONS).push(
+        " AS duration_ms FROM (SELECT '' AS saga_type, '' AS status, CAST(0 AS bigint) AS from_ms, \
+         CAST(0 AS bigint) AS sagas, CAST(0 AS numeric) AS duration_ms WHERE false",
+    );
+    let columns = " UNION ALL SELECT saga_type, status, from_ms, sagas, duration_ms FROM";
+    for (width, range) in &cover.buckets {
+        sql.push(format_args!(
+            "{columns} saga_rollup WHERE width = {width} AND bucket"
+        ));
+        push_range(&mut sql, range, "bucket", query);
+    }
+    if let (Some(changes), Some(range)) = (dialect::ROLLUP_CHANGES, &cover.whole) {
+        sql.push(format_args!("{columns} {changes} WHERE minute"));
+        push_range(&mut sql, range, "minute", query);
+    }
+    for range in &cover.edges {
+        sql.push(
+            " UNION ALL SELECT saga_type, status, from_ms, 1, duration_ms FROM saga_counted WHERE started_at",
+        );
+        push_range(&mut sql, range, "started_at", query);
+    }
+    sql.push(") AS counted GROUP BY saga_type, status, from_ms");
+    sql
+}
+
+fn push_range(sql: &mut QueryBuilder<Db>, range: &Range<i64>, column: &str, query: &StatisticsQuery) {
+    sql.push(" >= ")
+        .push_bind(Bound(range.start))
+        .push(format_args!(" AND {column} < "))
+        .push_bind(Bound(range.end));
+    if let Some(saga_type) = &query.saga_type {
+        sql.push(" AND saga_type = ")
+            .push_bind(saga_type.as_str().to_owned());
+    }
+}

@@ -1,0 +1,55 @@
+//! How things went along a period: from the roll-ups, and from a bounded number of sagas.
+
+use async_trait::async_trait;
+
+use super::{Adapter, Pool, dialect, error, samples, statistics};
+use crate::{
+    FailureCount, Flow, FlowQuery, Span, StoreError, TrendStore, Trends,
+    columns::Bound,
+    flow,
+    rollup::{self, CountsByType},
+};
+
+#[async_trait]
+impl TrendStore for Adapter {
+    async fn trends(&self, span: &Span) -> Result<Trends, StoreError> {
+        let query = span.statistics();
+        let (slots, counted) = tokio::try_join!(
+            slots(&self.readers, span),
+            statistics::counted(&self.readers, &query)
+        )?;
+        let mut trends = Trends::of_nothing(span);
+        for (bucket, status, sagas) in slots {
+            trends.add(span, bucket.0, rollup::read_status("*", &status)?, sagas);
+        }
+        let mut counts = CountsByType::default();
+        for row in counted {
+            counts.add(row)?;
+        }
+        trends.by_type = counts.finish()?;
+        Ok(trends)
+    }
+
+    async fn failures(&self, span: &Span, most: u32) -> Result<Vec<FailureCount>, StoreError> {
+        samples::failures(&self.readers, span, most).await
+    }
+
+    async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError> {
+        let mut counting = query.span.statistics();
+        counting.saga_type = Some(query.saga_type.clone());
+        // How many sagas of the type started within the period.
+        let total = statistics::statistics(&self.readers, &counting).await?.total;
+        flow::gather(query, total, samples::steps(&self.readers, query, total).await?)
+    }
+}
+
+async fn slots(pool: &Pool, span: &Span) -> Result<Vec<(Bound, String, i64)>, StoreError> {
+    let range = span.range();
+    sqlx::query_as(dialect::SLOTS)
+        .bind(span.width().seconds())
+        .bind(Bound(range.start))
+        .bind(Bound(range.end))
+        .fetch_all(pool)
+        .await
+        .map_err(error::store)
+}
