@@ -48,6 +48,7 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `kafka` | off | `EmbeddedKafka`: a broker inside the test, for integration tests without containers; builds librdkafka |
+//! | `outbox-postgres`, `outbox-sqlite` | off | `Recorder::drain`: what a service left in its outbox, as a relay publishes it |
 //!
 //! Use it from `tests/`, or from the unit tests of another crate: inside `saga-sdk` itself a unit test would see two
 //! copies of the trait.
@@ -59,6 +60,8 @@ pub mod expect;
 mod faults;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(any(feature = "outbox-postgres", feature = "outbox-sqlite"))]
+mod outbox;
 mod recorded;
 mod recorder;
 mod timeline;

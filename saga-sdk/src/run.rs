@@ -16,7 +16,9 @@ use std::{
 use saga_types::{MetadataBuilder, SagaStatus, Step, keys};
 use serde::Serialize;
 
-use crate::{FailureCause, InputError, IntoStep, Recording, Saga, StepRecord, log_throttle::LogThrottle};
+use crate::{
+    FailureCause, InputError, IntoStep, Recording, Saga, StepBuilder, StepRecord, log_throttle::LogThrottle,
+};
 
 /// Runs a step; made by [`Saga::run`].
 ///
@@ -37,14 +39,14 @@ use crate::{FailureCause, InputError, IntoStep, Recording, Saga, StepRecord, log
 ///         .await
 /// }
 /// ```
-#[must_use = "a step is run by `of`"]
+#[must_use = "a step is run by `of`, or within a transaction by `Outbox::run`"]
 pub struct StepRun<'a> {
-    saga: &'a Saga,
-    plan: Option<Box<Result<Plan, InputError>>>,
+    pub(crate) saga: &'a Saga,
+    pub(crate) plan: Option<Box<Result<Plan, InputError>>>,
 }
 
 /// What is recorded; none of it exists with a disabled tracker.
-struct Plan {
+pub(crate) struct Plan {
     progress: Step,
     completion: Step,
     failure: Step,
@@ -176,23 +178,35 @@ struct Running<'a> {
 
 impl Running<'_> {
     fn record(&self, status: SagaStatus, reason: Option<&str>) -> Recording {
+        self.plan.step(self.saga, self.begun, status, reason).record()
+    }
+}
+
+impl Plan {
+    /// The event of the beginning or of an end.
+    pub(crate) fn step<'a>(
+        &self,
+        saga: &'a Saga,
+        begun: Instant,
+        status: SagaStatus,
+        reason: Option<&str>,
+    ) -> StepBuilder<'a> {
         let step = match status {
-            SagaStatus::Completed => &self.plan.completion,
-            SagaStatus::Failed => &self.plan.failure,
-            _ => &self.plan.progress,
+            SagaStatus::Completed => &self.completion,
+            SagaStatus::Failed => &self.failure,
+            _ => &self.progress,
         };
-        let build = |saga, step| {
+        saga.build(step, |saga, step| {
             let mut record = StepRecord::new(saga, step, status);
-            record.metadata = self.plan.metadata.clone();
+            record.metadata = self.metadata.clone();
             if let Some(reason) = reason {
                 record.set_reason(reason)?;
             }
             if status != SagaStatus::InProgress {
-                record.insert(keys::DURATION_MS, &self.begun.elapsed().as_millis())?;
+                record.insert(keys::DURATION_MS, &begun.elapsed().as_millis())?;
             }
             Ok(record)
-        };
-        self.saga.build(step, build).record()
+        })
     }
 }
 

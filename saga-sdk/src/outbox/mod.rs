@@ -47,6 +47,7 @@ mod error;
 #[cfg(feature = "outbox-postgres")]
 mod postgres;
 mod relay;
+mod run;
 mod saga_backoff;
 #[cfg(feature = "outbox-sqlite")]
 mod sqlite;

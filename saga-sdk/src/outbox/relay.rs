@@ -200,6 +200,32 @@ impl<P: OutboxPool> Relay<P> {
         }
     }
 
+    /// Publishes what is in the outbox until nothing is pending, or the time is up, and returns what is left; for tests and
+    /// for programs that end. With a disabled client it does nothing. While another relay is at work it waits for that one.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn drain(&self, within: Duration) -> Result<Backlog, OutboxError> {
+        let deadline = tokio::time::Instant::now() + within;
+        let mut no_clean_up = Instant::now() + within + CLEAN_UP_INTERVAL;
+        loop {
+            let round = match self.client.is_enabled() {
+                true => self.try_round(&mut no_clean_up).await?,
+                false => Round::Idle,
+            };
+            let backlog = self.pool.backlog().await?;
+            let is_over = tokio::time::Instant::now() >= deadline || !self.client.is_enabled();
+            if backlog.pending == 0 || is_over {
+                self.pool.release(&self.owner).await?;
+                return Ok(backlog);
+            }
+            if !matches!(round, Round::Full) {
+                tokio::time::sleep(self.options.poll_interval).await;
+            }
+        }
+    }
+
     /// Round after round, until one that began after the shutdown leaves nothing to do.
     async fn work(&self, mut is_ending: watch::Receiver<bool>) {
         let mut backoff = Backoff::new(self.options.first_back_off);

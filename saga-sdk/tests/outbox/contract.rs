@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use saga_sdk::{
     NoOpClient, Saga, SagaConfig, SagaTrackerClient, SagaType,
-    outbox::{self, Outbox, OutboxConnection, OutboxPool, Relay, RelayOptions},
+    outbox::{self, Outbox, OutboxConnection, OutboxError, OutboxPool, Relay, RelayOptions},
     steps,
 };
 use sqlx::{Database, Pool};
@@ -66,6 +66,8 @@ on_both_databases! {
     events_behind_a_refused_one_are_not_sent_with_every_retry,
     only_a_transaction_is_taken,
     a_row_that_another_library_inserts_is_published,
+    a_step_run_within_a_transaction_is_in_the_outbox_exactly_when_its_changes_are,
+    a_drain_publishes_what_is_there_and_says_what_is_left,
 }
 
 async fn the_trace_of_an_event_comes_through_as_a_whole<D>(pool: Pool<D>)
@@ -548,4 +550,110 @@ async fn a_relay_closes_the_client_that_it_made() {
     drop(relay);
     let logged = logged.lock().unwrap();
     assert!(!logged.contains(warning), "{logged}");
+}
+
+async fn rows<D>(pool: &Pool<D>, query: &'static str) -> usize
+where
+    D: Database,
+    for<'c> &'c mut D::Connection: sqlx::Executor<'c, Database = D>,
+{
+    let mut connection = pool.acquire().await.unwrap();
+    let rows = sqlx::Executor::fetch_all(&mut *connection, query).await;
+    rows.unwrap().len()
+}
+
+async fn a_step_run_within_a_transaction_is_in_the_outbox_exactly_when_its_changes_are<D>(pool: Pool<D>)
+where
+    D: Database,
+    D::Connection: OutboxConnection + sqlx::Connection<Database = D>,
+    for<'c> &'c mut D::Connection: sqlx::Executor<'c, Database = D>,
+    Pool<D>: OutboxPool,
+{
+    outbox::migrate(&pool).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    sqlx::Executor::execute(&mut *connection, "CREATE TABLE work (amount BIGINT PRIMARY KEY)")
+        .await
+        .unwrap();
+    drop(connection);
+    let (topic, outbox) = (Topic::default(), Outbox::new("order-service"));
+    // (saga, statement, whether the transaction is committed)
+    let cases = [
+        ("done", "INSERT INTO work VALUES (1)", true),
+        ("undone", "INSERT INTO work VALUES (2)", false),
+        // What was inserted before the failure goes, and the transaction is usable.
+        ("failed", "INSERT INTO work VALUES (3), (1)", true),
+        ("failed-and-undone", "INSERT INTO work VALUES (1)", false),
+    ];
+    for (id, statement, commits) in cases {
+        let saga = saga(&topic, id);
+        let mut transaction = pool.begin().await.unwrap();
+        let step = saga
+            .run(steps::STOCK_RESERVATION)
+            .completed_as(steps::STOCK_RESERVED)
+            .failed_as(steps::STOCK_RESERVATION_FAILED);
+        let result = outbox
+            .run(&mut *transaction, step, async |connection| {
+                sqlx::Executor::execute(&mut *connection, statement).await
+            })
+            .await
+            .unwrap();
+        assert_eq!(result.is_err(), id.starts_with("failed"), "{id}");
+        if commits {
+            transaction.commit().await.unwrap();
+        }
+    }
+    assert_eq!(rows(&pool, "SELECT * FROM work").await, 1);
+    assert_eq!(rows(&pool, "SELECT * FROM work WHERE amount = 1").await, 1);
+    drain(&Relay::new(pool.clone(), Arc::new(topic.clone())).options(options())).await;
+    let published = topic.first_deliveries();
+    let seen: Vec<_> = published
+        .iter()
+        .map(|event| (event.saga_id.as_str(), event.step.as_str()))
+        .collect();
+    let expected = [
+        ("done", "STOCK_RESERVATION"),
+        ("done", "STOCK_RESERVED"),
+        ("failed", "STOCK_RESERVATION"),
+        ("failed", "STOCK_RESERVATION_FAILED"),
+    ];
+    assert_eq!(seen, expected);
+    let metadata = published[3].metadata.as_ref().unwrap().to_object();
+    assert!(metadata["durationMs"].is_u64());
+    assert!(!metadata["failureReason"].as_str().unwrap().is_empty());
+
+    // A step that does not run in a transaction is not run, also with a disabled tracker.
+    let disabled: Arc<dyn SagaTrackerClient> = Arc::new(NoOpClient);
+    for client in [disabled, Arc::new(topic.clone())] {
+        let saga = client.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        let mut connection = pool.acquire().await.unwrap();
+        let step =
+            async |_: &mut D::Connection| -> Result<(), String> { panic!("run without a transaction") };
+        let refused = outbox
+            .run(&mut *connection, saga.run(steps::STOCK_RESERVATION), step)
+            .await;
+        assert!(matches!(refused, Err(OutboxError::NoTransaction)));
+    }
+}
+
+async fn a_drain_publishes_what_is_there_and_says_what_is_left<D>(pool: Pool<D>)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+    Pool<D>: OutboxPool,
+{
+    outbox::migrate(&pool).await.unwrap();
+    let topic = Topic::default();
+    record_all(&pool, &topic, 5, 10).await;
+    let relay = Relay::new(pool.clone(), Arc::new(NoOpClient)).options(options());
+    assert_eq!(relay.drain(Duration::from_secs(60)).await.unwrap().pending, 50);
+
+    // While another relay has the lease nothing is published.
+    assert!(pool.lease("another", Duration::from_secs(3_600)).await.unwrap());
+    let relay = Relay::new(pool.clone(), Arc::new(topic.clone())).options(options());
+    assert_eq!(relay.drain(Duration::from_millis(50)).await.unwrap().pending, 50);
+    pool.release("another").await.unwrap();
+    assert_eq!(relay.drain(Duration::from_secs(60)).await.unwrap().pending, 0);
+    assert_eq!(topic.first_deliveries().len(), 50);
+    // It has given the lease up.
+    assert!(pool.lease("another", Duration::from_secs(1)).await.unwrap());
 }
