@@ -1,5 +1,4 @@
 //! What no shop should record, and trackers that are not well: each looks right.
-
 use saga_store::PartitionProgress;
 use saga_types::Timestamp;
 use serde_json::{Value, json};
