@@ -15,7 +15,7 @@ const GROUPS: &str = "/internal/v1/dlt/groups";
 const REPLAY: &str = "/internal/v1/sagas/replay";
 
 /// A letter with these bytes, so many milliseconds after [`BEGIN`].
-fn letter(value: &[u8], reason: &str, after_ms: u8) -> NewLetter {
+pub(crate) fn letter(value: &[u8], reason: &str, after_ms: u8) -> NewLetter {
     NewLetter {
         identity: [after_ms; 32],
         letter: Letter {

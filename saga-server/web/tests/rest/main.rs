@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod actuator;
+mod answers;
 mod attention;
 mod auth;
 mod dead_letters;
