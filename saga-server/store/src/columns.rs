@@ -19,7 +19,7 @@ use sqlx::{
 };
 
 /// A moment in a column or a parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Moment(pub(crate) Timestamp);
 
 impl Type<Postgres> for Moment {

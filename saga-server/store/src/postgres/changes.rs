@@ -99,13 +99,8 @@ impl ChangeStore for PostgresStore {
     }
 
     async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<SagaState>, StoreError> {
-        let wanted: Vec<&str> = saga_ids.iter().map(|saga_id| saga_id.as_str()).collect();
-        let folds = sqlx::query_as("SELECT saga_id, fold FROM saga_instance WHERE saga_id = ANY($1)")
-            .bind(wanted)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(error::store)?;
-        read::states(&self.readers, &self.definitions, folds).await
+        let saga_ids: Vec<&str> = saga_ids.iter().map(|saga_id| saga_id.as_str()).collect();
+        read::states_of(&self.readers, &self.definitions, &saga_ids).await
     }
 }
 

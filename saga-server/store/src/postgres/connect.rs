@@ -8,7 +8,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{MIGRATOR, error};
+use super::{MIGRATOR, PostgresStore, error};
 use crate::StoreError;
 
 /// How long to wait for a connection, a new one included: short, so that an outage is noticed soon.
@@ -122,14 +122,14 @@ async fn check_encoding(pool: &PgPool) -> Result<(), StoreError> {
     )))
 }
 
-pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
+pub(super) async fn check(store: &PostgresStore) -> Result<(), StoreError> {
     let newest = MIGRATOR.iter().map(|migration| migration.version).max();
     let (is_read_only, is_migrated): (bool, bool) = sqlx::query_as(
         r"SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean,
             EXISTS (SELECT FROM _sqlx_migrations WHERE version = $1 AND success)",
     )
     .bind(newest)
-    .fetch_one(pool)
+    .fetch_one(&store.readers)
     .await
     .map_err(error::store)?;
     if is_read_only {

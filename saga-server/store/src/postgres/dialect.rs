@@ -1,5 +1,6 @@
 //! What the shared statements say in words of PostgreSQL.
 
+use saga_types::fold::Anomaly;
 use sqlx::{
     PgConnection, Postgres, QueryBuilder, Row,
     postgres::{PgHasArrayType, PgRow},
@@ -85,6 +86,21 @@ pub(super) fn of_metadata(row: &PgRow, _step: &str) -> Result<(Option<String>, O
 /// A list as a parameter.
 pub(super) fn list<T: Clone>(items: &[T]) -> Vec<T> {
     items.to_vec()
+}
+
+/// The index holds the beginnings of the reasons.
+pub(super) fn push_failure_reason(sql: &mut QueryBuilder<Postgres>, reason: &str) {
+    sql.push(" AND left(failure_reason, 200) = left(")
+        .push_bind(reason)
+        .push(", 200) AND failure_reason = ")
+        .push_bind(reason);
+}
+
+/// The index holds those that have any.
+pub(super) fn push_anomaly(sql: &mut QueryBuilder<Postgres>, anomaly: Anomaly) {
+    sql.push(" AND anomalies <> '{}' AND anomalies @> ARRAY[")
+        .push_bind(anomaly.as_str())
+        .push("]");
 }
 
 /// As [`any!`], for statements that are built.

@@ -30,9 +30,6 @@ static COPY: LazyLock<String> = LazyLock::new(table::copy::<InstanceRow<'_>>);
 /// How long a row is, about.
 const ROW_BYTES: usize = 1_000;
 
-const OTHER_ORDERS: &str = r"
-INSERT INTO saga_other_order (order_id, saga_id) SELECT * FROM UNNEST($1::text[], $2::text[]) ON CONFLICT DO NOTHING";
-
 /// Locks the sagas of these events, which are ordered by saga, as far as they are there.
 pub(super) async fn lock(
     connection: &mut PgConnection,
@@ -60,7 +57,6 @@ pub(super) async fn write(connection: &mut PgConnection, updated: &[UpdatedSaga]
     if write_arrays(connection, &UPDATE, &known).await? != known.len() as u64 {
         return Err(conflict());
     }
-    write_other_orders(connection, updated).await?;
     Ok(())
 }
 
@@ -87,29 +83,4 @@ async fn write_arrays(
         .execute(connection)
         .await?;
     Ok(written.rows_affected())
-}
-
-async fn write_other_orders(
-    connection: &mut PgConnection,
-    updated: &[UpdatedSaga],
-) -> Result<(), sqlx::Error> {
-    let mut others: Vec<(&str, &str)> = updated
-        .iter()
-        .flat_map(|saga| {
-            saga.other_orders
-                .iter()
-                .map(|order| (order.as_str(), saga.state.saga_id.as_str()))
-        })
-        .collect();
-    if others.is_empty() {
-        return Ok(());
-    }
-    others.sort_unstable();
-    let (orders, sagas): (Vec<&str>, Vec<&str>) = others.into_iter().unzip();
-    sqlx::query(OTHER_ORDERS)
-        .bind(orders)
-        .bind(sagas)
-        .execute(connection)
-        .await?;
-    Ok(())
 }

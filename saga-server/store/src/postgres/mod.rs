@@ -6,6 +6,8 @@
 mod abort;
 mod append;
 mod changes;
+#[path = "../sql/conditions.rs"]
+mod conditions;
 mod connect;
 mod copy;
 #[path = "../sql/dead_letters.rs"]
@@ -16,6 +18,8 @@ mod filters;
 #[path = "../sql/fold.rs"]
 mod fold;
 mod instances;
+#[path = "../sql/port.rs"]
+mod port;
 #[path = "../sql/producers.rs"]
 mod producers;
 #[path = "../sql/progress.rs"]
@@ -45,16 +49,10 @@ mod watch;
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use saga_types::{SagaEvent, Timestamp, definition::Definitions, fold::SagaState};
+use saga_types::definition::Definitions;
 use sqlx::{PgPool, migrate::Migrator};
 
-use super::{
-    AppendError, Appended, Attempt, Attention, ChangedSagas, DeadLetterStore, LetterFilter, LetterGroup,
-    LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage,
-    Store, StoreError, StoreOptions,
-};
-use crate::{batch::TxOutcome, deadline::in_time, detached::run_detached, error::confirm_refusal, probe};
+use super::{AppendError, ChangedSagas, StoreError, StoreOptions};
 
 /// What the files of `sql` call the database for which they are compiled.
 type Db = sqlx::Postgres;
@@ -114,18 +112,9 @@ impl PostgresStore {
         self
     }
 
-    async fn append_as(&self, batch: Arc<[SagaEvent]>, outcome: TxOutcome) -> Result<Appended, AppendError> {
-        self.with_deadline(append::append(self, batch, outcome)).await
-    }
-
     /// Where what is noted beside batches goes: not to the writers' connections, since a batch may need them all.
     fn notes(&self) -> &PgPool {
         &self.readers
-    }
-
-    async fn probe(&self) -> Result<(), AppendError> {
-        let probe = Arc::new([probe::event()]);
-        self.append_as(probe, TxOutcome::RolledBack).await.map(drop)
     }
 
     async fn with_deadline<T>(
@@ -137,115 +126,5 @@ impl PostgresStore {
                 format!("no answer for {} s", self.answer.as_secs()).into(),
             ))
         })
-    }
-}
-
-#[async_trait]
-impl Store for PostgresStore {
-    async fn migrate(&self) -> Result<(), StoreError> {
-        let store = self.clone();
-        run_detached(async move { connect::migrate(&store.writers).await }).await
-    }
-
-    async fn check(&self) -> Result<(), StoreError> {
-        in_time(connect::check(&self.readers)).await
-    }
-
-    async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
-        let store = self.clone();
-        run_detached(async move {
-            let touched = super::changes::touched(&batch);
-            let appended = store.append_as(batch, TxOutcome::Committed).await;
-            let appended = confirm_refusal(appended, store.probe()).await?;
-            store.changed.add(touched);
-            Ok(appended)
-        })
-        .await
-    }
-
-    async fn probe_write(&self) -> Result<(), StoreError> {
-        let store = self.clone();
-        Ok(run_detached(async move { store.probe().await }).await?)
-    }
-
-    async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError> {
-        read::saga(&self.readers, &self.definitions, saga_id).await
-    }
-
-    async fn saga_as_of(&self, saga_id: &str, moment: Timestamp) -> Result<Option<SagaState>, StoreError> {
-        read::saga_as_of(&self.readers, &self.definitions, saga_id, moment).await
-    }
-
-    async fn steps(
-        &self,
-        saga_id: &str,
-        after: Option<&Position>,
-        limit: u32,
-    ) -> Result<Option<StepPage>, StoreError> {
-        read::steps(&self.readers, saga_id, after, limit).await
-    }
-
-    async fn search(&self, query: &SagaQuery) -> Result<Page, StoreError> {
-        search::search(&self.readers, &self.definitions, &self.caches, query).await
-    }
-
-    async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
-        statistics::statistics(&self.readers, query).await
-    }
-
-    async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError> {
-        in_time(statistics::attention(&self.readers, now)).await
-    }
-}
-
-#[async_trait]
-impl DeadLetterStore for PostgresStore {
-    async fn keep_letters(&self, letters: Vec<NewLetter>) -> Result<u64, AppendError> {
-        let store = self.clone();
-        run_detached(async move {
-            let keep = async |letters: &[NewLetter], outcome| {
-                let keeping = dead_letters::keep(&store.writers, letters, outcome);
-                store.with_deadline(keeping).await
-            };
-            let kept = keep(&letters, TxOutcome::Committed).await;
-            let probe = async { keep(&[probe::letter()], TxOutcome::RolledBack).await.map(drop) };
-            confirm_refusal(kept, probe).await
-        })
-        .await
-    }
-
-    async fn letters(&self, query: &LetterQuery) -> Result<LetterPage, StoreError> {
-        dead_letters::letters(&self.readers, query).await
-    }
-
-    async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
-        dead_letters::groups(&self.readers, filter).await
-    }
-
-    async fn letters_waiting(&self) -> Result<u64, StoreError> {
-        in_time(dead_letters::waiting(&self.readers)).await
-    }
-
-    async fn letters_stored(&self) -> Result<u64, StoreError> {
-        in_time(dead_letters::stored(&self.readers)).await
-    }
-
-    async fn remove_letters(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let store = self.clone();
-        run_detached(async move { in_time(dead_letters::remove(&store.writers, before, limit)).await }).await
-    }
-
-    async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
-        let store = self.clone();
-        run_detached(async move { dead_letters::attempted(&store.writers, &attempts).await }).await
-    }
-
-    async fn append_dry_run(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
-        let store = self.clone();
-        run_detached(async move {
-            let appended = store.append_as(batch, TxOutcome::RolledBack).await;
-            confirm_refusal(appended, store.probe()).await
-        })
-        .await
     }
 }

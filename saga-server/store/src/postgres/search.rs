@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use saga_types::{SagaStatus, definition::Definitions};
+use saga_types::SagaStatus;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use super::{
+    PostgresStore,
+    conditions::{order, push_cursor, push_order},
     error,
     filters::{push_filters, push_sagas},
     read,
@@ -16,7 +17,9 @@ use super::{
     step_prefilter::{self, Candidate, StepPrefilter},
     totals,
 };
-use crate::{Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, query::statuses};
+use crate::{
+    Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, columns::Moment, query::statuses,
+};
 
 /// Answers that several searches share.
 #[derive(Debug, Default)]
@@ -27,12 +30,8 @@ pub(super) struct SearchCaches {
     unselective: Arc<RefreshingCache<()>>,
 }
 
-pub(super) async fn search(
-    pool: &PgPool,
-    definitions: &Definitions,
-    caches: &SearchCaches,
-    query: &SagaQuery,
-) -> Result<Page, StoreError> {
+pub(super) async fn search(store: &PostgresStore, query: &SagaQuery) -> Result<Page, StoreError> {
+    let (pool, caches) = (&store.readers, &store.caches);
     if asks_for_nul(query) {
         return Ok(Page {
             sagas: Vec::new(),
@@ -52,7 +51,7 @@ pub(super) async fn search(
         _ => totals::total(pool, &caches.totals, query, &prefilter).await?,
     };
     Ok(Page {
-        sagas: read::states(pool, definitions, folds).await?,
+        sagas: read::states(pool, &store.definitions, folds).await?,
         total,
         has_more,
     })
@@ -76,7 +75,7 @@ fn asks_for_nul(query: &SagaQuery) -> bool {
 }
 
 /// A saga of a page: its id, its fold, and when it started.
-type Row = (String, String, DateTime<Utc>);
+type Row = (String, String, Moment);
 
 /// One more than the page has, each a saga with its fold.
 async fn page(
@@ -223,46 +222,15 @@ fn push_part(
         sql.push(" AND current_status = ").push_bind(status.as_str());
     }
     if let (Some(_), Some(from)) = (part.length, query.started_from) {
-        sql.push(" AND updated_at >= ").push_bind(from.to_datetime());
+        sql.push(" AND updated_at >= ").push_bind(Moment(from));
     }
     if let (Some(Length::Short), Some(to)) = (part.length, query.started_to) {
         sql.push(" AND updated_at <= ")
-            .push_bind(to.to_datetime())
+            .push_bind(Moment(to))
             .push(" + interval '1 hour'");
     }
     push_filters(sql, query, prefilter);
     push_cursor(sql, query);
     push_order(sql, query);
     sql.push(" LIMIT ").push_bind(limit);
-}
-
-/// The column sorted by, the direction, and what comes after a place.
-fn order(query: &SagaQuery) -> (&'static str, &'static str, char) {
-    let column = match query.sort.by {
-        SortBy::StartedAt => "started_at",
-        SortBy::UpdatedAt => "updated_at",
-        SortBy::Due(late) => late.column(),
-    };
-    match query.sort.order {
-        SortOrder::Ascending => (column, "ASC", '>'),
-        SortOrder::Descending => (column, "DESC", '<'),
-    }
-}
-
-fn push_cursor(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
-    let (column, _, beyond) = order(query);
-    if let PageStart::After { value, saga_id } = &query.start {
-        sql.push(format_args!(" AND ({column}, saga_id) {beyond} ("))
-            .push_bind(value.to_datetime())
-            .push(", ")
-            .push_bind(saga_id.as_str())
-            .push(")");
-    }
-}
-
-fn push_order(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
-    let (column, direction, _) = order(query);
-    sql.push(format_args!(
-        " ORDER BY {column} {direction}, saga_id {direction}"
-    ));
 }

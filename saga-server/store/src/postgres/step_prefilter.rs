@@ -7,12 +7,11 @@
 
 use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 
-use chrono::{DateTime, Utc};
 use saga_types::keys;
 use sqlx::{Executor, PgPool, Postgres, QueryBuilder};
 
 use super::{error, refreshing_cache::RefreshingCache};
-use crate::{SagaQuery, StoreError, detached::run_detached, metadata};
+use crate::{SagaQuery, StoreError, columns::Moment, detached::run_detached, metadata};
 
 /// A condition is selective up to so many steps: fetching their sagas to sort them takes milliseconds.
 const MAX_STEPS: usize = 10_000;
@@ -49,7 +48,7 @@ pub(super) struct StepPrefilter {
 pub(super) struct Candidate {
     pub(super) saga_id: String,
     /// When its first step that matches was recorded, and so the latest moment at which it can have started.
-    pub(super) recorded_at: DateTime<Utc>,
+    pub(super) recorded_at: Moment,
 }
 
 impl Condition {
@@ -152,7 +151,7 @@ async fn selective(pool: &PgPool, condition: Condition) -> Result<Option<Vec<Can
         };
         transaction.execute(settings).await.map_err(error::store)?;
         let found = sql
-            .build_query_as::<(String, DateTime<Utc>)>()
+            .build_query_as::<(String, Moment)>()
             .fetch_all(&mut *transaction)
             .await;
         transaction.rollback().await.map_err(error::store)?;
@@ -167,8 +166,8 @@ async fn selective(pool: &PgPool, condition: Condition) -> Result<Option<Vec<Can
 }
 
 /// Each saga once, those first that may be the newest.
-fn candidates(steps: Vec<(String, DateTime<Utc>)>) -> Vec<Candidate> {
-    let mut first: HashMap<String, DateTime<Utc>> = HashMap::with_capacity(steps.len());
+fn candidates(steps: Vec<(String, Moment)>) -> Vec<Candidate> {
+    let mut first: HashMap<String, Moment> = HashMap::with_capacity(steps.len());
     for (saga_id, recorded_at) in steps {
         let first = first.entry(saga_id).or_insert(recorded_at);
         *first = recorded_at.min(*first);
@@ -183,11 +182,13 @@ fn candidates(steps: Vec<(String, DateTime<Utc>)>) -> Vec<Candidate> {
 
 #[cfg(test)]
 mod tests {
+    use saga_types::Timestamp;
+
     use super::*;
 
     #[test]
     fn a_saga_that_matches_twice_is_there_once_with_its_first_step() {
-        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+        let at = |seconds: i64| Moment(Timestamp::from_millis(seconds * 1_000).unwrap());
         let step = |saga: &str, seconds| (saga.to_owned(), at(seconds));
         let candidates = candidates(vec![step("a", 3), step("b", 2), step("a", 1), step("c", 7)]);
         let found: Vec<_> = candidates

@@ -6,8 +6,9 @@ use saga_types::{SagaStatus, Timestamp};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use super::{
+    conditions::push_statuses,
     error,
-    filters::{push_filters, push_sagas, push_statuses},
+    filters::{push_filters, push_sagas},
     refreshing_cache::RefreshingCache,
     step_prefilter::{Condition, SHORT_READ, StepPrefilter},
 };

@@ -2,13 +2,18 @@
 
 use saga_types::{SagaEvent, definition::Definitions};
 
-use super::{Connection, abort::Abort, instances, producers, read, rollups};
+use sqlx::QueryBuilder;
+
+use super::{Connection, Db, abort::Abort, instances, producers, read, rollups};
 use crate::{
     SagaChange,
     fold_batch::{FoldBatch, StoredFold, UpdatedSaga},
     producers::of_events,
     rollup,
 };
+
+/// So many business keys are written by one statement, which takes a bounded number of parameters.
+const AT_ONCE: usize = 500;
 
 /// Takes the new events, ordered by saga, and the rows of their sagas, which are locked.
 pub(super) async fn fold(
@@ -33,6 +38,32 @@ pub(super) async fn fold(
 /// Writes sagas, and what that changes in the statistics.
 pub(super) async fn write(connection: &mut Connection, updated: &[UpdatedSaga]) -> Result<(), Abort> {
     instances::write(connection, updated).await?;
+    write_other_orders(connection, updated).await?;
     let moved = rollup::moved(updated.iter().map(UpdatedSaga::counted));
     Ok(rollups::change(connection, &moved).await?)
+}
+
+/// Business keys, beside a saga's own, that its events named.
+async fn write_other_orders(connection: &mut Connection, updated: &[UpdatedSaga]) -> Result<(), sqlx::Error> {
+    let orders = updated.iter().flat_map(|saga| {
+        let saga_id = saga.state.saga_id.as_str();
+        saga.other_orders
+            .iter()
+            .map(move |order| (order.as_str(), saga_id))
+    });
+    let mut orders: Vec<(&str, &str)> = orders.collect();
+    // Writers lock the rows in the same order.
+    orders.sort_unstable();
+    for orders in orders.chunks(AT_ONCE) {
+        let mut sql: QueryBuilder<Db> =
+            QueryBuilder::new("INSERT INTO saga_other_order (order_id, saga_id) ");
+        sql.push_values(orders, |mut row, (order, saga_id)| {
+            row.push_bind(*order).push_bind(*saga_id);
+        });
+        sql.push(" ON CONFLICT DO NOTHING")
+            .build()
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
 }

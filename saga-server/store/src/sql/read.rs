@@ -31,6 +31,12 @@ static HISTORY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+const FOLDS: &str = concat!(
+    "SELECT saga_id, fold FROM saga_instance WHERE saga_id ",
+    any!("1"),
+    " ORDER BY saga_id"
+);
+
 static STEPS: LazyLock<String> = LazyLock::new(|| steps_after(""));
 
 static STEPS_AFTER: LazyLock<String> =
@@ -93,6 +99,20 @@ pub(super) async fn states(
         .into_iter()
         .filter_map(|(saga_id, state)| state.or_else(|| refolded.remove(&saga_id)))
         .collect())
+}
+
+/// The states of the sagas of these ids, ordered by id.
+pub(super) async fn states_of(
+    pool: &Pool,
+    definitions: &Definitions,
+    saga_ids: &[&str],
+) -> Result<Vec<SagaState>, StoreError> {
+    let folds = sqlx::query_as(FOLDS)
+        .bind(dialect::list(saga_ids))
+        .fetch_all(pool)
+        .await
+        .map_err(error::store)?;
+    states(pool, definitions, folds).await
 }
 
 fn state_of(steps: Vec<FoldEvent>, definitions: &Definitions) -> Option<SagaState> {

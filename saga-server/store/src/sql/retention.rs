@@ -34,12 +34,6 @@ static STILL_THERE: LazyLock<String> = LazyLock::new(|| {
     format!("SELECT {columns} FROM saga_instance WHERE saga_id {chosen} ORDER BY saga_id")
 });
 
-const FOLDS: &str = concat!(
-    "SELECT saga_id, fold FROM saga_instance WHERE saga_id ",
-    any!("1"),
-    " ORDER BY saga_id"
-);
-
 static EVENTS: LazyLock<String> = LazyLock::new(|| {
     let (columns, chosen) = (StepRow::columns(), any!("1"));
     format!(
@@ -114,12 +108,8 @@ impl RetentionStore for Adapter {
     }
 
     async fn states(&self, saga_ids: &[String]) -> Result<Vec<SagaState>, StoreError> {
-        let folds = sqlx::query_as(FOLDS)
-            .bind(dialect::list(saga_ids))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(error::store)?;
-        read::states(&self.readers, &self.definitions, folds).await
+        let saga_ids: Vec<&str> = saga_ids.iter().map(String::as_str).collect();
+        read::states_of(&self.readers, &self.definitions, &saga_ids).await
     }
 
     async fn events(

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use saga_types::{SagaId, fold::SagaState};
 use tokio::sync::mpsc;
 
-use super::{SqliteStore, error, read};
+use super::{SqliteStore, read};
 use crate::{Announcement, ChangeStore, ChangedSagas, StoreError};
 
 #[async_trait]
@@ -25,13 +25,7 @@ impl ChangeStore for SqliteStore {
     }
 
     async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<SagaState>, StoreError> {
-        const SQL: &str =
-            "SELECT saga_id, fold FROM json_each(?) AS wanted JOIN saga_instance ON saga_id = wanted.value";
-        let folds = sqlx::query_as(SQL)
-            .bind(serde_json::json!(saga_ids).to_string())
-            .fetch_all(&self.readers)
-            .await
-            .map_err(error::store)?;
-        read::states(&self.readers, &self.definitions, folds).await
+        let saga_ids: Vec<&str> = saga_ids.iter().map(|saga_id| saga_id.as_str()).collect();
+        read::states_of(&self.readers, &self.definitions, &saga_ids).await
     }
 }

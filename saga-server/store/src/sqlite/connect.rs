@@ -13,7 +13,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{MIGRATOR, error};
+use super::{MIGRATOR, SqliteStore, dialect, error};
 use crate::StoreError;
 
 /// How long to wait for a connection, or for another process that writes to the file.
@@ -121,9 +121,10 @@ pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
 }
 
 /// Takes the write lock and lets it go: the file can be written to, by us, now.
-pub(super) async fn check(writer: &SqlitePool) -> Result<(), StoreError> {
+pub(super) async fn check(store: &SqliteStore) -> Result<(), StoreError> {
     let newest = MIGRATOR.iter().map(|migration| migration.version).max();
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(error::store)?;
+    let begun = store.writers.begin_with(dialect::BEGIN).await;
+    let mut transaction = begun.map_err(error::store)?;
     let is_migrated: bool =
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM _sqlx_migrations WHERE version = ? AND success)")
             .bind(newest)

@@ -1,6 +1,9 @@
 //! What the shared statements say in words of SQLite. Lists are JSON texts.
 
-use saga_types::{Metadata, fold};
+use saga_types::{
+    Metadata,
+    fold::{self, Anomaly},
+};
 use serde::Serialize;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
@@ -87,6 +90,16 @@ pub(super) fn of_metadata(
 /// A list as a parameter.
 pub(super) fn list(items: &(impl Serialize + ?Sized)) -> String {
     serde_json::json!(items).to_string()
+}
+
+pub(super) fn push_failure_reason(sql: &mut QueryBuilder<Sqlite>, reason: &str) {
+    sql.push(" AND failure_reason = ").push_bind(reason);
+}
+
+pub(super) fn push_anomaly(sql: &mut QueryBuilder<Sqlite>, anomaly: Anomaly) {
+    sql.push(" AND EXISTS (SELECT 1 FROM json_each(anomalies) WHERE value = ")
+        .push_bind(anomaly.as_str())
+        .push(")");
 }
 
 /// As [`any!`], for statements that are built.

@@ -31,10 +31,6 @@ static WRITE: LazyLock<String> = LazyLock::new(|| {
     format!("{insert} {replace} WHERE kept.version = excluded.version - 1")
 });
 
-const OTHER_ORDERS: &str = r"
-INSERT INTO saga_other_order (order_id, saga_id) SELECT value ->> 0, value ->> 1 FROM json_each(?) WHERE true
-ON CONFLICT DO NOTHING";
-
 /// What is stored of the sagas of these events, which are ordered by saga.
 pub(super) async fn stored(
     connection: &mut SqliteConnection,
@@ -60,27 +56,5 @@ pub(super) async fn write(connection: &mut SqliteConnection, updated: &[UpdatedS
     if result.rows_affected() != updated.len() as u64 {
         return Err(AppendError::Unavailable("another writer changed a saga".into()).into());
     }
-    Ok(write_other_orders(connection, updated).await?)
-}
-
-async fn write_other_orders(
-    connection: &mut SqliteConnection,
-    updated: &[UpdatedSaga],
-) -> Result<(), sqlx::Error> {
-    let others: Vec<(&str, &str)> = updated
-        .iter()
-        .flat_map(|saga| {
-            saga.other_orders
-                .iter()
-                .map(|order| (order.as_str(), saga.state.saga_id.as_str()))
-        })
-        .collect();
-    if others.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(OTHER_ORDERS)
-        .bind(json(&others)?)
-        .execute(connection)
-        .await?;
     Ok(())
 }

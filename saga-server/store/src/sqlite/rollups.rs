@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{Executor, SqliteConnection, SqlitePool};
 
-use super::{error, table::json};
+use super::{dialect, error, table::json};
 use crate::{
     Rebuild, StoreError,
     rollup::{self, Change, Place},
@@ -96,7 +96,7 @@ fn of_all_widths<'a>(changes: &[(Place<'a>, Change)]) -> BTreeMap<(i64, Place<'a
 
 /// Counts all sagas; how many counts were wrong.
 pub(super) async fn recount(writer: &SqlitePool, rebuild: Rebuild) -> Result<u64, StoreError> {
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(error::store)?;
+    let mut transaction = writer.begin_with(dialect::BEGIN).await.map_err(error::store)?;
     let wrong: i64 = sqlx::query_scalar(WRONG)
         .fetch_one(&mut *transaction)
         .await

@@ -2,23 +2,23 @@
 //!
 //! Rule of thumb: the statement holds only the filters that are set, so that each combination gets a plan of its own.
 
-use saga_types::definition::Definitions;
 use serde_json::Value;
 use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
-use super::{error, read};
-use crate::{Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, metadata, query::statuses};
+use super::{
+    SqliteStore,
+    conditions::{self, push_cursor, push_order},
+    error, read,
+};
+use crate::{Page, PageStart, SagaQuery, StoreError, Total, metadata};
 
-pub(super) async fn search(
-    pool: &SqlitePool,
-    definitions: &Definitions,
-    query: &SagaQuery,
-) -> Result<Page, StoreError> {
+pub(super) async fn search(store: &SqliteStore, query: &SagaQuery) -> Result<Page, StoreError> {
+    let pool = &store.readers;
     let mut folds = page(pool, query).await?;
     let has_more = folds.len() > query.size as usize;
     folds.truncate(query.size as usize);
     Ok(Page {
-        sagas: read::states(pool, definitions, folds).await?,
+        sagas: read::states(pool, &store.definitions, folds).await?,
         total: total(pool, query).await?,
         has_more,
     })
@@ -26,31 +26,15 @@ pub(super) async fn search(
 
 /// One more than the page has.
 async fn page(pool: &SqlitePool, query: &SagaQuery) -> Result<Vec<(String, String)>, StoreError> {
-    let column = match query.sort.by {
-        SortBy::StartedAt => "started_at",
-        SortBy::UpdatedAt => "updated_at",
-        SortBy::Due(late) => late.column(),
-    };
-    let (direction, beyond) = match query.sort.order {
-        SortOrder::Ascending => ("ASC", ">"),
-        SortOrder::Descending => ("DESC", "<"),
-    };
     let mut sql = QueryBuilder::new("SELECT saga_id, fold FROM saga_instance AS saga WHERE true");
     push_filters(&mut sql, query);
-    if let PageStart::After { value, saga_id } = &query.start {
-        sql.push(format_args!(" AND ({column}, saga_id) {beyond} ("))
-            .push_bind(value.as_millis())
-            .push(", ")
-            .push_bind(saga_id.as_str())
-            .push(")");
-    }
-    sql.push(format_args!(
-        " ORDER BY {column} {direction}, saga_id {direction} LIMIT "
-    ))
-    .push_bind(i64::from(query.size) + 1);
+    push_cursor(&mut sql, query);
+    push_order(&mut sql, query);
+    sql.push(" LIMIT ").push_bind(i64::from(query.size) + 1);
     if let PageStart::Offset(offset) = query.start {
-        sql.push(" OFFSET ")
-            .push_bind(i64::try_from(offset).unwrap_or(i64::MAX));
+        // No table has so many rows.
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        sql.push(" OFFSET ").push_bind(offset);
     }
     sql.build_query_as().fetch_all(pool).await.map_err(error::store)
 }
@@ -68,68 +52,8 @@ async fn total(pool: &SqlitePool, query: &SagaQuery) -> Result<Total, StoreError
 }
 
 fn push_filters(sql: &mut QueryBuilder<Sqlite>, query: &SagaQuery) {
-    push_instance_filters(sql, query);
+    conditions::push_filters(sql, query);
     push_step_filters(sql, query);
-}
-
-fn push_instance_filters(sql: &mut QueryBuilder<Sqlite>, query: &SagaQuery) {
-    if let Some(order_id) = &query.order_id {
-        sql.push(" AND saga_id IN (SELECT saga_id FROM saga_instance WHERE order_id = ")
-            .push_bind(order_id)
-            .push(" UNION ALL SELECT saga_id FROM saga_other_order WHERE order_id = ")
-            .push_bind(order_id)
-            .push(")");
-    }
-    if let Some(saga_type) = &query.saga_type {
-        sql.push(" AND saga_type = ").push_bind(saga_type.as_str());
-    }
-    if let Some(status) = query.status {
-        sql.push(" AND current_status = ").push_bind(status.as_str());
-    }
-    if let Some(ended) = query.ended {
-        sql.push(" AND current_status IN (");
-        let mut list = sql.separated(", ");
-        for status in statuses(ended) {
-            list.push_bind(status.as_str());
-        }
-        sql.push(")");
-    }
-    if let Some(from) = query.started_from {
-        sql.push(" AND started_at >= ").push_bind(from.as_millis());
-    }
-    if let Some(to) = query.started_to {
-        sql.push(" AND started_at <= ").push_bind(to.as_millis());
-    }
-    if let Some(step) = &query.failed_step {
-        sql.push(" AND failed_step = ").push_bind(step);
-    }
-    if let Some(reason) = &query.failure_reason {
-        sql.push(" AND failure_reason = ").push_bind(reason);
-    }
-    if let Some(anomaly) = query.anomaly {
-        sql.push(" AND EXISTS (SELECT 1 FROM json_each(anomalies) WHERE value = ")
-            .push_bind(anomaly.as_str())
-            .push(")");
-    }
-    match query.stuck {
-        Some((true, moment)) => {
-            sql.push(" AND awaited_deadline < ").push_bind(moment.as_millis());
-        }
-        Some((false, moment)) => {
-            sql.push(" AND (awaited_deadline IS NULL OR awaited_deadline >= ")
-                .push_bind(moment.as_millis())
-                .push(")");
-        }
-        None => {}
-    }
-    match query.owing {
-        Some(true) => sql.push(" AND owed_since IS NOT NULL"),
-        Some(false) => sql.push(" AND owed_since IS NULL"),
-        None => sql,
-    };
-    if let SortBy::Due(late) = query.sort.by {
-        sql.push(format_args!(" AND {} IS NOT NULL", late.column()));
-    }
 }
 
 fn push_step_filters(sql: &mut QueryBuilder<Sqlite>, query: &SagaQuery) {

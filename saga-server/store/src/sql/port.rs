@@ -1,0 +1,141 @@
+//! The port's questions and commands, each led to the file that has its statements.
+//!
+//! Rule of thumb: transactions run in tasks of their own, so that a caller that stops waiting cannot leave a connection
+//! inside one.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use saga_types::{SagaEvent, Timestamp, fold::SagaState};
+
+use super::{Adapter, append, connect, dead_letters, read, search, statistics};
+use crate::{
+    AppendError, Appended, Attempt, Attention, DeadLetterStore, LetterFilter, LetterGroup, LetterPage,
+    LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage, Store,
+    StoreError, batch::TxOutcome, changes::touched, deadline::in_time, detached::run_detached,
+    error::confirm_refusal, probe,
+};
+
+impl Adapter {
+    async fn append_as(&self, batch: Arc<[SagaEvent]>, outcome: TxOutcome) -> Result<Appended, AppendError> {
+        self.with_deadline(append::append(self, batch, outcome)).await
+    }
+
+    async fn keep_as(&self, letters: &[NewLetter], outcome: TxOutcome) -> Result<u64, AppendError> {
+        self.with_deadline(dead_letters::keep(&self.writers, letters, outcome))
+            .await
+    }
+
+    async fn probe(&self) -> Result<(), AppendError> {
+        let probe = Arc::new([probe::event()]);
+        self.append_as(probe, TxOutcome::RolledBack).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl Store for Adapter {
+    async fn migrate(&self) -> Result<(), StoreError> {
+        let store = self.clone();
+        run_detached(async move { connect::migrate(&store.writers).await }).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let store = self.clone();
+        run_detached(async move { in_time(connect::check(&store)).await }).await
+    }
+
+    async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
+        let store = self.clone();
+        run_detached(async move {
+            let touched = touched(&batch);
+            let appended = store.append_as(batch, TxOutcome::Committed).await;
+            let appended = confirm_refusal(appended, store.probe()).await?;
+            store.changed.add(touched);
+            Ok(appended)
+        })
+        .await
+    }
+
+    async fn probe_write(&self) -> Result<(), StoreError> {
+        let store = self.clone();
+        Ok(run_detached(async move { store.probe().await }).await?)
+    }
+
+    async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError> {
+        read::saga(&self.readers, &self.definitions, saga_id).await
+    }
+
+    async fn saga_as_of(&self, saga_id: &str, moment: Timestamp) -> Result<Option<SagaState>, StoreError> {
+        read::saga_as_of(&self.readers, &self.definitions, saga_id, moment).await
+    }
+
+    async fn steps(
+        &self,
+        saga_id: &str,
+        after: Option<&Position>,
+        limit: u32,
+    ) -> Result<Option<StepPage>, StoreError> {
+        read::steps(&self.readers, saga_id, after, limit).await
+    }
+
+    async fn search(&self, query: &SagaQuery) -> Result<Page, StoreError> {
+        search::search(self, query).await
+    }
+
+    async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
+        statistics::statistics(&self.readers, query).await
+    }
+
+    async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError> {
+        in_time(statistics::attention(&self.readers, now)).await
+    }
+}
+
+#[async_trait]
+impl DeadLetterStore for Adapter {
+    async fn keep_letters(&self, letters: Vec<NewLetter>) -> Result<u64, AppendError> {
+        let store = self.clone();
+        run_detached(async move {
+            let kept = store.keep_as(&letters, TxOutcome::Committed).await;
+            let letter = [probe::letter()];
+            let probe = async { store.keep_as(&letter, TxOutcome::RolledBack).await.map(drop) };
+            confirm_refusal(kept, probe).await
+        })
+        .await
+    }
+
+    async fn letters(&self, query: &LetterQuery) -> Result<LetterPage, StoreError> {
+        dead_letters::letters(&self.readers, query).await
+    }
+
+    async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
+        dead_letters::groups(&self.readers, filter).await
+    }
+
+    async fn letters_waiting(&self) -> Result<u64, StoreError> {
+        in_time(dead_letters::waiting(&self.readers)).await
+    }
+
+    async fn letters_stored(&self) -> Result<u64, StoreError> {
+        in_time(dead_letters::stored(&self.readers)).await
+    }
+
+    async fn remove_letters(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let store = self.clone();
+        run_detached(async move { in_time(dead_letters::remove(&store.writers, before, limit)).await }).await
+    }
+
+    async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
+        let store = self.clone();
+        run_detached(async move { dead_letters::attempted(&store.writers, &attempts).await }).await
+    }
+
+    async fn append_dry_run(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
+        let store = self.clone();
+        run_detached(async move {
+            let appended = store.append_as(batch, TxOutcome::RolledBack).await;
+            confirm_refusal(appended, store.probe()).await
+        })
+        .await
+    }
+}
