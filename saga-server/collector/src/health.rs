@@ -43,10 +43,21 @@ impl State {
     }
 }
 
+/// Something that an operator should know of, while everything works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Concern {
+    /// Files of definitions are wrong: those that were loaded before stay in force.
+    Definitions,
+    /// Collectors on the same database run with other definitions, redaction or tables.
+    Collectors,
+}
+
 /// The states of all parts; shared by those who report and those who ask.
 #[derive(Debug)]
 pub struct Health {
     states: RwLock<BTreeMap<Component, State>>,
+    warnings: RwLock<BTreeMap<Concern, String>>,
 }
 
 impl Health {
@@ -59,6 +70,7 @@ impl Health {
             .collect();
         Self {
             states: RwLock::new(states),
+            warnings: RwLock::default(),
         }
     }
 
@@ -87,6 +99,22 @@ impl Health {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.states().values().all(|state| *state == State::Up)
+    }
+
+    /// Warns of something in words for an operator, or no longer; says whether that is news.
+    pub fn warn(&self, concern: Concern, reason: Option<String>) -> bool {
+        let mut warnings = self.warnings.write();
+        let before = match reason.clone() {
+            Some(reason) => warnings.insert(concern, reason),
+            None => warnings.remove(&concern),
+        };
+        before != reason
+    }
+
+    /// What an operator should know of; everything works nevertheless.
+    #[must_use]
+    pub fn warnings(&self) -> BTreeMap<Concern, String> {
+        self.warnings.read().clone()
     }
 
     fn set(&self, component: Component, state: State) -> bool {

@@ -2,9 +2,11 @@
 //!
 //! | part | what |
 //! | --- | --- |
+//! | `definitions` | the definitions as the files say, and collectors that run with others |
 //! | `tasks` | the background tasks, and what happens when one of them ends |
 //! | `supervisor` | starts, watches and stops them |
 
+mod definitions;
 mod supervisor;
 mod tasks;
 
@@ -83,6 +85,8 @@ impl Server {
 
     async fn start_with(config: Config, prepare: impl FnMut(Task) -> Task) -> Result<Self, ServerError> {
         http_client::choose_cryptography();
+        // Before they are read: a change in between is then loaded again.
+        let loaded = definitions::hash(&config.definitions_dirs);
         let definitions = Arc::new(load_definitions(&config.definitions_dirs)?);
         let options = StoreOptions {
             definitions: definitions.clone(),
@@ -94,10 +98,7 @@ impl Server {
             Component::Kafka,
             Component::Ingest,
         ]));
-        let known_steps = definitions
-            .iter()
-            .flat_map(|definition| definition.steps().cloned().collect::<Vec<_>>());
-        let metrics = Arc::new(Metrics::new(known_steps));
+        let metrics = Arc::new(Metrics::new(definitions::steps(&definitions)));
         let listener = listen(config.listen).await?;
         let address = listener.local_addr().unwrap_or(config.listen);
         let progress = Arc::new(Progress::default());
@@ -133,13 +134,12 @@ impl Server {
             access: Arc::new(config.access.clone()),
             redaction,
             progress,
-            definitions,
             watch: config.watch,
             live,
             streams: Arc::default(),
             pages: Arc::new(config.pages.clone()),
         };
-        let mut tasks = tasks::of(&config, &state, &stop)?;
+        let mut tasks = tasks::of(&config, &state, loaded, &stop)?;
         let http = saga_web::serve(listener, state, Limits::default(), stop.clone());
         tasks.push(Task::essential("http", http));
         let tasks = tasks.into_iter().map(prepare).collect();
@@ -219,7 +219,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
 mod tests {
     use std::{collections::BTreeSet, sync::Mutex};
 
-    use saga_collector::secret::Secret;
+    use saga_collector::{health::Concern, secret::Secret};
 
     use super::*;
     use crate::config::Settings;
@@ -273,6 +273,49 @@ mod tests {
         }
         assert!(names.len() >= 6, "{names:?}");
         server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn collectors_with_other_definitions_on_one_database_say_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let definitions = folder.path().join("definitions");
+        std::fs::create_dir(&definitions).unwrap();
+        let loan = "sagaType: LOAN\nstartsWith: [LENT]\nforward: [{step: LENT}]\ncompletesWith: [LENT]\n";
+        std::fs::write(definitions.join("loan.yml"), loan).unwrap();
+        let config = config(&folder);
+        let options = StoreOptions {
+            definitions: Arc::default(),
+            max_connections: 2,
+        };
+        let store = saga_store::connect(config.database.url.expose(), options)
+            .await
+            .unwrap();
+        store.migrate().await.unwrap();
+        let own = Config {
+            definitions_dirs: vec![definitions],
+            ..config.clone()
+        };
+        let (first, second) = (
+            Server::start(config).await.unwrap(),
+            Server::start(own).await.unwrap(),
+        );
+        for server in [&first, &second] {
+            while server.health().warnings().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            let warning = &server.health().warnings()[&Concern::Collectors];
+            assert!(
+                warning.starts_with("1 other collector on this database runs with other definitions"),
+                "{warning}"
+            );
+            let line = r#"saga_tracker_collectors_differing{setting="definitions"} 1"#;
+            assert!(server.supervisor.metrics.render().contains(line));
+        }
+        second.stop().await;
+        while !first.health().warnings().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        first.stop().await;
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 //! | `live` | sagas as they change, to clients and other collectors | started again |
 //! | `freshness` | how far each partition is stored, to the database and the metrics | started again |
 //! | `watch` | late sagas, on one collector of several | started again |
+//! | `definitions` | definitions as the files say, and collectors that run with others | started again |
 //! | `producers` | who records events and which never came, on one collector of several | started again |
 //! | `database` | whether the database answers, and the numbers of sagas | started again |
 //! | `issuer` | the keys of an issuer of tokens, if one is configured | started again |
@@ -21,7 +22,7 @@ use saga_collector::{
     health::{Component, Health},
     maintenance::{
         Monitor, RetentionConfig,
-        producers::{self, ProducerReconciler},
+        producers::ProducerReconciler,
         retention::{self, Retention},
     },
     metrics::Metrics,
@@ -31,7 +32,7 @@ use saga_types::Timestamp;
 use saga_web::{auth::Access, state::AppState};
 use tokio_util::sync::CancellationToken;
 
-use super::supervisor::Task;
+use super::{definitions::DefinitionsKeeper, supervisor::Task};
 use crate::config::Config;
 
 /// How often the database is asked how it is, and for the numbers of sagas.
@@ -41,6 +42,7 @@ const DATABASE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) fn of(
     config: &Config,
     state: &AppState,
+    definitions_loaded: u64,
     stop: &CancellationToken,
 ) -> Result<Vec<Task>, ArchiveError> {
     let (store, metrics) = (state.store.clone(), state.metrics.clone());
@@ -55,18 +57,25 @@ pub(super) fn of(
         store: store.clone(),
         progress: state.progress.clone(),
         metrics: metrics.clone(),
-        definitions: state.definitions.clone(),
         compensation_overdue_after: config.watch.compensation_overdue_after,
     };
     let reconciler = ProducerReconciler {
         store: store.clone(),
         progress: state.progress.clone(),
         metrics: metrics.clone(),
-        named: producers::services(&state.definitions),
         lost_after: config.watch.events_lost_after,
     };
     let database = (store.clone(), state.health.clone(), metrics.clone());
+    let definitions = DefinitionsKeeper {
+        folders: config.definitions_dirs.clone(),
+        loaded: definitions_loaded,
+        redaction: config.redaction.entry().unwrap_or_default(),
+        store: store.clone(),
+        health: state.health.clone(),
+        metrics: metrics.clone(),
+    };
     let mut tasks = vec![
+        Task::restarted("definitions", stop, definitions, DefinitionsKeeper::run),
         Task::restarted("live", stop, live, |(live, store), _| live.run(store)),
         Task::restarted(
             "freshness",

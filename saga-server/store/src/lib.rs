@@ -17,6 +17,7 @@
 //! | `changes` | which sagas changed, announced to all collectors |
 //! | `dead_letters`, `progress` | dead letters, and how far each partition is stored |
 //! | `query`, `metadata`, `flow`, `trends`, `span`, `late`, `watch` | questions and their answers |
+//! | `definitions`, `collectors` | the definitions in force, and what collectors on one database must have in common |
 //! | `retention`, `rebuild` | sagas that leave, and folds that are computed again |
 //! | [`postgres`], [`sqlite`] | the two adapters |
 //! | `sql` | files that both adapters compile for their database, with `super::dialect` for what it calls in another way |
@@ -30,10 +31,12 @@
 mod appended;
 mod batch;
 mod changes;
+mod collectors;
 mod columns;
 mod connect;
 mod dead_letters;
 mod deadline;
+mod definitions;
 mod detached;
 mod error;
 mod flow;
@@ -59,11 +62,13 @@ mod watch;
 
 pub use appended::{Appended, SagaChange};
 pub use changes::{Announcement, ChangeStore, ChangedSagas, Changes};
+pub use collectors::{CollectorSettings, CollectorStore};
 pub use connect::connect;
 pub use dead_letters::{
     Attempt, DeadLetterStore, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterPlace,
     LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
 };
+pub use definitions::CurrentDefinitions;
 pub use error::{AppendError, Corrupt, Fault, StoreError};
 pub use flow::{EdgeKind, Flow, FlowEdge, FlowNode, FlowQuery, Passage};
 pub use late::Late;

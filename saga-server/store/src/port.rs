@@ -11,7 +11,9 @@ use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold
 use crate::{
     appended::Appended,
     changes::ChangeStore,
+    collectors::CollectorStore,
     dead_letters::DeadLetterStore,
+    definitions::CurrentDefinitions,
     error::{AppendError, StoreError},
     probe,
     producers::ProducerStore,
@@ -31,6 +33,7 @@ use crate::{
 #[async_trait]
 pub trait Store:
     ChangeStore
+    + CollectorStore
     + DeadLetterStore
     + ProducerStore
     + ProgressStore
@@ -42,6 +45,9 @@ pub trait Store:
     + Sync
     + 'static
 {
+    /// The definitions in force, by which everything is folded.
+    fn definitions(&self) -> &CurrentDefinitions;
+
     /// Brings the tables to the newest version. Does nothing when they are.
     async fn migrate(&self) -> Result<(), StoreError>;
 
@@ -124,7 +130,7 @@ pub struct Attention {
 /// What every adapter needs to know beside its connection.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
-    /// The definitions in force.
+    /// The definitions in force at first; see [`Store::definitions`].
     pub definitions: Arc<Definitions>,
     /// The most connections to the database; at least 2.
     pub max_connections: u32,

@@ -78,6 +78,68 @@ async fn a_temporary_folder_is_deleted_at_the_end() {
     assert!(!Path::new(&database).exists());
 }
 
+/// A loan that is checked or not before the money is lent.
+fn write_loan(folder: &Path, forward: &str) {
+    let loan = format!(
+        "sagaType: LOAN\nstartsWith: [LOAN_ASKED]\nforward: {forward}\ncompletesWith: [MONEY_LENT]\n"
+    );
+    std::fs::write(folder.join("loan.yml"), loan).unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_definitions_are_loaded_while_it_runs_and_wrong_ones_leave_the_old_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let definitions = folder.path().join("definitions");
+    std::fs::create_dir(&definitions).unwrap();
+    write_loan(&definitions, "[{step: LOAN_ASKED}, {step: MONEY_LENT}]");
+    let dev = Dev::start(folder.path(), &["--definitions", definitions.to_str().unwrap()]);
+    let (rest, producer) = (dev.rest(), dev.producer());
+    let mut asked = saga("loan-1", &compensated()[..1]);
+    asked[0].saga_type = "LOAN".parse().unwrap();
+    asked[0].step = "LOAN_ASKED".parse().unwrap();
+    producer.send(&asked[0]);
+    producer.flush();
+    let awaits = async |step: &str| {
+        rest.wait_for("/api/v1/sagas/loan-1", step, |_, saga| {
+            saga["awaiting"][0]["step"] == step
+        })
+        .await;
+    };
+    awaits("MONEY_LENT").await;
+    write_loan(
+        &definitions,
+        "[{step: LOAN_ASKED}, {step: LOAN_CHECKED}, {step: MONEY_LENT}]",
+    );
+    dev.hang_up();
+    awaits("LOAN_CHECKED").await;
+    write_loan(
+        &definitions,
+        "[{step: LOAN_ASKED}, {step: MONEY_LENT, after: [NOTHING]}]",
+    );
+    dev.hang_up();
+    let health = rest
+        .wait_for("/health", "a warning", |status, health| {
+            status == 200 && health["warnings"]["definitions"].is_string()
+        })
+        .await;
+    let warning = health["warnings"]["definitions"].as_str().unwrap();
+    assert!(warning.contains("loan.yml: line 3: NOTHING"), "{warning}");
+    assert!(warning.ends_with("loaded before are in force"), "{warning}");
+    awaits("LOAN_CHECKED").await;
+    let metrics = rest.get("/metrics").await.1.to_string();
+    assert!(
+        metrics.contains("saga_tracker_definitions_invalid 1"),
+        "{metrics}"
+    );
+    // Without a signal, too.
+    write_loan(&definitions, "[{step: LOAN_ASKED}, {step: MONEY_LENT}]");
+    awaits("MONEY_LENT").await;
+    rest.wait_for("/health", "no warning", |_, health| health["warnings"].is_null())
+        .await;
+    dev.interrupt();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_makes_sagas_of_every_ending() {
     let folder = tempfile::tempdir().unwrap();

@@ -47,6 +47,12 @@ impl Dev {
         self.info[key].as_str().unwrap()
     }
 
+    /// Loads the definitions again.
+    pub fn hang_up(&self) {
+        let id = self.child.id().to_string();
+        Command::new("kill").args(["-HUP", &id]).status().unwrap();
+    }
+
     pub fn producer(&self) -> TestProducer {
         TestProducer::to(self.text("bootstrapServers"), self.text("topic"))
     }

@@ -13,7 +13,7 @@ use saga_collector::{
     telemetry::spans,
 };
 use saga_store::{Removal, Store, StoreError};
-use saga_types::{SagaId, Timestamp, definition::Definitions, fold::SagaState};
+use saga_types::{SagaId, Timestamp, fold::SagaState};
 use tracing::Instrument;
 
 use crate::{auth::Access, config::PagesConfig, streams::Streams};
@@ -52,8 +52,6 @@ pub struct AppState {
     pub redaction: Arc<Redaction>,
     /// How far the store is.
     pub progress: Arc<Progress>,
-    /// The definitions in force.
-    pub definitions: Arc<Definitions>,
     /// What is late.
     pub watch: WatchConfig,
     /// What changes.

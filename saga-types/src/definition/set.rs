@@ -97,6 +97,18 @@ impl Definitions {
         })
     }
 
+    /// Identifies all of them by their content: two collectors with the same value fold alike. The same in every process and
+    /// version as long as the definitions read the same.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        // FNV-1a, as for one definition.
+        let all = self.by_type.values().flatten();
+        let bytes = all.flat_map(|version| version.fingerprint.to_be_bytes());
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+    }
+
     /// All definitions, ordered by the name of their type, then by [`valid_from`](SagaDefinition::valid_from).
     pub fn iter(&self) -> impl Iterator<Item = &SagaDefinition> {
         let versions = self.by_type.values().flatten();

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use saga_types::{Timestamp, definition::Definitions, fold::SagaState};
+use saga_types::{Timestamp, fold::SagaState};
 use tokio_util::sync::CancellationToken;
 
 use super::lease::{Lease, LeasedWork, Turn};
@@ -41,8 +41,6 @@ pub struct Monitor {
     pub progress: Arc<Progress>,
     /// Where late sagas are published.
     pub metrics: Arc<Metrics>,
-    /// The definitions in force.
-    pub definitions: Arc<Definitions>,
     /// How long a compensation may be owed.
     pub compensation_overdue_after: Duration,
 }
@@ -65,10 +63,11 @@ impl Monitor {
         let mut reading = Reading::of_nothing(until, watermark.is_paused());
         if let Some(moment) = watermark.moment() {
             let store = &self.store;
+            let definitions = store.definitions().get();
             let stuck = store.count_late(Late::Stuck, self.due(Late::Stuck, moment));
-            reading.count(Late::Stuck, stuck.await?, &self.definitions);
+            reading.count(Late::Stuck, stuck.await?, &definitions);
             let overdue = store.count_late(Late::Owing, self.due(Late::Owing, moment));
-            reading.count(Late::Owing, overdue.await?, &self.definitions);
+            reading.count(Late::Owing, overdue.await?, &definitions);
             reading.owing = store.attention(moment).await?.owing;
         }
         if self.metrics.watch.publish(reading) {

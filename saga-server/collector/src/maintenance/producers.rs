@@ -28,7 +28,7 @@ const LEASE: Duration = Duration::from_secs(20);
 const LEASE_NAME: &str = "producers";
 
 /// The services that have a counter of their own: those that definitions name.
-pub fn services(definitions: &Definitions) -> BTreeSet<String> {
+fn services(definitions: &Definitions) -> BTreeSet<String> {
     let steps = definitions.iter().flat_map(|definition| &definition.forward);
     steps.filter_map(|step| step.service.clone()).collect()
 }
@@ -42,8 +42,6 @@ pub struct ProducerReconciler {
     pub progress: Arc<Progress>,
     /// Where losses are counted.
     pub metrics: Arc<Metrics>,
-    /// Services that are counted by name.
-    pub named: BTreeSet<String>,
     /// How long an event may be missing.
     pub lost_after: Duration,
 }
@@ -72,7 +70,7 @@ impl ProducerReconciler {
                 .reconcile_producers(&ReconcileRequest {
                     now: Timestamp::now(),
                     evaluate_before: moment.map(|moment| moment.saturating_sub(self.lost_after)),
-                    named: self.named.clone(),
+                    named: services(&self.store.definitions().get()),
                 })
                 .await?;
             self.metrics.producers_left_out(outcome.refused);
@@ -109,7 +107,8 @@ impl LeasedWork for Reconciliation {
         }
         // Every collector reports the same, so that it does not matter which of them ends.
         if let Ok(lost) = reconciler.store.events_lost().await {
-            reconciler.metrics.lost.publish(&reconciler.named, lost);
+            let named = services(&reconciler.store.definitions().get());
+            reconciler.metrics.lost.publish(&named, lost);
         }
     }
 }

@@ -7,11 +7,15 @@ mod lost;
 mod overdue;
 mod stored;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, AtomicU64},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64},
+    },
 };
 
+use parking_lot::RwLock;
 use prometheus_client::{
     collector::Collector,
     encoding::{EncodeLabelSet, text},
@@ -72,6 +76,13 @@ pub struct EndpointLabels {
 pub struct TaskLabel {
     /// The name of a background task.
     pub task: &'static str,
+}
+
+/// Label `setting`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SettingLabel {
+    /// What all collectors on a database must have in common.
+    pub setting: &'static str,
 }
 
 /// Label `query`.
@@ -160,7 +171,11 @@ pub struct Metrics {
     pub retention_failures: Counter,
     /// `saga_tracker_retention_last_success_timestamp`.
     retention_last_success: FloatGauge,
-    known_steps: std::collections::BTreeSet<String>,
+    /// `saga_tracker_definitions_invalid`: 1 while files of definitions are wrong, so that older ones are in force.
+    pub definitions_invalid: Gauge,
+    /// `saga_tracker_collectors_differing`: other collectors on the database that run with another setting.
+    collectors_differing: Family<SettingLabel, Gauge>,
+    known_steps: RwLock<BTreeSet<String>>,
 }
 
 /// Registers each metric where it is declared.
@@ -197,12 +212,6 @@ impl Metrics {
                 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
             ])
         };
-        let known_steps = steps::ALL
-            .iter()
-            .cloned()
-            .chain(known_steps)
-            .map(String::from)
-            .collect();
         let mut declared = Declared::default();
         let metrics = Self {
             active_as_total: declared.metric(
@@ -364,15 +373,41 @@ impl Metrics {
                 "When retention last ran to its end, in seconds since 1970",
                 Default::default(),
             ),
-            known_steps,
+            definitions_invalid: declared.metric(
+                "saga_tracker_definitions_invalid",
+                "1 while files of definitions are wrong, so that those loaded before are in force",
+                Default::default(),
+            ),
+            collectors_differing: declared.metric(
+                "saga_tracker_collectors_differing",
+                "Other collectors on the database that run with another setting",
+                Default::default(),
+            ),
+            known_steps: RwLock::default(),
             registry: declared.0,
         };
         for status in SagaStatus::ALL {
             metrics.set_active(status, 0);
         }
+        metrics.know_steps(known_steps);
+        metrics.collectors_differ([0; 3]);
         metrics.producers_invalid(0);
         metrics.producers_left_out(0);
         metrics
+    }
+
+    /// These steps and the built-in ones get a label of their own from now on; those that had one before keep it.
+    pub fn know_steps(&self, steps: impl IntoIterator<Item = Step>) {
+        let steps = steps::ALL.iter().cloned().chain(steps);
+        self.known_steps.write().extend(steps.map(String::from));
+    }
+
+    /// How many other collectors run with other definitions, another redaction, other tables.
+    pub fn collectors_differ(&self, counts: [usize; 3]) {
+        for (setting, count) in ["definitions", "redaction", "tables"].into_iter().zip(counts) {
+            let gauge = self.collectors_differing.get_or_create(&SettingLabel { setting });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// A background task was started: it is counted from 0, so that an alert has a series to look at.
@@ -397,7 +432,7 @@ impl Metrics {
 
     /// An event was stored.
     pub fn event_processed(&self, step: &Step, status: SagaStatus) {
-        let is_known = self.known_steps.contains(step.as_str());
+        let is_known = self.known_steps.read().contains(step.as_str());
         let step = if is_known { step.as_str() } else { "OTHER" }.to_owned();
         self.events_processed
             .get_or_create(&StepLabels {

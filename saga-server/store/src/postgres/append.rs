@@ -75,7 +75,7 @@ async fn attempt_append(
         duplicates,
         conflicts,
     } = batch.classify(&stored);
-    let changes = fold_new(&mut transaction, &store.definitions, &new).await?;
+    let changes = fold_new(&mut transaction, &store.definitions.get(), &new).await?;
     if new.is_empty() || outcome == TxOutcome::RolledBack {
         transaction.rollback().await?;
     } else {

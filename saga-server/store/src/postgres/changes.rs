@@ -100,7 +100,7 @@ impl ChangeStore for PostgresStore {
 
     async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<SagaState>, StoreError> {
         let saga_ids: Vec<&str> = saga_ids.iter().map(|saga_id| saga_id.as_str()).collect();
-        read::states_of(&self.readers, &self.definitions, &saga_ids).await
+        read::states_of(&self.readers, &self.definitions.get(), &saga_ids).await
     }
 }
 

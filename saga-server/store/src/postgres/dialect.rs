@@ -33,7 +33,21 @@ macro_rules! texts {
     };
 }
 
-pub(super) use {any, texts};
+/// The moment by the database's clock.
+macro_rules! now {
+    () => {
+        "clock_timestamp()"
+    };
+}
+
+/// So many milliseconds, as the parameter says, after that moment.
+macro_rules! now_plus {
+    ($parameter:literal) => {
+        concat!("clock_timestamp() + ", $parameter, " * interval '1 millisecond'")
+    };
+}
+
+pub(super) use {any, now, now_plus, texts};
 
 /// By the database's own clock, which is the only one that all collectors share. A row and not an advisory lock, because that
 /// belongs to a session: a pooler may hand it to others, and a process that hangs would keep it.

@@ -6,6 +6,8 @@
 mod abort;
 mod append;
 mod changes;
+#[path = "../sql/collectors.rs"]
+mod collectors;
 #[path = "../sql/conditions.rs"]
 mod conditions;
 mod connect;
@@ -49,10 +51,9 @@ mod watch;
 
 use std::{sync::Arc, time::Duration};
 
-use saga_types::definition::Definitions;
 use sqlx::{PgPool, migrate::Migrator};
 
-use super::{AppendError, ChangedSagas, StoreError, StoreOptions};
+use super::{AppendError, ChangedSagas, CurrentDefinitions, StoreError, StoreOptions};
 
 /// What the files of `sql` call the database for which they are compiled.
 type Db = sqlx::Postgres;
@@ -77,7 +78,7 @@ const ANSWER: Duration = Duration::from_secs(60);
 pub struct PostgresStore {
     writers: PgPool,
     readers: PgPool,
-    definitions: Arc<Definitions>,
+    definitions: CurrentDefinitions,
     changed: Arc<ChangedSagas>,
     pace: Arc<rollups::Pace>,
     repeats: Arc<steps::Repeats>,
@@ -96,7 +97,7 @@ impl PostgresStore {
         Ok(Self {
             writers,
             readers,
-            definitions: options.definitions,
+            definitions: CurrentDefinitions::new(options.definitions),
             changed: Arc::default(),
             pace: Arc::default(),
             repeats: Arc::default(),

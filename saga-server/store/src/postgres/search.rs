@@ -51,7 +51,7 @@ pub(super) async fn search(store: &PostgresStore, query: &SagaQuery) -> Result<P
         _ => totals::total(pool, &caches.totals, query, &prefilter).await?,
     };
     Ok(Page {
-        sagas: read::states(pool, &store.definitions, folds).await?,
+        sagas: read::states(pool, &store.definitions.get(), folds).await?,
         total,
         has_more,
     })

@@ -10,10 +10,10 @@ use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 
 use super::{Adapter, append, connect, dead_letters, read, search, statistics};
 use crate::{
-    AppendError, Appended, Attempt, Attention, DeadLetterStore, LetterFilter, LetterGroup, LetterPage,
-    LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage, Store,
-    StoreError, batch::TxOutcome, changes::touched, deadline::in_time, detached::run_detached,
-    error::confirm_refusal, probe,
+    AppendError, Appended, Attempt, Attention, CurrentDefinitions, DeadLetterStore, LetterFilter,
+    LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery,
+    StepPage, Store, StoreError, batch::TxOutcome, changes::touched, deadline::in_time,
+    detached::run_detached, error::confirm_refusal, probe,
 };
 
 impl Adapter {
@@ -34,6 +34,10 @@ impl Adapter {
 
 #[async_trait]
 impl Store for Adapter {
+    fn definitions(&self) -> &CurrentDefinitions {
+        &self.definitions
+    }
+
     async fn migrate(&self) -> Result<(), StoreError> {
         let store = self.clone();
         run_detached(async move { connect::migrate(&store.writers).await }).await
@@ -62,11 +66,11 @@ impl Store for Adapter {
     }
 
     async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError> {
-        read::saga(&self.readers, &self.definitions, saga_id).await
+        read::saga(&self.readers, &self.definitions.get(), saga_id).await
     }
 
     async fn saga_as_of(&self, saga_id: &str, moment: Timestamp) -> Result<Option<SagaState>, StoreError> {
-        read::saga_as_of(&self.readers, &self.definitions, saga_id, moment).await
+        read::saga_as_of(&self.readers, &self.definitions.get(), saga_id, moment).await
     }
 
     async fn steps(

@@ -105,7 +105,7 @@ async fn attempt(store: &Adapter, after: &str, limit: u32, rebuild: Rebuild) -> 
         stored.insert(saga_id, Stored::new(row.try_get("version")?, decode(row)));
     }
     let histories = read::histories(&mut transaction, &saga_ids).await?;
-    let compared = rebuild::compare(&saga_ids, stored, histories, &store.definitions)?;
+    let compared = rebuild::compare(&saga_ids, stored, histories, &store.definitions.get())?;
     if rebuild == Rebuild::Write && !compared.updated.is_empty() {
         fold::write(&mut transaction, &compared.updated).await?;
     }

@@ -109,7 +109,7 @@ impl RetentionStore for Adapter {
 
     async fn states(&self, saga_ids: &[String]) -> Result<Vec<SagaState>, StoreError> {
         let saga_ids: Vec<&str> = saga_ids.iter().map(String::as_str).collect();
-        read::states_of(&self.readers, &self.definitions, &saga_ids).await
+        read::states_of(&self.readers, &self.definitions.get(), &saga_ids).await
     }
 
     async fn events(

@@ -87,7 +87,7 @@ impl WatchStore for Adapter {
                 .await
                 .map_err(error::store)?;
             Ok(LateSagas {
-                sagas: read::states(&self.readers, &self.definitions, folds).await?,
+                sagas: read::states(&self.readers, &self.definitions.get(), folds).await?,
                 total: Total::capped(count.cast_unsigned()),
             })
         })
@@ -121,7 +121,7 @@ impl WatchStore for Adapter {
             .fetch_all(&self.readers)
             .await
             .map_err(error::store)?;
-        read::states(&self.readers, &self.definitions, folds).await
+        read::states(&self.readers, &self.definitions.get(), folds).await
         })
         .await
     }

@@ -73,7 +73,7 @@ async fn append_once(store: &SqliteStore, mut batch: Batch, outcome: TxOutcome) 
         Vec::new()
     } else {
         let stored = instances::stored(&mut transaction, &new).await?;
-        fold(&mut transaction, &store.definitions, &new, stored).await?
+        fold(&mut transaction, &store.definitions.get(), &new, stored).await?
     };
     if new.is_empty() || outcome == TxOutcome::RolledBack {
         transaction.rollback().await?;

@@ -35,7 +35,21 @@ macro_rules! texts {
     };
 }
 
-pub(super) use {any, texts};
+/// The moment by this machine's clock.
+macro_rules! now {
+    () => {
+        "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+    };
+}
+
+/// So many milliseconds, as the parameter says, after that moment.
+macro_rules! now_plus {
+    ($parameter:literal) => {
+        concat!("CAST(unixepoch('subsec') * 1000 AS INTEGER) + ", $parameter)
+    };
+}
+
+pub(super) use {any, now, now_plus, texts};
 
 /// By this machine's clock, on which all processes that open the file run.
 pub(super) const HOLD_LEASE: &str = r"

@@ -6,6 +6,8 @@
 mod abort;
 mod append;
 mod changes;
+#[path = "../sql/collectors.rs"]
+mod collectors;
 #[path = "../sql/conditions.rs"]
 mod conditions;
 mod connect;
@@ -43,10 +45,9 @@ mod watch;
 
 use std::sync::Arc;
 
-use saga_types::definition::Definitions;
 use sqlx::{SqlitePool, migrate::Migrator};
 
-use super::{AppendError, ChangedSagas, StoreError, StoreOptions};
+use super::{AppendError, ChangedSagas, CurrentDefinitions, StoreError, StoreOptions};
 
 /// What the files of `sql` call the database for which they are compiled.
 type Db = sqlx::Sqlite;
@@ -67,7 +68,7 @@ pub struct SqliteStore {
     /// One connection: SQLite has one writer at a time, and waiting here is fairer than waiting in SQLite.
     writers: SqlitePool,
     readers: SqlitePool,
-    definitions: Arc<Definitions>,
+    definitions: CurrentDefinitions,
     changed: Arc<ChangedSagas>,
 }
 
@@ -82,7 +83,7 @@ impl SqliteStore {
         Ok(Self {
             writers,
             readers,
-            definitions: options.definitions,
+            definitions: CurrentDefinitions::new(options.definitions),
             changed: Arc::default(),
         })
     }

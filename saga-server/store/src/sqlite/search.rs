@@ -18,7 +18,7 @@ pub(super) async fn search(store: &SqliteStore, query: &SagaQuery) -> Result<Pag
     let has_more = folds.len() > query.size as usize;
     folds.truncate(query.size as usize);
     Ok(Page {
-        sagas: read::states(pool, &store.definitions, folds).await?,
+        sagas: read::states(pool, &store.definitions.get(), folds).await?,
         total: total(pool, query).await?,
         has_more,
     })

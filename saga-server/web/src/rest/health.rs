@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{auth::Role, http::guard, state::AppState};
-use saga_collector::health::{Component, State as ComponentState};
+use saga_collector::health::{Component, Concern, State as ComponentState};
 
 /// Whether all of it works.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,6 +27,9 @@ enum Overall {
 struct Readiness {
     status: Overall,
     components: BTreeMap<Component, ComponentState>,
+    /// What an operator should know of although everything works; not there when there is nothing.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    warnings: BTreeMap<Concern, String>,
 }
 
 /// The answer: `{"status":"UP"}`.
@@ -63,10 +66,13 @@ async fn health(state: State<AppState>, request: Request) -> (StatusCode, Json<R
     )
 )]
 async fn readiness(State(state): State<AppState>, request: Request) -> (StatusCode, Json<Readiness>) {
-    let mut components = state.health.states();
+    let (mut components, mut warnings) = (state.health.states(), state.health.warnings());
     let caller = guard::known_caller(&state.access, &request).await;
     if caller.is_none_or(|caller| caller.role < Role::Operator) {
         components.values_mut().for_each(hide_reason);
+        warnings
+            .values_mut()
+            .for_each(|reason| FOR_OPERATORS.clone_into(reason));
     }
     let is_up = components
         .values()
@@ -76,8 +82,18 @@ async fn readiness(State(state): State<AppState>, request: Request) -> (StatusCo
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, Overall::Down)
     };
-    (code, Json(Readiness { status, components }))
+    (
+        code,
+        Json(Readiness {
+            status,
+            components,
+            warnings,
+        }),
+    )
 }
+
+/// Stands for the reason of a warning.
+const FOR_OPERATORS: &str = "the reason is for operators";
 
 /// A reason may hold names of hosts and databases, which are for operators.
 fn hide_reason(component: &mut ComponentState) {

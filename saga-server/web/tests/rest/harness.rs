@@ -91,17 +91,10 @@ impl Api {
         for file in files {
             definitions.insert(SagaDefinition::from_yaml(file).unwrap());
         }
-        let (store, folder) = Self::sqlite(definitions.clone()).await;
+        let (store, folder) = Self::sqlite(definitions).await;
         Self {
             _folder: Some(folder),
-            ..Self::serving_by(
-                definitions,
-                store,
-                Access::ThisMachine,
-                Redaction::default(),
-                hasty(),
-            )
-            .await
+            ..Self::serving(store, Access::ThisMachine, Redaction::default(), hasty()).await
         }
     }
 
@@ -158,16 +151,6 @@ impl Api {
     }
 
     async fn serving(store: Arc<dyn Store>, access: Access, redaction: Redaction, limits: Limits) -> Self {
-        Self::serving_by(Definitions::built_in(), store, access, redaction, limits).await
-    }
-
-    async fn serving_by(
-        definitions: Definitions,
-        store: Arc<dyn Store>,
-        access: Access,
-        redaction: Redaction,
-        limits: Limits,
-    ) -> Self {
         let health = Arc::new(Health::starting(&[Component::Db, Component::Kafka]));
         let metrics = Arc::new(Metrics::new([]));
         let progress = Arc::new(up_to_date());
@@ -191,7 +174,6 @@ impl Api {
             streams: Arc::default(),
             pages: Arc::new(PagesConfig::default()),
             progress: progress.clone(),
-            definitions: Arc::new(definitions),
             watch: WatchConfig {
                 compensation_overdue_after: Duration::from_secs(300),
                 events_lost_after: Duration::from_secs(360),

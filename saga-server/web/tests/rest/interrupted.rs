@@ -9,11 +9,12 @@ use std::{
 use async_trait::async_trait;
 use saga_store::{
     Announcement, AppendError, Appended, ArchivePlan, Archived, Attempt, Attention, ChangeStore,
-    ChangedSagas, DeadLetterStore, Expired, ExpiredBefore, FailureCount, Flow, FlowQuery, Late, LateCount,
-    LateSagas, LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, PartitionProgress,
-    Position, ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild,
-    RebuildStore, Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery,
-    Span, Statistics, StatisticsQuery, StepPage, Store, StoreError, TrendStore, Trends, WatchStore,
+    ChangedSagas, CollectorSettings, CollectorStore, CurrentDefinitions, DeadLetterStore, Expired,
+    ExpiredBefore, FailureCount, Flow, FlowQuery, Late, LateCount, LateSagas, LetterFilter, LetterGroup,
+    LetterPage, LetterQuery, NewLetter, Page, PartitionProgress, Position, ProducerObservation, ProducerPage,
+    ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore, Rebuilt, ReconcileOutcome,
+    ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery, Span, Statistics, StatisticsQuery,
+    StepPage, Store, StoreError, TrendStore, Trends, WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::{Mutex, mpsc};
@@ -50,7 +51,31 @@ impl RebuildStore for Interrupted {
 }
 
 #[async_trait]
+impl CollectorStore for Interrupted {
+    fn tables(&self) -> i64 {
+        self.store.tables()
+    }
+
+    async fn announce_collector(
+        &self,
+        collector: &str,
+        settings: &CollectorSettings,
+        period: Duration,
+    ) -> Result<Vec<CollectorSettings>, StoreError> {
+        self.store.announce_collector(collector, settings, period).await
+    }
+
+    async fn withdraw_collector(&self, collector: &str) -> Result<(), StoreError> {
+        self.store.withdraw_collector(collector).await
+    }
+}
+
+#[async_trait]
 impl Store for Interrupted {
+    fn definitions(&self) -> &CurrentDefinitions {
+        self.store.definitions()
+    }
+
     async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         if let Some(first) = self.batches.lock().await.pop_front() {
             self.store.append(first.into()).await?;

@@ -1,6 +1,7 @@
 //! What every adapter of the store must do: one suite, run by `store_postgres.rs` and `store_sqlite.rs`.
 
 pub(crate) mod appending;
+pub(crate) mod collectors;
 pub(crate) mod concurrency;
 pub(crate) mod dead_letters;
 pub(crate) mod events;
@@ -72,6 +73,8 @@ macro_rules! contract_tests {
             appending::times_may_be_at_the_limits,
             appending::a_saga_may_have_100_000_events,
             appending::a_probe_writes_like_a_batch_and_leaves_nothing,
+            collectors::each_is_given_the_settings_of_the_others_while_they_run,
+            collectors::one_that_was_killed_is_forgotten,
             concurrency::random_batches_give_the_fold_of_their_steps,
             concurrency::thousands_at_once_are_stored_as_a_few_are,
             concurrency::writers_at_once_count_nothing_twice,

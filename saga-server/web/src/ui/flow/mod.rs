@@ -141,10 +141,8 @@ pub(super) async fn page(
         }
     };
     let (picked, picked_sagas) = chosen(&state, &query, &flow, clock).await?;
-    let definition = state
-        .definitions
-        .get(&query.saga_type)
-        .map(|definition| &**definition);
+    let definitions = state.store.definitions().get();
+    let definition = definitions.get(&query.saga_type).map(|definition| &**definition);
     let link = |passage: &Passage| link(&query.saga_type, period, passage);
     let drawn = drawing::drawn(&flow, definition, query.of.as_ref(), &link);
     let type_path = format!("/flow?type={}&", encoded(query.saga_type.as_str()));
@@ -201,7 +199,7 @@ fn types(state: &AppState, by_type: &BTreeMap<SagaType, Statistics>) -> Vec<(Sag
         .map(|(saga_type, statistics)| (saga_type.clone(), statistics.total))
         .collect();
     types.sort_by_key(|(_, total)| std::cmp::Reverse(*total));
-    for definition in state.definitions.iter() {
+    for definition in state.store.definitions().get().iter() {
         if !by_type.contains_key(&definition.saga_type) {
             types.push((definition.saga_type.clone(), 0));
         }

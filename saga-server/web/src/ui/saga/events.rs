@@ -166,8 +166,10 @@ fn marks<'a>(
             text(keys::REASON),
         ));
     } else if state
-        .definitions
-        .get(&saga.saga_type)
+        .store
+        .definitions()
+        .get()
+        .in_force(&saga.saga_type, saga.started_at)
         .is_some_and(|definition| !definition.knows(&step.step))
     {
         marks.push(Mark::new(

@@ -130,7 +130,8 @@ fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found) ->
     } = found;
     let freshness = state.freshness();
     let clock = Clock::of(&freshness);
-    let definition = state.definitions.in_force(&saga.saga_type, saga.started_at);
+    let definitions = state.store.definitions().get();
+    let definition = definitions.in_force(&saga.saga_type, saga.started_at);
     let own_path = saga_path(&saga.saga_id);
     SagaTemplate {
         frame: Frame::new(
