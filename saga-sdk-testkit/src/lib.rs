@@ -60,6 +60,7 @@ pub mod expect;
 mod faults;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod late;
 #[cfg(any(feature = "outbox-postgres", feature = "outbox-sqlite"))]
 mod outbox;
 mod recorded;

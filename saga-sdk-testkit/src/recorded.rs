@@ -6,7 +6,7 @@ use saga_types::{
     fold::{SagaState, fold},
 };
 
-use crate::timeline::timeline;
+use crate::{late::late, timeline::timeline};
 
 /// What was recorded up to a moment, by one [`Recorder`](crate::Recorder) or by several.
 ///
@@ -96,7 +96,8 @@ impl Recorded {
     }
 
     /// Asserts that a saga went as its definition says: it starts as it should, skips no forward step, completes each
-    /// by the service that owns it, takes one alternative of each choice, and has nothing that the fold calls an anomaly. It need not have come to its end.
+    /// by the service that owns it, takes one alternative of each choice, exceeds no limit up to its last event, and has
+    /// nothing that the fold calls an anomaly. It need not have come to its end.
     ///
     /// # Panics
     ///
@@ -128,6 +129,7 @@ impl Recorded {
         problems.extend(wrong_start(&events, definition));
         problems.extend(skipped(&events, definition));
         problems.extend(events.iter().filter_map(|event| wrong_owner(event, definition)));
+        problems.extend(late(&events, definition, &state));
         problems
     }
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use saga_sdk::{DropReason, RecordError, Saga, SagaStatus, SagaTrackerClient, SagaType, steps};
 use saga_sdk_testkit::{Recorded, Recorder, expect};
-use saga_types::definition::{Definitions, SagaDefinition};
+use saga_types::{
+    Timestamp,
+    definition::{Definitions, SagaDefinition},
+};
 
 fn saga_of(recorder: &Recorder) -> Saga {
     recorder
@@ -229,6 +232,64 @@ recorded:")]
 async fn a_missing_branch_and_a_second_alternative_are_named() {
     let steps = ["ORDERED", "CHECKED", "PAID_BY_CARD", "PAID_BY_INVOICE"];
     recorded_by_shop(&steps).await.assert_follows_definition("saga-1");
+}
+
+/// What two services recorded of the same saga, so many seconds after its start.
+async fn recorded_at(definition: &str, steps: &[(usize, &str, i64)]) -> Recorded {
+    let mut definitions = Definitions::none();
+    definitions.insert(SagaDefinition::from_yaml(definition).unwrap());
+    let services =
+        ["shop-service", "stock-service"].map(|name| Recorder::with_definitions(name, definitions.clone()));
+    for (service, step, second) in steps {
+        let saga_type = SagaType::new("SHOP").unwrap();
+        let saga = services[*service].client().saga(saga_type, "saga-1", 1);
+        let moment = Timestamp::from_millis(1_700_000_000_000 + second * 1_000).unwrap();
+        saga.complete(*step).at(moment).record().await.unwrap();
+    }
+    Recorded::join(services.map(|service| service.recorded()))
+}
+
+/// Reserving and checking at once, then paying.
+const LIMITED: &str = "{ sagaType: SHOP, startsWith: [ORDERED], completesWith: [PAID], forward: [
+    { step: ORDERED }, { step: RESERVED, after: [ORDERED] }, { step: CHECKED, after: [ORDERED] },
+    { step: PAID, after: [RESERVED, CHECKED] }],
+    limits: { whole: 60s, steps: [{ step: RESERVED, within: 5s }, { step: PAID, within: 10s, after: CHECKED }] } }";
+
+#[tokio::test]
+async fn joined_recordings_follow_a_path_that_forks() {
+    let steps = [(0, "ORDERED", 0), (1, "RESERVED", 4), (0, "CHECKED", 2)];
+    let joined = recorded_at(LIMITED, &steps).await;
+    joined.assert_follows_definition("saga-1");
+    assert_eq!(joined.state_of("saga-1").awaiting[0].step.as_str(), "PAID");
+}
+
+#[tokio::test]
+#[should_panic(expected = "saga saga-1 does not follow its definition:
+  RESERVED is late: done 7s after the start, its limit is 5s
+  PAID is late: done 1m 3s after CHECKED, its limit is 10s
+  the saga is late: it took 1m 10s, its limit is 1m
+recorded:")]
+async fn what_was_done_too_late_is_named() {
+    let steps = [
+        (0, "ORDERED", 0),
+        (1, "RESERVED", 7),
+        (0, "CHECKED", 7),
+        (0, "PAID", 70),
+    ];
+    recorded_at(LIMITED, &steps)
+        .await
+        .assert_follows_definition("saga-1");
+}
+
+#[tokio::test]
+#[should_panic(expected = "saga saga-1 does not follow its definition:
+  RESERVED is late: it was due 3s before the last event
+recorded:")]
+async fn a_branch_that_is_still_awaited_past_its_limit_is_late() {
+    let steps = [(0, "ORDERED", 0), (0, "CHECKED", 8)];
+    recorded_at(LIMITED, &steps)
+        .await
+        .assert_follows_definition("saga-1");
 }
 
 fn records_in_another_task(recorder: &Recorder, after: Duration) {
