@@ -12,7 +12,9 @@ use saga_collector::{
     dead_letters::{DeadLetters, LetterView, ReplayError, ReplayOrder, ReplayReport, Replayed},
     metrics::Metrics,
 };
-use saga_store::{LetterFilter, LetterPlace, LetterQuery, LetterState, Named, Store, StoreOptions};
+use saga_store::{
+    Actor, LetterFilter, LetterPlace, LetterQuery, LetterState, Named, Store, StoreOptions, Way,
+};
 
 /// How many letters are taken at a time.
 const PAGE: u32 = 100;
@@ -165,7 +167,12 @@ impl ReplayArgs {
                 size: PAGE,
             },
             all_pages: true,
-            by: self.by,
+            by: Actor {
+                name: self.by,
+                role: None,
+                way: Way::CommandLine,
+                address: None,
+            },
             dry_run: self.dry_run,
         };
         let done = block_on(async { Ok(Desk::open(&settings).await?.letters.replay(order).await?) })?;

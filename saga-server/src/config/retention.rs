@@ -19,6 +19,7 @@ const DEFAULT_AFTER: u32 = 90;
 const DEFAULT_UNFINISHED_AFTER: u32 = 365;
 /// As long as their topic keeps them.
 const DEFAULT_DEAD_LETTERS_AFTER: u32 = 30;
+const DEFAULT_OPERATIONS_AFTER: u32 = 365;
 
 /// Keys under `retention`.
 #[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
@@ -51,6 +52,15 @@ pub struct RetentionSettings {
         env = "SAGA_SERVER_RETENTION_DEAD_LETTERS_AFTER"
     )]
     pub dead_letters_after: Option<Period>,
+
+    /// How long an operation stays in the log of operations; 1h to 100years, 0s for ever
+    #[arg(
+        id = "retention.operationsAfter",
+        long = "retention-operations-after",
+        value_name = "PERIOD",
+        env = "SAGA_SERVER_RETENTION_OPERATIONS_AFTER"
+    )]
+    pub operations_after: Option<Period>,
 }
 
 /// Keys under `archive`.
@@ -92,6 +102,11 @@ impl RetentionSettings {
                 "retention.deadLettersAfter",
                 self.dead_letters_after,
                 DEFAULT_DEAD_LETTERS_AFTER,
+            )?,
+            operations: period(
+                "retention.operationsAfter",
+                self.operations_after,
+                DEFAULT_OPERATIONS_AFTER,
             )?,
         })
     }

@@ -72,6 +72,10 @@ impl Config {
                 After(self.retention.periods.dead_letters).to_string(),
             ),
             (
+                "retention.operationsAfter",
+                After(self.retention.periods.operations).to_string(),
+            ),
+            (
                 "archive.url",
                 text(
                     self.retention

@@ -10,7 +10,7 @@
 //! | `producers` | who records events and which never came, on one collector of several | started again |
 //! | `database` | whether the database answers, and the numbers of sagas | started again |
 //! | `issuer` | the keys of an issuer of tokens, if one is configured | started again |
-//! | `retention` | sagas and dead letters that leave, unless all stay for ever | started again |
+//! | `retention` | sagas, dead letters and operations that leave, unless all stay for ever | started again |
 //!
 //! Ingest and the consumer of dead letters watch their own threads; their end ends the process.
 

@@ -42,9 +42,6 @@ pub trait DeadLetterStore: Send + Sync {
     /// Removes letters that were put on their topic before a moment, the oldest first, some at a time; how many.
     async fn remove_letters(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 
-    /// Writes down what replaying did to letters. One that was replayed before stays as it is.
-    async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError>;
-
     /// Says what [`Store::append`](super::Store::append) would do to a batch, by the same rules and in the same way,
     /// and stores nothing.
     ///

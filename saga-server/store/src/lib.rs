@@ -16,6 +16,7 @@
 //! | `producers` | who records events, and which of them never came |
 //! | `changes` | which sagas changed, announced to all collectors |
 //! | `dead_letters`, `progress` | dead letters, and how far each partition is stored |
+//! | `operations` | what operators change, with the log of it |
 //! | `query`, `metadata`, `flow`, `trends`, `span`, `late`, `watch` | questions and their answers |
 //! | `definitions`, `collectors` | the definitions in force, and what collectors on one database must have in common |
 //! | `retention`, `rebuild` | sagas that leave, and folds that are computed again |
@@ -44,6 +45,7 @@ mod fold_batch;
 mod histogram;
 mod late;
 mod metadata;
+mod operations;
 mod port;
 pub mod postgres;
 mod probe;
@@ -72,6 +74,10 @@ pub use definitions::CurrentDefinitions;
 pub use error::{AppendError, Corrupt, Fault, StoreError};
 pub use flow::{EdgeKind, Flow, FlowEdge, FlowNode, FlowQuery, Passage};
 pub use late::Late;
+pub use operations::{
+    Actor, Conclude, Conclusion, Operation, OperationFilter, OperationKind, OperationPage, OperationPlace,
+    OperationQuery, OperationStore, StoredOperation, Way,
+};
 pub use port::{Attention, Store, StoreOptions};
 pub use producers::{
     Gap, NewlyLost, OTHER_SERVICES, ProducerInstance, ProducerObservation, ProducerPage, ProducerQuery,

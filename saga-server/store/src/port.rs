@@ -15,6 +15,7 @@ use crate::{
     dead_letters::DeadLetterStore,
     definitions::CurrentDefinitions,
     error::{AppendError, StoreError},
+    operations::OperationStore,
     probe,
     producers::ProducerStore,
     progress::ProgressStore,
@@ -35,6 +36,7 @@ pub trait Store:
     ChangeStore
     + CollectorStore
     + DeadLetterStore
+    + OperationStore
     + ProducerStore
     + ProgressStore
     + RebuildStore

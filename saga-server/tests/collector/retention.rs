@@ -86,7 +86,7 @@ async fn old_letters_leave_also_while_the_archive_is_away(store: Arc<dyn Store>)
     let periods = RetentionPeriods {
         ended: Some(90 * DAY),
         unfinished: Some(365 * DAY),
-        dead_letters: None,
+        ..RetentionPeriods::default()
     };
     assert_eq!(run(periods).await, 1_300, "without a period they stay for ever");
     let periods = RetentionPeriods {

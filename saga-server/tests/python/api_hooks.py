@@ -22,6 +22,7 @@ def next_cursor(path):
 schemathesis.openapi.format("sagas-cursor", next_cursor("/api/v1/sagas?size=1"))
 schemathesis.openapi.format("steps-cursor", next_cursor("/api/v1/sagas/saga-0/steps?limit=1"))
 schemathesis.openapi.format("letters-cursor", next_cursor("/internal/v1/dlt?size=1"))
+schemathesis.openapi.format("operations-cursor", next_cursor("/internal/v1/operations?size=1"))
 schemathesis.openapi.format("producers-cursor", next_cursor("/internal/v1/producers?size=1"))
 
 

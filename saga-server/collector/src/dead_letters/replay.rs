@@ -1,9 +1,11 @@
 //! Replay: a letter's bytes are read again with today's rules and schemas, and its event goes the way that ingest takes.
 //!
-//! The events are stored first and the letters marked afterwards. A process that is killed in between leaves letters that
-//! wait although their events are stored; replaying those finds them stored already, and marks them.
+//! Events are stored, letters marked and the log of operations written by one transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use saga_types::{SagaEvent, SagaId, SagaStatus, Timestamp};
 use serde::Serialize;
@@ -13,7 +15,8 @@ use utoipa::ToSchema;
 use super::{DeadLetters, values};
 use crate::{ingest::rejection::Rejection, metrics::count_stored};
 use saga_store::{
-    AppendError, Appended, Attempt, LetterPlace, LetterQuery, LetterState, Named, StoreError, StoredLetter,
+    Actor, AppendError, Appended, Attempt, Conclude, Conclusion, LetterPlace, LetterQuery, LetterState,
+    Named, Operation, OperationKind, SagaChange, StoreError, StoredLetter,
 };
 
 /// The longest result that is written down, in characters.
@@ -80,6 +83,9 @@ pub struct Replayed {
     pub dead_letter_id: Option<i64>,
     /// Its saga, where it is known.
     pub saga_id: Option<String>,
+    /// The type of its event, where it can be read.
+    #[serde(skip)]
+    pub saga_type: Option<String>,
     /// The saga's status before all of this; none when the saga was not there.
     pub before: Option<SagaStatus>,
     /// The saga's status after all of this.
@@ -94,6 +100,7 @@ impl Replayed {
             message: Some("there is no such dead letter".to_owned()),
             dead_letter_id,
             saga_id: None,
+            saga_type: None,
             before: None,
             after: None,
         }
@@ -106,6 +113,7 @@ impl Replayed {
             message,
             dead_letter_id: Some(stored.id),
             saga_id: stored.letter.saga_id.clone(),
+            saga_type: None,
             before: None,
             after: None,
         }
@@ -119,8 +127,8 @@ pub struct ReplayOrder {
     pub letters: LetterQuery,
     /// Whether the pages after the first are replayed as well.
     pub all_pages: bool,
-    /// Who asks for it, as it is written down.
-    pub by: String,
+    /// Who asks for it.
+    pub by: Actor,
     /// Only say what would become of them.
     pub dry_run: bool,
 }
@@ -225,11 +233,12 @@ impl DeadLetters {
     async fn replay_page(
         &self,
         letters: Vec<StoredLetter>,
-        by: &str,
+        by: &Actor,
         dry_run: bool,
     ) -> Result<Vec<Replayed>, ReplayError> {
         let (mut results, ready) = self.decode(&letters).await?;
-        let (ready, appended) = self.store_all(ready, &mut results, dry_run).await?;
+        let page = Page { letters, by };
+        let (ready, appended) = self.store_all(&page, ready, &mut results, dry_run).await?;
         conclude(&ready, &appended, &mut results);
         self.add_statuses(&appended, &mut results).await?;
         if !dry_run {
@@ -238,7 +247,6 @@ impl DeadLetters {
             self.metrics
                 .dead_letters_replayed
                 .inc_by(appended.new.len() as u64);
-            self.mark(&letters, &results, by).await?;
         }
         Ok(results)
     }
@@ -259,6 +267,7 @@ impl DeadLetters {
                     Ok(event) => {
                         result.event_id = Some(event.event_id.as_str().to_owned());
                         result.saga_id = Some(event.saga_id.as_str().to_owned());
+                        result.saga_type = Some(event.saga_type.as_str().to_owned());
                         ready.push(Ready { place, event });
                     }
                     Err(rejection) => result.fail(rejection),
@@ -272,12 +281,17 @@ impl DeadLetters {
     /// Stores all that the database takes, in one transaction. What it refuses fails, and is looked for by halves.
     async fn store_all(
         &self,
+        page: &Page<'_>,
         mut ready: Vec<Ready>,
         results: &mut [Replayed],
         dry_run: bool,
     ) -> Result<(Vec<Ready>, Appended), StoreError> {
         loop {
-            match self.try_all(&ready, dry_run).await? {
+            let outcome = match dry_run {
+                true => self.rehearse(&ready).await?,
+                false => self.store(page, &ready, results).await?,
+            };
+            match outcome {
                 Ok(appended) => return Ok((ready, appended)),
                 Err(reason) => {
                     let refused = self.refused(&ready, reason).await?;
@@ -290,17 +304,19 @@ impl DeadLetters {
         }
     }
 
-    async fn try_all(&self, ready: &[Ready], dry_run: bool) -> Result<Result<Appended, String>, StoreError> {
-        let events = ready.iter().map(|ready| ready.event.clone()).collect();
-        let appended = match dry_run {
-            true => self.store.append_dry_run(events).await,
-            false => self.store.append(events).await,
-        };
-        match appended {
-            Ok(appended) => Ok(Ok(appended)),
-            Err(AppendError::Refused(reason)) => Ok(Err(reason.to_string())),
-            Err(AppendError::Unavailable(reason)) => Err(StoreError::Unavailable(reason)),
-        }
+    async fn rehearse(&self, ready: &[Ready]) -> Result<Result<Appended, String>, StoreError> {
+        refusal(self.store.append_dry_run(events(ready)).await)
+    }
+
+    /// Stores the events, marks all letters of the page and writes the log, or does none of it.
+    async fn store(
+        &self,
+        page: &Page<'_>,
+        ready: &[Ready],
+        results: &[Replayed],
+    ) -> Result<Result<Appended, String>, StoreError> {
+        let conclude = page.conclude(ready.to_vec(), results.to_vec());
+        refusal(self.store.append_by(events(ready), conclude).await)
     }
 
     /// The places of those that the database refuses, with its reasons; at least one.
@@ -314,7 +330,7 @@ impl DeadLetters {
             }
             let (first, second) = piece.split_at(piece.len() / 2);
             for half in [first, second] {
-                if let Err(reason) = self.try_all(half, true).await? {
+                if let Err(reason) = self.rehearse(half).await? {
                     pieces.push((half, reason));
                 }
             }
@@ -348,31 +364,99 @@ impl DeadLetters {
         }
         Ok(())
     }
+}
 
-    async fn mark(&self, letters: &[StoredLetter], results: &[Replayed], by: &str) -> Result<(), StoreError> {
-        let at = Timestamp::now();
-        let attempts = letters
+fn events(ready: &[Ready]) -> Arc<[SagaEvent]> {
+    ready.iter().map(|ready| ready.event.clone()).collect()
+}
+
+/// What was appended, or why the database refuses it.
+fn refusal(appended: Result<Appended, AppendError>) -> Result<Result<Appended, String>, StoreError> {
+    match appended {
+        Ok(appended) => Ok(Ok(appended)),
+        Err(AppendError::Refused(reason)) => Ok(Err(reason.to_string())),
+        Err(AppendError::Unavailable(reason)) => Err(StoreError::Unavailable(reason)),
+    }
+}
+
+/// Letters that are replayed together, and who asked for it.
+struct Page<'a> {
+    letters: Vec<StoredLetter>,
+    by: &'a Actor,
+}
+
+impl Page<'_> {
+    /// What is written down of the letters that waited, once it is known what became of their events.
+    fn conclude(&self, ready: Vec<Ready>, results: Vec<Replayed>) -> Conclude {
+        let waited: Vec<bool> = self
+            .letters
             .iter()
-            .zip(results)
-            .filter(|(stored, _)| stored.state == LetterState::Waiting)
-            .map(|(stored, result)| {
-                let said = result.message.as_deref().unwrap_or(result.status.as_str());
-                Attempt {
-                    id: stored.id,
-                    state: match result.status.is_success() {
-                        true => LetterState::Replayed,
-                        false => LetterState::Waiting,
-                    },
-                    at,
-                    by: by.to_owned(),
-                    result: said.chars().take(MAX_RESULT_CHARS).collect(),
-                }
-            });
-        self.store.letters_attempted(attempts.collect()).await
+            .map(|stored| stored.state == LetterState::Waiting)
+            .collect();
+        let by = self.by.clone();
+        Arc::new(move |appended| {
+            let mut results = results.clone();
+            conclude(&ready, appended, &mut results);
+            add_changes(appended, &mut results);
+            let at = Timestamp::now();
+            let tried = results.iter().zip(&waited).filter(|(_, waited)| **waited);
+            let tried = tried.filter_map(|(result, _)| Some((result.dead_letter_id?, result)));
+            let (attempts, operations) = tried
+                .map(|(id, result)| (result.attempt(id, at, &by), result.operation(id, at, &by)))
+                .unzip();
+            Conclusion { attempts, operations }
+        })
+    }
+}
+
+/// Says of each result how its saga stood and stands, where that changed.
+fn add_changes(appended: &Appended, results: &mut [Replayed]) {
+    let changes: BTreeMap<&str, &SagaChange> = appended
+        .changes
+        .iter()
+        .map(|change| (change.state.saga_id.as_str(), change))
+        .collect();
+    for result in results {
+        let change = result.saga_id.as_deref().and_then(|saga_id| changes.get(saga_id));
+        if let Some(change) = change {
+            result.before = change.previous_status;
+            result.after = Some(change.state.current_status);
+        }
     }
 }
 
 impl Replayed {
+    fn attempt(&self, id: i64, at: Timestamp, by: &Actor) -> Attempt {
+        let said = self.message.as_deref().unwrap_or(self.status.as_str());
+        Attempt {
+            id,
+            state: match self.status.is_success() {
+                true => LetterState::Replayed,
+                false => LetterState::Waiting,
+            },
+            at,
+            by: by.name.clone(),
+            result: said.chars().take(MAX_RESULT_CHARS).collect(),
+        }
+    }
+
+    fn operation(&self, id: i64, at: Timestamp, by: &Actor) -> Operation {
+        let text = |status: SagaStatus| status.as_str().to_owned();
+        let detail = self.message.as_deref();
+        Operation {
+            at,
+            actor: by.clone(),
+            kind: OperationKind::Replay,
+            saga_id: self.saga_id.clone(),
+            saga_type: self.saga_type.clone(),
+            letter_id: Some(id),
+            before: self.before.map(text),
+            after: self.after.map(text),
+            result: self.status.as_str().to_owned(),
+            detail: detail.map(|detail| detail.chars().take(MAX_RESULT_CHARS).collect()),
+        }
+    }
+
     fn fail(&mut self, rejection: Rejection) {
         self.status = ReplayStatus::Failed;
         self.message = Some(format!("{}: {}", rejection.kind, rejection.reason));

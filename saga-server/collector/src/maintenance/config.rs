@@ -31,6 +31,8 @@ pub struct RetentionPeriods {
     pub unfinished: Option<Duration>,
     /// A dead letter, after it was put on its topic.
     pub dead_letters: Option<Duration>,
+    /// An entry of the log of operations.
+    pub operations: Option<Duration>,
 }
 
 impl RetentionPeriods {
@@ -39,6 +41,7 @@ impl RetentionPeriods {
     pub fn of_sagas(self) -> Self {
         Self {
             dead_letters: None,
+            operations: None,
             ..self
         }
     }

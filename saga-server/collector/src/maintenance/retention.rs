@@ -1,4 +1,5 @@
-//! What has been in the database long enough is removed: sagas, into the archive if there is one, and dead letters.
+//! What has been in the database long enough is removed: sagas, into the archive if there is one,
+//! dead letters and operations.
 //!
 //! Rule of thumb: nothing is deleted before it was read back from the archive, and everything may be killed at any moment.
 //! What is being archived stands in the database as a plan, so that whoever comes next finishes it; only the attempt that
@@ -42,8 +43,8 @@ const MAX_EVENTS: u64 = 20_000;
 /// The most sagas of a batch, when nothing else is said.
 pub const DEFAULT_BATCH: u32 = 1_000;
 
-/// The most dead letters of one transaction. Each may hold 256 KiB.
-const LETTERS: u32 = 500;
+/// The most dead letters of one transaction, each of which may hold 256 KiB, or operations.
+const AT_ONCE: u32 = 500;
 
 /// Why retention did not go on.
 #[derive(Debug, Error)]
@@ -57,7 +58,7 @@ pub enum RetentionError {
     Archive(#[from] ArchiveError),
 }
 
-/// What removes sagas and dead letters.
+/// What removes sagas, dead letters and operations.
 #[derive(Clone)]
 pub struct Retention {
     store: Arc<dyn Store>,
@@ -66,6 +67,13 @@ pub struct Retention {
     batch: u32,
     /// None when it does not ask for one.
     lease: Option<Lease>,
+}
+
+/// Rows that leave one by one.
+#[derive(Debug, Clone, Copy)]
+enum Rows {
+    DeadLetters,
+    Operations,
 }
 
 /// What a run came to.
@@ -77,6 +85,8 @@ pub struct Summary {
     pub archived: u64,
     /// How many dead letters were removed.
     pub dead_letters: u64,
+    /// How many operations were removed from their log.
+    pub operations: u64,
 }
 
 impl Retention {
@@ -141,8 +151,15 @@ impl Retention {
     }
 
     async fn run_batches(&self, stop: &CancellationToken) -> Result<Summary, RetentionError> {
+        let RetentionPeriods {
+            dead_letters,
+            operations,
+            ..
+        } = self.periods;
+        // Before the sagas, so that an archive that is away does not let them pile up.
         let mut summary = Summary {
-            dead_letters: self.remove_letters(stop).await?,
+            dead_letters: self.remove_rows(Rows::DeadLetters, dead_letters, stop).await?,
+            operations: self.remove_rows(Rows::Operations, operations, stop).await?,
             ..Summary::default()
         };
         self.remove_sagas(&mut summary, stop).await?;
@@ -150,23 +167,30 @@ impl Retention {
         Ok(summary)
     }
 
-    /// Before the sagas, so that an archive that is away does not let them pile up.
-    async fn remove_letters(&self, stop: &CancellationToken) -> Result<u64, RetentionError> {
-        let Some(period) = self.periods.dead_letters else {
+    /// Removes what is older than a period, some rows at a time; how many.
+    async fn remove_rows(
+        &self,
+        rows: Rows,
+        period: Option<Duration>,
+        stop: &CancellationToken,
+    ) -> Result<u64, RetentionError> {
+        let Some(before) = period.map(ago) else {
             return Ok(0);
         };
-        let before = ago(period);
-        let mut letters = 0;
+        let mut all = 0;
         while !stop.is_cancelled() && self.is_mine().await? {
             let began = Instant::now();
-            let removed = self.store.remove_letters(before, LETTERS).await?;
-            letters += removed;
-            if removed < u64::from(LETTERS) {
+            let removed = match rows {
+                Rows::DeadLetters => self.store.remove_letters(before, AT_ONCE).await?,
+                Rows::Operations => self.store.remove_operations(before, AT_ONCE).await?,
+            };
+            all += removed;
+            if removed < u64::from(AT_ONCE) {
                 break;
             }
             pause(began.elapsed(), stop).await;
         }
-        Ok(letters)
+        Ok(all)
     }
 
     async fn remove_sagas(
@@ -274,7 +298,7 @@ impl Summary {
         Self {
             removed,
             archived: if is_archived { removed } else { 0 },
-            dead_letters: 0,
+            ..Self::default()
         }
     }
 
@@ -282,6 +306,7 @@ impl Summary {
         self.removed += other.removed;
         self.archived += other.archived;
         self.dead_letters += other.dead_letters;
+        self.operations += other.operations;
     }
 }
 
@@ -322,7 +347,8 @@ pub async fn keep(retention: Retention, metrics: Arc<Metrics>, stop: Cancellatio
                         removed = summary.removed,
                         archived = summary.archived,
                         dead_letters = summary.dead_letters,
-                        "sagas and dead letters left the database at the end of their retention period"
+                        operations = summary.operations,
+                        "sagas, dead letters and operations left the database at the end of their retention period"
                     );
                 }
             }

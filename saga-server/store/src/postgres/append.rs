@@ -7,16 +7,18 @@
 //! 4. Their folds take the new events.
 //! 5. They are written back, each only if nobody else wrote it since; otherwise the transaction starts over. Only two
 //!    writers that make the same saga at once can meet here: there was nothing to lock.
-//! 6. What that changes in the statistics is noted, and how much each service recorded.
+//! 6. What that changes in the statistics is noted, and how much each service recorded; and who asked for it, if somebody did.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use saga_types::{SagaEvent, definition::Definitions};
 use sqlx::{Connection, PgConnection};
 
-use super::{PostgresStore, abort::Abort, error, fold::fold, instances, retention, rollups, steps};
+use super::{
+    PostgresStore, abort::Abort, error, fold::fold, instances, operations, retention, rollups, steps,
+};
 use crate::{
-    AppendError, Appended, SagaChange,
+    AppendError, Appended, Conclude, SagaChange,
     batch::{Batch, Classified, TxOutcome},
     fold_batch::StoredFold,
 };
@@ -28,8 +30,9 @@ pub(super) async fn append(
     store: &PostgresStore,
     events: Arc<[SagaEvent]>,
     outcome: TxOutcome,
+    conclude: Option<&Conclude>,
 ) -> Result<Appended, AppendError> {
-    if events.is_empty() {
+    if events.is_empty() && conclude.is_none() {
         return Ok(Appended::default());
     }
     let mut batch = Batch::new(events);
@@ -38,10 +41,10 @@ pub(super) async fn append(
     for attempt in 0..ATTEMPTS {
         let connection = store.writers.acquire().await;
         let mut connection = connection.map_err(error::append)?;
-        match attempt_append(&mut connection, store, &batch, outcome).await {
+        match attempt_append(&mut connection, store, &batch, &removed, outcome, conclude).await {
             Ok(appended) => {
                 rollups::merge_if_due(&mut connection, &store.pace).await;
-                return Ok(Appended { removed, ..appended });
+                return Ok(appended);
             }
             Err(Abort::Conflict(other)) => conflict = other,
             Err(Abort::Removed(sagas)) => removed.extend(batch.exclude(&sagas)),
@@ -65,7 +68,9 @@ async fn attempt_append(
     connection: &mut PgConnection,
     store: &PostgresStore,
     batch: &Batch,
+    removed: &[usize],
     outcome: TxOutcome,
+    conclude: Option<&Conclude>,
 ) -> Result<Appended, Abort> {
     let mut transaction = connection.begin().await?;
     let stored = steps::insert_steps(&mut transaction, batch, &store.repeats).await?;
@@ -76,18 +81,23 @@ async fn attempt_append(
         conflicts,
     } = batch.classify(&stored);
     let changes = fold_new(&mut transaction, &store.definitions.get(), &new).await?;
-    if new.is_empty() || outcome == TxOutcome::RolledBack {
-        transaction.rollback().await?;
-    } else {
-        transaction.commit().await?;
-    }
-    Ok(Appended {
+    let appended = Appended {
         new: new_indexes,
         duplicates,
         conflicts,
         changes,
-        removed: Vec::new(),
-    })
+        removed: removed.to_vec(),
+    };
+    if let Some(conclude) = conclude {
+        operations::conclude(&mut transaction, &conclude(&appended)).await?;
+    }
+    let is_written = !new.is_empty() || conclude.is_some();
+    if is_written && outcome == TxOutcome::Committed {
+        transaction.commit().await?;
+    } else {
+        transaction.rollback().await?;
+    }
+    Ok(appended)
 }
 
 async fn fold_new(

@@ -20,6 +20,8 @@ mod filters;
 #[path = "../sql/fold.rs"]
 mod fold;
 mod instances;
+#[path = "../sql/operations.rs"]
+mod operations;
 #[path = "../sql/port.rs"]
 mod port;
 #[path = "../sql/producers.rs"]

@@ -3,7 +3,7 @@
 use saga_types::Timestamp;
 use sqlx::QueryBuilder;
 
-use super::{Db, Pool, dialect, error, producers, rows::decode};
+use super::{Connection, Db, Pool, dialect, error, producers, rows::decode};
 use crate::{
     AppendError, Attempt, Corrupt, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterQuery,
     LetterState, NewLetter, Origin, StoreError, StoredLetter,
@@ -142,8 +142,7 @@ pub(super) async fn remove(pool: &Pool, before: Timestamp, limit: u32) -> Result
     Ok(removed.rows_affected())
 }
 
-pub(super) async fn attempted(pool: &Pool, attempts: &[Attempt]) -> Result<(), StoreError> {
-    let mut transaction = pool.begin_with(dialect::BEGIN).await.map_err(error::store)?;
+pub(super) async fn attempted(connection: &mut Connection, attempts: &[Attempt]) -> Result<(), sqlx::Error> {
     for attempt in attempts {
         sqlx::query(ATTEMPTED)
             .bind(attempt.id)
@@ -151,11 +150,10 @@ pub(super) async fn attempted(pool: &Pool, attempts: &[Attempt]) -> Result<(), S
             .bind(Moment(attempt.at))
             .bind(&attempt.by)
             .bind(&attempt.result)
-            .execute(&mut *transaction)
-            .await
-            .map_err(error::store)?;
+            .execute(&mut *connection)
+            .await?;
     }
-    transaction.commit().await.map_err(error::store)
+    Ok(())
 }
 
 fn push_filter(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {

@@ -10,15 +10,21 @@ use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 
 use super::{Adapter, append, connect, dead_letters, read, search, statistics};
 use crate::{
-    AppendError, Appended, Attempt, Attention, CurrentDefinitions, DeadLetterStore, LetterFilter,
+    AppendError, Appended, Attention, Conclude, CurrentDefinitions, DeadLetterStore, LetterFilter,
     LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery,
     StepPage, Store, StoreError, batch::TxOutcome, changes::touched, deadline::in_time,
     detached::run_detached, error::confirm_refusal, probe,
 };
 
 impl Adapter {
-    async fn append_as(&self, batch: Arc<[SagaEvent]>, outcome: TxOutcome) -> Result<Appended, AppendError> {
-        self.with_deadline(append::append(self, batch, outcome)).await
+    pub(super) async fn append_as(
+        &self,
+        batch: Arc<[SagaEvent]>,
+        outcome: TxOutcome,
+        conclude: Option<&Conclude>,
+    ) -> Result<Appended, AppendError> {
+        self.with_deadline(append::append(self, batch, outcome, conclude))
+            .await
     }
 
     async fn keep_as(&self, letters: &[NewLetter], outcome: TxOutcome) -> Result<u64, AppendError> {
@@ -26,9 +32,9 @@ impl Adapter {
             .await
     }
 
-    async fn probe(&self) -> Result<(), AppendError> {
+    pub(super) async fn probe(&self) -> Result<(), AppendError> {
         let probe = Arc::new([probe::event()]);
-        self.append_as(probe, TxOutcome::RolledBack).await.map(drop)
+        self.append_as(probe, TxOutcome::RolledBack, None).await.map(drop)
     }
 }
 
@@ -52,7 +58,7 @@ impl Store for Adapter {
         let store = self.clone();
         run_detached(async move {
             let touched = touched(&batch);
-            let appended = store.append_as(batch, TxOutcome::Committed).await;
+            let appended = store.append_as(batch, TxOutcome::Committed, None).await;
             let appended = confirm_refusal(appended, store.probe()).await?;
             store.changed.add(touched);
             Ok(appended)
@@ -129,15 +135,10 @@ impl DeadLetterStore for Adapter {
         run_detached(async move { in_time(dead_letters::remove(&store.writers, before, limit)).await }).await
     }
 
-    async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
-        let store = self.clone();
-        run_detached(async move { dead_letters::attempted(&store.writers, &attempts).await }).await
-    }
-
     async fn append_dry_run(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         let store = self.clone();
         run_detached(async move {
-            let appended = store.append_as(batch, TxOutcome::RolledBack).await;
+            let appended = store.append_as(batch, TxOutcome::RolledBack, None).await;
             confirm_refusal(appended, store.probe()).await
         })
         .await

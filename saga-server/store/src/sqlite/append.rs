@@ -12,12 +12,12 @@ use super::{
     abort::Abort,
     dialect,
     fold::fold,
-    instances, retention,
+    instances, operations, retention,
     rows::decode_event,
     table::{self, json},
 };
 use crate::{
-    AppendError, Appended,
+    AppendError, Appended, Conclude,
     batch::{Batch, Classified, Key, TxOutcome, key},
     rows::StepRow,
     table::Table,
@@ -43,14 +43,20 @@ pub(super) async fn append(
     store: &SqliteStore,
     events: Arc<[SagaEvent]>,
     outcome: TxOutcome,
+    conclude: Option<&Conclude>,
 ) -> Result<Appended, AppendError> {
-    if events.is_empty() {
+    if events.is_empty() && conclude.is_none() {
         return Ok(Appended::default());
     }
-    Ok(append_once(store, Batch::new(events), outcome).await?)
+    Ok(append_once(store, Batch::new(events), outcome, conclude).await?)
 }
 
-async fn append_once(store: &SqliteStore, mut batch: Batch, outcome: TxOutcome) -> Result<Appended, Abort> {
+async fn append_once(
+    store: &SqliteStore,
+    mut batch: Batch,
+    outcome: TxOutcome,
+    conclude: Option<&Conclude>,
+) -> Result<Appended, Abort> {
     let mut transaction = store.writers.begin_with(dialect::BEGIN).await?;
     let gone = retention::removed_among(&mut transaction, &batch.saga_ids()).await?;
     let removed = batch.exclude(&gone);
@@ -75,18 +81,23 @@ async fn append_once(store: &SqliteStore, mut batch: Batch, outcome: TxOutcome) 
         let stored = instances::stored(&mut transaction, &new).await?;
         fold(&mut transaction, &store.definitions.get(), &new, stored).await?
     };
-    if new.is_empty() || outcome == TxOutcome::RolledBack {
-        transaction.rollback().await?;
-    } else {
-        transaction.commit().await?;
-    }
-    Ok(Appended {
+    let appended = Appended {
         new: new_indexes,
         duplicates,
         conflicts,
         changes,
         removed,
-    })
+    };
+    if let Some(conclude) = conclude {
+        operations::conclude(&mut transaction, &conclude(&appended)).await?;
+    }
+    let is_written = !new.is_empty() || conclude.is_some();
+    if is_written && outcome == TxOutcome::Committed {
+        transaction.commit().await?;
+    } else {
+        transaction.rollback().await?;
+    }
+    Ok(appended)
 }
 
 /// How many were taken.

@@ -18,6 +18,8 @@ mod error;
 #[path = "../sql/fold.rs"]
 mod fold;
 mod instances;
+#[path = "../sql/operations.rs"]
+mod operations;
 #[path = "../sql/port.rs"]
 mod port;
 #[path = "../sql/producers.rs"]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::suite::{
     Database, connect, contract_tests,
     events::{created, event, folded, with},
+    operations,
 };
 use saga_store::{AppendError, StoreError};
 use saga_types::{SagaStatus, definition::Definitions, steps};
@@ -323,4 +324,17 @@ async fn a_database_of_another_encoding_is_refused_in_words() {
     connection.execute(AssertSqlSafe(drop)).await.unwrap();
     assert!(matches!(refusal, StoreError::Configuration(_)), "{refusal}");
     assert!(refusal.to_string().contains("SQL_ASCII"), "{refusal}");
+}
+
+#[tokio::test]
+async fn an_operation_cannot_be_changed() {
+    let database = Postgres::new().await;
+    let store = database.store().await;
+    operations::write(&*store, vec![operations::operation(1)]).await;
+    let mut connection = PgConnection::connect(&database.url).await.unwrap();
+    let refused = connection.execute(operations::FORGERY).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("an operation cannot be changed"),
+        "{refused}"
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::suite::{Database, contract_tests, events::created};
+use crate::suite::{Database, contract_tests, events::created, operations};
 use saga_store::AppendError;
 use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
 
@@ -112,5 +112,18 @@ async fn a_file_that_was_deleted_or_replaced_is_noticed() {
             .unwrap()
             .stored(),
         1
+    );
+}
+
+#[tokio::test]
+async fn an_operation_cannot_be_changed() {
+    let database = Sqlite::new().await;
+    let store = database.store().await;
+    operations::write(&*store, vec![operations::operation(1)]).await;
+    let mut connection = SqliteConnection::connect(&database.url()).await.unwrap();
+    let refused = connection.execute(operations::FORGERY).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("an operation cannot be changed"),
+        "{refused}"
     );
 }

@@ -63,10 +63,6 @@ impl Access {
                 true => Some(token),
                 false => found,
             });
-        found.map(|token| Caller {
-            name: token.name.clone(),
-            role: token.role,
-            expires: None,
-        })
+        found.map(|token| Caller::of_token(token.name.clone(), token.role, None))
     }
 }

@@ -1,5 +1,6 @@
 //! Who is calling, once it is known.
 
+use saga_store::{Actor, Way};
 use saga_types::{MAX_NAME_CHARS, Timestamp};
 
 use super::Role;
@@ -16,17 +17,40 @@ pub struct Caller {
     pub role: Role,
     /// When their token ends; none when it does not.
     pub expires: Option<Timestamp>,
+    /// By which way they call.
+    pub way: Way,
+    /// From which address, as far as it is known.
+    pub address: Option<String>,
 }
 
 impl Caller {
+    /// The holder of a token.
+    #[must_use]
+    pub fn of_token(name: String, role: Role, expires: Option<Timestamp>) -> Self {
+        Self {
+            name,
+            role,
+            expires,
+            way: Way::Rest,
+            address: None,
+        }
+    }
+
+    /// As the log of operations names them.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor {
+            name: self.name.clone(),
+            role: Some(self.role.as_str().to_owned()),
+            way: self.way,
+            address: self.address.clone(),
+        }
+    }
+
     /// A caller of whom nothing is known.
     #[must_use]
     pub fn anonymous(role: Role) -> Self {
-        Self {
-            name: ANONYMOUS.to_owned(),
-            role,
-            expires: None,
-        }
+        Self::of_token(ANONYMOUS.to_owned(), role, None)
     }
 }
 

@@ -31,11 +31,12 @@ const OPEN: [&str; 8] = [
 ];
 
 /// Pages, by their first segment, with the role to read them. Their forms need an operator.
-const PAGES: [(&str, Role); 6] = [
+const PAGES: [(&str, Role); 7] = [
     ("", Role::Viewer),
     ("sagas", Role::Viewer),
     ("flow", Role::Viewer),
     ("dead-letters", Role::Operator),
+    ("operations", Role::Operator),
     ("services", Role::Viewer),
     ("search", Role::Viewer),
 ];

@@ -2,6 +2,8 @@
 //!
 //! Rule of thumb: the path alone decides which role is needed, by the table in `access`.
 
+use std::net::IpAddr;
+
 use axum::{
     extract::{FromRequestParts, Request, State},
     http::{HeaderMap, HeaderName, Uri, header, request::Parts},
@@ -14,6 +16,7 @@ use crate::{
     auth::{Access, Caller, Role, oidc::Refusal},
     state::AppState,
 };
+use saga_store::Way;
 
 /// Lets those through who may, with their [`Caller`] beside the request, and beside the response for those who make a
 /// page of an error.
@@ -26,7 +29,11 @@ pub(crate) async fn check(State(state): State<AppState>, mut request: Request, n
     };
     let called = Called::of(&request);
     let caller = match caller(&state.access, &called).await {
-        Ok(caller) => caller,
+        Ok(caller) => Caller {
+            way: called.way,
+            address: called.address,
+            ..caller
+        },
         Err(error) => return error.into_response(),
     };
     let mut response = match allow(&state.access, &caller, needed) {
@@ -62,10 +69,16 @@ pub(crate) fn known_caller<'a>(
     async move { caller(access, &called).await.ok() }
 }
 
+/// From which address the connection of a request was opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 /// What a request says of who sent it.
 struct Called {
     token: Option<String>,
     is_of_this_machine: bool,
+    way: Way,
+    address: Option<String>,
 }
 
 impl Called {
@@ -79,8 +92,31 @@ impl Called {
         Self {
             token: given.or_else(kept),
             is_of_this_machine: comes_from_this_machine(request),
+            way: match access::page(request.uri().path()) {
+                Some(_) => Way::Page,
+                None => Way::Rest,
+            },
+            address: address(request),
         }
     }
+}
+
+/// The longest list of addresses that is taken from a proxy, in characters.
+const MAX_FORWARDED_CHARS: usize = 200;
+
+/// Where the connection comes from, and for whom a proxy says that it asks. Only the first is certain.
+fn address(request: &Request) -> Option<String> {
+    let Peer(peer) = request.extensions().get::<Peer>()?;
+    let peer = peer.to_canonical();
+    let forwarded = request.headers().get("x-forwarded-for");
+    let forwarded = forwarded.and_then(|value| value.to_str().ok());
+    Some(match forwarded {
+        Some(given) => {
+            let given: String = given.chars().take(MAX_FORWARDED_CHARS).collect();
+            format!("{peer} (forwarded for {given})")
+        }
+        None => peer.to_string(),
+    })
 }
 
 /// A browser's cookie counts for pages, and for what their scripts read.

@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ApiError, access,
+    guard::Peer,
     places::{BusyBody, Connection, Places},
 };
 use crate::{router::router, state::AppState};
@@ -76,8 +77,8 @@ pub async fn serve(listener: TcpListener, state: AppState, limits: Limits, stop:
     let mut connections = JoinSet::new();
     loop {
         let is_full = places.is_full();
-        let socket = tokio::select! {
-            socket = accept(&listener), if !is_full => socket,
+        let (socket, peer) = tokio::select! {
+            accepted = accept(&listener), if !is_full => accepted,
             Some(ended) = connections.join_next_with_id() => {
                 places.remove(task_of(&ended));
                 continue;
@@ -87,7 +88,8 @@ pub async fn serve(listener: TcpListener, state: AppState, limits: Limits, stop:
         };
         let connection = places.enter();
         let socket = WriteTimeoutStream::new(socket, limits.taken_within);
-        let answering = answer(socket, connection.clone(), router.clone(), limits, stop.clone());
+        let service = service(router.clone(), peer, connection.clone());
+        let answering = answer(socket, connection.clone(), service, limits, stop.clone());
         let task = connections.spawn(answering);
         places.insert(task.id(), connection);
     }
@@ -103,10 +105,10 @@ fn task_of(ended: &Result<(Id, ()), JoinError>) -> Id {
     }
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, Peer) {
     loop {
         match listener.accept().await {
-            Ok((socket, _)) => return socket,
+            Ok((socket, peer)) => return (socket, Peer(peer.ip())),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 sleep(PAUSE).await;
@@ -118,14 +120,14 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 async fn answer(
     socket: WriteTimeoutStream,
     place: Arc<Connection>,
-    router: Router,
+    service: impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send>,
     limits: Limits,
     stop: CancellationToken,
 ) {
     let answering = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_within)
-        .serve_connection(TokioIo::new(socket), service(router, place.clone()));
+        .serve_connection(TokioIo::new(socket), service);
     let mut answering = std::pin::pin!(answering);
     let ended = tokio::select! {
         ended = answering.as_mut() => ended,
@@ -152,10 +154,12 @@ async fn nothing_asked(place: &Connection, within: Duration) {
 /// The router for one connection, which is busy until an answer is sent.
 fn service(
     router: Router,
+    peer: Peer,
     place: Arc<Connection>,
 ) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> {
     let router = TowerToHyperService::new(router);
-    service_fn(move |request: Request<Incoming>| {
+    service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         let busy = place.begin();
         let is_reserved = place.is_reserved;
         let path = request.uri().path().to_owned();

@@ -3,7 +3,7 @@
 //! The status is read before the event is stored, and others may store events in between. The caller is answered
 //! accordingly: no call succeeds that did not itself bring about the status it names.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use saga_types::{
     EventId, Metadata, MetadataError, SagaEvent, SagaId, SagaStatus, Timestamp, fold::SagaState, keys, steps,
@@ -19,7 +19,7 @@ use crate::{
     state::AppState,
 };
 use saga_collector::metrics::count_stored;
-use saga_store::{Appended, SagaChange};
+use saga_store::{Actor, Appended, Conclude, Conclusion, Operation, OperationKind, SagaChange};
 
 /// The longest reason, in characters.
 const MAX_REASON_CHARS: usize = 500;
@@ -81,7 +81,7 @@ impl Correction {
         caller: &Caller,
     ) -> Result<Corrected, ApiError> {
         for _ in 0..ATTEMPTS {
-            if let Some(change) = attempt(state, saga_id, self, &caller.name).await? {
+            if let Some(change) = attempt(state, saga_id, self, caller).await? {
                 let status = self.status.as_str();
                 tracing::info!(
                     saga_id = saga_id.as_str(),
@@ -168,7 +168,7 @@ async fn attempt(
     state: &AppState,
     saga_id: &SagaId,
     correction: &Correction,
-    actor: &str,
+    caller: &Caller,
 ) -> Result<Option<SagaChange>, ApiError> {
     let seen = state.saga(saga_id).await?;
     if seen.current_status == correction.status {
@@ -179,13 +179,46 @@ async fn attempt(
         );
         return Err(ApiError::conflict(message));
     }
-    let event = correction.event(&seen, actor)?;
-    let appending = state.store.append(vec![event.clone()].into());
+    let event = correction.event(&seen, &caller.name)?;
+    let conclude = conclude(correction, caller.actor());
+    let appending = state.store.append_by(vec![event.clone()].into(), conclude);
     let Appended { mut changes, .. } = state.ask("append", appending).await?;
     if !changes.is_empty() {
         count_stored(&state.metrics, [&event], &changes);
     }
     Ok(changes.pop())
+}
+
+/// The entry of the log, when the event is stored.
+fn conclude(correction: &Correction, actor: Actor) -> Conclude {
+    let (wanted, reason) = (correction.status, correction.reason.clone());
+    Arc::new(move |appended| {
+        let operations = appended.changes.iter().map(|change| {
+            let current = change.state.current_status;
+            Operation {
+                at: Timestamp::now(),
+                actor: actor.clone(),
+                kind: OperationKind::Correction,
+                saga_id: Some(change.state.saga_id.as_str().to_owned()),
+                saga_type: Some(change.state.saga_type.as_str().to_owned()),
+                letter_id: None,
+                before: change.previous_status.map(|status| status.as_str().to_owned()),
+                after: Some(current.as_str().to_owned()),
+                // An event that is later still may have come first.
+                result: if current == wanted {
+                    "CORRECTED"
+                } else {
+                    "OVERTAKEN"
+                }
+                .to_owned(),
+                detail: Some(reason.clone()),
+            }
+        });
+        Conclusion {
+            attempts: Vec::new(),
+            operations: operations.collect(),
+        }
+    })
 }
 
 /// The event is stored; whether it did what was wanted depends on what else was stored in the meantime.

@@ -88,7 +88,7 @@ impl ReplayRequest {
         let order = ReplayOrder {
             dry_run: self.dry_run.unwrap_or(false),
             all_pages: false,
-            by: caller.name.clone(),
+            by: caller.actor(),
             letters: self.query(),
         };
         let report = state.ask("replay", state.dead_letters.replay(order)).await?;

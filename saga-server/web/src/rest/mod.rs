@@ -17,6 +17,7 @@
 //! | `attention` | `/api/v1/attention`: what is late |
 //! | `status` | `/internal/v1/sagas/{sagaId}/status` |
 //! | `dead_letters`, `replay` | `/internal/v1/dlt`, and `/internal/v1/sagas/replay` |
+//! | `operations` | `/internal/v1/operations`: the log of what operators did |
 //! | `producers` | `/internal/v1/producers`: who records events, and which of them never came |
 //! | `health`, `metrics` | for orchestrators and Prometheus |
 
@@ -26,6 +27,7 @@ mod docs;
 mod health;
 mod metrics;
 mod openapi;
+mod operations;
 mod producers;
 mod replay;
 mod saga;
@@ -43,6 +45,7 @@ use crate::state::AppState;
 
 pub(crate) use dead_letters::{find as find_letters, find_groups as find_letter_groups};
 pub(crate) use docs::{ApiDocument, VIEWER_PATHS, viewer};
+pub(crate) use operations::{OperationView, find as find_operations};
 pub(crate) use producers::find as find_producers;
 pub(crate) use sagas::{SagasPage, find as find_sagas};
 
@@ -59,6 +62,9 @@ pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::groups))
         .routes(routes!(replay::replay))
+        .routes(routes!(operations::list))
+        .routes(routes!(operations::lines))
+        .routes(routes!(operations::table))
         .routes(routes!(producers::list))
         .merge(health::routes())
         .nest("/actuator", health::routes())

@@ -10,6 +10,7 @@
 //! | `sign_in`, `form` | who is signed in, and what they send |
 //! | `overview`, `sagas`, `saga`, `flow`, `services` | one file or folder for each page |
 //! | `dead_letters` | what could not be stored, and its replay |
+//! | `operations` | what operators did |
 //! | `query`, `tree`, `row` | filters in an address, JSON, and a saga in a list with what is needed now |
 //! | `period`, `chart` | the period a page looks at, and counts along it |
 //! | `assets` | style and script |
@@ -21,6 +22,7 @@ mod error;
 mod flow;
 mod form;
 mod humanize;
+mod operations;
 mod overview;
 mod page;
 mod page_request;
@@ -41,7 +43,7 @@ use crate::state::AppState;
 pub(crate) use error::error_pages;
 
 /// Every page with its path.
-pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 12] {
+pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 13] {
     [
         ("/", get(overview::page)),
         ("/sagas", get(sagas::page)),
@@ -60,6 +62,7 @@ pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 12] {
         ("/sign-in", get(sign_in::page).post(sign_in::sign_in)),
         ("/sign-out", post(sign_in::sign_out)),
         ("/services", get(services::page)),
+        ("/operations", get(operations::page)),
         ("/assets/{name}", get(assets::serve)),
     ]
 }

@@ -28,6 +28,7 @@ pub(super) enum Section {
     Flow,
     DeadLetters,
     Services,
+    Operations,
     /// A page of none of them.
     Elsewhere,
 }
@@ -40,6 +41,7 @@ impl Section {
         (Self::Flow, "/flow", "Flow"),
         (Self::DeadLetters, "/dead-letters", "Dead letters"),
         (Self::Services, "/services", "Services"),
+        (Self::Operations, "/operations", "Operations"),
     ];
 }
 

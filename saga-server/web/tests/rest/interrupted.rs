@@ -8,13 +8,13 @@ use std::{
 
 use async_trait::async_trait;
 use saga_store::{
-    Announcement, AppendError, Appended, ArchivePlan, Archived, Attempt, Attention, ChangeStore,
-    ChangedSagas, CollectorSettings, CollectorStore, CurrentDefinitions, DeadLetterStore, Expired,
-    ExpiredBefore, FailureCount, Flow, FlowQuery, Late, LateCount, LateSagas, LetterFilter, LetterGroup,
-    LetterPage, LetterQuery, NewLetter, Page, PartitionProgress, Position, ProducerObservation, ProducerPage,
-    ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore, Rebuilt, ReconcileOutcome,
-    ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery, Span, Statistics, StatisticsQuery,
-    StepPage, Store, StoreError, TrendStore, Trends, WatchStore,
+    Announcement, AppendError, Appended, ArchivePlan, Archived, Attention, ChangeStore, ChangedSagas,
+    CollectorSettings, CollectorStore, Conclude, CurrentDefinitions, DeadLetterStore, Expired, ExpiredBefore,
+    FailureCount, Flow, FlowQuery, Late, LateCount, LateSagas, LetterFilter, LetterGroup, LetterPage,
+    LetterQuery, NewLetter, OperationPage, OperationQuery, OperationStore, Page, PartitionProgress, Position,
+    ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore,
+    Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery, Span,
+    Statistics, StatisticsQuery, StepPage, Store, StoreError, TrendStore, Trends, WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::{Mutex, mpsc};
@@ -31,6 +31,13 @@ impl Interrupted {
             store,
             batches: Mutex::new(batches.collect()),
         }
+    }
+
+    async fn interrupt(&self) -> Result<(), AppendError> {
+        if let Some(first) = self.batches.lock().await.pop_front() {
+            self.store.append(first.into()).await?;
+        }
+        Ok(())
     }
 }
 
@@ -77,9 +84,7 @@ impl Store for Interrupted {
     }
 
     async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
-        if let Some(first) = self.batches.lock().await.pop_front() {
-            self.store.append(first.into()).await?;
-        }
+        self.interrupt().await?;
         self.store.append(batch).await
     }
 
@@ -224,12 +229,24 @@ impl DeadLetterStore for Interrupted {
         self.store.remove_letters(before, limit).await
     }
 
-    async fn letters_attempted(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
-        self.store.letters_attempted(attempts).await
-    }
-
     async fn append_dry_run(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         self.store.append_dry_run(batch).await
+    }
+}
+
+#[async_trait]
+impl OperationStore for Interrupted {
+    async fn append_by(&self, batch: Arc<[SagaEvent]>, conclude: Conclude) -> Result<Appended, AppendError> {
+        self.interrupt().await?;
+        self.store.append_by(batch, conclude).await
+    }
+
+    async fn operations(&self, query: &OperationQuery) -> Result<OperationPage, StoreError> {
+        self.store.operations(query).await
+    }
+
+    async fn remove_operations(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.store.remove_operations(before, limit).await
     }
 }
 

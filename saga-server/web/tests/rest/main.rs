@@ -15,6 +15,7 @@ mod harness;
 mod interrupted;
 mod issuer;
 mod oidc;
+mod operations;
 mod pages;
 mod paths;
 mod producers;

@@ -5,6 +5,7 @@ pub(crate) mod collectors;
 pub(crate) mod concurrency;
 pub(crate) mod dead_letters;
 pub(crate) mod events;
+pub(crate) mod operations;
 pub(crate) mod producers;
 pub(crate) mod progress;
 pub(crate) mod reading;
@@ -89,6 +90,12 @@ macro_rules! contract_tests {
             dead_letters::a_dry_run_stores_nothing,
             dead_letters::the_oldest_letters_leave_some_at_a_time,
             dead_letters::letters_without_their_table_are_an_outage,
+            operations::an_operation_is_written_with_its_change,
+            operations::an_operation_without_its_change_is_not_written,
+            operations::an_operation_tells_the_outcome_that_was_committed,
+            operations::operations_come_newest_first_page_by_page,
+            operations::every_filter_finds_the_operations_it_names,
+            operations::the_oldest_operations_leave_some_at_a_time,
             producers::numbers_that_never_came_are_found_once_they_are_old_enough,
             producers::what_comes_after_all_is_lost_no_more,
             producers::neither_order_nor_repetition_changes_what_is_missing,

@@ -20,11 +20,10 @@ impl ClaimsConfig {
         .into_iter()
         .find(|(wanted, _)| roles.contains(&wanted.as_str()));
         match role {
-            Some((_, role)) => Ok(Caller {
-                name: name.to_owned(),
-                role,
-                expires: claims.get("exp").and_then(seconds),
-            }),
+            Some((_, role)) => {
+                let expires = claims.get("exp").and_then(seconds);
+                Ok(Caller::of_token(name.to_owned(), role, expires))
+            }
             None => Err(Refusal::NoRole(name.to_owned())),
         }
     }

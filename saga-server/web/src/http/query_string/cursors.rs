@@ -110,6 +110,33 @@ impl LettersCursor {
     }
 }
 
+/// Where the next page of the log of operations begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OperationsCursor {
+    /// When the last operation was.
+    pub(crate) at: Timestamp,
+    /// The last operation.
+    pub(crate) id: i64,
+}
+
+impl OperationsCursor {
+    const KIND: &str = "operations1";
+
+    pub(crate) fn encode(&self) -> String {
+        encode(&(Self::KIND, self.at.as_millis(), self.id))
+    }
+
+    pub(crate) fn decode(text: &str) -> Result<Self, String> {
+        let (kind, millis, id): (String, i64, i64) = decode(text)?;
+        let at = Timestamp::from_millis(millis).map_err(|_| REFUSED.to_owned())?;
+        if kind == Self::KIND {
+            Ok(Self { at, id })
+        } else {
+            Err(REFUSED.to_owned())
+        }
+    }
+}
+
 /// Where the next page of services begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ProducersCursor {

@@ -1,0 +1,111 @@
+//! `/operations`: what operators did, by the same parameters as `GET /internal/v1/operations`.
+
+use askama::Template;
+use axum::{Extension, extract::State};
+use saga_types::Timestamp;
+
+use super::{
+    humanize::{Moment, short},
+    page::{Frame, Page, Section},
+    query::{Chip, address, chips, is_place, next},
+    search::saga_path,
+};
+use crate::{
+    auth::Caller,
+    http::{ApiError, query_string::Params},
+    rest::{OperationView, find_operations},
+    state::AppState,
+};
+use saga_store::{OperationKind, Way};
+
+const PATH: &str = "/operations";
+
+#[derive(Template)]
+#[template(path = "operations.html")]
+pub(super) struct OperationsTemplate {
+    frame: Frame,
+    kinds: Vec<&'static str>,
+    chips: Vec<Chip>,
+    rows: Vec<Row>,
+    /// The same entries and those of the next pages, as files.
+    files: [(&'static str, String); 2],
+    next: Option<String>,
+    is_first: bool,
+    first: String,
+}
+
+struct Row {
+    at: Moment,
+    actor: String,
+    from: String,
+    did: &'static str,
+    /// The saga: path, id and short id.
+    saga: Option<(String, String, String)>,
+    letter: Option<(String, i64)>,
+    change: Option<(String, String)>,
+    result: String,
+    detail: Option<String>,
+}
+
+pub(super) async fn page(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    params: Params,
+) -> Result<Page<OperationsTemplate>, ApiError> {
+    let params = params.filled();
+    let given = params.given();
+    let found = find_operations(&state, params).await?;
+    let now = Timestamp::now();
+    let filters = || given.iter().filter(|(name, _)| !is_place(name) && name != "size");
+    let file = |form| address(&format!("/internal/v1/operations.{form}"), filters());
+    Ok(Page(OperationsTemplate {
+        frame: Frame::new(
+            Section::Operations,
+            "Operations",
+            &caller,
+            Some(&state.freshness()),
+        ),
+        kinds: OperationKind::ALL.map(OperationKind::as_str).into(),
+        chips: chips(PATH, &given),
+        rows: found
+            .content
+            .into_iter()
+            .map(|view| Row::new(view, now))
+            .collect(),
+        files: [("CSV", file("csv")), ("JSON lines", file("ndjson"))],
+        next: found
+            .next_cursor
+            .as_ref()
+            .map(|cursor| next(PATH, &given, cursor)),
+        is_first: !given.iter().any(|(name, _)| is_place(name)),
+        first: address(PATH, given.iter().filter(|(name, _)| !is_place(name))),
+    }))
+}
+
+impl Row {
+    fn new(view: OperationView, now: Timestamp) -> Self {
+        let way = match view.way {
+            Way::Rest => "by REST",
+            Way::Page => "by a page",
+            Way::CommandLine => "on the command line",
+        };
+        let role = view.role.map(|role| format!("{role}, ")).unwrap_or_default();
+        let address = view.address.map(|address| format!(", from {address}"));
+        Self {
+            at: Moment::new(view.at, now),
+            actor: view.actor,
+            from: format!("{role}{way}{}", address.unwrap_or_default()),
+            did: match view.kind {
+                OperationKind::Correction => "set a status",
+                OperationKind::Replay => "replayed a dead letter",
+            },
+            saga: view.saga_id.map(|id| (saga_path(&id), short(&id), id)),
+            letter: view.dead_letter_id.map(|id| (format!("/dead-letters/{id}"), id)),
+            change: view
+                .after
+                .map(|after| (view.before.unwrap_or_else(|| "no saga".to_owned()), after)),
+            result: view.result,
+            detail: view.detail,
+        }
+    }
+}
