@@ -53,6 +53,14 @@ pub enum ContextError {
         #[source]
         problem: NameError,
     },
+    /// The saga is of another type than the one that is resumed; only from [`SagaOf::resume`](crate::SagaOf::resume).
+    #[error("the saga is of type {found}, not {expected}")]
+    OtherType {
+        /// The type that was asked for.
+        expected: SagaType,
+        /// The type that the headers name.
+        found: SagaType,
+    },
 }
 
 /// What may stand in a header as it is.

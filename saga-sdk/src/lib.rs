@@ -30,6 +30,7 @@
 //! | [`SagaTrackerClientExt`], [`TrackerState`] | `saga` and `resume` on any client; where a service's state has it |
 //! | [`Saga`], [`StepBuilder`] | the handle of a saga, and a step in the making |
 //! | [`step!`], [`saga_type!`] | names of the team's own, checked when they are compiled |
+//! | [`DefinedSaga`], [`SagaOf`] | sagas whose steps are generated from definition files |
 //! | [`StepRun`] | a step that is run, and recorded from its result |
 //! | [`headers`], [`ContextError`], [`WithSaga`], [`SagaHeaders`] | a saga on its way to the next service |
 //! | [`StepRecord`] | a step that becomes an event: id, times, service, trace |
@@ -109,6 +110,7 @@ mod client;
 mod config;
 mod connect;
 mod context;
+mod defined;
 mod doctor;
 mod error;
 mod failure;
@@ -146,6 +148,7 @@ pub use config::{
 };
 pub use connect::connect;
 pub use context::{ContextError, headers};
+pub use defined::{DefinedSaga, SagaOf, StepOf};
 pub use doctor::{Diagnosis, doctor};
 pub use error::{ConnectError, InputError, RecordError};
 pub use failure::FailureCause;

@@ -32,9 +32,12 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `resolution` | off | decoding of events whose writer used another Avro schema that resolves to ours ([`avro::WriterSchema::parse`]); brings in `apache-avro` |
+//! | `codegen` | off | `codegen`: constants of types and steps from definition files, for a program's `build.rs` |
 //! | `openapi` | off | `utoipa::ToSchema` for everything a [`fold::SagaState`] is made of; brings in `utoipa` |
 
 pub mod avro;
+#[cfg(feature = "codegen")]
+pub mod codegen;
 pub mod definition;
 mod event;
 pub mod fold;

@@ -17,22 +17,23 @@
 #![forbid(unsafe_code)]
 
 mod course;
-mod steps;
+
+/// Both saga types with their steps, generated from [`DEFINITIONS`]: a step that they do not know does not compile.
+///
+/// ```compile_fail,E0599
+/// let step = fulfilment::sagas::Shipment::GIFT_WRAPPED;
+/// ```
+pub mod sagas {
+    include!(concat!(env!("OUT_DIR"), "/sagas.rs"));
+}
 
 use std::{sync::Arc, time::Duration};
 
-use saga_sdk::{
-    ConnectError, RecordError, Saga, SagaConfig, SagaTrackerClient, SagaTypeName, StepName, saga_type,
-};
+use saga_sdk::{ConnectError, DefinedSaga, RecordError, SagaConfig, SagaOf, SagaTrackerClient, StepOf};
 use uuid::Uuid;
 
 pub use course::Course;
-
-/// An order that is packed and shipped.
-pub const FULFILMENT: SagaTypeName = saga_type!("FULFILMENT");
-
-/// One parcel of it.
-pub const SHIPMENT: SagaTypeName = saga_type!("SHIPMENT");
+use sagas::{Fulfilment as Order, Shipment};
 
 /// The services that record, in the order of their first steps.
 pub const SERVICES: [&str; 3] = ["fulfilment-service", "warehouse-service", "carrier-service"];
@@ -54,9 +55,9 @@ pub struct Fulfilment {
 
 /// One saga, as each service sees it.
 struct Views {
-    fulfilment: Saga,
-    warehouse: Saga,
-    carrier: Saga,
+    fulfilment: SagaOf<Order>,
+    warehouse: SagaOf<Order>,
+    carrier: SagaOf<Order>,
 }
 
 impl Fulfilment {
@@ -90,8 +91,8 @@ impl Fulfilment {
     /// [`RecordError`] when the order's id is not valid.
     pub async fn fulfil(&self, order_id: &str, course: Course) -> Result<String, RecordError> {
         let saga_id = Uuid::now_v7().to_string();
-        let views = self.views(|tracker| tracker.saga(FULFILMENT, &saga_id, order_id));
-        let start = views.fulfilment.start(steps::FULFILMENT_STARTED);
+        let views = self.views(|tracker| SagaOf::begin(tracker, &saga_id, order_id));
+        let start = views.fulfilment.start(Order::FULFILMENT_STARTED);
         start.with("parcels", course.parcels()).record().await?;
         let (picked, booked) = tokio::join!(self.pick(&views, course), self.book(&views, course));
         picked?;
@@ -111,7 +112,7 @@ impl Fulfilment {
         }
     }
 
-    fn views(&self, saga: impl Fn(&Arc<dyn SagaTrackerClient>) -> Saga) -> Views {
+    fn views(&self, saga: impl Fn(&Arc<dyn SagaTrackerClient>) -> SagaOf<Order>) -> Views {
         Views {
             fulfilment: saga(&self.fulfilment),
             warehouse: saga(&self.warehouse),
@@ -120,9 +121,9 @@ impl Fulfilment {
     }
 
     async fn pick(&self, views: &Views, course: Course) -> Result<(), RecordError> {
-        self.complete(&views.warehouse, steps::GOODS_PICKED).await?;
+        self.complete(&views.warehouse, Order::GOODS_PICKED).await?;
         if course == Course::Gift {
-            self.complete(&views.warehouse, steps::GIFT_WRAPPED).await?;
+            self.complete(&views.warehouse, Order::GIFT_WRAPPED).await?;
         }
         Ok(())
     }
@@ -135,28 +136,28 @@ impl Fulfilment {
                 self.pause().await;
                 let refused = views
                     .carrier
-                    .failed(steps::CARRIER_REFUSED, "no courier serves this address");
+                    .failed(Order::CARRIER_REFUSED, "no courier serves this address");
                 refused.record().await
             }
-            Course::ByPost => self.complete(&views.carrier, steps::POST_BOOKED).await,
-            _ => self.complete(&views.carrier, steps::COURIER_BOOKED).await,
+            Course::ByPost => self.complete(&views.carrier, Order::POST_BOOKED).await,
+            _ => self.complete(&views.carrier, Order::COURIER_BOOKED).await,
         }
     }
 
     async fn give_up(&self, views: &Views) -> Result<(), RecordError> {
         self.pause().await;
-        views.warehouse.compensated(steps::GOODS_RETURNED).record().await
+        views.warehouse.compensated(Order::GOODS_RETURNED).record().await
     }
 
     /// The parcels travel at once; the order is fulfilled when all have arrived.
     async fn ship(&self, views: &Views, course: Course) -> Result<(), RecordError> {
-        self.complete(&views.fulfilment, steps::SHIPMENTS_SENT).await?;
+        self.complete(&views.fulfilment, Order::SHIPMENTS_SENT).await?;
         let parcels = (1..=course.parcels()).map(|number| self.parcel(views, number, course));
         futures_util::future::try_join_all(parcels).await?;
         match course {
             Course::ParcelLost => Ok(()),
             _ => {
-                self.complete(&views.fulfilment, steps::FULFILMENT_COMPLETED)
+                self.complete(&views.fulfilment, Order::FULFILMENT_COMPLETED)
                     .await
             }
         }
@@ -165,24 +166,24 @@ impl Fulfilment {
     async fn parcel(&self, order: &Views, number: u32, course: Course) -> Result<(), RecordError> {
         let saga_id = Uuid::now_v7();
         let (warehouse, carrier) = (
-            order.warehouse.child(SHIPMENT, saga_id),
-            order.carrier.child(SHIPMENT, saga_id),
+            SagaOf::child_of(&order.warehouse, saga_id),
+            SagaOf::child_of(&order.carrier, saga_id),
         );
         self.pause().await;
-        let packed = warehouse.complete(steps::PARCEL_PACKED).with("parcel", number);
+        let packed = warehouse.complete(Shipment::PARCEL_PACKED).with("parcel", number);
         packed.record().await?;
-        self.complete(&carrier, steps::PARCEL_HANDED_OVER).await?;
+        self.complete(&carrier, Shipment::PARCEL_HANDED_OVER).await?;
         self.pause().await;
         if course == Course::ParcelLost && number == 1 {
             return carrier
-                .failed(steps::PARCEL_LOST, "lost in the depot")
+                .failed(Shipment::PARCEL_LOST, "lost in the depot")
                 .record()
                 .await;
         }
-        self.complete(&carrier, steps::PARCEL_DELIVERED).await
+        self.complete(&carrier, Shipment::PARCEL_DELIVERED).await
     }
 
-    async fn complete(&self, saga: &Saga, step: StepName) -> Result<(), RecordError> {
+    async fn complete<D: DefinedSaga>(&self, saga: &SagaOf<D>, step: StepOf<D>) -> Result<(), RecordError> {
         self.pause().await;
         saga.complete(step).duration(self.pace).record().await
     }
