@@ -21,6 +21,7 @@
 pub mod archive;
 mod backoff;
 pub mod dead_letters;
+mod failure;
 pub mod freshness;
 pub mod health;
 pub mod http_client;

@@ -75,6 +75,10 @@ pub enum AppendError {
     /// the SQLSTATE, it is a refusal only when a made-up event passes ([`Store::probe_write`](super::Store::probe_write)).
     #[error("the database refuses the batch: {0}")]
     Refused(#[source] Fault),
+    /// The database ended the batch with what usually is an outage, such as a timeout, and took a made-up event of the same
+    /// size right after: split the batch. An event that fails alone, again and again, is at fault.
+    #[error("the database fails the batch: {0}")]
+    Failed(#[source] Fault),
 }
 
 /// What the database, or the way to it, said. Its text has no values of rows, and no secrets.
@@ -82,10 +86,17 @@ pub enum AppendError {
 pub struct Fault {
     message: String,
     sqlstate: Option<String>,
+    may_be_of_the_batch: bool,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Fault {
+    /// An outage that one event may cause alone: the database answered with an error, or not in time.
+    pub(super) fn perhaps_of_the_batch(mut self) -> Self {
+        self.may_be_of_the_batch = true;
+        self
+    }
+
     /// With the error that caused it.
     pub(super) fn caused_by(
         message: String,
@@ -95,6 +106,7 @@ impl Fault {
         Self {
             message,
             sqlstate,
+            may_be_of_the_batch: false,
             cause: Some(Arc::new(cause)),
         }
     }
@@ -111,6 +123,7 @@ impl<T: Into<String>> From<T> for Fault {
         Self {
             message: message.into(),
             sqlstate: None,
+            may_be_of_the_batch: false,
             cause: None,
         }
     }
@@ -151,12 +164,14 @@ impl From<StoreError> for AppendError {
 impl From<AppendError> for StoreError {
     fn from(error: AppendError) -> Self {
         match error {
-            AppendError::Unavailable(fault) | AppendError::Refused(fault) => Self::Unavailable(fault),
+            AppendError::Unavailable(fault) | AppendError::Refused(fault) | AppendError::Failed(fault) => {
+                Self::Unavailable(fault)
+            }
         }
     }
 }
 
-/// Tells a refusal from an outage: what was refused is at fault only when a made-up value of its kind passes.
+/// Tells a refusal from an outage: what was refused or failed is at fault only when a made-up value of its kind passes.
 pub(super) async fn confirm_refusal<T>(
     result: Result<T, AppendError>,
     probe: impl Future<Output = Result<(), AppendError>>,
@@ -164,6 +179,10 @@ pub(super) async fn confirm_refusal<T>(
     match result {
         Err(AppendError::Refused(fault)) => match probe.await {
             Ok(()) => Err(AppendError::Refused(fault)),
+            Err(_) => Err(AppendError::Unavailable(fault)),
+        },
+        Err(AppendError::Unavailable(fault)) if fault.may_be_of_the_batch => match probe.await {
+            Ok(()) => Err(AppendError::Failed(fault)),
             Err(_) => Err(AppendError::Unavailable(fault)),
         },
         other => other,

@@ -61,9 +61,9 @@ pub trait Store:
     ///
     /// # Errors
     ///
-    /// [`AppendError::Unavailable`] when the batch should be tried again as it is; [`AppendError::Refused`] when the
-    /// database does not take something in it, so that the caller must find out what by splitting. Nothing is
-    /// stored in either case.
+    /// [`AppendError::Unavailable`] when the batch should be tried again as it is; [`AppendError::Refused`] and
+    /// [`AppendError::Failed`] when the database does not take something in it, or may not, so that the caller must find out
+    /// what by splitting. Nothing is stored in any case.
     async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError>;
 
     /// Whether an event that nothing is wrong with could be stored now: a made-up step of a saga of its own is written
@@ -76,11 +76,9 @@ pub trait Store:
     ///
     /// [`StoreError::Unavailable`] when the made-up event is not taken, or not with_deadline for in time.
     async fn probe_write(&self) -> Result<(), StoreError> {
-        match self.append_dry_run(Arc::new([probe::event()])).await {
+        match self.append_dry_run(Arc::new([probe::event_like(&[])])).await {
             Ok(_) => Ok(()),
-            Err(AppendError::Unavailable(message) | AppendError::Refused(message)) => {
-                Err(StoreError::Unavailable(message))
-            }
+            Err(error) => Err(error.into()),
         }
     }
 

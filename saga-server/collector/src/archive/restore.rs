@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 
 use super::{Archive, ArchiveError, Manifest, tables};
-use saga_store::{AppendError, Store, StoreError};
+use saga_store::{Store, StoreError};
 
 /// How many events are stored at once.
 const PAGE: usize = 2_000;
@@ -120,8 +120,6 @@ async fn wanted_states(
 }
 
 async fn append(store: &dyn Store, events: Vec<SagaEvent>) -> Result<u64, ArchiveError> {
-    let appended = store.append(events.into()).await.map_err(|error| match error {
-        AppendError::Unavailable(reason) | AppendError::Refused(reason) => StoreError::Unavailable(reason),
-    })?;
+    let appended = store.append(events.into()).await.map_err(StoreError::from)?;
     Ok(appended.stored() as u64)
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::read;
 use crate::{
     backoff::Backoff,
+    failure::{Attempts, Failure},
     health::Health,
     ingest::{
         RegistryConfig,
@@ -26,7 +27,7 @@ use crate::{
     },
     metrics::Metrics,
 };
-use saga_store::{AppendError, NewLetter, Store};
+use saga_store::{NewLetter, Store};
 
 /// Letters are few, but may be large.
 const LIMITS: BatchLimits = BatchLimits {
@@ -162,14 +163,18 @@ impl Worker {
     /// Tries until the database answers. `None` when cancelled meanwhile.
     async fn keep(&self, letters: &[NewLetter]) -> Option<Result<(), String>> {
         let mut backoff = Backoff::new();
+        let mut attempts = Attempts::of(letters.len());
         loop {
-            let reason = match self.store.keep_letters(letters.to_vec()).await {
+            let error = match self.store.keep_letters(letters.to_vec()).await {
                 Ok(new) => {
                     tracing::debug!(letters = letters.len(), new, "dead letters kept");
                     return Some(Ok(()));
                 }
-                Err(AppendError::Refused(reason)) => return Some(Err(reason.to_string())),
-                Err(AppendError::Unavailable(reason)) => reason.to_string(),
+                Err(error) => error,
+            };
+            let reason = match attempts.failed(error) {
+                Failure::Refused(reason) => return Some(Err(reason)),
+                Failure::Doubtful(reason) | Failure::Outage(reason) => reason,
             };
             tracing::debug!(reason, "dead letters not kept, retrying");
             if !backoff.wait(&self.stop).await {

@@ -375,7 +375,7 @@ fn refusal(appended: Result<Appended, AppendError>) -> Result<Result<Appended, S
     match appended {
         Ok(appended) => Ok(Ok(appended)),
         Err(AppendError::Refused(reason)) => Ok(Err(reason.to_string())),
-        Err(AppendError::Unavailable(reason)) => Err(StoreError::Unavailable(reason)),
+        Err(error) => Err(error.into()),
     }
 }
 

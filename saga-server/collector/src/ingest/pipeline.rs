@@ -24,6 +24,7 @@ use super::{
 use crate::{
     backoff::Backoff,
     dead_letters::read,
+    failure::{Attempts, Failure},
     kafka::{
         dead_letter_producer::{DeadLetter, DeadLetterProducer, Unwritten},
         record::{Batch, Offsets, RawRecord},
@@ -31,7 +32,7 @@ use crate::{
     },
     telemetry::spans,
 };
-use saga_store::{AppendError, ProducerObservation};
+use saga_store::ProducerObservation;
 
 /// How many batches may be decoded and not done; the consumer hands on no more.
 const DECODED: usize = 2;
@@ -163,17 +164,20 @@ impl AckStage {
     /// events could be stored is lost: it must not hold up the events.
     async fn record_producers(&self, observed: &[ProducerObservation]) -> bool {
         let mut backoff = Backoff::new();
+        let mut attempts = Attempts::of(1);
         loop {
-            let reason = match self.parts.store.observe_producers(observed).await {
-                Ok(()) => return true,
-                Err(AppendError::Refused(reason)) => {
-                    tracing::error!(%reason, "producer observations refused by the database");
+            let Err(error) = self.parts.store.observe_producers(observed).await else {
+                return true;
+            };
+            let reason = match attempts.failed(error) {
+                Failure::Refused(reason) => {
+                    tracing::error!(reason, "producer observations refused by the database");
                     return true;
                 }
-                Err(AppendError::Unavailable(reason)) => reason,
+                Failure::Doubtful(reason) | Failure::Outage(reason) => reason,
             };
             // The writers report it to the operator.
-            tracing::debug!(%reason, "producer observations not stored, retrying");
+            tracing::debug!(reason, "producer observations not stored, retrying");
             if !backoff.wait(&self.stop).await {
                 return false;
             }

@@ -1,4 +1,4 @@
-//! Events to the store: split over the writers by saga, retried while the database is unavailable, split in halves
+//! Events to the store: split over the writers by saga, retried while the database is unavailable, split in parts
 //! to find the one event that the database refuses.
 //!
 //! Rule of thumb: a writer stores one part after the other, and a saga mostly has the same writer. So two transactions hardly ever
@@ -6,7 +6,6 @@
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    ops::Range,
     sync::Arc,
     time::Instant,
 };
@@ -20,12 +19,13 @@ use tracing::{Instrument, Span};
 use super::{IngestParts, rejection::Rejection};
 use crate::{
     backoff::Backoff,
+    failure::{Attempts, Failure},
     health::Component,
     kafka::status::{ConsumerStatus, Stage},
     metrics,
     telemetry::spans,
 };
-use saga_store::{AppendError, Appended};
+use saga_store::Appended;
 
 /// An event with the place of its record in the batch.
 #[derive(Debug, Clone)]
@@ -123,7 +123,7 @@ impl Writer {
         }
     }
 
-    /// Goes through the events in chunks, the whole first. A refused chunk is halved until single events are left.
+    /// Goes through the events in chunks, the whole first. A refused chunk is split until single events are left.
     async fn store(&self, events: Vec<IndexedEvent>) -> Option<Refused> {
         let mut refused = Refused::new();
         let mut chunks = vec![Chunk::of(events)];
@@ -137,11 +137,8 @@ impl Writer {
                 Err(reason) if chunk.indexes.len() == 1 => {
                     refused.extend(chunk.refused(&[0], |_| Rejection::refused(reason.clone())));
                 }
-                // The first half is taken next, so that events keep their order.
-                Err(_) => {
-                    let (first, second) = chunk.halves();
-                    chunks.extend([second, first]);
-                }
+                // The first part is taken next, so that events keep their order.
+                Err(_) => chunks.extend(chunk.parts().into_iter().rev()),
             }
         }
         Some(refused)
@@ -150,12 +147,13 @@ impl Writer {
     /// Tries until the database answers: with what it stored, or with the reason why it refuses.
     async fn append(&self, chunk: &Chunk) -> Option<Result<Appended, String>> {
         let mut backoff = Backoff::new();
+        let mut attempts = Attempts::of(chunk.events.len());
         loop {
             let started = Instant::now();
             let appending = self.parts.store.append(chunk.events.clone());
             let result = appending.instrument(spans::query("append")).await;
             metrics::append_took(&self.parts.metrics, started.elapsed());
-            let reason = match result {
+            let error = match result {
                 Ok(appended) => {
                     self.status.goes_on(Stage::Database);
                     if self.parts.health.up(Component::Db) {
@@ -163,21 +161,28 @@ impl Writer {
                     }
                     return Some(Ok(appended));
                 }
-                Err(AppendError::Refused(reason)) => return Some(Err(reason.to_string())),
-                Err(AppendError::Unavailable(reason)) => reason.to_string(),
+                Err(error) => error,
             };
-            self.parts.metrics.store_retries.inc();
-            self.status.waits(
-                Stage::Database,
-                format!("the database does not take events: {reason}"),
-            );
-            if self.parts.health.down(Component::Db, reason.clone()) {
-                tracing::error!(reason, "database unavailable, retrying");
+            match attempts.failed(error) {
+                Failure::Refused(reason) => return Some(Err(reason)),
+                Failure::Doubtful(reason) => self.waits(&reason),
+                Failure::Outage(reason) => {
+                    self.waits(&reason);
+                    if self.parts.health.down(Component::Db, reason.clone()) {
+                        tracing::error!(reason, "database unavailable, retrying");
+                    }
+                }
             }
             if !backoff.wait(&self.stop).await {
                 return None;
             }
         }
+    }
+
+    fn waits(&self, reason: &str) {
+        self.parts.metrics.store_retries.inc();
+        let reason = format!("the database does not take events: {reason}");
+        self.status.waits(Stage::Database, reason);
     }
 }
 
@@ -207,12 +212,16 @@ impl Chunk {
         refused.collect()
     }
 
-    fn halves(&self) -> (Self, Self) {
-        let half = self.indexes.len() / 2;
-        let part = |range: Range<usize>| Self {
-            events: self.events[range.clone()].into(),
-            indexes: self.indexes[range].to_vec(),
-        };
-        (part(0..half), part(half..self.indexes.len()))
+    /// Many, not two: each level of splitting may take as long as a statement's timeout.
+    fn parts(&self) -> Vec<Self> {
+        const PARTS: usize = 16;
+        let size = self.indexes.len().div_ceil(PARTS);
+        let parts = self.events.chunks(size).zip(self.indexes.chunks(size));
+        parts
+            .map(|(events, indexes)| Self {
+                events: events.into(),
+                indexes: indexes.to_vec(),
+            })
+            .collect()
     }
 }

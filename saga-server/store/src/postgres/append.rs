@@ -18,7 +18,7 @@ use super::{
     PostgresStore, abort::Abort, error, fold::fold, instances, operations, retention, rollups, steps,
 };
 use crate::{
-    AppendError, Appended, Conclude, SagaChange,
+    AppendError, Appended, Conclude, Fault, SagaChange,
     batch::{Batch, Classified, TxOutcome},
     fold_batch::StoredFold,
 };
@@ -59,9 +59,10 @@ pub(super) async fn append(
         drop(connection);
         tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 5)).await;
     }
-    Err(AppendError::Unavailable(
-        format!("conflicted with other writers {ATTEMPTS} times: {conflict}").into(),
-    ))
+    let fault = Fault::from(format!(
+        "conflicted with other writers {ATTEMPTS} times: {conflict}"
+    ));
+    Err(AppendError::Unavailable(fault.perhaps_of_the_batch()))
 }
 
 async fn attempt_append(

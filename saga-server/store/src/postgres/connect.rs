@@ -27,7 +27,7 @@ const READER_SETTINGS: &str = "SET statement_timeout = '15s'; SET plan_cache_mod
 /// reads it reads by key: a plan that was made while the tables were small must not read them whole when they are large.
 /// What must read a small table whole all the same looks expensive then, and must not be compiled for it. The plans are the
 /// same for all values, and made once.
-const WRITER_SETTINGS: &str = "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'; \
+const WRITER_SETTINGS: &str = "SET statement_timeout = '20s'; SET idle_in_transaction_session_timeout = '20s'; \
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; \
     SET plan_cache_mode = force_generic_plan; SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; \
     SET tcp_keepalives_count = 3; SET tcp_user_timeout = '60s'";

@@ -58,6 +58,9 @@ pub(super) fn store(error: Error) -> StoreError {
 pub(super) fn append(error: Error) -> AppendError {
     match retry(&error) {
         Retry::Never => AppendError::Refused(fault(error)),
+        Retry::Now | Retry::Later if matches!(error, Error::Database(_)) => {
+            AppendError::Unavailable(fault(error).perhaps_of_the_batch())
+        }
         Retry::Now | Retry::Later => AppendError::Unavailable(fault(error)),
     }
 }

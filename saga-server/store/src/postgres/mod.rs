@@ -55,7 +55,7 @@ use std::{sync::Arc, time::Duration};
 
 use sqlx::{PgPool, migrate::Migrator};
 
-use super::{AppendError, ChangedSagas, CurrentDefinitions, StoreError, StoreOptions};
+use super::{AppendError, ChangedSagas, CurrentDefinitions, Fault, StoreError, StoreOptions};
 
 /// What the files of `sql` call the database for which they are compiled.
 type Db = sqlx::Postgres;
@@ -71,9 +71,9 @@ static MIGRATOR: Migrator = {
     migrator
 };
 
-/// How long the database may take to answer for a batch. It ends a statement after 30 s itself; when it has not answered
+/// How long the database may take to answer for a batch. It ends a statement after 20 s itself; when it has not answered
 /// for so long, it or the way to it vanished silently, which TCP alone may not notice for ever.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_secs(25);
 
 /// Sagas in PostgreSQL, version 14 or later.
 #[derive(Debug, Clone)]
@@ -125,9 +125,8 @@ impl PostgresStore {
         work: impl Future<Output = Result<T, AppendError>> + Send,
     ) -> Result<T, AppendError> {
         tokio::time::timeout(self.answer, work).await.unwrap_or_else(|_| {
-            Err(AppendError::Unavailable(
-                format!("no answer for {} s", self.answer.as_secs()).into(),
-            ))
+            let fault = Fault::from(format!("no answer for {} s", self.answer.as_secs()));
+            Err(AppendError::Unavailable(fault.perhaps_of_the_batch()))
         })
     }
 }

@@ -34,9 +34,9 @@ impl OperationStore for Adapter {
         run_detached(async move {
             let touched = touched(&batch);
             let appended = store
-                .append_as(batch, TxOutcome::Committed, Some(&conclude))
+                .append_as(batch.clone(), TxOutcome::Committed, Some(&conclude))
                 .await;
-            let appended = confirm_refusal(appended, store.probe()).await?;
+            let appended = confirm_refusal(appended, store.probe(&batch)).await?;
             store.changed.add(touched);
             Ok(appended)
         })

@@ -3,7 +3,7 @@
 //! Rule of thumb: transactions run in tasks of their own, so that a caller that stops waiting cannot leave a connection
 //! inside one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use saga_types::{SagaEvent, Timestamp, fold::SagaState};
@@ -15,6 +15,9 @@ use crate::{
     StepPage, Store, StoreError, batch::TxOutcome, changes::touched, deadline::in_time,
     detached::run_detached, error::confirm_refusal, probe,
 };
+
+/// How long the database may take to answer for one made-up event.
+const PROBE: Duration = Duration::from_secs(5);
 
 impl Adapter {
     pub(super) async fn append_as(
@@ -32,9 +35,14 @@ impl Adapter {
             .await
     }
 
-    pub(super) async fn probe(&self) -> Result<(), AppendError> {
-        let probe = Arc::new([probe::event()]);
-        self.append_as(probe, TxOutcome::RolledBack, None).await.map(drop)
+    pub(super) async fn probe(&self, like: &[SagaEvent]) -> Result<(), AppendError> {
+        let probe = Arc::new([probe::event_like(like)]);
+        let appended = self.append_as(probe, TxOutcome::RolledBack, None);
+        let appended = tokio::time::timeout(PROBE, appended).await;
+        appended.map_or_else(
+            |_| Err(AppendError::Unavailable("no answer to a probe".into())),
+            |appended| appended.map(drop),
+        )
     }
 }
 
@@ -58,8 +66,8 @@ impl Store for Adapter {
         let store = self.clone();
         run_detached(async move {
             let touched = touched(&batch);
-            let appended = store.append_as(batch, TxOutcome::Committed, None).await;
-            let appended = confirm_refusal(appended, store.probe()).await?;
+            let appended = store.append_as(batch.clone(), TxOutcome::Committed, None).await;
+            let appended = confirm_refusal(appended, store.probe(&batch)).await?;
             store.changed.add(touched);
             Ok(appended)
         })
@@ -68,7 +76,7 @@ impl Store for Adapter {
 
     async fn probe_write(&self) -> Result<(), StoreError> {
         let store = self.clone();
-        Ok(run_detached(async move { store.probe().await }).await?)
+        Ok(run_detached(async move { store.probe(&[]).await }).await?)
     }
 
     async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError> {
@@ -107,7 +115,7 @@ impl DeadLetterStore for Adapter {
         let store = self.clone();
         run_detached(async move {
             let kept = store.keep_as(&letters, TxOutcome::Committed).await;
-            let letter = [probe::letter()];
+            let letter = [probe::letter_like(&letters)];
             let probe = async { store.keep_as(&letter, TxOutcome::RolledBack).await.map(drop) };
             confirm_refusal(kept, probe).await
         })
@@ -138,8 +146,8 @@ impl DeadLetterStore for Adapter {
     async fn append_dry_run(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         let store = self.clone();
         run_detached(async move {
-            let appended = store.append_as(batch, TxOutcome::RolledBack, None).await;
-            confirm_refusal(appended, store.probe()).await
+            let appended = store.append_as(batch.clone(), TxOutcome::RolledBack, None).await;
+            confirm_refusal(appended, store.probe(&batch)).await
         })
         .await
     }

@@ -286,7 +286,9 @@ impl From<StoreError> for ApiError {
 impl From<AppendError> for ApiError {
     fn from(error: AppendError) -> Self {
         match error {
-            AppendError::Unavailable(reason) => StoreError::Unavailable(reason).into(),
+            AppendError::Unavailable(reason) | AppendError::Failed(reason) => {
+                StoreError::Unavailable(reason).into()
+            }
             AppendError::Refused(_) => {
                 tracing::error!(%error, "an event could not be stored");
                 Self::internal()
