@@ -55,7 +55,8 @@ pub(crate) struct Origin {
 pub(crate) struct RawRecord {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Option<Vec<u8>>,
-    pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
+    /// Names are bytes, too.
+    pub(crate) headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
 /// What the broker acknowledged.

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     progress::Progress,
     report::Report,
-    runs::{faults, fill, outages, outbox_kills, produce, sdk_outage, speed},
+    runs::{faults, fill, hostile, outages, outbox_kills, produce, sdk_outage, speed},
 };
 
 /// Shows on real parts what Saga Tracker promises.
@@ -37,6 +37,8 @@ enum Command {
     Outages(outages::Args),
     /// Everything is killed again and again under saga-server, while bad, repeated and shuffled records come
     Faults(faults::Args),
+    /// Everything that others may do to a collector: odd records, topics, registries, rows and connections
+    Hostile(hostile::Args),
     /// How fast the collector is and how small, beside raw COPY and one transaction for each event
     Speed(speed::Args),
     /// Sends events to a topic, at a rate or as fast as it takes them
@@ -76,6 +78,7 @@ impl Command {
             Self::OutboxKills(args) => outbox_kills::run(&args, progress).await,
             Self::Outages(args) => outages::run(&args, progress).await,
             Self::Faults(args) => faults::run(&args, progress).await,
+            Self::Hostile(args) => hostile::run(&args, progress).await,
             Self::Speed(args) => speed::run(&args, progress).await,
             Self::Load(args) => produce::run(&args, progress).await,
             Self::Fill(args) => fill::run(&args, progress).await,

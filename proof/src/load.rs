@@ -17,7 +17,7 @@ use fastrand::Rng;
 use rdkafka::{
     ClientConfig, ClientContext, Message as _,
     error::{KafkaError, RDKafkaErrorCode},
-    message::{DeliveryResult, Header, OwnedHeaders},
+    message::DeliveryResult,
     producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer},
 };
 use saga_types::{
@@ -29,6 +29,7 @@ use crate::{
     accounting::{Accounting, Origin, RawRecord},
     events::Plan,
     poison::{self, Poison},
+    topic,
 };
 
 /// Among how many sagas events are shuffled.
@@ -184,17 +185,9 @@ impl Sender {
     fn send_poison(&mut self, event: &SagaEvent) -> Result<()> {
         let poison = Poison::pick(&mut self.rng);
         let bad = poison::spoil(poison, event, &mut self.rng)?;
-        let headers = bad
-            .headers
-            .iter()
-            .fold(OwnedHeaders::new(), |headers, (key, value)| {
-                headers.insert(Header {
-                    key,
-                    value: value.as_deref(),
-                })
-            });
         let mut record: BaseRecord<'_, [u8], [u8], _> =
-            BaseRecord::with_opaque_to(self.topic, Box::new(Sent::Poison(bad.clone()))).headers(headers);
+            BaseRecord::with_opaque_to(self.topic, Box::new(Sent::Poison(bad.clone())))
+                .headers(topic::owned_headers(&bad));
         record.key = bad.key.as_deref();
         record.payload = bad.value.as_deref();
         while let Err((error, unsent)) = self.producer.send(record) {

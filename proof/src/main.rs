@@ -14,6 +14,8 @@ mod accounting;
 mod audit;
 mod cli;
 mod events;
+#[path = "../../saga-server/collector/src/kafka/headers.rs"]
+mod headers;
 mod http;
 mod load;
 #[path = "../../saga-server/store/tests/plans/many_sagas/mod.rs"]

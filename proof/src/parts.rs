@@ -13,7 +13,7 @@ use rdkafka::{
     client::DefaultClientContext,
 };
 use saga_types::topic::PARTITIONS;
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgConnection, PgPool};
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -125,6 +125,24 @@ impl Parts {
         pool.connect(&self.database_url)
             .await
             .context("PostgreSQL does not answer")
+    }
+
+    /// Makes one beside that of the URL.
+    pub(crate) async fn create_database(&self, name: &str) -> Result<()> {
+        self.sql(format!("CREATE DATABASE {name}")).await
+    }
+
+    /// Drops it with all sessions. The fewer files there are, the sooner a killed PostgreSQL is back.
+    pub(crate) async fn drop_database(&self, name: &str) -> Result<()> {
+        self.sql(format!("DROP DATABASE {name} WITH (FORCE)")).await
+    }
+
+    async fn sql(&self, statement: String) -> Result<()> {
+        let mut connection = PgConnection::connect(&self.database_url).await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+            .execute(&mut connection)
+            .await?;
+        Ok(())
     }
 
     async fn run(&self, words: &[&str]) -> Result<String> {

@@ -87,12 +87,9 @@ pub(crate) fn spoil(poison: Poison, event: &SagaEvent, rng: &mut Rng) -> Result<
         key,
         value,
         headers: vec![
-            (
-                "proof-poison".to_owned(),
-                Some(format!("{poison:?}").into_bytes()),
-            ),
-            ("proof-bytes".to_owned(), Some(rng.u64(..).to_be_bytes().to_vec())),
-            ("proof-nothing".to_owned(), None),
+            (b"proof-poison".to_vec(), Some(format!("{poison:?}").into_bytes())),
+            (b"proof-bytes".to_vec(), Some(rng.u64(..).to_be_bytes().to_vec())),
+            (b"proof-nothing".to_vec(), None),
         ],
     })
 }

@@ -23,6 +23,8 @@ pub(crate) struct Harness {
     bootstrap_servers: String,
     database_url: String,
     log: PathBuf,
+    /// Further variables of the environment, which outweigh the others.
+    settings: Vec<(&'static str, String)>,
 }
 
 impl Harness {
@@ -40,6 +42,7 @@ impl Harness {
             bootstrap_servers: parts.bootstrap_servers.clone(),
             database_url: parts.database_url.clone(),
             log: log.map_or_else(|| parts.folder().join("saga-server.log"), Path::to_owned),
+            settings: Vec::new(),
         };
         parts
             .create_topics(&[Self::TOPIC, Self::DEAD_LETTER_TOPIC])
@@ -52,6 +55,15 @@ impl Harness {
     pub(crate) fn on_database(&self, url: &str) -> Self {
         Self {
             database_url: url.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// The same with further settings, and a log of its own beside the other.
+    pub(crate) fn with(&self, name: &str, settings: Vec<(&'static str, String)>) -> Self {
+        Self {
+            log: self.log.with_extension(format!("{name}.log")),
+            settings,
             ..self.clone()
         }
     }
@@ -89,6 +101,7 @@ impl Harness {
             // How long the group waits for a killed instance before its partitions go to the next.
             .env("SAGA_SERVER_KAFKA_PROPERTIES", "session.timeout.ms=6000")
             .env("SAGA_SERVER_LOG_LEVEL", log_level())
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdout(log.try_clone()?)
             .stderr(log)
             .stdin(Stdio::null())

@@ -6,11 +6,11 @@ use anyhow::{Context as _, Result, bail};
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
-    message::{BorrowedMessage, Headers as _},
+    message::{BorrowedMessage, Header, Headers as _, OwnedHeaders},
 };
 use saga_types::topic::PARTITIONS;
 
-use crate::accounting::RawRecord;
+use crate::{accounting::RawRecord, headers};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -59,19 +59,33 @@ fn assign(consumer: &BaseConsumer, topic: &str) -> Result<i64> {
     Ok(records)
 }
 
-/// The record byte for byte.
+/// The record byte for byte, but for what stands behind a NUL in a header's name.
 pub(crate) fn raw(record: &BorrowedMessage<'_>) -> RawRecord {
-    let headers = record.headers().map(|headers| {
-        headers
-            .iter()
-            .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
-            .collect()
+    let mut names_and_values = Vec::new();
+    headers::read(record, |name, value| {
+        names_and_values.push((name.to_vec(), value.map(<[u8]>::to_vec)));
     });
     RawRecord {
         key: record.key().map(<[u8]>::to_vec),
         value: record.payload().map(<[u8]>::to_vec),
-        headers: headers.unwrap_or_default(),
+        headers: names_and_values,
     }
+}
+
+/// The headers of a record to be sent, with names of any bytes.
+#[expect(
+    unsafe_code,
+    reason = "the client takes a name as text and writes its bytes as they are"
+)]
+pub(crate) fn owned_headers(record: &RawRecord) -> OwnedHeaders {
+    let headers = record.headers.iter();
+    headers.fold(OwnedHeaders::new(), |headers, (name, value)| {
+        headers.insert(Header {
+            // SAFETY: nothing but pointer and length is taken of it.
+            key: unsafe { str::from_utf8_unchecked(name) },
+            value: value.as_deref(),
+        })
+    })
 }
 
 /// The value of a header as text.

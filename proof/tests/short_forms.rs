@@ -45,6 +45,11 @@ fn whatever_is_killed_under_two_servers_every_acknowledged_event_is_stored_once_
 }
 
 #[test]
+fn whatever_the_world_does_good_events_are_stored_bad_ones_are_dead_letters_and_health_is_true() {
+    keeps_its_promises("hostile");
+}
+
+#[test]
 fn the_speed_of_the_collector_can_be_measured() {
     keeps_its_promises("speed");
 }

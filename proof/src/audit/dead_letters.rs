@@ -44,7 +44,7 @@ impl Found {
         let added = letter
             .headers
             .iter()
-            .position(|(name, _)| name.starts_with("kafka_dlt-"));
+            .position(|(name, _)| name.starts_with(b"kafka_dlt-"));
         let added = letter.headers.split_off(added.unwrap_or(letter.headers.len()));
         let origin = origin(&added)?;
         match sent.get(&origin) {
@@ -72,12 +72,12 @@ impl Found {
     }
 }
 
-fn value<'a>(added: &'a [(String, Option<Vec<u8>>)], name: &str) -> Option<&'a [u8]> {
-    let header = added.iter().find(|(key, _)| key == name);
+pub(crate) fn value<'a>(added: &'a [(Vec<u8>, Option<Vec<u8>>)], name: &str) -> Option<&'a [u8]> {
+    let header = added.iter().find(|(key, _)| key == name.as_bytes());
     header.and_then(|(_, value)| value.as_deref())
 }
 
-fn origin(added: &[(String, Option<Vec<u8>>)]) -> Result<Origin> {
+pub(crate) fn origin(added: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<Origin> {
     let partition = value(added, headers::ORIGINAL_PARTITION).and_then(|bytes| bytes.try_into().ok());
     let offset = value(added, headers::ORIGINAL_OFFSET).and_then(|bytes| bytes.try_into().ok());
     Ok(Origin {
@@ -86,7 +86,7 @@ fn origin(added: &[(String, Option<Vec<u8>>)]) -> Result<Origin> {
     })
 }
 
-fn is_of_our_topic(added: &[(String, Option<Vec<u8>>)]) -> bool {
+fn is_of_our_topic(added: &[(Vec<u8>, Option<Vec<u8>>)]) -> bool {
     value(added, headers::ORIGINAL_TOPIC) == Some(Harness::TOPIC.as_bytes())
         && value(added, headers::EXCEPTION_MESSAGE).is_some_and(|reason| !reason.is_empty())
 }

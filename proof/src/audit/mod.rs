@@ -1,6 +1,6 @@
 //! What the collector made of the topic, compared with what was acknowledged.
 
-mod dead_letters;
+pub(crate) mod dead_letters;
 mod lag_probe;
 mod rest;
 mod store;

@@ -3,6 +3,7 @@
 mod common;
 pub(crate) mod faults;
 pub(crate) mod fill;
+pub(crate) mod hostile;
 pub(crate) mod outages;
 pub(crate) mod outbox_kills;
 pub(crate) mod produce;

@@ -38,7 +38,7 @@ async fn append_with_retries(store: &Arc<dyn Store>, batch: &[SagaEvent]) -> (us
         match store.append(batch.to_vec().into()).await {
             Ok(appended) => return (appended.stored() + appended.duplicates, appended.conflicts.len()),
             Err(AppendError::Unavailable(_) | AppendError::Failed(_)) => {
-                tokio::time::sleep(Duration::from_millis(100)).await
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Err(refusal @ AppendError::Refused(_)) => panic!("an outage is taken for bad data: {refusal}"),
         }

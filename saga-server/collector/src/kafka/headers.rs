@@ -4,7 +4,7 @@
 
 use std::{ffi::CStr, ptr, slice};
 
-use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::message::BorrowedMessage;
 use rdkafka_sys::{RDKafkaRespErr, rd_kafka_header_get_all, rd_kafka_message_headers};
 
 /// Calls `each` with every name and value. Gives whether these are the whole headers, and can be written again as they are: not
@@ -39,12 +39,4 @@ pub(super) fn read(message: &BorrowedMessage<'_>, mut each: impl FnMut(&[u8], Op
         each(name, value);
     }
     is_whole
-}
-
-/// A copy of all headers byte for byte, as librdkafka holds them.
-pub(super) fn copy(message: &BorrowedMessage<'_>) -> Option<rdkafka::message::OwnedHeaders> {
-    message
-        .headers()
-        .filter(|headers| headers.count() > 0)
-        .map(|headers| headers.detach())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rdkafka::{
     Timestamp,
-    message::{BorrowedMessage, Header, Message, OwnedHeaders},
+    message::{BorrowedMessage, Header, Headers as _, Message, OwnedHeaders},
 };
 
 use super::headers;
@@ -61,7 +61,7 @@ impl RawRecord {
             record.headers.push(header);
         });
         if !is_whole {
-            record.odd_headers = headers::copy(message);
+            record.odd_headers = copy_headers(message);
         }
         record
     }
@@ -167,6 +167,14 @@ impl RawRecord {
             .iter()
             .map(move |(name, value)| (part(*name), value.map(part)))
     }
+}
+
+/// A copy of all headers byte for byte, as librdkafka holds them.
+fn copy_headers(message: &BorrowedMessage<'_>) -> Option<OwnedHeaders> {
+    message
+        .headers()
+        .filter(|headers| headers.count() > 0)
+        .map(|headers| headers.detach())
 }
 
 /// Records that are stored in one go.

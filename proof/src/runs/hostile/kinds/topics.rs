@@ -1,0 +1,54 @@
+//! The topic is deleted and made again, and gets more partitions.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use rdkafka::admin::{AdminOptions, NewPartitions};
+
+use crate::runs::hostile::{account::Expect, sender::record_of, stage::Stage};
+
+const MORE: usize = 6;
+
+pub(super) async fn play(stage: &mut Stage) -> Result<String> {
+    // What is deleted unread is lost, by whoever deletes it.
+    stage.pause_stream(true);
+    ensure!(
+        stage.all_stored(Duration::from_secs(30)).await,
+        "not everything is stored before"
+    );
+    let topic = stage.topic.clone();
+    stage.delete_topic(&topic).await?;
+    stage.pause(3.0, 70.0).await;
+    stage.create_again(&topic).await?;
+    // Until the producer knows, too, what it sends may be refused.
+    stage.pause(4.0, 10.0).await;
+    let again = stage.sender_with(&[])?;
+    for _ in 0..50 {
+        again.event(&stage.generator.event("again")?)?;
+    }
+    again.flush().await?;
+    ensure!(
+        stage.all_stored(Duration::from_secs(60)).await,
+        "the new topic is not read within a minute"
+    );
+    stage.pause_stream(false);
+    let new = NewPartitions::new(&topic, MORE);
+    for result in stage
+        .admin()?
+        .create_partitions(&[new], &AdminOptions::new())
+        .await?
+    {
+        result.map_err(|(_, error)| anyhow::anyhow!("no partitions added: {error}"))?;
+    }
+    let more = stage.sender_with(&[])?;
+    for partition in 0..i32::try_from(MORE)? {
+        for _ in 0..5 {
+            let event = stage.generator.event("more")?;
+            more.record(&record_of(&event)?, Some(partition), Expect::stored(&event))?;
+        }
+    }
+    more.flush().await?;
+    Ok(format!(
+        "deleted and made again, then {MORE} partitions instead of 3"
+    ))
+}
