@@ -16,6 +16,14 @@ use super::Late;
 pub struct SagaQuery {
     /// Any event of the saga names this order.
     pub order_id: Option<String>,
+    /// The saga is a part of this one.
+    pub parent_saga_id: Option<String>,
+    /// The saga awaits this step: one that comes next on its path, or a compensation.
+    pub awaits: Option<String>,
+    /// This service owes something that the saga awaits.
+    pub owner: Option<String>,
+    /// The effect of this step still has to be undone.
+    pub owes: Option<String>,
     /// The saga's type.
     pub saga_type: Option<SagaType>,
     /// The saga's status.
@@ -54,18 +62,32 @@ pub struct SagaQuery {
 }
 
 impl SagaQuery {
-    /// Whether it asks for some sagas, and not for all.
-    #[must_use]
-    pub fn has_filters(&self) -> bool {
+    /// The filters that are texts, set or not; those of metadata are apart.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &String> {
         let texts = [
             &self.order_id,
+            &self.parent_saga_id,
+            &self.awaits,
+            &self.owner,
+            &self.owes,
             &self.step,
             &self.producer_service,
             &self.trace_id,
             &self.failed_step,
             &self.failure_reason,
         ];
-        texts.iter().any(|text| text.is_some())
+        texts.into_iter().flatten()
+    }
+
+    /// Whether something must be awaited, which is so of sagas under way and of failed ones that owe compensations.
+    pub(super) fn asks_for_awaited(&self) -> bool {
+        self.awaits.is_some() || self.owner.is_some()
+    }
+
+    /// Whether it asks for some sagas, and not for all.
+    #[must_use]
+    pub fn has_filters(&self) -> bool {
+        self.texts().next().is_some()
             || self.saga_type.is_some()
             || self.status.is_some()
             || self.ended.is_some()
@@ -83,6 +105,10 @@ impl SagaQuery {
     pub fn newest(size: u32) -> Self {
         Self {
             order_id: None,
+            parent_saga_id: None,
+            awaits: None,
+            owner: None,
+            owes: None,
             saga_type: None,
             status: None,
             ended: None,

@@ -9,12 +9,14 @@
 //! | `http` | what every request meets: connections, limits, who may call, parameters, errors |
 //! | [`auth`] | tokens, issuers and roles |
 //! | [`router`], [`state`], [`streams`] | every route, what handlers may ask, and the shares of the stream |
+//! | `family` | the saga that a saga is a part of, and its parts |
 //! | `operations` | what operators do, for REST and pages |
 //! | [`rest`] | one file for each endpoint |
 //! | `ui` | one file or folder for each page |
 
 pub mod auth;
 mod config;
+mod family;
 mod http;
 mod operations;
 pub mod rest;

@@ -110,6 +110,13 @@ pub(super) fn push_failure_reason(sql: &mut QueryBuilder<Postgres>, reason: &str
         .push_bind(reason);
 }
 
+/// The list in a column contains a text.
+pub(super) fn push_contains(sql: &mut QueryBuilder<Postgres>, column: &str, text: &str) {
+    sql.push(format_args!(" AND {column} @> ARRAY["))
+        .push_bind(text.to_owned())
+        .push("]");
+}
+
 /// The index holds those that have any.
 pub(super) fn push_anomaly(sql: &mut QueryBuilder<Postgres>, anomaly: Anomaly) {
     sql.push(" AND anomalies <> '{}' AND anomalies @> ARRAY[")

@@ -59,17 +59,8 @@ pub(super) async fn search(store: &PostgresStore, query: &SagaQuery) -> Result<P
 
 /// PostgreSQL takes no U+0000, and so no saga has one either.
 fn asks_for_nul(query: &SagaQuery) -> bool {
-    let texts = [
-        &query.order_id,
-        &query.step,
-        &query.producer_service,
-        &query.trace_id,
-        &query.failed_step,
-        &query.failure_reason,
-    ];
-    let mut texts = texts
-        .into_iter()
-        .flatten()
+    let mut texts = query
+        .texts()
         .chain(query.metadata.iter().flat_map(|(key, value)| [key, value]));
     texts.any(|text| text.contains('\0'))
 }
@@ -182,6 +173,9 @@ enum Length {
     Long,
 }
 
+/// In which statuses a saga awaits something.
+const AWAITING: [SagaStatus; 3] = [SagaStatus::Started, SagaStatus::InProgress, SagaStatus::Failed];
+
 fn parts(query: &SagaQuery) -> Vec<Part> {
     let is_by_length =
         query.sort.by == SortBy::UpdatedAt && (query.started_from.is_some() || query.started_to.is_some());
@@ -190,6 +184,7 @@ fn parts(query: &SagaQuery) -> Vec<Part> {
         false => &[None],
     };
     let statuses: Vec<Option<SagaStatus>> = match (query.status, query.ended) {
+        (None, None) if query.asks_for_awaited() => AWAITING.into_iter().map(Some).collect(),
         (None, Some(ended)) => statuses(ended).map(Some).collect(),
         (None, None) if query.saga_type.is_some() => SagaStatus::ALL.into_iter().map(Some).collect(),
         (status, _) => vec![status],
@@ -220,6 +215,10 @@ fn push_part(
     };
     if let Some(status) = part.status {
         sql.push(" AND current_status = ").push_bind(status.as_str());
+    }
+    if query.asks_for_awaited() && part.status == Some(SagaStatus::Failed) {
+        // Most failed sagas owe nothing; those that do have an index.
+        sql.push(" AND owed_since IS NOT NULL");
     }
     if let (Some(_), Some(from)) = (part.length, query.started_from) {
         sql.push(" AND updated_at >= ").push_bind(Moment(from));

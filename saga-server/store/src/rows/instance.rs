@@ -1,5 +1,6 @@
 //! Rows of `saga_instance`.
 
+use saga_types::fold::{Awaiting, SagaState};
 use serde::Serialize;
 
 use crate::{
@@ -32,8 +33,14 @@ table! {
         #[serde(rename = "outstandingCompensations")]
         outstanding: Texts,
         anomalies: Texts,
+        parent_saga_id: Option<&'a str>,
+        /// The first of `awaited_steps`, by which late sagas are counted.
+        #[serde(skip)]
         awaited_step: Option<&'a str>,
+        #[serde(skip)]
         awaited_service: Option<&'a str>,
+        awaited_steps: Texts,
+        awaited_services: Texts,
         awaited_deadline: Option<Moment>,
         owed_since: Option<Moment>,
         #[serde(rename = "stepCount")]
@@ -79,8 +86,11 @@ impl<'a> InstanceRow<'a> {
             failure_reason: state.failure_reason.as_deref(),
             outstanding: Texts::of(state.outstanding_compensations.iter().map(|step| step.as_str())),
             anomalies: Texts::of(state.anomalies.iter().map(|anomaly| anomaly.as_str())),
+            parent_saga_id: state.parent_saga_id.as_ref().map(|parent| parent.as_str()),
             awaited_step: awaited.map(|awaited| awaited.step.as_str()),
             awaited_service: awaited.and_then(|awaited| awaited.service.as_deref()),
+            awaited_steps: Texts::of(urgent_first(state).map(|awaited| awaited.step.as_str())),
+            awaited_services: Texts(services(state)),
             awaited_deadline: Late::Stuck.due(state).map(Moment),
             owed_since: saga.owed_since().map(Moment),
             event_count: state.step_count.cast_signed(),
@@ -128,6 +138,27 @@ impl TryFrom<FoldRow<'_>> for StoredFold {
             fold: Self::parse_fold(row.fold),
         })
     }
+}
+
+/// What is awaited, the most urgent first.
+fn urgent_first(state: &SagaState) -> impl Iterator<Item = &Awaiting> {
+    let first = state.most_urgent();
+    let others = state.awaiting.iter();
+    let is_first = move |awaiting: &Awaiting| first.is_some_and(|first| std::ptr::eq(first, awaiting));
+    first
+        .into_iter()
+        .chain(others.filter(move |awaiting| !is_first(awaiting)))
+}
+
+/// Who owes what is awaited, each once.
+fn services(state: &SagaState) -> Vec<String> {
+    let mut services: Vec<String> = Vec::new();
+    for service in urgent_first(state).filter_map(|awaiting| awaiting.service.as_ref()) {
+        if !services.contains(service) {
+            services.push(service.clone());
+        }
+    }
+    services
 }
 
 fn rollup_key(

@@ -14,6 +14,28 @@ pub(super) fn push_filters(sql: &mut QueryBuilder<Db>, query: &SagaQuery) {
             .push_bind(order_id)
             .push(")");
     }
+    if let Some(parent) = &query.parent_saga_id {
+        sql.push(" AND parent_saga_id = ").push_bind(parent);
+    }
+    if query.asks_for_awaited() {
+        // Others await nothing; those under way and those that owe something are found by indexes.
+        sql.push(
+            " AND (current_status IN ('STARTED', 'IN_PROGRESS') OR current_status = 'FAILED' AND owed_since IS NOT NULL)",
+        );
+    }
+    if query.owes.is_some() {
+        sql.push(" AND owed_since IS NOT NULL");
+    }
+    let lists = [
+        ("awaited_steps", &query.awaits),
+        ("awaited_services", &query.owner),
+        ("outstanding", &query.owes),
+    ];
+    for (column, value) in lists {
+        if let Some(value) = value {
+            dialect::push_contains(sql, column, value);
+        }
+    }
     if let Some(saga_type) = &query.saga_type {
         sql.push(" AND saga_type = ").push_bind(saga_type.as_str());
     }

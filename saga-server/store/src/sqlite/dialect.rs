@@ -110,6 +110,15 @@ pub(super) fn push_failure_reason(sql: &mut QueryBuilder<Sqlite>, reason: &str) 
     sql.push(" AND failure_reason = ").push_bind(reason);
 }
 
+/// The list in a column contains a text.
+pub(super) fn push_contains(sql: &mut QueryBuilder<Sqlite>, column: &str, text: &str) {
+    sql.push(format_args!(
+        " AND EXISTS (SELECT 1 FROM json_each({column}) WHERE value = "
+    ))
+    .push_bind(text.to_owned())
+    .push(")");
+}
+
 pub(super) fn push_anomaly(sql: &mut QueryBuilder<Sqlite>, anomaly: Anomaly) {
     sql.push(" AND EXISTS (SELECT 1 FROM json_each(anomalies) WHERE value = ")
         .push_bind(anomaly.as_str())

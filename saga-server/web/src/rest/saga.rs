@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 use crate::{
+    family::Family,
     http::{
         ApiError,
         date_range::Moment,
@@ -26,6 +27,8 @@ static FOLDS: Semaphore = Semaphore::const_new(2);
 pub(super) struct Saga {
     #[serde(flatten)]
     state: SagaState,
+    /// What it is a part of, and its parts, as they are now; none with `asOf`.
+    family: Option<Family>,
     freshness: Freshness,
 }
 
@@ -50,12 +53,17 @@ pub(super) async fn detail(
     params.finish()?;
     // Asked first: what comes in between makes the answer fresher than it says.
     let freshness = state.freshness();
-    let found = match as_of {
-        None => state.saga(&saga_id).await.map_err(ApiError::from),
-        Some(moment) => saga_as_of(&state, &saga_id, moment).await,
+    let (found, family) = match as_of {
+        None => {
+            let found = state.saga(&saga_id).await?;
+            let family = Family::of(&state, &found).await?;
+            (found, Some(family))
+        }
+        Some(moment) => (saga_as_of(&state, &saga_id, moment).await?, None),
     };
     Ok(Json(Saga {
-        state: state.redaction.saga(found?),
+        state: state.redaction.saga(found),
+        family,
         freshness,
     }))
 }

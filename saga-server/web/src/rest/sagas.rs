@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{Json, extract::State};
 use saga_types::{
-    OrderId, SagaStatus, SagaType, Step, Timestamp,
+    OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp,
     fold::{Anomaly, SagaState},
     keys,
 };
@@ -70,6 +70,10 @@ pub(crate) struct PageInfo {
         ("sort" = Option<String>, Query, pattern = "^(startedAt|updatedAt|due)(,(asc|desc))?$", description = "The field, and asc or desc; by due only sagas that have a limit, or, with owing=true, since when they owe"),
         DateRange,
         ("orderId" = Option<OrderId>, Query, description = "Is about this business key"),
+        ("parentSagaId" = Option<SagaId>, Query, description = "Is a part of this saga"),
+        ("awaits" = Option<Step>, Query, description = "Awaits this step, among others or alone: one that comes next, or a compensation"),
+        ("owner" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Awaits something that this service owes"),
+        ("owes" = Option<Step>, Query, description = "Still has to undo this step"),
         ("sagaType" = Option<SagaType>, Query, description = "Has this type"),
         ("status" = Option<SagaStatus>, Query, description = "Is in this status now"),
         ("ended" = Option<bool>, Query, description = "Has ended (COMPLETED, FAILED or COMPENSATED), or has not"),
@@ -164,6 +168,10 @@ fn read(
     let owing = params.parsed("owing", yes_or_no);
     let query = SagaQuery {
         order_id: params.parsed("orderId", |text| name(OrderId::new(text)).map(String::from)),
+        parent_saga_id: params.parsed("parentSagaId", |text| name(SagaId::new(text)).map(String::from)),
+        awaits: params.parsed("awaits", step),
+        owner: params.text("owner"),
+        owes: params.parsed("owes", step),
         saga_type: params.parsed("sagaType", saga_type),
         status: params.parsed("status", status),
         ended: params.parsed("ended", yes_or_no),

@@ -28,10 +28,13 @@ const VIEWS: [(&str, &str); 7] = [
 ];
 
 /// The fields of the form: parameter, label, and what may be written there.
-const FIELDS: [(&str, &str, &str); 8] = [
+const FIELDS: [(&str, &str, &str); 11] = [
     ("orderId", "Order", ""),
     ("sagaType", "Type", ""),
     ("step", "Has step", ""),
+    ("awaits", "Waiting for", ""),
+    ("owner", "Owner of what is awaited", ""),
+    ("parentSagaId", "Part of saga", ""),
     ("failedStep", "Failed at", ""),
     ("failureReason", "Failure reason", ""),
     ("producerService", "Service", ""),

@@ -132,6 +132,8 @@ macro_rules! contract_tests {
             retention::removals_are_forgotten_some_at_a_time,
             retention::events_are_read_in_order_page_by_page,
             retention::removals_and_late_events_at_once_leave_no_half_saga,
+            searching::every_step_that_is_awaited_is_found_and_who_owes_it,
+            searching::the_parts_of_a_saga_are_found_also_once_it_is_rebuilt,
             searching::every_filter_finds_what_it_says,
             searching::filters_add_up,
             searching::numbers_and_booleans_are_found_by_their_text,

@@ -140,8 +140,8 @@ pub(crate) async fn a_definition_is_tried_before_it_is_put_in_force(database: &i
     );
     assert_eq!(fields["endedAt"], (json!(at(10)), json!(null)));
     assert_eq!(
-        fields["awaitedStep"],
-        (json!(null), json!("PAYMENT_INITIALIZATION"))
+        fields["awaitedSteps"],
+        (json!([]), json!(["PAYMENT_INITIALIZATION"]))
     );
     assert_eq!(
         before.saga("saga-1").await.unwrap(),

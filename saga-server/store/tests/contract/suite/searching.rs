@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use saga_store::{Late, Page, PageStart, SagaQuery, SagaSort, SortBy, SortOrder, Store, Total};
+use saga_store::{Late, Page, PageStart, Rebuild, SagaQuery, SagaSort, SortBy, SortOrder, Store, Total};
 use saga_types::{
     SagaEvent, SagaStatus, SagaType,
-    fold::{Anomaly, SagaState},
+    definition::{Definitions, SagaDefinition},
+    fold::{Anomaly, Awaiting, SagaState},
     steps,
 };
 
@@ -92,9 +93,21 @@ fn matches(query: &SagaQuery, state: &SagaState, events: &[SagaEvent]) -> bool {
         && query
             .stuck
             .is_none_or(|(is_stuck, moment)| is_late(moment) == is_stuck)
+        && matches_awaited(query, state)
         && query
             .owing
             .is_none_or(|owing| state.outstanding_compensations.is_empty() != owing)
+}
+
+/// Any entry of what is awaited may match.
+fn matches_awaited(query: &SagaQuery, state: &SagaState) -> bool {
+    let awaits = |is_wanted: &dyn Fn(&Awaiting) -> bool| state.awaiting.iter().any(is_wanted);
+    let parent = state.parent_saga_id.as_ref().map(|parent| parent.as_str());
+    let owed = state.outstanding_compensations.iter();
+    (query.parent_saga_id.is_none() || parent == query.parent_saga_id.as_deref())
+        && (query.awaits.as_ref()).is_none_or(|step| awaits(&|entry| entry.step.as_str() == step))
+        && (query.owner.as_ref()).is_none_or(|owner| awaits(&|entry| entry.service.as_ref() == Some(owner)))
+        && (query.owes.as_ref()).is_none_or(|effect| owed.clone().any(|step| step.as_str() == effect))
 }
 
 async fn assert_finds(
@@ -146,6 +159,10 @@ fn filters() -> Vec<Filter> {
         Box::new(|query| query.ended = Some(false)),
         Box::new(|query| query.owing = Some(true)),
         Box::new(|query| query.owing = Some(false)),
+        Box::new(move |query| query.awaits = text("STOCK_RELEASED")),
+        Box::new(move |query| query.awaits = text("PAYMENT_INITIALIZATION")),
+        Box::new(move |query| query.owner = text("product-service")),
+        Box::new(move |query| query.owes = text("STOCK_RESERVED")),
     ];
     for (key, value) in [
         ("customerId", "c-1"),
@@ -164,6 +181,102 @@ fn filters() -> Vec<Filter> {
         filters.push(Box::new(move |query| query.anomaly = Some(anomaly)));
     }
     filters
+}
+
+/// Reserving and checking at once, by two services; then either payment.
+const FORKED: &str = "
+sagaType: FORKED
+startsWith: [ORDERED]
+forward:
+  - { step: ORDERED }
+  - { step: RESERVED, service: stock, after: [ORDERED] }
+  - { step: CHECKED, service: fraud, after: [ORDERED] }
+  - { step: PAID_BY_CARD, service: card, choice: payment, after: [RESERVED, CHECKED] }
+  - { step: PAID_BY_INVOICE, service: invoice, choice: payment }
+completesWith: [PAID_BY_CARD, PAID_BY_INVOICE]
+limits: { steps: [{ step: CHECKED, within: 1min }] }
+";
+
+pub(crate) async fn every_step_that_is_awaited_is_found_and_who_owes_it(database: &impl Database) {
+    let mut definitions = Definitions::built_in();
+    definitions.insert(SagaDefinition::from_yaml(FORKED).unwrap());
+    let store = database.open(definitions).await;
+    let step = |saga: &str, number: i64, step: &str| {
+        let mut event = event(
+            saga,
+            &number.to_string(),
+            step.parse().unwrap(),
+            SagaStatus::Completed,
+            number,
+        );
+        event.saga_type = SagaType::new("FORKED").unwrap();
+        event
+    };
+    let ordered = |saga: &str, at: i64| step(saga, at, "ORDERED");
+    let paying = ["ORDERED", "RESERVED", "CHECKED"].into_iter().zip(20..);
+    let mut events = vec![ordered("both", 1), ordered("one", 2), step("one", 3, "CHECKED")];
+    events.extend(paying.map(|(name, at)| step("paying", at, name)));
+    store.append(events.into()).await.unwrap();
+    let found = async |change: &dyn Fn(&mut SagaQuery)| {
+        let mut query = everything();
+        change(&mut query);
+        let page = store.search(&query).await.unwrap();
+        assert_eq!(page.total.count, page.sagas.len() as u64, "{query:?}");
+        page.sagas
+            .iter()
+            .map(|saga| saga.saga_id.to_string())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(found(&|query| query.awaits = text("RESERVED")).await, "one both");
+    assert_eq!(found(&|query| query.awaits = text("CHECKED")).await, "both");
+    assert_eq!(found(&|query| query.owner = text("stock")).await, "one both");
+    assert_eq!(found(&|query| query.owner = text("invoice")).await, "paying");
+    assert_eq!(
+        found(&|query| query.awaits = text("PAID_BY_CARD")).await,
+        "paying"
+    );
+    assert_eq!(found(&|query| query.awaits = text("ORDERED")).await, "");
+}
+
+pub(crate) async fn the_parts_of_a_saga_are_found_also_once_it_is_rebuilt(database: &impl Database) {
+    let store = database.store().await;
+    let part = |saga: &str, at: i64, parent: &str| {
+        with(
+            created(saga, "1", at),
+            &format!(r#"{{"parentSagaId":"{parent}"}}"#),
+        )
+    };
+    let events = vec![
+        created("whole", "1", 0),
+        part("one", 1, "whole"),
+        part("two", 2, "whole"),
+        part("other", 3, "one"),
+    ];
+    store.append(events.into()).await.unwrap();
+    let parts = async |parent: &str| {
+        let query = SagaQuery {
+            parent_saga_id: Some(parent.to_owned()),
+            ..everything()
+        };
+        let page = store.search(&query).await.unwrap();
+        page.sagas
+            .iter()
+            .map(|saga| saga.saga_id.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(parts("whole").await, ["two", "one"]);
+    assert_eq!(parts("one").await, ["other"]);
+    assert_eq!(parts("nobody").await, [""; 0]);
+    // As of sagas that were stored before the column was there.
+    database
+        .execute("UPDATE saga_instance SET parent_saga_id = NULL")
+        .await;
+    assert_eq!(parts("whole").await, [""; 0]);
+    let rebuilt = store.rebuild(None, 100, Rebuild::Write).await.unwrap();
+    assert_eq!(rebuilt.differences.len(), 3);
+    assert_eq!(parts("whole").await, ["two", "one"]);
 }
 
 async fn filled(database: &impl Database) -> (Arc<dyn Store>, Vec<(SagaState, Vec<SagaEvent>)>) {

@@ -6,7 +6,7 @@ use crate::{
     config::PagesConfig,
     ui::{
         humanize::{Moment, length, list},
-        search::encoded,
+        search::{encoded, saga_path},
     },
 };
 
@@ -27,6 +27,7 @@ pub(super) fn facts(saga: &SagaState, pages: &PagesConfig, now: Timestamp) -> Ve
     let facts = [
         ("Type", Some(Value::Text(saga.saga_type.to_string()))),
         ("Order", Some(order(&saga.order_id))),
+        ("Parent", saga.parent_saga_id.as_deref().map(parent)),
         ("Started", Some(moment(saga.started_at))),
         ("Last event", Some(moment(saga.updated_at))),
         ("Ended", saga.ended_at.map(moment)),
@@ -44,6 +45,13 @@ fn order(order_id: &str) -> Value {
     Value::Id {
         text: order_id.to_owned(),
         path: Some(format!("/sagas?orderId={}", encoded(order_id))),
+    }
+}
+
+fn parent(saga_id: &str) -> Value {
+    Value::Id {
+        text: saga_id.to_owned(),
+        path: Some(saga_path(saga_id)),
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `facts` | what stands beneath the sentence |
 //! | `path`, `timeline` | the expected path, and where the time went |
 //! | `events`, `window` | the table of events, and which of very many it shows |
+//! | `family` | what the saga is a part of, and its parts |
 //! | `order` | the other sagas of the order on one line of time |
 //! | `correct`, `export` | setting the status by hand; all events for `saga-server fold` |
 
@@ -12,6 +13,7 @@ mod correct;
 mod events;
 mod export;
 mod facts;
+mod family;
 mod order;
 mod path;
 mod timeline;
@@ -20,7 +22,7 @@ mod window;
 use askama::Template;
 use axum::{Extension, extract::State, http::HeaderMap};
 use saga_types::{
-    SagaStatus,
+    SagaId, SagaStatus,
     fold::{Anomaly, SagaState},
 };
 
@@ -33,12 +35,14 @@ use super::{
 use crate::ui::saga::{
     events::EventRow,
     facts::{Fact, Value, facts},
+    family::FamilyView,
     path::PathView,
     timeline::Timeline,
     window::Window,
 };
 use crate::{
     auth::{Caller, Role},
+    family::Family,
     http::{ApiError, params::PathSagaId, query_string::Params},
     state::AppState,
 };
@@ -67,6 +71,7 @@ pub(super) struct SagaTemplate {
     event_count: String,
     window: Window,
     anomalies: Vec<(&'static str, &'static str)>,
+    family: FamilyView,
     siblings: Vec<SagaRow>,
     siblings_line: Option<String>,
     /// What an operator can make of it; empty for those who may not.
@@ -79,6 +84,7 @@ struct Found {
     saga: SagaState,
     steps: Vec<StoredStep>,
     siblings: Vec<SagaState>,
+    family: Family,
     window: Window,
 }
 
@@ -109,6 +115,7 @@ pub(super) async fn page(
         .await?
         .sagas;
     let found = Found {
+        family: Family::of(&state, &saga).await?,
         siblings: siblings
             .into_iter()
             .filter(|other| other.saga_id != saga.saga_id)
@@ -126,6 +133,7 @@ fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found) ->
         saga,
         steps,
         siblings,
+        family,
         window,
     } = found;
     let freshness = state.freshness();
@@ -133,6 +141,8 @@ fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found) ->
     let definitions = state.store.definitions().get();
     let definition = definitions.in_force(&saga.saga_type, saga.started_at);
     let own_path = saga_path(&saga.saga_id);
+    // Shown as such already.
+    let relatives: Vec<SagaId> = family.ids().cloned().collect();
     SagaTemplate {
         frame: Frame::new(
             Section::Sagas,
@@ -160,9 +170,11 @@ fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found) ->
             .iter()
             .map(|anomaly| (anomaly.as_str(), explained(*anomaly)))
             .collect(),
+        family: FamilyView::of(family, state, clock),
         siblings_line: order::line_of_time(&saga, &siblings),
         siblings: siblings
             .into_iter()
+            .filter(|other| !relatives.contains(&other.saga_id))
             .map(|other| SagaRow::new(other, clock))
             .collect(),
         statuses: statuses(caller, saga.current_status),
