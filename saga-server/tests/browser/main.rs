@@ -16,6 +16,7 @@ mod hostile;
 mod interrupted;
 mod keyboard_journeys;
 mod letters;
+mod parcels;
 mod producers;
 mod screenshots;
 mod shop;

@@ -31,6 +31,14 @@ pub(crate) const DESKTOP: [Viewport; 2] = [
     },
 ];
 
+/// A window that is as wide as most.
+pub(crate) const WIDE: Viewport = Viewport {
+    name: "wide-light",
+    scheme: "light",
+    width: 1400,
+    height: 900,
+};
+
 pub(crate) const PHONE: [Viewport; 2] = [
     Viewport {
         name: "phone-light",
