@@ -11,7 +11,7 @@ use saga_types::{
     fold::{FoldEvent, SagaFold, SagaState},
 };
 
-use super::{AppendError, Late, SagaChange, rollup::RollupKey};
+use super::{AppendError, Fault, Late, SagaChange, rollup::RollupKey};
 
 /// What the database keeps of a saga, read under its lock.
 pub(super) struct StoredFold {
@@ -123,8 +123,10 @@ fn with_state(fold: SagaFold, definitions: &Definitions) -> Option<(SagaFold, Sa
 
 impl FoldUpdate<'_> {
     fn finish(self) -> Result<UpdatedSaga, AppendError> {
-        let unreadable =
-            |what: String| AppendError::Unavailable(format!("saga {}: {what}", self.saga_id).into());
+        let unreadable = |what: String| {
+            let fault = Fault::from(format!("saga {}: {what}", self.saga_id));
+            AppendError::Unavailable(fault.perhaps_of_the_batch())
+        };
         let (fold, state) = self
             .folded
             .ok_or_else(|| unreadable("its steps are not there".to_owned()))?;
