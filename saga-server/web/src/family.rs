@@ -24,8 +24,7 @@ pub(crate) struct Family {
     pub(crate) ancestors: Vec<Relative>,
     /// Why the list ends.
     pub(crate) ancestors_end: AncestorsEnd,
-    /// The saga by which the list ends: the missing one, or the one that is met again.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The saga by which the list ends: the missing one, or the one that is met again; else null.
     pub(crate) ancestors_end_at: Option<SagaId>,
     /// Its parts, the newest first; at most 20.
     pub(crate) children: Vec<Relative>,
@@ -80,6 +79,11 @@ impl Relative {
 }
 
 impl Family {
+    /// Whether the saga is a part of none and has no parts.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.children.is_empty() && self.ancestors.is_empty() && self.ancestors_end == AncestorsEnd::Root
+    }
+
     /// The ids of all that are named.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &SagaId> {
         self.ancestors

@@ -27,7 +27,7 @@ static FOLDS: Semaphore = Semaphore::const_new(2);
 pub(super) struct Saga {
     #[serde(flatten)]
     state: SagaState,
-    /// What it is a part of, and its parts, as they are now; none with `asOf`.
+    /// What it is a part of, and its parts, as they are now; null when it is no part and has none, and with `asOf`.
     family: Option<Family>,
     freshness: Freshness,
 }
@@ -57,7 +57,7 @@ pub(super) async fn detail(
         None => {
             let found = state.saga(&saga_id).await?;
             let family = Family::of(&state, &found).await?;
-            (found, Some(family))
+            (found, Some(family).filter(|family| !family.is_empty()))
         }
         Some(moment) => (saga_as_of(&state, &saga_id, moment).await?, None),
     };

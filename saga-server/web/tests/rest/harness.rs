@@ -243,11 +243,12 @@ impl Api {
         answer.is_error(400, "BAD_REQUEST", path.split('?').next().unwrap())["details"].clone()
     }
 
-    /// As [`Api::json`], without what is said of how fresh the answer is.
+    /// As [`Api::json`], without the freshness of the answer and the family that a saga without relatives has.
     pub(crate) async fn json_alone(&self, path: &str) -> Value {
         let mut answer = self.json(path).await;
-        let freshness = answer.as_object_mut().unwrap().remove("freshness");
-        assert_eq!(freshness.unwrap()["upToDate"], true);
+        let fields = answer.as_object_mut().unwrap();
+        assert_eq!(fields.remove("freshness").unwrap()["upToDate"], true);
+        assert_eq!(fields.remove("family").unwrap_or_default(), Value::Null);
         answer
     }
 
