@@ -86,7 +86,7 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `kafka` | on | the client that writes to Kafka; builds librdkafka, which needs a C compiler and make |
-//! | `ssl` | off | TLS and SCRAM to Kafka with the system's OpenSSL |
+//! | `ssl` | off | TLS, SCRAM and OAUTHBEARER to Kafka with the system's OpenSSL |
 //! | `ssl-vendored` | off | the same with an OpenSSL that is built along |
 //! | `opentelemetry` | off | trace and span id of the current OpenTelemetry context |
 //! | `tracing-opentelemetry` | off | the same of the current `tracing` span |
@@ -143,8 +143,8 @@ pub use blocking::CloseGuard;
 pub use client::MockSagaTrackerClient;
 pub use client::{FlushReport, SagaTrackerClient};
 pub use config::{
-    BufferConfig, Compression, ConfigError, ConfigLoader, KEYS, Key, Properties, PublishMode, SagaConfig,
-    SchemaRegistryConfig, Secret, SecurityConfig, SecurityProtocol,
+    BufferConfig, Compression, ConfigError, ConfigLoader, KEYS, Key, OAuthToken, Properties, PublishMode,
+    SagaConfig, SchemaRegistryConfig, Secret, SecurityConfig, SecurityProtocol,
 };
 pub use connect::connect;
 pub use context::{ContextError, headers};

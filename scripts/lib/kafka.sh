@@ -21,10 +21,11 @@ kafka_download() {
 
 # All of Kafka's own settings that tests depend on are here.
 kafka_prepare() {
-  local folder=$STATE/kafka port controller_port tls_listeners='' scram=()
+  local folder=$STATE/kafka port controller_port oauth tls_listeners='' scram=()
   mkdir -p "$folder/tmp"
   port=$(free_port "$folder/port")
   controller_port=$(free_port "$folder/controller-port")
+  oauth=,OAUTH://127.0.0.1:$(free_port "$folder/oauth-port")
   if kafka_has_tls; then
     tls_listeners=",SASL_SSL://127.0.0.1:$(free_port "$folder/sasl-ssl-port"),SSL://127.0.0.1:$(free_port "$folder/ssl-port")"
     scram=(--add-scram "SCRAM-SHA-512=[name=$KAFKA_TLS_USER,password=$KAFKA_TLS_PASSWORD]")
@@ -33,10 +34,13 @@ kafka_prepare() {
 	process.roles=broker,controller
 	node.id=1
 	controller.quorum.voters=1@127.0.0.1:$controller_port
-	listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port$tls_listeners
-	advertised.listeners=PLAINTEXT://127.0.0.1:$port$tls_listeners
+	listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port$oauth$tls_listeners
+	advertised.listeners=PLAINTEXT://127.0.0.1:$port$oauth$tls_listeners
 	controller.listener.names=CONTROLLER
-	listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
+	listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,OAUTH:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
+	# Takes tokens that are not signed.
+	listener.name.oauth.sasl.enabled.mechanisms=OAUTHBEARER
+	listener.name.oauth.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;
 	log.dirs=$folder/data
 
 	# A killed broker's registration must lapse before it is let in again.
@@ -116,6 +120,7 @@ kafka_stop() { end_part kafka TERM 30; }
 
 kafka_exports() {
   export_line KAFKA_BOOTSTRAP_SERVERS "127.0.0.1:$(cat "$STATE/kafka/port")"
+  export_line SAGA_TEST_KAFKA_OAUTH "127.0.0.1:$(cat "$STATE/kafka/oauth-port")"
   if kafka_has_tls; then
     export_line SAGA_TEST_KAFKA_SASL_SSL "127.0.0.1:$(cat "$STATE/kafka/sasl-ssl-port")"
     export_line SAGA_TEST_KAFKA_SSL "127.0.0.1:$(cat "$STATE/kafka/ssl-port")"

@@ -7,6 +7,7 @@ mod error;
 mod keys;
 mod load;
 mod notes;
+mod oauth;
 mod origin;
 mod placeholders;
 mod secret;
@@ -24,6 +25,8 @@ use serde::{Deserialize, Serialize};
 pub use error::ConfigError;
 pub use keys::{KEYS, Key};
 pub use load::ConfigLoader;
+pub use oauth::OAuthToken;
+pub(crate) use oauth::TokenProvider;
 pub(crate) use origin::Origin;
 pub use secret::Secret;
 
@@ -100,6 +103,9 @@ pub struct SagaConfig {
         serialize_with = "values::property_names"
     )]
     pub properties: Properties,
+    /// Only by [`oauth_token`](Self::oauth_token).
+    #[serde(skip)]
+    pub(crate) tokens: Option<TokenProvider>,
     #[serde(skip)]
     pub(crate) origin: Origin,
 }
@@ -275,13 +281,14 @@ impl Default for SagaConfig {
             service_version: None,
             mode: PublishMode::default(),
             sync_timeout: Duration::from_secs(5),
-            delivery_timeout: Duration::from_mins(5),
+            delivery_timeout: Duration::from_secs(5 * 60),
             linger: Duration::from_millis(5),
             compression: Compression::default(),
             buffer: BufferConfig::default(),
             schema_registry: SchemaRegistryConfig::default(),
             security: SecurityConfig::default(),
             properties: Properties::default(),
+            tokens: None,
             origin: Origin::default(),
         }
     }

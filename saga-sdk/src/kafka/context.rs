@@ -4,6 +4,7 @@
 
 use std::{
     borrow::Cow,
+    error::Error,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,6 +14,7 @@ use std::{
 
 use rdkafka::{
     ClientContext, Message as _,
+    client::OAuthToken,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, DeliveryResult, Headers as _},
@@ -25,13 +27,15 @@ use super::{
     accounting::Accounting,
     mode::{Loss, Mode},
     pending_buffer::{PendingBuffer, PendingRecord},
+    tokens,
 };
-use crate::DropReason;
+use crate::{DropReason, config::TokenProvider};
 
 /// What all producers of one client share.
 pub(super) struct Shared<M: Mode> {
     pub(super) accounting: Accounting,
     pub(super) pending: PendingBuffer<M::Completion>,
+    pub(super) tokens: Option<TokenProvider>,
     /// Wakes the supervisor: the producer is dead, or it returned events.
     pub(super) wake: Notify,
 }
@@ -120,6 +124,12 @@ fn age(message: &BorrowedMessage<'_>) -> Duration {
 }
 
 impl<M: Mode> ClientContext for Context<M> {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        tokens::token(self.shared.tokens.as_ref())
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         // Logged before the deliveries that fail because of it; there is no other callback for it.
         if facility == "FATAL" {

@@ -18,6 +18,7 @@ mod probe;
 mod settings;
 mod supervisor;
 mod target;
+mod tokens;
 mod transport;
 
 use std::{
@@ -31,7 +32,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use rdkafka::producer::BaseProducer;
+use rdkafka::producer::ThreadedProducer;
 use saga_types::SagaEvent;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -44,6 +45,7 @@ use self::{
     pending_buffer::PendingRecord,
     supervisor::Supervisor,
     target::Target,
+    tokens::CheckContext,
     transport::{Routed, Transport, definitely},
 };
 use crate::{
@@ -71,7 +73,10 @@ pub(crate) fn connect(config: &SagaConfig) -> Result<Arc<dyn SagaTrackerClient>,
 pub(crate) fn check(config: &SagaConfig) -> Result<Option<String>, ConnectError> {
     let settings = settings::client_config(config)?;
     crate::schema_registry::SchemaRegistry::from_config(config)?;
-    let client: BaseProducer = settings.create().map_err(|error| settings::refused(&error))?;
+    let context = CheckContext(config.tokens.clone());
+    let client: ThreadedProducer<CheckContext> = settings
+        .create_with_context(context)
+        .map_err(|error| settings::refused(&error))?;
     let target = Target::new(config);
     Ok(check::now(&client, &target).map(|problem| problem.to_string()))
 }

@@ -187,6 +187,12 @@ fn check_features(config: &SagaConfig) -> Result<(), ConnectError> {
         let what = format!("SASL (platform.saga.security.saslMechanism {mechanism})");
         return Err(ConnectError::NotBuilt { what, feature: "ssl" });
     }
+    if mechanism == "OAUTHBEARER" && config.tokens.is_none() {
+        return Err(ConnectError::invalid(
+            "security.saslMechanism",
+            "OAUTHBEARER needs tokens: give SagaConfig::oauth_token a function that gets them",
+        ));
+    }
     Ok(())
 }
 

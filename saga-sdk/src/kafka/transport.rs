@@ -92,6 +92,7 @@ impl<M: Mode> Transport<M> {
         let shared = Arc::new(Shared {
             accounting: Accounting::default(),
             pending: PendingBuffer::new(config, max_age),
+            tokens: config.tokens.clone(),
             wake: tokio::sync::Notify::new(),
         });
         let kafka = settings

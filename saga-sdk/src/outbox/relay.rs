@@ -57,7 +57,7 @@ impl Default for RelayOptions {
             first_back_off: Duration::from_millis(200),
             longest_back_off: Duration::from_secs(10),
             max_attempts: 10,
-            retention: Duration::from_hours(24),
+            retention: Duration::from_secs(24 * 60 * 60),
             drain: Duration::from_secs(5),
         }
     }

@@ -6,4 +6,5 @@
 
 mod delivery;
 mod modes;
+mod oauth;
 mod support;

@@ -1,0 +1,36 @@
+//! From the program's tokens to librdkafka's.
+
+use std::{error::Error, time::SystemTime};
+
+use rdkafka::{ClientContext, client::OAuthToken, message::DeliveryResult, producer::ProducerContext};
+
+use crate::config::TokenProvider;
+
+/// A token for librdkafka. Its error goes into librdkafka's log, and so into ours.
+pub(super) fn token(provider: Option<&TokenProvider>) -> Result<OAuthToken, Box<dyn Error>> {
+    let provider = provider.ok_or("no token: give SagaConfig::oauth_token a function that gets one")?;
+    let token = provider.token().map_err(|error| error as Box<dyn Error>)?;
+    let lifetime = token.expires_at.duration_since(SystemTime::UNIX_EPOCH)?;
+    Ok(OAuthToken {
+        token: token.token.expose().to_owned(),
+        principal_name: token.principal,
+        lifetime_ms: i64::try_from(lifetime.as_millis())?,
+    })
+}
+
+/// The context of a producer that only asks for metadata.
+pub(super) struct CheckContext(pub(super) Option<TokenProvider>);
+
+impl ClientContext for CheckContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        token(self.0.as_ref())
+    }
+}
+
+impl ProducerContext for CheckContext {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
