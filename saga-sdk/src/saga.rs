@@ -358,8 +358,8 @@ impl IntoStep for String {
 /// When a step happened: a [`SystemTime`], or a [`Timestamp`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a moment",
-    note = "give a `std::time::SystemTime` or a `saga_sdk::Timestamp`; times of chrono and of the crate `time` are \
-            converted by `.into()`"
+    note = "give a `std::time::SystemTime` or a `saga_sdk::Timestamp`; times of chrono and of the crate `time` by \
+            `SystemTime::from(moment)`"
 )]
 pub trait IntoTimestamp {
     /// The moment in milliseconds.

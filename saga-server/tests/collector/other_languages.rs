@@ -15,15 +15,23 @@ fn folder() -> PathBuf {
 }
 
 fn python() -> Command {
+    python_program("python/registry.py")
+}
+
+fn java() -> Command {
+    java_program("java/Events.java")
+}
+
+pub(crate) fn python_program(file: &str) -> Command {
     let mut command = Command::new(part(
         "SAGA_TEST_PYTHON",
         "Python with confluent-kafka and fastavro",
     ));
-    command.arg(folder().join("python/registry.py"));
+    command.arg(folder().join(file));
     command
 }
 
-fn java() -> Command {
+pub(crate) fn java_program(file: &str) -> Command {
     let class_path = part("SAGA_TEST_JAVA_CLASS_PATH", "the jars of kafka-clients and Avro");
     let java = env::var("JAVA_HOME").map_or_else(|_| "java".to_owned(), |home| format!("{home}/bin/java"));
     let mut command = Command::new(java);
@@ -32,9 +40,7 @@ fn java() -> Command {
         "-Dfile.encoding=UTF-8",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     ]);
-    command
-        .args(["-cp", &class_path])
-        .arg(folder().join("java/Events.java"));
+    command.args(["-cp", &class_path]).arg(folder().join(file));
     command
 }
 

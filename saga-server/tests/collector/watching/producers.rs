@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use saga_sdk::{SagaConfig, SagaTrackerClient, SagaType, Stats, steps};
 use serde_json::Value;
 
-use crate::support::{Harness, Rest, eventually, process::ServerProcess};
+use crate::{
+    other_languages::{java_program, python_program},
+    support::{Harness, Rest, eventually, process::ServerProcess},
+};
 
 const PATH: &str = "/internal/v1/producers";
 
@@ -108,4 +111,44 @@ async fn what_a_service_had_to_drop_is_told_and_nothing_else_though_a_collector_
     })
     .await;
     assert_eq!(possibly_lost(rest, "order-service").await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_clients_in_other_languages_lost_is_reported() {
+    let harness = Harness::new().await;
+    let lost_after = [("SAGA_SERVER_WATCH_EVENTS_LOST_AFTER", "2s")];
+    let server = ServerProcess::serve_with(&harness, &lost_after, std::process::Stdio::inherit());
+    server.rest.wait_until_ready().await;
+    let schema = format!("{}/../schemas/saga-tracker-v2.avsc", env!("CARGO_MANIFEST_DIR"));
+    let programs = [
+        ("python-service", python_program("python/numbered.py")),
+        ("java-service", java_program("java/Numbered.java")),
+    ];
+    for (service_name, mut program) in programs {
+        program.args([&harness.bootstrap_servers, &harness.topic, &schema, "40"]);
+        // As from a buffer that was full for a moment, and one more.
+        program.args(["7", "8", "9", "31"]);
+        let output = tokio::task::spawn_blocking(move || program.output().unwrap());
+        let output = output.await.unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let answer = server
+            .rest
+            .wait_for(PATH, "what is missing is known", |_, answer| {
+                service(answer, service_name)["possiblyLost"] == 4
+            });
+        let answer = answer.await;
+        let reported = service(&answer, service_name);
+        assert_eq!(reported["events"], 36, "{reported}");
+        let gaps = reported["instances"][0]["gaps"].as_array().unwrap();
+        let mut stretches: Vec<_> = gaps
+            .iter()
+            .map(|gap| (gap["first"].as_u64().unwrap(), gap["last"].as_u64().unwrap()))
+            .collect();
+        stretches.sort_unstable();
+        assert_eq!(stretches, [(7, 9), (31, 31)], "{reported}");
+    }
 }
