@@ -61,6 +61,7 @@ kafka_prepare() {
 	message.max.bytes=1048588
 	# Tests write events of any age, which would be deleted at once by a limit on age.
 	log.retention.ms=-1
+	${SAGA_PARTS_KAFKA_SETTINGS:-}
 	PROPERTIES
   if kafka_has_tls; then kafka_tls_properties >>"$folder/server.properties"; fi
   [[ -d $folder/data ]] && return

@@ -93,6 +93,10 @@ impl Server {
             max_connections: config.database.max_connections,
         };
         let store = saga_store::connect(config.database.url.expose(), options).await?;
+        // A database that is away is waited for; one that can never be used is not.
+        if let Err(unusable @ StoreError::Configuration(_)) = store.check().await {
+            return Err(unusable.into());
+        }
         let health = Arc::new(Health::starting(&[
             Component::Db,
             Component::Kafka,

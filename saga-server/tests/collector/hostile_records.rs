@@ -112,6 +112,10 @@ async fn headers_are_bytes_on_both_topics() {
                 .is_some_and(|letters| letters.len() == 2)
         })
         .await;
+    for letter in harness.dead_letters(2).await {
+        assert_eq!(letter.headers[0].0, "n\u{fffd}(me");
+        assert_eq!(letter.header("n\u{fffd}(me"), b"not UTF-8");
+    }
     for letter in listed["content"].as_array().unwrap() {
         let headers = letter["headers"].as_array().unwrap();
         let names: Vec<&str> = headers

@@ -10,6 +10,8 @@
 
 pub mod dev;
 pub mod events;
+#[path = "../../collector/src/kafka/headers.rs"]
+mod headers;
 pub mod process;
 pub mod running;
 pub mod stack;
@@ -21,7 +23,7 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
-    message::{BorrowedMessage, Headers},
+    message::BorrowedMessage,
     producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
 };
 use saga_collector::secret::Secret;
@@ -206,7 +208,7 @@ impl TestProducer {
     }
 }
 
-/// A record of the dead letter topic.
+/// A record of the dead letter topic. What is not UTF-8 in a header's name is replaced.
 #[derive(Debug)]
 pub struct DeadLetter {
     pub key: Option<Vec<u8>>,
@@ -216,16 +218,15 @@ pub struct DeadLetter {
 
 impl DeadLetter {
     fn of(message: &BorrowedMessage<'_>) -> Self {
-        let headers = message.headers().map(|headers| {
-            headers
-                .iter()
-                .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
-                .collect()
+        let mut headers = Vec::new();
+        headers::read(message, |name, value| {
+            let name = String::from_utf8_lossy(name).into_owned();
+            headers.push((name, value.map(<[u8]>::to_vec)));
         });
         Self {
             key: message.key().map(<[u8]>::to_vec),
             value: message.payload().map(<[u8]>::to_vec),
-            headers: headers.unwrap_or_default(),
+            headers,
         }
     }
 

@@ -128,8 +128,12 @@ impl ConsumerStatus {
             let waited = now.duration_since(*since);
             return match waited >= JOIN_WITHIN {
                 true => Verdict::Unhealthy(format!(
-                    "the consumer has not joined its group for {} s: {what}",
-                    waited.as_secs()
+                    "the consumer has not joined its group for {} s: {what}{}",
+                    waited.as_secs(),
+                    state
+                        .recent_error(now)
+                        .map(|error| format!("; {error}"))
+                        .unwrap_or_default()
                 )),
                 false => Verdict::Unchanged,
             };
@@ -156,10 +160,12 @@ impl State {
         if let Some(reason) = self.waiting.values().next() {
             return reason;
         }
-        match &self.client_error {
-            Some((error, at)) if now.duration_since(*at) < ERROR_EXPLAINS_FOR => error,
-            _ => "no reason is known",
-        }
+        self.recent_error(now).unwrap_or("no reason is known")
+    }
+
+    fn recent_error(&self, now: Instant) -> Option<&str> {
+        let (error, at) = self.client_error.as_ref()?;
+        (now.duration_since(*at) < ERROR_EXPLAINS_FOR).then_some(error)
     }
 }
 
@@ -224,7 +230,13 @@ mod tests {
         let now = Instant::now();
         assert_eq!(status.verdict(None, now), Verdict::Unchanged);
         let later = now + JOIN_WITHIN;
-        assert!(matches!(status.verdict(None, later), Verdict::Unhealthy(_)));
+        status.client_error("Broker: Topic authorization failed");
+        assert_eq!(
+            status.verdict(None, later),
+            unhealthy(
+                "the consumer has not joined its group for 40 s: up, wait-join; Broker: Topic authorization failed"
+            )
+        );
         status.membership(None);
         assert_eq!(status.verdict(None, later), Verdict::Healthy);
     }

@@ -35,6 +35,7 @@ pub(super) async fn append(
     if events.is_empty() && conclude.is_none() {
         return Ok(Appended::default());
     }
+    store.sessions.check().await?;
     let mut batch = Batch::new(events);
     let mut removed = Vec::new();
     let mut conflict = String::new();

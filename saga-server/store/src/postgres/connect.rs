@@ -8,7 +8,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{MIGRATOR, PostgresStore, error};
+use super::{MIGRATOR, PostgresStore, error, sessions::Sessions};
 use crate::StoreError;
 
 /// How long to wait for a connection, a new one included: short, so that an outage is noticed soon.
@@ -95,6 +95,7 @@ fn pool(options: PgConnectOptions, max_connections: u32, settings: &'static str)
 
 pub(super) async fn migrate(writers: &PgPool) -> Result<(), StoreError> {
     let connect = PgConnectOptions::clone(&writers.connect_options());
+    Sessions::of(connect.clone()).check().await?;
     let pool = pool(connect, 1, MIGRATION_SETTINGS);
     let encoded = check_encoding(&pool).await;
     let migrated = match encoded {
@@ -123,6 +124,7 @@ async fn check_encoding(pool: &PgPool) -> Result<(), StoreError> {
 }
 
 pub(super) async fn check(store: &PostgresStore) -> Result<(), StoreError> {
+    store.sessions.check().await?;
     let newest = MIGRATOR.iter().map(|migration| migration.version).max();
     let (is_read_only, is_migrated): (bool, bool) = sqlx::query_as(
         r"SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean,

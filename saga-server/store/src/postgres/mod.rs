@@ -40,6 +40,7 @@ mod rollups;
 mod rows;
 mod samples;
 mod search;
+mod sessions;
 #[path = "../sql/statistics.rs"]
 mod statistics;
 mod step_prefilter;
@@ -53,7 +54,7 @@ mod watch;
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{PgPool, migrate::Migrator};
+use sqlx::{PgPool, migrate::Migrator, postgres::PgConnectOptions};
 
 use super::{AppendError, ChangedSagas, CurrentDefinitions, Fault, StoreError, StoreOptions};
 
@@ -85,6 +86,7 @@ pub struct PostgresStore {
     pace: Arc<rollups::Pace>,
     repeats: Arc<steps::Repeats>,
     caches: Arc<search::SearchCaches>,
+    sessions: Arc<sessions::Sessions>,
     answer: Duration,
 }
 
@@ -97,6 +99,9 @@ impl PostgresStore {
     pub fn connect(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
         let connect::Pools { writers, readers } = connect::pools(url, options.max_connections)?;
         Ok(Self {
+            sessions: Arc::new(sessions::Sessions::of(PgConnectOptions::clone(
+                &writers.connect_options(),
+            ))),
             writers,
             readers,
             definitions: CurrentDefinitions::new(options.definitions),
@@ -108,7 +113,7 @@ impl PostgresStore {
         })
     }
 
-    /// Sets how long the database may take to answer for a batch until it counts as away; 60 s.
+    /// Sets how long the database may take to answer for a batch until it counts as away; 25 s.
     #[must_use]
     pub fn with_append_timeout(mut self, answer: Duration) -> Self {
         self.answer = answer;
