@@ -125,6 +125,17 @@ impl BenchEnv {
 }
 
 impl Database {
+    /// The same database, for servers with these definitions.
+    pub(super) fn defined_by(&self, folder: String) -> Self {
+        Self {
+            url: self.url.clone(),
+            harness: self
+                .harness
+                .with("graph", vec![("SAGA_SERVER_DEFINITIONS_DIR", folder)]),
+            pool: self.pool.clone(),
+        }
+    }
+
     /// Empties the tables that events fill.
     pub(super) async fn empty(&self) -> Result<()> {
         let statement =

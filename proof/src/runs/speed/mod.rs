@@ -8,6 +8,7 @@ mod bench_env;
 mod delay;
 mod drain;
 mod footprint;
+mod graph;
 mod growth;
 mod questions;
 mod rates;
@@ -51,6 +52,9 @@ pub(crate) struct Args {
     /// The shapes of the sagas and their weights
     #[arg(long, default_value_t = Mix::default())]
     mix: Mix,
+    /// P4 also with a definition whose path is a graph of 40 steps, in turns with the straight line that is built in
+    #[arg(long)]
+    graph: bool,
     /// What the sagas and the questions are made from
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -89,6 +93,7 @@ struct Sizes {
     rate_while_reading: u32,
     rate_of_delay: u32,
     mix: Mix,
+    graph: bool,
     seed: u64,
 }
 
@@ -102,6 +107,7 @@ impl From<&Args> for Sizes {
             rate_while_reading: 10_000,
             rate_of_delay: 5_000,
             mix: args.mix.clone(),
+            graph: args.graph,
             seed: args.seed,
         };
         if !args.short {

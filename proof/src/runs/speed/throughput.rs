@@ -7,6 +7,7 @@ use super::{
     baselines::{copy, one_by_one},
     bench_env::BenchEnv,
     drain::drain,
+    graph,
     rates::{self, Rates, Targets},
 };
 use crate::{
@@ -25,7 +26,11 @@ pub(super) async fn measure(
 ) -> Result<()> {
     let database = bench_env.database("saga_speed").await?;
     let (mut drained, mut copied, mut single) = (Rates::default(), Rates::default(), Rates::default());
-    let mut costs = Costs::default();
+    let (mut costs, mut branched) = (Costs::default(), Rates::default());
+    let with_graph = match sizes.graph {
+        true => Some(database.defined_by(graph::folder(bench_env)?)),
+        false => None,
+    };
     for round in 1..=sizes.rounds {
         let plan = bench_env.plan(sizes.events, sizes);
         database.empty().await?;
@@ -37,6 +42,15 @@ pub(super) async fn measure(
             plan.events()
         );
         drained.push(took.events_per_second);
+        if let Some(database) = &with_graph {
+            database.empty().await?;
+            let plan = bench_env.plan(sizes.events, sizes);
+            branched.push(
+                drain(bench_env, database, &plan, progress)
+                    .await?
+                    .events_per_second,
+            );
+        }
         costs.server.extend(took.server_micros);
         costs.database.extend(took.database_micros);
 
@@ -79,6 +93,18 @@ pub(super) async fn measure(
         drained.ratio_to(&single).median(),
         15.0,
     );
+    if with_graph.is_some() {
+        report.table(rates::table(
+            "P4 with a path that forks",
+            "events/s",
+            &[("a graph of 40 steps, four of them awaited", &branched)],
+        ));
+        targets.at_least(
+            "a graph of 40 steps to the straight line",
+            branched.ratio_to(&drained).median(),
+            0.95,
+        );
+    }
     targets.at_least("events/s, a hundred times 600", drained.median(), 60_000.0);
     report.table(targets.finish());
     Ok(())
