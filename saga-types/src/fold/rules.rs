@@ -151,6 +151,7 @@ fn anomalies(fold: &SagaFold, outcome: &Outcome<'_>) -> Vec<Anomaly> {
     let found = [
         (Anomaly::EventAfterCompletion, has_later_event),
         (Anomaly::OrderIdMismatch, fold.orders_differ),
+        (Anomaly::OverrideFromTopic, fold.has_override_of_topic),
         (Anomaly::SagaTypeMismatch, fold.types_differ),
         (Anomaly::UnknownStep, fold.has_unknown_step),
     ];

@@ -19,7 +19,7 @@ use crate::{
 
 /// Counts the versions of what a fold keeps of events. A fold that was kept under other rules is not continued: it is folded
 /// again from all events of its saga.
-const RULES: u64 = 1;
+const RULES: u64 = 2;
 
 /// The fold of the events so far. Serializes compactly, to be kept beside the saga.
 ///
@@ -46,6 +46,8 @@ pub struct SagaFold {
     pub(super) orders_differ: bool,
     #[serde(rename = "us", default, skip_serializing_if = "is_false")]
     pub(super) has_unknown_step: bool,
+    #[serde(rename = "ot", default, skip_serializing_if = "is_false")]
+    pub(super) has_override_of_topic: bool,
     #[serde(rename = "sv", default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) services: BTreeSet<String>,
     #[serde(rename = "tr", default, skip_serializing_if = "Option::is_none")]
@@ -207,6 +209,7 @@ impl SagaFold {
             types_differ: false,
             orders_differ: false,
             has_unknown_step: false,
+            has_override_of_topic: false,
             services: BTreeSet::new(),
             last_trace: None,
             parent: None,
@@ -242,6 +245,8 @@ impl SagaFold {
         self.has_progress |= event.status != SagaStatus::Started;
         self.types_differ |= event.saga_type != self.first.saga_type;
         self.orders_differ |= event.order_id != self.first.order_id;
+        // A correction is nobody's event: what names a service came by the topic.
+        self.has_override_of_topic |= event.step.is_manual_override() && event.producer_service.is_some();
         self.has_unknown_step |= definition.is_some_and(|definition| !definition.knows(&event.step));
         self.add_ends(event);
         self.add_origin(event);

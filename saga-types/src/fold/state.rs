@@ -99,6 +99,8 @@ pub enum Anomaly {
     EventAfterCompletion,
     /// Events name different business keys.
     OrderIdMismatch,
+    /// The status was overridden by an event that a service recorded, which no operator's correction is.
+    OverrideFromTopic,
     /// Events name different types.
     SagaTypeMismatch,
     /// A step is not named by the definition.
@@ -107,9 +109,10 @@ pub enum Anomaly {
 
 impl Anomaly {
     /// All anomalies, sorted by name.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::EventAfterCompletion,
         Self::OrderIdMismatch,
+        Self::OverrideFromTopic,
         Self::SagaTypeMismatch,
         Self::UnknownStep,
     ];
@@ -120,6 +123,7 @@ impl Anomaly {
         match self {
             Self::EventAfterCompletion => "EVENT_AFTER_COMPLETION",
             Self::OrderIdMismatch => "ORDER_ID_MISMATCH",
+            Self::OverrideFromTopic => "OVERRIDE_FROM_TOPIC",
             Self::SagaTypeMismatch => "SAGA_TYPE_MISMATCH",
             Self::UnknownStep => "UNKNOWN_STEP",
         }

@@ -15,6 +15,7 @@ pub(crate) struct Extracted {
     pub(crate) trace_id: Option<String>,
     pub(crate) failure_reason: Option<String>,
     pub(crate) reason: Option<String>,
+    pub(crate) corrected_via: Option<String>,
     pub(crate) service_version: Option<String>,
     pub(crate) parent_saga_id: Option<String>,
 }
@@ -22,7 +23,7 @@ pub(crate) struct Extracted {
 impl Extracted {
     /// Whether readers need the value of a key.
     pub(crate) fn wants(key: &str) -> bool {
-        names(key) || matches!(key, keys::FAILURE_REASON | keys::REASON)
+        names(key) || matches!(key, keys::FAILURE_REASON | keys::REASON | keys::CORRECTED_VIA)
     }
 
     /// Takes the value of a key that readers need; none when it is no text. What is to be a name and breaks the rules for
@@ -34,6 +35,7 @@ impl Extracted {
             keys::TRACE_ID => self.trace_id = text,
             keys::FAILURE_REASON => self.failure_reason = text,
             keys::REASON => self.reason = text,
+            keys::CORRECTED_VIA => self.corrected_via = text,
             keys::SERVICE_VERSION => self.service_version = text,
             keys::PARENT_SAGA_ID => self.parent_saga_id = text,
             _ => {}

@@ -30,3 +30,5 @@ pub const ITEM_COUNT: &str = "itemCount";
 pub const ACTOR: &str = "actor";
 /// Of a status set by hand: why.
 pub const REASON: &str = "reason";
+/// Of a status set by an operator: by which way. Only the tracker writes it; an override of the topic that has it is refused.
+pub const CORRECTED_VIA: &str = "correctedVia";

@@ -120,6 +120,12 @@ impl Metadata {
         self.extracted.reason.as_deref()
     }
 
+    /// By which way an operator set the status, when `correctedVia` is a text. Only what a tracker stored itself has it.
+    #[must_use]
+    pub fn corrected_via(&self) -> Option<&str> {
+        self.extracted.corrected_via.as_deref()
+    }
+
     /// Why the step failed, when `failureReason` is a text.
     #[must_use]
     pub fn failure_reason(&self) -> Option<&str> {

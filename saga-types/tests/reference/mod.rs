@@ -406,6 +406,10 @@ impl Saga<'_> {
                 differs(&|event| event.order_id == first.order_id),
             ),
             (
+                "OVERRIDE_FROM_TOPIC",
+                differs(&|event| !is_override(event) || name(event, "producerService").is_none()),
+            ),
+            (
                 "SAGA_TYPE_MISMATCH",
                 differs(&|event| event.saga_type == first.saga_type),
             ),

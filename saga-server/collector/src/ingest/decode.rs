@@ -1,9 +1,9 @@
 //! Raw records to events, and why a record is no event.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use saga_types::{
-    SagaEvent,
+    Metadata, SagaEvent, Timestamp,
     avro::{self, DecodeError, Frame, SchemaVersion, WriterSchema},
 };
 use tokio_util::sync::CancellationToken;
@@ -85,8 +85,21 @@ impl Decoder {
                 avro::decode(body, registry.schema(schema_id)?)?
             }
         };
-        Ok(event)
+        admit(event)
     }
+}
+
+/// Refuses what only a correction may be: an override with its mark, and an event that nothing can be later than.
+fn admit(event: SagaEvent) -> Result<SagaEvent, Rejection> {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let via = event.metadata.as_ref().and_then(Metadata::corrected_via);
+    if event.step.is_manual_override() && via.is_some() {
+        return Err(Rejection::forged(&event));
+    }
+    if event.recorded_at > Timestamp::MAX.saturating_sub(DAY) {
+        return Err(Rejection::at_the_end_of_time(&event));
+    }
+    Ok(event)
 }
 
 fn schema_ids(frames: &[Framed<'_>]) -> BTreeSet<u32> {
@@ -95,4 +108,57 @@ fn schema_ids(frames: &[Framed<'_>]) -> BTreeSet<u32> {
         _ => None,
     });
     ids.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use saga_types::{SagaStatus, SagaType, avro::Framing, keys, steps};
+
+    use super::*;
+
+    fn event(metadata: &str, recorded_at: Timestamp) -> SagaEvent {
+        SagaEvent::new(
+            "event-1".parse().unwrap(),
+            "saga-1".parse().unwrap(),
+            "order-1".parse().unwrap(),
+            SagaType::ORDER_CREATION,
+            steps::MANUAL_STATUS_OVERRIDE,
+            SagaStatus::Failed,
+            recorded_at,
+        )
+        .with_metadata(Metadata::parse(metadata).unwrap())
+    }
+
+    fn decoded(event: &SagaEvent) -> Result<SagaEvent, Rejection> {
+        let value = avro::encode(event, SchemaVersion::V2, Framing::SingleObject).unwrap();
+        Decoder::new(None).decode_value(&value)
+    }
+
+    #[test]
+    fn an_override_with_the_mark_of_a_correction_is_forged() {
+        let now = Timestamp::now();
+        let forged = event(r#"{"actor":"dana","correctedVia":"REST"}"#, now);
+        let refused = decoded(&forged).unwrap_err();
+        assert_eq!(refused.kind, "FORGED_CORRECTION");
+        assert!(refused.reason.contains(keys::CORRECTED_VIA), "{}", refused.reason);
+        for metadata in [
+            r#"{"actor":"dana"}"#,
+            r#"{"correctedVia":1}"#,
+            r#"{"correctedvia":"REST"}"#,
+        ] {
+            let taken = event(metadata, now);
+            assert_eq!(decoded(&taken), Ok(taken));
+        }
+    }
+
+    #[test]
+    fn an_event_leaves_room_for_later_corrections() {
+        let last = Timestamp::from_millis(Timestamp::MAX.as_millis() - 86_400_000).unwrap();
+        let taken = event("{}", last);
+        assert_eq!(decoded(&taken), Ok(taken));
+        for millis in [last.as_millis() + 1, Timestamp::MAX.as_millis()] {
+            let late = event("{}", Timestamp::from_millis(millis).unwrap());
+            assert_eq!(decoded(&late).unwrap_err().kind, "INVALID_TIMESTAMP");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Why a record is no event that can be stored.
 
 use crate::kafka::record::Unreadable;
-use saga_types::{SagaEvent, avro::DecodeError};
+use saga_types::{SagaEvent, avro::DecodeError, keys};
 
 /// Why a record goes to the dead letter topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,30 @@ impl Rejection {
                 "offsets {first} to {} could not be read and were skipped: {}",
                 unreadable.end - 1,
                 unreadable.reason
+            ),
+        }
+    }
+
+    /// An override has the mark of an operator's correction, which none that comes by the topic is.
+    pub(crate) fn forged(event: &SagaEvent) -> Self {
+        Self {
+            kind: "FORGED_CORRECTION",
+            reason: format!(
+                "event {} of saga {} has the metadata key {}, which only a correction of the tracker has",
+                event.event_id,
+                event.saga_id,
+                keys::CORRECTED_VIA
+            ),
+        }
+    }
+
+    /// It is recorded so late that a correction could not be later.
+    pub(crate) fn at_the_end_of_time(event: &SagaEvent) -> Self {
+        Self {
+            kind: "INVALID_TIMESTAMP",
+            reason: format!(
+                "event {} of saga {} is recorded at {}, on the last day of all time, which is kept for corrections",
+                event.event_id, event.saga_id, event.recorded_at
             ),
         }
     }

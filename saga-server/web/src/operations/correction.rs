@@ -97,15 +97,16 @@ impl Correction {
     }
 
     /// The event, so that it is the last of the saga as it was seen.
-    fn event(&self, saga: &SagaState, actor: &str) -> Result<SagaEvent, ApiError> {
+    fn event(&self, saga: &SagaState, caller: &Caller) -> Result<SagaEvent, ApiError> {
         let now = Timestamp::now();
         let recorded_at = now.max(saga.updated_at.saturating_add(Duration::from_millis(1)));
         if recorded_at == saga.updated_at {
+            // Ingest takes no such event; an older version may have.
             let message = "the saga has an event at the end of all time; none can be later";
             return Err(ApiError::conflict(message));
         }
         // Everything in it was checked, so neither can fail.
-        let metadata = self.metadata(actor).map_err(|_| ApiError::internal())?;
+        let metadata = self.metadata(caller).map_err(|_| ApiError::internal())?;
         let event_id = event_id(saga).ok_or_else(ApiError::internal)?;
         let mut event = SagaEvent::new(
             event_id,
@@ -120,9 +121,10 @@ impl Correction {
         Ok(event.with_metadata(metadata))
     }
 
-    fn metadata(&self, actor: &str) -> Result<Metadata, MetadataError> {
+    fn metadata(&self, caller: &Caller) -> Result<Metadata, MetadataError> {
         let mut metadata = Metadata::builder();
-        metadata.insert(keys::ACTOR, actor)?;
+        metadata.insert(keys::ACTOR, caller.name.as_str())?;
+        metadata.insert(keys::CORRECTED_VIA, caller.way.as_str())?;
         metadata.insert(keys::REASON, &self.reason)?;
         if self.status == SagaStatus::Failed {
             metadata.insert(keys::FAILURE_REASON, &self.reason)?;
@@ -179,7 +181,7 @@ async fn attempt(
         );
         return Err(ApiError::conflict(message));
     }
-    let event = correction.event(&seen, &caller.name)?;
+    let event = correction.event(&seen, caller)?;
     let conclude = conclude(correction, caller.actor());
     let appending = state.store.append_by(vec![event.clone()].into(), conclude);
     let Appended { mut changes, .. } = state.ask("append", appending).await?;

@@ -166,6 +166,9 @@ fn explained(reason: &str) -> &'static str {
         "CONFLICTING_EVENT" => {
             "Its event id is known with other content. A service gives one id to different events."
         }
+        "FORGED_CORRECTION" => {
+            "It claims to be a correction of this tracker, which never comes by the topic. Ask who wrote it."
+        }
         "SAGA_REMOVED" => "It came after its saga had left the database at the end of its retention.",
         "REFUSED_BY_DATABASE" => {
             "The database did not take it. The message says why; replay once that is fixed."

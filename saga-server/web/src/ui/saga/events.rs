@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use saga_types::{SagaStatus, Timestamp, fold::SagaState, keys, steps};
 use serde_json::{Map, Value};
 
-use super::timeline::service;
+use super::timeline::{is_corrected, service};
 use crate::state::AppState;
 use crate::ui::{humanize::length, page::Badge, search::encoded, tree::Tree};
 use saga_collector::redaction::Redaction;
@@ -161,10 +161,15 @@ fn marks<'a>(
     }
     if step.step == steps::MANUAL_STATUS_OVERRIDE {
         let text = |key: &str| metadata.get(key).and_then(Value::as_str).unwrap_or("somebody");
-        marks.push(Mark::new(
-            format!("by hand: {}", text(keys::ACTOR)),
-            text(keys::REASON),
-        ));
+        let said = match is_corrected(step) {
+            true => format!("by hand: {}", text(keys::ACTOR)),
+            // Whoever it names, it is the service that says so.
+            false => {
+                let service = step.producer_service.as_deref().unwrap_or("an unnamed service");
+                format!("recorded by {service} as set by hand")
+            }
+        };
+        marks.push(Mark::new(said, text(keys::REASON)));
     } else if state
         .store
         .definitions()

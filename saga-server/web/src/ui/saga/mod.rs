@@ -226,6 +226,10 @@ fn explained(anomaly: Anomaly) -> &'static str {
             "Events of this saga name different orders. A service probably records with the wrong saga id; the saga is \
              shown under the order of its first event and found under each."
         }
+        Anomaly::OverrideFromTopic => {
+            "The status was overridden by an event that came by the topic. No operator of this tracker did that: the log of \
+             operations has no entry of it. Ask the service that recorded it."
+        }
         Anomaly::SagaTypeMismatch => {
             "Events of this saga name different types. The first event's type counts."
         }

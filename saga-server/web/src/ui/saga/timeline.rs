@@ -1,7 +1,7 @@
 //! The events on a line of time, in a lane for each service. Long silences are folded and say how long they were, so that
 //! the work between them stays readable.
 
-use saga_types::{SagaStatus, steps};
+use saga_types::{Metadata, SagaStatus, steps};
 use svg::{
     Document,
     node::element::{Circle, Group, Line, Path, Rectangle, Text, Title},
@@ -74,9 +74,15 @@ impl Timeline {
     }
 }
 
+/// Whether an operator set the status here, and not an event of the topic.
+pub(super) fn is_corrected(step: &StoredStep) -> bool {
+    step.step == steps::MANUAL_STATUS_OVERRIDE
+        && step.metadata.as_ref().and_then(Metadata::corrected_via).is_some()
+}
+
 /// Who recorded a step, as far as it is told.
 pub(super) fn service(step: &StoredStep) -> &str {
-    let nobody = match step.step == steps::MANUAL_STATUS_OVERRIDE {
+    let nobody = match is_corrected(step) {
         true => "by hand",
         false => "unnamed",
     };
