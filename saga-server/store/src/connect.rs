@@ -17,12 +17,11 @@ use crate::{
 ///
 /// [`StoreError::Configuration`] when the URL is of another kind or malformed.
 pub async fn connect(url: &str, options: StoreOptions) -> Result<Arc<dyn Store>, StoreError> {
-    let scheme = url.split(':').next().unwrap_or_default();
-    match scheme {
-        "postgres" | "postgresql" => Ok(Arc::new(PostgresStore::connect(url, options)?)),
-        "sqlite" => Ok(Arc::new(SqliteStore::connect(url, options)?)),
+    match url.split_once(':') {
+        Some(("postgres" | "postgresql", _)) => Ok(Arc::new(PostgresStore::connect(url, options)?)),
+        Some(("sqlite", _)) => Ok(Arc::new(SqliteStore::connect(url, options)?)),
         _ => Err(StoreError::Configuration(
-            "the database's URL must start with postgres:// or sqlite:".to_owned(),
+            "the database's URL must start with postgres:// or sqlite:".into(),
         )),
     }
 }

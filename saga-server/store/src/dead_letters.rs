@@ -273,13 +273,12 @@ pub struct Attempt {
 }
 
 /// Headers as both databases keep them.
-pub(super) fn headers_text(headers: &[RawHeader]) -> String {
+pub(super) fn headers_text(headers: &[RawHeader]) -> Result<String, sqlx::Error> {
     let pairs: Vec<(&str, Option<String>)> = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_ref().map(|value| STANDARD.encode(value))))
         .collect();
-    // Texts can always be written.
-    serde_json::to_string(&pairs).unwrap_or_default()
+    serde_json::to_string(&pairs).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 pub(super) fn read_headers(text: &str) -> Result<Vec<RawHeader>, BoxDynError> {

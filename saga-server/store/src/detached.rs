@@ -1,6 +1,6 @@
 //! Transactions that end by themselves.
 
-use crate::error::StoreError;
+use crate::{Fault, StoreError};
 
 /// Runs work in a task of its own, so that a transaction ends even when its caller is cancelled.
 pub(crate) async fn run_detached<T, E>(
@@ -14,7 +14,10 @@ where
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(StoreError::Unavailable("the runtime is shutting down".into()).into()),
+            Err(cancelled) => {
+                let message = "the runtime is shutting down".to_owned();
+                Err(StoreError::Unavailable(Fault::caused_by(message, None, cancelled)).into())
+            }
         },
     }
 }

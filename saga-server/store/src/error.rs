@@ -13,7 +13,7 @@ pub enum StoreError {
     Unavailable(#[source] Fault),
     /// The configuration cannot work: trying again does not help.
     #[error("{0}")]
-    Configuration(String),
+    Configuration(#[source] Fault),
     /// What is stored cannot be read: a bug, or somebody changed it by hand.
     #[error("stored data cannot be read: {0}")]
     Corrupt(#[source] Corrupt),
@@ -111,6 +111,15 @@ impl Fault {
         }
     }
 
+    /// Of a transaction that conflicted with others each time it was tried; the last conflict is the cause.
+    pub(super) fn conflicts(attempts: u32, last: Option<Self>) -> Self {
+        let message = format!("conflicted with other writers {attempts} times");
+        match last {
+            Some(last) => Self::caused_by(format!("{message}: {last}"), last.sqlstate.clone(), last),
+            None => message.into(),
+        }
+    }
+
     /// The code of the database's error: an SQLSTATE, or a result code of SQLite.
     #[must_use]
     pub fn sqlstate(&self) -> Option<&str> {
@@ -152,8 +161,7 @@ impl From<StoreError> for AppendError {
     /// An event whose saga cannot be read any more must not hold up the others.
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(fault) => Self::Unavailable(fault),
-            StoreError::Configuration(message) => Self::Unavailable(message.into()),
+            StoreError::Unavailable(fault) | StoreError::Configuration(fault) => Self::Unavailable(fault),
             corrupt @ StoreError::Corrupt(_) => {
                 Self::Refused(Fault::caused_by(corrupt.to_string(), None, corrupt))
             }

@@ -40,6 +40,7 @@ impl FlowQuery {
             return (vec![self.span.range()], i64::from(self.most));
         }
         let stretches: Vec<_> = self.span.ranges().collect();
+        // A period has fewer slots than a u32 counts.
         let each = self
             .most
             .div_ceil(u32::try_from(stretches.len().max(1)).unwrap_or(u32::MAX));

@@ -25,6 +25,7 @@ pub(super) struct StoredFold {
 }
 
 impl StoredFold {
+    /// None when it cannot be read.
     pub(super) fn parse_fold(text: &str) -> Option<SagaFold> {
         serde_json::from_str(text).ok()
     }
@@ -123,13 +124,11 @@ fn with_state(fold: SagaFold, definitions: &Definitions) -> Option<(SagaFold, Sa
 
 impl FoldUpdate<'_> {
     fn finish(self) -> Result<UpdatedSaga, AppendError> {
-        let unreadable = |what: String| {
-            let fault = Fault::from(format!("saga {}: {what}", self.saga_id));
+        let saga_id = self.saga_id;
+        let (fold, state) = self.folded.ok_or_else(|| {
+            let fault = Fault::from(format!("saga {saga_id}: its steps are not there"));
             AppendError::Unavailable(fault.perhaps_of_the_batch())
-        };
-        let (fold, state) = self
-            .folded
-            .ok_or_else(|| unreadable("its steps are not there".to_owned()))?;
+        })?;
         let previous_status = self.kept.as_ref().map(|kept| kept.counted.status);
         let is_compensated_now = state.current_status == SagaStatus::Compensated
             && previous_status != Some(SagaStatus::Compensated);
@@ -147,7 +146,10 @@ impl FoldUpdate<'_> {
             }
         }
         Ok(UpdatedSaga {
-            fold: serde_json::to_string(&fold).map_err(|error| unreadable(error.to_string()))?,
+            fold: serde_json::to_string(&fold).map_err(|error| {
+                let message = format!("saga {saga_id}: its fold cannot be written: {error}");
+                AppendError::Unavailable(Fault::caused_by(message, None, error))
+            })?,
             version: self.kept.as_ref().map_or(0, |kept| kept.version) + 1,
             before: self.kept.map(|kept| kept.counted),
             now: RollupKey::of(&state),

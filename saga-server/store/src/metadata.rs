@@ -37,11 +37,13 @@ pub(super) fn text_object(key: &str, value: &str) -> String {
 
 /// The boolean or number that a text says, if a database can take it. (`1e-20000` is JSON, but no metadata has it.)
 pub(super) fn scalar(text: &str) -> Option<Value> {
+    // What is no JSON is looked for as a text alone.
     let value = serde_json::from_str(text).ok()?;
     let is_storable = match &value {
         Value::Bool(_) => true,
         Value::Number(number) => {
-            let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+            // A number without an exponent is all mantissa.
+            let (mantissa, _) = text.split_once(['e', 'E']).unwrap_or((text, ""));
             let says_zero = !mantissa.contains(|digit: char| matches!(digit, '1'..='9'));
             says_zero == (number.as_f64() == Some(0.0)) && text.len() <= 1000
         }
@@ -72,6 +74,7 @@ fn write_shorter<W: ?Sized + io::Write>(writer: &mut W, plain: &str) -> io::Resu
     let (sign, digits) = plain
         .strip_prefix('-')
         .map_or(("", plain), |digits| ("-", digits));
+    // A number without a point is whole.
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let all = format!("{whole}{fraction}");
     let significant = all.trim_start_matches('0').trim_end_matches('0');

@@ -108,7 +108,8 @@ pub trait Store:
         let everything = self.statistics(&StatisticsQuery::default()).await?;
         Ok(SagaStatus::ALL.map(|status| {
             let count = everything.by_status.get(&status);
-            (status, count.copied().unwrap_or_default())
+            // Statistics leave out what no saga has.
+            (status, count.copied().unwrap_or(0))
         }))
     }
 

@@ -140,6 +140,7 @@ pub(super) fn compare(
     let mut compared = Compared::default();
     for saga_id in saga_ids {
         let stored = stored.remove(saga_id.as_str());
+        // A row without steps has no history; `difference` reports it.
         let steps = histories.remove(saga_id).unwrap_or_default();
         let folded = refold(steps, stored.as_ref(), definitions)?;
         if let Some(kind) = difference(stored.as_ref(), folded.as_ref())? {

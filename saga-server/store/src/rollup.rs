@@ -92,7 +92,8 @@ pub(super) fn moved<'a>(
             let Some(counted) = counted else { continue };
             changes.entry(counted.place()).or_default().add(Change {
                 sagas,
-                duration_ms: sagas * counted.duration_ms().unwrap_or_default(),
+                // One that has not ended adds none.
+                duration_ms: sagas * counted.duration_ms().unwrap_or(0),
             });
         }
     }
@@ -115,6 +116,7 @@ pub(super) struct Cover {
 
 impl Cover {
     pub(super) fn of(query: &StatisticsQuery) -> Self {
+        // A period without an end goes on to the end of time.
         let from = query.from.unwrap_or(Timestamp::MIN).as_millis();
         let to = query.to.unwrap_or(Timestamp::MAX).as_millis() + 1;
         let mut cover = Self {

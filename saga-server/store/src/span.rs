@@ -44,7 +44,7 @@ impl Span {
     /// So many slots, the last of which holds the moment.
     #[must_use]
     pub fn ending_with(moment: Timestamp, width: Width, slots: usize) -> Self {
-        let before = i64::try_from(slots.saturating_sub(1)).unwrap_or_default();
+        let before = number(slots.saturating_sub(1));
         let from_ms = floor(moment.as_millis(), width.seconds()) - before * width.seconds() * 1000;
         Self {
             from_ms,
@@ -107,13 +107,19 @@ impl Span {
     }
 
     fn begin(&self, slot: usize) -> i64 {
-        self.from_ms + i64::try_from(slot).unwrap_or_default() * self.width_ms()
+        self.from_ms + number(slot) * self.width_ms()
     }
+}
+
+/// A period has some hundreds of slots at the most, so that none is cut.
+fn number(slots: usize) -> i64 {
+    i64::try_from(slots).unwrap_or(i64::MAX)
 }
 
 /// A period may begin before there was any time to speak of.
 fn moment(millis: i64) -> Timestamp {
     let clamped = millis.clamp(Timestamp::MIN.as_millis(), Timestamp::MAX.as_millis());
+    // Never used: what is clamped is a timestamp.
     Timestamp::from_millis(clamped).unwrap_or(Timestamp::MIN)
 }
 

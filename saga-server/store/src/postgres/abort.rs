@@ -1,12 +1,12 @@
 //! Why a transaction that folds steps ends without a commit.
 
 use super::error;
-use crate::{AppendError, StoreError};
+use crate::{AppendError, Fault, StoreError};
 
 /// Why an attempt ended without a commit.
 pub(super) enum Abort {
     /// Another writer was in the way: the same transaction may succeed at once.
-    Conflict(String),
+    Conflict(Fault),
     /// It has events of these sagas, which were removed.
     Removed(Vec<String>),
     /// Trying it again now does not help.
@@ -15,10 +15,10 @@ pub(super) enum Abort {
 
 impl Abort {
     /// What the transaction conflicted with, if it may succeed at once; else why not.
-    pub(super) fn conflict(self) -> Result<String, StoreError> {
+    pub(super) fn conflict(self) -> Result<Fault, StoreError> {
         match self {
             Self::Conflict(other) => Ok(other),
-            Self::Removed(sagas) => Ok(format!("{} sagas that were removed", sagas.len())),
+            Self::Removed(sagas) => Ok(format!("{} sagas that were removed", sagas.len()).into()),
             Self::Ended(error) => Err(error.into()),
         }
     }
@@ -27,7 +27,7 @@ impl Abort {
 impl From<sqlx::Error> for Abort {
     fn from(error: sqlx::Error) -> Self {
         match error::retry(&error) {
-            error::Retry::Now => Self::Conflict(error::message(&error)),
+            error::Retry::Now => Self::Conflict(error::fault(error)),
             _ => Self::Ended(error::append(error)),
         }
     }

@@ -38,7 +38,7 @@ pub(super) async fn append(
     store.sessions.check().await?;
     let mut batch = Batch::new(events);
     let mut removed = Vec::new();
-    let mut conflict = String::new();
+    let mut conflict = None;
     for attempt in 0..ATTEMPTS {
         let connection = store.writers.acquire().await;
         let mut connection = connection.map_err(error::append)?;
@@ -47,7 +47,7 @@ pub(super) async fn append(
                 rollups::merge_if_due(&mut connection, &store.pace).await;
                 return Ok(appended);
             }
-            Err(Abort::Conflict(other)) => conflict = other,
+            Err(Abort::Conflict(other)) => conflict = Some(other),
             Err(Abort::Removed(sagas)) => removed.extend(batch.exclude(&sagas)),
             Err(Abort::Ended(error)) => {
                 // After a fail-over the connection may lead to a server that stays read-only.
@@ -60,9 +60,7 @@ pub(super) async fn append(
         drop(connection);
         tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 5)).await;
     }
-    let fault = Fault::from(format!(
-        "conflicted with other writers {ATTEMPTS} times: {conflict}"
-    ));
+    let fault = Fault::conflicts(ATTEMPTS, conflict);
     Err(AppendError::Unavailable(fault.perhaps_of_the_batch()))
 }
 

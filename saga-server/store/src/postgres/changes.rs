@@ -51,7 +51,7 @@ impl ChangeStore for PostgresStore {
         in_time(async {
             sqlx::query(ANNOUNCE)
                 .bind(CHANNEL)
-                .bind(payloads(announcement))
+                .bind(payloads(announcement).map_err(error::store)?)
                 .execute(&self.readers)
                 .await
                 .map_err(error::store)?;
@@ -105,29 +105,29 @@ impl ChangeStore for PostgresStore {
 }
 
 /// As few as the sagas fit into.
-fn payloads(announcement: &Announcement) -> Vec<String> {
+fn payloads(announcement: &Announcement) -> Result<Vec<String>, sqlx::Error> {
     let payload = |sagas| {
         let from = announcement.from.clone();
-        // Texts can always be written.
-        serde_json::to_string(&Payload { from, sagas }).unwrap_or_default()
+        let payload = serde_json::to_string(&Payload { from, sagas });
+        payload.map_err(|error| sqlx::Error::Encode(error.into()))
     };
     let Changes::Sagas(sagas) = &announcement.changes else {
-        return vec![payload(None)];
+        return Ok(vec![payload(None)?]);
     };
-    let empty_bytes = payload(Some(BTreeSet::new())).len();
+    let empty_bytes = payload(Some(BTreeSet::new()))?.len();
     let (mut payloads, mut part, mut bytes) = (Vec::new(), BTreeSet::new(), empty_bytes);
     for saga in sagas {
         // Quotes, and a comma; any character may be escaped.
         let saga_bytes = serde_json::json!(saga).to_string().len() + 1;
         if bytes + saga_bytes > PAYLOAD_BYTES {
-            payloads.push(payload(Some(std::mem::take(&mut part))));
+            payloads.push(payload(Some(std::mem::take(&mut part)))?);
             bytes = empty_bytes;
         }
         bytes += saga_bytes;
         part.insert(saga.clone());
     }
-    payloads.push(payload(Some(part)));
-    payloads
+    payloads.push(payload(Some(part))?);
+    Ok(payloads)
 }
 
 /// Whoever notifies in another form, such as a newer version, told something all the same.
@@ -161,7 +161,7 @@ mod tests {
             from: "somebody".to_owned(),
             changes: Changes::Sagas(sagas),
         };
-        let payloads = payloads(&announcement);
+        let payloads = payloads(&announcement).unwrap();
         let mut heard = Changes::none();
         for payload in &payloads {
             assert!(payload.len() < 8_000);

@@ -9,7 +9,7 @@ use sqlx::{
 };
 
 use super::{MIGRATOR, PostgresStore, error, sessions::Sessions};
-use crate::StoreError;
+use crate::{Fault, StoreError};
 
 /// How long to wait for a connection, a new one included: short, so that an outage is noticed soon.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -44,8 +44,7 @@ pub(super) fn pools(url: &str, max_connections: u32) -> Result<Pools, StoreError
     // The parser's own message may repeat parts of the URL, and with them the password.
     let mut options = PgConnectOptions::from_str(url).map_err(|_| {
         StoreError::Configuration(
-            "the database's URL is malformed: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE"
-                .to_owned(),
+            "the database's URL is malformed: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE".into(),
         )
     })?;
     if options.get_application_name().is_none() {
@@ -87,6 +86,7 @@ fn pool(options: PgConnectOptions, max_connections: u32, settings: &'static str)
         .after_release(|connection, _| {
             Box::pin(async move {
                 let answer = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await;
+                // An error closes the connection.
                 answer.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
             })
         })
@@ -105,7 +105,10 @@ pub(super) async fn migrate(writers: &PgPool) -> Result<(), StoreError> {
     pool.close().await;
     migrated.map_err(|failure| match failure {
         MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => error::store(cause),
-        other => StoreError::Configuration(format!("the database's tables do not fit this version: {other}")),
+        other => {
+            let message = format!("the database's tables do not fit this version: {other}");
+            StoreError::Configuration(Fault::caused_by(message, None, other))
+        }
     })
 }
 
@@ -118,9 +121,9 @@ async fn check_encoding(pool: &PgPool) -> Result<(), StoreError> {
     if encoding == "UTF8" {
         return Ok(());
     }
-    Err(StoreError::Configuration(format!(
-        "the database's encoding is {encoding}: create it with ENCODING 'UTF8' TEMPLATE template0"
-    )))
+    let message =
+        format!("the database's encoding is {encoding}: create it with ENCODING 'UTF8' TEMPLATE template0");
+    Err(StoreError::Configuration(message.into()))
 }
 
 pub(super) async fn check(store: &PostgresStore) -> Result<(), StoreError> {

@@ -83,6 +83,7 @@ impl Rows {
     /// An array of texts without nulls: its dimensions, flags and type, the bounds of its only dimension, its entries.
     pub(super) fn texts(&mut self, texts: &[String]) {
         const TEXT: i32 = 25;
+        // No list has more entries than a record of the topic has bytes.
         let length = i32::try_from(texts.len()).unwrap_or(i32::MAX);
         let begin = self.bytes.len();
         self.null();
@@ -98,6 +99,7 @@ impl Rows {
             self.text(Some(text));
         }
         let written = self.bytes.len() - begin - size_of::<i32>();
+        // Nor is one longer than a record of the topic.
         let written = i32::try_from(written).unwrap_or(i32::MAX);
         self.bytes[begin..begin + size_of::<i32>()].copy_from_slice(&written.to_be_bytes());
     }

@@ -65,7 +65,7 @@ pub(super) fn append(error: Error) -> AppendError {
     }
 }
 
-fn fault(error: Error) -> Fault {
+pub(super) fn fault(error: Error) -> Fault {
     let sqlstate = error
         .as_database_error()
         .and_then(|error| Some(error.code()?.into_owned()));

@@ -49,7 +49,7 @@ pub(super) async fn lock(
 pub(super) async fn write(connection: &mut PgConnection, updated: &[UpdatedSaga]) -> Result<(), Abort> {
     let (new, known): (Vec<&UpdatedSaga>, Vec<&UpdatedSaga>) =
         updated.iter().partition(|saga| saga.version == 1);
-    let conflict = || Abort::Conflict("another writer made the same saga".to_owned());
+    let conflict = || Abort::Conflict("another writer made the same saga".into());
     make(connection, &new).await.map_err(|failure| match failure {
         failure if error::is_known_key(&failure) => conflict(),
         failure => failure.into(),

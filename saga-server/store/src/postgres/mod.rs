@@ -24,6 +24,8 @@ mod instances;
 mod operations;
 #[path = "../sql/port.rs"]
 mod port;
+#[path = "../sql/producer_tables.rs"]
+mod producer_tables;
 #[path = "../sql/producers.rs"]
 mod producers;
 #[path = "../sql/progress.rs"]

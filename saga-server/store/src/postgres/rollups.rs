@@ -9,12 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Utc};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
 use super::error;
 use crate::{
     Rebuild, StoreError,
+    columns::Bound,
     deadline::in_time,
     rollup::{Change, Place},
 };
@@ -112,7 +112,7 @@ pub(super) async fn change(
     let places = || changes.iter().map(|(place, _)| place);
     let changed = || changes.iter().map(|(_, change)| change);
     sqlx::query(ADD_CHANGES)
-        .bind(places().map(|place| moment(place.minute)).collect::<Vec<_>>())
+        .bind(places().map(|place| Bound(place.minute)).collect::<Vec<_>>())
         .bind(places().map(|place| place.saga_type).collect::<Vec<_>>())
         .bind(places().map(|place| place.status).collect::<Vec<_>>())
         .bind(places().map(|place| place.from_ms).collect::<Vec<_>>())
@@ -140,7 +140,7 @@ pub(super) async fn merge_if_due(connection: &mut PgConnection, pace: &Pace) {
 async fn merge(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
     if sqlx::query_scalar(TRY_LOCK).fetch_one(&mut *transaction).await? {
-        let empty: Vec<(i32, DateTime<Utc>, String, String, i64)> =
+        let empty: Vec<(i32, Bound, String, String, i64)> =
             sqlx::query_as(MERGE).fetch_all(&mut *transaction).await?;
         sqlx::query(REMOVE_EMPTY)
             .bind(empty.iter().map(|row| row.0).collect::<Vec<_>>())
@@ -180,8 +180,4 @@ async fn count_all(connection: &mut PgConnection, rebuild: Rebuild) -> Result<i6
     }
     transaction.commit().await?;
     Ok(wrong)
-}
-
-pub(super) fn moment(millis: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(millis).unwrap_or_default()
 }

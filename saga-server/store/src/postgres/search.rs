@@ -14,11 +14,13 @@ use super::{
     filters::{push_filters, push_sagas},
     read,
     refreshing_cache::RefreshingCache,
+    rows::decode_all,
     step_prefilter::{self, Candidate, StepPrefilter},
     totals,
 };
 use crate::{
     Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, columns::Moment, query::statuses,
+    rows::StateRow, table::Keyed,
 };
 
 /// Answers that several searches share.
@@ -40,18 +42,18 @@ pub(super) async fn search(store: &PostgresStore, query: &SagaQuery) -> Result<P
         });
     }
     let prefilter = step_prefilter::prefilter(pool, &caches.unselective, query).await?;
-    let mut folds = page(pool, query, &prefilter).await?;
-    let has_more = folds.len() > query.size as usize;
-    folds.truncate(query.size as usize);
+    let mut rows = page(pool, query, &prefilter).await?;
+    let has_more = rows.len() > query.size as usize;
+    rows.truncate(query.size as usize);
     let total = match query.start {
         // The last page says itself how many there are.
-        PageStart::Offset(before) if !has_more && (before == 0 || !folds.is_empty()) => {
-            Total::capped(before + folds.len() as u64)
+        PageStart::Offset(before) if !has_more && (before == 0 || !rows.is_empty()) => {
+            Total::capped(before + rows.len() as u64)
         }
         _ => totals::total(pool, &caches.totals, query, &prefilter).await?,
     };
     Ok(Page {
-        sagas: read::states(pool, &store.definitions.get(), folds).await?,
+        sagas: read::states(pool, &store.definitions.get(), rows).await?,
         total,
         has_more,
     })
@@ -65,23 +67,30 @@ fn asks_for_nul(query: &SagaQuery) -> bool {
     texts.any(|text| text.contains('\0'))
 }
 
-/// A saga of a page: its id, its fold, and when it started.
-type Row = (String, String, Moment);
+/// A saga of a page, and when it started.
+#[derive(sqlx::FromRow)]
+struct PageRow {
+    #[sqlx(flatten)]
+    state: StateRow,
+    started_at: Moment,
+}
+
+impl Keyed for PageRow {
+    const NAME: &'static str = StateRow::NAME;
+    const KEY: &'static [&'static str] = StateRow::KEY;
+}
 
 /// One more than the page has, each a saga with its fold.
 async fn page(
     pool: &PgPool,
     query: &SagaQuery,
     prefilter: &StepPrefilter,
-) -> Result<Vec<(String, String)>, StoreError> {
+) -> Result<Vec<StateRow>, StoreError> {
     let rows = match &prefilter.candidates {
         None => page_of(pool, query, prefilter, None).await?,
         Some(candidates) => page_of_candidates(pool, query, prefilter, candidates).await?,
     };
-    Ok(rows
-        .into_iter()
-        .map(|(saga_id, fold, _)| (saga_id, fold))
-        .collect())
+    Ok(rows.into_iter().map(|row| row.state).collect())
 }
 
 /// Looks at some of the sagas that were found, and at more only if one of those could belong on the page.
@@ -90,9 +99,10 @@ async fn page_of_candidates(
     query: &SagaQuery,
     prefilter: &StepPrefilter,
     candidates: &[Candidate],
-) -> Result<Vec<Row>, StoreError> {
+) -> Result<Vec<PageRow>, StoreError> {
     let (wanted, offset) = stretch(query);
     let is_newest_first = query.sort.by == SortBy::StartedAt && query.sort.order == SortOrder::Descending;
+    // Where a number is cut, all candidates are looked at.
     let mut some = match is_newest_first {
         true => usize::try_from(wanted.saturating_add(offset).saturating_mul(5)).unwrap_or(usize::MAX),
         false => candidates.len(),
@@ -103,9 +113,9 @@ async fn page_of_candidates(
         let Some(next) = candidates.get(some) else {
             return Ok(rows);
         };
-        if rows.len() == usize::try_from(wanted).unwrap_or(usize::MAX)
-            && let Some((_, _, oldest)) = rows.last()
-            && *oldest > next.recorded_at
+        if rows.len() > query.size as usize
+            && let Some(oldest) = rows.last()
+            && oldest.started_at > next.recorded_at
         {
             return Ok(rows);
         }
@@ -113,7 +123,7 @@ async fn page_of_candidates(
     }
 }
 
-/// How many rows are wanted, and how many come before them.
+/// How many rows are wanted, and how many come before them; no table has so many that either is cut.
 fn stretch(query: &SagaQuery) -> (i64, i64) {
     let offset = match query.start {
         PageStart::Offset(offset) => i64::try_from(offset).unwrap_or(i64::MAX),
@@ -127,7 +137,7 @@ async fn page_of(
     query: &SagaQuery,
     prefilter: &StepPrefilter,
     sagas: Option<&[Candidate]>,
-) -> Result<Vec<Row>, StoreError> {
+) -> Result<Vec<PageRow>, StoreError> {
     // The folds are long, and are read of those sagas only that are on the page.
     let mut sql = QueryBuilder::new("SELECT saga_id, saga.fold, saga.started_at FROM (SELECT * FROM (");
     let (wanted, offset) = stretch(query);
@@ -154,7 +164,8 @@ async fn page_of(
     sql.push(format_args!(
         " ORDER BY page.{column} {direction}, saga_id {direction}"
     ));
-    sql.build_query_as().fetch_all(pool).await.map_err(error::store)
+    let rows = sql.build().fetch_all(pool).await.map_err(error::store)?;
+    decode_all(&rows)
 }
 
 /// Which sagas a part of a page is about. Each part is found in its order by an index, where the whole would have to be

@@ -34,7 +34,7 @@ impl Sessions {
             false => Err(StoreError::Configuration(
                 "the database's address leads to a pooler in transaction mode, which hands sessions on: use its session mode, or \
                  the database itself"
-                    .to_owned(),
+                    .into(),
             )),
         }
     }

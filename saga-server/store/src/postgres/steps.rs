@@ -54,7 +54,7 @@ pub(super) async fn insert_steps(
         return match copy(connection, batch).await {
             Err(error) if error::is_known_key(&error) => {
                 repeats.0.store(true, Ordering::Relaxed);
-                Err(Abort::Conflict(error::message(&error)))
+                Err(Abort::Conflict(error::fault(error)))
             }
             copied => Ok(copied.map(|_| Vec::new())?),
         };
@@ -67,9 +67,7 @@ pub(super) async fn insert_steps(
     let known = known_events(connection, batch).await?;
     if taken + known.len() as u64 != batch.len() as u64 {
         // Removed in the meantime, as by the end of a retention period.
-        return Err(Abort::Conflict(
-            "known steps that are not there any more".to_owned(),
-        ));
+        return Err(Abort::Conflict("known steps that are not there any more".into()));
     }
     Ok(known)
 }

@@ -12,7 +12,7 @@ const MAX_SERVICES: usize = 64;
 const MAX_STEPS: usize = 64;
 
 /// The row that counts new events; none when no service stands in them.
-pub(crate) fn of_events(new: &[&SagaEvent]) -> Option<String> {
+pub(crate) fn of_events(new: &[&SagaEvent]) -> Result<Option<String>, sqlx::Error> {
     let mut counts = Counts::default();
     for event in new {
         let service = event
@@ -33,7 +33,9 @@ pub(crate) fn of_events(new: &[&SagaEvent]) -> Option<String> {
 }
 
 /// The row that counts new dead letters; none when no service stands in them.
-pub(crate) fn of_letters<'a>(new: impl IntoIterator<Item = &'a NewLetter>) -> Option<String> {
+pub(crate) fn of_letters<'a>(
+    new: impl IntoIterator<Item = &'a NewLetter>,
+) -> Result<Option<String>, sqlx::Error> {
     let mut counts = Counts::default();
     for letter in new {
         if let Some(counted) = counts.of(letter.letter.producer.as_deref()) {
@@ -63,11 +65,11 @@ impl Counts {
         self.0.get_mut(service)
     }
 
-    fn row(self) -> Option<String> {
+    fn row(self) -> Result<Option<String>, sqlx::Error> {
         let counted: Vec<ServiceCounts> = self.0.into_values().collect();
         if counted.is_empty() {
-            return None;
+            return Ok(None);
         }
-        super::text(&Change::Counted(counted))
+        super::text(&Change::Counted(counted)).map(Some)
     }
 }

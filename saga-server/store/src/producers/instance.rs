@@ -124,6 +124,7 @@ impl Instance {
     pub(super) fn new(observation: &ProducerObservation, is_whole: bool, now: Timestamp) -> Self {
         Self {
             service: observation.service.clone(),
+            // Events without an instance are kept under the empty name.
             instance: observation.instance.clone().unwrap_or_default(),
             detail: Detail {
                 sdk_version: None,
@@ -169,8 +170,8 @@ impl Instance {
         }
     }
 
-    pub(crate) fn detail(&self) -> String {
-        super::text(&self.detail).unwrap_or_default()
+    pub(crate) fn detail(&self) -> Result<String, sqlx::Error> {
+        super::text(&self.detail)
     }
 
     pub(crate) fn open(&self) -> Vec<u8> {
@@ -259,6 +260,7 @@ impl Instance {
 
     /// Looks at nothing that came until now; what comes from now on is looked at.
     fn skip_to_newest(&mut self) {
+        // With nothing open, all was evaluated.
         self.detail.evaluated = self.open.0.max().unwrap_or(self.detail.evaluated);
         self.detail.mark = None;
         self.open.0.clear();

@@ -11,6 +11,7 @@ mod counts;
 mod instance;
 mod pace;
 mod reconcile;
+mod rows;
 mod sequences;
 mod service;
 
@@ -28,6 +29,7 @@ use super::{AppendError, StoreError};
 pub(super) use counts::{of_events, of_letters};
 pub(super) use instance::Instance;
 pub(super) use reconcile::{Tables, reconcile};
+pub(super) use rows::{DetailRow, InstanceRow, LostRow, ServiceRow, SumRow, WholeSinceRow};
 pub(super) use service::Service;
 
 pub use instance::{Gap, ProducerInstance};
@@ -178,63 +180,52 @@ struct ServiceCounts {
 }
 
 /// The rows that note observations, each of a bearable size.
-pub(super) fn observation_rows(observations: &[ProducerObservation]) -> Vec<String> {
+pub(super) fn observation_rows(observations: &[ProducerObservation]) -> Result<Vec<String>, sqlx::Error> {
     const OF_A_ROW: usize = 64;
     let rows = observations.chunks(OF_A_ROW);
-    rows.filter_map(|observations| text(&Change::Observed(observations.to_vec())))
+    rows.map(|observations| text(&Change::Observed(observations.to_vec())))
         .collect()
 }
 
-fn text(part: &impl Serialize) -> Option<String> {
-    // Texts and numbers can always be written.
-    serde_json::to_string(part).ok()
+/// As a column holds it.
+fn text(part: &impl Serialize) -> Result<String, sqlx::Error> {
+    serde_json::to_string(part).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
+/// Periods are constants of days at the most, so that none is cut.
 fn millis(period: Duration) -> i64 {
     i64::try_from(period.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The moment that lies a while before another.
+/// The moment that lies a period before another; not before time begins.
 fn before(moment: Timestamp, period: Duration) -> Timestamp {
     Timestamp::from_millis(moment.as_millis().saturating_sub(millis(period))).unwrap_or(Timestamp::MIN)
 }
-
-/// Columns of a service's row: its name and its detail.
-type ServiceRow = (String, String);
-
-/// A service's name, the number of its instances, and how many events of theirs are missing.
-type SumRow = (String, i64, i64);
-
-/// The names of a service and of an instance, and the instance's detail.
-type InstanceRow = (String, String, String);
 
 /// A page, from what both databases give.
 pub(super) fn page(
     query: &ProducerQuery,
     mut services: Vec<ServiceRow>,
     sums: Vec<SumRow>,
-    instances: Vec<InstanceRow>,
+    instances: Vec<DetailRow>,
 ) -> Result<ProducerPage, StoreError> {
     let now = Timestamp::now();
     let has_more = services.len() > query.size as usize;
     services.truncate(query.size as usize);
-    let next = services
-        .last()
-        .filter(|_| has_more)
-        .map(|(service, _)| service.clone());
-    let sums: BTreeMap<String, (i64, i64)> = sums
-        .into_iter()
-        .map(|(service, count, lost)| (service, (count, lost)))
-        .collect();
+    let last = services.last().filter(|_| has_more);
+    let next = last.map(|last| last.service.clone());
+    let sums: BTreeMap<String, SumRow> = sums.into_iter().map(|sum| (sum.service.clone(), sum)).collect();
     let mut view: BTreeMap<String, Vec<ProducerInstance>> = BTreeMap::new();
-    for (service, instance, detail) in instances {
-        let instance = Instance::read_detail(service.clone(), instance, &detail)?;
-        view.entry(service).or_default().push(instance.view(now));
+    for row in instances {
+        let shown = view.entry(row.service.clone()).or_default();
+        shown.push(Instance::try_from(row)?.view(now));
     }
-    let services = services.into_iter().map(|(service, detail)| {
-        let (count, lost) = sums.get(&service).copied().unwrap_or_default();
-        let instances = view.remove(&service).unwrap_or_default();
-        let service = Service::read(service, &detail)?;
+    let services = services.into_iter().map(|row| {
+        let service = Service::try_from(row)?;
+        // A service without instances has neither sums nor instances to show.
+        let sums = sums.get(&service.service);
+        let (count, lost) = sums.map_or((0, 0), |sum| (sum.instances, sum.lost));
+        let instances = view.remove(&service.service).unwrap_or_default();
         Ok(service.view(count.cast_unsigned(), lost.cast_unsigned(), instances, now))
     });
     Ok(ProducerPage {

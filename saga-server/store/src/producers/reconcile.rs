@@ -163,6 +163,7 @@ impl Gathered {
 impl OfService {
     fn first_seen(&self, now: Timestamp) -> Timestamp {
         let seen = self.observations.values().map(|observation| observation.first);
+        // Counted, and not observed: seen now.
         seen.min().unwrap_or(now)
     }
 }
@@ -246,7 +247,8 @@ impl<'a> ProducerQuota<'a> {
     }
 
     async fn instance(&mut self, observation: &ProducerObservation) -> Result<Option<Instance>, StoreError> {
-        let name = observation.instance.as_deref().unwrap_or_default();
+        // Events without an instance are kept under the empty name.
+        let name = observation.instance.as_deref().unwrap_or("");
         if let Some(known) = self.tables.instance(&observation.service, name).await? {
             return Ok(Some(known));
         }
@@ -287,6 +289,7 @@ impl<'a> ProducerQuota<'a> {
     }
 }
 
+/// None when the name is of another kind.
 fn began(instance: &str) -> Option<Timestamp> {
     let (seconds, nanos) = uuid::Uuid::parse_str(instance).ok()?.get_timestamp()?.to_unix();
     let millis = i64::try_from(seconds).ok()?.checked_mul(1_000)? + i64::from(nanos / 1_000_000);

@@ -81,8 +81,8 @@ impl Service {
         }
     }
 
-    pub(crate) fn detail(&self) -> String {
-        super::text(&self.detail).unwrap_or_default()
+    pub(crate) fn detail(&self) -> Result<String, sqlx::Error> {
+        super::text(&self.detail)
     }
 
     pub(super) fn see(&mut self, first: Timestamp, last: Timestamp) {

@@ -9,7 +9,7 @@ use crate::{
     fold_batch::{StoredFold, UpdatedSaga},
     rollup::RollupKey,
     rows::read_type,
-    table::{Table, table},
+    table::{Keyed, Table, table},
 };
 
 table! {
@@ -65,6 +65,18 @@ table! {
         ended_at: Option<Moment>,
         ended_by_override: bool,
     }
+}
+
+/// A saga's fold, of which its state is made.
+#[derive(sqlx::FromRow)]
+pub(crate) struct StateRow {
+    pub(crate) saga_id: String,
+    pub(crate) fold: String,
+}
+
+impl Keyed for StateRow {
+    const NAME: &'static str = InstanceRow::NAME;
+    const KEY: &'static [&'static str] = InstanceRow::KEY;
 }
 
 impl<'a> InstanceRow<'a> {

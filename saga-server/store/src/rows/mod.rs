@@ -8,7 +8,7 @@ use saga_types::SagaType;
 
 use crate::{StoreError, table::Table};
 
-pub(crate) use instance::{FoldRow, InstanceRow};
+pub(crate) use instance::{FoldRow, InstanceRow, StateRow};
 pub(crate) use removal::{ArchivePlanRow, ExpiredRow, RemovedRow};
 pub(crate) use step::{HistoryRow, StepRow, StoredStepRow};
 

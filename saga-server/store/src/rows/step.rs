@@ -149,6 +149,7 @@ impl HistoryRow<'_> {
             producer_service: name(self.producer_service),
             trace_id: name(self.trace_id),
             failure_reason,
+            // Metadata may hold any text under this key; only an id names a parent.
             parent_saga_id: parent_saga_id.and_then(|id| SagaId::new(id).ok()),
         })
     }

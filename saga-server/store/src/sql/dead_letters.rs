@@ -71,7 +71,7 @@ pub(super) async fn keep(pool: &Pool, letters: &[NewLetter], outcome: TxOutcome)
             .bind(&letter.key)
             .bind(&letter.value)
             .bind(letter.value_bytes.cast_signed())
-            .bind(headers_text(&letter.headers))
+            .bind(headers_text(&letter.headers).map_err(failed)?)
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
@@ -79,7 +79,7 @@ pub(super) async fn keep(pool: &Pool, letters: &[NewLetter], outcome: TxOutcome)
             kept.push(new);
         }
     }
-    let counts = of_letters(kept.iter().copied());
+    let counts = of_letters(kept.iter().copied()).map_err(failed)?;
     producers::note(&mut transaction, counts).await.map_err(failed)?;
     match outcome {
         TxOutcome::Committed => transaction.commit().await,

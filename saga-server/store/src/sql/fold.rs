@@ -31,7 +31,7 @@ pub(super) async fn fold(
     }
     let updated = batch.finish()?;
     write(connection, &updated).await?;
-    producers::note(connection, of_events(new)).await?;
+    producers::note(connection, of_events(new)?).await?;
     Ok(updated.into_iter().map(Into::into).collect())
 }
 

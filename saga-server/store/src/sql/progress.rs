@@ -3,21 +3,37 @@
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
-use super::{Adapter, error};
-use crate::{PartitionProgress, ProgressStore, StoreError, columns::Moment, deadline::in_time};
+use super::{Adapter, error, rows::decode};
+use crate::{PartitionProgress, ProgressStore, StoreError, columns::Moment, deadline::in_time, table::Keyed};
 
 const READ: &str = r"
-SELECT partition, events_behind, as_of, observed_at FROM ingest_progress WHERE topic = $1 ORDER BY partition";
+SELECT topic, partition, events_behind, as_of, observed_at FROM ingest_progress WHERE topic = $1 ORDER BY partition";
 
 /// So many partitions are written by one statement, which takes a bounded number of parameters.
 const AT_ONCE: usize = 500;
 
 #[derive(sqlx::FromRow)]
-struct Row {
+struct ProgressRow {
     partition: i32,
     events_behind: i64,
     as_of: Option<Moment>,
     observed_at: Moment,
+}
+
+impl Keyed for ProgressRow {
+    const NAME: &'static str = "ingest_progress";
+    const KEY: &'static [&'static str] = &["topic", "partition"];
+}
+
+impl From<ProgressRow> for PartitionProgress {
+    fn from(row: ProgressRow) -> Self {
+        Self {
+            partition: row.partition,
+            events_behind: row.events_behind.cast_unsigned(),
+            as_of: row.as_of.map(|as_of| as_of.0),
+            observed_at: row.observed_at.0,
+        }
+    }
 }
 
 #[async_trait]
@@ -48,18 +64,14 @@ impl ProgressStore for Adapter {
 
     async fn progress(&self, topic: &str) -> Result<Vec<PartitionProgress>, StoreError> {
         in_time(async {
-            let rows: Vec<Row> = sqlx::query_as(READ)
+            let rows = sqlx::query(READ)
                 .bind(topic)
                 .fetch_all(&self.readers)
                 .await
                 .map_err(error::store)?;
-            let progress = rows.into_iter().map(|row| PartitionProgress {
-                partition: row.partition,
-                events_behind: row.events_behind.cast_unsigned(),
-                as_of: row.as_of.map(|as_of| as_of.0),
-                observed_at: row.observed_at.0,
-            });
-            Ok(progress.collect())
+            rows.iter()
+                .map(|row| Ok(decode::<ProgressRow>(row)?.into()))
+                .collect()
         })
         .await
     }

@@ -12,13 +12,13 @@ use super::{
     Connection, Pool,
     dialect::{self, any},
     error,
-    rows::decode,
+    rows::{decode, decode_all},
 };
 use crate::{
     Position, StepPage, StoreError,
     columns::Moment,
     fold_batch::StoredFold,
-    rows::{HistoryRow, StepRow, StoredStepRow},
+    rows::{HistoryRow, StateRow, StepRow, StoredStepRow},
     table::Table,
 };
 
@@ -58,14 +58,7 @@ pub(super) async fn saga(
     if cannot_be(saga_id) {
         return Ok(None);
     }
-    let fold: Option<String> = sqlx::query_scalar("SELECT fold FROM saga_instance WHERE saga_id = $1")
-        .bind(saga_id)
-        .fetch_optional(pool)
-        .await
-        .map_err(error::store)?;
-    let Some(fold) = fold else { return Ok(None) };
-    let states = states(pool, definitions, vec![(saga_id.to_owned(), fold)]).await?;
-    Ok(states.into_iter().next())
+    Ok(states_of(pool, definitions, &[saga_id]).await?.pop())
 }
 
 /// PostgreSQL takes no U+0000, and no id has one.
@@ -77,13 +70,11 @@ pub(super) fn cannot_be(saga_id: &str) -> bool {
 pub(super) async fn states(
     pool: &Pool,
     definitions: &Definitions,
-    folds: Vec<(String, String)>,
+    rows: Vec<StateRow>,
 ) -> Result<Vec<SagaState>, StoreError> {
     let state = |fold: &str| StoredFold::parse_fold(fold)?.try_state(definitions);
-    let stored: Vec<(String, Option<SagaState>)> = folds
-        .into_iter()
-        .map(|(saga_id, fold)| (saga_id, state(&fold)))
-        .collect();
+    let rows = rows.into_iter();
+    let stored: Vec<(String, Option<SagaState>)> = rows.map(|row| (row.saga_id, state(&row.fold))).collect();
     let outdated = stored.iter().filter(|(_, state)| state.is_none());
     let outdated: Vec<String> = outdated.map(|(saga_id, _)| saga_id.clone()).collect();
     let mut refolded = HashMap::new();
@@ -107,12 +98,12 @@ pub(super) async fn states_of(
     definitions: &Definitions,
     saga_ids: &[&str],
 ) -> Result<Vec<SagaState>, StoreError> {
-    let folds = sqlx::query_as(FOLDS)
+    let rows = sqlx::query(FOLDS)
         .bind(dialect::list(saga_ids))
         .fetch_all(pool)
         .await
         .map_err(error::store)?;
-    states(pool, definitions, folds).await
+    states(pool, definitions, decode_all(&rows)?).await
 }
 
 fn state_of(steps: Vec<FoldEvent>, definitions: &Definitions) -> Option<SagaState> {

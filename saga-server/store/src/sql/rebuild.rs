@@ -16,7 +16,7 @@ use super::{
     rows::decode,
 };
 use crate::{
-    Rebuild, RebuildStore, Rebuilt, StoreError,
+    Fault, Rebuild, RebuildStore, Rebuilt, StoreError,
     detached::run_detached,
     rebuild::{self, Next, Stored},
     rows::InstanceRow,
@@ -71,16 +71,14 @@ impl RebuildStore for Adapter {
 }
 
 async fn again(store: &Adapter, after: &str, limit: u32, rebuild: Rebuild) -> Result<Rebuilt, StoreError> {
-    let mut conflict = String::new();
+    let mut conflict = None;
     for _ in 0..ATTEMPTS {
         match attempt(store, after, limit, rebuild).await {
             Ok(rebuilt) => return Ok(rebuilt),
-            Err(abort) => conflict = abort.conflict()?,
+            Err(abort) => conflict = Some(abort.conflict()?),
         }
     }
-    Err(StoreError::Unavailable(
-        format!("conflicted with other writers {ATTEMPTS} times: {conflict}").into(),
-    ))
+    Err(StoreError::Unavailable(Fault::conflicts(ATTEMPTS, conflict)))
 }
 
 async fn attempt(store: &Adapter, after: &str, limit: u32, rebuild: Rebuild) -> Result<Rebuilt, Abort> {

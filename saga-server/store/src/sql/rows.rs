@@ -11,6 +11,11 @@ pub(super) fn decode<'r, T: Keyed + FromRow<'r, Row>>(row: &'r Row) -> Result<T,
     T::from_row(row).map_err(|error| corrupt::<T>(row, error))
 }
 
+/// As [`decode`], of all rows.
+pub(super) fn decode_all<'r, T: Keyed + FromRow<'r, Row>>(rows: &'r [Row]) -> Result<Vec<T>, StoreError> {
+    rows.iter().map(decode).collect()
+}
+
 /// Reads an event from a row with the columns of [`StepRow`].
 pub(super) fn decode_event(row: &Row) -> Result<SagaEvent, StoreError> {
     decode::<StepRow<'_>>(row)?.try_into()

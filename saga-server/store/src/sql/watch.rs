@@ -10,6 +10,7 @@ use super::{
     Adapter,
     dialect::{self, any},
     error, read,
+    rows::decode_all,
 };
 use crate::{
     Corrupt, Late, LateCount, LateSagas, StoreError, Total, WatchStore, columns::Moment, deadline::in_time,
@@ -26,7 +27,7 @@ impl WatchStore for Adapter {
             let held: Option<bool> = sqlx::query_scalar(dialect::HOLD_LEASE)
                 .bind(name)
                 .bind(holder)
-                .bind(i64::try_from(period.as_millis()).unwrap_or(i64::MAX))
+                .bind(millis(period))
                 .fetch_optional(self.notes())
                 .await
                 .map_err(error::store)?;
@@ -76,7 +77,7 @@ impl WatchStore for Adapter {
                 "SELECT count(*) FROM (SELECT 1 FROM saga_instance WHERE {due} < $1 LIMIT {}) AS late",
                 Total::CAP + 1
             );
-            let folds: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(page))
+            let rows = sqlx::query(AssertSqlSafe(page))
                 .bind(Moment(before))
                 .fetch_all(&self.readers)
                 .await
@@ -87,7 +88,7 @@ impl WatchStore for Adapter {
                 .await
                 .map_err(error::store)?;
             Ok(LateSagas {
-                sagas: read::states(&self.readers, &self.definitions.get(), folds).await?,
+                sagas: read::states(&self.readers, &self.definitions.get(), decode_all(&rows)?).await?,
                 total: Total::capped(count.cast_unsigned()),
             })
         })
@@ -115,13 +116,13 @@ impl WatchStore for Adapter {
             "SELECT saga_id, fold FROM saga_instance AS saga WHERE {due} < $1 AND NOT EXISTS (SELECT 1 FROM \
              reported_late AS reported WHERE kind = $2 AND reported.saga_id = saga.saga_id) ORDER BY {due} LIMIT {limit}"
         );
-        let folds: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(find))
+        let rows = sqlx::query(AssertSqlSafe(find))
             .bind(Moment(before))
             .bind(late.as_str())
             .fetch_all(&self.readers)
             .await
             .map_err(error::store)?;
-        read::states(&self.readers, &self.definitions.get(), folds).await
+        read::states(&self.readers, &self.definitions.get(), decode_all(&rows)?).await
         })
         .await
     }
@@ -146,6 +147,11 @@ impl WatchStore for Adapter {
         })
         .await
     }
+}
+
+/// Periods are constants of minutes at the most, so that none is cut.
+fn millis(period: Duration) -> i64 {
+    i64::try_from(period.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Names a row that cannot be read by its type and step, since it counts many sagas.

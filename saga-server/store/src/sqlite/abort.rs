@@ -1,14 +1,14 @@
 //! Why a transaction that folds steps ends without a commit.
 
 use super::error;
-use crate::{AppendError, StoreError};
+use crate::{AppendError, Fault, StoreError};
 
 /// Why it ended. There is one writer, so that none is in the way of another.
 pub(super) struct Abort(AppendError);
 
 impl Abort {
     /// What a transaction conflicted with that may succeed at once, or why it may not.
-    pub(super) fn conflict(self) -> Result<String, StoreError> {
+    pub(super) fn conflict(self) -> Result<Fault, StoreError> {
         Err(self.0.into())
     }
 }

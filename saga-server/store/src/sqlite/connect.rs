@@ -14,7 +14,7 @@ use sqlx::{
 };
 
 use super::{MIGRATOR, SqliteStore, dialect, error};
-use crate::StoreError;
+use crate::{Fault, StoreError};
 
 /// How long to wait for a connection, or for another process that writes to the file.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -25,15 +25,16 @@ pub(super) struct Pools {
 }
 
 pub(super) fn pools(url: &str, max_connections: u32) -> Result<Pools, StoreError> {
-    let options = SqliteConnectOptions::from_str(url).map_err(|_| {
-        StoreError::Configuration("the database's URL is malformed: expected sqlite:PATH".to_owned())
+    let options = SqliteConnectOptions::from_str(url).map_err(|error| {
+        let message = format!("the database's URL is malformed: expected sqlite:PATH ({error})");
+        StoreError::Configuration(Fault::caused_by(message, None, error))
     })?;
     if url.contains(":memory:")
         || url.contains("mode=memory")
         || options.get_filename().as_os_str().is_empty()
     {
         return Err(StoreError::Configuration(
-            "the database's URL must name a file: sqlite:PATH".to_owned(),
+            "the database's URL must name a file: sqlite:PATH".into(),
         ));
     }
     // FULL syncs the log with every commit, so that what was acknowledged outlives a power failure too.
@@ -82,6 +83,7 @@ impl File {
     }
 }
 
+/// None when the path names no file.
 #[cfg(unix)]
 fn inode(path: &std::path::Path) -> Option<u64> {
     use std::os::unix::fs::MetadataExt;
@@ -116,7 +118,10 @@ fn pool(options: SqliteConnectOptions, max_connections: u32, file: Arc<File>) ->
 pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     MIGRATOR.run(writer).await.map_err(|failure| match failure {
         MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => error::store(cause),
-        other => StoreError::Configuration(format!("the database's tables do not fit this version: {other}")),
+        other => {
+            let message = format!("the database's tables do not fit this version: {other}");
+            StoreError::Configuration(Fault::caused_by(message, None, other))
+        }
     })
 }
 

@@ -33,6 +33,7 @@ fn fault(error: Error) -> Fault {
 fn may_be_the_event(error: &Error) -> bool {
     match error {
         Error::Database(error) => {
+            // All of SQLite's codes are numbers; what has none is not blamed on the event.
             let code = error.code().and_then(|code| code.parse::<i32>().ok());
             // The low byte of an extended code is the primary one.
             code.is_some_and(|code| !OUTAGES.contains(&(code & 0xff)))

@@ -9,23 +9,24 @@ use super::{
     SqliteStore,
     conditions::{self, push_cursor, push_order},
     error, read,
+    rows::decode_all,
 };
-use crate::{Page, PageStart, SagaQuery, StoreError, Total, metadata};
+use crate::{Page, PageStart, SagaQuery, StoreError, Total, metadata, rows::StateRow};
 
 pub(super) async fn search(store: &SqliteStore, query: &SagaQuery) -> Result<Page, StoreError> {
     let pool = &store.readers;
-    let mut folds = page(pool, query).await?;
-    let has_more = folds.len() > query.size as usize;
-    folds.truncate(query.size as usize);
+    let mut rows = page(pool, query).await?;
+    let has_more = rows.len() > query.size as usize;
+    rows.truncate(query.size as usize);
     Ok(Page {
-        sagas: read::states(pool, &store.definitions.get(), folds).await?,
+        sagas: read::states(pool, &store.definitions.get(), rows).await?,
         total: total(pool, query).await?,
         has_more,
     })
 }
 
 /// One more than the page has.
-async fn page(pool: &SqlitePool, query: &SagaQuery) -> Result<Vec<(String, String)>, StoreError> {
+async fn page(pool: &SqlitePool, query: &SagaQuery) -> Result<Vec<StateRow>, StoreError> {
     let mut sql = QueryBuilder::new("SELECT saga_id, fold FROM saga_instance AS saga WHERE true");
     push_filters(&mut sql, query);
     push_cursor(&mut sql, query);
@@ -36,7 +37,8 @@ async fn page(pool: &SqlitePool, query: &SagaQuery) -> Result<Vec<(String, Strin
         let offset = i64::try_from(offset).unwrap_or(i64::MAX);
         sql.push(" OFFSET ").push_bind(offset);
     }
-    sql.build_query_as().fetch_all(pool).await.map_err(error::store)
+    let rows = sql.build().fetch_all(pool).await.map_err(error::store)?;
+    decode_all(&rows)
 }
 
 async fn total(pool: &SqlitePool, query: &SagaQuery) -> Result<Total, StoreError> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::suite::{Database, contract_tests, events::created, operations};
-use saga_store::AppendError;
+use saga_store::{AppendError, ArchivePlan};
 use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
 
 contract_tests!(Sqlite);
@@ -41,6 +41,23 @@ async fn a_migration_counts_the_sagas_that_are_there() {
     let undo = "DROP VIEW saga_counted; DROP TABLE saga_rollup; DROP TABLE saga_duration; \
                 DELETE FROM _sqlx_migrations WHERE version IN (8, 14); ALTER TABLE saga_instance DROP COLUMN ended_by_override";
     crate::suite::statistics::sagas_of_before_are_counted(&Sqlite::new().await, undo).await;
+}
+
+/// In PostgreSQL the column's type says that its entries are texts.
+#[tokio::test]
+async fn a_plan_of_the_archive_that_cannot_be_read_is_named() {
+    let database = Sqlite::new().await;
+    let store = database.store().await;
+    let plan = ArchivePlan {
+        batch: "batch-1".to_owned(),
+        attempt: "attempt-1".to_owned(),
+        saga_ids: vec!["saga-1".to_owned()],
+    };
+    assert!(store.plan_archive(&plan).await.unwrap());
+    database.execute("UPDATE archive_plan SET saga_ids = '{}'").await;
+    let failure = store.archive_plan().await.unwrap_err().to_string();
+    let expected = "stored data cannot be read: archive_plan.saga_ids of row batch-1: ";
+    assert!(failure.starts_with(expected), "{failure}");
 }
 
 #[tokio::test]

@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn the_cause_of_an_internal_error_is_not_in_it() {
-        let error = ApiError::from(StoreError::Configuration("hidden".to_owned()));
+        let error = ApiError::from(StoreError::Configuration("hidden".into()));
         assert_eq!(error.code, ErrorCode::InternalError);
         assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
     }

@@ -3,6 +3,7 @@
 pub(crate) mod appending;
 pub(crate) mod collectors;
 pub(crate) mod concurrency;
+pub(crate) mod corruption;
 pub(crate) mod dead_letters;
 pub(crate) mod events;
 pub(crate) mod operations;
@@ -82,6 +83,14 @@ macro_rules! contract_tests {
             concurrency::writers_at_once_may_share_sagas,
             concurrency::writers_at_once_see_each_others_conflicts,
             concurrency::a_caller_that_stops_waiting_harms_nobody,
+            corruption::a_step_that_cannot_be_read_is_named,
+            corruption::a_saga_that_cannot_be_read_is_named,
+            corruption::a_removal_that_cannot_be_read_is_named,
+            corruption::a_count_that_cannot_be_read_is_named,
+            corruption::a_dead_letter_that_cannot_be_read_is_named,
+            corruption::progress_that_cannot_be_read_is_named,
+            corruption::a_producer_that_cannot_be_read_is_named,
+            corruption::a_watch_that_cannot_be_read_is_named,
             dead_letters::a_letter_is_kept_once_and_read_back_whole,
             dead_letters::letters_come_newest_first_page_by_page,
             dead_letters::every_filter_finds_the_letters_it_names,
