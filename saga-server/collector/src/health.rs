@@ -1,6 +1,6 @@
 //! Whether the parts of the collector work right now, as they last said themselves.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::RwLock;
 use serde::Serialize;
@@ -53,10 +53,47 @@ pub enum Concern {
     Collectors,
 }
 
+/// Outages that last, each by an id of its own.
+#[derive(Debug, Default)]
+struct Outages {
+    reasons: BTreeMap<(Component, u64), String>,
+    next: u64,
+}
+
+/// A part is down as long as this exists. For who meets an outage at work, beside who looks from time to time whether the part
+/// answers: a disk that is full answers, and takes nothing.
+#[derive(Debug)]
+#[must_use = "the outage ends when this is dropped"]
+pub struct Outage {
+    health: Arc<Health>,
+    id: (Component, u64),
+}
+
+impl Outage {
+    /// Begins one.
+    pub fn begin(health: &Arc<Health>, component: Component, reason: impl Into<String>) -> Self {
+        let mut outages = health.outages.write();
+        let id = (component, outages.next);
+        outages.next += 1;
+        outages.reasons.insert(id, reason.into());
+        Self {
+            health: Arc::clone(health),
+            id,
+        }
+    }
+}
+
+impl Drop for Outage {
+    fn drop(&mut self) {
+        self.health.outages.write().reasons.remove(&self.id);
+    }
+}
+
 /// The states of all parts; shared by those who report and those who ask.
 #[derive(Debug)]
 pub struct Health {
     states: RwLock<BTreeMap<Component, State>>,
+    outages: RwLock<Outages>,
     warnings: RwLock<BTreeMap<Concern, String>>,
 }
 
@@ -70,6 +107,7 @@ impl Health {
             .collect();
         Self {
             states: RwLock::new(states),
+            outages: RwLock::default(),
             warnings: RwLock::default(),
         }
     }
@@ -89,10 +127,22 @@ impl Health {
         )
     }
 
-    /// All states.
+    /// All states. A part with an [`Outage`] is down, whatever else was reported.
     #[must_use]
     pub fn states(&self) -> BTreeMap<Component, State> {
-        self.states.read().clone()
+        let mut states = self.states.read().clone();
+        for ((component, _), reason) in &self.outages.read().reasons {
+            let reason = reason.clone();
+            states.insert(*component, State::Down { reason });
+        }
+        states
+    }
+
+    /// Whether the part is down.
+    #[must_use]
+    pub fn is_down(&self, component: Component) -> bool {
+        let states = self.states();
+        states.get(&component).is_some_and(|state| *state != State::Up)
     }
 
     /// Whether every part works.
@@ -122,5 +172,25 @@ impl Health {
         let is_up = state == State::Up;
         let before = states.insert(component, state);
         before.is_none_or(|before| (before == State::Up) != is_up || before == State::starting())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_lasts_until_it_ends_whatever_others_report() {
+        let health = Arc::new(Health::starting(&[Component::Db]));
+        health.up(Component::Db);
+        let first = Outage::begin(&health, Component::Db, "the disk is full");
+        health.up(Component::Db);
+        assert!(health.is_down(Component::Db) && !health.is_ready());
+        let second = Outage::begin(&health, Component::Db, "the disk is still full");
+        drop(first);
+        let reason = "the disk is still full".to_owned();
+        assert_eq!(health.states()[&Component::Db], State::Down { reason });
+        drop(second);
+        assert!(health.is_ready());
     }
 }

@@ -20,7 +20,7 @@ use super::{IngestParts, rejection::Rejection};
 use crate::{
     backoff::Backoff,
     failure::{Attempts, Failure},
-    health::Component,
+    health::{Component, Outage},
     kafka::status::{ConsumerStatus, Stage},
     metrics,
     telemetry::spans,
@@ -148,6 +148,7 @@ impl Writer {
     async fn append(&self, chunk: &Chunk) -> Option<Result<Appended, String>> {
         let mut backoff = Backoff::new();
         let mut attempts = Attempts::of(chunk.events.len());
+        let mut outage = None;
         loop {
             let started = Instant::now();
             let appending = self.parts.store.append(chunk.events.clone());
@@ -156,7 +157,8 @@ impl Writer {
             let error = match result {
                 Ok(appended) => {
                     self.status.goes_on(Stage::Database);
-                    if self.parts.health.up(Component::Db) {
+                    self.parts.health.up(Component::Db);
+                    if outage.take().is_some() && !self.parts.health.is_down(Component::Db) {
                         tracing::info!("database available");
                     }
                     return Some(Ok(appended));
@@ -168,9 +170,10 @@ impl Writer {
                 Failure::Doubtful(reason) => self.waits(&reason),
                 Failure::Outage(reason) => {
                     self.waits(&reason);
-                    if self.parts.health.down(Component::Db, reason.clone()) {
+                    if !self.parts.health.is_down(Component::Db) {
                         tracing::error!(reason, "database unavailable, retrying");
                     }
+                    outage = Some(Outage::begin(&self.parts.health, Component::Db, reason));
                 }
             }
             if !backoff.wait(&self.stop).await {
