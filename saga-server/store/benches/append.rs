@@ -98,7 +98,7 @@ fn median(mut rates: Vec<f64>) -> f64 {
     rates[rates.len() / 2]
 }
 
-/// What each writer gets: whole sagas, 1,000 of them under way at any time.
+/// What each writer gets: whole sagas, 1,000 of them running at any time.
 fn shares(setting: &Setting) -> Vec<Vec<SagaEvent>> {
     const UNDER_WAY: usize = 1000;
     let path = path();

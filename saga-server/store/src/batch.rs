@@ -32,7 +32,7 @@ pub(super) struct Batch {
     distinct: Vec<Range<usize>>,
 }
 
-/// What became of the events of a batch, once the database has spoken.
+/// What became of the events of a batch, by what the database had of them.
 pub(super) struct Classified<'a> {
     /// New events, one for each key, ordered by key.
     pub(super) new: Vec<&'a SagaEvent>,

@@ -1,7 +1,7 @@
-//! Which sagas were stored just now, for those who look on.
+//! Which sagas were stored just now, for live views.
 //!
-//! Rule of thumb: nobody who stores waits for those who look on. What was stored is written down in memory after its
-//! transaction, up to a limit, and is told to other collectors by whoever takes it from there.
+//! Rule of thumb: storing never waits for a view. What was stored is noted in memory after its transaction, up to a limit; the
+//! task that takes it from there announces it to the other collectors.
 
 use std::{
     collections::BTreeSet,
@@ -19,7 +19,7 @@ use super::StoreError;
 pub enum Changes {
     /// These.
     Sagas(BTreeSet<SagaId>),
-    /// So many that they are not named, or nobody knows which.
+    /// So many that they are not named, or unknown ones.
     Many,
 }
 
@@ -88,7 +88,7 @@ impl Default for ChangedSagas {
     }
 }
 
-/// The sagas of a batch. Those of known events too: whoever stored them may have been killed before telling anybody.
+/// The sagas of a batch. Those of known events too: the collector that stored them may have been killed before it announced them.
 pub(super) fn touched(batch: &[SagaEvent]) -> Changes {
     let mut sagas: Vec<&SagaId> = batch.iter().map(|event| &event.saga_id).collect();
     sagas.sort_unstable();
@@ -99,7 +99,7 @@ pub(super) fn touched(batch: &[SagaEvent]) -> Changes {
     Changes::Sagas(sagas.into_iter().cloned().collect())
 }
 
-/// What a collector tells the others on its database.
+/// What a collector announces to the others on its database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
     /// Which collector.
@@ -108,22 +108,22 @@ pub struct Announcement {
     pub changes: Changes,
 }
 
-/// The part of a store that tells what was stored.
+/// The part of a store that announces what was stored.
 #[async_trait]
 pub trait ChangeStore {
     /// What was stored through this very store.
     fn changed(&self) -> &ChangedSagas;
 
-    /// Tells the other collectors. Who does not listen right now never hears of it.
+    /// Announces to the other collectors. One that does not listen at this moment never receives it.
     async fn announce(&self, announcement: &Announcement) -> Result<(), StoreError>;
 
-    /// Hands on what collectors announce, this one included, until nobody takes it. When something may have been missed, it
+    /// Sends what collectors announce, this one included, until the receiver is closed. When something may have been missed, it
     /// says that there were many.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the database is lost; whoever begins anew must reckon to have missed something.
-    async fn listen(&self, heard: mpsc::Sender<Announcement>) -> Result<(), StoreError>;
+    /// [`StoreError`] when the connection is lost; announcements may be missed until the next call.
+    async fn listen(&self, received: mpsc::Sender<Announcement>) -> Result<(), StoreError>;
 
     /// These sagas as they are now, in any order; those that are not there are left out.
     async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<SagaState>, StoreError>;

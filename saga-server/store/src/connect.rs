@@ -1,4 +1,4 @@
-//! From a URL to the adapter that speaks with its database.
+//! From a URL to the adapter of its database.
 
 use std::sync::Arc;
 

@@ -33,7 +33,7 @@ pub trait DeadLetterStore: Send + Sync {
     /// [`MAX_GROUPS`](LetterGroup::MAX_GROUPS).
     async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError>;
 
-    /// How many letters wait for somebody.
+    /// How many letters are waiting.
     async fn letters_waiting(&self) -> Result<u64, StoreError>;
 
     /// How many letters there are, whatever became of them.
@@ -56,17 +56,17 @@ pub trait DeadLetterStore: Send + Sync {
 pub struct NewLetter {
     /// A hash of where the record came from and of its bytes.
     pub identity: [u8; 32],
-    /// What is told of it.
+    /// What is known of it.
     pub letter: Letter,
 }
 
 /// A header's name and value.
 pub type RawHeader = (String, Option<Vec<u8>>);
 
-/// What a dead letter tells.
+/// What is known of a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
-    /// Where it lies on the dead letter topic.
+    /// The dead letter topic.
     pub topic: String,
     /// The partition of that topic.
     pub partition: i32,
@@ -96,7 +96,7 @@ pub struct Letter {
     pub headers: Vec<RawHeader>,
 }
 
-/// Where a record was before it became a dead letter; whatever of it was told.
+/// Where a record was before it became a dead letter; as far as that is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The topic.
@@ -116,7 +116,7 @@ pub struct Origin {
 pub struct StoredLetter {
     /// Names it.
     pub id: i64,
-    /// What it tells.
+    /// What is known of it.
     pub letter: Letter,
     /// Whether it waits.
     pub state: LetterState,
@@ -179,9 +179,9 @@ pub struct LetterFilter {
     pub saga_id: Option<String>,
     /// From this topic.
     pub origin_topic: Option<String>,
-    /// Dead at this moment or later.
+    /// Put on its topic at this moment or later.
     pub from: Option<Timestamp>,
-    /// Dead at this moment or earlier.
+    /// Put on its topic at this moment or earlier.
     pub to: Option<Timestamp>,
 }
 
@@ -246,9 +246,9 @@ pub struct LetterGroup {
     pub waiting: u64,
     /// How many were replayed.
     pub replayed: u64,
-    /// When the first of them died.
+    /// When the first of them was put on its topic.
     pub first: Timestamp,
-    /// When the last of them died.
+    /// When the last of them was put on its topic.
     pub last: Timestamp,
 }
 

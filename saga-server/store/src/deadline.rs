@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::StoreError;
 
-/// How long a short statement may take: a lease, a count, progress, a notification. The way to a database that vanished
-/// silently is given up then, and its connection is not used again.
+/// How long a short statement may take: a lease, a count, progress, a notification. A connection that was lost
+/// silently is given up then, and not used again.
 const SHORT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn in_time<T>(

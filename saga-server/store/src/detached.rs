@@ -1,4 +1,4 @@
-//! Transactions that end by themselves.
+//! Transactions that outlive their caller.
 
 use crate::{Fault, StoreError};
 

@@ -1,4 +1,4 @@
-//! What can go wrong with the database, told apart by what the caller can do about it.
+//! What can go wrong with the database, distinguished by what the caller can do about it.
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -14,7 +14,7 @@ pub enum StoreError {
     /// The configuration cannot work: trying again does not help.
     #[error("{0}")]
     Configuration(#[source] Fault),
-    /// What is stored cannot be read: a bug, or somebody changed it by hand.
+    /// What is stored cannot be read: a bug, or it was changed by hand.
     #[error("stored data cannot be read: {0}")]
     Corrupt(#[source] Corrupt),
 }
@@ -179,7 +179,7 @@ impl From<AppendError> for StoreError {
     }
 }
 
-/// Tells a refusal from an outage: what was refused or failed is at fault only when a made-up value of its kind passes.
+/// Distinguishes a refusal from an outage: what was refused or failed is at fault only when a made-up value of its kind passes.
 pub(super) async fn confirm_refusal<T>(
     result: Result<T, AppendError>,
     probe: impl Future<Output = Result<(), AppendError>>,

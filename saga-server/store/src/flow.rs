@@ -27,7 +27,7 @@ pub struct FlowQuery {
 }
 
 impl FlowQuery {
-    /// Of each saga only the first steps are read: a retry loop gone wild would tell nothing new.
+    /// Of each saga only the first steps are read: an endless retry loop adds nothing new.
     pub const STEPS: u32 = 50;
 
     /// How many sagas of a passage are named, the newest.

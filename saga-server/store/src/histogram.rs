@@ -1,4 +1,4 @@
-//! Durations in classes, from which percentiles are told.
+//! Durations in classes, from which percentiles are estimated.
 //!
 //! Rule of thumb: a class begins at most a tenth above the one before, in whole milliseconds, so its middle is at most
 //! 5 % away from any duration in it. The migrations make the same classes in SQL.

@@ -1,5 +1,5 @@
 //! The store of the collector: sagas, their steps, dead letters and producers, in PostgreSQL or SQLite. Only this package
-//! speaks SQL.
+//! contains SQL.
 //!
 //! `saga-collector` writes through it, `saga-web` reads through it, and `saga-server` connects it. It depends on `saga-types`
 //! alone.
@@ -13,16 +13,16 @@
 //! | `fold_batch` | from new events to the new states of their sagas; free of SQL |
 //! | `table`, `rows`, `columns` | one list of columns for each table, rows as the port's types, types of columns |
 //! | `rollup`, `histogram` | counts and durations by time, kept with each batch |
-//! | `producers` | who records events, and which of them never came |
+//! | `producers` | who records events, and which of them are missing |
 //! | `changes` | which sagas changed, announced to all collectors |
 //! | `dead_letters`, `progress` | dead letters, and how far each partition is stored |
 //! | `operations` | what operators change, with the log of it |
 //! | `query`, `metadata`, `flow`, `trends`, `span`, `late`, `watch` | questions and their answers |
 //! | `definitions`, `collectors` | the definitions in force, and what collectors on one database must have in common |
-//! | `retention`, `rebuild` | sagas that leave, and folds that are computed again |
+//! | `retention`, `rebuild` | sagas that are removed, and folds that are computed again |
 //! | [`postgres`], [`sqlite`] | the two adapters |
 //! | `sql` | files that both adapters compile for their database, with `super::dialect` for what it calls in another way |
-//! | `deadline`, `detached` | deadlines, transactions that end by themselves |
+//! | `deadline`, `detached` | deadlines, transactions that outlive their caller |
 
 #![expect(
     clippy::duplicate_mod,

@@ -1,4 +1,4 @@
-//! Metadata on its way back from a database that writes JSON in its own way.
+//! Metadata as a database returns it, which writes JSON in its own form.
 
 use std::io;
 

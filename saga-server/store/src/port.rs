@@ -113,11 +113,11 @@ pub trait Store:
         }))
     }
 
-    /// What needs somebody's attention at a moment.
+    /// What needs attention at a moment.
     async fn attention(&self, now: Timestamp) -> Result<Attention, StoreError>;
 }
 
-/// What needs somebody's attention.
+/// What needs attention.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Attention {
     /// How many sagas are late with what they await.

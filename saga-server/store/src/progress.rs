@@ -18,7 +18,7 @@ pub struct PartitionProgress {
     pub observed_at: Timestamp,
 }
 
-/// The part of a store that remembers how far ingest is.
+/// The part of a store that keeps how far ingest is.
 #[async_trait]
 pub trait ProgressStore {
     /// Keeps how far these partitions are, in place of what was said before. A moment once known stays until another one is.

@@ -246,7 +246,7 @@ pub struct StoredStep {
     pub producer_service: Option<String>,
     /// The trace it was recorded in.
     pub trace_id: Option<String>,
-    /// What else the service told.
+    /// What else the service recorded.
     pub metadata: Option<Metadata>,
     /// The type that the event names; the saga's own, unless the events disagree.
     pub saga_type: SagaType,

@@ -31,12 +31,12 @@ pub trait RebuildStore {
     async fn recount(&self, rebuild: Rebuild) -> Result<u64, StoreError>;
 }
 
-/// Whether to mend what differs.
+/// Whether to write what differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rebuild {
     /// Only look.
     DryRun,
-    /// Mend it.
+    /// Write what the steps say.
     Write,
 }
 

@@ -8,7 +8,7 @@ use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 
 use super::StoreError;
 
-/// The part of a store that lets go of sagas that ended long ago.
+/// The part of a store that removes sagas that ended long ago.
 #[async_trait]
 pub trait RetentionStore {
     /// Sagas whose last event was recorded before the moment that counts for them, the longest unchanged first; after a
@@ -40,7 +40,7 @@ pub trait RetentionStore {
     /// With an attempt, it is finished by the same transaction; when another one has taken over, nothing is removed.
     async fn remove(&self, sagas: &[Expired], archived: Option<&Archived>) -> Result<Removed, StoreError>;
 
-    /// What is being archived, perhaps by somebody who was killed.
+    /// What is being archived, perhaps by a collector that was killed.
     async fn archive_plan(&self) -> Result<Option<ArchivePlan>, StoreError>;
 
     /// Begins a batch, or takes one over: from now on only this attempt can finish it. `false` when another batch is
@@ -81,7 +81,7 @@ pub struct Expired {
 pub struct ArchivePlan {
     /// Names the batch.
     pub batch: String,
-    /// Names whoever works on it.
+    /// Names the attempt that works on it.
     pub attempt: String,
     /// Its sagas.
     pub saga_ids: Vec<String>,

@@ -1,8 +1,8 @@
 //! Roll-ups of statistics, free of SQL: where a saga is counted, how a batch changes the counts, and which counts make up
 //! a period.
 //!
-//! Rule of thumb: a saga is counted in the minute, hour and day in which it started, under what its row says. Whoever
-//! changes the row moves the saga from where it was counted to where it is counted now, in the same transaction; so the
+//! Rule of thumb: a saga is counted in the minute, hour and day in which it started, under what its row says. A change
+//! of the row moves the saga from where it was counted to where it is counted now, in the same transaction; so the
 //! roll-ups are always those of the rows.
 
 use std::{collections::BTreeMap, ops::Range};
@@ -17,7 +17,7 @@ use super::{
 /// The buckets' widths in seconds, the widest first.
 pub(super) const WIDTHS: [i64; 3] = [86_400, 3_600, MINUTE];
 
-/// The narrowest width; changes are counted by it.
+/// The smallest width; changes are counted by it.
 pub(super) const MINUTE: i64 = 60;
 
 /// Stands for the length of a saga that has not ended.
@@ -110,7 +110,7 @@ pub(super) struct Cover {
     pub(super) buckets: Vec<(i64, Range<i64>)>,
     /// All of them together.
     pub(super) whole: Option<Range<i64>>,
-    /// No bucket is narrow enough for these.
+    /// Shorter than any bucket.
     pub(super) edges: Vec<Range<i64>>,
 }
 
@@ -128,17 +128,17 @@ impl Cover {
     }
 
     fn add(&mut self, range: Range<i64>, widths: &[i64]) {
-        let Some((width, narrower)) = widths.split_first() else {
+        let Some((width, smaller)) = widths.split_first() else {
             self.edges.extend(Some(range).filter(|range| !range.is_empty()));
             return;
         };
         match within(&range, *width) {
             Some(inner) => {
-                self.add(range.start..inner.start, narrower);
-                self.add(inner.end..range.end, narrower);
+                self.add(range.start..inner.start, smaller);
+                self.add(inner.end..range.end, smaller);
                 self.buckets.push((*width, inner));
             }
-            None => self.add(range, narrower),
+            None => self.add(range, smaller),
         }
     }
 }

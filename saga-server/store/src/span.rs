@@ -116,7 +116,7 @@ fn number(slots: usize) -> i64 {
     i64::try_from(slots).unwrap_or(i64::MAX)
 }
 
-/// A period may begin before there was any time to speak of.
+/// A period may begin before the first timestamp.
 fn moment(millis: i64) -> Timestamp {
     let clamped = millis.clamp(Timestamp::MIN.as_millis(), Timestamp::MAX.as_millis());
     // Never used: what is clamped is a timestamp.

@@ -22,7 +22,7 @@ pub(crate) enum Kind {
     Boolean,
 }
 
-/// A value on its way into a column of its kind; none stands for NULL.
+/// A value to be written to a column of its kind; none stands for NULL.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Value<'a> {
     Text(Option<&'a str>),

@@ -30,7 +30,7 @@ pub struct LateSagas {
 /// The part of a store that those who watch over sagas ask.
 #[async_trait]
 pub trait WatchStore {
-    /// Takes a piece of work that one collector of several does, or keeps it, for a while by the database's clock. `false`
+    /// Takes or renews the lease of work that one collector of several does, for a period by the database's clock. `false`
     /// while it is another holder's.
     async fn hold_lease(&self, name: &str, holder: &str, period: Duration) -> Result<bool, StoreError>;
 
@@ -52,6 +52,6 @@ pub trait WatchStore {
         limit: u32,
     ) -> Result<Vec<SagaState>, StoreError>;
 
-    /// Remembers that these were reported with what they are late with now.
+    /// Marks these as reported with what they are late with now.
     async fn mark_reported(&self, late: Late, sagas: &[SagaState]) -> Result<(), StoreError>;
 }

@@ -5,7 +5,7 @@ use crate::{AppendError, Fault, StoreError};
 
 /// Why an attempt ended without a commit.
 pub(super) enum Abort {
-    /// Another writer was in the way: the same transaction may succeed at once.
+    /// It conflicted with another writer: the same transaction may succeed at once.
     Conflict(Fault),
     /// It has events of these sagas, which were removed.
     Removed(Vec<String>),

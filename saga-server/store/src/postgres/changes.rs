@@ -1,4 +1,4 @@
-//! Changes, told with NOTIFY.
+//! Changes, announced with NOTIFY.
 //!
 //! It is sent beside the transactions that store, never in them: there it would make their commits wait for each other, and a
 //! full queue of notifications would fail them.
@@ -22,15 +22,15 @@ const CHANNEL: &str = "saga_changed";
 /// The longest payload in bytes that PostgreSQL takes is 7999.
 const PAYLOAD_BYTES: usize = 7_800;
 
-/// How often the way of a notification is tried.
-const ECHO: Duration = Duration::from_secs(20);
+/// How often a notification is sent to check that it arrives.
+const CHECK_INTERVAL: Duration = Duration::from_secs(20);
 
-/// After so long without an echo it is taken for broken.
-const DEAF_AFTER: Duration = Duration::from_secs(70);
+/// After so long without a notification of its own the connection counts as broken.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(70);
 
 const ANNOUNCE: &str = "SELECT pg_notify($1, payload) FROM UNNEST($2::text[]) AS payload";
 
-const DEAF: &str =
+const NOT_RECEIVED: &str =
     "its notifications do not arrive; a pooler in between must leave each connection its session";
 
 /// One notification.
@@ -60,7 +60,7 @@ impl ChangeStore for PostgresStore {
         .await
     }
 
-    async fn listen(&self, heard: mpsc::Sender<Announcement>) -> Result<(), StoreError> {
+    async fn listen(&self, received: mpsc::Sender<Announcement>) -> Result<(), StoreError> {
         // Not one of the readers' connections: it would be taken for good.
         let options = self.readers.connect_options();
         let pool = PgPoolOptions::new()
@@ -68,31 +68,31 @@ impl ChangeStore for PostgresStore {
             .connect_lazy_with((*options).clone());
         let mut listener = PgListener::connect_with(&pool).await.map_err(error::store)?;
         listener.listen(CHANNEL).await.map_err(error::store)?;
-        // A pooler that hands sessions to others, or a connection that is dead, says nothing of itself.
-        let echo = Announcement {
+        // A pooler that hands sessions to others, or a lost connection, reports no error.
+        let check = Announcement {
             from: uuid::Uuid::now_v7().to_string(),
             changes: Changes::none(),
         };
-        let (mut call, mut with_deadline) = (tokio::time::interval(ECHO), Instant::now());
+        let (mut ticks, mut last_received) = (tokio::time::interval(CHECK_INTERVAL), Instant::now());
         loop {
             let announcement = tokio::select! {
                 notification = listener.try_recv() => match notification.map_err(error::store)? {
                     Some(notification) => read_payload(notification.payload()),
-                    // The connection was lost, and is there again.
+                    // The connection was lost and made again.
                     None => missed(),
                 },
-                _ = call.tick() => {
-                    if with_deadline.elapsed() > DEAF_AFTER {
-                        return Err(StoreError::Unavailable(DEAF.into()));
+                _ = ticks.tick() => {
+                    if last_received.elapsed() > CHECK_TIMEOUT {
+                        return Err(StoreError::Unavailable(NOT_RECEIVED.into()));
                     }
-                    self.announce(&echo).await?;
+                    self.announce(&check).await?;
                     continue;
                 }
-                () = heard.closed() => return Ok(()),
+                () = received.closed() => return Ok(()),
             };
-            if announcement.from == echo.from {
-                with_deadline = Instant::now();
-            } else if heard.send(announcement).await.is_err() {
+            if announcement.from == check.from {
+                last_received = Instant::now();
+            } else if received.send(announcement).await.is_err() {
                 return Ok(());
             }
         }
@@ -130,7 +130,7 @@ fn payloads(announcement: &Announcement) -> Result<Vec<String>, sqlx::Error> {
     Ok(payloads)
 }
 
-/// Whoever notifies in another form, such as a newer version, told something all the same.
+/// A payload of another form, as a newer version may send, means that some sagas changed.
 fn read_payload(text: &str) -> Announcement {
     match serde_json::from_str(text) {
         Ok(Payload { from, sagas }) => Announcement {
@@ -158,16 +158,16 @@ mod tests {
             .map(|number| format!("{number}{}", "주\"".repeat(45)).parse().unwrap())
             .collect();
         let announcement = Announcement {
-            from: "somebody".to_owned(),
+            from: "collector-1".to_owned(),
             changes: Changes::Sagas(sagas),
         };
         let payloads = payloads(&announcement).unwrap();
-        let mut heard = Changes::none();
+        let mut received = Changes::none();
         for payload in &payloads {
             assert!(payload.len() < 8_000);
-            heard.add(read_payload(payload).changes);
+            received.add(read_payload(payload).changes);
         }
-        assert_eq!(heard, announcement.changes);
+        assert_eq!(received, announcement.changes);
     }
 
     #[test]

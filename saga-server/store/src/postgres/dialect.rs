@@ -71,7 +71,7 @@ pub(super) async fn try_lock_changes(connection: &mut PgConnection) -> Result<bo
     sqlx::query_scalar(TRY_LOCK).fetch_one(connection).await
 }
 
-/// One statement, and so one snapshot of what was brought together and what was not yet.
+/// One statement, and so one snapshot of what was merged and what was not yet.
 pub(super) const SLOTS: &str = r"
 SELECT bucket, status, sum(sagas)::bigint FROM (
     SELECT bucket, status, sagas FROM saga_rollup WHERE width = $1 AND bucket >= $2 AND bucket < $3

@@ -87,7 +87,7 @@ pub(super) fn message(error: &Error) -> String {
     }
 }
 
-/// A prepared statement is not there, or is there already: the session was handed to somebody else.
+/// A prepared statement is not there, or is there already: the session was handed to another client.
 fn is_of_other_session(error: &dyn DatabaseError) -> bool {
     matches!(error.code().as_deref(), Some("26000" | "42P05"))
 }

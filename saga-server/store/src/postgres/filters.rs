@@ -24,7 +24,7 @@ pub(super) fn push_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, 
 pub(super) fn push_sagas(sql: &mut QueryBuilder<Postgres>, sagas: Option<&[Candidate]>) {
     match sagas {
         None => sql.push("saga_instance AS saga"),
-        // One look at the key for each, which `OFFSET 0` keeps the planner from turning into something else.
+        // One look at the key for each, which `OFFSET 0` keeps the planner from rewriting.
         Some(sagas) => sql
             .push("UNNEST(")
             .push_bind(

@@ -75,7 +75,7 @@ static MIGRATOR: Migrator = {
 };
 
 /// How long the database may take to answer for a batch. It ends a statement after 20 s itself; when it has not answered
-/// for so long, it or the way to it vanished silently, which TCP alone may not notice for ever.
+/// for so long, the server or the network has failed silently, which TCP alone may never notice.
 const ANSWER: Duration = Duration::from_secs(25);
 
 /// Sagas in PostgreSQL, version 14 or later.
@@ -115,7 +115,7 @@ impl PostgresStore {
         })
     }
 
-    /// Sets how long the database may take to answer for a batch until it counts as away; 25 s.
+    /// Sets how long the database may take to answer for a batch until it counts as unavailable; 25 s.
     #[must_use]
     pub fn with_append_timeout(mut self, answer: Duration) -> Self {
         self.answer = answer;

@@ -1,8 +1,8 @@
-//! The roll-ups of statistics: changed with each batch, brought together from time to time, made anew.
+//! The roll-ups of statistics: changed with each batch, merged from time to time, recounted.
 //!
 //! Rule of thumb: batches only add rows to `saga_rollup_change`. Were they to update the counts themselves, all writers of
 //! all instances would wait for the same few rows, those of this minute, and leave dead versions of them behind. Whichever
-//! instance comes first brings the changes together, in one transaction; so a reader who adds both up is always right.
+//! instance comes first merges the changes, in one transaction; so a reader who adds both up is always right.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -19,7 +19,7 @@ use crate::{
     rollup::{Change, Place},
 };
 
-/// How often an instance that stores batches brings changes together. Readers add up those that are left.
+/// How often an instance that stores batches merges changes. Readers add up those that are left.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 const ADD_CHANGES: &str = r"
@@ -47,7 +47,7 @@ rolled AS (
 )
 SELECT width, bucket, saga_type, status, from_ms FROM rolled WHERE sagas = 0";
 
-/// What nobody is counted under any more.
+/// Counts that have fallen to zero.
 const REMOVE_EMPTY: &str = r"
 DELETE FROM saga_rollup USING UNNEST($1::integer[], $2::timestamptz[], $3::text[], $4::text[], $5::bigint[])
     AS empty (width, bucket, saga_type, status, from_ms)
@@ -86,7 +86,7 @@ const RECOUNT: &str = concat!(
     " ORDER BY 1, 2"
 );
 
-/// When this process last brought changes together.
+/// When this process last merged changes.
 #[derive(Debug, Default)]
 pub(super) struct Pace(Mutex<Option<Instant>>);
 
@@ -123,7 +123,7 @@ pub(super) async fn change(
     Ok(())
 }
 
-/// Brings changes together, unless that was done caches, or is being done.
+/// Merges changes, unless that was done lately, or is being done.
 pub(super) async fn merge_if_due(connection: &mut PgConnection, pace: &Pace) {
     let merged = async { merge(connection).await.map_err(error::store) };
     if pace.is_due()

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use super::{error, rows::decode};
 use crate::{Corrupt, FailureCount, FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep};
 
-/// One stretch of an index for each slot and status.
+/// One range of an index for each slot and status.
 const FAILURES: &str = r"
 SELECT slot.place - 1 AS slot, wanted.status, failed_step, left(failure_reason, $4) AS reason, count(*) AS sagas
 FROM unnest($1::timestamptz[], $2::timestamptz[]) WITH ORDINALITY AS slot (starts, ends, place)
@@ -19,15 +19,15 @@ CROSS JOIN LATERAL (
 ) AS saga
 GROUP BY 1, 2, 3, 4";
 
-/// One stretch of an index for each part of the period, and one for each saga.
-const WAYS: &str = r"
+/// One range of an index for each part of the period, and one for each saga.
+const STEPS: &str = r"
 SELECT saga.saga_id, step.step, step.status, step.recorded_at
 FROM (
     SELECT found.saga_id, found.started_at
-    FROM unnest($1::timestamptz[], $2::timestamptz[]) AS stretch (starts, ends)
+    FROM unnest($1::timestamptz[], $2::timestamptz[]) AS part (starts, ends)
     CROSS JOIN LATERAL (
         SELECT saga_id, started_at FROM saga_instance
-        WHERE saga_type = $3 AND started_at >= stretch.starts AND started_at < stretch.ends
+        WHERE saga_type = $3 AND started_at >= part.starts AND started_at < part.ends
         ORDER BY started_at DESC, saga_id DESC LIMIT $4
     ) AS found
     ORDER BY found.started_at DESC, found.saga_id DESC
@@ -82,7 +82,7 @@ impl TryFrom<FailureRow> for FailureCount {
 pub(super) async fn steps(pool: &PgPool, query: &FlowQuery, total: u64) -> Result<Vec<FlowStep>, StoreError> {
     let (ranges, each) = query.stretches(total);
     let (starts, ends) = bounds(ranges.into_iter());
-    let rows = sqlx::query(WAYS)
+    let rows = sqlx::query(STEPS)
         .bind(starts)
         .bind(ends)
         .bind(query.saga_type.as_str())

@@ -100,7 +100,7 @@ async fn page_of_candidates(
     prefilter: &StepPrefilter,
     candidates: &[Candidate],
 ) -> Result<Vec<PageRow>, StoreError> {
-    let (wanted, offset) = stretch(query);
+    let (wanted, offset) = window(query);
     let is_newest_first = query.sort.by == SortBy::StartedAt && query.sort.order == SortOrder::Descending;
     // Where a number is cut, all candidates are looked at.
     let mut some = match is_newest_first {
@@ -124,7 +124,7 @@ async fn page_of_candidates(
 }
 
 /// How many rows are wanted, and how many come before them; no table has so many that either is cut.
-fn stretch(query: &SagaQuery) -> (i64, i64) {
+fn window(query: &SagaQuery) -> (i64, i64) {
     let offset = match query.start {
         PageStart::Offset(offset) => i64::try_from(offset).unwrap_or(i64::MAX),
         PageStart::After { .. } => 0,
@@ -140,7 +140,7 @@ async fn page_of(
 ) -> Result<Vec<PageRow>, StoreError> {
     // The folds are long, and are read of those sagas only that are on the page.
     let mut sql = QueryBuilder::new("SELECT saga_id, saga.fold, saga.started_at FROM (SELECT * FROM (");
-    let (wanted, offset) = stretch(query);
+    let (wanted, offset) = window(query);
     for (place, part) in parts(query).into_iter().enumerate() {
         sql.push(if place == 0 { "(" } else { " UNION ALL (" });
         push_part(

@@ -122,7 +122,7 @@ fn name(condition: &Condition) -> String {
     format!("{condition:?}")
 }
 
-/// The sagas that match a condition if it is selective; otherwise it is remembered to be unselective.
+/// The sagas that match a condition if it is selective; otherwise it is cached as unselective.
 async fn look_up(
     pool: PgPool,
     unselective: Arc<RefreshingCache<()>>,

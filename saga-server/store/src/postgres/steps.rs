@@ -1,4 +1,4 @@
-//! The steps of a batch: those that are new go in, and those that were there are told.
+//! The steps of a batch: new ones are inserted, known ones are returned.
 //!
 //! Rule of thumb: hardly any batch holds an event that was stored before; only after a restart, or when a producer repeats
 //! itself, many do. So many steps at once are copied in, for three quarters of what inserting them costs, and a copy that meets

@@ -118,7 +118,7 @@ fn counting(query: &SagaQuery, prefilter: &StepPrefilter) -> QueryBuilder<Postgr
         push_sagas(&mut sql, prefilter.candidates.as_deref());
         sql.push(" WHERE true");
         if query.saga_type.is_some() && query.status.is_none() && query.ended.is_none() {
-            // One stretch of the index for each.
+            // One range of the index for each.
             push_statuses(&mut sql, SagaStatus::ALL.into_iter());
         }
         push_filters(&mut sql, query, prefilter);

@@ -7,7 +7,7 @@ use saga_types::SagaEvent;
 use super::{Change, ServiceCounts, producer_name, service::OTHER_STEPS};
 use crate::NewLetter;
 
-/// How many services and steps of a transaction are view apart.
+/// How many services and steps of a transaction are counted apart.
 const MAX_SERVICES: usize = 64;
 const MAX_STEPS: usize = 64;
 

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::{ProducerObservation, Sequences, Wire, pace::Pace};
 use crate::{Corrupt, StoreError};
 
-/// How many gaps are view of an instance, the last ones.
+/// How many gaps of an instance are shown, the last ones.
 const MAX_GAPS: usize = 20;
 
 /// More missing events at once are not believed.
@@ -23,7 +23,7 @@ const MAX_MISSING: u64 = 100_000_000;
 /// missing; when partitions are further apart than that, what lies between is never evaluated.
 const MAX_OPEN_BYTES: usize = 512 * 1024;
 
-/// A stretch of numbers that are missing.
+/// A range of numbers that are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Gap {
@@ -43,7 +43,7 @@ impl Gap {
     }
 }
 
-/// What is view of an instance.
+/// What is shown of an instance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProducerInstance {
     /// Its name; none for those that name none.
@@ -62,7 +62,7 @@ pub struct ProducerInstance {
     pub per_second: f64,
     /// How many are missing.
     pub possibly_lost: u64,
-    /// The last stretches of those.
+    /// The last ranges of those.
     pub gaps: Vec<Gap>,
 }
 
@@ -120,7 +120,7 @@ fn corrupt(
 }
 
 impl Instance {
-    /// Before its first observation. It is whole when it began to count under the eyes of the tracker.
+    /// Before its first observation. It is whole when it began to count after the tracker did.
     pub(super) fn new(observation: &ProducerObservation, is_whole: bool, now: Timestamp) -> Self {
         Self {
             service: observation.service.clone(),
@@ -157,7 +157,7 @@ impl Instance {
         }
     }
 
-    /// The same to be view, for which the numbers are not needed.
+    /// The same to be shown, for which the numbers are not needed.
     pub(super) fn read_detail(service: String, instance: String, detail: &str) -> Result<Self, StoreError> {
         match serde_json::from_str(detail) {
             Ok(detail) => Ok(Self {
@@ -266,7 +266,7 @@ impl Instance {
         self.open.0.clear();
     }
 
-    /// Judges up to the mark; how many are missing there. To be called once everything below the mark would have come.
+    /// Evaluates up to the mark; how many are missing there. To be called once everything below the mark would have come.
     pub(super) fn evaluate(&mut self, now: Timestamp) -> u64 {
         let Some(mark) = self.detail.mark.take() else {
             return 0;

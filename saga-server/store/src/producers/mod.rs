@@ -1,6 +1,6 @@
 //! Who records events: services, their running instances, and which of their events never came.
 //!
-//! What is read of an instance is a set of numbers, and sets can be united again and again. So a observation need not share the
+//! What is read of an instance is a set of numbers, and sets can be united again and again. So an observation need not share the
 //! transaction of the events: it is noted before the offsets are committed, and noting it twice changes nothing. Counts of
 //! stored events cannot be united; they are noted in the transaction that stores them.
 //!
@@ -109,11 +109,11 @@ pub struct NewlyLost {
     pub instance: String,
     /// How many.
     pub events: u64,
-    /// The last stretch of them.
+    /// The last gap of them.
     pub last_gap: Option<Gap>,
 }
 
-/// Which services to tell of.
+/// Which services to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducerQuery {
     /// Only this one.
@@ -215,17 +215,17 @@ pub(super) fn page(
     let last = services.last().filter(|_| has_more);
     let next = last.map(|last| last.service.clone());
     let sums: BTreeMap<String, SumRow> = sums.into_iter().map(|sum| (sum.service.clone(), sum)).collect();
-    let mut view: BTreeMap<String, Vec<ProducerInstance>> = BTreeMap::new();
+    let mut shown: BTreeMap<String, Vec<ProducerInstance>> = BTreeMap::new();
     for row in instances {
-        let shown = view.entry(row.service.clone()).or_default();
-        shown.push(Instance::try_from(row)?.view(now));
+        let instances = shown.entry(row.service.clone()).or_default();
+        instances.push(Instance::try_from(row)?.view(now));
     }
     let services = services.into_iter().map(|row| {
         let service = Service::try_from(row)?;
         // A service without instances has neither sums nor instances to show.
         let sums = sums.get(&service.service);
         let (count, lost) = sums.map_or((0, 0), |sum| (sum.instances, sum.lost));
-        let instances = view.remove(&service.service).unwrap_or_default();
+        let instances = shown.remove(&service.service).unwrap_or_default();
         Ok(service.view(count.cast_unsigned(), lost.cast_unsigned(), instances, now))
     });
     Ok(ProducerPage {

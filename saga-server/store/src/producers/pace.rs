@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Over how long it is measured.
 const PERIOD_MS: i64 = 60_000;
 
-/// A measurement under way, and what the one before came to.
+/// A measurement in progress, and the result of the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Pace {
@@ -37,7 +37,7 @@ impl Pace {
         }
     }
 
-    /// By the last whole measurement; when the one under way is as long, by that one.
+    /// By the last whole measurement; when the one in progress is as long, by that one.
     pub(super) fn per_second(&self, now: Timestamp, events: u64) -> f64 {
         let is_long = now.millis_since(self.since) >= PERIOD_MS;
         match self.per_second {
@@ -46,10 +46,7 @@ impl Pace {
         }
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "nobody looks at the 53rd bit of a rate"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "a rate needs no 53 bits")]
     fn average(&self, now: Timestamp, events: u64) -> f64 {
         let millis = now.millis_since(self.since).max(1_000);
         events.saturating_sub(self.events) as f64 * 1_000.0 / millis as f64

@@ -28,8 +28,8 @@ const MAX_INSTANCES: u64 = 5_000;
 const SERVICE_KEPT: Duration = Duration::from_secs(30 * 86_400);
 const INSTANCE_KEPT: Duration = Duration::from_secs(7 * 86_400);
 
-/// When there are too many instances, those that have been quiet for so long are evicted.
-const QUIET: Duration = Duration::from_secs(3_600);
+/// When there are too many instances, those without events for so long are evicted.
+const IDLE: Duration = Duration::from_secs(3_600);
 
 /// The tables of producers, within one transaction.
 #[async_trait]
@@ -133,7 +133,7 @@ impl Gathered {
                 Ok(Change::Counted(counts)) => counts.into_iter().for_each(|counted| gathered.count(counted)),
                 // It must not hold up the others for ever.
                 Err(error) => {
-                    tracing::error!(%error, "what was noted of producers cannot be read, and is lost");
+                    tracing::error!(%error, "change of producers cannot be read, dropped");
                 }
             }
         }
@@ -197,7 +197,7 @@ struct ProducerQuota<'a> {
     services: u64,
     instances: u64,
     refused: u64,
-    /// Those that were quiet were evicted already.
+    /// Idle ones were evicted already.
     has_evicted: bool,
 }
 
@@ -256,7 +256,7 @@ impl<'a> ProducerQuota<'a> {
             // It would be forgotten at once.
             return Ok(None);
         }
-        if self.instances >= MAX_INSTANCES && !self.evict_quiet().await? {
+        if self.instances >= MAX_INSTANCES && !self.evict_idle().await? {
             self.refused += 1;
             return Ok(None);
         }
@@ -265,12 +265,12 @@ impl<'a> ProducerQuota<'a> {
         Ok(Some(Instance::new(observation, is_whole, self.now)))
     }
 
-    /// Evicts those that are quiet; whether one more fits then. An instance that is evicted or refused may be seen again in the
+    /// Evicts idle ones; whether one more fits then. An instance that is evicted or refused may be seen again in the
     /// middle of its numbers.
-    async fn evict_quiet(&mut self) -> Result<bool, StoreError> {
+    async fn evict_idle(&mut self) -> Result<bool, StoreError> {
         if !self.has_evicted {
-            let quiet = before(self.now, QUIET);
-            let forgotten = self.tables.forget(quiet, Timestamp::MIN).await?;
+            let idle = before(self.now, IDLE);
+            let forgotten = self.tables.forget(idle, Timestamp::MIN).await?;
             self.instances -= forgotten.min(self.instances);
             self.tables.set_whole_since(self.now).await?;
             self.has_evicted = true;
@@ -278,7 +278,7 @@ impl<'a> ProducerQuota<'a> {
         Ok(self.instances < MAX_INSTANCES)
     }
 
-    /// Whether an instance that was never seen before begins just now. The names that the SDK makes tell when they were made;
+    /// Whether an instance that was never seen before begins just now. The names that the SDK makes hold the time when they were made;
     /// one made long ago may have been known and forgotten.
     async fn is_whole(&mut self, instance: &str) -> Result<bool, StoreError> {
         let Some(began) = began(instance) else {

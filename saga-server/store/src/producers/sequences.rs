@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use roaring::RoaringTreemap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// Numbers of events. Neighbours take a bit each, and long stretches next to nothing.
+/// Numbers of events. Neighbours take a bit each, and long ranges next to nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sequences(pub(super) RoaringTreemap);
 

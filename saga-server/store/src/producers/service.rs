@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::{ProducerInstance, ServiceCounts, pace::Pace};
 use crate::{Corrupt, StoreError};
 
-/// How many steps are view apart; the others count together as [`OTHER_STEPS`].
+/// How many steps are counted apart; the others count together as [`OTHER_STEPS`].
 const MAX_STEPS: usize = 100;
 
-/// Stands for steps that are not view apart.
+/// Stands for steps that are not counted apart.
 pub(super) const OTHER_STEPS: &str = "OTHER";
 
-/// What is view of a service.
+/// What is shown of a service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProducerService {
     /// Its name.

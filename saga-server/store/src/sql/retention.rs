@@ -189,9 +189,9 @@ async fn remove(pool: &Pool, sagas: &[Expired], archived: Option<&Archived>) -> 
         return Ok(Removed::Overtaken);
     }
     let folder = archived.map(|archived| archived.folder.as_str());
-    let gone = remove_unchanged(&mut transaction, sagas, folder).await?;
+    let removed = remove_unchanged(&mut transaction, sagas, folder).await?;
     transaction.commit().await.map_err(error::store)?;
-    Ok(Removed::Sagas(gone))
+    Ok(Removed::Sagas(removed))
 }
 
 /// Whether the attempt was still the one at work.

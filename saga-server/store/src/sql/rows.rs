@@ -31,6 +31,6 @@ fn text(row: &Row, column: &str) -> String {
     let text = row.try_get::<String, _>(column);
     let text = text.or_else(|_| Ok(row.try_get::<i64, _>(column)?.to_string()));
     let text = text.or_else(|_: Error| Ok(row.try_get::<i32, _>(column)?.to_string()));
-    // Whoever reads it sees by the other columns which row it is; a key that cannot be read must not hide the error.
+    // A key that cannot be read must not hide the error; the other columns of the key still name the row.
     text.unwrap_or_else(|_: Error| "?".to_owned())
 }

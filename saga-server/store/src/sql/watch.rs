@@ -132,12 +132,12 @@ impl WatchStore for Adapter {
         let due = late.column();
         let saga_ids: Vec<&str> = sagas.iter().map(|saga| saga.saga_id.as_str()).collect();
         // Taken from the row and not from the state: when a definition was changed, they differ until the next event.
-        let remember = format!(
+        let mark = format!(
             "INSERT INTO reported_late (kind, saga_id, due) SELECT $1, saga_id, {due} FROM saga_instance \
              WHERE saga_id {} AND {due} IS NOT NULL ON CONFLICT (kind, saga_id) DO UPDATE SET due = excluded.due",
             any!("2")
         );
-        sqlx::query(AssertSqlSafe(remember))
+        sqlx::query(AssertSqlSafe(mark))
             .bind(late.as_str())
             .bind(dialect::list(&saga_ids))
             .execute(self.notes())

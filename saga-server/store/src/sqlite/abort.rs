@@ -3,7 +3,7 @@
 use super::error;
 use crate::{AppendError, Fault, StoreError};
 
-/// Why it ended. There is one writer, so that none is in the way of another.
+/// Why it ended. There is one writer, so that none conflicts with another.
 pub(super) struct Abort(AppendError);
 
 impl Abort {

@@ -1,4 +1,4 @@
-//! Changes. There is one process, so there is nobody to tell.
+//! Changes. There is one process, so none is announced.
 
 use std::collections::BTreeSet;
 
@@ -19,8 +19,8 @@ impl ChangeStore for SqliteStore {
         Ok(())
     }
 
-    async fn listen(&self, heard: mpsc::Sender<Announcement>) -> Result<(), StoreError> {
-        heard.closed().await;
+    async fn listen(&self, received: mpsc::Sender<Announcement>) -> Result<(), StoreError> {
+        received.closed().await;
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use super::{MIGRATOR, SqliteStore, dialect, error};
 use crate::{Fault, StoreError};
 
 /// How long to wait for a connection, or for another process that writes to the file.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) struct Pools {
     pub(super) writers: SqlitePool,
@@ -42,7 +42,7 @@ pub(super) fn pools(url: &str, max_connections: u32) -> Result<Pools, StoreError
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(PATIENCE);
+        .busy_timeout(ACQUIRE_TIMEOUT);
     let readers = max_connections.saturating_sub(1).max(1);
     let file = Arc::new(File::at(options.get_filename().to_owned()));
     // A batch touches pages all over the indexes: what does not stay in memory is read again for each, and what is copied
@@ -98,7 +98,7 @@ fn inode(path: &std::path::Path) -> Option<u64> {
 fn pool(options: SqliteConnectOptions, max_connections: u32, file: Arc<File>) -> SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(max_connections)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
         .max_lifetime(None)
         .before_acquire(move |_, used| {
             let is_current = file.is_of(used.age);

@@ -13,7 +13,7 @@ pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 /// The same for those who only read: they use the writer's connection.
 pub(super) const BEGIN_READING: &str = BEGIN;
 
-/// Rows need no locks, since whoever writes has the file's.
+/// Rows need no locks: a writer holds the lock of the file.
 pub(super) const FOR_UPDATE: &str = "";
 
 /// The later one of two moments, which are the first two parameters.
@@ -65,7 +65,7 @@ GROUP BY saga_type, effect";
 pub(super) const TAKE_CHANGES: &str = r"
 DELETE FROM producer_change WHERE rowid IN (SELECT rowid FROM producer_change ORDER BY rowid LIMIT $1) RETURNING change";
 
-/// Whoever writes has the file's lock.
+/// A writer holds the lock of the file.
 pub(super) async fn try_lock_changes(_: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     Ok(true)
 }

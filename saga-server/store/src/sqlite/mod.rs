@@ -1,7 +1,7 @@
 //! The SQLite adapter, for one process.
 //!
 //! Rule of thumb: there is one writer, which takes the write lock at the beginning of its transaction; readers see the
-//! last commit and wait for nobody.
+//! last commit and never wait.
 
 mod abort;
 mod append;

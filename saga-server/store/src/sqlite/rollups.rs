@@ -1,4 +1,4 @@
-//! The roll-ups of statistics: changed with each batch, made anew.
+//! The roll-ups of statistics: changed with each batch, recounted.
 //!
 //! Rule of thumb: there is one writer, so the counts themselves are updated, in the batch's own transaction.
 
@@ -19,7 +19,7 @@ FROM json_each(?) WHERE true
 ON CONFLICT (width, bucket, saga_type, status, from_ms)
     DO UPDATE SET sagas = kept.sagas + excluded.sagas, duration_ms = kept.duration_ms + excluded.duration_ms";
 
-/// What nobody is counted under any more.
+/// Counts that have fallen to zero.
 const REMOVE_EMPTY: &str = r"
 DELETE FROM saga_rollup
 WHERE (width, bucket, saga_type, status, from_ms) IN

@@ -18,7 +18,7 @@ const SAGAS: &str = r"
 SELECT saga_id FROM saga_instance WHERE saga_type = ?1 AND started_at >= ?2 AND started_at < ?3
 ORDER BY started_at DESC, saga_id DESC LIMIT ?4";
 
-const WAY: &str = r"
+const STEPS: &str = r"
 SELECT saga_id, step, status, recorded_at FROM saga_steps WHERE saga_id = ?1 ORDER BY recorded_at, event_id LIMIT ?2";
 
 pub(super) async fn failures(
@@ -70,7 +70,7 @@ pub(super) async fn steps(
             .await
             .map_err(error::store)?;
         for saga_id in saga_ids {
-            let rows = sqlx::query(WAY)
+            let rows = sqlx::query(STEPS)
                 .bind(&saga_id)
                 .bind(i64::from(FlowQuery::STEPS))
                 .fetch_all(&mut *connection)

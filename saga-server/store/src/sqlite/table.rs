@@ -1,4 +1,4 @@
-//! Rows on their way into SQLite: one JSON text, an array of values for each row.
+//! Rows as a parameter of SQLite: one JSON text, an array of values for each row.
 
 use serde::Serialize;
 

@@ -20,7 +20,7 @@ use tokio::{
     sync::watch,
 };
 
-/// Forwards to PostgreSQL until it falls silent. Then it drops its own connections there, as a host that died does, and
+/// Forwards to PostgreSQL until it falls silent. Then it drops its own connections there, as a host that fails does, and
 /// keeps those to the client open without a word. Connections made later work.
 struct Way {
     url: String,

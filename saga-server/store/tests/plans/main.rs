@@ -173,7 +173,7 @@ impl Asked {
         }
     }
 
-    /// A session tells what it has read at the latest when it ends.
+    /// A session reports what it has read at the latest when it ends.
     async fn read_so_far(&mut self) -> Read {
         let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
         let mut waited = 0;

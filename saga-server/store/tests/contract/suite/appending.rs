@@ -352,13 +352,13 @@ pub(crate) async fn a_probe_writes_like_a_batch_and_leaves_nothing(database: &im
             .iter()
             .all(|(_, sagas)| *sagas == 0)
     );
-    let everybody = ProducerQuery {
+    let all = ProducerQuery {
         service: None,
         after: None,
         size: 10,
         instances: 10,
     };
-    let services = store.producers(&everybody).await.unwrap();
+    let services = store.producers(&all).await.unwrap();
     assert!(services.services.is_empty());
     for away in ["saga_instance", "saga_steps"] {
         let rename = [

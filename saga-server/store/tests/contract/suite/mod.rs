@@ -30,7 +30,7 @@ pub(crate) trait Database: Sized {
     /// Its URL.
     fn url(&self) -> String;
 
-    /// Changes what is stored behind the store's back.
+    /// Changes what is stored without the store.
     async fn execute(&self, sql: &str);
 
     /// A migrated store with these definitions.
@@ -128,7 +128,7 @@ macro_rules! contract_tests {
             reading::migrating_twice_changes_nothing,
             reading::tables_that_are_not_there_are_an_outage,
             rebuilding::nothing_differs_from_what_batches_kept,
-            rebuilding::what_was_changed_by_hand_is_told_and_mended,
+            rebuilding::what_was_changed_by_hand_is_reported_and_rewritten,
             rebuilding::a_definition_is_tried_before_it_is_put_in_force,
             rebuilding::writers_may_go_on_while_sagas_are_rebuilt,
             rebuilding::what_writers_store_meanwhile_is_not_lost,
@@ -154,13 +154,13 @@ macro_rules! contract_tests {
             statistics::statistics_are_those_of_the_sagas,
             statistics::statistics_of_nothing_are_empty,
             statistics::statistics_are_right_at_every_moment_of_many_writers,
-            statistics::statistics_that_are_wrong_are_mended,
+            statistics::statistics_that_are_wrong_are_recounted,
             trends::slots_and_types_are_counted_as_statistics_are,
             trends::failures_are_counted_by_slot_status_step_and_reason,
             trends::of_many_failures_the_newest_of_each_slot_are_looked_at,
             trends::the_ways_of_sagas_are_those_of_their_steps,
             trends::of_many_sagas_some_of_each_slot_are_looked_at,
-            trends::a_saga_of_very_many_steps_is_followed_for_a_while,
+            trends::of_a_saga_of_very_many_steps_the_first_are_followed,
             watching::sagas_past_their_limits_are_counted_by_the_step_they_await,
             watching::a_saga_that_awaits_several_steps_is_late_with_the_most_urgent_one,
             watching::compensations_are_owed_since_the_failure,

@@ -42,20 +42,20 @@ fn observation(
     }
 }
 
-/// Brings the accounts up to date at a moment; what was missing at the other one is judged.
+/// Reconciles at a moment; what was missing at the other one is evaluated.
 async fn reconcile(
     store: &dyn Store,
     now: Timestamp,
     evaluate_before: Option<Timestamp>,
 ) -> ReconcileOutcome {
-    let tending = ReconcileRequest {
+    let request = ReconcileRequest {
         now,
         evaluate_before,
         named: BTreeSet::from(["order-service".to_owned()]),
     };
     let mut all = ReconcileOutcome::default();
     loop {
-        let outcome = store.reconcile_producers(&tending).await.unwrap();
+        let outcome = store.reconcile_producers(&request).await.unwrap();
         all.lost.extend(outcome.lost);
         all.refused += outcome.refused;
         if !outcome.has_more {
@@ -64,8 +64,8 @@ async fn reconcile(
     }
 }
 
-/// Judges everything that was seen until now.
-async fn judge(store: &dyn Store) -> u64 {
+/// Evaluates everything that was seen until now.
+async fn evaluate(store: &dyn Store) -> u64 {
     let now = Timestamp::now();
     reconcile(store, now, None).await;
     let mut lost = Vec::new();
@@ -161,18 +161,18 @@ pub(crate) async fn what_comes_after_all_is_lost_no_more(database: &impl Databas
         store.observe_producers(&[seen]).await.unwrap();
     };
     note(&[1, 2, 9, 10]).await;
-    assert_eq!(judge(store).await, 6);
+    assert_eq!(evaluate(store).await, 6);
     note(&[5]).await;
-    assert_eq!(judge(store).await, 0);
+    assert_eq!(evaluate(store).await, 0);
     let reported = instance(store, &name).await;
     assert_eq!((reported.received, reported.possibly_lost), (5, 5));
     assert_eq!(gaps(&reported), [(3, 4), (6, 8)]);
 
     // Read again, as after a restart.
     note(&[1, 2, 5, 9, 10]).await;
-    assert_eq!(judge(store).await, 0);
+    assert_eq!(evaluate(store).await, 0);
     note(&[3, 4, 6, 7, 8]).await;
-    assert_eq!(judge(store).await, 0);
+    assert_eq!(evaluate(store).await, 0);
     let reported = instance(store, &name).await;
     assert_eq!(
         (reported.received, reported.possibly_lost, reported.gaps),
@@ -204,7 +204,7 @@ pub(crate) async fn neither_order_nor_repetition_changes_what_is_missing(databas
                 reconcile(store, Timestamp::now(), None).await;
             }
         }
-        assert_eq!(judge(store).await, missing, "seed {seed}");
+        assert_eq!(evaluate(store).await, missing, "seed {seed}");
         let reported = instance(store, &name).await;
         assert_eq!(
             (reported.received, reported.possibly_lost),
@@ -217,7 +217,7 @@ pub(crate) async fn neither_order_nor_repetition_changes_what_is_missing(databas
 pub(crate) async fn an_instance_that_ran_before_is_counted_from_where_it_was_found(database: &impl Database) {
     let store = database.store().await;
     let store = store.as_ref();
-    // Names of other languages tell nothing; an old one of the SDK began before anybody looked.
+    // Names of other languages hold no time; an old one of the SDK began before it was first seen.
     let old = "01890a5d-ac96-774b-bcce-b302099a8057";
     for name in ["pod-7", old] {
         let note = async |numbers: &[u64]| {
@@ -225,11 +225,11 @@ pub(crate) async fn an_instance_that_ran_before_is_counted_from_where_it_was_fou
             store.observe_producers(&[seen]).await.unwrap();
         };
         note(&[1000, 1001, 1005]).await;
-        assert_eq!(judge(store).await, 0);
+        assert_eq!(evaluate(store).await, 0);
         note(&[1003, 990]).await;
-        assert_eq!(judge(store).await, 0);
+        assert_eq!(evaluate(store).await, 0);
         note(&[1006, 1008]).await;
-        assert_eq!(judge(store).await, 1);
+        assert_eq!(evaluate(store).await, 1);
         assert_eq!(gaps(&instance(store, name).await), [(1007, 1007)]);
     }
 }
@@ -240,10 +240,10 @@ pub(crate) async fn numbers_that_nobody_can_believe_are_no_loss(database: &impl 
     let name = new_instance();
     let seen = observation("order-service", Some(&name), [1, Sequences::MAX - 2]);
     store.observe_producers(&[seen]).await.unwrap();
-    assert_eq!(judge(store).await, 0);
+    assert_eq!(evaluate(store).await, 0);
     let seen = observation("order-service", Some(&name), [Sequences::MAX]);
     store.observe_producers(&[seen]).await.unwrap();
-    assert_eq!(judge(store).await, 1);
+    assert_eq!(evaluate(store).await, 1);
     let reported = instance(store, &name).await;
     assert_eq!((reported.received, reported.possibly_lost), (3, 1));
 }
@@ -261,15 +261,15 @@ pub(crate) async fn partitions_that_are_far_apart_take_a_bounded_room(database: 
         store.observe_producers(&[seen]).await.unwrap();
         reconcile(store, Timestamp::now(), None).await;
     }
-    assert_eq!(judge(store).await, 0);
+    assert_eq!(evaluate(store).await, 0);
     assert_eq!(instance(store, &name).await.possibly_lost, 0);
     // From then on it is counted again.
     let seen = observation("order-service", Some(&name), [6_000_000, 6_000_002]);
     store.observe_producers(&[seen]).await.unwrap();
-    judge(store).await;
+    evaluate(store).await;
     let seen = observation("order-service", Some(&name), [6_000_003, 6_000_005]);
     store.observe_producers(&[seen]).await.unwrap();
-    assert_eq!(judge(store).await, 1);
+    assert_eq!(evaluate(store).await, 1);
 }
 
 pub(crate) async fn stored_events_are_counted_once_by_service_and_step(database: &impl Database) {
@@ -322,12 +322,12 @@ pub(crate) async fn steps_and_services_without_number_are_bounded(database: &imp
     for batch in events.collect::<Vec<_>>().chunks(50) {
         store.append(batch.to_vec().into()).await.unwrap();
     }
-    let strange = format!(r#"{{"producerService":"{}"}}"#, "x".repeat(30_000));
-    let strange = with(
+    let oversized = format!(r#"{{"producerService":"{}"}}"#, "x".repeat(30_000));
+    let oversized = with(
         event("saga-2", "1", steps::ORDER_CREATED, SagaStatus::Started, 0),
-        &strange,
+        &oversized,
     );
-    store.append(vec![strange].into()).await.unwrap();
+    store.append(vec![oversized].into()).await.unwrap();
     reconcile(store, Timestamp::now(), None).await;
     let orders = service(store, "order-service").await;
     assert_eq!((orders.events, orders.steps.len()), (400, 101));
@@ -365,7 +365,7 @@ pub(crate) async fn instances_beyond_a_bound_are_left_out_until_others_are_quiet
     assert_eq!(outcome.refused, 50);
     assert_eq!(service(store, "hostile-service").await.instance_count, 5_000);
 
-    // Two hours later they were quiet for long enough. It was there all the time, and nobody knows what it lost meanwhile.
+    // Two hours later they were idle for long enough. It ran all the time, and what it lost meanwhile is unknown.
     let name = new_instance();
     let later = seconds_after(Timestamp::now(), 7200);
     let mut seen = observation("order-service", Some(&name), [7, 9]);
@@ -389,7 +389,7 @@ pub(crate) async fn who_was_not_seen_for_long_is_forgotten(database: &impl Datab
         ])
         .await
         .unwrap();
-    assert_eq!(judge(store).await, 1);
+    assert_eq!(evaluate(store).await, 1);
     let now = Timestamp::now();
     reconcile(store, seconds_after(now, 6 * DAY), None).await;
     assert_eq!(service(store, "order-service").await.instance_count, 1);

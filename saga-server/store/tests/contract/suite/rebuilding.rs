@@ -51,7 +51,7 @@ pub(crate) async fn nothing_differs_from_what_batches_kept(database: &impl Datab
     assert_eq!(rebuilt(&store, Rebuild::Write).await, (40, Vec::new()));
 }
 
-pub(crate) async fn what_was_changed_by_hand_is_told_and_mended(database: &impl Database) {
+pub(crate) async fn what_was_changed_by_hand_is_reported_and_rewritten(database: &impl Database) {
     let store = database.store().await;
     let events = random_events(&mut Random::seeded(37), 40, 10);
     store.append(events.clone().into()).await.unwrap();

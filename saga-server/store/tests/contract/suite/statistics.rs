@@ -164,7 +164,7 @@ pub(crate) async fn statistics_are_those_of_the_sagas(database: &impl Database) 
     }
 }
 
-/// Several processes, each with all events in an order of its own, while somebody looks.
+/// Several processes, each with all events in an order of its own, while statistics are read.
 pub(crate) async fn statistics_are_right_at_every_moment_of_many_writers(database: &impl Database) {
     let events = events_over_days(&mut Random::seeded(19), 100);
     let mut writers = tokio::task::JoinSet::new();
@@ -186,7 +186,7 @@ pub(crate) async fn statistics_are_right_at_every_moment_of_many_writers(databas
     assert_counted(&store, &events).await;
 }
 
-pub(crate) async fn statistics_that_are_wrong_are_mended(database: &impl Database) {
+pub(crate) async fn statistics_that_are_wrong_are_recounted(database: &impl Database) {
     let store = database.store().await;
     let mut events = events_over_days(&mut Random::seeded(23), 100);
     let later = events.split_off(events.len() / 2);

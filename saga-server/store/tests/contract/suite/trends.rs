@@ -305,7 +305,7 @@ pub(crate) async fn of_many_sagas_some_of_each_slot_are_looked_at(database: &imp
     assert_eq!(named, newest);
 }
 
-pub(crate) async fn a_saga_of_very_many_steps_is_followed_for_a_while(database: &impl Database) {
+pub(crate) async fn of_a_saga_of_very_many_steps_the_first_are_followed(database: &impl Database) {
     let store = database.store().await;
     let retry = |number: i64| {
         event(

@@ -141,7 +141,7 @@ pub(crate) async fn what_is_late_is_reported_once_until_it_is_late_again(databas
     store.append(owing("c", MINUTE).into()).await.unwrap();
     let moment = at(3 * MINUTE + 1);
     assert_eq!(unreported(store, Late::Stuck, moment).await, ["a"]);
-    // What was found and not marked is found again, by whoever watches then.
+    // What was found and not marked is found again, by the next watcher.
     let found = store.unreported(Late::Stuck, moment, 10).await.unwrap();
     store.mark_reported(Late::Stuck, &found).await.unwrap();
     assert!(unreported(store, Late::Stuck, moment).await.is_empty());

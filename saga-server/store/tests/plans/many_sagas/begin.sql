@@ -1,4 +1,4 @@
--- What the sagas are multiplied from: a thousand of them, told apart by their number modulo 1000.
+-- What the sagas are multiplied from: a thousand of them, distinguished by their number modulo 1000.
 CREATE UNLOGGED TABLE many_sagas_kind (
     residue         integer NOT NULL PRIMARY KEY,
     saga_type       text    NOT NULL,

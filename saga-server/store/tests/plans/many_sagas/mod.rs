@@ -28,7 +28,7 @@ const ORDER: &str = "order-service";
 const PRODUCT: &str = "product-service";
 const PAYMENT: &str = "payment-service";
 
-/// Sagas that are told apart by their number modulo this.
+/// Sagas that are distinguished by their number modulo this.
 const KINDS: i32 = 1000;
 
 /// When the sagas that are multiplied start, and how far apart their steps are, as in `begin.sql`.
