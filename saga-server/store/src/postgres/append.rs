@@ -1,11 +1,11 @@
-//! The one way in: a batch in one transaction.
+//! Appends: a batch in one transaction.
 //!
 //! 1. The steps are inserted, ordered by key. The primary key alone decides who stores an event: a second writer of the
 //!    same event waits here until the first one's transaction has ended.
-//! 2. Unless all were new, what was stored before is read, to tell copies from contradictions.
+//! 2. Unless all were new, what was stored before is read, to distinguish duplicates from conflicts.
 //! 3. The sagas of the new events are locked, in order.
 //! 4. Their folds take the new events.
-//! 5. They are written back, each only if nobody else wrote it since; otherwise the transaction starts over. Only two
+//! 5. They are written back, each only if its version is the one that was read; otherwise the transaction starts over. Only two
 //!    writers that make the same saga at once can meet here: there was nothing to lock.
 //! 6. What that changes in the statistics is noted, and how much each service recorded; and who asked for it, if somebody did.
 
@@ -14,12 +14,10 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use saga_types::{SagaEvent, definition::Definitions};
 use sqlx::{Connection, PgConnection};
 
-use super::{
-    PostgresStore, abort::Abort, error, fold::fold, instances, operations, retention, rollups, steps,
-};
+use super::{PostgresStore, abort::Abort, error, fold, instances, retention, rollups, steps};
 use crate::{
     AppendError, Appended, Conclude, Fault, SagaChange,
-    batch::{Batch, Classified, TxOutcome},
+    batch::{Batch, TxOutcome},
     fold_batch::StoredFold,
 };
 
@@ -74,30 +72,17 @@ async fn attempt_append(
 ) -> Result<Appended, Abort> {
     let mut transaction = connection.begin().await?;
     let stored = steps::insert_steps(&mut transaction, batch, &store.repeats).await?;
-    let Classified {
-        new,
-        new_indexes,
-        duplicates,
-        conflicts,
-    } = batch.classify(&stored);
-    let changes = fold_new(&mut transaction, &store.definitions.get(), &new).await?;
-    let appended = Appended {
-        new: new_indexes,
-        duplicates,
-        conflicts,
+    let classified = batch.classify(&stored);
+    let changes = fold_new(&mut transaction, &store.definitions.get(), &classified.new).await?;
+    fold::end(
+        transaction,
+        classified,
         changes,
-        removed: removed.to_vec(),
-    };
-    if let Some(conclude) = conclude {
-        operations::conclude(&mut transaction, &conclude(&appended)).await?;
-    }
-    let is_written = !new.is_empty() || conclude.is_some();
-    if is_written && outcome == TxOutcome::Committed {
-        transaction.commit().await?;
-    } else {
-        transaction.rollback().await?;
-    }
-    Ok(appended)
+        removed.to_vec(),
+        outcome,
+        conclude,
+    )
+    .await
 }
 
 async fn fold_new(
@@ -110,10 +95,10 @@ async fn fold_new(
     }
     let stored = instances::lock(connection, new).await?;
     refuse_removed(connection, new, &stored).await?;
-    fold(connection, definitions, new, stored).await
+    fold::fold(connection, definitions, new, stored).await
 }
 
-/// A saga that has no row is new, unless it was removed. Asked for after the rows are locked: whoever removes a saga locks
+/// A saga that has no row is new, unless it was removed. Asked for after the rows are locked: a removal locks
 /// its row too, so either the row is still there, or the marker is.
 async fn refuse_removed(
     connection: &mut PgConnection,

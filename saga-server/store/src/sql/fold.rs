@@ -1,12 +1,12 @@
 //! The new events of a batch, folded into the rows of their sagas.
 
 use saga_types::{SagaEvent, definition::Definitions};
+use sqlx::{QueryBuilder, Transaction};
 
-use sqlx::QueryBuilder;
-
-use super::{Connection, Db, abort::Abort, instances, producers, read, rollups};
+use super::{Connection, Db, abort::Abort, instances, operations, producers, read, rollups};
 use crate::{
-    SagaChange,
+    Appended, Conclude, SagaChange,
+    batch::{Classified, TxOutcome},
     fold_batch::{FoldBatch, StoredFold, UpdatedSaga},
     producers::of_events,
     rollup,
@@ -33,6 +33,34 @@ pub(super) async fn fold(
     write(connection, &updated).await?;
     producers::note(connection, of_events(new)?).await?;
     Ok(updated.into_iter().map(Into::into).collect())
+}
+
+/// Ends the transaction of a batch, after what is to be written beside it.
+pub(super) async fn end(
+    mut transaction: Transaction<'_, Db>,
+    classified: Classified<'_>,
+    changes: Vec<SagaChange>,
+    removed: Vec<usize>,
+    outcome: TxOutcome,
+    conclude: Option<&Conclude>,
+) -> Result<Appended, Abort> {
+    let is_written = !classified.new.is_empty() || conclude.is_some();
+    let appended = Appended {
+        new: classified.new_indexes,
+        duplicates: classified.duplicates,
+        conflicts: classified.conflicts,
+        changes,
+        removed,
+    };
+    if let Some(conclude) = conclude {
+        operations::conclude(&mut transaction, &conclude(&appended)).await?;
+    }
+    if is_written && outcome == TxOutcome::Committed {
+        transaction.commit().await?;
+    } else {
+        transaction.rollback().await?;
+    }
+    Ok(appended)
 }
 
 /// Writes sagas, and what that changes in the statistics.
