@@ -103,11 +103,11 @@ pub struct SagaConfig {
         serialize_with = "values::property_names"
     )]
     pub properties: Properties,
-    /// Only by [`oauth_token`](Self::oauth_token).
-    #[serde(skip)]
-    pub(crate) tokens: Option<TokenProvider>,
     #[serde(skip)]
     pub(crate) origin: Origin,
+    /// Only by [`oauth_token`](Self::oauth_token): no key.
+    #[serde(skip)]
+    pub(crate) tokens: Option<TokenProvider>,
 }
 
 /// Whether a record call waits for the broker.
