@@ -86,7 +86,8 @@ async fn the_state_is_the_fold_of_the_steps_with_the_correction() {
     let [step] = <[Value; 1]>::try_from(overrides(&api).await).unwrap();
     assert_eq!(
         step["metadata"],
-        json!({"actor": "anonymous", "reason": "the stock is gone", "failureReason": "the stock is gone"})
+        json!({"actor": "anonymous", "correctedVia": "REST", "reason": "the stock is gone",
+            "failureReason": "the stock is gone"})
     );
     let correction = json!({
         "eventId": step["eventId"], "sagaId": "saga-1", "sagaType": "ORDER_CREATION", "orderId": "ORD-saga-1",
