@@ -96,7 +96,7 @@ async fn a_status_is_corrected_and_a_second_time_is_told_in_words() {
         "MANUAL_STATUS_OVERRIDE",
         "FAILED",
         0,
-        json!({"actor": "dana", "reason": "gave up"}),
+        json!({"actor": "dana", "correctedVia": "PAGE", "reason": "gave up"}),
     );
     shop.keep(by_hand.events).await;
     correct(&browser, "FAILED", "gave up").await;
