@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::{
     harness::{Api, BEGIN, Event, completed, event},
     pages::{open, page, text},
+    paths::PARCEL,
 };
 
 /// So long before now, after [`BEGIN`].
@@ -211,4 +212,21 @@ async fn a_reason_that_is_hidden_is_on_no_page() {
         assert!(!said.contains("CARD_DECLINED"), "{path}: {said}");
     }
     assert!(text(&page(&api, "/").await).contains("PAYMENT_FAILED ***"));
+}
+
+#[tokio::test]
+async fn the_flow_says_of_each_step_what_it_follows_what_stands_for_it_and_whether_it_is_optional() {
+    let api = Api::defined_by(&[PARCEL]).await;
+    api.record([event("saga-1", "ORDERED", "STARTED", ago(MINUTE)).of_type("PARCEL")])
+        .await;
+    let page = page(&api, "/flow?type=PARCEL&period=hour").await;
+    let said = text(&page);
+    for what in [
+        "✓ ORDERED 100 % · shop",
+        "○ COURIER_BOOKED 0 % · carrier or POST_BOOKED",
+        "○ WRAPPED 0 % · warehouse after PICKED, optional",
+        "○ SENT 0 % · shop after WRAPPED and carrier",
+    ] {
+        assert!(said.contains(what), "{what:?} in {said}");
+    }
 }

@@ -14,6 +14,7 @@ use super::{
     page::{Frame, Page, Section},
     period::{Period, PeriodLink},
     row::SagaRow,
+    saga::path::after,
     search::encoded,
 };
 use crate::{
@@ -61,6 +62,8 @@ struct PathStep {
     owner: Option<String>,
     share: String,
     is_reached: bool,
+    /// Its place beside others, where the path is no line.
+    place: String,
     by: String,
 }
 
@@ -264,8 +267,10 @@ fn share(flow: &Flow, sagas: u64) -> f64 {
     humanize::precise_count(sagas) / humanize::precise_count(flow.sagas.max(1))
 }
 
+/// The steps of the definition, level by level.
 fn path(definition: &SagaDefinition, flow: &Flow) -> Vec<PathStep> {
-    let step = |forward: &saga_types::definition::ForwardStep| {
+    let step = |number: usize| {
+        let forward = &definition.forward[number];
         let sagas = flow.nodes.get(&forward.step).map_or(0, |node| node.sagas);
         let by = definition
             .compensations
@@ -278,10 +283,29 @@ fn path(definition: &SagaDefinition, flow: &Flow) -> Vec<PathStep> {
             owner: forward.service.clone(),
             share: percent(share(flow, sagas)),
             is_reached: sagas > 0,
+            place: place(definition, number),
             by: by.collect::<Vec<_>>().join(" or "),
         }
     };
-    definition.forward.iter().map(step).collect()
+    let mut numbers: Vec<usize> = (0..definition.forward.len()).collect();
+    numbers.sort_by_key(|number| definition.path().level(*number));
+    numbers.into_iter().map(step).collect()
+}
+
+/// What a step follows, which other ones may be done in its place, and whether it may be left out.
+fn place(definition: &SagaDefinition, number: usize) -> String {
+    let forward = &definition.forward[number];
+    let after = after(definition, number).map(|steps| format!("after {steps}"));
+    let others: Vec<String> = definition
+        .path()
+        .alternatives(number)
+        .filter(|other| *other != number)
+        .map(|other| definition.forward[other].step.to_string())
+        .collect();
+    let instead = (!others.is_empty()).then(|| format!("or {}", others.join(" or ")));
+    let optional = forward.optional.then(|| "optional".to_owned());
+    let parts: Vec<String> = [after, instead, optional].into_iter().flatten().collect();
+    parts.join(", ")
 }
 
 /// The most frequent first.

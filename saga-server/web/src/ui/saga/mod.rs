@@ -15,7 +15,7 @@ mod export;
 mod facts;
 mod family;
 mod order;
-mod path;
+pub(super) mod path;
 mod timeline;
 mod window;
 

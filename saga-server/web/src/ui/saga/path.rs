@@ -176,7 +176,7 @@ impl Group {
 }
 
 /// The names of what a step follows, unless that is exactly what stands on the level before it.
-fn after(definition: &SagaDefinition, number: usize) -> Option<String> {
+pub(in crate::ui) fn after(definition: &SagaDefinition, number: usize) -> Option<String> {
     let path = definition.path();
     let level = path.level(number);
     let on_level_before = (0..path.step_count()).filter(|other| path.level(*other) + 1 == level);
