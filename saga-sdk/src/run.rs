@@ -226,9 +226,9 @@ fn text_of(panic: &(dyn Any + Send)) -> &str {
 }
 
 async fn report(recording: Recording) {
-    static LIMITER: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
+    static THROTTLE: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
     if let Err(error) = recording.await
-        && let Some(steps) = LIMITER.count()
+        && let Some(steps) = THROTTLE.count()
     {
         tracing::warn!(steps, %error, "steps of sagas were run and not recorded");
     }

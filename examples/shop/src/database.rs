@@ -10,7 +10,7 @@ use sqlx::{
 use crate::{DomainEvent, Topics, outbox};
 
 /// How long to wait for another transaction.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A service's own database.
 #[derive(Debug, Clone)]
@@ -30,10 +30,10 @@ impl Database {
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .busy_timeout(PATIENCE);
+            .busy_timeout(TIMEOUT);
         let pool = SqlitePoolOptions::new()
             .max_connections(4)
-            .acquire_timeout(PATIENCE)
+            .acquire_timeout(TIMEOUT)
             .connect_with(options)
             .await?;
         for tables in [include_str!("schema.sql"), schema] {

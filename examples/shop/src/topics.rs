@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::{ShopError, What};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const PARTITIONS: i32 = 3;
 
 /// The names of the topics, one for each service that speaks.
@@ -72,9 +72,9 @@ impl Topics {
 fn missing(config: &ClientConfig, names: &[String]) -> KafkaResult<Vec<String>> {
     let client: BaseProducer = config.create()?;
     for name in names {
-        client.client().fetch_metadata(Some(name), PATIENCE)?;
+        client.client().fetch_metadata(Some(name), TIMEOUT)?;
     }
-    let metadata = client.client().fetch_metadata(None, PATIENCE)?;
+    let metadata = client.client().fetch_metadata(None, TIMEOUT)?;
     let existing: HashSet<&str> = metadata.topics().iter().map(|topic| topic.name()).collect();
     Ok(names
         .iter()

@@ -288,7 +288,7 @@ impl DeadLetters {
     ) -> Result<(Vec<Ready>, Appended), StoreError> {
         loop {
             let outcome = match dry_run {
-                true => self.rehearse(&ready).await?,
+                true => self.append_dry_run(&ready).await?,
                 false => self.store(page, &ready, results).await?,
             };
             match outcome {
@@ -304,7 +304,7 @@ impl DeadLetters {
         }
     }
 
-    async fn rehearse(&self, ready: &[Ready]) -> Result<Result<Appended, String>, StoreError> {
+    async fn append_dry_run(&self, ready: &[Ready]) -> Result<Result<Appended, String>, StoreError> {
         refusal(self.store.append_dry_run(events(ready)).await)
     }
 
@@ -330,7 +330,7 @@ impl DeadLetters {
             }
             let (first, second) = piece.split_at(piece.len() / 2);
             for half in [first, second] {
-                if let Err(reason) = self.rehearse(half).await? {
+                if let Err(reason) = self.append_dry_run(half).await? {
                     pieces.push((half, reason));
                 }
             }

@@ -13,17 +13,17 @@ use saga_store::{Announcement, Changes, Store};
 /// Changes of one saga within this time are told as one.
 const PACE: Duration = Duration::from_millis(100);
 
-/// How often clients are told at most to load everything again.
+/// The shortest interval of resets, at which clients load everything again.
 const RESET_PACE: Duration = Duration::from_secs(2);
 
 /// How long to wait before listening again.
 const PAUSE: Duration = Duration::from_secs(2);
 
 impl Live {
-    /// Takes what was stored to the clients and to other collectors, until told to stop.
+    /// Sends what was stored to the clients and to other collectors, until it is stopped.
     pub async fn run(self: Arc<Self>, store: Arc<dyn Store>) {
         let name = uuid::Uuid::now_v7().to_string();
-        let mut ear = Ear::open(store.clone());
+        let mut listener = ChangeListener::open(store.clone());
         let mut pace = tokio::time::interval(PACE);
         let mut resets = Resets::default();
         loop {
@@ -35,18 +35,18 @@ impl Live {
             if !changes.is_none() {
                 announce(&name, changes.clone(), store.clone());
             }
-            changes.add(ear.heard(&name, &store));
+            changes.add(listener.received(&name, &store));
             if self.clients() > 0 {
-                self.tell_all(changes, store.as_ref(), &mut resets).await;
+                self.send_all(changes, store.as_ref(), &mut resets).await;
             }
         }
     }
 
-    async fn tell_all(&self, changes: Changes, store: &dyn Store, resets: &mut Resets) {
+    async fn send_all(&self, changes: Changes, store: &dyn Store, resets: &mut Resets) {
         match changes {
             Changes::Sagas(wanted) if wanted.is_empty() => {}
             Changes::Sagas(wanted) => match store.sagas(&wanted).await {
-                Ok(sagas) => sagas.into_iter().for_each(|saga| self.tell(saga)),
+                Ok(sagas) => sagas.into_iter().for_each(|saga| self.send(saga)),
                 Err(error) => {
                     tracing::debug!(%error, "changed sagas could not be read");
                     resets.is_owed = true;
@@ -60,7 +60,7 @@ impl Live {
     }
 }
 
-/// Under load more changes with every look than can be told, and clients must not load everything as often.
+/// Under load more changes with every tick than can be sent, and clients must not load everything as often.
 #[derive(Default)]
 struct Resets {
     is_owed: bool,
@@ -68,7 +68,7 @@ struct Resets {
 }
 
 impl Resets {
-    /// Whether clients are to be told now.
+    /// Whether clients are to be reset now.
     fn is_due(&mut self) -> bool {
         let is_due = self.is_owed && self.last.is_none_or(|last| last.elapsed() >= RESET_PACE);
         if is_due {
@@ -84,23 +84,23 @@ fn announce(name: &str, changes: Changes, store: Arc<dyn Store>) {
     let from = name.to_owned();
     tokio::spawn(async move {
         if let Err(error) = store.announce(&Announcement { from, changes }).await {
-            tracing::debug!(%error, "other collectors could not be told what was stored");
+            tracing::debug!(%error, "changes not announced to other collectors");
         }
     });
 }
 
-/// What others announce.
-struct Ear {
+/// Receives what other collectors announce.
+struct ChangeListener {
     announcements: mpsc::Receiver<Announcement>,
     listening: JoinHandle<()>,
 }
 
-impl Ear {
+impl ChangeListener {
     fn open(store: Arc<dyn Store>) -> Self {
-        let (heard, announcements) = mpsc::channel(1_000);
+        let (sender, announcements) = mpsc::channel(1_000);
         let listening = tokio::spawn(async move {
-            if let Err(error) = store.listen(heard).await {
-                tracing::warn!(%error, "what other collectors store is not heard; trying again");
+            if let Err(error) = store.listen(sender).await {
+                tracing::warn!(%error, "not listening for changes of other collectors, retrying");
                 tokio::time::sleep(PAUSE).await;
             }
         });
@@ -111,7 +111,7 @@ impl Ear {
     }
 
     /// What others stored since the last time. When listening has ended, it begins anew.
-    fn heard(&mut self, own_name: &str, store: &Arc<dyn Store>) -> Changes {
+    fn received(&mut self, own_name: &str, store: &Arc<dyn Store>) -> Changes {
         let mut changes = Changes::none();
         if self.listening.is_finished() {
             *self = Self::open(store.clone());
@@ -126,7 +126,7 @@ impl Ear {
     }
 }
 
-impl Drop for Ear {
+impl Drop for ChangeListener {
     fn drop(&mut self) {
         self.listening.abort();
     }

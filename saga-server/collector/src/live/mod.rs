@@ -22,7 +22,7 @@ use saga_store::Changes;
 
 pub use change::{Change, Reset};
 
-/// How many changes a client may be behind the newest one; more than are told at once.
+/// How many changes a client may be behind the newest one; more than are sent at once.
 const BACKLOG: usize = 2 * Changes::MOST;
 
 /// How many clients one collector has at most.
@@ -47,7 +47,7 @@ pub struct Subscription {
 }
 
 impl Live {
-    /// Without clients; what they see goes through the redaction. All streams end when told to stop.
+    /// Without clients; what they see goes through the redaction. All streams end with `stop`.
     #[must_use]
     pub fn new(redaction: Arc<Redaction>, stop: CancellationToken) -> Self {
         Self {
@@ -74,7 +74,7 @@ impl Live {
         self.changes.receiver_count()
     }
 
-    fn tell(&self, saga: SagaState) {
+    fn send(&self, saga: SagaState) {
         let saga = self.redaction.saga(saga);
         // Without a receiver there is nothing to do.
         let _ = self.changes.send(Arc::new(Change::of(saga)));

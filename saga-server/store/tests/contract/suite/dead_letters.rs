@@ -299,10 +299,10 @@ pub(crate) async fn a_dry_run_stores_nothing(database: &impl Database) {
     other.status = SagaStatus::Failed;
     let batch = vec![first.clone(), second.clone(), created("saga-2", "1", 0), other];
     for _ in 0..2 {
-        let rehearsed = store.append_dry_run(batch.clone().into()).await.unwrap();
-        assert_eq!((rehearsed.stored(), rehearsed.duplicates), (2, 1));
-        assert_eq!(rehearsed.conflicts, [3]);
-        let changes: Vec<_> = rehearsed
+        let dry_run = store.append_dry_run(batch.clone().into()).await.unwrap();
+        assert_eq!((dry_run.stored(), dry_run.duplicates), (2, 1));
+        assert_eq!(dry_run.conflicts, [3]);
+        let changes: Vec<_> = dry_run
             .changes
             .iter()
             .map(|change| (change.previous_status, change.state.current_status))
