@@ -117,7 +117,7 @@ impl Health {
         self.set(component, State::Up)
     }
 
-    /// The part does not work. Says whether that is news: it did before, or this is the first that is heard of it.
+    /// The part does not work. Says whether that is news: it did before, or this is the first report.
     pub fn down(&self, component: Component, reason: impl Into<String>) -> bool {
         self.set(
             component,

@@ -21,8 +21,8 @@ const MAX_REDIRECTS: usize = 10;
 /// Whose word is taken for the other side's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust<'a> {
-    /// Nobody's: for addresses that begin with `http:`.
-    Nobody,
+    /// None: for addresses that begin with `http:`.
+    None,
     /// That of the certificates of the system.
     System,
     /// That of the certificates in a file (PEM), and of no others.
@@ -30,12 +30,12 @@ pub enum Trust<'a> {
 }
 
 impl<'a> Trust<'a> {
-    /// What an address needs: the file if there is one, else the system, and for `http:` nobody.
+    /// What an address needs: the file if there is one, else the system, and for `http:` none.
     #[must_use]
     pub fn for_url(url: &str, ca_file: Option<&'a Path>) -> Self {
         let is_plain = url.trim_start().to_ascii_lowercase().starts_with("http:");
         match ca_file {
-            _ if is_plain => Self::Nobody,
+            _ if is_plain => Self::None,
             Some(file) => Self::File(file),
             None => Self::System,
         }
@@ -78,7 +78,7 @@ pub fn choose_cryptography() {
 /// [`ClientError`] when there are no certificates to prove it by.
 pub fn client(trust: Trust<'_>) -> Result<Client, ClientError> {
     let builder = match trust {
-        Trust::Nobody => builder().tls_certs_only([]),
+        Trust::None => builder().tls_certs_only([]),
         Trust::System => builder(),
         Trust::File(path) => builder().tls_certs_only(certificates(path)?),
     };
@@ -91,7 +91,7 @@ pub fn client(trust: Trust<'_>) -> Result<Client, ClientError> {
 #[must_use]
 pub fn plain_client() -> Client {
     // Only certificates could be amiss, and there are none.
-    client(Trust::Nobody).unwrap_or_default()
+    client(Trust::None).unwrap_or_default()
 }
 
 fn builder() -> ClientBuilder {

@@ -1,7 +1,7 @@
 //! Redaction: values of metadata that are hidden, by their keys.
 //!
 //! Rule of thumb: whatever leaves the collector with something of an event's metadata in it (answers, pages, streams,
-//! logs, archives) goes through [`Redaction`] last, whoever asks. What is stored stays as it came, so a key that is no
+//! logs, archives) goes through [`Redaction`] last, for every caller. What is stored stays as it came, so a key that is no
 //! longer listed is shown again.
 
 use std::{borrow::Cow, fmt, ops::BitOr};
@@ -28,7 +28,7 @@ enum Pattern {
 impl Pattern {
     fn read(text: &str) -> Result<Self, String> {
         let lower = text.trim().to_lowercase();
-        // Fields of their own tell these, so that hiding them here would only seem to.
+        // These stand in fields of their own, so that hiding them here would only seem to.
         let field = [keys::PRODUCER_SERVICE, keys::TRACE_ID]
             .into_iter()
             .find(|key| key.to_lowercase() == lower);

@@ -13,7 +13,7 @@ use saga_types::{SagaId, SagaStatus, SagaType, Step, Timestamp};
 
 use super::{Corrupt, Span, StoreError, columns::Moment, table::Keyed};
 
-/// Which sagas are looked at.
+/// Which sagas are read.
 #[derive(Debug, Clone)]
 pub struct FlowQuery {
     /// Of this type.
@@ -81,7 +81,7 @@ impl From<SagaStatus> for EdgeKind {
 /// The ways of some sagas.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Flow {
-    /// How many sagas were looked at.
+    /// How many sagas were read.
     pub sagas: u64,
     /// How many there are.
     pub of: u64,

@@ -46,7 +46,7 @@ pub struct Conclusion {
 /// Who does something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// The name of their token, or what the command line was told.
+    /// The name of their token, or that given on the command line.
     pub name: String,
     /// The role that lets them; none on the command line, where access to the database does.
     pub role: Option<String>,

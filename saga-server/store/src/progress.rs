@@ -21,7 +21,7 @@ pub struct PartitionProgress {
 /// The part of a store that keeps how far ingest is.
 #[async_trait]
 pub trait ProgressStore {
-    /// Keeps how far these partitions are, in place of what was said before. A moment once known stays until another one is.
+    /// Keeps how far these partitions are, in place of the values before. A moment once known stays until another one is.
     async fn keep_progress(&self, topic: &str, partitions: &[PartitionProgress]) -> Result<(), StoreError>;
 
     /// How far the partitions of a topic are, ordered by their numbers.

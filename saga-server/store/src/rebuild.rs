@@ -43,7 +43,7 @@ pub enum Rebuild {
 /// What became of some sagas.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rebuilt {
-    /// How many were looked at.
+    /// How many were read.
     pub sagas: usize,
     /// The last of them, to go on after it; none when there are no more.
     pub last: Option<String>,

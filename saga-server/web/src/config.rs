@@ -11,7 +11,7 @@ pub struct PagesConfig {
 }
 
 impl PagesConfig {
-    /// Where a trace can be looked at, by its id as it stands in an address; none when nobody said.
+    /// The address of a trace, by its id as it stands in an address; none when it is not configured.
     #[must_use]
     pub fn trace_url(&self, encoded_trace_id: &str) -> Option<String> {
         let pattern = self.trace_url.as_ref()?;

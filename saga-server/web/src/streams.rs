@@ -21,7 +21,7 @@ pub(crate) struct Share {
 }
 
 impl Streams {
-    /// None when the caller has no share left. Callers without a token are not told apart, and only all places together
+    /// None when the caller has no share left. Callers without a token cannot be distinguished, and only all places together
     /// limit them.
     pub(crate) fn enter(self: &Arc<Self>, caller: &Caller) -> Option<Share> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);

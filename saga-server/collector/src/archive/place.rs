@@ -33,7 +33,7 @@ impl FromStr for ArchiveUrl {
         let wrong = || "must be file:///FOLDER or s3://BUCKET/PREFIX".to_owned();
         let url = Url::parse(text).map_err(|_| wrong())?;
         match url.scheme() {
-            // The URL standard reads file:archive as a folder of the root, where nobody means it to be.
+            // The URL standard reads file:archive as a folder of the root, which is not what is meant.
             "file" if !text.starts_with("file://") => Err(wrong()),
             "file" => url.to_file_path().map(Self::Folder).map_err(|()| wrong()),
             "s3" => Ok(Self::Bucket {

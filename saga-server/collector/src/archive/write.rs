@@ -21,7 +21,7 @@ pub(crate) async fn write(
     store: &dyn Store,
     plan: &ArchivePlan,
 ) -> Result<Option<Manifest>, ArchiveError> {
-    // The folder's name begins with the day on which the batch was begun, whoever finishes it.
+    // The folder's name begins with the day on which the batch was begun, whichever attempt finishes it.
     let batch_folder = format!("{}/{}", day_of(&plan.batch), plan.batch);
     archive.delete_all(&batch_folder).await?;
     let states = store.states(&plan.saga_ids).await?;

@@ -1,4 +1,4 @@
-//! From a record of the dead letter topic to a letter. Whoever wrote it, any header may be missing or malformed: then
+//! From a record of the dead letter topic to a letter. Whatever program wrote it, any header may be missing or malformed: then
 //! less is known, and nothing is lost.
 
 use saga_types::{
@@ -85,7 +85,7 @@ fn producer(event: &SagaEvent) -> Option<String> {
 }
 
 /// A record may be dead-lettered twice, when the collector died before it could commit, and a letter may be read twice. Both
-/// are known by where the record was before. The times and bytes tell records of a topic that was made anew apart.
+/// are known by where the record was before. The times and bytes distinguish records of a topic that was created again.
 fn identity(topic: &str, record: &RawRecord, origin: &Origin) -> [u8; 32] {
     let from_origin = || {
         Some((

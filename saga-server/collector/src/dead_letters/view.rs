@@ -60,7 +60,7 @@ pub struct LetterView {
     pub last_attempt: Option<AttemptView>,
 }
 
-/// Where a record was before; whatever of it was told.
+/// Where a record was before, as far as its headers say.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OriginView {

@@ -11,7 +11,7 @@ use saga_store::PartitionProgress;
 /// What is at most so old is up to date: there is always something on its way.
 const UP_TO_DATE_WITHIN: Duration = Duration::from_secs(10);
 
-/// What was said longer ago than this is no longer known.
+/// A report older than this does not count.
 const KNOWN_FOR: Duration = Duration::from_secs(15);
 
 /// Up to which moment the store holds everything, and how far behind it is.
@@ -24,9 +24,9 @@ pub struct Freshness {
     pub summary: String,
     /// Everything that was in the topic at this moment is stored; null when that is not known.
     pub as_of: Option<Timestamp>,
-    /// How many events are not stored yet; null when a partition was never heard of.
+    /// How many events are not stored yet; null when a partition has never been reported.
     pub events_behind: Option<u64>,
-    /// When the broker was last heard, of the partition that it was longest ago.
+    /// When the broker last answered, of the partition for which that is longest ago.
     pub observed_at: Option<Timestamp>,
     /// Each partition of the topic.
     pub partitions: Vec<PartitionFreshness>,
@@ -44,12 +44,12 @@ pub struct PartitionFreshness {
     pub as_of: Option<Timestamp>,
     /// How many of its events are not stored yet.
     pub events_behind: Option<u64>,
-    /// When its consumer last heard from the broker.
+    /// When the broker last answered its consumer.
     pub observed_at: Option<Timestamp>,
 }
 
 impl Freshness {
-    /// From what was said of each partition.
+    /// From the reports of each partition.
     pub(super) fn of(partitions: BTreeMap<i32, Option<PartitionProgress>>, now: Timestamp) -> Self {
         let partitions: Vec<PartitionFreshness> = partitions
             .into_iter()
@@ -70,7 +70,7 @@ impl Freshness {
         freshness
     }
 
-    /// The moment to judge by what is late: what happened until then has been told. Without knowledge, the one given.
+    /// The moment as of which lateness is evaluated: everything until then is stored. Without knowledge, the one given.
     #[must_use]
     pub fn judged_at(&self, now: Timestamp) -> Timestamp {
         self.as_of.unwrap_or(now)

@@ -11,7 +11,7 @@ use saga_store::{Store, StoreError};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Writes down how far our partitions are, and reads how far the others' are, until told to stop. While the database is
+/// Stores the progress of our partitions, and reads that of the others, until it is stopped. While the database is
 /// away the knowledge of the others grows old, which answers then say.
 pub async fn keep(
     topic: String,

@@ -15,7 +15,7 @@ use saga_store::PartitionProgress;
 /// than a minute.
 const STALLED_AFTER: Duration = Duration::from_secs(40);
 
-/// How far all partitions are; shared by the consumer, who tells, and by those who answer.
+/// How far all partitions are; shared by the consumer, which reports it, and by those who answer.
 #[derive(Debug, Default)]
 pub struct Progress {
     known: Mutex<Known>,

@@ -1,7 +1,7 @@
 //! Whether ingest works: by offsets that move.
 //!
-//! Rule of thumb: this task alone sets the health of ingest. It asks no other system, and so it also reports stalls whose cause
-//! nobody thought of.
+//! Rule of thumb: this task alone sets the health of ingest. It asks no other system, and so it also reports stalls of unknown
+//! cause.
 
 use std::{
     sync::Arc,
@@ -17,7 +17,7 @@ use crate::{
     kafka::status::{ConsumerStatus, Verdict},
 };
 
-/// How often offsets are looked at, beside each time that something is reported.
+/// The interval in which offsets are checked, beside each report.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Sets the health of ingest until cancelled.

@@ -79,7 +79,7 @@ fn avro() -> String {
 impl Lookup {
     pub(super) fn new(config: RegistryConfig) -> Self {
         let trust = Trust::for_url(config.url.expose(), config.ca_file.as_deref());
-        // The configuration was checked by making the same client; files that vanish meanwhile leave nobody to trust.
+        // The configuration was checked by making the same client; files that vanish meanwhile leave no trusted certificate.
         let client = http_client::client(trust).unwrap_or_else(|error| {
             tracing::error!(%error, "the schema registry's certificates cannot be read");
             http_client::plain_client()

@@ -118,7 +118,7 @@ impl Writer {
     async fn run(self, mut queue: mpsc::UnboundedReceiver<WriterBatch>) {
         while let Some(WriterBatch { events, span, answer }) = queue.recv().await {
             let stored = self.store(events).instrument(span).await;
-            // Whoever gave up waiting gave up the batch.
+            // A receiver that is gone has given up the batch.
             let _ = answer.send(stored);
         }
     }

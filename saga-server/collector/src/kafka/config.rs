@@ -94,7 +94,7 @@ impl KafkaConfig {
             rdkafka::error::KafkaError::ClientConfig(_, reason, ..) => reason,
             other => other.to_string(),
         };
-        // What librdkafka was built with is told by librdkafka alone.
+        // Only librdkafka knows what it was built with.
         Err(match reason.contains("not available at build time") {
             true => format!("{reason}; this saga-server was built without its feature ssl"),
             false => reason,

@@ -1,4 +1,4 @@
-//! The consumer's settings, and what the client tells while it runs: assignments, statistics, errors.
+//! The consumer's settings, and what the client reports while it runs: assignments, statistics, errors.
 
 use std::{
     collections::BTreeSet,

@@ -3,7 +3,7 @@
 //! librdkafka can lose sight of a partition for good. When the coordinator answers the question for the committed offsets
 //! with an error that it does not repeat the question for, as just after a broker came back, the partition stays assigned
 //! and is never read; the same happens when its start meets another change of the partition. The membership lives on, so
-//! that nobody else gets the partition, and nothing is reported.
+//! that no other member gets the partition, and nothing is reported.
 //!
 //! Rule of thumb: only what the client could do counts. While a broker is away, or a partition is paused, it need not move.
 
@@ -41,7 +41,7 @@ pub(super) struct ClientSnapshot {
 pub(super) struct PartitionSnapshot {
     /// Whether the broker knows it.
     pub(super) exists: bool,
-    /// When its broker was last heard, if it answers.
+    /// When its broker last answered, if it answers.
     pub(super) heard: Option<Timestamp>,
     /// Whether the broker that leads it answers.
     pub(super) is_led: bool,

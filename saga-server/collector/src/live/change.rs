@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::list_entry::list_entry;
 
-/// What clients are told.
+/// What clients are sent.
 #[derive(Debug)]
 pub enum Change {
     /// A saga is like this now.
@@ -16,7 +16,7 @@ pub enum Change {
         /// The event as it is sent.
         frame: Bytes,
     },
-    /// More changed than is told.
+    /// More changed than is sent.
     Reset(Reset),
 }
 
@@ -49,7 +49,7 @@ impl Reset {
     /// The event as it is sent.
     pub fn frame(self) -> Bytes {
         let (reason, message) = match self {
-            Self::Many => ("MANY", "more sagas changed than can be told one by one"),
+            Self::Many => ("MANY", "more sagas changed than can be sent one by one"),
             Self::TooSlow => ("TOO_SLOW", "you took the events more slowly than they came"),
             Self::Resumed => ("RESUMED", "what changed while you were away was not kept for you"),
         };

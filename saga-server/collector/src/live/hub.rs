@@ -1,4 +1,4 @@
-//! From what was stored, here and by others, to what clients are told.
+//! From what was stored, here and by others, to what clients are sent.
 
 use std::{
     sync::Arc,
@@ -10,7 +10,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use super::{Live, Reset};
 use saga_store::{Announcement, Changes, Store};
 
-/// Changes of one saga within this time are told as one.
+/// Changes of one saga within this time are sent as one.
 const PACE: Duration = Duration::from_millis(100);
 
 /// The shortest interval of resets, at which clients load everything again.

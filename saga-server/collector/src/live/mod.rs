@@ -5,8 +5,8 @@
 //!                         └─ NOTIFY ─> LISTEN of others ─^
 //! ```
 //!
-//! Rule of thumb: only ids travel, and states are read once for all clients of a collector, and only when it has any. Whoever
-//! cannot keep up is told to load again; nothing is kept for them.
+//! Rule of thumb: only ids travel, and states are read once for all clients of a collector, and only when it has any. A client
+//! that cannot keep up is reset; nothing is kept for it.
 
 mod change;
 mod hub;

@@ -83,7 +83,7 @@ impl Monitor {
         due(late, moment, self.compensation_overdue_after)
     }
 
-    /// Reports first and remembers it then: whoever is killed in between leaves it to be said again, and not unsaid.
+    /// Reports first and stores that then: a collector that is killed in between leaves it to be reported twice, and not never.
     async fn report(&self, moment: Timestamp, until: Instant) -> Result<(), StoreError> {
         for late in Late::ALL {
             let sagas = self

@@ -2,7 +2,7 @@
 //! dead letters and operations.
 //!
 //! Rule of thumb: nothing is deleted before it was read back from the archive, and everything may be killed at any moment.
-//! What is being archived stands in the database as a plan, so that whoever comes next finishes it; only the attempt that
+//! What is being archived stands in the database as a plan, so that the next run finishes it; only the attempt that
 //! took the plan over last can.
 
 use std::{
@@ -40,7 +40,7 @@ const MEMORY: Duration = Duration::from_secs(365 * 24 * 3600);
 /// The most events of a batch. A batch is one transaction and one pair of files.
 const MAX_EVENTS: u64 = 20_000;
 
-/// The most sagas of a batch, when nothing else is said.
+/// The most sagas of a batch, by default.
 pub const DEFAULT_BATCH: u32 = 1_000;
 
 /// The most dead letters of one transaction, each of which may hold 256 KiB, or operations.
@@ -117,7 +117,7 @@ impl Retention {
         self
     }
 
-    /// How many sagas a run would let go now.
+    /// How many sagas a run would remove now.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ impl Retention {
         }
     }
 
-    /// Lets go of everything whose time is over, batch by batch, or until cancelled. Between batches the database has
+    /// Removes everything whose time is over, batch by batch, or until cancelled. Between batches the database has
     /// as much time for others as the batch took.
     ///
     /// # Errors

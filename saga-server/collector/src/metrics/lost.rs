@@ -13,7 +13,7 @@ use prometheus_client::{
 };
 use saga_store::OTHER_SERVICES;
 
-/// How many events never came, by service. Nothing is told before the database was asked: a count that begins at 0 and jumps to
+/// How many events never came, by service. Nothing is exported before the database was asked: a count that begins at 0 and jumps to
 /// what was known before would look like events that were lost just now.
 #[derive(Debug, Default)]
 pub struct LostCounters {

@@ -16,7 +16,7 @@ use saga_store::{Late, LateCount};
 const OTHER: &str = "OTHER";
 
 /// Stands for the service of a step for which the definition names none.
-const NOBODY: &str = "none";
+const UNOWNED: &str = "none";
 
 /// With what sagas are late: names from the definitions only.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,7 +82,7 @@ fn possible(late: Late, definition: &SagaDefinition) -> Vec<LateLabels> {
         .map(|forward| LateLabels {
             saga_type: definition.saga_type.as_str().to_owned(),
             step: forward.step.as_str().to_owned(),
-            service: forward.service.as_deref().unwrap_or(NOBODY).to_owned(),
+            service: forward.service.as_deref().unwrap_or(UNOWNED).to_owned(),
         })
         .collect()
 }
@@ -103,7 +103,7 @@ fn labels(count: &LateCount, definitions: &Definitions) -> LateLabels {
         .to_owned(),
         step: forward.map_or(OTHER, |forward| forward.step.as_str()).to_owned(),
         service: match forward {
-            Some(forward) => forward.service.as_deref().unwrap_or(NOBODY).to_owned(),
+            Some(forward) => forward.service.as_deref().unwrap_or(UNOWNED).to_owned(),
             None => OTHER.to_owned(),
         },
     }
@@ -116,7 +116,7 @@ pub struct WatchGauges {
 }
 
 impl WatchGauges {
-    /// Says this from now on. Tells whether nothing was said before.
+    /// Exports this from now on. Gives whether nothing was exported before.
     pub(crate) fn publish(&self, reading: Reading) -> bool {
         self.lock().replace(reading).is_none()
     }
@@ -134,7 +134,7 @@ impl WatchGauges {
 impl Collector for WatchGauges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let reading = self.lock();
-        // A process that hung for a while must not speak for the one that took over.
+        // A process that hung must not export in place of the one that took over.
         let reading = reading.as_ref().filter(|reading| Instant::now() < reading.until);
         let mut gauge = |name, help, value: u64| {
             let value = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));

@@ -38,7 +38,7 @@ pub fn count_stored<'a>(
     }
 }
 
-/// Events of long ago are replays and tell nothing about this collector's speed.
+/// Events of long ago are replays and have nothing to do with this collector's speed.
 fn observe_delay(metrics: &Metrics, now: Timestamp, recorded_at: Timestamp) {
     const ONE_HOUR_MS: i64 = 3_600_000;
     let delay_ms = now.millis_since(recorded_at);

@@ -74,7 +74,7 @@ impl SpanExporter for Exporter {
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        // Called before anything is sent, while nobody else has the exporter.
+        // Called before anything is sent, while the exporter is not shared.
         if let Some(exporter) = Arc::get_mut(&mut self.exporter) {
             exporter.set_resource(resource);
         }

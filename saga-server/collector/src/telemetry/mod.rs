@@ -1,6 +1,6 @@
-//! What the collector tells of its own work: log lines, and traces for those who ask for them.
+//! Telemetry of the collector itself: log lines, and traces for those who ask for them.
 //!
-//! Rule of thumb: telling must cost the work nothing. Spans wait in a bounded queue, those that do not fit are dropped, and a
+//! Rule of thumb: it must cost the work nothing. Spans wait in a bounded queue, those that do not fit are dropped, and a
 //! receiver that is away is named once.
 //!
 //! | part | what |
@@ -116,7 +116,7 @@ fn provider(config: &TelemetryConfig) -> Result<SdkTracerProvider, ClientError> 
     let processor = BatchSpanProcessor::builder(export::Exporter::to(config)?)
         .with_batch_config(queue)
         .build();
-    // Whoever calls may have decided already whether the trace is kept.
+    // The caller may have decided already whether the trace is sampled.
     let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(config.sample_ratio)));
     Ok(SdkTracerProvider::builder()
         .with_resource(resource(config))

@@ -1,7 +1,7 @@
 //! The spans of the collector, and the names of all their attributes.
 //!
 //! Rule of thumb: names are those of OpenTelemetry's semantic conventions, and stand here alone, since some still change.
-//! None tells an id, a filter or anything else of a single saga.
+//! None has an id, a filter or anything else of a single saga.
 
 use ::http::{HeaderMap, StatusCode};
 use opentelemetry::{
@@ -13,7 +13,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// Which version tells.
+/// Which version exports them.
 pub(super) fn service_version(version: &'static str) -> KeyValue {
     KeyValue::new("service.version", version)
 }

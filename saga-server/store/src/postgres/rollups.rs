@@ -123,7 +123,7 @@ pub(super) async fn change(
     Ok(())
 }
 
-/// Merges changes, unless that was done lately, or is being done.
+/// Merges changes, unless that was done recently, or is being done.
 pub(super) async fn merge_if_due(connection: &mut PgConnection, pace: &Pace) {
     let merged = async { merge(connection).await.map_err(error::store) };
     if pace.is_due()

@@ -58,7 +58,7 @@ pub struct ProducerInstance {
     pub last_seen: Timestamp,
     /// How many different numbers came.
     pub received: u64,
-    /// How many a second lately.
+    /// How many a second recently.
     pub per_second: f64,
     /// How many are missing.
     pub possibly_lost: u64,

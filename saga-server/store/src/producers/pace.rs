@@ -1,4 +1,4 @@
-//! How many events a second there were lately.
+//! The recent rate of events.
 
 use saga_types::Timestamp;
 use serde::{Deserialize, Serialize};

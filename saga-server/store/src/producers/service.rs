@@ -25,7 +25,7 @@ pub struct ProducerService {
     pub last_seen: Timestamp,
     /// How many of its events were stored.
     pub events: u64,
-    /// How many a second lately.
+    /// How many a second recently.
     pub per_second: f64,
     /// How many of its records became dead letters.
     pub dead_letters: u64,

@@ -68,7 +68,7 @@ impl fmt::Debug for TokenHash {
     }
 }
 
-/// A token that nobody has seen before.
+/// A new random token.
 ///
 /// # Errors
 ///

@@ -66,7 +66,7 @@ impl Body {
         }
     }
 
-    /// Gives what was taken, unless something of it was wrong, or is left that nobody knows.
+    /// Gives what was taken, unless something of it was wrong, or an unknown field is left.
     pub(crate) fn finish<T>(mut self, taken: Option<T>) -> Result<T, ApiError> {
         for name in self.given.into_keys() {
             let shown = name.chars().take(100).collect();
@@ -112,7 +112,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// An object in which no field stands twice: nobody can tell which of the two was meant.
+/// An object in which no field stands twice: which of the two was meant is undefined.
 struct Fields(BTreeMap<String, Value>);
 
 impl<'de> Deserialize<'de> for Fields {

@@ -1,7 +1,7 @@
 //! Lines of CSV (RFC 4180) that a spreadsheet reads as text.
 //!
 //! Rule of thumb: a cell that a spreadsheet would take for a formula begins with an apostrophe, so that a name or a reason that
-//! somebody sent computes nothing on the machine of whoever opens the file.
+//! somebody sent computes nothing on the machine that opens the file.
 
 /// Characters with which a formula begins, or after which one does.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];

@@ -1,6 +1,6 @@
 //! Whether what changes something was sent by a page of ours.
 //!
-//! Cookies are kept from other sites by browsers already. This holds where nobody signs in, too: no website may use the
+//! Cookies are kept from other sites by browsers already. This holds without signing in, too: no website may use the
 //! browser of somebody on this machine to change what only this machine may.
 
 use axum::{

@@ -83,7 +83,7 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    /// What a browser sends after it was told these cookies.
+    /// What a browser sends once it has these cookies.
     fn sent_back(cookies: &[HeaderValue]) -> HeaderMap {
         let kept = cookies.iter().filter_map(|cookie| {
             let (pair, attributes) = cookie.to_str().ok()?.split_once(';')?;

@@ -46,7 +46,7 @@ pub(crate) struct OperationsPage {
 pub(crate) struct OperationView {
     pub(crate) id: i64,
     pub(crate) at: Timestamp,
-    /// The name of the caller's token, or what the command line was told.
+    /// The name of the caller's token, or that given on the command line.
     pub(crate) actor: String,
     /// The caller's role; null on the command line, where access to the database is what lets somebody do it.
     pub(crate) role: Option<String>,

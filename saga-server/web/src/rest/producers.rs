@@ -20,7 +20,7 @@ use saga_store::{Gap, ProducerInstance, ProducerPage, ProducerQuery, ProducerSer
 const DEFAULT_SIZE: u32 = 20;
 const MAX_SIZE: u32 = 100;
 
-/// How many instances of a service are told.
+/// The most instances of a service in an answer.
 const INSTANCES: u32 = 20;
 
 /// The answer.

@@ -41,7 +41,7 @@ const OPENING: Bytes = Bytes::from_static(b"retry: 2000\n: connected\n\n");
 
 const STILL_HERE: Bytes = Bytes::from_static(b": still here\n\n");
 
-/// Which sagas a client wants to see. A saga that changes so that it no longer matches is not told.
+/// Which sagas a client wants to see. A saga that changes so that it no longer matches is not sent.
 #[derive(Debug, Default)]
 struct Filter {
     saga_id: Option<SagaId>,
@@ -82,7 +82,7 @@ impl Filter {
 
 /// Sagas as they change, as server-sent events
 ///
-/// An event `saga` holds a saga as it is now; an event `reset` says that more changed than was told, so that the client must
+/// An event `saga` holds a saga as it is now; an event `reset` says that changes were left out, so that the client must
 /// load again what it shows. Nothing is kept for clients that are away: `Last-Event-ID` leads to a `reset`.
 #[utoipa::path(
     get, path = "/api/v1/sagas/stream", operation_id = "stream", tag = "sagas",

@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | `page` | what all pages have: the frame, badges, headers |
 //! | `humanize` | times, lengths and ids as people read them |
-//! | `error`, `page_request` | what went wrong, as a page for whoever asked |
+//! | `error`, `page_request` | what went wrong, as a page |
 //! | `sign_in`, `form` | who is signed in, and what they send |
 //! | `overview`, `sagas`, `saga`, `flow`, `services` | one file or folder for each page |
 //! | `dead_letters` | what could not be stored, and its replay |

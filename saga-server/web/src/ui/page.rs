@@ -54,10 +54,10 @@ pub(super) struct Frame {
     pub(super) search: String,
     /// How far behind the tracker is, in words, and whether it is not.
     pub(super) freshness: Option<(String, bool)>,
-    /// Who is signed in; none when nobody can be.
+    /// Who is signed in; none without authentication.
     pub(super) caller: Option<String>,
     pub(super) role: Role,
-    /// Nobody is let in yet, so there is nowhere to go.
+    /// Before signing in, so without links.
     pub(super) is_bare: bool,
     /// What of the stream of sagas would change this page, as a query.
     pub(super) live: Option<String>,

@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn rates_have_the_digits_that_matter() {
-        let told = [0.0, 0.001, 0.123, 7.25, 1234.6].map(rate);
-        assert_eq!(told, ["0", "under 0.01", "0.12", "7.2", "1,235"]);
+        let shown = [0.0, 0.001, 0.123, 7.25, 1234.6].map(rate);
+        assert_eq!(shown, ["0", "under 0.01", "0.12", "7.2", "1,235"]);
     }
 }

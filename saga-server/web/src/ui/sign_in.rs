@@ -97,7 +97,7 @@ pub(super) fn instead(error: &ApiError, asked: &PageRequest) -> Response {
     form(error.code().status(), refused, own_path(&asked.path), asks_again)
 }
 
-/// Where somebody signs in to go on with this page; none where nobody can.
+/// The sign-in page that leads back to this one; none without authentication.
 pub(super) fn path(caller: &Caller, asked: &PageRequest) -> Option<String> {
     let to = super::search::encoded(&asked.path);
     (asked.has_token || caller.name != crate::auth::ANONYMOUS).then(|| format!("/sign-in?to={to}"))

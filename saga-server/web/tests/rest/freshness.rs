@@ -74,7 +74,7 @@ async fn what_is_not_found_while_the_tracker_is_behind_may_still_come() {
 #[tokio::test]
 async fn lag_never_looks_like_a_saga_that_is_stuck() {
     let api = Api::new().await;
-    // The stock must be reserved within three minutes; whether it was, nobody can know yet.
+    // The stock must be reserved within three minutes; whether it was is not known yet.
     api.record([event("saga-1", "ORDER_CREATED", "STARTED", 0)]).await;
     assert_eq!(api.ids("/api/v1/sagas?stuck=true").await, ["saga-1"]);
     behind(&api);

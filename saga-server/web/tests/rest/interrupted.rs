@@ -309,8 +309,8 @@ impl ChangeStore for Interrupted {
         self.store.announce(announcement).await
     }
 
-    async fn listen(&self, heard: mpsc::Sender<Announcement>) -> Result<(), StoreError> {
-        self.store.listen(heard).await
+    async fn listen(&self, sender: mpsc::Sender<Announcement>) -> Result<(), StoreError> {
+        self.store.listen(sender).await
     }
 
     async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<SagaState>, StoreError> {

@@ -89,8 +89,8 @@ async fn roles_and_the_name_in_history_are_what_the_token_says() {
             .contains("\"dana\" has the role viewer")
     );
 
-    let nobody = get_with(&api, PATH, &roles(json!(["admin"]))).await;
-    nobody.is_error(403, "FORBIDDEN", PATH);
+    let without_role = get_with(&api, PATH, &roles(json!(["admin"]))).await;
+    without_role.is_error(403, "FORBIDDEN", PATH);
 
     let bearer = format!("Bearer {}", key.sign(&issuer.claims()));
     let headers = [

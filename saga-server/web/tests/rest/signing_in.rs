@@ -120,7 +120,7 @@ async fn whoever_is_not_signed_in_is_asked_for_a_token_where_they_are() {
         page.contains(r#"name="to" value="/sagas?status=FAILED""#),
         "{page}"
     );
-    assert!(!page.contains("not let in"), "nobody was refused yet: {page}");
+    assert!(!page.contains("not let in"), "no refusal yet: {page}");
 }
 
 #[tokio::test]

@@ -152,7 +152,7 @@ impl ConsumeLoop {
 }
 
 /// Lets a client that is given up leave the group, on a thread of its own, since it may not manage to. Then it is left as it
-/// is, and as nobody polls it, it gives its membership up after `max.poll.interval.ms`.
+/// is, and as it is not polled, it gives its membership up after `max.poll.interval.ms`.
 fn leave_group(client: SagaConsumer) {
     let work = move || {
         let begun = Instant::now();

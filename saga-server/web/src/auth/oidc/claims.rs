@@ -140,7 +140,7 @@ mod tests {
         ] {
             assert_eq!(name(other), Ok("subject".to_owned()));
         }
-        let nobody = json!({"sub": "anonymous", "roles": ["act"]});
-        assert!(matches!(caller(&nobody, "roles"), Err(Refusal::Untrue(_))));
+        let unnamed = json!({"sub": "anonymous", "roles": ["act"]});
+        assert!(matches!(caller(&unnamed, "roles"), Err(Refusal::Untrue(_))));
     }
 }

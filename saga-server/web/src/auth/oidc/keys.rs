@@ -24,7 +24,7 @@ const FRESH_FOR: Duration = Duration::from_secs(600);
 /// How long to wait after the issuer did not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(15);
 
-/// How often tokens with keys that nobody knows make the issuer be asked, at most: anybody can make such a token.
+/// The shortest interval in which unknown keys make the issuer be asked: anybody can make a token that names one.
 const ASKED_AT_MOST_EVERY: Duration = Duration::from_secs(10);
 
 /// How long one question may take.
@@ -63,7 +63,7 @@ struct Discovery {
     jwks_uri: String,
 }
 
-/// Keys as they came: one of a kind that nobody knows must not spoil the others.
+/// Keys as they came: one of an unknown kind must not invalidate the others.
 #[derive(Deserialize)]
 struct KeySet {
     keys: Vec<Value>,

@@ -163,7 +163,7 @@ fn marks<'a>(
         let text = |key: &str| metadata.get(key).and_then(Value::as_str).unwrap_or("somebody");
         let said = match is_corrected(step) {
             true => format!("by hand: {}", text(keys::ACTOR)),
-            // Whoever it names, it is the service that says so.
+            // The name in it is a claim of the service.
             false => {
                 let service = step.producer_service.as_deref().unwrap_or("an unnamed service");
                 format!("recorded by {service} as set by hand")
@@ -214,17 +214,17 @@ fn metadata(step: &StoredStep, redaction: &Redaction) -> Map<String, Value> {
     serde_json::from_str(&redaction.text(metadata.as_str())).unwrap_or_default()
 }
 
-/// The first entries in a line, those first that the service itself told.
+/// The first entries in a line, those of the service first.
 fn preview(metadata: &Map<String, Value>) -> String {
     let own = metadata
         .iter()
         .filter(|(name, _)| !ADDED.contains(&name.as_str()));
-    let told = own.map(|(name, value)| match value {
+    let entries = own.map(|(name, value)| match value {
         Value::String(text) => format!("{name} {text}"),
         Value::Object(_) | Value::Array(_) => format!("{name} …"),
         plain => format!("{name} {plain}"),
     });
-    let line = told.collect::<Vec<_>>().join(" · ");
+    let line = entries.collect::<Vec<_>>().join(" · ");
     if line.is_empty() {
         return "details".to_owned();
     }

@@ -80,13 +80,13 @@ pub(super) fn is_corrected(step: &StoredStep) -> bool {
         && step.metadata.as_ref().and_then(Metadata::corrected_via).is_some()
 }
 
-/// Who recorded a step, as far as it is told.
+/// Who recorded a step, as far as it is known.
 pub(super) fn service(step: &StoredStep) -> &str {
-    let nobody = match is_corrected(step) {
+    let unnamed = match is_corrected(step) {
         true => "by hand",
         false => "unnamed",
     };
-    step.producer_service.as_deref().unwrap_or(nobody)
+    step.producer_service.as_deref().unwrap_or(unnamed)
 }
 
 /// The services in the order of their first event; the last lane takes all that are too many.
