@@ -472,6 +472,12 @@ async fn a_topic_that_is_made_again_makes_ready_again() {
         .await;
     let reason = health["components"]["ingest"]["reason"].as_str().unwrap();
     assert!(reason.contains("does not exist"), "{reason}");
+    // The rebalance that follows, after which the member has no partitions, does not make it ready.
+    for _ in 0..60 {
+        let (status, health) = server.rest.get("/health").await;
+        assert_eq!(status, 503, "{health}");
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
     create_topics(&harness.bootstrap_servers, &[&harness.topic]).await;
     server.rest.wait_until_ready().await;
     let producer = harness.producer();

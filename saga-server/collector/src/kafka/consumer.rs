@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -136,7 +136,8 @@ pub(crate) struct ConsumerContext {
     is_retired: AtomicBool,
     /// Why certificates or credentials were last refused, until a broker answers.
     authentication_error: Mutex<Option<String>>,
-    is_missing: AtomicBool,
+    /// Since when the topic is missing.
+    missing_since: Mutex<Option<Instant>>,
     last_error: Mutex<Option<String>>,
     observers: Option<ConsumerObservers>,
     topic: String,
@@ -204,7 +205,10 @@ impl ConsumerContext {
         if let Some(observers) = self.observers() {
             observers.status.topic_exists(topic, exists);
         }
-        let was_missing = self.is_missing.swap(!exists, Ordering::Relaxed);
+        let mut missing_since = self.missing_since.lock();
+        let was_missing = missing_since.is_some();
+        *missing_since = (!exists).then(|| missing_since.unwrap_or_else(Instant::now));
+        drop(missing_since);
         match (was_missing, exists) {
             (true, true) => tracing::info!(topic, "topic exists again"),
             (false, false) => tracing::error!(
@@ -218,8 +222,11 @@ impl ConsumerContext {
     /// Reports what the client's statistics say, and how far the loop is with each partition.
     pub(super) fn observe(&self, snapshot: &ClientSnapshot, handed_over: impl Fn(i32) -> Option<i64>) {
         let count = snapshot.partition_count();
-        if let Some(count) = count {
-            self.topic_exists(count > 0);
+        match count {
+            // What the client knew before it was told that the topic is missing says nothing.
+            Some(1..) if *self.missing_since.lock() >= snapshot.metadata_at => {}
+            Some(count) => self.topic_exists(count > 0),
+            None => {}
         }
         let Some(observers) = self.observers() else { return };
         observers.status.membership(snapshot.unsettled.as_deref());
@@ -242,7 +249,7 @@ impl ConsumerContext {
 
     /// Whether the broker last said that the topic does not exist.
     pub(super) fn is_topic_missing(&self) -> bool {
-        self.is_missing.load(Ordering::Relaxed)
+        self.missing_since.lock().is_some()
     }
 
     /// Reports that everything of a batch is stored.
@@ -348,10 +355,13 @@ impl rdkafka::consumer::ConsumerContext for ConsumerContext {
                     }
                 }
             });
-            self.is_missing.store(false, Ordering::Relaxed);
+            let has_partitions = !self.owned().is_empty();
+            if has_partitions {
+                *self.missing_since.lock() = None;
+            }
             // An instance without partitions is a working spare.
             if let Some(observers) = self.observers() {
-                observers.status.joined();
+                observers.status.joined(has_partitions);
                 observers.health.up(Component::Kafka);
             }
         }

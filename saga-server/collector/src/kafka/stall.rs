@@ -33,6 +33,8 @@ pub(super) struct ClientSnapshot {
     pub(super) is_reachable: bool,
     /// What the client does in its group, unless it is a settled member.
     pub(super) unsettled: Option<String>,
+    /// When the broker last said which partitions the topic has.
+    pub(super) metadata_at: Option<Instant>,
     pub(super) partitions: BTreeMap<i32, PartitionSnapshot>,
 }
 
@@ -211,6 +213,7 @@ mod tests {
         ClientSnapshot {
             is_reachable: true,
             unsettled: None,
+            metadata_at: None,
             partitions: [(0, partition)].into(),
         }
     }

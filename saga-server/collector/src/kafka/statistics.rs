@@ -1,5 +1,7 @@
 //! What the client's statistics, which come every second, say of its partitions and its group.
 
+use std::time::{Duration, Instant};
+
 use rdkafka::{Statistics, statistics::Partition};
 use saga_types::Timestamp;
 
@@ -16,6 +18,10 @@ pub(super) fn snapshot(statistics: &Statistics, is_reachable: bool, topic: &str)
             )
         })
     });
+    let metadata_at = statistics.topics.get(topic).and_then(|topic| {
+        let age = u64::try_from(topic.metadata_age).ok()?;
+        Instant::now().checked_sub(Duration::from_millis(age))
+    });
     let partitions = statistics.topics.get(topic).into_iter();
     // The client keeps records that have no partition yet under one below zero.
     let partitions = partitions
@@ -24,6 +30,7 @@ pub(super) fn snapshot(statistics: &Statistics, is_reachable: bool, topic: &str)
     ClientSnapshot {
         is_reachable,
         unsettled,
+        metadata_at,
         partitions: partitions
             .map(|partition| (partition.partition, partition_snapshot(statistics, partition)))
             .collect(),

@@ -58,12 +58,13 @@ pub(crate) enum Verdict {
 }
 
 impl ConsumerStatus {
-    /// The consumer is a member of its group and has its partitions, if it gets any.
-    pub(super) fn joined(&self) {
+    /// The consumer is a member of its group and has its partitions, if it gets any. That it gets none says nothing of the
+    /// topic: when that was deleted, too, the members get none.
+    pub(super) fn joined(&self, has_partitions: bool) {
         self.change(|state| {
             state.has_joined = true;
             state.unsettled = None;
-            state.missing_topic = None;
+            state.missing_topic.take_if(|_| has_partitions);
         });
     }
 
@@ -182,7 +183,7 @@ mod tests {
         let status = ConsumerStatus::default();
         let now = Instant::now();
         assert_eq!(status.verdict(None, now), Verdict::Unchanged, "starting");
-        status.joined();
+        status.joined(true);
         assert_eq!(status.verdict(None, now), Verdict::Healthy);
         let stalled = || Some("partition 0 stands at 5 of 9".to_owned());
         assert_eq!(
@@ -211,9 +212,11 @@ mod tests {
     #[test]
     fn a_topic_that_is_missing_is_reported_until_it_is_there_again() {
         let status = ConsumerStatus::default();
-        status.joined();
+        status.joined(true);
         assert!(status.topic_exists("sagas", false));
         assert!(!status.topic_exists("sagas", false), "no news");
+        // The rebalance that follows a deletion.
+        status.joined(false);
         assert!(matches!(
             status.verdict(None, Instant::now()),
             Verdict::Unhealthy(_)
@@ -225,7 +228,7 @@ mod tests {
     #[test]
     fn while_the_group_changes_what_was_known_holds_and_not_for_ever() {
         let status = ConsumerStatus::default();
-        status.joined();
+        status.joined(true);
         status.membership(Some("up, wait-join"));
         let now = Instant::now();
         assert_eq!(status.verdict(None, now), Verdict::Unchanged);

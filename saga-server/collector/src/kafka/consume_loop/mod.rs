@@ -83,6 +83,7 @@ pub(crate) fn spawn(
                 partitions: Partitions::default(),
                 stalls: StallDetector::default(),
                 held: HeldPartitions::default(),
+                topic_asked: None,
             };
             let result = loop_.run(&stop);
             // Leaving the group is part of the end.
@@ -105,6 +106,7 @@ struct ConsumeLoop {
     partitions: Partitions,
     stalls: StallDetector,
     held: HeldPartitions,
+    topic_asked: Option<Instant>,
 }
 
 impl ConsumeLoop {
