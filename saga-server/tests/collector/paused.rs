@@ -8,8 +8,8 @@ use crate::support::{
 };
 use sqlx::{Connection, PgConnection};
 
-/// More than two batches.
-const SAGAS: usize = 4_000;
+/// More events than the batches in work and a full one behind them.
+const SAGAS: usize = 8_000;
 
 async fn send_and_wait(harness: &Harness, prefix: &str, stored: usize) {
     send(harness, prefix);

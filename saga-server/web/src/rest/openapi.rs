@@ -181,7 +181,10 @@ fn add_bearer(components: &mut Components) {
         .insert(BEARER.to_owned(), SecurityScheme::Http(bearer).into());
 }
 
-/// Every field of an answer is always there. Only what callers send may leave out what can be null.
+/// The warnings of health are there only when there are any.
+const MAY_BE_ABSENT: [&str; 1] = ["warnings"];
+
+/// Every other field of an answer is always there. Only what callers send may leave out what can be null.
 fn require_fields(components: &mut Components, asked: &BTreeSet<String>) {
     for (name, schema) in &mut components.schemas {
         if !asked.contains(name) {
@@ -192,7 +195,12 @@ fn require_fields(components: &mut Components, asked: &BTreeSet<String>) {
 
 fn require_all(schema: &mut RefOr<Schema>) {
     match schema {
-        RefOr::T(Schema::Object(object)) => object.required = object.properties.keys().cloned().collect(),
+        RefOr::T(Schema::Object(object)) => {
+            let names = object.properties.keys().cloned();
+            object.required = names
+                .filter(|name| !MAY_BE_ABSENT.contains(&name.as_str()))
+                .collect();
+        }
         RefOr::T(Schema::AllOf(parts)) => parts.items.iter_mut().for_each(require_all),
         _ => {}
     }
