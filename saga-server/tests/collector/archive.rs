@@ -11,10 +11,10 @@ use std::{
 use crate::support::{
     TIMEOUT,
     events::{compensated, out_of_stock, saga, success},
-    part,
+    open, part,
 };
 use saga_collector::archive::{Archive, ArchiveUrl, Manifest};
-use saga_store::{Store, StoreOptions};
+use saga_store::Store;
 use saga_types::{SagaEvent, SagaId, Timestamp, definition::Definitions, fold};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -118,16 +118,6 @@ impl Harness {
             assert!(removal.archive.is_some(), "{saga_id}");
         }
     }
-}
-
-async fn open(database: &str) -> Arc<dyn Store> {
-    let options = StoreOptions {
-        definitions: Definitions::built_in().into(),
-        max_connections: 4,
-    };
-    let store = saga_store::connect(database, options).await.unwrap();
-    store.migrate().await.unwrap();
-    store
 }
 
 /// A saga that has not ended.

@@ -59,7 +59,7 @@ impl Stage {
 
     async fn run(&self) -> Running {
         let config = self.config();
-        crate::support::migrate(config.database.url.expose()).await;
+        crate::support::open(config.database.url.expose()).await;
         Running::with(config).await
     }
 

@@ -6,27 +6,17 @@ use saga_collector::{
     archive::{Archive, ArchiveUrl},
     maintenance::{RetentionPeriods, retention::Retention},
 };
-use saga_store::{Letter, LetterFilter, LetterQuery, NewLetter, Origin, Store, StoreOptions};
-use saga_types::{Timestamp, definition::Definitions};
+use saga_store::{Letter, LetterFilter, LetterQuery, NewLetter, Origin, Store};
+use saga_types::Timestamp;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{
     events::{saga, success},
-    part,
+    open, part,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
-
-async fn open(database: &str) -> Arc<dyn Store> {
-    let options = StoreOptions {
-        definitions: Definitions::built_in().into(),
-        max_connections: 4,
-    };
-    let store = saga_store::connect(database, options).await.unwrap();
-    store.migrate().await.unwrap();
-    store
-}
 
 async fn on_postgres() -> Arc<dyn Store> {
     let url = part("DATABASE_URL", "PostgreSQL");

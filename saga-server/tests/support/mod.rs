@@ -16,7 +16,10 @@ pub mod process;
 pub mod running;
 pub mod stack;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     ClientConfig, Message,
@@ -28,7 +31,7 @@ use rdkafka::{
 };
 use saga_collector::secret::Secret;
 use saga_server::config::{Config, Settings};
-use saga_store::StoreOptions;
+use saga_store::{Store, StoreOptions};
 use saga_types::{
     SagaEvent,
     avro::{self, Framing, SchemaVersion},
@@ -73,7 +76,7 @@ impl Harness {
             group: name,
         };
         create_topics(bootstrap_servers, &[&harness.topic, &harness.dead_letter_topic]).await;
-        migrate(&harness.database_url).await;
+        open(&harness.database_url).await;
         harness
     }
 
@@ -117,18 +120,15 @@ impl Harness {
     }
 }
 
-/// Makes the tables.
-pub async fn migrate(database_url: &str) {
+/// A store on this database, with its tables.
+pub async fn open(database_url: &str) -> Arc<dyn Store> {
     let options = StoreOptions {
         definitions: Definitions::built_in().into(),
-        max_connections: 2,
+        max_connections: 4,
     };
-    saga_store::connect(database_url, options)
-        .await
-        .unwrap()
-        .migrate()
-        .await
-        .unwrap();
+    let store = saga_store::connect(database_url, options).await.unwrap();
+    store.migrate().await.unwrap();
+    store
 }
 
 async fn create_database(admin_url: &str, name: &str) -> String {
