@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// How long a stall may go unreported: a minute, and what one look takes.
 const UNREPORTED: Duration = Duration::from_secs(61);
 
-/// Sends until it is told to end.
+/// Sends until it is cancelled.
 pub(super) struct Stream {
     shared: Arc<Shared>,
     sending: JoinHandle<Result<()>>,

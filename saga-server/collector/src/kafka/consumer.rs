@@ -223,7 +223,7 @@ impl ConsumerContext {
     pub(super) fn observe(&self, snapshot: &ClientSnapshot, handed_over: impl Fn(i32) -> Option<i64>) {
         let count = snapshot.partition_count();
         match count {
-            // What the client knew before it was told that the topic is missing says nothing.
+            // Metadata from before the broker reported the topic missing does not show that it exists.
             Some(1..) if *self.missing_since.lock() >= snapshot.metadata_at => {}
             Some(count) => self.topic_exists(count > 0),
             None => {}

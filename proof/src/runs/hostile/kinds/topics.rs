@@ -10,7 +10,7 @@ use crate::runs::hostile::{account::Expect, sender::record_of, stage::Stage};
 const MORE: usize = 6;
 
 pub(super) async fn play(stage: &mut Stage) -> Result<String> {
-    // What is deleted unread is lost, by whoever deletes it.
+    // Deleting a topic loses the records that were not consumed; the run must not count them.
     stage.pause_stream(true);
     ensure!(
         stage.all_stored(Duration::from_secs(30)).await,

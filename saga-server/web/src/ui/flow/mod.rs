@@ -89,7 +89,7 @@ struct EdgeRow {
     is_picked: bool,
 }
 
-/// What a passage led to, never by colour alone.
+/// What a transition leads to, never by colour alone.
 #[derive(Clone, Copy)]
 struct Kind {
     class: &'static str,
