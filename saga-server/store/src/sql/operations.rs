@@ -9,9 +9,8 @@ use sqlx::QueryBuilder;
 use super::{Adapter, Connection, Db, dead_letters, error, rows::decode};
 use crate::{
     Actor, AppendError, Appended, Conclude, Conclusion, Corrupt, Operation, OperationFilter, OperationKind,
-    OperationPage, OperationQuery, OperationStore, StoreError, StoredOperation, Way, batch::TxOutcome,
-    changes::touched, columns::Moment, deadline::in_time, detached::run_detached, error::confirm_refusal,
-    table::Keyed,
+    OperationPage, OperationQuery, OperationStore, StoreError, StoredOperation, Way, columns::Moment,
+    deadline::in_time, detached::run_detached, table::Keyed,
 };
 
 /// So many entries are written by one statement, which takes a bounded number of parameters.
@@ -30,17 +29,7 @@ DELETE FROM operation WHERE id IN (SELECT id FROM operation WHERE at < $1 ORDER 
 #[async_trait]
 impl OperationStore for Adapter {
     async fn append_by(&self, batch: Arc<[SagaEvent]>, conclude: Conclude) -> Result<Appended, AppendError> {
-        let store = self.clone();
-        run_detached(async move {
-            let touched = touched(&batch);
-            let appended = store
-                .append_as(batch.clone(), TxOutcome::Committed, Some(&conclude))
-                .await;
-            let appended = confirm_refusal(appended, store.probe(&batch)).await?;
-            store.changed.add(touched);
-            Ok(appended)
-        })
-        .await
+        self.store_batch(batch, Some(conclude)).await
     }
 
     async fn operations(&self, query: &OperationQuery) -> Result<OperationPage, StoreError> {

@@ -20,7 +20,26 @@ use crate::{
 const PROBE: Duration = Duration::from_secs(5);
 
 impl Adapter {
-    pub(super) async fn append_as(
+    /// Stores a batch in a task of its own, with what is written down of it, and notes which sagas it touched.
+    pub(super) async fn store_batch(
+        &self,
+        batch: Arc<[SagaEvent]>,
+        conclude: Option<Conclude>,
+    ) -> Result<Appended, AppendError> {
+        let store = self.clone();
+        run_detached(async move {
+            let touched = touched(&batch);
+            let appended = store
+                .append_as(batch.clone(), TxOutcome::Committed, conclude.as_ref())
+                .await;
+            let appended = confirm_refusal(appended, store.probe(&batch)).await?;
+            store.changed.add(touched);
+            Ok(appended)
+        })
+        .await
+    }
+
+    async fn append_as(
         &self,
         batch: Arc<[SagaEvent]>,
         outcome: TxOutcome,
@@ -35,7 +54,7 @@ impl Adapter {
             .await
     }
 
-    pub(super) async fn probe(&self, like: &[SagaEvent]) -> Result<(), AppendError> {
+    async fn probe(&self, like: &[SagaEvent]) -> Result<(), AppendError> {
         let probe = Arc::new([probe::event_like(like)]);
         let appended = self.append_as(probe, TxOutcome::RolledBack, None);
         let appended = tokio::time::timeout(PROBE, appended).await;
@@ -63,15 +82,7 @@ impl Store for Adapter {
     }
 
     async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
-        let store = self.clone();
-        run_detached(async move {
-            let touched = touched(&batch);
-            let appended = store.append_as(batch.clone(), TxOutcome::Committed, None).await;
-            let appended = confirm_refusal(appended, store.probe(&batch)).await?;
-            store.changed.add(touched);
-            Ok(appended)
-        })
-        .await
+        self.store_batch(batch, None).await
     }
 
     async fn probe_write(&self) -> Result<(), StoreError> {
