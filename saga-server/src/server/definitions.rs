@@ -57,6 +57,8 @@ impl DefinitionsKeeper {
                 () = tokio::time::sleep(INTERVAL) => {}
                 () = hang_up.received() => {
                     tracing::info!("SIGHUP received: loading the definitions");
+                    // So that the same files are not loaded once more.
+                    seen = hash(&self.folders);
                     self.reload();
                 }
                 () = stop.cancelled() => {}

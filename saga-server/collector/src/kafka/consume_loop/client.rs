@@ -164,16 +164,7 @@ impl ConsumeLoop {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                 self.consumer.context().topic_exists(false);
             }
-            // Brokers come and go; health reports it once, with the reason.
-            Some(
-                RDKafkaErrorCode::BrokerTransportFailure
-                | RDKafkaErrorCode::AllBrokersDown
-                | RDKafkaErrorCode::SSL
-                | RDKafkaErrorCode::Authentication,
-            ) => {
-                tracing::debug!(%error, "reading the topic");
-            }
-            // Reported by the context, with what the client says of it.
+            // The context reports it: brokers that come and go by health, others with what the client says.
             _ => tracing::debug!(%error, "reading the topic"),
         }
         Ok(())
