@@ -15,7 +15,7 @@ use crate::{Expected, Recorded, timeline::timeline};
 ///
 /// # tokio::runtime::Runtime::new()?.block_on(async {
 /// let recorder = Recorder::new("payment-service");
-/// let saga = recorder.client().saga(SagaType::PAYMENT_COMPLETION, "saga-1", "order-1");
+/// let saga = recorder.client().order("order-1").saga(SagaType::PAYMENT_COMPLETION, "saga-1");
 /// saga.start(steps::PAYMENT_INITIALIZATION).record().await?;
 /// saga.failed(steps::PAYMENT_FAILED, "card declined").record().await?;
 ///

@@ -52,7 +52,7 @@ impl From<KafkaError> for EmbeddedKafkaError {
 /// # async fn test() -> Result<(), Box<dyn std::error::Error>> {
 /// let kafka = EmbeddedKafka::start();
 /// let tracker = saga_sdk::connect(&kafka.config("order-service"))?;
-/// let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+/// let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
 /// saga.start(steps::ORDER_CREATED).record().await?;
 /// assert!(tracker.close(Duration::from_secs(5)).await.is_complete());
 ///

@@ -15,7 +15,7 @@
 //! let recorder = Recorder::new("order-service");
 //! let tracker = recorder.client();      // what the code under test gets: Arc<dyn SagaTrackerClient>
 //!
-//! code_under_test(&tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1")).await?;
+//! code_under_test(&tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1")).await?;
 //!
 //! recorder
 //!     .assert_saga("saga-1")

@@ -16,7 +16,7 @@ use crate::{late::late, timeline::timeline};
 ///
 /// # tokio::runtime::Runtime::new()?.block_on(async {
 /// let (order, product) = (Recorder::new("order-service"), Recorder::new("product-service"));
-/// let saga = order.client().saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+/// let saga = order.client().order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
 /// saga.start(steps::ORDER_CREATED).record().await?;
 /// product.client().resume(saga.headers())?.complete(steps::STOCK_RESERVED).record().await?;
 ///

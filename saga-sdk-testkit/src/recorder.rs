@@ -22,7 +22,7 @@ use crate::{Expected, Recorded, SagaAssert, faults::Faults};
 ///
 /// # tokio::runtime::Runtime::new()?.block_on(async {
 /// let recorder = Recorder::new("order-service");
-/// let saga = recorder.client().saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+/// let saga = recorder.client().order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
 /// saga.start(steps::ORDER_CREATED).record().await?;
 ///
 /// recorder.fail_nth(1); // as when the broker refuses

@@ -12,7 +12,7 @@ async fn what_services_record_is_read_as_one_saga() {
     let kafka = EmbeddedKafka::start();
     let order = saga_sdk::connect(&kafka.config("order-service")).unwrap();
     let product = saga_sdk::connect(&kafka.config("product-service")).unwrap();
-    let saga = order.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    let saga = order.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
     saga.start(steps::ORDER_CREATED).record().await.unwrap();
     let resumed = product.resume(saga.headers()).unwrap();
     resumed
@@ -41,7 +41,7 @@ async fn a_service_lives_through_an_outage() {
         .property("reconnect.backoff.max.ms", "100");
     let tracker = saga_sdk::connect(&config).unwrap();
     kafka.stop_broker();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
     saga.start(steps::ORDER_CREATED).record().await.unwrap();
     assert_eq!(tracker.flush(Duration::from_millis(50)).await.left, 1);
     kafka.start_broker();
@@ -56,7 +56,7 @@ async fn a_refused_topic_is_refused_as_by_a_real_broker() {
     kafka.refuse_topic("c4ang.saga.trakcer");
     let config = kafka.config("order-service").topic("c4ang.saga.trakcer");
     let tracker = saga_sdk::connect(&config.mode(PublishMode::Synchronous)).unwrap();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
     let refused = saga.start(steps::ORDER_CREATED).record().await.unwrap_err();
     let reason = DropReason::Refused;
     assert!(

@@ -16,7 +16,8 @@ async fn out_of_stock() -> Recorder {
     let at = |millis: i64| Timestamp::from_millis(1_700_000_000_000 + millis).unwrap();
     let saga = recorder
         .client()
-        .saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        .order("order-1")
+        .saga(SagaType::ORDER_CREATION, "saga-1");
     saga.start(steps::ORDER_CREATED)
         .with("customerId", "C-17")
         .at(at(0))
@@ -198,7 +199,8 @@ async fn what_comes_in_time_is_found() {
     let recorder = Recorder::new("order-service");
     let saga = recorder
         .client()
-        .saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        .order("order-1")
+        .saga(SagaType::ORDER_CREATION, "saga-1");
     let waiting = tokio::spawn({
         let recorder = recorder.clone();
         async move {

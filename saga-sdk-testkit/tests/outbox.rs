@@ -44,7 +44,10 @@ async fn reserve(pool: SqlitePool, saga: Saga) -> Result<bool, OutboxError> {
 async fn what_committed_transactions_left_is_asserted_as_if_recorded() {
     let (pool, recorder) = (pool().await, Recorder::new("test"));
     for (id, is_reserved) in [("saga-1", true), ("saga-2", false)] {
-        let saga = recorder.client().saga(SagaType::ORDER_CREATION, id, "order-1");
+        let saga = recorder
+            .client()
+            .order("order-1")
+            .saga(SagaType::ORDER_CREATION, id);
         let reserving = tokio::spawn(reserve(pool.clone(), saga));
         assert_eq!(reserving.await.unwrap().unwrap(), is_reserved);
     }

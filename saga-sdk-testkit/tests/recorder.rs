@@ -13,7 +13,8 @@ use saga_types::{
 fn saga_of(recorder: &Recorder) -> Saga {
     recorder
         .client()
-        .saga(SagaType::ORDER_CREATION, "saga-1", "order-1")
+        .order("order-1")
+        .saga(SagaType::ORDER_CREATION, "saga-1")
 }
 
 #[tokio::test]
@@ -62,7 +63,8 @@ async fn a_team_folds_with_its_own_definition() {
     let recorder = Recorder::with_definitions("loan-service", definitions);
     let saga = recorder
         .client()
-        .saga(SagaType::new("LOAN").unwrap(), "loan-1", 1);
+        .order(1)
+        .saga(SagaType::new("LOAN").unwrap(), "loan-1");
     saga.start("ASKED").record().await.unwrap();
     assert_eq!(recorder.state_of("loan-1").awaiting[0].step.as_str(), "LENT");
     saga.complete("LENT").record().await.unwrap();
@@ -207,7 +209,8 @@ async fn recorded_by_shop(steps: &[&str]) -> Recorded {
     let recorder = shop();
     let saga = recorder
         .client()
-        .saga(SagaType::new("SHOP").unwrap(), "saga-1", 1);
+        .order(1)
+        .saga(SagaType::new("SHOP").unwrap(), "saga-1");
     for step in steps {
         saga.progress(*step).record().await.unwrap();
     }
@@ -242,7 +245,7 @@ async fn recorded_at(definition: &str, steps: &[(usize, &str, i64)]) -> Recorded
         ["shop-service", "stock-service"].map(|name| Recorder::with_definitions(name, definitions.clone()));
     for (service, step, second) in steps {
         let saga_type = SagaType::new("SHOP").unwrap();
-        let saga = services[*service].client().saga(saga_type, "saga-1", 1);
+        let saga = services[*service].client().order(1).saga(saga_type, "saga-1");
         let moment = Timestamp::from_millis(1_700_000_000_000 + second * 1_000).unwrap();
         saga.complete(*step).at(moment).record().await.unwrap();
     }
@@ -295,7 +298,8 @@ async fn a_branch_that_is_still_awaited_past_its_limit_is_late() {
 fn records_in_another_task(recorder: &Recorder, after: Duration) {
     let saga = recorder
         .client()
-        .saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        .order("order-1")
+        .saga(SagaType::ORDER_CREATION, "saga-1");
     tokio::spawn(async move {
         tokio::time::sleep(after).await;
         drop(saga.failed(steps::PAYMENT_FAILED, "card declined").record());

@@ -15,7 +15,8 @@ fn harness() -> (Recorder, Saga) {
     let recorder = Recorder::new("product-service");
     let saga = recorder
         .client()
-        .saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        .order("order-1")
+        .saga(SagaType::ORDER_CREATION, "saga-1");
     (recorder, saga)
 }
 
@@ -83,7 +84,7 @@ async fn a_failure_names_the_causes_of_its_error() {
 async fn a_step_happened_at_a_moment_of_the_system() {
     const POINTS_GRANTED: StepName = step!("POINTS_GRANTED");
     let recorder = Recorder::new("product-service");
-    let saga = recorder.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    let saga = recorder.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
     let moment = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_000);
     saga.start(POINTS_GRANTED).at(moment).record().await.unwrap();
     assert_eq!(recorder.events()[0].recorded_at.as_millis(), 1_700_000_000_000);
@@ -141,7 +142,7 @@ async fn a_step_is_run_whether_or_not_it_can_be_recorded() {
     recorder.assert_nothing();
 
     let off: Arc<dyn SagaTrackerClient> = Arc::new(NoOpClient);
-    let saga = off.saga(SagaType::ORDER_CREATION, "", "");
+    let saga = off.order("").saga(SagaType::ORDER_CREATION, "");
     let result: Result<u32, String> = saga.run("not a step").of(async { Ok(7) }).await;
     assert_eq!(result, Ok(7));
 }

@@ -47,7 +47,7 @@ fn main() {
 fn disabled() {
     const CALLS: u32 = 5_000_000;
     let tracker = saga_sdk::connect(&SagaConfig::default()).unwrap();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
     let rounds = (0..ROUNDS).map(|_| {
         let begun = Instant::now();
         for call in 0..CALLS {
@@ -102,7 +102,11 @@ fn asynchronous() {
 
 fn record(tracker: &Arc<dyn SagaTrackerClient>) {
     let sagas: Vec<_> = (0..100)
-        .map(|number| tracker.saga(SagaType::ORDER_CREATION, saga_id(number), "order-4711"))
+        .map(|number| {
+            tracker
+                .order("order-4711")
+                .saga(SagaType::ORDER_CREATION, saga_id(number))
+        })
         .collect();
     for number in 0..EVENTS {
         let saga = &sagas[number % 100];

@@ -1,14 +1,18 @@
 //! From a client to the handle of a saga: one that begins here, or one that came from another service.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
-use saga_types::SagaType;
+use saga_types::{OrderId, SagaType};
 
-use crate::{ContextError, IntoOrderId, IntoSagaId, Saga, SagaContext, SagaTrackerClient, context};
+use crate::{
+    ContextError, DefinedSaga, InputError, IntoOrderId, IntoSagaId, Saga, SagaContext, SagaOf,
+    SagaTrackerClient, context,
+};
 
 impl dyn SagaTrackerClient {
-    /// A handle for one saga. Ids are a [`SagaId`](crate::SagaId) and an [`OrderId`](crate::OrderId), which the compiler
-    /// keeps apart, or texts, numbers or UUIDs.
+    /// An order, by its business key, for handles of the sagas about it. Each id stands in a call of its own name, so
+    /// that the two cannot be swapped unnoticed; a [`SagaId`](crate::SagaId) is no order's id, and an
+    /// [`OrderId`](crate::OrderId) no saga's. Ids of those types, texts, numbers and UUIDs are taken.
     ///
     /// A bad id is an error of each record call on the handle, with a disabled tracker too.
     ///
@@ -17,7 +21,7 @@ impl dyn SagaTrackerClient {
     ///
     /// # async fn place_order() -> Result<(), Box<dyn std::error::Error>> {
     /// let tracker = saga_sdk::connect(&SagaConfig::default())?; // disabled
-    /// let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 4711);
+    /// let saga = tracker.order(4711).saga(SagaType::ORDER_CREATION, "saga-1");
     /// saga.start(steps::ORDER_CREATED).with("customerId", "C-17").record().await?;
     /// saga.failed(steps::ORDER_CANCELLED, "the customer changed her mind").record().await?;
     /// # Ok(())
@@ -31,15 +35,33 @@ impl dyn SagaTrackerClient {
     /// # fn ids() -> (SagaId, OrderId) { ("saga-1".parse().unwrap(), "order-1".parse().unwrap()) }
     /// # let tracker = saga_sdk::connect(&SagaConfig::default()).unwrap();
     /// let (saga_id, order_id) = ids();
-    /// tracker.saga(SagaType::ORDER_CREATION, order_id, saga_id);
+    /// let saga = tracker.order(saga_id).saga(SagaType::ORDER_CREATION, order_id);
     /// ```
+    pub fn order(self: &Arc<Self>, order_id: impl IntoOrderId) -> OrderSagas {
+        OrderSagas::new(enabled(self), order_id)
+    }
+
+    /// A handle for one saga, by two ids that are told apart by their position only.
+    ///
+    /// Two texts that are swapped compile, and the tracker then shows the order under the saga's id:
+    ///
+    /// ```compile_fail
+    /// #![deny(deprecated)]
+    /// # use saga_sdk::{SagaConfig, SagaType};
+    /// # let tracker = saga_sdk::connect(&SagaConfig::default()).unwrap();
+    /// let saga = tracker.saga(SagaType::ORDER_CREATION, "order-1", "saga-1");
+    /// ```
+    #[deprecated(
+        note = "its ids can be swapped unnoticed: use `tracker.order(order_id).saga(saga_type, saga_id)`"
+    )]
+    #[must_use]
     pub fn saga(
         self: &Arc<Self>,
         saga_type: impl Into<SagaType>,
         saga_id: impl IntoSagaId,
         order_id: impl IntoOrderId,
     ) -> Saga {
-        begin(enabled(self), saga_type, saga_id, order_id)
+        self.order(order_id).saga(saga_type, saga_id)
     }
 
     /// Goes on with a saga that came from another service, in the headers that [`Saga::headers`] gave there.
@@ -72,14 +94,14 @@ impl dyn SagaTrackerClient {
     }
 }
 
-/// `saga` and `resume` on any client that can be cloned: [`NoOpClient`](crate::NoOpClient), the test kit's `Recorder`, an [`Arc`] of a
+/// `order` and `resume` on any client that can be cloned: [`NoOpClient`](crate::NoOpClient), the test kit's `Recorder`, an [`Arc`] of a
 /// client. An `Arc<dyn SagaTrackerClient>`, as [`connect`](crate::connect) gives it, has both without this trait.
 ///
 /// ```
 /// use saga_sdk::{NoOpClient, SagaTrackerClient, SagaTrackerClientExt as _, SagaType, steps};
 ///
 /// fn place_order(tracker: &(impl SagaTrackerClient + Clone + 'static)) {
-///     let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+///     let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
 ///     drop(saga.start(steps::ORDER_CREATED).record());
 /// }
 /// place_order(&NoOpClient);
@@ -89,13 +111,22 @@ impl dyn SagaTrackerClient {
     note = "a client begins sagas when it is in an `Arc` or can be cloned"
 )]
 pub trait SagaTrackerClientExt: SagaTrackerClient {
+    /// An order, for handles of the sagas about it; see [`order`](trait.SagaTrackerClient.html#method.order).
+    fn order(&self, order_id: impl IntoOrderId) -> OrderSagas;
+
     /// A handle for one saga; see [`saga`](trait.SagaTrackerClient.html#method.saga).
+    #[deprecated(
+        note = "its ids can be swapped unnoticed: use `tracker.order(order_id).saga(saga_type, saga_id)`"
+    )]
+    #[must_use]
     fn saga(
         &self,
         saga_type: impl Into<SagaType>,
         saga_id: impl IntoSagaId,
         order_id: impl IntoOrderId,
-    ) -> Saga;
+    ) -> Saga {
+        self.order(order_id).saga(saga_type, saga_id)
+    }
 
     /// Goes on with a saga that came from another service; see [`resume`](trait.SagaTrackerClient.html#method.resume).
     ///
@@ -109,13 +140,8 @@ pub trait SagaTrackerClientExt: SagaTrackerClient {
 }
 
 impl<C: SagaTrackerClient + Clone + 'static> SagaTrackerClientExt for C {
-    fn saga(
-        &self,
-        saga_type: impl Into<SagaType>,
-        saga_id: impl IntoSagaId,
-        order_id: impl IntoOrderId,
-    ) -> Saga {
-        begin(shared(self), saga_type, saga_id, order_id)
+    fn order(&self, order_id: impl IntoOrderId) -> OrderSagas {
+        OrderSagas::new(shared(self), order_id)
     }
 
     fn resume<N: AsRef<str>, V: AsRef<[u8]>>(
@@ -123,6 +149,59 @@ impl<C: SagaTrackerClient + Clone + 'static> SagaTrackerClientExt for C {
         headers: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Saga, ContextError> {
         resume(shared(self), headers)
+    }
+}
+
+/// An order, for handles of the sagas about it; made by [`order`](trait.SagaTrackerClient.html#method.order). Clone it for
+/// a second saga.
+#[derive(Clone)]
+#[must_use = "a saga is begun by `saga`"]
+pub struct OrderSagas {
+    client: Enabled,
+    order_id: Result<OrderId, InputError>,
+}
+
+impl OrderSagas {
+    fn new(client: Enabled, order_id: impl IntoOrderId) -> Self {
+        Self {
+            client,
+            order_id: order_id.into_order_id(),
+        }
+    }
+
+    /// A handle for one saga about the order.
+    #[must_use]
+    pub fn saga(self, saga_type: impl Into<SagaType>, saga_id: impl IntoSagaId) -> Saga {
+        let context = saga_id.into_saga_id().and_then(|saga_id| {
+            Ok(SagaContext {
+                saga_type: saga_type.into(),
+                saga_id,
+                order_id: self.order_id?,
+            })
+        });
+        Saga {
+            client: self.client,
+            context: Some(context),
+            parent: None,
+            trace: None,
+        }
+    }
+
+    /// A handle for one saga about the order, of a type that is generated from the team's definitions; see
+    /// [`DefinedSaga`].
+    #[must_use]
+    pub fn saga_of<D: DefinedSaga>(self, saga_id: impl IntoSagaId) -> SagaOf<D> {
+        SagaOf::of(self.saga(D::TYPE, saga_id))
+    }
+}
+
+impl fmt::Debug for OrderSagas {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("OrderSagas")
+            .field("is_enabled", &self.client.is_some())
+            .field("order_id", &self.order_id)
+            .finish()
     }
 }
 
@@ -177,27 +256,6 @@ fn shared<C: SagaTrackerClient + Clone + 'static>(client: &C) -> Enabled {
         .then(|| Arc::new(client.clone()) as Arc<dyn SagaTrackerClient>)
 }
 
-fn begin(
-    client: Enabled,
-    saga_type: impl Into<SagaType>,
-    saga_id: impl IntoSagaId,
-    order_id: impl IntoOrderId,
-) -> Saga {
-    let context = saga_id.into_saga_id().and_then(|saga_id| {
-        Ok(SagaContext {
-            saga_type: saga_type.into(),
-            saga_id,
-            order_id: order_id.into_order_id()?,
-        })
-    });
-    Saga {
-        client,
-        context: Some(context),
-        parent: None,
-        trace: None,
-    }
-}
-
 fn resume<N: AsRef<str>, V: AsRef<[u8]>>(
     client: Enabled,
     headers: impl IntoIterator<Item = (N, V)>,
@@ -225,10 +283,24 @@ mod tests {
     use crate::{NoOpClient, test_client::Enabled as TestClient};
 
     fn begun(tracker: &(impl SagaTrackerClient + Clone + 'static)) -> Saga {
-        let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
         let resumed = tracker.resume(saga.headers()).unwrap();
         assert_eq!(resumed.context(), saga.context());
         resumed
+    }
+
+    #[test]
+    #[expect(deprecated, reason = "callers of before compile, and get the same saga")]
+    fn the_ids_by_their_position_give_the_same_saga() {
+        let tracker: Arc<dyn SagaTrackerClient> = Arc::new(TestClient);
+        let saga = tracker.order("order-1").saga(SagaType::REFUND, "saga-1");
+        let deprecated = tracker.saga(SagaType::REFUND, "saga-1", "order-1");
+        assert_eq!(deprecated.context(), saga.context());
+        assert_eq!(
+            NoOpClient.saga(SagaType::REFUND, "saga-1", "order-1").context(),
+            saga.context()
+        );
+        assert_eq!(saga.context().unwrap().order_id, "order-1");
     }
 
     #[test]

@@ -9,8 +9,9 @@ use crate::{Recording, SagaContext, Stats, StepRecord, TraceContext};
 
 /// Takes the steps of sagas.
 ///
-/// Services mostly do not call these methods but the handle that [`saga`](trait.SagaTrackerClient.html#method.saga) returns. They
-/// are for tests, for wrappers and for other clients.
+/// Services mostly do not call these methods but those of a [`Saga`](crate::Saga), which
+/// [`order`](trait.SagaTrackerClient.html#method.order) begins and [`resume`](trait.SagaTrackerClient.html#method.resume)
+/// goes on with. These are for tests, for wrappers and for other clients.
 ///
 /// # Contract
 ///

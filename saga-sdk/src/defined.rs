@@ -26,10 +26,10 @@ use crate::{
 /// # }
 /// // mod sagas { include!(concat!(env!("OUT_DIR"), "/sagas.rs")); }
 /// use sagas::Loyalty;
-/// use saga_sdk::{SagaConfig, SagaOf};
+/// use saga_sdk::SagaConfig;
 ///
 /// let tracker = saga_sdk::connect(&SagaConfig::default())?;
-/// let saga = SagaOf::<Loyalty>::begin(&tracker, "saga-1", "order-1");
+/// let saga = tracker.order("order-1").saga_of::<Loyalty>("saga-1");
 /// drop(saga.complete(Loyalty::POINTS_GRANTED).record());
 /// # Ok::<(), saga_sdk::ConnectError>(())
 /// ```
@@ -43,7 +43,7 @@ use crate::{
 /// #     const STEPS: &'static [saga_sdk::StepName] = &[];
 /// # }
 /// # let tracker = saga_sdk::connect(&saga_sdk::SagaConfig::default()).unwrap();
-/// let saga = saga_sdk::SagaOf::<Loyalty>::begin(&tracker, "saga-1", "order-1");
+/// let saga = tracker.order("order-1").saga_of::<Loyalty>("saga-1");
 /// drop(saga.complete(saga_sdk::steps::STOCK_RESERVED).record());
 /// ```
 pub trait DefinedSaga {
@@ -113,13 +113,16 @@ pub struct SagaOf<D> {
 }
 
 impl<D: DefinedSaga> SagaOf<D> {
-    /// A handle for one saga of the type; see [`saga`](trait.SagaTrackerClient.html#method.saga).
+    /// A handle for one saga of the type.
+    #[deprecated(
+        note = "its ids can be swapped unnoticed: use `tracker.order(order_id).saga_of::<D>(saga_id)`"
+    )]
     pub fn begin(
         tracker: &impl SagaTrackerClientExt,
         saga_id: impl IntoSagaId,
         order_id: impl IntoOrderId,
     ) -> Self {
-        Self::of(tracker.saga(D::TYPE, saga_id, order_id))
+        tracker.order(order_id).saga_of(saga_id)
     }
 
     /// A handle for a saga of the type that another saga begins; see [`Saga::child`].
@@ -147,7 +150,7 @@ impl<D: DefinedSaga> SagaOf<D> {
         }
     }
 
-    const fn of(saga: Saga) -> Self {
+    pub(crate) const fn of(saga: Saga) -> Self {
         Self {
             saga,
             of: PhantomData,
@@ -226,10 +229,10 @@ mod tests {
     #[test]
     fn a_saga_of_another_type_is_not_resumed() {
         let tracker: Arc<dyn SagaTrackerClient> = Arc::new(Enabled);
-        let saga = SagaOf::<Loyalty>::begin(&tracker, "saga-1", "order-1");
+        let saga = tracker.order("order-1").saga_of::<Loyalty>("saga-1");
         let resumed = SagaOf::<Loyalty>::resume(&tracker, saga.headers()).unwrap();
         assert_eq!(resumed.context(), saga.context());
-        let other = tracker.saga(SagaType::REFUND, "saga-2", "order-1");
+        let other = tracker.order("order-1").saga(SagaType::REFUND, "saga-2");
         let refused = SagaOf::<Loyalty>::resume(&tracker, other.headers()).unwrap_err();
         assert_eq!(refused.to_string(), "the saga is of type REFUND, not LOYALTY");
         let child = SagaOf::<Loyalty>::child_of(&other, "saga-3");

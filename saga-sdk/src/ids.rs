@@ -12,7 +12,7 @@ use crate::InputError;
     message = "`{Self}` does not name a saga",
     label = "not the saga's id",
     note = "give a `SagaId`, a text, a number or a UUID; anything else by its `to_string()`",
-    note = "the arguments are `saga(saga_type, saga_id, order_id)`"
+    note = "a saga begins by `tracker.order(order_id).saga(saga_type, saga_id)`"
 )]
 pub trait IntoSagaId {
     /// The saga's id.
@@ -29,7 +29,7 @@ pub trait IntoSagaId {
     message = "`{Self}` does not name an order",
     label = "not the order's id",
     note = "give an `OrderId`, a text, a number or a UUID; anything else by its `to_string()`",
-    note = "the arguments are `saga(saga_type, saga_id, order_id)`"
+    note = "a saga begins by `tracker.order(order_id).saga(saga_type, saga_id)`"
 )]
 pub trait IntoOrderId {
     /// The order's id.

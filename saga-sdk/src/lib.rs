@@ -8,7 +8,7 @@
 //! let config = ConfigLoader::new().load()?;           // application.yml, its profile, the environment
 //! let tracker = saga_sdk::connect(&config)?;          // Kafka when enabled, else nothing
 //!
-//! let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+//! let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
 //! saga.start(steps::ORDER_CREATED).with("customerId", "C-17").record().await?;
 //! saga.failed(steps::STOCK_RESERVATION_FAILED, "out of stock").record().await?;
 //!
@@ -27,7 +27,8 @@
 //! | [`connect`] | the one constructor |
 //! | [`doctor`] | why nothing arrives, checked on demand |
 //! | [`SagaTrackerClient`] | the contract of every client |
-//! | [`SagaTrackerClientExt`], [`TrackerState`] | `saga` and `resume` on any client; where a service's state has it |
+//! | [`SagaTrackerClientExt`], [`TrackerState`] | `order` and `resume` on any client; where a service's state has it |
+//! | [`OrderSagas`] | an order, whose sagas begin here |
 //! | [`Saga`], [`StepBuilder`] | the handle of a saga, and a step in the making |
 //! | [`step!`], [`saga_type!`] | names of the team's own, checked when they are compiled |
 //! | [`DefinedSaga`], [`SagaOf`] | sagas whose steps are generated from definition files |
@@ -137,7 +138,7 @@ mod thread_locals;
 mod trace;
 mod transports;
 
-pub use begin::{SagaTrackerClientExt, TrackerState};
+pub use begin::{OrderSagas, SagaTrackerClientExt, TrackerState};
 pub use blocking::CloseGuard;
 #[cfg(feature = "mock")]
 pub use client::MockSagaTrackerClient;

@@ -76,7 +76,7 @@ impl From<SagaTypeName> for SagaType {
 /// const POINTS_GRANTED: StepName = step!("POINTS_GRANTED");
 ///
 /// # let tracker = saga_sdk::connect(&SagaConfig::default())?;
-/// let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+/// let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
 /// drop(saga.complete(POINTS_GRANTED).record());
 /// # Ok::<(), saga_sdk::ConnectError>(())
 /// ```

@@ -16,7 +16,7 @@ use crate::{FlushReport, Recording, SagaTrackerClient, Stats, StepRecord};
 /// # tokio::runtime::Runtime::new()?.block_on(async {
 /// let tracker: Arc<dyn SagaTrackerClient> = Arc::new(NoOpClient);
 /// assert!(!tracker.is_enabled());
-/// tracker.saga(SagaType::REFUND, "saga-1", "order-1").start(steps::PAYMENT_REFUNDED).record().await
+/// tracker.order("order-1").saga(SagaType::REFUND, "saga-1").start(steps::PAYMENT_REFUNDED).record().await
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -16,7 +16,8 @@ use crate::{
 
 /// One saga, for recording its steps. Cheap to make; clone it into other tasks.
 ///
-/// Made by [`saga`](trait.SagaTrackerClient.html#method.saga). With a disabled tracker it only keeps what
+/// Made by [`OrderSagas::saga`](crate::OrderSagas::saga), or by
+/// [`resume`](trait.SagaTrackerClient.html#method.resume) in the next service. With a disabled tracker it only keeps what
 /// [`headers`](Self::headers) needs, so that the saga goes on in the next service; a record call on it costs nothing.
 #[derive(Clone)]
 pub struct Saga {
@@ -53,7 +54,7 @@ impl Saga {
     /// ```
     /// # use saga_sdk::{SagaConfig, SagaType};
     /// # let tracker = saga_sdk::connect(&SagaConfig::default())?;
-    /// let order = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    /// let order = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
     /// let refund = order.child(SagaType::REFUND, "saga-2");
     /// assert_eq!(refund.parent(), Some(&"saga-1".parse()?));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -223,7 +224,7 @@ impl StepBuilder<'_> {
     /// ```
     /// # use saga_sdk::{SagaConfig, SagaType, steps};
     /// # let tracker = saga_sdk::connect(&SagaConfig::default())?;
-    /// # let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    /// # let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
     /// let step = saga.start(steps::ORDER_CREATED);
     /// drop(step.trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", true).record());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -38,7 +38,7 @@ static ALLOCATOR: Counting = Counting;
 fn a_record_call_allocates_nothing() {
     let tracker = saga_sdk::connect(&SagaConfig::default()).unwrap();
     let customer = "C-17".to_owned();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 4711);
+    let saga = tracker.order(4711).saga(SagaType::ORDER_CREATION, "saga-1");
     let before = ALLOCATIONS.get();
     ready(
         saga.start(steps::ORDER_CREATED)
@@ -83,7 +83,7 @@ fn a_saga_that_was_resumed_goes_on_to_the_next_service() {
 #[test]
 fn a_saga_that_begins_here_goes_on_and_headers_without_one_are_not_refused() {
     let tracker = saga_sdk::connect(&SagaConfig::default()).unwrap();
-    let begun = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 4711);
+    let begun = tracker.order(4711).saga(SagaType::ORDER_CREATION, "saga-1");
     assert_eq!(begun.headers().len(), 3);
     let none = tracker.resume([("accept", "*/*")]).unwrap();
     assert_eq!((none.context(), none.headers()), (None, Vec::new()));

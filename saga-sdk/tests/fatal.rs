@@ -68,7 +68,9 @@ impl Harness {
 fn record(tracker: &Arc<dyn SagaTrackerClient>, numbers: std::ops::Range<u64>) {
     for number in numbers {
         for saga in 0..5 {
-            let saga = tracker.saga(SagaType::ORDER_CREATION, format!("saga-{saga}"), 1);
+            let saga = tracker
+                .order(1)
+                .saga(SagaType::ORDER_CREATION, format!("saga-{saga}"));
             let step = saga.progress(steps::STOCK_RESERVATION).with("number", number);
             drop(step.record());
         }
@@ -116,7 +118,7 @@ async fn an_idle_client_recovers_after_repeated_failures() {
 async fn a_synchronous_record_of_a_failed_producer_gets_the_next_ones_acknowledgement() {
     let harness = Harness::new();
     let tracker = saga_sdk::connect(&harness.config.clone().mode(PublishMode::Synchronous)).unwrap();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     saga.start(steps::ORDER_CREATED).record().await.unwrap();
     harness.fail(1, RDKafkaApiKey::Produce, OUT_OF_ORDER);
     saga.complete(steps::ORDER_CONFIRMED).record().await.unwrap();

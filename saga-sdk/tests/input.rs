@@ -47,11 +47,11 @@ async fn bad_ids_are_refused_and_named() {
                 "sagaId holds the control character U+000A".to_owned(),
             ),
         ] {
-            let saga = tracker.saga(SagaType::ORDER_CREATION, saga_id, order_id);
+            let saga = tracker.order(order_id).saga(SagaType::ORDER_CREATION, saga_id);
             let error = input_error(saga.start(steps::ORDER_CREATED).with("a", 1).record().await);
             assert_eq!(error.to_string(), expected);
         }
-        let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
         let error = input_error(saga.start(steps::ORDER_CREATED).event_id("").record().await);
         assert_eq!(error.to_string(), "eventId is empty");
         assert_eq!(tracker.stats().recorded, 0, "nothing was recorded");
@@ -61,7 +61,7 @@ async fn bad_ids_are_refused_and_named() {
 #[tokio::test]
 async fn bad_steps_and_types_are_refused_and_named() {
     for tracker in clients() {
-        let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
         for step in ["order created", "Order_Created", "ORDER-CREATED"] {
             let error = input_error(saga.start(step).record().await);
             assert_eq!(
@@ -75,7 +75,7 @@ async fn bad_steps_and_types_are_refused_and_named() {
             InputError::Step(_)
         ));
         let from_wire: SagaType = "loan".to_owned().try_into().unwrap();
-        let saga = tracker.saga(from_wire, "saga-1", "order-1");
+        let saga = tracker.order("order-1").saga(from_wire, "saga-1");
         assert!(matches!(
             input_error(saga.start("STEP").record().await),
             InputError::SagaType(_)
@@ -87,7 +87,7 @@ async fn bad_steps_and_types_are_refused_and_named() {
 async fn bad_metadata_is_refused_and_named() {
     let deep = (0..70).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
     for tracker in clients() {
-        let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
         let step = || saga.start(steps::ORDER_CREATED);
         let refused = [
             step().with("note", "x".repeat(40_000)).record(),
@@ -106,7 +106,7 @@ async fn bad_metadata_is_refused_and_named() {
 #[tokio::test]
 async fn a_trace_that_is_none_is_refused_and_named() {
     for tracker in clients() {
-        let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
         let step = saga.start(steps::ORDER_CREATED);
         let error = input_error(step.trace("7", "b7ad6b7169203331", true).record().await);
         assert!(error.to_string().starts_with("trace \"7\""), "{error}");
@@ -116,7 +116,7 @@ async fn a_trace_that_is_none_is_refused_and_named() {
 #[tokio::test]
 async fn the_helpers_of_the_trait_refuse_the_same() {
     for tracker in clients() {
-        let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
         let context = saga.context().unwrap().clone();
         let step = || Step::from_wire("bad step").unwrap();
         for recording in [
@@ -134,11 +134,11 @@ async fn the_helpers_of_the_trait_refuse_the_same() {
 #[tokio::test]
 async fn a_disabled_tracker_checks_ids_and_reads_nothing_else() {
     let tracker: Arc<dyn SagaTrackerClient> = Arc::new(NoOpClient);
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "", "");
+    let saga = tracker.order("").saga(SagaType::ORDER_CREATION, "");
     assert_eq!(saga.context(), None);
     let error = input_error(saga.start(steps::ORDER_CREATED).record().await);
     assert_eq!(error.to_string(), "sagaId is empty");
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
     saga.start("not a step")
         .with("a", Unserializable)
         .event_id("")

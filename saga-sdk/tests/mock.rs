@@ -14,6 +14,6 @@ async fn a_mock_stands_in_for_the_client() {
         .once()
         .returning(|_| Recording::done());
     let tracker: Arc<dyn SagaTrackerClient> = Arc::new(mock);
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
     saga.start(steps::ORDER_CREATED).record().await.unwrap();
 }

@@ -47,7 +47,9 @@ impl Harness {
 
 fn record(tracker: &Arc<dyn SagaTrackerClient>, events: usize) {
     for number in 0..events {
-        let saga = tracker.saga(SagaType::ORDER_CREATION, format!("saga-{}", number % 7), 1);
+        let saga = tracker
+            .order(1)
+            .saga(SagaType::ORDER_CREATION, format!("saga-{}", number % 7));
         assert_ready(
             saga.progress(steps::STOCK_RESERVATION)
                 .with("number", number)
@@ -108,7 +110,7 @@ async fn the_buffer_is_bounded_in_bytes_too() {
     harness.config.buffer.max_bytes = 256 * 1024;
     harness.cluster.broker_down(1).unwrap();
     let tracker = harness.connect();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     for _ in 0..100 {
         assert_ready(
             saga.start(steps::ORDER_CREATED)
@@ -164,7 +166,7 @@ async fn a_synchronous_record_gives_up_at_its_deadline() {
     harness.config.sync_timeout = Duration::from_millis(200);
     harness.cluster.broker_down(1).unwrap();
     let tracker = harness.connect();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     let error = saga.start(steps::ORDER_CREATED).record().await.unwrap_err();
     let RecordError::Unconfirmed { event } = error else {
         panic!("{error:?}")
@@ -190,7 +192,7 @@ async fn a_synchronous_record_whose_future_is_dropped_is_counted() {
     let mut harness = Harness::new();
     harness.config = harness.config.mode(PublishMode::Synchronous);
     let tracker = harness.connect();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     drop(saga.start(steps::ORDER_CREATED).record());
     wait_until(&tracker, |stats| stats.acknowledged == 1);
     assert!(tracker.close(Duration::from_secs(5)).await.is_complete());

@@ -105,7 +105,7 @@ fn a_thread_local_destructor_can_record() {
         .service_name("order-service");
     let tracker = saga_sdk::connect(&config).unwrap();
     for records_before in [false, true] {
-        let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
         let thread = std::thread::spawn(move || {
             FAILS_ON_DROP.set(Some(FailsOnDrop(saga.clone())));
             let provider = SdkTracerProvider::builder().build();

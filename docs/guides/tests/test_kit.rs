@@ -8,7 +8,7 @@ use saga_server::EmbeddedTracker;
 
 /// Code under test: the order is placed, whatever becomes of its record.
 async fn place_order(tracker: &Arc<dyn SagaTrackerClient>) -> Result<(), std::convert::Infallible> {
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
     let recorded: Result<(), RecordError> = saga.start(steps::ORDER_CREATED).record().await;
     if let Err(error) = recorded {
         eprintln!("not recorded: {error}");
@@ -23,7 +23,10 @@ async fn reserved_stock_is_owed_back_after_a_failed_payment() {
         Recorder::new("product-service"),
         Recorder::new("payment-service"),
     );
-    let saga = order.client().saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    let saga = order
+        .client()
+        .order("order-1")
+        .saga(SagaType::ORDER_CREATION, "saga-1");
     saga.start(steps::ORDER_CREATED).record().await.unwrap();
     let reserving = product.client().resume(saga.headers()).unwrap();
     reserving.complete(steps::STOCK_RESERVED).record().await.unwrap();

@@ -91,7 +91,7 @@ impl Fulfilment {
     /// [`RecordError`] when the order's id is not valid.
     pub async fn fulfil(&self, order_id: &str, course: Course) -> Result<String, RecordError> {
         let saga_id = Uuid::now_v7().to_string();
-        let views = self.views(|tracker| SagaOf::begin(tracker, &saga_id, order_id));
+        let views = self.views(|tracker| tracker.order(order_id).saga_of(&saga_id));
         let start = views.fulfilment.start(Order::FULFILMENT_STARTED);
         start.with("parcels", course.parcels()).record().await?;
         let (picked, booked) = tokio::join!(self.pick(&views, course), self.book(&views, course));

@@ -157,7 +157,8 @@ impl Orders {
 
     pub(crate) fn saga(&self, order: &Order) -> Saga {
         self.tracker
-            .saga(SagaType::ORDER_CREATION, &order.saga_id, &order.order_id)
+            .order(&order.order_id)
+            .saga(SagaType::ORDER_CREATION, &order.saga_id)
     }
 }
 

@@ -54,7 +54,8 @@ fn event(what: What) -> DomainEvent {
         "order-1",
         what,
         upstream
-            .saga(SagaType::ORDER_CREATION, "saga-1", "order-1")
+            .order("order-1")
+            .saga(SagaType::ORDER_CREATION, "saga-1")
             .headers(),
     )
 }

@@ -68,7 +68,7 @@ fn order(id: &str, sku: &str, quantity: i64) -> DomainEvent {
     };
     let (saga_id, order_id) = (format!("saga-{id}"), format!("order-{id}"));
     let upstream = Recorder::new("order-service").client();
-    let saga = upstream.saga(SagaType::ORDER_CREATION, saga_id, &order_id);
+    let saga = upstream.order(&order_id).saga(SagaType::ORDER_CREATION, saga_id);
     DomainEvent::new(order_id, placed, saga.headers())
 }
 

@@ -14,5 +14,5 @@ pub fn not_recorded(error: RecordError) {
 pub fn untracked(error: ContextError) -> Saga {
     tracing::debug!(%error, "an event belongs to no saga");
     let nothing: Arc<dyn SagaTrackerClient> = Arc::new(NoOpClient);
-    nothing.saga(SagaType::ORDER_CREATION, "", "")
+    nothing.order("").saga(SagaType::ORDER_CREATION, "")
 }

@@ -32,7 +32,7 @@ async fn run(ending: &str) -> Result<(), Box<dyn Error>> {
     let saga_id = Uuid::now_v7();
     let sagas = trackers
         .each_ref()
-        .map(|tracker| tracker.saga(SagaType::ORDER_CREATION, saga_id, "order-1"));
+        .map(|tracker| tracker.order("order-1").saga(SagaType::ORDER_CREATION, saga_id));
     let recorded = record(ending, &sagas).await;
 
     let mut left = 0;

@@ -15,7 +15,7 @@
 //!
 //! let mut transaction = pool.begin().await?;
 //! // ... the order itself ...
-//! let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+//! let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
 //! outbox.record(&mut *transaction, saga.start(steps::ORDER_CREATED).with("itemCount", 2)).await?;
 //! transaction.commit().await?;
 //!
@@ -175,7 +175,7 @@ impl Outbox {
     /// ```
     /// # use saga_sdk::{SagaConfig, SagaType, outbox::Outbox, steps};
     /// # let tracker = saga_sdk::connect(&SagaConfig::default())?;
-    /// let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    /// let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
     /// if let Some(row) = Outbox::new("order-service").row(saga.start(steps::ORDER_CREATED))? {
     ///     // INSERT INTO saga_outbox (saga_id, event, traceparent, tracestate) VALUES (...)
     ///     println!("{} {:?} {:?} {:?}", row.saga_id, row.event, row.traceparent, row.tracestate);

@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn a_request_to_the_next_service_carries_the_saga() {
         let tracker: Arc<dyn SagaTrackerClient> = Arc::new(Enabled);
-        let saga = tracker.saga(SagaType::ORDER_CREATION, "사가 1", "order-1");
+        let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "사가 1");
         let request = http::Request::post("/").with_saga(&saga).body(()).unwrap();
         for headers in [request.headers(), &saga.header_map()] {
             assert_eq!(tracker.resume(headers).unwrap().context(), saga.context());
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_saga_that_is_there_already_is_replaced() {
         let tracker: Arc<dyn SagaTrackerClient> = Arc::new(Enabled);
-        let saga = |id| tracker.saga(SagaType::ORDER_CREATION, id, "order-1");
+        let saga = |id| tracker.order("order-1").saga(SagaType::ORDER_CREATION, id);
         let request = http::Request::get("/")
             .with_saga(&saga("saga-1"))
             .with_saga(&saga("saga-2"));

@@ -85,7 +85,7 @@ mod tests {
         config.set("bootstrap.servers", cluster.bootstrap_servers());
         let producer: BaseProducer = config.create().unwrap();
         let tracker: Arc<dyn SagaTrackerClient> = Arc::new(Enabled);
-        let saga = tracker.saga(SagaType::ORDER_CREATION, "사가 1", "order-1");
+        let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "사가 1");
         let odd = not_utf8();
         let header = |key, value| Header { key, value };
         let headers = OwnedHeaders::new()

@@ -23,7 +23,7 @@ mod tests {
     #[test]
     fn a_request_carries_the_saga() {
         let tracker: Arc<dyn SagaTrackerClient> = Arc::new(Enabled);
-        let saga = tracker.saga(SagaType::ORDER_CREATION, "saga 1", "order-1");
+        let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga 1");
         let request = Request::new(Method::POST, "http://product-service/".parse().unwrap());
         let _ = rustls::crypto::ring::default_provider().install_default();
         let request = RequestBuilder::from_parts(reqwest::Client::new(), request);

@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn a_call_carries_the_saga() {
         let tracker: Arc<dyn SagaTrackerClient> = Arc::new(Enabled);
-        let saga = tracker.saga(SagaType::ORDER_CREATION, "사가 1", "order-1");
+        let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "사가 1");
         let mut call = Request::new(());
         call.metadata_mut().insert("x-request-id", "7".parse().unwrap());
         call.metadata_mut()

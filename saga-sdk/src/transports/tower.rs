@@ -124,7 +124,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_has_its_saga_and_goes_on_without() {
         let tracker: Arc<dyn SagaTrackerClient> = Arc::new(Enabled);
-        let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
         let mut service = ResumeLayer::new(&tracker).layer(SagaOf);
         let mut ask =
             async |builder: http::request::Builder| service.call(builder.body(()).unwrap()).await.unwrap();

@@ -11,7 +11,7 @@ use rdkafka::Message as _;
 async fn a_recorded_step_arrives_as_the_wire_contract_says() {
     let topic = Topic::create().await;
     let tracker = topic.connect();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 4711);
+    let saga = tracker.order(4711).saga(SagaType::ORDER_CREATION, "saga-1");
     let moment = Timestamp::from_millis(1_700_000_000_000).unwrap();
     saga.failed(steps::PAYMENT_FAILED, "card declined")
         .with("retryCount", 2)
@@ -48,7 +48,9 @@ async fn headers_name_the_producer_and_count_its_events() {
     for _ in 0..2 {
         let tracker = topic.connect();
         for number in 0..10 {
-            let saga = tracker.saga(SagaType::ORDER_CREATION, format!("saga-{number}"), 1);
+            let saga = tracker
+                .order(1)
+                .saga(SagaType::ORDER_CREATION, format!("saga-{number}"));
             saga.start(steps::ORDER_CREATED).record().await.unwrap();
         }
         assert!(tracker.close(CLOSE).await.is_complete());
@@ -81,7 +83,9 @@ async fn the_events_of_a_saga_share_a_partition_and_keep_their_order() {
     let tracker = topic.connect();
     for round in 0..200 {
         for number in 0..5 {
-            let saga = tracker.saga(SagaType::ORDER_CREATION, format!("saga-{number}"), 1);
+            let saga = tracker
+                .order(1)
+                .saga(SagaType::ORDER_CREATION, format!("saga-{number}"));
             saga.progress(steps::STOCK_RESERVATION)
                 .with("round", round)
                 .record()
@@ -112,7 +116,8 @@ async fn sagas_are_partitioned_as_the_jvm_clients_do() {
     let ids: Vec<String> = (0..50).map(|number| format!("saga-{number}")).collect();
     for id in &ids {
         tracker
-            .saga(SagaType::ORDER_CREATION, id, 1)
+            .order(1)
+            .saga(SagaType::ORDER_CREATION, id)
             .start(steps::ORDER_CREATED)
             .record()
             .await

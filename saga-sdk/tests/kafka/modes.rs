@@ -10,7 +10,7 @@ use crate::support::{CLOSE, Topic, event};
 async fn a_synchronous_record_is_on_the_topic_when_it_returns() {
     let topic = Topic::create().await;
     let tracker = saga_sdk::connect(&topic.config().mode(PublishMode::Synchronous)).unwrap();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     saga.start(steps::ORDER_CREATED).record().await.unwrap();
     assert_eq!(tracker.stats().acknowledged, 1);
     assert_eq!(topic.read(1).len(), 1);
@@ -21,7 +21,7 @@ async fn a_synchronous_record_is_on_the_topic_when_it_returns() {
 async fn concurrent_synchronous_records_share_batches() {
     let topic = Topic::create().await;
     let tracker = saga_sdk::connect(&topic.config().mode(PublishMode::Synchronous)).unwrap();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     saga.start(steps::ORDER_CREATED).record().await.unwrap();
 
     let begun = Instant::now();
@@ -44,7 +44,7 @@ async fn concurrent_synchronous_records_share_batches() {
 async fn a_synchronous_error_says_whether_the_event_may_be_on_the_topic() {
     let topic = Topic::create_with(&[("max.message.bytes", "2000")]).await;
     let tracker = saga_sdk::connect(&topic.config().mode(PublishMode::Synchronous)).unwrap();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     let result = saga
         .start(steps::ORDER_CREATED)
         .with("big", "x".repeat(20_000))
@@ -69,7 +69,7 @@ async fn an_event_that_is_recorded_again_is_the_same_event() {
     let mut config = topic.config().mode(PublishMode::Synchronous);
     config.sync_timeout = Duration::from_millis(10);
     let short_timeout = saga_sdk::connect(&config).unwrap();
-    let saga = short_timeout.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let saga = short_timeout.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     let error = saga
         .start(steps::ORDER_CREATED)
         .with("customerId", "C-17")
@@ -93,7 +93,7 @@ async fn a_topic_that_does_not_exist_is_refused_within_the_timeout_and_counted()
     let topic = Topic::create().await;
     let config = topic.config().topic("no-such-topic-of-the-saga-sdk");
     let tracker = saga_sdk::connect(&config.mode(PublishMode::Synchronous)).unwrap();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     let error = saga.start(steps::ORDER_CREATED).record().await.unwrap_err();
     assert!(
         matches!(

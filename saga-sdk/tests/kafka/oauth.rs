@@ -68,7 +68,7 @@ async fn a_token_of_the_program_lets_the_service_in() {
     let mut config = config;
     config.sync_timeout = Duration::from_secs(60);
     let tracker = saga_sdk::connect(&config).unwrap();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
     saga.start(steps::ORDER_CREATED).record().await.unwrap();
     assert!(calls.load(Ordering::Relaxed) >= 2);
     assert!(tracker.close(CLOSE).await.is_complete());

@@ -14,7 +14,7 @@ fn connect(topic: &str) -> (Harness, Arc<dyn SagaTrackerClient>) {
 }
 
 async fn record(tracker: &Arc<dyn SagaTrackerClient>) -> Result<(), RecordError> {
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     saga.start(steps::ORDER_CREATED).record().await
 }
 
@@ -34,13 +34,13 @@ fn a_runtime_needs_no_timer() {
 #[test]
 fn blocking_code_needs_no_runtime_and_has_the_deadline() {
     let (mut harness, tracker) = connect("blocking");
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     saga.start(steps::ORDER_CREATED).record().wait().unwrap();
 
     harness.cluster.broker_down(1).unwrap();
     harness.config.sync_timeout = Duration::from_millis(100);
     let tracker = harness.connect();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     let unconfirmed = saga.start(steps::ORDER_CREATED).record().wait();
     assert!(matches!(unconfirmed, Err(RecordError::Unconfirmed { .. })));
 }
@@ -49,7 +49,7 @@ fn blocking_code_needs_no_runtime_and_has_the_deadline() {
 fn a_wait_goes_on_when_the_client_is_closed_meanwhile() {
     let (harness, tracker) = connect("closed-meanwhile");
     harness.cluster.broker_down(1).unwrap();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     let recording = saga.start(steps::ORDER_CREATED).record();
     assert_eq!(tracker.close_blocking(Duration::ZERO).left, 1);
     assert!(recording.wait().is_err());

@@ -57,7 +57,9 @@ fn stored(consumer: &rdkafka::consumer::BaseConsumer, topic: &str) -> i64 {
 
 pub(crate) fn record(tracker: &Arc<dyn SagaTrackerClient>, events: usize) {
     for number in 0..events {
-        let saga = tracker.saga(SagaType::ORDER_CREATION, format!("saga-{number}"), 1);
+        let saga = tracker
+            .order(1)
+            .saga(SagaType::ORDER_CREATION, format!("saga-{number}"));
         drop(saga.start(steps::ORDER_CREATED).record());
     }
 }

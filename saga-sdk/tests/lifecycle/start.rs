@@ -22,7 +22,7 @@ async fn a_missing_topic_is_named_and_a_synchronous_record_refused() {
     let tracker = harness.connect();
     wait_logged(&["missing-topic", "the topic does not exist"]);
 
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     let error = saga.start(steps::ORDER_CREATED).record().await.unwrap_err();
     assert!(
         matches!(

@@ -22,7 +22,7 @@ fn options() -> RelayOptions {
 
 fn saga(topic: &Topic, id: &str) -> Saga {
     let client: Arc<dyn SagaTrackerClient> = Arc::new(topic.clone());
-    client.saga(SagaType::ORDER_CREATION, id, "order-1")
+    client.order("order-1").saga(SagaType::ORDER_CREATION, id)
 }
 
 /// Runs a relay until nothing is left.
@@ -441,7 +441,7 @@ where
 {
     outbox::migrate(&pool).await.unwrap();
     let off: Arc<dyn SagaTrackerClient> = Arc::new(NoOpClient);
-    let saga = off.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+    let saga = off.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
     let mut transaction = pool.begin().await.unwrap();
     Outbox::new("order-service")
         .record(&mut *transaction, saga.start("bad step"))
@@ -624,7 +624,7 @@ where
     // A step that does not run in a transaction is not run, also with a disabled tracker.
     let disabled: Arc<dyn SagaTrackerClient> = Arc::new(NoOpClient);
     for client in [disabled, Arc::new(topic.clone())] {
-        let saga = client.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+        let saga = client.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
         let mut connection = pool.acquire().await.unwrap();
         let step =
             async |_: &mut D::Connection| -> Result<(), String> { panic!("run without a transaction") };

@@ -88,7 +88,7 @@ async fn debezium_routes_the_rows_as_the_relay_does() {
     let pool = databases::postgres().await;
     outbox::migrate(&pool).await.unwrap();
     let tracker: Arc<dyn SagaTrackerClient> = Arc::new(Topic::default());
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "사가-1", "order-1");
+    let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "사가-1");
     let outbox = Outbox::new("order-service");
     let mut transaction = pool.begin().await.unwrap();
     let traced = saga.start(steps::ORDER_CREATED).with("customerId", "Zoë").trace(

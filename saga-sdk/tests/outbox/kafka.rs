@@ -81,7 +81,9 @@ async fn record_all(pool: &sqlx::PgPool) {
     for number in 0..EVENTS {
         let mut transaction = pool.begin().await.unwrap();
         for id in 0..SAGAS {
-            let saga = tracker.saga(SagaType::ORDER_CREATION, format!("saga-{id}"), 1);
+            let saga = tracker
+                .order(1)
+                .saga(SagaType::ORDER_CREATION, format!("saga-{id}"));
             let step = saga.progress(steps::STOCK_RESERVATION).with("number", number);
             outbox.record(&mut *transaction, step).await.unwrap();
         }

@@ -100,7 +100,7 @@ async fn a_synchronous_record_without_a_schema_was_definitely_not_sent() {
     harness.config = harness.config.mode(PublishMode::Synchronous);
     harness.config.sync_timeout = Duration::from_millis(200);
     let tracker = harness.connect();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-1", 1);
+    let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     let error = saga.start(steps::ORDER_CREATED).record().await.unwrap_err();
     let RecordError::NotSent {
         reason: DropReason::NoSchema,

@@ -51,7 +51,9 @@ impl Harness {
 /// Events of several sagas in turn, each numbered from 0 on in its saga.
 pub(crate) fn record(tracker: &Arc<dyn SagaTrackerClient>, events: usize) {
     for number in 0..events {
-        let saga = tracker.saga(SagaType::ORDER_CREATION, format!("saga-{}", number % SAGAS), 1);
+        let saga = tracker
+            .order(1)
+            .saga(SagaType::ORDER_CREATION, format!("saga-{}", number % SAGAS));
         let step = saga.progress(steps::STOCK_RESERVATION);
         assert_ready(step.with("number", number / SAGAS).record());
     }

@@ -25,7 +25,7 @@ async fn rows_wait_for_the_registry_and_are_then_published() {
         .unwrap();
     outbox::migrate(&pool).await.unwrap();
     let tracker = harness.connect();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, "saga-0", 1);
+    let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-0");
     let mut transaction = pool.begin().await.unwrap();
     for number in 0..20 {
         let step = saga.progress(steps::STOCK_RESERVATION).with("number", number);

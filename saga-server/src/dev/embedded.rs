@@ -43,7 +43,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// # async fn test() -> Result<(), Box<dyn std::error::Error>> {
 /// let tracker = EmbeddedTracker::start().await?;
 /// let client = saga_sdk::connect(&tracker.config("order-service"))?;
-/// let saga = client.saga(SagaType::ORDER_CREATION, "saga-1", "order-1");
+/// let saga = client.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
 /// saga.start(steps::ORDER_CREATED).record().await?;
 /// saga.failed(steps::STOCK_RESERVATION_FAILED, "out of stock").record().await?;
 ///

@@ -117,7 +117,9 @@ async fn what_changes_is_told_and_nothing_moves_that_is_being_read() {
     let place = "return document.querySelector('table.rows').getBoundingClientRect().top + ' ' + document.querySelectorAll('table.rows tr').length;";
     let before = browser.run(place).await;
     let service = saga_sdk::connect(&shop.tracker.config("order-service")).unwrap();
-    let saga = service.saga(SagaType::ORDER_CREATION, "order-new", "ORD-new");
+    let saga = service
+        .order("ORD-new")
+        .saga(SagaType::ORDER_CREATION, "order-new");
     saga.start(steps::ORDER_CREATED).record().await.unwrap();
     browser.shows("1 saga has changed.").await;
     assert_eq!(browser.run(place).await, before);

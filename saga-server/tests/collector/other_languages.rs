@@ -94,10 +94,12 @@ impl Stage {
         config.schema_registry.url = Some(self.registry.clone());
         config.schema_registry.auto_register = true;
         let tracker = saga_sdk::connect(&config).unwrap();
-        let saga = tracker.saga(SagaType::ORDER_CREATION, saga_id, "ORD-1");
+        let saga = tracker.order("ORD-1").saga(SagaType::ORDER_CREATION, saga_id);
         let step = saga.start(steps::ORDER_CREATED).with("customerId", "Zoë");
         step.record().await.unwrap();
-        let custom = tracker.saga(SagaType::new("LOAN_APPROVAL").unwrap(), saga_id, "ORD-1");
+        let custom = tracker
+            .order("ORD-1")
+            .saga(SagaType::new("LOAN_APPROVAL").unwrap(), saga_id);
         custom.complete("LOAN_PAID").record().await.unwrap();
         assert!(tracker.close(Duration::from_secs(60)).await.is_complete());
     }

@@ -76,7 +76,9 @@ impl Writer {
             let first = &events[0];
             let client = &self.shared.client;
             self.in_hand.push(Begun {
-                saga: client.saga(first.saga_type.clone(), &first.saga_id, &first.order_id),
+                saga: client
+                    .order(&first.order_id)
+                    .saga(first.saga_type.clone(), &first.saga_id),
                 events,
                 written: 0,
             });

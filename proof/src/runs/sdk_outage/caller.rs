@@ -71,7 +71,9 @@ fn record(client: &Arc<dyn SagaTrackerClient>, clock: &Clock, rate: u32) -> Resu
 
 /// The call as a service writes it; whether it was ready at once.
 fn step(client: &Arc<dyn SagaTrackerClient>, number: u64) -> bool {
-    let saga = client.saga(SagaType::ORDER_CREATION, saga_id(number), order_id(number));
+    let saga = client
+        .order(order_id(number))
+        .saga(SagaType::ORDER_CREATION, saga_id(number));
     let recording = saga
         .progress(steps::STOCK_RESERVATION)
         .with("number", number)

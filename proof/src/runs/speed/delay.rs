@@ -41,7 +41,9 @@ pub(super) async fn measure(
     let tracker = saga_sdk::connect(&config)?;
     let client = http::client();
     // A client connects when it has something to say first, which is no part of what each event takes.
-    let first = tracker.saga(SagaType::ORDER_CREATION, "delay-first", "ORD-1");
+    let first = tracker
+        .order("ORD-1")
+        .saga(SagaType::ORDER_CREATION, "delay-first");
     first.start(steps::ORDER_CREATED).record().await?;
 
     let rate = sizes.rate_of_delay;
@@ -62,7 +64,7 @@ pub(super) async fn measure(
         let question = format!("{}/api/v1/sagas/{saga_id}", server.url);
         ways.spawn(async move {
             let recorded = Instant::now();
-            let saga = tracker.saga(SagaType::ORDER_CREATION, &saga_id, "ORD-1");
+            let saga = tracker.order("ORD-1").saga(SagaType::ORDER_CREATION, &saga_id);
             saga.start(steps::ORDER_CREATED).record().await?;
             seen(&client, &question, recorded).await
         });

@@ -122,7 +122,7 @@ impl Parts {
 
 async fn record(config: &SagaConfig, saga_id: &str) -> std::sync::Arc<dyn SagaTrackerClient> {
     let tracker = saga_sdk::connect(config).unwrap();
-    let saga = tracker.saga(SagaType::ORDER_CREATION, saga_id, "ORD-1");
+    let saga = tracker.order("ORD-1").saga(SagaType::ORDER_CREATION, saga_id);
     saga.start(steps::ORDER_CREATED).record().await.unwrap();
     tracker
 }

@@ -26,7 +26,9 @@ fn connect(harness: &Harness, service: &str, max_events: u32) -> Arc<dyn SagaTra
 /// Records events of sagas of their own, so that they go to all partitions.
 fn record(tracker: &Arc<dyn SagaTrackerClient>, events: std::ops::Range<u32>) {
     for number in events {
-        let saga = tracker.saga(SagaType::ORDER_CREATION, uuid::Uuid::now_v7().to_string(), number);
+        let saga = tracker
+            .order(number)
+            .saga(SagaType::ORDER_CREATION, uuid::Uuid::now_v7().to_string());
         drop(saga.progress(steps::STOCK_RESERVATION).record());
     }
 }

@@ -10,7 +10,7 @@ use saga_sdk::{RecordError, SagaTrackerClient, SagaType, steps};
 ///
 /// [`RecordError`] when the tracker refuses.
 pub async fn refuse_order(tracker: &Arc<dyn SagaTrackerClient>, saga_id: &str) -> Result<(), RecordError> {
-    let saga = tracker.saga(SagaType::ORDER_CREATION, saga_id, "order-1");
+    let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, saga_id);
     saga.start(steps::ORDER_CREATED)
         .with("customerId", "C-17")
         .record()

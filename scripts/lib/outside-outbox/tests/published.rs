@@ -23,7 +23,7 @@ async fn database() -> (TempDir, String) {
 }
 
 fn saga(recorder: &Recorder, id: &str) -> Saga {
-    recorder.client().saga(SagaType::ORDER_CREATION, id, "order-1")
+    recorder.client().order("order-1").saga(SagaType::ORDER_CREATION, id)
 }
 
 /// The relay's side, which speaks sqlx.
