@@ -3,10 +3,17 @@
 //! Run by `scripts/parts run kafka postgres jvm -- cargo test -p saga-sdk --features outbox`.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod contract;
+#[macro_use]
+mod harness;
+
 mod databases;
 mod debezium;
 mod kafka;
+mod migrations;
+mod publishing;
+mod refusals;
+mod relays;
 #[path = "../support/mod.rs"]
 mod support;
 mod topic;
+mod transactions;
