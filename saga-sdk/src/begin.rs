@@ -5,8 +5,7 @@ use std::{fmt, sync::Arc};
 use saga_types::{OrderId, SagaType};
 
 use crate::{
-    ContextError, DefinedSaga, InputError, IntoOrderId, IntoSagaId, Saga, SagaContext, SagaOf,
-    SagaTrackerClient, context,
+    ContextError, InputError, IntoOrderId, IntoSagaId, Saga, SagaContext, SagaTrackerClient, context,
 };
 
 impl dyn SagaTrackerClient {
@@ -41,7 +40,7 @@ impl dyn SagaTrackerClient {
         OrderSagas::new(enabled(self), order_id)
     }
 
-    /// A handle for one saga, by two ids that are told apart by their position only.
+    /// A handle for one saga, by two ids that differ by their position only.
     ///
     /// Two texts that are swapped compile, and the tracker then shows the order under the saga's id:
     ///
@@ -185,13 +184,6 @@ impl OrderSagas {
             parent: None,
             trace: None,
         }
-    }
-
-    /// A handle for one saga about the order, of a type that is generated from the team's definitions; see
-    /// [`DefinedSaga`].
-    #[must_use]
-    pub fn saga_of<D: DefinedSaga>(self, saga_id: impl IntoSagaId) -> SagaOf<D> {
-        SagaOf::of(self.saga(D::TYPE, saga_id))
     }
 }
 

@@ -5,8 +5,8 @@ use std::{fmt, marker::PhantomData, ops::Deref};
 use saga_types::Step;
 
 use crate::{
-    ContextError, FailureCause, InputError, IntoOrderId, IntoSagaId, IntoStep, Saga, SagaTrackerClientExt,
-    SagaTypeName, StepBuilder, StepName, StepRun,
+    ContextError, FailureCause, InputError, IntoOrderId, IntoSagaId, IntoStep, OrderSagas, Saga,
+    SagaTrackerClientExt, SagaTypeName, StepBuilder, StepName, StepRun,
 };
 
 /// A saga type with its steps; generated from a definition file by `saga_types::codegen`, as the guide shows.
@@ -112,6 +112,15 @@ pub struct SagaOf<D> {
     of: PhantomData<fn() -> D>,
 }
 
+impl OrderSagas {
+    /// A handle for one saga about the order, of a type that is generated from the team's definitions; see
+    /// [`DefinedSaga`].
+    #[must_use]
+    pub fn saga_of<D: DefinedSaga>(self, saga_id: impl IntoSagaId) -> SagaOf<D> {
+        SagaOf::of(self.saga(D::TYPE, saga_id))
+    }
+}
+
 impl<D: DefinedSaga> SagaOf<D> {
     /// A handle for one saga of the type.
     #[deprecated(
@@ -150,7 +159,7 @@ impl<D: DefinedSaga> SagaOf<D> {
         }
     }
 
-    pub(crate) const fn of(saga: Saga) -> Self {
+    const fn of(saga: Saga) -> Self {
         Self {
             saga,
             of: PhantomData,
