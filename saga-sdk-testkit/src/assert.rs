@@ -1,6 +1,6 @@
 //! Assertions about one saga.
 //!
-//! Rule of thumb: a failure shows all that is needed to understand it: what was expected, the event that comes nearest
+//! A failure shows all that is needed to understand it: what was expected, the event that comes nearest
 //! and how it differs, and the saga's timeline.
 
 use saga_types::{OrderId, SagaEvent, SagaStatus, SagaType};

@@ -1,6 +1,6 @@
 //! A broker inside the test: librdkafka's mock cluster.
 //!
-//! Rule of thumb: it speaks Kafka's protocol, and is not Kafka. What matters is tested on a real broker too.
+//! It speaks Kafka's protocol, and is not Kafka. What matters is tested on a real broker too.
 
 use std::time::{Duration, Instant};
 
@@ -171,7 +171,7 @@ impl EmbeddedKafka {
     #[must_use]
     pub fn read(&self, events: usize, within: Duration) -> Recorded {
         let consumer = self.consumer();
-        let deadline = Instant::now() + within;
+        let deadline = Instant::now() + within.min(crate::LONGEST_WAIT);
         let mut read = Vec::new();
         while read.len() < events
             && let Some(record) = consumer.poll(deadline.saturating_duration_since(Instant::now()))

@@ -67,6 +67,9 @@ mod recorded;
 mod recorder;
 mod timeline;
 
+/// A century, as good as no limit: a longer time cannot be added to every clock.
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 pub use assert::SagaAssert;
 pub use expect::Expected;
 #[cfg(feature = "kafka")]

@@ -126,7 +126,7 @@ impl Recorder {
     ///
     /// When there is none within the time, with the same message as [`SagaAssert::recorded`].
     pub async fn eventually(&self, saga_id: &str, expected: Expected, within: Duration) -> SagaEvent {
-        let deadline = time::Instant::now() + within;
+        let deadline = time::Instant::now() + within.min(crate::LONGEST_WAIT);
         loop {
             let changed = self.shared.recorded.notified();
             let problem = match self.recorded().find(saga_id, &expected) {
@@ -144,7 +144,7 @@ impl Recorder {
     ///
     /// As soon as there is one; shows the timeline.
     pub async fn never_within(&self, saga_id: &str, expected: Expected, within: Duration) {
-        let deadline = time::Instant::now() + within;
+        let deadline = time::Instant::now() + within.min(crate::LONGEST_WAIT);
         let mut is_over = false;
         while !is_over {
             let changed = self.shared.recorded.notified();

@@ -325,7 +325,5 @@ async fn never_within_passes_when_the_event_comes_later() {
     recorder
         .never_within("saga-1", failed.clone(), Duration::from_secs(1))
         .await;
-    recorder
-        .eventually("saga-1", failed, Duration::from_secs(2))
-        .await;
+    recorder.eventually("saga-1", failed, Duration::MAX).await;
 }

@@ -111,6 +111,8 @@ mod client;
 mod config;
 mod connect;
 mod context;
+#[cfg(any(feature = "kafka", feature = "outbox-postgres", feature = "outbox-sqlite"))]
+mod deadline;
 mod defined;
 mod doctor;
 mod error;

@@ -1,6 +1,6 @@
 //! The end of a client: once, on a thread of its own, however many callers wait for it or stop waiting.
 //!
-//! Rule of thumb: it does not depend on a caller. When one is cancelled, the end goes on to its deadline.
+//! It does not depend on a caller. When one is cancelled, the end goes on to its deadline.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -11,7 +11,10 @@ use std::{
 use tokio::sync::watch;
 
 use super::{mode::Mode, supervisor::Supervisor, transport::Transport};
-use crate::process::{EndsWithProcess, Process};
+use crate::{
+    deadline::deadline,
+    process::{EndsWithProcess, Process},
+};
 
 /// A client's parts that have to be stopped.
 pub(super) struct Core<M: Mode> {
@@ -44,7 +47,7 @@ impl<M: Mode> Core<M> {
 
     /// Refuses further events and delivers what is pending, for at most the shortest timeout of all callers.
     pub(super) fn begin_close(self: &Arc<Self>, timeout: Duration) {
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline(timeout);
         let before = {
             let mut earliest = self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
             let before = *earliest;

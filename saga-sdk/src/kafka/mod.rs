@@ -4,7 +4,7 @@
 //! counts the delivery report and, in synchronous mode, wakes the caller. While librdkafka cannot take it, it is in the
 //! [`pending_buffer`] until the [`supervisor`] has restored the route.
 //!
-//! Rule of thumb: nothing on this path blocks. A full buffer is a result, not a reason to wait.
+//! Nothing on this path blocks. A full buffer is a result, not a reason to wait.
 
 mod accounting;
 mod check;
@@ -28,7 +28,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -51,6 +51,7 @@ use self::{
 use crate::{
     ConnectError, DropReason, FlushReport, PublishMode, Recording, SagaConfig, SagaTrackerClient, Stats,
     StepRecord,
+    deadline::deadline,
     process::{self, EndsWithProcess},
     thread_locals,
     trace::TraceContext,
@@ -166,7 +167,7 @@ impl<M: Mode> KafkaClient<M> {
     async fn flush_on_thread(&self, timeout: Duration) {
         let (done, is_done) = oneshot::channel::<()>();
         let transport = Arc::clone(&self.core.transport);
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline(timeout);
         let thread = thread::Builder::new()
             .name("saga-flush".to_owned())
             .spawn(move || {

@@ -2,7 +2,9 @@
 
 use std::{error::Error, time::SystemTime};
 
-use rdkafka::{ClientContext, client::OAuthToken, message::DeliveryResult, producer::ProducerContext};
+use rdkafka::{
+    ClientContext, client::OAuthToken, error::KafkaError, message::DeliveryResult, producer::ProducerContext,
+};
 
 use crate::config::TokenProvider;
 
@@ -27,6 +29,9 @@ impl ClientContext for CheckContext {
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
         token(self.0.as_ref())
     }
+
+    // The result of the check says it, once; what librdkafka logs is logged all the same.
+    fn error(&self, _: KafkaError, _: &str) {}
 }
 
 impl ProducerContext for CheckContext {

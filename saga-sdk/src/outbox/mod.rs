@@ -44,6 +44,7 @@
 
 mod dead_letter;
 mod error;
+mod options;
 #[cfg(feature = "outbox-postgres")]
 mod postgres;
 mod relay;
@@ -60,7 +61,8 @@ use saga_types::{
 
 pub use dead_letter::DeadLetter;
 pub use error::OutboxError;
-pub use relay::{Relay, RelayOptions};
+pub use options::RelayOptions;
+pub use relay::Relay;
 pub use store::{Backlog, OutboxConnection, OutboxPool};
 
 use crate::{ConnectError, InputError, SagaConfig, StepBuilder, TraceContext};

@@ -1,6 +1,6 @@
 //! From the outbox to the topic.
 //!
-//! Rule of thumb: nothing is marked before the broker has acknowledged it, and nothing overtakes an event of its saga.
+//! Nothing is marked before the broker has acknowledged it, and nothing overtakes an event of its saga.
 
 use std::{
     collections::HashSet,
@@ -16,52 +16,14 @@ use uuid::Uuid;
 use super::{
     dead_letter::DeadLetter,
     error::OutboxError,
+    options::RelayOptions,
     saga_backoff::SagaBackoffs,
     store::{Backlog, OutboxPool, Row},
 };
 use crate::{
     ConnectError, DropReason, PublishMode, RecordError, Recording, SagaConfig, SagaTrackerClient,
-    backoff::Backoff, log_throttle::LogThrottle,
+    backoff::Backoff, deadline::LONGEST_WAIT, log_throttle::LogThrottle,
 };
-
-/// How a relay works.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RelayOptions {
-    /// How many events are published at once; 500.
-    pub batch: u32,
-    /// How long to wait when there is nothing to do; 200 ms.
-    pub poll_interval: Duration,
-    /// How long a relay that was killed keeps the others waiting; 10 s. A batch that takes longer is published by
-    /// another one too, so its events come twice.
-    pub lease: Duration,
-    /// How long to wait at most after a failure, doubled with each further one; 200 ms. The wait itself is random, so that
-    /// replicas do not retry together.
-    pub first_back_off: Duration,
-    /// How long to wait after failures at most; 10 s.
-    pub longest_back_off: Duration,
-    /// How often an event that is larger than Kafka takes is tried before it becomes a dead letter; 10.
-    pub max_attempts: u32,
-    /// How long published events are kept; a day.
-    pub retention: Duration,
-    /// How long the relay may go on publishing when it is to end; 5 s.
-    pub drain: Duration,
-}
-
-impl Default for RelayOptions {
-    fn default() -> Self {
-        Self {
-            batch: 500,
-            poll_interval: Duration::from_millis(200),
-            lease: Duration::from_secs(10),
-            first_back_off: Duration::from_millis(200),
-            longest_back_off: Duration::from_secs(10),
-            max_attempts: 10,
-            retention: Duration::from_secs(24 * 60 * 60),
-            drain: Duration::from_secs(5),
-        }
-    }
-}
 
 /// How much time lies between two clean-ups at least.
 const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(60);
@@ -207,6 +169,7 @@ impl<P: OutboxPool> Relay<P> {
     ///
     /// The database's.
     pub async fn drain(&self, within: Duration) -> Result<Backlog, OutboxError> {
+        let within = within.min(LONGEST_WAIT);
         let deadline = tokio::time::Instant::now() + within;
         let mut no_clean_up = Instant::now() + within + CLEAN_UP_INTERVAL;
         loop {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::dead_letter::DeadLetter;
-use crate::TraceContext;
+use crate::{TraceContext, deadline::LONGEST_WAIT};
 
 /// The connection of an open transaction: sqlx's `PgConnection` or `SqliteConnection`.
 #[async_trait]
@@ -141,8 +141,9 @@ pub(super) const MIGRATED_COLUMNS: [&str; 3] = ["position", "traceparent", "fail
 /// How many rows one clean-up deletes at most, so that no transaction is long.
 pub(super) const CLEAN_UP_ROWS: i64 = 5_000;
 
+/// For a time that the database adds to its clock.
 pub(super) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(duration.min(LONGEST_WAIT).as_millis()).expect("a century has fewer milliseconds")
 }
 
 mod sealed {

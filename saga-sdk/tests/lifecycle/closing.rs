@@ -36,6 +36,17 @@ async fn all_who_close_at_once_get_the_same_report() {
     assert_eq!(tracker.stats().acknowledged, 500);
 }
 
+#[tokio::test]
+async fn a_wait_may_be_longer_than_any_clock_counts() {
+    let harness = Harness::new("longest-wait");
+    let tracker = harness.connect();
+    record(&tracker, 5);
+    assert_eq!(tracker.flush(Duration::MAX).await.left, 0);
+    record(&tracker, 5);
+    assert_eq!(tracker.close(Duration::MAX).await.left, 0);
+    assert_eq!(tracker.stats().acknowledged, 10);
+}
+
 fn threads() -> usize {
     let tasks = fs::read_dir("/proc/self/task").unwrap();
     let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());

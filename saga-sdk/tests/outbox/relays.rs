@@ -15,6 +15,7 @@ use crate::{
 };
 
 on_both_databases! {
+    a_relay_may_keep_events_and_wait_without_end,
     several_relays_killed_at_random_lose_nothing_and_keep_order,
     what_was_committed_before_the_end_is_published,
     a_drain_publishes_what_is_there_and_says_what_is_left,
@@ -92,6 +93,25 @@ where
     assert_eq!(topic.first_deliveries().len(), 50);
     // It has given the lease up.
     assert!(pool.lease("another", Duration::from_secs(1)).await.unwrap());
+}
+
+async fn a_relay_may_keep_events_and_wait_without_end<D>(pool: Pool<D>)
+where
+    D: Database,
+    D::Connection: OutboxConnection,
+    Pool<D>: OutboxPool,
+{
+    outbox::migrate(&pool).await.unwrap();
+    let topic = Topic::default();
+    record_all(&pool, &topic, 1, 2).await;
+    let mut options = options();
+    options.lease = Duration::MAX;
+    options.retention = Duration::MAX;
+    let relay = Relay::new(pool.clone(), Arc::new(topic.clone())).options(options);
+    assert_eq!(relay.drain(Duration::MAX).await.unwrap().pending, 0);
+    drain(&relay).await;
+    assert_eq!(pool.clean_up(Duration::MAX).await.unwrap(), 0);
+    assert_eq!(topic.first_deliveries().len(), 2);
 }
 
 /// Hands on what is logged on this thread.
