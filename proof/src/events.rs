@@ -1,6 +1,6 @@
 //! Sagas as the services of the examples record them, made anew whenever they are asked for.
 //!
-//! Rule of thumb: a saga is a function of the plan and its number, so that an audit of a million events remembers one
+//! A saga is a function of the plan and its number, so that an audit of a million events needs to keep one
 //! bit for each and not the events.
 
 use std::ops::Range;
@@ -82,9 +82,10 @@ impl Plan {
     pub(crate) fn saga(&self, saga: usize) -> Result<Vec<SagaEvent>> {
         let mut rng = rng(self.seed, saga);
         let shape = self.mix.pick(&mut rng);
-        let mut story = Story::begin(self.begin_ms + SAGA_DISTANCE_MS * i64::try_from(saga)?, rng)?;
+        let mut in_progress =
+            SagaInProgress::begin(self.begin_ms + SAGA_DISTANCE_MS * i64::try_from(saga)?, rng)?;
         let steps = &shape.steps()[..self.numbers(saga).len()];
-        steps.iter().map(|recorded| story.event(recorded)).collect()
+        steps.iter().map(|recorded| in_progress.event(recorded)).collect()
     }
 }
 
@@ -93,8 +94,8 @@ fn rng(seed: u64, saga: usize) -> Rng {
     Rng::with_seed(seed ^ (saga as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
-/// A saga while it is told.
-struct Story {
+/// A saga whose events are made one after the other.
+struct SagaInProgress {
     rng: Rng,
     now_ms: i64,
     saga_id: SagaId,
@@ -104,7 +105,7 @@ struct Story {
     amount: u32,
 }
 
-impl Story {
+impl SagaInProgress {
     fn begin(start_ms: i64, mut rng: Rng) -> Result<Self> {
         Ok(Self {
             now_ms: start_ms,

@@ -3,7 +3,7 @@
 //! | part | what |
 //! | --- | --- |
 //! | `shapes`, `events` | the sagas that are recorded, made from a seed |
-//! | `load`, `accounting` | sends them as services would, and remembers what was acknowledged |
+//! | `load`, `accounting` | sends them as services would, and keeps what was acknowledged |
 //! | `parts`, `server`, `readiness`, `memory` | Kafka, PostgreSQL and `saga-server`, to be stopped and watched |
 //! | `many_sagas` | a database that is full already |
 //! | `topic`, `audit` | what arrived, compared with the accounting |

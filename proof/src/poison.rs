@@ -47,7 +47,7 @@ impl Poison {
     }
 }
 
-/// A bad record made from a good event. Its headers tell it from all others.
+/// A bad record made from a good event. Its headers differ from those of all others.
 pub(crate) fn spoil(poison: Poison, event: &SagaEvent, rng: &mut Rng) -> Result<RawRecord> {
     let mut bytes = encode(event)?;
     let mut key = Some(event.saga_id.as_bytes().to_vec());

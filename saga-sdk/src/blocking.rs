@@ -1,6 +1,6 @@
 //! The client in blocking code, and at the end of a scope.
 //!
-//! Rule of thumb: what waits here waits on a condition variable, so it needs no runtime, no timer and no thread-locals.
+//! What waits here waits on a condition variable, so it needs no runtime, no timer and no thread-locals.
 
 use std::{
     fmt,

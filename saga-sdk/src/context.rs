@@ -1,6 +1,6 @@
 //! A saga on its way to the next service, in headers of HTTP or Kafka.
 //!
-//! Rule of thumb: what comes from outside is believed only after it was checked, and is an error rather than a panic.
+//! What comes from outside is used only after it was checked, and is an error rather than a panic.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use saga_types::{NameError, OrderId, SagaId, SagaType, topic};

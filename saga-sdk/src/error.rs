@@ -1,6 +1,6 @@
 //! Why a client was not made, or a step not recorded.
 //!
-//! Rule of thumb: [`RecordError::Input`] is a mistake in the program and comes in both publish modes; the other
+//! [`RecordError::Input`] is a mistake in the program and comes in both publish modes; the other
 //! variants come only in synchronous mode, where the caller waits for the broker.
 
 use saga_types::{MetadataError, NameError, SagaEvent, TimestampError};

@@ -1,6 +1,6 @@
 //! What happens to the whole process: a fork, and its exit.
 //!
-//! Rule of thumb: librdkafka's threads are missing in a forked child, so a client that was connected before does nothing
+//! In a forked child librdkafka's threads are missing, so a client that was connected before does nothing
 //! there. At an exit they are still running, so what is pending can be delivered.
 
 use std::{

@@ -1,6 +1,6 @@
 //! A step on its way to becoming an event.
 //!
-//! Rule of thumb: what the caller set is kept; what the caller left open is filled in here, in one place for every
+//! What the caller set is kept; what the caller left open is filled in here, in one place for every
 //! client.
 
 use std::thread;

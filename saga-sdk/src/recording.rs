@@ -38,7 +38,7 @@ impl Recording {
         Self(State::Failed(Box::new(error.into())))
     }
 
-    /// Recorded when the future says so; for clients that wait for something.
+    /// Recorded when the future is ready, with its result; for clients that wait for something.
     pub fn waiting(future: impl Future<Output = Result<(), RecordError>> + Send + 'static) -> Self {
         Self(State::Waiting(Box::pin(future)))
     }

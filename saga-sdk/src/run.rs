@@ -1,6 +1,6 @@
 //! A step that is run: recorded as under way, then as done or failed.
 //!
-//! Rule of thumb: what the step does comes first. A step that cannot be recorded is run all the same, and its result
+//! What the step does comes first. A step that cannot be recorded is run all the same, and its result
 //! is returned unchanged.
 
 use std::{

@@ -1,6 +1,6 @@
 //! Accounting: the outcome of every recorded event.
 //!
-//! Rule of thumb: `recorded = acknowledged + pending + dropped`, at every moment and in every snapshot.
+//! `recorded = acknowledged + pending + dropped`, at every moment and in every snapshot.
 
 use std::{
     fmt::{self, Write as _},

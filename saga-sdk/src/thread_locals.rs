@@ -1,6 +1,6 @@
 //! Reads the thread-locals of other crates, also while a thread is being torn down.
 //!
-//! Rule of thumb: a destructor of a thread-local may record, and a panic in it aborts the process. The random numbers of
+//! A destructor of a thread-local may record, and a panic in it aborts the process. The random numbers of
 //! an id, the OpenTelemetry context and the buffers of loggers are thread-locals that are gone by then, one after the
 //! other.
 

@@ -1,6 +1,6 @@
 //! Which span is current: for the metadata and the headers of an event.
 //!
-//! Rule of thumb: the caller does nothing. The span of `tracing` goes before the OpenTelemetry context, because with
+//! The caller does nothing. The span of `tracing` goes before the OpenTelemetry context, because with
 //! `tracing-opentelemetry` the latter is usually not attached.
 
 use std::fmt::Write as _;

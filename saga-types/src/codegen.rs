@@ -50,7 +50,7 @@ pub enum CodegenError {
     },
 }
 
-/// Writes `sagas.rs` into `OUT_DIR`, from the definitions in a folder, and tells Cargo to do so again when they change.
+/// Writes `sagas.rs` into `OUT_DIR`, from the definitions in a folder, and has Cargo do so again when they change.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
 //! Identifiers, and the rules that every name on the wire obeys.
 //!
-//! Rule of thumb: a value of these types has been checked, so code that takes one does not check it again.
+//! A value of these types has been checked, so code that takes one does not check it again.
 
 use std::{borrow::Borrow, fmt, ops::Deref, str::FromStr};
 

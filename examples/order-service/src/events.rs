@@ -1,6 +1,6 @@
-//! What the other services say about an order.
+//! The events of the other services about an order.
 //!
-//! Rule of thumb: an event that an order does not wait for any more is left alone. Its sender hears of the
+//! An event that an order does not wait for any more is left alone. Its sender gets the event of the
 //! cancellation and undoes what it did.
 
 use async_trait::async_trait;

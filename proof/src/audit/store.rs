@@ -101,7 +101,7 @@ pub(super) async fn audit(
             let acknowledged = acknowledged.filter(|(number, _)| accounting.events.has(*number));
             let stored = steps.remove(id).unwrap_or_default();
             found.compare(acknowledged.map(|(_, event)| event), &stored);
-            found.judge(instances.remove(id).as_ref(), &stored, &definitions)?;
+            found.compare_state(instances.remove(id).as_ref(), &stored, &definitions)?;
         }
     }
     Ok(found)
@@ -160,7 +160,7 @@ impl Found {
         }
     }
 
-    fn judge(
+    fn compare_state(
         &mut self,
         kept: Option<&InstanceRow>,
         stored: &[SagaEvent],

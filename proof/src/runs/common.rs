@@ -15,7 +15,7 @@ use crate::{
     shapes::Mix,
 };
 
-/// What every such run can be told.
+/// The arguments of every such run.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct FieldArgs {
     /// The saga-server to test; the one beside this program when not given

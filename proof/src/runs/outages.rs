@@ -37,7 +37,7 @@ pub(crate) struct Args {
 }
 
 /// What the outage was like.
-struct Story {
+struct Observed {
     database_away: Duration,
     broker_away: Duration,
     was_ready_without_database: bool,
@@ -57,7 +57,7 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
 
     progress.show(format!("sending {events} events, {rate} a second"));
     let load = field.load(Disorder::default(), rate)?;
-    let story = outage(
+    let observed = outage(
         &field,
         &load,
         events / 10,
@@ -73,8 +73,8 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     until_ready(&readiness).await;
 
     let mut table = Table::of_figures("Outages");
-    table.figure("database away, s", story.database_away.as_secs_f64());
-    table.figure("broker away meanwhile, s", story.broker_away.as_secs_f64());
+    table.figure("database away, s", observed.database_away.as_secs_f64());
+    table.figure("broker away meanwhile, s", observed.broker_away.as_secs_f64());
     table.figure(
         "from the last event sent to all worked off, s",
         worked_off.as_secs_f64(),
@@ -82,7 +82,7 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     table.figure("readiness was asked", readiness.samples());
     table.figure("answers", answers(&readiness.changes()));
     report.table(table);
-    promises(&mut report, &mut server, &story, &readiness, left)?;
+    promises(&mut report, &mut server, &observed, &readiness, left)?;
     audit::everything(
         &field.parts,
         &field.plan,
@@ -98,7 +98,7 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
 fn promises(
     report: &mut Report,
     server: &mut Server,
-    story: &Story,
+    observed: &Observed,
     readiness: &Readiness,
     left: i64,
 ) -> Result<()> {
@@ -113,7 +113,7 @@ fn promises(
         changes.first() == Some(&true)
             && changes.last() == Some(&true)
             && changes.contains(&false)
-            && !story.was_ready_without_database,
+            && !observed.was_ready_without_database,
         answers(&changes),
     );
     let has_ended = server.has_ended()?;
@@ -132,7 +132,7 @@ async fn outage(
     away: Duration,
     readiness: &Readiness,
     progress: &Progress,
-) -> Result<Story> {
+) -> Result<Observed> {
     while load.sent() < from && !load.has_ended() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -155,7 +155,7 @@ async fn outage(
     let was_ready_without_database = readiness.is_ready();
     field.parts.start(Part::Postgres).await?;
     progress.show("PostgreSQL is back");
-    Ok(Story {
+    Ok(Observed {
         database_away: database_stopped.elapsed(),
         broker_away,
         was_ready_without_database,

@@ -1,6 +1,6 @@
 //! What a service configures, below `platform.saga` in its own configuration.
 //!
-//! Rule of thumb: nothing that was written is ignored. Unknown keys, bad values and options that this build cannot
+//! Nothing that was written is ignored. Unknown keys, bad values and options that this build cannot
 //! honour are errors that name the key.
 
 mod error;

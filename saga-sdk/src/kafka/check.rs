@@ -1,6 +1,6 @@
 //! Checks the brokers and the topic once after the start, and logs what an operator has to fix.
 //!
-//! Rule of thumb: a service that is misconfigured learns it within seconds, not when its first event expires.
+//! A wrong configuration is logged within seconds, not when its first event expires.
 
 use std::{
     fmt,

@@ -1,6 +1,6 @@
 //! librdkafka's callbacks: delivery reports, errors, log lines.
 //!
-//! Rule of thumb: this runs on librdkafka's thread, for every event; it counts, and logs at a bounded rate.
+//! This runs on librdkafka's thread, for every event; it counts, and logs at a bounded rate.
 
 use std::{
     borrow::Cow,

@@ -1,6 +1,6 @@
 //! The two publish modes, as the completion that librdkafka carries along with a record.
 //!
-//! Rule of thumb: the asynchronous mode carries nothing, so it allocates nothing for it.
+//! The asynchronous mode carries nothing, so it allocates nothing for it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,7 +32,7 @@ impl Loss {
     }
 }
 
-/// How a record call learns what became of its event.
+/// How a record call gets the delivery report of its event.
 pub(super) trait Mode: Send + Sync + 'static {
     /// Carried by the record and settled by its delivery report.
     type Completion: IntoOpaque;

@@ -1,6 +1,6 @@
 //! Records that cannot be enqueued yet: the schema's id is not known, or the producer is being replaced.
 //!
-//! Rule of thumb: the limits are those of librdkafka's queue, and records leave in the order of recording.
+//! The limits are those of librdkafka's queue, and records leave in the order of recording.
 
 use std::{
     borrow::Cow,

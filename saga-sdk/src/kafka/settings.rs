@@ -1,6 +1,6 @@
 //! From the configuration to librdkafka's properties.
 //!
-//! Rule of thumb: the properties that the SDK's guarantees depend on (order, bounded memory, a deadline) cannot be
+//! The properties that the SDK's guarantees depend on (order, bounded memory, a deadline) cannot be
 //! overridden.
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Restores the route to Kafka, on a thread of its own: fetches the schema's id, and replaces a producer that failed
 //! for good.
 //!
-//! Rule of thumb: it may be slow, since record calls never wait for it. Their events are in the pending buffer, within
+//! It may be slow, since record calls never wait for it. Their events are in the pending buffer, within
 //! its limits.
 
 use std::{

@@ -1,6 +1,6 @@
 //! Routes encoded events to librdkafka, or to the pending buffer.
 //!
-//! Rule of thumb: a record call holds the route's read lock while it sends. So once the supervisor has changed the state,
+//! A record call holds the route's read lock while it sends. So once the supervisor has changed the state,
 //! no event goes by the old one.
 
 use std::{

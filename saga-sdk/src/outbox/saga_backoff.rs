@@ -1,6 +1,6 @@
 //! Sagas in backoff, because the topic refused one of their events.
 //!
-//! Rule of thumb: only a fault of the event itself counts. An unavailable broker delays all sagas alike and puts none
+//! Only a fault of the event itself counts. An unavailable broker delays all sagas alike and puts none
 //! into backoff.
 
 use std::{

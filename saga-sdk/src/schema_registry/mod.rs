@@ -1,6 +1,6 @@
 //! The id under which a schema registry knows the events' schema.
 //!
-//! Rule of thumb: requests run in the background, and no failure of the registry reaches the service.
+//! Requests run in the background, and no failure of the registry reaches the service.
 
 #[cfg(feature = "schema-registry")]
 mod client;

@@ -99,7 +99,7 @@ impl SagaDefinition {
         step.is_manual_override() || self.steps().any(|named| named == step)
     }
 
-    /// What is said of a forward step; none of any other.
+    /// The entry of a forward step; `None` for any other step.
     #[must_use]
     pub fn forward_step(&self, step: &Step) -> Option<&ForwardStep> {
         Some(&self.forward[self.path.number_of(step)?])

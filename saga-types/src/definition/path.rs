@@ -1,6 +1,6 @@
 //! The expected path: the forward steps as a graph, and how far a saga is on it.
 //!
-//! Rule of thumb: what follows from the definition alone (what precedes what) is computed once, when it is loaded; what
+//! What follows from the definition alone (what precedes what) is computed once, when it is loaded; what
 //! follows from a saga is a few operations on sets of bits.
 
 use std::collections::HashMap;

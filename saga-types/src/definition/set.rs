@@ -51,8 +51,8 @@ impl Definitions {
         }
     }
 
-    /// The latest definition of a type, whether it is valid already or not: for what is said of the type. For what is said
-    /// of one saga see [`in_force`](Self::in_force).
+    /// The latest definition of a type, whether it is valid already or not: for answers about the type. For those about
+    /// one saga see [`in_force`](Self::in_force).
     #[must_use]
     pub fn get(&self, saga_type: &SagaType) -> Option<&Arc<SagaDefinition>> {
         let latest = self.by_type.get(saga_type)?.last()?;

@@ -19,7 +19,7 @@ pub(super) fn read(yaml: &str) -> Result<DefinitionFile, DefinitionError> {
     })
 }
 
-/// The parser's message ends with the place, which is said already, and goes on with a picture of the text.
+/// The parser's message ends with the place, which the error has already, and an excerpt of the text.
 fn reason(message: &str) -> String {
     let first_line = message.lines().next().unwrap_or_default();
     let without_place = first_line.rsplit_once(" at line ").map(|(reason, _)| reason);

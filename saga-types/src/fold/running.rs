@@ -1,6 +1,6 @@
 //! What is kept of a saga's events so far: enough for the state, and no more than the definition has steps.
 //!
-//! Rule of thumb: every field is a minimum, a maximum, a count or a set, so the order in which events come cannot
+//! Every field is a minimum, a maximum, a count or a set, so the order in which events come cannot
 //! matter. The one exception, the root failure, is guarded by [`NeedsHistory`].
 
 use std::collections::{BTreeMap, BTreeSet};

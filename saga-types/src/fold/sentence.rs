@@ -101,7 +101,7 @@ impl Sentence {
         }
     }
 
-    /// One step, or `either A … or B …`; what all of them share is said once, at the end.
+    /// One step, or `either A … or B …`; what all of them share comes once, at the end.
     fn alternatives(&mut self, group: &[&Awaiting]) {
         let [first, others @ ..] = group else { return };
         let times = |awaiting: &Awaiting| (awaiting.since, awaiting.deadline);

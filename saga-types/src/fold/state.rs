@@ -36,7 +36,7 @@ pub struct SagaState {
     pub duration_ms: Option<i64>,
     /// The step that failed first, the root cause; only when failed or compensated.
     pub failed_step: Option<Step>,
-    /// Why it failed, if the event says so.
+    /// Why it failed, if the event has a reason.
     pub failure_reason: Option<String>,
     /// Steps whose effect still has to be undone, in forward order; only when failed.
     pub outstanding_compensations: Vec<Step>,

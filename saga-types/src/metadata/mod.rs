@@ -1,6 +1,6 @@
 //! What callers know about a step beside its name: a JSON object, kept as the text that was written.
 //!
-//! Rule of thumb: the text is checked once, where it enters; it is never written anew, so that what an
+//! The text is checked once, where it enters; it is never written anew, so that what an
 //! auditor reads is what the service wrote.
 
 mod builder;

@@ -17,7 +17,7 @@ use crate::parts::Parts;
 /// A killed relay keeps the others waiting for so long.
 const LEASE: Duration = Duration::from_secs(1);
 
-/// What a relay process is told.
+/// The arguments of a relay process.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RelayArgs {
     #[arg(long)]

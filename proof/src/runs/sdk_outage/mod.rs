@@ -126,10 +126,10 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     let clock = Arc::new(Clock::default());
     let caller = Caller::spawn(Arc::clone(&client), Arc::clone(&clock), sizes.rate)?;
     let sampler = Sampler::spawn(Arc::clone(&client), Arc::clone(&clock), u64::from(sizes.buffer))?;
-    let story = outage(&parts, &client, &clock, &sizes, progress).await;
+    let drained_after = outage(&parts, &client, &clock, &sizes, progress).await;
     clock.end();
     let (calls, samples) = (caller.join()?, sampler.join()?);
-    let drained_after = story?;
+    let drained_after = drained_after?;
     let left = client.close(TIMEOUT).await.left;
     let stats = client.stats();
 

@@ -65,7 +65,7 @@ fn sample(client: &Arc<dyn SagaTrackerClient>, clock: &Clock, buffer: u64) -> Re
     for look in 0.. {
         let Some(phase) = clock.phase() else { break };
         let stats = client.stats();
-        samples.judge(&previous, &stats);
+        samples.check(&previous, &stats);
         let seen = &mut samples.phases[phase as usize];
         seen.samples += 1;
         seen.most_pending = seen.most_pending.max(stats.pending);
@@ -89,7 +89,7 @@ impl PhaseSamples {
 impl Samples {
     /// The sum must be right, what ended must not begin again, and no more may be pending than there is room for. One more
     /// is in the caller's hands, and what is recorded while a sample is taken counts as pending in it.
-    fn judge(&mut self, previous: &Stats, stats: &Stats) {
+    fn check(&mut self, previous: &Stats, stats: &Stats) {
         let adds_up = stats.recorded == stats.acknowledged + stats.pending + stats.dropped();
         let only_grows = stats.acknowledged >= previous.acknowledged && stats.dropped() >= previous.dropped();
         let meanwhile = stats.recorded - previous.recorded;

@@ -1,7 +1,7 @@
 //! The figures P4 to P8: how fast the collector is, and how small.
 //!
-//! Rule of thumb: machines are noisy, so a ratio is of two things that take turns in one run, and the median of its rounds
-//! counts. Whether a target is met is told, and is no promise: that depends on the machine.
+//! Machines are noisy, so a ratio is of two things that take turns in one run, and the median of its rounds
+//! counts. Whether a target is met is printed, and fails nothing: that depends on the machine.
 
 mod baselines;
 mod bench_env;
