@@ -68,7 +68,9 @@ impl From<Corrupt> for StoreError {
 /// Why a batch was not stored.
 #[derive(Debug, Error)]
 pub enum AppendError {
-    /// The database takes nothing at present: try the same batch again later.
+    /// The database takes nothing at present: try the same batch again later. When the connection ended while the batch was
+    /// under way ([`Fault::is_without_answer`]), a value in it may be the cause nevertheless: a made-up event tells
+    /// ([`Store::probe_write`](super::Store::probe_write)), once the database answers again.
     #[error("the database is not available: {0}")]
     Unavailable(#[source] Fault),
     /// The database refuses something in the batch, and takes other events: split the batch to find out what. Whatever
@@ -86,15 +88,40 @@ pub enum AppendError {
 pub struct Fault {
     message: String,
     sqlstate: Option<String>,
-    may_be_of_the_batch: bool,
+    share: Share,
     cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// Which share the values of a batch may have in an outage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Share {
+    /// None: nothing of the batch was sent.
+    None,
+    /// The database answered with an error, or not in time.
+    Possible,
+    /// The connection ended while the batch was under way.
+    WithoutAnswer,
 }
 
 impl Fault {
     /// An outage that one event may cause alone: the database answered with an error, or not in time.
     pub(super) fn perhaps_of_the_batch(mut self) -> Self {
-        self.may_be_of_the_batch = true;
+        self.share = Share::Possible;
         self
+    }
+
+    /// An outage in which the connection ended while a batch was under way.
+    #[must_use]
+    pub fn without_answer(mut self) -> Self {
+        self.share = Share::WithoutAnswer;
+        self
+    }
+
+    /// Whether the connection ended while a batch was under way: because the database or the way to it went away, or because
+    /// the process that served the batch died of a value in it.
+    #[must_use]
+    pub fn is_without_answer(&self) -> bool {
+        self.share == Share::WithoutAnswer
     }
 
     /// With the error that caused it.
@@ -106,7 +133,7 @@ impl Fault {
         Self {
             message,
             sqlstate,
-            may_be_of_the_batch: false,
+            share: Share::None,
             cause: Some(Arc::new(cause)),
         }
     }
@@ -132,7 +159,7 @@ impl<T: Into<String>> From<T> for Fault {
         Self {
             message: message.into(),
             sqlstate: None,
-            may_be_of_the_batch: false,
+            share: Share::None,
             cause: None,
         }
     }
@@ -189,7 +216,7 @@ pub(super) async fn confirm_refusal<T>(
             Ok(()) => Err(AppendError::Refused(fault)),
             Err(_) => Err(AppendError::Unavailable(fault)),
         },
-        Err(AppendError::Unavailable(fault)) if fault.may_be_of_the_batch => match probe.await {
+        Err(AppendError::Unavailable(fault)) if fault.share == Share::Possible => match probe.await {
             Ok(()) => Err(AppendError::Failed(fault)),
             Err(_) => Err(AppendError::Unavailable(fault)),
         },

@@ -2,12 +2,12 @@
 
 use crate::support::{
     Harness, Rest,
-    events::{compensated, saga, success},
+    events::{compensated, event, saga, success},
     eventually,
     process::ServerProcess,
     stack::Stack,
 };
-use saga_types::{SagaEvent, definition::Definitions, fold};
+use saga_types::{SagaEvent, SagaStatus, definition::Definitions, fold, steps, topic::dead_letter_headers};
 use sqlx::{Connection, PgConnection};
 
 async fn set_read_only(database_url: &str, is_read_only: bool) {
@@ -134,4 +134,57 @@ async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness()
         harness.dead_letters(0).await.is_empty(),
         "an outage is not bad data"
     );
+}
+
+/// Ends the session that stores an event, or kills its process, after which the server restarts all sessions.
+const ENDS_SESSIONS: &str = "
+CREATE FUNCTION end_session() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF NEW.saga_id LIKE 'killed-%' THEN
+    EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', 'kill -9 ' || pg_backend_pid());
+  ELSE
+    PERFORM pg_terminate_backend(pg_backend_pid());
+  END IF;
+  PERFORM pg_sleep(30);
+  RETURN NEW;
+END $$;
+CREATE TRIGGER end_session BEFORE INSERT ON saga_steps FOR EACH ROW
+  WHEN (NEW.saga_id LIKE 'killed-%' OR NEW.saga_id LIKE 'ended-%') EXECUTE FUNCTION end_session()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_which_the_session_dies_is_a_dead_letter_and_those_beside_it_are_stored() {
+    let stack = Stack::up(None);
+    let harness = Harness::at(
+        &stack.value("KAFKA_BOOTSTRAP_SERVERS"),
+        &stack.value("DATABASE_URL"),
+    )
+    .await;
+    let server = ServerProcess::serve(&harness);
+    server.rest.wait_until_ready().await;
+    harness.sql(ENDS_SESSIONS).await;
+    let producer = harness.producer();
+    for saga_id in ["good-1", "killed-1", "good-2", "ended-1", "killed-2", "good-3"] {
+        producer.send(&event(saga_id, 0, steps::ORDER_CREATED, SagaStatus::Started));
+    }
+    producer.flush();
+    for saga_id in ["good-1", "good-2", "good-3"] {
+        server.rest.saga_with_steps(saga_id, 1).await;
+    }
+    // A real outage in the middle of it is no verdict.
+    stack.parts(&["kill", "postgres"]);
+    producer.send(&event("good-4", 0, steps::ORDER_CREATED, SagaStatus::Started));
+    producer.flush();
+    stack.parts(&["start", "postgres"]);
+    server.rest.saga_with_steps("good-4", 1).await;
+    let letters = harness.dead_letters(3).await;
+    let mut keys: Vec<_> = letters
+        .iter()
+        .filter_map(|letter| letter.key.as_deref())
+        .collect();
+    keys.sort_unstable();
+    assert_eq!(keys, [&b"ended-1"[..], b"killed-1", b"killed-2"]);
+    for letter in &letters {
+        let kind = letter.text(dead_letter_headers::EXCEPTION_FQCN);
+        assert_eq!(kind, "saga.tracker.REFUSED_BY_DATABASE");
+    }
+    server.rest.wait_until_ready().await;
 }

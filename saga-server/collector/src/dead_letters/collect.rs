@@ -11,8 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::read;
 use crate::{
-    backoff::Backoff,
-    failure::{Attempts, Failure},
+    failure::{Failure, Retry},
     health::Health,
     ingest::{
         RegistryConfig,
@@ -144,43 +143,20 @@ impl Worker {
             let event = self.decoder.decode(frame).ok();
             read::letter(&self.topic, record, event.as_ref())
         });
-        // In chunks, the whole first; what the database refuses is split until the one bad letter is found.
-        let mut chunks = vec![letters.collect::<Vec<_>>()];
-        while let Some(mut chunk) = chunks.pop() {
-            match self.keep(&chunk).await {
-                None => return false,
-                Some(Ok(())) => {}
-                Some(Err(reason)) if chunk.len() == 1 => self.skip(&chunk[0], &reason),
-                Some(Err(_)) => {
-                    let second = chunk.split_off(chunk.len() / 2);
-                    chunks.extend([second, chunk]);
-                }
-            }
+        let letters: Vec<NewLetter> = letters.collect();
+        let retry = Retry {
+            store: &*self.store,
+            stop: &self.stop,
+        };
+        let keep = |some: &[NewLetter]| self.store.keep_letters(some.to_vec());
+        let report = |failure: &Failure| tracing::debug!(?failure, "dead letters not kept, retrying");
+        let Some(refused) = retry.write_each(&letters, keep, report).await else {
+            return false;
+        };
+        for (letter, reason) in refused {
+            self.skip(letter, &reason);
         }
         true
-    }
-
-    /// Tries until the database answers. `None` when cancelled meanwhile.
-    async fn keep(&self, letters: &[NewLetter]) -> Option<Result<(), String>> {
-        let mut backoff = Backoff::new();
-        let mut attempts = Attempts::of(letters.len());
-        loop {
-            let error = match self.store.keep_letters(letters.to_vec()).await {
-                Ok(new) => {
-                    tracing::debug!(letters = letters.len(), new, "dead letters kept");
-                    return Some(Ok(()));
-                }
-                Err(error) => error,
-            };
-            let reason = match attempts.failed(error) {
-                Failure::Refused(reason) => return Some(Err(reason)),
-                Failure::Doubtful(reason) | Failure::Outage(reason) => reason,
-            };
-            tracing::debug!(reason, "dead letters not kept, retrying");
-            if !backoff.wait(&self.stop).await {
-                return None;
-            }
-        }
     }
 
     /// One letter must not hold up the others; it stays on its topic.

@@ -78,6 +78,20 @@ pub(crate) fn kept_back(dead: &DeadLetter<'_>, source_topic: &str, group: &str) 
     new
 }
 
+/// What is kept of a letter that the database refuses: where its record lies, and why.
+pub(crate) fn origin_only(refused: &NewLetter, reason: &str) -> NewLetter {
+    let mut new = refused.clone();
+    let message = format!("{}; the database refuses its bytes: {reason}", new.letter.message);
+    new.letter.message = message.chars().take(MAX_MESSAGE_CHARS).collect();
+    new.letter.saga_id = None;
+    new.letter.event_id = None;
+    new.letter.producer = None;
+    new.letter.key = None;
+    new.letter.value = None;
+    new.letter.headers = Vec::new();
+    new
+}
+
 /// The service that the event itself names.
 fn producer(event: &SagaEvent) -> Option<String> {
     let service = event.metadata.as_ref()?.producer_service()?;

@@ -9,7 +9,7 @@ use saga_types::{
 use tokio_util::sync::CancellationToken;
 
 use super::{RegistryConfig, rejection::Rejection, schema_registry::Registry, wait_reports::WaitReports};
-use crate::kafka::record::RawRecord;
+use crate::{failure, kafka::record::RawRecord};
 
 /// A record's value, taken apart.
 pub(crate) type Framed<'a> = Result<Frame<'a>, DecodeError>;
@@ -74,6 +74,11 @@ impl Decoder {
 
     /// Reads the value of a record that was taken apart.
     pub(crate) fn decode(&self, frame: Framed<'_>) -> Result<SagaEvent, Rejection> {
+        failure::without_panic(|| self.read(frame))
+            .unwrap_or_else(|reason| Err(Rejection::not_understood(reason)))
+    }
+
+    fn read(&self, frame: Framed<'_>) -> Result<SagaEvent, Rejection> {
         let event = match frame? {
             Frame::SingleObject { fingerprint, body } => {
                 let version = SchemaVersion::by_fingerprint(fingerprint)

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     backoff::Backoff,
     dead_letters::read,
-    failure::{Attempts, Failure},
+    failure::{self, Failure, Retry},
     kafka::{
         dead_letter_producer::{DeadLetter, DeadLetterProducer, Unwritten},
         record::{Batch, Offsets, RawRecord},
@@ -32,7 +32,7 @@ use crate::{
     },
     telemetry::spans,
 };
-use saga_store::ProducerObservation;
+use saga_store::{NewLetter, ProducerObservation};
 
 /// How many batches may be decoded and not done; the consumer hands on no more.
 const DECODED: usize = 2;
@@ -124,7 +124,11 @@ impl DecodeStage {
                 None => self.decoder.decode(frame),
                 Some(unreadable) => Err(Rejection::unreadable(record.offset, unreadable)),
             };
-            observations.observe(record, kind, decoded.as_ref().ok(), now);
+            let observed =
+                failure::without_panic(|| observations.observe(record, kind, decoded.as_ref().ok(), now));
+            if let Err(reason) = observed {
+                tracing::error!(reason, "producer of a record not observed");
+            }
             match decoded {
                 Ok(event) => events.push(IndexedEvent { index, event }),
                 Err(rejection) => rejected.push((index, rejection)),
@@ -163,24 +167,24 @@ impl AckStage {
     /// Records who wrote the batch. `false` only when cancelled while the database is unavailable. What it refuses although
     /// events could be stored is lost: it must not hold up the events.
     async fn record_producers(&self, observed: &[ProducerObservation]) -> bool {
-        let mut backoff = Backoff::new();
-        let mut attempts = Attempts::of(1);
-        loop {
-            let Err(error) = self.parts.store.observe_producers(observed).await else {
-                return true;
-            };
-            let reason = match attempts.failed(error) {
-                Failure::Refused(reason) => {
-                    tracing::error!(reason, "producer observations refused by the database");
-                    return true;
-                }
-                Failure::Doubtful(reason) | Failure::Outage(reason) => reason,
-            };
-            // The writers report it to the operator.
-            tracing::debug!(reason, "producer observations not stored, retrying");
-            if !backoff.wait(&self.stop).await {
-                return false;
-            }
+        let observe = |some| self.parts.store.observe_producers(some);
+        // The writers report an outage to the operator.
+        let report =
+            |failure: &Failure| tracing::debug!(?failure, "producer observations not stored, retrying");
+        let Some(refused) = self.retry().write_each(observed, observe, report).await else {
+            return false;
+        };
+        for (observation, reason) in refused {
+            let service = &observation.service;
+            tracing::error!(service, reason, "producer observation refused by the database");
+        }
+        true
+    }
+
+    fn retry(&self) -> Retry<'_> {
+        Retry {
+            store: &*self.parts.store,
+            stop: &self.stop,
         }
     }
 
@@ -204,9 +208,11 @@ impl AckStage {
         let mut dead_letters = self.dead_letters.lock().await;
         while !left.is_empty() {
             let unwritten = dead_letters.publish(&left).instrument(span.clone()).await;
-            left = self
-                .keep_back(unwritten, begun.elapsed() >= KEEP_BACK_AFTER)
-                .await;
+            let is_long = begun.elapsed() >= KEEP_BACK_AFTER;
+            let Some(unkept) = self.keep_back(unwritten, is_long).await else {
+                return false;
+            };
+            left = unkept;
             if !left.is_empty() && !backoff.wait(&self.stop).await {
                 return false;
             }
@@ -219,13 +225,17 @@ impl AckStage {
     }
 
     /// Keeps in the database what the topic refuses, or, when it is unavailable for long, all that it did not take. Gives
-    /// what is to be tried again.
-    async fn keep_back<'a>(&self, unwritten: Vec<Unwritten<'a>>, is_long: bool) -> Vec<DeadLetter<'a>> {
+    /// what is to be tried again; `None` when cancelled while the database is unavailable.
+    async fn keep_back<'a>(
+        &self,
+        unwritten: Vec<Unwritten<'a>>,
+        is_long: bool,
+    ) -> Option<Vec<DeadLetter<'a>>> {
         let Some(first) = unwritten.first() else {
-            return Vec::new();
+            return Some(Vec::new());
         };
         let error = first.error.to_string();
-        let (kept, mut left): (Vec<_>, Vec<_>) = unwritten
+        let (kept, left): (Vec<_>, Vec<_>) = unwritten
             .into_iter()
             .partition(|unwritten| is_long || unwritten.is_refused());
         if !kept.is_empty() {
@@ -233,23 +243,16 @@ impl AckStage {
             let letters = kept
                 .iter()
                 .map(|kept| read::kept_back(&kept.letter, &kafka.topic, &kafka.group));
-            match self.parts.store.keep_letters(letters.collect()).await {
-                Ok(_) => {
-                    self.parts
-                        .metrics
-                        .dead_letters_kept_back
-                        .inc_by(kept.len() as u64);
-                    tracing::error!(
-                        error,
-                        letters = kept.len(),
-                        "dead letter topic does not take dead letters, kept in the database only"
-                    );
-                }
-                Err(keeping) => {
-                    tracing::error!(error, %keeping, letters = kept.len(), "dead letters not kept, retrying");
-                    left.extend(kept);
-                }
-            }
+            self.keep(letters.collect(), &error).await?;
+            self.parts
+                .metrics
+                .dead_letters_kept_back
+                .inc_by(kept.len() as u64);
+            tracing::error!(
+                error,
+                letters = kept.len(),
+                "dead letter topic does not take dead letters, kept in the database only"
+            );
         }
         if !left.is_empty() {
             tracing::error!(error, letters = left.len(), "dead letters not written, retrying");
@@ -258,7 +261,31 @@ impl AckStage {
                 format!("dead letters cannot be written: {error}"),
             );
         }
-        left.into_iter().map(|unwritten| unwritten.letter).collect()
+        Some(left.into_iter().map(|unwritten| unwritten.letter).collect())
+    }
+
+    /// Keeps letters in the database, and of those that it refuses the origin and the reason. `None` when cancelled before.
+    async fn keep(&self, letters: Vec<NewLetter>, error: &str) -> Option<()> {
+        let keep = |some: &[NewLetter]| self.parts.store.keep_letters(some.to_vec());
+        let report = |failure: &Failure| {
+            tracing::error!(error, ?failure, "dead letters not kept, retrying");
+            let waiting = format!("dead letters can neither be written nor kept: {error}");
+            self.status.waits(Stage::DeadLetters, waiting);
+        };
+        let refused = self.retry().write_each(&letters, keep, report).await?;
+        let origins: Vec<NewLetter> = refused
+            .into_iter()
+            .map(|(letter, reason)| read::origin_only(letter, &reason))
+            .collect();
+        for (letter, reason) in self.retry().write_each(&origins, keep, report).await? {
+            let origin = &letter.letter.origin;
+            tracing::error!(
+                ?origin,
+                reason,
+                "dead letter refused by its topic and by the database; its record remains in its topic only"
+            );
+        }
+        Some(())
     }
 
     fn report(&self, letter: &DeadLetter<'_>) {

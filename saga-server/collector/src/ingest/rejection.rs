@@ -71,6 +71,14 @@ impl Rejection {
         }
     }
 
+    /// The collector panicked when it read the record.
+    pub(crate) fn not_understood(reason: String) -> Self {
+        Self {
+            kind: "NOT_UNDERSTOOD",
+            reason,
+        }
+    }
+
     /// The database does not take the event.
     pub(crate) fn refused(reason: String) -> Self {
         Self {

@@ -18,14 +18,13 @@ use tracing::{Instrument, Span};
 
 use super::{IngestParts, rejection::Rejection};
 use crate::{
-    backoff::Backoff,
-    failure::{Attempts, Failure},
+    failure::{Failure, Retry},
     health::{Component, Outage},
     kafka::status::{ConsumerStatus, Stage},
     metrics,
     telemetry::spans,
 };
-use saga_store::Appended;
+use saga_store::{AppendError, Appended};
 
 /// An event with the place of its record in the batch.
 #[derive(Debug, Clone)]
@@ -146,46 +145,45 @@ impl Writer {
 
     /// Tries until the database answers: with what it stored, or with the reason why it refuses.
     async fn append(&self, chunk: &Chunk) -> Option<Result<Appended, String>> {
-        let mut backoff = Backoff::new();
-        let mut attempts = Attempts::of(chunk.events.len());
         let mut outage = None;
-        loop {
-            let started = Instant::now();
-            let appending = self.parts.store.append(chunk.events.clone());
-            let result = appending.instrument(spans::query("append")).await;
-            metrics::append_took(&self.parts.metrics, started.elapsed());
-            let error = match result {
-                Ok(appended) => {
-                    self.status.goes_on(Stage::Database);
-                    self.parts.health.up(Component::Db);
-                    if outage.take().is_some() && !self.parts.health.is_down(Component::Db) {
-                        tracing::info!("database available");
-                    }
-                    return Some(Ok(appended));
-                }
-                Err(error) => error,
-            };
-            match attempts.failed(error) {
-                Failure::Refused(reason) => return Some(Err(reason)),
-                Failure::Doubtful(reason) => self.waits(&reason),
-                Failure::Outage(reason) => {
-                    self.waits(&reason);
-                    if !self.parts.health.is_down(Component::Db) {
-                        tracing::error!(reason, "database unavailable, retrying");
-                    }
-                    outage = Some(Outage::begin(&self.parts.health, Component::Db, reason));
-                }
-            }
-            if !backoff.wait(&self.stop).await {
-                return None;
-            }
+        let retry = Retry {
+            store: &*self.parts.store,
+            stop: &self.stop,
+        };
+        let report = |failure: &Failure| outage = self.failed(failure);
+        let appended = retry
+            .write(chunk.events.len(), || self.append_once(chunk), report)
+            .await?;
+        // A refusal is one because others pass.
+        self.status.goes_on(Stage::Database);
+        self.parts.health.up(Component::Db);
+        if outage.take().is_some() && !self.parts.health.is_down(Component::Db) {
+            tracing::info!("database available");
         }
+        Some(appended)
     }
 
-    fn waits(&self, reason: &str) {
+    async fn append_once(&self, chunk: &Chunk) -> Result<Appended, AppendError> {
+        let started = Instant::now();
+        let appending = self.parts.store.append(chunk.events.clone());
+        let appended = appending.instrument(spans::query("append")).await;
+        metrics::append_took(&self.parts.metrics, started.elapsed());
+        appended
+    }
+
+    /// Reports a failure; the outage that it is, if it is one.
+    fn failed(&self, failure: &Failure) -> Option<Outage> {
+        let (Failure::Doubtful(reason) | Failure::Outage(reason) | Failure::Refused(reason)) = failure;
         self.parts.metrics.store_retries.inc();
-        let reason = format!("the database does not take events: {reason}");
-        self.status.waits(Stage::Database, reason);
+        let waiting = format!("the database does not take events: {reason}");
+        self.status.waits(Stage::Database, waiting);
+        if !matches!(failure, Failure::Outage(_)) {
+            return None;
+        }
+        if !self.parts.health.is_down(Component::Db) {
+            tracing::error!(reason, "database unavailable, retrying");
+        }
+        Some(Outage::begin(&self.parts.health, Component::Db, reason))
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn append(
     let mut conflict = None;
     for attempt in 0..ATTEMPTS {
         let connection = store.writers.acquire().await;
-        let mut connection = connection.map_err(error::append)?;
+        let mut connection = connection.map_err(error::store)?;
         match attempt_append(&mut connection, store, &batch, &removed, outcome, conclude).await {
             Ok(appended) => {
                 rollups::merge_if_due(&mut connection, &store.pace).await;
@@ -70,7 +70,7 @@ async fn attempt_append(
     outcome: TxOutcome,
     conclude: Option<&Conclude>,
 ) -> Result<Appended, Abort> {
-    let mut transaction = connection.begin().await?;
+    let mut transaction = connection.begin().await.map_err(error::store)?;
     let stored = steps::insert_steps(&mut transaction, batch, &store.repeats).await?;
     let classified = batch.classify(&stored);
     let changes = fold_new(&mut transaction, &store.definitions.get(), &classified.new).await?;

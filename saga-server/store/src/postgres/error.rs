@@ -58,10 +58,13 @@ pub(super) fn store(error: Error) -> StoreError {
 pub(super) fn append(error: Error) -> AppendError {
     match retry(&error) {
         Retry::Never => AppendError::Refused(fault(error)),
-        Retry::Now | Retry::Later if matches!(error, Error::Database(_)) => {
-            AppendError::Unavailable(fault(error).perhaps_of_the_batch())
-        }
-        Retry::Now | Retry::Later => AppendError::Unavailable(fault(error)),
+        Retry::Now | Retry::Later => AppendError::Unavailable(match &error {
+            Error::PoolTimedOut | Error::PoolClosed => fault(error),
+            Error::Io(_) | Error::Tls(_) | Error::Protocol(_) | Error::WorkerCrashed => {
+                fault(error).without_answer()
+            }
+            _ => fault(error).perhaps_of_the_batch(),
+        }),
     }
 }
 
@@ -103,6 +106,21 @@ fn describe(error: &dyn DatabaseError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_end_of_the_connection_is_no_answer_and_a_missing_connection_is_no_attempt() {
+        let is_without_answer = |error| match append(error) {
+            AppendError::Unavailable(fault) => fault.is_without_answer(),
+            other => panic!("{other}"),
+        };
+        let ended = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+        assert!(is_without_answer(Error::Io(ended())));
+        assert!(is_without_answer(Error::Protocol(
+            "unexpected message".to_owned()
+        )));
+        assert!(!is_without_answer(Error::PoolTimedOut));
+        assert!(!is_without_answer(Error::Decode("no such enum".into())));
+    }
 
     #[test]
     fn only_an_error_of_the_whole_database_is_an_outage_by_itself() {

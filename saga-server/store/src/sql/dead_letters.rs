@@ -42,7 +42,8 @@ DELETE FROM dead_letter WHERE id IN
 
 pub(super) async fn keep(pool: &Pool, letters: &[NewLetter], outcome: TxOutcome) -> Result<u64, AppendError> {
     let failed = error::append;
-    let mut transaction = pool.begin_with(dialect::BEGIN).await.map_err(failed)?;
+    let begun = pool.begin_with(dialect::BEGIN).await;
+    let mut transaction = begun.map_err(error::store)?;
     let mut kept = Vec::new();
     for new @ NewLetter { identity, letter } in letters {
         let Origin {

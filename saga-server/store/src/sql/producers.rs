@@ -103,7 +103,8 @@ impl ProducerStore for Adapter {
 
 /// In a transaction of its own, and not by a writer's connection: a batch may need them all.
 async fn note_alone(pool: &Pool, rows: Vec<String>, outcome: TxOutcome) -> Result<(), AppendError> {
-    let mut transaction = pool.begin_with(dialect::BEGIN).await.map_err(error::append)?;
+    let begun = pool.begin_with(dialect::BEGIN).await;
+    let mut transaction = begun.map_err(error::store)?;
     let noted = sqlx::query(NOTE)
         .bind(dialect::list(&rows))
         .execute(&mut *transaction)

@@ -10,7 +10,7 @@ use sqlx::SqliteConnection;
 use super::{
     SqliteStore,
     abort::Abort,
-    dialect, fold, instances, retention,
+    dialect, error, fold, instances, retention,
     rows::decode_event,
     table::{self, json},
 };
@@ -55,7 +55,8 @@ async fn append_once(
     outcome: TxOutcome,
     conclude: Option<&Conclude>,
 ) -> Result<Appended, Abort> {
-    let mut transaction = store.writers.begin_with(dialect::BEGIN).await?;
+    let begun = store.writers.begin_with(dialect::BEGIN).await;
+    let mut transaction = begun.map_err(error::store)?;
     let sagas = retention::removed_among(&mut transaction, &batch.saga_ids()).await?;
     let removed = batch.exclude(&sagas);
     let newest: i64 = sqlx::query_scalar(NEWEST_STEP)

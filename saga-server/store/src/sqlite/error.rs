@@ -8,6 +8,9 @@ use crate::{AppendError, Corrupt, Fault, StoreError};
 /// FULL, CANTOPEN, PROTOCOL, NOLFS, AUTH, NOTADB. All others may be the fault of an event.
 const OUTAGES: [i32; 14] = [3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 22, 23, 26];
 
+/// Those of them that one event may cause alone, and that a made-up event meets, too, when it does not: NOMEM, INTERRUPT, CORRUPT.
+const PERHAPS_OF_ONE: [i32; 3] = [7, 9, 11];
+
 pub(super) fn store(error: Error) -> StoreError {
     match &error {
         Error::ColumnDecode { .. } | Error::Decode(_) => Corrupt::decoding("?", "?", error).into(),
@@ -16,10 +19,25 @@ pub(super) fn store(error: Error) -> StoreError {
 }
 
 pub(super) fn append(error: Error) -> AppendError {
-    if may_be_the_event(&error) {
-        AppendError::Refused(fault(error))
-    } else {
-        AppendError::Unavailable(fault(error))
+    match &error {
+        Error::Database(answer) => {
+            // All of SQLite's codes are numbers; what has none is not blamed on the event. The low byte of an extended code
+            // is the primary one.
+            let code = answer.code().and_then(|code| code.parse::<i32>().ok());
+            match code.map(|code| code & 0xff) {
+                Some(code) if PERHAPS_OF_ONE.contains(&code) => {
+                    AppendError::Unavailable(fault(error).perhaps_of_the_batch())
+                }
+                Some(code) if !OUTAGES.contains(&code) => AppendError::Refused(fault(error)),
+                _ => AppendError::Unavailable(fault(error)),
+            }
+        }
+        Error::Encode(_) | Error::InvalidArgument(_) => AppendError::Refused(fault(error)),
+        Error::PoolTimedOut | Error::PoolClosed => AppendError::Unavailable(fault(error)),
+        Error::Io(_) | Error::Protocol(_) | Error::WorkerCrashed => {
+            AppendError::Unavailable(fault(error).without_answer())
+        }
+        _ => AppendError::Unavailable(fault(error).perhaps_of_the_batch()),
     }
 }
 
@@ -28,19 +46,6 @@ fn fault(error: Error) -> Fault {
         .as_database_error()
         .and_then(|error| Some(error.code()?.into_owned()));
     Fault::caused_by(message(&error), code, error)
-}
-
-fn may_be_the_event(error: &Error) -> bool {
-    match error {
-        Error::Database(error) => {
-            // All of SQLite's codes are numbers; what has none is not blamed on the event.
-            let code = error.code().and_then(|code| code.parse::<i32>().ok());
-            // The low byte of an extended code is the primary one.
-            code.is_some_and(|code| !OUTAGES.contains(&(code & 0xff)))
-        }
-        Error::Encode(_) | Error::InvalidArgument(_) => true,
-        _ => false,
-    }
 }
 
 fn message(error: &Error) -> String {

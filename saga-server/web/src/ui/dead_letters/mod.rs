@@ -170,6 +170,9 @@ fn explained(reason: &str) -> &'static str {
             "It claims to be a correction of this tracker, which never comes by the topic. Ask who wrote it."
         }
         "SAGA_REMOVED" => "It came after its saga had left the database at the end of its retention.",
+        "NOT_UNDERSTOOD" => {
+            "The collector failed on it by a fault of its own. Report it with the record; replay with a version that reads it."
+        }
         "REFUSED_BY_DATABASE" => {
             "The database did not take it. The message says why; replay once that is fixed."
         }
