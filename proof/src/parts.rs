@@ -44,10 +44,12 @@ pub(crate) struct Parts {
     pub(crate) bootstrap_servers: String,
     /// Empty without PostgreSQL.
     pub(crate) database_url: String,
+    /// Empty without a schema registry.
+    pub(crate) registry_url: String,
 }
 
 /// Those of the environment belong to everybody.
-const OF_THE_ENVIRONMENT: [&str; 2] = ["DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"];
+const OF_THE_ENVIRONMENT: [&str; 3] = ["DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL"];
 
 impl Parts {
     /// Starts Kafka alone.
@@ -67,6 +69,14 @@ impl Parts {
         Ok(parts)
     }
 
+    /// Starts Kafka, PostgreSQL and a schema registry.
+    pub(crate) async fn kafka_postgres_and_registry() -> Result<Self> {
+        let mut parts = Self::kafka_and_postgres().await?;
+        let exports = parts.up(&["up", "kafka", "postgres", "registry"]).await?;
+        parts.registry_url = exported(&exports, "SCHEMA_REGISTRY_URL")?;
+        Ok(parts)
+    }
+
     fn new() -> Result<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/parts");
         let folder = tempfile::Builder::new().prefix("saga-proof.").tempdir()?;
@@ -77,6 +87,7 @@ impl Parts {
             folder,
             bootstrap_servers: String::new(),
             database_url: String::new(),
+            registry_url: String::new(),
         })
     }
 

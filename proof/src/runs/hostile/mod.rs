@@ -70,8 +70,8 @@ struct Played {
 
 pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     let mut report = Report::new("hostile");
-    progress.show("starting Kafka and PostgreSQL");
-    let parts = Arc::new(Parts::kafka_and_postgres().await?);
+    progress.show("starting Kafka, PostgreSQL and a schema registry");
+    let parts = Arc::new(Parts::kafka_postgres_and_registry().await?);
     let harness = Harness::prepare(&parts, args.server.as_deref(), args.log.as_deref()).await?;
     let kinds: Vec<Kind> = match args.kinds.is_empty() {
         true => Kind::value_variants()
@@ -142,7 +142,7 @@ async fn play(
     seed: u64,
     is_short: bool,
 ) -> Result<Played> {
-    let mut stage = Stage::set(parts, harness, &name(kind), seed, is_short).await?;
+    let mut stage = Stage::set(parts, harness, &name(kind), kind.settings(parts), seed, is_short).await?;
     tokio::time::sleep(CALM).await;
     let (what, failure) = match kind.play(&mut stage).await {
         Ok(what) => (what, None),

@@ -62,6 +62,7 @@ impl Stage {
         parts: &Arc<Parts>,
         harness: &Harness,
         name: &str,
+        further: Vec<(&'static str, String)>,
         seed: u64,
         is_short: bool,
     ) -> Result<Self> {
@@ -79,13 +80,15 @@ impl Stage {
         let proxy = Proxy::before(upstream.to_owned()).await?;
         let proxied = direct.replace(upstream, &format!("127.0.0.1:{}", proxy.port));
         let registry = Registry::start().await?;
-        let settings = vec![
+        let mut settings = vec![
             ("SAGA_SERVER_KAFKA_TOPIC", topic.clone()),
             ("SAGA_SERVER_KAFKA_DEAD_LETTER_TOPIC", dead_letter_topic.clone()),
             ("SAGA_SERVER_KAFKA_GROUP", topic.clone()),
             ("SCHEMA_REGISTRY_URL", registry.url.clone()),
             ("DATABASE_URL", proxied),
         ];
+        // The later ones count.
+        settings.extend(further);
         let harness = harness.with(name, settings);
         harness.migrate().await?;
         let mut server = harness.serve()?;

@@ -3,6 +3,7 @@
 mod broker;
 mod codecs;
 mod connections;
+mod dying_sessions;
 mod extremes;
 mod framing;
 mod headers;
@@ -10,6 +11,8 @@ mod large_records;
 mod letter_topic;
 mod refused_rows;
 mod registries;
+mod schemas;
+mod skipped;
 mod topics;
 mod transactions;
 
@@ -17,11 +20,12 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use super::stage::Stage;
+use crate::parts::Parts;
 
 /// What is done to the collector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Kind {
-    /// Every codec of Kafka, by producers and by the topic
+    /// Every codec of Kafka, by producers and by the topic, on both topics
     Codecs,
     /// Header names and values of any bytes, doubled, empty, thousands
     Headers,
@@ -39,6 +43,12 @@ pub(super) enum Kind {
     RefusedRows,
     /// An event whose statement always runs into its timeout (minutes)
     SlowRow,
+    /// Several events that the database refuses in one batch, while it goes away
+    PoisonInOutage,
+    /// Events of which the database's session dies or its process is killed, while it goes away
+    DyingSessions,
+    /// A batch that was damaged on the broker's disk, with the setting that skips it
+    Skipped,
     /// Connections to the database that deliver nothing any more
     Swallowed,
     /// The same with new ones, for some time
@@ -51,6 +61,8 @@ pub(super) enum Kind {
     FailOver,
     /// What is no registry at the registry's address
     RegistryAway,
+    /// Writers' schemas of many forms in a real registry, also with references
+    Schemas,
     /// Thousands of schema ids that no registry knows
     UnknownIds,
     /// The topic is deleted and made again, then gets more partitions
@@ -66,7 +78,7 @@ pub(super) enum Kind {
 impl Kind {
     /// Whether it does something to a part that others use, too.
     pub(super) const fn is_alone(self) -> bool {
-        matches!(self, Self::FailOver | Self::BrokerRestart)
+        matches!(self, Self::DyingSessions | Self::FailOver | Self::BrokerRestart)
     }
 
     /// Whether it takes longer than a short form may.
@@ -83,7 +95,17 @@ impl Kind {
                 | Self::HangingTransaction
                 | Self::RegistryAway
                 | Self::RefusedRows
+                | Self::Skipped
         )
+    }
+
+    /// What its server is set to beside what all are.
+    pub(super) fn settings(self, parts: &Parts) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Schemas => vec![("SCHEMA_REGISTRY_URL", parts.registry_url.clone())],
+            Self::Skipped => vec![("SAGA_SERVER_INGEST_SKIP_UNREADABLE_AFTER", "2s".to_owned())],
+            _ => Vec::new(),
+        }
     }
 
     /// Does it; gives what was done.
@@ -98,12 +120,16 @@ impl Kind {
             Self::LetterTopicGone => letter_topic::delete(stage).await,
             Self::RefusedRows => refused_rows::play(stage).await,
             Self::SlowRow => refused_rows::slow(stage).await,
+            Self::PoisonInOutage => refused_rows::in_outage(stage).await,
+            Self::DyingSessions => dying_sessions::play(stage).await,
+            Self::Skipped => skipped::play(stage).await,
             Self::Swallowed => connections::swallow_present(stage).await,
             Self::Unreachable => connections::swallow_all(stage).await,
             Self::Delayed => connections::delay(stage).await,
             Self::Cut => connections::cut(stage).await,
             Self::FailOver => connections::fail_over(stage).await,
             Self::RegistryAway => registries::away(stage).await,
+            Self::Schemas => schemas::play(stage).await,
             Self::UnknownIds => registries::unknown_ids(stage).await,
             Self::Topics => topics::play(stage).await,
             Self::BrokerRestart => broker::play(stage).await,

@@ -1,5 +1,7 @@
 //! Events that the database never takes, whatever it says: found by whether others pass.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use crate::runs::hostile::{account::Expect, sender::record_of, stage::Stage};
@@ -11,15 +13,13 @@ const SQLSTATES: [&str; 28] = [
     "57P03", "58030", "F0000", "08006", "P0001", "XX000",
 ];
 
+const REFUSES: &str = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+     RAISE EXCEPTION 'no such customer' USING ERRCODE = split_part(NEW.saga_id, '-', 2); END $$; \
+     CREATE TRIGGER refuse BEFORE INSERT ON saga_steps FOR EACH ROW \
+     WHEN (NEW.saga_id LIKE 'refused-%') EXECUTE FUNCTION refuse()";
+
 pub(super) async fn play(stage: &mut Stage) -> Result<String> {
-    stage
-        .sql(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-             RAISE EXCEPTION 'no such customer' USING ERRCODE = split_part(NEW.saga_id, '-', 2); END $$; \
-             CREATE TRIGGER refuse BEFORE INSERT ON saga_steps FOR EACH ROW \
-             WHEN (NEW.saga_id LIKE 'refused-%') EXECUTE FUNCTION refuse()",
-        )
-        .await?;
+    stage.sql(REFUSES).await?;
     let mut states = SQLSTATES.to_vec();
     stage.generator.rng.shuffle(&mut states);
     states.truncate(stage.count(10, SQLSTATES.len()));
@@ -35,6 +35,36 @@ pub(super) async fn play(stage: &mut Stage) -> Result<String> {
     Ok(format!(
         "{} events, each refused with another SQLSTATE",
         states.len()
+    ))
+}
+
+/// Several in one batch among good ones, and the database cannot be reached while the batch is split.
+pub(super) async fn in_outage(stage: &mut Stage) -> Result<String> {
+    stage.sql(REFUSES).await?;
+    let rounds = stage.count(2, 10);
+    let mut bad = 0;
+    for _ in 0..rounds {
+        let sender = stage.sender_with(&[("linger.ms", "300")])?;
+        for _ in 0..stage.generator.rng.usize(100..400) {
+            if stage.generator.rng.u8(..) < 6 {
+                let state = *stage.generator.pick(&SQLSTATES);
+                let event = stage.generator.event(&format!("refused-{state}"))?;
+                sender.bad(&record_of(&event)?)?;
+                bad += 1;
+            } else {
+                sender.event(&stage.generator.event("beside")?)?;
+            }
+        }
+        sender.flush().await?;
+        let pause = stage.generator.rng.u64(20..600);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        stage.proxy.refuse(true);
+        stage.proxy.cut();
+        stage.pause(3.0, 10.0).await;
+        stage.proxy.refuse(false);
+    }
+    Ok(format!(
+        "{bad} events of other SQLSTATEs in {rounds} batches, each while the database cannot be reached"
     ))
 }
 
