@@ -142,3 +142,17 @@ forward() {
     kill -s "$1" "$pid" 2>/dev/null || true
   done
 }
+
+# --- tools of Cargo ---------------------------------------------------------------------------------
+
+# cargo_tool CRATE@VERSION: prints where the tool is, built if need be.
+cargo_tool() {
+  local name=${1%@*}
+  CARGO_PACKAGE=$1 install_once "${1/@/-}" build_cargo_tool
+  printf '%s\n' "$(cache_folder)/${1/@/-}/bin/$name"
+}
+
+build_cargo_tool() {
+  CARGO_TARGET_DIR=$1/target cargo install "$CARGO_PACKAGE" --locked --no-default-features --root "$1" >&2
+  rm -rf "$1/target"
+}
