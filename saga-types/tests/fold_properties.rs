@@ -125,6 +125,31 @@ proptest! {
     }
 }
 
+/// Of copies that disagree the earliest counts; at the same time the one whose step, status and so on come first.
+#[test]
+fn of_copies_that_disagree_the_same_one_counts_in_any_order() {
+    let copy = |step: Step, millis| {
+        SagaEvent::new(
+            "evt-1".parse().unwrap(),
+            "saga-1".parse().unwrap(),
+            "order-1".parse().unwrap(),
+            SagaType::ORDER_CREATION,
+            step,
+            SagaStatus::InProgress,
+            Timestamp::from_millis(millis).unwrap(),
+        )
+    };
+    let definitions = Definitions::built_in();
+    for (first, later) in [
+        (copy(steps::STOCK_RESERVED, 1), copy(steps::ORDER_CREATED, 2)),
+        (copy(steps::ORDER_CREATED, 1), copy(steps::STOCK_RESERVED, 1)),
+    ] {
+        let expected = fold::fold([&first], &definitions);
+        assert_eq!(fold::fold([&first, &later], &definitions), expected);
+        assert_eq!(fold::fold([&later, &first], &definitions), expected);
+    }
+}
+
 #[test]
 fn a_changed_definition_asks_for_the_whole_history() {
     let event = |id: &str, step: Step| {
