@@ -81,9 +81,9 @@ impl Kind {
         matches!(self, Self::DyingSessions | Self::FailOver | Self::BrokerRestart)
     }
 
-    /// Whether it takes longer than a short form may.
+    /// Whether it takes longer than a short form may. Sessions that die are among the tests of saga-server, too.
     pub(super) const fn is_long(self) -> bool {
-        matches!(self, Self::SlowRow)
+        matches!(self, Self::DyingSessions | Self::SlowRow)
     }
 
     /// Whether it begins with the first, since it takes long even in its short form.
