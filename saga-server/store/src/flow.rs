@@ -1,12 +1,12 @@
 //! The ways that sagas really took, free of SQL: which step came after which, how often, and how long that took.
 //!
-//! Rule of thumb: what is read is bounded three times, by the sagas, by the steps of each, and by the period. The sagas are
-//! taken evenly from all of the period; who shows the figures says of how many sagas they are.
+//! Rule of thumb: what is read is bounded three times, by the sagas, by the steps of each, and by the period. All sagas of
+//! the period are read as long as they are not too many; of more, each one has the same chance to be read, so that busy
+//! hours count for more than quiet ones, and who shows the figures says of how many sagas they are and how far off.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     error::Error,
-    ops::Range,
 };
 
 use saga_types::{SagaId, SagaStatus, SagaType, Step, Timestamp};
@@ -20,7 +20,7 @@ pub struct FlowQuery {
     pub saga_type: SagaType,
     /// Started within this period.
     pub span: Span,
-    /// No more than about so many.
+    /// All of them, or when there are more a sample of about so many.
     pub most: u32,
     /// Name the sagas that went this way.
     pub of: Option<Passage>,
@@ -33,18 +33,21 @@ impl FlowQuery {
     /// How many sagas of a passage are named, the newest.
     pub const NAMED: usize = 20;
 
-    /// From where to where sagas are read, and how many of each stretch. When there are no more than `most` in all, all of
-    /// them are read at once.
-    pub(super) fn stretches(&self, total: u64) -> (Vec<Range<i64>>, i64) {
-        if total <= u64::from(self.most) {
-            return (vec![self.span.range()], i64::from(self.most));
+    /// How many sagas' steps are read at once.
+    pub(super) const CHUNK: usize = 500;
+
+    /// Each saga has a number below this, which its id or its place in the table gives; those below a limit are the sample.
+    pub(super) const DRAWS: i64 = 65_536;
+
+    /// The limit below which the numbers of about [`FlowQuery::most`] sagas of so many are; all of them are below
+    /// [`FlowQuery::DRAWS`].
+    pub(super) fn drawn_below(&self, total: u64) -> i64 {
+        let most = u64::from(self.most);
+        if total <= most {
+            return Self::DRAWS;
         }
-        let stretches: Vec<_> = self.span.ranges().collect();
-        // A period has fewer slots than a u32 counts.
-        let each = self
-            .most
-            .div_ceil(u32::try_from(stretches.len().max(1)).unwrap_or(u32::MAX));
-        (stretches, i64::from(each))
+        let below = most.saturating_mul(Self::DRAWS.unsigned_abs()).div_ceil(total);
+        below.cast_signed()
     }
 }
 
@@ -91,6 +94,24 @@ pub struct Flow {
     pub edges: BTreeMap<Passage, FlowEdge>,
     /// Sagas that went the way that was asked for, the newest first.
     pub named: Vec<SagaId>,
+}
+
+impl Flow {
+    /// How far a share of the sagas that were read is off the share of all of them at the most, in 95 of 100 samples: the
+    /// distance at a share of one half, where it is greatest. 0 when all sagas were read.
+    #[must_use]
+    pub fn share_error(&self) -> f64 {
+        if self.sagas == 0 || self.of <= self.sagas {
+            return 0.0;
+        }
+        let (read, all) = (count(self.sagas), count(self.of));
+        1.96 * (0.25 / read * (1.0 - read / all)).sqrt()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no database holds 2^52 sagas")]
+fn count(sagas: u64) -> f64 {
+    sagas as f64
 }
 
 /// A step of the ways.
@@ -148,33 +169,44 @@ struct Passing {
     count: u64,
 }
 
-/// Adds up steps, which come saga by saga, each saga's in their order, the newest saga first.
-pub(super) fn gather(
-    query: &FlowQuery,
-    total: u64,
-    steps: impl IntoIterator<Item = FlowStep>,
-) -> Result<Flow, StoreError> {
-    let mut flow = Flow {
-        of: total,
-        ..Flow::default()
-    };
-    let mut passings = BTreeMap::new();
-    let mut way: Vec<FlowStep> = Vec::new();
-    for step in steps {
-        if way.last().is_some_and(|before| before.saga_id != step.saga_id) {
-            follow(query, &mut flow, &mut passings, &way)?;
-            way.clear();
+/// Adds up steps as they are read.
+pub(super) struct Gathering<'a> {
+    query: &'a FlowQuery,
+    flow: Flow,
+    passings: BTreeMap<Passage, Passing>,
+}
+
+impl<'a> Gathering<'a> {
+    pub(super) fn new(query: &'a FlowQuery, total: u64) -> Self {
+        Self {
+            query,
+            flow: Flow {
+                of: total,
+                ..Flow::default()
+            },
+            passings: BTreeMap::new(),
         }
-        way.push(step);
     }
-    follow(query, &mut flow, &mut passings, &way)?;
-    flow.edges = passings
-        .into_iter()
-        .map(|(passage, passing)| (passage, passing.finish()))
-        .collect();
-    // A saga that came while the total was being counted.
-    flow.of = flow.of.max(flow.sagas);
-    Ok(flow)
+
+    /// All that was read of some sagas: it comes saga by saga, each saga's steps in their order, the newest saga first.
+    pub(super) fn add(&mut self, steps: &[FlowStep]) -> Result<(), StoreError> {
+        for way in steps.chunk_by(|before, step| before.saga_id == step.saga_id) {
+            follow(self.query, &mut self.flow, &mut self.passings, way)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Flow {
+        let mut flow = self.flow;
+        flow.edges = self
+            .passings
+            .into_iter()
+            .map(|(passage, passing)| (passage, passing.finish()))
+            .collect();
+        // A saga that came while the total was being counted.
+        flow.of = flow.of.max(flow.sagas);
+        flow
+    }
 }
 
 /// Takes in the way of one saga.
@@ -242,4 +274,40 @@ impl Passing {
 fn percentile(sorted: &[i64], share: usize) -> Option<i64> {
     let rank = (sorted.len() * share).div_ceil(100);
     sorted.get(rank.checked_sub(1)?).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Width;
+
+    #[test]
+    fn a_sample_is_drawn_only_when_there_are_more_than_asked_for() {
+        let query = FlowQuery {
+            saga_type: SagaType::ORDER_CREATION,
+            span: Span::ending_with(Timestamp::MAX, Width::Hour, 1),
+            most: 600,
+            of: None,
+        };
+        assert_eq!(query.drawn_below(0), FlowQuery::DRAWS);
+        assert_eq!(query.drawn_below(600), FlowQuery::DRAWS);
+        assert_eq!(query.drawn_below(717), 54_842);
+        assert_eq!(query.drawn_below(1_200), FlowQuery::DRAWS / 2);
+        assert_eq!(query.drawn_below(u64::MAX), 1);
+    }
+
+    #[test]
+    fn the_error_of_a_share_is_that_of_the_sample() {
+        let error = |sagas, of| {
+            let flow = Flow {
+                sagas,
+                of,
+                ..Flow::default()
+            };
+            flow.share_error()
+        };
+        assert!(error(0, 0).abs() < f64::EPSILON && error(600, 600).abs() < f64::EPSILON);
+        assert!((error(10_000, u64::MAX) - 0.0098).abs() < 1e-6);
+        assert!((error(10_000, 20_000) - 0.0098 / 2_f64.sqrt()).abs() < 1e-6);
+    }
 }

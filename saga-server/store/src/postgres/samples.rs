@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use saga_types::SagaStatus;
 use sqlx::PgPool;
 
-use super::{error, rows::decode};
+use super::{error, rows::decode_all};
 use crate::{Corrupt, FailureCount, FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep};
 
 /// One range of an index for each slot and status.
@@ -19,24 +20,32 @@ CROSS JOIN LATERAL (
 ) AS saga
 GROUP BY 1, 2, 3, 4";
 
-/// One range of an index for each part of the period, and one for each saga.
+/// The sagas of a type and a period whose numbers are below a limit; an index has all that this looks at.
+const SAGAS: &str = r"
+SELECT saga_id FROM saga_instance
+WHERE saga_type = $1 AND current_status = ANY($5) AND started_at >= $2 AND started_at < $3
+    AND (hashtextextended(saga_id, 0) & 65535) < $4
+ORDER BY started_at DESC, saga_id DESC";
+
+/// The same where an index has only the numbers below 4096.
+const FEW_SAGAS: &str = r"
+SELECT saga_id FROM saga_instance
+WHERE saga_type = $1 AND started_at >= $2 AND started_at < $3
+    AND (hashtextextended(saga_id, 0) & 65535) < 4096 AND (hashtextextended(saga_id, 0) & 65535) < $4
+ORDER BY started_at DESC, saga_id DESC";
+
+/// Below this the index of `FEW_SAGAS` knows the numbers.
+const INDEXED_BELOW: i64 = 4_096;
+
+/// One range of an index for each saga.
 const STEPS: &str = r"
 SELECT saga.saga_id, step.step, step.status, step.recorded_at
-FROM (
-    SELECT found.saga_id, found.started_at
-    FROM unnest($1::timestamptz[], $2::timestamptz[]) AS part (starts, ends)
-    CROSS JOIN LATERAL (
-        SELECT saga_id, started_at FROM saga_instance
-        WHERE saga_type = $3 AND started_at >= part.starts AND started_at < part.ends
-        ORDER BY started_at DESC, saga_id DESC LIMIT $4
-    ) AS found
-    ORDER BY found.started_at DESC, found.saga_id DESC
-) AS saga
+FROM unnest($1::text[]) WITH ORDINALITY AS saga (saga_id, place)
 CROSS JOIN LATERAL (
     SELECT step, status, recorded_at, event_id FROM saga_steps WHERE saga_steps.saga_id = saga.saga_id
-    ORDER BY recorded_at, event_id LIMIT $5
+    ORDER BY recorded_at, event_id LIMIT $2
 ) AS step
-ORDER BY saga.started_at DESC, saga.saga_id DESC, step.recorded_at, step.event_id";
+ORDER BY saga.place, step.recorded_at, step.event_id";
 
 pub(super) async fn failures(pool: &PgPool, span: &Span, most: u32) -> Result<Vec<FailureCount>, StoreError> {
     let (starts, ends) = bounds(span.ranges());
@@ -78,20 +87,32 @@ impl TryFrom<FailureRow> for FailureCount {
     }
 }
 
-/// The steps of sagas from all of the period, the newest saga first.
-pub(super) async fn steps(pool: &PgPool, query: &FlowQuery, total: u64) -> Result<Vec<FlowStep>, StoreError> {
-    let (ranges, each) = query.stretches(total);
-    let (starts, ends) = bounds(ranges.into_iter());
-    let rows = sqlx::query(STEPS)
-        .bind(starts)
-        .bind(ends)
+/// The sagas of the type and the period whose numbers are below the limit, the newest first.
+pub(super) async fn sagas(pool: &PgPool, query: &FlowQuery, below: i64) -> Result<Vec<String>, StoreError> {
+    let range = query.span.range();
+    let sql = if below <= INDEXED_BELOW { FEW_SAGAS } else { SAGAS };
+    let asked = sqlx::query_scalar(sql)
         .bind(query.saga_type.as_str())
-        .bind(each)
+        .bind(Bound(range.start))
+        .bind(Bound(range.end))
+        .bind(below);
+    let asked = if below <= INDEXED_BELOW {
+        asked
+    } else {
+        asked.bind(SagaStatus::ALL.map(|status| status.as_str()))
+    };
+    asked.fetch_all(pool).await.map_err(error::store)
+}
+
+/// The first steps of each of the sagas, in the sagas' order.
+pub(super) async fn steps(pool: &PgPool, saga_ids: &[String]) -> Result<Vec<FlowStep>, StoreError> {
+    let rows = sqlx::query(STEPS)
+        .bind(saga_ids)
         .bind(i64::from(FlowQuery::STEPS))
         .fetch_all(pool)
         .await
         .map_err(error::store)?;
-    rows.iter().map(decode).collect()
+    decode_all(&rows)
 }
 
 /// Where ranges begin and end, the ends exclusive.

@@ -6,7 +6,7 @@ use super::{Adapter, Pool, dialect, error, samples, statistics};
 use crate::{
     FailureCount, Flow, FlowQuery, Span, StoreError, TrendStore, Trends,
     columns::Bound,
-    flow,
+    flow::Gathering,
     rollup::{self, CountsByType},
 };
 
@@ -39,7 +39,12 @@ impl TrendStore for Adapter {
         counting.saga_type = Some(query.saga_type.clone());
         // How many sagas of the type started within the period.
         let total = statistics::statistics(&self.readers, &counting).await?.total;
-        flow::gather(query, total, samples::steps(&self.readers, query, total).await?)
+        let saga_ids = samples::sagas(&self.readers, query, query.drawn_below(total)).await?;
+        let mut gathering = Gathering::new(query, total);
+        for some in saga_ids.chunks(FlowQuery::CHUNK) {
+            gathering.add(&samples::steps(&self.readers, some).await?)?;
+        }
+        Ok(gathering.finish())
     }
 }
 

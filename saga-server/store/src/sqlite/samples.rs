@@ -4,7 +4,7 @@
 
 use sqlx::SqlitePool;
 
-use super::{error, rows::decode};
+use super::{error, rows::decode_all};
 use crate::{FailureCount, FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep};
 
 const FAILURES: &str = r"
@@ -14,9 +14,12 @@ SELECT failed_step, substr(failure_reason, 1, ?4), count(*) FROM (
     ORDER BY started_at DESC, saga_id DESC LIMIT ?5
 ) GROUP BY 1, 2";
 
+/// The multiplication spreads the numbers of sagas that came one after the other evenly. The index of types and times has
+/// the row's number, too.
 const SAGAS: &str = r"
 SELECT saga_id FROM saga_instance WHERE saga_type = ?1 AND started_at >= ?2 AND started_at < ?3
-ORDER BY started_at DESC, saga_id DESC LIMIT ?4";
+    AND ((((rowid & 2147483647) * 2654435761) >> 16) & 65535) < ?4
+ORDER BY started_at DESC, saga_id DESC";
 
 const STEPS: &str = r"
 SELECT saga_id, step, status, recorded_at FROM saga_steps WHERE saga_id = ?1 ORDER BY recorded_at, event_id LIMIT ?2";
@@ -51,35 +54,35 @@ pub(super) async fn failures(
     Ok(counts)
 }
 
-/// The steps of sagas from all of the period, the newest saga first.
-pub(super) async fn steps(
+/// The sagas of the type and the period whose numbers are below the limit, the newest first.
+pub(super) async fn sagas(
     pool: &SqlitePool,
     query: &FlowQuery,
-    total: u64,
-) -> Result<Vec<FlowStep>, StoreError> {
-    let (ranges, each) = query.stretches(total);
+    below: i64,
+) -> Result<Vec<String>, StoreError> {
+    let range = query.span.range();
+    sqlx::query_scalar(SAGAS)
+        .bind(query.saga_type.as_str())
+        .bind(Bound(range.start))
+        .bind(Bound(range.end))
+        .bind(below)
+        .fetch_all(pool)
+        .await
+        .map_err(error::store)
+}
+
+/// The first steps of each of the sagas, in the sagas' order.
+pub(super) async fn steps(pool: &SqlitePool, saga_ids: &[String]) -> Result<Vec<FlowStep>, StoreError> {
     let mut connection = pool.acquire().await.map_err(error::store)?;
     let mut steps = Vec::new();
-    for range in ranges.into_iter().rev() {
-        let saga_ids: Vec<String> = sqlx::query_scalar(SAGAS)
-            .bind(query.saga_type.as_str())
-            .bind(Bound(range.start))
-            .bind(Bound(range.end))
-            .bind(each)
+    for saga_id in saga_ids {
+        let rows = sqlx::query(STEPS)
+            .bind(saga_id)
+            .bind(i64::from(FlowQuery::STEPS))
             .fetch_all(&mut *connection)
             .await
             .map_err(error::store)?;
-        for saga_id in saga_ids {
-            let rows = sqlx::query(STEPS)
-                .bind(&saga_id)
-                .bind(i64::from(FlowQuery::STEPS))
-                .fetch_all(&mut *connection)
-                .await
-                .map_err(error::store)?;
-            for row in &rows {
-                steps.push(decode(row)?);
-            }
-        }
+        steps.extend(decode_all::<FlowStep>(&rows)?);
     }
     Ok(steps)
 }

@@ -400,15 +400,19 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
                 .complaint(&format!("failures {width:?}"), most, failures)
                 .await,
         );
-        let query = FlowQuery {
-            saga_type: SagaType::ORDER_CREATION,
-            span,
-            most: 200,
-            of: None,
-        };
-        let flow = async |store: std::sync::Arc<dyn Store>| store.flow(&query).await.unwrap();
-        // Each saga and its five steps; some of each part of the period.
-        complaints.extend(asked.complaint(&format!("flow {width:?}"), 260 * 6, flow).await);
+        for most in [200, 2_000] {
+            let query = FlowQuery {
+                saga_type: SagaType::ORDER_CREATION,
+                span,
+                most,
+                of: None,
+            };
+            let flow = async |store: std::sync::Arc<dyn Store>| store.flow(&query).await.unwrap();
+            // Each saga of the sample and its five steps, and the entries of an index from which the sample is drawn.
+            let read = i64::from(most) * 2 * 6 + i64::from(SAGAS) / 16;
+            let what = format!("flow {width:?} of {most}");
+            complaints.extend(asked.complaint(&what, read, flow).await);
+        }
     }
     for (from, to) in [
         (None, None),

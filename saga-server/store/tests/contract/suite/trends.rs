@@ -280,29 +280,102 @@ pub(crate) async fn the_ways_of_sagas_are_those_of_their_steps(database: &impl D
     assert_eq!(store.flow(&none).await.unwrap(), saga_store::Flow::default());
 }
 
-pub(crate) async fn of_many_sagas_some_of_each_slot_are_looked_at(database: &impl Database) {
+/// Half of the sagas of busy hours failed, none of the quiet ones did: whoever reads as many of each slot is far off.
+pub(crate) async fn a_sample_is_of_busy_and_quiet_slots_as_there_are_sagas(database: &impl Database) {
     let store = database.store().await;
-    let mut events = Vec::new();
-    for saga in 0..60 {
-        events.push(created(
-            &format!("saga-{saga:02}"),
-            "1",
-            minute(saga % 6) + saga * 100,
-        ));
+    let mut random = Random::seeded(11);
+    let (mut failing, mut rare) = (0_u32, 0_u32);
+    let mut took = Vec::new();
+    for chunk in 0..16 {
+        let mut events = Vec::new();
+        for saga in chunk * 1_000..(chunk + 1) * 1_000 {
+            let is_busy = random.below(10) > 0;
+            let started = if is_busy {
+                minute(4)
+            } else {
+                minute(i64::try_from(random.below(4)).unwrap())
+            };
+            let saga_id = format!("saga-{saga}");
+            let after = started + i64::try_from(random.below(59_000)).unwrap();
+            if is_busy && random.below(12) == 0 {
+                failing += 1;
+                events.extend(failed(&saga_id, after, "declined"));
+                continue;
+            }
+            // A long tail, longer in busy hours.
+            let tail = 1_000 / (1 + random.below(100));
+            let took_ms = 20 + i64::try_from(if is_busy { 3 * tail } else { tail }).unwrap();
+            took.push(took_ms);
+            let step = if random.below(50) == 0 {
+                rare += 1;
+                steps::ORDER_TIMEOUT
+            } else {
+                steps::STOCK_RESERVATION
+            };
+            events.push(created(&saga_id, "1", after));
+            events.push(event(
+                &saga_id,
+                "2",
+                step,
+                SagaStatus::InProgress,
+                after + took_ms,
+            ));
+        }
+        store.append(events.into()).await.unwrap();
     }
-    store.append(events.into()).await.unwrap();
-    let flow = store
-        .flow(&query(20, Some(passage(None, steps::ORDER_CREATED))))
-        .await
-        .unwrap();
-    assert_eq!((flow.sagas, flow.of), (12, 60));
-    let newest: Vec<String> = (0..6)
-        .rev()
-        .flat_map(|slot| [54 + slot, 48 + slot])
-        .map(|saga| format!("saga-{saga:02}"))
+    took.sort_unstable();
+    for most in [4_000, 900] {
+        let flow = store.flow(&query(most, None)).await.unwrap();
+        assert_eq!(flow.of, 16_000);
+        let drawn = f64::from(u32::try_from(flow.sagas).unwrap());
+        assert!(
+            (drawn - f64::from(most)).abs() < 5.0 * f64::from(most).sqrt(),
+            "{drawn}"
+        );
+        for (step, expected) in [
+            (steps::ORDER_CREATED, 16_000),
+            (steps::PAYMENT_FAILED, failing),
+            (steps::ORDER_TIMEOUT, rare),
+        ] {
+            let sagas = u32::try_from(flow.nodes[&step].sagas).unwrap();
+            let off = f64::from(sagas) / drawn - f64::from(expected) / 16_000.0;
+            assert!(off.abs() <= flow.share_error(), "{step}: {off} of {most}");
+        }
+        let edge = &flow.edges[&passage(Some(steps::ORDER_CREATED), steps::STOCK_RESERVATION)];
+        // As many of all as say so little more or less: the share of durations below the estimate is that of its rank.
+        for (found, rank) in [(edge.median_ms, 0.5), (edge.p95_ms, 0.95)] {
+            let share = |below: usize| {
+                f64::from(u32::try_from(below).unwrap()) / f64::from(u32::try_from(took.len()).unwrap())
+            };
+            let below = share(took.partition_point(|millis| *millis < found.unwrap()));
+            let up_to = share(took.partition_point(|millis| *millis <= found.unwrap()));
+            let error = 2.0 * flow.share_error();
+            assert!(
+                below - error <= rank && rank <= up_to + error,
+                "{rank}: {below} to {up_to}"
+            );
+        }
+        assert_eq!(store.flow(&query(most, None)).await.unwrap(), flow, "drawn again");
+    }
+}
+
+/// A few sagas more than are asked for leave out a few, not most of them.
+pub(crate) async fn as_many_sagas_as_asked_for_are_all_read(database: &impl Database) {
+    let store = database.store().await;
+    let mut events: Vec<SagaEvent> = (0..717)
+        .map(|saga| created(&format!("saga-{saga:03}"), "1", minute(9) + saga * 10))
         .collect();
+    store.append(events.split_off(117).into()).await.unwrap();
+    let asked = query(600, Some(passage(None, steps::ORDER_CREATED)));
+    let flow = store.flow(&asked).await.unwrap();
+    assert_eq!((flow.sagas, flow.of), (600, 600));
     let named: Vec<&str> = flow.named.iter().map(|saga_id| saga_id.as_str()).collect();
+    let newest: Vec<String> = (697..717).rev().map(|saga| format!("saga-{saga}")).collect();
     assert_eq!(named, newest);
+    store.append(events.into()).await.unwrap();
+    let flow = store.flow(&asked).await.unwrap();
+    assert_eq!(flow.of, 717);
+    assert!((500..700).contains(&flow.sagas), "{} sagas", flow.sagas);
 }
 
 pub(crate) async fn of_a_saga_of_very_many_steps_the_first_are_followed(database: &impl Database) {

@@ -24,8 +24,8 @@ use crate::{
 };
 use saga_store::{EdgeKind, Flow, FlowEdge, FlowQuery, Passage, Statistics};
 
-/// About how many sagas are looked at.
-const MOST: u32 = 600;
+/// About how many sagas are looked at: of so many a share is at most one point off, in 95 of 100 samples.
+const MOST: u32 = 10_000;
 
 #[derive(Template)]
 #[template(path = "flow.html")]
@@ -38,7 +38,7 @@ pub(super) struct FlowTemplate {
     /// How many sagas the figures are of.
     sagas: String,
     /// And of how many, when that is not all.
-    of: Option<String>,
+    of: Option<Estimated>,
     is_empty: bool,
     drawing: Option<String>,
     /// Passages too rare to be drawn.
@@ -47,6 +47,13 @@ pub(super) struct FlowTemplate {
     picked: Option<Picked>,
     picked_sagas: Vec<SagaRow>,
     edges: Vec<EdgeRow>,
+}
+
+/// What the figures of a sample stand for.
+struct Estimated {
+    of: String,
+    /// How far off a share is.
+    points: String,
 }
 
 struct TypeLink {
@@ -172,7 +179,10 @@ pub(super) async fn page(
         periods: period.links(&type_path),
         period: period.words(),
         sagas: number(flow.sagas),
-        of: (flow.of > flow.sagas).then(|| number(flow.of)),
+        of: (flow.of > flow.sagas).then(|| Estimated {
+            of: number(flow.of),
+            points: format!("{:.1}", flow.share_error() * 100.0),
+        }),
         is_empty: flow.sagas == 0,
         drawing: drawn.as_ref().map(|drawn| drawn.svg.clone()),
         left_out: drawn.map_or(0, |drawn| drawn.left_out),
