@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | [`EventId`], [`SagaId`], [`OrderId`] | checked identifiers |
 //! | [`SagaType`], [`Step`], [`steps`], [`SagaStatus`] | names: open sets with constants, and the closed set of statuses |
-//! | [`Metadata`], [`Timestamp`] | a checked JSON object as text; milliseconds since 1970 |
+//! | [`Metadata`], [`Timestamp`], [`length()`] | a checked JSON object as text; milliseconds since 1970; lengths of time in words |
 //! | [`SagaEvent`] | one recorded step |
 //! | [`avro`] | the wire contract: bytes to events and back |
 //! | [`definition`] | what the life of a saga type should look like |
@@ -42,6 +42,7 @@ pub mod definition;
 mod event;
 pub mod fold;
 mod id;
+mod length;
 mod metadata;
 #[cfg(feature = "openapi")]
 mod openapi;
@@ -53,6 +54,7 @@ pub mod topic;
 
 pub use event::SagaEvent;
 pub use id::{EventId, MAX_NAME_CHARS, NameError, OrderId, SagaId, is_name};
+pub use length::length;
 pub use metadata::{MAX_METADATA_BYTES, MAX_METADATA_DEPTH, Metadata, MetadataBuilder, MetadataError, keys};
 pub use saga_type::SagaType;
 pub use status::{SagaStatus, UnknownStatus};

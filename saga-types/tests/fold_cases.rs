@@ -68,7 +68,7 @@ fn a_started_order_awaits_the_reservation_within_the_limit_of_the_step_it_holds_
     );
     assert_eq!(
         state.summary,
-        "At ORDER_CREATED since 2023-11-14T22:13:20.000Z. Awaiting STOCK_RESERVATION from product-service since \
+        "At ORDER_CREATED since 2023-11-14T22:13:20.000Z. Waiting for STOCK_RESERVATION from product-service since \
          2023-11-14T22:13:20.000Z, due by 2023-11-14T22:16:20.000Z."
     );
 }
@@ -84,7 +84,7 @@ fn a_failed_order_says_what_is_owed_by_whom_since_when() {
     assert_eq!(awaiting.deadline, None);
     assert_eq!(
         state.summary,
-        "Failed at PAYMENT_FAILED (CARD_DECLINED), 2023-11-14T22:13:20.800Z. Still to undo: STOCK_RESERVED, by \
+        "Failed at PAYMENT_FAILED (CARD_DECLINED), 2023-11-14T22:13:20.800Z. Not yet compensated: STOCK_RESERVED, by \
          STOCK_RELEASED from product-service since 2023-11-14T22:13:20.800Z."
     );
 }
@@ -100,7 +100,7 @@ fn an_ended_order_awaits_nothing() {
     }
     assert_eq!(
         state_of("success").summary,
-        "Completed at 2023-11-14T22:13:21.000Z, after 1s."
+        "Completed at 2023-11-14T22:13:21.000Z, after 1 s."
     );
 }
 
@@ -108,7 +108,7 @@ fn an_ended_order_awaits_nothing() {
 fn an_undone_order_says_what_had_failed_and_when_it_was_undone() {
     assert_eq!(
         state_of("payment refused, stock released, order cancelled last").summary,
-        "Failed at PAYMENT_FAILED (CARD_DECLINED); everything was undone at 2023-11-14T22:13:20.860Z, after 860ms."
+        "Failed at PAYMENT_FAILED (CARD_DECLINED); fully compensated at 2023-11-14T22:13:20.860Z, after 860 ms."
     );
 }
 

@@ -77,7 +77,7 @@ fn every_worked_case_awaits_what_is_expected() {
 fn two_branches_read_as_one_sentence() {
     assert_eq!(
         File::read().state_of("both branches are awaited").summary,
-        "At ORDER_CREATED since 2023-11-14T22:13:20.000Z. Awaiting STOCK_RESERVED from product-service since \
+        "At ORDER_CREATED since 2023-11-14T22:13:20.000Z. Waiting for STOCK_RESERVED from product-service since \
          2023-11-14T22:13:20.000Z, due by 2023-11-14T23:13:20.000Z, and FRAUD_CHECKED from fraud-service since \
          2023-11-14T22:13:20.000Z, due by 2023-11-14T22:13:50.000Z."
     );
@@ -88,7 +88,7 @@ fn a_choice_reads_as_either_or() {
     let state = File::read().state_of("the join: each way to pay is awaited, the gift is not");
     assert_eq!(
         state.summary,
-        "At FRAUD_CHECKED since 2023-11-14T22:13:20.090Z. Awaiting either PAID_BY_CARD from payment-service or \
+        "At FRAUD_CHECKED since 2023-11-14T22:13:20.090Z. Waiting for either PAID_BY_CARD from payment-service or \
          PAID_BY_INVOICE from billing-service since 2023-11-14T22:13:20.090Z, due by 2023-11-14T22:23:20.050Z."
     );
 }

@@ -85,8 +85,8 @@ pub use producers::{
 };
 pub use progress::{PartitionProgress, ProgressStore};
 pub use query::{
-    Page, PageStart, Position, SagaQuery, SagaSort, SortBy, SortOrder, Statistics, StatisticsQuery, StepPage,
-    StoredStep, Total,
+    Page, PageStart, Position, SagaQuery, SagaSort, SortBy, SortOrder, SortValue, Statistics,
+    StatisticsQuery, StepPage, StoredStep, Total,
 };
 pub use rebuild::{Difference, DifferenceKind, Rebuild, RebuildStore, Rebuilt};
 pub use retention::{ArchivePlan, Archived, Expired, ExpiredBefore, Removal, Removed, RetentionStore};

@@ -34,6 +34,10 @@ pub struct SagaQuery {
     pub started_from: Option<Timestamp>,
     /// Started at this moment or earlier.
     pub started_to: Option<Timestamp>,
+    /// Took this many milliseconds or more.
+    pub min_duration_ms: Option<i64>,
+    /// Took this many milliseconds or fewer.
+    pub max_duration_ms: Option<i64>,
     /// Any event has this step.
     pub step: Option<String>,
     /// Any event was recorded by this service.
@@ -93,11 +97,13 @@ impl SagaQuery {
             || self.ended.is_some()
             || self.started_from.is_some()
             || self.started_to.is_some()
+            || self.min_duration_ms.is_some()
+            || self.max_duration_ms.is_some()
             || !self.metadata.is_empty()
             || self.anomaly.is_some()
             || self.stuck.is_some()
             || self.owing.is_some()
-            || matches!(self.sort.by, SortBy::Due(_))
+            || matches!(self.sort.by, SortBy::Due(_) | SortBy::Duration)
     }
 
     /// The newest sagas, without any filter.
@@ -114,6 +120,8 @@ impl SagaQuery {
             ended: None,
             started_from: None,
             started_to: None,
+            min_duration_ms: None,
+            max_duration_ms: None,
             step: None,
             producer_service: None,
             trace_id: None,
@@ -141,10 +149,19 @@ pub enum PageStart {
     /// After this saga in the order of the answer.
     After {
         /// Its value of the field sorted by.
-        value: Timestamp,
+        value: SortValue,
         /// Its id.
         saga_id: String,
     },
+}
+
+/// What sagas are sorted by, of one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortValue {
+    /// For all fields that are moments.
+    At(Timestamp),
+    /// Milliseconds, for [`SortBy::Duration`].
+    Millis(i64),
 }
 
 /// The order of an answer.
@@ -165,6 +182,8 @@ pub enum SortBy {
     UpdatedAt,
     /// When it is, or was, due in this way; only sagas that are due at some time are found then.
     Due(Late),
+    /// How long it took; only sagas that have ended, and not by an override, are found then.
+    Duration,
 }
 
 /// The statuses of sagas that have ended, or have not.

@@ -112,6 +112,7 @@ column! {
     Moment => Moment(moment) Some(*moment);
     Option<Moment> => Moment(moment) *moment;
     i64 => Number(number) Some(*number);
+    Option<i64> => Number(number) *number;
     bool => Boolean(value) Some(*value);
 }
 

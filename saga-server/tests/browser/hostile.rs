@@ -109,7 +109,8 @@ async fn a_saga_of_very_many_events_can_be_read() {
     }
     let browser = are_sound(&api, &[("many-events", "/sagas/loop")]).await;
     browser.goto(&format!("http://{}/sagas/loop", api.address)).await;
-    browser.shows("200 of 100,000 events").await;
+    browser.shows("1,000 of 100,000 events").await;
+    browser.shows("998 more PAYMENT_INITIALIZED").await;
     let last = browser.find("nav.pages a:last-child").await;
     last.click().await.unwrap();
     browser.shows("retryCount 99999").await;

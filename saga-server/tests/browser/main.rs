@@ -22,3 +22,4 @@ mod screenshots;
 mod shop;
 mod signing_in;
 mod viewports;
+mod waterfalls;

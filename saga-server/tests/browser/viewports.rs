@@ -39,6 +39,14 @@ pub(crate) const WIDE: Viewport = Viewport {
     height: 900,
 };
 
+/// A window as wide as a large screen.
+pub(crate) const WIDEST: Viewport = Viewport {
+    name: "widest-light",
+    scheme: "light",
+    width: 1920,
+    height: 1080,
+};
+
 pub(crate) const PHONE: [Viewport; 2] = [
     Viewport {
         name: "phone-light",

@@ -34,11 +34,14 @@ pub(crate) struct Family {
     pub(crate) children_total_is_exact: bool,
     /// How many of them are FAILED.
     pub(crate) children_failed: u64,
-    /// How many of them are COMPENSATED: they failed, and everything was undone.
+    /// How many of them are COMPENSATED: they failed, and are fully compensated.
     pub(crate) children_compensated: u64,
-    /// The parts as a list shows them.
+    /// The parts as a page shows them.
     #[serde(skip)]
     pub(crate) children_states: Vec<SagaState>,
+    /// The sagas above it as a page shows them.
+    #[serde(skip)]
+    pub(crate) ancestors_states: Vec<SagaState>,
 }
 
 /// Why the list of ancestors ends.
@@ -84,14 +87,6 @@ impl Family {
         self.children.is_empty() && self.ancestors.is_empty() && self.ancestors_end == AncestorsEnd::Root
     }
 
-    /// The ids of all that are named.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = &SagaId> {
-        self.ancestors
-            .iter()
-            .chain(&self.children)
-            .map(|relative| &relative.saga_id)
-    }
-
     /// Asks for everything.
     pub(crate) async fn of(state: &AppState, saga: &SagaState) -> Result<Self, ApiError> {
         let (ancestors, ancestors_end, ancestors_end_at) = ancestors(state, saga).await?;
@@ -102,7 +97,8 @@ impl Family {
             compensated = count(state, saga, SagaStatus::Compensated).await?.count;
         }
         Ok(Self {
-            ancestors,
+            ancestors: ancestors.iter().map(Relative::of).collect(),
+            ancestors_states: ancestors,
             ancestors_end,
             ancestors_end_at,
             children: children.sagas.iter().map(Relative::of).collect(),
@@ -118,8 +114,8 @@ impl Family {
 async fn ancestors(
     state: &AppState,
     saga: &SagaState,
-) -> Result<(Vec<Relative>, AncestorsEnd, Option<SagaId>), ApiError> {
-    let mut ancestors: Vec<Relative> = Vec::new();
+) -> Result<(Vec<SagaState>, AncestorsEnd, Option<SagaId>), ApiError> {
+    let mut ancestors: Vec<SagaState> = Vec::new();
     let mut next = saga.parent_saga_id.clone();
     while let Some(parent) = next {
         if parent == saga.saga_id || ancestors.iter().any(|known| known.saga_id == parent) {
@@ -131,8 +127,8 @@ async fn ancestors(
         let Some(found) = state.ask("saga", state.store.saga(&parent)).await? else {
             return Ok((ancestors, AncestorsEnd::Missing, Some(parent)));
         };
-        ancestors.push(Relative::of(&found));
-        next = found.parent_saga_id;
+        next = found.parent_saga_id.clone();
+        ancestors.push(found);
     }
     Ok((ancestors, AncestorsEnd::Root, None))
 }

@@ -7,7 +7,7 @@ use axum::{
 };
 
 use crate::{
-    http::{body, guard, middleware},
+    http::{body, compress, guard, middleware},
     rest,
     state::AppState,
     ui,
@@ -30,6 +30,7 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn(middleware::limit))
         .layer(from_fn(ui::error_pages))
         .layer(from_fn_with_state(state.clone(), middleware::observe_request))
+        .layer(from_fn(compress::compress))
         .with_state(state)
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Awaiting, SagaState};
-use crate::{SagaStatus, Timestamp, steps};
+use crate::{SagaStatus, Timestamp, length, steps};
 
 /// A piece of the sentence. Moments are kept apart from the words, so that a page can show how long ago they were; as text
 /// they are exact.
@@ -87,7 +87,7 @@ impl Sentence {
         self.words(".");
         let groups = alternatives(&state.awaiting);
         if let Some((first, others)) = groups.split_first() {
-            self.words(" Awaiting ");
+            self.words(" Waiting for ");
             self.alternatives(first);
             for (left, group) in others
                 .iter()
@@ -140,7 +140,7 @@ impl Sentence {
         }
         self.words(".");
         let owed = state.outstanding_compensations.iter().zip(&state.awaiting);
-        let mut before = " Still to undo: ";
+        let mut before = " Not yet compensated: ";
         for (step, awaited) in owed.clone() {
             self.words(format!(
                 "{before}{step}, by {} from {} ",
@@ -157,8 +157,8 @@ impl Sentence {
 
     fn compensated(&mut self, state: &SagaState) {
         let how = match &state.failed_step {
-            Some(step) => format!("Failed at {step}{}; everything was undone ", reason(state)),
-            None => "Everything was undone ".to_owned(),
+            Some(step) => format!("Failed at {step}{}; fully compensated ", reason(state)),
+            None => "Fully compensated ".to_owned(),
         };
         self.ended(how, state);
     }
@@ -206,15 +206,4 @@ fn reason(state: &SagaState) -> String {
         Some(reason) => format!(" ({reason})"),
         None => String::new(),
     }
-}
-
-/// A length of time in the two largest units that matter.
-fn length(millis: i64) -> String {
-    let millis = u64::try_from(millis).unwrap_or_default();
-    let duration = if millis < 1_000 {
-        std::time::Duration::from_millis(millis)
-    } else {
-        std::time::Duration::from_secs(millis / 1_000)
-    };
-    humantime::format_duration(duration).to_string()
 }

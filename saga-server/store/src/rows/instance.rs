@@ -28,6 +28,7 @@ table! {
         updated_at: Moment,
         ended_at: Option<Moment>,
         ended_by_override: bool,
+        duration_ms: Option<i64>,
         failed_step: Option<&'a str>,
         failure_reason: Option<&'a str>,
         #[serde(rename = "outstandingCompensations")]
@@ -94,6 +95,7 @@ impl<'a> InstanceRow<'a> {
             updated_at: Moment(state.updated_at),
             ended_at: state.ended_at.map(Moment),
             ended_by_override: saga.ended_by_override(),
+            duration_ms: state.duration_ms,
             failed_step: state.failed_step.as_ref().map(|step| step.as_str()),
             failure_reason: state.failure_reason.as_deref(),
             outstanding: Texts::of(state.outstanding_compensations.iter().map(|step| step.as_str())),

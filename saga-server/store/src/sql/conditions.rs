@@ -4,7 +4,7 @@ use saga_types::SagaStatus;
 use sqlx::QueryBuilder;
 
 use super::{Db, dialect};
-use crate::{PageStart, SagaQuery, SortBy, SortOrder, columns::Moment, query::statuses};
+use crate::{PageStart, SagaQuery, SortBy, SortOrder, SortValue, columns::Moment, query::statuses};
 
 pub(super) fn push_filters(sql: &mut QueryBuilder<Db>, query: &SagaQuery) {
     if let Some(order_id) = &query.order_id {
@@ -51,6 +51,12 @@ pub(super) fn push_filters(sql: &mut QueryBuilder<Db>, query: &SagaQuery) {
     if let Some(to) = query.started_to {
         sql.push(" AND started_at <= ").push_bind(Moment(to));
     }
+    if let Some(millis) = query.min_duration_ms {
+        sql.push(" AND duration_ms >= ").push_bind(millis);
+    }
+    if let Some(millis) = query.max_duration_ms {
+        sql.push(" AND duration_ms <= ").push_bind(millis);
+    }
     if let Some(step) = &query.failed_step {
         sql.push(" AND failed_step = ").push_bind(step);
     }
@@ -76,8 +82,14 @@ pub(super) fn push_filters(sql: &mut QueryBuilder<Db>, query: &SagaQuery) {
         Some(false) => sql.push(" AND owed_since IS NULL"),
         None => sql,
     };
-    if let SortBy::Due(late) = query.sort.by {
-        sql.push(format_args!(" AND {} IS NOT NULL", late.column()));
+    match query.sort.by {
+        SortBy::Due(late) => {
+            sql.push(format_args!(" AND {} IS NOT NULL", late.column()));
+        }
+        SortBy::Duration => {
+            sql.push(" AND duration_ms IS NOT NULL");
+        }
+        SortBy::StartedAt | SortBy::UpdatedAt => {}
     }
 }
 
@@ -96,6 +108,7 @@ pub(super) fn order(query: &SagaQuery) -> (&'static str, &'static str, char) {
         SortBy::StartedAt => "started_at",
         SortBy::UpdatedAt => "updated_at",
         SortBy::Due(late) => late.column(),
+        SortBy::Duration => "duration_ms",
     };
     match query.sort.order {
         SortOrder::Ascending => (column, "ASC", '>'),
@@ -106,11 +119,12 @@ pub(super) fn order(query: &SagaQuery) -> (&'static str, &'static str, char) {
 pub(super) fn push_cursor(sql: &mut QueryBuilder<Db>, query: &SagaQuery) {
     let (column, _, beyond) = order(query);
     if let PageStart::After { value, saga_id } = &query.start {
-        sql.push(format_args!(" AND ({column}, saga_id) {beyond} ("))
-            .push_bind(Moment(*value))
-            .push(", ")
-            .push_bind(saga_id.as_str())
-            .push(")");
+        sql.push(format_args!(" AND ({column}, saga_id) {beyond} ("));
+        match value {
+            SortValue::At(moment) => sql.push_bind(Moment(*moment)),
+            SortValue::Millis(millis) => sql.push_bind(*millis),
+        };
+        sql.push(", ").push_bind(saga_id.as_str()).push(")");
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use many_sagas::ManySagas;
 use saga_store::{
-    FlowQuery, Late, PageStart, Position, Rebuild, SagaQuery, SagaSort, SortBy, SortOrder, Span,
+    FlowQuery, Late, PageStart, Position, Rebuild, SagaQuery, SagaSort, SortBy, SortOrder, SortValue, Span,
     StatisticsQuery, Store, StoreOptions, Width,
 };
 use saga_types::{SagaStatus, SagaType, Timestamp, definition::Definitions, fold::Anomaly};
@@ -150,7 +150,7 @@ impl Asked {
                 }
                 let last = store.saga(expected.last().unwrap()).await.unwrap().unwrap();
                 after.start = PageStart::After {
-                    value: last.started_at,
+                    value: SortValue::At(last.started_at),
                     saga_id: last.saga_id.to_string(),
                 };
             }
@@ -225,7 +225,7 @@ fn moment(text: &str) -> Timestamp {
 type Filter = (&'static str, i64, fn(&mut SagaQuery));
 
 /// Every filter, by values that many, some and no sagas have, and what operators put together.
-const FILTERS: [Filter; 37] = [
+const FILTERS: [Filter; 40] = [
     ("nothing", COUNTED, |_| {}),
     ("orderId", FEW, |query| {
         query.order_id = Some("ORD-777".to_owned());
@@ -273,6 +273,13 @@ const FILTERS: [Filter; 37] = [
     ("a minute", FEW, |query| {
         query.started_from = Some(moment("2026-10-15T10:00:00Z"));
         query.started_to = Some(moment("2026-10-15T10:01:00Z"));
+    }),
+    ("took longer than any", FEW, |query| {
+        query.min_duration_ms = Some(100 * 24 * 3_600_000);
+    }),
+    ("took long", COUNTED, |query| query.min_duration_ms = Some(1)),
+    ("took no time at all", COUNTED, |query| {
+        query.max_duration_ms = Some(0);
     }),
     ("a common step", COUNTED, |query| {
         query.step = Some("STOCK_RESERVED".to_owned());
@@ -341,13 +348,14 @@ const FILTERS: [Filter; 37] = [
 type Due = (&'static str, i64, SortBy, fn(&mut SagaQuery));
 
 /// What is late, by how late it is.
-const DUE: [Due; 2] = [
+const DUE: [Due; 3] = [
     ("stuck", FEW, SortBy::Due(Late::Stuck), |query| {
         query.stuck = Some((true, moment("2026-11-01T00:00:00Z")));
     }),
     ("owing", FEW, SortBy::Due(Late::Owing), |query| {
         query.owing = Some(true);
     }),
+    ("by duration", COUNTED, SortBy::Duration, |_| {}),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -361,7 +369,7 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
         for by in [SortBy::StartedAt, SortBy::UpdatedAt] {
             for order in [SortOrder::Ascending, SortOrder::Descending] {
                 let middle = PageStart::After {
-                    value: moment("2026-10-16T12:00:00Z"),
+                    value: SortValue::At(moment("2026-10-16T12:00:00Z")),
                     saga_id: "saga-7".to_owned(),
                 };
                 for start in [PageStart::Offset(0), middle] {

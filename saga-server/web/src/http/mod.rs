@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `listen`, `places` | connections: how many, how slow the other side may be, and which gives way |
 //! | `middleware` | around every request: limits, latency, headers, the form of errors |
+//! | `compress` | answers made smaller for those who take them so |
 //! | `access` | which path needs which role; what is not named is closed |
 //! | `guard`, `same_site`, `session` | who is calling, and whether they may |
 //! | `query_string`, `params`, `body`, `date_range` | what callers send, checked; each bad parameter is named |
@@ -12,6 +13,7 @@
 
 pub(crate) mod access;
 pub(crate) mod body;
+pub(crate) mod compress;
 pub(crate) mod csv;
 pub(crate) mod date_range;
 pub(crate) mod error;

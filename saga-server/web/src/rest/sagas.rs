@@ -67,13 +67,16 @@ pub(crate) struct PageInfo {
         ("page" = Option<u64>, Query, maximum = 9_007_199_254_740_991_i64, description = "Which page, from 0"),
         ("size" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many sagas; 20 if not given"),
         ("cursor" = Option<String>, Query, format = "sagas-cursor", min_length = 1, description = "The nextCursor of the page before, instead of page"),
-        ("sort" = Option<String>, Query, pattern = "^(startedAt|updatedAt|due)(,(asc|desc))?$", description = "The field, and asc or desc; by due only sagas that have a limit, or, with owing=true, since when they owe"),
+        ("sort" = Option<String>, Query, pattern = "^(startedAt|updatedAt|due|duration)(,(asc|desc))?$", description = "The field, and asc or desc; by due only sagas that have a limit, or, with owing=true, a pending compensation; by duration only sagas that have ended, and not by an override"),
         DateRange,
         ("orderId" = Option<OrderId>, Query, description = "Is about this business key"),
         ("parentSagaId" = Option<SagaId>, Query, description = "Is a part of this saga"),
-        ("awaits" = Option<Step>, Query, description = "Awaits this step, among others or alone: one that comes next, or a compensation"),
-        ("owner" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Awaits something that this service owes"),
-        ("owes" = Option<Step>, Query, description = "Still has to undo this step"),
+        ("awaits" = Option<Step>, Query, description = "Waits for this step, among others or alone: one that comes next, or a compensation"),
+        ("owner" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Waits for something that this service owns"),
+        ("owes" = Option<Step>, Query, description = "Has not yet compensated this step"),
+        ("minDuration" = Option<String>, Query, pattern = "^[0-9]", description = "Took at least this long: milliseconds, or with units such as 90s, 10m or 1h 30m"),
+        ("maxDuration" = Option<String>, Query, pattern = "^[0-9]", description = "Took at most this long"),
+        ("serviceVersion" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Has a step that was recorded by this version of a service"),
         ("sagaType" = Option<SagaType>, Query, description = "Has this type"),
         ("status" = Option<SagaStatus>, Query, description = "Is in this status now"),
         ("ended" = Option<bool>, Query, description = "Has ended (COMPLETED, FAILED or COMPENSATED), or has not"),
@@ -84,8 +87,8 @@ pub(crate) struct PageInfo {
         ("failureReason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Failed for this reason"),
         ("metadata" = Option<MetadataFilter>, Query, style = Form, explode),
         ("anomaly" = Option<Anomaly>, Query, description = "Has this anomaly"),
-        ("stuck" = Option<bool>, Query, description = "Is late by its definition, or is not"),
-        ("owing" = Option<bool>, Query, description = "Still has something to be undone, or has not"),
+        ("stuck" = Option<bool>, Query, description = "Is overdue by its definition, or is not"),
+        ("owing" = Option<bool>, Query, description = "Has a pending compensation, or has none"),
     ),
     responses((status = 200, description = "The page", body = SagasPage))
 )]
@@ -165,6 +168,7 @@ fn read(
         None => (PageStart::Offset(offset), offset),
     };
     let period = DateRange::take(&mut params);
+    let durations = durations(&mut params);
     let owing = params.parsed("owing", yes_or_no);
     let query = SagaQuery {
         order_id: params.parsed("orderId", |text| name(OrderId::new(text)).map(String::from)),
@@ -177,6 +181,8 @@ fn read(
         ended: params.parsed("ended", yes_or_no),
         started_from: period.from,
         started_to: period.to,
+        min_duration_ms: durations.0,
+        max_duration_ms: durations.1,
         step: params.parsed("step", step),
         producer_service: params.text("producerService"),
         trace_id: params.text("traceId"),
@@ -204,8 +210,44 @@ fn failure_reason(params: &mut Params, redaction: &Redaction) -> Option<String> 
     Some(reason)
 }
 
+/// The least and the greatest duration, in milliseconds.
+fn durations(params: &mut Params) -> (Option<i64>, Option<i64>) {
+    let least = params.parsed("minDuration", duration_ms);
+    let most = params.parsed("maxDuration", duration_ms);
+    if least.zip(most).is_some_and(|(least, most)| least > most) {
+        params.refuse("minDuration", "must not be more than maxDuration");
+    }
+    (least, most)
+}
+
+fn duration_ms(text: &str) -> Result<i64, String> {
+    let millis = match text.parse::<i64>() {
+        Ok(millis) => Some(millis).filter(|millis| *millis >= 0),
+        Err(_) => humantime::parse_duration(text)
+            .ok()
+            .and_then(|duration| i64::try_from(duration.as_millis()).ok()),
+    };
+    millis
+        .ok_or_else(|| "must be milliseconds, or a number with a unit such as 90s, 10m or 1h 30m".to_owned())
+}
+
+/// Versions are metadata, too.
 fn metadata(params: &mut Params, redaction: &Redaction) -> BTreeMap<String, String> {
-    let wanted = params.prefixed("metadata.");
+    let version = params.text(keys::SERVICE_VERSION);
+    if version.is_some() && redaction.hides(keys::SERVICE_VERSION) {
+        params.refuse(keys::SERVICE_VERSION, HIDDEN);
+    }
+    let mut wanted = params.prefixed("metadata.");
+    if let Some(version) = version
+        && wanted
+            .insert(keys::SERVICE_VERSION.to_owned(), version.clone())
+            .is_some_and(|other| other != version)
+    {
+        params.refuse(
+            keys::SERVICE_VERSION,
+            "is given in metadata.serviceVersion as well",
+        );
+    }
     for key in wanted.keys().filter(|key| redaction.hides(key)) {
         params.refuse(&format!("metadata.{key}"), HIDDEN);
     }

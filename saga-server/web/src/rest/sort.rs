@@ -1,7 +1,7 @@
 //! The parameter `sort`, and the order that a cursor continues.
 
-use saga_store::{Late, SagaSort, SortBy, SortOrder};
-use saga_types::{Timestamp, fold::SagaState};
+use saga_store::{Late, SagaSort, SortBy, SortOrder, SortValue};
+use saga_types::fold::SagaState;
 
 use crate::http::query_string::{Params, SagasCursor};
 
@@ -35,6 +35,7 @@ fn parse(text: &str) -> Result<SagaSort, String> {
         "startedAt" => Some(SortBy::StartedAt),
         "updatedAt" => Some(SortBy::UpdatedAt),
         "due" => Some(SortBy::Due(Late::Stuck)),
+        "duration" => Some(SortBy::Duration),
         _ => None,
     };
     let order = match order {
@@ -43,7 +44,9 @@ fn parse(text: &str) -> Result<SagaSort, String> {
         _ => None,
     };
     let sort = by.zip(order).map(|(by, order)| SagaSort { by, order });
-    sort.ok_or_else(|| "must be startedAt, updatedAt or due, then a comma and asc or desc".to_owned())
+    sort.ok_or_else(|| {
+        "must be startedAt, updatedAt, due or duration, then a comma and asc or desc".to_owned()
+    })
 }
 
 /// As callers and cursors write it.
@@ -52,6 +55,7 @@ pub(super) fn to_text(sort: SagaSort) -> String {
         SortBy::StartedAt => "startedAt",
         SortBy::UpdatedAt => "updatedAt",
         SortBy::Due(_) => "due",
+        SortBy::Duration => "duration",
     };
     let order = match sort.order {
         SortOrder::Ascending => "asc",
@@ -70,11 +74,12 @@ pub(super) fn with_owing(mut sort: SagaSort, owing: Option<bool>) -> SagaSort {
     sort
 }
 
-/// None when, by a definition that has changed since, nothing is due any more.
-pub(super) fn value_of(by: SortBy, saga: &SagaState) -> Option<Timestamp> {
+/// None when, by a definition that has changed since, nothing is due any more, or the saga has not ended.
+pub(super) fn value_of(by: SortBy, saga: &SagaState) -> Option<SortValue> {
     match by {
-        SortBy::StartedAt => Some(saga.started_at),
-        SortBy::UpdatedAt => Some(saga.updated_at),
-        SortBy::Due(late) => late.due(saga),
+        SortBy::StartedAt => Some(SortValue::At(saga.started_at)),
+        SortBy::UpdatedAt => Some(SortValue::At(saga.updated_at)),
+        SortBy::Due(late) => late.due(saga).map(SortValue::At),
+        SortBy::Duration => saga.duration_ms.map(SortValue::Millis),
     }
 }

@@ -4,12 +4,11 @@ use std::fmt;
 
 use saga_types::{Timestamp, fold::Phrase};
 
+pub(super) use saga_types::length;
+
 use saga_collector::freshness::Freshness;
 
 const SECOND: i64 = 1_000;
-const MINUTE: i64 = 60 * SECOND;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
 
 /// From when a page looks at things.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +44,11 @@ impl Moment {
     /// For `datetime` and `title`.
     pub(super) fn exact(&self) -> String {
         self.at.to_string()
+    }
+
+    /// Whether its age goes on growing.
+    pub(super) fn is_past(&self) -> bool {
+        self.age_ms() >= 0
     }
 
     fn age_ms(&self) -> i64 {
@@ -87,10 +91,10 @@ pub(super) fn pieces(sentence: Vec<Phrase>, clock: Clock) -> Vec<Piece> {
         Phrase::Words(words) => Piece::Words(words),
         Phrase::At(at) | Phrase::Moment(at) => time(at, Moment::new(at, now).to_string(), false),
         Phrase::Since(at) => time(at, format!("for {}", roughly(now.millis_since(at).max(0))), false),
-        Phrase::DueBy(at) => match clock.judged_at.millis_since(at) {
-            late if late > 0 => time(at, format!("overdue by {}", roughly(late)), true),
-            _ => time(at, due(now.millis_since(at)), false),
-        },
+        Phrase::DueBy(at) => {
+            let (text, is_late) = until_deadline(at, clock);
+            time(at, text, is_late)
+        }
     };
     sentence.into_iter().map(piece).collect()
 }
@@ -114,38 +118,23 @@ pub(super) fn isolate(pieces: Vec<Piece>, quoted: Option<&str>) -> Vec<Piece> {
     pieces.into_iter().flat_map(split).collect()
 }
 
-/// A deadline that is not known to be missed.
-fn due(late: i64) -> String {
-    match late {
-        // Ingest lags: what is awaited may have come.
-        0.. => format!("was due {} ago", roughly(late)),
-        early => format!("due in {}", roughly(-early)),
+/// How much time is left until a deadline, or by how much it has passed; and whether it is known to be missed.
+pub(super) fn until_deadline(deadline: Timestamp, clock: Clock) -> (String, bool) {
+    match clock.judged_at.millis_since(deadline) {
+        late if late > 0 => (format!("overdue by {}", roughly(late)), true),
+        _ => match clock.now.millis_since(deadline) {
+            early @ ..0 => (format!("due in {}", roughly(-early)), false),
+            // Ingest lags: what is awaited may have come.
+            late => (format!("was due {} ago", roughly(late)), false),
+        },
     }
 }
 
-/// A length in its largest unit, for ages.
+/// An age: a length without parts of seconds, which change while they are read.
 pub(super) fn roughly(millis: i64) -> String {
     match millis {
-        ..MINUTE => format!("{} s", millis / SECOND),
-        MINUTE..HOUR => format!("{} min", millis / MINUTE),
-        HOUR..DAY => format!("{} h", millis / HOUR),
-        _ => format!("{} d", millis / DAY),
-    }
-}
-
-/// A length in the two largest units that matter, for durations.
-pub(super) fn length(millis: i64) -> String {
-    let two = |large: i64, small: i64, of: (&str, &str)| match (millis % large) / small {
-        0 => format!("{} {}", millis / large, of.0),
-        rest => format!("{} {} {rest} {}", millis / large, of.0, of.1),
-    };
-    match millis {
-        ..SECOND => format!("{millis} ms"),
-        SECOND..MINUTE if millis % SECOND < 100 => format!("{} s", millis / SECOND),
-        SECOND..MINUTE => format!("{}.{} s", millis / SECOND, millis % SECOND / 100),
-        MINUTE..HOUR => two(MINUTE, SECOND, ("min", "s")),
-        HOUR..DAY => two(HOUR, MINUTE, ("h", "min")),
-        _ => two(DAY, HOUR, ("d", "h")),
+        ..SECOND => "0 s".to_owned(),
+        _ => length(millis / SECOND * SECOND),
     }
 }
 
@@ -233,6 +222,10 @@ pub(super) fn precise(count: usize) -> f64 {
 mod tests {
     use super::*;
 
+    const MINUTE: i64 = 60 * SECOND;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
+
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(1_760_000_000_000 + millis).unwrap()
     }
@@ -244,6 +237,7 @@ mod tests {
         assert_eq!(shown(-59_999), "59 s ago");
         assert_eq!(shown(-3 * MINUTE), "3 min ago");
         assert_eq!(shown(2 * HOUR + 1), "in 2 h");
+        assert_eq!(shown(-119 * MINUTE), "1 h 59 min ago");
         assert_eq!(shown(-40 * DAY), "40 d ago");
     }
 
@@ -257,7 +251,7 @@ mod tests {
         let [Piece::Time { text, is_late, .. }, Piece::Time { text: since, .. }] = pieces.as_slice() else {
             panic!("{pieces:?}")
         };
-        assert_eq!((text.as_str(), *is_late), ("overdue by 1 min", true));
+        assert_eq!((text.as_str(), *is_late), ("overdue by 1 min 30 s", true));
         assert_eq!(since, "for 5 s");
     }
 
@@ -271,19 +265,9 @@ mod tests {
             [Piece::Time { text, is_late, .. }] => (text.clone(), *is_late),
             other => panic!("{other:?}"),
         };
-        assert_eq!(shown(-90_000), ("was due 1 min ago".to_owned(), false));
-        assert_eq!(shown(90_000), ("due in 1 min".to_owned(), false));
+        assert_eq!(shown(-90_000), ("was due 1 min 30 s ago".to_owned(), false));
+        assert_eq!(shown(90_000), ("due in 1 min 30 s".to_owned(), false));
         assert_eq!(shown(-160_000), ("overdue by 1 min".to_owned(), true));
-    }
-
-    #[test]
-    fn lengths_have_two_units_at_most() {
-        assert_eq!(length(340), "340 ms");
-        assert_eq!(length(2_400), "2.4 s");
-        assert_eq!(length(3_000), "3 s");
-        assert_eq!(length(200_000), "3 min 20 s");
-        assert_eq!(length(2 * HOUR), "2 h");
-        assert_eq!(length(3 * DAY + 4 * HOUR + MINUTE), "3 d 4 h");
     }
 
     #[test]

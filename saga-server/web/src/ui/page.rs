@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use saga_types::SagaStatus;
+use saga_types::{SagaStatus, Timestamp};
 
 use super::assets;
 use crate::{
@@ -54,6 +54,8 @@ pub(super) struct Frame {
     pub(super) search: String,
     /// How far behind the tracker is, in words, and whether it is not.
     pub(super) freshness: Option<(String, bool)>,
+    /// When the page was made.
+    pub(super) made: Timestamp,
     /// Who is signed in; none without authentication.
     pub(super) caller: Option<String>,
     pub(super) role: Role,
@@ -74,6 +76,7 @@ impl Frame {
             title: title.into(),
             section,
             search: String::new(),
+            made: Timestamp::now(),
             freshness: freshness.map(|freshness| (freshness.summary.clone(), freshness.up_to_date)),
             caller: (caller.name != crate::auth::ANONYMOUS).then(|| caller.name.clone()),
             role: caller.role,
@@ -96,6 +99,14 @@ impl Frame {
             is_bare: true,
             ..self
         }
+    }
+
+    /// The time of day at which it was made.
+    pub(super) fn made_at(&self) -> String {
+        let exact = self.made.to_string();
+        exact
+            .get(11..19)
+            .map_or(exact.clone(), |time| format!("{time} UTC"))
     }
 
     /// The sections that the caller may open: path, name, and whether it is this one.

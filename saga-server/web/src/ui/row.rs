@@ -23,6 +23,8 @@ pub(super) struct SagaRow {
     pub(super) short_order: String,
     pub(super) order_path: String,
     pub(super) what_now: WhatNow,
+    /// How long it took; nothing while it has not ended, or where an override ended it.
+    pub(super) duration: String,
     pub(super) services: String,
     pub(super) started: Moment,
 }
@@ -31,13 +33,50 @@ pub(super) struct SagaRow {
 pub(super) struct WhatNow {
     pub(super) words: String,
     /// The reason of a failure.
-    pub(super) reason: Option<String>,
+    pub(super) reason: Option<Reason>,
     /// Effects that still have to be undone, and by whom.
     pub(super) owed: Vec<Owed>,
     /// How late it is.
     pub(super) overdue: Option<String>,
     /// Its age against its limit, while it is not late.
     pub(super) limit: Option<Limit>,
+}
+
+/// Why a saga failed. Some services give a stack trace.
+pub(super) struct Reason {
+    /// The beginning of its first line.
+    pub(super) line: String,
+    /// More of it.
+    pub(super) whole: String,
+}
+
+impl Reason {
+    fn of(text: &str) -> Self {
+        const LINE_CHARS: usize = 120;
+        const WHOLE_CHARS: usize = 1_000;
+        Self {
+            line: beginning(text.trim_start().lines().next().unwrap_or_default(), LINE_CHARS),
+            whole: beginning(text, WHOLE_CHARS),
+        }
+    }
+}
+
+fn beginning(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+/// A column of the list.
+pub(super) struct Column {
+    /// In the style sheet, which says what gives way in narrow windows.
+    pub(super) class: &'static str,
+    pub(super) name: &'static str,
+    /// The list sorted by it, the other way round where it is sorted so.
+    pub(super) path: Option<String>,
+    /// For `aria-sort`.
+    pub(super) sorted: Option<&'static str>,
 }
 
 /// An effect that still has to be undone.
@@ -64,6 +103,7 @@ impl SagaRow {
             short_order: short(&saga.order_id),
             order_path: format!("/sagas?orderId={}", encoded(&saga.order_id)),
             what_now: WhatNow::of(&saga, clock),
+            duration: saga.duration_ms.map(length).unwrap_or_default(),
             services: list(&saga.services),
             started: Moment::new(saga.started_at, clock.now),
             order_id: saga.order_id.into(),
@@ -77,7 +117,7 @@ impl WhatNow {
         let words = match saga.current_status {
             SagaStatus::Started | SagaStatus::InProgress => under_way(saga, clock),
             SagaStatus::Completed => match saga.duration_ms {
-                Some(millis) => format!("took {}", length(millis)),
+                Some(_) => "completed".to_owned(),
                 None => "completed by an override".to_owned(),
             },
             SagaStatus::Failed | SagaStatus::Compensated => match &saga.failed_step {
@@ -88,7 +128,7 @@ impl WhatNow {
         let overdue = overdue(saga, clock);
         Self {
             words,
-            reason: saga.failure_reason.clone(),
+            reason: saga.failure_reason.as_deref().map(Reason::of),
             owed: owed(saga, clock),
             limit: limit(saga, clock).filter(|_| overdue.is_none()),
             overdue,
@@ -100,7 +140,7 @@ fn under_way(saga: &SagaState, clock: Clock) -> String {
     let age = |since| roughly(clock.now.millis_since(since).max(0));
     match saga.most_urgent() {
         Some(next) => format!(
-            "awaits {} from {} for {}{}",
+            "waiting for {} from {} for {}{}",
             next.step,
             next.owner(),
             age(next.since),
@@ -154,4 +194,21 @@ fn limit(saga: &SagaState, clock: Clock) -> Option<Limit> {
         words: format!("{} of {}", roughly(passed), length(whole / 1000 * 1000)),
         hundredths: passed * 100 / whole,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_trace_is_one_line_of_the_list() {
+        let reason = Reason::of("x.NoFunds: none\n\tat x.Pay.run(Pay.java:42)");
+        assert_eq!(reason.line, "x.NoFunds: none");
+        assert!(reason.whole.contains("Pay.java:42"));
+        let long = Reason::of(&"잔액부족".repeat(500));
+        assert_eq!(
+            (long.line.chars().count(), long.whole.chars().count()),
+            (121, 1_001)
+        );
+    }
 }

@@ -6,7 +6,7 @@ use axum::{Extension, extract::State};
 use super::{
     humanize::{Clock, number},
     page::{Frame, Page, Section},
-    row::SagaRow,
+    row::{Column, SagaRow},
     search::encoded,
 };
 use crate::{
@@ -16,28 +16,32 @@ use crate::{
     state::AppState,
 };
 
-/// Quick views: name and query. What is late comes with what is latest first.
+/// Quick views: name and query. What is overdue comes with the most overdue first.
 const VIEWS: [(&str, &str); 7] = [
     ("All", ""),
-    ("In flight", "ended=false"),
+    ("In progress", "ended=false"),
     ("Overdue", "sort=due&stuck=true"),
     ("Failed", "status=FAILED"),
-    ("To be compensated", "owing=true&sort=due"),
+    ("Compensation pending", "owing=true&sort=due"),
     ("Compensated", "status=COMPENSATED"),
     ("Completed", "status=COMPLETED"),
 ];
 
 /// The fields of the form: parameter, label, and what may be written there.
-const FIELDS: [(&str, &str, &str); 11] = [
+const FIELDS: [(&str, &str, &str); 15] = [
     ("orderId", "Order", ""),
     ("sagaType", "Type", ""),
     ("step", "Has step", ""),
     ("awaits", "Waiting for", ""),
-    ("owner", "Owner of what is awaited", ""),
+    ("owner", "Owner", ""),
+    ("owes", "Compensation pending for", ""),
     ("parentSagaId", "Part of saga", ""),
     ("failedStep", "Failed at", ""),
     ("failureReason", "Failure reason", ""),
     ("producerService", "Service", ""),
+    ("serviceVersion", "Service version", ""),
+    ("minDuration", "Duration at least", "2.5s or 10m"),
+    ("maxDuration", "Duration at most", "2.5s or 10m"),
     ("fromDate", "Started from", "2026-11-22 or a time"),
     ("toDate", "Started until", "2026-11-22 or a time"),
 ];
@@ -55,6 +59,9 @@ pub(super) struct SagasTemplate {
     /// What is in force and has no field, to be kept by the form.
     kept: Vec<(String, String)>,
     rows: Vec<SagaRow>,
+    columns: Vec<Column>,
+    /// Orders: name, the list in it, and whether it is in it.
+    sorts: Vec<(&'static str, String, bool)>,
     total: String,
     order: &'static str,
     next: Option<String>,
@@ -115,6 +122,8 @@ pub(super) async fn page(
             .collect(),
         total: total(&found),
         order: order(&given),
+        columns: columns(&given),
+        sorts: sorts(&given),
         next: found.next_cursor.as_ref().map(|cursor| next(&given, cursor)),
         first: (!is_first).then(|| path(&query(filters))),
         rows: found
@@ -159,9 +168,75 @@ fn order(given: &[(String, String)]) -> &'static str {
         Some("startedAt" | "startedAt,asc") => "oldest first",
         Some("updatedAt,desc") => "last changed first",
         Some("updatedAt" | "updatedAt,asc") => "first changed first",
-        Some("due" | "due,asc") => "due longest first",
-        Some(_) => "due last first",
+        Some("due" | "due,asc") => "most overdue first",
+        Some("due,desc") => "due last first",
+        Some("duration,desc") => "longest first",
+        Some(_) => "shortest first",
     }
+}
+
+/// The orders that are offered, the field and direction of each as in `sort`.
+const SORTS: [(&str, &str); 5] = [
+    ("newest", "startedAt,desc"),
+    ("last changed", "updatedAt,desc"),
+    ("most overdue", "due,asc"),
+    ("longest", "duration,desc"),
+    ("shortest", "duration,asc"),
+];
+
+fn sorted_by(given: &[(String, String)], sort: &str) -> String {
+    let sort = ("sort".to_owned(), sort.to_owned());
+    let kept = given.iter().filter(|(name, _)| !is_place(name) && name != "sort");
+    path(&query(kept.chain([&sort])))
+}
+
+/// The order in force, with its direction.
+fn sort(given: &[(String, String)]) -> String {
+    match value(given, "sort").unwrap_or("startedAt,desc") {
+        whole if whole.contains(',') => whole.to_owned(),
+        field => format!("{field},asc"),
+    }
+}
+
+fn sorts(given: &[(String, String)]) -> Vec<(&'static str, String, bool)> {
+    let current = sort(given);
+    let link = |(name, sort): (&'static str, &str)| (name, sorted_by(given, sort), current == sort);
+    SORTS.map(link).into()
+}
+
+fn columns(given: &[(String, String)]) -> Vec<Column> {
+    let current = sort(given);
+    let (field, direction) = current.split_once(',').unwrap_or((&current, "asc"));
+    let column = |(class, name, by): (&'static str, &'static str, Option<&str>)| {
+        let is_sorted = by == Some(field);
+        let other_way = if is_sorted && direction == "desc" {
+            "asc"
+        } else {
+            "desc"
+        };
+        Column {
+            class,
+            name,
+            path: by.map(|by| sorted_by(given, &format!("{by},{other_way}"))),
+            sorted: is_sorted.then_some(if direction == "desc" {
+                "descending"
+            } else {
+                "ascending"
+            }),
+        }
+    };
+    [
+        ("status", "Status", None),
+        ("saga", "Saga", None),
+        ("type", "Type", None),
+        ("order", "Order", None),
+        ("state", "State", None),
+        ("duration number", "Duration", Some("duration")),
+        ("services", "Services", None),
+        ("started", "Started", Some("startedAt")),
+    ]
+    .map(column)
+    .into()
 }
 
 /// Whether the parameter says where in the list, and not what is in it.
@@ -203,8 +278,8 @@ fn called(name: &str, value: &str) -> (String, String) {
     let yes = value == "true";
     let (name, value) = match name {
         "stuck" => ("time limit", if yes { "overdue" } else { "not overdue" }),
-        "owing" => ("compensation", if yes { "owed" } else { "none owed" }),
-        "ended" => ("state", if yes { "ended" } else { "in flight" }),
+        "owing" => ("compensation", if yes { "pending" } else { "none pending" }),
+        "ended" => ("state", if yes { "ended" } else { "in progress" }),
         "status" => ("status", value),
         "traceId" => ("trace", value),
         "anomaly" => ("anomaly", value),

@@ -71,7 +71,7 @@ async fn the_page_says_that_children_failed_and_links_parents_and_children() {
     .await;
     let whole = page(&api, "/sagas/whole").await;
     assert!(
-        whole.contains(r##"<a class="chip late" href="#family">1 of 2 children failed</a>"##),
+        whole.contains(r##"<a class="chip late" href="#related">1 of 2 children failed</a>"##),
         "{whole}"
     );
     assert!(
@@ -86,7 +86,7 @@ async fn the_page_says_that_children_failed_and_links_parents_and_children() {
     );
     let part = page(&api, "/sagas/part").await;
     let said = text(&part);
-    assert!(said.contains("Part of ORDER_CREATION whole"), "{said}");
+    assert!(said.contains("Parent ○ Started ORDER_CREATION whole"), "{said}");
     let alone = page(&api, "/sagas/other").await;
     assert!(!alone.contains("children failed"), "{alone}");
 }

@@ -91,7 +91,7 @@ async fn a_status_is_corrected_with_a_reason_and_then_the_saga_is_shown() {
     .await;
     assert_eq!(page.status, StatusCode::OK, "{}", page.text);
     assert!(
-        page.text.contains("by hand: anonymous") && page.text.contains("given back by hand"),
+        page.text.contains("manual: anonymous") && page.text.contains("given back by hand"),
         "{}",
         page.text
     );

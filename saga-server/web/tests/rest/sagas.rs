@@ -205,6 +205,11 @@ async fn each_filter_finds_its_sagas_and_no_others() {
             vec!["failed"],
         ),
         ("toDate=2025-10-08", vec![]),
+        ("minDuration=1s", vec!["undone", "done"]),
+        ("minDuration=600&maxDuration=2000ms", vec!["done"]),
+        ("maxDuration=500", vec!["failed"]),
+        ("sort=duration,desc", vec!["undone", "done", "failed"]),
+        ("sort=duration&maxDuration=1s", vec!["failed", "done"]),
         ("fromDate=2025-10-10", vec![]),
     ] {
         assert_eq!(api.ids(&format!("{SAGAS}?{query}")).await, expected, "{query}");
@@ -235,6 +240,10 @@ async fn bad_parameters_are_named_all_at_once() {
         ("anomaly=ODD", "anomaly"),
         ("stuck=maybe", "stuck"),
         ("sort=sagaId,asc", "sort"),
+        ("minDuration=long", "minDuration"),
+        ("maxDuration=-1", "maxDuration"),
+        ("minDuration=2s&maxDuration=1s", "minDuration"),
+        ("serviceVersion=1&metadata.serviceVersion=2", "serviceVersion"),
         ("sort=startedAt,down", "sort"),
         ("fromDate=yesterday", "fromDate"),
         ("toDate=2025-02-30", "toDate"),

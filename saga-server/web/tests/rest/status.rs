@@ -359,10 +359,10 @@ async fn an_override_of_the_topic_is_no_persons_deed() {
     );
     let page = api.get("/sagas/saga-1").await.text;
     assert!(
-        page.contains("recorded by order-service as set by hand"),
+        page.contains("recorded by order-service as a manual override"),
         "{page}"
     );
-    assert!(!page.contains("by hand: dana"), "{page}");
+    assert!(!page.contains("manual: dana"), "{page}");
     assert_eq!(
         api.ids("/api/v1/sagas?anomaly=OVERRIDE_FROM_TOPIC").await,
         ["saga-1"]
@@ -388,7 +388,7 @@ async fn a_correction_is_no_anomaly_however_its_saga_is_folded() {
         .unwrap();
     assert!(rebuilt.differences.is_empty(), "{:?}", rebuilt.differences);
     let page = api.get("/sagas/saga-1").await.text;
-    assert!(page.contains("by hand: anonymous"), "{page}");
+    assert!(page.contains("manual: anonymous"), "{page}");
 }
 
 #[tokio::test]

@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use saga_store::{Late, Page, PageStart, Rebuild, SagaQuery, SagaSort, SortBy, SortOrder, Store, Total};
+use saga_store::{
+    Late, Page, PageStart, Rebuild, SagaQuery, SagaSort, SortBy, SortOrder, SortValue, Store, Total,
+};
 use saga_types::{
-    SagaEvent, SagaStatus, SagaType,
+    SagaEvent, SagaStatus, SagaType, Timestamp,
     definition::{Definitions, SagaDefinition},
     fold::{Anomaly, Awaiting, SagaState},
     steps,
@@ -468,6 +470,7 @@ pub(crate) async fn pages_by_offset_and_by_key_are_the_same(database: &impl Data
         SortBy::UpdatedAt,
         SortBy::Due(Late::Stuck),
         SortBy::Due(Late::Owing),
+        SortBy::Duration,
     ] {
         if by == SortBy::Due(Late::Owing) {
             let fail = |saga: i64| {
@@ -480,9 +483,10 @@ pub(crate) async fn pages_by_offset_and_by_key_are_the_same(database: &impl Data
         }
         for order in [SortOrder::Ascending, SortOrder::Descending] {
             let value = |saga: &SagaState| match by {
-                SortBy::StartedAt => saga.started_at,
-                SortBy::UpdatedAt => saga.updated_at,
-                SortBy::Due(late) => late.due(saga).unwrap(),
+                SortBy::StartedAt => saga.started_at.as_millis(),
+                SortBy::UpdatedAt => saga.updated_at.as_millis(),
+                SortBy::Due(late) => late.due(saga).unwrap().as_millis(),
+                SortBy::Duration => saga.duration_ms.unwrap(),
             };
             let mut expected: Vec<SagaState> = sagas(&events).into_iter().map(|(state, _)| state).collect();
             expected.sort_by(|left, right| (value(left), &left.saga_id).cmp(&(value(right), &right.saga_id)));
@@ -499,7 +503,10 @@ pub(crate) async fn pages_by_offset_and_by_key_are_the_same(database: &impl Data
             let next_by_key = |page: &Page, _: &PageStart| {
                 let last = page.sagas.last().unwrap();
                 PageStart::After {
-                    value: value(last),
+                    value: match by {
+                        SortBy::Duration => SortValue::Millis(value(last)),
+                        _ => SortValue::At(Timestamp::from_millis(value(last)).unwrap()),
+                    },
                     saga_id: last.saga_id.to_string(),
                 }
             };

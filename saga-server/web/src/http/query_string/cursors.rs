@@ -5,6 +5,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use saga_types::{EventId, SagaId, Timestamp, fold::Position};
 use serde::{Serialize, de::DeserializeOwned};
 
+use saga_store::SortValue;
+
 const REFUSED: &str = "is not a nextCursor of this endpoint";
 
 /// Where the next page of sagas begins.
@@ -13,7 +15,7 @@ pub(crate) struct SagasCursor {
     /// The order that the pages have, such as `startedAt,desc`.
     pub(crate) sort: String,
     /// The last saga's value of the field sorted by.
-    pub(crate) value: Timestamp,
+    pub(crate) value: SortValue,
     /// The last saga.
     pub(crate) saga_id: SagaId,
     /// How many sagas came before the next page.
@@ -27,7 +29,10 @@ impl SagasCursor {
         encode(&(
             Self::KIND,
             &self.sort,
-            self.value.as_millis(),
+            match self.value {
+                SortValue::At(moment) => moment.as_millis(),
+                SortValue::Millis(millis) => millis,
+            },
             &self.saga_id,
             self.before,
         ))
@@ -35,7 +40,11 @@ impl SagasCursor {
 
     pub(crate) fn decode(text: &str) -> Result<Self, String> {
         let (kind, sort, millis, saga_id, before): (String, String, i64, SagaId, u64) = decode(text)?;
-        let value = Timestamp::from_millis(millis).map_err(|_| REFUSED.to_owned())?;
+        let value = if sort.starts_with("duration,") {
+            SortValue::Millis(millis)
+        } else {
+            SortValue::At(Timestamp::from_millis(millis).map_err(|_| REFUSED.to_owned())?)
+        };
         if kind == Self::KIND {
             Ok(Self {
                 sort,
@@ -179,7 +188,7 @@ mod tests {
     fn a_cursor_is_read_back_but_not_by_another_endpoint() {
         let cursor = SagasCursor {
             sort: "startedAt,desc".to_owned(),
-            value: Timestamp::MIN,
+            value: SortValue::At(Timestamp::MIN),
             saga_id: "주문/1".parse().unwrap(),
             before: 40,
         };

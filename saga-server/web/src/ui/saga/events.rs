@@ -1,13 +1,24 @@
-//! The table of events, with what is remarkable about each.
+//! The table of events, with what is unusual about each. Repeats are folded into one row, and it can be filtered.
 
 use std::collections::BTreeMap;
 
 use saga_types::{SagaStatus, Timestamp, fold::SagaState, keys, steps};
 use serde_json::{Map, Value};
 
-use super::timeline::{is_corrected, service};
-use crate::state::AppState;
-use crate::ui::{humanize::length, page::Badge, search::encoded, tree::Tree};
+use super::{
+    address::Address,
+    waterfall::{is_corrected, service},
+};
+use crate::{
+    http::query_string::Params,
+    state::AppState,
+    ui::{
+        humanize::{length, number},
+        page::Badge,
+        search::encoded,
+        tree::Tree,
+    },
+};
 use saga_collector::redaction::Redaction;
 use saga_store::StoredStep;
 
@@ -22,9 +33,90 @@ const ADDED: [&str; 4] = [
 /// How much of the metadata stands in the row.
 const PREVIEW_CHARS: usize = 48;
 
-/// One row of the table.
+/// How many rows the table has.
+const MOST_ROWS: usize = 200;
+
+/// So many events of one kind after each other are folded.
+const FOLDED_FROM: usize = 4;
+
+/// Which of the events are asked for.
+#[derive(Debug, Default)]
+pub(super) struct EventFilter {
+    step: Option<String>,
+    service: Option<String>,
+    is_unusual: bool,
+    /// Repeats are not folded.
+    is_whole: bool,
+}
+
+/// The parameters of the filter.
+pub(super) const FILTER: [&str; 4] = ["step", "service", "only", "repeats"];
+
+impl EventFilter {
+    pub(super) fn take(params: &mut Params) -> Self {
+        let is = |wanted: &'static str| {
+            move |text: &str| match text == wanted {
+                true => Ok(true),
+                false => Err(format!("must be {wanted}")),
+            }
+        };
+        Self {
+            step: params.text("step"),
+            service: params.text("service"),
+            is_unusual: params.parsed("only", is("unusual")).is_some(),
+            is_whole: params.parsed("repeats", is("shown")).is_some(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.step.is_none() && self.service.is_none() && !self.is_unusual
+    }
+
+    fn takes(&self, event: &Event) -> bool {
+        let is =
+            |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
+        is(&self.step, event.step.step.as_str())
+            && is(&self.service, service(event.step))
+            && (!self.is_unusual || event.is_unusual())
+    }
+}
+
+/// The table.
+pub(super) struct EventTable {
+    pub(super) entries: Vec<Entry>,
+    /// The steps and services that can be chosen, and whether one is.
+    pub(super) steps: Vec<(String, bool)>,
+    pub(super) services: Vec<(String, bool)>,
+    pub(super) is_unusual: bool,
+    /// How many match, when it is filtered.
+    pub(super) matching: Option<String>,
+    /// With repeats folded or not, whichever it is not now.
+    pub(super) unfold: Option<(&'static str, String)>,
+    /// How many of the events that were read come before the end of the table.
+    pub(super) covered: usize,
+}
+
+/// A row of the table.
+pub(super) enum Entry {
+    Event(Box<EventRow>),
+    Folded(Folded),
+}
+
+/// Several events of one kind.
+pub(super) struct Folded {
+    pub(super) count: String,
+    pub(super) step: String,
+    pub(super) service: String,
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) length: String,
+    pub(super) unfold: String,
+}
+
+/// A row of one event.
 pub(super) struct EventRow {
     pub(super) anchor: String,
+    pub(super) permalink: String,
     pub(super) at: String,
     /// When it differs from the event before.
     pub(super) date: Option<String>,
@@ -44,7 +136,8 @@ pub(super) struct EventRow {
     pub(super) marks: Vec<Mark>,
 }
 
-/// Something remarkable: in a word, and explained.
+/// Something unusual: in a word, and explained.
+#[derive(Clone)]
 pub(super) struct Mark {
     pub(super) word: String,
     pub(super) why: String,
@@ -59,53 +152,177 @@ impl Mark {
     }
 }
 
-/// What is known of the events before one.
-#[derive(Default)]
-struct Before<'a> {
-    last: Option<&'a StoredStep>,
-    seen: BTreeMap<(&'a str, SagaStatus, Option<&'a str>), u32>,
+/// An event, with what can be said of it among the others.
+struct Event<'a> {
+    step: &'a StoredStep,
+    before: Option<&'a StoredStep>,
+    marks: Vec<Mark>,
+    is_root_cause: bool,
+}
+
+impl Event<'_> {
+    fn is_unusual(&self) -> bool {
+        let is_fate = matches!(self.step.status, SagaStatus::Failed | SagaStatus::Compensated);
+        is_fate || !self.marks.is_empty()
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        let kind = |event: &Self| {
+            (
+                event.step.step.clone(),
+                event.step.status,
+                event.step.producer_service.clone(),
+            )
+        };
+        kind(self) == kind(other)
+    }
+}
+
+/// How often each kind of event was seen.
+type Seen<'a> = BTreeMap<(&'a str, SagaStatus, Option<&'a str>), u32>;
+
+impl EventTable {
+    pub(super) fn of(
+        steps: &[StoredStep],
+        saga: &SagaState,
+        state: &AppState,
+        filter: &EventFilter,
+        address: &Address,
+    ) -> Self {
+        let events = events(steps, saga, state);
+        let names = |chosen: &Option<String>, of: fn(&StoredStep) -> &str| {
+            let mut names: Vec<(String, bool)> = Vec::new();
+            for name in steps.iter().map(of).chain(chosen.as_deref()) {
+                if !names.iter().any(|(known, _)| known == name) {
+                    names.push((name.to_owned(), chosen.as_deref() == Some(name)));
+                }
+            }
+            names
+        };
+        let wanted: Vec<(usize, &Event)> = events
+            .iter()
+            .enumerate()
+            .filter(|(_, event)| filter.takes(event))
+            .collect();
+        let is_folded = filter.is_empty() && !filter.is_whole;
+        let (entries, shown) = entries(&wanted, is_folded, state, address);
+        let has_folds = entries.iter().any(|entry| matches!(entry, Entry::Folded(_)));
+        let covered = wanted.get(shown).map_or(events.len(), |(place, _)| *place);
+        let unfold = match (has_folds, filter.is_whole) {
+            (true, _) => Some(("Show repeats", unfolded(address))),
+            (false, true) => Some((
+                "Fold repeats",
+                format!("{}#events", address.with("repeats", None)),
+            )),
+            (false, false) => None,
+        };
+        Self {
+            entries,
+            steps: names(&filter.step, |step| step.step.as_str()),
+            services: names(&filter.service, service),
+            is_unusual: filter.is_unusual,
+            matching: (!filter.is_empty()).then(|| number(wanted.len() as u64)),
+            unfold,
+            covered,
+        }
+    }
+}
+
+fn unfolded(address: &Address) -> String {
+    format!("{}#events", address.with("repeats", Some("shown")))
+}
+
+/// The rows, and how many of the wanted events they are about.
+fn entries(
+    wanted: &[(usize, &Event)],
+    is_folded: bool,
+    state: &AppState,
+    address: &Address,
+) -> (Vec<Entry>, usize) {
+    let row = |event: &Event| Entry::Event(Box::new(EventRow::of(event, state, address)));
+    let (mut entries, mut shown) = (Vec::new(), 0);
+    while let Some((_, first)) = wanted.get(shown)
+        && entries.len() < MOST_ROWS
+    {
+        let like = wanted[shown..]
+            .iter()
+            .take_while(|(_, event)| event.is_like(first));
+        let count = if is_folded { like.count() } else { 1 };
+        if count < FOLDED_FROM {
+            entries.push(row(first));
+            shown += 1;
+            continue;
+        }
+        let last = wanted[shown + count - 1].1;
+        entries.push(row(first));
+        entries.push(Entry::Folded(Folded::of(
+            &wanted[shown + 1..shown + count - 1],
+            address,
+        )));
+        entries.push(row(last));
+        shown += count;
+    }
+    (entries, shown)
+}
+
+impl Folded {
+    fn of(events: &[(usize, &Event)], address: &Address) -> Self {
+        let [from, to] = [events.first(), events.last()].map(|event| event.map(|(_, event)| event.step));
+        let at = |step: Option<&StoredStep>| step.map_or(Timestamp::MIN, |step| step.recorded_at);
+        let time = |step| date_and_time(&at(step).to_string()).1;
+        Self {
+            count: number(events.len() as u64),
+            step: from.map_or_else(String::new, |step| step.step.to_string()),
+            service: from.map_or_else(String::new, |step| service(step).to_owned()),
+            from: time(from),
+            to: time(to),
+            length: length(at(to).millis_since(at(from))),
+            unfold: unfolded(address),
+        }
+    }
+}
+
+/// The events with their marks.
+fn events<'a>(steps: &'a [StoredStep], saga: &SagaState, state: &AppState) -> Vec<Event<'a>> {
+    let root = steps
+        .iter()
+        .position(|step| step.status == SagaStatus::Failed && saga.failed_step.as_ref() == Some(&step.step));
+    let late = late(steps);
+    let mut seen = Seen::new();
+    let mut events = Vec::with_capacity(steps.len());
+    for (place, step) in steps.iter().enumerate() {
+        let mut marks = marks(step, &mut seen, saga, state);
+        if late[place] {
+            let why = "It was stored after an event that happened later.";
+            marks.insert(0, Mark::new("arrived late", why));
+        }
+        events.push(Event {
+            step,
+            before: place.checked_sub(1).map(|before| &steps[before]),
+            marks,
+            is_root_cause: root == Some(place),
+        });
+    }
+    events
 }
 
 impl EventRow {
-    pub(super) fn all(steps: &[StoredStep], saga: &SagaState, state: &AppState) -> Vec<Self> {
-        let root = steps.iter().position(|step| {
-            step.status == SagaStatus::Failed && saga.failed_step.as_ref() == Some(&step.step)
-        });
-        let late = late(steps);
-        let mut before = Before::default();
-        let mut rows = Vec::with_capacity(steps.len());
-        for (place, step) in steps.iter().enumerate() {
-            let mut row = Self::of(place, step, &mut before, saga, state);
-            row.is_root_cause = root == Some(place);
-            if late[place] {
-                let why = "It was stored after an event that happened later.";
-                row.marks.insert(0, Mark::new("came late", why));
-            }
-            rows.push(row);
-        }
-        rows
-    }
-
-    fn of<'a>(
-        place: usize,
-        step: &'a StoredStep,
-        before: &mut Before<'a>,
-        saga: &SagaState,
-        state: &AppState,
-    ) -> Self {
+    fn of(event: &Event, state: &AppState, address: &Address) -> Self {
+        let step = event.step;
         let at = step.recorded_at.to_string();
         let metadata = metadata(step, &state.redaction);
         let (date, time) = date_and_time(&at);
-        let is_of_that_day = before
-            .last
-            .is_some_and(|last| date_and_time(&last.recorded_at.to_string()).0 == date);
-        let row = Self {
-            anchor: format!("event-{}", place + 1),
+        let is_of_that_day = event
+            .before
+            .is_some_and(|before| date_and_time(&before.recorded_at.to_string()).0 == date);
+        Self {
+            anchor: format!("event-{}", step.event_id),
+            permalink: address.to_event(&step.event_id),
             date: (!is_of_that_day).then_some(date),
             time,
-            after: before
-                .last
-                .map(|last| length(step.recorded_at.millis_since(last.recorded_at))),
+            after: event
+                .before
+                .map(|before| length(step.recorded_at.millis_since(before.recorded_at))),
             step: step.step.to_string(),
             badge: step.status.into(),
             service: service(step).to_owned(),
@@ -115,13 +332,11 @@ impl EventRow {
                 .as_ref()
                 .map(|id| (id.clone(), state.pages.trace_url(&encoded(id)))),
             preview: preview(&metadata),
-            is_root_cause: false,
-            marks: marks(step, before, saga, state, &metadata),
+            is_root_cause: event.is_root_cause,
+            marks: event.marks.clone(),
             metadata: Tree::of_object(&metadata),
             at,
-        };
-        before.last = Some(step);
-        row
+        }
     }
 }
 
@@ -141,32 +356,23 @@ fn late(steps: &[StoredStep]) -> Vec<bool> {
     late
 }
 
-fn marks<'a>(
-    step: &'a StoredStep,
-    before: &mut Before<'a>,
-    saga: &SagaState,
-    state: &AppState,
-    metadata: &Map<String, Value>,
-) -> Vec<Mark> {
+fn marks<'a>(step: &'a StoredStep, seen: &mut Seen<'a>, saga: &SagaState, state: &AppState) -> Vec<Mark> {
     let mut marks = Vec::new();
     let same = (step.step.as_str(), step.status, step.producer_service.as_deref());
-    let times = before
-        .seen
-        .entry(same)
-        .and_modify(|times| *times += 1)
-        .or_insert(1);
+    let times = seen.entry(same).and_modify(|times| *times += 1).or_insert(1);
     if *times > 1 {
         let why = "The service recorded the same before, as another event: a retry, or work done twice.";
-        marks.push(Mark::new(format!("again, {times} times"), why));
+        marks.push(Mark::new(format!("attempt {times}"), why));
     }
     if step.step == steps::MANUAL_STATUS_OVERRIDE {
+        let metadata = metadata(step, &state.redaction);
         let text = |key: &str| metadata.get(key).and_then(Value::as_str).unwrap_or("somebody");
         let said = match is_corrected(step) {
-            true => format!("by hand: {}", text(keys::ACTOR)),
+            true => format!("manual: {}", text(keys::ACTOR)),
             // The name in it is a claim of the service.
             false => {
-                let service = step.producer_service.as_deref().unwrap_or("an unnamed service");
-                format!("recorded by {service} as set by hand")
+                let service = step.producer_service.as_deref().unwrap_or("an unknown service");
+                format!("recorded by {service} as a manual override")
             }
         };
         marks.push(Mark::new(said, text(keys::REASON)));

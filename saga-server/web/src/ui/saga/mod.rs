@@ -2,21 +2,24 @@
 //!
 //! | part | what |
 //! | --- | --- |
-//! | `facts` | what stands beneath the sentence |
-//! | `path`, `timeline` | the expected path, and where the time went |
+//! | `header` | what stands above and below the sentence |
+//! | `path` | the expected path, by levels |
+//! | `waterfall` | where the time went |
+//! | `compare` | the same beside another saga |
 //! | `events`, `window` | the table of events, and which of very many it shows |
-//! | `family` | what the saga is a part of, and its parts |
-//! | `order` | the other sagas of the order on one line of time |
-//! | `correct`, `export` | setting the status by hand; all events for `saga-server fold` |
+//! | `relatives` | parents, children and other sagas of the order on one line of time |
+//! | `address` | the page with one thing changed |
+//! | `correct`, `export` | overriding the status; all events for `saga-server fold` |
 
+mod address;
+mod compare;
 mod correct;
 mod events;
 mod export;
-mod facts;
-mod family;
-mod order;
+mod header;
 pub(super) mod path;
-mod timeline;
+mod relatives;
+mod waterfall;
 mod window;
 
 use askama::Template;
@@ -29,15 +32,17 @@ use saga_types::{
 use super::{
     humanize::{Clock, Piece, isolate, number, pieces},
     page::{Badge, Frame, Page, Section},
-    row::{SagaRow, WhatNow, overdue},
-    search::{encoded, saga_path},
+    row::{WhatNow, overdue},
+    search::encoded,
 };
 use crate::ui::saga::{
-    events::EventRow,
-    facts::{Fact, Value, facts},
-    family::FamilyView,
+    address::Address,
+    compare::{Compared, Comparison},
+    events::{Entry, EventFilter, EventTable},
+    header::Header,
     path::PathView,
-    timeline::Timeline,
+    relatives::Relatives,
+    waterfall::{Wanted, Waterfall},
     window::Window,
 };
 use crate::{
@@ -61,31 +66,44 @@ pub(super) struct SagaTemplate {
     badge: Badge,
     saga_id: String,
     own_path: String,
+    header: Header,
     sentence: Vec<Piece>,
     overdue: Option<String>,
     what_now: WhatNow,
-    facts: Vec<Fact>,
     path: PathView,
-    timeline: Option<Timeline>,
-    events: Vec<EventRow>,
+    waterfall: Option<Waterfall>,
+    comparison: Option<Comparison>,
+    /// What the form for a comparison and that of the filter keep.
+    kept_by_compare: Vec<(String, String)>,
+    kept_by_filter: Vec<(String, String)>,
+    events: EventTable,
     event_count: String,
+    /// How many events the page is about.
+    read: String,
     window: Window,
     anomalies: Vec<(&'static str, &'static str)>,
-    family: FamilyView,
-    siblings: Vec<SagaRow>,
-    siblings_line: Option<String>,
+    relatives: Relatives,
     /// What an operator can make of it; empty for those who may not.
     statuses: Vec<(&'static str, Badge)>,
     curl: String,
+}
+
+/// What is asked of the page.
+struct Asked {
+    address: Address,
+    wanted: Wanted,
+    filter: EventFilter,
+    is_first: bool,
 }
 
 /// What the page is made of.
 struct Found {
     saga: SagaState,
     steps: Vec<StoredStep>,
-    siblings: Vec<SagaState>,
+    has_more: bool,
+    of_the_order: Vec<SagaState>,
     family: Family,
-    window: Window,
+    compared: Option<Compared>,
 }
 
 pub(super) async fn page(
@@ -93,9 +111,20 @@ pub(super) async fn page(
     Extension(caller): Extension<Caller>,
     PathSagaId(saga_id): PathSagaId,
     headers: HeaderMap,
-    mut params: Params,
+    params: Params,
 ) -> Result<Page<SagaTemplate>, ApiError> {
+    let mut params = params.filled();
+    let given = params.given();
     let cursor = window::take(&mut params);
+    let other = params.parsed("compare", |text| {
+        SagaId::new(text.trim()).map_err(|error| error.to_string())
+    });
+    let asked = Asked {
+        address: Address::new(&saga_id, given),
+        wanted: Wanted::take(&mut params),
+        filter: EventFilter::take(&mut params),
+        is_first: cursor.is_none(),
+    };
     params.finish()?;
     let saga = state.redaction.saga(state.saga(&saga_id).await?);
     let steps = state
@@ -105,44 +134,73 @@ pub(super) async fn page(
         )
         .await?;
     let (steps, has_more) = steps.map_or((Vec::new(), false), |page| (page.steps, page.has_more));
-    let window = Window::of(&saga, &steps, cursor.is_none(), has_more);
     let of_the_order = SagaQuery {
         order_id: Some(saga.order_id.to_string()),
         ..SagaQuery::newest(SIBLINGS)
     };
-    let siblings = state
+    let of_the_order = state
         .ask("search", state.store.search(&of_the_order))
         .await?
         .sagas;
+    let shown = |saga| state.redaction.saga(saga);
+    let mut family = Family::of(&state, &saga).await?;
+    family.children_states = family.children_states.into_iter().map(shown).collect();
+    family.ancestors_states = family.ancestors_states.into_iter().map(shown).collect();
     let found = Found {
-        family: Family::of(&state, &saga).await?,
-        siblings: siblings
-            .into_iter()
-            .filter(|other| other.saga_id != saga.saga_id)
-            .map(|other| state.redaction.saga(other))
-            .collect(),
+        family,
+        of_the_order: of_the_order.into_iter().map(shown).collect(),
+        compared: match other {
+            Some(other) => Some(compared(&state, &other).await?),
+            None => None,
+        },
         saga,
         steps,
-        window,
+        has_more,
     };
-    Ok(Page(show(&state, &caller, &headers, found)))
+    Ok(Page(show(&state, &caller, &headers, found, asked)))
 }
 
-fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found) -> SagaTemplate {
+/// The saga that is shown beside this one.
+async fn compared(state: &AppState, saga_id: &SagaId) -> Result<Compared, ApiError> {
+    let saga = state.ask("saga", state.store.saga(saga_id)).await?;
+    let steps = state
+        .ask("steps", state.store.steps(saga_id, None, window::READ))
+        .await?;
+    match saga.zip(steps) {
+        Some((saga, steps)) => Ok(Compared {
+            saga: state.redaction.saga(saga),
+            steps: steps.steps,
+        }),
+        None => Err(ApiError::bad_parameter(
+            "compare",
+            format!("there is no saga {saga_id}"),
+        )),
+    }
+}
+
+fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found, asked: Asked) -> SagaTemplate {
     let Found {
         saga,
         steps,
-        siblings,
+        has_more,
+        of_the_order,
         family,
-        window,
+        compared,
     } = found;
+    let Asked {
+        address,
+        wanted,
+        filter,
+        is_first,
+    } = asked;
     let freshness = state.freshness();
     let clock = Clock::of(&freshness);
     let definitions = state.store.definitions().get();
-    let definition = definitions.in_force(&saga.saga_type, saga.started_at);
-    let own_path = saga_path(&saga.saga_id);
-    // Shown as such already.
-    let relatives: Vec<SagaId> = family.ids().cloned().collect();
+    let of = |saga: &SagaState| definitions.in_force(&saga.saga_type, saga.started_at);
+    let definition = of(&saga).map(|definition| &**definition);
+    let events = EventTable::of(&steps, &saga, state, &filter, &address);
+    let window = Window::of(&saga, &steps, events.covered, has_more, is_first, &address);
+    let relatives = Relatives::of(&saga, &family, &of_the_order, clock, &address);
     SagaTemplate {
         frame: Frame::new(
             Section::Sagas,
@@ -152,34 +210,35 @@ fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found) ->
         )
         .with_live(format!("sagaId={}", encoded(&saga.saga_id))),
         badge: saga.current_status.into(),
+        header: Header::of(&saga, &steps, &relatives, state, clock, &link(headers, &address)),
         sentence: isolate(pieces(saga.sentence(), clock), saga.failure_reason.as_deref()),
         overdue: overdue(&saga, clock),
         what_now: WhatNow::of(&saga, clock),
-        facts: facts(&saga, &state.pages, clock.now),
         // What came before is not known here, so that nothing can be said of the path.
         path: definition
             .filter(|_| window.is_first)
             .map(|definition| PathView::of(definition, &saga, &steps, clock))
             .unwrap_or_default(),
-        timeline: Timeline::of(&steps),
-        events: EventRow::all(&steps[..steps.len().min(window::SHOWN)], &saga, state),
+        waterfall: Waterfall::of(&steps, &saga, definition, clock, wanted, window.is_part, &address),
+        comparison: compared.and_then(|other| {
+            let theirs = of(&other.saga).map(|definition| &**definition);
+            Comparison::of(&steps, &other, [definition, theirs], &address)
+        }),
+        kept_by_compare: address.kept(&["compare"]),
+        kept_by_filter: address.kept(&events::FILTER),
+        events,
         event_count: number(saga.step_count),
+        read: number(steps.len() as u64),
         window,
         anomalies: saga
             .anomalies
             .iter()
             .map(|anomaly| (anomaly.as_str(), explained(*anomaly)))
             .collect(),
-        family: FamilyView::of(family, state, clock),
-        siblings_line: order::line_of_time(&saga, &siblings),
-        siblings: siblings
-            .into_iter()
-            .filter(|other| !relatives.contains(&other.saga_id))
-            .map(|other| SagaRow::new(other, clock))
-            .collect(),
+        relatives,
         statuses: statuses(caller, saga.current_status),
         curl: curl(headers, &saga.saga_id),
-        own_path,
+        own_path: address.path,
         saga_id: saga.saga_id.into(),
     }
 }
@@ -195,6 +254,20 @@ fn statuses(caller: &Caller, current: SagaStatus) -> Vec<(&'static str, Badge)> 
 
 /// The same question to REST, at the address by which the browser called.
 fn curl(headers: &HeaderMap, saga_id: &str) -> String {
+    format!(
+        "curl -H \"Authorization: Bearer $TOKEN\" '{}/api/v1/sagas/{}'",
+        origin(headers),
+        encoded(saga_id)
+    )
+}
+
+/// The page, for another person.
+fn link(headers: &HeaderMap, address: &Address) -> String {
+    format!("{}{}", origin(headers), address.path)
+}
+
+/// Where the browser found the tracker.
+fn origin(headers: &HeaderMap) -> String {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     // It will be pasted into a shell.
     let is_plain = |host: &&str| {
@@ -210,10 +283,7 @@ fn curl(headers: &HeaderMap, saga_id: &str) -> String {
     } else {
         "http"
     };
-    format!(
-        "curl -H \"Authorization: Bearer $TOKEN\" '{scheme}://{host}/api/v1/sagas/{}'",
-        encoded(saga_id)
-    )
+    format!("{scheme}://{host}")
 }
 
 fn explained(anomaly: Anomaly) -> &'static str {
@@ -237,7 +307,7 @@ fn explained(anomaly: Anomaly) -> &'static str {
             "A step is not named by the definition of this saga type: a misspelt step, or a definition that is behind the \
              services."
         }
-        _ => "Something about the events is odd.",
+        _ => "The events disagree, or are unexpected.",
     }
 }
 

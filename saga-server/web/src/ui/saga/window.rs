@@ -2,17 +2,15 @@
 
 use saga_types::{EventId, Timestamp, fold::SagaState};
 
+use super::address::Address;
 use crate::{
     http::query_string::{Params, StepsCursor},
-    ui::search::saga_path,
+    ui::humanize::number,
 };
 use saga_store::{Position, StoredStep};
 
-/// How many events are read, for the way and the picture of a saga.
+/// How many events are read, for the expected path, the waterfall and the table.
 pub(super) const READ: u32 = 1_000;
-
-/// How many of them stand in the table.
-pub(super) const SHOWN: usize = 200;
 
 /// From how near the end the last events begin.
 const LAST: i64 = 100;
@@ -20,6 +18,8 @@ const LAST: i64 = 100;
 /// Where the page is among the events, and where else it can be.
 pub(super) struct Window {
     pub(super) is_first: bool,
+    /// How many events the table is about.
+    pub(super) covered: String,
     /// None when the rest is shown.
     pub(super) next: Option<String>,
     /// The last events; none when they are shown.
@@ -37,11 +37,22 @@ pub(super) fn take(params: &mut Params) -> Option<Position> {
 }
 
 impl Window {
-    pub(super) fn of(saga: &SagaState, steps: &[StoredStep], is_first: bool, has_more: bool) -> Self {
-        let path = saga_path(&saga.saga_id);
-        let at = |after: Position| format!("{path}?cursor={}#events", StepsCursor { after }.encode());
-        let is_cut = steps.len() > SHOWN || has_more;
-        let next = steps.get(SHOWN - 1).filter(|_| is_cut).map(|last| {
+    /// The table ends after so many of the events that were read.
+    pub(super) fn of(
+        saga: &SagaState,
+        steps: &[StoredStep],
+        covered: usize,
+        has_more: bool,
+        is_first: bool,
+        address: &Address,
+    ) -> Self {
+        let at = |after: Position| {
+            let cursor = StepsCursor { after }.encode();
+            format!("{}#events", address.with("cursor", Some(&cursor)))
+        };
+        let is_cut = steps.len() > covered || has_more;
+        let shown = covered.checked_sub(1).and_then(|last| steps.get(last));
+        let next = shown.filter(|_| is_cut).map(|last| {
             at(Position {
                 recorded_at: last.recorded_at,
                 event_id: last.event_id.clone(),
@@ -49,9 +60,10 @@ impl Window {
         });
         Self {
             is_first,
+            covered: number(covered as u64),
             last: next.is_some().then(|| near_the_end(saga)).flatten().map(at),
             next,
-            first: format!("{path}#events"),
+            first: format!("{}#events", address.with("cursor", None)),
             is_part: !is_first || has_more,
         }
     }

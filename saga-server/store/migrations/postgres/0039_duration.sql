@@ -1,0 +1,6 @@
+-- How long a saga took, for lists by duration: the longest, and those above or below a bound. It is written once, when the saga
+-- ends.
+ALTER TABLE saga_instance ADD COLUMN duration_ms bigint;
+UPDATE saga_instance SET duration_ms = round(extract(epoch FROM ended_at - started_at) * 1000)
+WHERE ended_at IS NOT NULL AND NOT ended_by_override;
+CREATE INDEX saga_instance_duration ON saga_instance (duration_ms, saga_id) WHERE duration_ms IS NOT NULL;
