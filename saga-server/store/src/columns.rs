@@ -6,6 +6,8 @@
 //! | [`Texts`] | `text[]` | JSON |
 //! | [`JsonText`] | `jsonb` | JSON |
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use saga_types::Timestamp;
 use serde::Serialize;
@@ -17,6 +19,11 @@ use sqlx::{
     sqlite::SqliteArgumentsBuffer,
     types::Json,
 };
+
+/// A period as a parameter. Periods are constants of days at the most, so that none is cut.
+pub(crate) fn millis(period: Duration) -> i64 {
+    i64::try_from(period.as_millis()).unwrap_or(i64::MAX)
+}
 
 /// A moment in a column or a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

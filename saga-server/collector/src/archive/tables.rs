@@ -95,7 +95,7 @@ fn event(mut row: Row) -> Result<SagaEvent> {
 
 /// The file of final states.
 pub(super) fn sagas_table(states: &[SagaState]) -> Result<(Vec<u8>, u64)> {
-    let json: Vec<String> = states.iter().map(state_json).collect();
+    let json: Vec<String> = states.iter().map(state_json).collect::<Result<_>>()?;
     let text = |of: fn(&SagaState) -> &str| Column::Text(states.iter().map(of).collect());
     let moment = |of: fn(&SagaState) -> Timestamp| {
         Column::Number(states.iter().map(|state| of(state).as_millis()).collect())
@@ -117,9 +117,8 @@ pub(super) fn sagas_table(states: &[SagaState]) -> Result<(Vec<u8>, u64)> {
 }
 
 /// A state as it stands in the archive.
-pub(super) fn state_json(state: &SagaState) -> String {
-    // A state has only texts, numbers and lists of them.
-    serde_json::to_string(state).unwrap_or_default()
+pub(super) fn state_json(state: &SagaState) -> Result<String> {
+    serde_json::to_string(state).map_err(invalid)
 }
 
 /// The final states of a file, as JSON.

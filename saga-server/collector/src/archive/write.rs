@@ -115,7 +115,7 @@ async fn compare_sagas(
     let mut read = tables::read_sagas(bytes).map_err(|error| differs(error.to_string()))?;
     for state in states {
         match read.next() {
-            Some(Ok(row)) if row == tables::state_json(state) => {}
+            Some(Ok(row)) if tables::state_json(state).is_ok_and(|written| written == row) => {}
             _ => return Err(differs(format!("saga {}", state.saga_id))),
         }
     }

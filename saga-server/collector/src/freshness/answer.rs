@@ -85,7 +85,7 @@ impl PartitionFreshness {
             .map(|as_of| as_of.min(now));
         Self {
             partition,
-            up_to_date: as_of.is_some_and(|as_of| now.millis_since(as_of) <= millis(UP_TO_DATE_WITHIN)),
+            up_to_date: as_of.is_some_and(|as_of| as_of >= now.saturating_sub(UP_TO_DATE_WITHIN)),
             as_of,
             events_behind: progress.map(|progress| progress.events_behind),
             observed_at: progress.map(|progress| progress.observed_at.min(now)),
@@ -94,17 +94,13 @@ impl PartitionFreshness {
 
     fn is_silent(&self, now: Timestamp) -> bool {
         self.observed_at
-            .is_none_or(|at| now.millis_since(at) > millis(KNOWN_FOR))
+            .is_none_or(|at| at < now.saturating_sub(KNOWN_FOR))
     }
 }
 
 /// None when one of them is not known, or there are none.
 fn least(moments: impl Iterator<Item = Option<Timestamp>>) -> Option<Timestamp> {
     moments.collect::<Option<Vec<_>>>()?.into_iter().min()
-}
-
-fn millis(period: Duration) -> i64 {
-    i64::try_from(period.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The one place where freshness is put into words.

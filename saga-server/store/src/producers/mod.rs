@@ -15,10 +15,7 @@ mod rows;
 mod sequences;
 mod service;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use saga_types::Timestamp;
@@ -190,16 +187,6 @@ pub(super) fn observation_rows(observations: &[ProducerObservation]) -> Result<V
 /// As a column holds it.
 fn text(part: &impl Serialize) -> Result<String, sqlx::Error> {
     serde_json::to_string(part).map_err(|error| sqlx::Error::Encode(error.into()))
-}
-
-/// Periods are constants of days at the most, so that none is cut.
-fn millis(period: Duration) -> i64 {
-    i64::try_from(period.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// The moment that lies a period before another; not before time begins.
-fn before(moment: Timestamp, period: Duration) -> Timestamp {
-    Timestamp::from_millis(moment.as_millis().saturating_sub(millis(period))).unwrap_or(Timestamp::MIN)
 }
 
 /// A page, from what both databases give.

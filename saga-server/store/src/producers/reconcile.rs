@@ -10,7 +10,7 @@ use saga_types::Timestamp;
 
 use super::{
     Change, Instance, NewlyLost, OTHER_SERVICES, ProducerObservation, ReconcileOutcome, ReconcileRequest,
-    ServiceCounts, before, service::Service,
+    ServiceCounts, service::Service,
 };
 use crate::StoreError;
 
@@ -79,7 +79,10 @@ pub(crate) async fn reconcile(
         }
     }
     tables
-        .forget(before(now, INSTANCE_KEPT), before(now, SERVICE_KEPT))
+        .forget(
+            now.saturating_sub(INSTANCE_KEPT),
+            now.saturating_sub(SERVICE_KEPT),
+        )
         .await?;
     Ok(outcome)
 }
@@ -252,7 +255,7 @@ impl<'a> ProducerQuota<'a> {
         if let Some(known) = self.tables.instance(&observation.service, name).await? {
             return Ok(Some(known));
         }
-        if observation.last <= before(self.now, INSTANCE_KEPT) {
+        if observation.last <= self.now.saturating_sub(INSTANCE_KEPT) {
             // It would be forgotten at once.
             return Ok(None);
         }
@@ -269,7 +272,7 @@ impl<'a> ProducerQuota<'a> {
     /// middle of its numbers.
     async fn evict_idle(&mut self) -> Result<bool, StoreError> {
         if !self.has_evicted {
-            let idle = before(self.now, IDLE);
+            let idle = self.now.saturating_sub(IDLE);
             let forgotten = self.tables.forget(idle, Timestamp::MIN).await?;
             self.instances -= forgotten.min(self.instances);
             self.tables.set_whole_since(self.now).await?;
@@ -284,7 +287,7 @@ impl<'a> ProducerQuota<'a> {
         let Some(began) = began(instance) else {
             return Ok(false);
         };
-        let is_young = began > before(self.now, INSTANCE_KEPT);
+        let is_young = began > self.now.saturating_sub(INSTANCE_KEPT);
         Ok(is_young && began >= self.tables.whole_since().await?)
     }
 }

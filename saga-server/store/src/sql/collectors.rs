@@ -9,7 +9,7 @@ use super::{
     dialect::{now, now_plus},
     error,
 };
-use crate::{CollectorSettings, CollectorStore, StoreError, deadline::in_time};
+use crate::{CollectorSettings, CollectorStore, StoreError, columns::millis, deadline::in_time};
 
 const ANNOUNCE: &str = concat!(
     "INSERT INTO collector (id, definitions, redaction, tables, expires_at) VALUES ($1, $2, $3, $4, ",
@@ -44,7 +44,7 @@ impl CollectorStore for Adapter {
                 .bind(&settings.definitions)
                 .bind(&settings.redaction)
                 .bind(settings.tables)
-                .bind(i64::try_from(period.as_millis()).unwrap_or(i64::MAX))
+                .bind(millis(period))
                 .execute(self.notes())
                 .await
                 .map_err(error::store)?;

@@ -13,7 +13,9 @@ use super::{
     rows::decode_all,
 };
 use crate::{
-    Corrupt, Late, LateCount, LateSagas, StoreError, Total, WatchStore, columns::Moment, deadline::in_time,
+    Corrupt, Late, LateCount, LateSagas, StoreError, Total, WatchStore,
+    columns::{Moment, millis},
+    deadline::in_time,
 };
 
 const COUNT_STUCK: &str = r"
@@ -147,11 +149,6 @@ impl WatchStore for Adapter {
         })
         .await
     }
-}
-
-/// Periods are constants of minutes at the most, so that none is cut.
-fn millis(period: Duration) -> i64 {
-    i64::try_from(period.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Names a row that cannot be read by its type and step, since it counts many sagas.
