@@ -355,13 +355,10 @@ impl rdkafka::consumer::ConsumerContext for ConsumerContext {
                     }
                 }
             });
-            let has_partitions = !self.owned().is_empty();
-            if has_partitions {
-                *self.missing_since.lock() = None;
-            }
-            // An instance without partitions is a working spare.
+            // An instance without partitions is a working spare. Whether the topic exists, metadata says: a leader also
+            // assigns partitions of a topic that was deleted since it was asked for.
             if let Some(observers) = self.observers() {
-                observers.status.joined(has_partitions);
+                observers.status.joined();
                 observers.health.up(Component::Kafka);
             }
         }

@@ -58,13 +58,12 @@ pub(crate) enum Verdict {
 }
 
 impl ConsumerStatus {
-    /// The consumer is a member of its group and has its partitions, if it gets any. That it gets none says nothing of the
-    /// topic: when that was deleted, too, the members get none.
-    pub(super) fn joined(&self, has_partitions: bool) {
+    /// The consumer is a member of its group and has its partitions, if it gets any. That says nothing of the topic: the
+    /// leader may assign partitions of one that was deleted since it read the metadata.
+    pub(super) fn joined(&self) {
         self.change(|state| {
             state.has_joined = true;
             state.unsettled = None;
-            state.missing_topic.take_if(|_| has_partitions);
         });
     }
 
@@ -183,7 +182,7 @@ mod tests {
         let status = ConsumerStatus::default();
         let now = Instant::now();
         assert_eq!(status.verdict(None, now), Verdict::Unchanged, "starting");
-        status.joined(true);
+        status.joined();
         assert_eq!(status.verdict(None, now), Verdict::Healthy);
         let stalled = || Some("partition 0 stands at 5 of 9".to_owned());
         assert_eq!(
@@ -212,11 +211,11 @@ mod tests {
     #[test]
     fn a_topic_that_is_missing_is_reported_until_it_is_there_again() {
         let status = ConsumerStatus::default();
-        status.joined(true);
+        status.joined();
         assert!(status.topic_exists("sagas", false));
         assert!(!status.topic_exists("sagas", false), "no news");
-        // The rebalance that follows a deletion.
-        status.joined(false);
+        // The rebalance that follows a deletion, with partitions or without.
+        status.joined();
         assert!(matches!(
             status.verdict(None, Instant::now()),
             Verdict::Unhealthy(_)
@@ -228,7 +227,7 @@ mod tests {
     #[test]
     fn while_the_group_changes_what_was_known_holds_and_not_for_ever() {
         let status = ConsumerStatus::default();
-        status.joined(true);
+        status.joined();
         status.membership(Some("up, wait-join"));
         let now = Instant::now();
         assert_eq!(status.verdict(None, now), Verdict::Unchanged);
