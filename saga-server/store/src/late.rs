@@ -39,6 +39,14 @@ impl Late {
         }
     }
 
+    /// The column that lists every step with which a saga may be late.
+    pub(super) const fn steps_column(self) -> &'static str {
+        match self {
+            Self::Stuck => "awaited_steps",
+            Self::Owing => "outstanding",
+        }
+    }
+
     /// Since when a saga is late in this way, or from when on it will be: the one answer for REST, pages, logs and alerts.
     #[must_use]
     pub fn due(self, saga: &SagaState) -> Option<Timestamp> {

@@ -92,4 +92,4 @@ pub use rebuild::{Difference, DifferenceKind, Rebuild, RebuildStore, Rebuilt};
 pub use retention::{ArchivePlan, Archived, Expired, ExpiredBefore, Removal, Removed, RetentionStore};
 pub use span::{Span, Width};
 pub use trends::{FailureCount, Slot, TrendStore, Trends};
-pub use watch::{LateCount, LateSagas, WatchStore};
+pub use watch::{LateCount, LateGroup, LateSagas, WatchStore};

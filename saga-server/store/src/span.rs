@@ -53,6 +53,15 @@ impl Span {
         }
     }
 
+    /// As many slots of the same width, just before.
+    #[must_use]
+    pub fn previous(&self) -> Self {
+        Self {
+            from_ms: self.from_ms - number(self.slots) * self.width_ms(),
+            ..*self
+        }
+    }
+
     /// The slots' width.
     #[must_use]
     pub fn width(&self) -> Width {

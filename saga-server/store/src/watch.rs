@@ -18,6 +18,19 @@ pub struct LateCount {
     pub sagas: u64,
 }
 
+/// Sagas that are late with the same step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LateGroup {
+    /// Their type.
+    pub saga_type: SagaType,
+    /// The step that is awaited, or the one that must be undone.
+    pub step: Step,
+    /// How many.
+    pub sagas: u64,
+    /// When the first of them was due.
+    pub due: Timestamp,
+}
+
 /// Sagas that are late, those that are latest first.
 #[derive(Debug, Clone)]
 pub struct LateSagas {
@@ -39,6 +52,10 @@ pub trait WatchStore {
 
     /// How many sagas were due before a moment, by type and step. A saga that owes several compensations counts for each.
     async fn count_late(&self, late: Late, before: Timestamp) -> Result<Vec<LateCount>, StoreError>;
+
+    /// The same in groups by type and step, the largest first, of the [`Total::CAP`] sagas that were due longest. A saga that
+    /// awaits several steps, or owes several compensations, is in the group of each, as a search by that step finds it.
+    async fn late_groups(&self, late: Late, before: Timestamp) -> Result<Vec<LateGroup>, StoreError>;
 
     /// The sagas that were due before a moment, those due longest first.
     async fn late_sagas(&self, late: Late, before: Timestamp, size: u32) -> Result<LateSagas, StoreError>;

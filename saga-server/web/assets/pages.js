@@ -95,6 +95,12 @@ function age() {
 
 setInterval(age, 10000);
 
+// A message that is copied leads here from anywhere.
+for (const message of document.querySelectorAll("textarea[data-path]")) {
+  message.value = message.value.replace(message.dataset.path, location.origin + message.dataset.path);
+  message.addEventListener("focus", () => message.select());
+}
+
 // What changes is reported above what is being read, which stays as it is until it is asked for. A screen reader hears of it
 // once, not with every change.
 for (const news of document.querySelectorAll("[data-live]")) {

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{built_in, model::SagaDefinition};
-use crate::{SagaType, Timestamp};
+use super::{built_in, forward::ForwardStep, model::SagaDefinition};
+use crate::{SagaType, Step, Timestamp};
 
 /// The definitions of any number of saga types. A type may have several, each valid for sagas that started from a time on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,6 +85,21 @@ impl Definitions {
     #[must_use]
     pub fn in_force(&self, saga_type: &SagaType, started_at: Timestamp) -> Option<&Arc<SagaDefinition>> {
         Some(&self.entry_in_force(saga_type, started_at)?.definition)
+    }
+
+    /// The service that owns a step, by the latest definition of the type that names the step; none when no definition names
+    /// it, or the one that does names no owner.
+    #[must_use]
+    pub fn owner(&self, saga_type: &SagaType, step: &Step) -> Option<&str> {
+        self.forward_step(saga_type, step)?.service.as_deref()
+    }
+
+    /// The forward step as the latest definition of the type has it that names it.
+    #[must_use]
+    pub fn forward_step(&self, saga_type: &SagaType, step: &Step) -> Option<&ForwardStep> {
+        self.of_type(saga_type)
+            .filter_map(|definition| definition.forward_step(step))
+            .last()
     }
 
     pub(crate) fn entry_in_force(&self, saga_type: &SagaType, started_at: Timestamp) -> Option<&InForce> {

@@ -89,11 +89,7 @@ fn possible(late: Late, definition: &SagaDefinition) -> Vec<LateLabels> {
 
 fn labels(count: &LateCount, definitions: &Definitions) -> LateLabels {
     let is_defined = definitions.get(&count.saga_type).is_some();
-    // The latest definition that names the step.
-    let versions = definitions.of_type(&count.saga_type);
-    let forward = versions
-        .filter_map(|definition| definition.forward_step(&count.step))
-        .last();
+    let forward = definitions.forward_step(&count.saga_type, &count.step);
     LateLabels {
         saga_type: if is_defined {
             count.saga_type.as_str()

@@ -57,6 +57,9 @@ ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded
 WHERE held.holder = excluded.holder OR held.expires_at < clock_timestamp()
 RETURNING true";
 
+/// The elements of the list `steps`, as `each.value`.
+pub(super) const EACH_STEP: &str = "unnest(steps) AS each (value)";
+
 pub(super) const COUNT_OWING: &str = r"
 SELECT saga_type, effect, count(*) FROM saga_instance, unnest(outstanding) AS effect WHERE owed_since < $1
 GROUP BY saga_type, effect";

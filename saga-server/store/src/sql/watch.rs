@@ -13,7 +13,7 @@ use super::{
     rows::decode_all,
 };
 use crate::{
-    Corrupt, Late, LateCount, LateSagas, StoreError, Total, WatchStore,
+    Corrupt, Late, LateCount, LateGroup, LateSagas, StoreError, Total, WatchStore,
     columns::{Moment, millis},
     deadline::in_time,
 };
@@ -21,6 +21,9 @@ use crate::{
 const COUNT_STUCK: &str = r"
 SELECT saga_type, awaited_step, count(*) FROM saga_instance WHERE awaited_deadline < $1
 GROUP BY saga_type, awaited_step";
+
+/// How many groups are shown at most: a page of them.
+const MAX_GROUPS: u32 = 100;
 
 #[async_trait]
 impl WatchStore for Adapter {
@@ -65,6 +68,40 @@ impl WatchStore for Adapter {
             rows.into_iter()
                 .map(|(saga_type, step, sagas)| late_count(late, saga_type, step, sagas))
                 .collect()
+        })
+        .await
+    }
+
+    async fn late_groups(&self, late: Late, before: Timestamp) -> Result<Vec<LateGroup>, StoreError> {
+        in_time(async {
+            let due = late.column();
+            let groups = format!(
+                "SELECT saga_type, each.value, count(*), min(due) FROM (SELECT saga_type, {} AS steps, {due} AS due \
+                 FROM saga_instance WHERE {due} < $1 ORDER BY {due} LIMIT {}) AS late, {} \
+                 GROUP BY saga_type, each.value ORDER BY count(*) DESC, min(due), saga_type, each.value LIMIT {MAX_GROUPS}",
+                late.steps_column(),
+                Total::CAP,
+                dialect::EACH_STEP
+            );
+            let rows: Vec<(String, String, i64, Moment)> = sqlx::query_as(AssertSqlSafe(groups))
+                .bind(Moment(before))
+                .fetch_all(&self.readers)
+                .await
+                .map_err(error::store)?;
+            let group = |(saga_type, step, sagas, Moment(due))| {
+                let LateCount {
+                    saga_type,
+                    step,
+                    sagas,
+                } = late_count(late, saga_type, step, sagas)?;
+                Ok(LateGroup {
+                    saga_type,
+                    step,
+                    sagas,
+                    due,
+                })
+            };
+            rows.into_iter().map(group).collect()
         })
         .await
     }

@@ -58,6 +58,9 @@ ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded
 WHERE held.holder = excluded.holder OR held.expires_at < CAST(unixepoch('subsec') * 1000 AS INTEGER)
 RETURNING true";
 
+/// The elements of the list `steps`, as `each.value`.
+pub(super) const EACH_STEP: &str = "json_each(steps) AS each";
+
 pub(super) const COUNT_OWING: &str = r"
 SELECT saga_type, value AS effect, count(*) FROM saga_instance, json_each(outstanding) WHERE owed_since < $1
 GROUP BY saga_type, effect";

@@ -1,5 +1,7 @@
 //! The period that a page looks at, chosen in its address.
 
+use std::time::Duration;
+
 use saga_types::Timestamp;
 
 use crate::http::query_string::Params;
@@ -19,11 +21,25 @@ impl Period {
 
     /// Takes `period`; a day when nothing is said.
     pub(super) fn take(params: &mut Params) -> Self {
+        Self::given(params).unwrap_or(Self::Day)
+    }
+
+    /// Takes `period`, if it is given.
+    pub(super) fn given(params: &mut Params) -> Option<Self> {
         let read = |text: &str| {
             let found = Self::ALL.into_iter().find(|period| period.name() == text);
             found.ok_or_else(|| format!("must be one of {}", Self::ALL.map(Self::name).join(", ")))
         };
-        params.parsed("period", read).unwrap_or(Self::Day)
+        params.parsed("period", read)
+    }
+
+    /// A day; an hour while the oldest saga is so young that a day would be nearly empty.
+    pub(super) fn since(oldest: Option<Timestamp>, now: Timestamp) -> Self {
+        const YOUNG: Duration = Duration::from_hours(6);
+        match oldest {
+            Some(oldest) if oldest > now.saturating_sub(YOUNG) => Self::Hour,
+            _ => Self::Day,
+        }
     }
 
     /// In an address.
@@ -104,6 +120,15 @@ pub(super) struct PeriodLink {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_young_tracker_shows_its_last_hour() {
+        let now: Timestamp = "2026-11-24T14:53:20Z".parse().unwrap();
+        let period = |oldest: Option<&str>| Period::since(oldest.map(|oldest| oldest.parse().unwrap()), now);
+        assert_eq!(period(None), Period::Day);
+        assert_eq!(period(Some("2026-11-24T08:53:19Z")), Period::Day);
+        assert_eq!(period(Some("2026-11-24T08:53:21Z")), Period::Hour);
+    }
 
     #[test]
     fn ticks_stand_at_round_times() {

@@ -83,8 +83,6 @@ pub(super) struct Column {
 pub(super) struct Owed {
     pub(super) effect: String,
     pub(super) owner: String,
-    pub(super) since: Moment,
-    pub(super) age: String,
 }
 
 /// How much of its time has passed.
@@ -129,7 +127,7 @@ impl WhatNow {
         Self {
             words,
             reason: saga.failure_reason.as_deref().map(Reason::of),
-            owed: owed(saga, clock),
+            owed: owed(saga),
             limit: limit(saga, clock).filter(|_| overdue.is_none()),
             overdue,
         }
@@ -166,15 +164,13 @@ fn others(saga: &SagaState, one: &Awaiting) -> String {
 }
 
 /// What a saga owes; each effect stands beside what undoes it.
-pub(super) fn owed(saga: &SagaState, clock: Clock) -> Vec<Owed> {
+fn owed(saga: &SagaState) -> Vec<Owed> {
     saga.outstanding_compensations
         .iter()
         .zip(&saga.awaiting)
         .map(|(effect, awaiting)| Owed {
             effect: effect.to_string(),
             owner: awaiting.owner().to_owned(),
-            since: Moment::new(awaiting.since, clock.now),
-            age: roughly(clock.now.millis_since(awaiting.since).max(0)),
         })
         .collect()
 }

@@ -67,21 +67,29 @@ async fn the_overview_says_who_has_to_act_and_how_it_went() {
     let whole = page(&api, "/?period=hour").await;
     let said = text(&whole);
     for words in [
-        "Stuck 2",
-        "Compensations owed 1",
-        "STOCK_RESERVED by product-service , owed for 29 min",
-        "13 sagas started, and now are",
+        "Needs action 3",
+        "2 product-service Overdue STOCK_RESERVATION ORDER_CREATION 37 min",
+        "1 product-service Compensation pending STOCK_RESERVED ORDER_CREATION 29 min",
+        "sagas wait for STOCK_RESERVATION, the oldest overdue by 37 min",
+        "Orders: ORD-stuck longer, ORD-stuck. /sagas?",
+        "13 sagas started, by current status 0 in the period before",
         "6 ✓ Completed",
         "PAYMENT_FAILED CARD_DECLINED 4 100 %",
-        "ORDER_CREATION 13 3 4 31 %",
+        "ORDER_CREATION 13 3 4 · 31 %",
     ] {
         assert!(said.contains(words), "{words:?} in {said}");
     }
-    let (longer, shorter) = (
-        said.find("stuck longer").unwrap(),
-        said.find("stuck ORD").unwrap(),
-    );
-    assert!(longer < shorter, "the latest first");
+    // Each group leads to exactly its sagas.
+    let groups: Vec<String> = whole
+        .split(r#"data-label="Sagas" class="number"><a href=""#)
+        .skip(1)
+        .map(|link| link.split('"').next().unwrap().replace("&#38;", "&"))
+        .collect();
+    for (path, sagas) in groups.iter().zip(["2 sagas", "1 saga"]) {
+        let listed = text(&page(&api, path).await);
+        assert!(listed.contains(sagas), "{path}: {listed}");
+    }
+    assert_eq!(groups.len(), 2);
     assert!(whole.contains("class=\"chart\"") && whole.contains("aria-label=\"Sagas started per minute"));
     // Each failure leads to its sagas.
     let link = whole.split(r#"class="step" href=""#).nth(1).unwrap();

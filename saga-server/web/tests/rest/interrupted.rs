@@ -10,11 +10,12 @@ use async_trait::async_trait;
 use saga_store::{
     Announcement, AppendError, Appended, ArchivePlan, Archived, Attention, ChangeStore, ChangedSagas,
     CollectorSettings, CollectorStore, Conclude, CurrentDefinitions, DeadLetterStore, Expired, ExpiredBefore,
-    FailureCount, Flow, FlowQuery, Late, LateCount, LateSagas, LetterFilter, LetterGroup, LetterPage,
-    LetterQuery, NewLetter, OperationPage, OperationQuery, OperationStore, Page, PartitionProgress, Position,
-    ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore,
-    Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery, Span,
-    Statistics, StatisticsQuery, StepPage, Store, StoreError, TrendStore, Trends, WatchStore,
+    FailureCount, Flow, FlowQuery, Late, LateCount, LateGroup, LateSagas, LetterFilter, LetterGroup,
+    LetterPage, LetterQuery, NewLetter, OperationPage, OperationQuery, OperationStore, Page,
+    PartitionProgress, Position, ProducerObservation, ProducerPage, ProducerQuery, ProducerStore,
+    ProgressStore, Rebuild, RebuildStore, Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed,
+    RetentionStore, SagaQuery, Span, Statistics, StatisticsQuery, StepPage, Store, StoreError, TrendStore,
+    Trends, WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::{Mutex, mpsc};
@@ -183,6 +184,10 @@ impl WatchStore for Interrupted {
 
     async fn count_late(&self, late: Late, before: Timestamp) -> Result<Vec<LateCount>, StoreError> {
         self.store.count_late(late, before).await
+    }
+
+    async fn late_groups(&self, late: Late, before: Timestamp) -> Result<Vec<LateGroup>, StoreError> {
+        self.store.late_groups(late, before).await
     }
 
     async fn late_sagas(&self, late: Late, before: Timestamp, size: u32) -> Result<LateSagas, StoreError> {

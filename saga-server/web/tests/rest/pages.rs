@@ -260,16 +260,17 @@ async fn an_empty_tracker_says_how_a_saga_appears() {
 }
 
 #[tokio::test]
-async fn the_overview_names_what_needs_somebody_first() {
+async fn the_overview_names_what_needs_action_first() {
     let api = Api::new().await;
     api.record(completed("saga-a", 0)).await;
-    assert!(text(&page(&api, "/").await).contains("Nothing: no saga is overdue"));
+    assert!(text(&page(&api, "/").await).contains("All clear: nothing overdue"));
     api.record([event("saga-b", "ORDER_CREATED", "STARTED", 0)]).await;
     let overview = text(&page(&api, "/").await);
     for said in [
-        "Stuck 1",
-        "STOCK_RESERVATION since",
-        "product-service saga-b ORD-saga-b",
+        "Needs action 1",
+        "1 product-service Overdue STOCK_RESERVATION ORDER_CREATION",
+        "product-service: 1 ORDER_CREATION saga waits for STOCK_RESERVATION, overdue by",
+        "Orders: ORD-saga-b.",
     ] {
         assert!(overview.contains(said), "{said:?} in {overview}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use saga_store::{Late, LateCount, LateSagas, Store};
+use saga_store::{Late, LateCount, LateGroup, LateSagas, Store};
 use saga_types::{
     SagaEvent, SagaStatus, SagaType, Step, Timestamp,
     definition::{Definitions, SagaDefinition},
@@ -49,6 +49,15 @@ fn count(step: Step, sagas: u64) -> LateCount {
     }
 }
 
+fn group(step: Step, sagas: u64, due: i64) -> LateGroup {
+    LateGroup {
+        saga_type: SagaType::ORDER_CREATION,
+        step,
+        sagas,
+        due: at(due),
+    }
+}
+
 fn ids(found: &LateSagas) -> Vec<&str> {
     found.sagas.iter().map(|saga| saga.saga_id.as_str()).collect()
 }
@@ -81,6 +90,14 @@ pub(crate) async fn sagas_past_their_limits_are_counted_by_the_step_they_await(d
     );
     let found = store.late_sagas(Late::Stuck, at(11 * MINUTE), 2).await.unwrap();
     assert_eq!((ids(&found), found.total.count), (vec!["a", "b"], 3));
+    let groups = store.late_groups(Late::Stuck, at(11 * MINUTE)).await.unwrap();
+    assert_eq!(
+        groups,
+        [
+            group(steps::STOCK_RESERVATION, 2, 3 * MINUTE),
+            group(steps::PAYMENT_INITIALIZATION, 1, 10 * MINUTE)
+        ]
+    );
 }
 
 pub(crate) async fn a_saga_that_awaits_several_steps_is_late_with_the_most_urgent_one(
@@ -107,6 +124,10 @@ limits:
     let moment = at(2 * MINUTE + 1);
     let late = store.count_late(Late::Stuck, moment).await.unwrap();
     assert_eq!(late, [count(steps::PAYMENT_COMPLETED, 1)]);
+    // Both branches are awaited, and a search for either finds the saga.
+    let groups = store.late_groups(Late::Stuck, moment).await.unwrap();
+    let both = [steps::PAYMENT_COMPLETED, steps::STOCK_RESERVED].map(|step| group(step, 1, 2 * MINUTE));
+    assert_eq!(groups, both);
 
     // The urgent branch is done; the other one has until the end of all.
     let paid = event("a", "2", steps::PAYMENT_COMPLETED, SagaStatus::Completed, MINUTE);
@@ -127,6 +148,10 @@ pub(crate) async fn compensations_are_owed_since_the_failure(database: &impl Dat
     );
     let found = store.late_sagas(Late::Owing, at(MINUTE * 9), 10).await.unwrap();
     assert_eq!((ids(&found), found.total.count), (vec!["a", "b"], 2));
+    assert_eq!(
+        store.late_groups(Late::Owing, at(MINUTE * 9)).await.unwrap(),
+        [group(steps::STOCK_RESERVED, 2, MINUTE)]
+    );
     store.append(vec![released("a")].into()).await.unwrap();
     assert_eq!(store.count_late(Late::Owing, moment).await.unwrap(), []);
 }

@@ -1,136 +1,190 @@
-//! What needs somebody: who, since when, and how late.
+//! What needs action: groups of sagas by cause, owner and type.
 
-use saga_types::fold::SagaState;
+use saga_types::{SagaType, Step, Timestamp, definition::Definitions, fold::SagaState};
 
 use crate::{
     auth::{Caller, Role},
     http::ApiError,
     state::AppState,
     ui::{
-        humanize::{Clock, Moment, number, short},
-        row::{Owed, overdue, owed},
-        search::{encoded, saga_path},
+        humanize::{Clock, Moment, length, number},
+        search::encoded,
     },
 };
-use saga_store::{Late, LateSagas, Total};
+use saga_collector::maintenance;
+use saga_store::{Late, LateGroup, LateSagas, Total};
 
-/// How many sagas of each kind are shown.
-const SHOWN: u32 = 5;
+/// How many sagas of each kind are read for the orders that a message names.
+const READ: u32 = 100;
+
+/// How many orders a message names.
+const NAMED: usize = 5;
 
 pub(super) struct Attention {
-    pub(super) stuck: Vec<Stuck>,
-    pub(super) stuck_count: String,
-    pub(super) more_stuck: bool,
-    pub(super) owing: Vec<Owing>,
-    pub(super) owing_count: String,
-    pub(super) more_owing: bool,
+    pub(super) groups: Vec<Group>,
+    /// How many sagas are in them.
+    pub(super) sagas: String,
+    /// Dead letters that were not replayed.
     pub(super) letters: Option<String>,
     /// Whether the caller may look at dead letters.
     pub(super) may_see_letters: bool,
 }
 
-/// A saga that is named.
-pub(super) struct Named {
-    pub(super) saga_id: String,
-    pub(super) short_id: String,
-    pub(super) path: String,
-    pub(super) order_id: String,
-    pub(super) short_order: String,
-    pub(super) order_path: String,
-    pub(super) saga_type: String,
-}
-
-/// A saga past its limit.
-pub(super) struct Stuck {
-    pub(super) saga: Named,
-    pub(super) late: String,
-    pub(super) step: String,
-    pub(super) owner: String,
-    pub(super) since: Option<Moment>,
-}
-
-/// A saga that still has something to be undone.
-pub(super) struct Owing {
-    pub(super) saga: Named,
-    pub(super) effects: Vec<Owed>,
+/// Sagas of one type that wait for the same service to do the same.
+pub(super) struct Group {
     pub(super) is_overdue: bool,
+    /// What the owner has not done.
+    pub(super) state: &'static str,
+    pub(super) step: String,
+    pub(super) owner: Option<String>,
+    pub(super) saga_type: String,
+    pub(super) sagas: String,
+    /// Since when the first of them has been late or owed.
+    pub(super) since: Moment,
+    pub(super) oldest: String,
+    /// The list of these sagas.
+    pub(super) path: String,
+    /// The group as a message to its owner, which ends with the path.
+    pub(super) message: String,
 }
 
 impl Attention {
-    /// Asks what needs somebody at this moment.
+    /// Asks what needs action at this moment.
     pub(super) async fn asked(state: &AppState, caller: &Caller, clock: Clock) -> Result<Self, ApiError> {
         let store = &state.store;
-        let stuck = state.ask("stuck", store.late_sagas(Late::Stuck, clock.judged_at, SHOWN));
-        // Those that are not overdue yet are owed too.
-        let owing = state.ask(
-            "owing",
-            store.late_sagas(Late::Owing, saga_types::Timestamp::MAX, SHOWN),
-        );
-        let letters = state.ask("letters_waiting", store.letters_waiting());
-        let (stuck, owing, letters) = tokio::try_join!(stuck, owing, letters)?;
+        // Compensations that are not overdue yet are owed too.
+        let moments = [(Late::Stuck, clock.judged_at), (Late::Owing, Timestamp::MAX)];
+        let [(stuck, before), (owing, ever)] = moments;
+        let (stuck_groups, owing_groups, stuck_sagas, owing_sagas, letters) = tokio::try_join!(
+            state.ask("late_groups", store.late_groups(stuck, before)),
+            state.ask("late_groups", store.late_groups(owing, ever)),
+            state.ask("stuck", store.late_sagas(stuck, before, READ)),
+            state.ask("owing", store.late_sagas(owing, ever, READ)),
+            state.ask("letters_waiting", store.letters_waiting()),
+        )?;
         let overdue_after = state.watch.compensation_overdue_after;
-        let due = saga_collector::maintenance::due(Late::Owing, clock.judged_at, overdue_after);
+        let overdue_before = maintenance::due(Late::Owing, clock.judged_at, overdue_after);
+        let definitions = store.definitions().get();
+        let grouped = |late, groups: Vec<LateGroup>, sagas: &LateSagas| {
+            let group = |group| Group::of(late, &group, &sagas.sagas, &definitions, clock, overdue_before);
+            groups.into_iter().map(group).collect::<Vec<_>>()
+        };
+        let mut groups = grouped(Late::Stuck, stuck_groups, &stuck_sagas);
+        groups.extend(grouped(Late::Owing, owing_groups, &owing_sagas));
         Ok(Self {
-            stuck_count: counted(stuck.total),
-            more_stuck: has_more(&stuck),
-            owing_count: counted(owing.total),
-            more_owing: has_more(&owing),
-            stuck: stuck
-                .sagas
-                .into_iter()
-                .map(|saga| Stuck::of(&saga, clock))
-                .collect(),
-            owing: owing
-                .sagas
-                .into_iter()
-                .map(|saga| Owing {
-                    effects: owed(&saga, clock),
-                    is_overdue: Late::Owing.late_ms(&saga, due).is_some(),
-                    saga: Named::of(&saga),
-                })
-                .collect(),
+            groups,
+            sagas: counted(stuck_sagas.total, owing_sagas.total),
             letters: (letters > 0).then(|| number(letters)),
             may_see_letters: caller.role >= Role::Operator,
         })
     }
 
-    pub(super) fn is_calm(&self) -> bool {
-        self.stuck.is_empty() && self.owing.is_empty() && self.letters.is_none()
+    pub(super) fn is_clear(&self) -> bool {
+        self.groups.is_empty() && self.letters.is_none()
     }
 }
 
-fn counted(total: Total) -> String {
-    let more = if total.is_exact { "" } else { "more than " };
-    format!("{more}{}", number(total.count))
+/// No saga is both: one that failed is not past a limit of its path.
+fn counted(stuck: Total, owing: Total) -> String {
+    let is_exact = stuck.is_exact && owing.is_exact;
+    let more = if is_exact { "" } else { "more than " };
+    format!("{more}{}", number(stuck.count + owing.count))
 }
 
-fn has_more(late: &LateSagas) -> bool {
-    late.total.count > late.sagas.len() as u64
-}
-
-impl Named {
-    fn of(saga: &SagaState) -> Self {
+impl Group {
+    fn of(
+        late: Late,
+        group: &LateGroup,
+        sagas: &[SagaState],
+        definitions: &Definitions,
+        clock: Clock,
+        overdue_before: Timestamp,
+    ) -> Self {
+        let (state, is_overdue, now) = match late {
+            Late::Stuck => ("Overdue", true, clock.judged_at),
+            Late::Owing => ("Compensation pending", group.due < overdue_before, clock.now),
+        };
+        let owner = definitions.owner(&group.saga_type, &group.step);
+        let oldest = length(seconds(now.millis_since(group.due)));
+        let path = path(late, &group.saga_type, &group.step);
         Self {
-            saga_id: saga.saga_id.to_string(),
-            short_id: short(&saga.saga_id),
-            path: saga_path(&saga.saga_id),
-            order_id: saga.order_id.to_string(),
-            short_order: short(&saga.order_id),
-            order_path: format!("/sagas?orderId={}", encoded(&saga.order_id)),
-            saga_type: saga.saga_type.to_string(),
+            message: message(late, group, sagas, owner, &oldest, &path),
+            is_overdue,
+            state,
+            step: group.step.to_string(),
+            owner: owner.map(str::to_owned),
+            saga_type: group.saga_type.to_string(),
+            sagas: number(group.sagas),
+            since: Moment::new(group.due, clock.now),
+            oldest,
+            path,
         }
     }
 }
 
-impl Stuck {
-    fn of(saga: &SagaState, clock: Clock) -> Self {
-        let awaited = saga.most_urgent();
-        Self {
-            late: overdue(saga, clock).unwrap_or_else(|| "0 s".to_owned()),
-            step: awaited.map_or_else(|| saga.last_step.to_string(), |awaited| awaited.step.to_string()),
-            owner: awaited.map_or("", |awaited| awaited.owner()).to_owned(),
-            since: awaited.map(|awaited| Moment::new(awaited.since, clock.now)),
-            saga: Named::of(saga),
+/// Whole seconds: less does not matter to who is late.
+fn seconds(millis: i64) -> i64 {
+    millis.max(0) / 1_000 * 1_000
+}
+
+/// The list of exactly the sagas of a group.
+fn path(late: Late, saga_type: &SagaType, step: &Step) -> String {
+    let step = encoded(step.as_str());
+    let filter = match late {
+        Late::Stuck => format!("awaits={step}&stuck=true"),
+        Late::Owing => format!("owes={step}&owing=true"),
+    };
+    format!(
+        "/sagas?{filter}&sagaType={}&sort=due",
+        encoded(saga_type.as_str())
+    )
+}
+
+fn message(
+    late: Late,
+    group: &LateGroup,
+    sagas: &[SagaState],
+    owner: Option<&str>,
+    oldest: &str,
+    path: &str,
+) -> String {
+    let is_one = group.sagas == 1;
+    let what = match (late, is_one) {
+        (Late::Stuck, true) => format!("saga waits for {}, overdue by {oldest}", group.step),
+        (Late::Stuck, false) => format!("sagas wait for {}, the oldest overdue by {oldest}", group.step),
+        (Late::Owing, true) => format!("saga has not compensated {} for {oldest}", group.step),
+        (Late::Owing, false) => {
+            format!(
+                "sagas have not compensated {}, the oldest for {oldest}",
+                group.step
+            )
         }
-    }
+    };
+    let is_of_group = |saga: &&SagaState| {
+        saga.saga_type == group.saga_type
+            && match late {
+                Late::Stuck => saga.awaiting.iter().any(|awaiting| awaiting.step == group.step),
+                Late::Owing => saga.outstanding_compensations.contains(&group.step),
+            }
+    };
+    let orders: Vec<&str> = sagas
+        .iter()
+        .filter(is_of_group)
+        .map(|saga| saga.order_id.as_str())
+        .take(NAMED)
+        .collect();
+    let more = match group.sagas > orders.len() as u64 {
+        true => ", …",
+        false => "",
+    };
+    let orders = match orders.is_empty() {
+        true => String::new(),
+        false => format!(" Orders: {}{more}.", orders.join(", ")),
+    };
+    format!(
+        "{}: {} {} {what}.{orders} {path}",
+        owner.unwrap_or("unknown owner"),
+        number(group.sagas),
+        group.saga_type
+    )
 }

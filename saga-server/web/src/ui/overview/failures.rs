@@ -150,7 +150,7 @@ impl Failures {
                     let share = sagas / total;
                     FailureRow {
                         path: list(step.as_deref(), reason.as_deref(), since),
-                        step: step.unwrap_or_else(|| "no failing step".to_owned()),
+                        step: step.unwrap_or_else(|| "Unknown step".to_owned()),
                         reason,
                         sagas: humanize::about(sagas),
                         share: humanize::percent(share),

@@ -1,4 +1,4 @@
-//! `/`: what needs somebody first, then how things went in a period.
+//! `/`: what needs action, then how sagas of a period went, beside the period before.
 
 mod attention;
 mod failures;
@@ -22,7 +22,7 @@ use crate::{
     http::{ApiError, query_string::Params},
     state::AppState,
 };
-use saga_store::{Slot, Span, Trends};
+use saga_store::{SagaQuery, SagaSort, Slot, SortBy, SortOrder, Span, Trends};
 
 /// About how many failures are read, from all of the period.
 const FAILURES_READ: usize = 2_000;
@@ -37,6 +37,8 @@ pub(super) struct OverviewTemplate {
     /// Whether no saga is there at all.
     is_empty: bool,
     started: String,
+    /// How many started in the period before.
+    started_before: String,
     counts: Vec<Count>,
     chart: Option<Chart>,
     layers: [(&'static str, &'static str); chart::LAYERS.len()],
@@ -66,21 +68,29 @@ pub(super) async fn page(
     Extension(caller): Extension<Caller>,
     mut params: Params,
 ) -> Result<Page<OverviewTemplate>, ApiError> {
-    let period = Period::take(&mut params);
+    let period = Period::given(&mut params);
     params.finish()?;
     let freshness = state.freshness();
     let clock = Clock::of(&freshness);
+    let period = match period {
+        Some(period) => period,
+        None => Period::since(oldest(&state).await?, clock.now),
+    };
     let span = period.span(clock.now);
+    let previous = span.previous();
     let most = u32::try_from(FAILURES_READ.div_ceil(span.slots() * 2)).unwrap_or(u32::MAX);
     let trends = state
         .ask("trends", state.store.trends(&span))
+        .map_err(ApiError::from);
+    let before = state
+        .ask("trends", state.store.trends(&previous))
         .map_err(ApiError::from);
     let failed = state
         .ask("failures", state.store.failures(&span, most))
         .map_err(ApiError::from);
     let attention = Attention::asked(&state, &caller, clock);
-    let (trends, failed, attention) = tokio::try_join!(trends, failed, attention)?;
-    let started: u64 = trends.slots.iter().flat_map(Slot::values).sum();
+    let (trends, before, failed, attention) = tokio::try_join!(trends, before, failed, attention)?;
+    let started = started(&trends);
     let since = span.start_of(0);
     let is_empty = started == 0 && is_empty(&state).await?;
     Ok(Page(OverviewTemplate {
@@ -90,13 +100,31 @@ pub(super) async fn page(
         period: period.words(),
         is_empty,
         started: number(started),
+        started_before: number(self::started(&before)),
         counts: SagaStatus::ALL.map(|status| count(status, &trends, since)).into(),
         chart: drawn(period, &span, &trends, clock.now),
         layers: chart::LAYERS,
         slots: slot_rows(period, &span, &trends),
         failures: Failures::of(&failed, &trends, most, &state.redaction, since),
-        types: TypeRow::of(&trends.by_type, period, since),
+        types: TypeRow::of(&trends.by_type, &before.by_type, period, since),
     }))
+}
+
+fn started(trends: &Trends) -> u64 {
+    trends.slots.iter().flat_map(Slot::values).sum()
+}
+
+/// When the oldest saga started.
+async fn oldest(state: &AppState) -> Result<Option<Timestamp>, ApiError> {
+    let query = SagaQuery {
+        sort: SagaSort {
+            by: SortBy::StartedAt,
+            order: SortOrder::Ascending,
+        },
+        ..SagaQuery::newest(1)
+    };
+    let found = state.ask("search", state.store.search(&query)).await?;
+    Ok(found.sagas.first().map(|saga| saga.started_at))
 }
 
 async fn is_empty(state: &AppState) -> Result<bool, ApiError> {
@@ -160,7 +188,7 @@ fn drawn(period: Period, span: &Span, trends: &Trends, now: Timestamp) -> Option
     let drawn: Vec<Bar> = trends.slots.iter().enumerate().map(bar).collect();
     bars(
         drawn,
-        "Sagas started per minute, by what became of them; the table below has the same",
+        "Sagas started per minute, by outcome; the data table below has the same numbers",
     )
 }
 
