@@ -160,7 +160,7 @@ fn read(
             ..
         }) => (
             PageStart::After {
-                value,
+                value: value.into(),
                 saga_id: saga_id.into(),
             },
             before,

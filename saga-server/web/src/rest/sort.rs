@@ -3,7 +3,7 @@
 use saga_store::{Late, SagaSort, SortBy, SortOrder, SortValue};
 use saga_types::fold::SagaState;
 
-use crate::http::query_string::{Params, SagasCursor};
+use crate::http::query_string::{CursorValue, Params, SagasCursor};
 
 const NEWEST_FIRST: SagaSort = SagaSort {
     by: SortBy::StartedAt,
@@ -75,11 +75,20 @@ pub(super) fn with_owing(mut sort: SagaSort, owing: Option<bool>) -> SagaSort {
 }
 
 /// None when, by a definition that has changed since, nothing is due any more, or the saga has not ended.
-pub(super) fn value_of(by: SortBy, saga: &SagaState) -> Option<SortValue> {
+pub(super) fn value_of(by: SortBy, saga: &SagaState) -> Option<CursorValue> {
     match by {
-        SortBy::StartedAt => Some(SortValue::At(saga.started_at)),
-        SortBy::UpdatedAt => Some(SortValue::At(saga.updated_at)),
-        SortBy::Due(late) => late.due(saga).map(SortValue::At),
-        SortBy::Duration => saga.duration_ms.map(SortValue::Millis),
+        SortBy::StartedAt => Some(CursorValue::At(saga.started_at)),
+        SortBy::UpdatedAt => Some(CursorValue::At(saga.updated_at)),
+        SortBy::Due(late) => late.due(saga).map(CursorValue::At),
+        SortBy::Duration => saga.duration_ms.map(CursorValue::Millis),
+    }
+}
+
+impl From<CursorValue> for SortValue {
+    fn from(value: CursorValue) -> Self {
+        match value {
+            CursorValue::At(moment) => Self::At(moment),
+            CursorValue::Millis(millis) => Self::Millis(millis),
+        }
     }
 }

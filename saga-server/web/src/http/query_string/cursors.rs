@@ -5,9 +5,16 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use saga_types::{EventId, SagaId, Timestamp, fold::Position};
 use serde::{Serialize, de::DeserializeOwned};
 
-use saga_store::SortValue;
-
 const REFUSED: &str = "is not a nextCursor of this endpoint";
+
+/// The value of the field sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CursorValue {
+    /// A time.
+    At(Timestamp),
+    /// A length in milliseconds.
+    Millis(i64),
+}
 
 /// Where the next page of sagas begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +22,7 @@ pub(crate) struct SagasCursor {
     /// The order that the pages have, such as `startedAt,desc`.
     pub(crate) sort: String,
     /// The last saga's value of the field sorted by.
-    pub(crate) value: SortValue,
+    pub(crate) value: CursorValue,
     /// The last saga.
     pub(crate) saga_id: SagaId,
     /// How many sagas came before the next page.
@@ -30,8 +37,8 @@ impl SagasCursor {
             Self::KIND,
             &self.sort,
             match self.value {
-                SortValue::At(moment) => moment.as_millis(),
-                SortValue::Millis(millis) => millis,
+                CursorValue::At(moment) => moment.as_millis(),
+                CursorValue::Millis(millis) => millis,
             },
             &self.saga_id,
             self.before,
@@ -41,9 +48,9 @@ impl SagasCursor {
     pub(crate) fn decode(text: &str) -> Result<Self, String> {
         let (kind, sort, millis, saga_id, before): (String, String, i64, SagaId, u64) = decode(text)?;
         let value = if sort.starts_with("duration,") {
-            SortValue::Millis(millis)
+            CursorValue::Millis(millis)
         } else {
-            SortValue::At(Timestamp::from_millis(millis).map_err(|_| REFUSED.to_owned())?)
+            CursorValue::At(Timestamp::from_millis(millis).map_err(|_| REFUSED.to_owned())?)
         };
         if kind == Self::KIND {
             Ok(Self {
@@ -188,7 +195,7 @@ mod tests {
     fn a_cursor_is_read_back_but_not_by_another_endpoint() {
         let cursor = SagasCursor {
             sort: "startedAt,desc".to_owned(),
-            value: SortValue::At(Timestamp::MIN),
+            value: CursorValue::At(Timestamp::MIN),
             saga_id: "주문/1".parse().unwrap(),
             before: 40,
         };

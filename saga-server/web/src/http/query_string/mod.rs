@@ -6,6 +6,8 @@ mod cursors;
 mod params;
 mod times;
 
-pub(crate) use cursors::{LettersCursor, OperationsCursor, ProducersCursor, SagasCursor, StepsCursor};
+pub(crate) use cursors::{
+    CursorValue, LettersCursor, OperationsCursor, ProducersCursor, SagasCursor, StepsCursor,
+};
 pub(crate) use params::{BadParameters, Params, is_well_encoded};
 pub(crate) use times::{from_start, to_end};
