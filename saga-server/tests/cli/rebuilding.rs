@@ -75,7 +75,7 @@ fn a_dry_run_tells_what_a_definition_would_change_and_changes_nothing() {
         let done = run.run(&tried);
         assert_eq!(done.code, 3, "{done:?}");
         let groups = "\
-            LOAN_APPROVAL: COMPLETED → IN_PROGRESS, 1 saga, other anomalies, awaitedServices, awaitedSteps, endedAt; such as loan-1\n\
+            LOAN_APPROVAL: COMPLETED → IN_PROGRESS, 1 saga, other anomalies, awaitedServices, awaitedSteps, durationMs, endedAt; such as loan-1\n\
             LOAN_APPROVAL: same status, 1 saga, other awaitedServices, awaitedSteps; such as loan-2\n";
         assert!(done.stdout.starts_with(groups), "{done:?}");
         let listed = run.run(&format!("{tried} --list"));
