@@ -8,8 +8,8 @@ import schemathesis
 from hypothesis import strategies
 
 # Parameters that go each without the other: a cursor goes on in one order from one place, and a period must not end
-# before it begins.
-APART = [{"cursor", "page"}, {"cursor", "sort"}, {"fromDate", "toDate"}]
+# before it begins, nor a longest duration be below the shortest.
+APART = [{"cursor", "page"}, {"cursor", "sort"}, {"fromDate", "toDate"}, {"minDuration", "maxDuration"}]
 
 
 def next_cursor(path):

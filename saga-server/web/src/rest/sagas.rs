@@ -74,8 +74,8 @@ pub(crate) struct PageInfo {
         ("awaits" = Option<Step>, Query, description = "Waits for this step, among others or alone: one that comes next, or a compensation"),
         ("owner" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Waits for something that this service owns"),
         ("owes" = Option<Step>, Query, description = "Has not yet compensated this step"),
-        ("minDuration" = Option<String>, Query, pattern = "^[0-9]", description = "Took at least this long: milliseconds, or with units such as 90s, 10m or 1h 30m"),
-        ("maxDuration" = Option<String>, Query, pattern = "^[0-9]", description = "Took at most this long"),
+        ("minDuration" = Option<String>, Query, pattern = r"^[0-9]{1,9}((ms|s|m|h|d)( [0-9]{1,9}(ms|s|m|h|d)){0,3})?$", description = "Took at least this long: milliseconds, or with units such as 90s, 10m or 1h 30m"),
+        ("maxDuration" = Option<String>, Query, pattern = r"^[0-9]{1,9}((ms|s|m|h|d)( [0-9]{1,9}(ms|s|m|h|d)){0,3})?$", description = "Took at most this long"),
         ("serviceVersion" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Has a step that was recorded by this version of a service"),
         ("sagaType" = Option<SagaType>, Query, description = "Has this type"),
         ("status" = Option<SagaStatus>, Query, description = "Is in this status now"),
@@ -222,7 +222,8 @@ fn durations(params: &mut Params) -> (Option<i64>, Option<i64>) {
 
 fn duration_ms(text: &str) -> Result<i64, String> {
     let millis = match text.parse::<i64>() {
-        Ok(millis) => Some(millis).filter(|millis| *millis >= 0),
+        // Neither below 0 nor with a sign.
+        Ok(millis) => Some(millis).filter(|_| text.starts_with(|first: char| first.is_ascii_digit())),
         Err(_) => humantime::parse_duration(text)
             .ok()
             .and_then(|duration| i64::try_from(duration.as_millis()).ok()),
