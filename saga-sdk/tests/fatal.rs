@@ -1,4 +1,4 @@
-//! A producer that failed for good is replaced, and its events are sent by the next one. On librdkafka's mock cluster,
+//! A producer that failed permanently is replaced, and its events are sent by the next one. On librdkafka's mock cluster,
 //! whose broker answers as one that has lost a producer's sequence.
 #![cfg(feature = "kafka")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]

@@ -1,5 +1,5 @@
 //! Restores the route to Kafka, on a thread of its own: fetches the schema's id, and replaces a producer that failed
-//! for good.
+//! permanently.
 //!
 //! It may be slow, since record calls never wait for it. Their events are in the pending buffer, within
 //! its limits.
@@ -138,7 +138,7 @@ async fn replace_producer<M: Mode>(
     transport.start_buffering();
     let cause = failed.client().fatal_error();
     let cause = cause.map_or_else(String::new, |(code, reason)| format!("{code}: {reason}"));
-    tracing::warn!(%cause, "Kafka producer of the saga tracker failed for good, replacing it; no action is needed");
+    tracing::warn!(%cause, "Kafka producer of the saga tracker failed permanently, replacing it; no action is needed");
     replacements.wait().await;
     drained(&failed, DRAIN_TIMEOUT).await;
     failed.purge(PurgeConfig::default().queue().inflight());

@@ -209,7 +209,7 @@ impl<M: Mode> Transport<M> {
         Ok(())
     }
 
-    /// Enqueues the first pending records; `false` when the producer failed for good.
+    /// Enqueues the first pending records; `false` when the producer failed permanently.
     pub(super) fn enqueue_chunk(&self) -> bool {
         let Some(kafka) = self.kafka() else { return false };
         let mut is_alive = true;

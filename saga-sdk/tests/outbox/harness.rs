@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use saga_sdk::{
-    Saga, SagaTrackerClient, SagaType,
-    outbox::{Outbox, OutboxConnection, OutboxPool, Relay, RelayOptions},
+    Saga, SagaEvent, SagaTrackerClient, SagaType,
+    outbox::{self, Outbox, OutboxConnection, OutboxPool, Relay, RelayOptions},
     steps,
 };
 use sqlx::{Database, Pool};
@@ -70,20 +70,28 @@ where
     }
 }
 
-/// Every event came, and the first coming of each is in the order of its saga.
+/// Creates the tables of an outbox, and the topic that it is published to.
+pub(crate) async fn with_tables<P: OutboxPool>(pool: &P) -> Topic {
+    outbox::migrate(pool).await.unwrap();
+    Topic::default()
+}
+
+/// Every event came, and the first delivery of each is in the order of its saga.
 pub(crate) fn assert_complete_and_in_order(topic: &Topic, sagas: u32, events: u32) {
-    let published = topic.first_deliveries();
+    assert_in_order(&topic.first_deliveries(), sagas, events);
+}
+
+/// These are all events of each saga, in its order.
+pub(crate) fn assert_in_order(published: &[SagaEvent], sagas: u32, events: u32) {
+    let number = |event: &SagaEvent| {
+        event.metadata.as_ref().unwrap().to_object()["number"]
+            .as_u64()
+            .unwrap()
+    };
     for id in 0..sagas {
-        let of_saga = published
-            .iter()
-            .filter(|event| event.saga_id == *format!("saga-{id}"));
-        let numbers: Vec<_> = of_saga
-            .map(|event| {
-                event.metadata.as_ref().unwrap().to_object()["number"]
-                    .as_u64()
-                    .unwrap()
-            })
-            .collect();
-        assert_eq!(numbers, (0..u64::from(events)).collect::<Vec<_>>(), "saga-{id}");
+        let saga_id = format!("saga-{id}");
+        let of_saga = published.iter().filter(|event| event.saga_id == *saga_id);
+        let numbers: Vec<_> = of_saga.map(number).collect();
+        assert_eq!(numbers, (0..u64::from(events)).collect::<Vec<_>>(), "{saga_id}");
     }
 }

@@ -11,7 +11,7 @@ use sqlx::{Database, Pool};
 
 use crate::{
     databases,
-    harness::{drain, options, record_all, saga},
+    harness::{drain, options, record_all, saga, with_tables},
     topic::Topic,
 };
 
@@ -72,8 +72,7 @@ where
     D::Connection: OutboxConnection,
     Pool<D>: OutboxPool,
 {
-    outbox::migrate(&pool).await.unwrap();
-    let topic = Topic::default();
+    let topic = with_tables(&pool).await;
     record_all(&pool, &topic, 1, 3).await;
     assert_eq!(
         pool.clean_up(Duration::ZERO).await.unwrap(),
@@ -96,8 +95,7 @@ where
     D::Connection: OutboxConnection,
     Pool<D>: OutboxPool,
 {
-    outbox::migrate(&pool).await.unwrap();
-    let topic = Topic::default();
+    let topic = with_tables(&pool).await;
     let client: Arc<dyn SagaTrackerClient> = Arc::new(topic.clone());
     // Not sampled, and with a state: neither is in the event.
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
@@ -149,8 +147,7 @@ where
     D::Connection: OutboxConnection,
     Pool<D>: OutboxPool,
 {
-    outbox::migrate(&pool).await.unwrap();
-    let topic = Topic::default();
+    let topic = with_tables(&pool).await;
     let config = SagaConfig::default()
         .service_name("order-service")
         .service_version("1.2.3");

@@ -1,16 +1,15 @@
-//! Events that the broker refuses, for a while or for good, and those behind them.
+//! Events that the broker refuses, temporarily or permanently, and those behind them.
 
 use std::{sync::Arc, time::Duration};
 
 use saga_sdk::{
-    outbox::{self, Outbox, OutboxConnection, OutboxPool, Relay},
+    outbox::{Outbox, OutboxConnection, OutboxPool, Relay},
     steps,
 };
 use sqlx::{Database, Pool};
 
-use crate::{
-    harness::{assert_complete_and_in_order, drain, empty, options, record_all, saga},
-    topic::Topic,
+use crate::harness::{
+    assert_complete_and_in_order, assert_in_order, drain, empty, options, record_all, saga, with_tables,
 };
 
 on_both_databases! {
@@ -26,27 +25,13 @@ where
     D::Connection: OutboxConnection,
     Pool<D>: OutboxPool,
 {
-    outbox::migrate(&pool).await.unwrap();
-    let topic = Topic::default();
+    let topic = with_tables(&pool).await;
     record_all(&pool, &topic, 3, 20).await;
     topic.fail_every(7);
     let relay = Relay::new(pool, Arc::new(topic.clone())).options(options());
     drain(&relay).await;
     // An event behind a failed one may have come before it, but it comes again after it.
-    let published = topic.last_deliveries();
-    for id in 0..3 {
-        let of_saga = published
-            .iter()
-            .filter(|event| event.saga_id == *format!("saga-{id}"));
-        let numbers: Vec<_> = of_saga
-            .map(|event| {
-                event.metadata.as_ref().unwrap().to_object()["number"]
-                    .as_u64()
-                    .unwrap()
-            })
-            .collect();
-        assert_eq!(numbers, (0..20).collect::<Vec<_>>(), "saga-{id}");
-    }
+    assert_in_order(&topic.last_deliveries(), 3, 20);
 }
 
 async fn more_refused_events_than_a_batch_holds_do_not_hold_up_other_sagas<D>(pool: Pool<D>)
@@ -55,8 +40,7 @@ where
     D::Connection: OutboxConnection,
     Pool<D>: OutboxPool,
 {
-    outbox::migrate(&pool).await.unwrap();
-    let topic = Topic::default();
+    let topic = with_tables(&pool).await;
     // A batch holds 20.
     record_all(&pool, &topic, 30, 2).await;
     topic.refuse(Some("saga-2"));
@@ -99,8 +83,7 @@ where
     D::Connection: OutboxConnection,
     Pool<D>: OutboxPool,
 {
-    outbox::migrate(&pool).await.unwrap();
-    let topic = Topic::default();
+    let topic = with_tables(&pool).await;
     insert_undecodable(&pool, "saga-0").await;
     record_all(&pool, &topic, 2, 10).await;
     topic.set_too_large(Some("saga-1"));
@@ -133,8 +116,7 @@ where
     D::Connection: OutboxConnection,
     Pool<D>: OutboxPool,
 {
-    outbox::migrate(&pool).await.unwrap();
-    let topic = Topic::default();
+    let topic = with_tables(&pool).await;
     record_all(&pool, &topic, 1, 15).await;
     topic.refuse(Some("saga-0"));
     let mut options = options();

@@ -10,8 +10,7 @@ use sqlx::{Database, Pool};
 
 use crate::{
     databases,
-    harness::{assert_complete_and_in_order, drain, options, record_all},
-    topic::Topic,
+    harness::{assert_complete_and_in_order, drain, options, record_all, with_tables},
 };
 
 on_both_databases! {
@@ -27,8 +26,7 @@ where
     D::Connection: OutboxConnection,
     Pool<D>: OutboxPool,
 {
-    outbox::migrate(&pool).await.unwrap();
-    let topic = Topic::default();
+    let topic = with_tables(&pool).await;
     let mut options = options();
     // It looks once at the beginning, and not again before the end.
     options.poll_interval = Duration::from_secs(3_600);
@@ -50,8 +48,7 @@ where
     D::Connection: OutboxConnection,
     Pool<D>: OutboxPool,
 {
-    outbox::migrate(&pool).await.unwrap();
-    let topic = Topic::default();
+    let topic = with_tables(&pool).await;
     let relay = || {
         let relay = Relay::new(pool.clone(), Arc::new(topic.clone())).options(options());
         tokio::spawn(async move { relay.run(std::future::pending()).await })
@@ -78,8 +75,7 @@ where
     D::Connection: OutboxConnection,
     Pool<D>: OutboxPool,
 {
-    outbox::migrate(&pool).await.unwrap();
-    let topic = Topic::default();
+    let topic = with_tables(&pool).await;
     record_all(&pool, &topic, 5, 10).await;
     let relay = Relay::new(pool.clone(), Arc::new(NoOpClient)).options(options());
     assert_eq!(relay.drain(Duration::from_secs(60)).await.unwrap().pending, 50);
@@ -101,8 +97,7 @@ where
     D::Connection: OutboxConnection,
     Pool<D>: OutboxPool,
 {
-    outbox::migrate(&pool).await.unwrap();
-    let topic = Topic::default();
+    let topic = with_tables(&pool).await;
     record_all(&pool, &topic, 1, 2).await;
     let mut options = options();
     options.lease = Duration::MAX;

@@ -1,4 +1,4 @@
-//! The ways that sagas really took, free of SQL: which step came after which, how often, and how long that took.
+//! The observed flow of sagas, free of SQL: which step came after which, how often, and how long that took.
 //!
 //! Rule of thumb: what is read is bounded three times, by the sagas, by the steps of each, and by the period. All sagas of
 //! the period are read as long as they are not too many; of more, each one has the same chance to be read, so that busy
@@ -22,15 +22,15 @@ pub struct FlowQuery {
     pub span: Span,
     /// All of them, or when there are more a sample of about so many.
     pub most: u32,
-    /// Name the sagas that went this way.
-    pub of: Option<Passage>,
+    /// Name the sagas that made this transition.
+    pub of: Option<Transition>,
 }
 
 impl FlowQuery {
     /// Of each saga only the first steps are read: an endless retry loop adds nothing new.
     pub const STEPS: u32 = 50;
 
-    /// How many sagas of a passage are named, the newest.
+    /// How many sagas of a transition are named, the newest.
     pub const NAMED: usize = 20;
 
     /// How many sagas' steps are read at once.
@@ -53,14 +53,14 @@ impl FlowQuery {
 
 /// From a step to the one that was recorded next.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Passage {
+pub struct Transition {
     /// None before the first step.
     pub from: Option<Step>,
     /// The next one.
     pub to: Step,
 }
 
-/// What the step at the end of a passage said.
+/// The outcome of a transition: the status of the step that it leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EdgeKind {
     /// The saga went on.
@@ -81,7 +81,7 @@ impl From<SagaStatus> for EdgeKind {
     }
 }
 
-/// The ways of some sagas.
+/// The observed flow of some sagas.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Flow {
     /// How many sagas were read.
@@ -91,8 +91,8 @@ pub struct Flow {
     /// The steps, by name.
     pub nodes: BTreeMap<Step, FlowNode>,
     /// What came after what.
-    pub edges: BTreeMap<Passage, FlowEdge>,
-    /// Sagas that went the way that was asked for, the newest first.
+    pub edges: BTreeMap<Transition, FlowEdge>,
+    /// Sagas that made the transition asked for, the newest first.
     pub named: Vec<SagaId>,
 }
 
@@ -114,7 +114,7 @@ fn count(sagas: u64) -> f64 {
     sagas as f64
 }
 
-/// A step of the ways.
+/// A step of the flow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FlowNode {
     /// How many sagas recorded it.
@@ -125,12 +125,12 @@ pub struct FlowNode {
     pub last: u64,
 }
 
-/// A passage of the ways.
+/// How sagas made a transition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowEdge {
-    /// How many sagas went this way.
+    /// How many sagas made it.
     pub sagas: u64,
-    /// How often they did.
+    /// How often.
     pub count: u64,
     /// What it most often led to.
     pub kind: EdgeKind,
@@ -162,7 +162,7 @@ impl FlowStep {
 }
 
 #[derive(Default)]
-struct Passing {
+struct Measured {
     sagas: u64,
     kinds: BTreeMap<EdgeKind, u64>,
     took_ms: Vec<i64>,
@@ -173,7 +173,7 @@ struct Passing {
 pub(super) struct Gathering<'a> {
     query: &'a FlowQuery,
     flow: Flow,
-    passings: BTreeMap<Passage, Passing>,
+    transitions: BTreeMap<Transition, Measured>,
 }
 
 impl<'a> Gathering<'a> {
@@ -184,14 +184,14 @@ impl<'a> Gathering<'a> {
                 of: total,
                 ..Flow::default()
             },
-            passings: BTreeMap::new(),
+            transitions: BTreeMap::new(),
         }
     }
 
     /// All that was read of some sagas: it comes saga by saga, each saga's steps in their order, the newest saga first.
     pub(super) fn add(&mut self, steps: &[FlowStep]) -> Result<(), StoreError> {
-        for way in steps.chunk_by(|before, step| before.saga_id == step.saga_id) {
-            follow(self.query, &mut self.flow, &mut self.passings, way)?;
+        for saga in steps.chunk_by(|before, step| before.saga_id == step.saga_id) {
+            follow(self.query, &mut self.flow, &mut self.transitions, saga)?;
         }
         Ok(())
     }
@@ -199,9 +199,9 @@ impl<'a> Gathering<'a> {
     pub(super) fn finish(self) -> Flow {
         let mut flow = self.flow;
         flow.edges = self
-            .passings
+            .transitions
             .into_iter()
-            .map(|(passage, passing)| (passage, passing.finish()))
+            .map(|(transition, measured)| (transition, measured.finish()))
             .collect();
         // A saga that came while the total was being counted.
         flow.of = flow.of.max(flow.sagas);
@@ -209,18 +209,18 @@ impl<'a> Gathering<'a> {
     }
 }
 
-/// Takes in the way of one saga.
+/// Adds the steps of one saga.
 fn follow(
     query: &FlowQuery,
     flow: &mut Flow,
-    passings: &mut BTreeMap<Passage, Passing>,
-    way: &[FlowStep],
+    transitions: &mut BTreeMap<Transition, Measured>,
+    steps: &[FlowStep],
 ) -> Result<(), StoreError> {
-    let Some(last) = way.last() else { return Ok(()) };
+    let Some(last) = steps.last() else { return Ok(()) };
     flow.sagas += 1;
     let (mut seen, mut passed) = (BTreeSet::new(), BTreeSet::new());
     let mut before: Option<(Step, Timestamp)> = None;
-    for step in way {
+    for step in steps {
         let name = Step::from_wire(step.step.as_str()).map_err(|error| step.corrupt("step", error))?;
         let status: SagaStatus = step
             .status
@@ -229,18 +229,18 @@ fn follow(
         let took_ms = before
             .as_ref()
             .map(|(_, at)| step.recorded_at.0.millis_since(*at));
-        let passage = Passage {
+        let transition = Transition {
             from: before.map(|(step, _)| step),
             to: name.clone(),
         };
         let node = flow.nodes.entry(name.clone()).or_default();
         node.events += 1;
         node.sagas += u64::from(seen.insert(name.clone()));
-        let passing = passings.entry(passage.clone()).or_default();
-        passing.count += 1;
-        passing.took_ms.extend(took_ms);
-        *passing.kinds.entry(status.into()).or_default() += 1;
-        passing.sagas += u64::from(passed.insert(passage));
+        let measured = transitions.entry(transition.clone()).or_default();
+        measured.count += 1;
+        measured.took_ms.extend(took_ms);
+        *measured.kinds.entry(status.into()).or_default() += 1;
+        measured.sagas += u64::from(passed.insert(transition));
         before = Some((name, step.recorded_at.0));
     }
     if let Some(node) = before.and_then(|(step, _)| flow.nodes.get_mut(&step)) {
@@ -256,7 +256,7 @@ fn follow(
     Ok(())
 }
 
-impl Passing {
+impl Measured {
     fn finish(mut self) -> FlowEdge {
         self.took_ms.sort_unstable();
         let most_often = self.kinds.iter().max_by_key(|(_, count)| **count);

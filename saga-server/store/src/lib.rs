@@ -72,7 +72,7 @@ pub use dead_letters::{
 };
 pub use definitions::CurrentDefinitions;
 pub use error::{AppendError, Corrupt, Fault, StoreError};
-pub use flow::{EdgeKind, Flow, FlowEdge, FlowNode, FlowQuery, Passage};
+pub use flow::{EdgeKind, Flow, FlowEdge, FlowNode, FlowQuery, Transition};
 pub use late::Late;
 pub use operations::{
     Actor, Conclude, Conclusion, Operation, OperationFilter, OperationKind, OperationPage, OperationPlace,

@@ -1,7 +1,7 @@
 //! How things went along a period, for those who compare: counts in slots of time, and what failed.
 //!
 //! Rule of thumb: a period is made of whole slots, which the roll-ups count ahead; so a period that ends now costs no look
-//! at the sagas. Failures are read of a bounded number of sagas from each slot, for whoever weights them with the slot's
+//! at the sagas. Failures are read of a bounded number of sagas from each slot, for callers that weight them with the slot's
 //! count; the flow is read of all sagas or of a sample of them.
 
 use std::collections::BTreeMap;

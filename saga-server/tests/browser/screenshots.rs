@@ -23,7 +23,7 @@ const PAGES: &[(&str, &str)] = &[
     ("sagas-none", "/sagas?orderId=nobody"),
     ("flow", "/flow"),
     (
-        "flow-passage",
+        "flow-transition",
         "/flow?type=ORDER_CREATION&period=day&from=PAYMENT_INITIALIZED&to=PAYMENT_FAILED",
     ),
     ("flow-none", "/flow?type=REFUND"),

@@ -160,7 +160,7 @@ async fn a_commit_that_fails_in_a_rebalance_is_made_again() {
     server.stop().await;
 }
 
-/// A broker that lost count of the producer's records ends it for good.
+/// A broker that lost count of the producer's records ends it permanently.
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_are_written_by_a_new_producer_when_the_one_before_failed_for_good() {
     let stage = Stage::new();

@@ -63,11 +63,7 @@ fn damage(stack: &Stack, harness: &Harness, saga_id: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_batch_is_reported_and_passed_only_when_a_setting_says_so() {
     let stack = Stack::up(None);
-    let harness = Harness::at(
-        &stack.value("KAFKA_BOOTSTRAP_SERVERS"),
-        &stack.value("DATABASE_URL"),
-    )
-    .await;
+    let harness = Harness::on_stack(&stack).await;
     send(&harness, 0, &["before"]);
     send(&harness, 0, &["damaged-1", "damaged-2", "damaged-3"]);
     send(&harness, 0, &["behind"]);

@@ -73,11 +73,7 @@ impl Audit<'_> {
 #[tokio::test(flavor = "multi_thread")]
 async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness() {
     let stack = Stack::up(None);
-    let harness = Harness::at(
-        &stack.value("KAFKA_BOOTSTRAP_SERVERS"),
-        &stack.value("DATABASE_URL"),
-    )
-    .await;
+    let harness = Harness::on_stack(&stack).await;
     let server = ServerProcess::serve(&harness);
     server.rest.wait_until_ready().await;
     let mut audit = Audit {
@@ -153,11 +149,7 @@ CREATE TRIGGER end_session BEFORE INSERT ON saga_steps FOR EACH ROW
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_of_which_the_session_dies_is_a_dead_letter_and_those_beside_it_are_stored() {
     let stack = Stack::up(None);
-    let harness = Harness::at(
-        &stack.value("KAFKA_BOOTSTRAP_SERVERS"),
-        &stack.value("DATABASE_URL"),
-    )
-    .await;
+    let harness = Harness::on_stack(&stack).await;
     let server = ServerProcess::serve(&harness);
     server.rest.wait_until_ready().await;
     harness.sql(ENDS_SESSIONS).await;

@@ -65,6 +65,12 @@ impl Harness {
         Self::at(&kafka, &part("DATABASE_URL", "PostgreSQL")).await
     }
 
+    /// On a stack of its own, which the test may kill.
+    pub async fn on_stack(stack: &stack::Stack) -> Self {
+        let database = stack.value("DATABASE_URL");
+        Self::at(&stack.value("KAFKA_BOOTSTRAP_SERVERS"), &database).await
+    }
+
     /// On other parts than those of the environment.
     pub async fn at(bootstrap_servers: &str, admin_url: &str) -> Self {
         let name = format!("t{}", uuid::Uuid::now_v7().simple());

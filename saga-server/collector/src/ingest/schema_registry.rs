@@ -1,6 +1,6 @@
 //! Writer schemas from a schema registry, by their ids.
 //!
-//! Rule of thumb: a schema never changes under its id, so what was fetched is kept for good. Only what a registry says about an
+//! Rule of thumb: a schema never changes under its id, so what was fetched is kept. Only what a registry says about an
 //! id is about the id; everything else means that it is unavailable, which is no event's fault: the caller waits.
 
 use std::{

@@ -1,7 +1,7 @@
 //! The way into the dead letter topic: the record byte for byte, with headers that say where it came from and why.
 //!
 //! Rule of thumb: dead letters wait for nothing but their topic. Those that it has taken are not written again with those that
-//! it has not, and a producer that failed for good is replaced. What the topic refuses for what it is, is written again with less
+//! it has not, and a producer that failed permanently is replaced. What the topic refuses for what it is, is written again with less
 //! of it, and never without its origin.
 
 use std::time::Duration;
@@ -136,7 +136,7 @@ impl DeadLetterProducer {
         Err(error)
     }
 
-    /// A broker that lost count of a producer's records ends that producer for good.
+    /// A broker that lost count of a producer's records ends that producer permanently.
     fn replace_failed_producer(&mut self) {
         let Some((_, reason)) = self.producer.client().fatal_error() else {
             return;

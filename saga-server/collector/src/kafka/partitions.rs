@@ -137,7 +137,7 @@ impl Partitions {
         std::mem::take(&mut self.paused)
     }
 
-    /// What must be committed again: a commit can fail for good in the middle of a rebalance, and without further events
+    /// What must be committed again: a commit can fail permanently in the middle of a rebalance, and without further events
     /// no later one makes it good.
     pub(super) fn late_commits(
         &mut self,

@@ -1,6 +1,6 @@
 //! Detects a client that does not read although it could.
 //!
-//! librdkafka can lose sight of a partition for good. When the coordinator answers the question for the committed offsets
+//! librdkafka can lose a partition permanently. When the coordinator answers the question for the committed offsets
 //! with an error that it does not repeat the question for, as just after a broker came back, the partition stays assigned
 //! and is never read; the same happens when its start meets another change of the partition. The membership lives on, so
 //! that no other member gets the partition, and nothing is reported.

@@ -61,7 +61,7 @@ impl ChangeStore for PostgresStore {
     }
 
     async fn listen(&self, received: mpsc::Sender<Announcement>) -> Result<(), StoreError> {
-        // Not one of the readers' connections: it would be taken for good.
+        // Not one of the readers' connections: it would be taken permanently.
         let options = self.readers.connect_options();
         let pool = PgPoolOptions::new()
             .max_connections(1)

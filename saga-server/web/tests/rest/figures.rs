@@ -178,11 +178,11 @@ async fn the_flow_shows_the_ways_that_sagas_took() {
     for words in [
         "Flow of ORDER_CREATION",
         "Figures of all 13 sagas that started in the last hour.",
-        "the beginning ORDER_CREATED",
-        "ORDER_CREATED STOCK_RESERVED → goes on 4 31 % 4 100 ms 100 ms",
+        "Start ORDER_CREATED",
+        "ORDER_CREATED STOCK_RESERVED → continues 4 31 % 4 100 ms 100 ms",
         "STOCK_RESERVED PAYMENT_FAILED ✕ fails 4 31 % 4 200 ms 200 ms",
-        "PAYMENT_FAILED STOCK_RELEASED ↺ is undone 3 23 %",
-        "undone by STOCK_RELEASED or COMPENSATION_STOCK",
+        "PAYMENT_FAILED STOCK_RELEASED ↺ compensates 3 23 %",
+        "compensated by STOCK_RELEASED or COMPENSATION_STOCK",
     ] {
         assert!(said.contains(words), "{words:?} in {said}");
     }
@@ -190,7 +190,7 @@ async fn the_flow_shows_the_ways_that_sagas_took() {
         flow.contains("way failing") && flow.contains("way compensating"),
         "{flow}"
     );
-    // A passage leads to its sagas.
+    // A transition leads to its sagas.
     let links = flow.split(r#"<a class="step" href=""#).skip(1);
     let mut links = links.map(|link| link.split('"').next().unwrap().replace("&#38;", "&"));
     let link = links.find(|link| link.contains("&to=STOCK_RELEASED")).unwrap();

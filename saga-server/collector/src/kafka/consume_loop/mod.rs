@@ -6,7 +6,7 @@
 //! store has caught up.
 //!
 //! A partition is paused when it has given a record, never before: librdkafka numbers its orders, and a pause that comes
-//! between the order to start a partition and its execution makes it drop that order for good.
+//! between the order to start a partition and its execution makes it drop that order.
 //!
 //! | part | what |
 //! | --- | --- |

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use saga_store::{
-    EdgeKind, FailureCount, FlowEdge, FlowNode, FlowQuery, Passage, Slot, Span, StatisticsQuery, Width,
+    EdgeKind, FailureCount, FlowEdge, FlowNode, FlowQuery, Slot, Span, StatisticsQuery, Transition, Width,
 };
 use saga_types::{SagaEvent, SagaStatus, SagaType, Step, Timestamp, steps};
 
@@ -158,11 +158,11 @@ pub(crate) async fn of_many_failures_the_newest_of_each_slot_are_looked_at(datab
     assert_eq!(counted, [(0, Some("new"), 4), (1, Some("new"), 4)]);
 }
 
-fn passage(from: Option<Step>, to: Step) -> Passage {
-    Passage { from, to }
+fn transition(from: Option<Step>, to: Step) -> Transition {
+    Transition { from, to }
 }
 
-fn query(most: u32, of: Option<Passage>) -> FlowQuery {
+fn query(most: u32, of: Option<Transition>) -> FlowQuery {
     FlowQuery {
         saga_type: SagaType::ORDER_CREATION,
         span: ten_minutes(),
@@ -224,7 +224,7 @@ pub(crate) async fn the_ways_of_sagas_are_those_of_their_steps(database: &impl D
     other.saga_type = SagaType::REFUND;
     store.append(vec![other].into()).await.unwrap();
 
-    let asked = passage(Some(steps::ORDER_CREATED), steps::PAYMENT_FAILED);
+    let asked = transition(Some(steps::ORDER_CREATED), steps::PAYMENT_FAILED);
     let flow = store.flow(&query(100, Some(asked.clone()))).await.unwrap();
     assert_eq!((flow.sagas, flow.of), (21, 21));
     let node = |sagas, events, last| FlowNode { sagas, events, last };
@@ -249,24 +249,24 @@ pub(crate) async fn the_ways_of_sagas_are_those_of_their_steps(database: &impl D
         flow.edges,
         BTreeMap::from([
             (
-                passage(None, steps::ORDER_CREATED),
+                transition(None, steps::ORDER_CREATED),
                 edge(21, EdgeKind::Forward, None, None)
             ),
             (
-                passage(Some(steps::ORDER_CREATED), steps::STOCK_RESERVED),
+                transition(Some(steps::ORDER_CREATED), steps::STOCK_RESERVED),
                 edge(20, EdgeKind::Forward, Some(10), Some(10))
             ),
             (
-                passage(Some(steps::STOCK_RESERVED), steps::STOCK_RESERVED),
+                transition(Some(steps::STOCK_RESERVED), steps::STOCK_RESERVED),
                 edge(20, EdgeKind::Forward, Some(20), Some(20))
             ),
             (
-                passage(Some(steps::STOCK_RESERVED), steps::ORDER_CONFIRMED),
+                transition(Some(steps::STOCK_RESERVED), steps::ORDER_CONFIRMED),
                 edge(20, EdgeKind::Forward, Some(1000), Some(1900))
             ),
             (asked, edge(1, EdgeKind::Failing, Some(50), Some(50))),
             (
-                passage(Some(steps::PAYMENT_FAILED), steps::STOCK_RELEASED),
+                transition(Some(steps::PAYMENT_FAILED), steps::STOCK_RELEASED),
                 edge(1, EdgeKind::Compensating, Some(10), Some(10))
             ),
         ])
@@ -280,7 +280,7 @@ pub(crate) async fn the_ways_of_sagas_are_those_of_their_steps(database: &impl D
     assert_eq!(store.flow(&none).await.unwrap(), saga_store::Flow::default());
 }
 
-/// Half of the sagas of busy hours failed, none of the quiet ones did: whoever reads as many of each slot is far off.
+/// Half of the sagas of busy hours failed, none of the quiet ones did: reading as many of each slot is far off.
 pub(crate) async fn a_sample_is_of_busy_and_quiet_slots_as_there_are_sagas(database: &impl Database) {
     let store = database.store().await;
     let mut random = Random::seeded(11);
@@ -341,7 +341,7 @@ pub(crate) async fn a_sample_is_of_busy_and_quiet_slots_as_there_are_sagas(datab
             let off = f64::from(sagas) / drawn - f64::from(expected) / 16_000.0;
             assert!(off.abs() <= flow.share_error(), "{step}: {off} of {most}");
         }
-        let edge = &flow.edges[&passage(Some(steps::ORDER_CREATED), steps::STOCK_RESERVATION)];
+        let edge = &flow.edges[&transition(Some(steps::ORDER_CREATED), steps::STOCK_RESERVATION)];
         // As many of all as say so little more or less: the share of durations below the estimate is that of its rank.
         for (found, rank) in [(edge.median_ms, 0.5), (edge.p95_ms, 0.95)] {
             let share = |below: usize| {
@@ -366,7 +366,7 @@ pub(crate) async fn as_many_sagas_as_asked_for_are_all_read(database: &impl Data
         .map(|saga| created(&format!("saga-{saga:03}"), "1", minute(9) + saga * 10))
         .collect();
     store.append(events.split_off(117).into()).await.unwrap();
-    let asked = query(600, Some(passage(None, steps::ORDER_CREATED)));
+    let asked = query(600, Some(transition(None, steps::ORDER_CREATED)));
     let flow = store.flow(&asked).await.unwrap();
     assert_eq!((flow.sagas, flow.of), (600, 600));
     let named: Vec<&str> = flow.named.iter().map(|saga_id| saga_id.as_str()).collect();

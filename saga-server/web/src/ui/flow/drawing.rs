@@ -1,4 +1,4 @@
-//! The ways of sagas as a picture: the layout says where steps and passages stand, classes say what they look like.
+//! The observed flow as a picture: the layout says where steps and transitions stand, classes say what they look like.
 
 use dagre::{EdgeLabel, NodeLabel, Point};
 use saga_types::{Step, definition::SagaDefinition};
@@ -13,14 +13,14 @@ use super::{
     share,
 };
 use crate::ui::humanize::{length, number, percent, precise_count};
-use saga_store::{EdgeKind, Flow, FlowEdge, Passage};
+use saga_store::{EdgeKind, Flow, FlowEdge, Transition};
 
-/// More passages than this are no picture any more.
+/// More transitions than this are no picture any more.
 const MOST_EDGES: usize = 60;
 
 pub(super) struct Drawn {
     pub(super) svg: String,
-    /// Passages that are not drawn.
+    /// Transitions that are not drawn.
     pub(super) left_out: usize,
 }
 
@@ -28,14 +28,14 @@ pub(super) struct Drawn {
 pub(super) fn drawn(
     flow: &Flow,
     definition: Option<&SagaDefinition>,
-    picked: Option<&Passage>,
-    link: &dyn Fn(&Passage) -> String,
+    picked: Option<&Transition>,
+    link: &dyn Fn(&Transition) -> String,
 ) -> Option<Drawn> {
-    let mut edges: Vec<(&Passage, &FlowEdge)> = flow
+    let mut edges: Vec<(&Transition, &FlowEdge)> = flow
         .edges
         .iter()
         // A step after itself is said in its box.
-        .filter(|(passage, _)| passage.from.as_ref() != Some(&passage.to))
+        .filter(|(transition, _)| transition.from.as_ref() != Some(&transition.to))
         .collect();
     edges.sort_by_key(|(_, edge)| std::cmp::Reverse(edge.sagas));
     let left_out = edges.len().saturating_sub(MOST_EDGES);
@@ -46,17 +46,17 @@ pub(super) fn drawn(
     let layout = Layout::of(flow, definition, &edges, &|step| said(flow, definition, step));
     let mut lines = Group::new();
     let mut labels = Group::new();
-    for (passage, edge) in &edges {
-        let place = layout.edge(passage)?;
-        let is_picked = picked == Some(*passage);
+    for (transition, edge) in &edges {
+        let place = layout.edge(transition)?;
+        let is_picked = picked == Some(*transition);
         let drawn = EdgeDrawing {
-            passage,
+            transition,
             edge,
             share: share(flow, edge.sagas),
             is_picked,
         };
         lines = lines.add(drawn.line(&place.points));
-        labels = labels.add(drawn.label(place, &link(passage)));
+        labels = labels.add(drawn.label(place, &link(transition)));
     }
     let mut boxes = Group::new();
     for (step, place) in layout.steps() {
@@ -70,7 +70,7 @@ pub(super) fn drawn(
                 .set("cx", tenths(x))
                 .set("cy", tenths(y))
                 .set("r", 9)
-                .add(Title::new("The beginning")),
+                .add(Title::new("Start")),
         );
     }
     let (width, height) = layout.extent();
@@ -91,7 +91,7 @@ pub(super) fn drawn(
 }
 
 struct EdgeDrawing<'a> {
-    passage: &'a Passage,
+    transition: &'a Transition,
     edge: &'a FlowEdge,
     share: f64,
     is_picked: bool,
@@ -126,8 +126,8 @@ impl EdgeDrawing<'_> {
         let late = self.edge.p95_ms.map(length);
         let words = format!(
             "From {} to {}: {} sagas, {}; median {}, p95 {}",
-            from(self.passage),
-            self.passage.to,
+            from(self.transition),
+            self.transition.to,
             number(self.edge.sagas),
             self.kind().words,
             took.as_deref().unwrap_or("unknown"),
@@ -141,7 +141,7 @@ impl EdgeDrawing<'_> {
         };
         let mut anchor = Anchor::new()
             .set("href", link.to_owned())
-            .set("class", self.class("passage"))
+            .set("class", self.class("transition"))
             .add(Title::new(words))
             .add(
                 Rectangle::new()
@@ -224,12 +224,12 @@ fn short(said: &str) -> String {
     short
 }
 
-/// By what most ways to it say, and whether the definition knows it.
+/// By what most transitions to it say, and whether the definition knows it.
 fn class_of(flow: &Flow, definition: Option<&SagaDefinition>, step: &Step) -> &'static str {
     if definition.is_some_and(|definition| !definition.knows(step)) {
         return "unexpected";
     }
-    let into = flow.edges.iter().filter(|(passage, _)| passage.to == *step);
+    let into = flow.edges.iter().filter(|(transition, _)| transition.to == *step);
     let most = into.max_by_key(|(_, edge)| edge.count);
     most.map_or("forward", |(_, edge)| Kind::from(edge.kind).class)
 }
@@ -293,7 +293,7 @@ mod tests {
             ..Flow::default()
         };
         for (from, to, kind) in ways {
-            let passage = Passage {
+            let transition = Transition {
                 from: from.clone(),
                 to: to.clone(),
             };
@@ -304,7 +304,7 @@ mod tests {
                 median_ms: from.is_some().then_some(1_200),
                 p95_ms: from.is_some().then_some(3_000),
             };
-            flow.edges.insert(passage, edge);
+            flow.edges.insert(transition, edge);
             for step in from.iter().chain([to]) {
                 flow.nodes.insert(
                     step.clone(),
@@ -322,8 +322,8 @@ mod tests {
     fn draw(flow: &Flow) -> Option<Drawn> {
         let definitions = Definitions::built_in();
         let definition = definitions.get(&saga_types::SagaType::ORDER_CREATION).unwrap();
-        drawn(flow, Some(definition), None, &|passage| {
-            format!("/flow?to={}", passage.to)
+        drawn(flow, Some(definition), None, &|transition| {
+            format!("/flow?to={}", transition.to)
         })
     }
 
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn very_many_passages_are_left_out_of_the_picture() {
+    fn very_many_transitions_are_left_out_of_the_picture() {
         let step = |number: usize| Step::from_wire(format!("STEP_{number}")).unwrap();
         let ways: Vec<_> = (0..80)
             .map(|number| (Some(step(number)), step(number + 1), EdgeKind::Forward))

@@ -1,4 +1,4 @@
-//! Where the steps and passages of a graph in layers stand, by dagre.
+//! Where the steps and transitions of a graph in layers stand, by dagre.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use saga_types::{Step, definition::SagaDefinition};
 
 use super::share;
 use crate::ui::humanize::precise;
-use saga_store::{Flow, FlowEdge, Passage};
+use saga_store::{Flow, FlowEdge, Transition};
 
 /// All lengths are in the units of the drawing.
 pub(super) const NODE_HEIGHT: f64 = 46.0;
@@ -24,7 +24,7 @@ pub(super) const LABEL_HEIGHT: f64 = 34.0;
 pub(super) const MOST_CHARS: usize = 30;
 const START: &str = "start";
 
-/// Steps and passages with their places.
+/// Steps and transitions with their places.
 pub(super) struct Layout {
     graph: Graph<NodeLabel, EdgeLabel>,
     /// What the graph calls each step: those of the definition come first, so that they stand in its order.
@@ -32,11 +32,11 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Lays out these passages and their steps, whose boxes have room for what is said of them.
+    /// Lays out these transitions and their steps, whose boxes have room for what is said of them.
     pub(super) fn of(
         flow: &Flow,
         definition: Option<&SagaDefinition>,
-        edges: &[(&Passage, &FlowEdge)],
+        edges: &[(&Transition, &FlowEdge)],
         said: &dyn Fn(&Step) -> String,
     ) -> Self {
         let names = names(definition, edges);
@@ -50,14 +50,14 @@ impl Layout {
         named.filter_map(|(step, name)| Some((step, self.graph.node(name)?)))
     }
 
-    /// The beginning, when a passage begins there.
+    /// The beginning, when a transition begins there.
     pub(super) fn start(&self) -> Option<&NodeLabel> {
         self.graph.node(START)
     }
 
-    pub(super) fn edge(&self, passage: &Passage) -> Option<&EdgeLabel> {
-        let head = self.names.get(&passage.to)?;
-        self.graph.edge(tail(&self.names, passage), head, None)
+    pub(super) fn edge(&self, transition: &Transition) -> Option<&EdgeLabel> {
+        let head = self.names.get(&transition.to)?;
+        self.graph.edge(tail(&self.names, transition), head, None)
     }
 
     /// Room for everything, labels included.
@@ -91,18 +91,18 @@ impl Layout {
     }
 }
 
-fn names(definition: Option<&SagaDefinition>, edges: &[(&Passage, &FlowEdge)]) -> BTreeMap<Step, String> {
+fn names(definition: Option<&SagaDefinition>, edges: &[(&Transition, &FlowEdge)]) -> BTreeMap<Step, String> {
     let occurs = |step: &Step| {
         let mut steps = edges
             .iter()
-            .flat_map(|(passage, _)| passage.from.iter().chain([&passage.to]));
+            .flat_map(|(transition, _)| transition.from.iter().chain([&transition.to]));
         steps.any(|other| other == step)
     };
     let defined = definition.into_iter().flat_map(|definition| definition.steps());
     let all = defined.chain(
         edges
             .iter()
-            .flat_map(|(passage, _)| passage.from.iter().chain([&passage.to])),
+            .flat_map(|(transition, _)| transition.from.iter().chain([&transition.to])),
     );
     let mut names = BTreeMap::new();
     for step in all.filter(|step| occurs(step)) {
@@ -112,8 +112,8 @@ fn names(definition: Option<&SagaDefinition>, edges: &[(&Passage, &FlowEdge)]) -
     names
 }
 
-fn tail<'a>(names: &'a BTreeMap<Step, String>, passage: &Passage) -> &'a str {
-    match &passage.from {
+fn tail<'a>(names: &'a BTreeMap<Step, String>, transition: &Transition) -> &'a str {
+    match &transition.from {
         Some(from) => &names[from],
         None => START,
     }
@@ -122,7 +122,7 @@ fn tail<'a>(names: &'a BTreeMap<Step, String>, passage: &Passage) -> &'a str {
 fn laid_out(
     flow: &Flow,
     names: &BTreeMap<Step, String>,
-    edges: &[(&Passage, &FlowEdge)],
+    edges: &[(&Transition, &FlowEdge)],
     said: &dyn Fn(&Step) -> String,
 ) -> Graph<NodeLabel, EdgeLabel> {
     let mut graph = Graph::with_options(GraphOptions {
@@ -136,7 +136,7 @@ fn laid_out(
         height,
         ..NodeLabel::default()
     };
-    if edges.iter().any(|(passage, _)| passage.from.is_none()) {
+    if edges.iter().any(|(transition, _)| transition.from.is_none()) {
         graph.set_node(START, Some(node(20.0, 20.0)));
     }
     let mut in_order: Vec<(&Step, &String)> = names.iter().collect();
@@ -147,7 +147,7 @@ fn laid_out(
             Some(node(width_of(step, &said(step)), NODE_HEIGHT)),
         );
     }
-    for (passage, edge) in edges {
+    for (transition, edge) in edges {
         let label = EdgeLabel {
             // The way that most take is drawn the straightest.
             weight: 1 + weight(share(flow, edge.sagas)),
@@ -157,8 +157,8 @@ fn laid_out(
             ..EdgeLabel::default()
         };
         graph.set_edge(
-            tail(names, passage),
-            names[&passage.to].as_str(),
+            tail(names, transition),
+            names[&transition.to].as_str(),
             Some(label),
             None,
         );

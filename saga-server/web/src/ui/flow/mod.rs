@@ -1,4 +1,4 @@
-//! `/flow`: the ways that sagas of a type really took in a period.
+//! `/flow`: the observed flow of the sagas of a type in a period.
 
 mod drawing;
 mod layout;
@@ -22,7 +22,7 @@ use crate::{
     http::{ApiError, query_string::Params},
     state::AppState,
 };
-use saga_store::{EdgeKind, Flow, FlowEdge, FlowQuery, Passage, Statistics};
+use saga_store::{EdgeKind, Flow, FlowEdge, FlowQuery, Statistics, Transition};
 
 /// About how many sagas are looked at: of so many a share is at most one point off, in 95 of 100 samples.
 const MOST: u32 = 10_000;
@@ -41,7 +41,7 @@ pub(super) struct FlowTemplate {
     of: Option<Estimated>,
     is_empty: bool,
     drawing: Option<String>,
-    /// Passages too rare to be drawn.
+    /// Transitions too rare to be drawn.
     left_out: usize,
     path: Vec<PathStep>,
     picked: Option<Picked>,
@@ -74,7 +74,7 @@ struct PathStep {
     by: String,
 }
 
-/// The passage that was chosen.
+/// The transition that was chosen.
 struct Picked {
     from: String,
     to: String,
@@ -107,9 +107,9 @@ struct Kind {
 impl From<EdgeKind> for Kind {
     fn from(kind: EdgeKind) -> Self {
         let (class, sign, words) = match kind {
-            EdgeKind::Forward => ("forward", "→", "goes on"),
+            EdgeKind::Forward => ("forward", "→", "continues"),
             EdgeKind::Failing => ("failing", "✕", "fails"),
-            EdgeKind::Compensating => ("compensating", "↺", "is undone"),
+            EdgeKind::Compensating => ("compensating", "↺", "compensates"),
         };
         Self { class, sign, words }
     }
@@ -124,7 +124,7 @@ pub(super) async fn page(
     let asked = params.parsed("type", |text| {
         SagaType::try_from(text.to_owned()).map_err(|error| error.to_string())
     });
-    let picked = passage(&mut params);
+    let picked = transition(&mut params);
     params.finish()?;
     let freshness = state.freshness();
     let clock = Clock::of(&freshness);
@@ -153,7 +153,7 @@ pub(super) async fn page(
     let (picked, picked_sagas) = chosen(&state, &query, &flow, clock).await?;
     let definitions = state.store.definitions().get();
     let definition = definitions.get(&query.saga_type).map(|definition| &**definition);
-    let link = |passage: &Passage| link(&query.saga_type, period, passage);
+    let link = |transition: &Transition| link(&query.saga_type, period, transition);
     let drawn = drawing::drawn(&flow, definition, query.of.as_ref(), &link);
     let type_path = format!("/flow?type={}&", encoded(query.saga_type.as_str()));
     Ok(Page(FlowTemplate {
@@ -194,15 +194,15 @@ pub(super) async fn page(
     }))
 }
 
-/// Takes `from` and `to`; without `from` the passage is the beginning.
-fn passage(params: &mut Params) -> Option<Passage> {
+/// Takes `from` and `to`; without `from` it is the first step of a saga.
+fn transition(params: &mut Params) -> Option<Transition> {
     let step = |text: &str| Step::from_wire(text).map_err(|error| error.to_string());
     let from = params.parsed("from", step);
     let to = params.parsed("to", step);
     if from.is_some() && to.is_none() {
         params.refuse("to", "must be given with from");
     }
-    Some(Passage { from, to: to? })
+    Some(Transition { from, to: to? })
 }
 
 /// Those that occur in the period, the most frequent first, then those that are only defined.
@@ -220,8 +220,8 @@ fn types(state: &AppState, by_type: &BTreeMap<SagaType, Statistics>) -> Vec<(Sag
     types
 }
 
-fn link(saga_type: &SagaType, period: Period, passage: &Passage) -> String {
-    let from = passage
+fn link(saga_type: &SagaType, period: Period, transition: &Transition) -> String {
+    let from = transition
         .from
         .as_ref()
         .map(|from| format!("&from={}", encoded(from.as_str())));
@@ -230,32 +230,32 @@ fn link(saga_type: &SagaType, period: Period, passage: &Passage) -> String {
         encoded(saga_type.as_str()),
         period.name(),
         from.unwrap_or_default(),
-        encoded(passage.to.as_str())
+        encoded(transition.to.as_str())
     )
 }
 
-/// Sagas that went the way that was chosen.
+/// Sagas that made the selected transition.
 async fn chosen(
     state: &AppState,
     query: &FlowQuery,
     flow: &Flow,
     clock: Clock,
 ) -> Result<(Option<Picked>, Vec<SagaRow>), ApiError> {
-    let Some(passage) = &query.of else {
+    let Some(transition) = &query.of else {
         return Ok((None, Vec::new()));
     };
     let saga_ids: BTreeSet<_> = flow.named.iter().cloned().collect();
     let mut sagas = state.ask("sagas", state.store.sagas(&saga_ids)).await?;
     sagas.sort_by_key(|saga| std::cmp::Reverse(saga.started_at));
-    let taken = flow.edges.get(passage).map_or(0, |edge| edge.sagas);
+    let taken = flow.edges.get(transition).map_or(0, |edge| edge.sagas);
     let picked = Picked {
-        from: from(passage),
-        to: passage.to.to_string(),
+        from: from(transition),
+        to: transition.to.to_string(),
         is_all: flow.sagas == flow.of && taken <= sagas.len() as u64,
         path: format!(
             "/sagas?sagaType={}&step={}&fromDate={}",
             encoded(query.saga_type.as_str()),
-            encoded(passage.to.as_str()),
+            encoded(transition.to.as_str()),
             encoded(&query.span.start_of(0).to_string())
         ),
     };
@@ -265,11 +265,11 @@ async fn chosen(
     Ok((Some(picked), rows.collect()))
 }
 
-fn from(passage: &Passage) -> String {
-    passage
+fn from(transition: &Transition) -> String {
+    transition
         .from
         .as_ref()
-        .map_or_else(|| "the beginning".to_owned(), ToString::to_string)
+        .map_or_else(|| "Start".to_owned(), ToString::to_string)
 }
 
 /// How many of the sagas.
@@ -319,21 +319,21 @@ fn place(definition: &SagaDefinition, number: usize) -> String {
 }
 
 /// The most frequent first.
-fn edges(flow: &Flow, picked: Option<&Passage>, link: &dyn Fn(&Passage) -> String) -> Vec<EdgeRow> {
-    let mut edges: Vec<(&Passage, &FlowEdge)> = flow.edges.iter().collect();
+fn edges(flow: &Flow, picked: Option<&Transition>, link: &dyn Fn(&Transition) -> String) -> Vec<EdgeRow> {
+    let mut edges: Vec<(&Transition, &FlowEdge)> = flow.edges.iter().collect();
     edges.sort_by_key(|(_, edge)| std::cmp::Reverse(edge.sagas));
     let took = |millis: Option<i64>| millis.map_or_else(|| "–".to_owned(), length);
-    let row = |(passage, edge): (&Passage, &FlowEdge)| EdgeRow {
-        from: from(passage),
-        to: passage.to.to_string(),
+    let row = |(transition, edge): (&Transition, &FlowEdge)| EdgeRow {
+        from: from(transition),
+        to: transition.to.to_string(),
         kind: edge.kind.into(),
         sagas: number(edge.sagas),
         share: percent(share(flow, edge.sagas)),
         times: number(edge.count),
         median: took(edge.median_ms),
         p95: took(edge.p95_ms),
-        path: link(passage),
-        is_picked: picked == Some(passage),
+        path: link(transition),
+        is_picked: picked == Some(transition),
     };
     edges.into_iter().map(row).collect()
 }
