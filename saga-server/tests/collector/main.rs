@@ -17,6 +17,7 @@ mod pipeline;
 mod restore;
 mod retention;
 mod schema_registry;
+mod stalls;
 #[path = "../support/mod.rs"]
 mod support;
 mod telemetry;

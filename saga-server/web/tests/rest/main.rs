@@ -22,6 +22,7 @@ mod paths;
 mod producers;
 mod redaction;
 mod saga;
+mod saga_page;
 mod sagas;
 mod signing_in;
 mod statistics;

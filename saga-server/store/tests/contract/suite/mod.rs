@@ -7,6 +7,7 @@ pub(crate) mod corruption;
 pub(crate) mod dead_letters;
 pub(crate) mod events;
 pub(crate) mod operations;
+pub(crate) mod paging;
 pub(crate) mod producers;
 pub(crate) mod progress;
 pub(crate) mod reading;
@@ -148,8 +149,8 @@ macro_rules! contract_tests {
             searching::numbers_and_booleans_are_found_by_their_text,
             searching::every_order_that_was_named_finds_the_saga,
             searching::strange_values_find_nothing,
-            searching::pages_by_offset_and_by_key_are_the_same,
-            searching::totals_are_exact_up_to_the_cap,
+            paging::pages_by_offset_and_by_key_are_the_same,
+            paging::totals_are_exact_up_to_the_cap,
             statistics::what_needs_attention_is_counted_from_the_sagas,
             statistics::statistics_are_those_of_the_sagas,
             statistics::statistics_of_nothing_are_empty,
