@@ -18,15 +18,11 @@ pub struct LateCount {
     pub sagas: u64,
 }
 
-/// Sagas that are late with the same step.
+/// Sagas that are late with the same thing, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LateGroup {
-    /// Their type.
-    pub saga_type: SagaType,
-    /// The step that is awaited, or the one that must be undone.
-    pub step: Step,
-    /// How many.
-    pub sagas: u64,
+    /// With what, and how many.
+    pub count: LateCount,
     /// When the first of them was due.
     pub due: Timestamp,
 }

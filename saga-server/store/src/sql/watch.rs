@@ -89,17 +89,8 @@ impl WatchStore for Adapter {
                 .await
                 .map_err(error::store)?;
             let group = |(saga_type, step, sagas, Moment(due))| {
-                let LateCount {
-                    saga_type,
-                    step,
-                    sagas,
-                } = late_count(late, saga_type, step, sagas)?;
-                Ok(LateGroup {
-                    saga_type,
-                    step,
-                    sagas,
-                    due,
-                })
+                let count = late_count(late, saga_type, step, sagas)?;
+                Ok(LateGroup { count, due })
             };
             rows.into_iter().map(group).collect()
         })

@@ -51,9 +51,7 @@ fn count(step: Step, sagas: u64) -> LateCount {
 
 fn group(step: Step, sagas: u64, due: i64) -> LateGroup {
     LateGroup {
-        saga_type: SagaType::ORDER_CREATION,
-        step,
-        sagas,
+        count: count(step, sagas),
         due: at(due),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use saga_collector::maintenance;
-use saga_store::{Late, LateGroup, LateSagas, Total};
+use saga_store::{Late, LateCount, LateGroup, LateSagas, Total};
 
 /// How many sagas of each kind are read for the orders that a message names.
 const READ: u32 = 100;
@@ -104,17 +104,18 @@ impl Group {
             Late::Stuck => ("Overdue", true, clock.judged_at),
             Late::Owing => ("Compensation pending", group.due < overdue_before, clock.now),
         };
-        let owner = definitions.owner(&group.saga_type, &group.step);
+        let count = &group.count;
+        let owner = definitions.owner(&count.saga_type, &count.step);
         let oldest = length(seconds(now.millis_since(group.due)));
-        let path = path(late, &group.saga_type, &group.step);
+        let path = path(late, &count.saga_type, &count.step);
         Self {
-            message: message(late, group, sagas, owner, &oldest, &path),
+            message: message(late, count, sagas, owner, &oldest, &path),
             is_overdue,
             state,
-            step: group.step.to_string(),
+            step: count.step.to_string(),
             owner: owner.map(str::to_owned),
-            saga_type: group.saga_type.to_string(),
-            sagas: number(group.sagas),
+            saga_type: count.saga_type.to_string(),
+            sagas: number(count.sagas),
             since: Moment::new(group.due, clock.now),
             oldest,
             path,
@@ -142,7 +143,7 @@ fn path(late: Late, saga_type: &SagaType, step: &Step) -> String {
 
 fn message(
     late: Late,
-    group: &LateGroup,
+    group: &LateCount,
     sagas: &[SagaState],
     owner: Option<&str>,
     oldest: &str,
