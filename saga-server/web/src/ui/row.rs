@@ -79,6 +79,30 @@ pub(super) struct Column {
     pub(super) sorted: Option<&'static str>,
 }
 
+impl Column {
+    const ALL: [(&str, &str); 8] = [
+        ("status", "Status"),
+        ("saga", "Saga"),
+        ("type", "Type"),
+        ("order", "Order"),
+        ("state", "State"),
+        ("duration number", "Duration"),
+        ("services", "Services"),
+        ("started", "Started"),
+    ];
+
+    /// The columns of a list that is not sorted by them.
+    pub(super) fn all() -> Vec<Self> {
+        let column = |(class, name)| Self {
+            class,
+            name,
+            path: None,
+            sorted: None,
+        };
+        Self::ALL.map(column).into()
+    }
+}
+
 /// An effect that still has to be undone.
 pub(super) struct Owed {
     pub(super) effect: String,

@@ -207,36 +207,25 @@ fn sorts(given: &[(String, String)]) -> Vec<(&'static str, String, bool)> {
 fn columns(given: &[(String, String)]) -> Vec<Column> {
     let current = sort(given);
     let (field, direction) = current.split_once(',').unwrap_or((&current, "asc"));
-    let column = |(class, name, by): (&'static str, &'static str, Option<&str>)| {
-        let is_sorted = by == Some(field);
-        let other_way = if is_sorted && direction == "desc" {
-            "asc"
-        } else {
-            "desc"
+    let sortable = |column: Column| {
+        let by = match column.name {
+            "Duration" => "duration",
+            "Started" => "startedAt",
+            _ => return column,
         };
+        let is_sorted = by == field;
+        let (sorted, other_way) = match direction {
+            "desc" => ("descending", "asc"),
+            _ => ("ascending", "desc"),
+        };
+        let other_way = if is_sorted { other_way } else { "desc" };
         Column {
-            class,
-            name,
-            path: by.map(|by| sorted_by(given, &format!("{by},{other_way}"))),
-            sorted: is_sorted.then_some(if direction == "desc" {
-                "descending"
-            } else {
-                "ascending"
-            }),
+            path: Some(sorted_by(given, &format!("{by},{other_way}"))),
+            sorted: is_sorted.then_some(sorted),
+            ..column
         }
     };
-    [
-        ("status", "Status", None),
-        ("saga", "Saga", None),
-        ("type", "Type", None),
-        ("order", "Order", None),
-        ("state", "State", None),
-        ("duration number", "Duration", Some("duration")),
-        ("services", "Services", None),
-        ("started", "Started", Some("startedAt")),
-    ]
-    .map(column)
-    .into()
+    Column::all().into_iter().map(sortable).collect()
 }
 
 /// Whether the parameter says where in the list, and not what is in it.

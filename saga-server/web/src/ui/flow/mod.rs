@@ -13,7 +13,7 @@ use super::{
     humanize::{self, Clock, length, number, percent},
     page::{Frame, Page, Section},
     period::{Period, PeriodLink},
-    row::SagaRow,
+    row::{Column, SagaRow},
     saga::path::after,
     search::encoded,
 };
@@ -46,6 +46,7 @@ pub(super) struct FlowTemplate {
     path: Vec<PathStep>,
     picked: Option<Picked>,
     picked_sagas: Vec<SagaRow>,
+    columns: Vec<Column>,
     edges: Vec<EdgeRow>,
 }
 
@@ -189,6 +190,7 @@ pub(super) async fn page(
         path: definition.map_or_else(Vec::new, |definition| path(definition, &flow)),
         picked,
         picked_sagas,
+        columns: Column::all(),
         edges: edges(&flow, query.of.as_ref(), &link),
         saga_type: query.saga_type.to_string(),
     }))
