@@ -71,7 +71,10 @@ impl DefinitionsKeeper {
 
     fn reload(&self) {
         let loaded = load_definitions(&self.folders);
-        self.metrics.definitions_invalid.set(i64::from(loaded.is_err()));
+        self.metrics
+            .process
+            .definitions_invalid
+            .set(i64::from(loaded.is_err()));
         match loaded {
             Ok(definitions) => {
                 self.health.warn(Concern::Definitions, None);
@@ -91,7 +94,7 @@ impl DefinitionsKeeper {
             tracing::info!("the definitions are as before");
             return;
         }
-        self.metrics.know_steps(steps(&definitions));
+        self.metrics.sagas.know_steps(steps(&definitions));
         let fingerprint = fingerprint(&definitions);
         current.replace(definitions);
         tracing::info!(
@@ -112,7 +115,7 @@ impl DefinitionsKeeper {
             Err(error) => return tracing::debug!(%error, "other collectors not seen"),
         };
         let differing = differing(&own, &others);
-        self.metrics.collectors_differ(differing);
+        self.metrics.process.collectors_differ(differing);
         let warning = warning(differing);
         if self.health.warn(Concern::Collectors, warning.clone()) {
             match warning {

@@ -90,7 +90,7 @@ impl Supervisor {
             stop,
         };
         for Task { name, on_end, work } in tasks {
-            supervisor.metrics.task_started(name);
+            supervisor.metrics.process.task_started(name);
             supervisor.spawn(name, on_end, work);
         }
         supervisor
@@ -123,7 +123,7 @@ impl Supervisor {
         if self.stop.is_cancelled() {
             return None;
         }
-        self.metrics.task_ended(name);
+        self.metrics.process.task_ended(name);
         let reason = panic.as_deref().unwrap_or("it returned before the stop");
         match on_end {
             OnEnd::Restart(start) => {

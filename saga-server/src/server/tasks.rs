@@ -137,17 +137,17 @@ async fn watch_database(
         }
         if let Ok(counts) = store.count_by_status().await {
             for (status, count) in counts {
-                metrics.set_active(status, count);
+                metrics.sagas.set_active(status, count);
             }
         }
         if let Ok(attention) = store.attention(Timestamp::now()).await {
-            metrics.set_last_failed(&attention);
+            metrics.sagas.set_last_failed(&attention);
         }
         if let Ok(waiting) = store.letters_waiting().await {
-            metrics.set_dead_letters_waiting(waiting);
+            metrics.dead_letters.set_waiting(waiting);
         }
         if let Ok(stored) = store.letters_stored().await {
-            metrics.set_dead_letters_stored(stored);
+            metrics.dead_letters.set_stored(stored);
         }
         tokio::select! {
             () = tokio::time::sleep(DATABASE_CHECK_INTERVAL) => {}

@@ -8,7 +8,7 @@ use saga_collector::{
     health::Health,
     live::Live,
     maintenance::WatchConfig,
-    metrics::{Metrics, QueryLabel},
+    metrics::Metrics,
     redaction::Redaction,
     telemetry::spans,
 };
@@ -102,10 +102,7 @@ impl AppState {
     ) -> Result<T, E> {
         let asked = Instant::now();
         let answer = answer.instrument(spans::query(query)).await;
-        self.metrics
-            .db_query
-            .get_or_create(&QueryLabel { query })
-            .observe(asked.elapsed().as_secs_f64());
+        self.metrics.requests.query_took(query, asked.elapsed());
         answer
     }
 }

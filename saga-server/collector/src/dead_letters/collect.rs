@@ -76,8 +76,8 @@ impl Collect {
             settings: &SETTINGS,
             observers: None,
             skip_unreadable_after: None,
-            batches_skipped: parts.metrics.batches_skipped.clone(),
-            replaced: parts.metrics.clients_replaced.clone(),
+            batches_skipped: parts.metrics.ingest.batches_skipped.clone(),
+            replaced: parts.metrics.ingest.clients_replaced.clone(),
         };
         let (batches, work_queue) = consume_loop::queue();
         let (done, done_queue) = std::sync::mpsc::channel();

@@ -245,7 +245,8 @@ impl DeadLetters {
             let new = appended.new.iter().map(|index| &ready[*index].event);
             count_stored(&self.metrics, new, &appended.changes);
             self.metrics
-                .dead_letters_replayed
+                .dead_letters
+                .replayed
                 .inc_by(appended.new.len() as u64);
         }
         Ok(results)

@@ -27,7 +27,7 @@ pub async fn keep(
         }
         let now = Timestamp::now();
         if let Some(as_of) = progress.freshness(now).as_of {
-            metrics.behind.set(seconds(now.millis_since(as_of)));
+            metrics.ingest.behind.set(seconds(now.millis_since(as_of)));
         }
         tokio::select! {
             () = tokio::time::sleep(INTERVAL) => {}

@@ -25,13 +25,13 @@ pub(super) async fn watch(parts: IngestParts, status: Arc<ConsumerStatus>, stop:
     while !stop.is_cancelled() {
         match status.verdict(parts.progress.stalled(Timestamp::now()), Instant::now()) {
             Verdict::Healthy => {
-                parts.metrics.ingest_stalled.set(0);
+                parts.metrics.ingest.stalled.set(0);
                 if parts.health.up(Component::Ingest) {
                     tracing::info!("ingest works");
                 }
             }
             Verdict::Unhealthy(reason) => {
-                parts.metrics.ingest_stalled.set(1);
+                parts.metrics.ingest.stalled.set(1);
                 if parts.health.down(Component::Ingest, reason.clone()) {
                     tracing::error!(reason, "ingest does not work");
                 }

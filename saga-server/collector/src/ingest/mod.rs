@@ -94,8 +94,8 @@ impl Ingest {
                 status: status.clone(),
             }),
             skip_unreadable_after: parts.ingest.skip_unreadable_after,
-            batches_skipped: parts.metrics.batches_skipped.clone(),
-            replaced: parts.metrics.clients_replaced.clone(),
+            batches_skipped: parts.metrics.ingest.batches_skipped.clone(),
+            replaced: parts.metrics.ingest.clients_replaced.clone(),
         };
         let limits = BatchLimits {
             size: parts.ingest.batch_size,

@@ -134,8 +134,8 @@ impl DecodeStage {
                 Err(rejection) => rejected.push((index, rejection)),
             }
         }
-        parts.metrics.producers_invalid(observations.invalid);
-        parts.metrics.producers_left_out(observations.left_out);
+        parts.metrics.ingest.producers_invalid(observations.invalid);
+        parts.metrics.ingest.producers_left_out(observations.left_out);
         let observed = observations.finish(&self.decoder);
         let (storing, acks) = (self.writers.store(events), self.acks.clone());
         Some(async move {
@@ -246,7 +246,8 @@ impl AckStage {
             self.keep(letters.collect(), &error).await?;
             self.parts
                 .metrics
-                .dead_letters_kept_back
+                .dead_letters
+                .kept_back
                 .inc_by(kept.len() as u64);
             tracing::error!(
                 error,
@@ -289,7 +290,7 @@ impl AckStage {
     }
 
     fn report(&self, letter: &DeadLetter<'_>) {
-        self.parts.metrics.dead_letter(letter.kind);
+        self.parts.metrics.dead_letters.written(letter.kind);
         tracing::warn!(
             partition = letter.record.partition,
             offset = letter.record.offset,

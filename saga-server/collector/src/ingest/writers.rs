@@ -174,7 +174,7 @@ impl Writer {
     /// Reports a failure; the outage that it is, if it is one.
     fn failed(&self, failure: &Failure) -> Option<Outage> {
         let (Failure::Doubtful(reason) | Failure::Outage(reason) | Failure::Refused(reason)) = failure;
-        self.parts.metrics.store_retries.inc();
+        self.parts.metrics.ingest.store_retries.inc();
         let waiting = format!("the database does not take events: {reason}");
         self.status.waits(Stage::Database, waiting);
         if !matches!(failure, Failure::Outage(_)) {

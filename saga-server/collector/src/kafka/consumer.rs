@@ -184,6 +184,7 @@ impl ConsumerContext {
             observers.progress.revoked(partition);
             observers
                 .metrics
+                .ingest
                 .consumer_lag
                 .remove(&PartitionLabel { partition });
         }
@@ -240,7 +241,7 @@ impl ConsumerContext {
                 observers.progress.observed(partition, &observed);
             }
             if let Some(behind) = observers.progress.behind(partition) {
-                let lag = &observers.metrics.consumer_lag;
+                let lag = &observers.metrics.ingest.consumer_lag;
                 lag.get_or_create(&PartitionLabel { partition })
                     .set(behind.cast_signed());
             }

@@ -55,7 +55,7 @@ impl Monitor {
             watermark: SettledWatermark::default(),
         };
         lease.run(INTERVAL, stop, watch).await;
-        metrics.watch.leave();
+        metrics.sagas.watch.leave();
     }
 
     /// Counts what is late, and reports what is newly so. The lease is ours until then.
@@ -70,7 +70,7 @@ impl Monitor {
             reading.count(Late::Owing, overdue.await?, &definitions);
             reading.owing = store.attention(moment).await?.owing;
         }
-        if self.metrics.watch.publish(reading) {
+        if self.metrics.sagas.watch.publish(reading) {
             tracing::info!("lease of the monitor held: this collector watches for late sagas");
         }
         match watermark.moment() {
@@ -122,7 +122,7 @@ impl LeasedWork for Watch {
                     tracing::warn!(%error, "late sagas not counted, retrying");
                 }
             }
-            Turn::Others => self.monitor.metrics.watch.leave(),
+            Turn::Others => self.monitor.metrics.sagas.watch.leave(),
             // Whether it is still ours is unknown; what the metrics say ends with it.
             Turn::Unknown(error) => tracing::debug!(%error, "lease of the monitor not held"),
         }

@@ -73,7 +73,7 @@ impl ProducerReconciler {
                     named: services(&self.store.definitions().get()),
                 })
                 .await?;
-            self.metrics.producers_left_out(outcome.refused);
+            self.metrics.ingest.producers_left_out(outcome.refused);
             outcome.lost.iter().for_each(report);
             if !outcome.has_more {
                 break;
@@ -108,7 +108,7 @@ impl LeasedWork for Reconciliation {
         // Every collector reports the same, so that it does not matter which of them ends.
         if let Ok(lost) = reconciler.store.events_lost().await {
             let named = services(&reconciler.store.definitions().get());
-            reconciler.metrics.lost.publish(&named, lost);
+            reconciler.metrics.sagas.lost.publish(&named, lost);
         }
     }
 }

@@ -338,9 +338,10 @@ pub async fn keep(retention: Retention, metrics: Arc<Metrics>, stop: Cancellatio
     while !stop.is_cancelled() {
         match retention.run(&stop).await {
             Ok(summary) => {
-                metrics.retention_ran(summary.removed, summary.archived);
+                metrics.retention.ran(summary.removed, summary.archived);
                 metrics
-                    .retention_dead_letters_removed
+                    .retention
+                    .dead_letters_removed
                     .inc_by(summary.dead_letters);
                 if summary != Summary::default() {
                     tracing::info!(
@@ -353,7 +354,7 @@ pub async fn keep(retention: Retention, metrics: Arc<Metrics>, stop: Cancellatio
                 }
             }
             Err(error) => {
-                metrics.retention_failures.inc();
+                metrics.retention.failures.inc();
                 tracing::error!(%error, "retention failed; trying again later");
             }
         }

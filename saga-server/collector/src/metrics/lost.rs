@@ -76,7 +76,7 @@ mod tests {
             .into();
         let lost = [("order-service", 3), ("OTHER", 4), ("once-named-service", 5)];
         let lost = lost.map(|(service, events)| (service.to_owned(), events));
-        metrics.lost.publish(&named, lost.into());
+        metrics.sagas.lost.publish(&named, lost.into());
         assert_eq!(
             lines(&metrics),
             [

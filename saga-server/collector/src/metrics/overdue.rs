@@ -234,7 +234,7 @@ mod tests {
         reading.count(Late::Stuck, stuck, &definitions);
         let overdue = vec![count("ORDER_CREATION", steps::PAYMENT_COMPLETED, 7)];
         reading.count(Late::Owing, overdue, &definitions);
-        metrics.watch.publish(reading);
+        metrics.sagas.watch.publish(reading);
         assert_eq!(
             lines(&metrics),
             [
@@ -252,16 +252,19 @@ mod tests {
     #[test]
     fn what_was_said_ends_with_the_lease() {
         let metrics = Metrics::new([]);
-        metrics.watch.publish(Reading::of_nothing(Instant::now(), true));
+        metrics
+            .sagas
+            .watch
+            .publish(Reading::of_nothing(Instant::now(), true));
         assert_eq!(lines(&metrics), Vec::<String>::new());
         assert!(metrics.render().contains("saga_tracker_watcher 0"));
         let later = Instant::now() + Duration::from_secs(600);
-        metrics.watch.publish(Reading::of_nothing(later, true));
+        metrics.sagas.watch.publish(Reading::of_nothing(later, true));
         assert_eq!(
             lines(&metrics),
             ["saga_tracker_watcher 1", "saga_tracker_watch_paused 1"]
         );
-        metrics.watch.leave();
+        metrics.sagas.watch.leave();
         assert_eq!(lines(&metrics), Vec::<String>::new());
     }
 }

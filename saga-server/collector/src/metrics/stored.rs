@@ -4,20 +4,17 @@ use std::time::Duration;
 
 use saga_types::{SagaEvent, SagaStatus, Timestamp};
 
-use super::{Metrics, QueryLabel, seconds};
+use super::{Metrics, seconds};
 use saga_store::{Appended, SagaChange};
 
 pub(crate) fn append_took(metrics: &Metrics, took: Duration) {
-    metrics
-        .db_query
-        .get_or_create(&QueryLabel { query: "append" })
-        .observe(took.as_secs_f64());
+    metrics.requests.query_took("append", took);
 }
 
 /// Counts a stored piece of a batch.
 pub(crate) fn appended(metrics: &Metrics, piece: &[SagaEvent], appended: &Appended) {
-    metrics.batch_size.observe(count(piece.len()));
-    metrics.duplicates.inc_by(appended.duplicates as u64);
+    metrics.ingest.batch_size.observe(count(piece.len()));
+    metrics.ingest.duplicates.inc_by(appended.duplicates as u64);
     let new = appended.new.iter().map(|index| &piece[*index]);
     count_stored(metrics, new, &appended.changes);
 }
@@ -30,7 +27,7 @@ pub fn count_stored<'a>(
 ) {
     let now = Timestamp::now();
     for event in new {
-        metrics.event_processed(&event.step, event.status);
+        metrics.sagas.event_processed(&event.step, event.status);
         observe_delay(metrics, now, event.recorded_at);
     }
     for change in changes {
@@ -43,7 +40,7 @@ fn observe_delay(metrics: &Metrics, now: Timestamp, recorded_at: Timestamp) {
     const ONE_HOUR_MS: i64 = 3_600_000;
     let delay_ms = now.millis_since(recorded_at);
     if (0..ONE_HOUR_MS).contains(&delay_ms) {
-        metrics.end_to_end.observe(seconds(delay_ms));
+        metrics.ingest.end_to_end.observe(seconds(delay_ms));
     }
 }
 
@@ -54,12 +51,12 @@ fn saga_changed(metrics: &Metrics, change: &SagaChange) {
     }
     match status {
         SagaStatus::Failed => {
-            metrics.failed.inc();
+            metrics.sagas.failed.inc();
         }
         SagaStatus::Compensated => {
-            metrics.compensated.inc();
+            metrics.sagas.compensated.inc();
             if let Some(millis) = change.compensation_ms {
-                metrics.compensation_duration.observe(seconds(millis));
+                metrics.sagas.compensation_duration.observe(seconds(millis));
             }
         }
         SagaStatus::Started | SagaStatus::InProgress | SagaStatus::Completed => {}

@@ -65,6 +65,7 @@ async fn answer(State(state): State<AppState>, request: Request, next: Next) -> 
     }
     state
         .metrics
+        .requests
         .api_latency
         .get_or_create(&labels)
         .observe(began.elapsed().as_secs_f64());

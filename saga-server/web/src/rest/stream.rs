@@ -115,7 +115,7 @@ pub(super) async fn changes(
     let was_here = headers.contains_key("last-event-id");
     let view = View {
         subscription,
-        _counted: Counted::at(&state.metrics.stream_clients),
+        _counted: Counted::at(&state.metrics.requests.stream_clients),
         _share: share,
         filter,
         opening: was_here
