@@ -14,6 +14,7 @@ mod other_languages;
 mod outage;
 mod paused;
 mod pipeline;
+mod poison;
 mod restore;
 mod retention;
 mod schema_registry;
