@@ -1,11 +1,11 @@
 //! Sagas whose steps the compiler knows, by constants that are generated from the team's definition files.
 
-use std::{fmt, marker::PhantomData, ops::Deref};
+use std::{fmt, marker::PhantomData};
 
-use saga_types::Step;
+use saga_types::{SagaId, SagaType, Step};
 
 use crate::{
-    ContextError, FailureCause, InputError, IntoOrderId, IntoSagaId, IntoStep, OrderSagas, Saga,
+    ContextError, FailureCause, InputError, IntoOrderId, IntoSagaId, IntoStep, OrderSagas, Saga, SagaContext,
     SagaTrackerClientExt, SagaTypeName, StepBuilder, StepName, StepRun,
 };
 
@@ -136,8 +136,8 @@ impl<D: DefinedSaga> SagaOf<D> {
 
     /// A handle for a saga of the type that another saga begins; see [`Saga::child`].
     #[must_use]
-    pub fn child_of(parent: &Saga, saga_id: impl IntoSagaId) -> Self {
-        Self::of(parent.child(D::TYPE, saga_id))
+    pub fn child_of(parent: &impl AsRef<Saga>, saga_id: impl IntoSagaId) -> Self {
+        Self::of(parent.as_ref().child(D::TYPE, saga_id))
     }
 
     /// Goes on with a saga that came from another service; see [`resume`](trait.SagaTrackerClient.html#method.resume).
@@ -197,11 +197,42 @@ impl<D: DefinedSaga> SagaOf<D> {
     }
 }
 
-/// What does not name a step: headers, ids, children.
-impl<D> Deref for SagaOf<D> {
-    type Target = Saga;
+/// What does not depend on the definition.
+impl<D> SagaOf<D> {
+    /// Whether steps are recorded; see [`Saga::is_enabled`].
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.saga.is_enabled()
+    }
 
-    fn deref(&self) -> &Saga {
+    /// Ids and type; see [`Saga::context`].
+    #[must_use]
+    pub fn context(&self) -> Option<&SagaContext> {
+        self.saga.context()
+    }
+
+    /// The saga that began this one; see [`Saga::parent`].
+    #[must_use]
+    pub fn parent(&self) -> Option<&SagaId> {
+        self.saga.parent()
+    }
+
+    /// A handle for a saga of any type that this one begins; see [`Saga::child`], and [`SagaOf::child_of`] for a type with a
+    /// definition.
+    #[must_use]
+    pub fn child(&self, saga_type: impl Into<SagaType>, saga_id: impl IntoSagaId) -> Saga {
+        self.saga.child(saga_type, saga_id)
+    }
+
+    /// Headers for the next service; see [`Saga::headers`].
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        self.saga.headers()
+    }
+}
+
+impl<D> AsRef<Saga> for SagaOf<D> {
+    fn as_ref(&self) -> &Saga {
         &self.saga
     }
 }

@@ -158,6 +158,12 @@ impl Saga {
     }
 }
 
+impl AsRef<Self> for Saga {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl fmt::Debug for Saga {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
