@@ -120,6 +120,20 @@ fn a_thread_local_destructor_can_record() {
     assert_eq!(tracker.stats().recorded, 3);
 }
 
+/// The context is being taken apart when its value's destructor asks for the current one.
+#[test]
+fn a_value_of_the_opentelemetry_context_can_record_in_its_destructor() {
+    let config = SagaConfig::default()
+        .enabled(true)
+        .bootstrap_servers("127.0.0.1:1")
+        .service_name("order-service");
+    let tracker = saga_sdk::connect(&config).unwrap();
+    let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "saga-1");
+    let attached = Context::current_with_value(FailsOnDrop(saga)).attach();
+    drop(attached);
+    assert_eq!(tracker.stats().recorded, 1);
+}
+
 #[test]
 fn the_trace_state_of_a_remote_parent_is_passed_on() {
     let state = TraceState::from_key_value([("vendor", "value")]).unwrap();
@@ -164,6 +178,33 @@ mod tracing_spans {
                 outer.context().span().span_context().trace_id(),
                 expected.trace_id()
             );
+        });
+    }
+
+    fn remote() -> Context {
+        let span = SpanContext::new(
+            TraceId::from(7),
+            SpanId::from(9),
+            TraceFlags::SAMPLED,
+            true,
+            TraceState::default(),
+        );
+        Context::new().with_remote_span_context(span)
+    }
+
+    /// Asking a span for its context fixes its trace, so recording outside of it must not ask.
+    #[test]
+    fn a_parent_that_is_set_before_the_span_is_entered_counts_though_something_was_recorded_before() {
+        let provider = SdkTracerProvider::builder().build();
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let span = tracing::info_span!("reserve stock");
+            let (before, _) = event();
+            assert_eq!(entry(&before, "traceId"), None);
+            span.set_parent(remote()).unwrap();
+            let _entered = span.enter();
+            let (after, _) = event();
+            assert_eq!(entry(&after, "traceId"), Some(TraceId::from(7).to_string()));
         });
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use saga_sdk::DropReason;
+use saga_sdk::{DropReason, PublishMode};
 use tokio::time::timeout;
 
 use crate::{
@@ -34,6 +34,27 @@ async fn all_who_close_at_once_get_the_same_report() {
     let (one, other) = tokio::join!(tracker.close(LONG), tracker.close(LONG));
     assert_eq!((one.left, other.left), (0, 0));
     assert_eq!(tracker.stats().acknowledged, 500);
+}
+
+#[test]
+fn flush_and_close_end_in_a_runtime_of_one_thread_in_both_modes() {
+    for mode in [PublishMode::Asynchronous, PublishMode::Synchronous] {
+        let harness = Harness::new(&format!("one-thread-{mode:?}").to_lowercase());
+        let config = harness.config.clone().mode(mode);
+        let tracker = saga_sdk::connect(&config).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            record(&tracker, 200);
+            assert_eq!(tracker.flush(LONG).await.left, 0);
+            record(&tracker, 200);
+        });
+        drop(runtime);
+        assert_eq!(tracker.close_blocking(LONG).left, 0);
+        assert_eq!(tracker.stats().acknowledged, 400);
+    }
 }
 
 #[tokio::test]
