@@ -13,7 +13,7 @@ use saga_collector::{
     metrics::Metrics,
 };
 use saga_store::{
-    Actor, LetterFilter, LetterPlace, LetterQuery, LetterState, Named, Store, StoreOptions, Way,
+    Actor, LetterFilter, LetterPlace, LetterQuery, LetterState, Named, Scope, Store, StoreOptions, Way,
 };
 
 /// How many letters are taken at a time.
@@ -245,6 +245,7 @@ impl Desk {
 impl FilterArgs {
     fn into_filter(self) -> LetterFilter {
         LetterFilter {
+            scope: Scope::All,
             named: None,
             reason: self.reason,
             state: self.state.map(|state| match state {

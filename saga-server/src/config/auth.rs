@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{ConfigError, OidcSettings};
 use saga_collector::secret::Secret;
+use saga_store::Scope;
 use saga_web::auth::{
     Access, Token, TokenHash, check_name,
     oidc::{Issuer, OidcConfig},
@@ -103,6 +104,7 @@ impl TokenSetting {
         Ok(Token {
             name: self.name.clone(),
             role,
+            scope: Scope::All,
             hash,
         })
     }

@@ -25,7 +25,7 @@ use saga_collector::{
 };
 use saga_store::{StoreError, StoreOptions};
 use saga_types::definition::LoadError;
-use saga_web::{Limits, state::AppState};
+use saga_web::{Limits, scoped::Sources, state::AppState};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -125,25 +125,24 @@ impl Server {
         let stop = CancellationToken::new();
         let redaction = Arc::new(config.redaction.clone());
         let live = Arc::new(Live::new(redaction.clone(), stop.clone()));
+        let letters = Arc::new(DeadLetters::new(
+            store.clone(),
+            config.schema_registry.clone(),
+            metrics.clone(),
+            redaction.clone(),
+        ));
         let state = AppState {
-            dead_letters: Arc::new(DeadLetters::new(
-                store.clone(),
-                config.schema_registry.clone(),
-                metrics.clone(),
-                redaction.clone(),
-            )),
-            store,
+            sources: Sources::new(store.clone(), letters, live.clone()),
             health: health.clone(),
             metrics: metrics.clone(),
             access: Arc::new(config.access.clone()),
             redaction,
             progress,
             watch: config.watch,
-            live,
             streams: Arc::default(),
             pages: Arc::new(config.pages.clone()),
         };
-        let mut tasks = tasks::of(&config, &state, loaded, &stop)?;
+        let mut tasks = tasks::of(&config, &state, (store, live), loaded, &stop)?;
         let http = saga_web::serve(listener, state, Limits::default(), stop.clone());
         tasks.push(Task::essential("http", http));
         let tasks = tasks.into_iter().map(prepare).collect();

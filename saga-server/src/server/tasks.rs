@@ -20,6 +20,7 @@ use saga_collector::{
     archive::{Archive, ArchiveError},
     freshness,
     health::{Component, Health},
+    live::Live,
     maintenance::{
         Monitor, RetentionConfig,
         producers::ProducerReconciler,
@@ -27,7 +28,7 @@ use saga_collector::{
     },
     metrics::Metrics,
 };
-use saga_store::Store;
+use saga_store::{Scope, Store};
 use saga_types::Timestamp;
 use saga_web::{auth::Access, state::AppState};
 use tokio_util::sync::CancellationToken;
@@ -42,11 +43,12 @@ const DATABASE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) fn of(
     config: &Config,
     state: &AppState,
+    (store, live): (Arc<dyn Store>, Arc<Live>),
     definitions_loaded: u64,
     stop: &CancellationToken,
 ) -> Result<Vec<Task>, ArchiveError> {
-    let (store, metrics) = (state.store.clone(), state.metrics.clone());
-    let live = (state.live.clone(), store.clone());
+    let metrics = state.metrics.clone();
+    let live = (live, store.clone());
     let freshness = (
         config.kafka.topic.clone(),
         state.progress.clone(),
@@ -143,7 +145,7 @@ async fn watch_database(
         if let Ok(attention) = store.attention(Timestamp::now()).await {
             metrics.sagas.set_last_failed(&attention);
         }
-        if let Ok(waiting) = store.letters_waiting().await {
+        if let Ok(waiting) = store.letters_waiting(&Scope::All).await {
             metrics.dead_letters.set_waiting(waiting);
         }
         if let Ok(stored) = store.letters_stored().await {

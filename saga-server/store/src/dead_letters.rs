@@ -12,7 +12,7 @@ use serde::Serialize;
 use sqlx::error::BoxDynError;
 use utoipa::ToSchema;
 
-use super::{AppendError, Appended, StoreError};
+use super::{AppendError, Appended, Scope, StoreError};
 
 /// Dead letters, beside the sagas.
 #[async_trait]
@@ -33,8 +33,8 @@ pub trait DeadLetterStore: Send + Sync {
     /// [`MAX_GROUPS`](LetterGroup::MAX_GROUPS).
     async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError>;
 
-    /// How many letters are waiting.
-    async fn letters_waiting(&self) -> Result<u64, StoreError>;
+    /// How many letters of these types are waiting.
+    async fn letters_waiting(&self, scope: &Scope) -> Result<u64, StoreError>;
 
     /// How many letters there are, whatever became of them.
     async fn letters_stored(&self) -> Result<u64, StoreError>;
@@ -82,6 +82,8 @@ pub struct Letter {
     pub message: String,
     /// The saga, by the event or, where that cannot be read, by the key.
     pub saga_id: Option<String>,
+    /// The type that the event names, where it can be read.
+    pub saga_type: Option<String>,
     /// The event, where it can be read.
     pub event_id: Option<String>,
     /// The service that says it has written the record.
@@ -169,6 +171,8 @@ impl LetterState {
 /// Which letters. Filters add up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LetterFilter {
+    /// Only letters of types that the reader may see, and of no saga of another type.
+    pub scope: Scope,
     /// Only those that are named.
     pub named: Option<Named>,
     /// Of this reason.

@@ -11,11 +11,13 @@ use std::{
 
 use saga_types::{SagaId, SagaStatus, SagaType, Step, Timestamp};
 
-use super::{Corrupt, Span, StoreError, columns::Moment, table::Keyed};
+use super::{Corrupt, Scope, Span, StoreError, columns::Moment, table::Keyed};
 
 /// Which sagas are read.
 #[derive(Debug, Clone)]
 pub struct FlowQuery {
+    /// The types that the reader may see.
+    pub scope: Scope,
     /// Of this type.
     pub saga_type: SagaType,
     /// Started within this period.
@@ -284,6 +286,7 @@ mod tests {
     #[test]
     fn a_sample_is_drawn_only_when_there_are_more_than_asked_for() {
         let query = FlowQuery {
+            scope: Scope::All,
             saga_type: SagaType::ORDER_CREATION,
             span: Span::ending_with(Timestamp::MAX, Width::Hour, 1),
             most: 600,

@@ -18,6 +18,7 @@
 //! | `dead_letters`, `progress` | dead letters, and how far each partition is stored |
 //! | `operations` | what operators change, with the log of it |
 //! | `query`, `metadata`, `flow`, `trends`, `span`, `late`, `watch` | questions and their answers |
+//! | `scope` | which saga types a reader may see; questions carry it |
 //! | `definitions`, `collectors` | the definitions in force, and what collectors on one database must have in common |
 //! | `retention`, `rebuild` | sagas that are removed, and folds that are computed again |
 //! | [`postgres`], [`sqlite`] | the two adapters |
@@ -56,6 +57,7 @@ mod rebuild;
 mod retention;
 mod rollup;
 mod rows;
+mod scope;
 mod span;
 pub mod sqlite;
 mod table;
@@ -90,6 +92,7 @@ pub use query::{
 };
 pub use rebuild::{Difference, DifferenceKind, Rebuild, RebuildStore, Rebuilt};
 pub use retention::{ArchivePlan, Archived, Expired, ExpiredBefore, Removal, Removed, RetentionStore};
+pub use scope::Scope;
 pub use span::{Span, Width};
 pub use trends::{FailureCount, Slot, TrendStore, Trends};
 pub use watch::{LateCount, LateGroup, LateSagas, WatchStore};

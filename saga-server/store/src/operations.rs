@@ -11,7 +11,7 @@ use serde::Serialize;
 use sqlx::error::BoxDynError;
 use utoipa::ToSchema;
 
-use crate::{AppendError, Appended, Attempt, StoreError};
+use crate::{AppendError, Appended, Attempt, Scope, StoreError};
 
 /// What operators do, and the log of it.
 #[async_trait]
@@ -141,6 +141,8 @@ pub struct StoredOperation {
 /// Which entries. Filters add up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OperationFilter {
+    /// Only of sagas of types that the reader may see.
+    pub scope: Scope,
     /// By this one.
     pub actor: Option<String>,
     /// Of this kind.

@@ -63,6 +63,7 @@ pub(super) fn letter_like(letters: &[NewLetter]) -> NewLetter {
             origin: Origin::default(),
             reason: "PROBE".to_owned(),
             message: "probe".to_owned(),
+            saga_type: None,
             saga_id: None,
             event_id: None,
             producer: Some("probe".to_owned()),

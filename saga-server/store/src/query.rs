@@ -9,11 +9,13 @@ use saga_types::{
 
 pub use saga_types::fold::Position;
 
-use super::Late;
+use super::{Late, Scope};
 
 /// Which sagas, in which order. Filters add up: a saga must match all that are set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SagaQuery {
+    /// Only sagas of types that the reader may see.
+    pub scope: Scope,
     /// Any event of the saga names this order.
     pub order_id: Option<String>,
     /// The saga is a part of this one.
@@ -92,6 +94,7 @@ impl SagaQuery {
     #[must_use]
     pub fn has_filters(&self) -> bool {
         self.texts().next().is_some()
+            || !self.scope.is_all()
             || self.saga_type.is_some()
             || self.status.is_some()
             || self.ended.is_some()
@@ -106,10 +109,22 @@ impl SagaQuery {
             || matches!(self.sort.by, SortBy::Due(_) | SortBy::Duration)
     }
 
+    /// The same question with one type in the place of a scope where that is enough, so that the statement is the one that asks
+    /// for the type; none when nothing can match.
+    pub(super) fn within_scope(&self) -> Option<Self> {
+        let (saga_type, scope) = self.scope.narrowed(self.saga_type.as_ref())?;
+        Some(Self {
+            saga_type,
+            scope,
+            ..self.clone()
+        })
+    }
+
     /// The newest sagas, without any filter.
     #[must_use]
     pub fn newest(size: u32) -> Self {
         Self {
+            scope: Scope::All,
             order_id: None,
             parent_saga_id: None,
             awaits: None,
@@ -213,6 +228,20 @@ pub struct Page {
     pub has_more: bool,
 }
 
+impl Page {
+    /// No saga matches.
+    pub(super) const fn of_none() -> Self {
+        Self {
+            sagas: Vec::new(),
+            total: Total {
+                count: 0,
+                is_exact: true,
+            },
+            has_more: false,
+        }
+    }
+}
+
 /// How many there are. RollupKey exactly up to [`Total::CAP`], unless counting takes too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Total {
@@ -280,6 +309,8 @@ pub struct StoredStep {
 /// Which sagas to count: those started within the period.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StatisticsQuery {
+    /// Only sagas of types that the reader may see.
+    pub scope: Scope,
     /// Only this type.
     pub saga_type: Option<SagaType>,
     /// Started at this moment or later.

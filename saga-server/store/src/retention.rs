@@ -4,7 +4,7 @@
 //! its place, so that a late event is refused instead of passing for a new saga.
 
 use async_trait::async_trait;
-use saga_types::{SagaEvent, Timestamp, fold::SagaState};
+use saga_types::{SagaEvent, SagaType, Timestamp, fold::SagaState};
 
 use super::StoreError;
 
@@ -112,4 +112,6 @@ pub struct Removal {
     pub removed_at: Timestamp,
     /// The folder in the archive that holds it; none when it was not archived.
     pub archive: Option<String>,
+    /// The saga's type; none when an older version removed it.
+    pub saga_type: Option<SagaType>,
 }

@@ -232,10 +232,12 @@ impl CountsByType {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Scope;
 
     fn cover(from: &str, to: &str) -> Cover {
         let moment = |text: &str| Some(text.parse().unwrap());
         Cover::of(&StatisticsQuery {
+            scope: Scope::All,
             saga_type: None,
             from: moment(from),
             to: moment(to),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use saga_types::Timestamp;
 
 use super::{
-    StatisticsQuery,
+    Scope, StatisticsQuery,
     rollup::{MINUTE, floor},
 };
 
@@ -102,9 +102,10 @@ impl Span {
         (0..self.slots).map(|slot| self.begin(slot)..self.begin(slot + 1))
     }
 
-    pub(super) fn statistics(&self) -> StatisticsQuery {
+    pub(super) fn statistics(&self, scope: &Scope) -> StatisticsQuery {
         let (from, to) = self.ends();
         StatisticsQuery {
+            scope: scope.clone(),
             saga_type: None,
             from: Some(from),
             to: Some(to),

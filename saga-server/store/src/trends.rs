@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use saga_types::{SagaStatus, SagaType};
 
-use super::{Flow, FlowQuery, Span, Statistics, StoreError};
+use super::{Flow, FlowQuery, Scope, Span, Statistics, StoreError};
 
 /// How many sagas that started in a slot are in each status that occurs.
 pub type Slot = BTreeMap<SagaStatus, u64>;
@@ -69,12 +69,13 @@ impl FailureCount {
 /// The part of a store that shows how things went.
 #[async_trait]
 pub trait TrendStore {
-    /// Counts of the sagas that started within a period, in whatever they have become.
-    async fn trends(&self, span: &Span) -> Result<Trends, StoreError>;
+    /// Counts of the sagas of these types that started within a period, in whatever they have become.
+    async fn trends(&self, span: &Span, scope: &Scope) -> Result<Trends, StoreError>;
 
-    /// What failed: of each slot and each of [`FailureCount::STATUSES`] the newest sagas are looked at, at most `most`.
-    async fn failures(&self, span: &Span, most: u32) -> Result<Vec<FailureCount>, StoreError>;
+    /// What failed: of each slot and each of [`FailureCount::STATUSES`] the newest sagas of these types are looked at, at most
+    /// `most`.
+    async fn failures(&self, span: &Span, most: u32, scope: &Scope) -> Result<Vec<FailureCount>, StoreError>;
 
-    /// The ways that sagas really took.
+    /// The ways that sagas really took; of none when the type is not one of the query's scope.
     async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError>;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use saga_types::{SagaType, Step, Timestamp, fold::SagaState};
 
-use super::{Late, StoreError, Total};
+use super::{Late, Scope, StoreError, Total};
 
 /// How many sagas are late with the same thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,12 +49,23 @@ pub trait WatchStore {
     /// How many sagas were due before a moment, by type and step. A saga that owes several compensations counts for each.
     async fn count_late(&self, late: Late, before: Timestamp) -> Result<Vec<LateCount>, StoreError>;
 
-    /// The same in groups by type and step, the largest first, of the [`Total::CAP`] sagas that were due longest. A saga that
+    /// The same of these types, in groups by type and step, the largest first, of the [`Total::CAP`] sagas that were due longest. A saga that
     /// awaits several steps, or owes several compensations, is in the group of each, as a search by that step finds it.
-    async fn late_groups(&self, late: Late, before: Timestamp) -> Result<Vec<LateGroup>, StoreError>;
+    async fn late_groups(
+        &self,
+        late: Late,
+        before: Timestamp,
+        scope: &Scope,
+    ) -> Result<Vec<LateGroup>, StoreError>;
 
-    /// The sagas that were due before a moment, those due longest first.
-    async fn late_sagas(&self, late: Late, before: Timestamp, size: u32) -> Result<LateSagas, StoreError>;
+    /// The sagas of these types that were due before a moment, those due longest first.
+    async fn late_sagas(
+        &self,
+        late: Late,
+        before: Timestamp,
+        size: u32,
+        scope: &Scope,
+    ) -> Result<LateSagas, StoreError>;
 
     /// Those of them that were not reported yet, at most `limit`. What is no longer late is forgotten, so that it is new when
     /// it is late again.

@@ -84,6 +84,7 @@ impl Shop {
                 },
                 reason: reason.to_owned(),
                 message: message.to_owned(),
+                saga_type: None,
                 saga_id: Some("order-owing".to_owned()),
                 event_id: None,
                 producer: Some("product-service".to_owned()),

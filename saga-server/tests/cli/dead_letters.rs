@@ -36,6 +36,7 @@ fn letter(number: u8, reason: &str, value: &[u8], event: Option<&SagaEvent>) -> 
             origin: Origin::default(),
             reason: reason.to_owned(),
             message: "the reason in words".to_owned(),
+            saga_type: None,
             saga_id: event.map(|event| event.saga_id.as_str().to_owned()),
             event_id: event.map(|event| event.event_id.as_str().to_owned()),
             producer: None,

@@ -52,6 +52,7 @@ async fn collector_with_sagas(harness: &Harness) -> Running {
     config.access = Access::Tokens(vec![Token {
         name: "dana".to_owned(),
         role: Role::Operator,
+        scope: saga_store::Scope::All,
         hash: TokenHash::of(TOKEN),
     }]);
     let server = Running::with(config).await;

@@ -42,6 +42,7 @@ fn letter(number: u32, days: u32) -> NewLetter {
             origin: Origin::default(),
             reason: "INVALID_NAME".to_owned(),
             message: "step is empty".to_owned(),
+            saga_type: None,
             saga_id: None,
             event_id: None,
             producer: None,

@@ -8,7 +8,7 @@ use saga_types::{SagaId, SagaStatus, SagaType, Timestamp, fold::SagaState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{http::ApiError, state::AppState};
+use crate::{http::ApiError, scoped::Reader};
 
 /// How many sagas above one are shown.
 const MOST_ABOVE: usize = 10;
@@ -88,13 +88,13 @@ impl Family {
     }
 
     /// Asks for everything.
-    pub(crate) async fn of(state: &AppState, saga: &SagaState) -> Result<Self, ApiError> {
-        let (ancestors, ancestors_end, ancestors_end_at) = ancestors(state, saga).await?;
-        let children = children(state, saga, None, MOST_BELOW).await?;
+    pub(crate) async fn of(reader: &Reader, saga: &SagaState) -> Result<Self, ApiError> {
+        let (ancestors, ancestors_end, ancestors_end_at) = ancestors(reader, saga).await?;
+        let children = children(reader, saga, None, MOST_BELOW).await?;
         let (mut failed, mut compensated) = (0, 0);
         if !children.sagas.is_empty() {
-            failed = count(state, saga, SagaStatus::Failed).await?.count;
-            compensated = count(state, saga, SagaStatus::Compensated).await?.count;
+            failed = count(reader, saga, SagaStatus::Failed).await?.count;
+            compensated = count(reader, saga, SagaStatus::Compensated).await?.count;
         }
         Ok(Self {
             ancestors: ancestors.iter().map(Relative::of).collect(),
@@ -112,7 +112,7 @@ impl Family {
 }
 
 async fn ancestors(
-    state: &AppState,
+    reader: &Reader,
     saga: &SagaState,
 ) -> Result<(Vec<SagaState>, AncestorsEnd, Option<SagaId>), ApiError> {
     let mut ancestors: Vec<SagaState> = Vec::new();
@@ -124,7 +124,7 @@ async fn ancestors(
         if ancestors.len() == MOST_ABOVE {
             return Ok((ancestors, AncestorsEnd::More, Some(parent)));
         }
-        let Some(found) = state.ask("saga", state.store.saga(&parent)).await? else {
+        let Some(found) = reader.saga_if_there(&parent).await? else {
             return Ok((ancestors, AncestorsEnd::Missing, Some(parent)));
         };
         next = found.parent_saga_id.clone();
@@ -134,7 +134,7 @@ async fn ancestors(
 }
 
 async fn children(
-    state: &AppState,
+    reader: &Reader,
     saga: &SagaState,
     status: Option<SagaStatus>,
     size: u32,
@@ -144,9 +144,9 @@ async fn children(
         status,
         ..SagaQuery::newest(size)
     };
-    Ok(state.ask("search", state.store.search(&query)).await?)
+    Ok(reader.search(&query).await?)
 }
 
-async fn count(state: &AppState, saga: &SagaState, status: SagaStatus) -> Result<Total, ApiError> {
-    Ok(children(state, saga, Some(status), 1).await?.total)
+async fn count(reader: &Reader, saga: &SagaState, status: SagaStatus) -> Result<Total, ApiError> {
+    Ok(children(reader, saga, Some(status), 1).await?.total)
 }

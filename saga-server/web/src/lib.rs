@@ -9,6 +9,7 @@
 //! | `http` | what every request meets: connections, limits, who may call, parameters, errors |
 //! | [`auth`] | tokens, issuers and roles |
 //! | [`router`], [`state`], [`streams`] | every route, what handlers may ask, and the shares of the stream |
+//! | [`scoped`] | what handlers reach of the data: what their caller may see |
 //! | `family` | the saga that a saga is a part of, and its parts |
 //! | `operations` | what operators do, for REST and pages |
 //! | [`rest`] | one file for each endpoint |
@@ -21,6 +22,7 @@ mod http;
 mod operations;
 pub mod rest;
 pub mod router;
+pub mod scoped;
 pub mod state;
 pub mod streams;
 mod ui;

@@ -130,6 +130,17 @@ impl Definitions {
         versions.map(|version| version.definition.as_ref())
     }
 
+    /// The definitions of some types, and of no others.
+    #[must_use]
+    pub fn only(&self, has: impl Fn(&SagaType) -> bool) -> Self {
+        let kept = self.by_type.iter().filter(|(saga_type, _)| has(saga_type));
+        Self {
+            by_type: kept
+                .map(|(saga_type, versions)| (saga_type.clone(), versions.clone()))
+                .collect(),
+        }
+    }
+
     /// The definitions of one type, ordered by [`valid_from`](SagaDefinition::valid_from).
     pub fn of_type(&self, saga_type: &SagaType) -> impl Iterator<Item = &SagaDefinition> {
         let versions = self.by_type.get(saga_type).into_iter().flatten();

@@ -42,6 +42,7 @@ pub(super) fn letter(topic: &str, record: &RawRecord, event: Option<&SagaEvent>)
             reason: reason(record),
             message: text(record, dead::EXCEPTION_MESSAGE, MAX_MESSAGE_CHARS).unwrap_or_default(),
             saga_id: saga_id.map(String::from),
+            saga_type: event.map(|event| event.saga_type.as_str().to_owned()),
             event_id: event.map(|event| event.event_id.as_str().to_owned()),
             producer: text(record, headers::PRODUCER, MAX_NAME_CHARS).or_else(|| producer(event?)),
             key: record.key().map(|key| beginning(key, MAX_KEY_BYTES)),
@@ -84,6 +85,7 @@ pub(crate) fn origin_only(refused: &NewLetter, reason: &str) -> NewLetter {
     let message = format!("{}; the database refuses its bytes: {reason}", new.letter.message);
     new.letter.message = message.chars().take(MAX_MESSAGE_CHARS).collect();
     new.letter.saga_id = None;
+    new.letter.saga_type = None;
     new.letter.event_id = None;
     new.letter.producer = None;
     new.letter.key = None;

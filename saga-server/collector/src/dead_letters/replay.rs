@@ -113,7 +113,7 @@ impl Replayed {
             message,
             dead_letter_id: Some(stored.id),
             saga_id: stored.letter.saga_id.clone(),
-            saga_type: None,
+            saga_type: stored.letter.saga_type.clone(),
             before: None,
             after: None,
         }
@@ -420,6 +420,8 @@ fn add_changes(appended: &Appended, results: &mut [Replayed]) {
     for result in results {
         let change = result.saga_id.as_deref().and_then(|saga_id| changes.get(saga_id));
         if let Some(change) = change {
+            // The type of the saga, where the event names another one.
+            result.saga_type = Some(change.state.saga_type.as_str().to_owned());
             result.before = change.previous_status;
             result.after = Some(change.state.current_status);
         }

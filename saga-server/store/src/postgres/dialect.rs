@@ -77,10 +77,11 @@ pub(super) async fn try_lock_changes(connection: &mut PgConnection) -> Result<bo
 /// One statement, and so one snapshot of what was merged and what was not yet.
 pub(super) const SLOTS: &str = r"
 SELECT bucket, status, sum(sagas)::bigint FROM (
-    SELECT bucket, status, sagas FROM saga_rollup WHERE width = $1 AND bucket >= $2 AND bucket < $3
+    SELECT bucket, status, sagas FROM saga_rollup
+    WHERE width = $1 AND bucket >= $2 AND bucket < $3 AND ($4::text[] IS NULL OR saga_type = ANY($4))
     UNION ALL
     SELECT date_bin($1 * interval '1 second', minute, '0001-01-01 00:00:00+00'), status, sagas
-    FROM saga_rollup_change WHERE minute >= $2 AND minute < $3
+    FROM saga_rollup_change WHERE minute >= $2 AND minute < $3 AND ($4::text[] IS NULL OR saga_type = ANY($4))
 ) AS counted GROUP BY bucket, status";
 
 /// Changes of roll-ups that are not merged yet.

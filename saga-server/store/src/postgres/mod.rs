@@ -41,6 +41,8 @@ mod rollups;
 #[path = "../sql/rows.rs"]
 mod rows;
 mod samples;
+#[path = "../sql/scope.rs"]
+mod scope;
 mod search;
 mod sessions;
 #[path = "../sql/statistics.rs"]

@@ -6,7 +6,7 @@ use saga_types::SagaStatus;
 use sqlx::PgPool;
 
 use super::{error, rows::decode_all};
-use crate::{Corrupt, FailureCount, FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep};
+use crate::{Corrupt, FailureCount, FlowQuery, Scope, Span, StoreError, columns::Bound, flow::FlowStep};
 
 /// One range of an index for each slot and status.
 const FAILURES: &str = r"
@@ -17,6 +17,23 @@ CROSS JOIN LATERAL (
     SELECT failed_step, failure_reason FROM saga_instance
     WHERE current_status = wanted.status AND started_at >= slot.starts AND started_at < slot.ends
     ORDER BY started_at DESC, saga_id DESC LIMIT $5
+) AS saga
+GROUP BY 1, 2, 3, 4";
+
+/// The same of some types, one range of an index for each slot, status and type.
+const FAILURES_OF_TYPES: &str = r"
+SELECT slot.place - 1 AS slot, wanted.status, failed_step, left(failure_reason, $4) AS reason, count(*) AS sagas
+FROM unnest($1::timestamptz[], $2::timestamptz[]) WITH ORDINALITY AS slot (starts, ends, place)
+CROSS JOIN unnest($3::text[]) AS wanted (status)
+CROSS JOIN LATERAL (
+    SELECT newest.failed_step, newest.failure_reason FROM unnest($6::text[]) AS allowed (saga_type)
+    CROSS JOIN LATERAL (
+        SELECT failed_step, failure_reason, started_at, saga_id FROM saga_instance
+        WHERE saga_instance.saga_type = allowed.saga_type AND current_status = wanted.status
+            AND started_at >= slot.starts AND started_at < slot.ends
+        ORDER BY started_at DESC, saga_id DESC LIMIT $5
+    ) AS newest
+    ORDER BY newest.started_at DESC, newest.saga_id DESC LIMIT $5
 ) AS saga
 GROUP BY 1, 2, 3, 4";
 
@@ -47,17 +64,29 @@ CROSS JOIN LATERAL (
 ) AS step
 ORDER BY saga.place, step.recorded_at, step.event_id";
 
-pub(super) async fn failures(pool: &PgPool, span: &Span, most: u32) -> Result<Vec<FailureCount>, StoreError> {
+pub(super) async fn failures(
+    pool: &PgPool,
+    span: &Span,
+    most: u32,
+    scope: &Scope,
+) -> Result<Vec<FailureCount>, StoreError> {
     let (starts, ends) = bounds(span.ranges());
-    let rows: Vec<FailureRow> = sqlx::query_as(FAILURES)
+    let types = scope.names();
+    let sql = if types.is_some() {
+        FAILURES_OF_TYPES
+    } else {
+        FAILURES
+    };
+    let mut asked = sqlx::query_as(sql)
         .bind(starts)
         .bind(ends)
         .bind(FailureCount::STATUSES.map(|status| status.as_str()))
         .bind(i32::from(FailureCount::CHARS))
-        .bind(i64::from(most))
-        .fetch_all(pool)
-        .await
-        .map_err(error::store)?;
+        .bind(i64::from(most));
+    if let Some(types) = types {
+        asked = asked.bind(types);
+    }
+    let rows: Vec<FailureRow> = asked.fetch_all(pool).await.map_err(error::store)?;
     rows.into_iter().map(FailureCount::try_from).collect()
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use saga_types::SagaStatus;
+use saga_types::{SagaStatus, SagaType};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use super::{
@@ -19,8 +19,8 @@ use super::{
     totals,
 };
 use crate::{
-    Page, PageStart, SagaQuery, SortBy, SortOrder, StoreError, Total, columns::Moment, query::statuses,
-    rows::StateRow, table::Keyed,
+    Page, PageStart, SagaQuery, Scope, SortBy, SortOrder, StoreError, Total, columns::Moment,
+    query::statuses, rows::StateRow, table::Keyed,
 };
 
 /// Answers that several searches share.
@@ -35,11 +35,7 @@ pub(super) struct SearchCaches {
 pub(super) async fn search(store: &PostgresStore, query: &SagaQuery) -> Result<Page, StoreError> {
     let (pool, caches) = (&store.readers, &store.caches);
     if asks_for_nul(query) {
-        return Ok(Page {
-            sagas: Vec::new(),
-            total: Total::capped(0),
-            has_more: false,
-        });
+        return Ok(Page::of_none());
     }
     let prefilter = step_prefilter::prefilter(pool, &caches.unselective, query).await?;
     let mut rows = page(pool, query, &prefilter).await?;
@@ -171,7 +167,8 @@ async fn page_of(
 /// Which sagas a part of a page is about. Each part is found in its order by an index, where the whole would have to be
 /// sorted.
 #[derive(Debug, Clone, Copy)]
-struct Part {
+struct Part<'a> {
+    saga_type: Option<&'a SagaType>,
     status: Option<SagaStatus>,
     length: Option<Length>,
 }
@@ -184,10 +181,13 @@ enum Length {
     Long,
 }
 
+/// Of more types than these a page is not made of parts, since planning them would take longer than reading others' sagas in vain.
+const MOST_TYPES: usize = 10;
+
 /// In which statuses a saga awaits something.
 const AWAITING: [SagaStatus; 3] = [SagaStatus::Started, SagaStatus::InProgress, SagaStatus::Failed];
 
-fn parts(query: &SagaQuery) -> Vec<Part> {
+fn parts(query: &SagaQuery) -> Vec<Part<'_>> {
     let is_by_length =
         query.sort.by == SortBy::UpdatedAt && (query.started_from.is_some() || query.started_to.is_some());
     let lengths: &[Option<Length>] = match is_by_length {
@@ -197,13 +197,26 @@ fn parts(query: &SagaQuery) -> Vec<Part> {
     let statuses: Vec<Option<SagaStatus>> = match (query.status, query.ended) {
         (None, None) if query.asks_for_awaited() => AWAITING.into_iter().map(Some).collect(),
         (None, Some(ended)) => statuses(ended).map(Some).collect(),
-        (None, None) if query.saga_type.is_some() => SagaStatus::ALL.into_iter().map(Some).collect(),
+        (None, None) if query.saga_type.is_some() || !query.scope.is_all() => {
+            SagaStatus::ALL.into_iter().map(Some).collect()
+        }
         (status, _) => vec![status],
     };
-    let parts = statuses
-        .iter()
-        .flat_map(|status| lengths.iter().map(|length| (*status, *length)));
-    parts.map(|(status, length)| Part { status, length }).collect()
+    let types: Vec<Option<&SagaType>> = match &query.scope {
+        Scope::Types(types) if types.len() <= MOST_TYPES => types.iter().map(Some).collect(),
+        Scope::All | Scope::Types(_) => vec![None],
+    };
+    let parts = types.into_iter().flat_map(|saga_type| {
+        statuses
+            .iter()
+            .flat_map(move |status| lengths.iter().map(move |length| (saga_type, *status, *length)))
+    });
+    let part = |(saga_type, status, length)| Part {
+        saga_type,
+        status,
+        length,
+    };
+    parts.map(part).collect()
 }
 
 fn push_part(
@@ -211,7 +224,7 @@ fn push_part(
     query: &SagaQuery,
     prefilter: &StepPrefilter,
     sagas: Option<&[Candidate]>,
-    part: Part,
+    part: Part<'_>,
     limit: i64,
 ) {
     const IS_LONG: &str = "updated_at - started_at > interval '1 hour'";
@@ -224,6 +237,10 @@ fn push_part(
         Some(Length::Short) => sql.push(format_args!("NOT ({IS_LONG})")),
         Some(Length::Long) => sql.push(IS_LONG),
     };
+    if let Some(saga_type) = part.saga_type {
+        sql.push(" AND saga_type = ")
+            .push_bind(saga_type.as_str().to_owned());
+    }
     if let Some(status) = part.status {
         sql.push(" AND current_status = ").push_bind(status.as_str());
     }

@@ -117,7 +117,8 @@ fn counting(query: &SagaQuery, prefilter: &StepPrefilter) -> QueryBuilder<Postgr
         sql.push("SELECT FROM ");
         push_sagas(&mut sql, prefilter.candidates.as_deref());
         sql.push(" WHERE true");
-        if query.saga_type.is_some() && query.status.is_none() && query.ended.is_none() {
+        let is_by_type = query.saga_type.is_some() || !query.scope.is_all();
+        if is_by_type && query.status.is_none() && query.ended.is_none() {
             // One range of the index for each.
             push_statuses(&mut sql, SagaStatus::ALL.into_iter());
         }

@@ -1,7 +1,9 @@
 //! Rows of what retention reads and leaves behind.
 
+use saga_types::SagaType;
+
 use crate::{
-    ArchivePlan, Expired, Removal,
+    ArchivePlan, Corrupt, Expired, Removal, StoreError,
     columns::{Moment, Texts},
     table::{Keyed, table},
 };
@@ -29,8 +31,10 @@ impl From<ExpiredRow<'_>> for Expired {
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct RemovedRow {
+    saga_id: String,
     removed_at: Moment,
     archive: Option<String>,
+    saga_type: Option<String>,
 }
 
 impl Keyed for RemovedRow {
@@ -38,12 +42,17 @@ impl Keyed for RemovedRow {
     const KEY: &'static [&'static str] = &["saga_id"];
 }
 
-impl From<RemovedRow> for Removal {
-    fn from(row: RemovedRow) -> Self {
-        Self {
+impl TryFrom<RemovedRow> for Removal {
+    type Error = StoreError;
+
+    fn try_from(row: RemovedRow) -> Result<Self, StoreError> {
+        let corrupt = |error| Corrupt::new(RemovedRow::NAME, "saga_type", row.saga_id, error);
+        let saga_type = row.saga_type.map(SagaType::try_from).transpose();
+        Ok(Self {
             removed_at: row.removed_at.0,
             archive: row.archive,
-        }
+            saga_type: saga_type.map_err(corrupt)?,
+        })
     }
 }
 

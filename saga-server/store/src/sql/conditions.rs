@@ -3,7 +3,7 @@
 use saga_types::SagaStatus;
 use sqlx::QueryBuilder;
 
-use super::{Db, dialect};
+use super::{Db, dialect, scope::push_scope};
 use crate::{PageStart, SagaQuery, SortBy, SortOrder, SortValue, columns::Moment, query::statuses};
 
 pub(super) fn push_filters(sql: &mut QueryBuilder<Db>, query: &SagaQuery) {
@@ -36,6 +36,7 @@ pub(super) fn push_filters(sql: &mut QueryBuilder<Db>, query: &SagaQuery) {
             dialect::push_contains(sql, column, value);
         }
     }
+    push_scope(sql, "saga_type", &query.scope);
     if let Some(saga_type) = &query.saga_type {
         sql.push(" AND saga_type = ").push_bind(saga_type.as_str());
     }

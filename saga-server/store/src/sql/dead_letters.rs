@@ -3,10 +3,10 @@
 use saga_types::Timestamp;
 use sqlx::QueryBuilder;
 
-use super::{Connection, Db, Pool, dialect, error, producers, rows::decode};
+use super::{Connection, Db, Pool, dialect, error, producers, rows::decode, scope::push_scope};
 use crate::{
     AppendError, Attempt, Corrupt, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterQuery,
-    LetterState, NewLetter, Origin, StoreError, StoredLetter,
+    LetterState, NewLetter, Origin, Scope, StoreError, StoredLetter,
     batch::TxOutcome,
     columns::Moment,
     dead_letters::{headers_text, read_headers},
@@ -17,14 +17,14 @@ use crate::{
 const KEEP: &str = r#"
 INSERT INTO dead_letter (identity, topic, partition, "offset", dead_since, origin_topic, origin_partition,
     origin_offset, origin_time, origin_group, reason, message, saga_id, event_id, producer, key, value, value_bytes,
-    headers)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+    headers, saga_type)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 ON CONFLICT (identity) DO NOTHING"#;
 
 const LETTERS: &str = r#"
 SELECT id, topic, partition, "offset", dead_since, origin_topic, origin_partition, origin_offset, origin_time,
     origin_group, reason, message, saga_id, event_id, producer, key, value, value_bytes, headers, state, attempts,
-    attempted_at, attempted_by, result
+    attempted_at, attempted_by, result, saga_type
 FROM dead_letter WHERE true"#;
 
 const GROUPS: &str = r"
@@ -73,6 +73,7 @@ pub(super) async fn keep(pool: &Pool, letters: &[NewLetter], outcome: TxOutcome)
             .bind(&letter.value)
             .bind(letter.value_bytes.cast_signed())
             .bind(headers_text(&letter.headers).map_err(failed)?)
+            .bind(&letter.saga_type)
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
@@ -117,16 +118,19 @@ pub(super) async fn groups(pool: &Pool, filter: &LetterFilter) -> Result<Vec<Let
     Ok(rows.into_iter().map(LetterGroup::from).collect())
 }
 
-pub(super) async fn waiting(pool: &Pool) -> Result<u64, StoreError> {
-    count(pool, "SELECT count(*) FROM dead_letter WHERE state = 'WAITING'").await
+pub(super) async fn waiting(pool: &Pool, scope: &Scope) -> Result<u64, StoreError> {
+    let mut sql = QueryBuilder::new("SELECT count(*) FROM dead_letter WHERE state = 'WAITING'");
+    push_letter_scope(&mut sql, scope);
+    count(pool, &mut sql).await
 }
 
 pub(super) async fn stored(pool: &Pool) -> Result<u64, StoreError> {
-    count(pool, "SELECT count(*) FROM dead_letter").await
+    count(pool, &mut QueryBuilder::new("SELECT count(*) FROM dead_letter")).await
 }
 
-async fn count(pool: &Pool, sql: &'static str) -> Result<u64, StoreError> {
-    let letters: i64 = sqlx::query_scalar(sql)
+async fn count(pool: &Pool, sql: &mut QueryBuilder<Db>) -> Result<u64, StoreError> {
+    let letters: i64 = sql
+        .build_query_scalar()
         .fetch_one(pool)
         .await
         .map_err(error::store)?;
@@ -157,7 +161,23 @@ pub(super) async fn attempted(connection: &mut Connection, attempts: &[Attempt])
     Ok(())
 }
 
+/// A letter is of the type of its event. One whose saga has another type, or may have had, is shown to nobody who may not see
+/// that type: replaying it would change that saga.
+fn push_letter_scope(sql: &mut QueryBuilder<Db>, scope: &Scope) {
+    let Some(types) = scope.names() else { return };
+    push_scope(sql, "dead_letter.saga_type", scope);
+    for table in ["saga_instance", "saga_removed"] {
+        sql.push(format_args!(
+            " AND NOT EXISTS (SELECT 1 FROM {table} AS saga WHERE saga.saga_id = dead_letter.saga_id \
+             AND (saga.saga_type IS NULL OR NOT saga.saga_type "
+        ));
+        dialect::push_any(sql, &types);
+        sql.push("))");
+    }
+}
+
 fn push_filter(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
+    push_letter_scope(sql, &filter.scope);
     if let Some(named) = &filter.named {
         sql.push(" AND (id ");
         dialect::push_any(sql, &named.ids);
@@ -216,6 +236,7 @@ struct LetterRow {
     attempted_at: Option<Moment>,
     attempted_by: Option<String>,
     result: Option<String>,
+    saga_type: Option<String>,
 }
 
 impl Keyed for LetterRow {
@@ -251,6 +272,7 @@ impl TryFrom<LetterRow> for StoredLetter {
                 reason: row.reason,
                 message: row.message,
                 saga_id: row.saga_id,
+                saga_type: row.saga_type,
                 event_id: row.event_id,
                 producer: row.producer,
                 key: row.key,

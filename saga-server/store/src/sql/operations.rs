@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use saga_types::{SagaEvent, Timestamp};
 use sqlx::QueryBuilder;
 
-use super::{Adapter, Connection, Db, dead_letters, error, rows::decode};
+use super::{Adapter, Connection, Db, dead_letters, error, rows::decode, scope::push_scope};
 use crate::{
     Actor, AppendError, Appended, Conclude, Conclusion, Corrupt, Operation, OperationFilter, OperationKind,
     OperationPage, OperationQuery, OperationStore, StoreError, StoredOperation, Way, columns::Moment,
@@ -109,6 +109,7 @@ pub(super) async fn conclude(
 }
 
 fn push_filter(sql: &mut QueryBuilder<Db>, filter: &OperationFilter) {
+    push_scope(sql, "saga_type", &filter.scope);
     let texts = [
         (" AND actor = ", filter.actor.as_deref()),
         (" AND kind = ", filter.kind.map(OperationKind::as_str)),

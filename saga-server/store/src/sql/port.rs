@@ -11,8 +11,8 @@ use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 use super::{Adapter, append, connect, dead_letters, read, search, statistics};
 use crate::{
     AppendError, Appended, Attention, Conclude, CurrentDefinitions, DeadLetterStore, LetterFilter,
-    LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Statistics, StatisticsQuery,
-    StepPage, Store, StoreError, batch::TxOutcome, changes::touched, deadline::in_time,
+    LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Scope, Statistics,
+    StatisticsQuery, StepPage, Store, StoreError, batch::TxOutcome, changes::touched, deadline::in_time,
     detached::run_detached, error::confirm_refusal, probe,
 };
 
@@ -108,7 +108,10 @@ impl Store for Adapter {
     }
 
     async fn search(&self, query: &SagaQuery) -> Result<Page, StoreError> {
-        search::search(self, query).await
+        match query.within_scope() {
+            Some(query) => search::search(self, &query).await,
+            None => Ok(Page::of_none()),
+        }
     }
 
     async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
@@ -141,8 +144,8 @@ impl DeadLetterStore for Adapter {
         dead_letters::groups(&self.readers, filter).await
     }
 
-    async fn letters_waiting(&self) -> Result<u64, StoreError> {
-        in_time(dead_letters::waiting(&self.readers)).await
+    async fn letters_waiting(&self, scope: &Scope) -> Result<u64, StoreError> {
+        in_time(dead_letters::waiting(&self.readers, scope)).await
     }
 
     async fn letters_stored(&self) -> Result<u64, StoreError> {

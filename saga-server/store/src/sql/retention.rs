@@ -7,7 +7,7 @@ use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 
 use super::{
     Adapter, Connection, Pool,
-    dialect::{self, any, texts},
+    dialect::{self, any},
     error, read, rollups,
     rows::{decode, decode_event},
 };
@@ -49,11 +49,12 @@ static LOCK: LazyLock<String> = LazyLock::new(|| {
 });
 
 static MARK: LazyLock<String> = LazyLock::new(|| {
-    let (removed, now) = (texts!("1"), dialect::NOW);
+    let (removed, now) = (any!("1"), dialect::NOW);
     format!(
-        "WITH removed (saga_id) AS ({removed}) INSERT INTO saga_removed (saga_id, removed_at, archive) \
-         SELECT saga_id, {now}, $2 FROM removed WHERE true \
-         ON CONFLICT (saga_id) DO UPDATE SET removed_at = excluded.removed_at, archive = excluded.archive"
+        "INSERT INTO saga_removed (saga_id, removed_at, archive, saga_type) \
+         SELECT saga_id, {now}, $2, saga_type FROM saga_instance WHERE saga_id {removed} \
+         ON CONFLICT (saga_id) DO UPDATE SET removed_at = excluded.removed_at, archive = excluded.archive, \
+         saga_type = excluded.saga_type"
     )
 });
 
@@ -162,12 +163,14 @@ impl RetentionStore for Adapter {
         if read::cannot_be(saga_id) {
             return Ok(None);
         }
-        let row = sqlx::query("SELECT saga_id, removed_at, archive FROM saga_removed WHERE saga_id = $1")
-            .bind(saga_id)
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(error::store)?;
-        row.map(|row| Ok(decode::<RemovedRow>(&row)?.into())).transpose()
+        let row = sqlx::query(
+            "SELECT saga_id, removed_at, archive, saga_type FROM saga_removed WHERE saga_id = $1",
+        )
+        .bind(saga_id)
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(error::store)?;
+        row.map(|row| decode::<RemovedRow>(&row)?.try_into()).transpose()
     }
 
     async fn forget_removals(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {

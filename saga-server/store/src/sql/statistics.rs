@@ -5,7 +5,7 @@ use std::ops::Range;
 use saga_types::Timestamp;
 use sqlx::QueryBuilder;
 
-use super::{Db, Pool, dialect, error};
+use super::{Db, Pool, dialect, error, scope::push_scope};
 use crate::{
     Attention, Statistics, StatisticsQuery, StoreError,
     columns::{Bound, Moment},
@@ -87,6 +87,7 @@ fn push_range(sql: &mut QueryBuilder<Db>, range: &Range<i64>, column: &str, quer
         .push_bind(Bound(range.start))
         .push(format_args!(" AND {column} < "))
         .push_bind(Bound(range.end));
+    push_scope(sql, "saga_type", &query.scope);
     if let Some(saga_type) = &query.saga_type {
         sql.push(" AND saga_type = ")
             .push_bind(saga_type.as_str().to_owned());

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{Adapter, Pool, dialect, error, samples, statistics};
 use crate::{
-    FailureCount, Flow, FlowQuery, Span, StoreError, TrendStore, Trends,
+    FailureCount, Flow, FlowQuery, Scope, Span, StoreError, TrendStore, Trends,
     columns::Bound,
     flow::Gathering,
     rollup::{self, CountsByType},
@@ -12,10 +12,10 @@ use crate::{
 
 #[async_trait]
 impl TrendStore for Adapter {
-    async fn trends(&self, span: &Span) -> Result<Trends, StoreError> {
-        let query = span.statistics();
+    async fn trends(&self, span: &Span, scope: &Scope) -> Result<Trends, StoreError> {
+        let query = span.statistics(scope);
         let (slots, counted) = tokio::try_join!(
-            slots(&self.readers, span),
+            slots(&self.readers, span, scope),
             statistics::counted(&self.readers, &query)
         )?;
         let mut trends = Trends::of_nothing(span);
@@ -30,12 +30,15 @@ impl TrendStore for Adapter {
         Ok(trends)
     }
 
-    async fn failures(&self, span: &Span, most: u32) -> Result<Vec<FailureCount>, StoreError> {
-        samples::failures(&self.readers, span, most).await
+    async fn failures(&self, span: &Span, most: u32, scope: &Scope) -> Result<Vec<FailureCount>, StoreError> {
+        samples::failures(&self.readers, span, most, scope).await
     }
 
     async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError> {
-        let mut counting = query.span.statistics();
+        if !query.scope.has(&query.saga_type) {
+            return Ok(Flow::default());
+        }
+        let mut counting = query.span.statistics(&Scope::All);
         counting.saga_type = Some(query.saga_type.clone());
         // How many sagas of the type started within the period.
         let total = statistics::statistics(&self.readers, &counting).await?.total;
@@ -48,12 +51,14 @@ impl TrendStore for Adapter {
     }
 }
 
-async fn slots(pool: &Pool, span: &Span) -> Result<Vec<(Bound, String, i64)>, StoreError> {
+async fn slots(pool: &Pool, span: &Span, scope: &Scope) -> Result<Vec<(Bound, String, i64)>, StoreError> {
     let range = span.range();
+    let types = scope.names();
     sqlx::query_as(dialect::SLOTS)
         .bind(span.width().seconds())
         .bind(Bound(range.start))
         .bind(Bound(range.end))
+        .bind(types.map(|types| dialect::list(&types)))
         .fetch_all(pool)
         .await
         .map_err(error::store)

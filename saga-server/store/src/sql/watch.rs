@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use saga_types::{SagaType, Step, Timestamp, fold::SagaState};
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, QueryBuilder};
 
 use super::{
-    Adapter,
+    Adapter, Db,
     dialect::{self, any},
     error, read,
     rows::decode_all,
+    scope::push_scope,
 };
 use crate::{
-    Corrupt, Late, LateCount, LateGroup, LateSagas, StoreError, Total, WatchStore,
+    Corrupt, Late, LateCount, LateGroup, LateSagas, Scope, StoreError, Total, WatchStore,
     columns::{Moment, millis},
     deadline::in_time,
 };
@@ -72,19 +73,28 @@ impl WatchStore for Adapter {
         .await
     }
 
-    async fn late_groups(&self, late: Late, before: Timestamp) -> Result<Vec<LateGroup>, StoreError> {
+    async fn late_groups(
+        &self,
+        late: Late,
+        before: Timestamp,
+        scope: &Scope,
+    ) -> Result<Vec<LateGroup>, StoreError> {
         in_time(async {
             let due = late.column();
-            let groups = format!(
+            let mut groups = QueryBuilder::new(format!(
                 "SELECT saga_type, each.value, count(*), min(due) FROM (SELECT saga_type, {} AS steps, {due} AS due \
-                 FROM saga_instance WHERE {due} < $1 ORDER BY {due} LIMIT {}) AS late, {} \
-                 GROUP BY saga_type, each.value ORDER BY count(*) DESC, min(due), saga_type, each.value LIMIT {MAX_GROUPS}",
-                late.steps_column(),
+                 FROM saga_instance WHERE ",
+                late.steps_column()
+            ));
+            push_late(&mut groups, late, before, scope);
+            groups.push(format_args!(
+                " ORDER BY {due} LIMIT {}) AS late, {} GROUP BY saga_type, each.value \
+                 ORDER BY count(*) DESC, min(due), saga_type, each.value LIMIT {MAX_GROUPS}",
                 Total::CAP,
                 dialect::EACH_STEP
-            );
-            let rows: Vec<(String, String, i64, Moment)> = sqlx::query_as(AssertSqlSafe(groups))
-                .bind(Moment(before))
+            ));
+            let rows: Vec<(String, String, i64, Moment)> = groups
+                .build_query_as()
                 .fetch_all(&self.readers)
                 .await
                 .map_err(error::store)?;
@@ -97,23 +107,27 @@ impl WatchStore for Adapter {
         .await
     }
 
-    async fn late_sagas(&self, late: Late, before: Timestamp, size: u32) -> Result<LateSagas, StoreError> {
+    async fn late_sagas(
+        &self,
+        late: Late,
+        before: Timestamp,
+        size: u32,
+        scope: &Scope,
+    ) -> Result<LateSagas, StoreError> {
         in_time(async {
-            let due = late.column();
-            let page = format!(
-                "SELECT saga_id, fold FROM saga_instance WHERE {due} < $1 ORDER BY {due} LIMIT {size}"
-            );
-            let count = format!(
-                "SELECT count(*) FROM (SELECT 1 FROM saga_instance WHERE {due} < $1 LIMIT {}) AS late",
-                Total::CAP + 1
-            );
-            let rows = sqlx::query(AssertSqlSafe(page))
-                .bind(Moment(before))
+            let mut page = QueryBuilder::new("SELECT saga_id, fold FROM saga_instance WHERE ");
+            push_late(&mut page, late, before, scope);
+            page.push(format_args!(" ORDER BY {} LIMIT {size}", late.column()));
+            let mut count = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM saga_instance WHERE ");
+            push_late(&mut count, late, before, scope);
+            count.push(format_args!(" LIMIT {}) AS late", Total::CAP + 1));
+            let rows = page
+                .build()
                 .fetch_all(&self.readers)
                 .await
                 .map_err(error::store)?;
-            let count: i64 = sqlx::query_scalar(AssertSqlSafe(count))
-                .bind(Moment(before))
+            let count: i64 = count
+                .build_query_scalar()
                 .fetch_one(&self.readers)
                 .await
                 .map_err(error::store)?;
@@ -177,6 +191,13 @@ impl WatchStore for Adapter {
         })
         .await
     }
+}
+
+/// Sagas of these types that were due before a moment.
+fn push_late(sql: &mut QueryBuilder<Db>, late: Late, before: Timestamp, scope: &Scope) {
+    sql.push(format_args!("{} < ", late.column()))
+        .push_bind(Moment(before));
+    push_scope(sql, "saga_type", scope);
 }
 
 /// Names a row that cannot be read by its type and step, since it counts many sagas.

@@ -74,7 +74,9 @@ pub(super) async fn try_lock_changes(_: &mut SqliteConnection) -> Result<bool, s
 }
 
 pub(super) const SLOTS: &str = r"
-SELECT bucket, status, sum(sagas) FROM saga_rollup WHERE width = $1 AND bucket >= $2 AND bucket < $3
+SELECT bucket, status, sum(sagas) FROM saga_rollup
+WHERE width = $1 AND bucket >= $2 AND bucket < $3
+    AND ($4 IS NULL OR saga_type IN (SELECT value FROM json_each($4)))
 GROUP BY bucket, status";
 
 /// Roll-ups are changed at once.

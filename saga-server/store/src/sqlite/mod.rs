@@ -38,6 +38,8 @@ mod rollups;
 #[path = "../sql/rows.rs"]
 mod rows;
 mod samples;
+#[path = "../sql/scope.rs"]
+mod scope;
 mod search;
 #[path = "../sql/statistics.rs"]
 mod statistics;

@@ -4,13 +4,14 @@
 
 use sqlx::SqlitePool;
 
-use super::{error, rows::decode_all};
-use crate::{FailureCount, FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep};
+use super::{dialect, error, rows::decode_all};
+use crate::{FailureCount, FlowQuery, Scope, Span, StoreError, columns::Bound, flow::FlowStep};
 
 const FAILURES: &str = r"
 SELECT failed_step, substr(failure_reason, 1, ?4), count(*) FROM (
     SELECT failed_step, failure_reason FROM saga_instance
     WHERE current_status = ?1 AND started_at >= ?2 AND started_at < ?3
+        AND (?6 IS NULL OR saga_type IN (SELECT value FROM json_each(?6)))
     ORDER BY started_at DESC, saga_id DESC LIMIT ?5
 ) GROUP BY 1, 2";
 
@@ -28,8 +29,10 @@ pub(super) async fn failures(
     pool: &SqlitePool,
     span: &Span,
     most: u32,
+    scope: &Scope,
 ) -> Result<Vec<FailureCount>, StoreError> {
     let mut connection = pool.acquire().await.map_err(error::store)?;
+    let types = scope.names().map(|types| dialect::list(&types));
     let mut counts = Vec::new();
     for (slot, range) in span.ranges().enumerate() {
         for status in FailureCount::STATUSES {
@@ -39,6 +42,7 @@ pub(super) async fn failures(
                 .bind(Bound(range.end))
                 .bind(i64::from(FailureCount::CHARS))
                 .bind(i64::from(most))
+                .bind(&types)
                 .fetch_all(&mut *connection)
                 .await
                 .map_err(error::store)?;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use many_sagas::ManySagas;
 use saga_store::{
-    FlowQuery, Late, PageStart, Position, Rebuild, SagaQuery, SagaSort, SortBy, SortOrder, SortValue, Span,
-    StatisticsQuery, Store, StoreOptions, Width,
+    FlowQuery, Late, PageStart, Position, Rebuild, SagaQuery, SagaSort, Scope, SortBy, SortOrder, SortValue,
+    Span, StatisticsQuery, Store, StoreOptions, Width,
 };
 use saga_types::{SagaStatus, SagaType, Timestamp, definition::Definitions, fold::Anomaly};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -225,7 +225,7 @@ fn moment(text: &str) -> Timestamp {
 type Filter = (&'static str, i64, fn(&mut SagaQuery));
 
 /// Every filter, by values that many, some and no sagas have, and what operators put together.
-const FILTERS: [Filter; 40] = [
+const FILTERS: [Filter; 42] = [
     ("nothing", COUNTED, |_| {}),
     ("orderId", FEW, |query| {
         query.order_id = Some("ORD-777".to_owned());
@@ -250,6 +250,13 @@ const FILTERS: [Filter; 40] = [
     }),
     ("an unknown sagaType", FEW, |query| {
         query.saga_type = Some(SagaType::STORE_REGISTRATION);
+    }),
+    ("a scope", COUNTED, |query| {
+        query.scope = Scope::of([SagaType::REFUND, SagaType::STORE_REGISTRATION]);
+    }),
+    ("a scope and a common step", COUNTED, |query| {
+        query.scope = Scope::of([SagaType::REFUND, SagaType::STORE_REGISTRATION]);
+        query.step = Some("STOCK_RESERVED".to_owned());
     }),
     ("a common status", COUNTED, |query| {
         query.status = Some(SagaStatus::Completed);
@@ -399,17 +406,23 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
     }
     for (width, slots) in [(Width::Minute, 60), (Width::Hour, 24), (Width::Day, 30)] {
         let span = Span::ending_with(moment("2026-10-30T12:00:00Z"), width, slots);
-        let trends = async |store: std::sync::Arc<dyn Store>| store.trends(&span).await.unwrap();
-        complaints.extend(asked.complaint(&format!("trends {width:?}"), 0, trends).await);
-        let failures = async |store: std::sync::Arc<dyn Store>| store.failures(&span, 10).await.unwrap();
-        let most = i64::try_from(slots).unwrap() * 2 * 11;
-        complaints.extend(
-            asked
-                .complaint(&format!("failures {width:?}"), most, failures)
-                .await,
-        );
+        for scope in [
+            Scope::All,
+            Scope::of([SagaType::REFUND, SagaType::STORE_REGISTRATION]),
+        ] {
+            let types = scope.types().count();
+            let trends = async |store: std::sync::Arc<dyn Store>| store.trends(&span, &scope).await.unwrap();
+            let what = format!("trends {width:?} of {types} types");
+            complaints.extend(asked.complaint(&what, 0, trends).await);
+            let failures =
+                async |store: std::sync::Arc<dyn Store>| store.failures(&span, 10, &scope).await.unwrap();
+            let most = i64::try_from(slots * 2 * 11 * types.max(1)).unwrap();
+            let what = format!("failures {width:?} of {types} types");
+            complaints.extend(asked.complaint(&what, most, failures).await);
+        }
         for most in [200, 2_000] {
             let query = FlowQuery {
+                scope: Scope::All,
                 saga_type: SagaType::ORDER_CREATION,
                 span,
                 most,
@@ -428,6 +441,7 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
         (Some("2026-10-05T10:11:12.345Z"), Some("2026-10-15T17:18:19.2Z")),
     ] {
         let query = StatisticsQuery {
+            scope: Scope::All,
             saga_type: None,
             from: from.map(moment),
             to: to.map(moment),

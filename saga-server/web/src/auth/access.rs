@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use saga_store::Scope;
+
 use super::{
     Caller, Role, TokenHash,
     oidc::{Issuer, Refusal},
@@ -14,6 +16,8 @@ pub struct Token {
     pub name: String,
     /// What its holder may do.
     pub role: Role,
+    /// Which saga types its holder may see and change.
+    pub scope: Scope,
     /// What is known of it.
     pub hash: TokenHash,
 }
@@ -63,6 +67,6 @@ impl Access {
                 true => Some(token),
                 false => found,
             });
-        found.map(|token| Caller::of_token(token.name.clone(), token.role, None))
+        found.map(|token| Caller::of_token(token.name.clone(), token.role, token.scope.clone(), None))
     }
 }

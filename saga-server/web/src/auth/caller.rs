@@ -1,6 +1,6 @@
 //! Who is calling, once it is known.
 
-use saga_store::{Actor, Way};
+use saga_store::{Actor, Scope, Way};
 use saga_types::{MAX_NAME_CHARS, Timestamp};
 
 use super::Role;
@@ -15,6 +15,8 @@ pub struct Caller {
     pub name: String,
     /// What they may do.
     pub role: Role,
+    /// Which saga types they may see and change.
+    pub scope: Scope,
     /// When their token ends; none when it does not.
     pub expires: Option<Timestamp>,
     /// By which way they call.
@@ -26,10 +28,11 @@ pub struct Caller {
 impl Caller {
     /// The holder of a token.
     #[must_use]
-    pub fn of_token(name: String, role: Role, expires: Option<Timestamp>) -> Self {
+    pub fn of_token(name: String, role: Role, scope: Scope, expires: Option<Timestamp>) -> Self {
         Self {
             name,
             role,
+            scope,
             expires,
             way: Way::Rest,
             address: None,
@@ -50,7 +53,7 @@ impl Caller {
     /// A caller of whom nothing is known.
     #[must_use]
     pub fn anonymous(role: Role) -> Self {
-        Self::of_token(ANONYMOUS.to_owned(), role, None)
+        Self::of_token(ANONYMOUS.to_owned(), role, Scope::All, None)
     }
 }
 

@@ -11,7 +11,7 @@ use saga_types::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::state::NoSaga;
+use crate::scoped::NoSaga;
 use saga_collector::freshness::Freshness;
 use saga_store::{AppendError, Removal, StoreError};
 

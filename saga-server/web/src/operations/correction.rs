@@ -13,10 +13,11 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Builder;
 
+use super::permit::Permit;
 use crate::{
     auth::Caller,
     http::{ApiError, body::Body, params::status, query_string::Params},
-    state::AppState,
+    scoped::Reader,
 };
 use saga_collector::metrics::count_stored;
 use saga_store::{Actor, Appended, Conclude, Conclusion, Operation, OperationKind, SagaChange};
@@ -76,12 +77,12 @@ impl Correction {
     /// Does what an operator wants, whichever way they said it.
     pub(crate) async fn carry_out(
         &self,
-        state: &AppState,
+        reader: &Reader,
         saga_id: &SagaId,
         caller: &Caller,
     ) -> Result<Corrected, ApiError> {
         for _ in 0..ATTEMPTS {
-            if let Some(change) = attempt(state, saga_id, self, caller).await? {
+            if let Some(change) = attempt(reader, saga_id, self, caller).await? {
                 let status = self.status.as_str();
                 tracing::info!(
                     saga_id = saga_id.as_str(),
@@ -167,12 +168,12 @@ fn event_id(saga: &SagaState) -> Option<EventId> {
 
 /// Stores the event on top of the state as it is now. `None` when another correction of that state came first.
 async fn attempt(
-    state: &AppState,
+    reader: &Reader,
     saga_id: &SagaId,
     correction: &Correction,
     caller: &Caller,
 ) -> Result<Option<SagaChange>, ApiError> {
-    let seen = state.saga(saga_id).await?;
+    let seen = reader.saga(saga_id).await?;
     if seen.current_status == correction.status {
         let message = format!(
             "the saga {:?} is {} already",
@@ -183,10 +184,11 @@ async fn attempt(
     }
     let event = correction.event(&seen, caller)?;
     let conclude = conclude(correction, caller.actor());
-    let appending = state.store.append_by(vec![event.clone()].into(), conclude);
-    let Appended { mut changes, .. } = state.ask("append", appending).await?;
+    let Appended { mut changes, .. } = reader
+        .append_by(&Permit::new(), vec![event.clone()].into(), conclude)
+        .await?;
     if !changes.is_empty() {
-        count_stored(&state.metrics, [&event], &changes);
+        count_stored(&reader.metrics, [&event], &changes);
     }
     Ok(changes.pop())
 }

@@ -6,12 +6,13 @@ use crate::http::{
     date_range::DateRange,
     query_string::{LettersCursor, Params},
 };
-use saga_store::{LetterFilter, LetterPlace, LetterState};
+use saga_store::{LetterFilter, LetterPlace, LetterState, Scope};
 
 /// Takes what says which letters are meant.
 pub(crate) fn letter_filter(params: &mut Params) -> LetterFilter {
     let period = DateRange::take(params);
     LetterFilter {
+        scope: Scope::All,
         named: None,
         reason: params.text("reason"),
         state: params.parsed("state", letter_state),

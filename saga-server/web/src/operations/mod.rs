@@ -2,13 +2,16 @@
 //!
 //! | part | what |
 //! | --- | --- |
+//! | `permit` | without it nothing is written |
 //! | `correction` | a status set by hand |
 //! | `replay`, `letter_filter` | dead letters once more, and which ones are meant |
 
 mod correction;
 mod letter_filter;
+mod permit;
 mod replay;
 
 pub(crate) use correction::{Corrected, Correction};
 pub(crate) use letter_filter::letter_filter;
+pub(crate) use permit::Permit;
 pub(crate) use replay::{ReplayAnswer, ReplayRequest};

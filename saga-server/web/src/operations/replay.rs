@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::letter_filter::letter_filter;
+use super::{letter_filter::letter_filter, permit::Permit};
 use crate::{
     auth::Caller,
     http::{
@@ -16,7 +16,7 @@ use crate::{
         date_range::Moment,
         query_string::{BadParameters, LettersCursor, Params},
     },
-    state::AppState,
+    scoped::Reader,
 };
 use saga_collector::dead_letters::{ReplayError, ReplayOrder, ReplayReport};
 use saga_store::{LetterFilter, LetterPlace, LetterQuery, LetterState, Named};
@@ -84,14 +84,14 @@ pub(crate) struct ReplayAnswer {
 
 impl ReplayRequest {
     /// Does what an operator wants, whichever way they said it.
-    pub(crate) async fn carry_out(self, state: &AppState, caller: &Caller) -> Result<ReplayAnswer, ApiError> {
+    pub(crate) async fn carry_out(self, reader: &Reader, caller: &Caller) -> Result<ReplayAnswer, ApiError> {
         let order = ReplayOrder {
             dry_run: self.dry_run.unwrap_or(false),
             all_pages: false,
             by: caller.actor(),
             letters: self.query(),
         };
-        let report = state.ask("replay", state.dead_letters.replay(order)).await?;
+        let report = reader.replay(&Permit::new(), order).await?;
         tracing::info!(
             actor = caller.name,
             requested = report.requested,

@@ -1,6 +1,6 @@
 //! `GET /api/v1/attention`: what somebody should look at now.
 
-use axum::{Json, extract::State};
+use axum::Json;
 use saga_types::{Timestamp, fold::SagaState};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::sagas;
 use crate::{
     http::{ApiError, query_string::Params},
-    state::AppState,
+    scoped::Reader,
 };
 use saga_collector::{freshness::Freshness, list_entry::list_entry, maintenance};
 use saga_store::{Late, LateSagas};
@@ -58,24 +58,19 @@ struct LateSaga {
     ),
     responses((status = 200, description = "What is late", body = Attention))
 )]
-pub(super) async fn needed(
-    State(state): State<AppState>,
-    mut params: Params,
-) -> Result<Json<Attention>, ApiError> {
+pub(super) async fn needed(reader: Reader, mut params: Params) -> Result<Json<Attention>, ApiError> {
     let size = params.parsed("size", sagas::size).unwrap_or(sagas::DEFAULT_SIZE);
     params.finish()?;
-    let freshness = state.freshness();
+    let freshness = reader.freshness();
     let judged_at = freshness.judged_at(Timestamp::now());
-    let stuck = state.store.late_sagas(Late::Stuck, judged_at, size);
-    let stuck = state.ask("stuck", stuck).await?;
+    let stuck = reader.late_sagas(Late::Stuck, judged_at, size).await?;
     // Those that are not overdue yet are owed too.
-    let owing = state.store.late_sagas(Late::Owing, Timestamp::MAX, size);
-    let owing = state.ask("owing", owing).await?;
-    let overdue_after = state.watch.compensation_overdue_after;
+    let owing = reader.late_sagas(Late::Owing, Timestamp::MAX, size).await?;
+    let overdue_after = reader.watch.compensation_overdue_after;
     Ok(Json(Attention {
-        stuck: list(&state, Late::Stuck, stuck, judged_at),
+        stuck: list(&reader, Late::Stuck, stuck, judged_at),
         owing: list(
-            &state,
+            &reader,
             Late::Owing,
             owing,
             maintenance::due(Late::Owing, judged_at, overdue_after),
@@ -87,10 +82,10 @@ pub(super) async fn needed(
 }
 
 /// What was due before the moment is late.
-fn list(state: &AppState, late: Late, found: LateSagas, moment: Timestamp) -> LateList {
+fn list(reader: &Reader, late: Late, found: LateSagas, moment: Timestamp) -> LateList {
     let sagas = found.sagas.into_iter().map(|saga| LateSaga {
         late_ms: late.late_ms(&saga, moment).unwrap_or(0),
-        state: list_entry(state.redaction.saga(saga)),
+        state: list_entry(reader.redaction.saga(saga)),
     });
     LateList {
         sagas: sagas.collect(),

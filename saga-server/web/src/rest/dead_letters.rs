@@ -1,6 +1,6 @@
 //! `GET /internal/v1/dlt`: dead letters, newest first; and `/internal/v1/dlt/groups`: how many there are of each reason.
 
-use axum::{Json, extract::State};
+use axum::Json;
 use saga_types::{SagaId, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,7 +12,7 @@ use crate::{
         query_string::{LettersCursor, Params},
     },
     operations::letter_filter,
-    state::AppState,
+    scoped::Reader,
 };
 use saga_collector::dead_letters::LetterView;
 use saga_store::{LetterGroup, LetterPlace, LetterQuery, LetterState};
@@ -63,15 +63,12 @@ struct GroupEntry {
     ),
     responses((status = 200, description = "A page of letters", body = LettersPage))
 )]
-pub(super) async fn list(
-    State(state): State<AppState>,
-    params: Params,
-) -> Result<Json<LettersPage>, ApiError> {
-    Ok(Json(find(&state, params).await?))
+pub(super) async fn list(reader: Reader, params: Params) -> Result<Json<LettersPage>, ApiError> {
+    Ok(Json(find(&reader, params).await?))
 }
 
 /// The page of letters that the parameters ask for.
-pub(crate) async fn find(state: &AppState, mut params: Params) -> Result<LettersPage, ApiError> {
+pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<LettersPage, ApiError> {
     let query = LetterQuery {
         after: params
             .parsed("cursor", LettersCursor::decode)
@@ -80,10 +77,10 @@ pub(crate) async fn find(state: &AppState, mut params: Params) -> Result<Letters
         filter: letter_filter(&mut params),
     };
     params.finish()?;
-    let page = state.ask("dead_letters", state.store.letters(&query)).await?;
+    let page = reader.letters(&query).await?;
     Ok(LettersPage {
         next_cursor: page.next.map(|place| LettersCursor::from(place).encode()),
-        content: state.dead_letters.views(page.letters).await,
+        content: reader.letter_views(page.letters).await,
     })
 }
 
@@ -102,11 +99,8 @@ pub(crate) async fn find(state: &AppState, mut params: Params) -> Result<Letters
     ),
     responses((status = 200, description = "The groups", body = LetterGroups))
 )]
-pub(super) async fn groups(
-    State(state): State<AppState>,
-    params: Params,
-) -> Result<Json<LetterGroups>, ApiError> {
-    let groups = find_groups(&state, params).await?;
+pub(super) async fn groups(reader: Reader, params: Params) -> Result<Json<LetterGroups>, ApiError> {
+    let groups = find_groups(&reader, params).await?;
     Ok(Json(LetterGroups {
         waiting: groups.iter().map(|group| group.waiting).sum(),
         replayed: groups.iter().map(|group| group.replayed).sum(),
@@ -115,11 +109,10 @@ pub(super) async fn groups(
 }
 
 /// The reasons of the letters that the parameters ask for.
-pub(crate) async fn find_groups(state: &AppState, mut params: Params) -> Result<Vec<LetterGroup>, ApiError> {
+pub(crate) async fn find_groups(reader: &Reader, mut params: Params) -> Result<Vec<LetterGroup>, ApiError> {
     let filter = letter_filter(&mut params);
     params.finish()?;
-    let groups = state.store.letter_groups(&filter);
-    Ok(state.ask("dead_letter_groups", groups).await?)
+    Ok(reader.letter_groups(&filter).await?)
 }
 
 fn size(text: &str) -> Result<u32, String> {

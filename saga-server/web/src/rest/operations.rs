@@ -3,7 +3,6 @@
 use axum::{
     Json,
     body::{Body, Bytes},
-    extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
@@ -18,11 +17,12 @@ use crate::{
         date_range::{DateRange, Moment},
         query_string::{OperationsCursor, Params},
     },
-    state::AppState,
+    scoped::Reader,
 };
 use saga_collector::redaction::{REDACTED, Redaction};
 use saga_store::{
-    OperationFilter, OperationKind, OperationPage, OperationPlace, OperationQuery, StoredOperation, Way,
+    OperationFilter, OperationKind, OperationPage, OperationPlace, OperationQuery, Scope, StoredOperation,
+    Way,
 };
 
 const DEFAULT_SIZE: u32 = 50;
@@ -152,15 +152,12 @@ const COLUMNS: [&str; 14] = [
     ),
     responses((status = 200, description = "A page of the log", body = OperationsPage))
 )]
-pub(super) async fn list(
-    State(state): State<AppState>,
-    params: Params,
-) -> Result<Json<OperationsPage>, ApiError> {
-    Ok(Json(find(&state, params).await?))
+pub(super) async fn list(reader: Reader, params: Params) -> Result<Json<OperationsPage>, ApiError> {
+    Ok(Json(find(&reader, params).await?))
 }
 
 /// The page of the log that the parameters ask for.
-pub(crate) async fn find(state: &AppState, mut params: Params) -> Result<OperationsPage, ApiError> {
+pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<OperationsPage, ApiError> {
     let query = OperationQuery {
         after: params
             .parsed("cursor", OperationsCursor::decode)
@@ -169,10 +166,10 @@ pub(crate) async fn find(state: &AppState, mut params: Params) -> Result<Operati
         filter: filter(&mut params),
     };
     params.finish()?;
-    let page = state.ask("operations", state.store.operations(&query)).await?;
+    let page = reader.operations(&query).await?;
     Ok(OperationsPage {
         next_cursor: page.next.map(|place| OperationsCursor::from(place).encode()),
-        content: views(page.operations, &state.redaction),
+        content: views(page.operations, &reader.redaction),
     })
 }
 
@@ -188,12 +185,12 @@ pub(crate) async fn find(state: &AppState, mut params: Params) -> Result<Operati
     ),
     responses((status = 200, description = "An entry on each line, newest first", content_type = "application/x-ndjson", body = OperationView))
 )]
-pub(super) async fn lines(State(state): State<AppState>, params: Params) -> Result<Response, ApiError> {
+pub(super) async fn lines(reader: Reader, params: Params) -> Result<Response, ApiError> {
     let write: Write = |views, _| {
         let lines = views.iter().filter_map(|view| serde_json::to_string(view).ok());
         lines.map(|line| line + "\n").collect()
     };
-    export(state, params, "application/x-ndjson", "operations.ndjson", write).await
+    export(reader, params, "application/x-ndjson", "operations.ndjson", write).await
 }
 
 /// What operators did, all of it, for spreadsheets
@@ -210,7 +207,7 @@ pub(super) async fn lines(State(state): State<AppState>, params: Params) -> Resu
     ),
     responses((status = 200, description = "A line of names, then an entry on each line, newest first", content_type = "text/csv", body = String))
 )]
-pub(super) async fn table(State(state): State<AppState>, params: Params) -> Result<Response, ApiError> {
+pub(super) async fn table(reader: Reader, params: Params) -> Result<Response, ApiError> {
     let write: Write = |views, is_first| {
         let head = if is_first {
             csv::line(COLUMNS)
@@ -219,7 +216,7 @@ pub(super) async fn table(State(state): State<AppState>, params: Params) -> Resu
         };
         head + &views.iter().map(OperationView::csv).collect::<String>()
     };
-    export(state, params, "text/csv; charset=utf-8", "operations.csv", write).await
+    export(reader, params, "text/csv; charset=utf-8", "operations.csv", write).await
 }
 
 /// Some entries as text; whether they are the first.
@@ -227,7 +224,7 @@ type Write = fn(&[OperationView], bool) -> String;
 
 /// Sends all entries that match, as they are read. A connection that ends early says that the database went away.
 async fn export(
-    state: AppState,
+    reader: Reader,
     mut params: Params,
     content_type: &'static str,
     name: &'static str,
@@ -240,10 +237,10 @@ async fn export(
         after: None,
         size: EXPORTED,
     };
-    let page = state.ask("operations", state.store.operations(&first)).await?;
-    let redaction = state.redaction.clone();
+    let page = reader.operations(&first).await?;
+    let redaction = reader.redaction.clone();
     let pages = stream::try_unfold(Some((first, page, true)), move |rest| {
-        let (state, redaction) = (state.clone(), redaction.clone());
+        let (reader, redaction) = (reader.clone(), redaction.clone());
         async move {
             let Some((query, OperationPage { operations, next }, is_first)) = rest else {
                 return Ok::<_, saga_store::StoreError>(None);
@@ -256,7 +253,7 @@ async fn export(
                 after: Some(place),
                 ..query
             };
-            let page = state.ask("operations", state.store.operations(&query)).await?;
+            let page = reader.operations(&query).await?;
             Ok(Some((piece, Some((query, page, false)))))
         }
     });
@@ -278,6 +275,7 @@ fn views(operations: Vec<StoredOperation>, redaction: &Redaction) -> Vec<Operati
 fn filter(params: &mut Params) -> OperationFilter {
     let period = DateRange::take(params);
     OperationFilter {
+        scope: Scope::All,
         actor: params.text("actor"),
         kind: params.parsed("kind", kind),
         saga_id: params.parsed("sagaId", saga_id),

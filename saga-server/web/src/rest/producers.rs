@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Json, extract::State};
+use axum::Json;
 use saga_types::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,7 +12,7 @@ use crate::{
         ApiError,
         query_string::{Params, ProducersCursor},
     },
-    state::AppState,
+    scoped::Reader,
 };
 use saga_collector::freshness::Freshness;
 use saga_store::{Gap, ProducerInstance, ProducerPage, ProducerQuery, ProducerService, Wire, producer_name};
@@ -107,19 +107,19 @@ enum WireFormat {
     ),
     responses((status = 200, description = "A page of services", body = Producers))
 )]
-pub(super) async fn list(State(state): State<AppState>, params: Params) -> Result<Json<Producers>, ApiError> {
-    let page = find(&state, params, DEFAULT_SIZE).await?;
+pub(super) async fn list(reader: Reader, params: Params) -> Result<Json<Producers>, ApiError> {
+    let page = find(&reader, params, DEFAULT_SIZE).await?;
     Ok(Json(Producers {
         next_cursor: page.next,
         content: page.services.into_iter().map(ServiceView::from).collect(),
-        events_lost_after_seconds: state.watch.events_lost_after.as_secs(),
-        freshness: state.freshness(),
+        events_lost_after_seconds: reader.watch.events_lost_after.as_secs(),
+        freshness: reader.freshness(),
     }))
 }
 
 /// A page of services by these parameters; where it goes on is a cursor.
 pub(crate) async fn find(
-    state: &AppState,
+    reader: &Reader,
     mut params: Params,
     default_size: u32,
 ) -> Result<ProducerPage, ApiError> {
@@ -130,7 +130,7 @@ pub(crate) async fn find(
         instances: INSTANCES,
     };
     params.finish()?;
-    let page = state.ask("producers", state.store.producers(&query)).await?;
+    let page = reader.producers(&query).await?;
     Ok(ProducerPage {
         next: page.next.map(|after| ProducersCursor { after }.encode()),
         ..page

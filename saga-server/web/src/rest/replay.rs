@@ -1,11 +1,11 @@
 //! `POST /internal/v1/sagas/replay`: dead letters once more, as if they had just come.
 
-use axum::{Json, extract::State};
+use axum::Json;
 
 use crate::{
     http::{ApiError, body::Body, guard::CalledBy, query_string::Params},
     operations::{ReplayAnswer, ReplayRequest},
-    state::AppState,
+    scoped::Reader,
 };
 
 /// Replay dead letters
@@ -18,12 +18,12 @@ use crate::{
     responses((status = 200, description = "What became of each letter", body = ReplayAnswer))
 )]
 pub(super) async fn replay(
-    State(state): State<AppState>,
+    reader: Reader,
     CalledBy(caller): CalledBy,
     params: Params,
     body: Body,
 ) -> Result<Json<ReplayAnswer>, ApiError> {
     params.finish()?;
     let request = ReplayRequest::take(body)?;
-    Ok(Json(request.carry_out(&state, &caller).await?))
+    Ok(Json(request.carry_out(&reader, &caller).await?))
 }

@@ -1,6 +1,6 @@
 //! `GET /api/v1/sagas/{sagaId}`: one saga, now or as of a moment.
 
-use axum::{Json, extract::State};
+use axum::Json;
 use saga_types::{SagaId, Timestamp, fold::SagaState};
 use serde::Serialize;
 use tokio::sync::Semaphore;
@@ -14,7 +14,7 @@ use crate::{
         params::PathSagaId,
         query_string::{Params, to_end},
     },
-    state::{AppState, NoSaga},
+    scoped::{NoSaga, Reader},
 };
 use saga_collector::freshness::Freshness;
 
@@ -45,38 +45,38 @@ pub(super) struct Saga {
     )
 )]
 pub(super) async fn detail(
-    State(state): State<AppState>,
+    reader: Reader,
     PathSagaId(saga_id): PathSagaId,
     mut params: Params,
 ) -> Result<Json<Saga>, ApiError> {
     let as_of = params.parsed("asOf", to_end);
     params.finish()?;
     // Asked first: what comes in between makes the answer fresher than it says.
-    let freshness = state.freshness();
+    let freshness = reader.freshness();
     let (found, family) = match as_of {
         None => {
-            let found = state.saga(&saga_id).await?;
-            let family = Family::of(&state, &found).await?;
+            let found = reader.saga(&saga_id).await?;
+            let family = Family::of(&reader, &found).await?;
             (found, Some(family).filter(|family| !family.is_empty()))
         }
-        Some(moment) => (saga_as_of(&state, &saga_id, moment).await?, None),
+        Some(moment) => (saga_as_of(&reader, &saga_id, moment).await?, None),
     };
     Ok(Json(Saga {
-        state: state.redaction.saga(found),
+        state: reader.redaction.saga(found),
         family,
         freshness,
     }))
 }
 
-async fn saga_as_of(state: &AppState, saga_id: &SagaId, moment: Timestamp) -> Result<SagaState, ApiError> {
-    let freshness = state.freshness();
+async fn saga_as_of(reader: &Reader, saga_id: &SagaId, moment: Timestamp) -> Result<SagaState, ApiError> {
+    let freshness = reader.freshness();
     let asking = async {
         // Closed never, so that a place always comes.
         let _place = FOLDS.acquire().await;
-        state.store.saga_as_of(saga_id, moment).await
+        reader.saga_as_of(saga_id, moment).await
     };
-    let found = state.ask("saga_as_of", asking).await?;
-    state
+    let found = asking.await?;
+    reader
         .found(saga_id, found, freshness)
         .await
         .map_err(|reason| match reason {

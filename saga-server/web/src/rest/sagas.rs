@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Json, extract::State};
+use axum::Json;
 use saga_types::{
     OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp,
     fold::{Anomaly, SagaState},
@@ -22,10 +22,10 @@ use crate::{
         params::status,
         query_string::{Params, SagasCursor},
     },
-    state::AppState,
+    scoped::Reader,
 };
 use saga_collector::{freshness::Freshness, list_entry::list_entry, redaction::Redaction};
-use saga_store::{PageStart, SagaQuery, Total};
+use saga_store::{PageStart, SagaQuery, Scope, Total};
 
 pub(super) const DEFAULT_SIZE: u32 = 20;
 const MAX_SIZE: u32 = 100;
@@ -92,24 +92,21 @@ pub(crate) struct PageInfo {
     ),
     responses((status = 200, description = "The page", body = SagasPage))
 )]
-pub(super) async fn search(
-    State(state): State<AppState>,
-    params: Params,
-) -> Result<Json<SagasPage>, ApiError> {
-    find(&state, params).await.map(Json)
+pub(super) async fn search(reader: Reader, params: Params) -> Result<Json<SagasPage>, ApiError> {
+    find(&reader, params).await.map(Json)
 }
 
 /// The page of sagas that parameters ask for.
-pub(crate) async fn find(state: &AppState, params: Params) -> Result<SagasPage, ApiError> {
-    let freshness = state.freshness();
-    let (query, before) = read(params, &state.redaction, &freshness)?;
+pub(crate) async fn find(reader: &Reader, params: Params) -> Result<SagasPage, ApiError> {
+    let freshness = reader.freshness();
+    let (query, before) = read(params, &reader.redaction, &freshness)?;
     if let PageStart::Offset(offset) = query.start
         && offset > Total::CAP
     {
-        return beyond(state, query, offset, freshness).await;
+        return beyond(reader, query, offset, freshness).await;
     }
-    let mut page = state.ask("search", state.store.search(&query)).await?;
-    let shown = |saga| list_entry(state.redaction.saga(saga));
+    let mut page = reader.search(&query).await?;
+    let shown = |saga| list_entry(reader.redaction.saga(saga));
     page.sagas = page.sagas.into_iter().map(shown).collect();
     Ok(answer(&query, before, page, freshness))
 }
@@ -117,13 +114,13 @@ pub(crate) async fn find(state: &AppState, params: Params) -> Result<SagasPage, 
 /// Skipping very many sagas would cost the database as much as reading them; there is a cursor for that. A page beyond
 /// the end of few sagas is empty, as any other page beyond the end.
 async fn beyond(
-    state: &AppState,
+    reader: &Reader,
     mut query: SagaQuery,
     offset: u64,
     freshness: Freshness,
 ) -> Result<SagasPage, ApiError> {
     let start = std::mem::replace(&mut query.start, PageStart::Offset(0));
-    let mut page = state.ask("search", state.store.search(&query)).await?;
+    let mut page = reader.search(&query).await?;
     if !page.total.is_exact {
         let reason = format!(
             "must not skip more than {} sagas; go on with nextCursor",
@@ -171,6 +168,7 @@ fn read(
     let durations = durations(&mut params);
     let owing = params.parsed("owing", yes_or_no);
     let query = SagaQuery {
+        scope: Scope::All,
         order_id: params.parsed("orderId", |text| name(OrderId::new(text)).map(String::from)),
         parent_saga_id: params.parsed("parentSagaId", |text| name(SagaId::new(text)).map(String::from)),
         awaits: params.parsed("awaits", step),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Json, extract::State};
+use axum::Json;
 use saga_types::{SagaStatus, SagaType, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 use super::sagas::saga_type;
 use crate::{
     http::{ApiError, date_range::DateRange, query_string::Params},
-    state::AppState,
+    scoped::Reader,
 };
 use saga_collector::freshness::Freshness;
-use saga_store::{self, StatisticsQuery};
+use saga_store::{self, Scope, StatisticsQuery};
 
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -23,7 +23,7 @@ pub(super) struct Statistics {
     total: u64,
     /// Every status is there.
     by_status: BTreeMap<SagaStatus, u64>,
-    /// Every known type is there, and any other that occurs.
+    /// Every known type is there, and any other that occurs, as far as the caller may see them.
     by_type: BTreeMap<SagaType, u64>,
     /// FAILED or COMPENSATED / total.
     failure_rate: f64,
@@ -55,23 +55,31 @@ struct Percentiles {
     params(DateRange, ("sagaType" = Option<SagaType>, Query, description = "Only sagas of this type")),
     responses((status = 200, description = "The statistics", body = Statistics))
 )]
-pub(super) async fn of_a_period(
-    State(state): State<AppState>,
-    mut params: Params,
-) -> Result<Json<Statistics>, ApiError> {
+pub(super) async fn of_a_period(reader: Reader, mut params: Params) -> Result<Json<Statistics>, ApiError> {
     let DateRange { from, to } = DateRange::take(&mut params);
     let saga_type = params.parsed("sagaType", saga_type);
     params.finish()?;
-    let query = StatisticsQuery { saga_type, from, to };
-    let freshness = state.freshness();
-    let found = state.ask("statistics", state.store.statistics(&query)).await?;
-    Ok(Json(answer(&query, found, freshness)))
+    let query = StatisticsQuery {
+        saga_type,
+        from,
+        to,
+        ..StatisticsQuery::default()
+    };
+    let freshness = reader.freshness();
+    let found = reader.statistics(&query).await?;
+    Ok(Json(answer(&query, found, reader.scope(), freshness)))
 }
 
-fn answer(query: &StatisticsQuery, found: saga_store::Statistics, freshness: Freshness) -> Statistics {
+fn answer(
+    query: &StatisticsQuery,
+    found: saga_store::Statistics,
+    scope: &Scope,
+    freshness: Freshness,
+) -> Statistics {
     let mut by_status = BTreeMap::from(SagaStatus::ALL.map(|status| (status, 0)));
     by_status.extend(found.by_status);
-    let mut by_type = BTreeMap::from(SagaType::KNOWN.map(|saga_type| (saga_type, 0)));
+    let known = SagaType::KNOWN.into_iter().filter(|known| scope.has(known));
+    let mut by_type: BTreeMap<SagaType, u64> = known.map(|saga_type| (saga_type, 0)).collect();
     by_type.extend(found.by_type);
     // A saga whose effects were undone has failed all the same.
     let compensated = by_status[&SagaStatus::Compensated];

@@ -1,11 +1,11 @@
 //! `PATCH /internal/v1/sagas/{sagaId}/status`: an operator says where a saga stands.
 
-use axum::{Json, extract::State};
+use axum::Json;
 
 use crate::{
     http::{ApiError, body::Body, guard::CalledBy, params::PathSagaId, query_string::Params},
     operations::{Corrected, Correction},
-    state::AppState,
+    scoped::Reader,
 };
 
 /// Set the status of a saga by hand
@@ -22,7 +22,7 @@ use crate::{
     )
 )]
 pub(super) async fn correct(
-    State(state): State<AppState>,
+    reader: Reader,
     PathSagaId(saga_id): PathSagaId,
     CalledBy(caller): CalledBy,
     params: Params,
@@ -30,5 +30,5 @@ pub(super) async fn correct(
 ) -> Result<Json<Corrected>, ApiError> {
     params.finish()?;
     let correction = Correction::take(body)?;
-    Ok(Json(correction.carry_out(&state, &saga_id, &caller).await?))
+    Ok(Json(correction.carry_out(&reader, &saga_id, &caller).await?))
 }

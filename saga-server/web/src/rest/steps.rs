@@ -1,6 +1,6 @@
 //! `GET /api/v1/sagas/{sagaId}/steps`: everything that was recorded of one saga, in order.
 
-use axum::{Json, extract::State};
+use axum::Json;
 use saga_types::{EventId, SagaId, SagaStatus, Step, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -12,7 +12,7 @@ use crate::{
         params::PathSagaId,
         query_string::{Params, StepsCursor},
     },
-    state::AppState,
+    scoped::Reader,
 };
 use saga_collector::{freshness::Freshness, redaction::Redaction};
 use saga_store::{Position, StepPage, StoredStep};
@@ -62,7 +62,7 @@ struct StepEntry {
     )
 )]
 pub(super) async fn of_a_saga(
-    State(state): State<AppState>,
+    reader: Reader,
     PathSagaId(saga_id): PathSagaId,
     mut params: Params,
 ) -> Result<Json<Steps>, ApiError> {
@@ -70,12 +70,10 @@ pub(super) async fn of_a_saga(
     let limit = params.parsed("limit", limit).unwrap_or(MAX_STEPS);
     params.finish()?;
     let after = cursor.as_ref().map(|cursor| &cursor.after);
-    let freshness = state.freshness();
-    let found = state
-        .ask("steps", state.store.steps(&saga_id, after, limit))
-        .await?;
-    let page = state.found(&saga_id, found, freshness.clone()).await?;
-    Ok(Json(answer(saga_id, page, &state.redaction, freshness)))
+    let freshness = reader.freshness();
+    let found = reader.steps(&saga_id, after, limit).await?;
+    let page = reader.found(&saga_id, found, freshness.clone()).await?;
+    Ok(Json(answer(saga_id, page, &reader.redaction, freshness)))
 }
 
 fn limit(text: &str) -> Result<u32, String> {

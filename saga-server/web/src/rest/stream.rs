@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use axum::{
     body::{Body, Bytes},
-    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -16,19 +15,17 @@ use saga_types::{
     OrderId, SagaId, SagaStatus, SagaType, Timestamp,
     fold::{Anomaly, SagaState},
 };
-use tokio::{
-    sync::broadcast::error::RecvError,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::sagas::{anomaly, name, saga_type};
 use crate::{
     auth::Caller,
     http::{ApiError, guard::CalledBy, params::status, query_string::Params},
-    state::AppState,
+    scoped::{Reader, ScopedChanges, Seen},
     streams::{SHARE, Share},
 };
-use saga_collector::live::{Change, Reset, Subscription};
+use saga_collector::live::Reset;
 
 /// Proxies and clients give up a connection on which nothing comes for long.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -97,25 +94,26 @@ impl Filter {
     responses((status = 200, description = "Events without end", content((String = "text/event-stream"))))
 )]
 pub(super) async fn changes(
-    State(state): State<AppState>,
+    reader: Reader,
     CalledBy(caller): CalledBy,
     params: Params,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let filter = Filter::take(params)?;
-    let share = state.streams.enter(&caller).ok_or_else(|| {
+    let share = reader.streams.enter(&caller).ok_or_else(|| {
         ApiError::unavailable(format!(
             "{:?} has {SHARE} streams open here already; close some",
             caller.name
         ))
     })?;
-    let subscription = state.live.subscribe().ok_or_else(|| {
+    let changes = reader.changes().ok_or_else(|| {
         ApiError::unavailable("too many clients look on at this collector already; try again later")
     })?;
     let was_here = headers.contains_key("last-event-id");
     let view = View {
-        subscription,
-        _counted: Counted::at(&state.metrics.requests.stream_clients),
+        stop: changes.stop(),
+        changes,
+        _counted: Counted::at(&reader.metrics.requests.stream_clients),
         _share: share,
         filter,
         opening: was_here
@@ -152,7 +150,9 @@ fn longest(caller: &Caller, now: Timestamp) -> Duration {
 
 /// What one client sees.
 struct View {
-    subscription: Subscription,
+    changes: ScopedChanges,
+    /// Cancelled when the collector ends.
+    stop: CancellationToken,
     filter: Filter,
     _counted: Counted,
     _share: Share,
@@ -184,22 +184,14 @@ impl View {
             return Some(frame);
         }
         let heartbeat = Instant::now() + HEARTBEAT;
-        loop {
-            let change = tokio::select! {
-                change = self.subscription.changes.recv() => change,
-                () = sleep_until(heartbeat) => return Some(STILL_HERE),
-                () = sleep_until(self.ends) => return None,
-                () = self.subscription.stop.cancelled() => return None,
-            };
-            match change.as_deref() {
-                Ok(Change::Saga { state, frame }) if self.filter.matches(state) => {
-                    return Some(frame.clone());
-                }
-                Ok(Change::Saga { .. }) => {}
-                Ok(Change::Reset(reset)) => return Some(reset.frame()),
-                Err(RecvError::Lagged(_)) => return Some(Reset::TooSlow.frame()),
-                Err(RecvError::Closed) => return None,
-            }
+        tokio::select! {
+            seen = self.changes.next(|saga| self.filter.matches(saga)) => match seen? {
+                Seen::Frame(frame) => Some(frame),
+                Seen::Reset(reset) => Some(reset.frame()),
+            },
+            () = sleep_until(heartbeat) => Some(STILL_HERE),
+            () = sleep_until(self.ends) => None,
+            () = self.stop.cancelled() => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `/operations`: what operators did, by the same parameters as `GET /internal/v1/operations`.
 
 use askama::Template;
-use axum::{Extension, extract::State};
+use axum::Extension;
 use saga_types::Timestamp;
 
 use super::{
@@ -14,7 +14,7 @@ use crate::{
     auth::Caller,
     http::{ApiError, query_string::Params},
     rest::{OperationView, find_operations},
-    state::AppState,
+    scoped::Reader,
 };
 use saga_store::{OperationKind, Way};
 
@@ -48,13 +48,13 @@ struct Row {
 }
 
 pub(super) async fn page(
-    State(state): State<AppState>,
+    reader: Reader,
     Extension(caller): Extension<Caller>,
     params: Params,
 ) -> Result<Page<OperationsTemplate>, ApiError> {
     let params = params.filled();
     let given = params.given();
-    let found = find_operations(&state, params).await?;
+    let found = find_operations(&reader, params).await?;
     let now = Timestamp::now();
     let filters = || given.iter().filter(|(name, _)| !is_place(name) && name != "size");
     let file = |form| address(&format!("/internal/v1/operations.{form}"), filters());
@@ -63,7 +63,7 @@ pub(super) async fn page(
             Section::Operations,
             "Operations",
             &caller,
-            Some(&state.freshness()),
+            Some(&reader.freshness()),
         ),
         kinds: OperationKind::ALL.map(OperationKind::as_str).into(),
         chips: chips(PATH, &given),

@@ -1,7 +1,7 @@
 //! `/sagas`: the list, by the same parameters as `GET /api/v1/sagas`.
 
 use askama::Template;
-use axum::{Extension, extract::State};
+use axum::Extension;
 
 use super::{
     humanize::{Clock, number},
@@ -13,7 +13,7 @@ use crate::{
     auth::Caller,
     http::{ApiError, query_string::Params},
     rest::{SagasPage, find_sagas},
-    state::AppState,
+    scoped::Reader,
 };
 
 /// Quick views: name and query. What is overdue comes with the most overdue first.
@@ -89,15 +89,15 @@ struct Field {
 }
 
 pub(super) async fn page(
-    State(state): State<AppState>,
+    reader: Reader,
     Extension(caller): Extension<Caller>,
     params: Params,
 ) -> Result<Page<SagasTemplate>, ApiError> {
     let params = params.filled();
     let given = params.given();
-    let freshness = state.freshness();
+    let freshness = reader.freshness();
     let clock = Clock::of(&freshness);
-    let found = find_sagas(&state, params).await?;
+    let found = find_sagas(&reader, params).await?;
     let is_first = !given.iter().any(|(name, _)| is_place(name));
     let filters = given.iter().filter(|(name, _)| !is_place(name));
     Ok(Page(SagasTemplate {

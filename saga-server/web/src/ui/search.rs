@@ -1,32 +1,29 @@
 //! The search box: takes a saga's, order's or trace's id, and goes straight to the saga if it is one.
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Redirect, Response},
-};
+use axum::response::{IntoResponse, Redirect, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use saga_types::SagaId;
 
 use crate::{
     http::{ApiError, query_string::Params},
-    state::{AppState, NoSaga},
+    scoped::{NoSaga, Reader},
 };
 use saga_store::SagaQuery;
 
-pub(super) async fn go(State(state): State<AppState>, mut params: Params) -> Result<Response, ApiError> {
+pub(super) async fn go(reader: Reader, mut params: Params) -> Result<Response, ApiError> {
     let text = params.trimmed("q");
     params.finish()?;
     if text.is_empty() {
         return Ok(Redirect::to("/sagas").into_response());
     }
-    let to = find(&state, &text).await?;
+    let to = find(&reader, &text).await?;
     Ok(Redirect::to(&to).into_response())
 }
 
 /// The page that shows what was searched for; the list of its orders when nothing was found.
-async fn find(state: &AppState, text: &str) -> Result<String, ApiError> {
+async fn find(reader: &Reader, text: &str) -> Result<String, ApiError> {
     if let Ok(saga_id) = SagaId::new(text) {
-        match state.saga(&saga_id).await {
+        match reader.saga(&saga_id).await {
             // The page of a saga that was removed says when, and where it is.
             Ok(_) | Err(NoSaga::Removed(..)) => return Ok(saga_path(&saga_id)),
             Err(NoSaga::Unknown(..)) => {}
@@ -42,7 +39,7 @@ async fn find(state: &AppState, text: &str) -> Result<String, ApiError> {
         ..SagaQuery::newest(2)
     };
     for (parameter, query) in [("orderId", by_order), ("traceId", by_trace)] {
-        let found = state.ask("search", state.store.search(&query)).await?;
+        let found = reader.search(&query).await?;
         match found.sagas.as_slice() {
             [] => {}
             [only] => return Ok(saga_path(&only.saga_id)),

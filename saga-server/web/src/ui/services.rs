@@ -1,7 +1,7 @@
 //! `/services`: who records events, and whether all of them came, by the same parameters as `GET /internal/v1/producers`.
 
 use askama::Template;
-use axum::{Extension, extract::State};
+use axum::Extension;
 use saga_types::Timestamp;
 
 use super::{
@@ -13,7 +13,7 @@ use crate::{
     auth::Caller,
     http::{ApiError, query_string::Params},
     rest::find_producers,
-    state::AppState,
+    scoped::Reader,
 };
 use saga_store::{Gap, ProducerInstance, ProducerService, Wire};
 
@@ -84,17 +84,17 @@ struct Stretch {
 }
 
 pub(super) async fn page(
-    State(state): State<AppState>,
+    reader: Reader,
     Extension(caller): Extension<Caller>,
     params: Params,
 ) -> Result<Page<ServicesTemplate>, ApiError> {
     let is_first = !params.given().iter().any(|(name, _)| name == "cursor");
-    let found = find_producers(&state, params, SIZE).await?;
+    let found = find_producers(&reader, params, SIZE).await?;
     let now = Timestamp::now();
     let lost: u64 = found.services.iter().map(|service| service.possibly_lost).sum();
-    let lost_after = i64::try_from(state.watch.events_lost_after.as_millis()).unwrap_or(i64::MAX);
+    let lost_after = i64::try_from(reader.watch.events_lost_after.as_millis()).unwrap_or(i64::MAX);
     Ok(Page(ServicesTemplate {
-        frame: Frame::new(Section::Services, "Services", &caller, Some(&state.freshness())),
+        frame: Frame::new(Section::Services, "Services", &caller, Some(&reader.freshness())),
         sentence: sentence(&found.services, lost),
         has_lost: lost > 0,
         lost_after: length(lost_after),

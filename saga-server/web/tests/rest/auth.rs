@@ -231,6 +231,7 @@ async fn a_token_names_its_holder() {
     let token = |name: &str, role| Token {
         name: name.to_owned(),
         role,
+        scope: saga_store::Scope::All,
         hash: TokenHash::of(&format!("{name}'s")),
     };
     let access = Access::Tokens(vec![token("dana", Role::Operator), token("board", Role::Viewer)]);

@@ -29,6 +29,7 @@ pub(crate) fn letter(value: &[u8], reason: &str, after_ms: u8) -> NewLetter {
             },
             reason: reason.to_owned(),
             message: "the reason in words".to_owned(),
+            saga_type: None,
             saga_id: Some("saga-1".to_owned()),
             event_id: None,
             producer: None,

@@ -50,6 +50,7 @@ fn letter(value: &[u8], reason: &str, number: u8) -> NewLetter {
             },
             reason: reason.to_owned(),
             message: "<b>why</b>".to_owned(),
+            saga_type: None,
             saga_id: Some("saga-1".to_owned()),
             event_id: None,
             producer: None,

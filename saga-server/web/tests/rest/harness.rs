@@ -13,7 +13,7 @@ use saga_collector::{
     metrics::Metrics,
     redaction::Redaction,
 };
-use saga_store::{PartitionProgress, Store, StoreOptions};
+use saga_store::{PartitionProgress, Scope, Store, StoreOptions};
 use saga_types::{
     Metadata, SagaEvent, SagaStatus, SagaType, Step, Timestamp,
     definition::{Definitions, SagaDefinition},
@@ -21,6 +21,7 @@ use saga_types::{
 use saga_web::{
     Limits, PagesConfig,
     auth::{Access, Role, Token, TokenHash},
+    scoped::Sources,
     state::AppState,
 };
 use serde_json::{Value, json};
@@ -64,6 +65,7 @@ impl Api {
         let token = |name: &str, role| Token {
             name: name.to_owned(),
             role,
+            scope: Scope::All,
             hash: TokenHash::of(&format!("{name}'s")),
         };
         let tokens = vec![token("board", Role::Viewer), token("dana", Role::Operator)];
@@ -158,19 +160,13 @@ impl Api {
         let stop = CancellationToken::new();
         let live = Arc::new(Live::new(redaction.clone(), stop.clone()));
         tokio::spawn(live.clone().run(store.clone()));
+        let letters = DeadLetters::new(store.clone(), None, metrics.clone(), redaction.clone());
         let state = AppState {
-            dead_letters: Arc::new(DeadLetters::new(
-                store.clone(),
-                None,
-                metrics.clone(),
-                redaction.clone(),
-            )),
-            store: store.clone(),
+            sources: Sources::new(store.clone(), Arc::new(letters), live.clone()),
             health: health.clone(),
             metrics,
             access: Arc::new(access),
             redaction,
-            live: live.clone(),
             streams: Arc::default(),
             pages: Arc::new(PagesConfig::default()),
             progress: progress.clone(),

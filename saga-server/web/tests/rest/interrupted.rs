@@ -14,8 +14,8 @@ use saga_store::{
     LetterPage, LetterQuery, NewLetter, OperationPage, OperationQuery, OperationStore, Page,
     PartitionProgress, Position, ProducerObservation, ProducerPage, ProducerQuery, ProducerStore,
     ProgressStore, Rebuild, RebuildStore, Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed,
-    RetentionStore, SagaQuery, Span, Statistics, StatisticsQuery, StepPage, Store, StoreError, TrendStore,
-    Trends, WatchStore,
+    RetentionStore, SagaQuery, Scope, Span, Statistics, StatisticsQuery, StepPage, Store, StoreError,
+    TrendStore, Trends, WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::{Mutex, mpsc};
@@ -159,12 +159,12 @@ impl ProducerStore for Interrupted {
 
 #[async_trait]
 impl TrendStore for Interrupted {
-    async fn trends(&self, span: &Span) -> Result<Trends, StoreError> {
-        self.store.trends(span).await
+    async fn trends(&self, span: &Span, scope: &Scope) -> Result<Trends, StoreError> {
+        self.store.trends(span, scope).await
     }
 
-    async fn failures(&self, span: &Span, most: u32) -> Result<Vec<FailureCount>, StoreError> {
-        self.store.failures(span, most).await
+    async fn failures(&self, span: &Span, most: u32, scope: &Scope) -> Result<Vec<FailureCount>, StoreError> {
+        self.store.failures(span, most, scope).await
     }
 
     async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError> {
@@ -186,12 +186,23 @@ impl WatchStore for Interrupted {
         self.store.count_late(late, before).await
     }
 
-    async fn late_groups(&self, late: Late, before: Timestamp) -> Result<Vec<LateGroup>, StoreError> {
-        self.store.late_groups(late, before).await
+    async fn late_groups(
+        &self,
+        late: Late,
+        before: Timestamp,
+        scope: &Scope,
+    ) -> Result<Vec<LateGroup>, StoreError> {
+        self.store.late_groups(late, before, scope).await
     }
 
-    async fn late_sagas(&self, late: Late, before: Timestamp, size: u32) -> Result<LateSagas, StoreError> {
-        self.store.late_sagas(late, before, size).await
+    async fn late_sagas(
+        &self,
+        late: Late,
+        before: Timestamp,
+        size: u32,
+        scope: &Scope,
+    ) -> Result<LateSagas, StoreError> {
+        self.store.late_sagas(late, before, size, scope).await
     }
 
     async fn unreported(
@@ -222,8 +233,8 @@ impl DeadLetterStore for Interrupted {
         self.store.letter_groups(filter).await
     }
 
-    async fn letters_waiting(&self) -> Result<u64, StoreError> {
-        self.store.letters_waiting().await
+    async fn letters_waiting(&self, scope: &Scope) -> Result<u64, StoreError> {
+        self.store.letters_waiting(scope).await
     }
 
     async fn letters_stored(&self) -> Result<u64, StoreError> {

@@ -163,6 +163,7 @@ impl TestIssuer {
             tokens: vec![Token {
                 name: "board".to_owned(),
                 role: Role::Viewer,
+                scope: saga_store::Scope::All,
                 hash: TokenHash::of("board's"),
             }],
         }

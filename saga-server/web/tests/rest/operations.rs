@@ -47,6 +47,7 @@ fn letter(number: u8, value: Vec<u8>, saga_id: &str) -> NewLetter {
             origin: Origin::default(),
             reason: "REFUSED_BY_DATABASE".to_owned(),
             message: String::new(),
+            saga_type: None,
             saga_id: Some(saga_id.to_owned()),
             event_id: None,
             producer: None,

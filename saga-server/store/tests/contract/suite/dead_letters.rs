@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use saga_store::{
     AppendError, Appended, Attempt, Conclusion, Letter, LetterFilter, LetterGroup, LetterPlace, LetterQuery,
-    LetterState, Named, NewLetter, Origin, Store, StoredLetter,
+    LetterState, Named, NewLetter, Origin, Scope, Store, StoredLetter,
 };
 use saga_types::{SagaStatus, steps};
 
@@ -31,6 +31,7 @@ pub(crate) fn letter(number: u8) -> NewLetter {
             },
             reason: "INVALID_NAME".to_owned(),
             message: "step is empty, 주문".to_owned(),
+            saga_type: Some("ORDER_CREATION".to_owned()),
             saga_id: Some(format!("saga-{number}")),
             event_id: Some(format!("event-{number}")),
             producer: Some("order-service".to_owned()),
@@ -102,7 +103,7 @@ pub(crate) async fn a_letter_is_kept_once_and_read_back_whole(database: &impl Da
         kept.iter()
             .all(|stored| stored.attempts == 0 && stored.last_attempt.is_none())
     );
-    assert_eq!(store.letters_waiting().await.unwrap(), 2);
+    assert_eq!(store.letters_waiting(&Scope::All).await.unwrap(), 2);
 }
 
 pub(crate) async fn letters_come_newest_first_page_by_page(database: &impl Database) {
@@ -287,7 +288,7 @@ pub(crate) async fn a_replayed_letter_stays_as_it_is(database: &impl Database) {
         (last.at, last.by.as_str(), last.result.as_str()),
         (at(100), "dana", "REPLAYED")
     );
-    assert_eq!(store.letters_waiting().await.unwrap(), 0);
+    assert_eq!(store.letters_waiting(&Scope::All).await.unwrap(), 0);
 }
 
 pub(crate) async fn a_dry_run_stores_nothing(database: &impl Database) {
@@ -345,7 +346,7 @@ pub(crate) async fn the_oldest_letters_leave_some_at_a_time(database: &impl Data
     };
     attempted(&*store, replayed).await;
     assert_eq!(store.letters_stored().await.unwrap(), 5);
-    assert_eq!(store.letters_waiting().await.unwrap(), 4);
+    assert_eq!(store.letters_waiting(&Scope::All).await.unwrap(), 4);
 
     assert_eq!(store.remove_letters(at(0), 10).await.unwrap(), 0);
     assert_eq!(store.remove_letters(at(3), 2).await.unwrap(), 2);

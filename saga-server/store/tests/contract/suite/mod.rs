@@ -13,6 +13,7 @@ pub(crate) mod progress;
 pub(crate) mod reading;
 pub(crate) mod rebuilding;
 pub(crate) mod retention;
+pub(crate) mod scoping;
 pub(crate) mod searching;
 pub(crate) mod statistics;
 pub(crate) mod trends;
@@ -142,6 +143,15 @@ macro_rules! contract_tests {
             retention::removals_are_forgotten_some_at_a_time,
             retention::events_are_read_in_order_page_by_page,
             retention::removals_and_late_events_at_once_leave_no_half_saga,
+            scoping::a_search_finds_sagas_of_the_scope_and_counts_no_others,
+            scoping::a_total_that_is_cached_for_all_types_is_not_given_to_a_scope,
+            scoping::counts_along_a_period_are_those_of_the_scope,
+            scoping::the_flow_of_a_type_that_may_not_be_seen_is_empty,
+            scoping::what_is_late_is_of_the_scope,
+            scoping::letters_are_seen_by_the_type_of_their_event_and_of_their_saga,
+            scoping::a_removed_saga_keeps_its_type,
+            scoping::operations_are_seen_by_the_type_of_their_saga,
+            scoping::a_first_event_that_comes_late_moves_a_saga_between_scopes,
             searching::every_step_that_is_awaited_is_found_and_who_owes_it,
             searching::the_parts_of_a_saga_are_found_also_once_it_is_rebuilt,
             searching::every_filter_finds_what_it_says,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use saga_store::{
-    EdgeKind, FailureCount, FlowEdge, FlowNode, FlowQuery, Slot, Span, StatisticsQuery, Transition, Width,
+    EdgeKind, FailureCount, FlowEdge, FlowNode, FlowQuery, Scope, Slot, Span, StatisticsQuery, Transition,
+    Width,
 };
 use saga_types::{SagaEvent, SagaStatus, SagaType, Step, Timestamp, steps};
 
@@ -52,7 +53,7 @@ pub(crate) async fn slots_and_types_are_counted_as_statistics_are(database: &imp
     }
     for (width, slots) in [(Width::Minute, 60), (Width::Hour, 2), (Width::Day, 3)] {
         let span = Span::ending_with(at(60 * MINUTE), width, slots);
-        let trends = store.trends(&span).await.unwrap();
+        let trends = store.trends(&span, &Scope::All).await.unwrap();
         assert_eq!(trends.slots.len(), slots);
         let mut expected = vec![Slot::new(); slots];
         for saga in 0..60 {
@@ -67,6 +68,7 @@ pub(crate) async fn slots_and_types_are_counted_as_statistics_are(database: &imp
         let (from, to) = span.ends();
         for saga_type in [SagaType::ORDER_CREATION, SagaType::new("OWN").unwrap()] {
             let query = StatisticsQuery {
+                scope: Scope::All,
                 saga_type: Some(saga_type.clone()),
                 from: Some(from),
                 to: Some(to),
@@ -77,7 +79,7 @@ pub(crate) async fn slots_and_types_are_counted_as_statistics_are(database: &imp
         }
     }
     let before = Span::ending_with(at(-90 * MINUTE), Width::Minute, 60);
-    let trends = store.trends(&before).await.unwrap();
+    let trends = store.trends(&before, &Scope::All).await.unwrap();
     assert!(trends.slots == vec![Slot::new(); 60] && trends.by_type.is_empty());
 }
 
@@ -128,7 +130,7 @@ pub(crate) async fn failures_are_counted_by_slot_status_step_and_reason(database
         reason: Some(reason.to_owned()),
         sagas,
     };
-    let mut found = store.failures(&ten_minutes(), 10).await.unwrap();
+    let mut found = store.failures(&ten_minutes(), 10, &Scope::All).await.unwrap();
     found.sort();
     let beginning: String = long.chars().take(FailureCount::REASON_CHARS).collect();
     let mut expected = vec![
@@ -149,7 +151,7 @@ pub(crate) async fn of_many_failures_the_newest_of_each_slot_are_looked_at(datab
         let events = failed(&format!("saga-{saga}"), minute(minutes) + saga * 100, reason);
         store.append(events.into()).await.unwrap();
     }
-    let mut found = store.failures(&ten_minutes(), 4).await.unwrap();
+    let mut found = store.failures(&ten_minutes(), 4, &Scope::All).await.unwrap();
     found.sort();
     let counted: Vec<_> = found
         .iter()
@@ -164,6 +166,7 @@ fn transition(from: Option<Step>, to: Step) -> Transition {
 
 fn query(most: u32, of: Option<Transition>) -> FlowQuery {
     FlowQuery {
+        scope: Scope::All,
         saga_type: SagaType::ORDER_CREATION,
         span: ten_minutes(),
         most,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use saga_store::{Late, LateCount, LateGroup, LateSagas, Store};
+use saga_store::{Late, LateCount, LateGroup, LateSagas, Scope, Store};
 use saga_types::{
     SagaEvent, SagaStatus, SagaType, Step, Timestamp,
     definition::{Definitions, SagaDefinition},
@@ -86,9 +86,15 @@ pub(crate) async fn sagas_past_their_limits_are_counted_by_the_step_they_await(d
             count(steps::STOCK_RESERVATION, 2)
         ]
     );
-    let found = store.late_sagas(Late::Stuck, at(11 * MINUTE), 2).await.unwrap();
+    let found = store
+        .late_sagas(Late::Stuck, at(11 * MINUTE), 2, &Scope::All)
+        .await
+        .unwrap();
     assert_eq!((ids(&found), found.total.count), (vec!["a", "b"], 3));
-    let groups = store.late_groups(Late::Stuck, at(11 * MINUTE)).await.unwrap();
+    let groups = store
+        .late_groups(Late::Stuck, at(11 * MINUTE), &Scope::All)
+        .await
+        .unwrap();
     assert_eq!(
         groups,
         [
@@ -123,7 +129,7 @@ limits:
     let late = store.count_late(Late::Stuck, moment).await.unwrap();
     assert_eq!(late, [count(steps::PAYMENT_COMPLETED, 1)]);
     // Both branches are awaited, and a search for either finds the saga.
-    let groups = store.late_groups(Late::Stuck, moment).await.unwrap();
+    let groups = store.late_groups(Late::Stuck, moment, &Scope::All).await.unwrap();
     let both = [steps::PAYMENT_COMPLETED, steps::STOCK_RESERVED].map(|step| group(step, 1, 2 * MINUTE));
     assert_eq!(groups, both);
 
@@ -144,10 +150,16 @@ pub(crate) async fn compensations_are_owed_since_the_failure(database: &impl Dat
         store.count_late(Late::Owing, moment).await.unwrap(),
         [count(steps::STOCK_RESERVED, 1)]
     );
-    let found = store.late_sagas(Late::Owing, at(MINUTE * 9), 10).await.unwrap();
+    let found = store
+        .late_sagas(Late::Owing, at(MINUTE * 9), 10, &Scope::All)
+        .await
+        .unwrap();
     assert_eq!((ids(&found), found.total.count), (vec!["a", "b"], 2));
     assert_eq!(
-        store.late_groups(Late::Owing, at(MINUTE * 9)).await.unwrap(),
+        store
+            .late_groups(Late::Owing, at(MINUTE * 9), &Scope::All)
+            .await
+            .unwrap(),
         [group(steps::STOCK_RESERVED, 2, MINUTE)]
     );
     store.append(vec![released("a")].into()).await.unwrap();

@@ -1,5 +1,6 @@
 //! From what a true token says to a caller.
 
+use saga_store::Scope;
 use saga_types::{MAX_NAME_CHARS, Timestamp};
 use serde_json::{Map, Value};
 
@@ -22,7 +23,7 @@ impl ClaimsConfig {
         match role {
             Some((_, role)) => {
                 let expires = claims.get("exp").and_then(seconds);
-                Ok(Caller::of_token(name.to_owned(), role, expires))
+                Ok(Caller::of_token(name.to_owned(), role, Scope::All, expires))
             }
             None => Err(Refusal::NoRole(name.to_owned())),
         }

@@ -1,10 +1,7 @@
 //! `GET /dead-letters/{id}`: one letter.
 
 use askama::Template;
-use axum::{
-    Extension,
-    extract::{Path, State},
-};
+use axum::{Extension, extract::Path};
 use saga_types::Timestamp;
 
 use super::{PATH, SagaLink, State as LetterState, explained, letter_id, letter_path, place, reason_path};
@@ -16,7 +13,7 @@ use crate::ui::{
 use crate::{
     auth::Caller,
     http::{ApiError, query_string::Params},
-    state::AppState,
+    scoped::Reader,
 };
 use saga_collector::dead_letters::{Bytes, LetterView};
 use saga_store::{LetterFilter, LetterQuery, Named};
@@ -56,20 +53,20 @@ enum Shown {
 }
 
 pub(in crate::ui) async fn page(
-    State(state): State<AppState>,
+    reader: Reader,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     params: Params,
 ) -> Result<Page<LetterTemplate>, ApiError> {
     params.finish()?;
-    let letter = find(&state, &id).await?;
+    let letter = find(&reader, &id).await?;
     let now = Timestamp::now();
     Ok(Page(LetterTemplate {
         frame: Frame::new(
             Section::DeadLetters,
             format!("{} · Dead letter {}", letter.reason, letter.id),
             &caller,
-            Some(&state.freshness()),
+            Some(&reader.freshness()),
         ),
         path: letter_path(letter.id),
         list: PATH,
@@ -100,7 +97,7 @@ pub(in crate::ui) async fn page(
     }))
 }
 
-async fn find(state: &AppState, id: &str) -> Result<LetterView, ApiError> {
+async fn find(reader: &Reader, id: &str) -> Result<LetterView, ApiError> {
     let query = LetterQuery {
         filter: LetterFilter {
             named: Some(Named {
@@ -112,8 +109,8 @@ async fn find(state: &AppState, id: &str) -> Result<LetterView, ApiError> {
         after: None,
         size: 1,
     };
-    let found = state.ask("dead_letters", state.store.letters(&query)).await?;
-    let views = state.dead_letters.views(found.letters).await;
+    let found = reader.letters(&query).await?;
+    let views = reader.letter_views(found.letters).await;
     views
         .into_iter()
         .next()

@@ -1,7 +1,7 @@
 //! `GET /dead-letters`: reasons, filters and rows, by the parameters of `GET /internal/v1/dlt`.
 
 use askama::Template;
-use axum::{Extension, extract::State};
+use axum::Extension;
 use saga_types::Timestamp;
 
 use super::{LetterRow, PATH, explained, reason_path};
@@ -14,7 +14,7 @@ use crate::{
     auth::Caller,
     http::{ApiError, query_string::Params},
     rest::{find_letter_groups, find_letters},
-    state::AppState,
+    scoped::Reader,
 };
 use saga_store::LetterGroup;
 
@@ -58,20 +58,20 @@ struct Group {
 }
 
 pub(in crate::ui) async fn page(
-    State(state): State<AppState>,
+    reader: Reader,
     Extension(caller): Extension<Caller>,
     params: Params,
 ) -> Result<Page<LettersTemplate>, ApiError> {
     let params = params.filled();
     let given = params.given();
-    let found = find_letters(&state, params).await?;
+    let found = find_letters(&reader, params).await?;
     // Of every state, so that what was replayed is counted beside what waits.
     let filter: Vec<(String, String)> = given
         .iter()
         .filter(|(name, _)| is_filter(name))
         .cloned()
         .collect();
-    let groups = find_letter_groups(&state, Params::from(filter.clone())).await?;
+    let groups = find_letter_groups(&reader, Params::from(filter.clone())).await?;
     let now = Timestamp::now();
     let sum = |count: fn(&LetterGroup) -> u64| groups.iter().map(count).sum::<u64>();
     let waiting = sum(|group| group.waiting);
@@ -82,7 +82,7 @@ pub(in crate::ui) async fn page(
             Section::DeadLetters,
             "Dead letters",
             &caller,
-            Some(&state.freshness()),
+            Some(&reader.freshness()),
         ),
         waiting: number(waiting),
         replayed: number(replayed),

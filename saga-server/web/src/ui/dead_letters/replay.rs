@@ -3,10 +3,7 @@
 //! The answer is a page of its own. Sending the form again by loading it anew changes nothing more.
 
 use askama::Template;
-use axum::{
-    Extension,
-    extract::{Path, State},
-};
+use axum::{Extension, extract::Path};
 use saga_types::SagaStatus;
 
 use super::{PATH, SagaLink, letter_id, letter_path};
@@ -19,7 +16,7 @@ use crate::{
     auth::Caller,
     http::{ApiError, query_string::Params},
     operations::{ReplayAnswer, ReplayRequest},
-    state::AppState,
+    scoped::Reader,
 };
 use saga_collector::dead_letters::{ReplayReport, ReplayStatus, Replayed};
 
@@ -52,7 +49,7 @@ struct LetterOutcome {
 }
 
 pub(in crate::ui) async fn all(
-    State(state): State<AppState>,
+    reader: Reader,
     Extension(caller): Extension<Caller>,
     Form(mut fields): Form,
 ) -> Result<Page<ReplayTemplate>, ApiError> {
@@ -63,12 +60,12 @@ pub(in crate::ui) async fn all(
         .filter(|(name, _)| name != "cursor")
         .collect();
     let request = ReplayRequest::of_form(fields, is_dry_run)?;
-    let answer = request.carry_out(&state, &caller).await?;
-    Ok(Page(show(&state, &caller, answer, PATH.to_owned(), given)))
+    let answer = request.carry_out(&reader, &caller).await?;
+    Ok(Page(show(&reader, &caller, answer, PATH.to_owned(), given)))
 }
 
 pub(in crate::ui) async fn one(
-    State(state): State<AppState>,
+    reader: Reader,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Form(mut fields): Form,
@@ -77,8 +74,8 @@ pub(in crate::ui) async fn one(
     fields.finish()?;
     let id = letter_id(&id)?;
     let request = ReplayRequest::of_letter(id, is_dry_run);
-    let answer = request.carry_out(&state, &caller).await?;
-    Ok(Page(show(&state, &caller, answer, letter_path(id), Vec::new())))
+    let answer = request.carry_out(&reader, &caller).await?;
+    Ok(Page(show(&reader, &caller, answer, letter_path(id), Vec::new())))
 }
 
 /// Whatever is not said to be in earnest is tried only.
@@ -87,7 +84,7 @@ fn dry_run(fields: &mut Params) -> bool {
 }
 
 fn show(
-    state: &AppState,
+    reader: &Reader,
     caller: &Caller,
     answer: ReplayAnswer,
     path: String,
@@ -96,7 +93,7 @@ fn show(
     let ReplayAnswer { report, next_cursor } = answer;
     let title = if report.dry_run { "Dry run" } else { "Replayed" };
     ReplayTemplate {
-        frame: Frame::new(Section::DeadLetters, title, caller, Some(&state.freshness())),
+        frame: Frame::new(Section::DeadLetters, title, caller, Some(&reader.freshness())),
         back: path.clone(),
         path,
         is_dry_run: report.dry_run,

@@ -6,7 +6,7 @@ mod layout;
 use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
-use axum::{Extension, extract::State};
+use axum::Extension;
 use saga_types::{SagaType, Step, definition::SagaDefinition};
 
 use super::{
@@ -20,9 +20,9 @@ use super::{
 use crate::{
     auth::Caller,
     http::{ApiError, query_string::Params},
-    state::AppState,
+    scoped::Reader,
 };
-use saga_store::{EdgeKind, Flow, FlowEdge, FlowQuery, Statistics, Transition};
+use saga_store::{EdgeKind, Flow, FlowEdge, FlowQuery, Scope, Statistics, Transition};
 
 /// About how many sagas are looked at: of so many a share is at most one point off, in 95 of 100 samples.
 const MOST: u32 = 10_000;
@@ -117,7 +117,7 @@ impl From<EdgeKind> for Kind {
 }
 
 pub(super) async fn page(
-    State(state): State<AppState>,
+    reader: Reader,
     Extension(caller): Extension<Caller>,
     mut params: Params,
 ) -> Result<Page<FlowTemplate>, ApiError> {
@@ -127,11 +127,12 @@ pub(super) async fn page(
     });
     let picked = transition(&mut params);
     params.finish()?;
-    let freshness = state.freshness();
+    let freshness = reader.freshness();
     let clock = Clock::of(&freshness);
     let span = period.span(clock.now);
-    let trends = state.ask("trends", state.store.trends(&span));
+    let trends = reader.trends(&span);
     let query = |saga_type| FlowQuery {
+        scope: Scope::All,
         saga_type,
         span,
         most: MOST,
@@ -140,19 +141,19 @@ pub(super) async fn page(
     let (types, query, flow) = match asked {
         Some(saga_type) => {
             let query = query(saga_type);
-            let (trends, flow) = tokio::try_join!(trends, state.ask("flow", state.store.flow(&query)))?;
-            (types(&state, &trends.by_type), query, flow)
+            let (trends, flow) = tokio::try_join!(trends, reader.flow(&query))?;
+            (types(&reader, &trends.by_type), query, flow)
         }
         None => {
-            let types = types(&state, &trends.await?.by_type);
+            let types = types(&reader, &trends.await?.by_type);
             let first = types.first().map(|(saga_type, _)| saga_type.clone());
             let query = query(first.unwrap_or(SagaType::ORDER_CREATION));
-            let flow = state.ask("flow", state.store.flow(&query)).await?;
+            let flow = reader.flow(&query).await?;
             (types, query, flow)
         }
     };
-    let (picked, picked_sagas) = chosen(&state, &query, &flow, clock).await?;
-    let definitions = state.store.definitions().get();
+    let (picked, picked_sagas) = chosen(&reader, &query, &flow, clock).await?;
+    let definitions = reader.definitions();
     let definition = definitions.get(&query.saga_type).map(|definition| &**definition);
     let link = |transition: &Transition| link(&query.saga_type, period, transition);
     let drawn = drawing::drawn(&flow, definition, query.of.as_ref(), &link);
@@ -208,15 +209,21 @@ fn transition(params: &mut Params) -> Option<Transition> {
 }
 
 /// Those that occur in the period, the most frequent first, then those that are only defined.
-fn types(state: &AppState, by_type: &BTreeMap<SagaType, Statistics>) -> Vec<(SagaType, u64)> {
+fn types(reader: &Reader, by_type: &BTreeMap<SagaType, Statistics>) -> Vec<(SagaType, u64)> {
     let mut types: Vec<(SagaType, u64)> = by_type
         .iter()
         .map(|(saga_type, statistics)| (saga_type.clone(), statistics.total))
         .collect();
     types.sort_by_key(|(_, total)| std::cmp::Reverse(*total));
-    for definition in state.store.definitions().get().iter() {
+    for definition in reader.definitions().iter() {
         if !by_type.contains_key(&definition.saga_type) {
             types.push((definition.saga_type.clone(), 0));
+        }
+    }
+    // A caller of some types is shown these, also while they have neither sagas nor a definition.
+    for saga_type in reader.scope().types() {
+        if !types.iter().any(|(known, _)| known == saga_type) {
+            types.push((saga_type.clone(), 0));
         }
     }
     types
@@ -238,7 +245,7 @@ fn link(saga_type: &SagaType, period: Period, transition: &Transition) -> String
 
 /// Sagas that made the selected transition.
 async fn chosen(
-    state: &AppState,
+    reader: &Reader,
     query: &FlowQuery,
     flow: &Flow,
     clock: Clock,
@@ -247,7 +254,7 @@ async fn chosen(
         return Ok((None, Vec::new()));
     };
     let saga_ids: BTreeSet<_> = flow.named.iter().cloned().collect();
-    let mut sagas = state.ask("sagas", state.store.sagas(&saga_ids)).await?;
+    let mut sagas = reader.sagas(&saga_ids).await?;
     sagas.sort_by_key(|saga| std::cmp::Reverse(saga.started_at));
     let taken = flow.edges.get(transition).map_or(0, |edge| edge.sagas);
     let picked = Picked {
@@ -263,7 +270,7 @@ async fn chosen(
     };
     let rows = sagas
         .into_iter()
-        .map(|saga| SagaRow::new(state.redaction.saga(saga), clock));
+        .map(|saga| SagaRow::new(reader.redaction.saga(saga), clock));
     Ok((Some(picked), rows.collect()))
 }
 

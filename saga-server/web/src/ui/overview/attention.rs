@@ -5,7 +5,7 @@ use saga_types::{SagaType, Step, Timestamp, definition::Definitions, fold::SagaS
 use crate::{
     auth::{Caller, Role},
     http::ApiError,
-    state::AppState,
+    scoped::Reader,
     ui::{
         humanize::{Clock, Moment, length, number},
         search::encoded,
@@ -50,23 +50,22 @@ pub(super) struct Group {
 
 impl Attention {
     /// Asks what needs action at this moment.
-    pub(super) async fn asked(state: &AppState, caller: &Caller, clock: Clock) -> Result<Self, ApiError> {
-        let store = &state.store;
+    pub(super) async fn asked(reader: &Reader, caller: &Caller, clock: Clock) -> Result<Self, ApiError> {
         // Compensations that are not overdue yet are owed too.
         let moments = [(Late::Stuck, clock.judged_at), (Late::Owing, Timestamp::MAX)];
         let [(stuck, before), (owing, ever)] = moments;
         let (stuck_groups, owing_groups, stuck_sagas, owing_sagas, letters) = tokio::try_join!(
-            state.ask("late_groups", store.late_groups(stuck, before)),
-            state.ask("late_groups", store.late_groups(owing, ever)),
-            state.ask("stuck", store.late_sagas(stuck, before, READ)),
-            state.ask("owing", store.late_sagas(owing, ever, READ)),
-            state.ask("letters_waiting", store.letters_waiting()),
+            reader.late_groups(stuck, before),
+            reader.late_groups(owing, ever),
+            reader.late_sagas(stuck, before, READ),
+            reader.late_sagas(owing, ever, READ),
+            reader.letters_waiting(),
         )?;
-        let overdue_after = state.watch.compensation_overdue_after;
+        let overdue_after = reader.watch.compensation_overdue_after;
         let overdue_before = maintenance::due(Late::Owing, clock.judged_at, overdue_after);
-        let definitions = store.definitions().get();
+        let definitions = reader.definitions();
         let grouped = |late, groups: Vec<LateGroup>, sagas: &LateSagas| {
-            let group = |group| Group::of(late, &group, &sagas.sagas, &definitions, clock, overdue_before);
+            let group = |group| Group::of(late, &group, &sagas.sagas, definitions, clock, overdue_before);
             groups.into_iter().map(group).collect::<Vec<_>>()
         };
         let mut groups = grouped(Late::Stuck, stuck_groups, &stuck_sagas);

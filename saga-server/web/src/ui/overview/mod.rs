@@ -5,7 +5,7 @@ mod failures;
 mod types;
 
 use askama::Template;
-use axum::{Extension, extract::State};
+use axum::Extension;
 use futures_util::TryFutureExt;
 use saga_types::{SagaStatus, Timestamp};
 
@@ -20,7 +20,7 @@ use crate::ui::overview::{attention::Attention, failures::Failures, types::TypeR
 use crate::{
     auth::Caller,
     http::{ApiError, query_string::Params},
-    state::AppState,
+    scoped::Reader,
 };
 use saga_store::{SagaQuery, SagaSort, Slot, SortBy, SortOrder, Span, Trends};
 
@@ -64,35 +64,29 @@ struct SlotRow {
 }
 
 pub(super) async fn page(
-    State(state): State<AppState>,
+    reader: Reader,
     Extension(caller): Extension<Caller>,
     mut params: Params,
 ) -> Result<Page<OverviewTemplate>, ApiError> {
     let period = Period::given(&mut params);
     params.finish()?;
-    let freshness = state.freshness();
+    let freshness = reader.freshness();
     let clock = Clock::of(&freshness);
     let period = match period {
         Some(period) => period,
-        None => Period::since(oldest(&state).await?, clock.now),
+        None => Period::since(oldest(&reader).await?, clock.now),
     };
     let span = period.span(clock.now);
     let previous = span.previous();
     let most = u32::try_from(FAILURES_READ.div_ceil(span.slots() * 2)).unwrap_or(u32::MAX);
-    let trends = state
-        .ask("trends", state.store.trends(&span))
-        .map_err(ApiError::from);
-    let before = state
-        .ask("trends", state.store.trends(&previous))
-        .map_err(ApiError::from);
-    let failed = state
-        .ask("failures", state.store.failures(&span, most))
-        .map_err(ApiError::from);
-    let attention = Attention::asked(&state, &caller, clock);
+    let trends = reader.trends(&span).map_err(ApiError::from);
+    let before = reader.trends(&previous).map_err(ApiError::from);
+    let failed = reader.failures(&span, most).map_err(ApiError::from);
+    let attention = Attention::asked(&reader, &caller, clock);
     let (trends, before, failed, attention) = tokio::try_join!(trends, before, failed, attention)?;
     let started = started(&trends);
     let since = span.start_of(0);
-    let is_empty = started == 0 && is_empty(&state).await?;
+    let is_empty = started == 0 && reader.is_empty().await?;
     Ok(Page(OverviewTemplate {
         frame: Frame::new(Section::Overview, "Overview", &caller, Some(&freshness)).with_live(String::new()),
         attention,
@@ -105,7 +99,7 @@ pub(super) async fn page(
         chart: drawn(period, &span, &trends, clock.now),
         layers: chart::LAYERS,
         slots: slot_rows(period, &span, &trends),
-        failures: Failures::of(&failed, &trends, most, &state.redaction, since),
+        failures: Failures::of(&failed, &trends, most, &reader.redaction, since),
         types: TypeRow::of(&trends.by_type, &before.by_type, period, since),
     }))
 }
@@ -115,7 +109,7 @@ fn started(trends: &Trends) -> u64 {
 }
 
 /// When the oldest saga started.
-async fn oldest(state: &AppState) -> Result<Option<Timestamp>, ApiError> {
+async fn oldest(reader: &Reader) -> Result<Option<Timestamp>, ApiError> {
     let query = SagaQuery {
         sort: SagaSort {
             by: SortBy::StartedAt,
@@ -123,15 +117,8 @@ async fn oldest(state: &AppState) -> Result<Option<Timestamp>, ApiError> {
         },
         ..SagaQuery::newest(1)
     };
-    let found = state.ask("search", state.store.search(&query)).await?;
+    let found = reader.search(&query).await?;
     Ok(found.sagas.first().map(|saga| saga.started_at))
-}
-
-async fn is_empty(state: &AppState) -> Result<bool, ApiError> {
-    let counts = state
-        .ask("count_by_status", state.store.count_by_status())
-        .await?;
-    Ok(counts.iter().all(|(_, count)| *count == 0))
 }
 
 fn count(status: SagaStatus, trends: &Trends, since: Timestamp) -> Count {

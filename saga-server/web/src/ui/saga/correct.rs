@@ -2,7 +2,6 @@
 
 use axum::{
     Extension,
-    extract::State,
     response::{IntoResponse, Redirect, Response},
 };
 
@@ -10,18 +9,18 @@ use crate::{
     auth::Caller,
     http::{ApiError, params::PathSagaId},
     operations::Correction,
-    state::AppState,
+    scoped::Reader,
     ui::{form::Form, search::saga_path},
 };
 
 /// Then shows the saga as it is.
 pub(in crate::ui) async fn post(
-    State(state): State<AppState>,
+    reader: Reader,
     Extension(caller): Extension<Caller>,
     PathSagaId(saga_id): PathSagaId,
     Form(fields): Form,
 ) -> Result<Response, ApiError> {
     let correction = Correction::of_form(fields)?;
-    correction.carry_out(&state, &saga_id, &caller).await?;
+    correction.carry_out(&reader, &saga_id, &caller).await?;
     Ok(Redirect::to(&saga_path(&saga_id)).into_response())
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     http::query_string::Params,
-    state::AppState,
+    scoped::Reader,
     ui::{
         humanize::{length, number},
         page::Badge,
@@ -185,11 +185,11 @@ impl EventTable {
     pub(super) fn of(
         steps: &[StoredStep],
         saga: &SagaState,
-        state: &AppState,
+        reader: &Reader,
         filter: &EventFilter,
         address: &Address,
     ) -> Self {
-        let events = events(steps, saga, state);
+        let events = events(steps, saga, reader);
         let names = |chosen: &Option<String>, of: fn(&StoredStep) -> &str| {
             let mut names: Vec<(String, bool)> = Vec::new();
             for name in steps.iter().map(of).chain(chosen.as_deref()) {
@@ -205,7 +205,7 @@ impl EventTable {
             .filter(|(_, event)| filter.takes(event))
             .collect();
         let is_folded = filter.is_empty() && !filter.is_whole;
-        let (entries, shown) = entries(&wanted, is_folded, state, address);
+        let (entries, shown) = entries(&wanted, is_folded, reader, address);
         let has_folds = entries.iter().any(|entry| matches!(entry, Entry::Folded(_)));
         let covered = wanted.get(shown).map_or(events.len(), |(place, _)| *place);
         let unfold = match (has_folds, filter.is_whole) {
@@ -236,10 +236,10 @@ fn unfolded(address: &Address) -> String {
 fn entries(
     wanted: &[(usize, &Event)],
     is_folded: bool,
-    state: &AppState,
+    reader: &Reader,
     address: &Address,
 ) -> (Vec<Entry>, usize) {
-    let row = |event: &Event| Entry::Event(Box::new(EventRow::of(event, state, address)));
+    let row = |event: &Event| Entry::Event(Box::new(EventRow::of(event, reader, address)));
     let (mut entries, mut shown) = (Vec::new(), 0);
     while let Some((_, first)) = wanted.get(shown)
         && entries.len() < MOST_ROWS
@@ -283,7 +283,7 @@ impl Folded {
 }
 
 /// The events with their marks.
-fn events<'a>(steps: &'a [StoredStep], saga: &SagaState, state: &AppState) -> Vec<Event<'a>> {
+fn events<'a>(steps: &'a [StoredStep], saga: &SagaState, reader: &Reader) -> Vec<Event<'a>> {
     let root = steps
         .iter()
         .position(|step| step.status == SagaStatus::Failed && saga.failed_step.as_ref() == Some(&step.step));
@@ -291,7 +291,7 @@ fn events<'a>(steps: &'a [StoredStep], saga: &SagaState, state: &AppState) -> Ve
     let mut seen = Seen::new();
     let mut events = Vec::with_capacity(steps.len());
     for (place, step) in steps.iter().enumerate() {
-        let mut marks = marks(step, &mut seen, saga, state);
+        let mut marks = marks(step, &mut seen, saga, reader);
         if late[place] {
             let why = "It was stored after an event that happened later.";
             marks.insert(0, Mark::new("arrived late", why));
@@ -307,10 +307,10 @@ fn events<'a>(steps: &'a [StoredStep], saga: &SagaState, state: &AppState) -> Ve
 }
 
 impl EventRow {
-    fn of(event: &Event, state: &AppState, address: &Address) -> Self {
+    fn of(event: &Event, reader: &Reader, address: &Address) -> Self {
         let step = event.step;
         let at = step.recorded_at.to_string();
-        let metadata = metadata(step, &state.redaction);
+        let metadata = metadata(step, &reader.redaction);
         let (date, time) = date_and_time(&at);
         let is_of_that_day = event
             .before
@@ -330,7 +330,7 @@ impl EventRow {
             trace: step
                 .trace_id
                 .as_ref()
-                .map(|id| (id.clone(), state.pages.trace_url(&encoded(id)))),
+                .map(|id| (id.clone(), reader.pages.trace_url(&encoded(id)))),
             preview: preview(&metadata),
             is_root_cause: event.is_root_cause,
             marks: event.marks.clone(),
@@ -356,7 +356,7 @@ fn late(steps: &[StoredStep]) -> Vec<bool> {
     late
 }
 
-fn marks<'a>(step: &'a StoredStep, seen: &mut Seen<'a>, saga: &SagaState, state: &AppState) -> Vec<Mark> {
+fn marks<'a>(step: &'a StoredStep, seen: &mut Seen<'a>, saga: &SagaState, reader: &Reader) -> Vec<Mark> {
     let mut marks = Vec::new();
     let same = (step.step.as_str(), step.status, step.producer_service.as_deref());
     let times = seen.entry(same).and_modify(|times| *times += 1).or_insert(1);
@@ -365,7 +365,7 @@ fn marks<'a>(step: &'a StoredStep, seen: &mut Seen<'a>, saga: &SagaState, state:
         marks.push(Mark::new(format!("attempt {times}"), why));
     }
     if step.step == steps::MANUAL_STATUS_OVERRIDE {
-        let metadata = metadata(step, &state.redaction);
+        let metadata = metadata(step, &reader.redaction);
         let text = |key: &str| metadata.get(key).and_then(Value::as_str).unwrap_or("somebody");
         let said = match is_corrected(step) {
             true => format!("manual: {}", text(keys::ACTOR)),
@@ -376,10 +376,8 @@ fn marks<'a>(step: &'a StoredStep, seen: &mut Seen<'a>, saga: &SagaState, state:
             }
         };
         marks.push(Mark::new(said, text(keys::REASON)));
-    } else if state
-        .store
+    } else if reader
         .definitions()
-        .get()
         .in_force(&saga.saga_type, saga.started_at)
         .is_some_and(|definition| !definition.knows(&step.step))
     {

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 
 use axum::{
     body::{Body, Bytes},
-    extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     http::{ApiError, params::PathSagaId, query_string::Params},
-    state::AppState,
+    scoped::Reader,
 };
 use saga_collector::redaction::Redaction;
 use saga_store::{Position, StepPage, StoredStep};
@@ -23,18 +22,16 @@ use saga_store::{Position, StepPage, StoredStep};
 const PAGE: u32 = 1_000;
 
 pub(in crate::ui) async fn events(
-    State(state): State<AppState>,
+    reader: Reader,
     PathSagaId(saga_id): PathSagaId,
     params: Params,
 ) -> Result<Response, ApiError> {
     params.finish()?;
-    let freshness = state.freshness();
-    let first = state
-        .ask("steps", state.store.steps(&saga_id, None, PAGE))
-        .await?;
-    let first = state.found(&saga_id, first, freshness).await?;
+    let freshness = reader.freshness();
+    let first = reader.steps(&saga_id, None, PAGE).await?;
+    let first = reader.found(&saga_id, first, freshness).await?;
     let rest = Rest {
-        state,
+        reader,
         saga_id,
         next: Some(first),
         is_begun: false,
@@ -49,7 +46,7 @@ pub(in crate::ui) async fn events(
 
 /// What is still to be sent.
 struct Rest {
-    state: AppState,
+    reader: Reader,
     saga_id: SagaId,
     next: Option<StepPage>,
     is_begun: bool,
@@ -62,7 +59,7 @@ impl Rest {
         let events = page
             .steps
             .iter()
-            .map(|step| event(&self.saga_id, step, &self.state.redaction).to_string());
+            .map(|step| event(&self.saga_id, step, &self.reader.redaction).to_string());
         let mut text = events.collect::<Vec<_>>().join(",\n");
         text.insert_str(0, if self.is_begun { ",\n" } else { "[\n" });
         self.is_begun = true;
@@ -78,8 +75,8 @@ impl Rest {
             recorded_at: last.recorded_at,
             event_id: last.event_id.clone(),
         };
-        let steps = self.state.store.steps(&self.saga_id, Some(&after), PAGE);
-        self.state.ask("steps", steps).await.ok().flatten()
+        let steps = self.reader.steps(&self.saga_id, Some(&after), PAGE).await;
+        steps.ok().flatten()
     }
 }
 

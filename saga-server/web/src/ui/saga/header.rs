@@ -4,7 +4,7 @@ use saga_types::{Metadata, SagaStatus, fold::SagaState, keys};
 
 use super::relatives::Relatives;
 use crate::{
-    state::AppState,
+    scoped::Reader,
     ui::{
         humanize::{Clock, Moment, length, roughly, short},
         page::Badge,
@@ -37,7 +37,7 @@ impl Header {
         saga: &SagaState,
         steps: &[StoredStep],
         relatives: &Relatives,
-        state: &AppState,
+        reader: &Reader,
         clock: Clock,
         link: &str,
     ) -> Self {
@@ -52,8 +52,8 @@ impl Header {
             started: Moment::new(saga.started_at, clock.now),
             updated: Moment::new(saga.updated_at, clock.now),
             lasted: lasted(saga, clock),
-            recorder: recorder(saga, steps, state.redaction.hides(keys::SERVICE_VERSION)),
-            trace: trace.map(|id| (id.clone(), state.pages.trace_url(&encoded(id)))),
+            recorder: recorder(saga, steps, reader.redaction.hides(keys::SERVICE_VERSION)),
+            trace: trace.map(|id| (id.clone(), reader.pages.trace_url(&encoded(id)))),
             others: match others {
                 0 => None,
                 1 => Some("1 related saga".to_owned()),

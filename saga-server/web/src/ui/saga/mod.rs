@@ -23,7 +23,7 @@ mod waterfall;
 mod window;
 
 use askama::Template;
-use axum::{Extension, extract::State, http::HeaderMap};
+use axum::{Extension, http::HeaderMap};
 use saga_types::{
     SagaId, SagaStatus,
     fold::{Anomaly, SagaState},
@@ -49,7 +49,7 @@ use crate::{
     auth::{Caller, Role},
     family::Family,
     http::{ApiError, params::PathSagaId, query_string::Params},
-    state::AppState,
+    scoped::Reader,
 };
 use saga_store::{SagaQuery, StoredStep};
 
@@ -107,7 +107,7 @@ struct Found {
 }
 
 pub(super) async fn page(
-    State(state): State<AppState>,
+    reader: Reader,
     Extension(caller): Extension<Caller>,
     PathSagaId(saga_id): PathSagaId,
     headers: HeaderMap,
@@ -126,49 +126,39 @@ pub(super) async fn page(
         is_first: cursor.is_none(),
     };
     params.finish()?;
-    let saga = state.redaction.saga(state.saga(&saga_id).await?);
-    let steps = state
-        .ask(
-            "steps",
-            state.store.steps(&saga_id, cursor.as_ref(), window::READ),
-        )
-        .await?;
+    let saga = reader.redaction.saga(reader.saga(&saga_id).await?);
+    let steps = reader.steps(&saga_id, cursor.as_ref(), window::READ).await?;
     let (steps, has_more) = steps.map_or((Vec::new(), false), |page| (page.steps, page.has_more));
     let of_the_order = SagaQuery {
         order_id: Some(saga.order_id.to_string()),
         ..SagaQuery::newest(SIBLINGS)
     };
-    let of_the_order = state
-        .ask("search", state.store.search(&of_the_order))
-        .await?
-        .sagas;
-    let shown = |saga| state.redaction.saga(saga);
-    let mut family = Family::of(&state, &saga).await?;
+    let of_the_order = reader.search(&of_the_order).await?.sagas;
+    let shown = |saga| reader.redaction.saga(saga);
+    let mut family = Family::of(&reader, &saga).await?;
     family.children_states = family.children_states.into_iter().map(shown).collect();
     family.ancestors_states = family.ancestors_states.into_iter().map(shown).collect();
     let found = Found {
         family,
         of_the_order: of_the_order.into_iter().map(shown).collect(),
         compared: match other {
-            Some(other) => Some(compared(&state, &other).await?),
+            Some(other) => Some(compared(&reader, &other).await?),
             None => None,
         },
         saga,
         steps,
         has_more,
     };
-    Ok(Page(show(&state, &caller, &headers, found, asked)))
+    Ok(Page(show(&reader, &caller, &headers, found, asked)))
 }
 
 /// The saga that is shown beside this one.
-async fn compared(state: &AppState, saga_id: &SagaId) -> Result<Compared, ApiError> {
-    let saga = state.ask("saga", state.store.saga(saga_id)).await?;
-    let steps = state
-        .ask("steps", state.store.steps(saga_id, None, window::READ))
-        .await?;
+async fn compared(reader: &Reader, saga_id: &SagaId) -> Result<Compared, ApiError> {
+    let saga = reader.saga_if_there(saga_id).await?;
+    let steps = reader.steps(saga_id, None, window::READ).await?;
     match saga.zip(steps) {
         Some((saga, steps)) => Ok(Compared {
-            saga: state.redaction.saga(saga),
+            saga: reader.redaction.saga(saga),
             steps: steps.steps,
         }),
         None => Err(ApiError::bad_parameter(
@@ -178,7 +168,7 @@ async fn compared(state: &AppState, saga_id: &SagaId) -> Result<Compared, ApiErr
     }
 }
 
-fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found, asked: Asked) -> SagaTemplate {
+fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, asked: Asked) -> SagaTemplate {
     let Found {
         saga,
         steps,
@@ -193,12 +183,12 @@ fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found, as
         filter,
         is_first,
     } = asked;
-    let freshness = state.freshness();
+    let freshness = reader.freshness();
     let clock = Clock::of(&freshness);
-    let definitions = state.store.definitions().get();
+    let definitions = reader.definitions();
     let of = |saga: &SagaState| definitions.in_force(&saga.saga_type, saga.started_at);
     let definition = of(&saga).map(|definition| &**definition);
-    let events = EventTable::of(&steps, &saga, state, &filter, &address);
+    let events = EventTable::of(&steps, &saga, reader, &filter, &address);
     let window = Window::of(&saga, &steps, events.covered, has_more, is_first, &address);
     let relatives = Relatives::of(&saga, &family, &of_the_order, clock, &address);
     SagaTemplate {
@@ -210,7 +200,7 @@ fn show(state: &AppState, caller: &Caller, headers: &HeaderMap, found: Found, as
         )
         .with_live(format!("sagaId={}", encoded(&saga.saga_id))),
         badge: saga.current_status.into(),
-        header: Header::of(&saga, &steps, &relatives, state, clock, &link(headers, &address)),
+        header: Header::of(&saga, &steps, &relatives, reader, clock, &link(headers, &address)),
         sentence: isolate(pieces(saga.sentence(), clock), saga.failure_reason.as_deref()),
         overdue: overdue(&saga, clock),
         what_now: WhatNow::of(&saga, clock),

@@ -1,0 +1,262 @@
+//! The questions of a caller.
+
+use std::{collections::BTreeSet, ops::Deref, sync::Arc};
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+use saga_collector::{dead_letters::LetterView, freshness::Freshness};
+use saga_store::{
+    FailureCount, Flow, FlowQuery, Late, LateGroup, LateSagas, LetterFilter, LetterGroup, LetterPage,
+    LetterQuery, OperationPage, OperationQuery, Page, Position, ProducerPage, ProducerQuery, SagaQuery,
+    Scope, Span, Statistics, StatisticsQuery, StepPage, StoreError, StoredLetter, Trends,
+};
+use saga_types::{SagaId, Timestamp, definition::Definitions, fold::SagaState};
+
+use super::NoSaga;
+use crate::{
+    auth::Caller,
+    http::{ApiError, guard::CalledBy},
+    state::AppState,
+};
+
+/// The state as one caller may see it. Only a request of a known caller has one.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    state: AppState,
+    caller: Caller,
+    definitions: Arc<Definitions>,
+}
+
+impl FromRequestParts<AppState> for Reader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let CalledBy(caller) = CalledBy::from_request_parts(parts, state).await?;
+        let definitions = state.sources.store.definitions().get();
+        Ok(Self {
+            state: state.clone(),
+            definitions: match &caller.scope {
+                Scope::All => definitions,
+                scope => Arc::new(definitions.only(|saga_type| scope.has(saga_type))),
+            },
+            caller,
+        })
+    }
+}
+
+/// Nothing in the state leads to the data.
+impl Deref for Reader {
+    type Target = AppState;
+
+    fn deref(&self) -> &AppState {
+        &self.state
+    }
+}
+
+impl Reader {
+    /// The types that the caller may see.
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.caller.scope
+    }
+
+    /// One saga as it is now, with nothing hidden.
+    pub(crate) async fn saga(&self, saga_id: &SagaId) -> Result<SagaState, NoSaga> {
+        // Asked first: what comes in between makes the answer fresher than it says.
+        let freshness = self.freshness();
+        let found = self.saga_if_there(saga_id).await?;
+        self.found(saga_id, found, freshness).await
+    }
+
+    /// The same where its absence is no error.
+    pub(crate) async fn saga_if_there(&self, saga_id: &SagaId) -> Result<Option<SagaState>, StoreError> {
+        let found = self.ask("saga", self.sources.store.saga(saga_id)).await?;
+        Ok(found.filter(|saga| self.scope().has(&saga.saga_type)))
+    }
+
+    /// One saga as the events recorded up to a moment (inclusive) give it.
+    pub(crate) async fn saga_as_of(
+        &self,
+        saga_id: &SagaId,
+        moment: Timestamp,
+    ) -> Result<Option<SagaState>, StoreError> {
+        let asking = self.sources.store.saga_as_of(saga_id, moment);
+        self.of_visible(saga_id, self.ask("saga_as_of", asking)).await
+    }
+
+    /// A page of the steps of a saga.
+    pub(crate) async fn steps(
+        &self,
+        saga_id: &SagaId,
+        after: Option<&Position>,
+        limit: u32,
+    ) -> Result<Option<StepPage>, StoreError> {
+        let asking = self.sources.store.steps(saga_id, after, limit);
+        self.of_visible(saga_id, self.ask("steps", asking)).await
+    }
+
+    /// What is read of a saga, if the caller may see the saga. Otherwise nothing is read, so that how long it takes says nothing.
+    async fn of_visible<T>(
+        &self,
+        saga_id: &SagaId,
+        asking: impl Future<Output = Result<Option<T>, StoreError>>,
+    ) -> Result<Option<T>, StoreError> {
+        if self.scope().is_all() {
+            return asking.await;
+        }
+        if self.saga_if_there(saga_id).await?.is_none() {
+            return Ok(None);
+        }
+        let found = asking.await?;
+        // Meanwhile a first event may have come that gives the saga another type.
+        let saga = self.saga_if_there(saga_id).await?;
+        Ok(found.filter(|_| saga.is_some()))
+    }
+
+    /// What was found of a saga; when nothing was, why. Everything that is asked of one saga goes through here, so that
+    /// all of it says the same of a saga that was removed.
+    pub(crate) async fn found<T>(
+        &self,
+        saga_id: &SagaId,
+        found: Option<T>,
+        freshness: Freshness,
+    ) -> Result<T, NoSaga> {
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        let removal = self.ask("removal", self.sources.store.removal(saga_id)).await?;
+        Err(
+            match removal.filter(|removal| self.scope().has_known(removal.saga_type.as_ref())) {
+                Some(removal) => NoSaga::Removed(saga_id.clone(), removal),
+                None => NoSaga::Unknown(saga_id.clone(), freshness),
+            },
+        )
+    }
+
+    /// These sagas as they are now, in any order.
+    pub(crate) async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<SagaState>, StoreError> {
+        let mut sagas = self.ask("sagas", self.sources.store.sagas(saga_ids)).await?;
+        sagas.retain(|saga| self.scope().has(&saga.saga_type));
+        Ok(sagas)
+    }
+
+    /// A page of sagas.
+    pub(crate) async fn search(&self, query: &SagaQuery) -> Result<Page, StoreError> {
+        let query = SagaQuery {
+            scope: self.scope().clone(),
+            ..query.clone()
+        };
+        self.ask("search", self.sources.store.search(&query)).await
+    }
+
+    /// Counts, rates and durations of a period.
+    pub(crate) async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
+        let query = StatisticsQuery {
+            scope: self.scope().clone(),
+            ..query.clone()
+        };
+        self.ask("statistics", self.sources.store.statistics(&query))
+            .await
+    }
+
+    /// Whether there is no saga at all.
+    pub(crate) async fn is_empty(&self) -> Result<bool, StoreError> {
+        let everything = self.statistics(&StatisticsQuery::default()).await?;
+        Ok(everything.total == 0)
+    }
+
+    /// Counts of the sagas that started within a period.
+    pub(crate) async fn trends(&self, span: &Span) -> Result<Trends, StoreError> {
+        self.ask("trends", self.sources.store.trends(span, self.scope()))
+            .await
+    }
+
+    /// What failed.
+    pub(crate) async fn failures(&self, span: &Span, most: u32) -> Result<Vec<FailureCount>, StoreError> {
+        let asking = self.sources.store.failures(span, most, self.scope());
+        self.ask("failures", asking).await
+    }
+
+    /// The ways that sagas really took.
+    pub(crate) async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError> {
+        let query = FlowQuery {
+            scope: self.scope().clone(),
+            ..query.clone()
+        };
+        self.ask("flow", self.sources.store.flow(&query)).await
+    }
+
+    /// What is late, in groups.
+    pub(crate) async fn late_groups(
+        &self,
+        late: Late,
+        before: Timestamp,
+    ) -> Result<Vec<LateGroup>, StoreError> {
+        let asking = self.sources.store.late_groups(late, before, self.scope());
+        self.ask("late_groups", asking).await
+    }
+
+    /// The sagas that are late.
+    pub(crate) async fn late_sagas(
+        &self,
+        late: Late,
+        before: Timestamp,
+        size: u32,
+    ) -> Result<LateSagas, StoreError> {
+        let name = match late {
+            Late::Stuck => "stuck",
+            Late::Owing => "owing",
+        };
+        let asking = self.sources.store.late_sagas(late, before, size, self.scope());
+        self.ask(name, asking).await
+    }
+
+    /// A page of dead letters.
+    pub(crate) async fn letters(&self, query: &LetterQuery) -> Result<LetterPage, StoreError> {
+        let mut query = query.clone();
+        query.filter.scope = self.scope().clone();
+        self.ask("dead_letters", self.sources.store.letters(&query)).await
+    }
+
+    /// Letters as people see them.
+    pub(crate) async fn letter_views(&self, letters: Vec<StoredLetter>) -> Vec<LetterView> {
+        self.sources.dead_letters.views(letters).await
+    }
+
+    /// How many dead letters there are of each reason.
+    pub(crate) async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
+        let filter = LetterFilter {
+            scope: self.scope().clone(),
+            ..filter.clone()
+        };
+        self.ask("dead_letter_groups", self.sources.store.letter_groups(&filter))
+            .await
+    }
+
+    /// How many dead letters wait.
+    pub(crate) async fn letters_waiting(&self) -> Result<u64, StoreError> {
+        let asking = self.sources.store.letters_waiting(self.scope());
+        self.ask("letters_waiting", asking).await
+    }
+
+    /// A page of what operators did.
+    pub(crate) async fn operations(&self, query: &OperationQuery) -> Result<OperationPage, StoreError> {
+        let mut query = query.clone();
+        query.filter.scope = self.scope().clone();
+        self.ask("operations", self.sources.store.operations(&query))
+            .await
+    }
+
+    /// Who records events. Services record events of any type, and what is known of them has none.
+    pub(crate) async fn producers(&self, query: &ProducerQuery) -> Result<ProducerPage, ApiError> {
+        if !self.scope().is_all() {
+            return Err(ApiError::forbidden(
+                "this needs rights to all saga types, since services are not counted by type",
+            ));
+        }
+        Ok(self.ask("producers", self.sources.store.producers(query)).await?)
+    }
+
+    /// The definitions that were in force when the request came.
+    pub(crate) fn definitions(&self) -> &Definitions {
+        &self.definitions
+    }
+}
