@@ -17,7 +17,8 @@
 //! | `changes` | which sagas changed, announced to all collectors |
 //! | `dead_letters`, `progress` | dead letters, and how far each partition is stored |
 //! | `operations` | what operators change, with the log of it |
-//! | `query`, `metadata`, `flow`, `trends`, `span`, `late`, `watch` | questions and their answers |
+//! | `period` | what the sagas of a period are: exact ends, outcomes, samples, percentiles |
+//! | `query`, `metadata`, `flow`, `trends`, `late`, `watch` | questions and their answers |
 //! | `scope` | which saga types a reader may see; questions carry it |
 //! | `definitions`, `collectors` | the definitions in force, and what collectors on one database must have in common |
 //! | `retention`, `rebuild` | sagas that are removed, and folds that are computed again |
@@ -47,6 +48,7 @@ mod histogram;
 mod late;
 mod metadata;
 mod operations;
+mod period;
 mod port;
 pub mod postgres;
 mod probe;
@@ -58,7 +60,6 @@ mod retention;
 mod rollup;
 mod rows;
 mod scope;
-mod span;
 pub mod sqlite;
 mod table;
 mod trends;
@@ -74,12 +75,13 @@ pub use dead_letters::{
 };
 pub use definitions::CurrentDefinitions;
 pub use error::{AppendError, Corrupt, Fault, StoreError};
-pub use flow::{EdgeKind, Flow, FlowEdge, FlowNode, FlowQuery, Transition};
+pub use flow::{Flow, FlowQuery, Outcome, StepRow, Transition, TransitionRow};
 pub use late::Late;
 pub use operations::{
     Actor, Conclude, Conclusion, Operation, OperationFilter, OperationKind, OperationPage, OperationPlace,
     OperationQuery, OperationStore, StoredOperation, Way,
 };
+pub use period::{Outcomes, Sample, Span, Times, Width};
 pub use port::{Attention, Store, StoreOptions};
 pub use producers::{
     Gap, NewlyLost, OTHER_SERVICES, ProducerInstance, ProducerObservation, ProducerPage, ProducerQuery,
@@ -93,6 +95,5 @@ pub use query::{
 pub use rebuild::{Difference, DifferenceKind, Rebuild, RebuildStore, Rebuilt};
 pub use retention::{ArchivePlan, Archived, Expired, ExpiredBefore, Removal, Removed, RetentionStore};
 pub use scope::Scope;
-pub use span::{Span, Width};
-pub use trends::{FailureCount, Slot, TrendStore, Trends};
+pub use trends::{FailureCount, Failures, Slot, TrendStore, Trends};
 pub use watch::{LateCount, LateGroup, LateSagas, WatchStore};

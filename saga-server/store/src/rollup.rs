@@ -116,6 +116,11 @@ pub(super) struct Cover {
 
 impl Cover {
     pub(super) fn of(query: &StatisticsQuery) -> Self {
+        Self::no_wider(query, WIDTHS[0])
+    }
+
+    /// Of buckets that are no wider than so many seconds.
+    pub(super) fn no_wider(query: &StatisticsQuery, widest: i64) -> Self {
         // A period without an end goes on to the end of time.
         let from = query.from.unwrap_or(Timestamp::MIN).as_millis();
         let to = query.to.unwrap_or(Timestamp::MAX).as_millis() + 1;
@@ -123,7 +128,8 @@ impl Cover {
             whole: within(&(from..to), MINUTE),
             ..Self::default()
         };
-        cover.add(from..to, &WIDTHS);
+        let narrower = WIDTHS.partition_point(|width| *width > widest);
+        cover.add(from..to, &WIDTHS[narrower..]);
         cover
     }
 

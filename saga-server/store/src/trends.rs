@@ -1,15 +1,15 @@
 //! How things went along a period, for those who compare: counts in slots of time, and what failed.
 //!
-//! Rule of thumb: a period is made of whole slots, which the roll-ups count ahead; so a period that ends now costs no look
-//! at the sagas. Failures are read of a bounded number of sagas from each slot, for callers that weight them with the slot's
-//! count; the flow is read of all sagas or of a sample of them.
+//! Rule of thumb: a period is exact, and most of it is counted ahead by the roll-ups; the sagas themselves are counted within
+//! the minutes in which it begins and ends. Failures and the flow are read of all sagas, or of a sample of them that is drawn
+//! alike.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use saga_types::{SagaStatus, SagaType};
 
-use super::{Flow, FlowQuery, Scope, Span, Statistics, StoreError};
+use super::{Corrupt, Flow, FlowQuery, Sample, Scope, Span, Statistics, StoreError, columns::Bound, rollup};
 
 /// How many sagas that started in a slot are in each status that occurs.
 pub type Slot = BTreeMap<SagaStatus, u64>;
@@ -31,16 +31,36 @@ impl Trends {
         }
     }
 
-    pub(super) fn add(&mut self, span: &Span, millis: i64, status: SagaStatus, sagas: i64) {
-        if let Some(slot) = span.slot_of(millis)
-            && let Ok(sagas @ 1..) = u64::try_from(sagas)
-        {
-            *self.slots[slot].entry(status).or_default() += sagas;
+    /// Sets the slots from counts by the start of a bucket. A saga that moved is counted by parts that are not merged yet, in
+    /// other buckets of the same slot, so only their sum is a number of sagas.
+    pub(super) fn fill(&mut self, span: &Span, counted: Vec<(Bound, String, i64)>) -> Result<(), StoreError> {
+        let mut sums: BTreeMap<(usize, SagaStatus), i64> = BTreeMap::new();
+        for (bucket, status, sagas) in counted {
+            let status = rollup::read_status("*", &status)?;
+            if let Some(slot) = span.slot_of(bucket.0) {
+                *sums.entry((slot, status)).or_default() += sagas;
+            }
         }
+        for ((slot, status), sagas) in sums {
+            // Less than nothing is counted where rows were changed by hand, until they are counted anew.
+            if let Ok(sagas @ 1..) = u64::try_from(sagas) {
+                self.slots[slot].insert(status, sagas);
+            }
+        }
+        Ok(())
     }
 }
 
-/// How many of the sagas that were read from a slot failed in the same way.
+/// What failed within a period.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Failures {
+    /// Of how many of the sagas that failed the counts are.
+    pub sample: Sample,
+    /// By slot, status, step and reason.
+    pub counts: Vec<FailureCount>,
+}
+
+/// How many of the sagas that were read failed in the same way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FailureCount {
     /// The slot in which they started.
@@ -66,16 +86,42 @@ impl FailureCount {
     pub const STATUSES: [SagaStatus; 2] = [SagaStatus::Failed, SagaStatus::Compensated];
 }
 
+/// A row of failures that an adapter counted.
+#[derive(sqlx::FromRow)]
+pub(super) struct FailureRow {
+    bucket: Bound,
+    status: String,
+    failed_step: Option<String>,
+    reason: Option<String>,
+    sagas: i64,
+}
+
+impl FailureRow {
+    /// None when the bucket is not in the period.
+    pub(super) fn count(self, span: &Span) -> Result<Option<FailureCount>, StoreError> {
+        let status = self.status.parse();
+        let status = status
+            .map_err(|error| Corrupt::new("saga_instance", "current_status", self.status.as_str(), error))?;
+        Ok(span.slot_of(self.bucket.0).map(|slot| FailureCount {
+            slot,
+            status,
+            step: self.failed_step,
+            reason: self.reason,
+            sagas: self.sagas.cast_unsigned(),
+        }))
+    }
+}
+
 /// The part of a store that shows how things went.
 #[async_trait]
 pub trait TrendStore {
     /// Counts of the sagas of these types that started within a period, in whatever they have become.
     async fn trends(&self, span: &Span, scope: &Scope) -> Result<Trends, StoreError>;
 
-    /// What failed: of each slot and each of [`FailureCount::STATUSES`] the newest sagas of these types are looked at, at most
-    /// `most`.
-    async fn failures(&self, span: &Span, most: u32, scope: &Scope) -> Result<Vec<FailureCount>, StoreError>;
+    /// What failed: all sagas of these types and [`FailureCount::STATUSES`], or when there are more a sample of about `most` of
+    /// them.
+    async fn failures(&self, span: &Span, most: u32, scope: &Scope) -> Result<Failures, StoreError>;
 
-    /// The ways that sagas really took; of none when the type is not one of the query's scope.
+    /// The observed flow; of no saga when the type is not one of the query's scope.
     async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError>;
 }

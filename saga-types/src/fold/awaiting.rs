@@ -4,7 +4,7 @@
 
 use super::{Awaiting, SagaFold, effects::Outstanding};
 use crate::{
-    SagaStatus, Timestamp,
+    SagaStatus, Step, Timestamp,
     definition::{Progress, SagaDefinition},
 };
 
@@ -30,24 +30,38 @@ fn awaited_steps(fold: &SagaFold, definition: &SagaDefinition) -> Vec<Awaiting> 
         let entry = &definition.forward[number];
         let is_held_up = |step| step == number || definition.path().precedes(number, step);
         let of_steps = ends.iter().filter(|(step, _)| is_held_up(*step));
+        let owed = owed(fold, definition, &progress, number);
         Awaiting {
             step: entry.step.clone(),
             service: entry.service.clone(),
             choice: entry.choice.clone(),
-            since: since(fold, definition, &progress, number),
+            after: owed.after.cloned(),
+            since: owed.since,
             deadline: of_steps.map(|(_, end)| *end).chain(whole).min(),
         }
     });
     awaited.collect()
 }
 
-/// When the last of the nearest done steps before it was first done, else when the saga started.
-fn since(fold: &SagaFold, definition: &SagaDefinition, progress: &Progress<'_>, number: usize) -> Timestamp {
+/// Since when a step is owed: since the last of the nearest done steps before it was first done, else since the saga started.
+pub(super) struct Owed<'a> {
+    pub(super) after: Option<&'a Step>,
+    pub(super) since: Timestamp,
+}
+
+pub(super) fn owed<'a>(
+    fold: &'a SagaFold,
+    definition: &SagaDefinition,
+    progress: &Progress<'_>,
+    number: usize,
+) -> Owed<'a> {
     let nearest = progress.nearest_done(number);
-    let done_at = nearest.filter_map(|earlier| fold.done.get(&definition.forward[earlier].step));
-    done_at
-        .max()
-        .map_or(fold.first.position.recorded_at, |done| done.0)
+    let done = nearest.filter_map(|earlier| fold.done.get_key_value(&definition.forward[earlier].step));
+    let last = done.max_by_key(|(_, done)| **done);
+    Owed {
+        after: last.map(|(step, _)| step),
+        since: last.map_or(fold.first.position.recorded_at, |(_, done)| done.0),
+    }
 }
 
 /// The number of each step that has a limit, with when that ends; without those that count from a step that is not done.
@@ -85,6 +99,7 @@ fn compensations(
                 step: rule.by.first()?.clone(),
                 service: definition.owner(step).map(str::to_owned),
                 choice: None,
+                after: None,
                 since: failed_at.map_or(done.recorded_at, |failed_at| failed_at.max(done.recorded_at)),
                 deadline: None,
             })

@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | [`FoldEvent`] | what the fold reads of an event |
 //! | [`SagaFold`] | what is kept of the events so far |
+//! | [`Waits`] | how long a saga waited for each step of its path |
 //! | [`SagaState`] | the answer, as REST and the `fold` command give it |
 
 mod awaiting;
@@ -18,6 +19,7 @@ mod rules;
 mod running;
 mod sentence;
 mod state;
+mod waits;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +29,7 @@ pub use event::{FoldEvent, Position, failure_reason};
 pub use running::{NeedsHistory, SagaFold};
 pub use sentence::Phrase;
 pub use state::{Anomaly, Awaiting, SagaState};
+pub use waits::{StepWait, Waits};
 
 /// Folds all events of one saga. `None` when there are none.
 ///

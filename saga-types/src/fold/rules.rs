@@ -51,6 +51,7 @@ fn evaluate(fold: &SagaFold, definition: Option<&SagaDefinition>) -> SagaState {
 
 /// What the events say without any rule.
 fn facts(fold: &SagaFold, current_status: SagaStatus) -> SagaState {
+    let last_done = fold.done.iter().max_by_key(|(step, done)| (**done, *step));
     SagaState {
         saga_id: fold.saga_id.clone(),
         saga_type: fold.first.saga_type.clone(),
@@ -71,6 +72,8 @@ fn facts(fold: &SagaFold, current_status: SagaStatus) -> SagaState {
         services: fold.services.iter().cloned().collect(),
         summary: String::new(),
         anomalies: Vec::new(),
+        last_done: last_done.map(|(step, done)| (step.clone(), done.0)),
+        unusual_since: None,
     }
 }
 

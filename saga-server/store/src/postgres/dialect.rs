@@ -11,6 +11,9 @@ pub(super) const BEGIN: &str = "BEGIN";
 /// All reads see the database as it is at the first one.
 pub(super) const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
+/// The same for readers.
+pub(super) const BEGIN_SNAPSHOT: &str = BEGIN_READING;
+
 /// Locks the rows that are read.
 pub(super) const FOR_UPDATE: &str = "FOR UPDATE";
 
@@ -73,16 +76,6 @@ const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(hashtext('producer_chan
 pub(super) async fn try_lock_changes(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(TRY_LOCK).fetch_one(connection).await
 }
-
-/// One statement, and so one snapshot of what was merged and what was not yet.
-pub(super) const SLOTS: &str = r"
-SELECT bucket, status, sum(sagas)::bigint FROM (
-    SELECT bucket, status, sagas FROM saga_rollup
-    WHERE width = $1 AND bucket >= $2 AND bucket < $3 AND ($4::text[] IS NULL OR saga_type = ANY($4))
-    UNION ALL
-    SELECT date_bin($1 * interval '1 second', minute, '0001-01-01 00:00:00+00'), status, sagas
-    FROM saga_rollup_change WHERE minute >= $2 AND minute < $3 AND ($4::text[] IS NULL OR saga_type = ANY($4))
-) AS counted GROUP BY bucket, status";
 
 /// Changes of roll-ups that are not merged yet.
 pub(super) const ROLLUP_CHANGES: Option<&str> = Some("saga_rollup_change");

@@ -1,40 +1,21 @@
 //! What a bounded number of sagas of a period say.
 
-use std::ops::Range;
-
 use saga_types::SagaStatus;
 use sqlx::PgPool;
 
 use super::{error, rows::decode_all};
-use crate::{Corrupt, FailureCount, FlowQuery, Scope, Span, StoreError, columns::Bound, flow::FlowStep};
+use crate::{FailureCount, FlowQuery, Scope, Span, StoreError, columns::Bound, flow::FlowStep, trends::FailureRow};
 
-/// One range of an index for each slot and status.
+/// An index has all that the inner query looks at, so only the rows of the sample are read.
 const FAILURES: &str = r"
-SELECT slot.place - 1 AS slot, wanted.status, failed_step, left(failure_reason, $4) AS reason, count(*) AS sagas
-FROM unnest($1::timestamptz[], $2::timestamptz[]) WITH ORDINALITY AS slot (starts, ends, place)
-CROSS JOIN unnest($3::text[]) AS wanted (status)
-CROSS JOIN LATERAL (
-    SELECT failed_step, failure_reason FROM saga_instance
-    WHERE current_status = wanted.status AND started_at >= slot.starts AND started_at < slot.ends
-    ORDER BY started_at DESC, saga_id DESC LIMIT $5
-) AS saga
-GROUP BY 1, 2, 3, 4";
-
-/// The same of some types, one range of an index for each slot, status and type.
-const FAILURES_OF_TYPES: &str = r"
-SELECT slot.place - 1 AS slot, wanted.status, failed_step, left(failure_reason, $4) AS reason, count(*) AS sagas
-FROM unnest($1::timestamptz[], $2::timestamptz[]) WITH ORDINALITY AS slot (starts, ends, place)
-CROSS JOIN unnest($3::text[]) AS wanted (status)
-CROSS JOIN LATERAL (
-    SELECT newest.failed_step, newest.failure_reason FROM unnest($6::text[]) AS allowed (saga_type)
-    CROSS JOIN LATERAL (
-        SELECT failed_step, failure_reason, started_at, saga_id FROM saga_instance
-        WHERE saga_instance.saga_type = allowed.saga_type AND current_status = wanted.status
-            AND started_at >= slot.starts AND started_at < slot.ends
-        ORDER BY started_at DESC, saga_id DESC LIMIT $5
-    ) AS newest
-    ORDER BY newest.started_at DESC, newest.saga_id DESC LIMIT $5
-) AS saga
+SELECT date_bin($1 * interval '1 second', started_at, '0001-01-01 00:00:00+00') AS bucket, current_status AS status,
+    failed_step, left(failure_reason, $2) AS reason, count(*) AS sagas
+FROM saga_instance WHERE saga_id = ANY(ARRAY(
+    SELECT saga_id FROM saga_instance
+    WHERE current_status = ANY($3) AND started_at >= $4 AND started_at < $5
+        AND (hashtextextended(saga_id, 0) & 65535) < $6
+        AND ($7::text[] IS NULL OR saga_type = ANY($7))
+))
 GROUP BY 1, 2, 3, 4";
 
 /// The sagas of a type and a period whose numbers are below a limit; an index has all that this looks at.
@@ -56,64 +37,43 @@ const INDEXED_BELOW: i64 = 4_096;
 
 /// One range of an index for each saga.
 const STEPS: &str = r"
-SELECT saga.saga_id, step.step, step.status, step.recorded_at
+SELECT saga.saga_id, step.step, step.status, step.recorded_at, step.producer_service
 FROM unnest($1::text[]) WITH ORDINALITY AS saga (saga_id, place)
 CROSS JOIN LATERAL (
-    SELECT step, status, recorded_at, event_id FROM saga_steps WHERE saga_steps.saga_id = saga.saga_id
+    SELECT step, status, recorded_at, event_id, producer_service FROM saga_steps WHERE saga_steps.saga_id = saga.saga_id
     ORDER BY recorded_at, event_id LIMIT $2
 ) AS step
 ORDER BY saga.place, step.recorded_at, step.event_id";
 
+/// One look into an index for each saga, whose few steps are then compared.
+const WITH_VERSION: &str = r"
+SELECT saga.saga_id FROM unnest($1::text[]) WITH ORDINALITY AS saga (saga_id, place)
+WHERE EXISTS (
+    SELECT 1 FROM saga_steps
+    WHERE saga_steps.saga_id = saga.saga_id AND metadata @> jsonb_build_object('serviceVersion', $2::text)
+)
+ORDER BY saga.place";
+
 pub(super) async fn failures(
     pool: &PgPool,
     span: &Span,
-    most: u32,
+    below: i64,
     scope: &Scope,
 ) -> Result<Vec<FailureCount>, StoreError> {
-    let (starts, ends) = bounds(span.ranges());
-    let types = scope.names();
-    let sql = if types.is_some() {
-        FAILURES_OF_TYPES
-    } else {
-        FAILURES
-    };
-    let mut asked = sqlx::query_as(sql)
-        .bind(starts)
-        .bind(ends)
-        .bind(FailureCount::STATUSES.map(|status| status.as_str()))
+    let range = span.range();
+    let rows: Vec<FailureRow> = sqlx::query_as(FAILURES)
+        .bind(span.width().seconds())
         .bind(i32::from(FailureCount::CHARS))
-        .bind(i64::from(most));
-    if let Some(types) = types {
-        asked = asked.bind(types);
-    }
-    let rows: Vec<FailureRow> = asked.fetch_all(pool).await.map_err(error::store)?;
-    rows.into_iter().map(FailureCount::try_from).collect()
-}
-
-#[derive(sqlx::FromRow)]
-struct FailureRow {
-    slot: i64,
-    status: String,
-    failed_step: Option<String>,
-    reason: Option<String>,
-    sagas: i64,
-}
-
-impl TryFrom<FailureRow> for FailureCount {
-    type Error = StoreError;
-
-    fn try_from(row: FailureRow) -> Result<Self, StoreError> {
-        let place = format!("slot {} {}", row.slot, row.status);
-        let slot = usize::try_from(row.slot);
-        let status = row.status.parse();
-        Ok(Self {
-            slot: slot.map_err(|error| Corrupt::new("saga_instance", "started_at", &place, error))?,
-            status: status.map_err(|error| Corrupt::new("saga_instance", "current_status", &place, error))?,
-            step: row.failed_step,
-            reason: row.reason,
-            sagas: row.sagas.cast_unsigned(),
-        })
-    }
+        .bind(FailureCount::STATUSES.map(|status| status.as_str()))
+        .bind(Bound(range.start))
+        .bind(Bound(range.end))
+        .bind(below)
+        .bind(scope.names())
+        .fetch_all(pool)
+        .await
+        .map_err(error::store)?;
+    let counts = rows.into_iter().filter_map(|row| row.count(span).transpose());
+    counts.collect()
 }
 
 /// The sagas of the type and the period whose numbers are below the limit, the newest first.
@@ -133,18 +93,27 @@ pub(super) async fn sagas(pool: &PgPool, query: &FlowQuery, below: i64) -> Resul
     asked.fetch_all(pool).await.map_err(error::store)
 }
 
+/// Those of the sagas that have a step of this version of a service, in their order.
+pub(super) async fn with_version(
+    pool: &PgPool,
+    saga_ids: &[String],
+    version: &str,
+) -> Result<Vec<String>, StoreError> {
+    sqlx::query_scalar(WITH_VERSION)
+        .bind(saga_ids)
+        .bind(version)
+        .fetch_all(pool)
+        .await
+        .map_err(error::store)
+}
+
 /// The first steps of each of the sagas, in the sagas' order.
 pub(super) async fn steps(pool: &PgPool, saga_ids: &[String]) -> Result<Vec<FlowStep>, StoreError> {
     let rows = sqlx::query(STEPS)
         .bind(saga_ids)
-        .bind(i64::from(FlowQuery::STEPS))
+        .bind(i64::from(FlowQuery::EVENTS))
         .fetch_all(pool)
         .await
         .map_err(error::store)?;
     decode_all(&rows)
-}
-
-/// Where ranges begin and end, the ends exclusive.
-fn bounds(ranges: impl Iterator<Item = Range<i64>>) -> (Vec<Bound>, Vec<Bound>) {
-    ranges.map(|range| (Bound(range.start), Bound(range.end))).unzip()
 }

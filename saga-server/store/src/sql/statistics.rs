@@ -5,9 +5,9 @@ use std::ops::Range;
 use saga_types::Timestamp;
 use sqlx::QueryBuilder;
 
-use super::{Db, Pool, dialect, error, scope::push_scope};
+use super::{Connection, Db, Pool, dialect, error, scope::push_scope};
 use crate::{
-    Attention, Statistics, StatisticsQuery, StoreError,
+    Attention, Scope, Span, Statistics, StatisticsQuery, StoreError,
     columns::{Bound, Moment},
     rollup::{Counted, Counts, Cover},
 };
@@ -32,13 +32,17 @@ pub(super) async fn attention(pool: &Pool, now: Timestamp) -> Result<Attention, 
 
 pub(super) async fn statistics(pool: &Pool, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
     let mut counts = Counts::default();
-    for row in counted(pool, query).await? {
+    let mut connection = pool.acquire().await.map_err(error::store)?;
+    for row in counted(&mut connection, query).await? {
         counts.add(row)?;
     }
     Ok(counts.finish())
 }
 
-pub(super) async fn counted(pool: &Pool, query: &StatisticsQuery) -> Result<Vec<Counted>, StoreError> {
+pub(super) async fn counted(
+    connection: &mut Connection,
+    query: &StatisticsQuery,
+) -> Result<Vec<Counted>, StoreError> {
     // PostgreSQL takes no U+0000, and no type has one.
     let saga_type = query.saga_type.as_ref();
     if saga_type.is_some_and(|saga_type| saga_type.as_str().contains('\0')) {
@@ -47,9 +51,49 @@ pub(super) async fn counted(pool: &Pool, query: &StatisticsQuery) -> Result<Vec<
     let mut counting = counting(query);
     counting
         .build_query_as()
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await
         .map_err(error::store)
+}
+
+/// How many sagas of each status started in each bucket: the start of a bucket no wider than the slots, or of what is left at
+/// the ends of the period.
+pub(super) async fn slots(
+    connection: &mut Connection,
+    span: &Span,
+    scope: &Scope,
+) -> Result<Vec<(Bound, String, i64)>, StoreError> {
+    slotting(span, scope)
+        .build_query_as()
+        .fetch_all(connection)
+        .await
+        .map_err(error::store)
+}
+
+fn slotting(span: &Span, scope: &Scope) -> QueryBuilder<Db> {
+    let query = span.statistics(scope);
+    let cover = Cover::no_wider(&query, span.width().seconds());
+    let mut sql = QueryBuilder::new("SELECT bucket, status, CAST(sum(sagas) AS bigint) FROM (");
+    sql.push("SELECT bucket, status, sagas FROM saga_rollup WHERE false");
+    for (width, range) in &cover.buckets {
+        sql.push(format_args!(
+            " UNION ALL SELECT bucket, status, sagas FROM saga_rollup WHERE width = {width} AND bucket"
+        ));
+        push_range(&mut sql, range, "bucket", &query);
+    }
+    if let (Some(changes), Some(range)) = (dialect::ROLLUP_CHANGES, &cover.whole) {
+        sql.push(format_args!(
+            " UNION ALL SELECT minute, status, sagas FROM {changes} WHERE minute"
+        ));
+        push_range(&mut sql, range, "minute", &query);
+    }
+    for range in &cover.edges {
+        sql.push(" UNION ALL SELECT ").push_bind(Bound(range.start));
+        sql.push(", status, 1 FROM saga_counted WHERE started_at");
+        push_range(&mut sql, range, "started_at", &query);
+    }
+    sql.push(") AS counted GROUP BY bucket, status");
+    sql
 }
 
 /// One statement, and so one snapshot: a saga cannot be counted in two places, or in none.

@@ -2,26 +2,23 @@
 
 use async_trait::async_trait;
 
-use super::{Adapter, Pool, dialect, error, samples, statistics};
+use super::{Adapter, dialect, error, samples, statistics};
 use crate::{
-    FailureCount, Flow, FlowQuery, Scope, Span, StoreError, TrendStore, Trends,
-    columns::Bound,
-    flow::Gathering,
-    rollup::{self, CountsByType},
+    FailureCount, Failures, Flow, FlowQuery, Sample, Scope, Span, StoreError, TrendStore, Trends, flow::Gathering,
+    period::drawn_below, rollup::CountsByType,
 };
 
 #[async_trait]
 impl TrendStore for Adapter {
     async fn trends(&self, span: &Span, scope: &Scope) -> Result<Trends, StoreError> {
-        let query = span.statistics(scope);
-        let (slots, counted) = tokio::try_join!(
-            slots(&self.readers, span, scope),
-            statistics::counted(&self.readers, &query)
-        )?;
+        // One snapshot, so that slots and types add up to the same.
+        let begun = self.readers.begin_with(dialect::BEGIN_SNAPSHOT).await;
+        let mut snapshot = begun.map_err(error::store)?;
+        let slots = statistics::slots(&mut snapshot, span, scope).await?;
+        let counted = statistics::counted(&mut snapshot, &span.statistics(scope)).await?;
+        snapshot.commit().await.map_err(error::store)?;
         let mut trends = Trends::of_nothing(span);
-        for (bucket, status, sagas) in slots {
-            trends.add(span, bucket.0, rollup::read_status("*", &status)?, sagas);
-        }
+        trends.fill(span, slots)?;
         let mut counts = CountsByType::default();
         for row in counted {
             counts.add(row)?;
@@ -30,8 +27,17 @@ impl TrendStore for Adapter {
         Ok(trends)
     }
 
-    async fn failures(&self, span: &Span, most: u32, scope: &Scope) -> Result<Vec<FailureCount>, StoreError> {
-        samples::failures(&self.readers, span, most, scope).await
+    async fn failures(&self, span: &Span, most: u32, scope: &Scope) -> Result<Failures, StoreError> {
+        let counted = statistics::statistics(&self.readers, &span.statistics(scope)).await?;
+        let statuses = FailureCount::STATUSES.iter();
+        let total = statuses.filter_map(|status| counted.by_status.get(status)).sum();
+        let below = drawn_below(most, total);
+        let counts = samples::failures(&self.readers, span, below, scope).await?;
+        let sagas = counts.iter().map(|count| count.sagas).sum();
+        Ok(Failures {
+            sample: Sample::new(sagas, total),
+            counts,
+        })
     }
 
     async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError> {
@@ -42,24 +48,18 @@ impl TrendStore for Adapter {
         counting.saga_type = Some(query.saga_type.clone());
         // How many sagas of the type started within the period.
         let total = statistics::statistics(&self.readers, &counting).await?.total;
-        let saga_ids = samples::sagas(&self.readers, query, query.drawn_below(total)).await?;
-        let mut gathering = Gathering::new(query, total);
+        let saga_ids = samples::sagas(&self.readers, query, drawn_below(query.most, total)).await?;
+        let drawn = Sample::new(saga_ids.len() as u64, total);
+        let mut gathering = Gathering::new(query);
         for some in saga_ids.chunks(FlowQuery::CHUNK) {
-            gathering.add(&samples::steps(&self.readers, some).await?)?;
+            let with_version = match &query.service_version {
+                Some(version) => &samples::with_version(&self.readers, some, version).await?,
+                None => some,
+            };
+            gathering.add(&samples::steps(&self.readers, with_version).await?)?;
         }
-        Ok(gathering.finish())
+        let definitions = self.definitions.get();
+        let definition = definitions.get(&query.saga_type).map(|definition| &**definition);
+        Ok(gathering.finish(drawn, definition))
     }
-}
-
-async fn slots(pool: &Pool, span: &Span, scope: &Scope) -> Result<Vec<(Bound, String, i64)>, StoreError> {
-    let range = span.range();
-    let types = scope.names();
-    sqlx::query_as(dialect::SLOTS)
-        .bind(span.width().seconds())
-        .bind(Bound(range.start))
-        .bind(Bound(range.end))
-        .bind(types.map(|types| dialect::list(&types)))
-        .fetch_all(pool)
-        .await
-        .map_err(error::store)
 }

@@ -13,6 +13,9 @@ pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 /// The same for those who only read: they use the writer's connection.
 pub(super) const BEGIN_READING: &str = BEGIN;
 
+/// All reads of a reader see the database as it is at the first one.
+pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN";
+
 /// Rows need no locks: a writer holds the lock of the file.
 pub(super) const FOR_UPDATE: &str = "";
 
@@ -72,12 +75,6 @@ DELETE FROM producer_change WHERE rowid IN (SELECT rowid FROM producer_change OR
 pub(super) async fn try_lock_changes(_: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     Ok(true)
 }
-
-pub(super) const SLOTS: &str = r"
-SELECT bucket, status, sum(sagas) FROM saga_rollup
-WHERE width = $1 AND bucket >= $2 AND bucket < $3
-    AND ($4 IS NULL OR saga_type IN (SELECT value FROM json_each($4)))
-GROUP BY bucket, status";
 
 /// Roll-ups are changed at once.
 pub(super) const ROLLUP_CHANGES: Option<&str> = None;

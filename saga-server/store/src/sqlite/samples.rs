@@ -5,15 +5,15 @@
 use sqlx::SqlitePool;
 
 use super::{dialect, error, rows::decode_all};
-use crate::{FailureCount, FlowQuery, Scope, Span, StoreError, columns::Bound, flow::FlowStep};
+use crate::{FailureCount, FlowQuery, Scope, Span, StoreError, columns::Bound, flow::FlowStep, trends::FailureRow};
 
 const FAILURES: &str = r"
-SELECT failed_step, substr(failure_reason, 1, ?4), count(*) FROM (
-    SELECT failed_step, failure_reason FROM saga_instance
-    WHERE current_status = ?1 AND started_at >= ?2 AND started_at < ?3
-        AND (?6 IS NULL OR saga_type IN (SELECT value FROM json_each(?6)))
-    ORDER BY started_at DESC, saga_id DESC LIMIT ?5
-) GROUP BY 1, 2";
+SELECT started_at - ((started_at % ?1) + ?1) % ?1 AS bucket, current_status AS status, failed_step,
+    substr(failure_reason, 1, ?2) AS reason, count(*) AS sagas
+FROM saga_instance WHERE current_status = ?3 AND started_at >= ?4 AND started_at < ?5
+    AND ((((rowid & 2147483647) * 2654435761) >> 16) & 65535) < ?6
+    AND (?7 IS NULL OR saga_type IN (SELECT value FROM json_each(?7)))
+GROUP BY 1, 2, 3, 4";
 
 /// The multiplication spreads the numbers of sagas that came one after the other evenly. The index of types and times has
 /// the row's number, too.
@@ -23,36 +23,37 @@ SELECT saga_id FROM saga_instance WHERE saga_type = ?1 AND started_at >= ?2 AND 
 ORDER BY started_at DESC, saga_id DESC";
 
 const STEPS: &str = r"
-SELECT saga_id, step, status, recorded_at FROM saga_steps WHERE saga_id = ?1 ORDER BY recorded_at, event_id LIMIT ?2";
+SELECT saga_id, step, status, recorded_at, producer_service FROM saga_steps WHERE saga_id = ?1 ORDER BY recorded_at, event_id LIMIT ?2";
+
+const WITH_VERSION: &str = r"
+SELECT EXISTS (
+    SELECT 1 FROM saga_steps WHERE saga_id = ?1 AND json_extract(metadata, '$.serviceVersion') = ?2
+)";
 
 pub(super) async fn failures(
     pool: &SqlitePool,
     span: &Span,
-    most: u32,
+    below: i64,
     scope: &Scope,
 ) -> Result<Vec<FailureCount>, StoreError> {
+    let range = span.range();
     let mut connection = pool.acquire().await.map_err(error::store)?;
     let types = scope.names().map(|types| dialect::list(&types));
     let mut counts = Vec::new();
-    for (slot, range) in span.ranges().enumerate() {
-        for status in FailureCount::STATUSES {
-            let rows: Vec<(Option<String>, Option<String>, i64)> = sqlx::query_as(FAILURES)
-                .bind(status.as_str())
-                .bind(Bound(range.start))
-                .bind(Bound(range.end))
-                .bind(i64::from(FailureCount::CHARS))
-                .bind(i64::from(most))
-                .bind(&types)
-                .fetch_all(&mut *connection)
-                .await
-                .map_err(error::store)?;
-            counts.extend(rows.into_iter().map(|(step, reason, sagas)| FailureCount {
-                slot,
-                status,
-                step,
-                reason,
-                sagas: sagas.cast_unsigned(),
-            }));
+    for status in FailureCount::STATUSES {
+        let rows: Vec<FailureRow> = sqlx::query_as(FAILURES)
+            .bind(span.width().seconds() * 1000)
+            .bind(i64::from(FailureCount::CHARS))
+            .bind(status.as_str())
+            .bind(Bound(range.start))
+            .bind(Bound(range.end))
+            .bind(below)
+            .bind(&types)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(error::store)?;
+        for row in rows {
+            counts.extend(row.count(span)?);
         }
     }
     Ok(counts)
@@ -75,6 +76,28 @@ pub(super) async fn sagas(
         .map_err(error::store)
 }
 
+/// Those of the sagas that have a step of this version of a service, in their order.
+pub(super) async fn with_version(
+    pool: &SqlitePool,
+    saga_ids: &[String],
+    version: &str,
+) -> Result<Vec<String>, StoreError> {
+    let mut connection = pool.acquire().await.map_err(error::store)?;
+    let mut with_version = Vec::new();
+    for saga_id in saga_ids {
+        let has_it: bool = sqlx::query_scalar(WITH_VERSION)
+            .bind(saga_id)
+            .bind(version)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(error::store)?;
+        if has_it {
+            with_version.push(saga_id.clone());
+        }
+    }
+    Ok(with_version)
+}
+
 /// The first steps of each of the sagas, in the sagas' order.
 pub(super) async fn steps(pool: &SqlitePool, saga_ids: &[String]) -> Result<Vec<FlowStep>, StoreError> {
     let mut connection = pool.acquire().await.map_err(error::store)?;
@@ -82,7 +105,7 @@ pub(super) async fn steps(pool: &SqlitePool, saga_ids: &[String]) -> Result<Vec<
     for saga_id in saga_ids {
         let rows = sqlx::query(STEPS)
             .bind(saga_id)
-            .bind(i64::from(FlowQuery::STEPS))
+            .bind(i64::from(FlowQuery::EVENTS))
             .fetch_all(&mut *connection)
             .await
             .map_err(error::store)?;

@@ -405,7 +405,7 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
         }
     }
     for (width, slots) in [(Width::Minute, 60), (Width::Hour, 24), (Width::Day, 30)] {
-        let span = Span::ending_with(moment("2026-10-30T12:00:00Z"), width, slots);
+        let span = Span::ending_at(moment("2026-10-30T12:00:00Z"), width, slots);
         for scope in [
             Scope::All,
             Scope::of([SagaType::REFUND, SagaType::STORE_REGISTRATION]),
@@ -425,6 +425,7 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
                 scope: Scope::All,
                 saga_type: SagaType::ORDER_CREATION,
                 span,
+                service_version: None,
                 most,
                 of: None,
             };

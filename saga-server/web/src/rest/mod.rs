@@ -13,6 +13,7 @@
 //! | --- | --- |
 //! | `openapi`, `docs` | the description of the API, and its viewer |
 //! | `saga`, `sagas`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
+//! | `flow` | `/api/v1/flow`: transitions between steps |
 //! | `stream` | `/api/v1/sagas/stream`: sagas as they change |
 //! | `attention` | `/api/v1/attention`: what is late |
 //! | `status` | `/internal/v1/sagas/{sagaId}/status` |
@@ -24,6 +25,7 @@
 mod attention;
 mod dead_letters;
 mod docs;
+mod flow;
 mod health;
 mod metrics;
 mod openapi;
@@ -54,6 +56,7 @@ pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::BaseDocument::openapi())
         .routes(routes!(sagas::search))
         .routes(routes!(statistics::of_a_period))
+        .routes(routes!(flow::of_a_type))
         .routes(routes!(stream::changes))
         .routes(routes!(saga::detail))
         .routes(routes!(steps::of_a_saga))

@@ -231,11 +231,16 @@ fn duration_ms(text: &str) -> Result<i64, String> {
 }
 
 /// Versions are metadata, too.
-fn metadata(params: &mut Params, redaction: &Redaction) -> BTreeMap<String, String> {
-    let version = params.text(keys::SERVICE_VERSION);
-    if version.is_some() && redaction.hides(keys::SERVICE_VERSION) {
+pub(super) fn service_version(params: &mut Params, redaction: &Redaction) -> Option<String> {
+    let version = params.text(keys::SERVICE_VERSION)?;
+    if redaction.hides(keys::SERVICE_VERSION) {
         params.refuse(keys::SERVICE_VERSION, HIDDEN);
     }
+    Some(version)
+}
+
+fn metadata(params: &mut Params, redaction: &Redaction) -> BTreeMap<String, String> {
+    let version = service_version(params, redaction);
     let mut wanted = params.prefixed("metadata.");
     if let Some(version) = version
         && wanted

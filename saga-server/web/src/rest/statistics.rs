@@ -13,7 +13,7 @@ use crate::{
     scoped::Reader,
 };
 use saga_collector::freshness::Freshness;
-use saga_store::{self, Scope, StatisticsQuery};
+use saga_store::{self, Outcomes, Scope, StatisticsQuery};
 
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -81,9 +81,7 @@ fn answer(
     let known = SagaType::KNOWN.into_iter().filter(|known| scope.has(known));
     let mut by_type: BTreeMap<SagaType, u64> = known.map(|saga_type| (saga_type, 0)).collect();
     by_type.extend(found.by_type);
-    // A saga whose effects were undone has failed all the same.
-    let compensated = by_status[&SagaStatus::Compensated];
-    let failed = by_status[&SagaStatus::Failed] + compensated;
+    let outcomes = Outcomes::of(&by_status);
     let [p50, p95, p99] = found
         .percentile_seconds
         .map_or([None; 3], |seconds| seconds.map(Some));
@@ -93,21 +91,12 @@ fn answer(
             to: query.to,
         },
         total: found.total,
-        failure_rate: ratio(failed, found.total),
-        compensation_rate: ratio(compensated, failed),
+        failure_rate: outcomes.failure_rate(),
+        compensation_rate: outcomes.compensation_rate(),
         avg_duration_seconds: found.average_seconds,
         duration_percentiles_seconds: Percentiles { p50, p95, p99 },
         by_status,
         by_type,
         freshness,
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "no database holds 2^52 sagas")]
-fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
     }
 }

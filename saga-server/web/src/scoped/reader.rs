@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ops::Deref, sync::Arc};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use saga_collector::{dead_letters::LetterView, freshness::Freshness};
 use saga_store::{
-    FailureCount, Flow, FlowQuery, Late, LateGroup, LateSagas, LetterFilter, LetterGroup, LetterPage,
+    Failures, Flow, FlowQuery, Late, LateGroup, LateSagas, LetterFilter, LetterGroup, LetterPage,
     LetterQuery, OperationPage, OperationQuery, Page, Position, ProducerPage, ProducerQuery, SagaQuery,
     Scope, Span, Statistics, StatisticsQuery, StepPage, StoreError, StoredLetter, Trends,
 };
@@ -170,7 +170,7 @@ impl Reader {
     }
 
     /// What failed.
-    pub(crate) async fn failures(&self, span: &Span, most: u32) -> Result<Vec<FailureCount>, StoreError> {
+    pub(crate) async fn failures(&self, span: &Span, most: u32) -> Result<Failures, StoreError> {
         let asking = self.sources.store.failures(span, most, self.scope());
         self.ask("failures", asking).await
     }

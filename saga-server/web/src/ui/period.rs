@@ -64,10 +64,10 @@ impl Period {
 
     pub(super) fn span(self, now: Timestamp) -> Span {
         match self {
-            Self::Hour => Span::ending_with(now, Width::Minute, 60),
-            Self::Day => Span::ending_with(now, Width::Hour, 24),
-            Self::Week => Span::ending_with(now, Width::Hour, 7 * 24),
-            Self::Month => Span::ending_with(now, Width::Day, 30),
+            Self::Hour => Span::ending_at(now, Width::Minute, 60),
+            Self::Day => Span::ending_at(now, Width::Hour, 24),
+            Self::Week => Span::ending_at(now, Width::Hour, 7 * 24),
+            Self::Month => Span::ending_at(now, Width::Day, 30),
         }
     }
 

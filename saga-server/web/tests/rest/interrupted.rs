@@ -10,12 +10,11 @@ use async_trait::async_trait;
 use saga_store::{
     Announcement, AppendError, Appended, ArchivePlan, Archived, Attention, ChangeStore, ChangedSagas,
     CollectorSettings, CollectorStore, Conclude, CurrentDefinitions, DeadLetterStore, Expired, ExpiredBefore,
-    FailureCount, Flow, FlowQuery, Late, LateCount, LateGroup, LateSagas, LetterFilter, LetterGroup,
-    LetterPage, LetterQuery, NewLetter, OperationPage, OperationQuery, OperationStore, Page,
-    PartitionProgress, Position, ProducerObservation, ProducerPage, ProducerQuery, ProducerStore,
-    ProgressStore, Rebuild, RebuildStore, Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed,
-    RetentionStore, SagaQuery, Scope, Span, Statistics, StatisticsQuery, StepPage, Store, StoreError,
-    TrendStore, Trends, WatchStore,
+    Failures, Flow, FlowQuery, Late, LateCount, LateGroup, LateSagas, LetterFilter, LetterGroup, LetterPage,
+    LetterQuery, NewLetter, OperationPage, OperationQuery, OperationStore, Page, PartitionProgress, Position,
+    ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore,
+    Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery, Scope, Span,
+    Statistics, StatisticsQuery, StepPage, Store, StoreError, TrendStore, Trends, WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::{Mutex, mpsc};
@@ -163,7 +162,7 @@ impl TrendStore for Interrupted {
         self.store.trends(span, scope).await
     }
 
-    async fn failures(&self, span: &Span, most: u32, scope: &Scope) -> Result<Vec<FailureCount>, StoreError> {
+    async fn failures(&self, span: &Span, most: u32, scope: &Scope) -> Result<Failures, StoreError> {
         self.store.failures(span, most, scope).await
     }
 

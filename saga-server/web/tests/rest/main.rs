@@ -10,6 +10,7 @@ mod docs;
 mod edge;
 mod family;
 mod figures;
+mod flow;
 mod forms;
 mod freshness;
 mod harness;

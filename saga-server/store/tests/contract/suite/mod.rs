@@ -6,6 +6,8 @@ pub(crate) mod concurrency;
 pub(crate) mod corruption;
 pub(crate) mod dead_letters;
 pub(crate) mod events;
+pub(crate) mod figures;
+pub(crate) mod flow;
 pub(crate) mod operations;
 pub(crate) mod paging;
 pub(crate) mod producers;
@@ -168,11 +170,13 @@ macro_rules! contract_tests {
             statistics::statistics_that_are_wrong_are_recounted,
             trends::slots_and_types_are_counted_as_statistics_are,
             trends::failures_are_counted_by_slot_status_step_and_reason,
-            trends::of_many_failures_the_newest_of_each_slot_are_looked_at,
-            trends::the_ways_of_sagas_are_those_of_their_steps,
-            trends::a_sample_is_of_busy_and_quiet_slots_as_there_are_sagas,
-            trends::as_many_sagas_as_asked_for_are_all_read,
-            trends::of_a_saga_of_very_many_steps_the_first_are_followed,
+            flow::transitions_are_between_first_events_and_repeats_are_retries_or_echoes,
+            flow::the_flow_of_a_version_is_of_the_sagas_that_have_it,
+            flow::a_sample_is_of_busy_and_quiet_slots_as_there_are_sagas,
+            flow::as_many_sagas_as_asked_for_are_all_read,
+            flow::of_a_saga_of_very_many_steps_the_first_are_followed,
+            figures::every_figure_is_that_of_a_plain_count,
+            figures::figures_of_samples_are_as_exact_as_they_say,
             watching::sagas_past_their_limits_are_counted_by_the_step_they_await,
             watching::a_saga_that_awaits_several_steps_is_late_with_the_most_urgent_one,
             watching::compensations_are_owed_since_the_failure,

@@ -174,23 +174,20 @@ pub(crate) async fn counts_along_a_period_are_those_of_the_scope<D: Database>(da
         let alone = D::new().await;
         let some = filled(&alone, &scope).await;
         for width in [Width::Minute, Width::Hour, Width::Day] {
-            let span = Span::ending_with(at(9 * MINUTE), width, 10);
+            let span = Span::ending_at(at(9 * MINUTE), width, 10);
             assert_eq!(
                 all.trends(&span, &scope).await.unwrap(),
                 some.trends(&span, &Scope::All).await.unwrap()
             );
             let sorted = async |store: &Arc<dyn Store>, most, scope: &Scope| {
                 let mut failures = store.failures(&span, most, scope).await.unwrap();
-                failures.sort();
+                failures.counts.sort();
                 failures
             };
-            // The newest failure is one of the scope, or none is: those of other types take none of the places.
-            for most in [1, 10] {
-                assert_eq!(
-                    sorted(&all, most, &scope).await,
-                    sorted(&some, most, &Scope::All).await
-                );
-            }
+            assert_eq!(
+                sorted(&all, 10, &scope).await,
+                sorted(&some, 10, &Scope::All).await
+            );
         }
         for saga_type in [None, Some(SagaType::REFUND), Some(SagaType::ORDER_CREATION)] {
             for from in [None, Some(at(MINUTE)), Some(at(MINUTE + 1))] {
@@ -221,7 +218,8 @@ pub(crate) async fn the_flow_of_a_type_that_may_not_be_seen_is_empty<D: Database
         let query = |scope| FlowQuery {
             scope,
             saga_type: saga_type.clone(),
-            span: Span::ending_with(at(9 * MINUTE), Width::Hour, 2),
+            span: Span::ending_at(at(9 * MINUTE), Width::Hour, 2),
+            service_version: None,
             most: 10,
             of: Some(Transition {
                 from: None,

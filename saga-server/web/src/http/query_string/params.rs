@@ -127,6 +127,12 @@ impl Params {
         self.bad.insert(name.to_owned(), reason.into());
     }
 
+    /// Says that a parameter is missing, unless it was given and is wrong.
+    pub(crate) fn require(&mut self, name: &str) {
+        let bad = self.bad.entry(name.to_owned());
+        bad.or_insert_with(|| "is missing".to_owned());
+    }
+
     /// Refuses the request if anything was wrong, or is left that is not known.
     pub(crate) fn finish(mut self) -> Result<(), BadParameters> {
         for name in std::mem::take(&mut self.given).into_keys() {

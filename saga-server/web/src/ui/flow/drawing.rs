@@ -10,10 +10,9 @@ use svg::{
 use super::{
     Kind, from,
     layout::{LABEL_HEIGHT, LABEL_WIDTH, Layout, MOST_CHARS, NODE_HEIGHT},
-    share,
 };
 use crate::ui::humanize::{length, number, percent, precise_count};
-use saga_store::{EdgeKind, Flow, FlowEdge, Transition};
+use saga_store::{Flow, Outcome, StepRow, Transition, TransitionRow};
 
 /// More transitions than this are no picture any more.
 const MOST_EDGES: usize = 60;
@@ -31,13 +30,7 @@ pub(super) fn drawn(
     picked: Option<&Transition>,
     link: &dyn Fn(&Transition) -> String,
 ) -> Option<Drawn> {
-    let mut edges: Vec<(&Transition, &FlowEdge)> = flow
-        .edges
-        .iter()
-        // A step after itself is said in its box.
-        .filter(|(transition, _)| transition.from.as_ref() != Some(&transition.to))
-        .collect();
-    edges.sort_by_key(|(_, edge)| std::cmp::Reverse(edge.sagas));
+    let mut edges: Vec<&TransitionRow> = flow.transitions.iter().collect();
     let left_out = edges.len().saturating_sub(MOST_EDGES);
     edges.truncate(MOST_EDGES);
     if edges.is_empty() {
@@ -46,17 +39,16 @@ pub(super) fn drawn(
     let layout = Layout::of(flow, definition, &edges, &|step| said(flow, definition, step));
     let mut lines = Group::new();
     let mut labels = Group::new();
-    for (transition, edge) in &edges {
-        let place = layout.edge(transition)?;
-        let is_picked = picked == Some(*transition);
+    for row in &edges {
+        let place = layout.edge(&row.transition)?;
+        let is_picked = picked == Some(&row.transition);
         let drawn = EdgeDrawing {
-            transition,
-            edge,
-            share: share(flow, edge.sagas),
+            row,
+            share: flow.share(row.sagas),
             is_picked,
         };
         lines = lines.add(drawn.line(&place.points));
-        labels = labels.add(drawn.label(place, &link(transition)));
+        labels = labels.add(drawn.label(place, &link(&row.transition)));
     }
     let mut boxes = Group::new();
     for (step, place) in layout.steps() {
@@ -91,15 +83,14 @@ pub(super) fn drawn(
 }
 
 struct EdgeDrawing<'a> {
-    transition: &'a Transition,
-    edge: &'a FlowEdge,
+    row: &'a TransitionRow,
     share: f64,
     is_picked: bool,
 }
 
 impl EdgeDrawing<'_> {
     fn kind(&self) -> Kind {
-        self.edge.kind.into()
+        self.row.outcome.into()
     }
 
     fn class(&self, what: &str) -> String {
@@ -117,18 +108,18 @@ impl EdgeDrawing<'_> {
 
     fn label(&self, place: &EdgeLabel, link: &str) -> Anchor {
         let (x, y) = (place.x.unwrap_or_default(), place.y.unwrap_or_default());
-        let sign = match self.edge.kind {
-            EdgeKind::Forward => String::new(),
-            EdgeKind::Failing | EdgeKind::Compensating => format!("{} ", self.kind().sign),
+        let sign = match self.row.outcome {
+            Outcome::Continues => String::new(),
+            Outcome::Fails | Outcome::Compensates => format!("{} ", self.kind().sign),
         };
-        let count = format!("{sign}{} · {}", percent(self.share), number(self.edge.sagas));
-        let took = self.edge.median_ms.map(length);
-        let late = self.edge.p95_ms.map(length);
+        let count = format!("{sign}{} · {}", percent(self.share), number(self.row.sagas));
+        let took = self.row.times.map(|times| length(times.p50_ms));
+        let late = self.row.times.map(|times| length(times.p95_ms));
         let words = format!(
             "From {} to {}: {} sagas, {}; median {}, p95 {}",
-            from(self.transition),
-            self.transition.to,
-            number(self.edge.sagas),
+            from(&self.row.transition),
+            self.row.transition.to,
+            number(self.row.sagas),
             self.kind().words,
             took.as_deref().unwrap_or("unknown"),
             late.as_deref().unwrap_or("unknown"),
@@ -166,7 +157,8 @@ impl EdgeDrawing<'_> {
 }
 
 fn step_box(flow: &Flow, definition: Option<&SagaDefinition>, step: &Step, place: &NodeLabel) -> Group {
-    let node = flow.nodes.get(step).cloned().unwrap_or_default();
+    let row = flow.step(step);
+    let count = |count: fn(&StepRow) -> u64| number(row.map_or(0, count));
     let (x, y) = (place.x.unwrap_or_default(), place.y.unwrap_or_default());
     let mut name: String = step.as_str().chars().take(MOST_CHARS).collect();
     if name.len() < step.as_str().len() {
@@ -174,10 +166,10 @@ fn step_box(flow: &Flow, definition: Option<&SagaDefinition>, step: &Step, place
         name.push('…');
     }
     let title = format!(
-        "{step}: {} sagas, {} events; the last step so far of {}",
-        number(node.sagas),
-        number(node.events),
-        number(node.last)
+        "{step}: {} sagas, retried by {}; the last step so far of {}",
+        count(|row| row.sagas),
+        count(|row| row.retried),
+        count(|row| row.last)
     );
     let text = |text: String, class: &str, down: f64| {
         Text::new(text)
@@ -202,11 +194,11 @@ fn step_box(flow: &Flow, definition: Option<&SagaDefinition>, step: &Step, place
 
 /// How many recorded the step, how often, and who owns it.
 fn said(flow: &Flow, definition: Option<&SagaDefinition>, step: &Step) -> String {
-    let node = flow.nodes.get(step).cloned().unwrap_or_default();
-    let mut said = percent(share(flow, node.sagas));
-    if node.events > node.sagas {
-        let each = precise_count(node.events) / precise_count(node.sagas.max(1));
-        said.push_str(&format!(" · {each:.1}× each"));
+    let row = flow.step(step);
+    let mut said = percent(flow.share(row.map_or(0, |row| row.sagas)));
+    if let Some(row) = row.filter(|row| row.retries > 0) {
+        let each = 1.0 + precise_count(row.retries) / precise_count(row.sagas.max(1));
+        said.push_str(&format!(" · ↻ ×{each:.1}"));
     }
     if let Some(owner) = definition.and_then(|definition| definition.owner(step)) {
         said.push_str(&format!(" · {owner}"));
@@ -229,9 +221,8 @@ fn class_of(flow: &Flow, definition: Option<&SagaDefinition>, step: &Step) -> &'
     if definition.is_some_and(|definition| !definition.knows(step)) {
         return "unexpected";
     }
-    let into = flow.edges.iter().filter(|(transition, _)| transition.to == *step);
-    let most = into.max_by_key(|(_, edge)| edge.count);
-    most.map_or("forward", |(_, edge)| Kind::from(edge.kind).class)
+    flow.step(step)
+        .map_or("forward", |row| Kind::from(row.outcome).class)
 }
 
 /// Straight where it begins and ends, round where it bends.
@@ -256,7 +247,7 @@ fn smooth(points: &[Point]) -> String {
 }
 
 fn arrow_heads() -> Definitions {
-    let kinds = [EdgeKind::Forward, EdgeKind::Failing, EdgeKind::Compensating];
+    let kinds = [Outcome::Continues, Outcome::Fails, Outcome::Compensates];
     kinds.into_iter().fold(Definitions::new(), |heads, kind| {
         let class = Kind::from(kind).class;
         heads.add(
@@ -284,36 +275,42 @@ mod tests {
     use saga_types::{definition::Definitions, steps};
 
     use super::*;
-    use saga_store::FlowNode;
+    use saga_store::{Sample, Times};
 
-    fn flow(ways: &[(Option<Step>, Step, EdgeKind)]) -> Flow {
+    fn flow(transitions: &[(Option<Step>, Step, Outcome)]) -> Flow {
         let mut flow = Flow {
-            sagas: 10,
-            of: 10,
+            sample: Sample::new(10, 10),
             ..Flow::default()
         };
-        for (from, to, kind) in ways {
-            let transition = Transition {
-                from: from.clone(),
-                to: to.clone(),
+        for (from, to, outcome) in transitions {
+            let times = Times {
+                p50_ms: 1_200,
+                p95_ms: 3_000,
+                ..Times::default()
             };
-            let edge = FlowEdge {
+            flow.transitions.push(TransitionRow {
+                transition: Transition {
+                    from: from.clone(),
+                    to: to.clone(),
+                },
                 sagas: 5,
-                count: 6,
-                kind: *kind,
-                median_ms: from.is_some().then_some(1_200),
-                p95_ms: from.is_some().then_some(3_000),
-            };
-            flow.edges.insert(transition, edge);
-            for step in from.iter().chain([to]) {
-                flow.nodes.insert(
-                    step.clone(),
-                    FlowNode {
-                        sagas: 5,
-                        events: 6,
-                        last: 1,
-                    },
-                );
+                outcome: *outcome,
+                leaves_path: false,
+                times: from.is_some().then_some(times),
+            });
+            if flow.step(to).is_none() {
+                flow.steps.push(StepRow {
+                    step: to.clone(),
+                    service: None,
+                    is_on_path: true,
+                    outcome: *outcome,
+                    sagas: 5,
+                    retried: 1,
+                    retries: 1,
+                    echoes: Vec::new(),
+                    last: 1,
+                    wait: None,
+                });
             }
         }
         flow
@@ -328,36 +325,27 @@ mod tests {
     }
 
     #[test]
-    fn ways_may_go_round_in_circles() {
+    fn transitions_may_go_round_in_circles() {
         let unheard = Step::from_wire("<UNHEARD> & 주문").unwrap();
         let flow = flow(&[
-            (None, steps::ORDER_CREATED, EdgeKind::Forward),
+            (None, steps::ORDER_CREATED, Outcome::Continues),
             (
                 Some(steps::ORDER_CREATED),
                 steps::STOCK_RESERVED,
-                EdgeKind::Forward,
+                Outcome::Continues,
             ),
             (
                 Some(steps::STOCK_RESERVED),
                 steps::ORDER_CREATED,
-                EdgeKind::Forward,
+                Outcome::Continues,
             ),
-            (
-                Some(steps::STOCK_RESERVED),
-                steps::STOCK_RESERVED,
-                EdgeKind::Forward,
-            ),
-            (
-                Some(steps::STOCK_RESERVED),
-                steps::PAYMENT_FAILED,
-                EdgeKind::Failing,
-            ),
+            (Some(steps::STOCK_RESERVED), steps::PAYMENT_FAILED, Outcome::Fails),
             (
                 Some(steps::PAYMENT_FAILED),
                 steps::STOCK_RELEASED,
-                EdgeKind::Compensating,
+                Outcome::Compensates,
             ),
-            (Some(steps::ORDER_CREATED), unheard, EdgeKind::Forward),
+            (Some(steps::ORDER_CREATED), unheard, Outcome::Continues),
         ]);
         let drawn = draw(&flow).unwrap();
         for part in [
@@ -366,7 +354,7 @@ mod tests {
             "step-box unexpected",
             "&lt;UNHEARD&gt; &amp; 주문",
             "1.2 s, p95 3 s",
-            "1.2× each",
+            "↻ ×1.2",
         ] {
             assert!(drawn.svg.contains(part), "{part} in {}", drawn.svg);
         }
@@ -381,10 +369,10 @@ mod tests {
     #[test]
     fn very_many_transitions_are_left_out_of_the_picture() {
         let step = |number: usize| Step::from_wire(format!("STEP_{number}")).unwrap();
-        let ways: Vec<_> = (0..80)
-            .map(|number| (Some(step(number)), step(number + 1), EdgeKind::Forward))
+        let transitions: Vec<_> = (0..80)
+            .map(|number| (Some(step(number)), step(number + 1), Outcome::Continues))
             .collect();
-        assert_eq!(draw(&flow(&ways)).unwrap().left_out, 20);
+        assert_eq!(draw(&flow(&transitions)).unwrap().left_out, 20);
         assert!(draw(&Flow::default()).is_none());
     }
 }

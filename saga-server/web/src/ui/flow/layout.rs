@@ -9,9 +9,8 @@ use dagre::{
 };
 use saga_types::{Step, definition::SagaDefinition};
 
-use super::share;
 use crate::ui::humanize::precise;
-use saga_store::{Flow, FlowEdge, Transition};
+use saga_store::{Flow, Transition, TransitionRow};
 
 /// All lengths are in the units of the drawing.
 pub(super) const NODE_HEIGHT: f64 = 46.0;
@@ -36,7 +35,7 @@ impl Layout {
     pub(super) fn of(
         flow: &Flow,
         definition: Option<&SagaDefinition>,
-        edges: &[(&Transition, &FlowEdge)],
+        edges: &[&TransitionRow],
         said: &dyn Fn(&Step) -> String,
     ) -> Self {
         let names = names(definition, edges);
@@ -91,18 +90,18 @@ impl Layout {
     }
 }
 
-fn names(definition: Option<&SagaDefinition>, edges: &[(&Transition, &FlowEdge)]) -> BTreeMap<Step, String> {
+fn names(definition: Option<&SagaDefinition>, edges: &[&TransitionRow]) -> BTreeMap<Step, String> {
     let occurs = |step: &Step| {
         let mut steps = edges
             .iter()
-            .flat_map(|(transition, _)| transition.from.iter().chain([&transition.to]));
+            .flat_map(|row| row.transition.from.iter().chain([&row.transition.to]));
         steps.any(|other| other == step)
     };
     let defined = definition.into_iter().flat_map(|definition| definition.steps());
     let all = defined.chain(
         edges
             .iter()
-            .flat_map(|(transition, _)| transition.from.iter().chain([&transition.to])),
+            .flat_map(|row| row.transition.from.iter().chain([&row.transition.to])),
     );
     let mut names = BTreeMap::new();
     for step in all.filter(|step| occurs(step)) {
@@ -122,7 +121,7 @@ fn tail<'a>(names: &'a BTreeMap<Step, String>, transition: &Transition) -> &'a s
 fn laid_out(
     flow: &Flow,
     names: &BTreeMap<Step, String>,
-    edges: &[(&Transition, &FlowEdge)],
+    edges: &[&TransitionRow],
     said: &dyn Fn(&Step) -> String,
 ) -> Graph<NodeLabel, EdgeLabel> {
     let mut graph = Graph::with_options(GraphOptions {
@@ -136,7 +135,7 @@ fn laid_out(
         height,
         ..NodeLabel::default()
     };
-    if edges.iter().any(|(transition, _)| transition.from.is_none()) {
+    if edges.iter().any(|row| row.transition.from.is_none()) {
         graph.set_node(START, Some(node(20.0, 20.0)));
     }
     let mut in_order: Vec<(&Step, &String)> = names.iter().collect();
@@ -147,18 +146,18 @@ fn laid_out(
             Some(node(width_of(step, &said(step)), NODE_HEIGHT)),
         );
     }
-    for (transition, edge) in edges {
+    for row in edges {
         let label = EdgeLabel {
             // The way that most take is drawn the straightest.
-            weight: 1 + weight(share(flow, edge.sagas)),
+            weight: 1 + weight(flow.share(row.sagas)),
             width: LABEL_WIDTH,
             height: LABEL_HEIGHT,
             labelpos: LabelPos::Center,
             ..EdgeLabel::default()
         };
         graph.set_edge(
-            tail(names, transition),
-            names[&transition.to].as_str(),
+            tail(names, &row.transition),
+            names[&row.transition.to].as_str(),
             Some(label),
             None,
         );

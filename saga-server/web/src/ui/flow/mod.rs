@@ -10,7 +10,7 @@ use axum::Extension;
 use saga_types::{SagaType, Step, definition::SagaDefinition};
 
 use super::{
-    humanize::{self, Clock, length, number, percent},
+    humanize::{Clock, length, number, percent},
     page::{Frame, Page, Section},
     period::{Period, PeriodLink},
     row::{Column, SagaRow},
@@ -22,7 +22,7 @@ use crate::{
     http::{ApiError, query_string::Params},
     scoped::Reader,
 };
-use saga_store::{EdgeKind, Flow, FlowEdge, FlowQuery, Scope, Statistics, Transition};
+use saga_store::{Flow, FlowQuery, Outcome, Scope, Statistics, Transition, TransitionRow};
 
 /// About how many sagas are looked at: of so many a share is at most one point off, in 95 of 100 samples.
 const MOST: u32 = 10_000;
@@ -90,7 +90,6 @@ struct EdgeRow {
     kind: Kind,
     sagas: String,
     share: String,
-    times: String,
     median: String,
     p95: String,
     path: String,
@@ -105,12 +104,12 @@ struct Kind {
     words: &'static str,
 }
 
-impl From<EdgeKind> for Kind {
-    fn from(kind: EdgeKind) -> Self {
+impl From<Outcome> for Kind {
+    fn from(kind: Outcome) -> Self {
         let (class, sign, words) = match kind {
-            EdgeKind::Forward => ("forward", "→", "continues"),
-            EdgeKind::Failing => ("failing", "✕", "fails"),
-            EdgeKind::Compensating => ("compensating", "↺", "compensates"),
+            Outcome::Continues => ("forward", "→", "continues"),
+            Outcome::Fails => ("failing", "✕", "fails"),
+            Outcome::Compensates => ("compensating", "↺", "compensates"),
         };
         Self { class, sign, words }
     }
@@ -135,6 +134,7 @@ pub(super) async fn page(
         scope: Scope::All,
         saga_type,
         span,
+        service_version: None,
         most: MOST,
         of: picked,
     };
@@ -180,12 +180,12 @@ pub(super) async fn page(
             .collect(),
         periods: period.links(&type_path),
         period: period.words(),
-        sagas: number(flow.sagas),
-        of: (flow.of > flow.sagas).then(|| Estimated {
-            of: number(flow.of),
-            points: format!("{:.1}", flow.share_error() * 100.0),
+        sagas: number(flow.sample.sagas),
+        of: (!flow.sample.is_all()).then(|| Estimated {
+            of: number(flow.sample.of),
+            points: format!("{:.1}", flow.sample.share_error() * 100.0),
         }),
-        is_empty: flow.sagas == 0,
+        is_empty: flow.sample.sagas == 0,
         drawing: drawn.as_ref().map(|drawn| drawn.svg.clone()),
         left_out: drawn.map_or(0, |drawn| drawn.left_out),
         path: definition.map_or_else(Vec::new, |definition| path(definition, &flow)),
@@ -256,11 +256,11 @@ async fn chosen(
     let saga_ids: BTreeSet<_> = flow.named.iter().cloned().collect();
     let mut sagas = reader.sagas(&saga_ids).await?;
     sagas.sort_by_key(|saga| std::cmp::Reverse(saga.started_at));
-    let taken = flow.edges.get(transition).map_or(0, |edge| edge.sagas);
+    let taken = flow.transition(transition).map_or(0, |row| row.sagas);
     let picked = Picked {
         from: from(transition),
         to: transition.to.to_string(),
-        is_all: flow.sagas == flow.of && taken <= sagas.len() as u64,
+        is_all: flow.sample.is_all() && taken <= sagas.len() as u64,
         path: format!(
             "/sagas?sagaType={}&step={}&fromDate={}",
             encoded(query.saga_type.as_str()),
@@ -281,16 +281,11 @@ fn from(transition: &Transition) -> String {
         .map_or_else(|| "Start".to_owned(), ToString::to_string)
 }
 
-/// How many of the sagas.
-fn share(flow: &Flow, sagas: u64) -> f64 {
-    humanize::precise_count(sagas) / humanize::precise_count(flow.sagas.max(1))
-}
-
 /// The steps of the definition, level by level.
 fn path(definition: &SagaDefinition, flow: &Flow) -> Vec<PathStep> {
     let step = |number: usize| {
         let forward = &definition.forward[number];
-        let sagas = flow.nodes.get(&forward.step).map_or(0, |node| node.sagas);
+        let sagas = flow.step(&forward.step).map_or(0, |row| row.sagas);
         let by = definition
             .compensations
             .iter()
@@ -300,7 +295,7 @@ fn path(definition: &SagaDefinition, flow: &Flow) -> Vec<PathStep> {
         PathStep {
             step: forward.step.to_string(),
             owner: forward.service.clone(),
-            share: percent(share(flow, sagas)),
+            share: percent(flow.share(sagas)),
             is_reached: sagas > 0,
             place: place(definition, number),
             by: by.collect::<Vec<_>>().join(" or "),
@@ -329,20 +324,17 @@ fn place(definition: &SagaDefinition, number: usize) -> String {
 
 /// The most frequent first.
 fn edges(flow: &Flow, picked: Option<&Transition>, link: &dyn Fn(&Transition) -> String) -> Vec<EdgeRow> {
-    let mut edges: Vec<(&Transition, &FlowEdge)> = flow.edges.iter().collect();
-    edges.sort_by_key(|(_, edge)| std::cmp::Reverse(edge.sagas));
     let took = |millis: Option<i64>| millis.map_or_else(|| "–".to_owned(), length);
-    let row = |(transition, edge): (&Transition, &FlowEdge)| EdgeRow {
-        from: from(transition),
-        to: transition.to.to_string(),
-        kind: edge.kind.into(),
-        sagas: number(edge.sagas),
-        share: percent(share(flow, edge.sagas)),
-        times: number(edge.count),
-        median: took(edge.median_ms),
-        p95: took(edge.p95_ms),
-        path: link(transition),
-        is_picked: picked == Some(transition),
+    let row = |row: &TransitionRow| EdgeRow {
+        from: from(&row.transition),
+        to: row.transition.to.to_string(),
+        kind: row.outcome.into(),
+        sagas: number(row.sagas),
+        share: percent(flow.share(row.sagas)),
+        median: took(row.times.map(|times| times.p50_ms)),
+        p95: took(row.times.map(|times| times.p95_ms)),
+        path: link(&row.transition),
+        is_picked: picked == Some(&row.transition),
     };
-    edges.into_iter().map(row).collect()
+    flow.transitions.iter().map(row).collect()
 }

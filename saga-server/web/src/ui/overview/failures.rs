@@ -1,7 +1,6 @@
 //! What failed, and why: shares and trends.
 //!
-//! Where a slot has more failures than are read, those that were read stand for all of them: the roll-ups say how many
-//! there are.
+//! Where there are too many failures to read all, those that were read stand for all of them.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +8,7 @@ use saga_types::Timestamp;
 
 use crate::ui::{chart::Sparkline, humanize, search::encoded};
 use saga_collector::redaction::{REDACTED, Redaction};
-use saga_store::{FailureCount, Trends};
+use saga_store::{FailureCount, Sample, Trends};
 
 /// How many kinds of failures are shown.
 const SHOWN: usize = 12;
@@ -94,45 +93,26 @@ impl Trend {
 type Kinds = BTreeMap<(Option<String>, Option<String>), Vec<f64>>;
 
 impl Failures {
-    /// From what was read of each slot and status, at most `most` sagas.
+    /// From what was read of the period.
     pub(super) fn of(
-        counts: &[FailureCount],
+        failures: &saga_store::Failures,
         trends: &Trends,
-        most: u32,
         redaction: &Redaction,
         since: Timestamp,
     ) -> Self {
-        let mut read: BTreeMap<(usize, _), u64> = BTreeMap::new();
-        for count in counts {
-            *read.entry((count.slot, count.status)).or_default() += count.sagas;
-        }
-        let weight = |count: &FailureCount| {
-            let read = read[&(count.slot, count.status)];
-            let total = trends
-                .slots
-                .get(count.slot)
-                .and_then(|slot| slot.get(&count.status));
-            match total {
-                Some(total) if read >= u64::from(most) && *total > read => {
-                    humanize::precise_count(*total) / humanize::precise_count(read)
-                }
-                _ => 1.0,
-            }
-        };
         let mut kinds = Kinds::new();
-        for count in counts {
+        for count in &failures.counts {
             let reason = redaction.failure_reason(count.reason.clone());
             let kind = kinds.entry((count.step.clone(), reason));
             let slots = kind.or_insert_with(|| vec![0.0; trends.slots.len()]);
             if let Some(slot) = slots.get_mut(count.slot) {
-                *slot += humanize::precise_count(count.sagas) * weight(count);
+                *slot += humanize::precise_count(count.sagas) * failures.sample.weight();
             }
         }
-        let read: u64 = counts.iter().map(|count| count.sagas).sum();
-        Self::most_frequent(kinds, read, since)
+        Self::most_frequent(kinds, failures.sample, since)
     }
 
-    fn most_frequent(kinds: Kinds, read: u64, since: Timestamp) -> Self {
+    fn most_frequent(kinds: Kinds, sample: Sample, since: Timestamp) -> Self {
         let sum = |slots: &[f64]| slots.iter().sum::<f64>();
         let mut kinds: Vec<_> = kinds
             .into_iter()
@@ -142,7 +122,6 @@ impl Failures {
         let total: f64 = kinds.iter().map(|(sagas, ..)| sagas).sum();
         let others = kinds.split_off(kinds.len().min(SHOWN));
         let many: f64 = others.iter().map(|(sagas, ..)| sagas).sum();
-        let is_all = humanize::precise_count(read) + 0.5 > total;
         Self {
             rows: kinds
                 .into_iter()
@@ -161,7 +140,7 @@ impl Failures {
                 })
                 .collect(),
             total: humanize::about(total),
-            read: (!is_all).then(|| humanize::number(read)),
+            read: (!sample.is_all()).then(|| humanize::number(sample.sagas)),
             others: (!others.is_empty()).then(|| (others.len(), humanize::about(many))),
         }
     }
@@ -198,34 +177,26 @@ mod tests {
         }
     }
 
-    fn trends(failed: &[u64]) -> Trends {
-        Trends {
-            slots: failed
-                .iter()
-                .map(|failed| Slot::from([(SagaStatus::Failed, *failed)]))
-                .collect(),
+    fn failures(counts: &[FailureCount], of: u64) -> Failures {
+        let slots = counts.iter().map(|count| count.slot + 1).max().unwrap_or(0);
+        let trends = Trends {
+            slots: vec![Slot::new(); slots],
             ..Trends::default()
-        }
-    }
-
-    fn failures(counts: &[FailureCount], failed: &[u64], most: u32) -> Failures {
-        Failures::of(
-            counts,
-            &trends(failed),
-            most,
-            &Redaction::default(),
-            Timestamp::MIN,
-        )
+        };
+        let sample = Sample::new(counts.iter().map(|count| count.sagas).sum(), of);
+        let counts = counts.to_vec();
+        let failures = saga_store::Failures { sample, counts };
+        Failures::of(&failures, &trends, &Redaction::default(), Timestamp::MIN)
     }
 
     #[test]
-    fn what_was_read_stands_for_the_whole_slot() {
+    fn what_was_read_stands_for_all_failures() {
         let counts = [
             count(0, "declined", 3),
             count(0, "limit", 1),
             count(1, "limit", 2),
         ];
-        let found = failures(&counts, &[40, 2], 4);
+        let found = failures(&counts, 60);
         let rows: Vec<_> = found
             .rows
             .iter()
@@ -237,9 +208,9 @@ mod tests {
                 )
             })
             .collect();
-        assert_eq!(rows, [("declined", "30", "71 %"), ("limit", "12", "29 %")]);
-        assert_eq!((found.total.as_str(), found.read.as_deref()), ("42", Some("6")));
-        let whole = failures(&counts, &[4, 2], 4);
+        assert_eq!(rows, [("declined", "30", "50 %"), ("limit", "30", "50 %")]);
+        assert_eq!((found.total.as_str(), found.read.as_deref()), ("60", Some("6")));
+        let whole = failures(&counts, 6);
         assert_eq!((whole.total.as_str(), whole.read), ("6", None));
     }
 
@@ -256,13 +227,24 @@ mod tests {
     #[test]
     fn a_reason_that_is_hidden_or_cut_is_not_searched_for() {
         let hiding = Redaction::of(&["failureReason"]).unwrap();
-        let hidden = Failures::of(&[count(0, "4111", 1)], &trends(&[1]), 9, &hiding, Timestamp::MIN);
+        let of_one = |reason: &str, redaction| {
+            let failures = saga_store::Failures {
+                sample: Sample::new(1, 1),
+                counts: vec![count(0, reason, 1)],
+            };
+            let trends = Trends {
+                slots: vec![Slot::new()],
+                ..Trends::default()
+            };
+            Failures::of(&failures, &trends, redaction, Timestamp::MIN)
+        };
+        let hidden = of_one("4111", &hiding);
         assert!(
             !hidden.rows[0].path.contains("failureReason"),
             "{}",
             hidden.rows[0].path
         );
-        let long = failures(&[count(0, &"x".repeat(200), 1)], &[1], 9);
+        let long = of_one(&"x".repeat(200), &Redaction::default());
         assert!(
             long.rows[0].path.ends_with("&failedStep=PAYMENT_FAILED"),
             "{}",

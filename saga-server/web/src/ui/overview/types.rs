@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use saga_types::{SagaStatus, SagaType, Timestamp};
 
 use crate::ui::{humanize, period::Period, search::encoded};
-use saga_store::Statistics;
+use saga_store::{Outcomes, Statistics};
 
 pub(super) struct TypeRow {
     pub(super) name: String,
@@ -102,8 +102,8 @@ fn count(statistics: &Statistics, status: SagaStatus) -> u64 {
 
 /// Those that failed, compensated or not, of all.
 fn failed(statistics: &Statistics) -> (u64, u64) {
-    let failed = count(statistics, SagaStatus::Failed) + count(statistics, SagaStatus::Compensated);
-    (failed, statistics.total)
+    let outcomes = Outcomes::of(&statistics.by_status);
+    (outcomes.failed, outcomes.total)
 }
 
 fn percent((part, whole): (u64, u64)) -> String {
@@ -156,9 +156,7 @@ impl TypeRow {
                 path: format!("/sagas?sagaType={name}&fromDate={}", encoded(&since.to_string())),
                 flow_path: format!("/flow?type={name}&period={}", period.name()),
                 sagas: humanize::number(now.total),
-                in_progress: humanize::number(
-                    count(now, SagaStatus::Started) + count(now, SagaStatus::InProgress),
-                ),
+                in_progress: humanize::number(Outcomes::of(&now.by_status).in_progress),
                 failed: humanize::number(failed(now).0),
                 failed_share: share(now, before),
                 durations: durations.map(|(name, place)| (name, duration(place, now, before))),
