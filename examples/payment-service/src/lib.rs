@@ -4,7 +4,7 @@
 //!
 //! | step | status | in |
 //! | --- | --- | --- |
-//! | `PAYMENT_INITIALIZATION`, `PAYMENT_INITIALIZED` | `IN_PROGRESS` | `pay.rs` |
+//! | `PAYMENT_INITIALIZATION`, again for each retry, and `PAYMENT_INITIALIZED` | `IN_PROGRESS` | `pay.rs` |
 //! | `PAYMENT_COMPLETED` | `COMPLETED` | `pay.rs`, [`Payments::settle`] |
 //! | `PAYMENT_FAILED` | `FAILED` | `pay.rs` |
 //! | `PAYMENT_CANCELLED`, `PAYMENT_REFUNDED` | `COMPENSATED` | `give_back.rs` |
@@ -30,6 +30,9 @@ pub type Config = shop::Config<Settings>;
 pub struct Settings {
     /// The most that a card is charged, in won.
     pub limit: i64,
+    /// How long the payment provider takes, in milliseconds.
+    #[serde(default)]
+    pub provider_ms: u64,
 }
 
 /// Starts the service.

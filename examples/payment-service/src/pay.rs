@@ -1,9 +1,29 @@
 //! Forward: taking the money.
 
-use saga_sdk::{keys, steps};
+use std::time::Duration;
+
+use saga_sdk::{Saga, keys, steps};
 use shop::{What, Work, not_recorded};
 
 use crate::{Payment, Payments, Status};
+
+/// A method of payment whose provider answers at the third attempt only.
+const UNSTEADY: &str = "wallet";
+
+/// How long from one attempt to the next.
+const RETRY_AFTER: Duration = Duration::from_millis(150);
+
+/// Records each attempt after the first one as the same step again.
+async fn retry(saga: &Saga) {
+    for retry in 1..=2 {
+        tokio::time::sleep(RETRY_AFTER).await;
+        saga.progress(steps::PAYMENT_INITIALIZATION)
+            .with(keys::RETRY_COUNT, retry)
+            .record()
+            .await
+            .unwrap_or_else(not_recorded);
+    }
+}
 
 impl Payments {
     /// Asks for the money. A card answers at once; a transfer is settled later.
@@ -16,6 +36,9 @@ impl Payments {
             .await
             .unwrap_or_else(not_recorded);
         payment.insert(work.sql()).await?;
+        if payment.method == UNSTEADY {
+            retry(&saga).await;
+        }
         if payment.method == "transfer" {
             saga.progress(steps::PAYMENT_INITIALIZED)
                 .record()
@@ -38,6 +61,7 @@ impl Payments {
 
     /// Stands for the payment provider.
     async fn charge(&self, payment: &Payment) -> Result<(), String> {
+        tokio::time::sleep(Duration::from_millis(self.settings.provider_ms)).await;
         if payment.amount > self.settings.limit {
             Err(format!(
                 "{} won is over the limit of {}",

@@ -107,7 +107,13 @@ impl Shop {
     }
 
     async fn with_payment_as(mut self, harness: &Harness, tracked: bool) -> Self {
-        let mut config = harness.service("payment-service", payment_service::Settings { limit: 1_000_000 });
+        let mut config = harness.service(
+            "payment-service",
+            payment_service::Settings {
+                limit: 1_000_000,
+                provider_ms: 0,
+            },
+        );
         config.platform.saga.enabled = Some(tracked);
         self.payment = Some(self.run(payment_service::start(config).await.unwrap()));
         self

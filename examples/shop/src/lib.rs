@@ -11,6 +11,7 @@
 //! | [`Handler`] | the receiver's transaction, once for each event |
 //! | [`http`] | errors at the edge |
 //! | [`Service`] | all of it, started and ended together |
+//! | [`misdirect`] | a record on a topic that is another one's |
 
 #![deny(unsafe_code)]
 
@@ -20,6 +21,7 @@ mod database;
 mod error;
 mod event;
 pub mod http;
+mod misdirected;
 pub mod outbox;
 mod program;
 mod record;
@@ -31,6 +33,7 @@ pub use consume::Handler;
 pub use database::{Database, Work};
 pub use error::ShopError;
 pub use event::{DomainEvent, Headers, What};
+pub use misdirected::misdirect;
 pub use program::main;
 pub use record::{not_recorded, untracked};
 pub use service::{Parts, Service};

@@ -1,4 +1,5 @@
-//! The example services in this process, and customers who keep them busy at a steady, mixed pace.
+//! The example services in this process, and customers who keep them busy at a steady, mixed pace. After a minute a new
+//! version of payment-service is deployed, which is slower and refuses more.
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -8,7 +9,7 @@ use shop::{KafkaConfig, Platform, Service, ServiceConfig, ShopError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::parcels;
+use super::{incidents, parcels};
 
 /// How long from one order to the next.
 const PACE: Duration = Duration::from_secs(1);
@@ -16,25 +17,33 @@ const PACE: Duration = Duration::from_secs(1);
 /// How long an order is left alone before its customer changes her mind.
 const SECOND_THOUGHTS: Duration = Duration::from_secs(3);
 
+/// When the second version of payment-service is deployed.
+const DEPLOY_AFTER: Duration = Duration::from_secs(60);
+
 /// What customers order, in turn.
 const ORDERS: [Wish; 10] = [
     Wish::buys("book", "card"),
-    Wish::buys("book", "card"),
+    Wish::buys("book", "wallet"),
     Wish::buys("lamp", "card"),
-    Wish::buys("book", "card"),
+    Wish::buys("book", "card").at(EXPENSIVE),
     Wish::buys("book", "declined"),
     Wish::buys("book", "card"),
     Wish::buys("book", "card").and_cancels(),
     Wish::buys("piano", "declined"),
-    Wish::buys("book", "card"),
+    Wish::buys("book", "card").at(EXPENSIVE),
     Wish::buys("book", "card"),
 ];
+
+/// What most orders amount to, and some, in won.
+const USUAL: i64 = 32_000;
+const EXPENSIVE: i64 = 64_000;
 
 /// An order to be placed. Lamps are sold out, pianos cannot be put back.
 #[derive(Clone, Copy)]
 struct Wish {
     article: &'static str,
     payment_method: &'static str,
+    amount: i64,
     is_cancelled: bool,
 }
 
@@ -43,8 +52,14 @@ impl Wish {
         Self {
             article,
             payment_method,
+            amount: USUAL,
             is_cancelled: false,
         }
+    }
+
+    const fn at(mut self, amount: i64) -> Self {
+        self.amount = amount;
+        self
     }
 
     const fn and_cancels(mut self) -> Self {
@@ -61,6 +76,8 @@ pub(super) struct Demo {
 
 /// Where the services record and talk to each other, and keep their data.
 pub(super) struct Surroundings<'a> {
+    /// Where the collector's REST answers.
+    pub(super) url: &'a str,
     pub(super) bootstrap_servers: &'a str,
     pub(super) topic: &'a str,
     pub(super) folder: &'a Path,
@@ -78,21 +95,26 @@ impl Demo {
         )
         .await?;
         let product = product_service::start(surroundings.config("product-service", warehouse())).await?;
-        let payment = payment_service::start(
-            surroundings.config("payment-service", payment_service::Settings { limit: 1_000_000 }),
-        )
-        .await?;
+        let [first, second] = [(FIRST, "2.7.1"), (SECOND, "2.8.0")].map(|(settings, version)| {
+            let mut config = surroundings.config("payment-service", settings);
+            config.platform.saga = config.platform.saga.service_version(version);
+            config
+        });
+        let payment = payment_service::start(first).await?;
         let mut demo = Self {
             stop: CancellationToken::new(),
             running: JoinSet::new(),
         };
         let order_address = order.address();
-        for service in [order, product, payment] {
+        for service in [order, product] {
             demo.run(service);
         }
+        demo.running.spawn(deployed(payment, second, demo.stop.clone()));
         demo.running.spawn(customers(order_address, demo.stop.clone()));
         let parcels = parcels::ship(&surroundings.saga(), demo.stop.clone())?;
         demo.running.spawn(parcels);
+        let incidents = incidents::happen(surroundings, demo.stop.clone())?;
+        demo.running.spawn(incidents);
         Ok(demo)
     }
 
@@ -110,7 +132,7 @@ impl Demo {
 }
 
 impl Surroundings<'_> {
-    fn saga(&self) -> SagaConfig {
+    pub(super) fn saga(&self) -> SagaConfig {
         SagaConfig::default()
             .enabled(true)
             .bootstrap_servers(self.bootstrap_servers)
@@ -146,6 +168,36 @@ fn warehouse() -> product_service::Settings {
     }
 }
 
+/// The two versions of payment-service: the second one waits longer for the provider, and its limit is wrong.
+const FIRST: payment_service::Settings = payment_service::Settings {
+    limit: 1_000_000,
+    provider_ms: 120,
+};
+const SECOND: payment_service::Settings = payment_service::Settings {
+    limit: 50_000,
+    provider_ms: 700,
+};
+
+/// Runs the first version, and after a while the second one in its place.
+async fn deployed(first: Service, second: payment_service::Config, stop: CancellationToken) {
+    let replaced = async {
+        tokio::select! {
+            () = tokio::time::sleep(DEPLOY_AFTER) => {}
+            () = stop.cancelled() => {}
+        }
+    };
+    first.run_until(replaced).await;
+    if stop.is_cancelled() {
+        return;
+    }
+    match payment_service::start(second).await {
+        Ok(second) => second.run_until(stop.cancelled_owned()).await,
+        Err(error) => {
+            tracing::warn!(%error, "the second version of the demo's payment-service did not start")
+        }
+    }
+}
+
 /// Places one order after the other until it is cancelled.
 async fn customers(order_service: SocketAddr, stop: CancellationToken) {
     let client = saga_collector::http_client::plain_client();
@@ -172,7 +224,7 @@ async fn order(
     stop: &CancellationToken,
 ) -> Result<(), reqwest::Error> {
     let body = json!({
-        "customerId": "C-17", "sku": wish.article, "quantity": 1, "amount": 32_000,
+        "customerId": "C-17", "sku": wish.article, "quantity": 1, "amount": wish.amount,
         "paymentMethod": wish.payment_method,
     });
     let orders = format!("http://{order_service}/orders");

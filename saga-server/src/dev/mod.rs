@@ -2,6 +2,7 @@
 
 mod demo;
 mod embedded;
+mod incidents;
 mod parcels;
 
 use std::{
@@ -129,6 +130,7 @@ pub async fn run(
 
 async fn start_demo(info: &DevInfo, data: &DataFolder) -> Result<Demo, DevError> {
     let surroundings = Surroundings {
+        url: &info.url,
         bootstrap_servers: &info.bootstrap_servers,
         topic: &info.topic,
         folder: data.path(),
@@ -156,7 +158,8 @@ fn print_banner(info: &DevInfo, data: &DataFolder, demo: bool) {
     };
     let orders = if demo {
         "The demo's order, product and payment services place and handle an order every second; every third is shipped,\n\
-         with a saga for each parcel (definitions in the data folder)."
+         with a saga for each parcel (definitions in the data folder). After a minute payment-service 2.8.0 replaces\n\
+         2.7.1, and is worse; two services write records that are no events, and one status is set by hand."
     } else {
         "With --demo, example services place and handle an order every second."
     };
