@@ -1,6 +1,6 @@
 //! Who may call: tokens as they are written down, and as they are taken.
 
-use std::{convert::Infallible, net::SocketAddr, str::FromStr};
+use std::{collections::BTreeSet, convert::Infallible, net::SocketAddr, str::FromStr};
 
 use clap::Args;
 use merge::Merge;
@@ -9,8 +9,9 @@ use serde::Deserialize;
 use super::{ConfigError, OidcSettings};
 use saga_collector::secret::Secret;
 use saga_store::Scope;
+use saga_types::SagaType;
 use saga_web::auth::{
-    Access, Token, TokenHash, check_name,
+    Access, MAX_TYPES, Token, TokenHash, check_name,
     oidc::{Issuer, OidcConfig},
 };
 
@@ -21,11 +22,11 @@ const TOKENS: &str = "auth.tokens";
 #[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AuthSettings {
-    /// Who may call: NAME:ROLE:SHA256, several with semicolons between; a list in the file
+    /// Who may call: NAME:ROLE:SHA256, or NAME:ROLE:SHA256:TYPE,TYPE for some saga types only; several with semicolons between; a list in the file
     #[arg(
         id = "auth.tokens",
         long = "auth-token",
-        value_name = "NAME:ROLE:SHA256",
+        value_name = "NAME:ROLE:SHA256[:TYPES]",
         env = "SAGA_SERVER_AUTH_TOKENS",
         value_delimiter = ';'
     )]
@@ -42,7 +43,7 @@ pub struct AuthSettings {
 
 /// A token as it is written down; what is missing is empty, and refused as such.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct TokenSetting {
     /// Who holds it.
     pub name: String,
@@ -50,6 +51,8 @@ pub struct TokenSetting {
     pub role: String,
     /// The token's SHA-256, in hex.
     pub sha256: Secret,
+    /// The saga types that its holder may see and change; all when not given.
+    pub saga_types: Option<Vec<String>>,
 }
 
 /// Never fails: an error of clap would show the text. What is wrong is found when the layers are resolved.
@@ -57,12 +60,15 @@ impl FromStr for TokenSetting {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        let mut parts = text.splitn(3, ':').map(str::trim);
+        let mut parts = text.splitn(4, ':').map(str::trim);
         let mut part = || parts.next().unwrap_or_default();
+        let (name, role, sha256) = (part().to_owned(), part().to_owned(), Secret::new(part()));
+        let types = |types: &str| types.split(',').map(|name| name.trim().to_owned()).collect();
         Ok(Self {
-            name: part().to_owned(),
-            role: part().to_owned(),
-            sha256: Secret::new(part()),
+            name,
+            role,
+            sha256,
+            saga_types: parts.next().map(types),
         })
     }
 }
@@ -101,12 +107,34 @@ impl TokenSetting {
         if others.iter().any(|other| other.hash.matches(&hash)) {
             return Err("its sha256 stands in another entry too".to_owned());
         }
+        let scope = self.scope()?;
         Ok(Token {
             name: self.name.clone(),
             role,
-            scope: Scope::All,
+            scope,
             hash,
         })
+    }
+
+    /// A list that holds no type, or a wrong one, must not pass for rights to all types, nor for rights to none.
+    fn scope(&self) -> Result<Scope, String> {
+        let Some(names) = &self.saga_types else {
+            return Ok(Scope::All);
+        };
+        if !(1..=MAX_TYPES).contains(&names.len()) {
+            return Err(format!(
+                "its sagaTypes must hold 1 to {MAX_TYPES} saga types; without sagaTypes it is for all"
+            ));
+        }
+        let mut types = BTreeSet::new();
+        for (place, name) in (1..).zip(names) {
+            let saga_type = SagaType::new(name)
+                .map_err(|_| format!("its saga type {place} must be a name in UPPER_SNAKE_CASE"))?;
+            if !types.insert(saga_type) {
+                return Err(format!("its saga type {place} is named before"));
+            }
+        }
+        Ok(Scope::of(types))
     }
 }
 

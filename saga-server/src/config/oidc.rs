@@ -11,7 +11,7 @@ use super::{
     ConfigError, Period,
     checks::{has_no_user, not_empty, period_within},
 };
-use saga_web::auth::oidc::{ClaimsConfig, OidcConfig};
+use saga_web::auth::oidc::{ClaimsConfig, OidcConfig, SagaTypesClaim};
 
 const ISSUER: &str = "auth.oidc.issuer";
 const AUDIENCE: &str = "auth.oidc.audience";
@@ -20,6 +20,8 @@ const LEEWAY: &str = "auth.oidc.leeway";
 const NAME_CLAIM: &str = "auth.oidc.nameClaim";
 const ROLES_CLAIM: &str = "auth.oidc.rolesClaim";
 const VIEWER_ROLE: &str = "auth.oidc.viewerRole";
+const SAGA_TYPES_CLAIM: &str = "auth.oidc.sagaTypesClaim";
+const SAGA_TYPES_REQUIRED: &str = "auth.oidc.sagaTypesRequired";
 const OPERATOR_ROLE: &str = "auth.oidc.operatorRole";
 
 /// The default names of claims and roles.
@@ -112,6 +114,22 @@ pub struct OidcSettings {
         env = "SAGA_SERVER_AUTH_OIDC_OPERATOR_ROLE"
     )]
     pub operator_role: Option<String>,
+
+    /// The claim with the saga types that a token is for; without it every token is for all types
+    #[arg(
+        id = "auth.oidc.sagaTypesClaim",
+        long = "oidc-saga-types-claim",
+        value_name = "CLAIM",
+        env = "SAGA_SERVER_AUTH_OIDC_SAGA_TYPES_CLAIM"
+    )]
+    pub saga_types_claim: Option<String>,
+
+    /// Refuse tokens without that claim, which are for all types otherwise
+    #[arg(
+        id = "auth.oidc.sagaTypesRequired", long = "oidc-saga-types-required", value_name = "BOOL",
+        env = "SAGA_SERVER_AUTH_OIDC_SAGA_TYPES_REQUIRED", num_args = 0..=1, require_equals = true, default_missing_value = "true"
+    )]
+    pub saga_types_required: Option<bool>,
 }
 
 impl OidcSettings {
@@ -147,7 +165,23 @@ impl OidcSettings {
             roles: not_empty(ROLES_CLAIM, self.roles_claim.as_deref().unwrap_or(roles))?,
             viewer_role: not_empty(VIEWER_ROLE, self.viewer_role.as_deref().unwrap_or(viewer))?,
             operator_role: not_empty(OPERATOR_ROLE, self.operator_role.as_deref().unwrap_or(operator))?,
+            saga_types: self.saga_types()?,
         })
+    }
+
+    fn saga_types(&self) -> Result<Option<SagaTypesClaim>, ConfigError> {
+        let is_required = self.saga_types_required.unwrap_or(false);
+        match &self.saga_types_claim {
+            Some(claim) => Ok(Some(SagaTypesClaim {
+                claim: not_empty(SAGA_TYPES_CLAIM, claim)?,
+                is_required,
+            })),
+            None if is_required => Err(ConfigError::value(
+                SAGA_TYPES_REQUIRED,
+                "needs auth.oidc.sagaTypesClaim, the name of the claim",
+            )),
+            None => Ok(None),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use saga_collector::{
     secret::Secret,
     telemetry::TelemetryConfig,
 };
+use saga_types::SagaType;
 use saga_web::auth::{
     Access,
     oidc::{ClaimsConfig, OidcConfig},
@@ -107,7 +108,7 @@ impl Config {
     }
 }
 
-fn oidc_entries(oidc: Option<&OidcConfig>) -> [(&'static str, String); 9] {
+fn oidc_entries(oidc: Option<&OidcConfig>) -> [(&'static str, String); 11] {
     let [name, roles, viewer, operator] = DEFAULT_CLAIMS.map(str::to_owned);
     let claims = oidc.map_or(
         ClaimsConfig {
@@ -115,9 +116,11 @@ fn oidc_entries(oidc: Option<&OidcConfig>) -> [(&'static str, String); 9] {
             roles,
             viewer_role: viewer,
             operator_role: operator,
+            saga_types: None,
         },
         |oidc| oidc.claims.clone(),
     );
+    let types = claims.saga_types.as_ref();
     let leeway = oidc.map_or(DEFAULT_LEEWAY, |oidc| oidc.leeway);
     [
         ("auth.oidc.issuer", text(oidc.map(|oidc| oidc.issuer.as_str()))),
@@ -138,6 +141,14 @@ fn oidc_entries(oidc: Option<&OidcConfig>) -> [(&'static str, String); 9] {
         ("auth.oidc.rolesClaim", claims.roles),
         ("auth.oidc.viewerRole", claims.viewer_role),
         ("auth.oidc.operatorRole", claims.operator_role),
+        (
+            "auth.oidc.sagaTypesClaim",
+            text(types.map(|types| types.claim.as_str())),
+        ),
+        (
+            "auth.oidc.sagaTypesRequired",
+            types.is_some_and(|types| types.is_required).to_string(),
+        ),
     ]
 }
 
@@ -161,7 +172,14 @@ fn tokens(access: &Access) -> String {
     };
     let shown: Vec<String> = tokens
         .iter()
-        .map(|token| format!("{}:{}:***", token.name, token.role))
+        .map(|token| {
+            let types: Vec<&str> = token.scope.types().map(SagaType::as_str).collect();
+            let types = match token.scope.is_all() {
+                true => String::new(),
+                false => format!(":{}", types.join(",")),
+            };
+            format!("{}:{}:***{types}", token.name, token.role)
+        })
         .collect();
     shown.join(";")
 }

@@ -224,6 +224,10 @@ fn values_that_cannot_be_used_are_named_by_key_variable_and_flag() {
             "--oidc-issuer https://x --oidc-audience x --oidc-jwks-uri https://user:secret@x/keys",
             &["auth.oidc.jwksUri", "without a user"],
         ),
+        (
+            "--oidc-issuer https://x --oidc-audience x --oidc-saga-types-required",
+            &["auth.oidc.sagaTypesRequired", "auth.oidc.sagaTypesClaim"],
+        ),
         ("--oidc-roles-claim groups", &["auth.oidc.issuer", "is not set"]),
         (
             "--oidc-issuer https://x --oidc-audience x --oidc-ca-file nowhere.pem",

@@ -38,6 +38,23 @@ fn a_fresh_token_is_taken_with_the_entry_that_came_with_it() {
 }
 
 #[test]
+fn the_rights_of_a_token_can_be_bound_to_saga_types() {
+    let made = Run::new().run("token --name board --saga-type REFUND --saga-type STORE_REGISTRATION");
+    let entry = made.stdout.lines().find_map(|line| line.strip_prefix("entry: "));
+    let entry = entry.unwrap();
+    assert!(entry.ends_with(":REFUND,STORE_REGISTRATION"), "{made:?}");
+    let run = Run::new().variable("SAGA_SERVER_AUTH_TOKENS", entry);
+    assert_eq!(tokens_of(&run, ""), "board:viewer:***:REFUND,STORE_REGISTRATION");
+    let file = format!(
+        "auth:\n  tokens:\n    - {{ name: board, role: viewer, sha256: {}, sagaTypes: [REFUND] }}\n",
+        hash("a")
+    );
+    let run = Run::new().file("c.yml", &file);
+    assert_eq!(tokens_of(&run, "--config c.yml"), "board:viewer:***:REFUND");
+    assert_eq!(Run::new().run("token --name board --saga-type refund").code, 2);
+}
+
+#[test]
 fn a_token_for_nobody_or_with_another_role_is_refused() {
     Run::new()
         .run("token --name anonymous")
@@ -86,7 +103,12 @@ fn what_is_no_token_is_refused_without_showing_it() {
         (format!("ci:viewer:{secret}"), &["entry 1", "64 hex digits"]),
         (
             format!("ci:viewer:{good}:{secret}"),
-            &["entry 1", "64 hex digits"],
+            &["entry 1", "saga type 1", "UPPER_SNAKE_CASE"],
+        ),
+        (format!("ci:viewer:{good}:"), &["entry 1", "saga type 1"]),
+        (
+            format!("ci:viewer:{good}:REFUND,REFUND"),
+            &["entry 1", "saga type 2", "named before"],
         ),
         (format!("anonymous:viewer:{good}"), &["entry 1", "anonymous"]),
         (
@@ -121,6 +143,16 @@ fn a_file_must_hold_complete_tokens() {
         (
             "auth: { tokens: [{ name: ci, role: viewer }] }",
             &["auth.tokens", "entry 1", "sha256"],
+        ),
+        (
+            "auth: { tokens: [{ name: ci, role: viewer, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, \
+             sagaTypes: [] }] }",
+            &["auth.tokens", "entry 1", "sagaTypes", "1 to 100"],
+        ),
+        (
+            "auth: { tokens: [{ name: ci, role: viewer, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, \
+             sagaTypes: [REFUND, topsecret] }] }",
+            &["auth.tokens", "entry 1", "saga type 2"],
         ),
         ("auth: { tokens: { ci: topsecret } }", &["line 1", "auth.tokens"]),
     ] {

@@ -9,6 +9,9 @@ use super::{
     oidc::{Issuer, Refusal},
 };
 
+/// So many saga types may the rights of one token be bound to.
+pub const MAX_TYPES: usize = 100;
+
 /// One token that is taken.
 #[derive(Debug, Clone)]
 pub struct Token {
@@ -41,6 +44,16 @@ pub enum Access {
 }
 
 impl Access {
+    /// Whether the rights of some callers are bound to saga types, or may be.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        let (Self::Tokens(tokens) | Self::Issued { tokens, .. }) = self else {
+            return false;
+        };
+        let is_by_claim = matches!(self, Self::Issued { issuer, .. } if issuer.binds_to_types());
+        is_by_claim || tokens.iter().any(|token| !token.scope.is_all())
+    }
+
     /// The holder of a token.
     ///
     /// # Errors

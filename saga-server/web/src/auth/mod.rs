@@ -8,7 +8,7 @@ pub mod oidc;
 mod role;
 mod token;
 
-pub use access::{Access, Token};
+pub use access::{Access, MAX_TYPES, Token};
 pub use caller::{ANONYMOUS, Caller, check_name};
 pub use role::{Role, UnknownRole};
 pub use token::{NoRandomness, TokenHash, fresh_token};

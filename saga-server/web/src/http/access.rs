@@ -16,13 +16,16 @@ pub(crate) enum Requirement {
     Open,
     /// A role.
     Role(Role),
+    /// A role and rights to all saga types: what it shows is counted over all of them.
+    AllTypes(Role),
+    /// The same once rights are bound to saga types, and nothing before.
+    OpenUnlessBound,
 }
 
 /// Paths that are the same for everybody, by their first segment.
-const OPEN: [&str; 8] = [
+const OPEN: [&str; 7] = [
     "health",
     "actuator",
-    "metrics",
     "api-docs",
     "swagger-ui",
     "assets",
@@ -40,6 +43,12 @@ const PAGES: [(&str, Role); 7] = [
     ("services", Role::Viewer),
     ("search", Role::Viewer),
 ];
+
+/// Paths that show numbers of all saga types together.
+const ALL_TYPES: [&str; 2] = ["/services", "/internal/v1/producers"];
+
+/// Paths of metrics.
+const METRICS: [&str; 2] = ["/metrics", "/actuator/prometheus"];
 
 /// Interfaces for programs, by their first segment.
 const INTERFACES: [(&str, Role); 2] = [("api", Role::Viewer), ("internal", Role::Operator)];
@@ -59,6 +68,9 @@ pub(crate) fn needed(request: &Request) -> Requirement {
 /// What the table says of a path.
 pub(crate) fn named(method: &Method, path: &str) -> Option<Requirement> {
     let first = first_segment(path);
+    if METRICS.contains(&path) {
+        return Some(Requirement::OpenUnlessBound);
+    }
     if OPEN.contains(&first) {
         return Some(Requirement::Open);
     }
@@ -67,7 +79,10 @@ pub(crate) fn named(method: &Method, path: &str) -> Option<Requirement> {
         Some(role) => Some(role),
         None => find(&INTERFACES, first),
     };
-    role.map(Requirement::Role)
+    role.map(match needs_all_types(path) {
+        true => Requirement::AllTypes,
+        false => Requirement::Role,
+    })
 }
 
 /// The role to read a page; none when the path is no page's.
@@ -76,6 +91,11 @@ pub(crate) fn page(path: &str) -> Option<Role> {
         "" if path != "/" => None,
         first => find(&PAGES, first),
     }
+}
+
+/// Whether a path shows numbers of all saga types together.
+pub(crate) fn needs_all_types(path: &str) -> bool {
+    ALL_TYPES.contains(&path)
 }
 
 /// Whether orchestrators or Prometheus ask for a path; they are answered however many others ask.

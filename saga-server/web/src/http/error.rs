@@ -124,6 +124,13 @@ impl ApiError {
         Self::plain(ErrorCode::Forbidden, message)
     }
 
+    /// What is asked for is counted over all saga types.
+    pub(crate) fn needs_all_types(caller: &str) -> Self {
+        Self::forbidden(format!(
+            "this shows numbers of all saga types together, and the token {caller:?} is bound to some"
+        ))
+    }
+
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::plain(ErrorCode::NotFound, message)
     }

@@ -11,7 +11,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{ApiError, access, same_site, session};
+use super::{
+    ApiError,
+    access::{self, Requirement},
+    same_site, session,
+};
 use crate::{
     auth::{Access, Caller, Role, oidc::Refusal},
     state::AppState,
@@ -24,8 +28,12 @@ pub(crate) async fn check(State(state): State<AppState>, mut request: Request, n
     if let Err(error) = same_site::check(&request) {
         return error.into_response();
     }
-    let access::Requirement::Role(needed) = access::needed(&request) else {
-        return next.run(request).await;
+    let (needed, needs_all_types) = match access::needed(&request) {
+        Requirement::Open => return next.run(request).await,
+        Requirement::OpenUnlessBound if !state.access.is_bound() => return next.run(request).await,
+        Requirement::OpenUnlessBound => (Role::Viewer, true),
+        Requirement::AllTypes(role) => (role, true),
+        Requirement::Role(role) => (role, false),
     };
     let called = Called::of(&request);
     let caller = match caller(&state.access, &called).await {
@@ -36,7 +44,7 @@ pub(crate) async fn check(State(state): State<AppState>, mut request: Request, n
         },
         Err(error) => return error.into_response(),
     };
-    let mut response = match allow(&state.access, &caller, needed) {
+    let mut response = match allow(&state.access, &caller, needed, needs_all_types) {
         Ok(()) => {
             request.extensions_mut().insert(caller.clone());
             next.run(request).await
@@ -145,15 +153,18 @@ impl From<Refusal> for ApiError {
         let message = refusal.to_string();
         match refusal {
             Refusal::Untrue(_) => Self::unauthorized(message),
-            Refusal::NoRole(_) => Self::forbidden(message),
+            Refusal::NoRole(_) | Refusal::NoTypes(_) => Self::forbidden(message),
             Refusal::Unchecked => Self::unavailable(message),
         }
     }
 }
 
-fn allow(access: &Access, caller: &Caller, needed: Role) -> Result<(), ApiError> {
+fn allow(access: &Access, caller: &Caller, needed: Role, needs_all_types: bool) -> Result<(), ApiError> {
     if caller.role >= needed {
-        return Ok(());
+        return match needs_all_types && !caller.scope.is_all() {
+            true => Err(ApiError::needs_all_types(&caller.name)),
+            false => Ok(()),
+        };
     }
     let why = match access {
         Access::Tokens(_) | Access::Issued { .. } => {

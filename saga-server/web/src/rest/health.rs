@@ -68,7 +68,8 @@ async fn health(state: State<AppState>, request: Request) -> (StatusCode, Json<R
 async fn readiness(State(state): State<AppState>, request: Request) -> (StatusCode, Json<Readiness>) {
     let (mut components, mut warnings) = (state.health.states(), state.health.warnings());
     let caller = guard::known_caller(&state.access, &request).await;
-    if caller.is_none_or(|caller| caller.role < Role::Operator) {
+    // A reason may name anything that a database or a broker says, of whatever saga type.
+    if caller.is_none_or(|caller| caller.role < Role::Operator || !caller.scope.is_all()) {
         components.values_mut().for_each(hide_reason);
         warnings
             .values_mut()

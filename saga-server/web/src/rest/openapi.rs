@@ -19,6 +19,7 @@ use utoipa::{
 };
 
 use super::sagas::MetadataFilter;
+use crate::auth::Role;
 use crate::http::{
     ErrorCode,
     access::{self, Requirement},
@@ -43,7 +44,7 @@ const JSON: &str = "application/json";
     tags(
         (name = "sagas", description = "Sagas and their steps. Needs the role viewer."),
         (name = "operation", description = "What operators do. Needs the role operator."),
-        (name = "health", description = "For orchestrators and Prometheus. Open to everybody."),
+        (name = "health", description = "For orchestrators and Prometheus. Open to everybody; metrics need a token for all saga types once rights are bound to saga types."),
     ),
     // What no body refers to.
     components(schemas(ErrorBody, Moment, MetadataFilter))
@@ -100,14 +101,21 @@ fn describe(path: &str, operation: &mut Operation) {
         ErrorCode::InternalError,
         ErrorCode::ServiceUnavailable,
     ];
-    if let Some(Requirement::Role(role)) = access::named(&Method::GET, path) {
-        errors.extend([
-            ErrorCode::Unauthorized,
-            ErrorCode::Forbidden,
-            ErrorCode::MisdirectedRequest,
-        ]);
-        let requirement = SecurityRequirement::new(BEARER, [role.to_string()]);
-        operation.security = Some(vec![requirement]);
+    let requirement = |role: Role| SecurityRequirement::new(BEARER, [role.to_string()]);
+    match access::named(&Method::GET, path) {
+        Some(Requirement::Role(role) | Requirement::AllTypes(role)) => {
+            errors.extend([
+                ErrorCode::Unauthorized,
+                ErrorCode::Forbidden,
+                ErrorCode::MisdirectedRequest,
+            ]);
+            operation.security = Some(vec![requirement(role)]);
+        }
+        Some(Requirement::OpenUnlessBound) => {
+            errors.extend([ErrorCode::Unauthorized, ErrorCode::Forbidden]);
+            operation.security = Some(vec![SecurityRequirement::default(), requirement(Role::Viewer)]);
+        }
+        Some(Requirement::Open) | None => {}
     }
     if operation.request_body.is_some() {
         errors.push(ErrorCode::PayloadTooLarge);

@@ -248,9 +248,7 @@ impl Reader {
     /// Who records events. Services record events of any type, and what is known of them has none.
     pub(crate) async fn producers(&self, query: &ProducerQuery) -> Result<ProducerPage, ApiError> {
         if !self.scope().is_all() {
-            return Err(ApiError::forbidden(
-                "this needs rights to all saga types, since services are not counted by type",
-            ));
+            return Err(ApiError::needs_all_types(&self.caller.name));
         }
         Ok(self.ask("producers", self.sources.store.producers(query)).await?)
     }

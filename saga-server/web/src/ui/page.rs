@@ -59,6 +59,8 @@ pub(super) struct Frame {
     /// Who is signed in; none without authentication.
     pub(super) caller: Option<String>,
     pub(super) role: Role,
+    /// Whether the caller may see all saga types.
+    sees_all_types: bool,
     /// Before signing in, so without links.
     pub(super) is_bare: bool,
     /// What of the stream of sagas would change this page, as a query.
@@ -80,6 +82,7 @@ impl Frame {
             freshness: freshness.map(|freshness| (freshness.summary.clone(), freshness.up_to_date)),
             caller: (caller.name != crate::auth::ANONYMOUS).then(|| caller.name.clone()),
             role: caller.role,
+            sees_all_types: caller.scope.is_all(),
             is_bare: false,
             live: None,
         }
@@ -111,9 +114,10 @@ impl Frame {
 
     /// The sections that the caller may open: path, name, and whether it is this one.
     pub(super) fn links(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
-        let (current, role) = (self.section, self.role);
+        let (current, role, sees_all) = (self.section, self.role, self.sees_all_types);
         Section::BAR
             .iter()
+            .filter(move |(_, path, _)| sees_all || !access::needs_all_types(path))
             .filter(move |(_, path, _)| access::page(path).is_some_and(|needed| role >= needed))
             .map(move |(section, path, name)| (*path, *name, *section == current))
     }

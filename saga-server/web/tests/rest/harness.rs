@@ -89,6 +89,11 @@ impl Api {
 
     /// On an empty database, for callers of this machine, with these definitions beside the built-in ones.
     pub(crate) async fn defined_by(files: &[&str]) -> Self {
+        Self::open_with(Access::ThisMachine, files).await
+    }
+
+    /// On an empty database, for these callers, with these definitions beside the built-in ones.
+    pub(crate) async fn open_with(access: Access, files: &[&str]) -> Self {
         let mut definitions = Definitions::built_in();
         for file in files {
             definitions.insert(SagaDefinition::from_yaml(file).unwrap());
@@ -96,7 +101,7 @@ impl Api {
         let (store, folder) = Self::sqlite(definitions).await;
         Self {
             _folder: Some(folder),
-            ..Self::serving(store, Access::ThisMachine, Redaction::default(), hasty()).await
+            ..Self::serving(store, access, Redaction::default(), hasty()).await
         }
     }
 

@@ -14,7 +14,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp
 use rcgen::KeyPair;
 use saga_web::auth::{
     Access, Role, Token, TokenHash,
-    oidc::{ClaimsConfig, Issuer, OidcConfig},
+    oidc::{ClaimsConfig, Issuer, OidcConfig, SagaTypesClaim},
 };
 use serde_json::{Value, json};
 
@@ -156,6 +156,10 @@ impl TestIssuer {
                 roles: "realm_access.roles".to_owned(),
                 viewer_role: "saga-viewer".to_owned(),
                 operator_role: "saga-operator".to_owned(),
+                saga_types: Some(SagaTypesClaim {
+                    claim: "saga_types".to_owned(),
+                    is_required: false,
+                }),
             },
         });
         Access::Issued {

@@ -25,6 +25,7 @@ mod redaction;
 mod saga;
 mod saga_page;
 mod sagas;
+mod scopes;
 mod signing_in;
 mod statistics;
 mod status;

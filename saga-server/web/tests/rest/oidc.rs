@@ -333,3 +333,47 @@ async fn while_no_key_was_ever_learnt_callers_are_told_to_come_back() {
     assert_eq!(answer.header("retry-after"), "2");
     is_taken(&api, "board's").await;
 }
+
+#[tokio::test]
+async fn a_claim_binds_the_rights_of_a_token_to_saga_types() {
+    let key = Key::elliptic("1");
+    let issuer = TestIssuer::showing(&[&key]).await;
+    let api = Api::open_to(issuer.access()).await;
+    api.record(completed("order", 0)).await;
+    let refund = completed("refund", 0)
+        .into_iter()
+        .map(|event| event.of_type("REFUND"));
+    api.record(refund).await;
+    let ids = async |types: Value| {
+        let token = key.sign(&with(issuer.claims(), json!({"saga_types": types})));
+        let answer = get_with(&api, "/api/v1/sagas?sort=startedAt,asc", &token).await;
+        let content = answer.json()["content"].clone();
+        let ids = content.as_array().cloned().unwrap_or_default();
+        let ids = ids
+            .iter()
+            .map(|saga| saga["sagaId"].as_str().unwrap_or_default().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    // Without the claim a token is for all types.
+    assert_eq!(ids(Value::Null).await, ["order", "refund"]);
+    assert_eq!(ids(json!(["REFUND"])).await, ["refund"]);
+    assert_eq!(ids(json!("REFUND ORDER_CREATION")).await, ["order", "refund"]);
+    assert_eq!(ids(json!([])).await, [""; 0]);
+    for odd in [
+        json!(7),
+        json!({"REFUND": true}),
+        json!(["REFUND", 7]),
+        json!([""]),
+    ] {
+        let token = key.sign(&with(issuer.claims(), json!({"saga_types": odd})));
+        let answer = get_with(&api, PATH, &token).await;
+        let error = answer.is_error(403, "FORBIDDEN", PATH);
+        assert_eq!(
+            error["message"],
+            r#"the token of "dana" does not say which saga types it is for"#
+        );
+    }
+    api.get("/metrics")
+        .await
+        .is_error(401, "UNAUTHORIZED", "/metrics");
+}

@@ -238,3 +238,53 @@ async fn a_stream_ends_when_the_token_expires() {
     let mut client = Client::with(&api, "", &[("authorization", &bearer)]).await;
     while client.frame().await.is_some() {}
 }
+
+#[tokio::test]
+async fn a_caller_is_sent_sagas_of_the_types_that_their_token_is_for() {
+    let key = Key::elliptic("1");
+    let issuer = TestIssuer::showing(&[&key]).await;
+    let api = Api::open_to(issuer.access()).await;
+    let mut claims = issuer.claims();
+    claims["saga_types"] = json!(["REFUND", "STORE_REGISTRATION"]);
+    let bearer = format!("Bearer {}", key.sign(&claims));
+    let bound = [("authorization", bearer.as_str())];
+    let queries = [
+        "",
+        "?sagaType=ORDER_CREATION",
+        "?sagaId=hidden",
+        "?orderId=shared",
+    ];
+    let mut clients = Vec::new();
+    for query in queries {
+        clients.push(Client::with(&api, query, &bound).await);
+    }
+    let board = [("authorization", "Bearer board's")];
+    let mut all = Client::with(&api, "", &board).await;
+    let begun = |saga: &str| event(saga, "ORDER_CREATED", "STARTED", 0).of_order("shared");
+    api.record([begun("hidden")]).await;
+    assert_eq!(all.saga().await["sagaId"], "hidden");
+    api.record([begun("shown").of_type("REFUND")]).await;
+    assert_eq!(all.saga().await["sagaId"], "shown");
+    // What was sent to all clients before came to these first, too, if it came at all.
+    for client in [0, 3] {
+        assert_eq!(
+            clients[client].saga().await["sagaId"],
+            "shown",
+            "{}",
+            queries[client]
+        );
+    }
+    // A first event that comes late takes the saga away from them.
+    let earlier = event("shown", "ORDER_CREATED", "STARTED", -1);
+    api.record([earlier]).await;
+    assert_eq!(all.saga().await["sagaType"], "ORDER_CREATION");
+    api.record([begun("last").of_type("STORE_REGISTRATION")]).await;
+    for client in [0, 3] {
+        assert_eq!(
+            clients[client].saga().await["sagaId"],
+            "last",
+            "{}",
+            queries[client]
+        );
+    }
+}

@@ -1,11 +1,11 @@
 //! From what a true token says to a caller.
 
 use saga_store::Scope;
-use saga_types::{MAX_NAME_CHARS, Timestamp};
+use saga_types::{MAX_NAME_CHARS, SagaType, Timestamp};
 use serde_json::{Map, Value};
 
-use super::{ClaimsConfig, Refusal};
-use crate::auth::{ANONYMOUS, Caller, Role};
+use super::{ClaimsConfig, Refusal, SagaTypesClaim};
+use crate::auth::{ANONYMOUS, Caller, MAX_TYPES, Role};
 
 impl ClaimsConfig {
     pub(super) fn caller(&self, claims: &Map<String, Value>) -> Result<Caller, Refusal> {
@@ -23,10 +23,33 @@ impl ClaimsConfig {
         match role {
             Some((_, role)) => {
                 let expires = claims.get("exp").and_then(seconds);
-                Ok(Caller::of_token(name.to_owned(), role, Scope::All, expires))
+                let scope = self.scope(claims);
+                let scope = scope.ok_or_else(|| Refusal::NoTypes(name.to_owned()))?;
+                Ok(Caller::of_token(name.to_owned(), role, scope, expires))
             }
             None => Err(Refusal::NoRole(name.to_owned())),
         }
+    }
+
+    /// Which saga types a token is for. None when it must say so and does not, or says it in a form that is not understood.
+    fn scope(&self, claims: &Map<String, Value>) -> Option<Scope> {
+        let Some(SagaTypesClaim { claim, is_required }) = &self.saga_types else {
+            return Some(Scope::All);
+        };
+        let names: Vec<&str> = match at(claims, claim) {
+            None if *is_required => return None,
+            None => return Some(Scope::All),
+            Some(Value::Array(names)) => names.iter().map(Value::as_str).collect::<Option<_>>()?,
+            Some(Value::String(names)) => names.split_whitespace().collect(),
+            Some(_) => return None,
+        };
+        if names.len() > MAX_TYPES {
+            return None;
+        }
+        let types = names
+            .into_iter()
+            .map(|name| SagaType::try_from(name.to_owned()).ok());
+        types.collect::<Option<Vec<_>>>().map(Scope::of)
     }
 }
 
@@ -73,6 +96,7 @@ mod tests {
             roles: roles.to_owned(),
             viewer_role: "look".to_owned(),
             operator_role: "act".to_owned(),
+            saga_types: None,
         };
         config.caller(claims.as_object().unwrap_or(&Map::new()))
     }
@@ -122,6 +146,52 @@ mod tests {
             );
         }
         assert!(caller(&json!({"sub": "a", "x": 1}), "x.y.z").is_err());
+    }
+
+    #[test]
+    fn a_claim_says_which_saga_types_a_token_is_for() {
+        let scope = |claims: Value, is_required| {
+            let config = ClaimsConfig {
+                name: "sub".to_owned(),
+                roles: "roles".to_owned(),
+                viewer_role: "look".to_owned(),
+                operator_role: "act".to_owned(),
+                saga_types: Some(SagaTypesClaim {
+                    claim: "tracker.types".to_owned(),
+                    is_required,
+                }),
+            };
+            let mut all = json!({"sub": "a", "roles": ["look"]});
+            all["tracker"] = claims;
+            let caller = config.caller(all.as_object().unwrap_or(&Map::new()));
+            caller.map(|caller| caller.scope)
+        };
+        let refused = || Err(Refusal::NoTypes("a".to_owned()));
+        let two = Scope::of([SagaType::REFUND, SagaType::ORDER_CREATION]);
+        assert_eq!(
+            scope(json!({"types": ["REFUND", "ORDER_CREATION"]}), true),
+            Ok(two.clone())
+        );
+        assert_eq!(scope(json!({"types": " ORDER_CREATION  REFUND"}), false), Ok(two));
+        assert_eq!(scope(json!({"types": []}), false), Ok(Scope::of([])));
+        assert_eq!(scope(json!({}), false), Ok(Scope::All));
+        assert_eq!(scope(json!({}), true), refused());
+        let many: Vec<String> = (0..=MAX_TYPES).map(|number| format!("TYPE_{number}")).collect();
+        for types in [
+            json!(null),
+            json!(7),
+            json!(true),
+            json!({"REFUND": true}),
+            json!(["REFUND", 7]),
+            json!([""]),
+            json!(many),
+        ] {
+            assert_eq!(
+                scope(json!({"types": types.clone()}), false),
+                refused(),
+                "{types}"
+            );
+        }
     }
 
     #[test]

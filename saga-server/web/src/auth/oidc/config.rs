@@ -30,4 +30,15 @@ pub struct ClaimsConfig {
     pub viewer_role: String,
     /// Who has this role may change as well.
     pub operator_role: String,
+    /// Where it says which saga types it is for; none when every token is for all.
+    pub saga_types: Option<SagaTypesClaim>,
+}
+
+/// Where a token says which saga types it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SagaTypesClaim {
+    /// The claim with the types: its name, or its path with dots between.
+    pub claim: String,
+    /// Whether a token without the claim is refused; otherwise it is for all types.
+    pub is_required: bool,
 }

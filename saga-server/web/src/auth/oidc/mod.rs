@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::Caller;
 use saga_collector::http_client::ClientError;
 
-pub use config::{ClaimsConfig, OidcConfig};
+pub use config::{ClaimsConfig, OidcConfig, SagaTypesClaim};
 
 /// The longest token. Those of issuers that put a person's every group into it have some KiB.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -31,6 +31,9 @@ pub enum Refusal {
     /// It proves who calls, but they have no role here.
     #[error("the token of {0:?} gives no role here")]
     NoRole(String),
+    /// It proves who calls, but does not say for which saga types.
+    #[error("the token of {0:?} does not say which saga types it is for")]
+    NoTypes(String),
     /// It cannot be checked now: no key of the issuer was ever learnt.
     #[error("tokens cannot be checked, since their issuer does not answer")]
     Unchecked,
@@ -67,6 +70,12 @@ impl Issuer {
     pub async fn holder(&self, token: &str) -> Result<Caller, Refusal> {
         let claims = self.claims(token).await?;
         self.config.claims.caller(&claims)
+    }
+
+    /// Whether a claim says which saga types a token is for.
+    #[must_use]
+    pub fn binds_to_types(&self) -> bool {
+        self.config.claims.saga_types.is_some()
     }
 
     async fn claims(&self, token: &str) -> Result<Map<String, Value>, Refusal> {
