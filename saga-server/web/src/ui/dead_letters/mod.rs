@@ -113,7 +113,7 @@ fn letter_id(text: &str) -> Result<i64, ApiError> {
 
 /// The list of the letters of one reason.
 fn reason_path(reason: &str) -> String {
-    format!("{PATH}?reason={}&reader=WAITING", encoded(reason))
+    format!("{PATH}?reason={}&state=WAITING", encoded(reason))
 }
 
 /// Topic, partition and offset, as far as they are known.
