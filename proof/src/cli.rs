@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
+    normal,
     progress::Progress,
     report::Report,
     runs::{faults, fill, hostile, outages, outbox_kills, produce, sdk_outage, speed},
@@ -41,6 +42,8 @@ enum Command {
     Hostile(hostile::Args),
     /// How fast the collector is and how small, beside raw COPY and one transaction for each event
     Speed(speed::Args),
+    /// What the collector says is normal, against populations that were made; needs neither Kafka nor PostgreSQL
+    Normal(normal::Args),
     /// Sends events to a topic, at a rate or as fast as it takes them
     Load(produce::Args),
     /// Fills an empty database with millions of sagas
@@ -80,6 +83,7 @@ impl Command {
             Self::Faults(args) => faults::run(&args, progress).await,
             Self::Hostile(args) => hostile::run(&args, progress).await,
             Self::Speed(args) => speed::run(&args, progress).await,
+            Self::Normal(args) => normal::run(&args, progress).await,
             Self::Load(args) => produce::run(&args, progress).await,
             Self::Fill(args) => fill::run(&args, progress).await,
             Self::Relay(_) => unreachable!("handled before"),

@@ -8,7 +8,8 @@
 //! | `many_sagas` | a database that is full already |
 //! | `topic`, `audit` | what arrived, compared with the accounting |
 //! | `progress`, `report` | what the user sees while it works and at the end |
-//! | `runs` | one module for each command |
+//! | `normal` | what the collector says is normal, against populations that were made |
+//! | `runs` | one module for each other command |
 
 mod accounting;
 mod audit;
@@ -21,6 +22,7 @@ mod load;
 #[path = "../../saga-server/store/tests/plans/many_sagas/mod.rs"]
 mod many_sagas;
 mod memory;
+mod normal;
 mod parts;
 mod poison;
 mod progress;

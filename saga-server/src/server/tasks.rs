@@ -6,6 +6,7 @@
 //! | `live` | sagas as they change, to clients and other collectors | started again |
 //! | `freshness` | how far each partition is stored, to the database and the metrics | started again |
 //! | `watch` | late sagas, on one collector of several | started again |
+//! | `usual` | how long waits usually take, learnt by one collector of several | started again |
 //! | `definitions` | definitions as the files say, and collectors that run with others | started again |
 //! | `producers` | who records events and which never came, on one collector of several | started again |
 //! | `database` | whether the database answers, and the numbers of sagas | started again |
@@ -22,7 +23,7 @@ use saga_collector::{
     health::{Component, Health},
     live::Live,
     maintenance::{
-        Monitor, RetentionConfig,
+        Monitor, RetentionConfig, keep_usual,
         producers::ProducerReconciler,
         retention::{self, Retention},
     },
@@ -86,6 +87,7 @@ pub(super) fn of(
             |(topic, progress, store, metrics), stop| freshness::keep(topic, progress, store, metrics, stop),
         ),
         Task::restarted("watch", stop, monitor, Monitor::run),
+        Task::restarted("usual", stop, store.clone(), keep_usual),
         Task::restarted("producers", stop, reconciler, ProducerReconciler::run),
         Task::restarted("database", stop, database, |(store, health, metrics), stop| {
             watch_database(store, health, metrics, stop)

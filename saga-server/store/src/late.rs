@@ -5,7 +5,8 @@ use saga_types::{Timestamp, fold::SagaState};
 /// In which way a saga is late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Late {
-    /// It is past a limit of its definition: due when the awaited step should have been done.
+    /// It is past a limit of its definition, due when the awaited step should have been done; or it has no limit and waits
+    /// longer than others ever did.
     Stuck,
     /// It failed and still has something to be undone: due since the failure.
     Owing,
@@ -52,7 +53,10 @@ impl Late {
     pub fn due(self, saga: &SagaState) -> Option<Timestamp> {
         let awaiting = saga.awaiting.iter();
         match self {
-            Self::Stuck => awaiting.filter_map(|awaiting| awaiting.deadline).min(),
+            Self::Stuck => awaiting
+                .filter_map(|awaiting| awaiting.deadline)
+                .min()
+                .or(saga.unusual_since),
             Self::Owing if saga.outstanding_compensations.is_empty() => None,
             Self::Owing => awaiting.map(|awaiting| awaiting.since).min(),
         }

@@ -20,6 +20,7 @@
 //! | `period` | what the sagas of a period are: exact ends, outcomes, samples, percentiles |
 //! | `query`, `metadata`, `flow`, `trends`, `late`, `watch` | questions and their answers |
 //! | `scope` | which saga types a reader may see; questions carry it |
+//! | `usual` | how long waits usually take, when sagas end, and which wait longer than ever |
 //! | `definitions`, `collectors` | the definitions in force, and what collectors on one database must have in common |
 //! | `retention`, `rebuild` | sagas that are removed, and folds that are computed again |
 //! | [`postgres`], [`sqlite`] | the two adapters |
@@ -63,6 +64,7 @@ mod scope;
 pub mod sqlite;
 mod table;
 mod trends;
+mod usual;
 mod watch;
 
 pub use appended::{Appended, SagaChange};
@@ -96,4 +98,7 @@ pub use rebuild::{Difference, DifferenceKind, Rebuild, RebuildStore, Rebuilt};
 pub use retention::{ArchivePlan, Archived, Expired, ExpiredBefore, Removal, Removed, RetentionStore};
 pub use scope::Scope;
 pub use trends::{FailureCount, Failures, Slot, TrendStore, Trends};
+pub use usual::{
+    CurrentUsual, ENOUGH, EndLevel, ExpectedEnd, TypeUsual, Usual, UsualStore, UsualWait, WaitKey,
+};
 pub use watch::{LateCount, LateGroup, LateSagas, WatchStore};

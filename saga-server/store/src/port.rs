@@ -23,6 +23,7 @@ use crate::{
     rebuild::RebuildStore,
     retention::RetentionStore,
     trends::TrendStore,
+    usual::UsualStore,
     watch::WatchStore,
 };
 
@@ -42,6 +43,7 @@ pub trait Store:
     + RebuildStore
     + RetentionStore
     + TrendStore
+    + UsualStore
     + WatchStore
     + Send
     + Sync

@@ -102,6 +102,7 @@ pub(super) struct Stored<'a> {
 impl<'a> Stored<'a> {
     pub(super) fn new(version: i64, row: Result<InstanceRow<'a>, StoreError>) -> Self {
         // What cannot be read is itself a difference, and is written anew.
+        let row = row.map(InstanceRow::unmarked);
         let row = row.and_then(|row| Ok((row.clone(), row.counted()?))).ok();
         Self { version, row }
     }

@@ -54,7 +54,11 @@ impl SagaFold {
         let state = self.try_state(definitions)?;
         let started_at = self.first.position.recorded_at;
         let in_force = definitions.entry_in_force(&self.first.saga_type, started_at);
-        let mut done: Vec<_> = self.done.iter().map(|(step, done)| (step.clone(), done.0)).collect();
+        let mut done: Vec<_> = self
+            .done
+            .iter()
+            .map(|(step, done)| (step.clone(), done.0))
+            .collect();
         done.sort_by(|left, right| (left.1, &left.0).cmp(&(right.1, &right.0)));
         let over = definition(in_force).map(|definition| self.over(definition, &done));
         Some(Waits {

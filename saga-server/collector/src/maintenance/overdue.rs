@@ -63,6 +63,9 @@ impl Monitor {
         let mut reading = Reading::of_nothing(until, watermark.is_paused());
         if let Some(moment) = watermark.moment() {
             let store = &self.store;
+            if !watermark.is_paused() {
+                store.mark_unusual(moment).await?;
+            }
             let definitions = store.definitions().get();
             let stuck = store.count_late(Late::Stuck, self.due(Late::Stuck, moment));
             reading.count(Late::Stuck, stuck.await?, &definitions);
@@ -149,7 +152,17 @@ fn report(late: Late, saga: &SagaState, moment: Timestamp) {
     match late {
         Late::Stuck => {
             let late_s = late.late_ms(saga, moment).map(|late| late / 1000);
-            tracing::warn!(saga_id, saga_type, order_id, step, service, late_s, "saga stuck");
+            let by = saga.unusual_since.map_or("limit", |_| "usual");
+            tracing::warn!(
+                saga_id,
+                saga_type,
+                order_id,
+                step,
+                service,
+                by,
+                late_s,
+                "saga stuck"
+            );
         }
         Late::Owing => {
             let owed_s = late.late_ms(saga, moment).map(|owed| owed / 1000);

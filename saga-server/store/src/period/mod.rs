@@ -17,6 +17,7 @@ mod span;
 
 pub use outcomes::Outcomes;
 pub use quantile::Times;
+pub(super) use quantile::nearest_rank;
 pub use sample::Sample;
 pub(super) use sample::{drawn_below, ratio as share};
 pub use span::{Span, Width};

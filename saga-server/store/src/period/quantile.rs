@@ -39,7 +39,7 @@ impl Times {
 }
 
 /// The smallest of them that so many of 1,000 do not exceed.
-pub(super) fn nearest_rank(sorted: &[i64], per_mille: usize) -> Option<i64> {
+pub(crate) fn nearest_rank(sorted: &[i64], per_mille: usize) -> Option<i64> {
     let rank = (sorted.len() * per_mille).div_ceil(MILLE);
     sorted.get(rank.checked_sub(1)?).copied()
 }

@@ -53,6 +53,8 @@ mod table;
 mod totals;
 #[path = "../sql/trends.rs"]
 mod trends;
+#[path = "../sql/usual.rs"]
+mod usual;
 #[path = "../sql/watch.rs"]
 mod watch;
 
@@ -60,7 +62,7 @@ use std::{sync::Arc, time::Duration};
 
 use sqlx::{PgPool, migrate::Migrator, postgres::PgConnectOptions};
 
-use super::{AppendError, ChangedSagas, CurrentDefinitions, Fault, StoreError, StoreOptions};
+use super::{AppendError, ChangedSagas, CurrentDefinitions, CurrentUsual, Fault, StoreError, StoreOptions};
 
 /// What the files of `sql` call the database for which they are compiled.
 type Db = sqlx::Postgres;
@@ -86,6 +88,7 @@ pub struct PostgresStore {
     writers: PgPool,
     readers: PgPool,
     definitions: CurrentDefinitions,
+    usual: CurrentUsual,
     changed: Arc<ChangedSagas>,
     pace: Arc<rollups::Pace>,
     repeats: Arc<steps::Repeats>,
@@ -109,6 +112,7 @@ impl PostgresStore {
             writers,
             readers,
             definitions: CurrentDefinitions::new(options.definitions),
+            usual: CurrentUsual::default(),
             changed: Arc::default(),
             pace: Arc::default(),
             repeats: Arc::default(),

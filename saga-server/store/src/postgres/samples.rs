@@ -1,6 +1,6 @@
 //! What a bounded number of sagas of a period say.
 
-use saga_types::SagaStatus;
+use saga_types::{SagaStatus, SagaType};
 use sqlx::PgPool;
 
 use super::{error, rows::decode_all};
@@ -77,11 +77,16 @@ pub(super) async fn failures(
 }
 
 /// The sagas of the type and the period whose numbers are below the limit, the newest first.
-pub(super) async fn sagas(pool: &PgPool, query: &FlowQuery, below: i64) -> Result<Vec<String>, StoreError> {
-    let range = query.span.range();
+pub(super) async fn sagas(
+    pool: &PgPool,
+    saga_type: &SagaType,
+    span: &Span,
+    below: i64,
+) -> Result<Vec<String>, StoreError> {
+    let range = span.range();
     let sql = if below <= INDEXED_BELOW { FEW_SAGAS } else { SAGAS };
     let asked = sqlx::query_scalar(sql)
-        .bind(query.saga_type.as_str())
+        .bind(saga_type.as_str())
         .bind(Bound(range.start))
         .bind(Bound(range.end))
         .bind(below);

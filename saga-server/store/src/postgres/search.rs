@@ -135,7 +135,10 @@ async fn page_of(
     sagas: Option<&[Candidate]>,
 ) -> Result<Vec<PageRow>, StoreError> {
     // The folds are long, and are read of those sagas only that are on the page.
-    let mut sql = QueryBuilder::new("SELECT saga_id, saga.fold, saga.started_at FROM (SELECT * FROM (");
+    let mut sql = QueryBuilder::new(format!(
+        "SELECT {}, saga.started_at FROM (SELECT * FROM (",
+        StateRow::COLUMNS
+    ));
     let (wanted, offset) = window(query);
     for (place, part) in parts(query).into_iter().enumerate() {
         sql.push(if place == 0 { "(" } else { " UNION ALL (" });

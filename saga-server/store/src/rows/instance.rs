@@ -43,6 +43,9 @@ table! {
         awaited_steps: Texts,
         awaited_services: Texts,
         awaited_deadline: Option<Moment>,
+        /// The deadline is no limit: it was marked, and the saga has not gone on since.
+        #[serde(skip)]
+        deadline_by_usual: bool,
         owed_since: Option<Moment>,
         #[serde(rename = "stepCount")]
         event_count: i64,
@@ -73,6 +76,14 @@ table! {
 pub(crate) struct StateRow {
     pub(crate) saga_id: String,
     pub(crate) fold: String,
+    /// Since when it is marked as waiting longer than usual.
+    pub(crate) unusual_since: Option<Moment>,
+}
+
+impl StateRow {
+    /// Of `saga_instance AS saga`.
+    pub(crate) const COLUMNS: &'static str = "saga.saga_id, saga.fold, \
+        CASE WHEN saga.deadline_by_usual THEN saga.awaited_deadline END AS unusual_since";
 }
 
 impl Keyed for StateRow {
@@ -106,11 +117,21 @@ impl<'a> InstanceRow<'a> {
             awaited_steps: Texts::of(urgent_first(state).map(|awaited| awaited.step.as_str())),
             awaited_services: Texts(services(state)),
             awaited_deadline: Late::Stuck.due(state).map(Moment),
+            deadline_by_usual: false,
             owed_since: saga.owed_since().map(Moment),
             event_count: state.step_count.cast_signed(),
             version: saga.version,
             fold: &saga.fold,
         }
+    }
+
+    /// As its events say, without a mark.
+    pub(crate) fn unmarked(mut self) -> Self {
+        if self.deadline_by_usual {
+            self.awaited_deadline = None;
+            self.deadline_by_usual = false;
+        }
+        self
     }
 
     /// How it is counted.

@@ -31,11 +31,12 @@ static HISTORY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-const FOLDS: &str = concat!(
-    "SELECT saga_id, fold FROM saga_instance WHERE saga_id ",
-    any!("1"),
-    " ORDER BY saga_id"
-);
+static STATES: LazyLock<String> = LazyLock::new(|| {
+    let (columns, chosen) = (StateRow::COLUMNS, any!("1"));
+    format!("SELECT {columns} FROM saga_instance AS saga WHERE saga_id {chosen} ORDER BY saga_id")
+});
+
+const FOLDS: &str = concat!("SELECT fold FROM saga_instance WHERE saga_id ", any!("1"));
 
 static STEPS: LazyLock<String> = LazyLock::new(|| steps_after(""));
 
@@ -73,10 +74,15 @@ pub(super) async fn states(
     rows: Vec<StateRow>,
 ) -> Result<Vec<SagaState>, StoreError> {
     let state = |fold: &str| StoredFold::parse_fold(fold)?.try_state(definitions);
-    let rows = rows.into_iter();
-    let stored: Vec<(String, Option<SagaState>)> = rows.map(|row| (row.saga_id, state(&row.fold))).collect();
+    let stored: Vec<(StateRow, Option<SagaState>)> = rows
+        .into_iter()
+        .map(|row| {
+            let state = state(&row.fold);
+            (row, state)
+        })
+        .collect();
     let outdated = stored.iter().filter(|(_, state)| state.is_none());
-    let outdated: Vec<String> = outdated.map(|(saga_id, _)| saga_id.clone()).collect();
+    let outdated: Vec<String> = outdated.map(|(row, _)| row.saga_id.clone()).collect();
     let mut refolded = HashMap::new();
     if !outdated.is_empty() {
         let mut connection = pool.acquire().await.map_err(error::store)?;
@@ -88,7 +94,11 @@ pub(super) async fn states(
     }
     Ok(stored
         .into_iter()
-        .filter_map(|(saga_id, state)| state.or_else(|| refolded.remove(&saga_id)))
+        .filter_map(|(row, state)| {
+            let mut state = state.or_else(|| refolded.remove(&row.saga_id))?;
+            state.unusual_since = row.unusual_since.map(|since| since.0);
+            Some(state)
+        })
         .collect())
 }
 
@@ -98,12 +108,21 @@ pub(super) async fn states_of(
     definitions: &Definitions,
     saga_ids: &[&str],
 ) -> Result<Vec<SagaState>, StoreError> {
-    let rows = sqlx::query(FOLDS)
+    let rows = sqlx::query(STATES.as_str())
         .bind(dialect::list(saga_ids))
         .fetch_all(pool)
         .await
         .map_err(error::store)?;
     states(pool, definitions, decode_all(&rows)?).await
+}
+
+/// The folds of sagas, in any order.
+pub(super) async fn folds(pool: &Pool, saga_ids: &[String]) -> Result<Vec<String>, StoreError> {
+    sqlx::query_scalar(FOLDS)
+        .bind(dialect::list(saga_ids))
+        .fetch_all(pool)
+        .await
+        .map_err(error::store)
 }
 
 fn state_of(steps: Vec<FoldEvent>, definitions: &Definitions) -> Option<SagaState> {

@@ -48,7 +48,13 @@ impl TrendStore for Adapter {
         counting.saga_type = Some(query.saga_type.clone());
         // How many sagas of the type started within the period.
         let total = statistics::statistics(&self.readers, &counting).await?.total;
-        let saga_ids = samples::sagas(&self.readers, query, drawn_below(query.most, total)).await?;
+        let saga_ids = samples::sagas(
+            &self.readers,
+            &query.saga_type,
+            &query.span,
+            drawn_below(query.most, total),
+        )
+        .await?;
         let drawn = Sample::new(saga_ids.len() as u64, total);
         let mut gathering = Gathering::new(query);
         for some in saga_ids.chunks(FlowQuery::CHUNK) {

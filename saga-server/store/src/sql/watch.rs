@@ -17,6 +17,7 @@ use crate::{
     Corrupt, Late, LateCount, LateGroup, LateSagas, Scope, StoreError, Total, WatchStore,
     columns::{Moment, millis},
     deadline::in_time,
+    rows::StateRow,
 };
 
 const COUNT_STUCK: &str = r"
@@ -115,7 +116,7 @@ impl WatchStore for Adapter {
         scope: &Scope,
     ) -> Result<LateSagas, StoreError> {
         in_time(async {
-            let mut page = QueryBuilder::new("SELECT saga_id, fold FROM saga_instance WHERE ");
+            let mut page = QueryBuilder::new(format!("SELECT {} FROM saga_instance AS saga WHERE ", StateRow::COLUMNS));
             push_late(&mut page, late, before, scope);
             page.push(format_args!(" ORDER BY {} LIMIT {size}", late.column()));
             let mut count = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM saga_instance WHERE ");
@@ -157,8 +158,9 @@ impl WatchStore for Adapter {
             .await
             .map_err(error::store)?;
         let find = format!(
-            "SELECT saga_id, fold FROM saga_instance AS saga WHERE {due} < $1 AND NOT EXISTS (SELECT 1 FROM \
-             reported_late AS reported WHERE kind = $2 AND reported.saga_id = saga.saga_id) ORDER BY {due} LIMIT {limit}"
+            "SELECT {} FROM saga_instance AS saga WHERE {due} < $1 AND NOT EXISTS (SELECT 1 FROM \
+             reported_late AS reported WHERE kind = $2 AND reported.saga_id = saga.saga_id) ORDER BY {due} LIMIT {limit}",
+            StateRow::COLUMNS
         );
         let rows = sqlx::query(AssertSqlSafe(find))
             .bind(Moment(before))

@@ -46,6 +46,8 @@ mod statistics;
 mod table;
 #[path = "../sql/trends.rs"]
 mod trends;
+#[path = "../sql/usual.rs"]
+mod usual;
 #[path = "../sql/watch.rs"]
 mod watch;
 
@@ -53,7 +55,7 @@ use std::sync::Arc;
 
 use sqlx::{SqlitePool, migrate::Migrator};
 
-use super::{AppendError, ChangedSagas, CurrentDefinitions, StoreError, StoreOptions};
+use super::{AppendError, ChangedSagas, CurrentDefinitions, CurrentUsual, StoreError, StoreOptions};
 
 /// What the files of `sql` call the database for which they are compiled.
 type Db = sqlx::Sqlite;
@@ -75,6 +77,7 @@ pub struct SqliteStore {
     writers: SqlitePool,
     readers: SqlitePool,
     definitions: CurrentDefinitions,
+    usual: CurrentUsual,
     changed: Arc<ChangedSagas>,
 }
 
@@ -90,6 +93,7 @@ impl SqliteStore {
             writers,
             readers,
             definitions: CurrentDefinitions::new(options.definitions),
+            usual: CurrentUsual::default(),
             changed: Arc::default(),
         })
     }

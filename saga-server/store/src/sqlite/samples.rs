@@ -2,6 +2,7 @@
 //!
 //! SQLite has no lateral join: each range of time and each saga is asked for by itself, within this process.
 
+use saga_types::SagaType;
 use sqlx::SqlitePool;
 
 use super::{dialect, error, rows::decode_all};
@@ -62,12 +63,13 @@ pub(super) async fn failures(
 /// The sagas of the type and the period whose numbers are below the limit, the newest first.
 pub(super) async fn sagas(
     pool: &SqlitePool,
-    query: &FlowQuery,
+    saga_type: &SagaType,
+    span: &Span,
     below: i64,
 ) -> Result<Vec<String>, StoreError> {
-    let range = query.span.range();
+    let range = span.range();
     sqlx::query_scalar(SAGAS)
-        .bind(query.saga_type.as_str())
+        .bind(saga_type.as_str())
         .bind(Bound(range.start))
         .bind(Bound(range.end))
         .bind(below)

@@ -27,7 +27,10 @@ pub(super) async fn search(store: &SqliteStore, query: &SagaQuery) -> Result<Pag
 
 /// One more than the page has.
 async fn page(pool: &SqlitePool, query: &SagaQuery) -> Result<Vec<StateRow>, StoreError> {
-    let mut sql = QueryBuilder::new("SELECT saga_id, fold FROM saga_instance AS saga WHERE true");
+    let mut sql = QueryBuilder::new(format!(
+        "SELECT {} FROM saga_instance AS saga WHERE true",
+        StateRow::COLUMNS
+    ));
     push_filters(&mut sql, query);
     push_cursor(&mut sql, query);
     push_order(&mut sql, query);

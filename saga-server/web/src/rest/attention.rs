@@ -5,7 +5,7 @@ use saga_types::{Timestamp, fold::SagaState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::sagas;
+use super::{expected::Expected, sagas};
 use crate::{
     http::{ApiError, query_string::Params},
     scoped::Reader,
@@ -17,7 +17,7 @@ use saga_store::{Late, LateSagas};
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Attention {
-    /// Sagas past a limit of their definition.
+    /// Sagas past a limit of their definition, or, without one, waiting longer than others ever did.
     stuck: LateList,
     /// Failed sagas that still have something to be undone, overdue or not yet.
     owing: LateList,
@@ -46,6 +46,8 @@ struct LateSaga {
     state: SagaState,
     /// For how long it has been late, in milliseconds; 0 while its compensation is not overdue.
     late_ms: i64,
+    /// What is usual for what it waits for, and by what it is stuck; null when it has failed.
+    expected: Option<Expected>,
 }
 
 /// What somebody should look at now
@@ -85,6 +87,7 @@ pub(super) async fn needed(reader: Reader, mut params: Params) -> Result<Json<At
 fn list(reader: &Reader, late: Late, found: LateSagas, moment: Timestamp) -> LateList {
     let sagas = found.sagas.into_iter().map(|saga| LateSaga {
         late_ms: late.late_ms(&saga, moment).unwrap_or(0),
+        expected: Expected::of(&reader.usual(), &saga, moment),
         state: list_entry(reader.redaction.saga(saga)),
     });
     LateList {

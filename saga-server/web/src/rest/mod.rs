@@ -14,6 +14,7 @@
 //! | `openapi`, `docs` | the description of the API, and its viewer |
 //! | `saga`, `sagas`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
 //! | `flow` | `/api/v1/flow`: transitions between steps |
+//! | `expected` | what is usual for what a saga waits for |
 //! | `stream` | `/api/v1/sagas/stream`: sagas as they change |
 //! | `attention` | `/api/v1/attention`: what is late |
 //! | `status` | `/internal/v1/sagas/{sagaId}/status` |
@@ -25,6 +26,7 @@
 mod attention;
 mod dead_letters;
 mod docs;
+mod expected;
 mod flow;
 mod health;
 mod metrics;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
+use super::expected::Expected;
 use crate::{
     family::Family,
     http::{
@@ -29,6 +30,8 @@ pub(super) struct Saga {
     state: SagaState,
     /// What it is a part of, and its parts, as they are now; null when it is no part and has none, and with `asOf`.
     family: Option<Family>,
+    /// What is usual for what it waits for, and when it will probably have ended; null when it has ended, and with `asOf`.
+    expected: Option<Expected>,
     freshness: Freshness,
 }
 
@@ -53,17 +56,20 @@ pub(super) async fn detail(
     params.finish()?;
     // Asked first: what comes in between makes the answer fresher than it says.
     let freshness = reader.freshness();
-    let (found, family) = match as_of {
+    let judged_at = freshness.judged_at(Timestamp::now());
+    let (found, family, expected) = match as_of {
         None => {
             let found = reader.saga(&saga_id).await?;
             let family = Family::of(&reader, &found).await?;
-            (found, Some(family).filter(|family| !family.is_empty()))
+            let expected = Expected::of(&reader.usual(), &found, judged_at);
+            (found, Some(family).filter(|family| !family.is_empty()), expected)
         }
-        Some(moment) => (saga_as_of(&reader, &saga_id, moment).await?, None),
+        Some(moment) => (saga_as_of(&reader, &saga_id, moment).await?, None, None),
     };
     Ok(Json(Saga {
         state: reader.redaction.saga(found),
         family,
+        expected,
         freshness,
     }))
 }

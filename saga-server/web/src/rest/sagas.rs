@@ -87,7 +87,7 @@ pub(crate) struct PageInfo {
         ("failureReason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Failed for this reason"),
         ("metadata" = Option<MetadataFilter>, Query, style = Form, explode),
         ("anomaly" = Option<Anomaly>, Query, description = "Has this anomaly"),
-        ("stuck" = Option<bool>, Query, description = "Is overdue by its definition, or is not"),
+        ("stuck" = Option<bool>, Query, description = "Is past a limit of its definition, or waits longer than others ever did without one, or is not"),
         ("owing" = Option<bool>, Query, description = "Has a pending compensation, or has none"),
     ),
     responses((status = 200, description = "The page", body = SagasPage))

@@ -7,7 +7,7 @@ use saga_collector::{dead_letters::LetterView, freshness::Freshness};
 use saga_store::{
     Failures, Flow, FlowQuery, Late, LateGroup, LateSagas, LetterFilter, LetterGroup, LetterPage,
     LetterQuery, OperationPage, OperationQuery, Page, Position, ProducerPage, ProducerQuery, SagaQuery,
-    Scope, Span, Statistics, StatisticsQuery, StepPage, StoreError, StoredLetter, Trends,
+    Scope, Span, Statistics, StatisticsQuery, StepPage, StoreError, StoredLetter, Trends, Usual,
 };
 use saga_types::{SagaId, Timestamp, definition::Definitions, fold::SagaState};
 
@@ -56,6 +56,11 @@ impl Reader {
     /// The types that the caller may see.
     pub(crate) fn scope(&self) -> &Scope {
         &self.caller.scope
+    }
+
+    /// What is usual, from memory. It is asked about sagas that the caller was shown, by their type.
+    pub(crate) fn usual(&self) -> Arc<Usual> {
+        self.sources.store.usual().get()
     }
 
     /// One saga as it is now, with nothing hidden.

@@ -37,11 +37,19 @@ async fn steps_and_transitions_are_those_of_the_sagas_of_the_period() {
     assert_eq!(step("ORDER_CREATED")["share"], 1.0);
     let failing = step("STOCK_RESERVATION_FAILED");
     assert_eq!(
-        (&failing["sagas"], &failing["share"], &failing["isOnPath"], &failing["outcome"]),
+        (
+            &failing["sagas"],
+            &failing["share"],
+            &failing["isOnPath"],
+            &failing["outcome"]
+        ),
         (&json!(1), &json!(0.25), &json!(false), &json!("FAILS"))
     );
     let transitions = answer["transitions"].as_array().unwrap();
-    let leaves = transitions.iter().find(|row| row["to"] == "STOCK_RESERVATION_FAILED").unwrap();
+    let leaves = transitions
+        .iter()
+        .find(|row| row["to"] == "STOCK_RESERVATION_FAILED")
+        .unwrap();
     assert_eq!(
         *leaves,
         json!({
@@ -63,7 +71,10 @@ async fn the_day_until_now_is_answered_when_no_period_is_given() {
     let api = Api::new().await;
     api.record(completed("long ago", 0)).await;
     let answer = api.json(FLOW).await;
-    assert_eq!((&answer["sample"]["sagas"], &answer["steps"]), (&json!(0), &json!([])));
+    assert_eq!(
+        (&answer["sample"]["sagas"], &answer["steps"]),
+        (&json!(0), &json!([]))
+    );
     let moment = |end: &str| {
         let text = answer["period"][end].as_str().unwrap();
         text.parse::<saga_types::Timestamp>().unwrap()

@@ -9,12 +9,12 @@ use std::{
 use async_trait::async_trait;
 use saga_store::{
     Announcement, AppendError, Appended, ArchivePlan, Archived, Attention, ChangeStore, ChangedSagas,
-    CollectorSettings, CollectorStore, Conclude, CurrentDefinitions, DeadLetterStore, Expired, ExpiredBefore,
+    CollectorSettings, CollectorStore, Conclude, CurrentDefinitions, CurrentUsual, DeadLetterStore, Expired, ExpiredBefore,
     Failures, Flow, FlowQuery, Late, LateCount, LateGroup, LateSagas, LetterFilter, LetterGroup, LetterPage,
     LetterQuery, NewLetter, OperationPage, OperationQuery, OperationStore, Page, PartitionProgress, Position,
     ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore,
     Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery, Scope, Span,
-    Statistics, StatisticsQuery, StepPage, Store, StoreError, TrendStore, Trends, WatchStore,
+    Statistics, StatisticsQuery, StepPage, Store, StoreError, TrendStore, Trends, UsualStore, WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::{Mutex, mpsc};
@@ -168,6 +168,25 @@ impl TrendStore for Interrupted {
 
     async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError> {
         self.store.flow(query).await
+    }
+}
+
+#[async_trait]
+impl UsualStore for Interrupted {
+    fn usual(&self) -> &CurrentUsual {
+        self.store.usual()
+    }
+
+    async fn learn_usual(&self, moment: Timestamp) -> Result<(), StoreError> {
+        self.store.learn_usual(moment).await
+    }
+
+    async fn load_usual(&self) -> Result<(), StoreError> {
+        self.store.load_usual().await
+    }
+
+    async fn mark_unusual(&self, moment: Timestamp) -> Result<u64, StoreError> {
+        self.store.mark_unusual(moment).await
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod scoping;
 pub(crate) mod searching;
 pub(crate) mod statistics;
 pub(crate) mod trends;
+pub(crate) mod usual;
 pub(crate) mod watching;
 
 use std::sync::Arc;
@@ -177,6 +178,10 @@ macro_rules! contract_tests {
             flow::of_a_saga_of_very_many_steps_the_first_are_followed,
             figures::every_figure_is_that_of_a_plain_count,
             figures::figures_of_samples_are_as_exact_as_they_say,
+            usual::what_is_usual_is_learnt_kept_and_read_by_others,
+            usual::a_saga_without_a_limit_is_stuck_beyond_what_others_ever_take,
+            usual::nothing_is_stuck_on_few_observations_or_when_all_are_slower,
+            usual::a_limit_goes_before_what_is_usual,
             watching::sagas_past_their_limits_are_counted_by_the_step_they_await,
             watching::a_saga_that_awaits_several_steps_is_late_with_the_most_urgent_one,
             watching::compensations_are_owed_since_the_failure,

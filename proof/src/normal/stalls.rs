@@ -1,0 +1,142 @@
+//! Sagas that stall are found without a limit; slow nights are not taken for them.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use fastrand::Rng;
+use saga_store::{Late, Scope};
+use saga_types::Timestamp;
+
+use super::{
+    Args,
+    population::{self, Clockwork, HOUR, Kind, MINUTE, Made, NORMAL, WEEK},
+};
+use crate::{
+    progress::Progress,
+    report::{Report, Table},
+};
+
+/// For how long sagas are watched, and how many start in that time.
+const WATCHED: i64 = 10 * HOUR;
+const SAGAS: u32 = 10_000;
+
+/// Between two looks.
+const BETWEEN: i64 = MINUTE;
+
+/// A stall of the last hours may not be known yet.
+const KNOWN_AFTER: i64 = 3 * HOUR;
+
+/// How many of 1,000 stall.
+const STALLS: u32 = 10;
+
+struct Found {
+    /// Sagas that were ever marked, and how many of them had stalled.
+    marked: usize,
+    rightly: usize,
+    /// Stalls that should be known, and how many of them were marked.
+    stalled: usize,
+    known: usize,
+}
+
+pub(super) async fn run(args: &Args, progress: &Progress, report: &mut Report) -> Result<()> {
+    let mut table = Table::new(
+        "Stalled sagas without a limit, 10 of 1,000",
+        &[
+            "seed and night",
+            "marked",
+            "rightly",
+            "precision",
+            "stalled",
+            "known",
+            "recall",
+        ],
+    );
+    for seed in &args.seeds {
+        for (name, times) in [("as ever", 1.0), ("8 times slower", 8.0)] {
+            progress.update(format!("stalls, seed {seed}, {name}"));
+            let found = watch(*seed, args.sagas, times).await?;
+            let (precision, recall) = (
+                share(found.rightly, found.marked),
+                share(found.known, found.stalled),
+            );
+            table.row(
+                &format!("{seed}, {name}"),
+                [
+                    found.marked.into(),
+                    found.rightly.into(),
+                    precision.into(),
+                    found.stalled.into(),
+                    found.known.into(),
+                    recall.into(),
+                ],
+            );
+            report.promise(
+                &format!("of marked sagas at least 95 % have stalled (seed {seed}, {name})"),
+                precision >= 0.95,
+                format!("{} of {}", found.rightly, found.marked),
+            );
+            // A slow night may hide stalls: limits grow with it.
+            if times <= 1.0 {
+                report.promise(
+                    &format!("of stalled sagas at least 90 % are marked (seed {seed}, {name})"),
+                    recall >= 0.9,
+                    format!("{} of {}", found.known, found.stalled),
+                );
+            }
+        }
+    }
+    report.table(table);
+    Ok(())
+}
+
+/// Everything slows down in the middle of the time.
+async fn watch(seed: u64, learnt_from: u32, times: f64) -> Result<Found> {
+    let mut rng = Rng::with_seed(seed);
+    let begin = Timestamp::from_millis(1_760_000_000_000)?;
+    let after = |millis: i64| Timestamp::from_millis(begin.as_millis() + WEEK + millis);
+    let now = after(0)?;
+    let kind = Kind {
+        stalls: STALLS,
+        slower: Some((after(WATCHED / 2)?, times)),
+    };
+    let mut sagas = population::sagas(&mut rng, "week", begin, WEEK, learnt_from, NORMAL)?;
+    sagas.extend(population::sagas(&mut rng, "now", now, WATCHED, SAGAS, kind)?);
+    let mut clockwork = Clockwork::of(&sagas).await?;
+    clockwork.until(now).await?;
+    clockwork.store.learn_usual(now).await?;
+    let mut marked = BTreeSet::new();
+    for look in 1..=WATCHED / BETWEEN {
+        let moment = after(look * BETWEEN)?;
+        clockwork.until(moment).await?;
+        clockwork.store.mark_unusual(moment).await?;
+        let late = clockwork.store.late_sagas(Late::Stuck, moment, 1_000, &Scope::All).await?;
+        marked.extend(late.sagas.into_iter().map(|saga| saga.saga_id.to_string()));
+    }
+    let known_before = after(WATCHED - KNOWN_AFTER)?;
+    let has_stalled = |saga: &&Made| {
+        saga.stalled_at
+            .is_some_and(|stalled_at| stalled_at <= known_before)
+    };
+    let stalled: Vec<&Made> = sagas.iter().filter(has_stalled).collect();
+    Ok(Found {
+        rightly: sagas
+            .iter()
+            .filter(|saga| saga.stalled_at.is_some() && marked.contains(&saga.saga_id))
+            .count(),
+        known: stalled
+            .iter()
+            .filter(|saga| marked.contains(&saga.saga_id))
+            .count(),
+        marked: marked.len(),
+        stalled: stalled.len(),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "some thousand sagas")]
+fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 {
+        1.0
+    } else {
+        part as f64 / whole as f64
+    }
+}

@@ -1,0 +1,243 @@
+//! Whether a saga waits longer than it ever takes.
+//!
+//! Rule of thumb: nobody is judged alone. A saga counts as stuck only when enough others that came to the same place after it
+//! have gone on, and its limit grows with how much slower than usual they were. So a night in which everything is slower makes no
+//! saga stuck, and neither does an outage in which nobody goes on, which throughput shows.
+
+use std::{cmp::Ordering, time::Duration};
+
+use saga_types::{
+    Timestamp,
+    fold::{Awaiting, SagaState, StepWait, Waits},
+};
+
+use super::{TypeUsual, UsualWait};
+use crate::period::nearest_rank;
+
+/// So many others must have gone on.
+const PEERS: usize = 20;
+
+/// A saga that waits longer than it ever takes, if others did not.
+#[derive(Debug)]
+pub(crate) struct Suspect<'a> {
+    saga: &'a SagaState,
+    /// What it waits for too long: one step, or the alternatives of a choice, each with what is usual.
+    groups: Vec<Vec<(&'a Awaiting, &'a UsualWait)>>,
+}
+
+/// Whether a saga that has no limit waits too long at a moment for anything that it awaits. Of a choice one step is enough, so
+/// that all of them must be too late.
+pub(crate) fn suspect<'a>(
+    saga: &'a SagaState,
+    usual: &'a TypeUsual,
+    moment: Timestamp,
+) -> Option<Suspect<'a>> {
+    let mut groups: Vec<Vec<&Awaiting>> = Vec::new();
+    for awaiting in saga
+        .awaiting
+        .iter()
+        .filter(|awaiting| awaiting.deadline.is_none())
+    {
+        let group = groups
+            .iter_mut()
+            .find(|group| awaiting.choice.is_some() && group[0].choice == awaiting.choice);
+        match group {
+            Some(group) => group.push(awaiting),
+            None => groups.push(vec![awaiting]),
+        }
+    }
+    let late = |awaiting: &'a Awaiting| {
+        let usual = usual
+            .waits
+            .get(&(awaiting.after.clone(), awaiting.step.clone()))?;
+        let is_late = moment.millis_since(awaiting.since) > usual.never_ms()?;
+        is_late.then_some((awaiting, usual))
+    };
+    let groups: Vec<_> = groups
+        .into_iter()
+        .filter_map(|group| group.into_iter().map(late).collect::<Option<Vec<_>>>())
+        .collect();
+    (!groups.is_empty()).then_some(Suspect { saga, groups })
+}
+
+impl Suspect<'_> {
+    /// When the saga started.
+    pub(crate) fn started_at(&self) -> Timestamp {
+        self.saga.started_at
+    }
+
+    /// Since when it is stuck, compared with others; none when it is not, or nothing can be compared.
+    pub(crate) fn stuck_since(&self, peers: &Peers, moment: Timestamp) -> Option<Timestamp> {
+        let since = self.groups.iter().filter_map(|group| peers.stuck_since(group));
+        since.min().filter(|since| *since < moment)
+    }
+}
+
+/// Other sagas of the type and of the same time.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    /// What they have waited for.
+    over: Vec<StepWait>,
+}
+
+impl Peers {
+    pub(crate) fn add(&mut self, waits: Waits) {
+        self.over.extend(waits.over);
+    }
+
+    fn stuck_since(&self, group: &[(&Awaiting, &UsualWait)]) -> Option<Timestamp> {
+        let mut took_ms: Vec<i64> = self
+            .over
+            .iter()
+            .filter(|wait| group.iter().any(|(awaiting, _)| overtook(wait, awaiting)))
+            .map(StepWait::took_ms)
+            .collect();
+        if took_ms.len() < PEERS {
+            return None;
+        }
+        took_ms.sort_unstable();
+        let slower = nearest_rank(&took_ms, 500)?;
+        let since = group.iter().map(|(awaiting, usual)| {
+            let never = scaled(usual.never_ms()?, slower, usual.p50_ms);
+            Some(awaiting.since.saturating_add(Duration::from_millis(never)))
+        });
+        since.collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+}
+
+/// Whether a saga came to the same place later, and has gone on from there.
+fn overtook(wait: &StepWait, awaiting: &Awaiting) -> bool {
+    wait.step == awaiting.step && wait.after == awaiting.after && wait.since > awaiting.since
+}
+
+/// Grown as others are slower than usual.
+fn scaled(never_ms: i64, slower_ms: i64, usual_ms: i64) -> u64 {
+    let grown = match slower_ms.cmp(&usual_ms) {
+        Ordering::Greater => i128::from(never_ms) * i128::from(slower_ms) / i128::from(usual_ms.max(1)),
+        _ => i128::from(never_ms),
+    };
+    u64::try_from(grown).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use saga_types::{SagaStatus, SagaType, Step};
+
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000 + millis).unwrap()
+    }
+
+    fn step(name: &str) -> Step {
+        Step::new(name).unwrap()
+    }
+
+    fn usual(steps: &[&str]) -> TypeUsual {
+        let wait = UsualWait {
+            observations: 20_000,
+            p50_ms: 1_000,
+            p95_ms: 3_000,
+            p999_ms: 20_000,
+        };
+        let waits = steps.iter().map(|name| ((Some(step("A")), step(name)), wait));
+        TypeUsual {
+            waits: waits.collect(),
+            ..TypeUsual::default()
+        }
+    }
+
+    /// A saga that waits since the first moment for these steps, each with its choice.
+    fn waiting(steps: &[(&str, Option<&str>)]) -> SagaState {
+        let event = saga_types::SagaEvent::new(
+            "e".parse().unwrap(),
+            "saga".parse().unwrap(),
+            "order".parse().unwrap(),
+            SagaType::new("OWN").unwrap(),
+            step("A"),
+            SagaStatus::Started,
+            at(0),
+        );
+        let definitions = saga_types::definition::Definitions::built_in();
+        let mut saga = saga_types::fold::fold([&event], &definitions).unwrap();
+        saga.awaiting = steps
+            .iter()
+            .map(|(name, choice)| Awaiting {
+                step: step(name),
+                service: None,
+                choice: choice.map(str::to_owned),
+                after: Some(step("A")),
+                since: at(0),
+                deadline: None,
+            })
+            .collect();
+        saga
+    }
+
+    /// Others that came later and took so long.
+    fn peers(count: i64, took_ms: i64) -> Peers {
+        let over = (1..=count).map(|number| StepWait {
+            after: Some(step("A")),
+            step: step("B"),
+            since: at(number * 100),
+            done_at: at(number * 100 + took_ms),
+        });
+        Peers { over: over.collect() }
+    }
+
+    fn stuck_since(saga: &SagaState, usual: &TypeUsual, peers: &Peers, moment: i64) -> Option<i64> {
+        let suspect = suspect(saga, usual, at(moment))?;
+        let since = suspect.stuck_since(peers, at(moment))?;
+        Some(since.millis_since(at(0)))
+    }
+
+    #[test]
+    fn a_saga_that_others_overtook_is_stuck_beyond_what_it_never_takes() {
+        let (saga, usual) = (waiting(&[("B", None)]), usual(&["B"]));
+        assert_eq!(stuck_since(&saga, &usual, &peers(100, 900), 61_900), None);
+        assert_eq!(stuck_since(&saga, &usual, &peers(100, 900), 62_001), Some(62_000));
+    }
+
+    #[test]
+    fn nothing_is_stuck_when_nothing_was_compared() {
+        let (saga, usual) = (waiting(&[("B", None)]), usual(&["B"]));
+        assert_eq!(stuck_since(&saga, &usual, &peers(19, 900), 90_000), None);
+        let mut before = peers(100, 900);
+        for wait in &mut before.over {
+            wait.since = at(-500);
+        }
+        assert_eq!(stuck_since(&saga, &usual, &before, 90_000), None);
+    }
+
+    #[test]
+    fn a_limit_grows_with_how_much_slower_all_are() {
+        let (saga, usual) = (waiting(&[("B", None)]), usual(&["B"]));
+        assert_eq!(stuck_since(&saga, &usual, &peers(100, 10_000), 600_000), None);
+        assert_eq!(
+            stuck_since(&saga, &usual, &peers(100, 10_000), 620_001),
+            Some(620_000)
+        );
+    }
+
+    #[test]
+    fn of_a_choice_every_alternative_must_be_too_late() {
+        let saga = waiting(&[("B", Some("way")), ("C", Some("way"))]);
+        assert_eq!(stuck_since(&saga, &usual(&["B"]), &peers(100, 900), 90_000), None);
+        assert_eq!(
+            stuck_since(&saga, &usual(&["B", "C"]), &peers(100, 900), 90_000),
+            Some(62_000)
+        );
+        let saga = waiting(&[("B", None), ("C", None)]);
+        assert_eq!(
+            stuck_since(&saga, &usual(&["B"]), &peers(100, 900), 90_000),
+            Some(62_000)
+        );
+    }
+
+    #[test]
+    fn a_saga_with_a_limit_is_left_to_it() {
+        let mut saga = waiting(&[("B", None)]);
+        saga.awaiting[0].deadline = Some(at(1_000_000));
+        assert_eq!(stuck_since(&saga, &usual(&["B"]), &peers(100, 900), 90_000), None);
+    }
+}

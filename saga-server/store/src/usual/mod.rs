@@ -1,0 +1,135 @@
+//! What is usual: how long sagas of a type wait for each step of their path, when they will probably have ended, and which of
+//! those without a limit wait longer than it ever takes. Free of SQL.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `observed` | from sagas that ended to what is usual |
+//! | `ends` | when a saga will probably have ended |
+//! | `judge` | whether a wait is longer than usual, compared with other sagas of the same time |
+//! | `store` | the port, and what each collector holds in memory |
+//!
+//! Rule of thumb: what is usual is learnt from the events alone, by one collector, and kept; questions are answered from memory.
+//! Nothing is said on fewer than [`ENOUGH`] observations.
+
+mod ends;
+mod judge;
+mod observed;
+mod store;
+
+use std::collections::BTreeMap;
+
+use saga_types::{
+    SagaType, Step, Timestamp,
+    fold::{Awaiting, SagaState},
+};
+
+pub use ends::{EndLevel, ExpectedEnd};
+pub(super) use judge::{Peers, suspect};
+pub(super) use observed::Observed;
+pub use store::{CurrentUsual, UsualStore};
+
+/// So many observations are needed until anything is said.
+pub const ENOUGH: u64 = 200;
+
+/// What a saga waits for: the step, and the one that was done last of those right before it.
+pub type WaitKey = (Option<Step>, Step);
+
+/// How long sagas wait for a step, of those that completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsualWait {
+    /// How many waits were observed.
+    pub observations: u64,
+    /// The middle one, in milliseconds.
+    pub p50_ms: i64,
+    /// What 95 of 100 did not exceed.
+    pub p95_ms: i64,
+    /// What 999 of 1,000 did not exceed.
+    pub p999_ms: i64,
+}
+
+impl UsualWait {
+    /// Nothing shorter is ever unusual: the collector looks every few seconds.
+    const SHORTEST_MS: i64 = 10_000;
+
+    /// What a wait never takes: three times what 999 of 1,000 did not exceed, and more while few were observed, since the
+    /// longest of few is not the longest of many. None on fewer than [`ENOUGH`] observations.
+    #[must_use]
+    pub fn never_ms(&self) -> Option<i64> {
+        if self.observations < ENOUGH {
+            return None;
+        }
+        // In thousandths: 4 times on 200 observations, 3.1 times on 10,000.
+        let more = (ENOUGH * 1_000_000 / self.observations).isqrt();
+        let factor = 3_000 + i64::try_from(more).unwrap_or(1_000);
+        let never = self.p999_ms.saturating_mul(factor) / 1_000;
+        Some(never.max(Self::SHORTEST_MS))
+    }
+}
+
+/// What is usual for the sagas of a type.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TypeUsual {
+    /// For each step of the path, by the step before it.
+    pub waits: BTreeMap<WaitKey, UsualWait>,
+    /// For each step that was done last: when the saga ends, counted from then.
+    pub ends: BTreeMap<Step, Vec<EndLevel>>,
+}
+
+/// What is usual, by type.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usual {
+    /// Types of which sagas ended in the last days.
+    pub types: BTreeMap<SagaType, TypeUsual>,
+}
+
+impl Usual {
+    /// What is usual for something that a saga of a type waits for; none on too few observations.
+    #[must_use]
+    pub fn wait(&self, saga_type: &SagaType, awaiting: &Awaiting) -> Option<&UsualWait> {
+        let key = (awaiting.after.clone(), awaiting.step.clone());
+        let wait = self.types.get(saga_type)?.waits.get(&key)?;
+        (wait.observations >= ENOUGH).then_some(wait)
+    }
+
+    /// The same from one step to another one; for events that stand beside each other.
+    #[must_use]
+    pub fn between(&self, saga_type: &SagaType, after: &Step, step: &Step) -> Option<&UsualWait> {
+        let key = (Some(after.clone()), step.clone());
+        let wait = self.types.get(saga_type)?.waits.get(&key)?;
+        (wait.observations >= ENOUGH).then_some(wait)
+    }
+
+    /// When a saga that goes on will probably have ended, asked at a moment.
+    #[must_use]
+    pub fn end(&self, saga: &SagaState, moment: Timestamp) -> Option<ExpectedEnd> {
+        if saga.current_status.is_terminal() || saga.unusual_since.is_some() {
+            return None;
+        }
+        let (step, since) = saga.last_done.as_ref()?;
+        let levels = self.types.get(&saga.saga_type)?.ends.get(step)?;
+        ends::expected(levels, *since, moment)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(observations: u64, p999_ms: i64) -> UsualWait {
+        UsualWait {
+            observations,
+            p50_ms: 1,
+            p95_ms: 2,
+            p999_ms,
+        }
+    }
+
+    #[test]
+    fn nothing_is_unusual_on_few_observations_and_the_margin_shrinks_with_many() {
+        assert_eq!(wait(199, 60_000).never_ms(), None);
+        assert_eq!(wait(200, 60_000).never_ms(), Some(240_000));
+        assert_eq!(wait(20_000, 60_000).never_ms(), Some(186_000));
+        assert_eq!(wait(20_000, 50).never_ms(), Some(10_000));
+        assert_eq!(wait(20_000, i64::MAX).never_ms(), Some(i64::MAX / 1_000));
+    }
+}

@@ -1,0 +1,73 @@
+//! From sagas that ended to what is usual.
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use saga_types::{SagaStatus, Step, fold::Waits};
+
+use super::{TypeUsual, UsualWait, WaitKey, ends};
+use crate::period::nearest_rank;
+
+/// So many kinds of waits, and steps done last, are kept of a type: those observed most.
+const KEPT: usize = 500;
+
+/// Sagas of one type that ended, added up.
+#[derive(Debug, Default)]
+pub(crate) struct Observed {
+    waits: BTreeMap<WaitKey, Vec<i64>>,
+    /// Behind each step: how long until the next one or the end, and until the end.
+    ends: BTreeMap<Step, Vec<(i64, i64)>>,
+}
+
+impl Observed {
+    /// Adds a saga. How long waits usually are is learnt of sagas that completed; when a saga ends, of all that ended.
+    pub(crate) fn add(&mut self, waits: &Waits) {
+        let Some(ended_at) = waits.ended_at else { return };
+        if waits.status == SagaStatus::Completed {
+            for wait in &waits.over {
+                let key = (wait.after.clone(), wait.step.clone());
+                self.waits.entry(key).or_default().push(wait.took_ms());
+            }
+        }
+        for (place, (step, done_at)) in waits.done.iter().enumerate() {
+            let next = waits.done.get(place + 1).map_or(ended_at, |(_, next)| *next);
+            if *done_at < ended_at {
+                let until = next.min(ended_at).millis_since(*done_at);
+                let ends = self.ends.entry(step.clone()).or_default();
+                ends.push((until, ended_at.millis_since(*done_at)));
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) -> TypeUsual {
+        let waits = most(self.waits).into_iter().filter_map(|(key, took_ms)| {
+            let usual = usual(took_ms)?;
+            Some((key, usual))
+        });
+        let ends = most(self.ends)
+            .into_iter()
+            .map(|(step, observed)| (step, ends::levels(observed)))
+            .filter(|(_, levels)| !levels.is_empty());
+        TypeUsual {
+            waits: waits.collect(),
+            ends: ends.collect(),
+        }
+    }
+}
+
+fn usual(mut took_ms: Vec<i64>) -> Option<UsualWait> {
+    took_ms.sort_unstable();
+    Some(UsualWait {
+        observations: took_ms.len() as u64,
+        p50_ms: nearest_rank(&took_ms, 500)?,
+        p95_ms: nearest_rank(&took_ms, 950)?,
+        p999_ms: nearest_rank(&took_ms, 999)?,
+    })
+}
+
+/// Those with the most observations.
+fn most<K: Ord, V>(observed: BTreeMap<K, Vec<V>>) -> Vec<(K, Vec<V>)> {
+    let mut observed: Vec<_> = observed.into_iter().collect();
+    observed.sort_by_key(|(_, values)| Reverse(values.len()));
+    observed.truncate(KEPT);
+    observed
+}
