@@ -413,10 +413,12 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
             let types = scope.types().count();
             let trends = async |store: std::sync::Arc<dyn Store>| store.trends(&span, &scope).await.unwrap();
             let what = format!("trends {width:?} of {types} types");
-            complaints.extend(asked.complaint(&what, 0, trends).await);
+            // The sagas of the minutes in which it begins and ends.
+            complaints.extend(asked.complaint(&what, 100, trends).await);
             let failures =
                 async |store: std::sync::Arc<dyn Store>| store.failures(&span, 10, &scope).await.unwrap();
-            let most = i64::try_from(slots * 2 * 11 * types.max(1)).unwrap();
+            // An entry for each that failed, of which some are drawn.
+            let most = i64::from(SAGAS) / 8;
             let what = format!("failures {width:?} of {types} types");
             complaints.extend(asked.complaint(&what, most, failures).await);
         }
