@@ -9,6 +9,9 @@ use crate::{
     definition::{Definitions, SagaDefinition},
 };
 
+/// Of a path with more steps than this nothing is learnt: how long each step was waited for takes the square of them.
+const MOST_STEPS: usize = 200;
+
 /// The waits of a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waits {
@@ -60,7 +63,8 @@ impl SagaFold {
             .map(|(step, done)| (step.clone(), done.0))
             .collect();
         done.sort_by(|left, right| (left.1, &left.0).cmp(&(right.1, &right.0)));
-        let over = definition(in_force).map(|definition| self.over(definition, &done));
+        let definition = definition(in_force).filter(|definition| definition.forward.len() <= MOST_STEPS);
+        let over = definition.map(|definition| self.over(definition, &done));
         Some(Waits {
             ended_at: state.ended_at.filter(|_| state.duration_ms.is_some()),
             status: state.current_status,

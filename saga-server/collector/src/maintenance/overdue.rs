@@ -64,7 +64,7 @@ impl Monitor {
         if let Some(moment) = watermark.moment() {
             let store = &self.store;
             if !watermark.is_paused() {
-                store.mark_unusual(moment).await?;
+                self.mark(moment).await;
             }
             let definitions = store.definitions().get();
             let stuck = store.count_late(Late::Stuck, self.due(Late::Stuck, moment));
@@ -79,6 +79,13 @@ impl Monitor {
         match watermark.moment() {
             Some(moment) if !watermark.is_paused() => self.report(moment, until).await,
             _ => Ok(()),
+        }
+    }
+
+    /// What has a limit is counted and reported all the same when this fails.
+    async fn mark(&self, moment: Timestamp) {
+        if let Err(error) = self.store.mark_unusual(moment).await {
+            tracing::warn!(%error, "sagas without a limit not compared with what is usual, retrying");
         }
     }
 

@@ -14,10 +14,11 @@ use super::{Adapter, Db, dialect, error, read, samples, statistics};
 use crate::{
     Corrupt, CurrentUsual, EndLevel, Scope, Span, StatisticsQuery, StoreError, Usual, UsualStore, UsualWait, Width,
     columns::Moment,
+    deadline::in_time,
     fold_batch::StoredFold,
     period::drawn_below,
     rollup::CountsByType,
-    usual::{Observed, Peers, suspect},
+    usual::{Observed, Peers, TypeUsual, suspect},
 };
 
 const LEARNT_FROM: Duration = Duration::from_hours(7 * 24);
@@ -31,6 +32,7 @@ const SAGAS: u32 = 10_000;
 /// A saga is compared with about so many others, of no longer ago than this.
 const PEERS: u32 = 2_000;
 const PEERS_OF: Duration = Duration::from_hours(24);
+const LATELY: Duration = Duration::from_hours(1);
 
 /// How many sagas of a type are suspected at once, those that started first.
 const SUSPECTS: i64 = 1_000;
@@ -127,33 +129,54 @@ impl UsualStore for Adapter {
     }
 
     async fn mark_unusual(&self, moment: Timestamp) -> Result<u64, StoreError> {
-        let (usual, definitions) = (self.usual.get(), self.definitions.get());
-        let mut marked = 0;
-        for (saga_type, usual) in &usual.types {
-            let Some(never_ms) = usual.waits.values().filter_map(UsualWait::never_ms).min() else {
-                continue;
-            };
-            let never = Duration::from_millis(never_ms.unsigned_abs());
-            let before = moment.saturating_sub(never);
-            let candidates = candidates(self, &definitions, saga_type, before).await?;
-            let suspects: Vec<_> = candidates
-                .iter()
-                .filter_map(|(saga, version)| Some((suspect(saga, usual, moment)?, saga, *version)))
-                .collect();
-            let Some(first) = suspects.iter().map(|(suspect, ..)| suspect.started_at()).min() else {
-                continue;
-            };
-            let span = Span::between(first.max(moment.saturating_sub(PEERS_OF)), moment, Width::Hour);
-            let mut peers = Peers::default();
-            waits_of(self, saga_type, &span, PEERS, |waits| peers.add(waits)).await?;
-            for (suspect, saga, version) in suspects {
-                if let Some(since) = suspect.stuck_since(&peers, moment) {
-                    marked += mark(self, saga, version, since).await?;
-                }
-            }
-        }
-        Ok(marked)
+        in_time(mark_all(self, moment)).await
     }
+}
+
+async fn mark_all(store: &Adapter, moment: Timestamp) -> Result<u64, StoreError> {
+    let (usual, definitions) = (store.usual.get(), store.definitions.get());
+    let mut marked = 0;
+    for (saga_type, usual) in &usual.types {
+        let Some(never_ms) = usual.waits.values().filter_map(UsualWait::never_ms).min() else {
+            continue;
+        };
+        let never = Duration::from_millis(never_ms.unsigned_abs());
+        let before = moment.saturating_sub(never);
+        let candidates = candidates(store, &definitions, saga_type, before).await?;
+        // Apart, so that a sample of a long time leaves enough to compare those with that began just now.
+        let lately = moment.saturating_sub(LATELY);
+        let (new, old): (Vec<_>, Vec<_>) = candidates.iter().partition(|(saga, _)| saga.started_at >= lately);
+        for candidates in [new, old] {
+            marked += mark_suspects(store, saga_type, usual, &candidates, moment).await?;
+        }
+    }
+    Ok(marked)
+}
+
+async fn mark_suspects(
+    store: &Adapter,
+    saga_type: &SagaType,
+    usual: &TypeUsual,
+    candidates: &[&(SagaState, i64)],
+    moment: Timestamp,
+) -> Result<u64, StoreError> {
+    let suspects: Vec<_> = candidates
+        .iter()
+        .filter_map(|(saga, version)| Some((suspect(saga, usual, moment)?, saga, *version)))
+        .collect();
+    let Some(first) = suspects.iter().map(|(suspect, ..)| suspect.started_at()).min() else {
+        return Ok(0);
+    };
+    let span = Span::between(first.max(moment.saturating_sub(PEERS_OF)), moment, Width::Hour);
+    let mut peers = Peers::default();
+    waits_of(store, saga_type, &span, PEERS, |waits| peers.add(waits)).await?;
+    let mut marked = 0;
+    for (suspect, saga, version) in suspects {
+        if let Some(since) = suspect.stuck_since(&peers, moment) {
+            marked += mark(store, saga, version, since).await?;
+        }
+    }
+    Ok(marked)
 }
 
 /// The types of which sagas started lately, each with how long 99 of 100 take.
