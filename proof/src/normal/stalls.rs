@@ -109,7 +109,10 @@ async fn watch(seed: u64, learnt_from: u32, times: f64) -> Result<Found> {
         let moment = after(look * BETWEEN)?;
         clockwork.until(moment).await?;
         clockwork.store.mark_unusual(moment).await?;
-        let late = clockwork.store.late_sagas(Late::Stuck, moment, 1_000, &Scope::All).await?;
+        let late = clockwork
+            .store
+            .late_sagas(Late::Stuck, moment, 1_000, &Scope::All)
+            .await?;
         marked.extend(late.sagas.into_iter().map(|saga| saga.saga_id.to_string()));
     }
     let known_before = after(WATCHED - KNOWN_AFTER)?;

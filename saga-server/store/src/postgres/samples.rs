@@ -4,7 +4,9 @@ use saga_types::{SagaStatus, SagaType};
 use sqlx::PgPool;
 
 use super::{error, rows::decode_all};
-use crate::{FailureCount, FlowQuery, Scope, Span, StoreError, columns::Bound, flow::FlowStep, trends::FailureRow};
+use crate::{
+    FailureCount, FlowQuery, Scope, Span, StoreError, columns::Bound, flow::FlowStep, trends::FailureRow,
+};
 
 /// An index has all that the inner query looks at, so only the rows of the sample are read.
 const FAILURES: &str = r"

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::{Adapter, dialect, error, samples, statistics};
 use crate::{
-    FailureCount, Failures, Flow, FlowQuery, Sample, Scope, Span, StoreError, TrendStore, Trends, flow::Gathering,
-    period::drawn_below, rollup::CountsByType,
+    FailureCount, Failures, Flow, FlowQuery, Sample, Scope, Span, StoreError, TrendStore, Trends,
+    flow::Gathering, period::drawn_below, rollup::CountsByType,
 };
 
 #[async_trait]

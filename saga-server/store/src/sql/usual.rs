@@ -12,7 +12,8 @@ use sqlx::QueryBuilder;
 
 use super::{Adapter, Db, dialect, error, read, samples, statistics};
 use crate::{
-    Corrupt, CurrentUsual, EndLevel, Scope, Span, StatisticsQuery, StoreError, Usual, UsualStore, UsualWait, Width,
+    Corrupt, CurrentUsual, EndLevel, Scope, Span, StatisticsQuery, StoreError, Usual, UsualStore, UsualWait,
+    Width,
     columns::Moment,
     deadline::in_time,
     fold_batch::StoredFold,

@@ -116,7 +116,10 @@ impl WatchStore for Adapter {
         scope: &Scope,
     ) -> Result<LateSagas, StoreError> {
         in_time(async {
-            let mut page = QueryBuilder::new(format!("SELECT {} FROM saga_instance AS saga WHERE ", StateRow::COLUMNS));
+            let mut page = QueryBuilder::new(format!(
+                "SELECT {} FROM saga_instance AS saga WHERE ",
+                StateRow::COLUMNS
+            ));
             push_late(&mut page, late, before, scope);
             page.push(format_args!(" ORDER BY {} LIMIT {size}", late.column()));
             let mut count = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM saga_instance WHERE ");

@@ -6,7 +6,9 @@ use saga_types::SagaType;
 use sqlx::SqlitePool;
 
 use super::{dialect, error, rows::decode_all};
-use crate::{FailureCount, FlowQuery, Scope, Span, StoreError, columns::Bound, flow::FlowStep, trends::FailureRow};
+use crate::{
+    FailureCount, FlowQuery, Scope, Span, StoreError, columns::Bound, flow::FlowStep, trends::FailureRow,
+};
 
 const FAILURES: &str = r"
 SELECT started_at - ((started_at % ?1) + ?1) % ?1 AS bucket, current_status AS status, failed_step,

@@ -142,10 +142,7 @@ struct Times {
     ),
     responses((status = 200, description = "The flow", body = Flow))
 )]
-pub(super) async fn of_a_type(
-    reader: Reader,
-    mut params: Params,
-) -> Result<Json<Flow>, ApiError> {
+pub(super) async fn of_a_type(reader: Reader, mut params: Params) -> Result<Json<Flow>, ApiError> {
     let given = params.parsed("sagaType", saga_type);
     if given.is_none() {
         params.require("sagaType");

@@ -9,12 +9,13 @@ use std::{
 use async_trait::async_trait;
 use saga_store::{
     Announcement, AppendError, Appended, ArchivePlan, Archived, Attention, ChangeStore, ChangedSagas,
-    CollectorSettings, CollectorStore, Conclude, CurrentDefinitions, CurrentUsual, DeadLetterStore, Expired, ExpiredBefore,
-    Failures, Flow, FlowQuery, Late, LateCount, LateGroup, LateSagas, LetterFilter, LetterGroup, LetterPage,
-    LetterQuery, NewLetter, OperationPage, OperationQuery, OperationStore, Page, PartitionProgress, Position,
-    ProducerObservation, ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore,
-    Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery, Scope, Span,
-    Statistics, StatisticsQuery, StepPage, Store, StoreError, TrendStore, Trends, UsualStore, WatchStore,
+    CollectorSettings, CollectorStore, Conclude, CurrentDefinitions, CurrentUsual, DeadLetterStore, Expired,
+    ExpiredBefore, Failures, Flow, FlowQuery, Late, LateCount, LateGroup, LateSagas, LetterFilter,
+    LetterGroup, LetterPage, LetterQuery, NewLetter, OperationPage, OperationQuery, OperationStore, Page,
+    PartitionProgress, Position, ProducerObservation, ProducerPage, ProducerQuery, ProducerStore,
+    ProgressStore, Rebuild, RebuildStore, Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed,
+    RetentionStore, SagaQuery, Scope, Span, Statistics, StatisticsQuery, StepPage, Store, StoreError,
+    TrendStore, Trends, UsualStore, WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::{Mutex, mpsc};
