@@ -184,6 +184,7 @@ pub(crate) async fn every_figure_is_that_of_a_plain_count(database: &impl Databa
         let found = &trends.by_type[&saga_type];
         assert_eq!(found.by_status, counted(of_type()), "{saga_type}");
         let query = StatisticsQuery {
+            scope: Scope::All,
             saga_type: Some(saga_type.clone()),
             from: Some(from),
             to: Some(to),

@@ -228,7 +228,7 @@ pub(crate) async fn the_flow_of_a_type_that_may_not_be_seen_is_empty<D: Database
         };
         let flow = all.flow(&query(refunds())).await.unwrap();
         assert_eq!(flow, some.flow(&query(Scope::All)).await.unwrap());
-        assert_eq!(flow.sagas > 0, saga_type == SagaType::REFUND);
+        assert_eq!(flow.sample.sagas > 0, saga_type == SagaType::REFUND);
     }
 }
 
