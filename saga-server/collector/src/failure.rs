@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
-use saga_store::{AppendError, Store};
+use saga_store::{AppendError, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
@@ -152,7 +152,8 @@ impl Retry<'_> {
         Some(refused)
     }
 
-    async fn others_pass(&self) -> bool {
+    /// Whether the database takes made-up events, which is what distinguishes a refusal from an outage.
+    pub(crate) async fn others_pass(&self) -> bool {
         for _ in 0..OTHERS {
             let probe = AssertUnwindSafe(self.store.probe_write()).catch_unwind().await;
             if !matches!(probe, Ok(Ok(()))) {
@@ -160,6 +161,26 @@ impl Retry<'_> {
             }
         }
         true
+    }
+}
+
+/// Writes once: what the database answered, or why one of the values may be at fault, which attempts with fewer of them show.
+///
+/// # Errors
+///
+/// [`StoreError`] when the database is not available, and no value can be the cause.
+pub(crate) async fn write_once<T>(
+    write: impl Future<Output = Result<T, AppendError>>,
+) -> Result<Result<T, String>, StoreError> {
+    match AssertUnwindSafe(write).catch_unwind().await {
+        Ok(Ok(written)) => Ok(Ok(written)),
+        Ok(Err(AppendError::Unavailable(fault))) if !fault.is_without_answer() => {
+            Err(StoreError::Unavailable(fault))
+        }
+        Ok(Err(
+            AppendError::Unavailable(fault) | AppendError::Refused(fault) | AppendError::Failed(fault),
+        )) => Ok(Err(fault.to_string())),
+        Err(panic) => Ok(Err(panic_reason(&*panic))),
     }
 }
 

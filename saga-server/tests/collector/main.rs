@@ -15,6 +15,7 @@ mod outage;
 mod paused;
 mod pipeline;
 mod poison;
+mod replay_refused;
 mod restore;
 mod retention;
 mod schema_registry;

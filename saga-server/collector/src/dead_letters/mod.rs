@@ -6,11 +6,13 @@
 //! | `read` | from a record, ours or Spring's, to a letter |
 //! | `view` | a letter as people see it |
 //! | `replay` | decodes letters with today's rules, and stores their events as ingest would |
+//! | `isolation` | which of them the database does not take |
 //!
 //! Rule of thumb: a letter stays until its event is in the store. Reading the topic again, replaying again, dying half-way:
 //! none of it loses a letter or stores an event twice.
 
 mod collect;
+mod isolation;
 pub(crate) mod read;
 mod replay;
 mod view;

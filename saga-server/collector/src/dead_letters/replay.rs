@@ -12,8 +12,8 @@ use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use super::{DeadLetters, values};
-use crate::{ingest::rejection::Rejection, metrics::count_stored};
+use super::{DeadLetters, isolation::Isolation, values};
+use crate::{failure::write_once, ingest::rejection::Rejection, metrics::count_stored};
 use saga_store::{
     Actor, AppendError, Appended, Attempt, Conclude, Conclusion, LetterPlace, LetterQuery, LetterState,
     Named, Operation, OperationKind, SagaChange, StoreError, StoredLetter,
@@ -21,6 +21,9 @@ use saga_store::{
 
 /// The longest result that is written down, in characters.
 const MAX_RESULT_CHARS: usize = 1_000;
+
+/// How often a page may fail of which each event passes alone.
+const UNEXPLAINED: u32 = 2;
 
 /// Why nothing was replayed.
 #[derive(Debug, Error)]
@@ -199,10 +202,10 @@ impl Unfound {
 }
 
 /// An event, and the place of its letter.
-#[derive(Clone)]
-struct Ready {
-    place: usize,
-    event: SagaEvent,
+#[derive(Debug, Clone)]
+pub(super) struct Ready {
+    pub(super) place: usize,
+    pub(super) event: SagaEvent,
 }
 
 impl DeadLetters {
@@ -279,7 +282,7 @@ impl DeadLetters {
         Ok((results, ready))
     }
 
-    /// Stores all that the database takes, in one transaction. What it refuses fails, and is looked for by halves.
+    /// Stores all that the database takes, in one transaction. What it does not take fails.
     async fn store_all(
         &self,
         page: &Page<'_>,
@@ -287,26 +290,25 @@ impl DeadLetters {
         results: &mut [Replayed],
         dry_run: bool,
     ) -> Result<(Vec<Ready>, Appended), StoreError> {
+        let isolation = Isolation::begin(&*self.store);
+        let mut unexplained = 0;
         loop {
-            let outcome = match dry_run {
-                true => self.append_dry_run(&ready).await?,
-                false => self.store(page, &ready, results).await?,
-            };
-            match outcome {
+            let stored = write_once(isolation.in_time(self.store(page, &ready, results, dry_run)));
+            let reason = match stored.await? {
                 Ok(appended) => return Ok((ready, appended)),
-                Err(reason) => {
-                    let refused = self.refused(&ready, reason).await?;
-                    ready.retain(|ready| !refused.contains_key(&ready.place));
-                    for (place, reason) in refused {
-                        results[place].fail(Rejection::refused(reason));
-                    }
-                }
+                Err(reason) => reason,
+            };
+            let isolated = isolation.of(ready, &reason).await?;
+            unexplained += u32::from(isolated.rejected.is_empty());
+            // A connection may end once by chance, although each event passes.
+            if unexplained > UNEXPLAINED {
+                return Err(StoreError::Unavailable(reason.into()));
             }
+            for (place, rejection) in isolated.rejected {
+                results[place].fail(rejection);
+            }
+            ready = isolated.taken;
         }
-    }
-
-    async fn append_dry_run(&self, ready: &[Ready]) -> Result<Result<Appended, String>, StoreError> {
-        refusal(self.store.append_dry_run(events(ready)).await)
     }
 
     /// Stores the events, marks all letters of the page and writes the log, or does none of it.
@@ -315,28 +317,15 @@ impl DeadLetters {
         page: &Page<'_>,
         ready: &[Ready],
         results: &[Replayed],
-    ) -> Result<Result<Appended, String>, StoreError> {
-        let conclude = page.conclude(ready.to_vec(), results.to_vec());
-        refusal(self.store.append_by(events(ready), conclude).await)
-    }
-
-    /// The places of those that the database refuses, with its reasons; at least one.
-    async fn refused(&self, ready: &[Ready], reason: String) -> Result<BTreeMap<usize, String>, StoreError> {
-        let mut refused = BTreeMap::new();
-        let mut pieces = vec![(ready, reason)];
-        while let Some((piece, reason)) = pieces.pop() {
-            if let [single] = piece {
-                refused.insert(single.place, reason);
-                continue;
-            }
-            let (first, second) = piece.split_at(piece.len() / 2);
-            for half in [first, second] {
-                if let Err(reason) = self.append_dry_run(half).await? {
-                    pieces.push((half, reason));
-                }
+        dry_run: bool,
+    ) -> Result<Appended, AppendError> {
+        match dry_run {
+            true => self.store.append_dry_run(events(ready)).await,
+            false => {
+                let conclude = page.conclude(ready.to_vec(), results.to_vec());
+                self.store.append_by(events(ready), conclude).await
             }
         }
-        Ok(refused)
     }
 
     /// Says of each result how its saga stood and stands.
@@ -367,17 +356,8 @@ impl DeadLetters {
     }
 }
 
-fn events(ready: &[Ready]) -> Arc<[SagaEvent]> {
+pub(super) fn events(ready: &[Ready]) -> Arc<[SagaEvent]> {
     ready.iter().map(|ready| ready.event.clone()).collect()
-}
-
-/// What was appended, or why the database refuses it.
-fn refusal(appended: Result<Appended, AppendError>) -> Result<Result<Appended, String>, StoreError> {
-    match appended {
-        Ok(appended) => Ok(Ok(appended)),
-        Err(AppendError::Refused(reason)) => Ok(Err(reason.to_string())),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Letters that are replayed together, and who asked for it.

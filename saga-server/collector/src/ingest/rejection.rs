@@ -79,6 +79,22 @@ impl Rejection {
         }
     }
 
+    /// The database did not say within the time of a replay whether it takes the event, and takes others.
+    pub(crate) fn no_answer(reason: String) -> Self {
+        Self {
+            kind: "NO_ANSWER",
+            reason,
+        }
+    }
+
+    /// The letters before it took all the time of a replay.
+    pub(crate) fn not_tried() -> Self {
+        Self {
+            kind: "NOT_TRIED",
+            reason: "letters before it took all the time that a replay has; replay it again".to_owned(),
+        }
+    }
+
     /// The database does not take the event.
     pub(crate) fn refused(reason: String) -> Self {
         Self {

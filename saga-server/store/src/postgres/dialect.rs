@@ -17,6 +17,9 @@ pub(super) const BEGIN_SNAPSHOT: &str = BEGIN_READING;
 /// Locks the rows that are read.
 pub(super) const FOR_UPDATE: &str = "FOR UPDATE";
 
+/// Checks what otherwise only a commit would.
+pub(super) const CHECK_DEFERRED: Option<&str> = Some("SET CONSTRAINTS ALL IMMEDIATE");
+
 /// The later one of two moments, which are the first two parameters.
 pub(super) const LATER: &str = "greatest($1::timestamptz, $2::timestamptz)";
 

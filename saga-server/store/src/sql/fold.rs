@@ -3,7 +3,7 @@
 use saga_types::{SagaEvent, definition::Definitions};
 use sqlx::{QueryBuilder, Transaction};
 
-use super::{Connection, Db, abort::Abort, instances, operations, producers, read, rollups};
+use super::{Connection, Db, abort::Abort, dialect, instances, operations, producers, read, rollups};
 use crate::{
     Appended, Conclude, SagaChange,
     batch::{Classified, TxOutcome},
@@ -58,6 +58,9 @@ pub(super) async fn end(
     if is_written && outcome == TxOutcome::Committed {
         transaction.commit().await?;
     } else {
+        if let Some(check) = dialect::CHECK_DEFERRED {
+            sqlx::raw_sql(check).execute(&mut *transaction).await?;
+        }
         transaction.rollback().await?;
     }
     Ok(appended)

@@ -19,6 +19,9 @@ pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN";
 /// Rows need no locks: a writer holds the lock of the file.
 pub(super) const FOR_UPDATE: &str = "";
 
+/// Nothing is checked by a commit alone.
+pub(super) const CHECK_DEFERRED: Option<&str> = None;
+
 /// The later one of two moments, which are the first two parameters.
 pub(super) const LATER: &str = "max($1, $2)";
 

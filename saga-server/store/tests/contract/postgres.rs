@@ -331,6 +331,22 @@ async fn a_database_of_another_encoding_is_refused_in_words() {
 }
 
 #[tokio::test]
+async fn a_dry_run_finds_what_only_a_commit_refuses() {
+    let database = Postgres::new().await;
+    let store = database.store().await;
+    let refuse =
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+        CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON saga_steps DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+        WHEN (NEW.saga_id = 'late') EXECUTE FUNCTION refuse()";
+    database.execute(refuse).await;
+    let batch = [event("late", "1", steps::ORDER_CREATED, SagaStatus::Started, 0)];
+    let dry_run = store.append_dry_run(batch.clone().into()).await.unwrap_err();
+    assert!(matches!(dry_run, AppendError::Refused(_)), "{dry_run}");
+    let stored = store.append(batch.into()).await.unwrap_err();
+    assert!(matches!(stored, AppendError::Refused(_)), "{stored}");
+}
+
+#[tokio::test]
 async fn an_operation_cannot_be_changed() {
     let database = Postgres::new().await;
     let store = database.store().await;

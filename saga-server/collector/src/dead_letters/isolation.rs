@@ -1,0 +1,111 @@
+//! Which events of a replay the database does not take: judged as ingest judges, in the time that an answer has.
+//!
+//! Rule of thumb: an operator gets a result for each letter. One that ends its database session costs the others a split, and
+//! only an outage fails the whole replay.
+
+use std::time::Duration;
+
+use saga_store::{AppendError, Store, StoreError};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::replay::{Ready, events};
+use crate::{
+    failure::{Failure, Retry},
+    ingest::rejection::Rejection,
+};
+
+/// How long attempts may take. With what follows them it is less than the time that REST has for an answer.
+const TIME: Duration = Duration::from_secs(7);
+
+/// How long a probe may take after that.
+const PROBE: Duration = Duration::from_secs(2);
+
+/// How long what passed alone may take together.
+const TOGETHER: Duration = Duration::from_secs(4);
+
+/// The judgement over the events of one page.
+pub(super) struct Isolation<'a> {
+    store: &'a dyn Store,
+    until: Instant,
+}
+
+/// Events that the database takes, and the places of the others.
+pub(super) struct Isolated {
+    pub(super) taken: Vec<Ready>,
+    pub(super) rejected: Vec<(usize, Rejection)>,
+}
+
+impl<'a> Isolation<'a> {
+    pub(super) fn begin(store: &'a dyn Store) -> Self {
+        Self {
+            store,
+            until: Instant::now() + TIME,
+        }
+    }
+
+    /// Waits for a write as long as there is time. The write itself goes on.
+    pub(super) async fn in_time<T>(
+        &self,
+        write: impl Future<Output = Result<T, AppendError>>,
+    ) -> Result<T, AppendError> {
+        let until = self.until.max(Instant::now() + TOGETHER);
+        timeout_at(until, write)
+            .await
+            .unwrap_or_else(|_| Err(AppendError::Failed(no_answer().into())))
+    }
+
+    /// Tries by dry runs what was not taken together: halves first, and what is not taken is split until single events are left.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] when the database takes no made-up event either.
+    pub(super) async fn of(&self, ready: Vec<Ready>, reason: &str) -> Result<Isolated, StoreError> {
+        let stop = CancellationToken::new();
+        let retry = Retry {
+            store: self.store,
+            stop: &stop,
+        };
+        let (mut taken, mut rejected) = (Vec::new(), Vec::new());
+        let (first, second) = ready.split_at(ready.len() / 2);
+        let mut chunks = vec![second, first];
+        let mut last = reason.to_owned();
+        while let Some(chunk) = chunks.pop() {
+            let dry_run = || self.store.append_dry_run(events(chunk));
+            let tried = retry.write(chunk.len(), dry_run, |failure| last = reason_of(failure));
+            let Ok(Some(tried)) = timeout_at(self.until, tried).await else {
+                self.others_pass(&retry, &last).await?;
+                let pending = chunks.into_iter().flatten();
+                rejected.extend(pending.map(|ready| (ready.place, Rejection::not_tried())));
+                let undecided = |ready: &Ready| (ready.place, Rejection::no_answer(last.clone()));
+                rejected.extend(chunk.iter().map(undecided));
+                break;
+            };
+            match (tried, chunk) {
+                (Ok(_), _) | (Err(_), []) => taken.extend_from_slice(chunk),
+                (Err(reason), [single]) => rejected.push((single.place, Rejection::refused(reason))),
+                (Err(_), several) => {
+                    let (first, second) = several.split_at(several.len() / 2);
+                    chunks.extend([second, first]);
+                }
+            }
+        }
+        Ok(Isolated { taken, rejected })
+    }
+
+    async fn others_pass(&self, retry: &Retry<'_>, reason: &str) -> Result<(), StoreError> {
+        match timeout_at(Instant::now() + PROBE, retry.others_pass()).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(StoreError::Unavailable(reason.into())),
+        }
+    }
+}
+
+fn no_answer() -> String {
+    format!("no answer within {} s", TIME.as_secs())
+}
+
+fn reason_of(failure: &Failure) -> String {
+    let (Failure::Refused(reason) | Failure::Doubtful(reason) | Failure::Outage(reason)) = failure;
+    reason.clone()
+}
