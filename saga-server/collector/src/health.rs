@@ -49,6 +49,10 @@ impl State {
 pub enum Concern {
     /// Files of definitions are wrong: those that were loaded before stay in force.
     Definitions,
+    /// The broker lets the collector read no dead letters, so that the list lacks those of others.
+    DeadLetterRead,
+    /// The broker lets the collector write no dead letters, which are kept in the database only.
+    DeadLetterWrite,
     /// Collectors on the same database run with other definitions, redaction or tables.
     Collectors,
 }

@@ -13,6 +13,7 @@ mod openapi;
 mod other_languages;
 mod outage;
 mod paused;
+mod permissions;
 mod pipeline;
 mod poison;
 mod replay_refused;

@@ -15,6 +15,16 @@ pub struct Stack {
 impl Stack {
     /// Started anew; with a folder of certificates it has listeners with TLS too.
     pub fn up(certificates: Option<&Path>) -> Self {
+        let folder = certificates.map(|folder| ("SAGA_PARTS_TLS_DIR", folder.display().to_string()));
+        Self::with(folder)
+    }
+
+    /// With more lines for Kafka's server.properties.
+    pub fn with_kafka_settings(settings: &str) -> Self {
+        Self::with(Some(("SAGA_PARTS_KAFKA_SETTINGS", settings.to_owned())))
+    }
+
+    fn with(variable: Option<(&str, String)>) -> Self {
         let mut stack = Self {
             state: tempfile::tempdir().unwrap(),
             variables: String::new(),
@@ -22,7 +32,7 @@ impl Stack {
         // PostgreSQL runs as a user of its own, who must get into the folder.
         let everybody = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(stack.state.path(), everybody).unwrap();
-        stack.run(&["up", "kafka", "postgres"], certificates);
+        stack.run(&["up", "kafka", "postgres"], variable);
         stack.variables = stack.parts(&["env"]);
         stack
     }
@@ -32,7 +42,7 @@ impl Stack {
         self.run(words, None)
     }
 
-    fn run(&self, words: &[&str], certificates: Option<&Path>) -> String {
+    fn run(&self, words: &[&str], variable: Option<(&str, String)>) -> String {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../scripts/parts");
         let output = Command::new(script)
             .args(words)
@@ -40,7 +50,7 @@ impl Stack {
             // Those of the environment belong to everybody.
             .env_remove("DATABASE_URL")
             .env_remove("KAFKA_BOOTSTRAP_SERVERS")
-            .envs(certificates.map(|folder| ("SAGA_PARTS_TLS_DIR", folder)))
+            .envs(variable)
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();

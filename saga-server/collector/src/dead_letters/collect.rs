@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::read;
 use crate::{
     failure::{Failure, Retry},
-    health::Health,
+    health::{Concern, Health},
     ingest::{
         RegistryConfig,
         decode::{self, Decoder},
@@ -22,6 +22,7 @@ use crate::{
         ConsumerError, KafkaConfig,
         consume_loop::{self, BatchLimits},
         consumer::ConsumerConfig,
+        permission::{Refusals, ReportTo},
         record::{Batch, Offsets, RawRecord},
     },
     metrics::Metrics,
@@ -74,6 +75,7 @@ impl Collect {
             topic: topic.clone(),
             group: format!("{}-dead-letters", parts.kafka.group),
             settings: &SETTINGS,
+            refusals: Refusals::reported_to(ReportTo::Warning(parts.health.clone(), Concern::DeadLetterRead)),
             observers: None,
             skip_unreadable_after: None,
             batches_skipped: parts.metrics.ingest.batches_skipped.clone(),

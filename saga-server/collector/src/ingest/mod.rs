@@ -40,6 +40,7 @@ use crate::{
         consume_loop::{self, BatchLimits},
         consumer::{ConsumerConfig, ConsumerObservers},
         dead_letter_producer::DeadLetterProducer,
+        permission::{Refusals, ReportTo},
         status::ConsumerStatus,
         topic_limits,
     },
@@ -87,6 +88,7 @@ impl Ingest {
             topic: parts.kafka.topic.clone(),
             group: parts.kafka.group.clone(),
             settings: &[],
+            refusals: Refusals::reported_to(ReportTo::Ingest(status.clone())),
             observers: Some(ConsumerObservers {
                 health: parts.health.clone(),
                 metrics: parts.metrics.clone(),

@@ -25,6 +25,7 @@ use crate::{
     backoff::Backoff,
     dead_letters::read,
     failure::{self, Failure, Retry},
+    health::Concern,
     kafka::{
         dead_letter_producer::{DeadLetter, DeadLetterProducer, Unwritten},
         record::{Batch, Offsets, RawRecord},
@@ -205,9 +206,14 @@ impl AckStage {
         let span = spans::dead_letters(letters.len());
         let begun = Instant::now();
         let mut left = letters.clone();
+        let mut missing = None;
         let mut dead_letters = self.dead_letters.lock().await;
         while !left.is_empty() {
             let unwritten = dead_letters.publish(&left).instrument(span.clone()).await;
+            let topic = &self.parts.kafka.dead_letter_topic;
+            missing = missing.or(unwritten
+                .iter()
+                .find_map(|letter| letter.missing_permission(topic)));
             let is_long = begun.elapsed() >= KEEP_BACK_AFTER;
             let Some(unkept) = self.keep_back(unwritten, is_long).await else {
                 return false;
@@ -218,6 +224,8 @@ impl AckStage {
             }
         }
         self.status.goes_on(Stage::DeadLetters);
+        let missing = missing.map(|missing| format!("{missing}; dead letters are kept in the database only"));
+        self.parts.health.warn(Concern::DeadLetterWrite, missing);
         for letter in &letters {
             self.report(letter);
         }

@@ -22,6 +22,7 @@ use saga_types::Timestamp;
 
 use super::{
     ConsumerError,
+    permission::{Refusals, Resource},
     record::BatchProgress,
     stall::{ClientSnapshot, PartitionSnapshot},
     statistics,
@@ -71,6 +72,8 @@ pub(crate) struct ConsumerConfig {
     pub(crate) group: String,
     /// Settings of this consumer that outweigh the defaults, but not what was configured.
     pub(crate) settings: &'static [(&'static str, &'static str)],
+    /// What the broker refuses.
+    pub(crate) refusals: Refusals,
     /// What is reported to, beside the log.
     pub(crate) observers: Option<ConsumerObservers>,
     /// After how long offsets that cannot be read are skipped; never when none.
@@ -112,8 +115,16 @@ impl ConsumerConfig {
         }
         let context = ConsumerContext {
             topic: self.topic.clone(),
+            group: self.group.clone(),
+            refusals: self.refusals.clone(),
             observers: self.observers.clone(),
-            ..ConsumerContext::default()
+            assigned: Mutex::default(),
+            events: Mutex::default(),
+            has_events: AtomicBool::default(),
+            is_retired: AtomicBool::default(),
+            authentication_error: Mutex::default(),
+            missing_since: Mutex::default(),
+            last_error: Mutex::default(),
         };
         let consumer: SagaConsumer = client
             .create_with_context(context)
@@ -126,7 +137,6 @@ impl ConsumerConfig {
 }
 
 /// What the client's callbacks write to. They come while the loop polls the client, on its thread.
-#[derive(Default)]
 pub(crate) struct ConsumerContext {
     assigned: Mutex<BTreeSet<i32>>,
     /// What the loop has not drained yet.
@@ -139,8 +149,10 @@ pub(crate) struct ConsumerContext {
     /// Since when the topic is missing.
     missing_since: Mutex<Option<Instant>>,
     last_error: Mutex<Option<String>>,
+    refusals: Refusals,
     observers: Option<ConsumerObservers>,
     topic: String,
+    group: String,
 }
 
 /// What happened since the loop last asked.
@@ -229,6 +241,9 @@ impl ConsumerContext {
             Some(count) => self.topic_exists(count > 0),
             None => {}
         }
+        if snapshot.unsettled.is_none() {
+            self.refusals.settled(Instant::now());
+        }
         let Some(observers) = self.observers() else { return };
         observers.status.membership(snapshot.unsettled.as_deref());
         if let Some(count) = count.filter(|count| *count > 0) {
@@ -271,6 +286,14 @@ impl ConsumerContext {
         if last.as_ref() != Some(&reason) {
             tracing::error!(reason, "authentication with a broker failed");
             *last = Some(reason);
+        }
+    }
+
+    /// The broker refuses a permission.
+    fn refused(&self, resource: Resource, reason: &str) {
+        let missing = resource.missing(&self.topic, &self.group);
+        if !self.is_retired.load(Ordering::Relaxed) && self.refusals.refused(resource, missing.clone()) {
+            tracing::error!(missing, reason, "permission refused");
         }
     }
 
@@ -386,6 +409,14 @@ impl ClientContext for ConsumerContext {
                 | RDKafkaErrorCode::UnknownTopic
                 | RDKafkaErrorCode::UnknownPartition,
             ) => tracing::debug!(%error, reason, "Kafka client"),
+            Some(
+                code @ (RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed),
+            ) => {
+                if let Some(resource) = Resource::refused(code) {
+                    self.refused(resource, reason);
+                }
+            }
             Some(code) if unreadable::is_about_a_batch(code) => {
                 if let Some(offset) = unreadable::offset_in(reason) {
                     self.record(|events| events.unreadable = Some((offset, reason.to_owned())));

@@ -22,6 +22,7 @@ use super::{
     config::KafkaConfig,
     consumer,
     dead_letter_form::{self, Form},
+    permission,
     record::RawRecord,
 };
 
@@ -59,6 +60,11 @@ pub(crate) struct Unwritten<'a> {
 }
 
 impl Unwritten<'_> {
+    /// The permission that the broker refuses, if that is why.
+    pub(crate) fn missing_permission(&self, topic: &str) -> Option<String> {
+        permission::missing_to_write(self.error.rdkafka_error_code()?, topic)
+    }
+
     /// Whether writing it again cannot help, unless somebody changes the topic.
     pub(crate) fn is_refused(&self) -> bool {
         let code = self.error.rdkafka_error_code();

@@ -10,6 +10,7 @@
 //! | `statistics`, `stall` | what the client says of itself, and whether it still reads on |
 //! | `status` | what hinders consuming, for health |
 //! | `dead_letter_producer` | writes dead letters and waits for the acknowledgement |
+//! | `permission` | what the broker refuses, and whether it is granted by now |
 //! | `unreadable` | batches that the client cannot read |
 //! | `topic_limits` | what topics let a record take in memory |
 //! | `dead_letter_form` | how much of a record a dead letter holds |
@@ -22,6 +23,7 @@ pub(crate) mod dead_letter_producer;
 mod error;
 mod headers;
 mod partitions;
+pub(crate) mod permission;
 pub(crate) mod record;
 mod stall;
 mod statistics;

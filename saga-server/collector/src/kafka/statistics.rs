@@ -12,10 +12,11 @@ pub(super) fn snapshot(statistics: &Statistics, is_reachable: bool, topic: &str)
     let unsettled = statistics.cgrp.as_ref().and_then(|group| {
         let is_settled = group.state == "up" && group.join_state == "steady";
         (!is_settled).then(|| {
-            format!(
-                "{}, {}: {}",
-                group.state, group.join_state, group.rebalance_reason
-            )
+            let what = format!("{}, {}", group.state, group.join_state);
+            match group.rebalance_reason.as_str() {
+                "" => what,
+                reason => format!("{what}: {reason}"),
+            }
         })
     });
     let metadata_at = statistics.topics.get(topic).and_then(|topic| {

@@ -40,6 +40,7 @@ pub(crate) struct ConsumerStatus {
 #[derive(Debug, Default)]
 struct State {
     has_joined: bool,
+    refused: Option<String>,
     missing_topic: Option<String>,
     unsettled: Option<(String, Instant)>,
     waiting: BTreeMap<Stage, String>,
@@ -97,6 +98,11 @@ impl ConsumerStatus {
         })
     }
 
+    /// The broker refuses a permission, in words; none when it was granted since.
+    pub(super) fn refused(&self, missing: Option<String>) {
+        self.change(|state| state.refused = missing);
+    }
+
     /// The stage waits, for this reason.
     pub(crate) fn waits(&self, stage: Stage, reason: impl Into<String>) {
         self.change(|state| _ = state.waiting.insert(stage, reason.into()));
@@ -118,11 +124,8 @@ impl ConsumerStatus {
     /// What follows for health, when this is how partitions are stalled.
     pub(crate) fn verdict(&self, stalled: Option<String>, now: Instant) -> Verdict {
         let state = self.state.lock();
-        if let Some(missing) = &state.missing_topic {
-            return Verdict::Unhealthy(missing.clone());
-        }
-        if !state.has_joined {
-            return Verdict::Unchanged;
+        if let Some(reason) = state.refused.as_ref().or(state.missing_topic.as_ref()) {
+            return Verdict::Unhealthy(reason.clone());
         }
         if let Some((what, since)) = &state.unsettled {
             let waited = now.duration_since(*since);
@@ -137,6 +140,9 @@ impl ConsumerStatus {
                 )),
                 false => Verdict::Unchanged,
             };
+        }
+        if !state.has_joined {
+            return Verdict::Unchanged;
         }
         let stopped = state.waiting.get(&Stage::Batches);
         if let Some(reason) = stopped.or_else(|| state.waiting.get(&Stage::DeadLetters)) {
@@ -222,6 +228,35 @@ mod tests {
         ));
         assert!(status.topic_exists("sagas", true));
         assert_eq!(status.verdict(None, Instant::now()), Verdict::Healthy);
+    }
+
+    #[test]
+    fn what_the_broker_refuses_is_reported_at_once_and_until_it_is_granted() {
+        let status = ConsumerStatus::default();
+        let now = Instant::now();
+        status.refused(Some("no Read on the group".to_owned()));
+        assert_eq!(
+            status.verdict(None, now),
+            unhealthy("no Read on the group"),
+            "starting"
+        );
+        status.joined();
+        assert_eq!(status.verdict(None, now), unhealthy("no Read on the group"));
+        status.refused(None);
+        assert_eq!(status.verdict(None, now), Verdict::Healthy);
+    }
+
+    #[test]
+    fn a_consumer_that_never_joined_is_not_starting_for_ever() {
+        let status = ConsumerStatus::default();
+        let now = Instant::now();
+        status.membership(Some("wait-coord, init"));
+        assert_eq!(status.verdict(None, now), Verdict::Unchanged);
+        let never = status.verdict(None, Instant::now() + JOIN_WITHIN);
+        assert_eq!(
+            never,
+            unhealthy("the consumer has not joined its group for 40 s: wait-coord, init")
+        );
     }
 
     #[test]

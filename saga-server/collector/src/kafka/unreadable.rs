@@ -192,6 +192,27 @@ fn search_end(
     receiver
 }
 
+/// Tries on a thread of its own whether the end of a topic can be read.
+pub(super) fn try_end(kafka: KafkaConfig, topic: String) -> Receiver<Result<bool, String>> {
+    let (found, receiver) = channel();
+    let work = move || {
+        let reader = Reader {
+            kafka,
+            topic,
+            partition: 0,
+        };
+        // The receiver is gone when the collector ends.
+        let _ = found.send(reader.is_readable(Offset::End).map_err(|error| error.to_string()));
+    };
+    if let Err(error) = std::thread::Builder::new()
+        .name("saga-topic-reader".to_owned())
+        .spawn(work)
+    {
+        tracing::warn!(%error, "no thread to try whether a topic can be read");
+    }
+    receiver
+}
+
 struct Reader {
     kafka: KafkaConfig,
     topic: String,
@@ -201,20 +222,20 @@ struct Reader {
 impl Reader {
     /// The first offset from which it can be read, by ever larger steps and then by halves: a batch is read as a whole or not.
     fn end_of_gap(&self, first: i64) -> Result<i64, KafkaError> {
-        if self.is_readable(first)? {
+        if self.is_readable(Offset::Offset(first))? {
             return Ok(first);
         }
         let (mut unreadable, mut step) = (first, 1);
         let mut readable = loop {
             let offset = unreadable + step;
-            if self.is_readable(offset)? {
+            if self.is_readable(Offset::Offset(offset))? {
                 break offset;
             }
             (unreadable, step) = (offset, step * 2);
         };
         while readable - unreadable > 1 {
             let middle = unreadable + (readable - unreadable) / 2;
-            match self.is_readable(middle)? {
+            match self.is_readable(Offset::Offset(middle))? {
                 true => readable = middle,
                 false => unreadable = middle,
             }
@@ -223,7 +244,7 @@ impl Reader {
     }
 
     /// Whether the batch that holds this offset can be read, or there is none yet.
-    fn is_readable(&self, offset: i64) -> Result<bool, KafkaError> {
+    fn is_readable(&self, offset: Offset) -> Result<bool, KafkaError> {
         let mut client = self.kafka.client_with(&[("check.crcs", "true")]);
         client
             .set("group.id", format!("{}-batch-reader", self.kafka.group))
@@ -232,7 +253,7 @@ impl Reader {
             .set("auto.offset.reset", "latest");
         let reader: BaseConsumer = client.create()?;
         let mut start = TopicPartitionList::new();
-        start.add_partition_offset(&self.topic, self.partition, Offset::Offset(offset))?;
+        start.add_partition_offset(&self.topic, self.partition, offset)?;
         reader.assign(&start)?;
         let deadline = Instant::now() + LOOK;
         let mut last = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);

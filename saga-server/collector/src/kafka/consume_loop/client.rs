@@ -44,6 +44,9 @@ impl ConsumeLoop {
             }
         }
         self.check_held(now);
+        let config = &self.config;
+        self.trial
+            .check(&config.refusals, &config.kafka, &config.topic, now);
         let owned = self.consumer.context().owned();
         self.commit_positions(snapshot, &owned);
         self.check_missing_topic(&owned, now);

@@ -33,6 +33,7 @@ use super::{
     ConsumerError,
     consumer::{ConsumerConfig, SagaConsumer},
     partitions::{MAX_IN_FLIGHT, Partitions},
+    permission::Trial,
     record::{Batch, Offsets, RawRecord},
     stall::StallDetector,
     unreadable::HeldPartitions,
@@ -83,6 +84,7 @@ pub(crate) fn spawn(
                 partitions: Partitions::default(),
                 stalls: StallDetector::default(),
                 held: HeldPartitions::default(),
+                trial: Trial::default(),
                 topic_asked: None,
             };
             let result = loop_.run(&stop);
@@ -106,6 +108,7 @@ struct ConsumeLoop {
     partitions: Partitions,
     stalls: StallDetector,
     held: HeldPartitions,
+    trial: Trial,
     topic_asked: Option<Instant>,
 }
 
