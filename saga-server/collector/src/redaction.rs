@@ -4,8 +4,9 @@
 //! logs, archives) goes through [`Redaction`] last, for every caller. What is stored stays as it came, so a key that is no
 //! longer listed is shown again.
 
-use std::{borrow::Cow, fmt, ops::BitOr};
+use std::{borrow::Cow, fmt};
 
+use saga_store::json::Json;
 use saga_types::{fold::SagaState, keys};
 use serde_json::Value;
 
@@ -100,37 +101,43 @@ impl Redaction {
         if self.is_off() {
             return Cow::Borrowed(text);
         }
-        let Ok(mut value) = serde_json::from_str::<Value>(text) else {
-            return Cow::Owned(Value::from(REDACTED).to_string());
+        match self.rewritten(text, 0) {
+            Ok(Some(rewritten)) => Cow::Owned(rewritten),
+            Ok(None) => Cow::Borrowed(text),
+            Err(_) => Cow::Owned(Value::from(REDACTED).to_string()),
+        }
+    }
+
+    /// The text without the values of hidden keys, at whatever depth and also under keys that come again; none when it has
+    /// none. Everything else stays as it is written, so that numbers keep their digits.
+    fn rewritten(&self, text: &str, depth: usize) -> serde_json::Result<Option<String>> {
+        let mut is_changed = false;
+        let rewritten = match Json::at(text, depth)? {
+            Json::Object(entries) => {
+                let mut parts = Vec::with_capacity(entries.len());
+                for (key, value) in entries {
+                    let hidden = match self.hides(&key) {
+                        true => Some(Value::from(REDACTED).to_string()),
+                        false => self.rewritten(value, depth + 1)?,
+                    };
+                    is_changed |= hidden.is_some();
+                    let value = hidden.as_deref().unwrap_or(value);
+                    parts.push(format!("{}:{value}", Value::from(key)));
+                }
+                format!("{{{}}}", parts.join(","))
+            }
+            Json::Array(items) => {
+                let mut parts = Vec::with_capacity(items.len());
+                for item in items {
+                    let hidden = self.rewritten(item, depth + 1)?;
+                    is_changed |= hidden.is_some();
+                    parts.push(hidden.map_or(Cow::Borrowed(item), Cow::Owned));
+                }
+                format!("[{}]", parts.join(","))
+            }
+            Json::Text(_) | Json::Plain(_) => String::new(),
         };
-        // Written anew only when it must be: a number of very many digits would lose some.
-        match self.redact(&mut value) {
-            true => Cow::Owned(value.to_string()),
-            false => Cow::Borrowed(text),
-        }
-    }
-
-    /// Replaces the values of hidden keys, at whatever depth. Says whether there were any.
-    pub fn redact(&self, value: &mut Value) -> bool {
-        match value {
-            Value::Object(entries) => entries
-                .iter_mut()
-                .map(|(key, value)| self.redact_entry(key, value))
-                .fold(false, BitOr::bitor),
-            Value::Array(items) => items
-                .iter_mut()
-                .map(|item| self.redact(item))
-                .fold(false, BitOr::bitor),
-            _ => false,
-        }
-    }
-
-    fn redact_entry(&self, key: &str, value: &mut Value) -> bool {
-        if !self.hides(key) {
-            return self.redact(value);
-        }
-        *value = Value::from(REDACTED);
-        true
+        Ok(is_changed.then_some(rewritten))
     }
 
     /// A failure reason, which the state of a saga has from metadata, as it may be shown.
@@ -206,6 +213,27 @@ mod tests {
         let text = r#"{ "amount": 12345678901234567890.123456789, "note":"x" }"#;
         assert_eq!(hiding(&["card"]).text(text), text);
         assert_eq!(Redaction::default().text("no JSON"), "no JSON");
+    }
+
+    #[test]
+    fn beside_what_is_hidden_every_number_keeps_its_digits() {
+        let text = r#"{"card":1,"amount":12345678901234567890.10,"list":[1e400,{"CARD":2}]}"#;
+        assert_eq!(
+            hiding(&["card"]).text(text),
+            r#"{"card":"***","amount":12345678901234567890.10,"list":[1e400,{"CARD":"***"}]}"#
+        );
+    }
+
+    #[test]
+    fn a_key_that_comes_again_hides_nothing_of_what_it_stood_for_before() {
+        let text = r#"{"order":{"card":"4711"},"order":{"amount":1}}"#;
+        assert!(!hiding(&["card"]).text(text).contains("4711"));
+    }
+
+    #[test]
+    fn what_is_nested_without_end_is_not_shown() {
+        let text = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(hiding(&["card"]).text(&text), "\"***\"");
     }
 
     #[test]

@@ -46,6 +46,7 @@ mod error;
 mod flow;
 mod fold_batch;
 mod histogram;
+pub mod json;
 mod late;
 mod metadata;
 mod operations;

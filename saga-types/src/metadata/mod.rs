@@ -7,6 +7,7 @@ mod builder;
 mod check;
 pub mod keys;
 mod limits;
+mod same;
 
 use std::sync::Arc;
 
@@ -137,11 +138,7 @@ impl Metadata {
 /// not count.
 impl PartialEq for Metadata {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-            || check::same_value(
-                &Value::Object(self.to_object()),
-                &Value::Object(other.to_object()),
-            )
+        same::same(&self.text, &other.text)
     }
 }
 

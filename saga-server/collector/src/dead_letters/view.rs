@@ -5,7 +5,7 @@ use saga_types::{
     topic::{dead_letter_headers as dead, headers},
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::read::{CAUSE_FQCN, OWN_KINDS};
@@ -45,7 +45,7 @@ pub struct LetterView {
     pub producer_service: Option<String>,
     /// The event, where it can be read today.
     #[schema(value_type = Option<Object>)]
-    pub event: Option<Value>,
+    pub event: Option<Box<RawValue>>,
     /// Why it cannot.
     pub undecodable: Option<String>,
     /// The record's key.
@@ -258,10 +258,22 @@ fn is_ours(headers: &[(String, Option<Vec<u8>>)]) -> bool {
         .is_some_and(|kind| kind.starts_with(OWN_KINDS.as_bytes()))
 }
 
-fn shown_event(event: SagaEvent, redaction: &Redaction) -> Option<Value> {
-    let mut event = serde_json::to_value(event).ok()?;
-    redaction.redact(event.get_mut("metadata")?);
-    Some(event)
+/// The metadata as it was written: as a value its numbers would lose digits.
+fn shown_event(mut event: SagaEvent, redaction: &Redaction) -> Option<Box<RawValue>> {
+    let metadata = event.metadata.take();
+    let metadata = metadata
+        .as_ref()
+        .map_or("null".into(), |metadata| redaction.text(metadata.as_str()));
+    let fields = serde_json::to_value(event).ok()?;
+    let fields = fields
+        .as_object()?
+        .iter()
+        .map(|(name, value)| match name.as_str() {
+            "metadata" => format!("\"metadata\":{metadata}"),
+            name => format!("\"{name}\":{value}"),
+        });
+    let text = fields.collect::<Vec<_>>().join(",");
+    RawValue::from_string(format!("{{{text}}}")).ok()
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use super::{
     error, read,
     rows::decode_all,
 };
-use crate::{Page, PageStart, SagaQuery, StoreError, Total, metadata, rows::StateRow};
+use crate::{
+    Page, PageStart, SagaQuery, StoreError, Total, json::significant_digits, metadata, rows::StateRow,
+};
 
 pub(super) async fn search(store: &SqliteStore, query: &SagaQuery) -> Result<Page, StoreError> {
     let pool = &store.readers;
@@ -91,6 +93,10 @@ fn push_step_filters(sql: &mut QueryBuilder<Sqlite>, query: &SagaQuery) {
     }
 }
 
+/// What stands before the exponent of a number, as it came.
+const MANTISSA: &str = "substr(step.metadata -> entry.fullkey, 1, \
+    instr(lower(step.metadata -> entry.fullkey) || 'e', 'e') - 1)";
+
 /// The value is a text, or a number or boolean written like this.
 fn push_value(sql: &mut QueryBuilder<Sqlite>, value: &str) {
     sql.push(" AND (entry.type = 'text' AND entry.value = ")
@@ -105,6 +111,11 @@ fn push_value(sql: &mut QueryBuilder<Sqlite>, value: &str) {
                 Some(whole) => sql.push_bind(whole),
                 None => sql.push_bind(number.as_f64()),
             };
+            // Beyond a double's digits SQLite compares no more.
+            sql.push(" AND trim(replace(replace(")
+                .push(MANTISSA)
+                .push(", '-', ''), '.', ''), '0') = ")
+                .push_bind(significant_digits(value));
         }
         _ => {}
     }

@@ -1,7 +1,7 @@
 //! JSON as a tree of names and values, open to be read.
 
 use askama::Template;
-use serde_json::{Map, Value};
+use saga_store::json::Json;
 
 /// What lies deeper is shown as JSON: no screen is wide enough for a tree of so many levels.
 const LEVELS: usize = 8;
@@ -22,33 +22,29 @@ enum Leaf {
 }
 
 impl Tree {
-    /// None where the value has no parts.
-    pub(super) fn of(value: &Value) -> Option<Self> {
-        Self::at(value, 0)
+    /// None where the text has no parts, or is no JSON.
+    pub(super) fn of(text: &str) -> Option<Self> {
+        Self::at(text, 0)
     }
 
-    pub(super) fn of_object(entries: &Map<String, Value>) -> Self {
-        Self {
-            entries: entries
-                .iter()
-                .map(|(name, value)| (name.clone(), leaf(value, 1)))
-                .collect(),
-        }
+    /// With nothing in it.
+    pub(super) fn empty() -> Self {
+        Self { entries: Vec::new() }
     }
 
-    fn at(value: &Value, level: usize) -> Option<Self> {
-        let entries = match value {
-            Value::Object(object) if !object.is_empty() => object
-                .iter()
-                .map(|(name, value)| (name.clone(), leaf(value, level + 1)))
+    fn at(text: &str, level: usize) -> Option<Self> {
+        let entries: Vec<_> = match Json::at(text, level).ok()? {
+            Json::Object(entries) => entries
+                .into_iter()
+                .map(|(name, value)| (name, leaf(value, level + 1)))
                 .collect(),
-            Value::Array(list) if !list.is_empty() => (1..)
-                .zip(list)
+            Json::Array(items) => (1..)
+                .zip(items)
                 .map(|(place, value)| (place.to_string(), leaf(value, level + 1)))
                 .collect(),
-            _ => return None,
+            Json::Text(_) | Json::Plain(_) => return None,
         };
-        Some(Self { entries })
+        (!entries.is_empty()).then_some(Self { entries })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -56,13 +52,27 @@ impl Tree {
     }
 }
 
-fn leaf(value: &Value, level: usize) -> Leaf {
-    match value {
-        Value::String(text) => Leaf::Text(text.clone()),
-        deep if level < LEVELS => match Tree::at(deep, level) {
+fn leaf(text: &str, level: usize) -> Leaf {
+    match Json::at(text, level) {
+        Ok(Json::Text(text)) => Leaf::Text(text),
+        Ok(Json::Object(_) | Json::Array(_)) if level < LEVELS => match Tree::at(text, level) {
             Some(tree) => Leaf::Tree(Box::new(tree)),
-            None => Leaf::Json(deep.to_string()),
+            None => Leaf::Json(text.to_owned()),
         },
-        deep => Leaf::Json(deep.to_string()),
+        _ => Leaf::Json(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_as_they_came() {
+        let text = r#"{"huge":123456789012345678901234567890,"list":[1.10,-0.0,1e2],"empty":{}}"#;
+        let shown = Tree::of(text).unwrap().render().unwrap();
+        for number in ["123456789012345678901234567890", "1.10", "-0.0", "1e2", "{}"] {
+            assert!(shown.contains(&format!(">{number}<")), "{number} in {shown}");
+        }
     }
 }

@@ -59,6 +59,23 @@ pub(crate) async fn a_repeated_event_changes_nothing(database: &impl Database) {
     assert_eq!(store.saga("saga-1").await.unwrap().unwrap().step_count, 2);
 }
 
+pub(crate) async fn numbers_that_differ_in_their_last_digit_are_other_content(database: &impl Database) {
+    let store = database.store().await;
+    let of = |number: &str| with(created("saga-1", "1", 0), &format!(r#"{{"n":{number}}}"#));
+    for (kept, other) in [
+        ("9007199254740993", "9007199254740992"),
+        ("123456789012345678901234567890", "123456789012345678901234567891"),
+    ] {
+        let mut first = of(kept);
+        first.event_id = kept.parse().unwrap();
+        let mut second = of(other);
+        second.event_id = first.event_id.clone();
+        store.append(vec![first.clone()].into()).await.unwrap();
+        let appended = store.append(vec![first, second].into()).await.unwrap();
+        assert_eq!((appended.duplicates, appended.conflicts), (1, vec![1]), "{kept}");
+    }
+}
+
 pub(crate) async fn a_known_id_with_other_content_is_a_conflict(database: &impl Database) {
     let store = database.store().await;
     let original = with(created("saga-1", "1", 0), r#"{"a":1}"#);

@@ -68,6 +68,7 @@ macro_rules! contract_tests {
             appending::an_empty_batch_changes_nothing,
             appending::a_repeated_event_changes_nothing,
             appending::a_known_id_with_other_content_is_a_conflict,
+            appending::numbers_that_differ_in_their_last_digit_are_other_content,
             appending::each_copy_is_compared_with_what_is_stored,
             appending::metadata_is_compared_by_meaning,
             appending::metadata_is_compared_to_the_last_bit,

@@ -83,7 +83,7 @@ pub(in crate::ui) async fn page(
         producer: letter.producer_service,
         saga: letter.saga_id.map(SagaLink::to),
         event_id: letter.event_id,
-        event: letter.event.as_ref().and_then(Tree::of),
+        event: letter.event.as_ref().and_then(|event| Tree::of(event.get())),
         undecodable: letter.undecodable,
         key: letter.key.map(Shown::of),
         payload: letter.payload.map(Shown::of),

@@ -1,6 +1,6 @@
 //! The table of events, with what is unusual about each. Repeats are folded into one row, and it can be filtered.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use saga_types::{SagaStatus, Timestamp, fold::SagaState, keys, steps};
 use serde_json::{Map, Value};
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 use saga_collector::redaction::Redaction;
-use saga_store::StoredStep;
+use saga_store::{StoredStep, json::Json};
 
 /// What the SDK adds to every event; not what a reader looks for first.
 const ADDED: [&str; 4] = [
@@ -310,7 +310,6 @@ impl EventRow {
     fn of(event: &Event, reader: &Reader, address: &Address) -> Self {
         let step = event.step;
         let at = step.recorded_at.to_string();
-        let metadata = metadata(step, &reader.redaction);
         let (date, time) = date_and_time(&at);
         let is_of_that_day = event
             .before
@@ -331,10 +330,12 @@ impl EventRow {
                 .trace_id
                 .as_ref()
                 .map(|id| (id.clone(), reader.pages.trace_url(&encoded(id)))),
-            preview: preview(&metadata),
+            preview: preview(&shown(step, &reader.redaction).unwrap_or_default()),
             is_root_cause: event.is_root_cause,
             marks: event.marks.clone(),
-            metadata: Tree::of_object(&metadata),
+            metadata: shown(step, &reader.redaction)
+                .and_then(|text| Tree::of(&text))
+                .unwrap_or_else(Tree::empty),
             at,
         }
     }
@@ -411,22 +412,31 @@ fn date_and_time(at: &str) -> (String, String) {
     (date.to_owned(), time.trim_end_matches('Z').to_owned())
 }
 
+/// The metadata as it may be shown.
+fn shown<'a>(step: &'a StoredStep, redaction: &Redaction) -> Option<Cow<'a, str>> {
+    let metadata = step.metadata.as_ref()?;
+    Some(redaction.text(metadata.as_str()))
+}
+
 fn metadata(step: &StoredStep, redaction: &Redaction) -> Map<String, Value> {
-    let Some(metadata) = &step.metadata else {
-        return Map::new();
-    };
-    serde_json::from_str(&redaction.text(metadata.as_str())).unwrap_or_default()
+    let shown = shown(step, redaction);
+    shown
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default()
 }
 
 /// The first entries in a line, those of the service first.
-fn preview(metadata: &Map<String, Value>) -> String {
+fn preview(metadata: &str) -> String {
+    let Ok(Json::Object(metadata)) = Json::at(metadata, 0) else {
+        return "details".to_owned();
+    };
     let own = metadata
         .iter()
         .filter(|(name, _)| !ADDED.contains(&name.as_str()));
-    let entries = own.map(|(name, value)| match value {
-        Value::String(text) => format!("{name} {text}"),
-        Value::Object(_) | Value::Array(_) => format!("{name} …"),
-        plain => format!("{name} {plain}"),
+    let entries = own.map(|(name, value)| match Json::at(value, 1) {
+        Ok(Json::Text(text)) => format!("{name} {text}"),
+        Ok(Json::Plain(plain)) => format!("{name} {plain}"),
+        _ => format!("{name} …"),
     });
     let line = entries.collect::<Vec<_>>().join(" · ");
     if line.is_empty() {
@@ -448,7 +458,8 @@ mod tests {
 
     #[test]
     fn a_preview_begins_with_what_the_service_told() {
-        let preview = |metadata: Value| preview(metadata.as_object().unwrap());
+        let preview = |metadata: Value| preview(&metadata.to_string());
+        assert_eq!(super::preview(r#"{"a": 1.10}"#), "a 1.10");
         assert_eq!(
             preview(json!({"producerService": "order", "orderAmount": 128, "place": {"x": 1}})),
             "orderAmount 128 · place …"

@@ -8,8 +8,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
-use saga_types::SagaId;
-use serde_json::{Value, json};
+use saga_types::{EventId, OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::{
     http::{ApiError, params::PathSagaId, query_string::Params},
@@ -59,8 +60,8 @@ impl Rest {
         let events = page
             .steps
             .iter()
-            .map(|step| event(&self.saga_id, step, &self.reader.redaction).to_string());
-        let mut text = events.collect::<Vec<_>>().join(",\n");
+            .map(|step| serde_json::to_string(&event(&self.saga_id, step, &self.reader.redaction)));
+        let mut text = events.collect::<Result<Vec<_>, _>>().ok()?.join(",\n");
         text.insert_str(0, if self.is_begun { ",\n" } else { "[\n" });
         self.is_begun = true;
         match page.steps.last().filter(|_| page.has_more) {
@@ -80,13 +81,34 @@ impl Rest {
     }
 }
 
-fn event(saga_id: &SagaId, step: &StoredStep, redaction: &Redaction) -> Value {
+/// An event in a line, as `saga-server fold` takes it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExportedEvent<'a> {
+    event_id: &'a EventId,
+    /// As it was written: as a value its numbers would lose digits.
+    metadata: Option<Box<RawValue>>,
+    order_id: &'a OrderId,
+    recorded_at: Timestamp,
+    saga_id: &'a SagaId,
+    saga_type: &'a SagaType,
+    status: SagaStatus,
+    step: &'a Step,
+}
+
+fn event<'a>(saga_id: &'a SagaId, step: &'a StoredStep, redaction: &Redaction) -> ExportedEvent<'a> {
     let metadata = step.metadata.as_ref().and_then(|metadata| {
         let shown = redaction.text(metadata.as_str());
-        serde_json::from_str::<Value>(&shown).ok()
+        RawValue::from_string(shown.into_owned()).ok()
     });
-    json!({
-        "eventId": step.event_id, "sagaId": saga_id, "sagaType": step.saga_type, "step": step.step, "status": step.status,
-        "orderId": step.order_id, "metadata": metadata, "recordedAt": step.recorded_at,
-    })
+    ExportedEvent {
+        event_id: &step.event_id,
+        metadata,
+        order_id: &step.order_id,
+        recorded_at: step.recorded_at,
+        saga_id,
+        saga_type: &step.saga_type,
+        status: step.status,
+        step: &step.step,
+    }
 }
