@@ -138,6 +138,9 @@ fn duration(place: usize, now: &Statistics, before: Option<&Statistics>) -> Comp
 }
 
 impl TypeRow {
+    /// The most types of a page: a service that makes up names must not make it too large to be read.
+    pub(super) const MOST: usize = 50;
+
     /// The most frequent first.
     pub(super) fn of(
         by_type: &BTreeMap<SagaType, Statistics>,
@@ -162,13 +165,28 @@ impl TypeRow {
                 durations: durations.map(|(name, place)| (name, duration(place, now, before))),
             }
         };
-        types.into_iter().map(row).collect()
+        types.into_iter().take(Self::MOST).map(row).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_most_frequent_types_are_shown_and_not_thousands() {
+        let of = |number: u64| {
+            let statistics = Statistics {
+                total: number,
+                ..Statistics::default()
+            };
+            (SagaType::new(format!("TYPE_{number}")).unwrap(), statistics)
+        };
+        let by_type = (0..4_000).map(of).collect();
+        let since = Timestamp::now();
+        let rows = TypeRow::of(&by_type, &BTreeMap::new(), Period::Day, since);
+        assert_eq!((rows.len(), rows[0].name.as_str()), (TypeRow::MOST, "TYPE_3999"));
+    }
 
     #[test]
     fn a_share_has_changed_when_chance_does_not_explain_it() {
