@@ -10,7 +10,7 @@ use crate::{
     normal,
     progress::Progress,
     report::Report,
-    runs::{faults, fill, hostile, outages, outbox_kills, produce, sdk_outage, speed},
+    runs::{dead_letters, faults, fill, hostile, outages, outbox_kills, produce, sdk_outage, speed},
 };
 
 /// Shows on real parts what Saga Tracker promises.
@@ -40,6 +40,8 @@ enum Command {
     Faults(faults::Args),
     /// Everything that others may do to a collector: odd records, topics, registries, rows and connections
     Hostile(hostile::Args),
+    /// A service writes a million bad records: what that takes of the database, and what retention gives back
+    DeadLetters(dead_letters::Args),
     /// How fast the collector is and how small, beside raw COPY and one transaction for each event
     Speed(speed::Args),
     /// What the collector says is normal, against populations that were made; needs neither Kafka nor PostgreSQL
@@ -82,6 +84,7 @@ impl Command {
             Self::Outages(args) => outages::run(&args, progress).await,
             Self::Faults(args) => faults::run(&args, progress).await,
             Self::Hostile(args) => hostile::run(&args, progress).await,
+            Self::DeadLetters(args) => dead_letters::run(&args, progress).await,
             Self::Speed(args) => speed::run(&args, progress).await,
             Self::Normal(args) => normal::run(&args, progress).await,
             Self::Load(args) => produce::run(&args, progress).await,

@@ -1,6 +1,7 @@
 //! One module for each command: what it does to the parts, and what it promises.
 
 mod common;
+pub(crate) mod dead_letters;
 pub(crate) mod faults;
 pub(crate) mod fill;
 pub(crate) mod hostile;

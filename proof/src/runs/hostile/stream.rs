@@ -17,7 +17,7 @@ use super::{
     generator::Generator,
     sender::Sender,
 };
-use crate::readiness::Readiness;
+use crate::readiness::{Change, Readiness};
 
 /// Between two events.
 const PACE: Duration = Duration::from_millis(50);
@@ -118,16 +118,46 @@ async fn look(pool: &PgPool, account: &Account) {
     }
 }
 
-/// For how long health has said that all is well although an event has waited for more than a minute.
+/// For how long health has said that all is well while an event waited, beyond a minute. What waited through an outage is stored
+/// bit by bit after it, and then all is well.
 fn compare(account: &Account, readiness: &Readiness) {
     let mut expected = account.lock();
     let Some(oldest) = expected.waiting.values().min() else {
         return;
     };
-    let since = match readiness.story().last() {
-        Some(last) if last.is_ready => last.at.max(*oldest + UNREPORTED),
-        _ => return,
-    };
-    let lie = Instant::now().saturating_duration_since(since);
-    expected.longest_lie = expected.longest_lie.max(lie);
+    let ready = ready_since(&readiness.story(), *oldest, Instant::now());
+    expected.longest_lie = expected.longest_lie.max(ready.saturating_sub(UNREPORTED));
+}
+
+/// How long it was ready since then.
+fn ready_since(story: &[Change], since: Instant, now: Instant) -> Duration {
+    let until = story.iter().skip(1).map(|next| next.at).chain([now]);
+    story
+        .iter()
+        .zip(until)
+        .filter(|(change, _)| change.is_ready)
+        .map(|(change, until)| until.saturating_duration_since(change.at.max(since)))
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_time_counts_in_which_health_was_ready_while_an_event_waited() {
+        let begun = Instant::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        let change = |seconds, is_ready| Change {
+            at: at(seconds),
+            is_ready,
+            reason: String::new(),
+        };
+        let story = [change(0, true), change(10, false), change(80, true)];
+        let seconds = |since, now| ready_since(&story, at(since), at(now)).as_secs();
+        assert_eq!(seconds(5, 82), 7);
+        assert_eq!(seconds(20, 82), 2);
+        assert_eq!(seconds(20, 70), 0);
+        assert_eq!(seconds(90, 95), 5);
+    }
 }
