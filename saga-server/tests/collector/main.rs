@@ -21,6 +21,7 @@ mod replay_refused;
 mod restore;
 mod retention;
 mod schema_registry;
+mod secrets;
 mod stalls;
 #[path = "../support/mod.rs"]
 mod support;
