@@ -21,7 +21,14 @@ impl Service {
             .await
             .unwrap();
         let recorder = Recorder::new("payment-service");
-        let payments = Payments::new(database.clone(), recorder.client(), Settings { limit: 100_000 });
+        let payments = Payments::new(
+            database.clone(),
+            recorder.client(),
+            Settings {
+                limit: 100_000,
+                provider_ms: 0,
+            },
+        );
         Self {
             payments,
             database,
