@@ -1,15 +1,14 @@
 //! The example services in this process, and customers who keep them busy at a steady, mixed pace. After a minute a new
 //! version of payment-service is deployed, which is slower and refuses more.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
-use saga_sdk::SagaConfig;
 use serde_json::{Value, json};
-use shop::{KafkaConfig, Platform, Service, ServiceConfig, ShopError};
+use shop::{Service, ShopError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{incidents, parcels};
+use super::{incidents, parcels, surroundings::Surroundings};
 
 /// How long from one order to the next.
 const PACE: Duration = Duration::from_secs(1);
@@ -74,15 +73,6 @@ pub(super) struct Demo {
     running: JoinSet<()>,
 }
 
-/// Where the services record and talk to each other, and keep their data.
-pub(super) struct Surroundings<'a> {
-    /// Where the collector's REST answers.
-    pub(super) url: &'a str,
-    pub(super) bootstrap_servers: &'a str,
-    pub(super) topic: &'a str,
-    pub(super) folder: &'a Path,
-}
-
 impl Demo {
     /// Starts everything on free ports.
     ///
@@ -128,34 +118,6 @@ impl Demo {
     pub(super) async fn stop(mut self) {
         self.stop.cancel();
         while self.running.join_next().await.is_some() {}
-    }
-}
-
-impl Surroundings<'_> {
-    pub(super) fn saga(&self) -> SagaConfig {
-        SagaConfig::default()
-            .enabled(true)
-            .bootstrap_servers(self.bootstrap_servers)
-            .topic(self.topic)
-    }
-
-    fn config<S>(&self, name: &str, settings: S) -> shop::Config<S> {
-        let saga = self.saga().service_name(name);
-        shop::Config {
-            service: ServiceConfig {
-                listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-                database: self.folder.join(format!("{name}.db")),
-            },
-            kafka: KafkaConfig {
-                bootstrap_servers: self.bootstrap_servers.to_owned(),
-                group: name.to_owned(),
-                topics: shop::Topics::default(),
-                relay_interval_ms: 50,
-                properties: [("topic.metadata.refresh.interval.ms".to_owned(), "1000".to_owned())].into(),
-            },
-            settings,
-            platform: Platform { saga },
-        }
     }
 }
 

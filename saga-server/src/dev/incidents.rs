@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::demo::Surroundings;
+use super::surroundings::Surroundings;
 
 /// When the first records are written that cannot be stored, and how long until the next ones.
 const FIRST: Duration = Duration::from_secs(15);

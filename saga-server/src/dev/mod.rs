@@ -4,6 +4,7 @@ mod demo;
 mod embedded;
 mod incidents;
 mod parcels;
+mod surroundings;
 
 use std::{
     io,
@@ -18,10 +19,7 @@ use thiserror::Error;
 
 use crate::{
     config::{Config, ConfigError},
-    dev::{
-        demo::{Demo, Surroundings},
-        embedded::DataFolder,
-    },
+    dev::{demo::Demo, embedded::DataFolder, surroundings::Surroundings},
     server::ServerError,
 };
 use saga_store::StoreError;
