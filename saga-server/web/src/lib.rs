@@ -11,6 +11,7 @@
 //! | [`router`], [`state`], [`streams`] | every route, what handlers may ask, and the shares of the stream |
 //! | [`scoped`] | what handlers reach of the data: what their caller may see |
 //! | `family` | the saga that a saga is a part of, and its parts |
+//! | `late_groups` | what needs action, by cause, owner and type |
 //! | `operations` | what operators do, for REST and pages |
 //! | [`rest`] | one file for each endpoint |
 //! | `ui` | one file or folder for each page |
@@ -19,6 +20,7 @@ pub mod auth;
 mod config;
 mod family;
 mod http;
+mod late_groups;
 mod operations;
 pub mod rest;
 pub mod router;

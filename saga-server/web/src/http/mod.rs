@@ -8,10 +8,12 @@
 //! | `access` | which path needs which role; what is not named is closed |
 //! | `guard`, `same_site`, `session` | who is calling, and whether they may |
 //! | `query_string`, `params`, `body`, `date_range` | what callers send, checked; each bad parameter is named |
+//! | `address` | texts in an address, encoded |
 //! | `csv` | lines for spreadsheets, in which nothing is a formula |
 //! | `error` | the one form of every error |
 
 pub(crate) mod access;
+pub(crate) mod address;
 pub(crate) mod body;
 pub(crate) mod compress;
 pub(crate) mod csv;

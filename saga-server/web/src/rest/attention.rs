@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::{expected::Expected, sagas};
 use crate::{
     http::{ApiError, query_string::Params},
+    late_groups::{ActionGroup, late_groups},
     scoped::Reader,
 };
 use saga_collector::{freshness::Freshness, list_entry::list_entry, maintenance};
@@ -35,6 +36,8 @@ struct LateList {
     total: u64,
     /// Whether there are no more than `total`.
     total_is_exact: bool,
+    /// The same sagas by cause, owner and type, the largest group first.
+    groups: Vec<ActionGroup>,
     sagas: Vec<LateSaga>,
 }
 
@@ -68,13 +71,16 @@ pub(super) async fn needed(reader: Reader, mut params: Params) -> Result<Json<At
     let stuck = reader.late_sagas(Late::Stuck, judged_at, size).await?;
     // Those that are not overdue yet are owed too.
     let owing = reader.late_sagas(Late::Owing, Timestamp::MAX, size).await?;
+    let stuck_groups = late_groups(&reader, Late::Stuck, judged_at).await?;
+    let owing_groups = late_groups(&reader, Late::Owing, judged_at).await?;
     let overdue_after = reader.watch.compensation_overdue_after;
     Ok(Json(Attention {
-        stuck: list(&reader, Late::Stuck, stuck, judged_at),
+        stuck: list(&reader, Late::Stuck, stuck, stuck_groups, judged_at),
         owing: list(
             &reader,
             Late::Owing,
             owing,
+            owing_groups,
             maintenance::due(Late::Owing, judged_at, overdue_after),
         ),
         compensation_overdue_after_seconds: overdue_after.as_secs(),
@@ -84,13 +90,20 @@ pub(super) async fn needed(reader: Reader, mut params: Params) -> Result<Json<At
 }
 
 /// What was due before the moment is late.
-fn list(reader: &Reader, late: Late, found: LateSagas, moment: Timestamp) -> LateList {
+fn list(
+    reader: &Reader,
+    late: Late,
+    found: LateSagas,
+    groups: Vec<ActionGroup>,
+    moment: Timestamp,
+) -> LateList {
     let sagas = found.sagas.into_iter().map(|saga| LateSaga {
         late_ms: late.late_ms(&saga, moment).unwrap_or(0),
         expected: Expected::of(&reader.usual(), &saga, moment),
         state: list_entry(reader.redaction.saga(saga)),
     });
     LateList {
+        groups,
         sagas: sagas.collect(),
         total: found.total.count,
         total_is_exact: found.total.is_exact,

@@ -38,6 +38,16 @@ async fn stuck_sagas_are_told_with_the_step_its_owner_and_how_late() {
     assert_eq!(answer["owing"]["total"], 0);
     assert_eq!(answer["freshness"]["upToDate"], true);
 
+    assert_eq!(
+        answer["stuck"]["groups"],
+        json!([{
+            "step": "STOCK_RESERVATION", "owner": "product-service", "sagaType": "ORDER_CREATION", "sagas": 2,
+            "since": "2025-10-09T08:56:20.000Z", "overdue": true,
+            "page": "/sagas?awaits=STOCK_RESERVATION&stuck=true&sagaType=ORDER_CREATION&sort=due",
+        }])
+    );
+    assert_eq!(answer["owing"]["groups"], json!([]));
+
     let one = api.json("/api/v1/attention?size=1").await;
     assert_eq!(one["stuck"]["sagas"].as_array().unwrap().len(), 1);
     assert_eq!(one["stuck"]["total"], 2);
@@ -72,6 +82,15 @@ async fn compensations_are_late_when_they_are_owed_for_longer_than_allowed() {
         (&json!("new"), &json!(0))
     );
     assert_eq!(answer["stuck"]["total"], 0);
+    let group = &answer["owing"]["groups"][0];
+    assert_eq!(
+        (&group["step"], &group["sagas"], &group["overdue"]),
+        (&json!("STOCK_RESERVED"), &json!(2), &json!(true))
+    );
+    // The page lists exactly the sagas of the group.
+    let page = group["page"].as_str().unwrap();
+    let listed = api.json(&page.replace("/sagas?", "/api/v1/sagas?")).await;
+    assert_eq!(listed["page"]["totalElements"], 2, "{page}");
 }
 
 #[tokio::test]

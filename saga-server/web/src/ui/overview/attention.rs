@@ -1,18 +1,15 @@
 //! What needs action: groups of sagas by cause, owner and type.
 
-use saga_types::{SagaType, Step, Timestamp, definition::Definitions, fold::SagaState};
+use saga_types::{Timestamp, fold::SagaState};
 
 use crate::{
     auth::{Caller, Role},
     http::ApiError,
+    late_groups::{ActionGroup, late_groups},
     scoped::Reader,
-    ui::{
-        humanize::{Clock, Moment, length, number},
-        search::encoded,
-    },
+    ui::humanize::{Clock, Moment, length, number},
 };
-use saga_collector::maintenance;
-use saga_store::{Late, LateCount, LateGroup, LateSagas, Total};
+use saga_store::{Late, LateSagas, Total};
 
 /// How many sagas of each kind are read for the orders that a message names.
 const READ: u32 = 100;
@@ -30,7 +27,7 @@ pub(super) struct Attention {
     pub(super) may_see_letters: bool,
 }
 
-/// Sagas of one type that wait for the same service to do the same.
+/// An [`ActionGroup`] in words.
 pub(super) struct Group {
     pub(super) is_overdue: bool,
     /// What the owner has not done.
@@ -51,25 +48,21 @@ pub(super) struct Group {
 impl Attention {
     /// Asks what needs action at this moment.
     pub(super) async fn asked(reader: &Reader, caller: &Caller, clock: Clock) -> Result<Self, ApiError> {
-        // Compensations that are not overdue yet are owed too.
         let moments = [(Late::Stuck, clock.judged_at), (Late::Owing, Timestamp::MAX)];
         let [(stuck, before), (owing, ever)] = moments;
         let (stuck_groups, owing_groups, stuck_sagas, owing_sagas, letters) = tokio::try_join!(
-            reader.late_groups(stuck, before),
-            reader.late_groups(owing, ever),
+            late_groups(reader, stuck, clock.judged_at),
+            late_groups(reader, owing, clock.judged_at),
             reader.late_sagas(stuck, before, READ),
             reader.late_sagas(owing, ever, READ),
             reader.letters_waiting(),
         )?;
-        let overdue_after = reader.watch.compensation_overdue_after;
-        let overdue_before = maintenance::due(Late::Owing, clock.judged_at, overdue_after);
-        let definitions = reader.definitions();
-        let grouped = |late, groups: Vec<LateGroup>, sagas: &LateSagas| {
-            let group = |group| Group::of(late, &group, &sagas.sagas, definitions, clock, overdue_before);
+        let grouped = |late, groups: Vec<ActionGroup>, sagas: &LateSagas| {
+            let group = |group| Group::of(late, group, &sagas.sagas, clock);
             groups.into_iter().map(group).collect::<Vec<_>>()
         };
-        let mut groups = grouped(Late::Stuck, stuck_groups, &stuck_sagas);
-        groups.extend(grouped(Late::Owing, owing_groups, &owing_sagas));
+        let mut groups = grouped(stuck, stuck_groups, &stuck_sagas);
+        groups.extend(grouped(owing, owing_groups, &owing_sagas));
         Ok(Self {
             groups,
             sagas: counted(stuck_sagas.total, owing_sagas.total),
@@ -91,33 +84,23 @@ fn counted(stuck: Total, owing: Total) -> String {
 }
 
 impl Group {
-    fn of(
-        late: Late,
-        group: &LateGroup,
-        sagas: &[SagaState],
-        definitions: &Definitions,
-        clock: Clock,
-        overdue_before: Timestamp,
-    ) -> Self {
-        let (state, is_overdue, now) = match late {
-            Late::Stuck => ("Overdue", true, clock.judged_at),
-            Late::Owing => ("Compensation pending", group.due < overdue_before, clock.now),
+    fn of(late: Late, group: ActionGroup, sagas: &[SagaState], clock: Clock) -> Self {
+        let (state, now) = match late {
+            Late::Stuck => ("Overdue", clock.judged_at),
+            Late::Owing => ("Compensation pending", clock.now),
         };
-        let count = &group.count;
-        let owner = definitions.owner(&count.saga_type, &count.step);
-        let oldest = length(seconds(now.millis_since(group.due)));
-        let path = path(late, &count.saga_type, &count.step);
+        let oldest = length(seconds(now.millis_since(group.since)));
         Self {
-            message: message(late, count, sagas, owner, &oldest, &path),
-            is_overdue,
+            message: message(late, &group, sagas, &oldest),
+            is_overdue: group.overdue,
             state,
-            step: count.step.to_string(),
-            owner: owner.map(str::to_owned),
-            saga_type: count.saga_type.to_string(),
-            sagas: number(count.sagas),
-            since: Moment::new(group.due, clock.now),
+            step: group.step.to_string(),
+            owner: group.owner,
+            saga_type: group.saga_type.to_string(),
+            sagas: number(group.sagas),
+            since: Moment::new(group.since, clock.now),
             oldest,
-            path,
+            path: group.page,
         }
     }
 }
@@ -127,27 +110,7 @@ fn seconds(millis: i64) -> i64 {
     millis.max(0) / 1_000 * 1_000
 }
 
-/// The list of exactly the sagas of a group.
-fn path(late: Late, saga_type: &SagaType, step: &Step) -> String {
-    let step = encoded(step.as_str());
-    let filter = match late {
-        Late::Stuck => format!("awaits={step}&stuck=true"),
-        Late::Owing => format!("owes={step}&owing=true"),
-    };
-    format!(
-        "/sagas?{filter}&sagaType={}&sort=due",
-        encoded(saga_type.as_str())
-    )
-}
-
-fn message(
-    late: Late,
-    group: &LateCount,
-    sagas: &[SagaState],
-    owner: Option<&str>,
-    oldest: &str,
-    path: &str,
-) -> String {
+fn message(late: Late, group: &ActionGroup, sagas: &[SagaState], oldest: &str) -> String {
     let is_one = group.sagas == 1;
     let what = match (late, is_one) {
         (Late::Stuck, true) => format!("saga waits for {}, overdue by {oldest}", group.step),
@@ -182,9 +145,10 @@ fn message(
         false => format!(" Orders: {}{more}.", orders.join(", ")),
     };
     format!(
-        "{}: {} {} {what}.{orders} {path}",
-        owner.unwrap_or("unknown owner"),
+        "{}: {} {} {what}.{orders} {}",
+        group.owner.as_deref().unwrap_or("unknown owner"),
         number(group.sagas),
-        group.saga_type
+        group.saga_type,
+        group.page
     )
 }
