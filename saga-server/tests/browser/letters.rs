@@ -119,11 +119,11 @@ async fn a_letter_is_tried_and_then_replayed_by_keyboard_alone() {
 
     browser.goto(&shop.at("/dead-letters")).await;
     browser
-        .tab_to("button[aria-label='Try a replay of REFUSED_BY_DATABASE']")
+        .tab_to("button[aria-label='Preview replay of REFUSED_BY_DATABASE']")
         .await;
     browser.press(Key::Enter).await;
     browser
-        .shows("The letter could be replayed. Nothing was changed.")
+        .shows("The dead letter could be replayed. Nothing was changed.")
         .await;
     let seen = browser.find("main table").await.text().await.unwrap();
     assert!(seen.contains("Failed") && seen.contains("Compensated"), "{seen}");
@@ -135,7 +135,7 @@ async fn a_letter_is_tried_and_then_replayed_by_keyboard_alone() {
 
     browser.tab_to("button[value=replay]").await;
     browser.press(Key::Enter).await;
-    browser.shows("The letter is in the store now").await;
+    browser.shows("The dead letter is in the store now").await;
     assert_eq!(shop.status("order-owing").await, SagaStatus::Compensated);
     wrong.extend(browser.look("dead-letters-replayed", DESKTOP[0]).await);
 

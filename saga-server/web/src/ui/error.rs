@@ -80,12 +80,9 @@ fn words(error: &ApiError) -> (&'static str, &'static str) {
             "No longer in the database",
             "Its retention has ended. What was archived can be read with saga-server archive restore.",
         ),
-        ErrorCode::BadRequest => (
-            "This address does not make sense",
-            "Correct what is named, or start again from Sagas.",
-        ),
+        ErrorCode::BadRequest => ("Invalid link", "Fix the parameter below or go back to Sagas."),
         ErrorCode::NotFound => (
-            "Nothing here",
+            "Not found",
             "An event may still be on its way: try again in a moment, or search for the order instead.",
         ),
         ErrorCode::Forbidden => ("Not allowed", "Nothing was changed."),
@@ -95,8 +92,8 @@ fn words(error: &ApiError) -> (&'static str, &'static str) {
         ),
         ErrorCode::ServiceUnavailable => (
             "Not available at the moment",
-            "No event is lost: they wait in Kafka. Try again in a moment; /health/readiness says what is missing.",
+            "No event is lost: they wait in Kafka. Try again in a moment; /health/readiness names what is missing.",
         ),
-        _ => ("That did not work", "The log of the collector says why."),
+        _ => ("Something went wrong", "The log of the collector has the cause."),
     }
 }

@@ -1,4 +1,4 @@
-//! Times, lengths and ids as people read them. Exact values stand beside them in the page.
+//! Times, lengths and ids as people read them, with exact values beside them in the page.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use saga_collector::freshness::Freshness;
 
 const SECOND: i64 = 1_000;
 
-/// From when a page looks at things.
+/// The moments as of which a page is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     /// The moment it is made.
@@ -79,7 +79,7 @@ pub(super) enum Piece {
     },
 }
 
-/// The sentence of a saga with its moments as they are felt now.
+/// The sentence of a saga with its moments relative to now.
 pub(super) fn pieces(sentence: Vec<Phrase>, clock: Clock) -> Vec<Piece> {
     let now = clock.now;
     let time = |at: Timestamp, text, is_late| Piece::Time {
@@ -99,7 +99,7 @@ pub(super) fn pieces(sentence: Vec<Phrase>, clock: Clock) -> Vec<Piece> {
     sentence.into_iter().map(piece).collect()
 }
 
-/// The same pieces with what an event said isolated, so that right-to-left text in it does not reorder the words around it.
+/// The same pieces with the text of an event isolated, so that right-to-left text in it does not reorder the words around it.
 pub(super) fn isolate(pieces: Vec<Piece>, quoted: Option<&str>) -> Vec<Piece> {
     let Some(quoted) = quoted.filter(|quoted| !quoted.is_empty()) else {
         return pieces;
@@ -202,7 +202,7 @@ pub(super) fn about(count: f64) -> String {
         .map_or_else(|_| "many".to_owned(), number)
 }
 
-/// Seconds, as [`length`] says them.
+/// Seconds, in the form of [`length`].
 pub(super) fn seconds(seconds: f64) -> String {
     format!("{:.0}", seconds * 1000.0)
         .parse()

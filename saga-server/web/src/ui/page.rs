@@ -45,7 +45,7 @@ impl Section {
     ];
 }
 
-/// What stands around the content of every page.
+/// What is around the content of every page.
 #[derive(Debug, Clone)]
 pub(super) struct Frame {
     pub(super) title: String,
@@ -175,7 +175,7 @@ pub(super) fn sent(status: StatusCode, html: String) -> Response {
             HeaderValue::from_static("text/html; charset=utf-8"),
         ),
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        // Links to a saga must not tell its id to where they lead.
+        // A page of elsewhere must not get a saga's id by a link.
         (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     ];
     (status, headers, html).into_response()

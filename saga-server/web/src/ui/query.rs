@@ -1,4 +1,4 @@
-//! What stands in the address of a list: filters as chips, and where the list goes on.
+//! The address of a list: filters as chips, and where the list goes on.
 
 use super::search::encoded;
 
@@ -9,7 +9,7 @@ pub(super) struct Chip {
     pub(super) without: String,
 }
 
-/// Whether the parameter says where in the list, and not what is in it.
+/// Whether the parameter is a place in the list, not a filter.
 pub(super) fn is_place(name: &str) -> bool {
     matches!(name, "page" | "cursor")
 }

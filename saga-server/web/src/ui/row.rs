@@ -1,4 +1,4 @@
-//! One saga in a list: where it stands and what is needed now.
+//! One saga in a list: its state and what is needed now.
 
 use saga_types::{
     SagaStatus,
@@ -70,10 +70,10 @@ fn beginning(text: &str, chars: usize) -> String {
 
 /// A column of the list.
 pub(super) struct Column {
-    /// In the style sheet, which says what gives way in narrow windows.
+    /// In the style sheet, by which columns give way in narrow windows.
     pub(super) class: &'static str,
     pub(super) name: &'static str,
-    /// The list sorted by it, the other way round where it is sorted so.
+    /// The list sorted by it, in reverse where it is sorted so.
     pub(super) path: Option<String>,
     /// For `aria-sort`.
     pub(super) sorted: Option<&'static str>,
@@ -187,7 +187,7 @@ fn others(saga: &SagaState, one: &Awaiting) -> String {
     }
 }
 
-/// What a saga owes; each effect stands beside what undoes it.
+/// The pending compensations of a saga, each with its owner.
 fn owed(saga: &SagaState) -> Vec<Owed> {
     saga.outstanding_compensations
         .iter()

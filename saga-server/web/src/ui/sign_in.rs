@@ -1,4 +1,4 @@
-//! `/sign-in` and `/sign-out`, and the same form wherever a page needs somebody who is not signed in.
+//! `/sign-in` and `/sign-out`, and the same form in place of a page that needs a role.
 
 use askama::Template;
 use axum::{

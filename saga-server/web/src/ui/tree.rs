@@ -3,7 +3,7 @@
 use askama::Template;
 use saga_store::json::Json;
 
-/// What lies deeper is shown as JSON: no screen is wide enough for a tree of so many levels.
+/// Deeper levels are shown as JSON: no screen is wide enough for a tree of so many levels.
 const LEVELS: usize = 8;
 
 /// An object or a list.
@@ -16,7 +16,7 @@ pub(super) struct Tree {
 #[derive(Debug, Clone)]
 enum Leaf {
     Text(String),
-    /// Numbers, booleans, null, and what lies too deep.
+    /// Numbers, booleans, null, and what is too deep.
     Json(String),
     Tree(Box<Tree>),
 }

@@ -176,7 +176,7 @@ async fn reasons_come_first_and_letters_are_decoded_or_in_hex() {
     api.store.keep_letters(letters).await.unwrap();
     let list = open(&api, LETTERS).await.text;
     for said in [
-        "3 waiting, 0 replayed",
+        "3 not replayed, 0 replayed",
         "/dead-letters?reason=TRUNCATED&#38;state=WAITING",
         "events, partition 1, offset 7",
     ] {
@@ -190,12 +190,29 @@ async fn reasons_come_first_and_letters_are_decoded_or_in_hex() {
     );
     let hex = open(&api, "/dead-letters/1").await.text;
     assert!(
-        hex.contains("c3 01 6e 6f 6e") && hex.contains("It cannot be read today"),
+        hex.contains("c3 01 6e 6f 6e") && hex.contains("It cannot be decoded today"),
         "{hex}"
     );
     for missing in ["/dead-letters/99", "/dead-letters/x"] {
         assert_eq!(open(&api, missing).await.status, StatusCode::NOT_FOUND);
     }
+}
+
+#[tokio::test]
+async fn a_saga_that_is_known_by_dead_letters_alone_is_found_as_these() {
+    let api = Api::with_tokens().await;
+    api.store
+        .keep_letters(vec![letter(b"x", "TRUNCATED", 1)])
+        .await
+        .unwrap();
+    let search = async |token: &str| {
+        let header = format!("Bearer {token}");
+        let headers = [("accept", "text/html"), ("authorization", header.as_str())];
+        api.request(Method::GET, "/search?q=saga-1", &headers).await.text
+    };
+    assert!(search("dana's").await.contains("TRUNCATED"));
+    // Dead letters are for operators.
+    assert!(search("board's").await.contains("No saga matches"));
 }
 
 #[tokio::test]
@@ -210,7 +227,7 @@ async fn a_form_is_a_dry_run_unless_it_says_otherwise_and_then_replays_what_was_
 
     let tried = send(&api, LETTERS, "").await.text;
     assert!(
-        tried.contains("1 of 2 letters could be replayed, 1 would fail. Nothing was changed."),
+        tried.contains("1 of 2 dead letters could be replayed, 1 would fail. Nothing was changed."),
         "{tried}"
     );
     assert!(tried.contains(r#"name="ids" value="1""#), "{tried}");
@@ -220,13 +237,13 @@ async fn a_form_is_a_dry_run_unless_it_says_otherwise_and_then_replays_what_was_
     );
 
     let done = send(&api, LETTERS, "ids=1&mode=replay").await.text;
-    assert!(done.contains("The letter is in the store now."), "{done}");
+    assert!(done.contains("The dead letter is in the store now."), "{done}");
     assert_eq!(
         (waiting(&api).await, status(&api, "saga-1").await),
         (vec![2], SagaStatus::Compensated)
     );
     let again = send(&api, LETTERS, "ids=1&mode=replay").await.text;
-    assert!(again.contains("it was replayed before"), "{again}");
+    assert!(again.contains("replayed before"), "{again}");
     let list = open(&api, "/dead-letters?state=REPLAYED").await.text;
     assert!(list.contains("by <bdi>anonymous</bdi>"), "{list}");
 }

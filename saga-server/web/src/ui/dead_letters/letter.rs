@@ -30,7 +30,7 @@ pub(in crate::ui) struct LetterTemplate {
     explained: &'static str,
     state: LetterState,
     since: Moment,
-    lies: String,
+    stored: String,
     origin: String,
     group: Option<String>,
     producer: Option<String>,
@@ -74,7 +74,7 @@ pub(in crate::ui) async fn page(
         explained: explained(&letter.reason),
         state: LetterState::of(letter.state, letter.attempts, letter.last_attempt, now),
         since: Moment::new(letter.dead_since, now),
-        lies: format!(
+        stored: format!(
             "{}, partition {}, offset {}",
             letter.topic, letter.partition, letter.offset
         ),

@@ -21,7 +21,7 @@ use saga_store::LetterGroup;
 /// Quick views: name and query.
 const VIEWS: [(&str, &str); 3] = [
     ("All", ""),
-    ("Waiting", "state=WAITING"),
+    ("Not replayed", "state=WAITING"),
     ("Replayed", "state=REPLAYED"),
 ];
 

@@ -1,4 +1,4 @@
-//! `/dead-letters`: what could not be stored, by its reasons first, and the way back for it.
+//! `/dead-letters`: what could not be stored, by its reasons first, and its replay.
 //!
 //! | part | what |
 //! | --- | --- |
@@ -126,7 +126,7 @@ fn place(origin: &OriginView) -> String {
     ];
     let known: Vec<String> = parts.into_iter().flatten().collect();
     if known.is_empty() {
-        "not known".to_owned()
+        "unknown".to_owned()
     } else {
         known.join(", ")
     }
@@ -137,7 +137,7 @@ fn explained(reason: &str) -> &'static str {
     match reason {
         "EMPTY" => "The record has no value. A producer wrote a tombstone, or nothing.",
         "TOO_LARGE" => "Larger than an event may be. Make its metadata shorter in the service.",
-        "UNKNOWN_FRAMING" => "It begins like no event. Probably something else was written to the topic.",
+        "UNKNOWN_FRAMING" => "Not a known event format. Probably something else was written to the topic.",
         "UNKNOWN_FINGERPRINT" => {
             "Written with a schema that this tracker does not know. Replay once the tracker is newer."
         }
@@ -147,7 +147,7 @@ fn explained(reason: &str) -> &'static str {
         "UNKNOWN_SCHEMA_ID" => "The registry does not know its schema. Register the schema, then replay.",
         "UNUSABLE_SCHEMA" => "Its schema is not one of events. A service writes something else to the topic.",
         "TRUNCATED" | "TRAILING_BYTES" | "MALFORMED" | "NOT_UTF8" => {
-            "Its bytes are damaged, or were written with another schema than they say."
+            "Its bytes are damaged, or were written with another schema than their header names."
         }
         "UNKNOWN_SYMBOL" => {
             "A saga type or status that this tracker does not know. Replay once the tracker is newer."
@@ -176,7 +176,7 @@ fn explained(reason: &str) -> &'static str {
         "REFUSED_BY_DATABASE" => {
             "The database did not take it. The message says why; replay once that is fixed."
         }
-        "UNKNOWN" => "The consumer that wrote the letter gave no reason.",
-        _ => "Dead-lettered by another consumer. The message is all that is known.",
+        "UNKNOWN" => "No reason recorded by the consumer that rejected it.",
+        _ => "Dead-lettered by another consumer. Only its message is known.",
     }
 }

@@ -29,8 +29,8 @@ pub(in crate::ui) struct ReplayTemplate {
     back: String,
     is_dry_run: bool,
     sentence: String,
-    /// What a dry run found possible, to be done in earnest: these letters and no others.
-    possible: Option<String>,
+    /// What a dry run found possible, to be replayed: these letters and no others.
+    possible: Option<(String, String)>,
     /// The fields of the form once more, and where the rest begins when there were more letters than one replay takes.
     rest: Option<(Vec<(String, String)>, String)>,
     rows: Vec<LetterOutcome>,
@@ -78,7 +78,7 @@ pub(in crate::ui) async fn one(
     Ok(Page(show(&reader, &caller, answer, letter_path(id), Vec::new())))
 }
 
-/// Whatever is not said to be in earnest is tried only.
+/// Only what asks for a replay replays; all else is a preview.
 fn dry_run(fields: &mut Params) -> bool {
     fields.trimmed("mode") != "replay"
 }
@@ -91,7 +91,11 @@ fn show(
     given: Vec<(String, String)>,
 ) -> ReplayTemplate {
     let ReplayAnswer { report, next_cursor } = answer;
-    let title = if report.dry_run { "Dry run" } else { "Replayed" };
+    let title = if report.dry_run {
+        "Replay preview"
+    } else {
+        "Replay"
+    };
     ReplayTemplate {
         frame: Frame::new(Section::DeadLetters, title, caller, Some(&reader.freshness())),
         back: path.clone(),
@@ -100,19 +104,27 @@ fn show(
         sentence: sentence(&report),
         possible: report.dry_run.then(|| possible(&report.results)).flatten(),
         rest: next_cursor.map(|cursor| (given, cursor)),
-        rows: report.results.into_iter().map(LetterOutcome::of).collect(),
+        rows: report
+            .results
+            .into_iter()
+            .map(|result| LetterOutcome::of(result, report.dry_run))
+            .collect(),
     }
 }
 
 /// The letters of which a replay would store the events, or find them stored.
-fn possible(results: &[Replayed]) -> Option<String> {
+fn possible(results: &[Replayed]) -> Option<(String, String)> {
     let is_possible = |status| matches!(status, ReplayStatus::Replayed | ReplayStatus::AlreadyStored);
     let ids = results
         .iter()
         .filter(|result| is_possible(result.status))
         .filter_map(|result| result.dead_letter_id);
     let ids: Vec<String> = ids.map(|id| id.to_string()).collect();
-    (!ids.is_empty()).then(|| ids.join(","))
+    match ids.len() {
+        0 => None,
+        1 => Some((ids.join(","), "1 event".to_owned())),
+        events => Some((ids.join(","), format!("{} events", number(events as u64)))),
+    }
 }
 
 fn sentence(report: &ReplayReport) -> String {
@@ -127,11 +139,11 @@ fn sentence(report: &ReplayReport) -> String {
         ""
     };
     match (report.requested, report.successful) {
-        (0, _) => "There was nothing to replay.".to_owned(),
-        (1, 1) => format!("The letter {good}.{nothing}"),
-        (1, _) => format!("The letter {bad}.{nothing}"),
+        (0, _) => "Nothing to replay.".to_owned(),
+        (1, 1) => format!("The dead letter {good}.{nothing}"),
+        (1, _) => format!("The dead letter {bad}.{nothing}"),
         (all, successful) => format!(
-            "{} of {} letters {good}, {} {bad}.{nothing}",
+            "{} of {} dead letters {good}, {} {bad}.{nothing}",
             number(successful as u64),
             number(all as u64),
             number(report.failed as u64)
@@ -140,12 +152,12 @@ fn sentence(report: &ReplayReport) -> String {
 }
 
 impl LetterOutcome {
-    fn of(result: Replayed) -> Self {
+    fn of(result: Replayed, is_dry_run: bool) -> Self {
         let badge = |status: Option<SagaStatus>| status.map(Badge::from);
         Self {
             letter: result.dead_letter_id.map(|id| (id, letter_path(id))),
             saga: result.saga_id.map(SagaLink::to),
-            became: words(result.status),
+            became: words(result.status, is_dry_run),
             is_good: result.status.is_success(),
             message: result.message,
             changes: result.before != result.after,
@@ -155,12 +167,13 @@ impl LetterOutcome {
     }
 }
 
-const fn words(status: ReplayStatus) -> &'static str {
+const fn words(status: ReplayStatus, is_dry_run: bool) -> &'static str {
     match status {
-        ReplayStatus::Replayed => "its event is stored",
-        ReplayStatus::AlreadyStored => "its event was stored before",
-        ReplayStatus::AlreadyReplayed => "it was replayed before",
-        ReplayStatus::Failed => "it fails",
-        ReplayStatus::NotFound => "there is no such letter",
+        ReplayStatus::Replayed => "event stored",
+        ReplayStatus::AlreadyStored => "event was stored before",
+        ReplayStatus::AlreadyReplayed => "replayed before",
+        ReplayStatus::Failed if is_dry_run => "would fail",
+        ReplayStatus::Failed => "failed",
+        ReplayStatus::NotFound => "does not exist",
     }
 }

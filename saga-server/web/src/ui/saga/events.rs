@@ -30,7 +30,7 @@ const ADDED: [&str; 4] = [
     keys::SPAN_ID,
 ];
 
-/// How much of the metadata stands in the row.
+/// How much of the metadata is in the row.
 const PREVIEW_CHARS: usize = 48;
 
 /// How many rows the table has.
@@ -152,7 +152,7 @@ impl Mark {
     }
 }
 
-/// An event, with what can be said of it among the others.
+/// An event, with what sets it apart from the others.
 struct Event<'a> {
     step: &'a StoredStep,
     before: Option<&'a StoredStep>,
@@ -368,7 +368,7 @@ fn marks<'a>(step: &'a StoredStep, seen: &mut Seen<'a>, saga: &SagaState, reader
     if step.step == steps::MANUAL_STATUS_OVERRIDE {
         let metadata = metadata(step, &reader.redaction);
         let text = |key: &str| metadata.get(key).and_then(Value::as_str).unwrap_or("somebody");
-        let said = match is_corrected(step) {
+        let by = match is_corrected(step) {
             true => format!("manual: {}", text(keys::ACTOR)),
             // The name in it is a claim of the service.
             false => {
@@ -376,7 +376,7 @@ fn marks<'a>(step: &'a StoredStep, seen: &mut Seen<'a>, saga: &SagaState, reader
                 format!("recorded by {service} as a manual override")
             }
         };
-        marks.push(Mark::new(said, text(keys::REASON)));
+        marks.push(Mark::new(by, text(keys::REASON)));
     } else if reader
         .definitions()
         .in_force(&saga.saga_type, saga.started_at)

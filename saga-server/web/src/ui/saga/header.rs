@@ -1,4 +1,4 @@
-//! What stands around the sentence: which saga it is, since when, how long it took, and who was the last to record.
+//! What is around the sentence: which saga it is, since when, how long it took, and who was the last to record.
 
 use saga_types::{Metadata, SagaStatus, fold::SagaState, keys};
 
@@ -87,7 +87,7 @@ fn lasted(saga: &SagaState, clock: Clock) -> String {
     }
 }
 
-/// Of the event that failed, or else of the last one: these are the first to look at.
+/// Of the event that failed, or else of the last one: these are checked first.
 fn recorder(saga: &SagaState, steps: &[StoredStep], hides_version: bool) -> Option<String> {
     let failed = steps
         .iter()

@@ -2,7 +2,7 @@
 //!
 //! | part | what |
 //! | --- | --- |
-//! | `header` | what stands above and below the sentence |
+//! | `header` | what is above and below the sentence |
 //! | `path` | the expected path, by levels |
 //! | `waterfall` | where the time went |
 //! | `compare` | the same beside another saga |
@@ -204,7 +204,7 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
         sentence: isolate(pieces(saga.sentence(), clock), saga.failure_reason.as_deref()),
         overdue: overdue(&saga, clock),
         what_now: WhatNow::of(&saga, clock),
-        // What came before is not known here, so that nothing can be said of the path.
+        // What came before is not known here, so that the path is unknown.
         path: definition
             .filter(|_| window.is_first)
             .map(|definition| PathView::of(definition, &saga, &steps, clock))

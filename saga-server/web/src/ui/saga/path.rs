@@ -175,7 +175,7 @@ impl Group {
     }
 }
 
-/// The names of what a step follows, unless that is exactly what stands on the level before it.
+/// The names of what a step follows, unless that is exactly the level before it.
 pub(in crate::ui) fn after(definition: &SagaDefinition, number: usize) -> Option<String> {
     let path = definition.path();
     let level = path.level(number);

@@ -32,7 +32,7 @@ pub(in crate::ui::saga) struct Lane<'a> {
     pub(in crate::ui::saga) events: Vec<&'a StoredStep>,
     /// What was waited for the events; where branches run at the same time, lanes overlap.
     pub(in crate::ui::saga) waits: Vec<Span>,
-    /// What the services said they worked (`durationMs`).
+    /// How long the services worked (`durationMs`).
     pub(in crate::ui::saga) works: Vec<Span>,
     /// From the event before to each of these, so that all lanes with their echoes are the whole time.
     pub(in crate::ui::saga) share_ms: i64,
@@ -205,7 +205,7 @@ fn add_echo<'a>(lane: &mut Lane<'a>, event: &'a StoredStep, share_ms: i64) {
     });
 }
 
-/// How long the service says it worked.
+/// How long the service worked, by its event.
 fn duration_ms(event: &StoredStep) -> Option<i64> {
     let metadata = event
         .metadata

@@ -43,7 +43,7 @@ use summary::{Part, Summary};
 /// More rows than this are grouped by service, unless steps are asked for.
 const MOST_STEPS: usize = 60;
 
-/// How the rows are shown, as the address says.
+/// How the rows are shown, by the address.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Wanted {
     grouping: Option<Grouping>,
@@ -80,7 +80,7 @@ pub(super) struct Waterfall {
     /// How else the same can be shown: name, address, and whether it is so now.
     pub(super) scales: Vec<(&'static str, String, bool)>,
     pub(super) groupings: Vec<(&'static str, String, bool)>,
-    /// Whether a service said how long it worked.
+    /// Whether an event has `durationMs`.
     pub(super) has_work: bool,
     /// Whether the limit is on the line of time.
     pub(super) has_limit: bool,
@@ -92,7 +92,7 @@ pub(super) struct Row {
     pub(super) service: Option<String>,
     /// How often it was recorded, if more than once.
     pub(super) times: Option<usize>,
-    /// Where it stands in the table of events.
+    /// Its place in the table of events.
     pub(super) href: Option<String>,
     /// For failed and compensated ones.
     pub(super) badge: Option<Badge>,
@@ -117,7 +117,7 @@ struct Open<'a> {
 }
 
 impl Waterfall {
-    /// `None` when there is nothing to compare. Of a part of the events, nothing is said of what is awaited now.
+    /// `None` when there is nothing to compare. Of a part of the events, what is awaited now is unknown.
     pub(super) fn of(
         events: &[StoredStep],
         saga: &SagaState,
@@ -207,7 +207,7 @@ fn open(saga: &SagaState, clock: Clock) -> Vec<Open<'_>> {
         .collect()
 }
 
-/// The limit is shown when it lies not much farther than what has passed.
+/// The limit is shown when it is not much later than now.
 fn with_limit(begin: Timestamp, end: Timestamp, deadline: Option<Timestamp>) -> Timestamp {
     let near = |at: &Timestamp| at.millis_since(begin) <= 2 * end.millis_since(begin);
     deadline.filter(near).map_or(end, |at| at.max(end))

@@ -4,7 +4,7 @@ use saga_types::Timestamp;
 
 use crate::ui::humanize::length;
 
-/// The width of every drawing; the style sheet says how wide that is on the screen.
+/// The width of every drawing; the style sheet decides how wide that is on the screen.
 pub(in crate::ui::saga) const WIDTH: i64 = 1_000;
 
 /// A gap between two events this many times as long as the usual one can be folded.
