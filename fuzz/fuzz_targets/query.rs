@@ -1,4 +1,4 @@
-//! What stands behind the question mark of a call: parameters, times and cursors. No text panics, a parameter is either
+//! What stands behind the question mark of a call: parameters, times, lengths of time and cursors. No text panics, a parameter is either
 //! taken or named as wrong, and a cursor that is read is written as something that is read as the same.
 #![no_main]
 
@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 mod query_string;
 
 use query_string::{
-    LettersCursor, Params, ProducersCursor, SagasCursor, StepsCursor, from_start, is_well_encoded, to_end,
+    Length, LettersCursor, Params, ProducersCursor, SagasCursor, StepsCursor, from_start, is_well_encoded, to_end,
 };
 
 /// As the endpoints take them.
@@ -40,6 +40,12 @@ fuzz_target!(|query: &str| {
     params.parsed("cursor", |text| {
         assert_written_as_read!(text, SagasCursor, StepsCursor, LettersCursor, ProducersCursor);
         Ok(())
+    });
+    params.parsed("period", |text| {
+        let length = Length::read(text)?;
+        assert!(length.duration() <= Length::LONGEST);
+        assert_eq!(Length::read(&length.to_string()), Ok(length), "{text:?}");
+        Ok(length)
     });
     params.text("producerService");
     params.trimmed("q");

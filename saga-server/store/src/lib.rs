@@ -78,7 +78,7 @@ pub use dead_letters::{
 };
 pub use definitions::CurrentDefinitions;
 pub use error::{AppendError, Corrupt, Fault, StoreError};
-pub use flow::{Flow, FlowQuery, Outcome, StepRow, Transition, TransitionRow};
+pub use flow::{Flow, FlowQuery, Outcome, StepDetail, StepRow, Transition, TransitionRow, VersionPart};
 pub use late::Late;
 pub use operations::{
     Actor, Conclude, Conclusion, Operation, OperationFilter, OperationKind, OperationPage, OperationPlace,

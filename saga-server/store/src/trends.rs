@@ -7,9 +7,11 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use saga_types::{SagaStatus, SagaType};
+use saga_types::{SagaStatus, SagaType, Step};
 
-use super::{Corrupt, Flow, FlowQuery, Sample, Scope, Span, Statistics, StoreError, columns::Bound, rollup};
+use super::{
+    Corrupt, Flow, FlowQuery, Sample, Scope, Span, Statistics, StepDetail, StoreError, columns::Bound, rollup,
+};
 
 /// How many sagas that started in a slot are in each status that occurs.
 pub type Slot = BTreeMap<SagaStatus, u64>;
@@ -124,4 +126,7 @@ pub trait TrendStore {
 
     /// The observed flow; of no saga when the type is not one of the query's scope.
     async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError>;
+
+    /// One step of the flow in detail, of the same sagas.
+    async fn step_detail(&self, query: &FlowQuery, step: &Step) -> Result<StepDetail, StoreError>;
 }

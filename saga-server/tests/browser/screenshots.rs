@@ -9,8 +9,8 @@ use crate::{
 /// All pages that are checked: the names of their screenshots, and their addresses. See `shop` for the sagas.
 const PAGES: &[(&str, &str)] = &[
     ("overview", "/"),
-    ("overview-hour", "/?period=hour"),
-    ("overview-month", "/?period=month"),
+    ("overview-hour", "/?period=1h"),
+    ("overview-month", "/?period=30d"),
     ("sagas", "/sagas"),
     ("sagas-in-flight", "/sagas?ended=false"),
     ("sagas-overdue", "/sagas?sort=due&stuck=true"),
@@ -21,11 +21,16 @@ const PAGES: &[(&str, &str)] = &[
     ),
     ("sagas-failed", "/sagas?status=FAILED&sagaType=ORDER_CREATION"),
     ("sagas-none", "/sagas?orderId=nobody"),
+    ("sagas-of-an-hour", "/sagas?period=1h"),
     ("flow", "/flow"),
     (
         "flow-transition",
-        "/flow?type=ORDER_CREATION&period=day&from=PAYMENT_INITIALIZED&to=PAYMENT_FAILED",
+        "/flow?type=ORDER_CREATION&period=24h&from=PAYMENT_INITIALIZED&to=PAYMENT_FAILED",
     ),
+    ("flow-slowest", "/flow?sort=slowest"),
+    ("flow-step", "/flow?step=PAYMENT_FAILED"),
+    ("flow-map", "/flow?view=map&least=0"),
+    ("flow-map-large", "/flow?view=map&zoom=150"),
     ("flow-none", "/flow?type=REFUND"),
     ("saga-completed", "/sagas/order-completed"),
     ("saga-owing", "/sagas/order-owing"),
@@ -42,7 +47,10 @@ const PAGES: &[(&str, &str)] = &[
     ("dead-letter-in-hex", "/dead-letters/8"),
     ("dead-letters-none", "/dead-letters?sagaId=nobody"),
     ("services", "/services"),
+    ("service", "/services/payment-service"),
+    ("service-owing", "/services/product-service?period=7d"),
     ("wrong-address", "/sagas?status=LOST"),
+    ("wrong-period", "/?fromDate=2999-01-01"),
 ];
 
 async fn all_are_sound(viewport: [Viewport; 2]) {

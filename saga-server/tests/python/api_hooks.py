@@ -7,9 +7,16 @@ from urllib.request import Request, urlopen
 import schemathesis
 from hypothesis import strategies
 
-# Parameters that go each without the other: a cursor goes on in one order from one place, and a period must not end
-# before it begins, nor a longest duration be below the shortest.
-APART = [{"cursor", "page"}, {"cursor", "sort"}, {"fromDate", "toDate"}, {"minDuration", "maxDuration"}]
+# Parameters that go each without the other: a cursor goes on in one order from one place, a period is of a
+# length or between two dates, and must not end before it begins, nor may a longest duration be below the shortest.
+APART = [
+    {"cursor", "page"},
+    {"cursor", "sort"},
+    {"fromDate", "toDate"},
+    {"period", "fromDate"},
+    {"period", "toDate"},
+    {"minDuration", "maxDuration"},
+]
 
 
 def next_cursor(path):

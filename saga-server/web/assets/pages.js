@@ -18,8 +18,12 @@ function length(seconds) {
 async function copied(text) {
   // Browsers offer the clipboard to HTTPS and this machine only.
   if (navigator.clipboard) {
-    await navigator.clipboard.writeText(text);
-    return true;
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      // Not allowed here: by a selection.
+    }
   }
   const field = document.createElement("textarea");
   field.value = text;

@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | `path` | the path of one saga: first events of steps, retries and echoes |
 //! | `gather` | the paths of many sagas, added up |
+//! | `detail` | one step of many sagas |
 //!
 //! Rule of thumb: a transition is between the first events of two different steps, so that each saga makes it at most once and
 //! a share is one of sagas. A later event of a step is a retry when the same service recorded it, else an echo. What is read is
 //! bounded by the sagas and by the steps of each, what is answered by the numbers of steps and transitions.
 
+mod detail;
 mod gather;
 mod path;
 
@@ -16,6 +18,8 @@ use saga_types::{SagaId, SagaStatus, SagaType, Step};
 
 use super::{Sample, Scope, Span, Times, period::share};
 
+pub(super) use detail::{DetailGathering, StepMetadata};
+pub use detail::{StepDetail, VersionPart};
 pub(super) use gather::Gathering;
 pub(super) use path::FlowStep;
 

@@ -1,12 +1,27 @@
 //! How things went along a period: from the roll-ups, and from a bounded number of sagas.
 
 use async_trait::async_trait;
+use saga_types::Step;
 
-use super::{Adapter, dialect, error, samples, statistics};
-use crate::{
-    FailureCount, Failures, Flow, FlowQuery, Sample, Scope, Span, StoreError, TrendStore, Trends,
-    flow::Gathering, period::drawn_below, rollup::CountsByType,
+use super::{
+    Adapter, Pool,
+    dialect::{self, any},
+    error,
+    rows::decode_all,
+    samples, statistics,
 };
+use crate::{
+    FailureCount, Failures, Flow, FlowQuery, Sample, Scope, Span, StepDetail, StoreError, TrendStore, Trends,
+    flow::{DetailGathering, FlowStep, Gathering, StepMetadata},
+    period::drawn_below,
+    rollup::CountsByType,
+};
+
+const METADATA: &str = concat!(
+    "SELECT saga_id, status, CAST(metadata AS text) AS metadata FROM saga_steps WHERE saga_id ",
+    any!("1"),
+    " AND step = $2 ORDER BY saga_id, recorded_at, event_id"
+);
 
 #[async_trait]
 impl TrendStore for Adapter {
@@ -44,28 +59,60 @@ impl TrendStore for Adapter {
         if !query.scope.has(&query.saga_type) {
             return Ok(Flow::default());
         }
-        let mut counting = query.span.statistics(&Scope::All);
-        counting.saga_type = Some(query.saga_type.clone());
-        // How many sagas of the type started within the period.
-        let total = statistics::statistics(&self.readers, &counting).await?.total;
-        let saga_ids = samples::sagas(
-            &self.readers,
-            &query.saga_type,
-            &query.span,
-            drawn_below(query.most, total),
-        )
-        .await?;
-        let drawn = Sample::new(saga_ids.len() as u64, total);
+        let (saga_ids, total) = drawn(&self.readers, query).await?;
+        let read = Sample::new(saga_ids.len() as u64, total);
         let mut gathering = Gathering::new(query);
         for some in saga_ids.chunks(FlowQuery::CHUNK) {
-            let with_version = match &query.service_version {
-                Some(version) => &samples::with_version(&self.readers, some, version).await?,
-                None => some,
-            };
-            gathering.add(&samples::steps(&self.readers, with_version).await?)?;
+            gathering.add(&steps(&self.readers, query, some).await?)?;
         }
         let definitions = self.definitions.get();
         let definition = definitions.get(&query.saga_type).map(|definition| &**definition);
-        Ok(gathering.finish(drawn, definition))
+        Ok(gathering.finish(read, definition))
     }
+
+    async fn step_detail(&self, query: &FlowQuery, step: &Step) -> Result<StepDetail, StoreError> {
+        let mut gathering = DetailGathering::new(step);
+        if !query.scope.has(&query.saga_type) {
+            return gathering.finish();
+        }
+        let (saga_ids, _) = drawn(&self.readers, query).await?;
+        for some in saga_ids.chunks(FlowQuery::CHUNK) {
+            let reached = gathering.add(&steps(&self.readers, query, some).await?)?;
+            gathering.add_metadata(&metadata(&self.readers, &reached, step).await?)?;
+        }
+        gathering.finish()
+    }
+}
+
+/// The sagas of a flow, and how many there are.
+async fn drawn(pool: &Pool, query: &FlowQuery) -> Result<(Vec<String>, u64), StoreError> {
+    let mut counting = query.span.statistics(&Scope::All);
+    counting.saga_type = Some(query.saga_type.clone());
+    // How many sagas of the type started within the period.
+    let total = statistics::statistics(pool, &counting).await?.total;
+    let below = drawn_below(query.most, total);
+    let saga_ids = samples::sagas(pool, &query.saga_type, &query.span, below).await?;
+    Ok((saga_ids, total))
+}
+
+/// The events of those of some sagas that have the version of a service that is asked for.
+async fn steps(pool: &Pool, query: &FlowQuery, some: &[String]) -> Result<Vec<FlowStep>, StoreError> {
+    match &query.service_version {
+        Some(version) => {
+            let with_version = samples::with_version(pool, some, version).await?;
+            samples::steps(pool, &with_version).await
+        }
+        None => samples::steps(pool, some).await,
+    }
+}
+
+/// The events of a step of some sagas, saga by saga, each saga's in their order.
+async fn metadata(pool: &Pool, saga_ids: &[String], step: &Step) -> Result<Vec<StepMetadata>, StoreError> {
+    let rows = sqlx::query(METADATA)
+        .bind(dialect::list(saga_ids))
+        .bind(step.as_str())
+        .fetch_all(pool)
+        .await
+        .map_err(error::store)?;
+    decode_all(&rows)
 }

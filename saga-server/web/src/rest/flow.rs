@@ -7,7 +7,11 @@ use utoipa::ToSchema;
 
 use super::sagas::{saga_type, service_version};
 use crate::{
-    http::{ApiError, date_range::DateRange, query_string::Params},
+    http::{
+        ApiError,
+        date_range::{DateRange, RelativeRange},
+        query_string::Params,
+    },
     scoped::Reader,
 };
 use saga_collector::freshness::Freshness;
@@ -138,6 +142,7 @@ struct Times {
     params(
         ("sagaType" = SagaType, Query, description = "Of sagas of this type"),
         DateRange,
+        RelativeRange,
         ("serviceVersion" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Only sagas that have a step that was recorded by this version of a service"),
     ),
     responses((status = 200, description = "The flow", body = Flow))
@@ -147,7 +152,7 @@ pub(super) async fn of_a_type(reader: Reader, mut params: Params) -> Result<Json
     if given.is_none() {
         params.require("sagaType");
     }
-    let dates = DateRange::take(&mut params);
+    let dates = RelativeRange::take(&mut params).or_dates(&mut params, Timestamp::now());
     let service_version = service_version(&mut params, &reader.redaction);
     params.finish()?;
     let freshness = reader.freshness();

@@ -18,7 +18,7 @@ use super::sort;
 use crate::{
     http::{
         ApiError,
-        date_range::DateRange,
+        date_range::{DateRange, RelativeRange},
         params::status,
         query_string::{Params, SagasCursor},
     },
@@ -69,6 +69,7 @@ pub(crate) struct PageInfo {
         ("cursor" = Option<String>, Query, format = "sagas-cursor", min_length = 1, description = "The nextCursor of the page before, instead of page"),
         ("sort" = Option<String>, Query, pattern = "^(startedAt|updatedAt|due|duration)(,(asc|desc))?$", description = "The field, and asc or desc; by due only sagas that have a limit, or, with owing=true, a pending compensation; by duration only sagas that have ended, and not by an override"),
         DateRange,
+        RelativeRange,
         ("orderId" = Option<OrderId>, Query, description = "Is about this business key"),
         ("parentSagaId" = Option<SagaId>, Query, description = "Is a part of this saga"),
         ("awaits" = Option<Step>, Query, description = "Waits for this step, among others or alone: one that comes next, or a compensation"),
@@ -164,7 +165,7 @@ fn read(
         ),
         None => (PageStart::Offset(offset), offset),
     };
-    let period = DateRange::take(&mut params);
+    let period = RelativeRange::take(&mut params).or_dates(&mut params, Timestamp::now());
     let durations = durations(&mut params);
     let owing = params.parsed("owing", yes_or_no);
     let query = SagaQuery {

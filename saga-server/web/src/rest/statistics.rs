@@ -9,7 +9,11 @@ use utoipa::ToSchema;
 
 use super::sagas::saga_type;
 use crate::{
-    http::{ApiError, date_range::DateRange, query_string::Params},
+    http::{
+        ApiError,
+        date_range::{DateRange, RelativeRange},
+        query_string::Params,
+    },
     scoped::Reader,
 };
 use saga_collector::freshness::Freshness;
@@ -52,11 +56,11 @@ struct Percentiles {
 /// Counts, rates and durations of the sagas that started within a period
 #[utoipa::path(
     get, path = "/api/v1/sagas/statistics", operation_id = "statistics", tag = "sagas",
-    params(DateRange, ("sagaType" = Option<SagaType>, Query, description = "Only sagas of this type")),
+    params(DateRange, RelativeRange, ("sagaType" = Option<SagaType>, Query, description = "Only sagas of this type")),
     responses((status = 200, description = "The statistics", body = Statistics))
 )]
 pub(super) async fn of_a_period(reader: Reader, mut params: Params) -> Result<Json<Statistics>, ApiError> {
-    let DateRange { from, to } = DateRange::take(&mut params);
+    let DateRange { from, to } = RelativeRange::take(&mut params).or_dates(&mut params, Timestamp::now());
     let saga_type = params.parsed("sagaType", saga_type);
     params.finish()?;
     let query = StatisticsQuery {

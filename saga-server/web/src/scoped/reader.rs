@@ -7,9 +7,9 @@ use saga_collector::{dead_letters::LetterView, freshness::Freshness};
 use saga_store::{
     Failures, Flow, FlowQuery, Late, LateGroup, LateSagas, LetterFilter, LetterGroup, LetterPage,
     LetterQuery, OperationPage, OperationQuery, Page, Position, ProducerPage, ProducerQuery, SagaQuery,
-    Scope, Span, Statistics, StatisticsQuery, StepPage, StoreError, StoredLetter, Trends, Usual,
+    Scope, Span, Statistics, StatisticsQuery, StepDetail, StepPage, StoreError, StoredLetter, Trends, Usual,
 };
-use saga_types::{SagaId, Timestamp, definition::Definitions, fold::SagaState};
+use saga_types::{SagaId, Step, Timestamp, definition::Definitions, fold::SagaState};
 
 use super::NoSaga;
 use crate::{
@@ -187,6 +187,16 @@ impl Reader {
             ..query.clone()
         };
         self.ask("flow", self.sources.store.flow(&query)).await
+    }
+
+    /// One step of the flow in detail.
+    pub(crate) async fn step_detail(&self, query: &FlowQuery, step: &Step) -> Result<StepDetail, StoreError> {
+        let query = FlowQuery {
+            scope: self.scope().clone(),
+            ..query.clone()
+        };
+        let asking = self.sources.store.step_detail(&query, step);
+        self.ask("step_detail", asking).await
     }
 
     /// What is late, in groups.

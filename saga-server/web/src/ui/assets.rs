@@ -46,7 +46,11 @@ static STYLE: LazyLock<Asset> = LazyLock::new(|| {
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
         "pages.js",
-        include_str!("../../assets/pages.js"),
+        concat!(
+            include_str!("../../assets/pages.js"),
+            include_str!("../../assets/time.js"),
+            include_str!("../../assets/map.js")
+        ),
         "text/javascript; charset=utf-8",
     )
 });

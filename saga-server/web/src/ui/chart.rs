@@ -1,9 +1,11 @@
 //! Charts: counts along the slots of a period, as SVG.
 //!
-//! Rule of thumb: here it is computed where things are, and the templates write it down. How they look is said by classes
-//! in the style sheet, so that both colour schemes work and nothing is styled within the page.
+//! Rule of thumb: places are computed here, templates write them down, and classes of the style sheet give the looks, so that
+//! both colour schemes work and nothing is styled within the page.
 
 use askama::Template;
+use saga_store::Span;
+use saga_types::Timestamp;
 
 /// The parts of a bar from the bottom up, by class and name: what went wrong is at the bottom, where it can be compared.
 pub(super) const LAYERS: [(&str, &str); 4] = [
@@ -21,6 +23,8 @@ pub(super) struct Bar {
     pub(super) title: String,
     /// Below the axis.
     pub(super) tick: Option<String>,
+    /// When the slot begins.
+    pub(super) at: Timestamp,
 }
 
 /// Stacked bars along time.
@@ -32,6 +36,8 @@ pub(super) struct Chart {
     lines: Vec<(f64, String)>,
     slots: Vec<Slot>,
     area: Area,
+    /// The first and the last moment along the axis.
+    ends: (Timestamp, Timestamp),
 }
 
 struct Slot {
@@ -39,6 +45,7 @@ struct Slot {
     width: f64,
     parts: Vec<Part>,
     tick: Option<String>,
+    at: Timestamp,
     title: String,
 }
 
@@ -71,7 +78,7 @@ const AREA: Area = Area {
 const NAMED_HEIGHTS: f64 = 4.0;
 
 /// Bars along time; none when there is nothing to see.
-pub(super) fn bars(bars: Vec<Bar>, label: &'static str) -> Option<Chart> {
+pub(super) fn bars(bars: Vec<Bar>, span: &Span, label: &'static str) -> Option<Chart> {
     let highest = bars.iter().map(|bar| bar.layers.iter().sum()).fold(0.0, f64::max);
     if highest <= 0.0 {
         return None;
@@ -85,6 +92,7 @@ pub(super) fn bars(bars: Vec<Bar>, label: &'static str) -> Option<Chart> {
             .map(|(place, bar)| scale.slot(place, bar))
             .collect(),
         area: AREA,
+        ends: span.ends(),
     })
 }
 
@@ -94,7 +102,7 @@ struct Scale {
     width: f64,
     /// On either side of a bar.
     gap: f64,
-    /// What the upper end stands for.
+    /// The count at the upper end.
     highest: f64,
 }
 
@@ -153,12 +161,13 @@ impl Scale {
             width: tenths(self.width),
             parts,
             tick: bar.tick,
+            at: bar.at,
             title: bar.title,
         }
     }
 }
 
-/// No eye sees less.
+/// Less than a tenth of a pixel is not visible.
 fn tenths(place: f64) -> f64 {
     (place * 10.0).round() / 10.0
 }
@@ -205,11 +214,17 @@ mod tests {
             layers,
             title: "a <title>".to_owned(),
             tick: Some("14:50".to_owned()),
+            at: Timestamp::MIN,
         }
     }
 
+    fn chart(given: Vec<Bar>) -> Option<Chart> {
+        let span = Span::ending_at(Timestamp::MAX, saga_store::Width::Hour, given.len());
+        bars(given, &span, "Sagas")
+    }
+
     fn drawn(given: Vec<Bar>) -> String {
-        bars(given, "Sagas").unwrap().to_string()
+        chart(given).unwrap().to_string()
     }
 
     #[test]
@@ -232,7 +247,7 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_bar_are_stacked_without_a_gap() {
-        let chart = bars(vec![bar([1.0, 2.0, 3.0, 4.0]), bar([0.0; 4])], "Sagas").unwrap();
+        let chart = chart(vec![bar([1.0, 2.0, 3.0, 4.0]), bar([0.0; 4])]).unwrap();
         let parts = &chart.slots[0].parts;
         assert_eq!(parts.len(), 4);
         let mut below = AREA.bottom;
@@ -250,7 +265,7 @@ mod tests {
             (7.0, vec!["0", "2", "4", "6"]),
             (3_900.0, vec!["0", "2 k", "4 k"]),
         ] {
-            let chart = bars(vec![bar([highest, 0.0, 0.0, 0.0])], "Sagas").unwrap();
+            let chart = chart(vec![bar([highest, 0.0, 0.0, 0.0])]).unwrap();
             let found: Vec<_> = chart.lines.iter().map(|(_, name)| name.as_str()).collect();
             assert_eq!(found, names);
         }
@@ -264,7 +279,7 @@ mod tests {
 
     #[test]
     fn nothing_makes_no_chart() {
-        assert!(bars(vec![bar([0.0; 4])], "Sagas").is_none());
-        assert!(bars(Vec::new(), "Sagas").is_none());
+        assert!(chart(vec![bar([0.0; 4])]).is_none());
+        assert!(chart(Vec::new()).is_none());
     }
 }

@@ -12,10 +12,13 @@
 //! | `dead_letters` | what could not be stored, and its replay |
 //! | `operations` | what operators did |
 //! | `query`, `tree`, `row` | filters in an address, JSON, and a saga in a list with what is needed now |
-//! | `period`, `chart` | the period a page looks at, and counts along it |
+//! | `period`, `range` | the period a page looks at, and its control |
+//! | `chart`, `ticks` | counts along a period, and the names on its axis |
+//! | `change`, `waits` | a figure beside that of another period, and flows of both |
 //! | `assets` | style and script |
 
 mod assets;
+mod change;
 mod chart;
 mod dead_letters;
 mod error;
@@ -28,13 +31,16 @@ mod page;
 mod page_request;
 mod period;
 mod query;
+mod range;
 mod row;
 mod saga;
 mod sagas;
 mod search;
 mod services;
 mod sign_in;
+mod ticks;
 mod tree;
+mod waits;
 
 use axum::routing::{MethodRouter, get, post};
 
@@ -43,7 +49,7 @@ use crate::state::AppState;
 pub(crate) use error::error_pages;
 
 /// Every page with its path.
-pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 13] {
+pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 14] {
     [
         ("/", get(overview::page)),
         ("/sagas", get(sagas::page)),
@@ -62,6 +68,7 @@ pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 13] {
         ("/sign-in", get(sign_in::page).post(sign_in::sign_in)),
         ("/sign-out", post(sign_in::sign_out)),
         ("/services", get(services::page)),
+        ("/services/{service}", get(services::service)),
         ("/operations", get(operations::page)),
         ("/assets/{name}", get(assets::serve)),
     ]

@@ -6,6 +6,8 @@ use axum::Extension;
 use super::{
     humanize::{Clock, number},
     page::{Frame, Page, Section},
+    period::Asked,
+    range::Range,
     row::{Column, SagaRow},
     search::encoded,
 };
@@ -28,7 +30,7 @@ const VIEWS: [(&str, &str); 7] = [
 ];
 
 /// The fields of the form: parameter, label, and what may be written there.
-const FIELDS: [(&str, &str, &str); 15] = [
+const FIELDS: [(&str, &str, &str); 13] = [
     ("orderId", "Order", ""),
     ("sagaType", "Type", ""),
     ("step", "Has step", ""),
@@ -42,8 +44,6 @@ const FIELDS: [(&str, &str, &str); 15] = [
     ("serviceVersion", "Service version", ""),
     ("minDuration", "Duration at least", "2.5s or 10m"),
     ("maxDuration", "Duration at most", "2.5s or 10m"),
-    ("fromDate", "Started from", "2026-11-22 or a time"),
-    ("toDate", "Started until", "2026-11-22 or a time"),
 ];
 
 const STATUSES: [&str; 5] = ["STARTED", "IN_PROGRESS", "COMPLETED", "FAILED", "COMPENSATED"];
@@ -53,6 +53,7 @@ const STATUSES: [&str; 5] = ["STARTED", "IN_PROGRESS", "COMPLETED", "FAILED", "C
 pub(super) struct SagasTemplate {
     frame: Frame,
     views: Vec<View>,
+    range: Range,
     chips: Vec<Chip>,
     fields: Vec<Field>,
     statuses: Vec<(&'static str, bool)>,
@@ -97,12 +98,15 @@ pub(super) async fn page(
     let given = params.given();
     let freshness = reader.freshness();
     let clock = Clock::of(&freshness);
+    // What is wrong with it, find_sagas reports.
+    let asked = Asked::take(&mut Params::from(given.clone()), clock.now);
     let found = find_sagas(&reader, params).await?;
     let is_first = !given.iter().any(|(name, _)| is_place(name));
     let filters = given.iter().filter(|(name, _)| !is_place(name));
     Ok(Page(SagasTemplate {
         frame: Frame::new(Section::Sagas, "Sagas", &caller, Some(&freshness)).with_live(live(&given)),
         views: views(&given),
+        range: Range::optional("/sagas", &given, &asked, clock.now),
         chips: chips(&given),
         fields: FIELDS
             .map(|(name, label, hint)| Field {
@@ -228,7 +232,7 @@ fn columns(given: &[(String, String)]) -> Vec<Column> {
     Column::all().into_iter().map(sortable).collect()
 }
 
-/// Whether the parameter says where in the list, and not what is in it.
+/// Whether the parameter is a place in the list, not a filter.
 fn is_place(name: &str) -> bool {
     matches!(name, "page" | "cursor")
 }

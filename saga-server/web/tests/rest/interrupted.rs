@@ -170,6 +170,14 @@ impl TrendStore for Interrupted {
     async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError> {
         self.store.flow(query).await
     }
+
+    async fn step_detail(
+        &self,
+        query: &saga_store::FlowQuery,
+        step: &saga_types::Step,
+    ) -> Result<saga_store::StepDetail, StoreError> {
+        self.store.step_detail(query, step).await
+    }
 }
 
 #[async_trait]

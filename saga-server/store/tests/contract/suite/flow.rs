@@ -326,3 +326,85 @@ pub(crate) async fn of_a_saga_of_very_many_steps_the_first_are_followed(database
     let row = flow.step(&steps::PAYMENT_INITIALIZATION).unwrap();
     assert_eq!((row.sagas, row.retries), (1, u64::from(FlowQuery::EVENTS) - 1));
 }
+
+pub(crate) async fn a_step_in_detail_has_waits_versions_and_reasons_of_its_first_events(
+    database: &impl Database,
+) {
+    let store = database.store().await;
+    for saga in 0..12_i64 {
+        let saga_id = format!("saga-{saga:02}");
+        let after = minute(saga % 3);
+        let is_new = saga >= 8;
+        let metadata = serde_json::json!({
+            "serviceVersion": if is_new { "2.8.0" } else { "2.7.1" },
+            "failureReason": if is_new { "limit" } else { "declined" },
+        });
+        let fails = |id, millis| {
+            let failed = event(
+                &saga_id,
+                id,
+                steps::PAYMENT_FAILED,
+                SagaStatus::Failed,
+                after + millis,
+            );
+            with(failed, &metadata.to_string())
+        };
+        let wait = if is_new { 1_000 + saga } else { 10 };
+        // A repetition is not another failure.
+        let events = vec![
+            created(&saga_id, "1", after),
+            fails("2", wait),
+            fails("3", wait + 50),
+        ];
+        store.append(events.into()).await.unwrap();
+    }
+    store
+        .append(vec![created("only-created", "1", minute(4))].into())
+        .await
+        .unwrap();
+
+    let detail = store
+        .step_detail(&query(100, None), &steps::PAYMENT_FAILED)
+        .await
+        .unwrap();
+    assert_eq!((detail.sagas, detail.reached), (13, 12));
+    assert_eq!(
+        detail.waits,
+        [
+            (16, 8),
+            (32, 0),
+            (64, 0),
+            (128, 0),
+            (256, 0),
+            (512, 0),
+            (1_024, 4)
+        ]
+    );
+    let slowest: Vec<_> = detail
+        .slowest
+        .iter()
+        .map(|(saga_id, wait)| (saga_id.as_str(), *wait))
+        .collect();
+    assert_eq!(slowest[..2], [("saga-11", 1_011), ("saga-10", 1_010)]);
+    assert_eq!(slowest.len(), 10);
+    let versions: Vec<_> = detail
+        .versions
+        .iter()
+        .map(|(version, part)| (version.as_deref(), part.sagas, part.median_wait_ms))
+        .collect();
+    assert_eq!(
+        versions,
+        [(Some("2.7.1"), 8, Some(10)), (Some("2.8.0"), 4, Some(1_009))]
+    );
+    let reasons: Vec<_> = detail
+        .reasons
+        .iter()
+        .map(|(reason, sagas)| (reason.as_deref(), *sagas))
+        .collect();
+    assert_eq!(reasons, [(Some("declined"), 8), (Some("limit"), 4)]);
+    let unknown = store
+        .step_detail(&query(100, None), &steps::ORDER_TIMEOUT)
+        .await
+        .unwrap();
+    assert_eq!((unknown.reached, unknown.waits.len()), (0, 0));
+}

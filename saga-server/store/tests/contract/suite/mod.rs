@@ -177,6 +177,7 @@ macro_rules! contract_tests {
             flow::a_sample_is_of_busy_and_quiet_slots_as_there_are_sagas,
             flow::as_many_sagas_as_asked_for_are_all_read,
             flow::of_a_saga_of_very_many_steps_the_first_are_followed,
+            flow::a_step_in_detail_has_waits_versions_and_reasons_of_its_first_events,
             figures::every_figure_is_that_of_a_plain_count,
             figures::figures_of_samples_are_as_exact_as_they_say,
             usual::what_is_usual_is_learnt_kept_and_read_by_others,

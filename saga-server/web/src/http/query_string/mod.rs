@@ -1,13 +1,15 @@
-//! What callers write behind the question mark: parameters, times and cursors.
+//! What callers write behind the question mark: parameters, times, lengths of time and cursors.
 //!
 //! Rule of thumb: nothing here needs the rest of the server, so that the fuzz target `query` can compile this folder alone.
 
 mod cursors;
+mod length;
 mod params;
 mod times;
 
 pub(crate) use cursors::{
     CursorValue, LettersCursor, OperationsCursor, ProducersCursor, SagasCursor, StepsCursor,
 };
+pub(crate) use length::Length;
 pub(crate) use params::{BadParameters, Params, is_well_encoded};
 pub(crate) use times::{from_start, to_end};

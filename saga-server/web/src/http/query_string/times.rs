@@ -1,4 +1,5 @@
-//! Times as callers write them: RFC 3339, or a date that stands for its first or its last millisecond (UTC).
+//! Times as callers write them: RFC 3339, also without its seconds, or a date, which is its first or its last millisecond
+//! (UTC).
 
 use std::time::Duration;
 
@@ -26,11 +27,20 @@ fn read(text: &str, into_the_day: Duration) -> Result<Timestamp, String> {
     }
     // A + that was not percent-encoded arrives as a space, which no time holds.
     let text = text.replace(' ', "+");
-    text.parse().map_err(|_| {
+    with_seconds(&text).parse().map_err(|_| {
         format!(
             "{text:?} must be an RFC 3339 time such as 2026-11-22T08:26:40Z, or a date such as 2026-11-22"
         )
     })
+}
+
+/// A form offers no seconds, which nobody types.
+fn with_seconds(text: &str) -> String {
+    const TO_THE_MINUTE: usize = "2026-11-22T08:26".len();
+    match text.split_at_checked(TO_THE_MINUTE) {
+        Some((minute, zone)) if zone.starts_with(['Z', 'z', '+', '-']) => format!("{minute}:00{zone}"),
+        _ => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -56,6 +66,8 @@ mod tests {
             "2026-11-22T09:00:00+09:00",
             "2026-11-22T09:00:00 09:00",
             "2026-11-22T00:00:00Z",
+            "2026-11-22T00:00Z",
+            "2026-11-22T09:00 09:00",
         ] {
             assert_eq!(to_end(text).unwrap().to_string(), "2026-11-22T00:00:00.000Z");
         }
@@ -67,6 +79,8 @@ mod tests {
             "yesterday",
             "2026-13-01",
             "2026-11-22T08:00:00",
+            "2026-11-22T08:00",
+            "2026-11-22T0€:0Z",
             "1700000000000",
             "+99999-01-01",
             "0000-01-01",

@@ -1,4 +1,4 @@
-//! Where the steps and transitions of a graph in layers stand, by dagre.
+//! The places of steps and transitions of a graph in layers, by dagre.
 
 use std::collections::BTreeMap;
 
@@ -15,18 +15,18 @@ use saga_store::{Flow, Transition, TransitionRow};
 /// All lengths are in the units of the drawing.
 pub(super) const NODE_HEIGHT: f64 = 46.0;
 const CHARACTER: f64 = 8.2;
-const SMALL_CHARACTER: f64 = 6.6;
+const SMALL_CHARACTER: f64 = 7.2;
 const MARGIN: f64 = 12.0;
-pub(super) const LABEL_WIDTH: f64 = 128.0;
-pub(super) const LABEL_HEIGHT: f64 = 34.0;
-/// Longer names lose their end; the whole stands in the title and in the table.
+pub(super) const LABEL_WIDTH: f64 = 72.0;
+pub(super) const LABEL_HEIGHT: f64 = 20.0;
+/// Longer names lose their end; the whole is in the title and in the table.
 pub(super) const MOST_CHARS: usize = 30;
 const START: &str = "start";
 
 /// Steps and transitions with their places.
 pub(super) struct Layout {
     graph: Graph<NodeLabel, EdgeLabel>,
-    /// What the graph calls each step: those of the definition come first, so that they stand in its order.
+    /// What the graph calls each step: those of the definition come first, so that they are in its order.
     names: BTreeMap<Step, String>,
 }
 
@@ -67,12 +67,12 @@ impl Layout {
                 node.y.unwrap_or_default() + node.height / 2.0,
             )
         });
-        let ways = self
+        let lines = self
             .graph
             .edges()
             .into_iter()
             .filter_map(|edge| self.graph.edge_by_obj(&edge));
-        let ways = ways.flat_map(|edge| {
+        let lines = lines.flat_map(|edge| {
             let label = edge
                 .x
                 .zip(edge.y)
@@ -83,7 +83,7 @@ impl Layout {
                 .chain(label)
                 .collect::<Vec<_>>()
         });
-        let corner = nodes.chain(ways).fold((0.0_f64, 0.0_f64), |corner, place| {
+        let corner = nodes.chain(lines).fold((0.0_f64, 0.0_f64), |corner, place| {
             (corner.0.max(place.0), corner.1.max(place.1))
         });
         ((corner.0 + MARGIN).ceil(), (corner.1 + MARGIN).ceil())
@@ -92,23 +92,21 @@ impl Layout {
 
 fn names(definition: Option<&SagaDefinition>, edges: &[&TransitionRow]) -> BTreeMap<Step, String> {
     let occurs = |step: &Step| {
-        let mut steps = edges
-            .iter()
-            .flat_map(|row| row.transition.from.iter().chain([&row.transition.to]));
+        let mut steps = edges.iter().flat_map(|row| ends(&row.transition));
         steps.any(|other| other == step)
     };
     let defined = definition.into_iter().flat_map(|definition| definition.steps());
-    let all = defined.chain(
-        edges
-            .iter()
-            .flat_map(|row| row.transition.from.iter().chain([&row.transition.to])),
-    );
+    let all = defined.chain(edges.iter().flat_map(|row| ends(&row.transition)));
     let mut names = BTreeMap::new();
     for step in all.filter(|step| occurs(step)) {
         let next = format!("{:03}", names.len());
         names.entry(step.clone()).or_insert(next);
     }
     names
+}
+
+fn ends(transition: &Transition) -> impl Iterator<Item = &Step> {
+    transition.from.iter().chain([&transition.to])
 }
 
 fn tail<'a>(names: &'a BTreeMap<Step, String>, transition: &Transition) -> &'a str {
@@ -126,7 +124,7 @@ fn laid_out(
 ) -> Graph<NodeLabel, EdgeLabel> {
     let mut graph = Graph::with_options(GraphOptions {
         directed: true,
-        // A way back is turned round while the layers are found, and then stands beside the way there.
+        // A transition backwards is reversed while the layers are found, and then is beside the one forwards.
         multigraph: true,
         compound: false,
     });
@@ -148,7 +146,7 @@ fn laid_out(
     }
     for row in edges {
         let label = EdgeLabel {
-            // The way that most take is drawn the straightest.
+            // The most frequent one is the straightest.
             weight: 1 + weight(flow.share(row.sagas)),
             width: LABEL_WIDTH,
             height: LABEL_HEIGHT,

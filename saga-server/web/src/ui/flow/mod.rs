@@ -1,30 +1,52 @@
-//! `/flow`: the observed flow of the sagas of a type in a period.
+//! `/flow`: the observed flow of the sagas of a type in a period, by steps or as a map.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `address` | what an address of the flow says, and where the page links to |
+//! | `steps` | the table of steps |
+//! | `panel` | more about one step |
+//! | `map`, `layout` | the same flow as a graph |
 
-mod drawing;
+mod address;
 mod layout;
+mod map;
+mod panel;
+mod steps;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use askama::Template;
 use axum::Extension;
-use saga_types::{SagaType, Step, definition::SagaDefinition};
+use futures_util::TryFutureExt;
+use saga_types::{SagaType, Step};
 
+use self::{
+    address::{FlowAddress, Shown, Sort, ZOOMS},
+    map::Map,
+    panel::Panel,
+    steps::{StepLine, Steps},
+};
 use super::{
     humanize::{Clock, length, number, percent},
     page::{Frame, Page, Section},
-    period::{Period, PeriodLink},
+    period::Asked,
+    range::Range,
     row::{Column, SagaRow},
-    saga::path::after,
-    search::encoded,
 };
 use crate::{
     auth::Caller,
-    http::{ApiError, query_string::Params},
+    http::{
+        ApiError,
+        query_string::{Length, Params},
+    },
     scoped::Reader,
 };
-use saga_store::{Flow, FlowQuery, Outcome, Scope, Statistics, Transition, TransitionRow};
+use saga_store::{Flow, Late, LateGroup, Outcome, Statistics, Transition, TransitionRow};
 
-/// About how many sagas are looked at: of so many a share is at most one point off, in 95 of 100 samples.
+/// About how many sagas are read: of so many a share is at most one point off, in 95 of 100 samples.
 const MOST: u32 = 10_000;
 
 #[derive(Template)]
@@ -32,22 +54,33 @@ const MOST: u32 = 10_000;
 pub(super) struct FlowTemplate {
     frame: Frame,
     types: Vec<TypeLink>,
-    periods: Vec<PeriodLink>,
+    range: Range,
     saga_type: String,
-    period: &'static str,
+    period: String,
+    /// What the figures are compared with.
+    against: Option<&'static str>,
     /// How many sagas the figures are of.
     sagas: String,
     /// And of how many, when that is not all.
     of: Option<Estimated>,
     is_empty: bool,
-    drawing: Option<String>,
-    /// Transitions too rare to be drawn.
-    left_out: usize,
-    path: Vec<PathStep>,
+    /// Where most sagas fail, and their share.
+    fails: Option<(String, String)>,
+    is_map: bool,
+    /// Steps and map: name, path, and whether it is shown.
+    views: [(&'static str, String, bool); 2],
+    sorts: Vec<(&'static str, String, bool)>,
+    path: Vec<StepLine>,
+    off_path: Vec<StepLine>,
+    panel: Option<Panel>,
+    map: Option<Map>,
+    /// Sizes and least shares of the map.
+    zooms: Vec<(String, String, bool)>,
+    shares: Vec<(String, String, bool)>,
     picked: Option<Picked>,
     picked_sagas: Vec<SagaRow>,
     columns: Vec<Column>,
-    edges: Vec<EdgeRow>,
+    transitions: Vec<Line>,
 }
 
 /// What the figures of a sample stand for.
@@ -64,18 +97,7 @@ struct TypeLink {
     is_current: bool,
 }
 
-/// A step of the definition's path, and how many sagas came there.
-struct PathStep {
-    step: String,
-    owner: Option<String>,
-    share: String,
-    is_reached: bool,
-    /// Its place beside others, where the path is no line.
-    place: String,
-    by: String,
-}
-
-/// The transition that was chosen.
+/// The transition that was selected.
 struct Picked {
     from: String,
     to: String,
@@ -84,7 +106,8 @@ struct Picked {
     path: String,
 }
 
-struct EdgeRow {
+/// A transition in the table of all of them.
+struct Line {
     from: String,
     to: String,
     kind: Kind,
@@ -105,8 +128,8 @@ struct Kind {
 }
 
 impl From<Outcome> for Kind {
-    fn from(kind: Outcome) -> Self {
-        let (class, sign, words) = match kind {
+    fn from(outcome: Outcome) -> Self {
+        let (class, sign, words) = match outcome {
             Outcome::Continues => ("forward", "→", "continues"),
             Outcome::Fails => ("failing", "✕", "fails"),
             Outcome::Compensates => ("compensating", "↺", "compensates"),
@@ -115,97 +138,142 @@ impl From<Outcome> for Kind {
     }
 }
 
+/// What the store said.
+struct Found {
+    flow: Flow,
+    before: Option<Flow>,
+    overdue: Vec<LateGroup>,
+}
+
 pub(super) async fn page(
     reader: Reader,
     Extension(caller): Extension<Caller>,
     mut params: Params,
 ) -> Result<Page<FlowTemplate>, ApiError> {
-    let period = Period::take(&mut params);
+    let given = params.given();
+    let freshness = reader.freshness();
+    let clock = Clock::of(&freshness);
+    let period = Asked::take(&mut params, clock.now).or(Length::hours(24), clock.now);
     let asked = params.parsed("type", |text| {
         SagaType::try_from(text.to_owned()).map_err(|error| error.to_string())
     });
-    let picked = transition(&mut params);
+    let shown = Shown::take(&mut params);
     params.finish()?;
-    let freshness = reader.freshness();
-    let clock = Clock::of(&freshness);
-    let span = period.span(clock.now);
-    let trends = reader.trends(&span);
-    let query = |saga_type| FlowQuery {
-        scope: Scope::All,
-        saga_type,
-        span,
-        service_version: None,
-        most: MOST,
-        of: picked,
+    let trends = reader.trends(&period.span()).await?;
+    let types = types(&reader, &trends.by_type);
+    let first = types.first().map(|(saga_type, _)| saga_type.clone());
+    let address = FlowAddress {
+        saga_type: asked.or(first).unwrap_or(SagaType::ORDER_CREATION),
+        period,
+        shown,
     };
-    let (types, query, flow) = match asked {
-        Some(saga_type) => {
-            let query = query(saga_type);
-            let (trends, flow) = tokio::try_join!(trends, reader.flow(&query))?;
-            (types(&reader, &trends.by_type), query, flow)
-        }
-        None => {
-            let types = types(&reader, &trends.await?.by_type);
-            let first = types.first().map(|(saga_type, _)| saga_type.clone());
-            let query = query(first.unwrap_or(SagaType::ORDER_CREATION));
-            let flow = reader.flow(&query).await?;
-            (types, query, flow)
-        }
-    };
-    let (picked, picked_sagas) = chosen(&reader, &query, &flow, clock).await?;
+    let found = found(&reader, &address, clock).await?;
+    let (picked, picked_sagas) = picked(&reader, &address, &found.flow, clock).await?;
+    let panel = Panel::asked(&reader, &address, &found.flow).await?;
+    let range = Range::compared("/flow", &given, &period, clock.now);
+    let frame = Frame::new(
+        Section::Flow,
+        format!("Flow of {}", address.saga_type),
+        &caller,
+        Some(&freshness),
+    );
     let definitions = reader.definitions();
-    let definition = definitions.get(&query.saga_type).map(|definition| &**definition);
-    let link = |transition: &Transition| link(&query.saga_type, period, transition);
-    let drawn = drawing::drawn(&flow, definition, query.of.as_ref(), &link);
-    let type_path = format!("/flow?type={}&", encoded(query.saga_type.as_str()));
+    let definition = definitions
+        .get(&address.saga_type)
+        .map(|definition| &**definition);
+    let Found {
+        flow,
+        before,
+        overdue,
+    } = &found;
+    let (path, off_path) = steps::lines(
+        &Steps {
+            flow,
+            before: before.as_ref(),
+            definition,
+            overdue,
+            address: &address,
+        },
+        address.shown.sort,
+    );
+    let map = address
+        .shown
+        .is_map
+        .then(|| map::drawn(flow, definition, &address));
     Ok(Page(FlowTemplate {
-        frame: Frame::new(
-            Section::Flow,
-            format!("Flow of {}", query.saga_type),
-            &caller,
-            Some(&freshness),
-        ),
+        frame,
         types: types
             .into_iter()
             .map(|(saga_type, count)| TypeLink {
-                path: format!(
-                    "/flow?type={}&period={}",
-                    encoded(saga_type.as_str()),
-                    period.name()
-                ),
-                is_current: saga_type == query.saga_type,
+                path: address.of(&saga_type),
+                is_current: saga_type == address.saga_type,
                 name: saga_type.to_string(),
                 count: number(count),
             })
             .collect(),
-        periods: period.links(&type_path),
+        range,
         period: period.words(),
+        against: before.as_ref().map(|_| period.against().words()),
         sagas: number(flow.sample.sagas),
         of: (!flow.sample.is_all()).then(|| Estimated {
             of: number(flow.sample.of),
             points: format!("{:.1}", flow.sample.share_error() * 100.0),
         }),
         is_empty: flow.sample.sagas == 0,
-        drawing: drawn.as_ref().map(|drawn| drawn.svg.clone()),
-        left_out: drawn.map_or(0, |drawn| drawn.left_out),
-        path: definition.map_or_else(Vec::new, |definition| path(definition, &flow)),
+        fails: fails(flow),
+        is_map: address.shown.is_map,
+        views: [("Steps", false), ("Map", true)]
+            .map(|(name, is_map)| (name, address.view(is_map), is_map == address.shown.is_map)),
+        sorts: Sort::ALL
+            .map(|sort| (sort.words(), address.sorted(sort), sort == address.shown.sort))
+            .into(),
+        path,
+        off_path,
+        panel,
+        map: map.flatten(),
+        zooms: zooms(&address),
+        shares: [0, 1, 5]
+            .map(|least| {
+                let is_current = least == address.shown.least;
+                (format!("{least} %"), address.from_share(least), is_current)
+            })
+            .into(),
         picked,
         picked_sagas,
         columns: Column::all(),
-        edges: edges(&flow, query.of.as_ref(), &link),
-        saga_type: query.saga_type.to_string(),
+        transitions: flow
+            .transitions
+            .iter()
+            .map(|row| line(flow, row, &address))
+            .collect(),
+        saga_type: address.saga_type.to_string(),
     }))
 }
 
-/// Takes `from` and `to`; without `from` it is the first step of a saga.
-fn transition(params: &mut Params) -> Option<Transition> {
-    let step = |text: &str| Step::from_wire(text).map_err(|error| error.to_string());
-    let from = params.parsed("from", step);
-    let to = params.parsed("to", step);
-    if from.is_some() && to.is_none() {
-        params.refuse("to", "must be given with from");
-    }
-    Some(Transition { from, to: to? })
+/// The flow, that of the period it is compared with, and what is overdue now.
+async fn found(reader: &Reader, address: &FlowAddress, clock: Clock) -> Result<Found, ApiError> {
+    let now = address.query(&address.period, address.shown.transition.clone());
+    let before = address.period.before();
+    let before = before.map(|before| address.query(&before, None));
+    let flow = reader.flow(&now).map_err(ApiError::from);
+    let before = async {
+        match &before {
+            Some(before) => Ok(Some(reader.flow(before).await?)),
+            None => Ok::<_, ApiError>(None),
+        }
+    };
+    let overdue = reader
+        .late_groups(Late::Stuck, clock.judged_at)
+        .map_err(ApiError::from);
+    let (flow, before, mut overdue) = tokio::try_join!(flow, before, overdue)?;
+    overdue.retain(|group| group.count.saga_type == address.saga_type);
+    // There is nothing to compare with a period in which nothing started.
+    let before = before.filter(|before| before.sample.sagas > 0);
+    Ok(Found {
+        flow,
+        before,
+        overdue,
+    })
 }
 
 /// Those that occur in the period, the most frequent first, then those that are only defined.
@@ -214,59 +282,59 @@ fn types(reader: &Reader, by_type: &BTreeMap<SagaType, Statistics>) -> Vec<(Saga
         .iter()
         .map(|(saga_type, statistics)| (saga_type.clone(), statistics.total))
         .collect();
-    types.sort_by_key(|(_, total)| std::cmp::Reverse(*total));
+    types.sort_by_key(|(_, total)| Reverse(*total));
     for definition in reader.definitions().iter() {
         if !by_type.contains_key(&definition.saga_type) {
             types.push((definition.saga_type.clone(), 0));
         }
     }
-    // A caller of some types is shown these, also while they have neither sagas nor a definition.
-    for saga_type in reader.scope().types() {
-        if !types.iter().any(|(known, _)| known == saga_type) {
-            types.push((saga_type.clone(), 0));
-        }
-    }
     types
 }
 
-fn link(saga_type: &SagaType, period: Period, transition: &Transition) -> String {
-    let from = transition
-        .from
-        .as_ref()
-        .map(|from| format!("&from={}", encoded(from.as_str())));
-    format!(
-        "/flow?type={}&period={}{}&to={}#sagas",
-        encoded(saga_type.as_str()),
-        period.name(),
-        from.unwrap_or_default(),
-        encoded(transition.to.as_str())
-    )
+/// The step by which most sagas leave the path because it fails, and their share.
+fn fails(flow: &Flow) -> Option<(String, String)> {
+    let leaving = flow.transitions.iter();
+    let leaving = leaving.filter(|row| row.leaves_path && row.outcome == Outcome::Fails);
+    let mut steps: BTreeMap<&Step, u64> = BTreeMap::new();
+    for row in leaving {
+        *steps.entry(&row.transition.to).or_default() += row.sagas;
+    }
+    let (step, sagas) = steps.into_iter().max_by_key(|(_, sagas)| *sagas)?;
+    Some((percent(flow.share(sagas)), step.to_string()))
+}
+
+fn zooms(address: &FlowAddress) -> Vec<(String, String, bool)> {
+    let zoom = address.shown.zoom;
+    let at = |percent: u32| {
+        (
+            format!("{percent} %"),
+            address.zoomed(Some(percent)),
+            zoom == Some(percent),
+        )
+    };
+    let fit = ("Fit".to_owned(), address.zoomed(None), zoom.is_none());
+    [fit].into_iter().chain(ZOOMS.map(at)).collect()
 }
 
 /// Sagas that made the selected transition.
-async fn chosen(
+async fn picked(
     reader: &Reader,
-    query: &FlowQuery,
+    address: &FlowAddress,
     flow: &Flow,
     clock: Clock,
 ) -> Result<(Option<Picked>, Vec<SagaRow>), ApiError> {
-    let Some(transition) = &query.of else {
+    let Some(transition) = &address.shown.transition else {
         return Ok((None, Vec::new()));
     };
     let saga_ids: BTreeSet<_> = flow.named.iter().cloned().collect();
     let mut sagas = reader.sagas(&saga_ids).await?;
-    sagas.sort_by_key(|saga| std::cmp::Reverse(saga.started_at));
+    sagas.sort_by_key(|saga| Reverse(saga.started_at));
     let taken = flow.transition(transition).map_or(0, |row| row.sagas);
     let picked = Picked {
         from: from(transition),
         to: transition.to.to_string(),
         is_all: flow.sample.is_all() && taken <= sagas.len() as u64,
-        path: format!(
-            "/sagas?sagaType={}&step={}&fromDate={}",
-            encoded(query.saga_type.as_str()),
-            encoded(transition.to.as_str()),
-            encoded(&query.span.start_of(0).to_string())
-        ),
+        path: address.with_step("step", &transition.to),
     };
     let rows = sagas
         .into_iter()
@@ -281,51 +349,9 @@ fn from(transition: &Transition) -> String {
         .map_or_else(|| "Start".to_owned(), ToString::to_string)
 }
 
-/// The steps of the definition, level by level.
-fn path(definition: &SagaDefinition, flow: &Flow) -> Vec<PathStep> {
-    let step = |number: usize| {
-        let forward = &definition.forward[number];
-        let sagas = flow.step(&forward.step).map_or(0, |row| row.sagas);
-        let by = definition
-            .compensations
-            .iter()
-            .filter(|compensation| compensation.step == forward.step)
-            .flat_map(|compensation| &compensation.by)
-            .map(ToString::to_string);
-        PathStep {
-            step: forward.step.to_string(),
-            owner: forward.service.clone(),
-            share: percent(flow.share(sagas)),
-            is_reached: sagas > 0,
-            place: place(definition, number),
-            by: by.collect::<Vec<_>>().join(" or "),
-        }
-    };
-    let mut numbers: Vec<usize> = (0..definition.forward.len()).collect();
-    numbers.sort_by_key(|number| definition.path().level(*number));
-    numbers.into_iter().map(step).collect()
-}
-
-/// What a step follows, which other ones may be done in its place, and whether it may be left out.
-fn place(definition: &SagaDefinition, number: usize) -> String {
-    let forward = &definition.forward[number];
-    let after = after(definition, number).map(|steps| format!("after {steps}"));
-    let others: Vec<String> = definition
-        .path()
-        .alternatives(number)
-        .filter(|other| *other != number)
-        .map(|other| definition.forward[other].step.to_string())
-        .collect();
-    let instead = (!others.is_empty()).then(|| format!("or {}", others.join(" or ")));
-    let optional = forward.optional.then(|| "optional".to_owned());
-    let parts: Vec<String> = [after, instead, optional].into_iter().flatten().collect();
-    parts.join(", ")
-}
-
-/// The most frequent first.
-fn edges(flow: &Flow, picked: Option<&Transition>, link: &dyn Fn(&Transition) -> String) -> Vec<EdgeRow> {
+fn line(flow: &Flow, row: &TransitionRow, address: &FlowAddress) -> Line {
     let took = |millis: Option<i64>| millis.map_or_else(|| "–".to_owned(), length);
-    let row = |row: &TransitionRow| EdgeRow {
+    Line {
         from: from(&row.transition),
         to: row.transition.to.to_string(),
         kind: row.outcome.into(),
@@ -333,8 +359,7 @@ fn edges(flow: &Flow, picked: Option<&Transition>, link: &dyn Fn(&Transition) ->
         share: percent(flow.share(row.sagas)),
         median: took(row.times.map(|times| times.p50_ms)),
         p95: took(row.times.map(|times| times.p95_ms)),
-        path: link(&row.transition),
-        is_picked: picked == Some(&row.transition),
-    };
-    flow.transitions.iter().map(row).collect()
+        path: address.transition(&row.transition),
+        is_picked: address.shown.transition.as_ref() == Some(&row.transition),
+    }
 }

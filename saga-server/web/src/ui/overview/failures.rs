@@ -1,12 +1,16 @@
 //! What failed, and why: shares and trends.
 //!
-//! Where there are too many failures to read all, those that were read stand for all of them.
+//! Where there are too many failures to read all, those that were read count for all of them.
 
 use std::collections::BTreeMap;
 
-use saga_types::Timestamp;
-
-use crate::ui::{chart::Sparkline, humanize, search::encoded};
+use super::list;
+use crate::ui::{
+    change::{Change, Compared},
+    chart::Sparkline,
+    humanize,
+    period::Period,
+};
 use saga_collector::redaction::{REDACTED, Redaction};
 use saga_store::{FailureCount, Sample, Trends};
 
@@ -28,7 +32,7 @@ pub(super) struct Failures {
 pub(super) struct FailureRow {
     pub(super) step: String,
     pub(super) reason: Option<String>,
-    pub(super) sagas: String,
+    pub(super) sagas: Compared,
     pub(super) share: String,
     /// For a bar, in hundredths.
     pub(super) hundredths: u32,
@@ -90,29 +94,65 @@ impl Trend {
     }
 }
 
-type Kinds = BTreeMap<(Option<String>, Option<String>), Vec<f64>>;
+/// Step and reason.
+type Kind = (Option<String>, Option<String>);
+
+type Kinds = BTreeMap<Kind, Vec<f64>>;
+
+/// The period that another one is compared with: what failed in it, and how many sagas started in each.
+pub(super) struct Before<'a> {
+    pub(super) failures: &'a saga_store::Failures,
+    pub(super) started: u64,
+    pub(super) started_now: u64,
+}
 
 impl Failures {
     /// From what was read of the period.
     pub(super) fn of(
         failures: &saga_store::Failures,
+        before: Option<&Before<'_>>,
         trends: &Trends,
         redaction: &Redaction,
-        since: Timestamp,
+        period: &Period,
     ) -> Self {
         let mut kinds = Kinds::new();
         for count in &failures.counts {
-            let reason = redaction.failure_reason(count.reason.clone());
-            let kind = kinds.entry((count.step.clone(), reason));
-            let slots = kind.or_insert_with(|| vec![0.0; trends.slots.len()]);
+            let slots = kinds.entry(kind(count, redaction));
+            let slots = slots.or_insert_with(|| vec![0.0; trends.slots.len()]);
             if let Some(slot) = slots.get_mut(count.slot) {
                 *slot += humanize::precise_count(count.sagas) * failures.sample.weight();
             }
         }
-        Self::most_frequent(kinds, failures.sample, since)
+        let mut earlier: BTreeMap<Kind, f64> = BTreeMap::new();
+        for count in before.iter().flat_map(|before| &before.failures.counts) {
+            *earlier.entry(kind(count, redaction)).or_default() += humanize::precise_count(count.sagas);
+        }
+        let compared = |kind: &Kind, now: f64| {
+            let before = before.map(|before| {
+                let earlier = earlier.get(kind).copied().unwrap_or(0.0);
+                let started = humanize::precise_count;
+                let earlier = earlier * before.failures.sample.weight();
+                let change = Change::of_estimates(
+                    (now, started(before.started_now)),
+                    (earlier, started(before.started)),
+                );
+                (humanize::about(earlier), change)
+            });
+            Compared {
+                now: humanize::about(now),
+                change: before.as_ref().map_or(Change::Unclear, |(_, change)| *change),
+                before: before.map(|(before, _)| before),
+            }
+        };
+        Self::most_frequent(kinds, &compared, failures.sample, period)
     }
 
-    fn most_frequent(kinds: Kinds, sample: Sample, since: Timestamp) -> Self {
+    fn most_frequent(
+        kinds: Kinds,
+        compared: &dyn Fn(&Kind, f64) -> Compared,
+        sample: Sample,
+        period: &Period,
+    ) -> Self {
         let sum = |slots: &[f64]| slots.iter().sum::<f64>();
         let mut kinds: Vec<_> = kinds
             .into_iter()
@@ -122,23 +162,23 @@ impl Failures {
         let total: f64 = kinds.iter().map(|(sagas, ..)| sagas).sum();
         let others = kinds.split_off(kinds.len().min(SHOWN));
         let many: f64 = others.iter().map(|(sagas, ..)| sagas).sum();
+        let row = |(sagas, kind, slots): (f64, Kind, Vec<f64>)| {
+            let share = sagas / total;
+            let sagas = compared(&kind, sagas);
+            let (step, reason) = kind;
+            FailureRow {
+                path: path(step.as_deref(), reason.as_deref(), period),
+                step: step.unwrap_or_else(|| "Unknown step".to_owned()),
+                reason,
+                sagas,
+                share: humanize::percent(share),
+                hundredths: humanize::hundredths(share),
+                trend: Trend::of(&slots),
+                spark: Sparkline::new(&slots, "failed"),
+            }
+        };
         Self {
-            rows: kinds
-                .into_iter()
-                .map(|(sagas, (step, reason), slots)| {
-                    let share = sagas / total;
-                    FailureRow {
-                        path: list(step.as_deref(), reason.as_deref(), since),
-                        step: step.unwrap_or_else(|| "Unknown step".to_owned()),
-                        reason,
-                        sagas: humanize::about(sagas),
-                        share: humanize::percent(share),
-                        hundredths: humanize::hundredths(share),
-                        trend: Trend::of(&slots),
-                        spark: Sparkline::new(&slots, "failed"),
-                    }
-                })
-                .collect(),
+            rows: kinds.into_iter().map(row).collect(),
             total: humanize::about(total),
             read: (!sample.is_all()).then(|| humanize::number(sample.sagas)),
             others: (!others.is_empty()).then(|| (others.len(), humanize::about(many))),
@@ -146,18 +186,17 @@ impl Failures {
     }
 }
 
+fn kind(count: &FailureCount, redaction: &Redaction) -> Kind {
+    (count.step.clone(), redaction.failure_reason(count.reason.clone()))
+}
+
 /// The list of those sagas.
-fn list(step: Option<&str>, reason: Option<&str>, since: Timestamp) -> String {
-    let mut path = format!("/sagas?fromDate={}", encoded(&since.to_string()));
-    if let Some(step) = step {
-        path.push_str(&format!("&failedStep={}", encoded(step)));
-    }
+pub(in crate::ui) fn path(step: Option<&str>, reason: Option<&str>, period: &Period) -> String {
     // What is not shown, or not whole, cannot be searched for.
     let whole = |reason: &&str| *reason != REDACTED && reason.chars().count() < FailureCount::REASON_CHARS;
-    if let Some(reason) = reason.filter(whole) {
-        path.push_str(&format!("&failureReason={}", encoded(reason)));
-    }
-    path
+    let step = step.map(|step| ("failedStep", step));
+    let reason = reason.filter(whole).map(|reason| ("failureReason", reason));
+    list(period, step.into_iter().chain(reason))
 }
 
 #[cfg(test)]
@@ -165,6 +204,7 @@ mod tests {
     use saga_types::SagaStatus;
 
     use super::*;
+    use crate::http::query_string::Length;
     use saga_store::Slot;
 
     fn count(slot: usize, reason: &str, sagas: u64) -> FailureCount {
@@ -177,41 +217,86 @@ mod tests {
         }
     }
 
-    fn failures(counts: &[FailureCount], of: u64) -> Failures {
+    fn period() -> Period {
+        Period::last(Length::hours(1), "2026-11-24T14:53:20Z".parse().unwrap())
+    }
+
+    fn found(counts: &[FailureCount], of: u64) -> saga_store::Failures {
+        saga_store::Failures {
+            sample: Sample::new(counts.iter().map(|count| count.sagas).sum(), of),
+            counts: counts.to_vec(),
+        }
+    }
+
+    fn failures(counts: &[FailureCount], of: u64, before: Option<&Before<'_>>) -> Failures {
         let slots = counts.iter().map(|count| count.slot + 1).max().unwrap_or(0);
         let trends = Trends {
             slots: vec![Slot::new(); slots],
             ..Trends::default()
         };
-        let sample = Sample::new(counts.iter().map(|count| count.sagas).sum(), of);
-        let counts = counts.to_vec();
-        let failures = saga_store::Failures { sample, counts };
-        Failures::of(&failures, &trends, &Redaction::default(), Timestamp::MIN)
+        Failures::of(
+            &found(counts, of),
+            before,
+            &trends,
+            &Redaction::default(),
+            &period(),
+        )
     }
 
     #[test]
-    fn what_was_read_stands_for_all_failures() {
+    fn what_was_read_counts_for_all_failures() {
         let counts = [
             count(0, "declined", 3),
             count(0, "limit", 1),
             count(1, "limit", 2),
         ];
-        let found = failures(&counts, 60);
-        let rows: Vec<_> = found
+        let estimated = failures(&counts, 60, None);
+        let rows: Vec<_> = estimated
             .rows
             .iter()
             .map(|row| {
                 (
                     row.reason.as_deref().unwrap(),
-                    row.sagas.as_str(),
+                    row.sagas.now.as_str(),
                     row.share.as_str(),
                 )
             })
             .collect();
         assert_eq!(rows, [("declined", "30", "50 %"), ("limit", "30", "50 %")]);
-        assert_eq!((found.total.as_str(), found.read.as_deref()), ("60", Some("6")));
-        let whole = failures(&counts, 6);
+        assert_eq!(
+            (estimated.total.as_str(), estimated.read.as_deref()),
+            ("60", Some("6"))
+        );
+        let whole = failures(&counts, 6, None);
         assert_eq!((whole.total.as_str(), whole.read), ("6", None));
+    }
+
+    #[test]
+    fn a_kind_has_changed_when_its_share_of_all_sagas_has() {
+        let earlier = found(&[count(0, "declined", 40), count(0, "limit", 2)], 42);
+        let before = Before {
+            failures: &earlier,
+            started: 1_000,
+            started_now: 2_000,
+        };
+        let counts = [
+            count(0, "declined", 80),
+            count(0, "limit", 60),
+            count(0, "new", 20),
+        ];
+        let rows = failures(&counts, 160, Some(&before)).rows;
+        let shown: Vec<_> = rows
+            .iter()
+            .map(|row| (row.sagas.before.as_deref().unwrap(), row.sagas.change))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("40", Change::Unclear),
+                ("2", Change::Higher),
+                ("0", Change::Higher)
+            ]
+        );
     }
 
     #[test]
@@ -227,28 +312,16 @@ mod tests {
     #[test]
     fn a_reason_that_is_hidden_or_cut_is_not_searched_for() {
         let hiding = Redaction::of(&["failureReason"]).unwrap();
-        let of_one = |reason: &str, redaction| {
-            let failures = saga_store::Failures {
-                sample: Sample::new(1, 1),
-                counts: vec![count(0, reason, 1)],
-            };
-            let trends = Trends {
-                slots: vec![Slot::new()],
-                ..Trends::default()
-            };
-            Failures::of(&failures, &trends, redaction, Timestamp::MIN)
+        let trends = Trends {
+            slots: vec![Slot::new()],
+            ..Trends::default()
         };
-        let hidden = of_one("4111", &hiding);
-        assert!(
-            !hidden.rows[0].path.contains("failureReason"),
-            "{}",
-            hidden.rows[0].path
-        );
-        let long = of_one(&"x".repeat(200), &Redaction::default());
-        assert!(
-            long.rows[0].path.ends_with("&failedStep=PAYMENT_FAILED"),
-            "{}",
-            long.rows[0].path
-        );
+        let hidden = found(&[count(0, "4111", 1)], 1);
+        let hidden = Failures::of(&hidden, None, &trends, &hiding, &period());
+        let long = failures(&[count(0, &"x".repeat(200), 1)], 1, None);
+        for failures in [hidden, long] {
+            let path = &failures.rows[0].path;
+            assert!(!path.contains("failureReason"), "{path}");
+        }
     }
 }

@@ -1,8 +1,12 @@
 //! `/`: what needs action, then how sagas of a period went, beside the period before.
 
 mod attention;
+mod changes;
 mod failures;
+mod slowest;
 mod types;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use askama::Template;
 use axum::Extension;
@@ -13,15 +17,28 @@ use super::{
     chart::{self, Bar, Chart, Sparkline, bars},
     humanize::{self, Clock, number},
     page::{Badge, Frame, Page, Section},
-    period::{Period, PeriodLink},
-    search::encoded,
+    period::{Asked, Period},
+    query::address,
+    range::Range,
+    ticks::Ticks,
 };
-use crate::ui::overview::{attention::Attention, failures::Failures, types::TypeRow};
+use crate::ui::overview::{
+    attention::Attention,
+    changes::{Changed, changes},
+    failures::{Before, Failures},
+    slowest::{SlowStep, slowest},
+    types::TypeRow,
+};
+
 use crate::{
     auth::Caller,
-    http::{ApiError, query_string::Params},
+    http::{
+        ApiError,
+        query_string::{Length, Params},
+    },
     scoped::Reader,
 };
+pub(super) use failures::path as failures_path;
 use saga_store::{SagaQuery, SagaSort, Slot, SortBy, SortOrder, Span, Trends};
 
 /// About how many failures are read: of so many a share is at most one point off, in 95 of 100 samples.
@@ -32,19 +49,25 @@ const FAILURES_READ: u32 = 10_000;
 pub(super) struct OverviewTemplate {
     frame: Frame,
     attention: Attention,
-    periods: Vec<PeriodLink>,
-    period: &'static str,
+    range: Range,
+    /// The period, after "in".
+    period: String,
     /// Whether no saga is there at all.
     is_empty: bool,
     started: String,
-    /// How many started in the period before.
-    started_before: String,
+    /// How many started in the period that it is compared with, and which that is.
+    before: Option<(String, &'static str)>,
+    /// Whether any saga started in it.
+    is_compared: bool,
     counts: Vec<Count>,
     chart: Option<Chart>,
     layers: [(&'static str, &'static str); chart::LAYERS.len()],
     slots: Vec<SlotRow>,
+    /// What changed, and how many changes more.
+    changes: (Vec<Changed>, usize),
     failures: Failures,
     types: Vec<TypeRow>,
+    steps: Vec<SlowStep>,
 }
 
 struct Count {
@@ -54,10 +77,12 @@ struct Count {
     spark: Sparkline,
 }
 
-/// One slot in the table that says what the chart shows.
+/// One slot in the table of the chart's figures.
 struct SlotRow {
     name: String,
     exact: String,
+    /// The overview of this slot alone.
+    path: String,
     started: String,
     /// In the order of [`chart::LAYERS`].
     layers: [String; chart::LAYERS.len()],
@@ -68,39 +93,71 @@ pub(super) async fn page(
     Extension(caller): Extension<Caller>,
     mut params: Params,
 ) -> Result<Page<OverviewTemplate>, ApiError> {
-    let period = Period::given(&mut params);
-    params.finish()?;
+    let given = params.given();
     let freshness = reader.freshness();
     let clock = Clock::of(&freshness);
-    let period = match period {
-        Some(period) => period,
-        None => Period::since(oldest(&reader).await?, clock.now),
+    let asked = Asked::take(&mut params, clock.now);
+    params.finish()?;
+    let usual = match asked.is_open() {
+        true => Period::usual(oldest(&reader).await?, clock.now),
+        false => Length::hours(24),
     };
-    let span = period.span(clock.now);
-    let previous = span.previous();
+    let period = asked.or(usual, clock.now);
+    let span = period.span();
+    let previous = period.before().map(|before| before.span());
     let trends = reader.trends(&span).map_err(ApiError::from);
-    let before = reader.trends(&previous).map_err(ApiError::from);
     let failed = reader.failures(&span, FAILURES_READ).map_err(ApiError::from);
+    let before = before(&reader, previous.as_ref());
     let attention = Attention::asked(&reader, &caller, clock);
     let (trends, before, failed, attention) = tokio::try_join!(trends, before, failed, attention)?;
+    let steps = slowest(&reader, &trends, &period).await?;
     let started = started(&trends);
-    let since = span.start_of(0);
     let is_empty = started == 0 && reader.is_empty().await?;
+    // There is nothing to compare with a period in which nothing started.
+    let started_before = before.as_ref().map(|(trends, _)| self::started(trends));
+    let before = before.filter(|_| started_before != Some(0));
+    let earlier = before.as_ref().map(|(trends, failures)| Before {
+        failures,
+        started: self::started(trends),
+        started_now: started,
+    });
+    let failures = Failures::of(&failed, earlier.as_ref(), &trends, &reader.redaction, &period);
+    let none = BTreeMap::new();
+    let types_before = before.as_ref().map_or(&none, |(trends, _)| &trends.by_type);
+    let types = TypeRow::of(&trends.by_type, types_before, &period);
     Ok(Page(OverviewTemplate {
         frame: Frame::new(Section::Overview, "Overview", &caller, Some(&freshness)).with_live(String::new()),
         attention,
-        periods: period.links("/?"),
+        range: Range::compared("/", &given, &period, clock.now),
         period: period.words(),
         is_empty,
         started: number(started),
-        started_before: number(self::started(&before)),
-        counts: SagaStatus::ALL.map(|status| count(status, &trends, since)).into(),
-        chart: drawn(period, &span, &trends),
+        before: started_before.map(|started| (number(started), period.against().words())),
+        is_compared: before.is_some(),
+        counts: SagaStatus::ALL
+            .map(|status| count(status, &trends, &period))
+            .into(),
+        chart: drawn(&span, &trends, clock.now),
         layers: chart::LAYERS,
-        slots: slot_rows(period, &span, &trends),
-        failures: Failures::of(&failed, &trends, &reader.redaction, since),
-        types: TypeRow::of(&trends.by_type, &before.by_type, period, since),
+        slots: slot_rows(&span, &trends),
+        changes: changes(&failures, &types, &steps),
+        failures,
+        types,
+        steps,
     }))
+}
+
+/// Counts and failures of the period that this one is compared with.
+async fn before(
+    reader: &Reader,
+    span: Option<&Span>,
+) -> Result<Option<(Trends, saga_store::Failures)>, ApiError> {
+    let Some(span) = span else {
+        return Ok(None);
+    };
+    let trends = reader.trends(span);
+    let failures = reader.failures(span, FAILURES_READ);
+    Ok(Some(tokio::try_join!(trends, failures)?))
 }
 
 fn started(trends: &Trends) -> u64 {
@@ -120,7 +177,7 @@ async fn oldest(reader: &Reader) -> Result<Option<Timestamp>, ApiError> {
     Ok(found.sagas.first().map(|saga| saga.started_at))
 }
 
-fn count(status: SagaStatus, trends: &Trends, since: Timestamp) -> Count {
+fn count(status: SagaStatus, trends: &Trends, period: &Period) -> Count {
     let slots = trends.slots.iter();
     let along: Vec<u64> = slots
         .map(|slot| slot.get(&status).copied().unwrap_or_default())
@@ -130,9 +187,17 @@ fn count(status: SagaStatus, trends: &Trends, since: Timestamp) -> Count {
     Count {
         badge,
         count: number(along.iter().sum()),
-        path: format!("/sagas?status={status}&fromDate={}", encoded(&since.to_string())),
+        path: list(period, [("status", status.as_str())]),
         spark: Sparkline::new(&heights, badge.class),
     }
+}
+
+/// The list of the sagas that started in the period, with these filters.
+fn list<'a>(period: &Period, filters: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let filters = filters.into_iter();
+    let filters = filters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let all: Vec<_> = filters.chain(period.fixed()).collect();
+    address("/sagas", &all)
 }
 
 /// In the order of the chart's layers.
@@ -146,47 +211,60 @@ fn layers(slot: &Slot) -> [u64; chart::LAYERS.len()] {
     ]
 }
 
-/// Per minute, so that slots of all lengths compare. What little is in a very short slot at the ends is not multiplied.
-fn drawn(period: Period, span: &Span, trends: &Trends) -> Option<Chart> {
+/// Per minute, so that slots of all widths compare. The first and the last slot may be short; of a very short one, what little
+/// is there is not multiplied.
+fn drawn(span: &Span, trends: &Trends, now: Timestamp) -> Option<Chart> {
+    let ticks = Ticks::of(span);
     let bar = |(place, slot): (usize, &Slot)| {
         let start = span.start_of(place);
-        let whole = span.width().seconds() * 1000;
-        let lasted = span.length_of(place).max(whole / 4);
+        let so_far = now.millis_since(start).min(span.length_of(place));
+        let lasted = so_far.max(span.width().seconds() * 1000 / 4);
         let minutes = humanize::precise_count(lasted.cast_unsigned()) / 60_000.0;
         let counts = layers(slot);
-        let said = counts
+        let parts = counts
             .iter()
             .zip(chart::LAYERS)
             .map(|(count, (_, layer))| format!("{} {}", number(*count), layer.to_lowercase()));
-        let (tick, is_shown) = period.tick(start);
         Bar {
             layers: counts.map(|count| humanize::precise_count(count) / minutes),
             title: format!(
                 "{}: {} started; {}",
-                period.slot_name(start),
+                ticks.slot(start),
                 number(counts.iter().sum()),
-                said.collect::<Vec<_>>().join(", ")
+                parts.collect::<Vec<_>>().join(", ")
             ),
-            tick: is_shown.then_some(tick),
+            tick: ticks.at(start),
+            at: start,
         }
     };
     let drawn: Vec<Bar> = trends.slots.iter().enumerate().map(bar).collect();
     bars(
         drawn,
+        span,
         "Sagas started per minute, by outcome; the data table below has the same numbers",
     )
 }
 
-fn slot_rows(period: Period, span: &Span, trends: &Trends) -> Vec<SlotRow> {
+fn slot_rows(span: &Span, trends: &Trends) -> Vec<SlotRow> {
+    let ticks = Ticks::of(span);
     let row = |(place, slot): (usize, &Slot)| {
         let start = span.start_of(place);
         SlotRow {
-            name: period.slot_name(start),
+            name: ticks.slot(start),
             exact: start.to_string(),
+            path: zoomed(span, place),
             started: number(slot.values().sum()),
             layers: layers(slot).map(number),
         }
     };
     // The latest first, as everywhere.
     trends.slots.iter().enumerate().rev().map(row).collect()
+}
+
+/// The overview of one slot.
+fn zoomed(span: &Span, slot: usize) -> String {
+    let end = span.start_of(slot + 1).saturating_sub(Duration::from_millis(1));
+    let ends = [("fromDate", span.start_of(slot)), ("toDate", end)];
+    let ends = ends.map(|(name, at)| (name.to_owned(), at.to_string()));
+    address("/", &ends)
 }

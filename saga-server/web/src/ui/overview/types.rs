@@ -2,10 +2,16 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use saga_types::{SagaStatus, SagaType, Timestamp};
+use saga_types::{SagaStatus, SagaType};
 
-use crate::ui::{humanize, period::Period, search::encoded};
-use saga_store::{Outcomes, Statistics};
+use super::list;
+use crate::ui::{
+    change::{Change, Compared},
+    humanize,
+    period::Period,
+    query::address,
+};
+use saga_store::Statistics;
 
 pub(super) struct TypeRow {
     pub(super) name: String,
@@ -19,91 +25,14 @@ pub(super) struct TypeRow {
     pub(super) durations: [(&'static str, Compared); 3],
 }
 
-/// A figure beside that of the period before.
-pub(super) struct Compared {
-    pub(super) now: String,
-    /// Absent when there was none.
-    pub(super) before: Option<String>,
-    pub(super) change: Change,
-}
-
-/// Whether a figure differs by more than chance and noise explain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
-    Higher,
-    Lower,
-    Unclear,
-}
-
-impl Change {
-    pub(super) const fn sign(self) -> &'static str {
-        match self {
-            Self::Higher => "▲",
-            Self::Lower => "▼",
-            Self::Unclear => "",
-        }
-    }
-
-    pub(super) const fn words(self) -> &'static str {
-        match self {
-            Self::Higher => "higher than before",
-            Self::Lower => "lower than before",
-            Self::Unclear => "",
-        }
-    }
-
-    pub(super) const fn class(self) -> &'static str {
-        match self {
-            Self::Higher => "bad",
-            Self::Lower => "good",
-            Self::Unclear => "quiet",
-        }
-    }
-
-    /// Of two shares: by more than three standard errors of their difference, so that of the many that a page shows hardly
-    /// one is marked by chance.
-    fn of_shares((part, whole): (u64, u64), (part_before, whole_before): (u64, u64)) -> Self {
-        if whole == 0 || whole_before == 0 {
-            return Self::Unclear;
-        }
-        let count = humanize::precise_count;
-        let (share, before) = (
-            count(part) / count(whole),
-            count(part_before) / count(whole_before),
-        );
-        let pooled = count(part + part_before) / count(whole + whole_before);
-        let error = (pooled * (1.0 - pooled) * (1.0 / count(whole) + 1.0 / count(whole_before))).sqrt();
-        Self::beyond(share - before, 3.0 * error)
-    }
-
-    /// Of two percentiles: by half, on at least [`Change::ENOUGH`] durations each. Percentiles are accurate to 5 %.
-    fn of_durations((now, durations): (f64, u64), (before, durations_before): (f64, u64)) -> Self {
-        match durations.min(durations_before) {
-            ..Self::ENOUGH => Self::Unclear,
-            _ if now > before => Self::beyond(now, before * 1.5),
-            _ => Self::beyond(-before, now * 1.5),
-        }
-    }
-
-    const ENOUGH: u64 = 100;
-
-    fn beyond(difference: f64, limit: f64) -> Self {
-        match difference.abs() > limit {
-            true if difference > 0.0 => Self::Higher,
-            true => Self::Lower,
-            false => Self::Unclear,
-        }
-    }
-}
-
 fn count(statistics: &Statistics, status: SagaStatus) -> u64 {
     statistics.by_status.get(&status).copied().unwrap_or_default()
 }
 
 /// Those that failed, compensated or not, of all.
 fn failed(statistics: &Statistics) -> (u64, u64) {
-    let outcomes = Outcomes::of(&statistics.by_status);
-    (outcomes.failed, outcomes.total)
+    let failed = count(statistics, SagaStatus::Failed) + count(statistics, SagaStatus::Compensated);
+    (failed, statistics.total)
 }
 
 fn percent((part, whole): (u64, u64)) -> String {
@@ -145,21 +74,23 @@ impl TypeRow {
     pub(super) fn of(
         by_type: &BTreeMap<SagaType, Statistics>,
         by_type_before: &BTreeMap<SagaType, Statistics>,
-        period: Period,
-        since: Timestamp,
+        period: &Period,
     ) -> Vec<Self> {
         let mut types: Vec<_> = by_type.iter().collect();
         types.sort_by_key(|(_, statistics)| Reverse(statistics.total));
         let row = |(saga_type, now): (&SagaType, &Statistics)| {
             let before = by_type_before.get(saga_type);
-            let name = encoded(saga_type.as_str());
+            let mut flow = period.parameters();
+            flow.push(("type".to_owned(), saga_type.to_string()));
             let durations = [("p50", 0), ("p95", 1), ("p99", 2)];
             Self {
                 name: saga_type.to_string(),
-                path: format!("/sagas?sagaType={name}&fromDate={}", encoded(&since.to_string())),
-                flow_path: format!("/flow?type={name}&period={}", period.name()),
+                path: list(period, [("sagaType", saga_type.as_str())]),
+                flow_path: address("/flow", &flow),
                 sagas: humanize::number(now.total),
-                in_progress: humanize::number(Outcomes::of(&now.by_status).in_progress),
+                in_progress: humanize::number(
+                    count(now, SagaStatus::Started) + count(now, SagaStatus::InProgress),
+                ),
                 failed: humanize::number(failed(now).0),
                 failed_share: share(now, before),
                 durations: durations.map(|(name, place)| (name, duration(place, now, before))),
@@ -172,6 +103,7 @@ impl TypeRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::query_string::Length;
 
     #[test]
     fn the_most_frequent_types_are_shown_and_not_thousands() {
@@ -183,25 +115,8 @@ mod tests {
             (SagaType::new(format!("TYPE_{number}")).unwrap(), statistics)
         };
         let by_type = (0..4_000).map(of).collect();
-        let since = Timestamp::now();
-        let rows = TypeRow::of(&by_type, &BTreeMap::new(), Period::Day, since);
+        let period = Period::last(Length::hours(24), "2026-11-24T14:53:20Z".parse().unwrap());
+        let rows = TypeRow::of(&by_type, &BTreeMap::new(), &period);
         assert_eq!((rows.len(), rows[0].name.as_str()), (TypeRow::MOST, "TYPE_3999"));
-    }
-
-    #[test]
-    fn a_share_has_changed_when_chance_does_not_explain_it() {
-        assert_eq!(Change::of_shares((84, 1_000), (40, 1_000)), Change::Higher);
-        assert_eq!(Change::of_shares((40, 1_000), (84, 1_000)), Change::Lower);
-        assert_eq!(Change::of_shares((5, 60), (2, 50)), Change::Unclear);
-        assert_eq!(Change::of_shares((5, 60), (0, 0)), Change::Unclear);
-        assert_eq!(Change::of_shares((0, 60), (0, 60)), Change::Unclear);
-    }
-
-    #[test]
-    fn a_percentile_has_changed_when_it_is_half_as_much_again() {
-        assert_eq!(Change::of_durations((4.2, 500), (0.9, 500)), Change::Higher);
-        assert_eq!(Change::of_durations((0.9, 500), (4.2, 500)), Change::Lower);
-        assert_eq!(Change::of_durations((1.2, 500), (1.0, 500)), Change::Unclear);
-        assert_eq!(Change::of_durations((4.2, 500), (0.9, 99)), Change::Unclear);
     }
 }

@@ -1,4 +1,6 @@
-//! The observed flow as a picture: the layout says where steps and transitions stand, classes say what they look like.
+//! The observed flow as a map: the layout gives the places of steps and transitions, classes their looks.
+//!
+//! Rule of thumb: no text is smaller than 11 px. A map that does not fit then is scrolled, from its start.
 
 use dagre::{EdgeLabel, NodeLabel, Point};
 use saga_types::{Step, definition::SagaDefinition};
@@ -8,31 +10,40 @@ use svg::{
 };
 
 use super::{
-    Kind, from,
+    Kind,
+    address::FlowAddress,
+    from,
     layout::{LABEL_HEIGHT, LABEL_WIDTH, Layout, MOST_CHARS, NODE_HEIGHT},
 };
 use crate::ui::humanize::{length, number, percent, precise_count};
-use saga_store::{Flow, Outcome, StepRow, Transition, TransitionRow};
+use saga_store::{Flow, Outcome, StepRow, TransitionRow};
 
-/// More transitions than this are no picture any more.
-const MOST_EDGES: usize = 60;
+/// More transitions than this are no map any more.
+const MOST: usize = 120;
 
-pub(super) struct Drawn {
+/// All text is 12 px high, and readable down to 11 px.
+const LEAST_SCALE: f64 = 11.0 / 12.0;
+
+pub(super) struct Map {
     pub(super) svg: String,
+    /// How wide it is at least, in pixels.
+    pub(super) least_width: u32,
     /// Transitions that are not drawn.
     pub(super) left_out: usize,
 }
 
 /// `None` when there is nothing to draw.
-pub(super) fn drawn(
-    flow: &Flow,
-    definition: Option<&SagaDefinition>,
-    picked: Option<&Transition>,
-    link: &dyn Fn(&Transition) -> String,
-) -> Option<Drawn> {
-    let mut edges: Vec<&TransitionRow> = flow.transitions.iter().collect();
-    let left_out = edges.len().saturating_sub(MOST_EDGES);
-    edges.truncate(MOST_EDGES);
+pub(super) fn drawn(flow: &Flow, definition: Option<&SagaDefinition>, address: &FlowAddress) -> Option<Map> {
+    let shown = &address.shown;
+    let least = f64::from(shown.least) / 100.0;
+    // They come with the most frequent first.
+    let edges: Vec<&TransitionRow> = flow
+        .transitions
+        .iter()
+        .filter(|row| flow.share(row.sagas) >= least)
+        .take(MOST)
+        .collect();
+    let left_out = flow.transitions.len() - edges.len();
     if edges.is_empty() {
         return None;
     }
@@ -41,18 +52,18 @@ pub(super) fn drawn(
     let mut labels = Group::new();
     for row in &edges {
         let place = layout.edge(&row.transition)?;
-        let is_picked = picked == Some(&row.transition);
         let drawn = EdgeDrawing {
             row,
             share: flow.share(row.sagas),
-            is_picked,
+            is_picked: shown.transition.as_ref() == Some(&row.transition),
         };
         lines = lines.add(drawn.line(&place.points));
-        labels = labels.add(drawn.label(place, &link(&row.transition)));
+        labels = labels.add(drawn.label(place, &address.transition(&row.transition)));
     }
     let mut boxes = Group::new();
     for (step, place) in layout.steps() {
-        boxes = boxes.add(step_box(flow, definition, step, place));
+        let drawn = step_box(flow, definition, step, place);
+        boxes = boxes.add(Anchor::new().set("href", address.step(step)).add(drawn));
     }
     if let Some(start) = layout.start() {
         let (x, y) = (start.x?, start.y?);
@@ -66,18 +77,25 @@ pub(super) fn drawn(
         );
     }
     let (width, height) = layout.extent();
-    let drawing = Document::new()
-        .set("viewBox", (0, 0, width, height))
-        .set("width", width)
-        .set("height", height)
+    let mut drawing = Document::new().set("viewBox", (0, 0, width, height));
+    let zoom = f64::from(shown.zoom.unwrap_or(100)) / 100.0;
+    drawing = drawing
+        .set("width", (width * zoom).ceil())
+        .set("height", (height * zoom).ceil());
+    if shown.zoom.is_none() {
+        // Less where its place is narrower.
+        drawing = drawing.set("class", "fitted");
+    }
+    let drawing = drawing
         .set("role", "group")
         .set("aria-label", "Graph of the steps; the table below has the same")
         .add(arrow_heads())
         .add(lines)
         .add(boxes)
         .add(labels);
-    Some(Drawn {
+    Some(Map {
         svg: drawing.to_string(),
+        least_width: whole(width * LEAST_SCALE),
         left_out,
     })
 }
@@ -100,7 +118,7 @@ impl EdgeDrawing<'_> {
 
     fn line(&self, points: &[Point]) -> Path {
         Path::new()
-            .set("class", self.class("way"))
+            .set("class", self.class("edge"))
             .set("stroke-width", tenths(1.2 + self.share * 3.0))
             .set("marker-end", format!("url(#{}-head)", self.kind().class))
             .set("d", smooth(points))
@@ -112,17 +130,20 @@ impl EdgeDrawing<'_> {
             Outcome::Continues => String::new(),
             Outcome::Fails | Outcome::Compensates => format!("{} ", self.kind().sign),
         };
-        let count = format!("{sign}{} · {}", percent(self.share), number(self.row.sagas));
-        let took = self.row.times.map(|times| length(times.p50_ms));
-        let late = self.row.times.map(|times| length(times.p95_ms));
+        let times = self
+            .row
+            .times
+            .map(|times| (length(times.p50_ms), length(times.p95_ms)));
+        let (median, p95) = match &times {
+            Some((median, p95)) => (median.as_str(), p95.as_str()),
+            None => ("unknown", "unknown"),
+        };
         let words = format!(
-            "From {} to {}: {} sagas, {}; median {}, p95 {}",
+            "From {} to {}: {} sagas, {}; median {median}, p95 {p95}",
             from(&self.row.transition),
             self.row.transition.to,
             number(self.row.sagas),
             self.kind().words,
-            took.as_deref().unwrap_or("unknown"),
-            late.as_deref().unwrap_or("unknown"),
         );
         let line = |text: String, class: &str, down: f64| {
             Text::new(text)
@@ -130,7 +151,7 @@ impl EdgeDrawing<'_> {
                 .set("x", tenths(x))
                 .set("y", tenths(y + down))
         };
-        let mut anchor = Anchor::new()
+        Anchor::new()
             .set("href", link.to_owned())
             .set("class", self.class("transition"))
             .add(Title::new(words))
@@ -141,34 +162,24 @@ impl EdgeDrawing<'_> {
                     .set("width", LABEL_WIDTH)
                     .set("height", LABEL_HEIGHT)
                     .set("rx", 6),
-            );
-        match took.zip(late) {
-            Some((took, late)) => {
-                anchor = anchor.add(line(count, "count", -3.0)).add(line(
-                    format!("{took}, p95 {late}"),
-                    "took",
-                    11.0,
-                ));
-            }
-            None => anchor = anchor.add(line(count, "count", 4.0)),
-        }
-        anchor
+            )
+            .add(line(format!("{sign}{}", percent(self.share)), "count", 4.0))
     }
 }
 
 fn step_box(flow: &Flow, definition: Option<&SagaDefinition>, step: &Step, place: &NodeLabel) -> Group {
     let row = flow.step(step);
-    let count = |count: fn(&StepRow) -> u64| number(row.map_or(0, count));
     let (x, y) = (place.x.unwrap_or_default(), place.y.unwrap_or_default());
     let mut name: String = step.as_str().chars().take(MOST_CHARS).collect();
     if name.len() < step.as_str().len() {
         name.pop();
         name.push('…');
     }
+    let count = |count: fn(&StepRow) -> u64| number(row.map_or(0, count));
     let title = format!(
-        "{step}: {} sagas, retried by {}; the last step so far of {}",
+        "{step}: {} sagas, {} events more; the last step so far of {}",
         count(|row| row.sagas),
-        count(|row| row.retried),
+        count(|row| row.retries),
         count(|row| row.last)
     );
     let text = |text: String, class: &str, down: f64| {
@@ -192,15 +203,18 @@ fn step_box(flow: &Flow, definition: Option<&SagaDefinition>, step: &Step, place
         .add(text(said(flow, definition, step), "step-said", 14.0))
 }
 
-/// How many recorded the step, how often, and who owns it.
+/// How many sagas reached the step, how often it was retried, and who owns it.
 fn said(flow: &Flow, definition: Option<&SagaDefinition>, step: &Step) -> String {
-    let row = flow.step(step);
-    let mut said = percent(flow.share(row.map_or(0, |row| row.sagas)));
-    if let Some(row) = row.filter(|row| row.retries > 0) {
-        let each = 1.0 + precise_count(row.retries) / precise_count(row.sagas.max(1));
+    let Some(row) = flow.step(step) else {
+        return String::new();
+    };
+    let mut said = percent(flow.share(row.sagas));
+    if row.retries > 0 {
+        let each = precise_count(row.sagas + row.retries) / precise_count(row.sagas.max(1));
         said.push_str(&format!(" · ↻ ×{each:.1}"));
     }
-    if let Some(owner) = definition.and_then(|definition| definition.owner(step)) {
+    let owner = definition.and_then(|definition| definition.owner(step));
+    if let Some(owner) = owner.or(row.service.as_deref()) {
         said.push_str(&format!(" · {owner}"));
     }
     short(&said)
@@ -216,13 +230,13 @@ fn short(said: &str) -> String {
     short
 }
 
-/// By what most transitions to it say, and whether the definition knows it.
+/// By what its events mostly say, and whether the definition knows it.
 fn class_of(flow: &Flow, definition: Option<&SagaDefinition>, step: &Step) -> &'static str {
     if definition.is_some_and(|definition| !definition.knows(step)) {
         return "unexpected";
     }
-    flow.step(step)
-        .map_or("forward", |row| Kind::from(row.outcome).class)
+    let outcome = flow.step(step).map_or(Outcome::Continues, |row| row.outcome);
+    Kind::from(outcome).class
 }
 
 /// Straight where it begins and ends, round where it bends.
@@ -266,16 +280,29 @@ fn arrow_heads() -> Definitions {
     })
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a map is neither that wide nor narrower than nothing"
+)]
+fn whole(pixels: f64) -> u32 {
+    pixels.ceil() as u32
+}
+
 fn tenths(length: f64) -> f64 {
     (length * 10.0).round() / 10.0
 }
 
 #[cfg(test)]
 mod tests {
-    use saga_types::{definition::Definitions, steps};
+    use saga_store::{Sample, Times, Transition};
+    use saga_types::{SagaType, Timestamp, definition::Definitions, steps};
 
     use super::*;
-    use saga_store::{Sample, Times};
+    use crate::{
+        http::query_string::{Length, Params},
+        ui::{flow::address::Shown, period::Period},
+    };
 
     fn flow(transitions: &[(Option<Step>, Step, Outcome)]) -> Flow {
         let mut flow = Flow {
@@ -298,34 +325,39 @@ mod tests {
                 leaves_path: false,
                 times: from.is_some().then_some(times),
             });
-            if flow.step(to).is_none() {
-                flow.steps.push(StepRow {
-                    step: to.clone(),
-                    service: None,
-                    is_on_path: true,
-                    outcome: *outcome,
-                    sagas: 5,
-                    retried: 1,
-                    retries: 1,
-                    echoes: Vec::new(),
-                    last: 1,
-                    wait: None,
-                });
+            for step in from.iter().chain([to]) {
+                if flow.step(step).is_none() {
+                    flow.steps.push(StepRow {
+                        step: step.clone(),
+                        service: None,
+                        is_on_path: true,
+                        outcome: *outcome,
+                        sagas: 5,
+                        retried: 1,
+                        retries: 1,
+                        echoes: Vec::new(),
+                        last: 1,
+                        wait: None,
+                    });
+                }
             }
         }
         flow
     }
 
-    fn draw(flow: &Flow) -> Option<Drawn> {
+    fn draw(flow: &Flow, query: &str) -> Option<Map> {
         let definitions = Definitions::built_in();
-        let definition = definitions.get(&saga_types::SagaType::ORDER_CREATION).unwrap();
-        drawn(flow, Some(definition), None, &|transition| {
-            format!("/flow?to={}", transition.to)
-        })
+        let definition = definitions.get(&SagaType::ORDER_CREATION).unwrap();
+        let address = FlowAddress {
+            saga_type: SagaType::ORDER_CREATION,
+            period: Period::last(Length::hours(1), Timestamp::MAX),
+            shown: Shown::take(&mut Params::of(query)),
+        };
+        drawn(flow, Some(definition), &address)
     }
 
     #[test]
-    fn transitions_may_go_round_in_circles() {
+    fn transitions_may_go_in_circles() {
         let unheard = Step::from_wire("<UNHEARD> & 주문").unwrap();
         let flow = flow(&[
             (None, steps::ORDER_CREATED, Outcome::Continues),
@@ -347,18 +379,18 @@ mod tests {
             ),
             (Some(steps::ORDER_CREATED), unheard, Outcome::Continues),
         ]);
-        let drawn = draw(&flow).unwrap();
+        let drawn = draw(&flow, "").unwrap();
         for part in [
-            "way failing",
-            "way compensating",
+            "edge failing",
+            "edge compensating",
             "step-box unexpected",
             "&lt;UNHEARD&gt; &amp; 주문",
-            "1.2 s, p95 3 s",
+            "median 1.2 s, p95 3 s",
             "↻ ×1.2",
         ] {
             assert!(drawn.svg.contains(part), "{part} in {}", drawn.svg);
         }
-        assert_eq!(drawn.svg.matches("class=\"way").count(), 6);
+        assert_eq!(drawn.svg.matches("class=\"edge").count(), 6);
         assert!(
             !drawn.svg.contains("NaN") && !drawn.svg.contains("style="),
             "{}",
@@ -367,12 +399,29 @@ mod tests {
     }
 
     #[test]
-    fn very_many_transitions_are_left_out_of_the_picture() {
+    fn rare_transitions_are_left_out_of_the_map() {
         let step = |number: usize| Step::from_wire(format!("STEP_{number}")).unwrap();
-        let transitions: Vec<_> = (0..80)
-            .map(|number| (Some(step(number)), step(number + 1), Outcome::Continues))
-            .collect();
-        assert_eq!(draw(&flow(&transitions)).unwrap().left_out, 20);
-        assert!(draw(&Flow::default()).is_none());
+        let mut many = flow(
+            &(0..130)
+                .map(|number| (Some(step(number)), step(number + 1), Outcome::Continues))
+                .collect::<Vec<_>>(),
+        );
+        assert_eq!(draw(&many, "").unwrap().left_out, 10);
+        many.transitions[3].sagas = 0;
+        assert_eq!(draw(&many, "least=50").unwrap().left_out, 10);
+        assert!(draw(&Flow::default(), "").is_none());
+    }
+
+    #[test]
+    fn a_zoom_is_a_size_and_without_one_the_map_is_fitted() {
+        let flow = flow(&[(None, steps::ORDER_CREATED, Outcome::Continues)]);
+        let fitted = draw(&flow, "").unwrap();
+        assert!(fitted.svg.contains("class=\"fitted\""), "{}", fitted.svg);
+        let width = |query| {
+            let svg = draw(&flow, query).unwrap().svg;
+            let width = svg.split(" width=\"").nth(1).unwrap().split('"').next().unwrap();
+            width.parse::<u32>().unwrap()
+        };
+        assert!(width("zoom=150") > width("zoom=100") && width("") > fitted.least_width);
     }
 }
