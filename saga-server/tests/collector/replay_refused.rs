@@ -52,7 +52,8 @@ fn letter(number: u8, saga_id: &str) -> NewLetter {
             topic: "events.dlt".to_owned(),
             partition: 0,
             offset: i64::from(number),
-            dead_since: Timestamp::from_millis(1_700_000_000_000 + i64::from(number)).unwrap(),
+            // An old one would leave at the end of its retention.
+            dead_since: Timestamp::now(),
             origin: Origin::default(),
             reason: "REFUSED_BY_DATABASE".to_owned(),
             message: "the reason in words".to_owned(),
