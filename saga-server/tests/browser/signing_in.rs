@@ -17,6 +17,7 @@ pub(crate) fn with_tokens() -> Settings {
         name: name.to_owned(),
         role: role.to_owned(),
         sha256: Secret::new(TokenHash::of(&format!("{name}'s")).to_hex()),
+        saga_types: None,
     };
     Settings {
         auth: AuthSettings {

@@ -58,6 +58,7 @@ fn letter(number: u8, saga_id: &str) -> NewLetter {
             reason: "REFUSED_BY_DATABASE".to_owned(),
             message: "the reason in words".to_owned(),
             saga_id: Some(saga_id.to_owned()),
+            saga_type: Some(event.saga_type.as_str().to_owned()),
             event_id: Some(event.event_id.as_str().to_owned()),
             producer: None,
             key: None,
