@@ -110,8 +110,8 @@ async fn compare(seed: u64) -> Result<Vec<(&'static str, Worst, f64)>> {
         let took = of_type.iter().filter(|saga| saga.status.is_terminal());
         let took = sorted(took.map(|saga| saga.took_ms[0] + saga.took_ms[1]));
         let seconds = found.percentile_seconds.context("no percentiles")?;
-        for (found, per_mille) in seconds.into_iter().zip([500, 950, 990]) {
-            durations.add((found * 1_000.0 / percentile(&took, per_mille) - 1.0).abs());
+        for (found, share) in seconds.into_iter().zip([0.5, 0.95, 0.99]) {
+            durations.add((found * 1_000.0 / interpolated(&took, share) - 1.0).abs());
         }
         let query = FlowQuery {
             scope: Scope::All,
@@ -268,6 +268,19 @@ fn sorted(millis: impl Iterator<Item = i64>) -> Vec<i64> {
 fn percentile(sorted: &[i64], per_mille: usize) -> f64 {
     let rank = (sorted.len() * per_mille).div_ceil(1_000);
     millis(sorted[rank.max(1) - 1])
+}
+
+/// Between the two nearest of them, as statistics give it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a place in the list"
+)]
+fn interpolated(sorted: &[i64], share: f64) -> f64 {
+    let place = share * number(sorted.len() as u64 - 1);
+    let at = |place: f64| millis(sorted[place as usize]);
+    let below = at(place.floor());
+    below + (at(place.ceil()) - below) * place.fract()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "some thousand sagas")]
