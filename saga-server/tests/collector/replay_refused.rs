@@ -10,19 +10,14 @@ use saga_types::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{
-    Harness, TIMEOUT, events::event, eventually, open, process::ServerProcess, stack::Stack,
-};
+use crate::support::{Harness, TIMEOUT, events::event, eventually, open, process::ServerProcess};
 
 const REPLAY: &str = "/internal/v1/sagas/replay";
 
 /// What becomes of a letter is said by the beginning of its saga's id.
 const TRIGGERS: &str = "
 CREATE FUNCTION misbehave() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  IF NEW.saga_id LIKE 'killed-%' THEN
-    EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', 'kill -9 ' || pg_backend_pid());
-    PERFORM pg_sleep(30);
-  ELSIF NEW.saga_id LIKE 'ended-%' THEN
+  IF NEW.saga_id LIKE 'ended-%' THEN
     PERFORM pg_terminate_backend(pg_backend_pid());
     PERFORM pg_sleep(30);
   ELSIF NEW.saga_id LIKE 'silent-%' THEN
@@ -160,32 +155,4 @@ async fn a_letter_that_the_database_does_not_answer_for_has_a_result() {
     let (status, message) = result_of(&server, &json!({"deadLetterIds": ids})).await;
     assert_eq!(status, "FAILED");
     assert!(message.starts_with("NO_ANSWER: no answer within "), "{message}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_letter_that_kills_the_process_of_its_session_has_a_result() {
-    // The server restarts all sessions then, which others must not suffer.
-    let stack = Stack::up(None);
-    let harness = Harness::on_stack(&stack).await;
-    let ids = keep(&harness, &["good-1", "killed-1"]).await;
-    let server = ServerProcess::serve(&harness);
-    server.rest.wait_until_ready().await;
-    harness.sql(TRIGGERS).await;
-    // How long a restart takes is the machine's matter, and it may take all the time of a call.
-    eventually("the letter has a result, and the other is stored", async || {
-        let body = json!({"deadLetterIds": ids});
-        let client = saga_collector::http_client::plain_client();
-        let request = client.post(format!("{}{REPLAY}", server.rest.base())).json(&body);
-        let answer: Value = request.send().await.unwrap().json().await.unwrap();
-        let empty = Vec::new();
-        let results = answer["results"].as_array().unwrap_or(&empty);
-        let refused = |result: &Value| {
-            let message = result["message"].as_str().unwrap_or_default();
-            message.starts_with("REFUSED_BY_DATABASE: ")
-        };
-        let stored =
-            |result: &Value| result["status"] == "ALREADY_REPLAYED" || result["status"] == "REPLAYED";
-        results.iter().any(refused) && results.iter().any(stored)
-    })
-    .await;
 }
