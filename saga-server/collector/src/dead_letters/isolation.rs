@@ -3,13 +3,13 @@
 //! Rule of thumb: an operator gets a result for each letter. One that ends its database session costs the others a split, and
 //! only an outage fails the whole replay.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use saga_store::{AppendError, Store, StoreError};
+use saga_types::SagaEvent;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::replay::{Ready, events};
 use crate::{
     failure::{Failure, Retry},
     ingest::rejection::Rejection,
@@ -23,6 +23,17 @@ const PROBE: Duration = Duration::from_secs(2);
 
 /// How long what passed alone may take together.
 const TOGETHER: Duration = Duration::from_secs(4);
+
+/// An event, and the place of its letter.
+#[derive(Debug, Clone)]
+pub(super) struct Ready {
+    pub(super) place: usize,
+    pub(super) event: SagaEvent,
+}
+
+pub(super) fn events(ready: &[Ready]) -> Arc<[SagaEvent]> {
+    ready.iter().map(|ready| ready.event.clone()).collect()
+}
 
 /// The judgement over the events of one page.
 pub(super) struct Isolation<'a> {

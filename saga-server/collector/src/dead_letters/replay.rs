@@ -7,12 +7,16 @@ use std::{
     sync::Arc,
 };
 
-use saga_types::{SagaEvent, SagaId, SagaStatus, Timestamp};
+use saga_types::{SagaId, SagaStatus, Timestamp};
 use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use super::{DeadLetters, isolation::Isolation, values};
+use super::{
+    DeadLetters,
+    isolation::{Isolation, Ready, events},
+    values,
+};
 use crate::{failure::write_once, ingest::rejection::Rejection, metrics::count_stored};
 use saga_store::{
     Actor, AppendError, Appended, Attempt, Conclude, Conclusion, LetterPlace, LetterQuery, LetterState,
@@ -201,13 +205,6 @@ impl Unfound {
     }
 }
 
-/// An event, and the place of its letter.
-#[derive(Debug, Clone)]
-pub(super) struct Ready {
-    pub(super) place: usize,
-    pub(super) event: SagaEvent,
-}
-
 impl DeadLetters {
     /// Replays the letters of an order, and says what became of each; REST, pages and the command line all call this. A
     /// dry run says what would become of each, and changes nothing.
@@ -354,10 +351,6 @@ impl DeadLetters {
         }
         Ok(())
     }
-}
-
-pub(super) fn events(ready: &[Ready]) -> Arc<[SagaEvent]> {
-    ready.iter().map(|ready| ready.event.clone()).collect()
 }
 
 /// Letters that are replayed together, and who asked for it.
