@@ -14,6 +14,7 @@
 //! | [`list_entry`] | a saga as an entry of a list or of the stream, bounded in bytes |
 //! | [`maintenance`] | what one collector of several does at intervals: late sagas, producers, retention |
 //! | [`archive`] | Parquet files of sagas that left the database |
+//! | [`erasure`] | a person's data, erased from database, archive and dead letters |
 //! | [`health`], [`metrics`], [`telemetry`] | what the collector reports about itself |
 //! | [`redaction`] | which metadata is never shown |
 //! | [`http_client`], [`secret`], `backoff` | calls to other systems, texts that must not be shown, waits between retries |
@@ -21,6 +22,7 @@
 pub mod archive;
 mod backoff;
 pub mod dead_letters;
+pub mod erasure;
 mod failure;
 pub mod freshness;
 pub mod health;

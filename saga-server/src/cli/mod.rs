@@ -8,6 +8,7 @@ mod check;
 mod definitions;
 mod dev;
 mod dlt;
+mod erase;
 mod error;
 mod fold;
 mod healthcheck;
@@ -51,6 +52,8 @@ enum Command {
     Topics(topics::TopicsArgs),
     /// List and replay dead letters: events that could not be stored
     Dlt(dlt::DltArgs),
+    /// Erase a person's data from database, archive and dead letters, by a key and value of the metadata
+    Erase(erase::EraseArgs),
     /// Look into the archive, bring sagas back from it for reading, or archive at once what is due
     Archive(archive::ArchiveArgs),
     /// Print the states that recorded events give, without Kafka and database
@@ -95,6 +98,7 @@ impl Command {
             Self::Rebuild(args) => args.run(),
             Self::Topics(args) => args.run(),
             Self::Dlt(args) => args.run(),
+            Self::Erase(args) => args.run(),
             Self::Archive(args) => args.run(),
             Self::Fold(args) => args.run(),
             Self::Definitions(args) => args.run(),

@@ -13,7 +13,7 @@ mod tasks;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use saga_collector::{
-    archive::ArchiveError,
+    archive::{Archive, ArchiveError},
     dead_letters::{Collect, CollectParts, DeadLetters},
     freshness::Progress,
     health::{Component, Health},
@@ -131,8 +131,9 @@ impl Server {
             metrics.clone(),
             redaction.clone(),
         ));
+        let archive = config.retention.archive.as_ref().map(Archive::open).transpose()?;
         let state = AppState {
-            sources: Sources::new(store.clone(), letters, live.clone()),
+            sources: Sources::new(store.clone(), letters, live.clone()).with_archive(archive),
             health: health.clone(),
             metrics: metrics.clone(),
             access: Arc::new(config.access.clone()),

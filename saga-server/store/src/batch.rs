@@ -44,6 +44,28 @@ pub(super) struct Classified<'a> {
     pub(super) conflicts: Vec<usize>,
 }
 
+/// An event that the database knew already.
+pub(super) struct KnownEvent {
+    pub(super) event: SagaEvent,
+    /// Whether its metadata was erased.
+    pub(super) is_erased: bool,
+}
+
+impl KnownEvent {
+    /// Whether another event says the same. Of an erased one the metadata is not there to be compared: the record that Kafka
+    /// still has must neither contradict it nor bring the metadata back.
+    fn is_repeated_by(&self, other: &SagaEvent) -> bool {
+        let without_metadata = |event: &SagaEvent| SagaEvent {
+            metadata: None,
+            ..event.clone()
+        };
+        match self.is_erased {
+            true => without_metadata(other) == without_metadata(&self.event),
+            false => *other == self.event,
+        }
+    }
+}
+
 impl Batch {
     pub(super) fn new(events: Arc<[SagaEvent]>) -> Self {
         let order = ordered(&events);
@@ -96,8 +118,9 @@ impl Batch {
     }
 
     /// Draws the conclusions, given what is stored of the events that the database knew already.
-    pub(super) fn classify(&self, stored: &[SagaEvent]) -> Classified<'_> {
-        let stored: HashMap<Key<'_>, &SagaEvent> = stored.iter().map(|event| (key(event), event)).collect();
+    pub(super) fn classify(&self, stored: &[KnownEvent]) -> Classified<'_> {
+        let stored: HashMap<Key<'_>, &KnownEvent> =
+            stored.iter().map(|known| (key(&known.event), known)).collect();
         let mut sorted = Classified {
             new: Vec::with_capacity(self.len() - stored.len().min(self.len())),
             new_indexes: Vec::with_capacity(self.len()),
@@ -107,17 +130,15 @@ impl Batch {
         for copies in &self.distinct {
             let mut copies = &self.order[copies.clone()];
             let first = &self.events[copies[0]];
-            let original = match stored.get(&key(first)) {
-                Some(stored) => *stored,
-                None => {
-                    sorted.new.push(first);
-                    sorted.new_indexes.push(copies[0]);
-                    copies = &copies[1..];
-                    first
-                }
-            };
+            let known = stored.get(&key(first));
+            if known.is_none() {
+                sorted.new.push(first);
+                sorted.new_indexes.push(copies[0]);
+                copies = &copies[1..];
+            }
             for index in copies {
-                if self.events[*index] == *original {
+                let copy = &self.events[*index];
+                if known.map_or_else(|| copy == first, |known| known.is_repeated_by(copy)) {
                     sorted.duplicates += 1;
                 } else {
                     sorted.conflicts.push(*index);

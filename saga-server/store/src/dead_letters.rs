@@ -126,6 +126,8 @@ pub struct StoredLetter {
     pub attempts: u32,
     /// The last time that was tried.
     pub last_attempt: Option<LastAttempt>,
+    /// When a person's data was erased from it.
+    pub erased_at: Option<Timestamp>,
 }
 
 /// What became of the last replay of a letter.
@@ -147,11 +149,13 @@ pub enum LetterState {
     Waiting,
     /// Its event is in the store.
     Replayed,
+    /// Nobody waits for it any more.
+    Dismissed,
 }
 
 impl LetterState {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Waiting, Self::Replayed];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Waiting, Self::Replayed, Self::Dismissed];
 
     /// As the database and callers write it.
     #[must_use]
@@ -159,6 +163,7 @@ impl LetterState {
         match self {
             Self::Waiting => "WAITING",
             Self::Replayed => "REPLAYED",
+            Self::Dismissed => "DISMISSED",
         }
     }
 

@@ -17,6 +17,7 @@
 //! | `changes` | which sagas changed, announced to all collectors |
 //! | `dead_letters`, `progress` | dead letters, and how far each partition is stored |
 //! | `operations` | what operators change, with the log of it |
+//! | `erasure` | a person's data, found by metadata and erased |
 //! | `period` | what the sagas of a period are: exact ends, outcomes, samples, percentiles |
 //! | `query`, `metadata`, `flow`, `trends`, `late`, `watch` | questions and their answers |
 //! | `scope` | which saga types a reader may see; questions carry it |
@@ -42,6 +43,7 @@ mod dead_letters;
 mod deadline;
 mod definitions;
 mod detached;
+mod erasure;
 mod error;
 mod flow;
 mod fold_batch;
@@ -77,6 +79,10 @@ pub use dead_letters::{
     LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
 };
 pub use definitions::CurrentDefinitions;
+pub use erasure::{
+    AffectedSaga, ErasableLetter, Erased, ErasedEvent, ErasedSaga, Erasure, ErasureStore, MetadataValue,
+    MetadataValueError, erased_at, without_personal_data,
+};
 pub use error::{AppendError, Corrupt, Fault, StoreError};
 pub use flow::{Flow, FlowQuery, Outcome, StepDetail, StepRow, Transition, TransitionRow, VersionPart};
 pub use late::Late;

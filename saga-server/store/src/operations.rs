@@ -76,6 +76,8 @@ pub enum OperationKind {
     Correction,
     /// A dead letter was replayed.
     Replay,
+    /// A person's data was erased.
+    Erasure,
 }
 
 /// Texts that stand for the values of an enumeration in the database and in answers.
@@ -102,7 +104,7 @@ macro_rules! texts {
 }
 
 texts!(Way: Rest = "REST", Page = "PAGE", CommandLine = "COMMAND_LINE");
-texts!(OperationKind: Correction = "CORRECTION", Replay = "REPLAY");
+texts!(OperationKind: Correction = "CORRECTION", Replay = "REPLAY", Erasure = "ERASURE");
 
 /// An entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

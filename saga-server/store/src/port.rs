@@ -14,6 +14,7 @@ use crate::{
     collectors::CollectorStore,
     dead_letters::DeadLetterStore,
     definitions::CurrentDefinitions,
+    erasure::ErasureStore,
     error::{AppendError, StoreError},
     operations::OperationStore,
     probe,
@@ -37,6 +38,7 @@ pub trait Store:
     ChangeStore
     + CollectorStore
     + DeadLetterStore
+    + ErasureStore
     + OperationStore
     + ProducerStore
     + ProgressStore

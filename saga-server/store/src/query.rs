@@ -304,6 +304,8 @@ pub struct StoredStep {
     pub recorded_at: Timestamp,
     /// When the batch was stored that brought it.
     pub stored_at: Timestamp,
+    /// When a person's data was erased from its metadata.
+    pub erased_at: Option<Timestamp>,
 }
 
 /// Which sagas to count: those started within the period.

@@ -160,7 +160,7 @@ pub(super) fn compare(
 }
 
 /// `None` when there are no steps.
-fn refold(
+pub(super) fn refold(
     steps: Vec<FoldEvent>,
     stored: Option<&Stored<'_>>,
     definitions: &Definitions,

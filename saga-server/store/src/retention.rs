@@ -114,4 +114,6 @@ pub struct Removal {
     pub archive: Option<String>,
     /// The saga's type; none when an older version removed it.
     pub saga_type: Option<SagaType>,
+    /// When a person's data was erased from its metadata.
+    pub erased_at: Option<Timestamp>,
 }

@@ -7,6 +7,7 @@ mod configuration;
 mod dead_letters;
 mod definitions;
 mod dev;
+mod erasing;
 mod fold;
 mod help;
 mod rebuilding;

@@ -1,5 +1,6 @@
 """Rules that the description of the API has only as text, for schemathesis. See ../openapi.rs."""
 
+import base64
 import json
 import os
 from urllib.request import Request, urlopen
@@ -31,6 +32,10 @@ schemathesis.openapi.format("steps-cursor", next_cursor("/api/v1/sagas/saga-0/st
 schemathesis.openapi.format("letters-cursor", next_cursor("/internal/v1/dlt?size=1"))
 schemathesis.openapi.format("operations-cursor", next_cursor("/internal/v1/operations?size=1"))
 schemathesis.openapi.format("producers-cursor", next_cursor("/internal/v1/producers?size=1"))
+
+# As the answer of an erasure gives it that has not reached the dead letters.
+erasure_cursor = base64.urlsafe_b64encode(json.dumps(["erasure1", "letters", "", 0]).encode()).decode().rstrip("=")
+schemathesis.openapi.format("erasure-cursor", strategies.just(erasure_cursor))
 
 
 @schemathesis.hook

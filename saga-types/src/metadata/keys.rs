@@ -32,3 +32,6 @@ pub const ACTOR: &str = "actor";
 pub const REASON: &str = "reason";
 /// Of a status set by an operator: by which way. Only the tracker writes it; an override of the topic that has it is refused.
 pub const CORRECTED_VIA: &str = "correctedVia";
+/// When a person's data was erased from the metadata of the step, RFC 3339. Only the tracker writes it, and by itself it has no
+/// effect: what counts is what the tracker's database says of the step.
+pub const METADATA_ERASED_AT: &str = "metadataErasedAt";

@@ -20,6 +20,31 @@ pub struct Manifest {
     pub sagas: ArchivedFile,
     /// The events, one row each.
     pub steps: ArchivedFile,
+    /// When a person's data was erased from it last; none when never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<ErasedBatch>,
+}
+
+/// The last erasure of a person's data in a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErasedBatch {
+    /// When.
+    pub at: Timestamp,
+    /// From which sagas.
+    pub sagas: Vec<ErasedRows>,
+}
+
+/// A saga of a batch that lost metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErasedRows {
+    /// Its id.
+    pub saga_id: String,
+    /// Its type.
+    pub saga_type: String,
+    /// How many of its events lost their metadata.
+    pub events: u64,
 }
 
 /// A Parquet file of a batch.

@@ -7,6 +7,7 @@
 //! | `tables` | events and final states as Parquet, and back |
 //! | `write` | one batch: written, read back, compared |
 //! | `restore` | from the archive into a SQLite file of its own |
+//! | `erase` | a person's data out of a batch, whose files are replaced |
 //!
 //! ```text
 //! 2026-11-23/0193…-…/sagas.parquet     one row for each saga: its final state, as REST gave it
@@ -16,6 +17,7 @@
 //!
 //! Rule of thumb: the archive must be readable without the database that it came from, and without this program.
 
+pub(crate) mod erase;
 mod manifest;
 mod parquet_io;
 mod place;
@@ -25,7 +27,7 @@ mod write;
 
 use thiserror::Error;
 
-pub use manifest::{ArchivedFile, Manifest};
+pub use manifest::{ArchivedFile, ErasedBatch, ErasedRows, Manifest};
 pub use place::{Archive, ArchiveUrl};
 pub use restore::{Restored, Wanted, restore};
 pub(crate) use write::write;

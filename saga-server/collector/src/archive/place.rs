@@ -9,7 +9,7 @@ use object_store::{
 };
 use reqwest::Url;
 
-use super::{ArchiveError, Manifest};
+use super::{ArchiveError, ArchivedFile, Manifest};
 use crate::http_client;
 
 /// The address of an archive.
@@ -59,6 +59,9 @@ impl fmt::Display for ArchiveUrl {
 pub struct Archive {
     place: Arc<dyn ObjectStore>,
     prefix: Path,
+    /// Ends writing at a chosen place, as a kill would.
+    #[cfg(test)]
+    pub(crate) faults: Faults,
 }
 
 impl Archive {
@@ -79,11 +82,15 @@ impl Archive {
         Ok(Self {
             place,
             prefix: Path::from(prefix),
+            #[cfg(test)]
+            faults: Faults::default(),
         })
     }
 
     /// Puts a file whole: others see all of it or nothing. In a folder it is on the disk when this returns.
     pub(super) async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), ArchiveError> {
+        #[cfg(test)]
+        self.faults.count()?;
         self.place.put(&self.at(path), PutPayload::from(bytes)).await?;
         Ok(())
     }
@@ -91,6 +98,47 @@ impl Archive {
     /// Reads a file whole.
     pub(super) async fn get(&self, path: &str) -> Result<Bytes, ArchiveError> {
         Ok(self.place.get(&self.at(path)).await?.bytes().await?)
+    }
+
+    /// Reads a file of a batch, which must be as the manifest says; also while the batch is being replaced.
+    pub(super) async fn read(&self, manifest: &Manifest, file: &ArchivedFile) -> Result<Bytes, ArchiveError> {
+        let path = manifest.path(file);
+        let found = self.checked(&path, file).await;
+        if found.is_ok() {
+            return found;
+        }
+        // What is staged counts from the moment on when its manifest is there.
+        let staged = self.checked(&staged(&path), file).await;
+        staged.or(found)
+    }
+
+    async fn checked(&self, path: &str, file: &ArchivedFile) -> Result<Bytes, ArchiveError> {
+        let bytes = self.get(path).await?;
+        file.compare(&bytes)
+            .map_err(|what| ArchiveError::file(path, what))?;
+        Ok(bytes)
+    }
+
+    /// Puts a file beside another one that it will replace, under a name that no reader looks for.
+    pub(super) async fn stage(&self, path: &str, bytes: Vec<u8>) -> Result<(), ArchiveError> {
+        self.put(&staged(path), bytes).await
+    }
+
+    /// Reads a file that was staged.
+    pub(super) async fn get_staged(&self, path: &str) -> Result<Bytes, ArchiveError> {
+        self.get(&staged(path)).await
+    }
+
+    /// Puts a staged file in the place of the one that it replaces: others see one of them or the other, and never both. Does
+    /// nothing when it was done before.
+    pub(super) async fn replace(&self, path: &str) -> Result<(), ArchiveError> {
+        #[cfg(test)]
+        self.faults.count()?;
+        let (from, to) = (self.at(&staged(path)), self.at(path));
+        match self.place.rename(&from, &to).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            renamed => Ok(renamed?),
+        }
     }
 
     /// Deletes everything in a folder.
@@ -108,14 +156,42 @@ impl Archive {
     /// [`ArchiveError`] when the archive cannot be read.
     pub async fn manifests(&self) -> Result<Vec<Manifest>, ArchiveError> {
         let mut manifests = Vec::new();
-        for path in self.paths(&self.prefix).await? {
-            if path.filename() == Some(Manifest::FILE_NAME) {
-                let bytes = self.place.get(&path).await?.bytes().await?;
-                manifests.push(Manifest::parse(&bytes).map_err(|error| ArchiveError::file(&path, error))?);
-            }
+        for folder in self.folders().await? {
+            manifests.push(self.manifest(&folder).await?.0);
         }
-        manifests.sort_by(|left, right| left.folder.cmp(&right.folder));
         Ok(manifests)
+    }
+
+    /// The folders of the batches that are complete, the oldest first.
+    pub(super) async fn folders(&self) -> Result<Vec<String>, ArchiveError> {
+        let paths = self.paths(&self.prefix).await?;
+        let manifests = paths
+            .iter()
+            .filter(|path| path.filename() == Some(Manifest::FILE_NAME));
+        let mut folders: Vec<String> = manifests.filter_map(|path| self.folder_of(path)).collect();
+        folders.sort_unstable();
+        Ok(folders)
+    }
+
+    /// The manifest of a batch, and whether it is staged: then some of the batch's files may be.
+    pub(super) async fn manifest(&self, folder: &str) -> Result<(Manifest, bool), ArchiveError> {
+        let path = format!("{folder}/{}", Manifest::FILE_NAME);
+        let (bytes, is_staged) = match self.get_staged(&path).await {
+            Err(ArchiveError::Place(object_store::Error::NotFound { .. })) => (self.get(&path).await?, false),
+            staged => (staged?, true),
+        };
+        let manifest = Manifest::parse(&bytes).map_err(|error| ArchiveError::file(&path, error))?;
+        Ok((manifest, is_staged))
+    }
+
+    /// The folder that holds a file, below the archive's own.
+    fn folder_of(&self, path: &Path) -> Option<String> {
+        let below: Vec<String> = path
+            .prefix_match(&self.prefix)?
+            .map(|part| part.as_ref().to_owned())
+            .collect();
+        let (_, folder) = below.split_last()?;
+        Some(folder.join("/"))
     }
 
     async fn paths(&self, folder: &Path) -> Result<Vec<Path>, ArchiveError> {
@@ -128,6 +204,12 @@ impl Archive {
     }
 }
 
+/// The name of a file that will replace another one.
+fn staged(path: &str) -> String {
+    let name = path.rsplit_once('.').map_or(path, |(name, _)| name);
+    format!("{name}.staged")
+}
+
 fn open_folder(folder: &PathBuf) -> Result<LocalFileSystem, object_store::Error> {
     let cannot = |source: std::io::Error| object_store::Error::Generic {
         store: "the folder",
@@ -136,6 +218,43 @@ fn open_folder(folder: &PathBuf) -> Result<LocalFileSystem, object_store::Error>
     std::fs::create_dir_all(folder).map_err(cannot)?;
     // What is deleted from the database next must outlive a power failure.
     Ok(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true))
+}
+
+#[cfg(test)]
+pub(crate) use faults::Faults;
+
+#[cfg(test)]
+mod faults {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use crate::archive::ArchiveError;
+
+    /// How many changes of the archive succeed until all fail.
+    #[derive(Debug, Clone)]
+    pub(crate) struct Faults(Arc<AtomicUsize>);
+
+    impl Default for Faults {
+        fn default() -> Self {
+            Self(Arc::new(AtomicUsize::new(usize::MAX)))
+        }
+    }
+
+    impl Faults {
+        pub(crate) fn after(&self, changes: usize) {
+            self.0.store(changes, Ordering::Relaxed);
+        }
+
+        pub(super) fn count(&self) -> Result<(), ArchiveError> {
+            let left = |left: usize| left.checked_sub(1);
+            let spent = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+            spent
+                .map(drop)
+                .map_err(|_| ArchiveError::file("the archive", "killed"))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -96,6 +96,11 @@ fn event(mut row: Row) -> Result<SagaEvent> {
 /// The file of final states.
 pub(super) fn sagas_table(states: &[SagaState]) -> Result<(Vec<u8>, u64)> {
     let json: Vec<String> = states.iter().map(state_json).collect::<Result<_>>()?;
+    sagas_table_of(states, &json)
+}
+
+/// The file of final states that are written already.
+pub(super) fn sagas_table_of(states: &[SagaState], json: &[String]) -> Result<(Vec<u8>, u64)> {
     let text = |of: fn(&SagaState) -> &str| Column::Text(states.iter().map(of).collect());
     let moment = |of: fn(&SagaState) -> Timestamp| {
         Column::Number(states.iter().map(|state| of(state).as_millis()).collect())

@@ -39,6 +39,7 @@ pub(crate) async fn write(
         created_at: Timestamp::now(),
         from,
         to,
+        erased: None,
     };
     compare_sagas(archive, &manifest, &states).await?;
     compare_steps(archive, store, &manifest, plan).await?;

@@ -19,6 +19,7 @@ mod view;
 
 use std::sync::Arc;
 
+use saga_types::SagaEvent;
 use tokio::sync::Mutex;
 
 pub use collect::{Collect, CollectParts};
@@ -73,6 +74,18 @@ impl DeadLetters {
             )
         });
         views.collect()
+    }
+
+    /// The events of letters, where they can be read today.
+    pub(crate) async fn events(&self, letters: &[StoredLetter]) -> Vec<Option<SagaEvent>> {
+        let mut decoder = self.decoder.lock().await;
+        // A registry that is away hides the events of its writers, and nothing else.
+        let _ = decoder.prepare_now(values(letters)).await;
+        let events = letters.iter().map(|stored| {
+            let value = stored.letter.value.as_deref().unwrap_or_default();
+            decoder.decode_value(value).ok()
+        });
+        events.collect()
     }
 }
 

@@ -50,6 +50,8 @@ pub enum ReplayStatus {
     AlreadyStored,
     /// It was replayed before.
     AlreadyReplayed,
+    /// It was dismissed, and would have to be restored first.
+    Dismissed,
     /// It waits on, and the message says why.
     Failed,
     /// There is no such letter.
@@ -70,6 +72,7 @@ impl ReplayStatus {
             Self::Replayed => "REPLAYED",
             Self::AlreadyStored => "ALREADY_STORED",
             Self::AlreadyReplayed => "ALREADY_REPLAYED",
+            Self::Dismissed => "DISMISSED",
             Self::Failed => "FAILED",
             Self::NotFound => "NOT_FOUND",
         }
@@ -262,7 +265,13 @@ impl DeadLetters {
         let mut results = Vec::with_capacity(letters.len());
         let mut ready = Vec::new();
         for (place, stored) in letters.iter().enumerate() {
-            let mut result = Replayed::of(stored, ReplayStatus::AlreadyReplayed, None);
+            let mut result = match stored.state {
+                LetterState::Dismissed => {
+                    let message = "it was dismissed; restore it before it is replayed";
+                    Replayed::of(stored, ReplayStatus::Dismissed, Some(message.to_owned()))
+                }
+                _ => Replayed::of(stored, ReplayStatus::AlreadyReplayed, None),
+            };
             if stored.state == LetterState::Waiting {
                 match decoder.decode_value(stored.letter.value.as_deref().unwrap_or_default()) {
                     Ok(event) => {

@@ -15,6 +15,9 @@ use saga_store::{LetterState, StoredLetter};
 /// How much of a payload is shown.
 const SHOWN_BYTES: usize = 1024;
 
+/// What is said of a letter whose content was a person's data.
+const ERASED: &str = "its content was erased";
+
 /// A letter as people see it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -58,6 +61,8 @@ pub struct LetterView {
     pub attempts: u32,
     /// What came of it the last time.
     pub last_attempt: Option<AttemptView>,
+    /// When its content was erased, as a person's data; null when it was not.
+    pub erased_at: Option<Timestamp>,
 }
 
 /// Where a record was before, as far as its headers say.
@@ -155,6 +160,7 @@ impl LetterView {
         let letter = stored.letter;
         let shown = Shown::of(&letter.headers, redaction);
         let undecodable = event.as_ref().err().map(|reason| match away {
+            _ if stored.erased_at.is_some() => ERASED.to_owned(),
             Some(away) => format!("{reason} (the schema registry is away: {away})"),
             None => reason.clone(),
         });
@@ -163,6 +169,7 @@ impl LetterView {
             state: stored.state,
             reason: letter.reason,
             message: match shown.message {
+                _ if stored.erased_at.is_some() => ERASED.to_owned(),
                 true => letter.message,
                 false => REDACTED.to_owned(),
             },
@@ -193,6 +200,7 @@ impl LetterView {
                 .map(|header| shown.header(header))
                 .collect(),
             attempts: stored.attempts,
+            erased_at: stored.erased_at,
             last_attempt: stored.last_attempt.map(|last| AttemptView {
                 at: last.at,
                 by: last.by,

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 /// A lease, and as whom this collector asks for it.
 #[derive(Clone)]
-pub(super) struct Lease {
+pub(crate) struct Lease {
     store: Arc<dyn Store>,
     name: &'static str,
     period: Duration,
@@ -22,7 +22,7 @@ pub(super) struct Lease {
 }
 
 /// Who holds the lease at one turn.
-pub(super) enum Turn {
+pub(crate) enum Turn {
     /// This collector, until then unless it is renewed.
     Ours(Instant),
     /// Another collector.
@@ -39,7 +39,7 @@ pub(super) trait LeasedWork: Send {
 
 impl Lease {
     /// It lasts for `period` when its holder does not renew it.
-    pub(super) fn new(store: Arc<dyn Store>, name: &'static str, period: Duration) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, name: &'static str, period: Duration) -> Self {
         let holder = Uuid::now_v7().to_string();
         Self {
             store,
@@ -50,7 +50,7 @@ impl Lease {
     }
 
     /// Takes or renews it.
-    pub(super) async fn hold(&self) -> Turn {
+    pub(crate) async fn hold(&self) -> Turn {
         let asked = Instant::now();
         match self.store.hold_lease(self.name, &self.holder, self.period).await {
             Ok(true) => Turn::Ours(asked + self.period),
@@ -60,7 +60,7 @@ impl Lease {
     }
 
     /// Gives it back. When the database does not take that, it runs out by itself.
-    pub(super) async fn release(&self) {
+    pub(crate) async fn release(&self) {
         if let Err(error) = self.store.release_lease(self.name, &self.holder).await {
             tracing::debug!(%error, lease = self.name, "lease not released");
         }

@@ -2,7 +2,7 @@
 //! has been there long enough.
 
 mod config;
-mod lease;
+pub(crate) mod lease;
 mod overdue;
 pub mod producers;
 pub mod retention;

@@ -6,6 +6,8 @@ use sqlx::{
     postgres::{PgHasArrayType, PgRow},
 };
 
+use crate::metadata::objects_saying;
+
 pub(super) const BEGIN: &str = "BEGIN";
 
 /// All reads see the database as it is at the first one.
@@ -95,6 +97,30 @@ CASE WHEN jsonb_typeof(metadata -> 'parentSagaId') = 'string' THEN metadata ->> 
 /// Why the step failed and the saga's parent, as far as the metadata has them.
 pub(super) fn of_metadata(row: &PgRow, _step: &str) -> Result<(Option<String>, Option<String>), sqlx::Error> {
     Ok((row.try_get("failure_reason")?, row.try_get("parent_saga_id")?))
+}
+
+/// What is left of the metadata of events: three lists of one length, and when the rest was erased.
+pub(super) const ERASE_STEPS: &str = r"
+UPDATE saga_steps SET metadata = erased.metadata::jsonb, erased_at = $4
+FROM UNNEST($1::text[], $2::text[], $3::text[]) AS erased (saga_id, event_id, metadata)
+WHERE saga_steps.saga_id = erased.saga_id AND saga_steps.event_id = erased.event_id";
+
+/// As the SQLite adapter overwrites what is deleted; here that is left to vacuuming.
+pub(super) const OVERWRITE_DELETED: Option<&str> = None;
+
+/// A step whose metadata has a value; to be found by its index alone.
+pub(super) const BEFORE_METADATA: Option<&str> = Some("SET LOCAL enable_seqscan = off");
+
+/// "The metadata of this row of `saga_steps` has the value at the key."
+pub(super) fn push_metadata(sql: &mut QueryBuilder<Postgres>, key: &str, value: &str) {
+    sql.push("(");
+    for (index, object) in objects_saying(key, value).into_iter().enumerate() {
+        sql.push(if index == 0 { "" } else { " OR " })
+            .push("step.metadata @> ")
+            .push_bind(object)
+            .push("::jsonb");
+    }
+    sql.push(")");
 }
 
 /// A list as a parameter.

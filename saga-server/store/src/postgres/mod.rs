@@ -15,6 +15,8 @@ mod copy;
 #[path = "../sql/dead_letters.rs"]
 mod dead_letters;
 mod dialect;
+#[path = "../sql/erasure.rs"]
+mod erasure;
 mod error;
 mod filters;
 #[path = "../sql/fold.rs"]

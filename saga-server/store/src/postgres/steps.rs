@@ -9,12 +9,11 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use saga_types::SagaEvent;
 use sqlx::PgConnection;
 
-use super::{abort::Abort, copy, error, rows::decode_event, table};
+use super::{abort::Abort, copy, error, rows::decode_known, table};
 use crate::{
-    batch::{Batch, key},
+    batch::{Batch, KnownEvent, key},
     rows::StepRow,
     table::Table,
 };
@@ -38,7 +37,7 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
 static KNOWN_EVENTS: LazyLock<String> = LazyLock::new(|| {
     let columns = StepRow::columns();
     format!(
-        "SELECT {columns} FROM UNNEST($1::text[], $2::text[]) AS batch (saga_id, event_id) \
+        "SELECT {columns}, erased_at FROM UNNEST($1::text[], $2::text[]) AS batch (saga_id, event_id) \
          JOIN saga_steps USING (saga_id, event_id) \
          WHERE saga_steps.xmin IS DISTINCT FROM pg_current_xact_id_if_assigned()::xid"
     )
@@ -49,7 +48,7 @@ pub(super) async fn insert_steps(
     connection: &mut PgConnection,
     batch: &Batch,
     repeats: &Repeats,
-) -> Result<Vec<SagaEvent>, Abort> {
+) -> Result<Vec<KnownEvent>, Abort> {
     if copy::is_worth_it(batch.len()) && !repeats.0.load(Ordering::Relaxed) {
         return match copy(connection, batch).await {
             Err(error) if error::is_known_key(&error) => {
@@ -86,12 +85,12 @@ async fn insert(connection: &mut PgConnection, batch: &Batch) -> Result<u64, sql
     Ok(inserted.rows_affected())
 }
 
-async fn known_events(connection: &mut PgConnection, batch: &Batch) -> Result<Vec<SagaEvent>, Abort> {
+async fn known_events(connection: &mut PgConnection, batch: &Batch) -> Result<Vec<KnownEvent>, Abort> {
     let (saga_ids, event_ids): (Vec<&str>, Vec<&str>) = batch.firsts().map(key).unzip();
     let rows = sqlx::query(KNOWN_EVENTS.as_str())
         .bind(saga_ids)
         .bind(event_ids)
         .fetch_all(connection)
         .await?;
-    Ok(rows.iter().map(decode_event).collect::<Result<_, _>>()?)
+    Ok(rows.iter().map(decode_known).collect::<Result<_, _>>()?)
 }

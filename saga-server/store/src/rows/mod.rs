@@ -10,7 +10,7 @@ use crate::{StoreError, table::Table};
 
 pub(crate) use instance::{FoldRow, InstanceRow, StateRow};
 pub(crate) use removal::{ArchivePlanRow, ExpiredRow, RemovedRow};
-pub(crate) use step::{HistoryRow, StepRow, StoredStepRow};
+pub(crate) use step::{ErasableStepRow, HistoryRow, KnownStepRow, StepRow, StoredStepRow};
 
 /// By the rules of events, which allow more than those of definitions.
 fn read_type(row: &impl Table, saga_type: &str) -> Result<SagaType, StoreError> {

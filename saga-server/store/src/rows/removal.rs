@@ -35,6 +35,7 @@ pub(crate) struct RemovedRow {
     removed_at: Moment,
     archive: Option<String>,
     saga_type: Option<String>,
+    erased_at: Option<Moment>,
 }
 
 impl Keyed for RemovedRow {
@@ -52,6 +53,7 @@ impl TryFrom<RemovedRow> for Removal {
             removed_at: row.removed_at.0,
             archive: row.archive,
             saga_type: saga_type.map_err(corrupt)?,
+            erased_at: row.erased_at.map(|moment| moment.0),
         })
     }
 }

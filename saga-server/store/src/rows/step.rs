@@ -8,6 +8,7 @@ use saga_types::{
 
 use crate::{
     StoreError, StoredStep,
+    batch::KnownEvent,
     columns::{JsonText, Moment},
     metadata,
     rows::read_type,
@@ -65,11 +66,50 @@ impl<'a> StepRow<'a> {
     }
 }
 
+/// A step that a batch holds once more.
+#[derive(sqlx::FromRow)]
+pub(crate) struct KnownStepRow<'a> {
+    erased_at: Option<Moment>,
+    #[sqlx(flatten)]
+    step: StepRow<'a>,
+}
+
+impl Keyed for KnownStepRow<'_> {
+    const NAME: &'static str = StepRow::NAME;
+    const KEY: &'static [&'static str] = StepRow::KEY;
+}
+
+impl TryFrom<KnownStepRow<'_>> for KnownEvent {
+    type Error = StoreError;
+
+    fn try_from(row: KnownStepRow<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            is_erased: row.erased_at.is_some(),
+            event: row.step.try_into()?,
+        })
+    }
+}
+
+/// What a person's data is erased from.
+#[derive(sqlx::FromRow)]
+pub(crate) struct ErasableStepRow<'a> {
+    pub(crate) saga_id: &'a str,
+    pub(crate) event_id: &'a str,
+    pub(crate) step: &'a str,
+    pub(crate) metadata: JsonText<'a>,
+}
+
+impl Keyed for ErasableStepRow<'_> {
+    const NAME: &'static str = StepRow::NAME;
+    const KEY: &'static [&'static str] = StepRow::KEY;
+}
+
 /// A step with what the database adds to it.
 #[derive(sqlx::FromRow)]
 pub(crate) struct StoredStepRow<'a> {
     id: i64,
     created_at: Moment,
+    erased_at: Option<Moment>,
     #[sqlx(flatten)]
     step: StepRow<'a>,
 }
@@ -83,7 +123,12 @@ impl TryFrom<StoredStepRow<'_>> for StoredStep {
     type Error = StoreError;
 
     fn try_from(row: StoredStepRow<'_>) -> Result<Self, StoreError> {
-        let StoredStepRow { id, created_at, step } = row;
+        let StoredStepRow {
+            id,
+            created_at,
+            erased_at,
+            step,
+        } = row;
         let (producer_service, trace_id) = (step.producer_service, step.trace_id);
         let event = SagaEvent::try_from(step)?;
         Ok(Self {
@@ -98,6 +143,7 @@ impl TryFrom<StoredStepRow<'_>> for StoredStep {
             order_id: event.order_id,
             recorded_at: event.recorded_at,
             stored_at: created_at.0,
+            erased_at: erased_at.map(|moment| moment.0),
         })
     }
 }

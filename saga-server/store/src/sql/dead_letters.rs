@@ -1,9 +1,17 @@
 //! Dead letters: kept once each, listed, marked.
 
+use std::sync::LazyLock;
+
 use saga_types::Timestamp;
 use sqlx::QueryBuilder;
 
-use super::{Connection, Db, Pool, dialect, error, producers, rows::decode, scope::push_scope};
+use super::{
+    Connection, Db, Pool,
+    dialect::{self, any},
+    error, producers,
+    rows::decode,
+    scope::push_scope,
+};
 use crate::{
     AppendError, Attempt, Corrupt, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterQuery,
     LetterState, NewLetter, Origin, Scope, StoreError, StoredLetter,
@@ -24,7 +32,7 @@ ON CONFLICT (identity) DO NOTHING"#;
 const LETTERS: &str = r#"
 SELECT id, topic, partition, "offset", dead_since, origin_topic, origin_partition, origin_offset, origin_time,
     origin_group, reason, message, saga_id, event_id, producer, key, value, value_bytes, headers, state, attempts,
-    attempted_at, attempted_by, result, saga_type
+    attempted_at, attempted_by, result, saga_type, erased_at
 FROM dead_letter WHERE true"#;
 
 const GROUPS: &str = r"
@@ -35,6 +43,18 @@ FROM dead_letter WHERE true";
 const ATTEMPTED: &str = r"
 UPDATE dead_letter SET state = $2, attempts = attempts + 1, attempted_at = $3, attempted_by = $4, result = $5
 WHERE id = $1 AND state = 'WAITING'";
+
+/// What an erased letter still has: its reason, its place and its saga. One that waited can never be replayed.
+pub(super) const ERASED: &str = "key = NULL, value = NULL, headers = '[]', message = '', result = NULL, attempted_at = NULL, \
+                                 attempted_by = NULL, state = CASE WHEN state = 'WAITING' THEN 'DISMISSED' ELSE state END";
+
+static FORGET_ERASED: LazyLock<String> = LazyLock::new(|| {
+    let (chosen, now) = (any!("1"), dialect::NOW);
+    format!(
+        "UPDATE dead_letter SET {ERASED}, erased_at = {now} WHERE erased_at IS NULL AND saga_id IN \
+         (SELECT saga_id FROM saga_removed WHERE erased_at IS NOT NULL AND saga_id {chosen})"
+    )
+});
 
 const REMOVE: &str = r"
 DELETE FROM dead_letter WHERE id IN
@@ -81,6 +101,7 @@ pub(super) async fn keep(pool: &Pool, letters: &[NewLetter], outcome: TxOutcome)
             kept.push(new);
         }
     }
+    forget_erased(&mut transaction, &kept).await.map_err(failed)?;
     let counts = of_letters(kept.iter().copied()).map_err(failed)?;
     producers::note(&mut transaction, counts).await.map_err(failed)?;
     match outcome {
@@ -89,6 +110,21 @@ pub(super) async fn keep(pool: &Pool, letters: &[NewLetter], outcome: TxOutcome)
     }
     .map_err(failed)?;
     Ok(kept.len() as u64)
+}
+
+/// An event that comes once more after its saga was archived and erased must not bring back what was erased.
+async fn forget_erased(connection: &mut Connection, kept: &[&NewLetter]) -> Result<(), sqlx::Error> {
+    let sagas = kept.iter().filter_map(|new| new.letter.saga_id.as_deref());
+    let sagas: Vec<&str> = sagas.collect();
+    if sagas.is_empty() {
+        return Ok(());
+    }
+    let erase = FORGET_ERASED.as_str();
+    sqlx::query(erase)
+        .bind(dialect::list(&sagas))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn letters(pool: &Pool, query: &LetterQuery) -> Result<LetterPage, StoreError> {
@@ -199,6 +235,7 @@ fn push_filter(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
         // Written out, so that the index of the waiting ones serves it.
         Some(LetterState::Waiting) => _ = sql.push(" AND state = 'WAITING'"),
         Some(LetterState::Replayed) => _ = sql.push(" AND state = 'REPLAYED'"),
+        Some(LetterState::Dismissed) => _ = sql.push(" AND state = 'DISMISSED'"),
         None => {}
     }
     if let Some(from) = filter.from {
@@ -211,7 +248,7 @@ fn push_filter(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
 
 /// A row of `dead_letter`.
 #[derive(sqlx::FromRow)]
-struct LetterRow {
+pub(super) struct LetterRow {
     id: i64,
     topic: String,
     partition: i32,
@@ -237,6 +274,7 @@ struct LetterRow {
     attempted_by: Option<String>,
     result: Option<String>,
     saga_type: Option<String>,
+    erased_at: Option<Moment>,
 }
 
 impl Keyed for LetterRow {
@@ -256,6 +294,7 @@ impl TryFrom<LetterRow> for StoredLetter {
             id: row.id,
             state,
             attempts: row.attempts.cast_unsigned(),
+            erased_at: row.erased_at.map(|moment| moment.0),
             last_attempt: attempt.map(|((at, by), result)| LastAttempt { at: at.0, by, result }),
             letter: Letter {
                 topic: row.topic,

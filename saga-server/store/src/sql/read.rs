@@ -46,7 +46,7 @@ static STEPS_AFTER: LazyLock<String> =
 fn steps_after(place: &str) -> String {
     let columns = StepRow::columns();
     format!(
-        "SELECT id, created_at, {columns} FROM saga_steps WHERE saga_id = $1 {place} \
+        "SELECT id, created_at, erased_at, {columns} FROM saga_steps WHERE saga_id = $1 {place} \
          ORDER BY recorded_at, event_id LIMIT $2"
     )
 }

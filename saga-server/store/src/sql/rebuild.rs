@@ -12,7 +12,7 @@ use super::{
     Adapter,
     abort::Abort,
     dialect::{self, any},
-    fold, read, rollups,
+    erasure, fold, read, rollups,
     rows::decode,
 };
 use crate::{
@@ -106,6 +106,10 @@ async fn attempt(store: &Adapter, after: &str, limit: u32, rebuild: Rebuild) -> 
     let compared = rebuild::compare(&saga_ids, stored, histories, &store.definitions.get())?;
     if rebuild == Rebuild::Write && !compared.updated.is_empty() {
         fold::write(&mut transaction, &compared.updated).await?;
+        // A row that is made anew must say again that it was erased.
+        let made = compared.updated.iter().filter(|saga| saga.version == 1);
+        let made: Vec<&str> = made.map(|saga| saga.state.saga_id.as_str()).collect();
+        erasure::mark_again(&mut transaction, &made).await?;
     }
     transaction.commit().await?;
     Ok(Rebuilt {

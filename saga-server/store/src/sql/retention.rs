@@ -51,10 +51,10 @@ static LOCK: LazyLock<String> = LazyLock::new(|| {
 static MARK: LazyLock<String> = LazyLock::new(|| {
     let (removed, now) = (any!("1"), dialect::NOW);
     format!(
-        "INSERT INTO saga_removed (saga_id, removed_at, archive, saga_type) \
-         SELECT saga_id, {now}, $2, saga_type FROM saga_instance WHERE saga_id {removed} \
+        "INSERT INTO saga_removed (saga_id, removed_at, archive, saga_type, erased_at) \
+         SELECT saga_id, {now}, $2, saga_type, erased_at FROM saga_instance WHERE saga_id {removed} \
          ON CONFLICT (saga_id) DO UPDATE SET removed_at = excluded.removed_at, archive = excluded.archive, \
-         saga_type = excluded.saga_type"
+         saga_type = excluded.saga_type, erased_at = COALESCE(excluded.erased_at, saga_removed.erased_at)"
     )
 });
 
@@ -164,7 +164,7 @@ impl RetentionStore for Adapter {
             return Ok(None);
         }
         let row = sqlx::query(
-            "SELECT saga_id, removed_at, archive, saga_type FROM saga_removed WHERE saga_id = $1",
+            "SELECT saga_id, removed_at, archive, saga_type, erased_at FROM saga_removed WHERE saga_id = $1",
         )
         .bind(saga_id)
         .fetch_optional(&self.readers)

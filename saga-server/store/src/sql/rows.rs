@@ -4,7 +4,12 @@ use saga_types::SagaEvent;
 use sqlx::{Error, FromRow, Row as _};
 
 use super::Row;
-use crate::{Corrupt, StoreError, rows::StepRow, table::Keyed};
+use crate::{
+    Corrupt, StoreError,
+    batch::KnownEvent,
+    rows::{KnownStepRow, StepRow},
+    table::Keyed,
+};
 
 /// Reads a row by the names of its columns.
 pub(super) fn decode<'r, T: Keyed + FromRow<'r, Row>>(row: &'r Row) -> Result<T, StoreError> {
@@ -19,6 +24,11 @@ pub(super) fn decode_all<'r, T: Keyed + FromRow<'r, Row>>(rows: &'r [Row]) -> Re
 /// Reads an event from a row with the columns of [`StepRow`].
 pub(super) fn decode_event(row: &Row) -> Result<SagaEvent, StoreError> {
     decode::<StepRow<'_>>(row)?.try_into()
+}
+
+/// Reads an event that a batch holds once more, from a row with the columns of [`StepRow`] and `erased_at`.
+pub(super) fn decode_known(row: &Row) -> Result<KnownEvent, StoreError> {
+    decode::<KnownStepRow<'_>>(row)?.try_into()
 }
 
 fn corrupt<T: Keyed>(row: &Row, error: Error) -> StoreError {

@@ -11,12 +11,12 @@ use super::{
     SqliteStore,
     abort::Abort,
     dialect, error, fold, instances, retention,
-    rows::decode_event,
+    rows::decode_known,
     table::{self, json},
 };
 use crate::{
     AppendError, Appended, Conclude,
-    batch::{Batch, Key, TxOutcome, key},
+    batch::{Batch, Key, KnownEvent, TxOutcome, key},
     rows::StepRow,
     table::Table,
 };
@@ -32,7 +32,7 @@ const NEWEST_STEP: &str = "SELECT COALESCE(max(id), 0) FROM saga_steps";
 static KNOWN_EVENTS: LazyLock<String> = LazyLock::new(|| {
     let columns = StepRow::columns();
     format!(
-        "SELECT {columns} FROM json_each($1) AS batch \
+        "SELECT {columns}, erased_at FROM json_each($1) AS batch \
          JOIN saga_steps ON saga_id = batch.value ->> 0 AND event_id = batch.value ->> 1 WHERE saga_steps.id <= $2"
     )
 });
@@ -98,12 +98,12 @@ async fn known_events(
     connection: &mut SqliteConnection,
     batch: &Batch,
     newest: i64,
-) -> Result<Vec<SagaEvent>, Abort> {
+) -> Result<Vec<KnownEvent>, Abort> {
     let keys: Vec<Key<'_>> = batch.firsts().map(key).collect();
     let rows = sqlx::query(KNOWN_EVENTS.as_str())
         .bind(json(&keys)?)
         .bind(newest)
         .fetch_all(connection)
         .await?;
-    Ok(rows.iter().map(decode_event).collect::<Result<_, _>>()?)
+    Ok(rows.iter().map(decode_known).collect::<Result<_, _>>()?)
 }

@@ -5,7 +5,10 @@ use saga_types::{
     fold::{self, Anomaly},
 };
 use serde::Serialize;
+use serde_json::Value;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
+
+use crate::{json::significant_digits, metadata};
 
 /// The write lock is taken at once.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -104,6 +107,52 @@ pub(super) fn of_metadata(
         failure_reason.map(str::to_owned),
         parent_saga_id.map(str::to_owned),
     ))
+}
+
+/// What is left of the metadata of events: three lists of one length, and when the rest was erased.
+pub(super) const ERASE_STEPS: &str = r"
+UPDATE saga_steps SET metadata = erased.metadata, erased_at = $4
+FROM (
+    SELECT saga.value AS saga_id, event.value AS event_id, left.value AS metadata
+    FROM json_each($1) AS saga JOIN json_each($2) AS event USING (key) JOIN json_each($3) AS left USING (key)
+) AS erased
+WHERE saga_steps.saga_id = erased.saga_id AND saga_steps.event_id = erased.event_id";
+
+/// What is deleted is overwritten with zeros from now on, on this connection.
+pub(super) const OVERWRITE_DELETED: Option<&str> = Some("PRAGMA secure_delete = ON");
+
+/// There is no index of metadata.
+pub(super) const BEFORE_METADATA: Option<&str> = None;
+
+/// What stands before the exponent of a number, as it came.
+const MANTISSA: &str = "substr(step.metadata -> entry.fullkey, 1, \
+    instr(lower(step.metadata -> entry.fullkey) || 'e', 'e') - 1)";
+
+/// "The metadata of this row of `saga_steps` has the value at the key": a text, or a number or boolean written like this.
+pub(super) fn push_metadata(sql: &mut QueryBuilder<Sqlite>, key: &str, value: &str) {
+    sql.push("EXISTS (SELECT 1 FROM json_each(step.metadata) AS entry WHERE entry.key = ")
+        .push_bind(key.to_owned())
+        .push(" AND (entry.type = 'text' AND entry.value = ")
+        .push_bind(value.to_owned());
+    match metadata::scalar(value) {
+        Some(Value::Bool(_)) => {
+            sql.push(" OR entry.type = ").push_bind(value.to_owned());
+        }
+        Some(Value::Number(number)) => {
+            sql.push(" OR entry.type IN ('integer', 'real') AND entry.value = ");
+            match number.as_i64() {
+                Some(whole) => sql.push_bind(whole),
+                None => sql.push_bind(number.as_f64()),
+            };
+            // Beyond a double's digits SQLite compares no more.
+            sql.push(" AND trim(replace(replace(")
+                .push(MANTISSA)
+                .push(", '-', ''), '.', ''), '0') = ")
+                .push_bind(significant_digits(value));
+        }
+        _ => {}
+    }
+    sql.push("))");
 }
 
 /// A list as a parameter.

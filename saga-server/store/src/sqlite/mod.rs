@@ -14,6 +14,8 @@ mod connect;
 #[path = "../sql/dead_letters.rs"]
 mod dead_letters;
 mod dialect;
+#[path = "../sql/erasure.rs"]
+mod erasure;
 mod error;
 #[path = "../sql/fold.rs"]
 mod fold;

@@ -2,18 +2,15 @@
 //!
 //! Rule of thumb: the statement holds only the filters that are set, so that each combination gets a plan of its own.
 
-use serde_json::Value;
 use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
 use super::{
     SqliteStore,
     conditions::{self, push_cursor, push_order},
-    error, read,
+    dialect, error, read,
     rows::decode_all,
 };
-use crate::{
-    Page, PageStart, SagaQuery, StoreError, Total, json::significant_digits, metadata, rows::StateRow,
-};
+use crate::{Page, PageStart, SagaQuery, StoreError, Total, rows::StateRow};
 
 pub(super) async fn search(store: &SqliteStore, query: &SagaQuery) -> Result<Page, StoreError> {
     let pool = &store.readers;
@@ -85,39 +82,8 @@ fn push_step_filters(sql: &mut QueryBuilder<Sqlite>, query: &SagaQuery) {
             .push(")");
     }
     for (key, value) in &query.metadata {
-        sql.push(SOME_STEP)
-            .push("EXISTS (SELECT 1 FROM json_each(step.metadata) AS entry WHERE entry.key = ")
-            .push_bind(key);
-        push_value(sql, value);
-        sql.push("))");
+        sql.push(SOME_STEP);
+        dialect::push_metadata(sql, key, value);
+        sql.push(")");
     }
-}
-
-/// What stands before the exponent of a number, as it came.
-const MANTISSA: &str = "substr(step.metadata -> entry.fullkey, 1, \
-    instr(lower(step.metadata -> entry.fullkey) || 'e', 'e') - 1)";
-
-/// The value is a text, or a number or boolean written like this.
-fn push_value(sql: &mut QueryBuilder<Sqlite>, value: &str) {
-    sql.push(" AND (entry.type = 'text' AND entry.value = ")
-        .push_bind(value);
-    match metadata::scalar(value) {
-        Some(Value::Bool(_)) => {
-            sql.push(" OR entry.type = ").push_bind(value);
-        }
-        Some(Value::Number(number)) => {
-            sql.push(" OR entry.type IN ('integer', 'real') AND entry.value = ");
-            match number.as_i64() {
-                Some(whole) => sql.push_bind(whole),
-                None => sql.push_bind(number.as_f64()),
-            };
-            // Beyond a double's digits SQLite compares no more.
-            sql.push(" AND trim(replace(replace(")
-                .push(MANTISSA)
-                .push(", '-', ''), '.', ''), '0') = ")
-                .push_bind(significant_digits(value));
-        }
-        _ => {}
-    }
-    sql.push(")");
 }

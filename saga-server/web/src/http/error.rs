@@ -271,6 +271,10 @@ fn saga_removed(saga_id: &str, removal: Removal) -> ApiError {
     if let Some(folder) = removal.archive {
         error.details.insert("archive".to_owned(), folder);
     }
+    if let Some(erased_at) = removal.erased_at {
+        let erased_at = erased_at.to_string();
+        error.details.insert("metadataErasedAt".to_owned(), erased_at);
+    }
     error
 }
 

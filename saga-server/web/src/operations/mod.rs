@@ -5,13 +5,16 @@
 //! | `permit` | without it nothing is written |
 //! | `correction` | a status set by hand |
 //! | `replay`, `letter_filter` | dead letters once more, and which ones are meant |
+//! | `erasure` | a person's data, erased |
 
 mod correction;
+mod erasure;
 mod letter_filter;
 mod permit;
 mod replay;
 
 pub(crate) use correction::{Corrected, Correction};
+pub(crate) use erasure::{Erasing, ErasureAnswer, ErasureRequest};
 pub(crate) use letter_filter::letter_filter;
 pub(crate) use permit::Permit;
 pub(crate) use replay::{ReplayAnswer, ReplayRequest};

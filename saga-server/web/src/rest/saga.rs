@@ -25,9 +25,12 @@ static FOLDS: Semaphore = Semaphore::const_new(2);
 
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Saga {
     #[serde(flatten)]
     state: SagaState,
+    /// When a person's data was erased from the metadata of its events last; null when never.
+    metadata_erased_at: Option<Timestamp>,
     /// What it is a part of, and its parts, as they are now; null when it is no part and has none, and with `asOf`.
     family: Option<Family>,
     /// What is usual for what it waits for, and when it will probably have ended; null when it has ended, and with `asOf`.
@@ -66,8 +69,10 @@ pub(super) async fn detail(
         }
         Some(moment) => (saga_as_of(&reader, &saga_id, moment).await?, None, None),
     };
+    let erased = reader.erased_at(&saga_id).await?;
     Ok(Json(Saga {
         state: reader.redaction.saga(found),
+        metadata_erased_at: erased,
         family,
         expected,
         freshness,

@@ -44,6 +44,8 @@ struct StepEntry {
     #[schema(value_type = Option<Object>)]
     metadata: Option<Box<RawValue>>,
     recorded_at: Timestamp,
+    /// When a person's data was erased from the metadata; null when it was not.
+    metadata_erased_at: Option<Timestamp>,
 }
 
 /// Everything that was recorded of one saga, in order
@@ -116,6 +118,7 @@ impl StepEntry {
                 RawValue::from_string(redaction.text(metadata.as_str()).into_owned()).ok()
             }),
             recorded_at: step.recorded_at,
+            metadata_erased_at: step.erased_at,
         }
     }
 }

@@ -98,6 +98,12 @@ impl Reader {
         self.of_visible(saga_id, self.ask("steps", asking)).await
     }
 
+    /// When a person's data was erased from a saga's metadata last.
+    pub(crate) async fn erased_at(&self, saga_id: &SagaId) -> Result<Option<Timestamp>, StoreError> {
+        let asking = self.sources.store.erased_at(saga_id);
+        self.of_visible(saga_id, self.ask("erased_at", asking)).await
+    }
+
     /// What is read of a saga, if the caller may see the saga. Otherwise nothing is read, so that how long it takes says nothing.
     async fn of_visible<T>(
         &self,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saga_collector::{dead_letters::DeadLetters, live::Live};
+use saga_collector::{archive::Archive, dead_letters::DeadLetters, erasure::Erasures, live::Live};
 use saga_store::Store;
 
 /// What is read and changed, by way of the caller's rights only.
@@ -14,6 +14,8 @@ pub struct Sources {
     pub(super) dead_letters: Arc<DeadLetters>,
     /// What changes.
     pub(super) live: Arc<Live>,
+    /// What erases a person's data.
+    pub(super) erasures: Arc<Erasures>,
 }
 
 impl Sources {
@@ -21,9 +23,18 @@ impl Sources {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, dead_letters: Arc<DeadLetters>, live: Arc<Live>) -> Self {
         Self {
+            erasures: Arc::new(Erasures::new(store.clone(), None, dead_letters.clone())),
             store,
             dead_letters,
             live,
         }
+    }
+
+    /// The same with the archive that sagas go into, from which a person's data is erased, too.
+    #[must_use]
+    pub fn with_archive(mut self, archive: Option<Archive>) -> Self {
+        let erasures = Erasures::new(self.store.clone(), archive, self.dead_letters.clone());
+        self.erasures = Arc::new(erasures);
+        self
     }
 }

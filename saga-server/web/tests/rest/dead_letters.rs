@@ -98,7 +98,7 @@ async fn letters_are_listed_newest_first_with_all_that_is_known() {
             "undecodable": "unknown schema fingerprint 65736e65736e6f6e",
             "key": {"bytes": 6, "text": "saga-1", "hex": null}, "payload": {"bytes": 10, "text": null, "hex": "c3016e6f6e73656e7365"},
             "headers": [{"name": "saga-producer", "value": {"bytes": 13, "text": "order-service", "hex": null}}],
-            "attempts": 0, "lastAttempt": null,
+            "attempts": 0, "lastAttempt": null, "erasedAt": null,
         })
     );
 }

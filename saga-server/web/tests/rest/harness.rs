@@ -244,12 +244,14 @@ impl Api {
         answer.is_error(400, "BAD_REQUEST", path.split('?').next().unwrap())["details"].clone()
     }
 
-    /// As [`Api::json`], without the freshness of the answer and the family that a saga without relatives has.
+    /// As [`Api::json`], without the freshness of the answer, the family that a saga without relatives has and the mark of an
+    /// erasure that it does not have.
     pub(crate) async fn json_alone(&self, path: &str) -> Value {
         let mut answer = self.json(path).await;
         let fields = answer.as_object_mut().unwrap();
         assert_eq!(fields.remove("freshness").unwrap()["upToDate"], true);
         assert_eq!(fields.remove("family").unwrap_or_default(), Value::Null);
+        assert_eq!(fields.remove("metadataErasedAt").unwrap_or_default(), Value::Null);
         fields.remove("expected");
         answer
     }

@@ -8,14 +8,15 @@ use std::{
 
 use async_trait::async_trait;
 use saga_store::{
-    Announcement, AppendError, Appended, ArchivePlan, Archived, Attention, ChangeStore, ChangedSagas,
-    CollectorSettings, CollectorStore, Conclude, CurrentDefinitions, CurrentUsual, DeadLetterStore, Expired,
+    AffectedSaga, Announcement, AppendError, Appended, ArchivePlan, Archived, Attention, ChangeStore,
+    ChangedSagas, CollectorSettings, CollectorStore, Conclude, CurrentDefinitions, CurrentUsual,
+    DeadLetterStore, ErasableLetter, Erased, ErasedEvent, ErasedSaga, Erasure, ErasureStore, Expired,
     ExpiredBefore, Failures, Flow, FlowQuery, Late, LateCount, LateGroup, LateSagas, LetterFilter,
-    LetterGroup, LetterPage, LetterQuery, NewLetter, OperationPage, OperationQuery, OperationStore, Page,
-    PartitionProgress, Position, ProducerObservation, ProducerPage, ProducerQuery, ProducerStore,
-    ProgressStore, Rebuild, RebuildStore, Rebuilt, ReconcileOutcome, ReconcileRequest, Removal, Removed,
-    RetentionStore, SagaQuery, Scope, Span, Statistics, StatisticsQuery, StepPage, Store, StoreError,
-    TrendStore, Trends, UsualStore, WatchStore,
+    LetterGroup, LetterPage, LetterQuery, MetadataValue, NewLetter, OperationPage, OperationQuery,
+    OperationStore, Page, PartitionProgress, Position, ProducerObservation, ProducerPage, ProducerQuery,
+    ProducerStore, ProgressStore, Rebuild, RebuildStore, Rebuilt, ReconcileOutcome, ReconcileRequest,
+    Removal, Removed, RetentionStore, SagaQuery, Scope, Span, Statistics, StatisticsQuery, StepPage, Store,
+    StoreError, TrendStore, Trends, UsualStore, WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::{Mutex, mpsc};
@@ -55,6 +56,47 @@ impl RebuildStore for Interrupted {
 
     async fn recount(&self, rebuild: Rebuild) -> Result<u64, StoreError> {
         self.store.recount(rebuild).await
+    }
+}
+
+#[async_trait]
+impl ErasureStore for Interrupted {
+    async fn sagas_with(
+        &self,
+        value: &MetadataValue,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<AffectedSaga>, StoreError> {
+        self.store.sagas_with(value, after, limit).await
+    }
+
+    async fn erase_sagas(&self, saga_ids: &[String], erasure: &Erasure) -> Result<Erased, StoreError> {
+        self.store.erase_sagas(saga_ids, erasure).await
+    }
+
+    async fn erased_at(&self, saga_id: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.store.erased_at(saga_id).await
+    }
+
+    async fn erasable_letters(
+        &self,
+        value: &MetadataValue,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<ErasableLetter>, StoreError> {
+        self.store.erasable_letters(value, after, limit).await
+    }
+
+    async fn erase_letters(&self, ids: &[i64], erasure: &Erasure) -> Result<u64, StoreError> {
+        self.store.erase_letters(ids, erasure).await
+    }
+
+    async fn note_archive_erased(&self, sagas: &[ErasedSaga], erasure: &Erasure) -> Result<u64, StoreError> {
+        self.store.note_archive_erased(sagas, erasure).await
+    }
+
+    async fn mark_erased(&self, events: &[ErasedEvent]) -> Result<(), StoreError> {
+        self.store.mark_erased(events).await
     }
 }
 

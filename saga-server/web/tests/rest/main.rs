@@ -8,6 +8,7 @@ mod auth;
 mod dead_letters;
 mod docs;
 mod edge;
+mod erasure;
 mod expected;
 mod family;
 mod figures;

@@ -48,6 +48,7 @@ async fn steps_come_in_the_order_in_which_they_happened() {
                 "itemCount": 3,
                 "nested": {"a": [1, null, "주문"]},
             },
+            "metadataErasedAt": null,
             "recordedAt": "2025-10-09T08:53:20.200Z",
         })
     );

@@ -5,6 +5,7 @@ pub(crate) mod collectors;
 pub(crate) mod concurrency;
 pub(crate) mod corruption;
 pub(crate) mod dead_letters;
+pub(crate) mod erasure;
 pub(crate) mod events;
 pub(crate) mod figures;
 pub(crate) mod flow;
@@ -105,6 +106,19 @@ macro_rules! contract_tests {
             dead_letters::a_dry_run_stores_nothing,
             dead_letters::the_oldest_letters_leave_some_at_a_time,
             dead_letters::letters_without_their_table_are_an_outage,
+            erasure::a_persons_metadata_leaves_and_the_saga_stays,
+            erasure::an_erasure_is_logged_without_the_value,
+            erasure::an_erased_event_that_comes_again_is_a_duplicate_and_brings_nothing_back,
+            erasure::events_that_come_later_are_stored_whole_and_found_again,
+            erasure::a_saga_of_many_events_is_erased_whole,
+            erasure::metadata_that_cannot_be_read_leaves_as_a_whole,
+            erasure::writers_and_erasures_at_once_leave_the_fold_of_what_is_stored,
+            erasure::a_saga_that_was_erased_is_not_removed_as_it_was_before,
+            erasure::a_saga_that_is_made_anew_was_erased_all_the_same,
+            erasure::what_was_erased_elsewhere_is_marked,
+            erasure::an_erased_letter_keeps_its_reason_and_its_place,
+            erasure::letters_of_a_persons_sagas_are_known,
+            erasure::a_removed_saga_is_noted_once_and_its_late_events_are_kept_without_content,
             operations::an_operation_is_written_with_its_change,
             operations::an_operation_without_its_change_is_not_written,
             operations::an_operation_tells_the_outcome_that_was_committed,

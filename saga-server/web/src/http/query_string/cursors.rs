@@ -177,6 +177,42 @@ impl ProducersCursor {
     }
 }
 
+/// Where an erasure goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ErasureCursor {
+    /// Sagas of the database, after this id.
+    Sagas(String),
+    /// Batches of the archive, after this folder.
+    Archive(String),
+    /// Dead letters, after this one.
+    Letters(i64),
+}
+
+impl ErasureCursor {
+    const KIND: &str = "erasure1";
+
+    pub(crate) fn encode(&self) -> String {
+        let (part, text, number) = match self {
+            Self::Sagas(after) => ("sagas", after.as_str(), 0),
+            Self::Archive(after) => ("archive", after.as_str(), 0),
+            Self::Letters(after) => ("letters", "", *after),
+        };
+        encode(&(Self::KIND, part, text, number))
+    }
+
+    pub(crate) fn decode(text: &str) -> Result<Self, String> {
+        let (kind, part, text, number): (String, String, String, i64) = decode(text)?;
+        match (kind.as_str(), part.as_str()) {
+            // A database takes no U+0000.
+            _ if text.contains('\0') => Err(REFUSED.to_owned()),
+            (Self::KIND, "sagas") => Ok(Self::Sagas(text)),
+            (Self::KIND, "archive") => Ok(Self::Archive(text)),
+            (Self::KIND, "letters") => Ok(Self::Letters(number)),
+            _ => Err(REFUSED.to_owned()),
+        }
+    }
+}
+
 fn encode(parts: &impl Serialize) -> String {
     // Texts and numbers can always be written.
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(parts).unwrap_or_default())
@@ -201,6 +237,19 @@ mod tests {
         };
         assert_eq!(SagasCursor::decode(&cursor.encode()), Ok(cursor.clone()));
         assert!(StepsCursor::decode(&cursor.encode()).is_err());
+    }
+
+    #[test]
+    fn an_erasure_goes_on_where_it_was() {
+        for cursor in [
+            ErasureCursor::Sagas("주문/1".to_owned()),
+            ErasureCursor::Archive(String::new()),
+            ErasureCursor::Letters(i64::MAX),
+        ] {
+            assert_eq!(ErasureCursor::decode(&cursor.encode()), Ok(cursor));
+        }
+        let nul = encode(&(ErasureCursor::KIND, "sagas", "a\0b", 0));
+        assert!(ErasureCursor::decode(&nul).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod params;
 mod times;
 
 pub(crate) use cursors::{
-    CursorValue, LettersCursor, OperationsCursor, ProducersCursor, SagasCursor, StepsCursor,
+    CursorValue, ErasureCursor, LettersCursor, OperationsCursor, ProducersCursor, SagasCursor, StepsCursor,
 };
 pub(crate) use length::Length;
 pub(crate) use params::{BadParameters, Params, is_well_encoded};

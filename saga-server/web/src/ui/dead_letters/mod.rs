@@ -60,6 +60,7 @@ impl SagaLink {
 /// Whether somebody has to do something, and who did something last.
 struct State {
     is_waiting: bool,
+    is_dismissed: bool,
     attempts: u32,
     last: Option<Attempt>,
 }
@@ -74,6 +75,7 @@ impl State {
     fn of(state: LetterState, attempts: u32, last: Option<AttemptView>, now: Timestamp) -> Self {
         Self {
             is_waiting: state == LetterState::Waiting,
+            is_dismissed: state == LetterState::Dismissed,
             attempts,
             last: last.map(|last| Attempt {
                 at: Moment::new(last.at, now),

@@ -172,6 +172,7 @@ const fn words(status: ReplayStatus, is_dry_run: bool) -> &'static str {
         ReplayStatus::Replayed => "event stored",
         ReplayStatus::AlreadyStored => "event was stored before",
         ReplayStatus::AlreadyReplayed => "replayed before",
+        ReplayStatus::Dismissed => "dismissed before",
         ReplayStatus::Failed if is_dry_run => "would fail",
         ReplayStatus::Failed => "failed",
         ReplayStatus::NotFound => "does not exist",

@@ -25,12 +25,12 @@ mod window;
 use askama::Template;
 use axum::{Extension, http::HeaderMap};
 use saga_types::{
-    SagaId, SagaStatus,
+    SagaId, SagaStatus, Timestamp,
     fold::{Anomaly, SagaState},
 };
 
 use super::{
-    humanize::{Clock, Piece, isolate, number, pieces},
+    humanize::{Clock, Moment, Piece, isolate, number, pieces},
     page::{Badge, Frame, Page, Section},
     row::{WhatNow, overdue},
     search::encoded,
@@ -82,6 +82,8 @@ pub(super) struct SagaTemplate {
     read: String,
     window: Window,
     anomalies: Vec<(&'static str, &'static str)>,
+    /// When a person's data was erased from it last.
+    erased: Option<Moment>,
     relatives: Relatives,
     /// What an operator can make of it; empty for those who may not.
     statuses: Vec<(&'static str, Badge)>,
@@ -104,6 +106,7 @@ struct Found {
     of_the_order: Vec<SagaState>,
     family: Family,
     compared: Option<Compared>,
+    erased_at: Option<Timestamp>,
 }
 
 pub(super) async fn page(
@@ -145,6 +148,7 @@ pub(super) async fn page(
             Some(other) => Some(compared(&reader, &other).await?),
             None => None,
         },
+        erased_at: reader.erased_at(&saga_id).await?,
         saga,
         steps,
         has_more,
@@ -176,6 +180,7 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
         of_the_order,
         family,
         compared,
+        erased_at,
     } = found;
     let Asked {
         address,
@@ -225,6 +230,7 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
             .iter()
             .map(|anomaly| (anomaly.as_str(), explained(*anomaly)))
             .collect(),
+        erased: erased_at.map(|at| Moment::new(at, clock.now)),
         relatives,
         statuses: statuses(caller, saga.current_status),
         curl: curl(headers, &saga.saga_id),

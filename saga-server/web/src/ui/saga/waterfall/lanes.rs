@@ -248,6 +248,7 @@ mod tests {
             order_id: OrderId::new("ORD-1").unwrap(),
             recorded_at: at,
             stored_at: at,
+            erased_at: None,
         }
     }
 

@@ -1,0 +1,215 @@
+//! `erase`: a person's data leaves the database, the archive and the dead letters; no running collector is needed.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+
+use super::{CliError, block_on, logging, output};
+use crate::config::{ConfigArgs, Settings, load_definitions};
+use saga_collector::{
+    archive::Archive,
+    dead_letters::DeadLetters,
+    erasure::{ErasureError, ErasureOrder, ErasureReport, ErasureWaits, Erasures},
+    metrics::Metrics,
+};
+use saga_store::{Actor, MetadataValue, StoreOptions, Way};
+
+/// How long one piece of work takes, until its progress is reported.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether others let it go on, and for how long: more than a lease lasts.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// All metadata of every saga in which an event has the value leaves, with failure reasons made of it, and the content of dead
+/// letters that hold it or belong to such a saga. Sagas, their states, order ids and the names of services, traces and versions
+/// stay, with a mark. Ended by a signal or an error, it is finished by the same command. Kafka keeps its records until their
+/// retention ends; an event that comes once more brings nothing back.
+#[derive(Debug, Args)]
+pub(super) struct EraseArgs {
+    /// The key at the top of the metadata, and its value: customerId=C-17
+    #[arg(long, value_name = "KEY=VALUE", value_parser = metadata)]
+    metadata: MetadataValue,
+
+    /// Only count what would be erased; the exit code is 3 when there is something
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Who asks for it, as it is written down
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "command line")]
+    by: String,
+
+    /// Print JSON, as POST /internal/v1/erase answers
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+fn metadata(text: &str) -> Result<MetadataValue, String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or("must be KEY=VALUE, such as customerId=C-17")?;
+    MetadataValue::new(key, value).map_err(|error| error.to_string())
+}
+
+impl EraseArgs {
+    pub(super) fn run(self) -> Result<(), CliError> {
+        let settings = self.config.load()?;
+        logging::start(&settings.log());
+        let order = ErasureOrder {
+            value: self.metadata,
+            by: Actor {
+                name: self.by,
+                role: None,
+                way: Way::CommandLine,
+                address: None,
+            },
+            dry_run: self.dry_run,
+            from: None,
+            within: WITHIN,
+        };
+        let done = block_on(async { to_the_end(&open(&settings).await?, order).await })?;
+        if self.json {
+            let json = serde_json::to_string_pretty(&done).map_err(CliError::failed)?;
+            output::print(&(json + "\n"))?;
+        } else {
+            output::print(&words(&done))?;
+        }
+        if done.dry_run && done.sagas + done.archived_sagas + done.dead_letters > 0 {
+            return Err(CliError::Differences);
+        }
+        Ok(())
+    }
+}
+
+async fn open(settings: &Settings) -> Result<Erasures, CliError> {
+    let database = settings.database()?;
+    let definitions = load_definitions(&settings.definitions_dir()?)?;
+    let options = StoreOptions {
+        definitions: definitions.into(),
+        max_connections: 2,
+    };
+    let archive = settings.retention()?.archive;
+    let archive = archive.map(|url| Archive::open(&url)).transpose()?;
+    let store = saga_store::connect(database.url.expose(), options).await?;
+    store.check().await?;
+    let letters = DeadLetters::new(
+        store.clone(),
+        settings.schema_registry()?,
+        // The numbers of this process end with it.
+        Arc::new(Metrics::new([])),
+        settings.redaction.resolve()?.into(),
+    );
+    Ok(Erasures::new(store, archive, Arc::new(letters)))
+}
+
+/// Goes on until everything was looked through; waits for others, but not for ever.
+async fn to_the_end(erasures: &Erasures, mut order: ErasureOrder) -> Result<ErasureReport, CliError> {
+    let mut all = ErasureReport::default();
+    let mut waits_since: Option<Instant> = None;
+    loop {
+        let report = erasures.erase(&order).await?;
+        add(&mut all, &report);
+        order.from = report.next.clone();
+        match report.waits_for {
+            None => waits_since = None,
+            Some(reason) => {
+                let since = *waits_since.get_or_insert_with(Instant::now);
+                if since.elapsed() > PATIENCE {
+                    return Err(CliError::failed(unfinished(reason)));
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        }
+        if report.complete {
+            all.complete = true;
+            return Ok(all);
+        }
+        output::complain(&format!("so far: {}", counts(&all)));
+    }
+}
+
+fn add(all: &mut ErasureReport, report: &ErasureReport) {
+    all.dry_run = report.dry_run;
+    all.archive_configured = report.archive_configured;
+    all.still_kept.clone_from(&report.still_kept);
+    all.sagas += report.sagas;
+    all.events += report.events;
+    all.archived_sagas += report.archived_sagas;
+    all.archived_events += report.archived_events;
+    all.dead_letters += report.dead_letters;
+}
+
+fn unfinished(reason: ErasureWaits) -> &'static str {
+    match reason {
+        ErasureWaits::BatchBeingArchived => {
+            "sagas are being archived, or the collector that did it was killed: let a collector or `saga-server archive run` \
+             finish that, then run this command again; what was erased until now stays erased"
+        }
+        ErasureWaits::OtherErasure => {
+            "another erasure changes the archive: run this command again when it has ended; what was erased until now stays erased"
+        }
+    }
+}
+
+fn counts(report: &ErasureReport) -> String {
+    format!(
+        "{} sagas with {} events in the database, {} with {} in the archive, {} dead letters",
+        report.sagas, report.events, report.archived_sagas, report.archived_events, report.dead_letters
+    )
+}
+
+fn words(report: &ErasureReport) -> String {
+    let would = if report.dry_run {
+        "would be erased"
+    } else {
+        "erased"
+    };
+    let mut text = format!("{would}: {}\n", counts(report));
+    if !report.archive_configured {
+        text.push_str("archive.url is not set: no archive was looked through\n");
+    }
+    text.push_str("still kept:\n");
+    for kept in &report.still_kept {
+        text.push_str(&format!("- {kept}\n"));
+    }
+    text
+}
+
+impl From<ErasureError> for CliError {
+    fn from(error: ErasureError) -> Self {
+        match error {
+            ErasureError::Store(error) => error.into(),
+            ErasureError::Archive(error) => error.into(),
+            other => Self::failed(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_ends_at_the_first_equals_sign() {
+        let read = metadata("customerId=a=b").unwrap();
+        assert_eq!((read.key(), read.value()), ("customerId", "a=b"));
+    }
+
+    #[test]
+    fn what_is_no_key_and_value_is_refused_with_words() {
+        for (text, words) in [
+            ("customerId", "KEY=VALUE"),
+            ("=C-17", "the key must have"),
+            ("customerId=", "must not be empty"),
+            ("traceId=x", "traceId names no person"),
+        ] {
+            assert!(metadata(text).unwrap_err().contains(words), "{text}");
+        }
+    }
+}
