@@ -108,6 +108,9 @@ WHERE saga_steps.saga_id = erased.saga_id AND saga_steps.event_id = erased.event
 /// As the SQLite adapter overwrites what is deleted; here that is left to vacuuming.
 pub(super) const OVERWRITE_DELETED: Option<&str> = None;
 
+/// As the SQLite adapter brings the file up to date; here checkpoints do.
+pub(super) const WRITE_THROUGH: Option<&str> = None;
+
 /// A step whose metadata has a value; to be found by its index alone.
 pub(super) const BEFORE_METADATA: Option<&str> = Some("SET LOCAL enable_seqscan = off");
 

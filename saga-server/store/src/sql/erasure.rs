@@ -123,6 +123,7 @@ impl ErasureStore for Adapter {
             for _ in 0..ATTEMPTS {
                 match attempt(&store, &saga_ids, &erasure).await {
                     Ok(erased) => {
+                        write_through(&store).await?;
                         store.changed.add(Changes::Many);
                         return Ok(erased);
                     }
@@ -200,6 +201,7 @@ impl ErasureStore for Adapter {
                 .await
                 .map_err(error::store)?;
             transaction.commit().await.map_err(error::store)?;
+            write_through(&store).await?;
             Ok(count)
         })
         .await
@@ -373,6 +375,14 @@ pub(super) async fn mark_again(connection: &mut Connection, saga_ids: &[&str]) -
 async fn overwrite_deleted(connection: &mut Connection) -> Result<(), sqlx::Error> {
     if let Some(statement) = dialect::OVERWRITE_DELETED {
         connection.execute(statement).await?;
+    }
+    Ok(())
+}
+
+/// Lets the file of the database have what the transaction wrote.
+async fn write_through(store: &Adapter) -> Result<(), StoreError> {
+    if let Some(statement) = dialect::WRITE_THROUGH {
+        store.writers.execute(statement).await.map_err(error::store)?;
     }
     Ok(())
 }

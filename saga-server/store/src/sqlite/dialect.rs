@@ -121,6 +121,10 @@ WHERE saga_steps.saga_id = erased.saga_id AND saga_steps.event_id = erased.event
 /// What is deleted is overwritten with zeros from now on, on this connection.
 pub(super) const OVERWRITE_DELETED: Option<&str> = Some("PRAGMA secure_delete = ON");
 
+/// Until then the file has the pages as they were, and the new ones are in the log alone. It does less, and is no error, while
+/// somebody reads.
+pub(super) const WRITE_THROUGH: Option<&str> = Some("PRAGMA wal_checkpoint(TRUNCATE)");
+
 /// There is no index of metadata.
 pub(super) const BEFORE_METADATA: Option<&str> = None;
 
