@@ -1,4 +1,4 @@
-//! `dlt`: dead letters, seen and replayed in the database itself; no running collector is needed.
+//! `dlt`: dead letters, seen, replayed, dismissed and restored in the database itself; no running collector is needed.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use saga_collector::{
     metrics::Metrics,
 };
 use saga_store::{
-    Actor, LetterFilter, LetterPlace, LetterQuery, LetterState, Named, Scope, Store, StoreOptions, Way,
+    Actor, Disposal, DisposalOrder, LetterFilter, LetterPlace, LetterQuery, LetterState, Named, Scope, Store,
+    StoreOptions, Way,
 };
 
 /// How many letters are taken at a time.
@@ -31,6 +32,10 @@ enum DltCommand {
     List(ListArgs),
     /// Replay dead letters: read them again with today's rules and schemas, and store their events as ingest would
     Replay(ReplayArgs),
+    /// Dismiss dead letters that wait, with a note: they leave counts and lists, and can be restored
+    Dismiss(DismissArgs),
+    /// Restore dead letters that were dismissed: they wait again
+    Restore(RestoreArgs),
 }
 
 #[derive(Debug, Args)]
@@ -84,6 +89,65 @@ struct ReplayArgs {
 }
 
 #[derive(Debug, Args)]
+struct DismissArgs {
+    /// Why, for those who look at the letters later
+    #[arg(long, value_name = "TEXT", value_parser = note)]
+    note: String,
+
+    #[command(flatten)]
+    disposal: DisposalArgs,
+}
+
+#[derive(Debug, Args)]
+struct RestoreArgs {
+    /// Why, for the log of operations
+    #[arg(long, value_name = "TEXT", value_parser = note)]
+    note: Option<String>,
+
+    #[command(flatten)]
+    disposal: DisposalArgs,
+}
+
+#[derive(Debug, Args)]
+struct DisposalArgs {
+    /// The letter with this id; may be given several times
+    #[arg(long = "id", value_name = "NUMBER")]
+    ids: Vec<i64>,
+
+    /// All letters that match the filters
+    #[arg(long, conflicts_with = "ids", required_unless_present = "ids")]
+    all: bool,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    /// Only count them; the exit code is 3 when there are any
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Who asks for it, as it is written down
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "command line")]
+    by: String,
+
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// The longest note, in characters; as REST allows.
+const MAX_NOTE_CHARS: usize = 500;
+
+fn note(text: &str) -> Result<String, String> {
+    let chars = text.chars().count();
+    match chars {
+        _ if text.trim().is_empty() => Err("must say why".to_owned()),
+        _ if chars > MAX_NOTE_CHARS => Err(format!(
+            "has {chars} characters, at most {MAX_NOTE_CHARS} are allowed"
+        )),
+        _ => Ok(text.trim().to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
 struct FilterArgs {
     /// Only letters of this reason, such as INVALID_NAME
     #[arg(long, value_name = "REASON")]
@@ -114,6 +178,7 @@ struct FilterArgs {
 enum StateArg {
     Waiting,
     Replayed,
+    Dismissed,
 }
 
 /// What `--json` prints of a list.
@@ -127,6 +192,8 @@ impl DltArgs {
         match self.command {
             DltCommand::List(args) => args.run(),
             DltCommand::Replay(args) => args.run(),
+            DltCommand::Dismiss(args) => args.disposal.run(Disposal::Dismiss, Some(args.note)),
+            DltCommand::Restore(args) => args.disposal.run(Disposal::Restore, args.note),
         }
     }
 }
@@ -191,6 +258,72 @@ impl ReplayArgs {
     }
 }
 
+impl DisposalArgs {
+    fn run(self, disposal: Disposal, note: Option<String>) -> Result<(), CliError> {
+        let settings = self.config.load()?;
+        logging::start(&settings.log());
+        let mut filter = self.filter.into_filter();
+        filter.without_dismissed = false;
+        filter.named = (!self.all).then_some(Named {
+            ids: self.ids,
+            event_ids: Vec::new(),
+        });
+        let order = DisposalOrder {
+            disposal,
+            at: Timestamp::now(),
+            actor: Actor {
+                name: self.by,
+                role: None,
+                way: Way::CommandLine,
+                address: None,
+            },
+            note,
+        };
+        let done = match disposal {
+            Disposal::Dismiss => "dismissed",
+            Disposal::Restore => "restored",
+        };
+        let dry_run = self.dry_run;
+        let letters = block_on(async {
+            let store = Desk::open(&settings).await?.store;
+            match dry_run {
+                true => Ok(store.count_disposable(&filter, disposal).await?),
+                false => dispose_all(&*store, &filter, &order).await,
+            }
+        })?;
+        if dry_run {
+            let more = if letters > Disposal::COUNTED {
+                "or more "
+            } else {
+                ""
+            };
+            output::print(&format!("{letters} {more}dead letters would be {done}\n"))?;
+            return if letters > 0 {
+                Err(CliError::Differences)
+            } else {
+                Ok(())
+            };
+        }
+        output::print(&format!("{letters} dead letters {done}\n"))
+    }
+}
+
+/// Some at a time; how many.
+async fn dispose_all(
+    store: &dyn Store,
+    filter: &LetterFilter,
+    order: &DisposalOrder,
+) -> Result<u64, CliError> {
+    let mut all = 0;
+    loop {
+        let disposed = store.dispose(filter, order, PAGE).await?;
+        all += disposed.len() as u64;
+        if disposed.len() < PAGE as usize {
+            return Ok(all);
+        }
+    }
+}
+
 /// The database, with what a replay needs.
 struct Desk {
     store: Arc<dyn Store>,
@@ -248,9 +381,11 @@ impl FilterArgs {
             scope: Scope::All,
             named: None,
             reason: self.reason,
+            without_dismissed: self.state.is_none(),
             state: self.state.map(|state| match state {
                 StateArg::Waiting => LetterState::Waiting,
                 StateArg::Replayed => LetterState::Replayed,
+                StateArg::Dismissed => LetterState::Dismissed,
             }),
             saga_id: self.saga_id,
             origin_topic: self.origin_topic,

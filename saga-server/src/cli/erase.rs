@@ -20,7 +20,7 @@ use saga_store::{Actor, MetadataValue, StoreOptions, Way};
 /// How long one piece of work takes, until its progress is reported.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether others let it go on, and for how long: more than a lease lasts.
+/// How often and for how long it is retried while others have the archive: longer than a lease lasts.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -108,7 +108,7 @@ async fn open(settings: &Settings) -> Result<Erasures, CliError> {
     Ok(Erasures::new(store, archive, Arc::new(letters)))
 }
 
-/// Goes on until everything was looked through; waits for others, but not for ever.
+/// Repeats until everything was searched; waits for others for a bounded time.
 async fn to_the_end(erasures: &Erasures, mut order: ErasureOrder) -> Result<ErasureReport, CliError> {
     let mut all = ErasureReport::default();
     let mut waits_since: Option<Instant> = None;
@@ -172,7 +172,7 @@ fn words(report: &ErasureReport) -> String {
     };
     let mut text = format!("{would}: {}\n", counts(report));
     if !report.archive_configured {
-        text.push_str("archive.url is not set: no archive was looked through\n");
+        text.push_str("archive.url is not set: no archive was searched\n");
     }
     text.push_str("still kept:\n");
     for kept in &report.still_kept {

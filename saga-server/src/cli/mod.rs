@@ -50,7 +50,7 @@ enum Command {
     Rebuild(rebuild::RebuildArgs),
     /// Manage the topics in Kafka
     Topics(topics::TopicsArgs),
-    /// List and replay dead letters: events that could not be stored
+    /// List, replay, dismiss and restore dead letters: events that could not be stored
     Dlt(dlt::DltArgs),
     /// Erase a person's data from database, archive and dead letters, by a key and value of the metadata
     Erase(erase::EraseArgs),

@@ -12,7 +12,7 @@ use serde::Serialize;
 use sqlx::error::BoxDynError;
 use utoipa::ToSchema;
 
-use super::{AppendError, Appended, Scope, StoreError};
+use super::{AppendError, Appended, Dismissal, Scope, StoreError};
 
 /// Dead letters, beside the sagas.
 #[async_trait]
@@ -126,6 +126,8 @@ pub struct StoredLetter {
     pub attempts: u32,
     /// The last time that was tried.
     pub last_attempt: Option<LastAttempt>,
+    /// That it was dismissed, while it is.
+    pub dismissal: Option<Dismissal>,
     /// When a person's data was erased from it.
     pub erased_at: Option<Timestamp>,
 }
@@ -149,7 +151,7 @@ pub enum LetterState {
     Waiting,
     /// Its event is in the store.
     Replayed,
-    /// Nobody waits for it any more.
+    /// An operator dismissed it, or its content was erased.
     Dismissed,
 }
 
@@ -184,6 +186,8 @@ pub struct LetterFilter {
     pub reason: Option<String>,
     /// In this state.
     pub state: Option<LetterState>,
+    /// Without those that were dismissed.
+    pub without_dismissed: bool,
     /// Of this saga.
     pub saga_id: Option<String>,
     /// From this topic.
@@ -255,6 +259,8 @@ pub struct LetterGroup {
     pub waiting: u64,
     /// How many were replayed.
     pub replayed: u64,
+    /// How many were dismissed.
+    pub dismissed: u64,
     /// When the first of them was put on its topic.
     pub first: Timestamp,
     /// When the last of them was put on its topic.

@@ -15,7 +15,7 @@ use super::{
     metadata,
 };
 
-/// The part of a store that forgets a person.
+/// The part of a store that erases a person's data.
 #[async_trait]
 pub trait ErasureStore {
     /// Sagas with an event in whose metadata the value is, by their ids, after one of them; the empty text begins.

@@ -17,6 +17,7 @@
 //! | `changes` | which sagas changed, announced to all collectors |
 //! | `dead_letters`, `progress` | dead letters, and how far each partition is stored |
 //! | `operations` | what operators change, with the log of it |
+//! | `dismissal` | dead letters dismissed and restored |
 //! | `erasure` | a person's data, found by metadata and erased |
 //! | `period` | what the sagas of a period are: exact ends, outcomes, samples, percentiles |
 //! | `query`, `metadata`, `flow`, `trends`, `late`, `watch` | questions and their answers |
@@ -43,6 +44,7 @@ mod dead_letters;
 mod deadline;
 mod definitions;
 mod detached;
+mod dismissal;
 mod erasure;
 mod error;
 mod flow;
@@ -79,6 +81,7 @@ pub use dead_letters::{
     LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
 };
 pub use definitions::CurrentDefinitions;
+pub use dismissal::{Dismissal, DismissalStore, Disposal, DisposalOrder};
 pub use erasure::{
     AffectedSaga, ErasableLetter, Erased, ErasedEvent, ErasedSaga, Erasure, ErasureStore, MetadataValue,
     MetadataValueError, erased_at, without_personal_data,

@@ -78,6 +78,10 @@ pub enum OperationKind {
     Replay,
     /// A person's data was erased.
     Erasure,
+    /// A dead letter was dismissed.
+    Dismissal,
+    /// A dead letter that was dismissed waits again.
+    Restoration,
 }
 
 /// Texts that stand for the values of an enumeration in the database and in answers.
@@ -104,7 +108,7 @@ macro_rules! texts {
 }
 
 texts!(Way: Rest = "REST", Page = "PAGE", CommandLine = "COMMAND_LINE");
-texts!(OperationKind: Correction = "CORRECTION", Replay = "REPLAY", Erasure = "ERASURE");
+texts!(OperationKind: Correction = "CORRECTION", Replay = "REPLAY", Erasure = "ERASURE", Dismissal = "DISMISSAL", Restoration = "RESTORATION");
 
 /// An entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use crate::{
     collectors::CollectorStore,
     dead_letters::DeadLetterStore,
     definitions::CurrentDefinitions,
+    dismissal::DismissalStore,
     erasure::ErasureStore,
     error::{AppendError, StoreError},
     operations::OperationStore,
@@ -38,6 +39,7 @@ pub trait Store:
     ChangeStore
     + CollectorStore
     + DeadLetterStore
+    + DismissalStore
     + ErasureStore
     + OperationStore
     + ProducerStore

@@ -1,6 +1,6 @@
 //! A person's data out of a batch of the archive.
 //!
-//! A file takes the place of the one before it under the same name, so that whoever reads `**/steps.parquet` finds each batch
+//! A file takes the place of the one before it under the same name, so that readers of `**/steps.parquet` find each batch
 //! once at every moment. In this order:
 //!
 //! 1. The new files are staged beside the old ones, read back and compared.
@@ -9,8 +9,7 @@
 //! 4. The database notes what was erased, and by whom.
 //! 5. The manifest replaces the old one.
 //!
-//! Rule of thumb: whoever is killed before 2 has changed nothing; whoever is killed later has decided it, and the next erasure
-//! goes on from 3.
+//! Rule of thumb: a kill before 2 has changed nothing; after a kill later the next erasure continues from 3.
 
 use std::collections::BTreeMap;
 

@@ -24,7 +24,7 @@ use tokio::sync::Mutex;
 
 pub use collect::{Collect, CollectParts};
 pub use replay::{ReplayError, ReplayOrder, ReplayReport, ReplayStatus, Replayed};
-pub use view::{AttemptView, Bytes, HeaderView, LetterView, OriginView};
+pub use view::{AttemptView, Bytes, DismissalView, HeaderView, LetterView, OriginView};
 
 use crate::{
     ingest::{RegistryConfig, decode::Decoder},

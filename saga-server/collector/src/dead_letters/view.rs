@@ -15,7 +15,7 @@ use saga_store::{LetterState, StoredLetter};
 /// How much of a payload is shown.
 const SHOWN_BYTES: usize = 1024;
 
-/// What is said of a letter whose content was a person's data.
+/// Message of a letter whose content was erased.
 const ERASED: &str = "its content was erased";
 
 /// A letter as people see it.
@@ -61,6 +61,8 @@ pub struct LetterView {
     pub attempts: u32,
     /// What came of it the last time.
     pub last_attempt: Option<AttemptView>,
+    /// That it was dismissed; null when it was not, or was restored.
+    pub dismissal: Option<DismissalView>,
     /// When its content was erased, as a person's data; null when it was not.
     pub erased_at: Option<Timestamp>,
 }
@@ -88,6 +90,17 @@ pub struct HeaderView {
     pub name: String,
     /// Its value.
     pub value: Option<Bytes>,
+}
+
+/// That a letter was dismissed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DismissalView {
+    /// When.
+    pub at: Timestamp,
+    /// Who did it.
+    pub by: String,
+    /// Why.
+    pub note: Option<String>,
 }
 
 /// What came of replaying a letter.
@@ -200,6 +213,11 @@ impl LetterView {
                 .map(|header| shown.header(header))
                 .collect(),
             attempts: stored.attempts,
+            dismissal: stored.dismissal.map(|dismissal| DismissalView {
+                at: dismissal.at,
+                by: dismissal.by,
+                note: dismissal.note,
+            }),
             erased_at: stored.erased_at,
             last_attempt: stored.last_attempt.map(|last| AttemptView {
                 at: last.at,

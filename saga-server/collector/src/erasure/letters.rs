@@ -1,7 +1,7 @@
 //! Dead letters that hold a person's data.
 //!
 //! Rule of thumb: what of a letter can be read is asked as an event is; of bytes that cannot be read, key and value must both
-//! stand in them.
+//! occur in them.
 
 use saga_store::{ErasableLetter, Letter, MetadataValue, StoredLetter};
 use saga_types::SagaEvent;

@@ -6,8 +6,8 @@
 //! | `archive` | batches of the archive, one at a time, by the one collector with the lease |
 //! | `letters` | which dead letters hold the value |
 //!
-//! Rule of thumb: a call does as much as fits into its time and says where the next one goes on; every step is a transaction or
-//! is finished by the next call, so that whoever is killed leaves nothing half erased.
+//! Rule of thumb: a call does as much as fits into its time and returns where the next one continues; every step is a transaction or
+//! is finished by the next call, so that a kill leaves nothing half erased.
 
 mod archive;
 mod letters;
@@ -72,7 +72,7 @@ pub struct ErasureOrder {
     pub by: Actor,
     /// Only count what would be erased.
     pub dry_run: bool,
-    /// Where to go on; the beginning if not given.
+    /// Where to continue; the beginning if not given.
     pub from: Option<ErasurePlace>,
     /// How long this call may take, about.
     pub within: Duration,
@@ -106,7 +106,7 @@ pub enum ErasureWaits {
 pub struct ErasureReport {
     /// Whether nothing was changed.
     pub dry_run: bool,
-    /// Whether everything was looked through. Otherwise the same call with `nextCursor` goes on.
+    /// Whether everything was searched. Otherwise repeat the call with `nextCursor`.
     pub complete: bool,
     /// Sagas of the database that lost metadata.
     pub sagas: u64,
@@ -118,9 +118,9 @@ pub struct ErasureReport {
     pub archived_events: u64,
     /// Dead letters that lost their content.
     pub dead_letters: u64,
-    /// Whether there is an archive; without `archive.url` none is looked through.
+    /// Whether there is an archive; without `archive.url` none is searched.
     pub archive_configured: bool,
-    /// Why this call could not go on.
+    /// Why this call could not continue.
     pub waits_for: Option<ErasureWaits>,
     /// What keeps the value all the same, in words.
     pub still_kept: Vec<&'static str>,

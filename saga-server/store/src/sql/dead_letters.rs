@@ -13,8 +13,8 @@ use super::{
     scope::push_scope,
 };
 use crate::{
-    AppendError, Attempt, Corrupt, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterQuery,
-    LetterState, NewLetter, Origin, Scope, StoreError, StoredLetter,
+    AppendError, Attempt, Corrupt, Dismissal, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage,
+    LetterQuery, LetterState, NewLetter, Origin, Scope, StoreError, StoredLetter,
     batch::TxOutcome,
     columns::Moment,
     dead_letters::{headers_text, read_headers},
@@ -32,12 +32,13 @@ ON CONFLICT (identity) DO NOTHING"#;
 const LETTERS: &str = r#"
 SELECT id, topic, partition, "offset", dead_since, origin_topic, origin_partition, origin_offset, origin_time,
     origin_group, reason, message, saga_id, event_id, producer, key, value, value_bytes, headers, state, attempts,
-    attempted_at, attempted_by, result, saga_type, erased_at
+    attempted_at, attempted_by, result, saga_type, erased_at, dismissed_at, dismissed_by, note
 FROM dead_letter WHERE true"#;
 
 const GROUPS: &str = r"
 SELECT reason, count(*) FILTER (WHERE state = 'WAITING') AS waiting,
-    count(*) FILTER (WHERE state = 'REPLAYED') AS replayed, min(dead_since) AS first_dead, max(dead_since) AS last_dead
+    count(*) FILTER (WHERE state = 'REPLAYED') AS replayed,
+    count(*) FILTER (WHERE state = 'DISMISSED') AS dismissed, min(dead_since) AS first_dead, max(dead_since) AS last_dead
 FROM dead_letter WHERE true";
 
 const ATTEMPTED: &str = r"
@@ -46,7 +47,7 @@ WHERE id = $1 AND state = 'WAITING'";
 
 /// What an erased letter still has: its reason, its place and its saga. One that waited can never be replayed.
 pub(super) const ERASED: &str = "key = NULL, value = NULL, headers = '[]', message = '', result = NULL, attempted_at = NULL, \
-                                 attempted_by = NULL, state = CASE WHEN state = 'WAITING' THEN 'DISMISSED' ELSE state END";
+                                 attempted_by = NULL, note = NULL, state = CASE WHEN state = 'WAITING' THEN 'DISMISSED' ELSE state END";
 
 static FORGET_ERASED: LazyLock<String> = LazyLock::new(|| {
     let (chosen, now) = (any!("1"), dialect::NOW);
@@ -212,7 +213,7 @@ fn push_letter_scope(sql: &mut QueryBuilder<Db>, scope: &Scope) {
     }
 }
 
-fn push_filter(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
+pub(super) fn push_filter(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
     push_letter_scope(sql, &filter.scope);
     if let Some(named) = &filter.named {
         sql.push(" AND (id ");
@@ -237,6 +238,9 @@ fn push_filter(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
         Some(LetterState::Replayed) => _ = sql.push(" AND state = 'REPLAYED'"),
         Some(LetterState::Dismissed) => _ = sql.push(" AND state = 'DISMISSED'"),
         None => {}
+    }
+    if filter.without_dismissed {
+        sql.push(" AND state <> 'DISMISSED'");
     }
     if let Some(from) = filter.from {
         sql.push(" AND dead_since >= ").push_bind(Moment(from));
@@ -275,6 +279,9 @@ pub(super) struct LetterRow {
     result: Option<String>,
     saga_type: Option<String>,
     erased_at: Option<Moment>,
+    dismissed_at: Option<Moment>,
+    dismissed_by: Option<String>,
+    note: Option<String>,
 }
 
 impl Keyed for LetterRow {
@@ -289,12 +296,18 @@ impl TryFrom<LetterRow> for StoredLetter {
         let corrupt = |column: &str, cause| Corrupt::new(LetterRow::NAME, column, row.id.to_string(), cause);
         let state = LetterState::read(&row.state).map_err(|error| corrupt("state", error))?;
         let headers = read_headers(&row.headers).map_err(|error| corrupt("headers", error))?;
+        let dismissed = row.dismissed_at.zip(row.dismissed_by);
         let attempt = row.attempted_at.zip(row.attempted_by).zip(row.result);
         Ok(Self {
             id: row.id,
             state,
             attempts: row.attempts.cast_unsigned(),
             erased_at: row.erased_at.map(|moment| moment.0),
+            dismissal: dismissed.map(|(at, by)| Dismissal {
+                at: at.0,
+                by,
+                note: row.note,
+            }),
             last_attempt: attempt.map(|((at, by), result)| LastAttempt { at: at.0, by, result }),
             letter: Letter {
                 topic: row.topic,
@@ -328,6 +341,7 @@ struct GroupRow {
     reason: String,
     waiting: i64,
     replayed: i64,
+    dismissed: i64,
     first_dead: Moment,
     last_dead: Moment,
 }
@@ -338,6 +352,7 @@ impl From<GroupRow> for LetterGroup {
             reason: row.reason,
             waiting: row.waiting.cast_unsigned(),
             replayed: row.replayed.cast_unsigned(),
+            dismissed: row.dismissed.cast_unsigned(),
             first: row.first_dead.0,
             last: row.last_dead.0,
         }

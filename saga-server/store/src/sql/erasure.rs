@@ -1,7 +1,7 @@
 //! Erasing a person's data.
 //!
 //! Rule of thumb: sagas are locked before their events are read, in the order of all writers, and their version rises, so that
-//! neither a batch nor the archive goes on with what was read before.
+//! neither a batch nor the archive continues with what was read before.
 
 use std::{collections::HashMap, sync::LazyLock};
 

@@ -14,6 +14,8 @@ mod connect;
 #[path = "../sql/dead_letters.rs"]
 mod dead_letters;
 mod dialect;
+#[path = "../sql/dismissal.rs"]
+mod dismissal;
 #[path = "../sql/erasure.rs"]
 mod erasure;
 mod error;

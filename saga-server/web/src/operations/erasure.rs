@@ -14,7 +14,7 @@ use crate::{
 use saga_collector::erasure::{ErasureError, ErasureOrder, ErasurePlace, ErasureReport};
 use saga_store::MetadataValue;
 
-/// How long a call goes on with the next piece; a piece may take some seconds more.
+/// After this time no further piece is begun; a piece may take some seconds itself.
 const WITHIN: Duration = Duration::from_secs(5);
 
 /// What an operator wants.
@@ -30,7 +30,7 @@ pub(crate) struct ErasureRequest {
     /// Its value as text. A number or boolean is written as in JSON.
     #[schema(min_length = 1, max_length = 1000, pattern = r"^[^\x00]+$")]
     metadata_value: String,
-    /// Whether to count only what would be erased. It must be said: what is erased does not come back.
+    /// Whether to count only what would be erased. Required: what is erased does not come back.
     dry_run: bool,
     /// The nextCursor of the answer before.
     #[schema(value_type = Option<String>, format = "erasure-cursor", min_length = 1)]

@@ -8,14 +8,16 @@ use crate::http::{
 };
 use saga_store::{LetterFilter, LetterPlace, LetterState, Scope};
 
-/// Takes what says which letters are meant.
+/// Takes what says which letters are meant. Those that were dismissed are meant only where their state is named.
 pub(crate) fn letter_filter(params: &mut Params) -> LetterFilter {
     let period = DateRange::take(params);
+    let state = params.parsed("state", letter_state);
     LetterFilter {
         scope: Scope::All,
         named: None,
         reason: params.text("reason"),
-        state: params.parsed("state", letter_state),
+        state,
+        without_dismissed: state.is_none(),
         saga_id: params.parsed("sagaId", saga_id),
         origin_topic: params.text("originTopic"),
         from: period.from,

@@ -5,15 +5,18 @@
 //! | `permit` | without it nothing is written |
 //! | `correction` | a status set by hand |
 //! | `replay`, `letter_filter` | dead letters once more, and which ones are meant |
+//! | `dismissal` | dead letters dismissed with a note, and restored |
 //! | `erasure` | a person's data, erased |
 
 mod correction;
+mod dismissal;
 mod erasure;
 mod letter_filter;
 mod permit;
 mod replay;
 
 pub(crate) use correction::{Corrected, Correction};
+pub(crate) use dismissal::{DismissalOrder, DisposalAnswer, Disposing, RestorationOrder};
 pub(crate) use erasure::{Erasing, ErasureAnswer, ErasureRequest};
 pub(crate) use letter_filter::letter_filter;
 pub(crate) use permit::Permit;

@@ -22,7 +22,7 @@ use saga_collector::dead_letters::{ReplayError, ReplayOrder, ReplayReport};
 use saga_store::{LetterFilter, LetterPlace, LetterQuery, LetterState, Named};
 
 /// The most letters of one call.
-const MAX_LETTERS: u32 = 500;
+pub(super) const MAX_LETTERS: u32 = 500;
 
 /// What an operator wants. Either letters are named, or a filter says which are meant.
 #[derive(Debug, Default, ToSchema)]
@@ -52,7 +52,7 @@ pub(crate) struct ReplayRequest {
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "describes what `letter_filter` reads")]
-struct ReplayFilter {
+pub(super) struct ReplayFilter {
     /// Of this kind of error.
     #[schema(pattern = r"^[^\x00]+$")]
     reason: Option<String>,
@@ -205,7 +205,7 @@ fn ids(text: &str) -> Result<Vec<i64>, String> {
 }
 
 /// Each once, in order.
-fn list<T: Ord>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Result<Vec<T>, String> {
+pub(super) fn list<T: Ord>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Result<Vec<T>, String> {
     let entries = value
         .as_array()
         .filter(|entries| entries.len() <= MAX_LETTERS as usize);
@@ -226,7 +226,7 @@ fn limit(value: &Value) -> Result<u32, String> {
         .ok_or_else(|| format!("must be a number from 1 to {MAX_LETTERS}"))
 }
 
-fn filter(value: &Value) -> Result<LetterFilter, String> {
+pub(super) fn filter(value: &Value) -> Result<LetterFilter, String> {
     let fields = value.as_object().ok_or("must be an object")?;
     let mut params = Params::of_json(fields);
     let filter = letter_filter(&mut params);

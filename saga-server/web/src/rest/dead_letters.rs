@@ -15,7 +15,7 @@ use crate::{
     scoped::Reader,
 };
 use saga_collector::dead_letters::LetterView;
-use saga_store::{LetterGroup, LetterPlace, LetterQuery, LetterState};
+use saga_store::{LetterFilter, LetterGroup, LetterPlace, LetterQuery, LetterState};
 
 const DEFAULT_SIZE: u32 = 20;
 const MAX_SIZE: u32 = 100;
@@ -35,6 +35,7 @@ pub(super) struct LetterGroups {
     groups: Vec<GroupEntry>,
     waiting: u64,
     replayed: u64,
+    dismissed: u64,
 }
 
 /// The letters of one reason.
@@ -44,11 +45,14 @@ struct GroupEntry {
     reason: String,
     waiting: u64,
     replayed: u64,
+    dismissed: u64,
     first: Timestamp,
     last: Timestamp,
 }
 
 /// Dead letters, newest first
+///
+/// Without a state, those that wait and those that were replayed.
 #[utoipa::path(
     get, path = "/internal/v1/dlt", operation_id = "deadLetters", tag = "operation",
     params(
@@ -104,13 +108,18 @@ pub(super) async fn groups(reader: Reader, params: Params) -> Result<Json<Letter
     Ok(Json(LetterGroups {
         waiting: groups.iter().map(|group| group.waiting).sum(),
         replayed: groups.iter().map(|group| group.replayed).sum(),
+        dismissed: groups.iter().map(|group| group.dismissed).sum(),
         groups: groups.into_iter().map(GroupEntry::from).collect(),
     }))
 }
 
 /// The reasons of the letters that the parameters ask for.
 pub(crate) async fn find_groups(reader: &Reader, mut params: Params) -> Result<Vec<LetterGroup>, ApiError> {
-    let filter = letter_filter(&mut params);
+    // Dismissed ones are counted beside the others.
+    let filter = LetterFilter {
+        without_dismissed: false,
+        ..letter_filter(&mut params)
+    };
     params.finish()?;
     Ok(reader.letter_groups(&filter).await?)
 }
@@ -126,6 +135,7 @@ impl From<LetterGroup> for GroupEntry {
             reason: group.reason,
             waiting: group.waiting,
             replayed: group.replayed,
+            dismissed: group.dismissed,
             first: group.first,
             last: group.last,
         }

@@ -19,6 +19,7 @@
 //! | `attention` | `/api/v1/attention`: what is late |
 //! | `status` | `/internal/v1/sagas/{sagaId}/status` |
 //! | `dead_letters`, `replay` | `/internal/v1/dlt`, and `/internal/v1/sagas/replay` |
+//! | `dismissal` | `/internal/v1/dlt/dismiss` and `/internal/v1/dlt/restore` |
 //! | `erasure` | `/internal/v1/erase`: a person's data, erased |
 //! | `operations` | `/internal/v1/operations`: the log of what operators did |
 //! | `producers` | `/internal/v1/producers`: who records events, and which of them never came |
@@ -26,6 +27,7 @@
 
 mod attention;
 mod dead_letters;
+mod dismissal;
 mod docs;
 mod erasure;
 mod expected;
@@ -68,6 +70,8 @@ pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
         .routes(routes!(status::correct))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::groups))
+        .routes(routes!(dismissal::dismiss))
+        .routes(routes!(dismissal::restore))
         .routes(routes!(replay::replay))
         .routes(routes!(erasure::erase))
         .routes(routes!(operations::list))

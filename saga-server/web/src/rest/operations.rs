@@ -63,9 +63,9 @@ pub(crate) struct OperationView {
     pub(crate) before: Option<String>,
     /// The saga's status after; null when it did not change.
     pub(crate) after: Option<String>,
-    /// What came of it: CORRECTED, OVERTAKEN, ERASED, or as replay answers.
+    /// What came of it: CORRECTED, OVERTAKEN, ERASED, DISMISSED, RESTORED, or as replay answers.
     pub(crate) result: String,
-    /// The reason of a correction, why a replay failed, or how much was erased by which key.
+    /// The reason of a correction, the note of a dismissal, why a replay failed, or how much was erased by which key.
     pub(crate) detail: Option<String>,
 }
 
@@ -137,7 +137,7 @@ const COLUMNS: [&str; 14] = [
 
 /// What operators did, newest first
 ///
-/// Each correction, each dead letter that was replayed and each erasure of a person's data, written by the transaction that did it; nothing changes it later. A
+/// Each correction, each dead letter that was replayed, dismissed or restored and each erasure of a person's data, written by the transaction that did it; nothing changes it later. A
 /// dry run is no entry.
 #[utoipa::path(
     get, path = "/internal/v1/operations", operation_id = "operations", tag = "operation",

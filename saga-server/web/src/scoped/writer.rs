@@ -6,7 +6,7 @@ use saga_collector::{
     dead_letters::{ReplayError, ReplayOrder, ReplayReport},
     erasure::{ErasureOrder, ErasureReport},
 };
-use saga_store::{AppendError, Appended, Conclude};
+use saga_store::{AppendError, Appended, Conclude, Disposal, DisposalOrder, LetterFilter, StoreError};
 use saga_types::SagaEvent;
 
 use super::Reader;
@@ -32,6 +32,38 @@ impl Reader {
             ));
         }
         Ok(self.ask("erasure", self.sources.erasures.erase(order)).await?)
+    }
+
+    /// How many of the letters that the caller may see could be dismissed or restored.
+    pub(crate) async fn count_disposable(
+        &self,
+        _: &Permit,
+        filter: &LetterFilter,
+        disposal: Disposal,
+    ) -> Result<u64, StoreError> {
+        let filter = self.visible(filter);
+        let counting = self.sources.store.count_disposable(&filter, disposal);
+        self.ask("count_disposable", counting).await
+    }
+
+    /// Dismisses or restores those of the letters that the caller may see.
+    pub(crate) async fn dispose_letters(
+        &self,
+        _: &Permit,
+        filter: &LetterFilter,
+        order: &DisposalOrder,
+        limit: u32,
+    ) -> Result<Vec<i64>, StoreError> {
+        let filter = self.visible(filter);
+        let disposing = self.sources.store.dispose(&filter, order, limit);
+        self.ask("dispose_letters", disposing).await
+    }
+
+    fn visible(&self, filter: &LetterFilter) -> LetterFilter {
+        LetterFilter {
+            scope: self.scope().clone(),
+            ..filter.clone()
+        }
     }
 
     /// Replays those of the letters that the caller may see.

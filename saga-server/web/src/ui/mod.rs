@@ -49,7 +49,7 @@ use crate::state::AppState;
 pub(crate) use error::error_pages;
 
 /// Every page with its path.
-pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 14] {
+pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 18] {
     [
         ("/", get(overview::page)),
         ("/sagas", get(sagas::page)),
@@ -64,6 +64,10 @@ pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 14] {
             "/dead-letters/{id}",
             get(dead_letters::letter).post(dead_letters::replay_one),
         ),
+        ("/dead-letters/dismiss", post(dead_letters::dismiss_all)),
+        ("/dead-letters/restore", post(dead_letters::restore_all)),
+        ("/dead-letters/{id}/dismiss", post(dead_letters::dismiss_one)),
+        ("/dead-letters/{id}/restore", post(dead_letters::restore_one)),
         ("/search", get(search::go)),
         ("/sign-in", get(sign_in::page).post(sign_in::sign_in)),
         ("/sign-out", post(sign_in::sign_out)),

@@ -98,6 +98,8 @@ impl Row {
             did: match view.kind {
                 OperationKind::Correction => "set a status",
                 OperationKind::Replay => "replayed a dead letter",
+                OperationKind::Dismissal => "dismissed a dead letter",
+                OperationKind::Restoration => "restored a dead letter",
                 OperationKind::Erasure if view.dead_letter_id.is_some() => "erased a dead letter",
                 OperationKind::Erasure => "erased metadata",
             },

@@ -10,13 +10,13 @@ use async_trait::async_trait;
 use saga_store::{
     AffectedSaga, Announcement, AppendError, Appended, ArchivePlan, Archived, Attention, ChangeStore,
     ChangedSagas, CollectorSettings, CollectorStore, Conclude, CurrentDefinitions, CurrentUsual,
-    DeadLetterStore, ErasableLetter, Erased, ErasedEvent, ErasedSaga, Erasure, ErasureStore, Expired,
-    ExpiredBefore, Failures, Flow, FlowQuery, Late, LateCount, LateGroup, LateSagas, LetterFilter,
-    LetterGroup, LetterPage, LetterQuery, MetadataValue, NewLetter, OperationPage, OperationQuery,
-    OperationStore, Page, PartitionProgress, Position, ProducerObservation, ProducerPage, ProducerQuery,
-    ProducerStore, ProgressStore, Rebuild, RebuildStore, Rebuilt, ReconcileOutcome, ReconcileRequest,
-    Removal, Removed, RetentionStore, SagaQuery, Scope, Span, Statistics, StatisticsQuery, StepPage, Store,
-    StoreError, TrendStore, Trends, UsualStore, WatchStore,
+    DeadLetterStore, DismissalStore, Disposal, DisposalOrder, ErasableLetter, Erased, ErasedEvent,
+    ErasedSaga, Erasure, ErasureStore, Expired, ExpiredBefore, Failures, Flow, FlowQuery, Late, LateCount,
+    LateGroup, LateSagas, LetterFilter, LetterGroup, LetterPage, LetterQuery, MetadataValue, NewLetter,
+    OperationPage, OperationQuery, OperationStore, Page, PartitionProgress, Position, ProducerObservation,
+    ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore, Rebuilt,
+    ReconcileOutcome, ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery, Scope, Span, Statistics,
+    StatisticsQuery, StepPage, Store, StoreError, TrendStore, Trends, UsualStore, WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::{Mutex, mpsc};
@@ -56,6 +56,22 @@ impl RebuildStore for Interrupted {
 
     async fn recount(&self, rebuild: Rebuild) -> Result<u64, StoreError> {
         self.store.recount(rebuild).await
+    }
+}
+
+#[async_trait]
+impl DismissalStore for Interrupted {
+    async fn count_disposable(&self, filter: &LetterFilter, disposal: Disposal) -> Result<u64, StoreError> {
+        self.store.count_disposable(filter, disposal).await
+    }
+
+    async fn dispose(
+        &self,
+        filter: &LetterFilter,
+        order: &DisposalOrder,
+        limit: u32,
+    ) -> Result<Vec<i64>, StoreError> {
+        self.store.dispose(filter, order, limit).await
     }
 }
 

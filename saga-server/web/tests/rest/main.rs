@@ -6,6 +6,7 @@ mod answers;
 mod attention;
 mod auth;
 mod dead_letters;
+mod dismissal;
 mod docs;
 mod edge;
 mod erasure;

@@ -389,11 +389,17 @@ fn is_of(template: &str, route: &str) -> bool {
 }
 
 /// Those that are walked by tests of their own: what never ends, and what only writes.
-const ELSEWHERE: [&str; 5] = [
+const ELSEWHERE: [&str; 11] = [
     "/api/v1/sagas/stream",
     "/internal/v1/sagas/{sagaId}/status",
     "/internal/v1/sagas/replay",
     "/internal/v1/erase",
+    "/internal/v1/dlt/dismiss",
+    "/internal/v1/dlt/restore",
+    "/dead-letters/dismiss",
+    "/dead-letters/restore",
+    "/dead-letters/{id}/dismiss",
+    "/dead-letters/{id}/restore",
     "/sign-out",
 ];
 
@@ -558,6 +564,21 @@ async fn a_bound_operator_changes_nothing_of_other_types() {
                 Method::POST,
                 filled("/sagas/@-done"),
                 "status=FAILED&reason=because".to_owned(),
+            ),
+            (
+                Method::POST,
+                "/internal/v1/dlt/dismiss".to_owned(),
+                filled(r#"{"deadLetterIds":[#],"note":"why"}"#),
+            ),
+            (
+                Method::POST,
+                "/internal/v1/dlt/dismiss".to_owned(),
+                filled(r#"{"filter":{"sagaId":"@-letter"},"note":"why","dryRun":true}"#),
+            ),
+            (
+                Method::POST,
+                "/dead-letters/dismiss".to_owned(),
+                filled("sagaId=@-letter&note=why&mode=confirmed"),
             ),
             (
                 Method::POST,

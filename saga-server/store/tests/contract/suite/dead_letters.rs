@@ -239,6 +239,7 @@ pub(crate) async fn letters_are_counted_by_their_reason(database: &impl Database
         reason: reason.to_owned(),
         waiting,
         replayed,
+        dismissed: 0,
         first: at(first),
         last: at(last),
     };

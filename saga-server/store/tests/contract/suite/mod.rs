@@ -5,6 +5,7 @@ pub(crate) mod collectors;
 pub(crate) mod concurrency;
 pub(crate) mod corruption;
 pub(crate) mod dead_letters;
+pub(crate) mod dismissal;
 pub(crate) mod erasure;
 pub(crate) mod events;
 pub(crate) mod figures;
@@ -106,6 +107,10 @@ macro_rules! contract_tests {
             dead_letters::a_dry_run_stores_nothing,
             dead_letters::the_oldest_letters_leave_some_at_a_time,
             dead_letters::letters_without_their_table_are_an_outage,
+            dismissal::a_dismissed_letter_leaves_the_counts_and_says_why,
+            dismissal::a_restored_letter_waits_again,
+            dismissal::what_was_erased_is_not_restored,
+            dismissal::of_operators_at_once_one_dismisses_a_letter,
             erasure::a_persons_metadata_leaves_and_the_saga_stays,
             erasure::an_erasure_is_logged_without_the_value,
             erasure::an_erased_event_that_comes_again_is_a_duplicate_and_brings_nothing_back,

@@ -177,7 +177,7 @@ impl ProducersCursor {
     }
 }
 
-/// Where an erasure goes on.
+/// Where an erasure continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ErasureCursor {
     /// Sagas of the database, after this id.

@@ -29,6 +29,8 @@ pub(in crate::ui) struct LetterTemplate {
     message: String,
     explained: &'static str,
     state: LetterState,
+    /// Whether a dismissal can be taken back: its content is there.
+    can_restore: bool,
     since: Moment,
     stored: String,
     origin: String,
@@ -72,7 +74,8 @@ pub(in crate::ui) async fn page(
         list: PATH,
         reason_path: reason_path(&letter.reason),
         explained: explained(&letter.reason),
-        state: LetterState::of(letter.state, letter.attempts, letter.last_attempt, now),
+        state: LetterState::of(&letter, now),
+        can_restore: letter.erased_at.is_none(),
         since: Moment::new(letter.dead_since, now),
         stored: format!(
             "{}, partition {}, offset {}",

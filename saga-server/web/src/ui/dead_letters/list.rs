@@ -19,10 +19,11 @@ use crate::{
 use saga_store::LetterGroup;
 
 /// Quick views: name and query.
-const VIEWS: [(&str, &str); 3] = [
+const VIEWS: [(&str, &str); 4] = [
     ("All", ""),
     ("Not replayed", "state=WAITING"),
     ("Replayed", "state=REPLAYED"),
+    ("Dismissed", "state=DISMISSED"),
 ];
 
 #[derive(Template)]
@@ -31,6 +32,8 @@ pub(in crate::ui) struct LettersTemplate {
     frame: Frame,
     waiting: String,
     replayed: String,
+    dismissed: String,
+    has_dismissed: bool,
     groups: Vec<Group>,
     views: Vec<(&'static str, String, bool)>,
     chips: Vec<Chip>,
@@ -39,6 +42,8 @@ pub(in crate::ui) struct LettersTemplate {
     filter: Vec<(String, String)>,
     /// Whether anything that waits matches it.
     can_replay: bool,
+    /// Whether the list is that of the dismissed ones.
+    is_of_dismissed: bool,
     next: Option<String>,
     is_first: bool,
     first: String,
@@ -76,6 +81,13 @@ pub(in crate::ui) async fn page(
     let sum = |count: fn(&LetterGroup) -> u64| groups.iter().map(count).sum::<u64>();
     let waiting = sum(|group| group.waiting);
     let replayed = sum(|group| group.replayed);
+    let dismissed = sum(|group| group.dismissed);
+    let asks_for = |state: &str| {
+        given
+            .iter()
+            .any(|(name, value)| name == "state" && value == state)
+    };
+    let is_of_dismissed = asks_for("DISMISSED");
     let current = address("", &given);
     Ok(Page(LettersTemplate {
         frame: Frame::new(
@@ -86,6 +98,8 @@ pub(in crate::ui) async fn page(
         ),
         waiting: number(waiting),
         replayed: number(replayed),
+        dismissed: number(dismissed),
+        has_dismissed: dismissed > 0,
         views: VIEWS
             .map(|(name, view)| {
                 (
@@ -101,10 +115,8 @@ pub(in crate::ui) async fn page(
             .into_iter()
             .map(|letter| LetterRow::new(letter, now))
             .collect(),
-        can_replay: waiting > 0
-            && !given
-                .iter()
-                .any(|(name, value)| name == "state" && value == "REPLAYED"),
+        can_replay: waiting > 0 && !asks_for("REPLAYED") && !is_of_dismissed,
+        is_of_dismissed,
         first: address(PATH, given.iter().filter(|(name, _)| !is_place(name))),
         filter,
         next: found
@@ -113,7 +125,11 @@ pub(in crate::ui) async fn page(
             .map(|cursor| next(PATH, &given, cursor)),
         is_first: !given.iter().any(|(name, _)| is_place(name)),
         is_empty: groups.is_empty(),
-        groups: groups.into_iter().map(|group| Group::new(group, now)).collect(),
+        groups: groups
+            .into_iter()
+            .filter(|group| group.waiting + group.replayed > 0)
+            .map(|group| Group::new(group, now))
+            .collect(),
     }))
 }
 

@@ -5,11 +5,14 @@
 //! | `list` | reasons, filters and rows |
 //! | `letter` | one letter, decoded or in hex |
 //! | `replay` | what a replay did, or would do |
+//! | `dismissal` | dismissed with a note, and restored |
 
+mod dismissal;
 mod letter;
 mod list;
 mod replay;
 
+pub(super) use dismissal::{dismiss_all, dismiss_one, restore_all, restore_one};
 pub(super) use letter::page as letter;
 pub(super) use list::page as list;
 pub(super) use replay::{all as replay_all, one as replay_one};
@@ -21,7 +24,7 @@ use super::{
     search::{encoded, saga_path},
 };
 use crate::http::ApiError;
-use saga_collector::dead_letters::{AttemptView, LetterView, OriginView};
+use saga_collector::dead_letters::{LetterView, OriginView};
 use saga_store::LetterState;
 
 /// The address of all of them.
@@ -63,6 +66,8 @@ struct State {
     is_dismissed: bool,
     attempts: u32,
     last: Option<Attempt>,
+    /// Who dismissed it, when and why.
+    dismissal: Option<Attempt>,
 }
 
 struct Attempt {
@@ -72,7 +77,10 @@ struct Attempt {
 }
 
 impl State {
-    fn of(state: LetterState, attempts: u32, last: Option<AttemptView>, now: Timestamp) -> Self {
+    fn of(letter: &LetterView, now: Timestamp) -> Self {
+        let LetterView { state, attempts, .. } = *letter;
+        let last = letter.last_attempt.clone();
+        let dismissal = letter.dismissal.clone();
         Self {
             is_waiting: state == LetterState::Waiting,
             is_dismissed: state == LetterState::Dismissed,
@@ -81,6 +89,11 @@ impl State {
                 at: Moment::new(last.at, now),
                 by: last.by,
                 result: last.result,
+            }),
+            dismissal: dismissal.map(|dismissal| Attempt {
+                at: Moment::new(dismissal.at, now),
+                by: dismissal.by,
+                result: dismissal.note.unwrap_or_default(),
             }),
         }
     }
@@ -92,7 +105,7 @@ impl LetterRow {
             path: letter_path(letter.id),
             since: Moment::new(letter.dead_since, now),
             origin: place(&letter.origin),
-            state: State::of(letter.state, letter.attempts, letter.last_attempt, now),
+            state: State::of(&letter, now),
             // Of a class its package says little.
             short_reason: letter.reason.rsplit('.').next().unwrap_or_default().to_owned(),
             reason: letter.reason,
@@ -101,6 +114,14 @@ impl LetterRow {
             producer: letter.producer_service,
         }
     }
+}
+
+/// The page with the form that was sent to a path; forms of other pages are sent to the page itself.
+pub(super) fn page_of_form(path: &str) -> &str {
+    let page = path
+        .strip_suffix("/dismiss")
+        .or_else(|| path.strip_suffix("/restore"));
+    page.filter(|page| page.starts_with(PATH)).unwrap_or(path)
 }
 
 fn letter_path(id: i64) -> String {

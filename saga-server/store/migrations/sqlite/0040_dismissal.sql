@@ -1,0 +1,4 @@
+-- Dismissed dead letters: since when, by whom and why. The log of operations has the same and is kept longer.
+ALTER TABLE dead_letter ADD COLUMN dismissed_at INTEGER;
+ALTER TABLE dead_letter ADD COLUMN dismissed_by TEXT;
+ALTER TABLE dead_letter ADD COLUMN note TEXT;

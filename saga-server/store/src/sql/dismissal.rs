@@ -1,0 +1,111 @@
+//! Dead letters dismissed and restored.
+
+use async_trait::async_trait;
+use sqlx::QueryBuilder;
+
+use super::{Adapter, Db, dead_letters, dialect, error, operations};
+use crate::{
+    Conclusion, DismissalStore, Disposal, DisposalOrder, LetterFilter, Operation, OperationKind, StoreError,
+    columns::Moment, detached::run_detached,
+};
+
+#[async_trait]
+impl DismissalStore for Adapter {
+    async fn count_disposable(&self, filter: &LetterFilter, disposal: Disposal) -> Result<u64, StoreError> {
+        let mut sql = QueryBuilder::<Db>::new("SELECT count(*) FROM (SELECT 1 FROM dead_letter WHERE ");
+        sql.push(disposable(disposal));
+        dead_letters::push_filter(&mut sql, filter);
+        sql.push(format_args!(" LIMIT {}) AS counted", Disposal::COUNTED + 1));
+        let count: i64 = sql
+            .build_query_scalar()
+            .fetch_one(&self.readers)
+            .await
+            .map_err(error::store)?;
+        Ok(count.cast_unsigned())
+    }
+
+    async fn dispose(
+        &self,
+        filter: &LetterFilter,
+        order: &DisposalOrder,
+        limit: u32,
+    ) -> Result<Vec<i64>, StoreError> {
+        let (store, filter, order) = (self.clone(), filter.clone(), order.clone());
+        run_detached(async move {
+            let begun = store.writers.begin_with(dialect::BEGIN).await;
+            let mut transaction = begun.map_err(error::store)?;
+            let mut sql = update(&order);
+            dead_letters::push_filter(&mut sql, &filter);
+            // Another operator's transaction may have disposed of some of them meanwhile: those are left to it.
+            sql.push(" ORDER BY dead_since, id LIMIT ")
+                .push_bind(i64::from(limit))
+                .push(format_args!(
+                    " {}) RETURNING id, saga_id, saga_type",
+                    dialect::FOR_UPDATE
+                ));
+            let disposed: Vec<(i64, Option<String>, Option<String>)> = sql
+                .build_query_as()
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(error::store)?;
+            let ids = disposed.iter().map(|(id, ..)| *id).collect();
+            let entries = disposed
+                .into_iter()
+                .map(|(id, saga_id, saga_type)| entry(&order, id, saga_id, saga_type));
+            let conclusion = Conclusion {
+                attempts: Vec::new(),
+                operations: entries.collect(),
+            };
+            let written = operations::conclude(&mut transaction, &conclusion).await;
+            written.map_err(error::store)?;
+            transaction.commit().await.map_err(error::store)?;
+            Ok(ids)
+        })
+        .await
+    }
+}
+
+/// Which letters something can be done to.
+const fn disposable(disposal: Disposal) -> &'static str {
+    match disposal {
+        Disposal::Dismiss => "state = 'WAITING'",
+        Disposal::Restore => "state = 'DISMISSED' AND erased_at IS NULL",
+    }
+}
+
+/// Of letters that are chosen by what follows.
+fn update(order: &DisposalOrder) -> QueryBuilder<Db> {
+    let mut sql = QueryBuilder::<Db>::new("UPDATE dead_letter SET state = ");
+    match order.disposal {
+        Disposal::Dismiss => sql
+            .push("'DISMISSED', dismissed_at = ")
+            .push_bind(Moment(order.at))
+            .push(", dismissed_by = ")
+            .push_bind(order.actor.name.clone())
+            .push(", note = ")
+            .push_bind(order.note.clone()),
+        Disposal::Restore => sql.push("'WAITING', dismissed_at = NULL, dismissed_by = NULL, note = NULL"),
+    };
+    sql.push(" WHERE id IN (SELECT id FROM dead_letter WHERE ")
+        .push(disposable(order.disposal));
+    sql
+}
+
+fn entry(order: &DisposalOrder, id: i64, saga_id: Option<String>, saga_type: Option<String>) -> Operation {
+    let (kind, result) = match order.disposal {
+        Disposal::Dismiss => (OperationKind::Dismissal, "DISMISSED"),
+        Disposal::Restore => (OperationKind::Restoration, "RESTORED"),
+    };
+    Operation {
+        at: order.at,
+        actor: order.actor.clone(),
+        kind,
+        saga_id,
+        saga_type,
+        letter_id: Some(id),
+        before: None,
+        after: None,
+        result: result.to_owned(),
+        detail: order.note.clone(),
+    }
+}
