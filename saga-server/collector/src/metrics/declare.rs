@@ -9,7 +9,7 @@ use prometheus_client::{
 };
 
 /// A gauge that holds any number.
-pub type FloatGauge = Gauge<f64, AtomicU64>;
+pub(crate) type FloatGauge = Gauge<f64, AtomicU64>;
 
 /// Metrics that are registered so far.
 #[derive(Default)]

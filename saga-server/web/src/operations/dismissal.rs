@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::{
     Permit,
     letter_filter::letter_filter,
-    replay::{MAX_LETTERS, filter, list},
+    replay::{MAX_LETTERS, ReplayFilter, filter, list},
 };
 use crate::{
     auth::Caller,

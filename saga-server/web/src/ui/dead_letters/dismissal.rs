@@ -14,7 +14,7 @@ use crate::ui::{
 };
 use crate::{
     auth::Caller,
-    http::{ApiError, query_string::Params},
+    http::ApiError,
     operations::{DisposalAnswer, Disposing},
     scoped::Reader,
 };
