@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The Helm chart and the Argo CD application: by helm, and by kubeconform with the schemas of Kubernetes and of the
+# The Helm chart, the Argo CD application and the analysis template of Argo Rollouts: by helm, and by kubeconform with the schemas of Kubernetes and of the
 # operators' own kinds.
 
 CHART=$ROOT/deploy/helm/saga-tracker
@@ -16,6 +16,7 @@ check_chart() {
     conforms "$SCRATCH/$environment.yaml"
   done
   conforms "$ROOT/deploy/argocd/application.yaml"
+  conforms "$ROOT/deploy/argo-rollouts/analysis-template.yaml"
   # Without values of an environment, with a Secret and definitions of the chart's own.
   helm template saga-tracker "$CHART" --set secret.values.DATABASE_URL=postgres://saga@db/saga \
     --set-string 'definitions.refund\.yml=type: REFUND' >"$SCRATCH/defaults.yaml"
@@ -54,13 +55,14 @@ conforms() {
 }
 
 write_schemas() {
-  local kubernetes operator argo
+  local kubernetes operator argo rollouts
   kubernetes=$(go_module "$KUBERNETES")
   operator=$(go_module "$PROMETHEUS_OPERATOR")/example/prometheus-operator-crd
   argo=$(go_module "$ARGO_CD")/manifests/crds
+  rollouts=$(go_module "$ARGO_ROLLOUTS")/manifests/crds
   python3 "$SCHEMAS_SCRIPT" "$1" "$kubernetes/api/openapi-spec/swagger.json" \
     "$operator/monitoring.coreos.com_servicemonitors.yaml" "$operator/monitoring.coreos.com_prometheusrules.yaml" \
-    "$argo/application-crd.yaml"
+    "$argo/application-crd.yaml" "$rollouts/analysis-template-crd.yaml"
 }
 
 # refuses KEY=VALUE: values.schema.json does not let it pass.

@@ -10,6 +10,7 @@ COMPOSE_SPEC=github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 KUBERNETES=k8s.io/kubernetes@v1.34.4
 PROMETHEUS_OPERATOR=github.com/prometheus-operator/prometheus-operator@v0.85.0
 ARGO_CD=github.com/argoproj/argo-cd/v3@v3.5.7
+ARGO_ROLLOUTS=github.com/argoproj/argo-rollouts@v1.8.3
 
 # go_tool NAME PACKAGE@VERSION: prints where the tool is, built if need be.
 go_tool() {

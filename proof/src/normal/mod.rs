@@ -5,6 +5,8 @@
 //! | `figures` | figures of a day are those of plain loops |
 //! | `population` | sagas with random waits, and a store that learns from them |
 //! | `calibration` | of sagas that are said to end by a moment with 90 %, 90 % do |
+//! | `versions` | a version that is worse is called so, and one that is not is not |
+//! | `inference` | definitions from events are those that the events were made by |
 //! | `stalls` | stalled sagas are found without a limit, and slow nights are not taken for them |
 //!
 //! Rule of thumb: time is simulated. A store gets the events up to a moment, is asked as of that moment, and the answer is
@@ -12,8 +14,10 @@
 
 mod calibration;
 mod figures;
+mod inference;
 mod population;
 mod stalls;
+mod versions;
 
 use anyhow::Result;
 
@@ -34,5 +38,7 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     figures::run(args, progress, &mut report).await?;
     calibration::run(args, progress, &mut report).await?;
     stalls::run(args, progress, &mut report).await?;
+    versions::run(args, progress, &mut report);
+    inference::run(args, progress, &mut report)?;
     Ok(report)
 }

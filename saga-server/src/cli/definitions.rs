@@ -1,4 +1,4 @@
-//! `definitions`: check files of definitions, and draw the expected path of a saga type.
+//! `definitions`: check files of definitions, draw the expected path of a saga type, and infer one.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use saga_types::{
 };
 use serde_json::{Value, json};
 
-use super::{CliError, output};
+use super::{CliError, infer::InferArgs, output};
 use crate::config::load_definitions;
 
 #[derive(Debug, Args)]
@@ -25,6 +25,9 @@ enum DefinitionsCommand {
     Check(CheckArgs),
     /// Print the expected path of a saga type: its steps with what comes before them, owners, choices, compensations and limits
     Show(ShowArgs),
+    /// Print a definition of a saga type that its stored events give, with how sure each line is: steps, owners, what comes
+    /// before what, choices, ends, compensations, and limits that 99.9 % of the sagas keep
+    Infer(InferArgs),
 }
 
 #[derive(Debug, Args)]
@@ -64,6 +67,7 @@ impl DefinitionsArgs {
         match self.command {
             DefinitionsCommand::Check(args) => args.run(),
             DefinitionsCommand::Show(args) => args.run(),
+            DefinitionsCommand::Infer(args) => args.run(),
         }
     }
 }

@@ -24,6 +24,12 @@ pub enum CliError {
     /// A dry run found something to do: exit code 3.
     #[error("something differs; the same command without --dry-run repairs it")]
     Differences,
+    /// A version fails more often than the one before: exit code 3.
+    #[error("the candidate is worse")]
+    Worse,
+    /// Whether it does cannot be said yet: exit code 4.
+    #[error("not yet known; ask again later, or with --wait")]
+    NotYetKnown,
 }
 
 impl CliError {
@@ -39,7 +45,8 @@ impl CliError {
         match self {
             Self::Usage(_) => ExitCode::from(2),
             Self::Failed(_) => ExitCode::FAILURE,
-            Self::Differences => ExitCode::from(3),
+            Self::Differences | Self::Worse => ExitCode::from(3),
+            Self::NotYetKnown => ExitCode::from(4),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The commands. One file for each: its flags and what it does.
 //!
 //! Rule of thumb: output goes to stdout, everything else to stderr; the exit code is 0, 1 when something failed while
-//! running, 2 when the command or its configuration is wrong, 3 when a dry run found something to do.
+//! running, 2 when the command or its configuration is wrong, 3 when a dry run found something to do or a version is worse, 4
+//! when that is not known yet.
 
 mod archive;
 mod check;
+mod compare;
 mod definitions;
 mod dev;
 mod dlt;
@@ -13,6 +15,7 @@ mod error;
 mod fold;
 mod healthcheck;
 mod help;
+mod infer;
 mod logging;
 mod migrate;
 mod openapi;
@@ -60,6 +63,9 @@ enum Command {
     Fold(fold::FoldArgs),
     /// Check saga definitions, and draw the expected path of a saga type
     Definitions(definitions::DefinitionsArgs),
+    /// Ask a running collector whether a new version of a service fails more often than the one before: exit code 0 when it
+    /// does not, 3 when it does, 4 when there are too few sagas yet
+    Compare(compare::CompareArgs),
     /// Inspect the configuration
     Config(check::ConfigCommandArgs),
     /// Ask a running collector whether it is ready
@@ -102,6 +108,7 @@ impl Command {
             Self::Archive(args) => args.run(),
             Self::Fold(args) => args.run(),
             Self::Definitions(args) => args.run(),
+            Self::Compare(args) => args.run(),
             Self::Config(args) => args.run(),
             Self::Healthcheck(args) => args.run(),
             Self::Token(args) => args.run(),

@@ -154,7 +154,7 @@ fn hide(difference: &mut Difference, redaction: &Redaction) {
         return;
     };
     if redaction.hides(keys::FAILURE_REASON) {
-        for name in [keys::FAILURE_REASON, "summary"] {
+        for name in [keys::FAILURE_REASON, "failureGroup", "summary"] {
             if let Some((before, after)) = fields.get_mut(name) {
                 hide_text(before);
                 hide_text(after);

@@ -9,6 +9,7 @@
 //! | `usual` | how long waits usually take, learnt by one collector of several | started again |
 //! | `definitions` | definitions as the files say, and collectors that run with others | started again |
 //! | `producers` | who records events and which never came, on one collector of several | started again |
+//! | `failure_groups` | groups of failures for sagas that failed before rows had one, on one collector of several | started again |
 //! | `database` | whether the database answers, and the numbers of sagas | started again |
 //! | `issuer` | the keys of an issuer of tokens, if one is configured | started again |
 //! | `retention` | sagas, dead letters and operations that leave, unless all stay for ever | started again |
@@ -23,7 +24,7 @@ use saga_collector::{
     health::{Component, Health},
     live::Live,
     maintenance::{
-        Monitor, RetentionConfig, keep_usual,
+        Monitor, RetentionConfig, failure_groups, keep_usual,
         producers::ProducerReconciler,
         retention::{self, Retention},
     },
@@ -89,6 +90,7 @@ pub(super) fn of(
         Task::restarted("watch", stop, monitor, Monitor::run),
         Task::restarted("usual", stop, store.clone(), keep_usual),
         Task::restarted("producers", stop, reconciler, ProducerReconciler::run),
+        Task::restarted("failure_groups", stop, store.clone(), failure_groups::keep),
         Task::restarted("database", stop, database, |(store, health, metrics), stop| {
             watch_database(store, health, metrics, stop)
         }),

@@ -45,8 +45,10 @@ mod deadline;
 mod definitions;
 mod detached;
 mod dismissal;
+mod draw;
 mod erasure;
 mod error;
+mod failures;
 mod flow;
 mod fold_batch;
 mod histogram;
@@ -70,6 +72,7 @@ pub mod sqlite;
 mod table;
 mod trends;
 mod usual;
+mod versions;
 mod watch;
 
 pub use appended::{Appended, SagaChange};
@@ -82,11 +85,15 @@ pub use dead_letters::{
 };
 pub use definitions::CurrentDefinitions;
 pub use dismissal::{Dismissal, DismissalStore, Disposal, DisposalOrder};
+pub use draw::{DrawStore, Drawn, DrawnEvent, DrawnSaga};
 pub use erasure::{
     AffectedSaga, ErasableLetter, Erased, ErasedEvent, ErasedSaga, Erasure, ErasureStore, MetadataValue,
     MetadataValueError, erased_at, without_personal_data,
 };
 pub use error::{AppendError, Corrupt, Fault, StoreError};
+pub use failures::{
+    FailureGroup, FailureGroups, FailureGroupsQuery, FailureStore, FailureTotals, GroupedFailures,
+};
 pub use flow::{Flow, FlowQuery, Outcome, StepDetail, StepRow, Transition, TransitionRow, VersionPart};
 pub use late::Late;
 pub use operations::{
@@ -97,7 +104,8 @@ pub use period::{Outcomes, Sample, Span, Times, Width};
 pub use port::{Attention, Store, StoreOptions};
 pub use producers::{
     Gap, NewlyLost, OTHER_SERVICES, ProducerInstance, ProducerObservation, ProducerPage, ProducerQuery,
-    ProducerService, ProducerStore, ReconcileOutcome, ReconcileRequest, Sequences, Wire, producer_name,
+    ProducerService, ProducerStore, ReconcileOutcome, ReconcileRequest, Sequences, ServiceVersion, Wire,
+    producer_name,
 };
 pub use progress::{PartitionProgress, ProgressStore};
 pub use query::{
@@ -111,4 +119,5 @@ pub use trends::{FailureCount, Failures, Slot, TrendStore, Trends};
 pub use usual::{
     CurrentUsual, ENOUGH, EndLevel, ExpectedEnd, TypeUsual, Usual, UsualStore, UsualWait, WaitKey,
 };
+pub use versions::{VersionSaga, VersionSagas, VersionStore, VersionsQuery};
 pub use watch::{LateCount, LateGroup, LateSagas, WatchStore};

@@ -15,8 +15,10 @@ use crate::{
     dead_letters::DeadLetterStore,
     definitions::CurrentDefinitions,
     dismissal::DismissalStore,
+    draw::DrawStore,
     erasure::ErasureStore,
     error::{AppendError, StoreError},
+    failures::FailureStore,
     operations::OperationStore,
     probe,
     producers::ProducerStore,
@@ -26,6 +28,7 @@ use crate::{
     retention::RetentionStore,
     trends::TrendStore,
     usual::UsualStore,
+    versions::VersionStore,
     watch::WatchStore,
 };
 
@@ -41,6 +44,8 @@ pub trait Store:
     + DeadLetterStore
     + DismissalStore
     + ErasureStore
+    + DrawStore
+    + FailureStore
     + OperationStore
     + ProducerStore
     + ProgressStore
@@ -48,6 +53,7 @@ pub trait Store:
     + RetentionStore
     + TrendStore
     + UsualStore
+    + VersionStore
     + WatchStore
     + Send
     + Sync

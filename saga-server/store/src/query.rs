@@ -50,6 +50,8 @@ pub struct SagaQuery {
     pub failed_step: Option<String>,
     /// The derived failure reason.
     pub failure_reason: Option<String>,
+    /// The group of failures that the saga belongs to, see [`SagaState::failure_group`].
+    pub failure_group: Option<String>,
     /// Any event's metadata has this value at this top-level key (numbers and booleans by their JSON text); each
     /// entry may be matched by another event.
     pub metadata: BTreeMap<String, String>,
@@ -81,6 +83,7 @@ impl SagaQuery {
             &self.trace_id,
             &self.failed_step,
             &self.failure_reason,
+            &self.failure_group,
         ];
         texts.into_iter().flatten()
     }
@@ -142,6 +145,7 @@ impl SagaQuery {
             trace_id: None,
             failed_step: None,
             failure_reason: None,
+            failure_group: None,
             metadata: BTreeMap::new(),
             anomaly: None,
             stuck: None,
@@ -315,6 +319,8 @@ pub struct StatisticsQuery {
     pub scope: Scope,
     /// Only this type.
     pub saga_type: Option<SagaType>,
+    /// Only this group of failures.
+    pub failure_group: Option<String>,
     /// Started at this moment or later.
     pub from: Option<Timestamp>,
     /// Started at this moment or earlier.

@@ -124,6 +124,13 @@ impl Cover {
         // A period without an end goes on to the end of time.
         let from = query.from.unwrap_or(Timestamp::MIN).as_millis();
         let to = query.to.unwrap_or(Timestamp::MAX).as_millis() + 1;
+        if query.failure_group.is_some() {
+            // No roll-up has groups; they have an index of their own.
+            return Self {
+                edges: vec![from..to],
+                ..Self::default()
+            };
+        }
         let mut cover = Self {
             whole: within(&(from..to), MINUTE),
             ..Self::default()
@@ -243,10 +250,9 @@ mod tests {
     fn cover(from: &str, to: &str) -> Cover {
         let moment = |text: &str| Some(text.parse().unwrap());
         Cover::of(&StatisticsQuery {
-            scope: Scope::All,
-            saga_type: None,
             from: moment(from),
             to: moment(to),
+            ..StatisticsQuery::default()
         })
     }
 

@@ -107,6 +107,7 @@ macro_rules! column {
 column! {
     &str => Text(text) Some(text);
     Option<&str> => Text(text) *text;
+    Option<String> => Text(text) text.as_deref();
     Texts => Texts(texts) &texts.0;
     Option<JsonText<'_>> => Json(json) json.map(|json| json.0);
     Moment => Moment(moment) Some(*moment);

@@ -4,7 +4,7 @@ use saga_server::config::{NOT_SET, REQUIRED, defaults, keys};
 
 use crate::command::Run;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "dev",
     "serve",
     "migrate",
@@ -13,9 +13,11 @@ const COMMANDS: [&str; 13] = [
     "dlt list",
     "dlt replay",
     "fold",
+    "compare",
     "config check",
     "definitions check",
     "definitions show",
+    "definitions infer",
     "healthcheck",
     "token",
 ];

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod command;
+mod compare;
 mod config_docs;
 mod configuration;
 mod dead_letters;
@@ -10,6 +11,7 @@ mod dev;
 mod erasing;
 mod fold;
 mod help;
+mod infer;
 mod rebuilding;
 mod running;
 #[path = "../support/mod.rs"]

@@ -18,6 +18,7 @@ APART = [
     {"period", "toDate"},
     {"minDuration", "maxDuration"},
 ]
+APART += [{f"{group}.{name}" for name in pair} for group in "ab" for pair in APART[2:]]
 
 
 def next_cursor(path):

@@ -1,6 +1,6 @@
 //! The answers of the collector: REST for programs, pages for people.
 //!
-//! `saga-server` serves it. It depends on `saga-collector`, `saga-store` and `saga-types`.
+//! `saga-server` serves it. It depends on `saga-collector`, `saga-normal`, `saga-store` and `saga-types`.
 //!
 //! The parts, in the order in which a request meets them:
 //!
@@ -10,6 +10,7 @@
 //! | [`auth`] | tokens, issuers and roles |
 //! | [`router`], [`state`], [`streams`] | every route, what handlers may ask, and the shares of the stream |
 //! | [`scoped`] | what handlers reach of the data: what their caller may see |
+//! | `failure_groups` | groups of failures, for REST |
 //! | `family` | the saga that a saga is a part of, and its parts |
 //! | `late_groups` | what needs action, by cause, owner and type |
 //! | `operations` | what operators do, for REST and pages |
@@ -18,6 +19,7 @@
 
 pub mod auth;
 mod config;
+mod failure_groups;
 mod family;
 mod http;
 mod late_groups;

@@ -11,10 +11,12 @@
 //! | [`SagaFold`] | what is kept of the events so far |
 //! | [`Waits`] | how long a saga waited for each step of its path |
 //! | [`SagaState`] | the answer, as REST and the `fold` command give it |
+//! | [`failure_fingerprint`] | the group of a failure, for counting |
 
 mod awaiting;
 mod effects;
 mod event;
+mod failure_group;
 mod rules;
 mod running;
 mod sentence;
@@ -26,6 +28,7 @@ use std::collections::BTreeMap;
 use crate::{SagaEvent, definition::Definitions};
 
 pub use event::{FoldEvent, Position, failure_reason};
+pub use failure_group::{NO_FAILING_STEP, failure_fingerprint, failure_group, parts_of_failure_group};
 pub use running::{NeedsHistory, SagaFold};
 pub use sentence::Phrase;
 pub use state::{Anomaly, Awaiting, SagaState};

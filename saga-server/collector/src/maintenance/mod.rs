@@ -2,6 +2,7 @@
 //! has been there long enough.
 
 mod config;
+pub mod failure_groups;
 pub(crate) mod lease;
 mod overdue;
 pub mod producers;

@@ -6,7 +6,7 @@ use sqlx::{
     postgres::{PgHasArrayType, PgRow},
 };
 
-use crate::metadata::objects_saying;
+use crate::{columns::Bound, metadata::objects_saying};
 
 pub(super) const BEGIN: &str = "BEGIN";
 
@@ -151,6 +151,23 @@ pub(super) fn push_anomaly(sql: &mut QueryBuilder<Postgres>, anomaly: Anomaly) {
     sql.push(" AND anomalies <> '{}' AND anomalies @> ARRAY[")
         .push_bind(anomaly.as_str())
         .push("]");
+}
+
+/// Metadata that is no longer than what is read of many sagas.
+pub(super) const SHORT_METADATA: &str = "CASE WHEN pg_column_size(metadata) <= 8192 THEN metadata::text END";
+
+/// Milliseconds from a moment to the start of a saga, as a whole number.
+pub(super) fn push_millis_since(sql: &mut QueryBuilder<Postgres>, moment: Bound) {
+    sql.push("(extract(epoch FROM started_at - ")
+        .push_bind(moment)
+        .push(") * 1000)::bigint");
+}
+
+/// Some texts, as rows with a name.
+pub(super) fn push_texts(sql: &mut QueryBuilder<Postgres>, texts: &[String]) {
+    sql.push("SELECT name FROM unnest(")
+        .push_bind(texts.to_vec())
+        .push("::text[]) AS texts (name)");
 }
 
 /// As [`any!`], for statements that are built.

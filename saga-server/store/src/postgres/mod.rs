@@ -17,9 +17,13 @@ mod dead_letters;
 mod dialect;
 #[path = "../sql/dismissal.rs"]
 mod dismissal;
+#[path = "../sql/draw.rs"]
+mod draw;
 #[path = "../sql/erasure.rs"]
 mod erasure;
 mod error;
+#[path = "../sql/failures.rs"]
+mod failures;
 mod filters;
 #[path = "../sql/fold.rs"]
 mod fold;
@@ -59,6 +63,8 @@ mod totals;
 mod trends;
 #[path = "../sql/usual.rs"]
 mod usual;
+#[path = "../sql/versions.rs"]
+mod versions;
 #[path = "../sql/watch.rs"]
 mod watch;
 

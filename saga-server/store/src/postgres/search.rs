@@ -9,7 +9,7 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use super::{
     PostgresStore,
-    conditions::{order, push_cursor, push_order},
+    conditions::{order, push_cursor, push_order, push_statuses},
     error,
     filters::{push_filters, push_sagas},
     read,
@@ -19,8 +19,12 @@ use super::{
     totals,
 };
 use crate::{
-    Page, PageStart, SagaQuery, Scope, SortBy, SortOrder, StoreError, Total, columns::Moment,
-    query::statuses, rows::StateRow, table::Keyed,
+    Page, PageStart, SagaQuery, Scope, SortBy, SortOrder, StoreError, Total,
+    columns::Moment,
+    draw::{DRAWS, DrawnRow},
+    query::statuses,
+    rows::StateRow,
+    table::Keyed,
 };
 
 /// Answers that several searches share.
@@ -53,6 +57,69 @@ pub(super) async fn search(store: &PostgresStore, query: &SagaQuery) -> Result<P
         total,
         has_more,
     })
+}
+
+/// The sagas that a search finds, whatever its order, start and size.
+pub(super) struct Matching<'a> {
+    store: &'a PostgresStore,
+    query: &'a SagaQuery,
+    /// None when no saga can match.
+    prefilter: Option<StepPrefilter>,
+}
+
+impl<'a> Matching<'a> {
+    pub(super) async fn of(store: &'a PostgresStore, query: &'a SagaQuery) -> Result<Self, StoreError> {
+        let prefilter = if asks_for_nul(query) {
+            None
+        } else {
+            Some(step_prefilter::prefilter(&store.readers, &store.caches.unselective, query).await?)
+        };
+        Ok(Self {
+            store,
+            query,
+            prefilter,
+        })
+    }
+
+    pub(super) async fn total(&self) -> Result<Total, StoreError> {
+        let Some(prefilter) = &self.prefilter else {
+            return Ok(Total::capped(0));
+        };
+        totals::total(
+            &self.store.readers,
+            &self.store.caches.totals,
+            self.query,
+            prefilter,
+        )
+        .await
+    }
+
+    /// Those whose numbers are below a limit, at most so many of them, in an order that has nothing to do with them.
+    pub(super) async fn drawn(&self, limit: i64, most: u32) -> Result<Vec<DrawnRow>, StoreError> {
+        let Some(prefilter) = &self.prefilter else {
+            return Ok(Vec::new());
+        };
+        let mut sql = QueryBuilder::new("SELECT saga_id, saga_type, current_status, duration_ms FROM ");
+        push_sagas(&mut sql, prefilter.candidates.as_deref());
+        sql.push(" WHERE true");
+        if self.query.saga_type.is_some() && self.query.status.is_none() && self.query.ended.is_none() {
+            // One range of the index for each.
+            push_statuses(&mut sql, SagaStatus::ALL.into_iter());
+        }
+        push_filters(&mut sql, self.query, prefilter);
+        // An index has those with the lowest numbers.
+        for below in [limit, 4_096] {
+            if limit <= below && below < DRAWS {
+                sql.push(format_args!(
+                    " AND (hashtextextended(saga_id, 0) & 65535) < {below}"
+                ));
+            }
+        }
+        sql.push(" ORDER BY hashtextextended(saga_id, 1), saga_id LIMIT ")
+            .push_bind(i64::from(most));
+        let asked = sql.build_query_as();
+        asked.fetch_all(&self.store.readers).await.map_err(error::store)
+    }
 }
 
 /// PostgreSQL takes no U+0000, and so no saga has one either.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use saga_types::SagaEvent;
 
-use super::{Change, ServiceCounts, producer_name, service::OTHER_STEPS};
+use super::{Change, ServiceCounts, producer_name, service::OTHER_STEPS, versions};
 use crate::NewLetter;
 
 /// How many services and steps of a transaction are counted apart.
@@ -20,6 +20,13 @@ pub(crate) fn of_events(new: &[&SagaEvent]) -> Result<Option<String>, sqlx::Erro
             .as_ref()
             .and_then(|metadata| metadata.producer_service());
         if let Some(counted) = counts.of(service) {
+            let version = event
+                .metadata
+                .as_ref()
+                .and_then(|metadata| metadata.service_version());
+            if let Some(version) = version.and_then(producer_name) {
+                versions::see(&mut counted.versions, version, event.recorded_at);
+            }
             let step = event.step.as_str();
             let has_room = counted.steps.len() < MAX_STEPS || counted.steps.contains_key(step);
             let step = if has_room { step } else { OTHER_STEPS };
@@ -59,6 +66,7 @@ impl Counts {
                 service: service.to_owned(),
                 steps: BTreeMap::new(),
                 dead_letters: 0,
+                versions: BTreeMap::new(),
             };
             self.0.insert(service.to_owned(), counted);
         }

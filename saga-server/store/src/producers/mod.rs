@@ -14,6 +14,7 @@ mod reconcile;
 mod rows;
 mod sequences;
 mod service;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,10 +29,12 @@ pub(super) use instance::Instance;
 pub(super) use reconcile::{Tables, reconcile};
 pub(super) use rows::{DetailRow, InstanceRow, LostRow, ServiceRow, SumRow, WholeSinceRow};
 pub(super) use service::Service;
+use versions::Recorded;
 
 pub use instance::{Gap, ProducerInstance};
 pub use sequences::Sequences;
 pub use service::ProducerService;
+pub use versions::ServiceVersion;
 
 /// The longest name of a service or an instance, in characters.
 const MAX_NAME_CHARS: usize = 100;
@@ -174,6 +177,9 @@ struct ServiceCounts {
     steps: BTreeMap<String, u64>,
     #[serde(default)]
     dead_letters: u64,
+    /// Versions of the service, and when the steps with them were recorded.
+    #[serde(default)]
+    versions: BTreeMap<String, Recorded>,
 }
 
 /// The rows that note observations, each of a bearable size.

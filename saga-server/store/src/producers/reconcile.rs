@@ -10,7 +10,7 @@ use saga_types::Timestamp;
 
 use super::{
     Change, Instance, NewlyLost, OTHER_SERVICES, ProducerObservation, ReconcileOutcome, ReconcileRequest,
-    ServiceCounts, service::Service,
+    ServiceCounts, service::Service, versions,
 };
 use crate::StoreError;
 
@@ -177,6 +177,7 @@ impl ServiceCounts {
         for (step, events) in other.steps {
             *self.steps.entry(step).or_default() += events;
         }
+        versions::unite(&mut self.versions, other.versions);
     }
 }
 

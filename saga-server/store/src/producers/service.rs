@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use saga_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ProducerInstance, ServiceCounts, pace::Pace};
+use super::{
+    ProducerInstance, ServiceCounts, ServiceVersion,
+    pace::Pace,
+    versions::{self, Versions},
+};
 use crate::{Corrupt, StoreError};
 
 /// How many steps are counted apart; the others count together as [`OTHER_STEPS`].
@@ -31,6 +35,8 @@ pub struct ProducerService {
     pub dead_letters: u64,
     /// How many events of each step were stored.
     pub steps: BTreeMap<String, u64>,
+    /// Its versions, the newest first.
+    pub versions: Vec<ServiceVersion>,
     /// How many events of its instances are missing.
     pub possibly_lost: u64,
     /// How many instances are known.
@@ -54,6 +60,9 @@ struct Detail {
     events: u64,
     dead_letters: u64,
     steps: BTreeMap<String, u64>,
+    /// Not there before versions were known.
+    #[serde(default)]
+    versions: Versions,
     pace: Pace,
 }
 
@@ -68,6 +77,7 @@ impl Service {
                 events: 0,
                 dead_letters: 0,
                 steps: BTreeMap::new(),
+                versions: Versions::new(),
                 pace: Pace::begin(now),
             },
         }
@@ -94,6 +104,8 @@ impl Service {
     pub(super) fn count(&mut self, counted: &ServiceCounts, now: Timestamp) {
         let detail = &mut self.detail;
         detail.dead_letters += counted.dead_letters;
+        versions::unite(&mut detail.versions, counted.versions.clone());
+        versions::bound(&mut detail.versions);
         for (step, events) in &counted.steps {
             detail.events += events;
             let has_room = detail.steps.len() < MAX_STEPS || detail.steps.contains_key(step);
@@ -119,6 +131,7 @@ impl Service {
             per_second: detail.pace.per_second(now, detail.events),
             dead_letters: detail.dead_letters,
             steps: detail.steps,
+            versions: versions::view(detail.versions),
             possibly_lost,
             instance_count,
             instances,

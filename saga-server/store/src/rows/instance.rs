@@ -31,6 +31,7 @@ table! {
         duration_ms: Option<i64>,
         failed_step: Option<&'a str>,
         failure_reason: Option<&'a str>,
+        failure_group: Option<String>,
         #[serde(rename = "outstandingCompensations")]
         outstanding: Texts,
         anomalies: Texts,
@@ -109,6 +110,7 @@ impl<'a> InstanceRow<'a> {
             duration_ms: state.duration_ms,
             failed_step: state.failed_step.as_ref().map(|step| step.as_str()),
             failure_reason: state.failure_reason.as_deref(),
+            failure_group: state.failure_group(),
             outstanding: Texts::of(state.outstanding_compensations.iter().map(|step| step.as_str())),
             anomalies: Texts::of(state.anomalies.iter().map(|anomaly| anomaly.as_str())),
             parent_saga_id: state.parent_saga_id.as_ref().map(|parent| parent.as_str()),

@@ -64,6 +64,9 @@ pub(super) fn push_filters(sql: &mut QueryBuilder<Db>, query: &SagaQuery) {
     if let Some(reason) = &query.failure_reason {
         dialect::push_failure_reason(sql, reason);
     }
+    if let Some(group) = &query.failure_group {
+        sql.push(" AND failure_group = ").push_bind(group);
+    }
     if let Some(anomaly) = query.anomaly {
         dialect::push_anomaly(sql, anomaly);
     }

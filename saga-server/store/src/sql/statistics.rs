@@ -44,8 +44,12 @@ pub(super) async fn counted(
     query: &StatisticsQuery,
 ) -> Result<Vec<Counted>, StoreError> {
     // PostgreSQL takes no U+0000, and no type has one.
-    let saga_type = query.saga_type.as_ref();
-    if saga_type.is_some_and(|saga_type| saga_type.as_str().contains('\0')) {
+    let saga_type = query.saga_type.as_ref().map(|saga_type| saga_type.as_str());
+    if [saga_type, query.failure_group.as_deref()]
+        .into_iter()
+        .flatten()
+        .any(|text| text.contains('\0'))
+    {
         return Ok(Vec::new());
     }
     let mut counting = counting(query);
@@ -135,5 +139,8 @@ fn push_range(sql: &mut QueryBuilder<Db>, range: &Range<i64>, column: &str, quer
     if let Some(saga_type) = &query.saga_type {
         sql.push(" AND saga_type = ")
             .push_bind(saga_type.as_str().to_owned());
+    }
+    if let Some(group) = &query.failure_group {
+        sql.push(" AND failure_group = ").push_bind(group.clone());
     }
 }

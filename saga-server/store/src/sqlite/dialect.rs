@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
-use crate::{json::significant_digits, metadata};
+use crate::{columns::Bound, json::significant_digits, metadata};
 
 /// The write lock is taken at once.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -180,6 +180,21 @@ pub(super) fn push_contains(sql: &mut QueryBuilder<Sqlite>, column: &str, text: 
 pub(super) fn push_anomaly(sql: &mut QueryBuilder<Sqlite>, anomaly: Anomaly) {
     sql.push(" AND EXISTS (SELECT 1 FROM json_each(anomalies) WHERE value = ")
         .push_bind(anomaly.as_str())
+        .push(")");
+}
+
+/// Metadata that is no longer than what is read of many sagas.
+pub(super) const SHORT_METADATA: &str = "CASE WHEN length(metadata) <= 8192 THEN metadata END";
+
+/// Milliseconds from a moment to the start of a saga.
+pub(super) fn push_millis_since(sql: &mut QueryBuilder<Sqlite>, moment: Bound) {
+    sql.push("(started_at - ").push_bind(moment).push(")");
+}
+
+/// Some texts, as rows with a name.
+pub(super) fn push_texts(sql: &mut QueryBuilder<Sqlite>, texts: &[String]) {
+    sql.push("SELECT value AS name FROM json_each(")
+        .push_bind(list(texts))
         .push(")");
 }
 

@@ -16,9 +16,13 @@ mod dead_letters;
 mod dialect;
 #[path = "../sql/dismissal.rs"]
 mod dismissal;
+#[path = "../sql/draw.rs"]
+mod draw;
 #[path = "../sql/erasure.rs"]
 mod erasure;
 mod error;
+#[path = "../sql/failures.rs"]
+mod failures;
 #[path = "../sql/fold.rs"]
 mod fold;
 mod instances;
@@ -52,6 +56,8 @@ mod table;
 mod trends;
 #[path = "../sql/usual.rs"]
 mod usual;
+#[path = "../sql/versions.rs"]
+mod versions;
 #[path = "../sql/watch.rs"]
 mod watch;
 

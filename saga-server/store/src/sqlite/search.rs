@@ -10,7 +10,11 @@ use super::{
     dialect, error, read,
     rows::decode_all,
 };
-use crate::{Page, PageStart, SagaQuery, StoreError, Total, rows::StateRow};
+use crate::{
+    Page, PageStart, SagaQuery, StoreError, Total,
+    draw::{DRAWS, DrawnRow},
+    rows::StateRow,
+};
 
 pub(super) async fn search(store: &SqliteStore, query: &SagaQuery) -> Result<Page, StoreError> {
     let pool = &store.readers;
@@ -41,6 +45,39 @@ async fn page(pool: &SqlitePool, query: &SagaQuery) -> Result<Vec<StateRow>, Sto
     }
     let rows = sql.build().fetch_all(pool).await.map_err(error::store)?;
     decode_all(&rows)
+}
+
+/// The sagas that a search finds, whatever its order, start and size.
+pub(super) struct Matching<'a> {
+    store: &'a SqliteStore,
+    query: &'a SagaQuery,
+}
+
+impl<'a> Matching<'a> {
+    pub(super) async fn of(store: &'a SqliteStore, query: &'a SagaQuery) -> Result<Self, StoreError> {
+        Ok(Self { store, query })
+    }
+
+    pub(super) async fn total(&self) -> Result<Total, StoreError> {
+        total(&self.store.readers, self.query).await
+    }
+
+    /// Those whose numbers are below a limit, at most so many of them, in an order that has nothing to do with them.
+    pub(super) async fn drawn(&self, limit: i64, most: u32) -> Result<Vec<DrawnRow>, StoreError> {
+        // The multiplication spreads the numbers of sagas that came one after the other evenly.
+        const NUMBER: &str = "((saga.rowid & 2147483647) * 2654435761)";
+        let mut sql = QueryBuilder::new(
+            "SELECT saga_id, saga_type, current_status, duration_ms FROM saga_instance AS saga WHERE true",
+        );
+        push_filters(&mut sql, self.query);
+        if limit < DRAWS {
+            sql.push(format_args!(" AND (({NUMBER} >> 16) & 65535) < {limit}"));
+        }
+        sql.push(format_args!(" ORDER BY {NUMBER} & 65535, saga_id LIMIT "))
+            .push_bind(i64::from(most));
+        let asked = sql.build_query_as();
+        asked.fetch_all(&self.store.readers).await.map_err(error::store)
+    }
 }
 
 async fn total(pool: &SqlitePool, query: &SagaQuery) -> Result<Total, StoreError> {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use many_sagas::ManySagas;
 use saga_store::{
-    FlowQuery, Late, PageStart, Position, Rebuild, SagaQuery, SagaSort, Scope, SortBy, SortOrder, SortValue,
-    Span, StatisticsQuery, Store, StoreOptions, Width,
+    FailureGroupsQuery, FlowQuery, Late, PageStart, Position, Rebuild, SagaQuery, SagaSort, Scope, SortBy,
+    SortOrder, SortValue, Span, StatisticsQuery, Store, StoreOptions, Width,
 };
 use saga_types::{SagaStatus, SagaType, Timestamp, definition::Definitions, fold::Anomaly};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -225,7 +225,7 @@ fn moment(text: &str) -> Timestamp {
 type Filter = (&'static str, i64, fn(&mut SagaQuery));
 
 /// Every filter, by values that many, some and no sagas have, and what operators put together.
-const FILTERS: [Filter; 42] = [
+const FILTERS: [Filter; 44] = [
     ("nothing", COUNTED, |_| {}),
     ("orderId", FEW, |query| {
         query.order_id = Some("ORD-777".to_owned());
@@ -324,6 +324,12 @@ const FILTERS: [Filter; 42] = [
     }),
     ("a rare failureReason", FEW, |query| {
         query.failure_reason = Some("out of stock: 7".to_owned());
+    }),
+    ("a common failureGroup", COUNTED, |query| {
+        query.failure_group = Some("PAYMENT_FAILED: CARD_DECLINED".to_owned());
+    }),
+    ("a rare failureGroup", FEW, |query| {
+        query.failure_group = Some("PAYMENT_FAILED: unheard of".to_owned());
     }),
     ("metadata", FEW, |query| {
         query
@@ -438,16 +444,35 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
             complaints.extend(asked.complaint(&what, read, flow).await);
         }
     }
+    for saga_type in [None, Some(SagaType::ORDER_CREATION)] {
+        let query = FailureGroupsQuery {
+            scope: Scope::All,
+            saga_type,
+            from: moment("2026-10-20T00:00:00Z"),
+            to: moment("2026-10-29T23:59:59.999Z"),
+            parts: 10,
+        };
+        let groups = async |store: std::sync::Arc<dyn Store>| {
+            let found = store.failure_groups(&query).await.unwrap();
+            assert!(found.groups.len() > 1 && found.is_exact);
+        };
+        // Some sagas of each piece of both periods, an entry for each failed saga of them, and the sagas of a minute at either end.
+        let read = 2 * 24 * 101 * 2 + i64::from(SAGAS) / 5;
+        complaints.extend(
+            asked
+                .complaint(&format!("{:?}", query.saga_type), read, groups)
+                .await,
+        );
+    }
     for (from, to) in [
         (None, None),
         (Some("2026-10-05T00:00:00Z"), Some("2026-10-14T23:59:59.999Z")),
         (Some("2026-10-05T10:11:12.345Z"), Some("2026-10-15T17:18:19.2Z")),
     ] {
         let query = StatisticsQuery {
-            scope: Scope::All,
-            saga_type: None,
             from: from.map(moment),
             to: to.map(moment),
+            ..StatisticsQuery::default()
         };
         let statistics = async |store: std::sync::Arc<dyn Store>| store.statistics(&query).await.unwrap();
         complaints.extend(

@@ -17,6 +17,9 @@
 //! | `expected` | what is usual for what a saga waits for |
 //! | `stream` | `/api/v1/sagas/stream`: sagas as they change |
 //! | `attention` | `/api/v1/attention`: what is late |
+//! | `failure_groups` | `/api/v1/failure-groups`: what fails, how often, and since when |
+//! | `differences` | `/api/v1/differences`: in what two groups of sagas differ |
+//! | `versions`, `compare` | `/api/v1/versions`, `/api/v1/compare`: versions of services, and two of them side by side |
 //! | `status` | `/internal/v1/sagas/{sagaId}/status` |
 //! | `dead_letters`, `replay` | `/internal/v1/dlt`, and `/internal/v1/sagas/replay` |
 //! | `dismissal` | `/internal/v1/dlt/dismiss` and `/internal/v1/dlt/restore` |
@@ -26,11 +29,14 @@
 //! | `health`, `metrics` | for orchestrators and Prometheus |
 
 mod attention;
+mod compare;
 mod dead_letters;
+mod differences;
 mod dismissal;
 mod docs;
 mod erasure;
 mod expected;
+mod failure_groups;
 mod flow;
 mod health;
 mod metrics;
@@ -45,6 +51,7 @@ mod statistics;
 mod status;
 mod steps;
 mod stream;
+mod versions;
 
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -67,6 +74,10 @@ pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
         .routes(routes!(saga::detail))
         .routes(routes!(steps::of_a_saga))
         .routes(routes!(attention::needed))
+        .routes(routes!(failure_groups::of_a_period))
+        .routes(routes!(differences::of_groups))
+        .routes(routes!(versions::seen))
+        .routes(routes!(compare::two_versions))
         .routes(routes!(status::correct))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::groups))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use saga_types::{
     OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp,
-    fold::{Anomaly, SagaState},
+    fold::{Anomaly, NO_FAILING_STEP, SagaState},
     keys,
 };
 use serde::Serialize;
@@ -20,7 +20,7 @@ use crate::{
         ApiError,
         date_range::{DateRange, RelativeRange},
         params::status,
-        query_string::{Params, SagasCursor},
+        query_string::{BadParameters, Params, SagasCursor},
     },
     scoped::Reader,
 };
@@ -86,6 +86,7 @@ pub(crate) struct PageInfo {
         ("traceId" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Has a step of this trace"),
         ("failedStep" = Option<Step>, Query, description = "Failed at this step first"),
         ("failureReason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Failed for this reason"),
+        ("failureGroup" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Belongs to this group of failures, by its name in /api/v1/failure-groups"),
         ("metadata" = Option<MetadataFilter>, Query, style = Form, explode),
         ("anomaly" = Option<Anomaly>, Query, description = "Has this anomaly"),
         ("stuck" = Option<bool>, Query, description = "Is past a limit of its definition, or waits longer than others ever did without one, or is not"),
@@ -137,11 +138,11 @@ async fn beyond(
 
 /// The query, and how many sagas come before the page. What is late is judged as of the moment that the store has reached, so
 /// that lag never looks like sagas that are stuck.
-fn read(
+pub(super) fn read(
     mut params: Params,
     redaction: &Redaction,
     freshness: &Freshness,
-) -> Result<(SagaQuery, u64), ApiError> {
+) -> Result<(SagaQuery, u64), BadParameters> {
     let size = params.parsed("size", size).unwrap_or(DEFAULT_SIZE);
     let page = params.parsed("page", page_number);
     let cursor = params.parsed("cursor", SagasCursor::decode);
@@ -187,6 +188,7 @@ fn read(
         trace_id: params.text("traceId"),
         failed_step: params.parsed("failedStep", step),
         failure_reason: failure_reason(&mut params, redaction),
+        failure_group: failure_group(&mut params, redaction),
         metadata: metadata(&mut params, redaction),
         anomaly: params.parsed("anomaly", anomaly),
         stuck: params
@@ -207,6 +209,15 @@ fn failure_reason(params: &mut Params, redaction: &Redaction) -> Option<String> 
         params.refuse("failureReason", HIDDEN);
     }
     Some(reason)
+}
+
+/// The name of a group has the reason in it, but for the group of failures without a step.
+pub(super) fn failure_group(params: &mut Params, redaction: &Redaction) -> Option<String> {
+    let group = params.text("failureGroup")?;
+    if redaction.hides(keys::FAILURE_REASON) && group != NO_FAILING_STEP {
+        params.refuse("failureGroup", HIDDEN);
+    }
+    Some(group)
 }
 
 /// The least and the greatest duration, in milliseconds.
@@ -304,16 +315,22 @@ pub(super) struct MetadataFilter;
 
 impl PartialSchema for MetadataFilter {
     fn schema() -> RefOr<Schema> {
-        let text = || ObjectBuilder::new().schema_type(Type::String);
-        let filter = ObjectBuilder::new()
-            .description(Some(
-                "metadata.KEY=VALUE: has a step with this text in its metadata; as often as needed",
-            ))
-            .property_names(Some(text().pattern(Some(r"^metadata\.[^\x00]+$")).build()))
-            .additional_properties(Some(text().pattern(Some(r"^[^\x00]+$"))))
-            .examples([serde_json::json!({"metadata.orderAmount": "125.50"})]);
-        Schema::Object(filter.build()).into()
+        metadata_filter("")
     }
+}
+
+/// With something before each name.
+pub(super) fn metadata_filter(prefix: &str) -> RefOr<Schema> {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let names = format!(r"^{}metadata\.[^\x00]+$", prefix.replace('.', r"\."));
+    let filter = ObjectBuilder::new()
+        .description(Some(format!(
+            "{prefix}metadata.KEY=VALUE: has a step with this text in its metadata; as often as needed"
+        )))
+        .property_names(Some(text().pattern(Some(names)).build()))
+        .additional_properties(Some(text().pattern(Some(r"^[^\x00]+$"))))
+        .examples([serde_json::json!({format!("{prefix}metadata.orderAmount"): "125.50"})]);
+    Schema::Object(filter.build()).into()
 }
 
 impl ToSchema for MetadataFilter {}

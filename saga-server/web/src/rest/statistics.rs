@@ -7,7 +7,7 @@ use saga_types::{SagaStatus, SagaType, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::sagas::saga_type;
+use super::sagas::{failure_group, saga_type};
 use crate::{
     http::{
         ApiError,
@@ -56,15 +56,22 @@ struct Percentiles {
 /// Counts, rates and durations of the sagas that started within a period
 #[utoipa::path(
     get, path = "/api/v1/sagas/statistics", operation_id = "statistics", tag = "sagas",
-    params(DateRange, RelativeRange, ("sagaType" = Option<SagaType>, Query, description = "Only sagas of this type")),
+    params(
+        DateRange,
+        RelativeRange,
+        ("sagaType" = Option<SagaType>, Query, description = "Only sagas of this type"),
+        ("failureGroup" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Only sagas of this group of failures, by its name in /api/v1/failure-groups"),
+    ),
     responses((status = 200, description = "The statistics", body = Statistics))
 )]
 pub(super) async fn of_a_period(reader: Reader, mut params: Params) -> Result<Json<Statistics>, ApiError> {
     let DateRange { from, to } = RelativeRange::take(&mut params).or_dates(&mut params, Timestamp::now());
     let saga_type = params.parsed("sagaType", saga_type);
+    let failure_group = failure_group(&mut params, &reader.redaction);
     params.finish()?;
     let query = StatisticsQuery {
         saga_type,
+        failure_group,
         from,
         to,
         ..StatisticsQuery::default()
@@ -102,5 +109,14 @@ fn answer(
         by_status,
         by_type,
         freshness,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no database holds 2^52 sagas")]
+pub(super) fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
     }
 }

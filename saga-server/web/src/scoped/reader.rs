@@ -5,15 +5,17 @@ use std::{collections::BTreeSet, ops::Deref, sync::Arc};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use saga_collector::{dead_letters::LetterView, freshness::Freshness};
 use saga_store::{
-    Failures, Flow, FlowQuery, Late, LateGroup, LateSagas, LetterFilter, LetterGroup, LetterPage,
-    LetterQuery, OperationPage, OperationQuery, Page, Position, ProducerPage, ProducerQuery, SagaQuery,
-    Scope, Span, Statistics, StatisticsQuery, StepDetail, StepPage, StoreError, StoredLetter, Trends, Usual,
+    Drawn, FailureGroupsQuery, Failures as SampledFailures, Flow, FlowQuery, Late, LateGroup, LateSagas,
+    LetterFilter, LetterGroup, LetterPage, LetterQuery, OperationPage, OperationQuery, Page, Position,
+    ProducerPage, ProducerQuery, SagaQuery, Scope, Span, Statistics, StatisticsQuery, StepDetail, StepPage,
+    StoreError, StoredLetter, Trends, Usual, VersionSagas, VersionsQuery,
 };
 use saga_types::{SagaId, Step, Timestamp, definition::Definitions, fold::SagaState};
 
 use super::NoSaga;
 use crate::{
     auth::Caller,
+    failure_groups::Failures,
     http::{ApiError, guard::CalledBy},
     state::AppState,
 };
@@ -181,9 +183,39 @@ impl Reader {
     }
 
     /// What failed.
-    pub(crate) async fn failures(&self, span: &Span, most: u32) -> Result<Failures, StoreError> {
+    pub(crate) async fn failures(&self, span: &Span, most: u32) -> Result<SampledFailures, StoreError> {
         let asking = self.sources.store.failures(span, most, self.scope());
         self.ask("failures", asking).await
+    }
+
+    /// What failed, in groups.
+    pub(crate) async fn failure_groups(&self, query: &FailureGroupsQuery) -> Result<Failures, StoreError> {
+        let query = FailureGroupsQuery {
+            scope: self.scope().clone(),
+            ..query.clone()
+        };
+        let asking = self.sources.store.failure_groups(&query);
+        let found = self.ask("failure_groups", asking).await?;
+        Ok(Failures::of(found, query.from, &self.redaction))
+    }
+
+    /// Sagas drawn from those that a search finds.
+    pub(crate) async fn draw(&self, query: &SagaQuery, most: u32) -> Result<Drawn, StoreError> {
+        let query = SagaQuery {
+            scope: self.scope().clone(),
+            ..query.clone()
+        };
+        self.ask("draw", self.sources.store.draw(&query, most)).await
+    }
+
+    /// Sagas by the version of a service that took part in them.
+    pub(crate) async fn version_sagas(&self, query: &VersionsQuery) -> Result<VersionSagas, StoreError> {
+        let query = VersionsQuery {
+            scope: self.scope().clone(),
+            ..query.clone()
+        };
+        let asking = self.sources.store.version_sagas(&query);
+        self.ask("version_sagas", asking).await
     }
 
     /// The ways that sagas really took.

@@ -30,7 +30,7 @@ const VIEWS: [(&str, &str); 7] = [
 ];
 
 /// The fields of the form: parameter, label, and what may be written there.
-const FIELDS: [(&str, &str, &str); 13] = [
+const FIELDS: [(&str, &str, &str); 14] = [
     ("orderId", "Order", ""),
     ("sagaType", "Type", ""),
     ("step", "Has step", ""),
@@ -40,6 +40,7 @@ const FIELDS: [(&str, &str, &str); 13] = [
     ("parentSagaId", "Part of saga", ""),
     ("failedStep", "Failed at", ""),
     ("failureReason", "Failure reason", ""),
+    ("failureGroup", "Failure group", ""),
     ("producerService", "Service", ""),
     ("serviceVersion", "Service version", ""),
     ("minDuration", "Duration at least", "2.5s or 10m"),

@@ -10,13 +10,15 @@ use async_trait::async_trait;
 use saga_store::{
     AffectedSaga, Announcement, AppendError, Appended, ArchivePlan, Archived, Attention, ChangeStore,
     ChangedSagas, CollectorSettings, CollectorStore, Conclude, CurrentDefinitions, CurrentUsual,
-    DeadLetterStore, DismissalStore, Disposal, DisposalOrder, ErasableLetter, Erased, ErasedEvent,
-    ErasedSaga, Erasure, ErasureStore, Expired, ExpiredBefore, Failures, Flow, FlowQuery, Late, LateCount,
-    LateGroup, LateSagas, LetterFilter, LetterGroup, LetterPage, LetterQuery, MetadataValue, NewLetter,
-    OperationPage, OperationQuery, OperationStore, Page, PartitionProgress, Position, ProducerObservation,
-    ProducerPage, ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore, Rebuilt,
-    ReconcileOutcome, ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery, Scope, Span, Statistics,
-    StatisticsQuery, StepPage, Store, StoreError, TrendStore, Trends, UsualStore, WatchStore,
+    DeadLetterStore, DismissalStore, Disposal, DisposalOrder, DrawStore, Drawn, DrawnEvent, ErasableLetter,
+    Erased, ErasedEvent, ErasedSaga, Erasure, ErasureStore, Expired, ExpiredBefore, FailureGroups,
+    FailureGroupsQuery, FailureStore, Failures, Flow, FlowQuery, GroupedFailures, Late, LateCount, LateGroup,
+    LateSagas, LetterFilter, LetterGroup, LetterPage, LetterQuery, MetadataValue, NewLetter, OperationPage,
+    OperationQuery, OperationStore, Page, PartitionProgress, Position, ProducerObservation, ProducerPage,
+    ProducerQuery, ProducerStore, ProgressStore, Rebuild, RebuildStore, Rebuilt, ReconcileOutcome,
+    ReconcileRequest, Removal, Removed, RetentionStore, SagaQuery, Scope, Span, Statistics, StatisticsQuery,
+    StepPage, Store, StoreError, TrendStore, Trends, UsualStore, VersionSagas, VersionStore, VersionsQuery,
+    WatchStore,
 };
 use saga_types::{SagaEvent, SagaId, Timestamp, fold::SagaState};
 use tokio::sync::{Mutex, mpsc};
@@ -216,6 +218,32 @@ impl ProducerStore for Interrupted {
 }
 
 #[async_trait]
+impl DrawStore for Interrupted {
+    async fn draw(&self, query: &SagaQuery, most: u32) -> Result<Drawn, StoreError> {
+        self.store.draw(query, most).await
+    }
+
+    async fn draw_events(&self, query: &SagaQuery, most: u32) -> Result<Vec<Vec<DrawnEvent>>, StoreError> {
+        self.store.draw_events(query, most).await
+    }
+}
+
+#[async_trait]
+impl FailureStore for Interrupted {
+    async fn failure_groups(&self, query: &FailureGroupsQuery) -> Result<FailureGroups, StoreError> {
+        self.store.failure_groups(query).await
+    }
+
+    async fn group_failures(
+        &self,
+        after: Option<&(Timestamp, String)>,
+        limit: u32,
+    ) -> Result<Option<GroupedFailures>, StoreError> {
+        self.store.group_failures(after, limit).await
+    }
+}
+
+#[async_trait]
 impl TrendStore for Interrupted {
     async fn trends(&self, span: &Span, scope: &Scope) -> Result<Trends, StoreError> {
         self.store.trends(span, scope).await
@@ -254,6 +282,13 @@ impl UsualStore for Interrupted {
 
     async fn mark_unusual(&self, moment: Timestamp) -> Result<u64, StoreError> {
         self.store.mark_unusual(moment).await
+    }
+}
+
+#[async_trait]
+impl VersionStore for Interrupted {
+    async fn version_sagas(&self, query: &VersionsQuery) -> Result<VersionSagas, StoreError> {
+        self.store.version_sagas(query).await
     }
 }
 

@@ -188,6 +188,7 @@ pub(crate) async fn every_figure_is_that_of_a_plain_count(database: &impl Databa
             saga_type: Some(saga_type.clone()),
             from: Some(from),
             to: Some(to),
+            ..StatisticsQuery::default()
         };
         assert_eq!(*found, store.statistics(&query).await.unwrap(), "{saga_type}");
         let durations: Vec<i64> = of_type().filter_map(|saga| saga.duration_ms()).collect();

@@ -8,6 +8,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod dismissal;
 pub(crate) mod erasure;
 pub(crate) mod events;
+pub(crate) mod failures;
 pub(crate) mod figures;
 pub(crate) mod flow;
 pub(crate) mod operations;
@@ -22,6 +23,7 @@ pub(crate) mod searching;
 pub(crate) mod statistics;
 pub(crate) mod trends;
 pub(crate) mod usual;
+pub(crate) mod versions;
 pub(crate) mod watching;
 
 use std::sync::Arc;
@@ -124,6 +126,10 @@ macro_rules! contract_tests {
             erasure::an_erased_letter_keeps_its_reason_and_its_place,
             erasure::letters_of_a_persons_sagas_are_known,
             erasure::a_removed_saga_is_noted_once_and_its_late_events_are_kept_without_content,
+            failures::a_group_leads_to_as_many_sagas_as_it_counts,
+            failures::of_very_many_groups_the_most_frequent_are_counted,
+            failures::sagas_that_failed_before_are_grouped_later,
+            failures::periods_at_the_ends_of_time_are_counted,
             operations::an_operation_is_written_with_its_change,
             operations::an_operation_without_its_change_is_not_written,
             operations::an_operation_tells_the_outcome_that_was_committed,
@@ -203,6 +209,9 @@ macro_rules! contract_tests {
             usual::a_saga_without_a_limit_is_stuck_beyond_what_others_ever_take,
             usual::nothing_is_stuck_on_few_observations_or_when_all_are_slower,
             usual::a_limit_goes_before_what_is_usual,
+            versions::sagas_of_two_versions_come_in_the_order_of_their_start,
+            versions::few_sagas_are_all_drawn_with_what_their_steps_say,
+            versions::of_very_many_sagas_each_has_the_same_chance_to_be_drawn,
             watching::sagas_past_their_limits_are_counted_by_the_step_they_await,
             watching::a_saga_that_awaits_several_steps_is_late_with_the_most_urgent_one,
             watching::compensations_are_owed_since_the_failure,

@@ -82,6 +82,7 @@ fn matches(query: &SagaQuery, state: &SagaState, events: &[SagaEvent]) -> bool {
         && (query.failed_step.is_none()
             || state.failed_step.as_ref().map(saga_types::Step::as_str) == query.failed_step.as_deref())
         && (query.failure_reason.is_none() || state.failure_reason == query.failure_reason)
+        && (query.failure_group.is_none() || state.failure_group() == query.failure_group)
         && query
             .metadata
             .iter()
@@ -151,6 +152,8 @@ fn filters() -> Vec<Filter> {
         Box::new(move |query| query.producer_service = text("payment-service")),
         Box::new(move |query| query.trace_id = text("t2")),
         Box::new(move |query| query.failure_reason = text("out of stock")),
+        Box::new(move |query| query.failure_group = text("PAYMENT_FAILED: declined")),
+        Box::new(move |query| query.failure_group = text("no failing step")),
         Box::new(|query| query.stuck = Some((true, at(600_500)))),
         Box::new(|query| query.stuck = Some((false, at(600_500)))),
         Box::new(move |query| query.failed_step = text("PAYMENT_FAILED")),
@@ -438,6 +441,11 @@ pub(crate) async fn strange_values_find_nothing(database: &impl Database) {
         assert!(found(&store, |query| query.trace_id = text()).await.is_empty());
         assert!(
             found(&store, |query| query.failure_reason = text())
+                .await
+                .is_empty()
+        );
+        assert!(
+            found(&store, |query| query.failure_group = text())
                 .await
                 .is_empty()
         );

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use saga_store::{Attention, Rebuild, Scope, Statistics, StatisticsQuery, Store};
+use saga_store::{Attention, Rebuild, Statistics, StatisticsQuery, Store};
 use saga_types::{SagaEvent, SagaStatus, SagaType, Timestamp, definition::Definitions, fold::SagaState};
 
 use super::{
@@ -28,10 +28,9 @@ fn periods() -> Vec<StatisticsQuery> {
         Timestamp::from_millis(past - past.rem_euclid(width)).unwrap()
     };
     let period = |from, to| StatisticsQuery {
-        scope: Scope::All,
-        saga_type: None,
         from,
         to,
+        ..StatisticsQuery::default()
     };
     let ends = [
         (None, None),

@@ -72,6 +72,7 @@ pub(crate) async fn slots_and_types_are_counted_as_statistics_are(database: &imp
                 saga_type: Some(saga_type.clone()),
                 from: Some(from),
                 to: Some(to),
+                ..StatisticsQuery::default()
             };
             let expected = store.statistics(&query).await.unwrap();
             assert!(expected.total > 0);

@@ -9,6 +9,7 @@ CREATE UNLOGGED TABLE many_sagas_kind (
     has_ended       boolean NOT NULL,
     failed_step     text,
     failure_reason  text,
+    failure_group   text,
     outstanding     text[]  NOT NULL,
     anomalies       text[]  NOT NULL,
     awaited_step    text,

@@ -173,7 +173,7 @@ impl Kind {
             text = text.replace(&at(number).to_string(), &format!("@{number}@"));
         }
         sqlx::query(
-            "INSERT INTO many_sagas_kind VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+            "INSERT INTO many_sagas_kind VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         )
         .bind(self.residue)
         .bind(state.saga_type.as_str())
@@ -183,6 +183,7 @@ impl Kind {
         .bind(state.ended_at.is_some())
         .bind(state.failed_step.as_ref().map(Step::as_str))
         .bind(&state.failure_reason)
+        .bind(state.failure_group())
         .bind(names(&state.outstanding_compensations, Step::as_str))
         .bind(names(&state.anomalies, |anomaly| anomaly.as_str()))
         .bind(awaited.map(|awaited| awaited.step.as_str()))

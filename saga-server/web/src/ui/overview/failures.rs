@@ -13,6 +13,7 @@ use crate::ui::{
 };
 use saga_collector::redaction::{REDACTED, Redaction};
 use saga_store::{FailureCount, Sample, Trends};
+use saga_types::fold::{failure_fingerprint, failure_group};
 
 /// How many kinds of failures are shown.
 const SHOWN: usize = 12;
@@ -167,7 +168,7 @@ impl Failures {
             let sagas = compared(&kind, sagas);
             let (step, reason) = kind;
             FailureRow {
-                path: path(step.as_deref(), reason.as_deref(), period),
+                path: group_path(step.as_deref(), reason.as_deref(), period),
                 step: step.unwrap_or_else(|| "Unknown step".to_owned()),
                 reason,
                 sagas,
@@ -187,7 +188,22 @@ impl Failures {
 }
 
 fn kind(count: &FailureCount, redaction: &Redaction) -> Kind {
-    (count.step.clone(), redaction.failure_reason(count.reason.clone()))
+    let reason = redaction.failure_reason(count.reason.clone());
+    let reason = reason.map(|reason| match reason.as_str() {
+        REDACTED => reason,
+        shown => failure_fingerprint(shown),
+    });
+    (count.step.clone(), reason.filter(|reason| !reason.is_empty()))
+}
+
+/// The list of the sagas of a group, exactly; where reasons are hidden, of those that failed at its step.
+fn group_path(step: Option<&str>, reason: Option<&str>, period: &Period) -> String {
+    let group = failure_group(step, reason);
+    let filter = match (step, reason) {
+        (Some(step), Some(REDACTED)) => ("failedStep", step),
+        _ => ("failureGroup", group.as_str()),
+    };
+    list(period, [filter])
 }
 
 /// The list of those sagas.
@@ -310,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_that_is_hidden_or_cut_is_not_searched_for() {
+    fn a_reason_that_is_hidden_is_not_searched_for_and_a_long_one_is_by_its_group() {
         let hiding = Redaction::of(&["failureReason"]).unwrap();
         let trends = Trends {
             slots: vec![Slot::new()],
@@ -319,9 +335,11 @@ mod tests {
         let hidden = found(&[count(0, "4111", 1)], 1);
         let hidden = Failures::of(&hidden, None, &trends, &hiding, &period());
         let long = failures(&[count(0, &"x".repeat(200), 1)], 1, None);
-        for failures in [hidden, long] {
-            let path = &failures.rows[0].path;
-            assert!(!path.contains("failureReason"), "{path}");
-        }
+        let (hidden, long) = (&hidden.rows[0].path, &long.rows[0].path);
+        assert!(
+            hidden.contains("failedStep=PAYMENT_FAILED") && !hidden.contains("failureGroup"),
+            "{hidden}"
+        );
+        assert!(long.contains("failureGroup="), "{long}");
     }
 }

@@ -1,0 +1,12 @@
+//! Simulated sagas, for tests and for `saga-proof normal`.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `sagas` | sagas as a definition says, with noise |
+//! | `versions` | sagas of two versions, of which some fail |
+
+mod sagas;
+mod versions;
+
+pub use sagas::{Noise, sagas, same_definition};
+pub use versions::{Rates, looked_at_every_minute};

@@ -1,0 +1,110 @@
+//! Sagas by the version of a service that took part in them.
+//!
+//! Rule of thumb: sagas are read in the order of their start, from the beginning of the period, and of a bounded number; so who
+//! looks again later sees the same sagas first.
+
+use async_trait::async_trait;
+use saga_types::{SagaStatus, SagaType, Timestamp};
+
+use super::{Scope, StatisticsQuery, StoreError, columns::Moment, rollup};
+
+/// Which versions are compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionsQuery {
+    /// In sagas of the types that the reader may see.
+    pub scope: Scope,
+    /// Of this service.
+    pub service: String,
+    /// The version that was there before.
+    pub baseline: String,
+    /// The version that is judged.
+    pub candidate: String,
+    /// In sagas of this type only.
+    pub saga_type: Option<SagaType>,
+    /// In sagas that started at this moment or later.
+    pub from: Timestamp,
+    /// In sagas that started at this moment or earlier.
+    pub to: Timestamp,
+}
+
+impl VersionsQuery {
+    /// So many sagas of the period are looked at, whoever took part in them.
+    pub const LOOKED_AT: u32 = 20_000;
+
+    pub(super) fn statistics(&self) -> StatisticsQuery {
+        StatisticsQuery {
+            scope: self.scope.clone(),
+            saga_type: self.saga_type.clone(),
+            from: Some(self.from),
+            to: Some(self.to),
+            ..StatisticsQuery::default()
+        }
+    }
+}
+
+/// Sagas in which one of the versions took part.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VersionSagas {
+    /// In the order of their start.
+    pub sagas: Vec<VersionSaga>,
+    /// How many had steps of several versions of the service, and are not among them.
+    pub mixed: u64,
+    /// Whether all sagas of the period were looked at; when not, the first [`VersionsQuery::LOOKED_AT`] were.
+    pub is_whole: bool,
+}
+
+/// A saga in which one of the versions took part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VersionSaga {
+    /// When it started.
+    pub started_at: Timestamp,
+    /// Whether the candidate took part, or else the baseline.
+    pub is_candidate: bool,
+    /// Its status.
+    pub status: SagaStatus,
+    /// How long it took, once it has ended.
+    pub duration_ms: Option<i64>,
+}
+
+/// The part of a store that knows which version took part in which saga.
+#[async_trait]
+pub trait VersionStore {
+    /// The sagas of two versions.
+    async fn version_sagas(&self, query: &VersionsQuery) -> Result<VersionSagas, StoreError>;
+}
+
+/// A saga as an adapter reads it, with the least and the greatest version of the service in it.
+#[derive(sqlx::FromRow)]
+pub(super) struct VersionRow {
+    saga_type: String,
+    started_at: Moment,
+    current_status: String,
+    duration_ms: Option<i64>,
+    least: Option<String>,
+    greatest: Option<String>,
+}
+
+/// Sorts what was read of a period with so many sagas.
+pub(super) fn sorted(
+    query: &VersionsQuery,
+    rows: Vec<VersionRow>,
+    total: u64,
+) -> Result<VersionSagas, StoreError> {
+    let mut found = VersionSagas {
+        is_whole: total <= u64::from(VersionsQuery::LOOKED_AT),
+        ..VersionSagas::default()
+    };
+    for row in rows {
+        if row.least != row.greatest {
+            found.mixed += 1;
+            continue;
+        }
+        found.sagas.push(VersionSaga {
+            started_at: row.started_at.0,
+            is_candidate: row.least.as_deref() == Some(&query.candidate),
+            status: rollup::read_status(&row.saga_type, &row.current_status)?,
+            duration_ms: row.duration_ms,
+        });
+    }
+    Ok(found)
+}
