@@ -245,7 +245,6 @@ impl CountsByType {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Scope;
 
     fn cover(from: &str, to: &str) -> Cover {
         let moment = |text: &str| Some(text.parse().unwrap());
