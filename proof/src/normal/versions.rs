@@ -21,7 +21,7 @@ const WORSE: u32 = 200;
 
 /// The failure rate before, and how many sagas of both versions together there are until it must be called. The more of them fail
 /// anyway, the more are needed.
-const CALLED: [(f64, u64); 4] = [(0.01, 5_000), (0.02, 5_000), (0.04, 10_000), (0.08, 20_000)];
+const CALLED: [(f64, u64); 4] = [(0.01, 10_000), (0.02, 10_000), (0.04, 10_000), (0.08, 20_000)];
 
 pub(super) fn run(args: &Args, progress: &Progress, report: &mut Report) {
     let mut alike = Table::new(
