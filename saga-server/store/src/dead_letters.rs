@@ -12,7 +12,7 @@ use serde::Serialize;
 use sqlx::error::BoxDynError;
 use utoipa::ToSchema;
 
-use super::{AppendError, Appended, Dismissal, Scope, StoreError};
+use super::{AppendError, Appended, Scope, StoreError};
 
 /// Dead letters, beside the sagas.
 #[async_trait]
@@ -111,6 +111,17 @@ pub struct Origin {
     pub time: Option<Timestamp>,
     /// The consumer group that gave up on it.
     pub group: Option<String>,
+}
+
+/// That a letter was dismissed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dismissal {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
+    /// Why.
+    pub note: Option<String>,
 }
 
 /// A letter as it is kept.

@@ -50,14 +50,3 @@ pub struct DisposalOrder {
     /// Why.
     pub note: Option<String>,
 }
-
-/// That a letter was dismissed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dismissal {
-    /// When.
-    pub at: Timestamp,
-    /// By whom.
-    pub by: String,
-    /// Why.
-    pub note: Option<String>,
-}

@@ -80,11 +80,11 @@ pub use changes::{Announcement, ChangeStore, ChangedSagas, Changes};
 pub use collectors::{CollectorSettings, CollectorStore};
 pub use connect::connect;
 pub use dead_letters::{
-    Attempt, DeadLetterStore, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage, LetterPlace,
-    LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
+    Attempt, DeadLetterStore, Dismissal, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage,
+    LetterPlace, LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
 };
 pub use definitions::CurrentDefinitions;
-pub use dismissal::{Dismissal, DismissalStore, Disposal, DisposalOrder};
+pub use dismissal::{DismissalStore, Disposal, DisposalOrder};
 pub use draw::{DrawStore, Drawn, DrawnEvent, DrawnSaga};
 pub use erasure::{
     AffectedSaga, ErasableLetter, Erased, ErasedEvent, ErasedSaga, Erasure, ErasureStore, MetadataValue,

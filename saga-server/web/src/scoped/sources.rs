@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use saga_collector::{archive::Archive, dead_letters::DeadLetters, erasure::Erasures, live::Live};
-use saga_store::Store;
+use saga_store::{OperationStore, Store};
 
 /// What is read and changed, by way of the caller's rights only.
 #[derive(Clone)]
 pub struct Sources {
     /// The database.
     pub(super) store: Arc<dyn Store>,
+    /// The database, for what operators change.
+    pub(super) operations: Arc<dyn OperationStore>,
     /// What could not be stored.
     pub(super) dead_letters: Arc<DeadLetters>,
     /// What changes.
@@ -24,10 +26,18 @@ impl Sources {
     pub fn new(store: Arc<dyn Store>, dead_letters: Arc<DeadLetters>, live: Arc<Live>) -> Self {
         Self {
             erasures: Arc::new(Erasures::new(store.clone(), None, dead_letters.clone())),
+            operations: store.clone(),
             store,
             dead_letters,
             live,
         }
+    }
+
+    /// The same where changes are stored by way of this.
+    #[must_use]
+    pub fn with_operations(mut self, operations: Arc<dyn OperationStore>) -> Self {
+        self.operations = operations;
+        self
     }
 
     /// The same with the archive that sagas go into, from which a person's data is erased, too.

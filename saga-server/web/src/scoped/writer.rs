@@ -20,7 +20,7 @@ impl Reader {
         events: Arc<[SagaEvent]>,
         conclude: Conclude,
     ) -> Result<Appended, AppendError> {
-        let appending = self.sources.store.append_by(events, conclude);
+        let appending = self.sources.operations.append_by(events, conclude);
         self.ask("append", appending).await
     }
 

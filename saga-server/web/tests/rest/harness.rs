@@ -13,7 +13,7 @@ use saga_collector::{
     metrics::Metrics,
     redaction::Redaction,
 };
-use saga_store::{PartitionProgress, Scope, Store, StoreOptions};
+use saga_store::{OperationStore, PartitionProgress, Scope, Store, StoreOptions};
 use saga_types::{
     Metadata, SagaEvent, SagaStatus, SagaType, Step, Timestamp,
     definition::{Definitions, SagaDefinition},
@@ -129,16 +129,16 @@ impl Api {
         (store, folder)
     }
 
-    /// The same store for the same callers, but between every question and every write these are stored, one batch
-    /// each time.
+    /// The same store for the same callers, but before each change of an operator one of these batches is stored.
     pub(crate) async fn with_others_writing(self, batches: Vec<Vec<Event>>) -> Self {
         let batches = batches
             .into_iter()
             .map(|batch| batch.into_iter().map(|event| event.0).collect());
-        let store = Interrupted::new(self.store, batches);
+        let operations = Arc::new(Interrupted::new(self.store.clone(), batches));
+        let (access, redaction) = (Access::ThisMachine, Redaction::default());
         Self {
             _folder: self._folder,
-            ..Self::over(Arc::new(store)).await
+            ..Self::changing_by(operations, self.store, access, redaction, hasty()).await
         }
     }
 
@@ -158,6 +158,16 @@ impl Api {
     }
 
     async fn serving(store: Arc<dyn Store>, access: Access, redaction: Redaction, limits: Limits) -> Self {
+        Self::changing_by(store.clone(), store, access, redaction, limits).await
+    }
+
+    async fn changing_by(
+        operations: Arc<dyn OperationStore>,
+        store: Arc<dyn Store>,
+        access: Access,
+        redaction: Redaction,
+        limits: Limits,
+    ) -> Self {
         let health = Arc::new(Health::starting(&[Component::Db, Component::Kafka]));
         let metrics = Arc::new(Metrics::new([]));
         let progress = Arc::new(up_to_date());
@@ -167,7 +177,7 @@ impl Api {
         tokio::spawn(live.clone().run(store.clone()));
         let letters = DeadLetters::new(store.clone(), None, metrics.clone(), redaction.clone());
         let state = AppState {
-            sources: Sources::new(store.clone(), Arc::new(letters), live.clone()),
+            sources: Sources::new(store.clone(), Arc::new(letters), live.clone()).with_operations(operations),
             health: health.clone(),
             metrics,
             access: Arc::new(access),
