@@ -123,8 +123,8 @@ async fn with_retries() -> Api {
 }
 
 /// The rows of the waterfall, each as its text.
-fn rows(page: &str) -> Vec<String> {
-    let table = page.split(r#"<table class="fall-rows">"#).nth(1).unwrap();
+pub(crate) fn rows(page: &str) -> Vec<String> {
+    let table = page.split(r#"<table class="fall-rows"#).nth(1).unwrap();
     let body = table
         .split("<tbody>")
         .nth(1)

@@ -3,6 +3,7 @@
 //! | part | what |
 //! | --- | --- |
 //! | `header` | what is above and below the sentence |
+//! | `outlook` | when a saga that goes on will probably be done |
 //! | `path` | the expected path, by levels |
 //! | `waterfall` | where the time went |
 //! | `compare` | the same beside another saga |
@@ -17,6 +18,7 @@ mod correct;
 mod events;
 mod export;
 mod header;
+mod outlook;
 pub(super) mod path;
 mod relatives;
 mod waterfall;
@@ -40,9 +42,10 @@ use crate::ui::saga::{
     compare::{Compared, Comparison},
     events::{Entry, EventFilter, EventTable},
     header::Header,
+    outlook::Outlook,
     path::PathView,
     relatives::Relatives,
-    waterfall::{Wanted, Waterfall},
+    waterfall::{OfType, Wanted, Waterfall},
     window::Window,
 };
 use crate::{
@@ -51,7 +54,7 @@ use crate::{
     http::{ApiError, params::PathSagaId, query_string::Params},
     scoped::Reader,
 };
-use saga_store::{SagaQuery, StoredStep};
+use saga_store::{SagaQuery, StoredStep, Usual};
 
 pub(super) use correct::post as correct;
 pub(super) use export::events as export;
@@ -69,6 +72,7 @@ pub(super) struct SagaTemplate {
     header: Header,
     sentence: Vec<Piece>,
     overdue: Option<String>,
+    outlook: Option<Outlook>,
     what_now: WhatNow,
     path: PathView,
     waterfall: Option<Waterfall>,
@@ -193,8 +197,15 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
     let definitions = reader.definitions();
     let of = |saga: &SagaState| definitions.in_force(&saga.saga_type, saga.started_at);
     let definition = of(&saga).map(|definition| &**definition);
+    let usual = reader.usual();
     let events = EventTable::of(&steps, &saga, reader, &filter, &address);
     let window = Window::of(&saga, &steps, events.covered, has_more, is_first, &address);
+    // Of later events it is not known here what came right before the first ones.
+    let nothing = Usual::default();
+    let of_type = OfType {
+        definition,
+        usual: if window.is_first { &usual } else { &nothing },
+    };
     let relatives = Relatives::of(&saga, &family, &of_the_order, clock, &address);
     SagaTemplate {
         frame: Frame::new(
@@ -208,13 +219,14 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
         header: Header::of(&saga, &steps, &relatives, reader, clock, &link(headers, &address)),
         sentence: isolate(pieces(saga.sentence(), clock), saga.failure_reason.as_deref()),
         overdue: overdue(&saga, clock),
+        outlook: Outlook::of(&saga, &usual, clock),
         what_now: WhatNow::of(&saga, clock),
         // What came before is not known here, so that the path is unknown.
         path: definition
             .filter(|_| window.is_first)
             .map(|definition| PathView::of(definition, &saga, &steps, clock))
             .unwrap_or_default(),
-        waterfall: Waterfall::of(&steps, &saga, definition, clock, wanted, window.is_part, &address),
+        waterfall: Waterfall::of(&steps, &saga, &of_type, clock, wanted, window.is_part, &address),
         comparison: compared.and_then(|other| {
             let theirs = of(&other.saga).map(|definition| &**definition);
             Comparison::of(&steps, &other, [definition, theirs], &address)

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use saga_types::{Metadata, SagaStatus, Timestamp, definition::SagaDefinition, keys, steps};
+use saga_types::{Metadata, SagaStatus, Step, Timestamp, definition::SagaDefinition, keys, steps};
 use serde_json::Value;
 
-use saga_store::StoredStep;
+use saga_store::{StoredStep, UsualWait};
 
 use super::Grouping;
 use crate::ui::humanize::length;
@@ -38,6 +38,8 @@ pub(in crate::ui::saga) struct Lane<'a> {
     pub(in crate::ui::saga) share_ms: i64,
     /// The same step as other services recorded it.
     pub(in crate::ui::saga) echoes: Vec<Echo<'a>>,
+    /// How long sagas of the type wait for the step, where that is known.
+    pub(in crate::ui::saga) usual: Option<UsualWait>,
 }
 
 /// A step that another service recorded as well.
@@ -51,6 +53,11 @@ pub(in crate::ui::saga) struct Echo<'a> {
 }
 
 impl Lane<'_> {
+    /// The step, unless it is a lane of a service.
+    pub(super) fn own_step(&self) -> Option<&Step> {
+        self.step.and(self.events.first()).map(|event| &event.step)
+    }
+
     pub(in crate::ui::saga) fn wait_ms(&self) -> i64 {
         self.waits.iter().map(|span| span.millis()).sum()
     }
@@ -106,6 +113,7 @@ pub(in crate::ui::saga) fn lanes<'a>(
                 works: Vec::new(),
                 share_ms: 0,
                 echoes: Vec::new(),
+                usual: None,
             });
             lanes.len() - 1
         });
@@ -226,13 +234,18 @@ fn rounded(millis: f64) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use saga_types::{OrderId, SagaType, Step};
+pub(super) mod tests {
+    use saga_types::{OrderId, SagaType};
     use serde_json::json;
 
     use super::*;
 
-    fn event(step: &str, service: &str, millis: i64, metadata: Value) -> StoredStep {
+    pub(in crate::ui::saga::waterfall) fn event(
+        step: &str,
+        service: &str,
+        millis: i64,
+        metadata: Value,
+    ) -> StoredStep {
         let mut entries = metadata.as_object().unwrap().clone();
         entries.insert("producerService".to_owned(), service.into());
         let at = Timestamp::from_millis(1_760_000_000_000 + millis).unwrap();

@@ -5,6 +5,7 @@
 //! | `lanes` | the events by rows: waits, work, retries and echoes |
 //! | `scale` | from moments to places, to scale or with long gaps folded |
 //! | `summary` | the first line, and the time by service |
+//! | `usual` | what is usual beside what was waited |
 //! | `drawing` | the shapes of a row |
 //!
 //! Rule of thumb: places are thousandths of the width, computed here; the template writes them down and the style sheet says how
@@ -14,8 +15,9 @@ mod drawing;
 mod lanes;
 mod scale;
 mod summary;
+mod usual;
 
-use saga_store::StoredStep;
+use saga_store::{StoredStep, Usual, UsualWait};
 use saga_types::{
     SagaStatus, Timestamp,
     definition::SagaDefinition,
@@ -39,6 +41,7 @@ pub(super) use drawing::{Drawing, Grid};
 pub(super) use lanes::{Lane, Span, is_corrected, lanes, service};
 pub(super) use scale::{Fold, Scale, Tick};
 use summary::{Part, Summary};
+use usual::Beside;
 
 /// More rows than this are grouped by service, unless steps are asked for.
 const MOST_STEPS: usize = 60;
@@ -84,6 +87,14 @@ pub(super) struct Waterfall {
     pub(super) has_work: bool,
     /// Whether the limit is on the line of time.
     pub(super) has_limit: bool,
+    /// Whether it is known of a row what is usual.
+    pub(super) has_usual: bool,
+}
+
+/// What is known of the type.
+pub(super) struct OfType<'a> {
+    pub(super) definition: Option<&'a SagaDefinition>,
+    pub(super) usual: &'a Usual,
 }
 
 pub(super) struct Row {
@@ -102,6 +113,7 @@ pub(super) struct Row {
     /// In words, for those who do not see it.
     pub(super) title: String,
     pub(super) wait: Option<String>,
+    pub(super) usual: Beside,
     /// Of what is still awaited: by how much it is late, or until when there is time.
     pub(super) state: Option<(String, bool)>,
     /// It is one of the waits that the first line names.
@@ -114,6 +126,9 @@ pub(super) struct Row {
 struct Open<'a> {
     awaiting: &'a Awaiting,
     wait: Span,
+    /// Until the moment up to which everything is stored.
+    judged_ms: i64,
+    usual: Option<UsualWait>,
 }
 
 impl Waterfall {
@@ -121,18 +136,23 @@ impl Waterfall {
     pub(super) fn of(
         events: &[StoredStep],
         saga: &SagaState,
-        definition: Option<&SagaDefinition>,
+        of_type: &OfType,
         clock: Clock,
         wanted: Wanted,
         is_part: bool,
         address: &Address,
     ) -> Option<Self> {
         let (first, last) = (events.first()?, events.last()?);
-        let open: Vec<Open> = if is_part { Vec::new() } else { open(saga, clock) };
+        let open: Vec<Open> = if is_part {
+            Vec::new()
+        } else {
+            open(saga, of_type.usual, clock)
+        };
         if events.len() + open.len() < 2 {
             return None;
         }
-        let (rows, grouping) = grouped(events, definition, wanted.grouping);
+        let (mut rows, grouping) = grouped(events, of_type.definition, wanted.grouping);
+        usual::find(&mut rows, of_type.usual, &saga.saga_type);
         let deadline = open.iter().filter_map(|open| open.awaiting.deadline).min();
         let begin = first.recorded_at;
         let now = open.iter().map(|open| open.wait.to).max();
@@ -167,6 +187,7 @@ impl Waterfall {
             summary,
             has_work: rows.iter().any(|lane| !lane.works.is_empty()),
             has_limit: limit.is_some(),
+            has_usual: shown.iter().any(|row| row.usual.median.is_some()),
             rows: shown,
             ticks,
             folds: scale.into_folds(),
@@ -194,7 +215,7 @@ fn grouped<'a>(
     }
 }
 
-fn open(saga: &SagaState, clock: Clock) -> Vec<Open<'_>> {
+fn open<'a>(saga: &'a SagaState, usual: &Usual, clock: Clock) -> Vec<Open<'a>> {
     let awaiting = saga.awaiting.iter();
     awaiting
         .map(|awaiting| Open {
@@ -203,6 +224,8 @@ fn open(saga: &SagaState, clock: Clock) -> Vec<Open<'_>> {
                 from: awaiting.since,
                 to: clock.now.max(awaiting.since),
             },
+            judged_ms: clock.judged_at.millis_since(awaiting.since),
+            usual: usual.wait(&saga.saga_type, awaiting).copied(),
         })
         .collect()
 }
@@ -235,6 +258,7 @@ impl Row {
             drawing: Drawing::of(lane, scale, grid),
             title: title(lane),
             wait: (!lane.waits.is_empty()).then(|| length(lane.wait_ms())),
+            usual: Beside::of_lane(lane, summary.whole_ms()),
             state: None,
             is_most: summary.names(lane.step, lane.service),
             is_open: false,
@@ -253,6 +277,7 @@ impl Row {
             drawing: Drawing::open(open.wait, scale, grid),
             title: format!("waiting for {} since {}", awaiting.step, awaiting.since),
             wait: Some(length(open.wait.millis())),
+            usual: Beside::of(open.usual.as_ref(), open.judged_ms, summary.whole_ms()),
             state: awaiting.deadline.map(|deadline| until_deadline(deadline, clock)),
             is_most: summary.names_open(awaiting.step.as_str()),
             is_open: true,

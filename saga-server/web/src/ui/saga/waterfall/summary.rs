@@ -4,7 +4,7 @@ use saga_types::Timestamp;
 
 use super::{Lane, Open, service};
 use crate::ui::humanize::{length, percent, precise_count};
-use saga_store::StoredStep;
+use saga_store::{StoredStep, UsualWait};
 
 /// Waits are named until so much of the time is explained, in percent of it.
 const EXPLAINED: i64 = 60;
@@ -27,6 +27,7 @@ pub(in crate::ui::saga) struct Wait {
     pub(in crate::ui::saga) service: String,
     millis: i64,
     pub(in crate::ui::saga) is_open: bool,
+    usual: Option<UsualWait>,
 }
 
 impl Wait {
@@ -42,21 +43,29 @@ impl Wait {
     pub(in crate::ui::saga) fn length(&self) -> String {
         length(self.millis)
     }
+
+    /// How long it usually is, where that is known.
+    pub(in crate::ui::saga) fn usually(&self) -> Option<String> {
+        self.usual.map(|usual| length(usual.p50_ms))
+    }
 }
 
 impl Summary {
     pub(super) fn of(lanes: &[Lane], open: &[Open], begin: Timestamp) -> Self {
-        let wait = |lane: &Lane, service: &str, millis| Wait {
+        let wait = |lane: &Lane, service: &str, millis, usual| Wait {
             step: lane.step.map(str::to_owned),
             service: service.to_owned(),
             millis,
             is_open: false,
+            usual,
         };
         let of_echoes = lanes.iter().flat_map(|lane| {
             let echoes = lane.echoes.iter();
-            echoes.map(|echo| wait(lane, echo.service, echo.share_ms))
+            echoes.map(|echo| wait(lane, echo.service, echo.share_ms, None))
         });
-        let own = lanes.iter().map(|lane| wait(lane, lane.service, lane.share_ms));
+        let own = lanes
+            .iter()
+            .map(|lane| wait(lane, lane.service, lane.share_ms, lane.usual));
         let mut waits: Vec<Wait> = own.chain(of_echoes).collect();
         // What is awaited at the same time is one wait.
         let until = waits.iter().map(|wait| wait.millis).sum::<i64>();
@@ -68,6 +77,7 @@ impl Summary {
                 service: first.awaiting.owner().to_owned(),
                 millis: whole_ms - until,
                 is_open: true,
+                usual: first.usual,
             });
         }
         waits.sort_by_key(|wait| std::cmp::Reverse(wait.millis));
