@@ -7,6 +7,9 @@ use comfy_table::presets;
 use serde::Serialize;
 use serde_json::Value;
 
+/// More examples than these make no table.
+const MAX_EXAMPLES: usize = 3;
+
 /// The result of one run.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -66,7 +69,10 @@ impl Report {
     pub(crate) fn promise_none(&mut self, promise: &str, count: usize, examples: &[String]) {
         let seen = match count {
             0 => "none".to_owned(),
-            _ => format!("{count}, such as: {}", examples.join("; ")),
+            _ => format!(
+                "{count}, such as: {}",
+                examples[..examples.len().min(MAX_EXAMPLES)].join("; ")
+            ),
         };
         self.promise(promise, count == 0, seen);
     }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use saga_types::{definition::Definitions, fold, fold::SagaState};
+use serde_json::json;
 
 use crate::{accounting::Accounting, events::Plan, http};
 
@@ -27,7 +28,9 @@ pub(super) async fn audit(url: &str, plan: &Plan, accounting: &Accounting) -> Re
         let path = format!("{url}/api/v1/sagas/{}", expected.saga_id);
         let answer = client.get(&path).send().await.with_context(|| path.clone())?;
         let text = answer.text().await?;
-        if serde_json::from_str::<SagaState>(&text).ok().as_ref() != Some(&expected) {
+        let answered = serde_json::from_str::<SagaState>(&text);
+        // Compared as they are answered: a state also holds what answers leave out.
+        if answered.ok().map(|state| json!(state)) != Some(json!(expected)) {
             found.wrong.push(format!("{text} instead of {expected:?}"));
         }
         found.asked += 1;

@@ -27,7 +27,7 @@ enum DefinitionsCommand {
     Show(ShowArgs),
     /// Print a definition of a saga type that its stored events give, with how sure each line is: steps, owners, what comes
     /// before what, choices, ends, compensations, and limits that 99.9 % of the sagas keep
-    Infer(InferArgs),
+    Infer(Box<InferArgs>),
 }
 
 #[derive(Debug, Args)]

@@ -155,7 +155,7 @@ async fn deployed(first: Service, second: payment_service::Config, stop: Cancell
     match payment_service::start(second).await {
         Ok(second) => second.run_until(stop.cancelled_owned()).await,
         Err(error) => {
-            tracing::warn!(%error, "the second version of the demo's payment-service did not start")
+            tracing::warn!(%error, "the second version of the demo's payment-service did not start");
         }
     }
 }

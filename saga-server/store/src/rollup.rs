@@ -127,7 +127,7 @@ impl Cover {
         if query.failure_group.is_some() {
             // No roll-up has groups; they have an index of their own.
             return Self {
-                edges: vec![from..to],
+                edges: std::iter::once(from..to).collect(),
                 ..Self::default()
             };
         }

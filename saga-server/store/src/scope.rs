@@ -99,7 +99,7 @@ mod tests {
         let two = Scope::of([SagaType::REFUND, SagaType::ORDER_CREATION]);
         let narrow = |scope: &Scope, saga_type: Option<&SagaType>| scope.narrowed(saga_type);
         assert_eq!(narrow(&Scope::All, None), Some((None, Scope::All)));
-        assert_eq!(narrow(&one, None), Some((Some(refund.clone()), Scope::All)));
+        assert_eq!(narrow(&one, None), Some((Some(refund), Scope::All)));
         assert_eq!(narrow(&one, Some(&order)), None);
         assert_eq!(
             narrow(&two, Some(&order)),

@@ -21,7 +21,7 @@ use crate::{
     kafka::{
         ConsumerError, KafkaConfig,
         consume_loop::{self, BatchLimits},
-        consumer::ConsumerConfig,
+        consumer_config::ConsumerConfig,
         permission::{Refusals, ReportTo},
         record::{Batch, Offsets, RawRecord},
     },

@@ -6,6 +6,7 @@
 //! | `read` | from a record, ours or Spring's, to a letter |
 //! | `view` | a letter as people see it |
 //! | `replay` | decodes letters with today's rules, and stores their events as ingest would |
+//! | `replay_report` | what became of each |
 //! | `isolation` | which of them the database does not take |
 //!
 //! Rule of thumb: a letter stays until its event is in the store. Reading the topic again, replaying again, dying half-way:
@@ -15,6 +16,7 @@ mod collect;
 mod isolation;
 pub(crate) mod read;
 mod replay;
+mod replay_report;
 mod view;
 
 use std::sync::Arc;
@@ -23,7 +25,8 @@ use saga_types::SagaEvent;
 use tokio::sync::Mutex;
 
 pub use collect::{Collect, CollectParts};
-pub use replay::{ReplayError, ReplayOrder, ReplayReport, ReplayStatus, Replayed};
+pub use replay::{ReplayError, ReplayOrder};
+pub use replay_report::{ReplayReport, ReplayStatus, Replayed};
 pub use view::{AttemptView, Bytes, DismissalView, HeaderView, LetterView, OriginView};
 
 use crate::{

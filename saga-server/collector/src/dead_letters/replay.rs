@@ -8,23 +8,18 @@ use std::{
 };
 
 use saga_types::{SagaId, SagaStatus, Timestamp};
-use serde::Serialize;
 use thiserror::Error;
-use utoipa::ToSchema;
 
 use super::{
-    DeadLetters,
+    DeadLetters, ReplayReport, ReplayStatus, Replayed,
     isolation::{Isolation, Ready, events},
     values,
 };
 use crate::{failure::write_once, ingest::rejection::Rejection, metrics::count_stored};
 use saga_store::{
-    Actor, AppendError, Appended, Attempt, Conclude, Conclusion, LetterPlace, LetterQuery, LetterState,
-    Named, Operation, OperationKind, SagaChange, StoreError, StoredLetter,
+    Actor, AppendError, Appended, Conclude, Conclusion, LetterQuery, LetterState, Named, SagaChange,
+    StoreError, StoredLetter,
 };
-
-/// The longest result that is written down, in characters.
-const MAX_RESULT_CHARS: usize = 1_000;
 
 /// How often a page may fail of which each event passes alone.
 const UNEXPLAINED: u32 = 2;
@@ -40,96 +35,6 @@ pub enum ReplayError {
     RegistryAway(String),
 }
 
-/// What became of a letter, or would become of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum ReplayStatus {
-    /// Its event is stored now.
-    Replayed,
-    /// Its event was stored before.
-    AlreadyStored,
-    /// It was replayed before.
-    AlreadyReplayed,
-    /// It was dismissed, and would have to be restored first.
-    Dismissed,
-    /// It waits on, and the message says why.
-    Failed,
-    /// There is no such letter.
-    NotFound,
-}
-
-impl ReplayStatus {
-    /// Whether the event is in the store.
-    #[must_use]
-    pub const fn is_success(self) -> bool {
-        matches!(self, Self::Replayed | Self::AlreadyStored | Self::AlreadyReplayed)
-    }
-
-    /// As callers read it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Replayed => "REPLAYED",
-            Self::AlreadyStored => "ALREADY_STORED",
-            Self::AlreadyReplayed => "ALREADY_REPLAYED",
-            Self::Dismissed => "DISMISSED",
-            Self::Failed => "FAILED",
-            Self::NotFound => "NOT_FOUND",
-        }
-    }
-}
-
-/// What became of one letter.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Replayed {
-    /// The event, where it can be read.
-    pub event_id: Option<String>,
-    /// What became of it.
-    pub status: ReplayStatus,
-    /// Why it failed.
-    pub message: Option<String>,
-    /// The letter.
-    pub dead_letter_id: Option<i64>,
-    /// Its saga, where it is known.
-    pub saga_id: Option<String>,
-    /// The type of its event, where it can be read.
-    #[serde(skip)]
-    pub saga_type: Option<String>,
-    /// The saga's status before all of this; none when the saga was not there.
-    pub before: Option<SagaStatus>,
-    /// The saga's status after all of this.
-    pub after: Option<SagaStatus>,
-}
-
-impl Replayed {
-    fn not_found(event_id: Option<String>, dead_letter_id: Option<i64>) -> Self {
-        Self {
-            event_id,
-            status: ReplayStatus::NotFound,
-            message: Some("there is no such dead letter".to_owned()),
-            dead_letter_id,
-            saga_id: None,
-            saga_type: None,
-            before: None,
-            after: None,
-        }
-    }
-
-    fn of(stored: &StoredLetter, status: ReplayStatus, message: Option<String>) -> Self {
-        Self {
-            event_id: stored.letter.event_id.clone(),
-            status,
-            message,
-            dead_letter_id: Some(stored.id),
-            saga_id: stored.letter.saga_id.clone(),
-            saga_type: stored.letter.saga_type.clone(),
-            before: None,
-            after: None,
-        }
-    }
-}
-
 /// Which letters are replayed, and how.
 #[derive(Debug, Clone)]
 pub struct ReplayOrder {
@@ -141,39 +46,6 @@ pub struct ReplayOrder {
     pub by: Actor,
     /// Only say what would become of them.
     pub dry_run: bool,
-}
-
-/// What became of the letters of an order.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ReplayReport {
-    /// How many letters were meant.
-    pub requested: usize,
-    /// Of how many the event is in the store.
-    pub successful: usize,
-    /// How many wait on, or are not there.
-    pub failed: usize,
-    /// Whether nothing was written.
-    pub dry_run: bool,
-    /// Each letter.
-    pub results: Vec<Replayed>,
-    /// Where the letters that match begin that were not replayed.
-    #[serde(skip)]
-    pub next: Option<LetterPlace>,
-}
-
-impl ReplayReport {
-    fn new(results: Vec<Replayed>, dry_run: bool, next: Option<LetterPlace>) -> Self {
-        let successful = results.iter().filter(|result| result.status.is_success()).count();
-        Self {
-            requested: results.len(),
-            successful,
-            failed: results.len() - successful,
-            dry_run,
-            results,
-            next,
-        }
-    }
 }
 
 /// Names of letters that were not found so far.
@@ -407,44 +279,6 @@ fn add_changes(appended: &Appended, results: &mut [Replayed]) {
             result.before = change.previous_status;
             result.after = Some(change.state.current_status);
         }
-    }
-}
-
-impl Replayed {
-    fn attempt(&self, id: i64, at: Timestamp, by: &Actor) -> Attempt {
-        let said = self.message.as_deref().unwrap_or(self.status.as_str());
-        Attempt {
-            id,
-            state: match self.status.is_success() {
-                true => LetterState::Replayed,
-                false => LetterState::Waiting,
-            },
-            at,
-            by: by.name.clone(),
-            result: said.chars().take(MAX_RESULT_CHARS).collect(),
-        }
-    }
-
-    fn operation(&self, id: i64, at: Timestamp, by: &Actor) -> Operation {
-        let text = |status: SagaStatus| status.as_str().to_owned();
-        let detail = self.message.as_deref();
-        Operation {
-            at,
-            actor: by.clone(),
-            kind: OperationKind::Replay,
-            saga_id: self.saga_id.clone(),
-            saga_type: self.saga_type.clone(),
-            letter_id: Some(id),
-            before: self.before.map(text),
-            after: self.after.map(text),
-            result: self.status.as_str().to_owned(),
-            detail: detail.map(|detail| detail.chars().take(MAX_RESULT_CHARS).collect()),
-        }
-    }
-
-    fn fail(&mut self, rejection: Rejection) {
-        self.status = ReplayStatus::Failed;
-        self.message = Some(format!("{}: {}", rejection.kind, rejection.reason));
     }
 }
 

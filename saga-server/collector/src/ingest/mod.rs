@@ -38,7 +38,8 @@ use crate::{
     kafka::{
         ConsumerError, KafkaConfig,
         consume_loop::{self, BatchLimits},
-        consumer::{ConsumerConfig, ConsumerObservers},
+        consumer::ConsumerObservers,
+        consumer_config::ConsumerConfig,
         dead_letter_producer::DeadLetterProducer,
         permission::{Refusals, ReportTo},
         status::ConsumerStatus,

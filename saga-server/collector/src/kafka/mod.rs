@@ -3,7 +3,7 @@
 //! | part | what |
 //! | --- | --- |
 //! | `config` | how the brokers are reached |
-//! | `consumer` | the consumer's settings, and what its callbacks say |
+//! | `consumer_config`, `consumer` | the consumer's settings, and what its callbacks say |
 //! | `headers`, `record` | a record as it came, and batches of them |
 //! | `consume_loop` | one thread: poll, gather a batch, hand it on, commit what was stored |
 //! | `partitions` | what is in work, paused and committed of each partition |
@@ -18,6 +18,7 @@
 mod config;
 pub(crate) mod consume_loop;
 pub(crate) mod consumer;
+pub(crate) mod consumer_config;
 mod dead_letter_form;
 pub(crate) mod dead_letter_producer;
 mod error;

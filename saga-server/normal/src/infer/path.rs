@@ -186,13 +186,11 @@ fn is_settled(group: &[usize], steps: &[usize], successes: &[&Trace]) -> bool {
 /// The transitive closure.
 fn close(before: &mut [Vec<bool>]) {
     for middle in 0..before.len() {
-        for one in 0..middle {
-            if before[one][middle] {
-                for other in middle + 1..before.len() {
-                    if before[middle][other] {
-                        before[one][other] = true;
-                    }
-                }
+        let (above, below) = before.split_at_mut(middle);
+        let after_middle = &below[0];
+        for row in above.iter_mut().filter(|row| row[middle]) {
+            for (known, further) in row.iter_mut().zip(after_middle).skip(middle + 1) {
+                *known |= further;
             }
         }
     }

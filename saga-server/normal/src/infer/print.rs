@@ -240,9 +240,9 @@ fn limit(mut times: Vec<i64>) -> Option<String> {
     let rank = (times.len() * 999).div_ceil(1_000);
     let millis = (*times.get(rank.checked_sub(1)?)?).max(1).unsigned_abs();
     let unit = match millis {
-        ..1_000 => 100,
-        ..60_000 => 1_000,
-        ..3_600_000 => 60_000,
+        0..1_000 => 100,
+        1_000..60_000 => 1_000,
+        60_000..3_600_000 => 60_000,
         _ => 3_600_000,
     };
     let rounded = std::time::Duration::from_millis(millis.div_ceil(unit) * unit);

@@ -31,7 +31,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ConsumerError,
-    consumer::{ConsumerConfig, SagaConsumer},
+    consumer::SagaConsumer,
+    consumer_config::ConsumerConfig,
     partitions::{MAX_IN_FLIGHT, Partitions},
     permission::Trial,
     record::{Batch, Offsets, RawRecord},

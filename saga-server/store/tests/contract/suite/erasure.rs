@@ -324,7 +324,10 @@ pub(crate) async fn writers_and_erasures_at_once_leave_the_fold_of_what_is_store
         .map(|event| event.saga_id.as_str().to_owned())
         .collect();
     for saga_id in ids {
-        let stored = store.events(&[saga_id.clone()], None, 1_000).await.unwrap();
+        let stored = store
+            .events(std::slice::from_ref(&saga_id), None, 1_000)
+            .await
+            .unwrap();
         assert_eq!(
             store.saga(&saga_id).await.unwrap(),
             fold::fold(&stored, &Definitions::built_in())

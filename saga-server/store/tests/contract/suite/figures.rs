@@ -70,12 +70,10 @@ async fn make(store: &dyn Store, random: &mut Random, sagas: usize) -> Vec<Made>
             },
             took_ms,
             duration_ms: ends.then_some(took_ms + 100),
-            reason: fails.then(|| {
-                if is_busy {
-                    "ACQUIRER_TIMEOUT"
-                } else {
-                    "CARD_DECLINED"
-                }
+            reason: fails.then_some(if is_busy {
+                "ACQUIRER_TIMEOUT"
+            } else {
+                "CARD_DECLINED"
             }),
         };
         events.extend(saga.events(made.len(), millis));

@@ -167,7 +167,7 @@ impl FlowAddress {
         self.with(|shown| shown.zoom = zoom)
     }
 
-    pub(super) fn from_share(&self, least: u32) -> String {
+    pub(super) fn with_least(&self, least: u32) -> String {
         self.with(|shown| shown.least = least)
     }
 

@@ -235,7 +235,7 @@ pub(super) async fn page(
         shares: [0, 1, 5]
             .map(|least| {
                 let is_current = least == address.shown.least;
-                (format!("{least} %"), address.from_share(least), is_current)
+                (format!("{least} %"), address.with_least(least), is_current)
             })
             .into(),
         picked,
