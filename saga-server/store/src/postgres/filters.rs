@@ -4,19 +4,30 @@ use sqlx::{Postgres, QueryBuilder};
 
 use super::{
     conditions,
-    step_prefilter::{Candidate, StepPrefilter},
+    step_prefilter::{Candidate, Condition, StepPrefilter},
 };
 use crate::SagaQuery;
 
 /// Begins a filter on the steps.
-const SOME_STEP: &str = " AND EXISTS (SELECT FROM saga_steps AS step WHERE step.saga_id = saga.saga_id AND ";
+const SOME_STEP: &str = "EXISTS (SELECT FROM saga_steps AS step WHERE step.saga_id = saga.saga_id AND ";
 
 pub(super) fn push_filters(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, prefilter: &StepPrefilter) {
     conditions::push_filters(sql, query);
     for condition in &prefilter.conditions {
-        sql.push(SOME_STEP);
+        sql.push(" AND ").push(SOME_STEP);
         condition.push(sql);
         sql.push(")");
+    }
+}
+
+/// Whether a saga has steps that meet the conditions, as a value. Each is one look at an index, which `OFFSET 0` keeps the
+/// planner from replacing by a read of all steps that meet the condition.
+pub(super) fn push_has_steps(sql: &mut QueryBuilder<Postgres>, conditions: &[Condition]) {
+    sql.push("true");
+    for condition in conditions {
+        sql.push(" AND ").push(SOME_STEP);
+        condition.push(sql);
+        sql.push(" OFFSET 0)");
     }
 }
 

@@ -6,13 +6,17 @@ use saga_types::{SagaStatus, Timestamp};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use super::{
-    conditions::push_statuses,
+    conditions::{self, push_statuses},
     error,
-    filters::{push_filters, push_sagas},
+    filters::{push_filters, push_has_steps, push_sagas},
     refreshing_cache::RefreshingCache,
     step_prefilter::{Condition, SHORT_READ, StepPrefilter},
 };
 use crate::{PageStart, SagaQuery, StoreError, Total, detached::run_detached};
+
+/// Of so many sagas of the asked types the steps are looked up one by one. More than the cap, so that it is reached also when a few
+/// have no such step.
+const LOOKED_UP: u64 = Total::CAP + Total::CAP / 5;
 
 /// From the cache, or counted.
 pub(super) async fn total(
@@ -104,7 +108,36 @@ async fn counted(pool: &PgPool, query: &SagaQuery, prefilter: &StepPrefilter) ->
 }
 
 fn counting(query: &SagaQuery, prefilter: &StepPrefilter) -> QueryBuilder<Postgres> {
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM (");
+    if is_by_type_and_common_column(query, prefilter) {
+        return counting_one_by_one_first(query, prefilter);
+    }
+    let mut sql = QueryBuilder::new("");
+    push_count(&mut sql, query, prefilter);
+    sql
+}
+
+/// Types and steps depend on each other, which the planner does not know: for the few sagas of a type it reads all steps of a
+/// common name, of which they may have none. So some of the sagas come first, which is enough if there are no more, or if
+/// the cap is reached.
+fn counting_one_by_one_first(query: &SagaQuery, prefilter: &StepPrefilter) -> QueryBuilder<Postgres> {
+    let mut sql = QueryBuilder::new(
+        "WITH first_few AS (SELECT count(*) AS sagas, count(*) FILTER (WHERE has_steps) AS found FROM (SELECT ",
+    );
+    push_has_steps(&mut sql, &prefilter.conditions);
+    sql.push(" AS has_steps FROM saga_instance AS saga WHERE true");
+    push_any_status(&mut sql, query);
+    conditions::push_filters(&mut sql, query);
+    sql.push(format_args!(
+        " LIMIT {LOOKED_UP}) AS looked_up) SELECT CASE WHEN sagas < {LOOKED_UP} OR found > {} THEN found ELSE (",
+        Total::CAP
+    ));
+    push_count(&mut sql, query, prefilter);
+    sql.push(") END FROM first_few");
+    sql
+}
+
+fn push_count(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, prefilter: &StepPrefilter) {
+    sql.push("SELECT count(*) FROM (");
     if let (None, [condition @ Condition::Column(..)], false) = (
         &prefilter.candidates,
         &prefilter.conditions[..],
@@ -112,20 +145,35 @@ fn counting(query: &SagaQuery, prefilter: &StepPrefilter) -> QueryBuilder<Postgr
     ) {
         // In the order of the sagas, so that each is counted once without looking it up.
         sql.push("SELECT DISTINCT saga_id FROM saga_steps AS step WHERE ");
-        condition.push(&mut sql);
+        condition.push(sql);
     } else {
         sql.push("SELECT FROM ");
-        push_sagas(&mut sql, prefilter.candidates.as_deref());
+        push_sagas(sql, prefilter.candidates.as_deref());
         sql.push(" WHERE true");
-        let is_by_type = query.saga_type.is_some() || !query.scope.is_all();
-        if is_by_type && query.status.is_none() && query.ended.is_none() {
-            // One range of the index for each.
-            push_statuses(&mut sql, SagaStatus::ALL.into_iter());
-        }
-        push_filters(&mut sql, query, prefilter);
+        push_any_status(sql, query);
+        push_filters(sql, query, prefilter);
     }
     sql.push(format_args!(" LIMIT {}) AS found", Total::CAP + 1));
-    sql
+}
+
+/// One range of the index of types and statuses for each status, where none is asked for.
+fn push_any_status(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery) {
+    if is_by_type(query) && query.status.is_none() && query.ended.is_none() {
+        push_statuses(sql, SagaStatus::ALL.into_iter());
+    }
+}
+
+fn is_by_type(query: &SagaQuery) -> bool {
+    query.saga_type.is_some() || !query.scope.is_all()
+}
+
+/// Values of metadata are not among them: looking one up takes reading all steps of a saga.
+fn is_by_type_and_common_column(query: &SagaQuery, prefilter: &StepPrefilter) -> bool {
+    let mut conditions = prefilter.conditions.iter();
+    is_by_type(query)
+        && prefilter.candidates.is_none()
+        && !prefilter.conditions.is_empty()
+        && conditions.all(|condition| matches!(condition, Condition::Column(..)))
 }
 
 /// Whether it asks for anything that is not about steps.

@@ -225,7 +225,7 @@ fn moment(text: &str) -> Timestamp {
 type Filter = (&'static str, i64, fn(&mut SagaQuery));
 
 /// Every filter, by values that many, some and no sagas have, and what operators put together.
-const FILTERS: [Filter; 44] = [
+const FILTERS: [Filter; 45] = [
     ("nothing", COUNTED, |_| {}),
     ("orderId", FEW, |query| {
         query.order_id = Some("ORD-777".to_owned());
@@ -256,6 +256,10 @@ const FILTERS: [Filter; 44] = [
     }),
     ("a scope and a common step", COUNTED, |query| {
         query.scope = Scope::of([SagaType::REFUND, SagaType::STORE_REGISTRATION]);
+        query.step = Some("STOCK_RESERVED".to_owned());
+    }),
+    ("a sagaType and a common step of others", COUNTED, |query| {
+        query.saga_type = Some(SagaType::REFUND);
         query.step = Some("STOCK_RESERVED".to_owned());
     }),
     ("a common status", COUNTED, |query| {
@@ -360,8 +364,8 @@ const FILTERS: [Filter; 44] = [
 
 type Due = (&'static str, i64, SortBy, fn(&mut SagaQuery));
 
-/// What is late, by how late it is.
-const DUE: [Due; 3] = [
+/// What is late, by how late it is, and what is asked in one order only.
+const DUE: [Due; 4] = [
     ("stuck", FEW, SortBy::Due(Late::Stuck), |query| {
         query.stuck = Some((true, moment("2026-11-01T00:00:00Z")));
     }),
@@ -369,6 +373,15 @@ const DUE: [Due; 3] = [
         query.owing = Some(true);
     }),
     ("by duration", COUNTED, SortBy::Duration, |_| {}),
+    (
+        "a scope of most sagas and a common step",
+        COUNTED,
+        SortBy::StartedAt,
+        |query| {
+            query.scope = Scope::of([SagaType::ORDER_CREATION, SagaType::REFUND]);
+            query.step = Some("STOCK_RESERVED".to_owned());
+        },
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -501,6 +514,8 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
     complaints.extend(asked.complaint("steps", 20, steps).await);
     let saga = async |store: std::sync::Arc<dyn Store>| store.saga(saga_id).await.unwrap().unwrap();
     complaints.extend(asked.complaint("a saga", 20, saga).await);
+    let erased = async |store: std::sync::Arc<dyn Store>| store.erased_at(saga_id).await.unwrap();
+    complaints.extend(asked.complaint("when a saga was erased", 20, erased).await);
     let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", asked.schema));
     asked.admin.execute(drop).await.unwrap();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
