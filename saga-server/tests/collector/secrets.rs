@@ -62,10 +62,13 @@ fn bytes(event: &SagaEvent) -> Vec<u8> {
     avro::encode(event, SchemaVersion::V2, Framing::SingleObject).unwrap()
 }
 
+/// Something with a secret in it.
+type Form = fn(&str) -> String;
+
 /// By the topics: events with hidden keys, headers, and bytes that are no events.
 fn by_the_topics(harness: &Harness, secrets: &mut Secrets) {
     let producer = harness.producer();
-    let forms: [(&str, fn(&str) -> String); 6] = [
+    let forms: [(&str, Form); 6] = [
         ("metadata", |secret| format!(r#"{{"cardNumber":"{secret}"}}"#)),
         ("metadata, nested", |secret| {
             format!(r#"{{"order":{{"list":[{{"Card":["{secret}"]}}]}}}}"#)
@@ -381,7 +384,7 @@ fn commands(settings: &[(&str, String)], exported: &TempDir, secrets: &Secrets, 
 
 /// A database, broker, registry and archive that refuse what stands in their addresses.
 fn passwords_in_addresses(secrets: &mut Secrets, search: &mut Search) {
-    let tries: [(&'static str, &str, fn(&str) -> String); 5] = [
+    let tries: [(&'static str, &str, Form); 5] = [
         ("password of the database", "DATABASE_URL", |secret| {
             format!("postgres://tracker:{secret}@127.0.0.1:1/none")
         }),
