@@ -89,6 +89,8 @@ pub(super) struct Waterfall {
     pub(super) has_limit: bool,
     /// Whether it is known of a row what is usual.
     pub(super) has_usual: bool,
+    /// Whether a wait is marked.
+    pub(super) has_above: bool,
 }
 
 /// What is known of the type.
@@ -187,6 +189,7 @@ impl Waterfall {
             summary,
             has_work: rows.iter().any(|lane| !lane.works.is_empty()),
             has_limit: limit.is_some(),
+            has_above: shown.iter().any(|row| row.usual.is_above),
             has_usual: shown.iter().any(|row| row.usual.median.is_some()),
             rows: shown,
             ticks,
