@@ -79,7 +79,12 @@ impl<'a> Isolation<'a> {
         };
         let (mut taken, mut rejected) = (Vec::new(), Vec::new());
         let (first, second) = ready.split_at(ready.len() / 2);
-        let mut chunks = vec![second, first];
+        // What was tried together and is a single event was tried alone: no time may be left for more.
+        let mut chunks = if first.is_empty() {
+            vec![second]
+        } else {
+            vec![second, first]
+        };
         let mut last = reason.to_owned();
         while let Some(chunk) = chunks.pop() {
             let dry_run = || self.store.append_dry_run(events(chunk));

@@ -118,7 +118,7 @@ mod tests {
             }
         });
         let levels = levels(observed.collect());
-        let early = expected(&levels, at(0), at(10)).unwrap();
+        let early = expected(&levels, at(0), at(0)).unwrap();
         assert_eq!((early.p50, early.p90), (Some(at(1_500)), at(100_500)));
         let late = expected(&levels, at(0), at(50_000)).unwrap();
         assert_eq!((late.p50, late.p90), (Some(at(100_500)), at(100_500)));

@@ -25,7 +25,7 @@ pub(crate) struct DateRange {
 #[into_params(parameter_in = Query)]
 pub(crate) struct RelativeRange {
     /// Started within the last minutes, hours or days; instead of fromDate and toDate.
-    #[param(rename = "period", value_type = Option<LengthOfTime>)]
+    #[param(rename = "period", inline, value_type = Option<LengthOfTime>)]
     pub(crate) length: Option<Length>,
 }
 

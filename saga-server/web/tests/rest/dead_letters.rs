@@ -91,7 +91,7 @@ async fn letters_are_listed_newest_first_with_all_that_is_known() {
     assert_eq!(
         unreadable,
         json!({
-            "id": unreadable["id"], "state": "WAITING", "reason": "TRUNCATED", "message": "the reason in words",
+            "id": unreadable["id"], "state": "WAITING", "dismissal": null, "reason": "TRUNCATED", "message": "the reason in words",
             "deadSince": "2025-10-09T08:53:20.001Z", "topic": "events.dlt", "partition": 0, "offset": 1,
             "origin": {"topic": "events", "partition": null, "offset": null, "timestamp": null, "consumerGroup": null},
             "sagaId": "saga-1", "eventId": null, "producerService": null, "event": null,
@@ -165,11 +165,11 @@ async fn filters_and_pages_of_letters() {
     assert_eq!(
         groups,
         json!({"groups": [
-            {"reason": "TRUNCATED", "waiting": 3, "replayed": 0,
+            {"reason": "TRUNCATED", "waiting": 3, "replayed": 0, "dismissed": 0,
              "first": "2025-10-09T08:53:20.002Z", "last": "2025-10-09T08:53:20.004Z"},
-            {"reason": "EMPTY", "waiting": 2, "replayed": 0,
+            {"reason": "EMPTY", "waiting": 2, "replayed": 0, "dismissed": 0,
              "first": "2025-10-09T08:53:20.000Z", "last": "2025-10-09T08:53:20.001Z"},
-        ], "waiting": 5, "replayed": 0})
+        ], "waiting": 5, "replayed": 0, "dismissed": 0})
     );
     assert_eq!(api.json(&format!("{GROUPS}?reason=EMPTY")).await["waiting"], 2);
 }
