@@ -60,8 +60,9 @@ impl PartialSchema for LengthOfTime {
         let text = ObjectBuilder::new()
             .schema_type(Type::String)
             .pattern(Some(Length::PATTERN))
-            .description(Some("A number of minutes (m), hours (h) or days (d)"))
-            .examples(["15m", "24h", "7d"]);
+            .description(Some(
+                "A number of minutes (m), hours (h) or days (d), such as 15m, 24h or 7d",
+            ));
         Schema::Object(text.build()).into()
     }
 }

@@ -74,7 +74,7 @@ mod tests {
         );
         assert_eq!(names(Length::hours(24))[..3], ["15:00", "18:00", "21:00"]);
         assert_eq!(names(Length::days(7)).len(), 7);
-        assert_eq!(names(Length::days(30))[0], "10-26");
+        assert_eq!(names(Length::days(30))[0], "10-29");
         for days in [1, 2, 9, 60, 366] {
             assert!((4..=12).contains(&names(Length::days(days)).len()), "{days} days");
         }
