@@ -1,6 +1,6 @@
 //! What a handler reaches of the data: the saga types that its caller may see, and nothing else.
 //!
-//! The store, the dead letters and the stream of changes are private to this folder. A handler takes a [`Reader`], which is made
+//! The store, the dead letters and the stream of changes are private to this folder. A handler takes a `Reader`, which is made
 //! of the caller, and which passes the caller's scope on with every question.
 //!
 //! Rule of thumb: a question of the store gets a method here before a handler can ask it, and each method narrows it to the
