@@ -140,7 +140,7 @@ const SECOND: payment_service::Settings = payment_service::Settings {
     provider_ms: 700,
 };
 
-/// Runs the first version, and after a while the second one in its place.
+/// Runs the first version, then the second one in its place.
 async fn deployed(first: Service, second: payment_service::Config, stop: CancellationToken) {
     let replaced = async {
         tokio::select! {

@@ -1,6 +1,6 @@
 //! JSON texts taken apart without reading their numbers, which would cost digits.
 //!
-//! Rule of thumb: numbers stay the text that they came as; whoever needs a value reads that one.
+//! Rule of thumb: numbers stay the text that they came as, and a value is parsed from it only where one is needed.
 
 use std::fmt;
 

@@ -28,7 +28,7 @@ pub struct VersionsQuery {
 }
 
 impl VersionsQuery {
-    /// So many sagas of the period are looked at, whoever took part in them.
+    /// So many sagas of the period are read, whichever services recorded them.
     pub const LOOKED_AT: u32 = 20_000;
 
     pub(super) fn statistics(&self) -> StatisticsQuery {

@@ -7,7 +7,7 @@ use super::{
     tally::{Tally, Trace},
 };
 
-/// A step that fewer sagas have is of another type, or too rare to be told from one.
+/// A step that fewer sagas have is of another type, or too rare to be distinguished from one.
 const RARE: f64 = 0.005;
 
 /// A step that fewer sagas end with does not complete them: the last event of some is missing.

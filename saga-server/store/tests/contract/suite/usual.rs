@@ -106,7 +106,7 @@ pub(crate) async fn what_is_usual_is_learnt_kept_and_read_by_others(database: &i
     assert_eq!(usual.wait(&parcel, &open.awaiting[0]), Some(&packed));
     let end = usual.end(&open, at(1)).unwrap();
     assert_eq!((end.p50, end.p90), (Some(at(1_999)), at(2_399)));
-    // Whoever has waited until now is one of those who take longer.
+    // A saga that has waited until now is one of those that take longer.
     let later = usual.end(&open, at(1_900)).unwrap();
     assert!(later.p90 > end.p90, "{later:?}");
     assert_eq!(usual.end(&open, at(10 * MINUTE)), None);
