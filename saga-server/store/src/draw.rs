@@ -10,7 +10,7 @@ use saga_types::{SagaStatus, Step, Timestamp, keys};
 use serde_json::Value;
 
 use super::{
-    Corrupt, SagaQuery, Scope, StatisticsQuery, StoreError, columns::Moment, query::statuses, rollup,
+    Corrupt, SagaQuery, Scope, StatisticsQuery, StoreError, columns::Moment, rollup,
 };
 
 /// Sagas that were drawn.
@@ -137,8 +137,8 @@ pub(super) fn of_statuses(query: &SagaQuery, by_status: &BTreeMap<SagaStatus, u6
     let is_asked = |status: SagaStatus| {
         query.status.is_none_or(|wanted| status == wanted)
             && query
-                .ended
-                .is_none_or(|ended| statuses(ended).any(|wanted| status == wanted))
+                .statuses()
+                .is_none_or(|statuses| statuses.contains(&status))
     };
     let counts = by_status.iter().filter(|(status, _)| is_asked(**status));
     counts.map(|(_, count)| count).sum()
@@ -151,6 +151,7 @@ pub(super) fn is_counted(query: &SagaQuery) -> bool {
         saga_type: None,
         status: None,
         ended: None,
+        failed: None,
         started_from: None,
         started_to: None,
         ..query.clone()

@@ -21,6 +21,7 @@
 //! | `erasure` | a person's data, found by metadata and erased |
 //! | `period` | what the sagas of a period are: exact ends, outcomes, samples, percentiles |
 //! | `query`, `metadata`, `flow`, `trends`, `late`, `watch` | questions and their answers |
+//! | `find`, `views` | sagas by a text, lists read to their end, and lists with a name |
 //! | `scope` | which saga types a reader may see; questions carry it |
 //! | `usual` | how long waits usually take, when sagas end, and which wait longer than ever |
 //! | `definitions`, `collectors` | the definitions in force, and what collectors on one database must have in common |
@@ -49,6 +50,7 @@ mod draw;
 mod erasure;
 mod error;
 mod failures;
+mod find;
 mod flow;
 mod fold_batch;
 mod histogram;
@@ -73,6 +75,7 @@ mod table;
 mod trends;
 mod usual;
 mod versions;
+mod views;
 mod watch;
 
 pub use appended::{Appended, SagaChange};
@@ -94,6 +97,7 @@ pub use error::{AppendError, Corrupt, Fault, StoreError};
 pub use failures::{
     FailureGroup, FailureGroups, FailureGroupsQuery, FailureStore, FailureTotals, GroupedFailures,
 };
+pub use find::{FindPlace, FindQuery, FindStore, Found, FoundSaga, Stretch};
 pub use flow::{Flow, FlowQuery, Outcome, StepDetail, StepRow, Transition, TransitionRow, VersionPart};
 pub use late::Late;
 pub use operations::{
@@ -120,4 +124,5 @@ pub use usual::{
     CurrentUsual, ENOUGH, EndLevel, ExpectedEnd, TypeUsual, Usual, UsualStore, UsualWait, WaitKey,
 };
 pub use versions::{VersionSaga, VersionSagas, VersionStore, VersionsQuery};
+pub use views::{SavedView, ViewChange, ViewOrder, ViewOutcome, ViewStore};
 pub use watch::{LateCount, LateGroup, LateSagas, WatchStore};

@@ -82,6 +82,8 @@ pub enum OperationKind {
     Dismissal,
     /// A dead letter that was dismissed waits again.
     Restoration,
+    /// A view was saved, renamed or removed.
+    SavedView,
 }
 
 /// Texts that stand for the values of an enumeration in the database and in answers.
@@ -108,7 +110,7 @@ macro_rules! texts {
 }
 
 texts!(Way: Rest = "REST", Page = "PAGE", CommandLine = "COMMAND_LINE");
-texts!(OperationKind: Correction = "CORRECTION", Replay = "REPLAY", Erasure = "ERASURE", Dismissal = "DISMISSAL", Restoration = "RESTORATION");
+texts!(OperationKind: Correction = "CORRECTION", Replay = "REPLAY", Erasure = "ERASURE", Dismissal = "DISMISSAL", Restoration = "RESTORATION", SavedView = "SAVED_VIEW");
 
 /// An entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

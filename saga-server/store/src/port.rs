@@ -19,6 +19,7 @@ use crate::{
     erasure::ErasureStore,
     error::{AppendError, StoreError},
     failures::FailureStore,
+    find::FindStore,
     operations::OperationStore,
     probe,
     producers::ProducerStore,
@@ -29,6 +30,7 @@ use crate::{
     trends::TrendStore,
     usual::UsualStore,
     versions::VersionStore,
+    views::ViewStore,
     watch::WatchStore,
 };
 
@@ -46,6 +48,7 @@ pub trait Store:
     + ErasureStore
     + DrawStore
     + FailureStore
+    + FindStore
     + OperationStore
     + ProducerStore
     + ProgressStore
@@ -54,6 +57,7 @@ pub trait Store:
     + TrendStore
     + UsualStore
     + VersionStore
+    + ViewStore
     + WatchStore
     + Send
     + Sync

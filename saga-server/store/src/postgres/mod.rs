@@ -25,6 +25,8 @@ mod error;
 #[path = "../sql/failures.rs"]
 mod failures;
 mod filters;
+#[path = "../sql/find.rs"]
+mod find;
 #[path = "../sql/fold.rs"]
 mod fold;
 mod instances;
@@ -65,6 +67,8 @@ mod trends;
 mod usual;
 #[path = "../sql/versions.rs"]
 mod versions;
+#[path = "../sql/views.rs"]
+mod views;
 #[path = "../sql/watch.rs"]
 mod watch;
 

@@ -23,6 +23,8 @@ mod erasure;
 mod error;
 #[path = "../sql/failures.rs"]
 mod failures;
+#[path = "../sql/find.rs"]
+mod find;
 #[path = "../sql/fold.rs"]
 mod fold;
 mod instances;
@@ -58,6 +60,8 @@ mod trends;
 mod usual;
 #[path = "../sql/versions.rs"]
 mod versions;
+#[path = "../sql/views.rs"]
+mod views;
 #[path = "../sql/watch.rs"]
 mod watch;
 

@@ -10,6 +10,7 @@ pub(crate) mod erasure;
 pub(crate) mod events;
 pub(crate) mod failures;
 pub(crate) mod figures;
+pub(crate) mod finding;
 pub(crate) mod flow;
 pub(crate) mod operations;
 pub(crate) mod paging;
@@ -24,6 +25,7 @@ pub(crate) mod statistics;
 pub(crate) mod trends;
 pub(crate) mod usual;
 pub(crate) mod versions;
+pub(crate) mod views;
 pub(crate) mod watching;
 
 use std::sync::Arc;
@@ -130,6 +132,15 @@ macro_rules! contract_tests {
             failures::of_very_many_groups_the_most_frequent_are_counted,
             failures::sagas_that_failed_before_are_grouped_later,
             failures::periods_at_the_ends_of_time_are_counted,
+            finding::a_saga_is_found_by_every_id_that_names_it,
+            finding::a_beginning_finds_what_goes_on_behind_it,
+            finding::metadata_is_found_by_its_value_at_the_keys_that_are_named,
+            finding::only_sagas_of_the_scope_are_found,
+            finding::a_list_is_read_to_its_end_as_pages_show_it,
+            finding::what_failed_is_found_whether_or_not_it_was_compensated,
+            views::a_view_is_saved_renamed_and_removed_with_an_entry_of_the_log_each,
+            views::views_are_as_many_as_allowed_also_of_operators_at_once,
+            views::a_view_is_there_for_those_who_may_see_its_type,
             operations::an_operation_is_written_with_its_change,
             operations::an_operation_without_its_change_is_not_written,
             operations::an_operation_tells_the_outcome_that_was_committed,
