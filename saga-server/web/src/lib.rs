@@ -11,9 +11,11 @@
 //! | [`router`], [`state`], [`streams`] | every route, what handlers may ask, and the shares of the stream |
 //! | [`scoped`] | what handlers reach of the data: what their caller may see |
 //! | `failure_groups` | groups of failures, for REST |
+//! | `find` | anything by a text, for REST and pages |
 //! | `family` | the saga that a saga is a part of, and its parts |
 //! | `late_groups` | what needs action, by cause, owner and type |
 //! | `operations` | what operators do, for REST and pages |
+//! | [`tokens`] | filters in one line of text, for REST, pages and the command line |
 //! | [`rest`] | one file for each endpoint |
 //! | `ui` | one file or folder for each page |
 
@@ -21,6 +23,7 @@ pub mod auth;
 mod config;
 mod failure_groups;
 mod family;
+mod find;
 mod http;
 mod late_groups;
 mod operations;
@@ -30,6 +33,11 @@ pub mod scoped;
 pub mod state;
 pub mod streams;
 mod ui;
+
+/// Filters of the list of sagas in one line of text.
+pub mod tokens {
+    pub use crate::http::query_string::tokens::*;
+}
 
 pub use config::{PagesConfig, TRACE_ID};
 pub use http::{

@@ -34,7 +34,7 @@ const OPEN: [&str; 7] = [
 ];
 
 /// Pages, by their first segment, with the role to read them. Their forms need an operator.
-const PAGES: [(&str, Role); 7] = [
+const PAGES: [(&str, Role); 8] = [
     ("", Role::Viewer),
     ("sagas", Role::Viewer),
     ("flow", Role::Viewer),
@@ -42,10 +42,16 @@ const PAGES: [(&str, Role); 7] = [
     ("operations", Role::Operator),
     ("services", Role::Viewer),
     ("search", Role::Viewer),
+    ("views", Role::Viewer),
 ];
 
 /// Paths that show numbers of all saga types together.
-const ALL_TYPES: [&str; 2] = ["/services", "/internal/v1/producers"];
+const ALL_TYPES: [&str; 4] = [
+    "/services",
+    "/internal/v1/producers",
+    "/internal/v1/producers.csv",
+    "/internal/v1/producers.ndjson",
+];
 
 /// Paths of metrics.
 const METRICS: [&str; 2] = ["/metrics", "/actuator/prometheus"];
@@ -96,6 +102,11 @@ pub(crate) fn page(path: &str) -> Option<Role> {
 /// Whether a path shows numbers of all saga types together.
 pub(crate) fn needs_all_types(path: &str) -> bool {
     ALL_TYPES.contains(&path)
+}
+
+/// Whether a path is of a list as a file, to which pages have links.
+pub(crate) fn is_file(path: &str) -> bool {
+    path.ends_with(".csv") || path.ends_with(".ndjson")
 }
 
 /// Whether orchestrators or Prometheus ask for a path; they are answered however many others ask.

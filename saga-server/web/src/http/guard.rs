@@ -127,10 +127,11 @@ fn address(request: &Request) -> Option<String> {
     })
 }
 
-/// A browser's cookie counts for pages, and for what their scripts read.
+/// A browser's cookie counts for pages, for what their scripts read, and for files that they have links to.
 fn is_for_pages(request: &Request) -> bool {
     let path = request.uri().path();
-    access::page(path).is_some() || access::is_read(request.method()) && path.starts_with("/api/")
+    let is_linked = path.starts_with("/api/") || path.starts_with("/internal/") && access::is_file(path);
+    access::page(path).is_some() || access::is_read(request.method()) && is_linked
 }
 
 async fn caller(access: &Access, called: &Called) -> Result<Caller, ApiError> {

@@ -6,6 +6,7 @@
 //! | `correction` | a status set by hand |
 //! | `replay`, `letter_filter` | dead letters once more, and which ones are meant |
 //! | `dismissal` | dead letters dismissed with a note, and restored |
+//! | `views` | lists of sagas saved, renamed and removed |
 //! | `erasure` | a person's data, erased |
 
 mod correction;
@@ -14,6 +15,7 @@ mod erasure;
 mod letter_filter;
 mod permit;
 mod replay;
+mod views;
 
 pub(crate) use correction::{Corrected, Correction};
 pub(crate) use dismissal::{DismissalOrder, DisposalAnswer, Disposing, RestorationOrder};
@@ -21,3 +23,4 @@ pub(crate) use erasure::{Erasing, ErasureAnswer, ErasureRequest};
 pub(crate) use letter_filter::letter_filter;
 pub(crate) use permit::Permit;
 pub(crate) use replay::{ReplayAnswer, ReplayRequest};
+pub(crate) use views::{NewName, NewView, ViewChanging};

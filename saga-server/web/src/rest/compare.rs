@@ -11,7 +11,7 @@ use saga_types::{SagaStatus, SagaType, Timestamp, keys};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{sagas::saga_type, versions};
+use super::{saga_filters::saga_type, versions};
 use crate::{
     http::{ApiError, date_range::DateRange, query_string::Params},
     scoped::Reader,

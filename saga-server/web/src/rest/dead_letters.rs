@@ -41,7 +41,7 @@ pub(super) struct LetterGroups {
 /// The letters of one reason.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct GroupEntry {
+pub(super) struct GroupEntry {
     reason: String,
     waiting: u64,
     replayed: u64,

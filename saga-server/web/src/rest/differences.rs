@@ -17,7 +17,7 @@ use utoipa::{
     },
 };
 
-use super::{compare::percentile, sagas, statistics::ratio};
+use super::{compare::percentile, saga_filters, sagas, statistics::ratio};
 use crate::{
     http::{
         ApiError,
@@ -139,7 +139,7 @@ impl IntoParams for GroupFilters {
 
 fn named(mut filter: Parameter, prefix: &str, which: &str) -> Parameter {
     if filter.name == "metadata" {
-        filter.schema = Some(sagas::metadata_filter(&format!("{prefix}.")));
+        filter.schema = Some(saga_filters::metadata_filter(&format!("{prefix}.")));
     }
     filter.name = format!("{prefix}.{}", filter.name);
     let description = filter.description.take().unwrap_or_default();
@@ -183,13 +183,10 @@ fn group(
     for place in PLACES.iter().filter(|place| given.contains_key(**place)) {
         params.refuse(&format!("{prefix}{place}"), "is no filter");
     }
-    let is_dated = ["fromDate", "toDate", "period"]
-        .iter()
-        .any(|name| given.contains_key(*name));
     let given: Vec<(String, String)> = given.into_iter().collect();
     match sagas::read(Params::from(given), redaction, freshness) {
         Ok((mut query, _)) => {
-            if !is_dated {
+            if query.started_from.is_none() && query.started_to.is_none() {
                 query.started_from = Some(since);
             }
             query

@@ -9,7 +9,7 @@ use saga_types::{SagaType, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::sagas::saga_type;
+use super::saga_filters::saga_type;
 use crate::{
     failure_groups::{Failures, Group},
     http::{ApiError, date_range::DateRange, query_string::Params},
@@ -37,7 +37,7 @@ pub(super) struct FailureGroups {
     /// How many of the period before.
     failed_before: u64,
     /// The groups, those with the most sagas first; at most 200.
-    groups: Vec<FailureGroup>,
+    pub(super) groups: Vec<FailureGroup>,
     /// How many of the failed sagas are in none of the groups listed: groups that are too many, and sagas that have no group yet.
     others: u64,
     /// Whether all sagas of the groups were counted. When not, there are at least as many as are said.
@@ -48,7 +48,7 @@ pub(super) struct FailureGroups {
 /// Sagas that failed at one step, for one reason but for the numbers, ids and quoted values in it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct FailureGroup {
+pub(super) struct FailureGroup {
     /// The name, by which /api/v1/sagas finds exactly the sagas of the group; null when failure reasons are not shown, and the
     /// group is all failures of its step.
     failure_group: Option<String>,
@@ -107,7 +107,12 @@ impl From<Trend> for FailureTrend {
     params(DateRange, ("sagaType" = Option<SagaType>, Query, description = "Only sagas of this type")),
     responses((status = 200, description = "The groups", body = FailureGroups))
 )]
-pub(super) async fn of_a_period(reader: Reader, mut params: Params) -> Result<Json<FailureGroups>, ApiError> {
+pub(super) async fn of_a_period(reader: Reader, params: Params) -> Result<Json<FailureGroups>, ApiError> {
+    find(&reader, params).await.map(Json)
+}
+
+/// The groups that the parameters ask for.
+pub(super) async fn find(reader: &Reader, mut params: Params) -> Result<FailureGroups, ApiError> {
     let DateRange { from, to } = DateRange::take(&mut params);
     let saga_type = params.parsed("sagaType", saga_type);
     params.finish()?;
@@ -121,7 +126,7 @@ pub(super) async fn of_a_period(reader: Reader, mut params: Params) -> Result<Js
     };
     let freshness = reader.freshness();
     let found = reader.failure_groups(&query).await?;
-    Ok(Json(answer(&query, found, freshness)))
+    Ok(answer(&query, found, freshness))
 }
 
 fn answer(query: &FailureGroupsQuery, found: Failures, freshness: Freshness) -> FailureGroups {

@@ -12,7 +12,7 @@
 //! | part | what |
 //! | --- | --- |
 //! | `openapi`, `docs` | the description of the API, and its viewer |
-//! | `saga`, `sagas`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
+//! | `saga`, `sagas`, `saga_filters`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
 //! | `flow` | `/api/v1/flow`: transitions between steps |
 //! | `expected` | what is usual for what a saga waits for |
 //! | `stream` | `/api/v1/sagas/stream`: sagas as they change |
@@ -26,6 +26,9 @@
 //! | `erasure` | `/internal/v1/erase`: a person's data, erased |
 //! | `operations` | `/internal/v1/operations`: the log of what operators did |
 //! | `producers` | `/internal/v1/producers`: who records events, and which of them never came |
+//! | `files` | every list as CSV and as JSON lines |
+//! | `search`, `suggest` | `/api/v1/search`: anything by a text; `/api/v1/suggest`: how a line of filters may go on |
+//! | `views` | `/api/v1/views` and `/internal/v1/views`: lists of sagas with a name |
 //! | `health`, `metrics` | for orchestrators and Prometheus |
 
 mod attention;
@@ -37,6 +40,7 @@ mod docs;
 mod erasure;
 mod expected;
 mod failure_groups;
+mod files;
 mod flow;
 mod health;
 mod metrics;
@@ -45,13 +49,17 @@ mod operations;
 mod producers;
 mod replay;
 mod saga;
+mod saga_filters;
 mod sagas;
+mod search;
 mod sort;
 mod statistics;
 mod status;
 mod steps;
 mod stream;
+mod suggest;
 mod versions;
+mod views;
 
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -62,7 +70,9 @@ pub(crate) use dead_letters::{find as find_letters, find_groups as find_letter_g
 pub(crate) use docs::{ApiDocument, VIEWER_PATHS, viewer};
 pub(crate) use operations::{OperationView, find as find_operations};
 pub(crate) use producers::find as find_producers;
-pub(crate) use sagas::{SagasPage, find as find_sagas};
+pub(crate) use sagas::{SagasPage, check_filters, check_list, find as find_sagas};
+pub(crate) use suggest::beginnings;
+pub(crate) use views::{ViewEntry, find as find_views, view_path};
 
 /// Every endpoint together with its description.
 pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
@@ -86,9 +96,28 @@ pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
         .routes(routes!(replay::replay))
         .routes(routes!(erasure::erase))
         .routes(routes!(operations::list))
-        .routes(routes!(operations::lines))
-        .routes(routes!(operations::table))
         .routes(routes!(producers::list))
+        .routes(routes!(search::anything))
+        .routes(routes!(suggest::next))
+        .routes(routes!(views::list))
+        .routes(routes!(views::save))
+        .routes(routes!(views::rename, views::remove))
+        .routes(routes!(files::sagas_lines))
+        .routes(routes!(files::sagas_table))
+        .routes(routes!(files::attention_lines))
+        .routes(routes!(files::attention_table))
+        .routes(routes!(files::failure_groups_lines))
+        .routes(routes!(files::failure_groups_table))
+        .routes(routes!(files::flow_lines))
+        .routes(routes!(files::flow_table))
+        .routes(routes!(files::letters_lines))
+        .routes(routes!(files::letters_table))
+        .routes(routes!(files::letter_groups_lines))
+        .routes(routes!(files::letter_groups_table))
+        .routes(routes!(files::operations_lines))
+        .routes(routes!(files::operations_table))
+        .routes(routes!(files::producers_lines))
+        .routes(routes!(files::producers_table))
         .merge(health::routes())
         .nest("/actuator", health::routes())
         .routes(routes!(metrics::page))

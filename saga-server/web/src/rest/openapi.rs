@@ -13,12 +13,12 @@ use utoipa::{
     openapi::{
         Components, Content, HeaderBuilder, ObjectBuilder, PathItem, Ref, RefOr, Response, ResponseBuilder,
         Schema, Type,
-        path::Operation,
+        path::{Operation, Parameter},
         security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
 };
 
-use super::sagas::MetadataFilter;
+use super::saga_filters::MetadataFilter;
 use crate::auth::Role;
 use crate::http::{
     ErrorCode,
@@ -53,6 +53,7 @@ pub(super) struct BaseDocument;
 
 /// Adds what the endpoints have in common.
 pub(super) fn complete(mut api: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    give_filters(&mut api);
     let asked = asked_schemas(&mut api);
     let components = api.components.get_or_insert_default();
     add_bearer(components);
@@ -94,6 +95,31 @@ const SHARED_ERRORS: [(ErrorCode, &str); 7] = [
         "The database is away, or took too long. Try again later.",
     ),
 ];
+
+/// A file has the filters of its list, and no places in it.
+fn give_filters(api: &mut utoipa::openapi::OpenApi) {
+    const PLACES: [&str; 3] = ["page", "size", "cursor"];
+    let is_filter = |parameter: &&RefOr<Parameter>| match parameter {
+        RefOr::T(parameter) => !PLACES.contains(&parameter.name.as_str()),
+        RefOr::Ref(_) => true,
+    };
+    let lists: Vec<(String, Option<Vec<RefOr<Parameter>>>)> = api
+        .paths
+        .paths
+        .iter()
+        .map(|(path, item)| {
+            let get = item.get.as_ref();
+            (path.clone(), get.and_then(|get| get.parameters.clone()))
+        })
+        .collect();
+    for (path, item) in &mut api.paths.paths {
+        let list = path.strip_suffix(".csv").or_else(|| path.strip_suffix(".ndjson"));
+        let found = lists.iter().find(|(other, _)| Some(other.as_str()) == list);
+        if let (Some(get), Some((_, Some(parameters)))) = (&mut item.get, found) {
+            get.parameters = Some(parameters.iter().filter(is_filter).cloned().collect());
+        }
+    }
+}
 
 fn describe(path: &str, operation: &mut Operation) {
     let mut errors = vec![

@@ -1,19 +1,13 @@
-//! `GET /internal/v1/operations`: what operators did, newest first; and all of it as `.ndjson` and `.csv`.
+//! `GET /internal/v1/operations`: what operators did, newest first.
 
-use axum::{
-    Json,
-    body::{Body, Bytes},
-    http::header,
-    response::{IntoResponse, Response},
-};
-use futures_util::stream;
+use axum::Json;
 use saga_types::{SagaId, SagaType, Timestamp, keys};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     http::{
-        ApiError, csv,
+        ApiError,
         date_range::{DateRange, Moment},
         query_string::{OperationsCursor, Params},
     },
@@ -21,15 +15,11 @@ use crate::{
 };
 use saga_collector::redaction::{REDACTED, Redaction};
 use saga_store::{
-    OperationFilter, OperationKind, OperationPage, OperationPlace, OperationQuery, Scope, StoredOperation,
-    Way,
+    OperationFilter, OperationKind, OperationPlace, OperationQuery, Scope, StoredOperation, Way,
 };
 
 const DEFAULT_SIZE: u32 = 50;
 const MAX_SIZE: u32 = 100;
-
-/// How many entries of an export are read at once.
-const EXPORTED: u32 = 1_000;
 
 /// A page of the log.
 #[derive(Debug, Serialize, ToSchema)]
@@ -63,9 +53,9 @@ pub(crate) struct OperationView {
     pub(crate) before: Option<String>,
     /// The saga's status after; null when it did not change.
     pub(crate) after: Option<String>,
-    /// What came of it: CORRECTED, OVERTAKEN, ERASED, DISMISSED, RESTORED, or as replay answers.
+    /// What came of it: CORRECTED, OVERTAKEN, ERASED, DISMISSED, RESTORED, SAVED, RENAMED, REMOVED, or as replay answers.
     pub(crate) result: String,
-    /// The reason of a correction, the note of a dismissal, why a replay failed, or how much was erased by which key.
+    /// The reason of a correction, the note of a dismissal, why a replay failed, how much was erased by which key, or which view was saved, renamed or removed.
     pub(crate) detail: Option<String>,
 }
 
@@ -93,47 +83,7 @@ impl OperationView {
             }),
         }
     }
-
-    fn csv(&self) -> String {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let letter = self.dead_letter_id.map(|id| id.to_string());
-        let cells = [
-            self.id.to_string(),
-            self.at.to_string(),
-            self.actor.clone(),
-            text(&self.role),
-            self.way.as_str().to_owned(),
-            text(&self.address),
-            self.kind.as_str().to_owned(),
-            text(&self.saga_id),
-            text(&self.saga_type),
-            letter.unwrap_or_default(),
-            text(&self.before),
-            text(&self.after),
-            self.result.clone(),
-            text(&self.detail),
-        ];
-        csv::line(cells.iter().map(String::as_str))
-    }
 }
-
-/// The first line of the CSV.
-const COLUMNS: [&str; 14] = [
-    "id",
-    "at",
-    "actor",
-    "role",
-    "way",
-    "address",
-    "kind",
-    "sagaId",
-    "sagaType",
-    "deadLetterId",
-    "before",
-    "after",
-    "result",
-    "detail",
-];
 
 /// What operators did, newest first
 ///
@@ -173,106 +123,14 @@ pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<Operatio
     })
 }
 
-/// What operators did, all of it, as JSON lines
-#[utoipa::path(
-    get, path = "/internal/v1/operations.ndjson", operation_id = "operationsLines", tag = "operation",
-    params(
-        ("actor" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "By this caller"),
-        ("kind" = Option<OperationKind>, Query, description = "Of this kind"),
-        ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
-        ("fromDate" = Option<Moment>, Query, description = "At this time or later"),
-        ("toDate" = Option<Moment>, Query, description = "At this time or earlier"),
-    ),
-    responses((status = 200, description = "An entry on each line, newest first", content_type = "application/x-ndjson", body = OperationView))
-)]
-pub(super) async fn lines(reader: Reader, params: Params) -> Result<Response, ApiError> {
-    let write: Write = |views, _| {
-        let lines = views.iter().filter_map(|view| serde_json::to_string(view).ok());
-        lines.map(|line| line + "\n").collect()
-    };
-    export(reader, params, "application/x-ndjson", "operations.ndjson", write).await
-}
-
-/// What operators did, all of it, for spreadsheets
-///
-/// A cell that a spreadsheet would take for a formula begins with an apostrophe.
-#[utoipa::path(
-    get, path = "/internal/v1/operations.csv", operation_id = "operationsTable", tag = "operation",
-    params(
-        ("actor" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "By this caller"),
-        ("kind" = Option<OperationKind>, Query, description = "Of this kind"),
-        ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
-        ("fromDate" = Option<Moment>, Query, description = "At this time or later"),
-        ("toDate" = Option<Moment>, Query, description = "At this time or earlier"),
-    ),
-    responses((status = 200, description = "A line of names, then an entry on each line, newest first", content_type = "text/csv", body = String))
-)]
-pub(super) async fn table(reader: Reader, params: Params) -> Result<Response, ApiError> {
-    let write: Write = |views, is_first| {
-        let head = if is_first {
-            csv::line(COLUMNS)
-        } else {
-            String::new()
-        };
-        head + &views.iter().map(OperationView::csv).collect::<String>()
-    };
-    export(reader, params, "text/csv; charset=utf-8", "operations.csv", write).await
-}
-
-/// Some entries as text; whether they are the first.
-type Write = fn(&[OperationView], bool) -> String;
-
-/// Sends all entries that match, as they are read. A connection that ends early says that the database went away.
-async fn export(
-    reader: Reader,
-    mut params: Params,
-    content_type: &'static str,
-    name: &'static str,
-    write: Write,
-) -> Result<Response, ApiError> {
-    let filter = filter(&mut params);
-    params.finish()?;
-    let first = OperationQuery {
-        filter,
-        after: None,
-        size: EXPORTED,
-    };
-    let page = reader.operations(&first).await?;
-    let redaction = reader.redaction.clone();
-    let pages = stream::try_unfold(Some((first, page, true)), move |rest| {
-        let (reader, redaction) = (reader.clone(), redaction.clone());
-        async move {
-            let Some((query, OperationPage { operations, next }, is_first)) = rest else {
-                return Ok::<_, saga_store::StoreError>(None);
-            };
-            let piece = Bytes::from(write(&views(operations, &redaction), is_first));
-            let Some(place) = next else {
-                return Ok(Some((piece, None)));
-            };
-            let query = OperationQuery {
-                after: Some(place),
-                ..query
-            };
-            let page = reader.operations(&query).await?;
-            Ok(Some((piece, Some((query, page, false)))))
-        }
-    });
-    let disposition = format!("attachment; filename=\"{name}\"");
-    let headers = [
-        (header::CONTENT_TYPE, content_type.to_owned()),
-        (header::CONTENT_DISPOSITION, disposition),
-    ];
-    Ok((headers, Body::from_stream(pages)).into_response())
-}
-
-fn views(operations: Vec<StoredOperation>, redaction: &Redaction) -> Vec<OperationView> {
+pub(super) fn views(operations: Vec<StoredOperation>, redaction: &Redaction) -> Vec<OperationView> {
     let views = operations.into_iter();
     views
         .map(|stored| OperationView::new(stored, redaction))
         .collect()
 }
 
-fn filter(params: &mut Params) -> OperationFilter {
+pub(super) fn filter(params: &mut Params) -> OperationFilter {
     let period = DateRange::take(params);
     OperationFilter {
         scope: Scope::All,

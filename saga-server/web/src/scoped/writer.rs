@@ -6,7 +6,10 @@ use saga_collector::{
     dead_letters::{ReplayError, ReplayOrder, ReplayReport},
     erasure::{ErasureOrder, ErasureReport},
 };
-use saga_store::{AppendError, Appended, Conclude, Disposal, DisposalOrder, LetterFilter, StoreError};
+use saga_store::{
+    AppendError, Appended, Conclude, Disposal, DisposalOrder, LetterFilter, StoreError, ViewOrder,
+    ViewOutcome,
+};
 use saga_types::SagaEvent;
 
 use super::Reader;
@@ -57,6 +60,15 @@ impl Reader {
         let filter = self.visible(filter);
         let disposing = self.sources.store.dispose(&filter, order, limit);
         self.ask("dispose_letters", disposing).await
+    }
+
+    /// Saves, renames or removes a view that the caller may see.
+    pub(crate) async fn change_view(&self, _: &Permit, order: &ViewOrder) -> Result<ViewOutcome, StoreError> {
+        let order = ViewOrder {
+            scope: self.scope().clone(),
+            ..order.clone()
+        };
+        self.ask("change_view", self.sources.store.change_view(&order)).await
     }
 
     fn visible(&self, filter: &LetterFilter) -> LetterFilter {

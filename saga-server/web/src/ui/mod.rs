@@ -10,6 +10,7 @@
 //! | `sign_in`, `form` | who is signed in, and what they send |
 //! | `overview`, `sagas`, `saga`, `flow`, `services` | one file or folder for each page |
 //! | `dead_letters` | what could not be stored, and its replay |
+//! | `search`, `views` | the search field, and saved views |
 //! | `operations` | what operators did |
 //! | `query`, `tree`, `row` | filters in an address, JSON, and a saga in a list with what is needed now |
 //! | `period`, `range` | the period a page looks at, and its control |
@@ -40,6 +41,7 @@ mod services;
 mod sign_in;
 mod ticks;
 mod tree;
+mod views;
 mod waits;
 
 use axum::routing::{MethodRouter, get, post};
@@ -49,7 +51,7 @@ use crate::state::AppState;
 pub(crate) use error::error_pages;
 
 /// Every page with its path.
-pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 18] {
+pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 22] {
     [
         ("/", get(overview::page)),
         ("/sagas", get(sagas::page)),
@@ -69,6 +71,10 @@ pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 18] {
         ("/dead-letters/{id}/dismiss", post(dead_letters::dismiss_one)),
         ("/dead-letters/{id}/restore", post(dead_letters::restore_one)),
         ("/search", get(search::go)),
+        ("/views", get(views::page).post(views::save)),
+        ("/views/{name}", get(views::go)),
+        ("/views/{name}/rename", post(views::rename)),
+        ("/views/{name}/remove", post(views::remove)),
         ("/sign-in", get(sign_in::page).post(sign_in::sign_in)),
         ("/sign-out", post(sign_in::sign_out)),
         ("/services", get(services::page)),

@@ -7,7 +7,7 @@ use saga_types::Timestamp;
 use super::{
     humanize::{Moment, short},
     page::{Frame, Page, Section},
-    query::{Chip, address, chips, is_place, next},
+    query::{Chip, address, chips, files, is_place, next},
     search::saga_path,
 };
 use crate::{
@@ -56,8 +56,6 @@ pub(super) async fn page(
     let given = params.given();
     let found = find_operations(&reader, params).await?;
     let now = Timestamp::now();
-    let filters = || given.iter().filter(|(name, _)| !is_place(name) && name != "size");
-    let file = |form| address(&format!("/internal/v1/operations.{form}"), filters());
     Ok(Page(OperationsTemplate {
         frame: Frame::new(
             Section::Operations,
@@ -72,7 +70,7 @@ pub(super) async fn page(
             .into_iter()
             .map(|view| Row::new(view, now))
             .collect(),
-        files: [("CSV", file("csv")), ("JSON lines", file("ndjson"))],
+        files: files("/internal/v1/operations", &given),
         next: found
             .next_cursor
             .as_ref()
@@ -101,6 +99,7 @@ impl Row {
                 OperationKind::Dismissal => "dismissed a dead letter",
                 OperationKind::Restoration => "restored a dead letter",
                 OperationKind::Erasure if view.dead_letter_id.is_some() => "erased a dead letter",
+                OperationKind::SavedView => "changed a saved view",
                 OperationKind::Erasure => "erased metadata",
             },
             saga: view.saga_id.map(|id| (saga_path(&id), short(&id), id)),

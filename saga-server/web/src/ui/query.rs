@@ -38,6 +38,21 @@ pub(super) fn next(path: &str, given: &[(String, String)], cursor: &str) -> Stri
     address(path, kept.chain([&cursor]))
 }
 
+/// The files that have all of a list: their form, and their address.
+pub(super) fn files<'a>(
+    list: &str,
+    parameters: impl IntoIterator<Item = &'a (String, String)> + Clone,
+) -> [(&'static str, String); 2] {
+    let file = |ending: &str| {
+        let filters = parameters.clone().into_iter();
+        address(
+            &format!("{list}.{ending}"),
+            filters.filter(|(name, _)| !is_place(name) && name != "size"),
+        )
+    };
+    [("CSV", file("csv")), ("NDJSON", file("ndjson"))]
+}
+
 /// A path with these parameters.
 pub(super) fn address<'a>(path: &str, parameters: impl IntoIterator<Item = &'a (String, String)>) -> String {
     let pairs = parameters

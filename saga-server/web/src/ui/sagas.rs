@@ -1,21 +1,29 @@
 //! `/sagas`: the list, by the same parameters as `GET /api/v1/sagas`.
 
 use askama::Template;
-use axum::Extension;
+use axum::{
+    Extension,
+    http::HeaderMap,
+    response::{IntoResponse, Redirect, Response},
+};
+use saga_types::Timestamp;
 
 use super::{
     humanize::{Clock, number},
     page::{Frame, Page, Section},
     period::Asked,
+    query::files,
     range::Range,
     row::{Column, SagaRow},
+    saga::origin,
     search::encoded,
 };
 use crate::{
-    auth::Caller,
+    auth::{Caller, Role},
     http::{ApiError, query_string::Params},
-    rest::{SagasPage, find_sagas},
+    rest::{SagasPage, ViewEntry, beginnings, check_list, find_sagas, find_views},
     scoped::Reader,
+    tokens,
 };
 
 /// Quick views: name and query. What is overdue comes with the most overdue first.
@@ -23,7 +31,7 @@ const VIEWS: [(&str, &str); 7] = [
     ("All", ""),
     ("In progress", "ended=false"),
     ("Overdue", "sort=due&stuck=true"),
-    ("Failed", "status=FAILED"),
+    ("Failed", "failed=true"),
     ("Compensation pending", "owing=true&sort=due"),
     ("Compensated", "status=COMPENSATED"),
     ("Completed", "status=COMPLETED"),
@@ -54,6 +62,18 @@ const STATUSES: [&str; 5] = ["STARTED", "IN_PROGRESS", "COMPLETED", "FAILED", "C
 pub(super) struct SagasTemplate {
     frame: Frame,
     views: Vec<View>,
+    /// Views that the team saved.
+    saved: Vec<View>,
+    /// The filters in force as tokens, and what tokens may begin with.
+    tokens: String,
+    beginnings: Vec<String>,
+    /// The query that an operator may save.
+    to_save: Option<String>,
+    /// The order in force, if one was asked for.
+    sort: Option<String>,
+    /// All that match, as files, and as a call.
+    files: [(&'static str, String); 2],
+    curl: String,
     range: Range,
     chips: Vec<Chip>,
     fields: Vec<Field>,
@@ -71,7 +91,7 @@ pub(super) struct SagasTemplate {
 }
 
 struct View {
-    name: &'static str,
+    name: String,
     path: String,
     is_current: bool,
 }
@@ -93,9 +113,16 @@ struct Field {
 pub(super) async fn page(
     reader: Reader,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     params: Params,
-) -> Result<Page<SagasTemplate>, ApiError> {
-    let params = params.filled();
+) -> Result<Response, ApiError> {
+    let mut params = params.filled();
+    if params.given().iter().any(|(name, _)| name == "q") {
+        params.expand_tokens(Timestamp::now());
+        let list = path(&query(params.given().iter()));
+        check_list(&reader, params)?;
+        return Ok(Redirect::to(&list).into_response());
+    }
     let given = params.given();
     let freshness = reader.freshness();
     let clock = Clock::of(&freshness);
@@ -104,9 +131,18 @@ pub(super) async fn page(
     let found = find_sagas(&reader, params).await?;
     let is_first = !given.iter().any(|(name, _)| is_place(name));
     let filters = given.iter().filter(|(name, _)| !is_place(name));
+    let whole = query(filters.clone().filter(|(name, _)| name != "size"));
+    let files = files("/api/v1/sagas", &given);
     Ok(Page(SagasTemplate {
         frame: Frame::new(Section::Sagas, "Sagas", &caller, Some(&freshness)).with_live(live(&given)),
         views: views(&given),
+        saved: saved(find_views(&reader).await?.views, &whole),
+        tokens: tokens::write(&filtering(&given)),
+        beginnings: beginnings(&*reader.words().await?),
+        sort: value(&given, "sort").map(str::to_owned),
+        curl: curl(&headers, &files[1].1),
+        files,
+        to_save: (caller.role >= Role::Operator).then_some(whole),
         range: Range::optional("/sagas", &given, &asked, clock.now),
         chips: chips(&given),
         fields: FIELDS
@@ -136,14 +172,36 @@ pub(super) async fn page(
             .into_iter()
             .map(|saga| SagaRow::new(saga, clock))
             .collect(),
-    }))
+    })
+    .into_response())
+}
+
+/// The filters in force, without the order.
+fn filtering(given: &[(String, String)]) -> Vec<(String, String)> {
+    let filters = given.iter().filter(|(name, _)| !is_place(name) && !matches!(name.as_str(), "sort" | "size"));
+    filters.cloned().collect()
+}
+
+/// The views that the team saved.
+fn saved(views: Vec<ViewEntry>, here: &str) -> Vec<View> {
+    let view = |view: ViewEntry| View {
+        is_current: view.query == here,
+        path: view.page,
+        name: view.name,
+    };
+    views.into_iter().map(view).collect()
+}
+
+/// The whole list, for a shell.
+fn curl(headers: &HeaderMap, file: &str) -> String {
+    format!("curl -H \"Authorization: Bearer $TOKEN\" '{}{file}'", origin(headers))
 }
 
 /// A view is in force as long as nothing else is filtered.
 fn views(given: &[(String, String)]) -> Vec<View> {
     let here = query(given.iter().filter(|(name, _)| !is_place(name) && name != "size"));
     let view = |(name, view): (&'static str, &str)| View {
-        name,
+        name: name.to_owned(),
         path: path(view),
         is_current: here == view,
     };
@@ -274,6 +332,7 @@ fn called(name: &str, value: &str) -> (String, String) {
         "stuck" => ("time limit", if yes { "overdue" } else { "not overdue" }),
         "owing" => ("compensation", if yes { "pending" } else { "none pending" }),
         "ended" => ("state", if yes { "ended" } else { "in progress" }),
+        "failed" => ("outcome", if yes { "failed" } else { "not failed" }),
         "status" => ("status", value),
         "traceId" => ("trace", value),
         "anomaly" => ("anomaly", value),

@@ -240,7 +240,7 @@ async fn the_search_box_goes_straight_to_a_saga_by_any_id() {
         both.contains("/sagas/twin-1") && both.contains("/sagas/twin-2"),
         "{both}"
     );
-    assert!(text(&page(&api, "/search?q=nobody").await).contains("No saga matches"));
+    assert!(text(&page(&api, "/search?q=nobody").await).contains("Nothing found"));
 }
 
 #[tokio::test]

@@ -183,6 +183,13 @@ impl Marked {
                 .await;
             assert_eq!(answer.json()["successful"], 1, "{}", answer.text);
         }
+        for (word, saga_type) in [(OWN, OWN_TYPE.to_owned()), (HIDDEN, hidden)] {
+            let view = json!({"name": format!("{word}-view"), "query": format!("sagaType={saga_type}&step={word}")});
+            let answer = marked
+                .send("all-operator", Method::POST, "/internal/v1/views", &view.to_string())
+                .await;
+            assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
+        }
         marked
     }
 
@@ -260,7 +267,7 @@ fn shape(answer: &Answer) -> String {
     shape
 }
 
-const FILTERS: [&str; 24] = [
+const FILTERS: [&str; 26] = [
     "orderId=ORD-@-failed",
     "orderId=shared-order",
     "parentSagaId=@-failed",
@@ -285,6 +292,8 @@ const FILTERS: [&str; 24] = [
     "sort=updatedAt,desc&fromDate=2020-01-01",
     "sort=duration,desc&minDuration=1",
     "page=1&size=1",
+    "failed=true",
+    "q=type:^_ORDERS+customerId:@-customer",
 ];
 
 /// Requests for every route that reads. Those of a route are all that begin with its path.
@@ -313,6 +322,11 @@ fn reads() -> Vec<String> {
         "/search?q=ORD-@-failed",
         "/search?q=@-trace",
         "/search?q=shared-order",
+        "/search?q=@-customer",
+        "/search?q=@-letter",
+        "/search?q=#",
+        "/search?q=@-fail",
+        "/search?q=type:^_ORDERS",
         "/services",
         "/services?service=@-service",
         "/services/@-service",
@@ -346,6 +360,34 @@ fn reads() -> Vec<String> {
         "/api/v1/failure-groups?sagaType=^_ORDERS&fromDate=2020-01-01&toDate=2100-01-01",
         "/api/v1/differences?a.fromDate=2020-01-01&b.status=FAILED&b.fromDate=2020-01-01",
         "/api/v1/differences?a.sagaType=^_ORDERS&b.step=^_STEP",
+        "/api/v1/sagas.ndjson",
+        "/api/v1/sagas.csv",
+        "/api/v1/attention.ndjson",
+        "/api/v1/attention.csv",
+        "/api/v1/failure-groups.ndjson?fromDate=2020-01-01&toDate=2100-01-01",
+        "/api/v1/failure-groups.csv?sagaType=^_ORDERS&fromDate=2020-01-01&toDate=2100-01-01",
+        "/api/v1/flow.ndjson?sagaType=^_ORDERS&fromDate=2020-01-01",
+        "/api/v1/flow.csv?sagaType=REFUND&fromDate=2020-01-01",
+        "/api/v1/search?q=@-failed",
+        "/api/v1/search?q=@-fail",
+        "/api/v1/search?q=@-removed",
+        "/api/v1/search?q=^-FAILED",
+        "/api/v1/search?q=ORD-@-failed",
+        "/api/v1/search?q=@-trace",
+        "/api/v1/search?q=@-customer",
+        "/api/v1/search?q=@-letter",
+        "/api/v1/search?q=#",
+        "/api/v1/search?q=shared-order",
+        "/api/v1/search?q=ORDER",
+        "/api/v1/suggest",
+        "/api/v1/suggest?q=type:",
+        "/api/v1/suggest?q=step:^",
+        "/api/v1/suggest?q=service:",
+        "/api/v1/suggest?q=owner:",
+        "/api/v1/suggest?q=version:",
+        "/api/v1/views",
+        "/views",
+        "/views/@-view",
         "/api/v1/versions",
         "/api/v1/versions?service=@-service",
         "/api/v1/compare?service=@-service&baseline=1&candidate=2&fromDate=2020-01-01&toDate=2100-01-01",
@@ -360,6 +402,12 @@ fn reads() -> Vec<String> {
         "/internal/v1/operations?sagaId=@-begun",
         "/internal/v1/operations.ndjson",
         "/internal/v1/operations.csv",
+        "/internal/v1/dlt.ndjson",
+        "/internal/v1/dlt.csv?reason=^_REASON",
+        "/internal/v1/dlt/groups.ndjson",
+        "/internal/v1/dlt/groups.csv?sagaId=@-letter",
+        "/internal/v1/producers.ndjson",
+        "/internal/v1/producers.csv?service=@-service",
         "/internal/v1/producers",
         "/internal/v1/producers?service=@-service",
         "/health",
@@ -378,7 +426,7 @@ fn reads() -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
-    for list in ["/api/v1/sagas", "/sagas"] {
+    for list in ["/api/v1/sagas", "/sagas", "/api/v1/sagas.csv"] {
         reads.extend(FILTERS.map(|filter| format!("{list}?{filter}")));
     }
     reads
@@ -396,7 +444,7 @@ fn is_of(template: &str, route: &str) -> bool {
 }
 
 /// Those that are walked by tests of their own: what never ends, and what only writes.
-const ELSEWHERE: [&str; 11] = [
+const ELSEWHERE: [&str; 15] = [
     "/api/v1/sagas/stream",
     "/internal/v1/sagas/{sagaId}/status",
     "/internal/v1/sagas/replay",
@@ -408,6 +456,10 @@ const ELSEWHERE: [&str; 11] = [
     "/dead-letters/{id}/dismiss",
     "/dead-letters/{id}/restore",
     "/sign-out",
+    "/internal/v1/views",
+    "/internal/v1/views/{name}",
+    "/views/{name}/rename",
+    "/views/{name}/remove",
 ];
 
 #[tokio::test]
@@ -519,7 +571,7 @@ async fn the_numbers_of_a_bound_caller_are_those_of_their_types() {
             .as_array()
             .unwrap()
             .len(),
-        2
+        3
     );
     let nothing = marked.get("none-viewer", "/api/v1/sagas/statistics").await.json();
     assert_eq!((&nothing["total"], &nothing["byType"]), (&json!(0), &json!({})));
@@ -572,6 +624,13 @@ async fn a_bound_operator_changes_nothing_of_other_types() {
                 filled("/sagas/@-done"),
                 "status=FAILED&reason=because".to_owned(),
             ),
+            (
+                Method::PATCH,
+                filled("/internal/v1/views/@-view"),
+                r#"{"name":"mine"}"#.to_owned(),
+            ),
+            (Method::DELETE, filled("/internal/v1/views/@-view"), String::new()),
+            (Method::POST, filled("/views/@-view/rename"), "name=mine".to_owned()),
             (
                 Method::POST,
                 "/internal/v1/dlt/dismiss".to_owned(),

@@ -1,4 +1,4 @@
-//! What callers write behind the question mark: parameters, times, lengths of time and cursors.
+//! What callers write behind the question mark: parameters, times, lengths of time, tokens and cursors.
 //!
 //! Rule of thumb: nothing here needs the rest of the server, so that the fuzz target `query` can compile this folder alone.
 
@@ -6,6 +6,7 @@ mod cursors;
 mod length;
 mod params;
 mod times;
+pub mod tokens;
 
 pub(crate) use cursors::{
     CursorValue, ErasureCursor, LettersCursor, OperationsCursor, ProducersCursor, SagasCursor, StepsCursor,

@@ -8,7 +8,7 @@ use super::{LetterRow, PATH, explained, reason_path};
 use crate::ui::{
     humanize::{Moment, number},
     page::{Frame, Page, Section},
-    query::{Chip, address, chips, is_place, next},
+    query::{Chip, address, chips, files, is_place, next},
 };
 use crate::{
     auth::Caller,
@@ -44,6 +44,9 @@ pub(in crate::ui) struct LettersTemplate {
     can_replay: bool,
     /// Whether the list is that of the dismissed ones.
     is_of_dismissed: bool,
+    /// The whole list, and all reasons.
+    files: [(&'static str, String); 2],
+    reason_files: [(&'static str, String); 2],
     next: Option<String>,
     is_first: bool,
     first: String,
@@ -117,6 +120,8 @@ pub(in crate::ui) async fn page(
             .collect(),
         can_replay: waiting > 0 && !asks_for("REPLAYED") && !is_of_dismissed,
         is_of_dismissed,
+        files: files("/internal/v1/dlt", &given),
+        reason_files: files("/internal/v1/dlt/groups", &given),
         first: address(PATH, given.iter().filter(|(name, _)| !is_place(name))),
         filter,
         next: found

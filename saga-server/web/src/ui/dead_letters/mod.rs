@@ -118,6 +118,9 @@ impl LetterRow {
 
 /// The page with the form that was sent to a path; forms of other pages are sent to the page itself.
 pub(super) fn page_of_form(path: &str) -> &str {
+    if path.starts_with("/views/") {
+        return "/views";
+    }
     let page = path
         .strip_suffix("/dismiss")
         .or_else(|| path.strip_suffix("/restore"));

@@ -33,6 +33,7 @@ use super::{
     humanize::{Clock, length, number, percent},
     page::{Frame, Page, Section},
     period::Asked,
+    query::files,
     range::Range,
     row::{Column, SagaRow},
 };
@@ -81,6 +82,8 @@ pub(super) struct FlowTemplate {
     picked_sagas: Vec<SagaRow>,
     columns: Vec<Column>,
     transitions: Vec<Line>,
+    /// The steps, as files.
+    files: [(&'static str, String); 2],
 }
 
 /// What the figures of a sample stand for.
@@ -196,6 +199,9 @@ pub(super) async fn page(
         },
         address.shown.sort,
     );
+    let [from, to] = period.fixed();
+    let saga_type = ("sagaType".to_owned(), address.saga_type.to_string());
+    let files = files("/api/v1/flow", &[saga_type, from, to]);
     let map = address
         .shown
         .is_map
@@ -247,6 +253,7 @@ pub(super) async fn page(
             .map(|row| line(flow, row, &address))
             .collect(),
         saga_type: address.saga_type.to_string(),
+        files,
     }))
 }
 

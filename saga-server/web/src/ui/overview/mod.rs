@@ -18,7 +18,7 @@ use super::{
     humanize::{self, Clock, number},
     page::{Badge, Frame, Page, Section},
     period::{Asked, Period},
-    query::address,
+    query::{address, files},
     range::Range,
     ticks::Ticks,
 };
@@ -65,6 +65,9 @@ pub(super) struct OverviewTemplate {
     slots: Vec<SlotRow>,
     /// What changed, and how many changes more.
     changes: (Vec<Changed>, usize),
+    /// What needs action, and groups of failures, as files.
+    attention_files: [(&'static str, String); 2],
+    failure_files: [(&'static str, String); 2],
     failures: Failures,
     types: Vec<TypeRow>,
     steps: Vec<SlowStep>,
@@ -141,6 +144,8 @@ pub(super) async fn page(
         layers: chart::LAYERS,
         slots: slot_rows(&span, &trends),
         changes: changes(&failures, &types, &steps),
+        attention_files: files("/api/v1/attention", &[]),
+        failure_files: files("/api/v1/failure-groups", &period.fixed()),
         failures,
         types,
         steps,

@@ -275,7 +275,7 @@ fn link(headers: &HeaderMap, address: &Address) -> String {
 }
 
 /// Where the browser found the tracker.
-fn origin(headers: &HeaderMap) -> String {
+pub(super) fn origin(headers: &HeaderMap) -> String {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     // It will be pasted into a shell.
     let is_plain = |host: &&str| {

@@ -20,6 +20,7 @@ use saga_types::Timestamp;
 use super::{
     humanize::{Clock, Moment, length, number},
     page::{Frame, Page, Section},
+    query::files,
     search::encoded,
 };
 use crate::{
@@ -48,6 +49,8 @@ pub(super) struct ServicesTemplate {
     services: Vec<Service>,
     is_first: bool,
     next: Option<String>,
+    /// The whole list.
+    files: [(&'static str, String); 2],
 }
 
 /// A service in the table.
@@ -75,7 +78,8 @@ pub(super) async fn page(
     Extension(caller): Extension<Caller>,
     params: Params,
 ) -> Result<Page<ServicesTemplate>, ApiError> {
-    let is_first = !params.given().iter().any(|(name, _)| name == "cursor");
+    let given = params.given();
+    let is_first = !given.iter().any(|(name, _)| name == "cursor");
     let found = find_producers(&reader, params, SIZE).await?;
     let freshness = reader.freshness();
     let clock = Clock::of(&freshness);
@@ -93,6 +97,7 @@ pub(super) async fn page(
             .map(|service| Service::of(service, &groups, clock.now))
             .collect(),
         is_first,
+        files: files("/internal/v1/producers", &given),
         next: found
             .next
             .map(|cursor| format!("/services?cursor={}", encoded(&cursor))),

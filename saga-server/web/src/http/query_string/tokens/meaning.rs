@@ -5,8 +5,8 @@ use std::time::Duration;
 use saga_types::Timestamp;
 
 use super::{
-    TokenError,
     super::{from_start, to_end},
+    TokenError,
     words::Word,
 };
 
@@ -23,34 +23,16 @@ enum Kind {
     Newer,
 }
 
-/// The names that tokens have, each first as it is offered: those behind it are the same.
-pub const NAMES: [&[&str]; 26] = [
-    &["order", "orderId"],
-    &["type", "sagaType"],
-    &["status"],
-    &["step"],
-    &["service", "producerService"],
-    &["version", "serviceVersion"],
-    &["trace", "traceId"],
-    &["reason", "failureReason"],
-    &["failedStep"],
-    &["group", "failureGroup"],
-    &["awaits"],
-    &["owner"],
-    &["owes"],
-    &["parent", "parentSagaId"],
-    &["anomaly"],
-    &["duration"],
-    &["minDuration"],
-    &["maxDuration"],
-    &["started"],
-    &["older"],
-    &["newer"],
-    &["fromDate"],
-    &["toDate"],
-    &["period"],
-    &["sort"],
-    &["failed", "ended", "stuck", "owing"],
+/// The names that tokens have, as they are offered.
+pub const NAMES: [&str; 24] = [
+    "order", "type", "status", "step", "service", "version", "trace", "reason", "failedStep", "group", "awaits", "owner",
+    "owes", "parent", "anomaly", "duration", "started", "older", "newer", "period", "failed", "ended", "stuck", "owing",
+];
+
+/// Other names of the same, which the parameters of the list have.
+const PARAMETERS: [&str; 13] = [
+    "orderId", "sagaType", "producerService", "serviceVersion", "traceId", "failureReason", "failureGroup",
+    "parentSagaId", "minDuration", "maxDuration", "fromDate", "toDate", "sort",
 ];
 
 /// Words without a colon, with what they stand for.
@@ -126,29 +108,12 @@ pub(super) fn of(word: &Word<'_>, now: Timestamp) -> Result<Vec<(String, String)
     if word.value.contains('\0') || name.contains('\0') {
         return Err(wrong("must not hold U+0000".to_owned()));
     }
-    let key = (!word_is_known(name)).then_some(name);
-    if let Some(key) = key {
-        if word.is_negated {
-            return Err(wrong(NOT_EXCLUDED.to_owned()));
-        }
-        let key = match name.get(..METADATA.len()) {
-            Some(prefix) if prefix.eq_ignore_ascii_case(METADATA) => &key[METADATA.len()..],
-            _ => {
-                if let Some(near) = near(name) {
-                    return Err(wrong(format!(
-                        "no filter is named {name}; {near}: is one, and metadata.{name}: asks for a key of the metadata"
-                    )));
-                }
-                key
-            }
-        };
-        if key.is_empty() {
-            return Err(wrong("must name a key after the dot".to_owned()));
-        }
-        return Ok(vec![(format!("{METADATA}{key}"), word.value.clone())]);
-    }
     let Some(kind) = kind(name) else {
-        return Ok(Vec::new());
+        let key = key(name).map_err(wrong)?;
+        return match word.is_negated {
+            true => Err(wrong(NOT_EXCLUDED.to_owned())),
+            false => Ok(vec![(format!("{METADATA}{key}"), word.value.clone())]),
+        };
     };
     if word.is_negated && !matches!(kind, Kind::YesNo(_)) {
         return Err(wrong(NOT_EXCLUDED.to_owned()));
@@ -167,8 +132,19 @@ pub(super) fn of(word: &Word<'_>, now: Timestamp) -> Result<Vec<(String, String)
     parameters.map_err(wrong)
 }
 
-fn word_is_known(name: &str) -> bool {
-    kind(name).is_some()
+/// The key of the metadata that a name without a meaning of its own stands for.
+fn key(name: &str) -> Result<&str, String> {
+    match name.split_at_checked(METADATA.len()) {
+        Some((prefix, "")) if prefix.eq_ignore_ascii_case(METADATA) => {
+            Err("must name a key after the dot".to_owned())
+        }
+        Some((prefix, key)) if prefix.eq_ignore_ascii_case(METADATA) => Ok(key),
+        _ => near(name).map_or(Ok(name), |near| {
+            Err(format!(
+                "no filter is named {name}; {near}: is one, and metadata.{name}: asks for a key of the metadata"
+            ))
+        }),
+    }
 }
 
 const NOT_EXCLUDED: &str = "cannot be excluded: sagas are found by what they have. Only failed, ended, overdue and owing \
@@ -296,7 +272,7 @@ fn near(name: &str) -> Option<&'static str> {
     if lower.len() < LEAST_CHARS {
         return None;
     }
-    let mut names = NAMES.iter().flat_map(|names| names.iter().copied());
+    let mut names = NAMES.into_iter().chain(PARAMETERS);
     names.find(|known| {
         let known: Vec<char> = known.to_lowercase().chars().collect();
         is_near(&lower, &known)

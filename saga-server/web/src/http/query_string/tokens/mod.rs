@@ -19,7 +19,7 @@ use std::fmt;
 use saga_types::Timestamp;
 
 pub use meaning::{FLAGS, NAMES};
-pub use write::{token, write};
+pub use write::{token, token_beginning, write};
 
 /// The longest text, in characters.
 pub const MAX_CHARS: usize = 2_000;

@@ -28,19 +28,31 @@ pub fn token(name: &str, value: &str) -> String {
     format!("{}:{}", quoted(name, true), quoted(value, false))
 }
 
+/// The beginning of a token that asks for a key of the metadata.
+#[must_use]
+pub fn token_beginning(key: &str) -> String {
+    let prefix = if is_taken(key) { METADATA } else { "" };
+    format!("{}:", quoted(&format!("{prefix}{key}"), true))
+}
+
 fn of(name: &str, value: &str) -> String {
     let short = SHORT.iter().find(|(parameter, _)| *parameter == name);
     let short = short.map_or(name, |(_, short)| *short);
     match (name, value) {
         ("failed" | "ended" | "stuck" | "owing", "true") => short.to_owned(),
         ("failed" | "ended" | "stuck" | "owing", "false") => format!("-{short}"),
-        ("minDuration", value) => token("duration", &format!(">{value}")),
-        ("maxDuration", value) => token("duration", &format!("<{value}")),
+        ("minDuration", value) if is_length(value) => token("duration", &format!(">{value}")),
+        ("maxDuration", value) if is_length(value) => token("duration", &format!("<{value}")),
         _ => match name.strip_prefix(METADATA) {
             Some(key) if !is_taken(key) => token(key, value),
             _ => token(short, value),
         },
     }
+}
+
+/// Whether a text looks like a length of time. Whether it is one, the list says.
+fn is_length(text: &str) -> bool {
+    text.trim() == text && text.chars().all(|character| character.is_ascii_alphanumeric() || character == ' ')
 }
 
 fn quoted(text: &str, is_name: bool) -> String {
