@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use many_sagas::ManySagas;
 use saga_store::{
-    FailureGroupsQuery, FlowQuery, Late, PageStart, Position, Rebuild, SagaQuery, SagaSort, Scope, SortBy,
+    FailureGroupsQuery, FindPlace, FindQuery, FlowQuery, Late, PageStart, Position, Rebuild, SagaQuery, SagaSort, Scope, SortBy,
     SortOrder, SortValue, Span, StatisticsQuery, Store, StoreOptions, Total, Width,
 };
 use saga_types::{SagaStatus, SagaType, Timestamp, definition::Definitions, fold::Anomaly};
@@ -262,7 +262,7 @@ fn moment(text: &str) -> Timestamp {
 type Filter = (&'static str, i64, fn(&mut SagaQuery));
 
 /// Every filter, by values that many, some and no sagas have, and what operators put together.
-const FILTERS: [Filter; 44] = [
+const FILTERS: [Filter; 46] = [
     ("nothing", COUNTED, |_| {}),
     ("orderId", FEW, |query| {
         query.order_id = Some("ORD-777".to_owned());
@@ -301,6 +301,8 @@ const FILTERS: [Filter; 44] = [
     ("a status", COUNTED, |query| {
         query.status = Some(SagaStatus::Failed);
     }),
+    ("failed", COUNTED, |query| query.failed = Some(true)),
+    ("not failed", COUNTED, |query| query.failed = Some(false)),
     ("a rare status", FEW, |query| {
         query.status = Some(SagaStatus::Started);
     }),
@@ -559,6 +561,37 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
     complaints.extend(asked.complaint("a saga", 20, saga).await);
     let erased = async |store: std::sync::Arc<dyn Store>| store.erased_at(saga_id).await.unwrap();
     complaints.extend(asked.complaint("when a saga was erased", 20, erased).await);
+    let ids = ["saga-c4ca4238a0b923820dcc509a6f75849b", "saga-c", "saga-", "ORD-777", "nowhere"];
+    let texts = ids.into_iter().chain(["CARD", "customer-77"]);
+    for (text, is_beginning) in texts.flat_map(|text| [(text, false), (text, true)]) {
+        let keys = ["paymentMethod", "customerId", "orderAmount"].map(str::to_owned);
+        for place in [
+            FindPlace::SagaId,
+            FindPlace::OrderId,
+            FindPlace::TraceId,
+            FindPlace::EventId,
+            FindPlace::Metadata(keys.into()),
+        ] {
+            for scope in [Scope::All, Scope::of([SagaType::REFUND])] {
+                let query = FindQuery {
+                    scope,
+                    place: place.clone(),
+                    texts: vec![text.to_owned(), text.to_uppercase()],
+                    is_beginning,
+                    size: 20,
+                };
+                let what = format!("{query:?}");
+                // Of a common value the index gives all steps that have it, for as long as the question may take.
+                let most = if text == "CARD" { 6 * i64::from(SAGAS) } else { 2 * FEW };
+                let find = async |store: std::sync::Arc<dyn Store>| store.find(&query).await.unwrap();
+                complaints.extend(asked.complaint(&what, most, find).await);
+            }
+        }
+    }
+    let mut query = everything();
+    query.size = 500;
+    let list = async |store: std::sync::Arc<dyn Store>| store.list(&query).await.unwrap();
+    complaints.extend(asked.complaint("a stretch of a list", FEW, list).await);
     let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", asked.schema));
     asked.admin.execute(drop).await.unwrap();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));

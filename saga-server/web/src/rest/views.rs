@@ -32,7 +32,7 @@ pub(crate) struct ViewEntry {
     /// When it was saved or renamed last.
     changed_at: Timestamp,
     /// By whom.
-    changed_by: String,
+    pub(crate) changed_by: String,
 }
 
 /// What became of a view.
