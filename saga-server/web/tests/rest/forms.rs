@@ -212,7 +212,7 @@ async fn a_saga_that_is_known_by_dead_letters_alone_is_found_as_these() {
     };
     assert!(search("dana's").await.contains("TRUNCATED"));
     // Dead letters are for operators.
-    assert!(search("board's").await.contains("No saga matches"));
+    assert!(search("board's").await.contains("Nothing found"));
 }
 
 #[tokio::test]
