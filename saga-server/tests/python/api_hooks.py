@@ -17,6 +17,9 @@ APART = [
     {"period", "fromDate"},
     {"period", "toDate"},
     {"minDuration", "maxDuration"},
+    {"q", "step"},
+    {"q", "ended"},
+    {"q", "metadata"},
 ]
 APART += [{f"{group}.{name}" for name in pair} for group in "ab" for pair in APART[2:]]
 
@@ -37,6 +40,11 @@ schemathesis.openapi.format("producers-cursor", next_cursor("/internal/v1/produc
 # As the answer of an erasure gives it that has not reached the dead letters.
 erasure_cursor = base64.urlsafe_b64encode(json.dumps(["erasure1", "letters", "", 0]).encode()).decode().rstrip("=")
 schemathesis.openapi.format("erasure-cursor", strategies.just(erasure_cursor))
+
+
+# A line of filters, and the parameters of a list, are texts with rules of their own.
+schemathesis.openapi.format("tokens", strategies.sampled_from(["step:ORDER_CREATED", "customerId:C-17 -ended"]))
+schemathesis.openapi.format("list-query", strategies.sampled_from(["", "status=FAILED", "q=failed&sort=due"]))
 
 
 # Bodies name letters or a filter, and one of them at least.

@@ -24,11 +24,11 @@ const MAX_QUERY_CHARS: usize = 2_000;
 #[expect(dead_code, reason = "describes what `ViewChanging::save` reads")]
 pub(crate) struct NewView {
     /// How the team calls it; no view has the name.
-    #[schema(min_length = 1, max_length = 60, pattern = r"^[^\x00-\x1f\x7f-\x9f/\s]([^\x00-\x1f\x7f-\x9f/]*[^\x00-\x1f\x7f-\x9f/\s])?$")]
+    #[schema(min_length = 1, max_length = 60, pattern = r"^[^\x00-\x1f\x7f-\x9f/]*[^\x00-\x1f\x7f-\x9f/\s][^\x00-\x1f\x7f-\x9f/]*$")]
     name: String,
     /// The parameters of /api/v1/sagas, as they stand in an address; without page, size and cursor. Tokens in `q` are replaced by what
     /// they stand for now.
-    #[schema(max_length = 2000, pattern = r"^[^\x00]*$")]
+    #[schema(max_length = 2000, format = "list-query")]
     query: String,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct NewView {
 #[expect(dead_code, reason = "describes what `ViewChanging::rename` reads")]
 pub(crate) struct NewName {
     /// No view has it.
-    #[schema(min_length = 1, max_length = 60, pattern = r"^[^\x00-\x1f\x7f-\x9f/\s]([^\x00-\x1f\x7f-\x9f/]*[^\x00-\x1f\x7f-\x9f/\s])?$")]
+    #[schema(min_length = 1, max_length = 60, pattern = r"^[^\x00-\x1f\x7f-\x9f/]*[^\x00-\x1f\x7f-\x9f/\s][^\x00-\x1f\x7f-\x9f/]*$")]
     name: String,
 }
 
@@ -132,16 +132,15 @@ impl ViewChanging {
 
 /// Checks the name of a view, which stands in an address.
 fn name(text: &str) -> Result<String, String> {
-    let text = text.trim();
     let chars = text.chars().count();
-    if text.is_empty() {
+    if text.trim().is_empty() {
         Err("must not be empty".to_owned())
     } else if chars > MAX_NAME_CHARS {
         Err(format!("has {chars} characters, at most {MAX_NAME_CHARS} are allowed"))
     } else if text.chars().any(|character| character.is_control() || character == '/') {
         Err("must hold no control characters and no /".to_owned())
     } else {
-        Ok(text.to_owned())
+        Ok(text.trim().to_owned())
     }
 }
 
