@@ -129,3 +129,65 @@ fn written<R: Record>(format: Format, records: &[R]) -> Result<String, ApiError>
         ApiError::internal()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use futures_util::StreamExt;
+
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Numbered {
+        number: i64,
+    }
+
+    impl Record for Numbered {
+        const COLUMNS: &'static [&'static str] = &["number"];
+    }
+
+    /// A file of very many pages of one record, how many of them were read, and what is held meanwhile.
+    async fn endless(fails_at: i64) -> (Response, Arc<AtomicUsize>, Arc<()>) {
+        let (read, held) = (Arc::new(AtomicUsize::new(0)), Arc::new(()));
+        let counted = read.clone();
+        let page = move |number: i64| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async move {
+                match number == fails_at {
+                    true => Err(ApiError::unavailable("gone")),
+                    false => Ok((vec![Numbered { number }], Some(number + 1))),
+                }
+            }
+        };
+        let sent = send("numbers", Format::Csv, -1, held.clone(), page).await;
+        (sent.unwrap_or_else(|error| panic!("{}", error.message())), read, held)
+    }
+
+    #[tokio::test]
+    async fn no_more_is_read_than_is_taken_and_nothing_is_held_once_the_caller_is_gone() {
+        let (response, read, held) = endless(i64::MAX).await;
+        let mut body = response.into_body().into_data_stream();
+        let mut text = String::new();
+        for _ in 0..3 {
+            let piece = body.next().await.unwrap().unwrap();
+            text += str::from_utf8(&piece).unwrap();
+        }
+        assert_eq!(text, "\"number\"\r\n-1\r\n0\r\n1\r\n");
+        assert_eq!(read.load(Ordering::Relaxed), 3);
+        assert_eq!(Arc::strong_count(&held), 2);
+        drop(body);
+        assert_eq!(Arc::strong_count(&held), 1);
+        assert_eq!(read.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_read_on_does_not_end_as_a_whole_one() {
+        let (response, ..) = endless(1).await;
+        let pieces: Vec<_> = response.into_body().into_data_stream().collect().await;
+        assert_eq!(pieces.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false]);
+    }
+}

@@ -1,17 +1,11 @@
 //! Lists as files: `.csv` and `.ndjson` of every list.
 
-use std::time::Duration;
-
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
 
 use crate::{
     dead_letters::letter,
-    harness::{Api, completed, event, eventually, failed},
+    harness::{Api, completed, event, failed},
 };
 
 /// Every list, and where its records are in its answer.
@@ -117,36 +111,6 @@ async fn a_file_has_every_saga_of_a_long_list_once() {
 }
 
 #[tokio::test]
-async fn who_goes_away_gives_the_place_free_and_others_wait_for_one() {
-    let api = Api::new().await;
-    let metadata = json!({"failureReason": "x".repeat(400)});
-    let sagas = (0..30_000).map(|saga| {
-        event(&format!("saga-{saga}"), "PAYMENT_FAILED", "FAILED", saga).with(metadata.clone())
-    });
-    api.record(sagas).await;
-    // Nothing is read of the answers, which are longer than what connections hold.
-    let mut open = Vec::new();
-    for _ in 0..8 {
-        let mut stream = TcpStream::connect(api.address).await.unwrap();
-        let request = format!("GET /api/v1/sagas.ndjson HTTP/1.1\r\nhost: {}\r\n\r\n", api.address);
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut head = [0; 12];
-        stream.read_exact(&mut head).await.unwrap();
-        assert_eq!(&head, b"HTTP/1.1 200");
-        open.push(stream);
-    }
-    let refused = api.get("/api/v1/sagas.csv?orderId=x").await;
-    refused.is_error(503, "SERVICE_UNAVAILABLE", "/api/v1/sagas.csv");
-    assert_eq!(refused.header("retry-after"), "2");
-    open.pop();
-    eventually(async || {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        api.get("/api/v1/sagas.csv?orderId=x").await.status.as_u16() == 200
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn hidden_values_are_in_no_file() {
     let api = Api::hiding(&["failureReason"]).await;
     api.record(failed("saga-1", 0)).await;
@@ -170,7 +134,6 @@ async fn every_list_page_has_links_to_its_files() {
         ("/dead-letters?reason=UNKNOWN_FRAMING", "/internal/v1/dlt.csv?reason=UNKNOWN_FRAMING"),
         ("/dead-letters", "/internal/v1/dlt/groups.ndjson"),
         ("/operations", "/internal/v1/operations.csv"),
-        ("/services", "/internal/v1/producers.ndjson"),
         ("/?fromDate=2025-10-09&toDate=2025-10-10", "/api/v1/failure-groups.csv?fromDate="),
         ("/", "/api/v1/attention.csv"),
         ("/flow?type=ORDER_CREATION&fromDate=2025-10-09&toDate=2025-10-10", "/api/v1/flow.csv?sagaType=ORDER_CREATION&#38;fromDate="),
