@@ -9,9 +9,7 @@ use async_trait::async_trait;
 use saga_types::{SagaStatus, Step, Timestamp, keys};
 use serde_json::Value;
 
-use super::{
-    Corrupt, SagaQuery, Scope, StatisticsQuery, StoreError, columns::Moment, rollup,
-};
+use super::{Corrupt, SagaQuery, Scope, StatisticsQuery, StoreError, columns::Moment, rollup};
 
 /// Sagas that were drawn.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -136,9 +134,7 @@ pub(super) fn rough(query: &SagaQuery) -> StatisticsQuery {
 pub(super) fn of_statuses(query: &SagaQuery, by_status: &BTreeMap<SagaStatus, u64>) -> u64 {
     let is_asked = |status: SagaStatus| {
         query.status.is_none_or(|wanted| status == wanted)
-            && query
-                .statuses()
-                .is_none_or(|statuses| statuses.contains(&status))
+            && query.statuses().is_none_or(|statuses| statuses.contains(&status))
     };
     let counts = by_status.iter().filter(|(status, _)| is_asked(**status));
     counts.map(|(_, count)| count).sum()

@@ -83,7 +83,9 @@ async fn the_filter_bar_suggests_how_a_token_goes_on() {
     browser.goto(&shop.at("/sagas")).await;
     browser.tab_to("input[name=q][list]").await;
     browser.type_text("failed type:pay").await;
-    browser.find("#beginnings option[value='failed type:PAYMENT_COMPLETION']").await;
+    browser
+        .find("#beginnings option[value='failed type:PAYMENT_COMPLETION']")
+        .await;
     browser.type_text("ment_completion").await;
     browser.press(Key::Enter).await;
     browser.shows("outcome: failed").await;

@@ -71,7 +71,9 @@ impl Streams {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut open = (self.of)(&self.streams).lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = (self.of)(&self.streams)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = open.get_mut(&self.caller) {
             *count -= 1;
             if *count == 0 {
@@ -109,14 +111,19 @@ mod tests {
     fn files_are_bounded_for_each_caller_and_for_all_together() {
         let streams = Arc::new(Streams::default());
         let of = |name: &str, most: usize| -> Vec<Share> {
-            (0..most).map_while(|_| streams.enter_file(&caller(name))).collect()
+            (0..most)
+                .map_while(|_| streams.enter_file(&caller(name)))
+                .collect()
         };
         let board = of("board", FILES);
         assert_eq!(board.len(), FILES_OF_ONE);
         let anybody = of(ANONYMOUS, FILES);
         assert_eq!(board.len() + anybody.len(), FILES);
         assert!(streams.enter_file(&caller("dana")).is_none());
-        assert!(streams.enter(&caller("board")).is_some(), "streams are counted apart");
+        assert!(
+            streams.enter(&caller("board")).is_some(),
+            "streams are counted apart"
+        );
         drop(board);
         assert!(streams.enter_file(&caller("dana")).is_some());
     }
@@ -126,6 +133,9 @@ mod tests {
         let streams = Arc::new(Streams::default());
         let open = (0..2 * SHARE).map_while(|_| streams.enter(&caller(ANONYMOUS)));
         assert_eq!(open.collect::<Vec<_>>().len(), 2 * SHARE);
-        assert!(streams.streams.lock().unwrap().is_empty(), "a place is free again");
+        assert!(
+            streams.streams.lock().unwrap().is_empty(),
+            "a place is free again"
+        );
     }
 }

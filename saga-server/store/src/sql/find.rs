@@ -15,7 +15,12 @@ impl FindStore for Adapter {
     async fn find(&self, query: &FindQuery) -> Result<Found, StoreError> {
         let query = FindQuery {
             // PostgreSQL takes no U+0000, and nothing that is stored has one.
-            texts: query.texts.iter().filter(|text| !read::cannot_be(text)).cloned().collect(),
+            texts: query
+                .texts
+                .iter()
+                .filter(|text| !read::cannot_be(text))
+                .cloned()
+                .collect(),
             ..query.clone()
         };
         let places = match &query.place {
@@ -108,7 +113,9 @@ fn statement(query: &FindQuery) -> QueryBuilder<Db> {
 fn push_source(sql: &mut QueryBuilder<Db>, source: &Source<'_>, text: &str, is_beginning: bool) {
     match source {
         Source::Column(table, column) => {
-            sql.push(format_args!("SELECT saga_id, {column} AS matched FROM {table} WHERE {column} "));
+            sql.push(format_args!(
+                "SELECT saga_id, {column} AS matched FROM {table} WHERE {column} "
+            ));
             if is_beginning {
                 // No text that begins so comes after this one.
                 let end = format!("{text}{}", char::MAX);

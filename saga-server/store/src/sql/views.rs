@@ -12,7 +12,8 @@ use crate::{
 
 const VIEWS: &str = "SELECT name, query, saga_type, changed_at, changed_by FROM saved_view WHERE true";
 
-const SAVE: &str = "INSERT INTO saved_view (name, query, saga_type, changed_at, changed_by) VALUES ($1, $2, $3, $4, $5)";
+const SAVE: &str =
+    "INSERT INTO saved_view (name, query, saga_type, changed_at, changed_by) VALUES ($1, $2, $3, $4, $5)";
 
 const RENAME: &str = "UPDATE saved_view SET name = $2, changed_at = $3, changed_by = $4 WHERE name = $1";
 
@@ -66,9 +67,12 @@ async fn change(
     let is_taken = |name: &str| all.iter().any(|(other, _)| other == name);
     let known = all.iter().find(|(name, _)| *name == order.name);
     let known = known.map(|(_, saga_type)| saga_type.as_deref());
-    let sees = |saga_type: Option<&str>| order.scope.names().is_none_or(|names| {
-        saga_type.is_some_and(|saga_type| names.iter().any(|name| name == saga_type))
-    });
+    let sees = |saga_type: Option<&str>| {
+        order
+            .scope
+            .names()
+            .is_none_or(|names| saga_type.is_some_and(|saga_type| names.iter().any(|name| name == saga_type)))
+    };
     let (at, by) = (Moment(order.at), &order.actor.name);
     let (statement, saga_type, result, detail) = match &order.change {
         ViewChange::Save { .. } if is_taken(&order.name) => return Ok(Err(ViewOutcome::Taken)),

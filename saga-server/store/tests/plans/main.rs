@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use many_sagas::ManySagas;
 use saga_store::{
-    FailureGroupsQuery, FindPlace, FindQuery, FlowQuery, Late, PageStart, Position, Rebuild, SagaQuery, SagaSort, Scope, SortBy,
-    SortOrder, SortValue, Span, StatisticsQuery, Store, StoreOptions, Total, Width,
+    FailureGroupsQuery, FindPlace, FindQuery, FlowQuery, Late, PageStart, Position, Rebuild, SagaQuery,
+    SagaSort, Scope, SortBy, SortOrder, SortValue, Span, StatisticsQuery, Store, StoreOptions, Total, Width,
 };
 use saga_types::{SagaStatus, SagaType, Timestamp, definition::Definitions, fold::Anomaly};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -561,7 +561,13 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
     complaints.extend(asked.complaint("a saga", 20, saga).await);
     let erased = async |store: std::sync::Arc<dyn Store>| store.erased_at(saga_id).await.unwrap();
     complaints.extend(asked.complaint("when a saga was erased", 20, erased).await);
-    let ids = ["saga-c4ca4238a0b923820dcc509a6f75849b", "saga-c", "saga-", "ORD-777", "nowhere"];
+    let ids = [
+        "saga-c4ca4238a0b923820dcc509a6f75849b",
+        "saga-c",
+        "saga-",
+        "ORD-777",
+        "nowhere",
+    ];
     let texts = ids.into_iter().chain(["CARD", "customer-77"]);
     for (text, is_beginning) in texts.flat_map(|text| [(text, false), (text, true)]) {
         let keys = ["paymentMethod", "customerId", "orderAmount"].map(str::to_owned);
@@ -582,7 +588,11 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
                 };
                 let what = format!("{query:?}");
                 // Of a common value the index gives all steps that have it, for as long as the question may take.
-                let most = if text == "CARD" { 6 * i64::from(SAGAS) } else { 2 * FEW };
+                let most = if text == "CARD" {
+                    6 * i64::from(SAGAS)
+                } else {
+                    2 * FEW
+                };
                 let find = async |store: std::sync::Arc<dyn Store>| store.find(&query).await.unwrap();
                 complaints.extend(asked.complaint(&what, most, find).await);
             }

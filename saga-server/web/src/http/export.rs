@@ -164,7 +164,11 @@ mod tests {
             }
         };
         let sent = send("numbers", Format::Csv, -1, held.clone(), page).await;
-        (sent.unwrap_or_else(|error| panic!("{}", error.message())), read, held)
+        (
+            sent.unwrap_or_else(|error| panic!("{}", error.message())),
+            read,
+            held,
+        )
     }
 
     #[tokio::test]
@@ -188,6 +192,9 @@ mod tests {
     async fn a_file_that_cannot_be_read_on_does_not_end_as_a_whole_one() {
         let (response, ..) = endless(1).await;
         let pieces: Vec<_> = response.into_body().into_data_stream().collect().await;
-        assert_eq!(pieces.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false]);
+        assert_eq!(
+            pieces.iter().map(Result::is_ok).collect::<Vec<_>>(),
+            [true, true, false]
+        );
     }
 }

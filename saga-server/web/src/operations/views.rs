@@ -24,7 +24,11 @@ const MAX_QUERY_CHARS: usize = 2_000;
 #[expect(dead_code, reason = "describes what `ViewChanging::save` reads")]
 pub(crate) struct NewView {
     /// How the team calls it; no view has the name.
-    #[schema(min_length = 1, max_length = 60, pattern = r"^[^\x00-\x1f\x7f-\x9f/]*[^\x00-\x1f\x7f-\x9f/\s][^\x00-\x1f\x7f-\x9f/]*$")]
+    #[schema(
+        min_length = 1,
+        max_length = 60,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f/]*[^\x00-\x1f\x7f-\x9f/\s][^\x00-\x1f\x7f-\x9f/]*$"
+    )]
     name: String,
     /// The parameters of /api/v1/sagas, as they stand in an address; without page, size and cursor. Tokens in `q` are replaced by what
     /// they stand for now.
@@ -38,7 +42,11 @@ pub(crate) struct NewView {
 #[expect(dead_code, reason = "describes what `ViewChanging::rename` reads")]
 pub(crate) struct NewName {
     /// No view has it.
-    #[schema(min_length = 1, max_length = 60, pattern = r"^[^\x00-\x1f\x7f-\x9f/]*[^\x00-\x1f\x7f-\x9f/\s][^\x00-\x1f\x7f-\x9f/]*$")]
+    #[schema(
+        min_length = 1,
+        max_length = 60,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f/]*[^\x00-\x1f\x7f-\x9f/\s][^\x00-\x1f\x7f-\x9f/]*$"
+    )]
     name: String,
 }
 
@@ -79,7 +87,9 @@ impl ViewChanging {
     pub(crate) fn save_by_form(mut fields: Params, reader: &Reader) -> Result<Self, ApiError> {
         let name = fields.parsed("name", name);
         let text = fields.trimmed("query");
-        let view = view(&text, reader).map_err(|reason| fields.refuse("query", reason)).ok();
+        let view = view(&text, reader)
+            .map_err(|reason| fields.refuse("query", reason))
+            .ok();
         if name.is_none() {
             fields.require("name");
         }
@@ -114,7 +124,11 @@ impl ViewChanging {
         let ViewOrder { name, change, .. } = order;
         match outcome {
             ViewOutcome::Done => {
-                tracing::info!(actor = caller.name, view = name, "a view was saved, renamed or removed");
+                tracing::info!(
+                    actor = caller.name,
+                    view = name,
+                    "a view was saved, renamed or removed"
+                );
                 Ok(match change {
                     ViewChange::Rename(new) => new,
                     ViewChange::Save { .. } | ViewChange::Remove => name,
@@ -136,8 +150,13 @@ fn name(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         Err("must not be empty".to_owned())
     } else if chars > MAX_NAME_CHARS {
-        Err(format!("has {chars} characters, at most {MAX_NAME_CHARS} are allowed"))
-    } else if text.chars().any(|character| character.is_control() || character == '/') {
+        Err(format!(
+            "has {chars} characters, at most {MAX_NAME_CHARS} are allowed"
+        ))
+    } else if text
+        .chars()
+        .any(|character| character.is_control() || character == '/')
+    {
         Err("must hold no control characters and no /".to_owned())
     } else {
         Ok(text.trim().to_owned())
@@ -148,7 +167,9 @@ fn name(text: &str) -> Result<String, String> {
 fn view(text: &str, reader: &Reader) -> Result<ViewChange, String> {
     let chars = text.chars().count();
     if chars > MAX_QUERY_CHARS {
-        return Err(format!("has {chars} characters, at most {MAX_QUERY_CHARS} are allowed"));
+        return Err(format!(
+            "has {chars} characters, at most {MAX_QUERY_CHARS} are allowed"
+        ));
     }
     let mut params = Params::of(text.strip_prefix('?').unwrap_or(text)).filled();
     params.expand_tokens(Timestamp::now());
@@ -157,7 +178,9 @@ fn view(text: &str, reader: &Reader) -> Result<ViewChange, String> {
     let saga_type = given.iter().find(|(name, _)| name == "sagaType");
     let saga_type = saga_type.and_then(|(_, value)| SagaType::try_from(value.clone()).ok());
     if !reader.scope().has_known(saga_type.as_ref()) {
-        return Err("must have the parameter sagaType, with one of the saga types that you may see".to_owned());
+        return Err(
+            "must have the parameter sagaType, with one of the saga types that you may see".to_owned(),
+        );
     }
     let pairs = given
         .iter()

@@ -198,7 +198,10 @@ async fn attention_groups(reader: Reader, params: Params, format: Format) -> Res
     params.finish()?;
     let judged_at = reader.freshness().judged_at(Timestamp::now());
     let mut groups = Vec::new();
-    for (kind, late) in [(AttentionKind::Stuck, Late::Stuck), (AttentionKind::Owing, Late::Owing)] {
+    for (kind, late) in [
+        (AttentionKind::Stuck, Late::Stuck),
+        (AttentionKind::Owing, Late::Owing),
+    ] {
         let found = late_groups(&reader, late, judged_at).await?.into_iter();
         groups.extend(found.map(|group| AttentionGroup { kind, group }));
     }
@@ -257,8 +260,7 @@ impl Record for LetterView {
 }
 
 impl Record for GroupEntry {
-    const COLUMNS: &'static [&'static str] =
-        &["reason", "waiting", "replayed", "dismissed", "first", "last"];
+    const COLUMNS: &'static [&'static str] = &["reason", "waiting", "replayed", "dismissed", "first", "last"];
 }
 
 impl Record for OperationView {
@@ -326,6 +328,7 @@ impl Record for FlowStep {
 }
 
 impl Record for AttentionGroup {
-    const COLUMNS: &'static [&'static str] =
-        &["kind", "step", "owner", "sagaType", "sagas", "since", "overdue", "page"];
+    const COLUMNS: &'static [&'static str] = &[
+        "kind", "step", "owner", "sagaType", "sagas", "since", "overdue", "page",
+    ];
 }

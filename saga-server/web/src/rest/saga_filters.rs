@@ -12,11 +12,7 @@ use utoipa::{
     openapi::{ObjectBuilder, RefOr, Schema, Type},
 };
 
-use crate::http::{
-    date_range::RelativeRange,
-    params::status,
-    query_string::Params,
-};
+use crate::http::{date_range::RelativeRange, params::status, query_string::Params};
 use saga_collector::{freshness::Freshness, redaction::Redaction};
 use saga_store::SagaQuery;
 

@@ -256,4 +256,3 @@ fn page_number(text: &str) -> Result<u64, String> {
     let page = text.parse().ok().filter(|page| *page <= MAX_PAGE);
     page.ok_or_else(|| format!("must be a number from 0, for the first page, to {MAX_PAGE}"))
 }
-

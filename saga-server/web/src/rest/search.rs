@@ -32,6 +32,9 @@ fn text(text: &str) -> Result<String, String> {
     let chars = text.chars().count();
     match chars <= find::MAX_CHARS {
         true => Ok(text.to_owned()),
-        false => Err(format!("has {chars} characters, at most {} are allowed", find::MAX_CHARS)),
+        false => Err(format!(
+            "has {chars} characters, at most {} are allowed",
+            find::MAX_CHARS
+        )),
     }
 }

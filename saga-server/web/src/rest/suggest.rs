@@ -85,7 +85,10 @@ fn suggestions(words: &Words, last: &str) -> Vec<String> {
             .collect(),
     };
     let sign = if last.starts_with(['-', '!']) { "-" } else { "" };
-    let wanted = last.trim_start_matches(['-', '!']).replace('"', "").to_lowercase();
+    let wanted = last
+        .trim_start_matches(['-', '!'])
+        .replace('"', "")
+        .to_lowercase();
     let is_wanted = |candidate: &String| {
         let plain = candidate.replace('"', "").to_lowercase();
         plain.starts_with(&wanted) && plain != wanted

@@ -5,20 +5,19 @@ use std::{collections::BTreeSet, ops::Deref, sync::Arc};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use saga_collector::{dead_letters::LetterView, freshness::Freshness};
 use saga_store::{
-    Drawn, DrawnEvent, FailureGroupsQuery, Failures as SampledFailures, FindQuery, Flow, FlowQuery, Found, Late, LateGroup, LateSagas,
+    Drawn, FailureGroupsQuery, Failures as SampledFailures, Flow, FlowQuery, Late, LateGroup, LateSagas,
     LetterFilter, LetterGroup, LetterPage, LetterQuery, OperationPage, OperationQuery, Page, Position,
-    ProducerPage, ProducerQuery, SagaQuery, SavedView, Scope, Span, Statistics, StatisticsQuery, StepDetail, StepPage,
-    StoreError, StoredLetter, Stretch, Trends, Usual, VersionSagas, VersionsQuery,
+    ProducerPage, ProducerQuery, SagaQuery, Scope, Span, Statistics, StatisticsQuery, StepDetail, StepPage,
+    StoreError, StoredLetter, Trends, Usual, VersionSagas, VersionsQuery,
 };
 use saga_types::{SagaId, Step, Timestamp, definition::Definitions, fold::SagaState};
 
 use super::NoSaga;
 use crate::{
-    auth::{Caller, Role},
+    auth::Caller,
     failure_groups::Failures,
     http::{ApiError, guard::CalledBy},
     state::AppState,
-    streams::{FILES, Share},
 };
 
 /// The state as one caller may see it. Only a request of a known caller has one.
@@ -62,8 +61,8 @@ impl Reader {
     }
 
     /// Who asks.
-    pub(crate) fn role(&self) -> Role {
-        self.caller.role
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// What is usual, from memory. It is asked about sagas that the caller was shown, by their type.
@@ -166,39 +165,6 @@ impl Reader {
         self.ask("search", self.sources.store.search(&query)).await
     }
 
-    /// Some sagas of a list, for those who read it to its end.
-    pub(crate) async fn list(&self, query: &SagaQuery) -> Result<Stretch, StoreError> {
-        let query = SagaQuery {
-            scope: self.scope().clone(),
-            ..query.clone()
-        };
-        self.ask("list", self.sources.store.list(&query)).await
-    }
-
-    /// A place among the files that are sent at once.
-    pub(crate) fn file_place(&self) -> Result<Share, ApiError> {
-        let place = self.streams.enter_file(&self.caller);
-        place.ok_or_else(|| {
-            ApiError::unavailable(format!(
-                "{FILES} files are being sent at once, or too many of them to you; try again when one is complete"
-            ))
-        })
-    }
-
-    /// Sagas that a text names.
-    pub(crate) async fn find(&self, query: &FindQuery) -> Result<Found, StoreError> {
-        let query = FindQuery {
-            scope: self.scope().clone(),
-            ..query.clone()
-        };
-        self.ask("find", self.sources.store.find(&query)).await
-    }
-
-    /// The saved views.
-    pub(crate) async fn views(&self) -> Result<Vec<SavedView>, StoreError> {
-        self.ask("views", self.sources.store.views(self.scope())).await
-    }
-
     /// Counts, rates and durations of a period.
     pub(crate) async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
         let query = StatisticsQuery {
@@ -245,20 +211,6 @@ impl Reader {
             ..query.clone()
         };
         self.ask("draw", self.sources.store.draw(&query, most)).await
-    }
-
-    /// The events of sagas that are drawn in the same manner.
-    pub(crate) async fn draw_events(
-        &self,
-        query: &SagaQuery,
-        most: u32,
-    ) -> Result<Vec<Vec<DrawnEvent>>, StoreError> {
-        let query = SagaQuery {
-            scope: self.scope().clone(),
-            ..query.clone()
-        };
-        self.ask("draw_events", self.sources.store.draw_events(&query, most))
-            .await
     }
 
     /// Sagas by the version of a service that took part in them.

@@ -68,7 +68,8 @@ impl Reader {
             scope: self.scope().clone(),
             ..order.clone()
         };
-        self.ask("change_view", self.sources.store.change_view(&order)).await
+        self.ask("change_view", self.sources.store.change_view(&order))
+            .await
     }
 
     fn visible(&self, filter: &LetterFilter) -> LetterFilter {

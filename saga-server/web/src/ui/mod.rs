@@ -12,6 +12,7 @@
 //! | `dead_letters` | what could not be stored, and its replay |
 //! | `search`, `views` | the search field, and saved views |
 //! | `operations` | what operators did |
+//! | `links` | paths that many pages have links to |
 //! | `query`, `tree`, `row` | filters in an address, JSON, and a saga in a list with what is needed now |
 //! | `period`, `range` | the period a page looks at, and its control |
 //! | `chart`, `ticks` | counts along a period, and the names on its axis |
@@ -26,6 +27,7 @@ mod error;
 mod flow;
 mod form;
 mod humanize;
+mod links;
 mod operations;
 mod overview;
 mod page;

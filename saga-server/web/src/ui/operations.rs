@@ -6,9 +6,9 @@ use saga_types::Timestamp;
 
 use super::{
     humanize::{Moment, short},
+    links::saga_path,
     page::{Frame, Page, Section},
     query::{Chip, address, chips, files, is_place, next},
-    search::saga_path,
 };
 use crate::{
     auth::Caller,

@@ -1,6 +1,6 @@
 //! The address of a list: filters as chips, and where the list goes on.
 
-use super::search::encoded;
+use super::links::encoded;
 
 /// A filter in force, and the list without it.
 pub(super) struct Chip {

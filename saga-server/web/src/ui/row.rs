@@ -7,8 +7,8 @@ use saga_types::{
 
 use super::{
     humanize::{Clock, Moment, length, list, roughly, short},
+    links::{encoded, saga_path},
     page::Badge,
-    search::{encoded, saga_path},
 };
 use saga_store::Late;
 

@@ -10,13 +10,13 @@ use saga_types::Timestamp;
 
 use super::{
     humanize::{Clock, number},
+    links::encoded,
     page::{Frame, Page, Section},
     period::Asked,
     query::files,
     range::Range,
     row::{Column, SagaRow},
     saga::origin,
-    search::encoded,
 };
 use crate::{
     auth::{Caller, Role},
@@ -178,7 +178,9 @@ pub(super) async fn page(
 
 /// The filters in force, without the order.
 fn filtering(given: &[(String, String)]) -> Vec<(String, String)> {
-    let filters = given.iter().filter(|(name, _)| !is_place(name) && !matches!(name.as_str(), "sort" | "size"));
+    let filters = given
+        .iter()
+        .filter(|(name, _)| !is_place(name) && !matches!(name.as_str(), "sort" | "size"));
     filters.cloned().collect()
 }
 
@@ -194,7 +196,10 @@ fn saved(views: Vec<ViewEntry>, here: &str) -> Vec<View> {
 
 /// The whole list, for a shell.
 fn curl(headers: &HeaderMap, file: &str) -> String {
-    format!("curl -H \"Authorization: Bearer $TOKEN\" '{}{file}'", origin(headers))
+    format!(
+        "curl -H \"Authorization: Bearer $TOKEN\" '{}{file}'",
+        origin(headers)
+    )
 }
 
 /// A view is in force as long as nothing else is filtered.

@@ -17,7 +17,6 @@ use super::{
     query::address,
     row::{Column, SagaRow},
 };
-pub(super) use crate::http::address::encoded;
 use crate::{
     auth::Caller,
     find::{self, Findings, Match, Place, Searched},
@@ -66,14 +65,19 @@ pub(super) async fn go(
     let filters = tokens::parse(&text, Timestamp::now());
     let list = filters.as_ref().ok().map(|parameters| {
         let parameters = parameters.iter();
-        let parameters: Vec<_> = parameters.map(|one| (one.name.clone(), one.value.clone())).collect();
+        let parameters: Vec<_> = parameters
+            .map(|one| (one.name.clone(), one.value.clone()))
+            .collect();
         address("/sagas", &parameters)
     });
     if let Some(list) = list.as_ref().filter(|_| is_line_of_filters(&text)) {
         return to(list);
     }
     if text.chars().count() > find::MAX_CHARS {
-        let reason = format!("has more than {} characters, and is no line of filters", find::MAX_CHARS);
+        let reason = format!(
+            "has more than {} characters, and is no line of filters",
+            find::MAX_CHARS
+        );
         return Err(ApiError::bad_parameter("q", reason));
     }
     let findings = find::find(&reader, &text).await?;
@@ -99,7 +103,10 @@ async fn shown(
 ) -> Result<SearchTemplate, ApiError> {
     let freshness = reader.freshness();
     let clock = Clock::of(&freshness);
-    let ids = findings.sagas.iter().filter_map(|saga| SagaId::new(&saga.saga_id).ok());
+    let ids = findings
+        .sagas
+        .iter()
+        .filter_map(|saga| SagaId::new(&saga.saga_id).ok());
     let mut sagas = reader.sagas(&ids.collect::<BTreeSet<_>>()).await?;
     sagas.sort_by_key(|saga| std::cmp::Reverse(saga.started_at));
     let row = |saga| SagaRow::new(list_entry(reader.redaction.saga(saga)), clock);
@@ -166,18 +173,15 @@ const PAGES: [&str; 6] = ["flow", "dead-letters", "services", "operations", "vie
 /// The page of a pasted address, on this tracker. The pages of sagas are found by their ids.
 fn page_of_address(text: &str) -> Option<String> {
     let text = text.trim_matches(['<', '>', '"']);
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))?;
     let (_, path) = rest.split_once('/')?;
     let path = path.split('#').next().unwrap_or_default();
     let section = path.split(['/', '?']).next().unwrap_or_default();
     let is_saga = path.starts_with("sagas/");
     let path = format!("/{path}");
     (PAGES.contains(&section) && !is_saga && path.parse::<Uri>().is_ok()).then_some(path)
-}
-
-/// The path of a saga's page.
-pub(super) fn saga_path(saga_id: &str) -> String {
-    format!("/sagas/{}", encoded(saga_id))
 }
 
 #[cfg(test)]
@@ -191,8 +195,14 @@ mod tests {
                 "https://tracker.example/sagas?status=FAILED#x",
                 Some("/sagas?status=FAILED"),
             ),
-            ("<http://localhost:8086/dead-letters/17>", Some("/dead-letters/17")),
-            ("https://tracker.example/views/%EC%A3%BC", Some("/views/%EC%A3%BC")),
+            (
+                "<http://localhost:8086/dead-letters/17>",
+                Some("/dead-letters/17"),
+            ),
+            (
+                "https://tracker.example/views/%EC%A3%BC",
+                Some("/views/%EC%A3%BC"),
+            ),
             ("https://tracker.example/sagas/saga-1", None),
             ("https://tracker.example//evil.example", None),
             ("https://tracker.example/sign-out", None),

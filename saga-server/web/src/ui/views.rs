@@ -41,7 +41,11 @@ pub(super) async fn page(
 }
 
 /// The list of a view, at the address that says what is in it.
-pub(super) async fn go(reader: Reader, Path(name): Path<String>, params: Params) -> Result<Response, ApiError> {
+pub(super) async fn go(
+    reader: Reader,
+    Path(name): Path<String>,
+    params: Params,
+) -> Result<Response, ApiError> {
     params.finish()?;
     let views = find_views(&reader).await?.views;
     let view = views.into_iter().find(|view| view.name == name);

@@ -153,7 +153,7 @@ impl Api {
     }
 
     /// On this store.
-    async fn over(store: Arc<dyn Store>) -> Self {
+    pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
         Self::serving(store, Access::ThisMachine, Redaction::default(), hasty()).await
     }
 

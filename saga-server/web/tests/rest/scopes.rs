@@ -184,9 +184,15 @@ impl Marked {
             assert_eq!(answer.json()["successful"], 1, "{}", answer.text);
         }
         for (word, saga_type) in [(OWN, OWN_TYPE.to_owned()), (HIDDEN, hidden)] {
-            let view = json!({"name": format!("{word}-view"), "query": format!("sagaType={saga_type}&step={word}")});
+            let view =
+                json!({"name": format!("{word}-view"), "query": format!("sagaType={saga_type}&step={word}")});
             let answer = marked
-                .send("all-operator", Method::POST, "/internal/v1/views", &view.to_string())
+                .send(
+                    "all-operator",
+                    Method::POST,
+                    "/internal/v1/views",
+                    &view.to_string(),
+                )
                 .await;
             assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
         }
@@ -630,7 +636,11 @@ async fn a_bound_operator_changes_nothing_of_other_types() {
                 r#"{"name":"mine"}"#.to_owned(),
             ),
             (Method::DELETE, filled("/internal/v1/views/@-view"), String::new()),
-            (Method::POST, filled("/views/@-view/rename"), "name=mine".to_owned()),
+            (
+                Method::POST,
+                filled("/views/@-view/rename"),
+                "name=mine".to_owned(),
+            ),
             (
                 Method::POST,
                 "/internal/v1/dlt/dismiss".to_owned(),

@@ -241,7 +241,11 @@ async fn a_cookie_reads_and_sends_forms_and_nothing_else() {
     for path in ["/internal/v1/dlt.csv", "/internal/v1/operations.ndjson"] {
         assert_eq!(visitor.get(path).await.status(), StatusCode::OK, "{path}");
     }
-    for path in ["/internal/v1/dlt", "/internal/v1/sagas/saga-1/status", "/internal/v1/views"] {
+    for path in [
+        "/internal/v1/dlt",
+        "/internal/v1/sagas/saga-1/status",
+        "/internal/v1/views",
+    ] {
         assert_eq!(
             visitor.get(path).await.status(),
             StatusCode::UNAUTHORIZED,

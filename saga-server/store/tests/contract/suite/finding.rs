@@ -37,7 +37,13 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 async fn filled(database: &impl Database) -> std::sync::Arc<dyn Store> {
     let store = database.store().await;
-    let mut other_order = event("saga-2", "event-2b", steps::STOCK_RESERVED, SagaStatus::Completed, 30);
+    let mut other_order = event(
+        "saga-2",
+        "event-2b",
+        steps::STOCK_RESERVED,
+        SagaStatus::Completed,
+        30,
+    );
     other_order.order_id = "order-of-saga-1".parse().unwrap();
     let mut refund = created("refund-1", "event-3a", 40);
     refund.saga_type = SagaType::REFUND;
@@ -48,7 +54,10 @@ async fn filled(database: &impl Database) -> std::sync::Arc<dyn Store> {
             r#"{"traceId":"trace-1","customerId":"C-17","orderAmount":125.50,"express":true}"#,
         ),
         event("saga-1", "override-1", by_hand, SagaStatus::Completed, 10),
-        with(created("saga-2", "event-2a", 20), r#"{"traceId":"trace-2","customerId":"C-18"}"#),
+        with(
+            created("saga-2", "event-2a", 20),
+            r#"{"traceId":"trace-2","customerId":"C-18"}"#,
+        ),
         other_order,
         with(refund, r#"{"customerId":"C-17","card":"125.50"}"#),
         created("주문-1", "주문-event", 50),
@@ -70,7 +79,11 @@ pub(crate) async fn a_saga_is_found_by_every_id_that_names_it(database: &impl Da
         ),
         (FindPlace::TraceId, "trace-2", pairs(&[("saga-2", "trace-2")])),
         (FindPlace::EventId, "event-2b", pairs(&[("saga-2", "event-2b")])),
-        (FindPlace::EventId, "override-1", pairs(&[("saga-1", "override-1")])),
+        (
+            FindPlace::EventId,
+            "override-1",
+            pairs(&[("saga-1", "override-1")]),
+        ),
         (FindPlace::EventId, "EVENT-2B", Vec::new()),
         (FindPlace::SagaId, "saga", Vec::new()),
         (FindPlace::SagaId, "no\0saga", Vec::new()),
@@ -95,7 +108,11 @@ pub(crate) async fn a_beginning_finds_what_goes_on_behind_it(database: &impl Dat
         (
             FindPlace::EventId,
             "event-",
-            pairs(&[("refund-1", "event-3a"), ("saga-2", "event-2a"), ("saga-1", "event-1a")]),
+            pairs(&[
+                ("refund-1", "event-3a"),
+                ("saga-2", "event-2a"),
+                ("saga-1", "event-1a"),
+            ]),
         ),
         (
             FindPlace::OrderId,
@@ -159,9 +176,21 @@ pub(crate) async fn a_list_is_read_to_its_end_as_pages_show_it(database: &impl D
     for saga in 0..57_i64 {
         let saga_id = format!("saga-{saga}");
         events.push(created(&saga_id, "1", saga % 4));
-        events.push(event(&saga_id, "2", steps::STOCK_RESERVED, SagaStatus::Completed, 10 + saga % 3));
+        events.push(event(
+            &saga_id,
+            "2",
+            steps::STOCK_RESERVED,
+            SagaStatus::Completed,
+            10 + saga % 3,
+        ));
         if saga % 2 == 0 {
-            events.push(event(&saga_id, "3", steps::PAYMENT_FAILED, SagaStatus::Failed, 100 + saga % 5));
+            events.push(event(
+                &saga_id,
+                "3",
+                steps::PAYMENT_FAILED,
+                SagaStatus::Failed,
+                100 + saga % 5,
+            ));
         }
     }
     store.append(events.into()).await.unwrap();
@@ -201,7 +230,9 @@ pub(crate) async fn a_list_is_read_to_its_end_as_pages_show_it(database: &impl D
 
 pub(crate) async fn what_failed_is_found_whether_or_not_it_was_compensated(database: &impl Database) {
     let store = database.store().await;
-    let mut events: Vec<SagaEvent> = (1..=4).map(|saga| created(&format!("saga-{saga}"), "1", saga)).collect();
+    let mut events: Vec<SagaEvent> = (1..=4)
+        .map(|saga| created(&format!("saga-{saga}"), "1", saga))
+        .collect();
     let fail = |saga: &str| event(saga, "2", steps::PAYMENT_FAILED, SagaStatus::Failed, 10);
     events.extend([
         event("saga-1", "2", steps::STOCK_RESERVED, SagaStatus::Completed, 9),
@@ -231,6 +262,10 @@ pub(crate) async fn what_failed_is_found_whether_or_not_it_was_compensated(datab
         assert_eq!(page.total.count, expected.len() as u64);
         assert!(matches!(query.start, PageStart::Offset(0)));
         let drawn = store.draw(&query, 10).await.unwrap();
-        assert_eq!(drawn.sagas.len(), expected.len(), "{failed:?} {ended:?} {status:?}");
+        assert_eq!(
+            drawn.sagas.len(),
+            expected.len(),
+            "{failed:?} {ended:?} {status:?}"
+        );
     }
 }

@@ -49,10 +49,15 @@ async fn log(store: &dyn Store) -> Vec<(String, Option<String>, Option<String>)>
         .collect()
 }
 
-pub(crate) async fn a_view_is_saved_renamed_and_removed_with_an_entry_of_the_log_each(database: &impl Database) {
+pub(crate) async fn a_view_is_saved_renamed_and_removed_with_an_entry_of_the_log_each(
+    database: &impl Database,
+) {
     let store = database.store().await;
     let change = async |order: ViewOrder| store.change_view(&order).await.unwrap();
-    assert_eq!(change(save("환불 실패", Some(SagaType::REFUND))).await, ViewOutcome::Done);
+    assert_eq!(
+        change(save("환불 실패", Some(SagaType::REFUND))).await,
+        ViewOutcome::Done
+    );
     assert_eq!(change(save("환불 실패", None)).await, ViewOutcome::Taken);
     let views = store.views(&Scope::All).await.unwrap();
     let expected = SavedView {
@@ -70,10 +75,17 @@ pub(crate) async fn a_view_is_saved_renamed_and_removed_with_an_entry_of_the_log
     assert_eq!(change(rename("a", "b")).await, ViewOutcome::Done);
     assert_eq!(names(&*store, &Scope::All).await, ["b", "환불 실패"]);
     assert_eq!(change(order("a", ViewChange::Remove)).await, ViewOutcome::Unknown);
-    assert_eq!(change(order("환불 실패", ViewChange::Remove)).await, ViewOutcome::Done);
+    assert_eq!(
+        change(order("환불 실패", ViewChange::Remove)).await,
+        ViewOutcome::Done
+    );
     assert_eq!(names(&*store, &Scope::All).await, ["b"]);
     let entry = |result: &str, saga_type: Option<&str>, detail: &str| {
-        (result.to_owned(), saga_type.map(str::to_owned), Some(detail.to_owned()))
+        (
+            result.to_owned(),
+            saga_type.map(str::to_owned),
+            Some(detail.to_owned()),
+        )
     };
     assert_eq!(
         log(&*store).await,
@@ -89,12 +101,20 @@ pub(crate) async fn a_view_is_saved_renamed_and_removed_with_an_entry_of_the_log
 pub(crate) async fn views_are_as_many_as_allowed_also_of_operators_at_once(database: &impl Database) {
     let store = database.store().await;
     for number in 0..SavedView::MOST - 3 {
-        let saved = store.change_view(&save(&format!("view-{number}"), None)).await.unwrap();
+        let saved = store
+            .change_view(&save(&format!("view-{number}"), None))
+            .await
+            .unwrap();
         assert_eq!(saved, ViewOutcome::Done);
     }
     let at_once = (0..8).map(|number| {
         let store = store.clone();
-        tokio::spawn(async move { store.change_view(&save(&format!("last-{number}"), None)).await.unwrap() })
+        tokio::spawn(async move {
+            store
+                .change_view(&save(&format!("last-{number}"), None))
+                .await
+                .unwrap()
+        })
     });
     let mut done = 0;
     for saving in at_once.collect::<Vec<_>>() {

@@ -85,7 +85,8 @@ impl Params {
         for Parameter { name, value, token } in parameters {
             match self.given.get(&name) {
                 Some(other) if *other != value => {
-                    let reason = format!("holds the token {token}: the parameter {name} asks for something else");
+                    let reason =
+                        format!("holds the token {token}: the parameter {name} asks for something else");
                     self.refuse(TOKENS, reason);
                 }
                 _ => {
@@ -158,7 +159,9 @@ impl Params {
     pub(crate) fn refuse(&mut self, name: &str, reason: impl Into<String>) {
         let reason = reason.into();
         match self.tokens.get(name) {
-            Some(token) => self.bad.insert(TOKENS.to_owned(), format!("holds the token {token}: {reason}")),
+            Some(token) => self
+                .bad
+                .insert(TOKENS.to_owned(), format!("holds the token {token}: {reason}")),
             None => self.bad.insert(name.to_owned(), reason),
         };
     }
@@ -236,7 +239,10 @@ mod tests {
         assert_eq!(params.text("sort").as_deref(), Some("due"));
         assert!(params.finish().is_ok());
         for (query, reason) in [
-            ("q=type:A&sagaType=B", "holds the token type:A: the parameter sagaType asks"),
+            (
+                "q=type:A&sagaType=B",
+                "holds the token type:A: the parameter sagaType asks",
+            ),
             ("q=stauts:A", "holds the token stauts:A: no filter"),
             ("q=anomaly:A", "holds the token anomaly:A: is not known here"),
         ] {

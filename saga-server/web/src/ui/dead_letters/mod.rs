@@ -21,7 +21,7 @@ use saga_types::Timestamp;
 
 use super::{
     humanize::{Moment, short},
-    search::{encoded, saga_path},
+    links::{encoded, saga_path},
 };
 use crate::http::ApiError;
 use saga_collector::dead_letters::{LetterView, OriginView};

@@ -5,7 +5,7 @@ use saga_types::{SagaType, Step};
 use super::MOST;
 use crate::{
     http::query_string::Params,
-    ui::{period::Period, query::address, search::encoded},
+    ui::{links::encoded, period::Period, query::address},
 };
 use saga_store::{FlowQuery, Scope, Transition};
 

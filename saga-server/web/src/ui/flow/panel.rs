@@ -9,7 +9,7 @@ use crate::{
     scoped::Reader,
     ui::{
         humanize::{hundredths, length, number, percent, precise_count, short},
-        search::saga_path,
+        links::saga_path,
     },
 };
 use saga_store::{Flow, Outcome, StepDetail, StepRow, TransitionRow};

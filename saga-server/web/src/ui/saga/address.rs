@@ -3,8 +3,8 @@
 use saga_types::SagaId;
 
 use crate::ui::{
+    links::{encoded, saga_path},
     query,
-    search::{encoded, saga_path},
 };
 
 /// What a row of the waterfall is about.

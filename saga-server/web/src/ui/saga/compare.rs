@@ -10,8 +10,8 @@ use super::{
 };
 use crate::ui::{
     humanize::{length, short},
+    links::saga_path,
     page::Badge,
-    search::saga_path,
 };
 use saga_store::StoredStep;
 

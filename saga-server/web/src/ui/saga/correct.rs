@@ -10,7 +10,7 @@ use crate::{
     http::{ApiError, params::PathSagaId},
     operations::Correction,
     scoped::Reader,
-    ui::{form::Form, search::saga_path},
+    ui::{form::Form, links::saga_path},
 };
 
 /// Then shows the saga as it is.

@@ -14,8 +14,8 @@ use crate::{
     scoped::Reader,
     ui::{
         humanize::{length, number},
+        links::encoded,
         page::Badge,
-        search::encoded,
         tree::Tree,
     },
 };

@@ -7,8 +7,8 @@ use crate::{
     scoped::Reader,
     ui::{
         humanize::{Clock, Moment, length, roughly, short},
+        links::encoded,
         page::Badge,
-        search::encoded,
     },
 };
 use saga_store::StoredStep;

@@ -33,9 +33,9 @@ use saga_types::{
 
 use super::{
     humanize::{Clock, Moment, Piece, isolate, number, pieces},
+    links::encoded,
     page::{Badge, Frame, Page, Section},
     row::{WhatNow, overdue},
-    search::encoded,
 };
 use crate::ui::saga::{
     address::Address,

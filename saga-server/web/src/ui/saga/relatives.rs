@@ -12,9 +12,9 @@ use crate::{
     family::{AncestorsEnd, Family},
     ui::{
         humanize::{Clock, length, number, short},
+        links::{encoded, saga_path},
         page::Badge,
         row::WhatNow,
-        search::{encoded, saga_path},
     },
 };
 

@@ -19,9 +19,9 @@ use saga_types::Timestamp;
 
 use super::{
     humanize::{Clock, Moment, length, number},
+    links::encoded,
     page::{Frame, Page, Section},
     query::files,
-    search::encoded,
 };
 use crate::{
     auth::Caller,

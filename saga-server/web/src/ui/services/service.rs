@@ -25,11 +25,11 @@ use crate::{
     scoped::Reader,
     ui::{
         humanize::{Clock, Moment, about, length, number, precise_count},
+        links::encoded,
         overview,
         page::{Frame, Page, Section},
         period::{Asked, Period},
         range::Range,
-        search::encoded,
     },
 };
 use saga_store::{Late, ProducerQuery, ProducerService, producer_name};

@@ -25,14 +25,47 @@ enum Kind {
 
 /// The names that tokens have, as they are offered.
 pub const NAMES: [&str; 24] = [
-    "order", "type", "status", "step", "service", "version", "trace", "reason", "failedStep", "group", "awaits", "owner",
-    "owes", "parent", "anomaly", "duration", "started", "older", "newer", "period", "failed", "ended", "stuck", "owing",
+    "order",
+    "type",
+    "status",
+    "step",
+    "service",
+    "version",
+    "trace",
+    "reason",
+    "failedStep",
+    "group",
+    "awaits",
+    "owner",
+    "owes",
+    "parent",
+    "anomaly",
+    "duration",
+    "started",
+    "older",
+    "newer",
+    "period",
+    "failed",
+    "ended",
+    "stuck",
+    "owing",
 ];
 
 /// Other names of the same, which the parameters of the list have.
 const PARAMETERS: [&str; 13] = [
-    "orderId", "sagaType", "producerService", "serviceVersion", "traceId", "failureReason", "failureGroup",
-    "parentSagaId", "minDuration", "maxDuration", "fromDate", "toDate", "sort",
+    "orderId",
+    "sagaType",
+    "producerService",
+    "serviceVersion",
+    "traceId",
+    "failureReason",
+    "failureGroup",
+    "parentSagaId",
+    "minDuration",
+    "maxDuration",
+    "fromDate",
+    "toDate",
+    "sort",
 ];
 
 /// Words without a colon, with what they stand for.
@@ -153,9 +186,15 @@ const NOT_EXCLUDED: &str = "cannot be excluded: sagas are found by what they hav
 fn flag(word: &Word<'_>) -> Result<(String, String), TokenError> {
     let wrong = |reason: String| TokenError::new(word.token, reason);
     match word.token {
-        "NOT" => return Err(wrong("a minus sign before failed, ended, overdue or owing excludes".to_owned())),
+        "NOT" => {
+            return Err(wrong(
+                "a minus sign before failed, ended, overdue or owing excludes".to_owned(),
+            ));
+        }
         "AND" | "OR" => {
-            return Err(wrong("tokens add up: a saga must match all of them; there is no OR".to_owned()));
+            return Err(wrong(
+                "tokens add up: a saga must match all of them; there is no OR".to_owned(),
+            ));
         }
         _ => {}
     }
@@ -189,8 +228,9 @@ const fn bool_text(yes: bool) -> &'static str {
 }
 
 fn duration(value: &str) -> Result<Vec<(String, String)>, String> {
-    range(value, "minDuration", "maxDuration")
-        .ok_or_else(|| "must say >5m, <5m or 5m..10m: at least, at most, or between two lengths of time".to_owned())
+    range(value, "minDuration", "maxDuration").ok_or_else(|| {
+        "must say >5m, <5m or 5m..10m: at least, at most, or between two lengths of time".to_owned()
+    })
 }
 
 /// `>A`, `<A`, `A..B`, `A..` or `..B`, both ends inclusive, as parameters for the ends.
@@ -280,7 +320,11 @@ fn near(name: &str) -> Option<&'static str> {
 }
 
 fn is_near(left: &[char], right: &[char]) -> bool {
-    let begin = left.iter().zip(right).take_while(|(left, right)| left == right).count();
+    let begin = left
+        .iter()
+        .zip(right)
+        .take_while(|(left, right)| left == right)
+        .count();
     let (left, right) = (&left[begin..], &right[begin..]);
     let end = left
         .iter()

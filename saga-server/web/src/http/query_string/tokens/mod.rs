@@ -137,15 +137,24 @@ mod tests {
                 "customerId:C-17 failed reason:\"card declined\" started:yesterday",
                 "metadata.customerId=C-17&failed=true&failureReason=card declined&fromDate=2026-11-28&toDate=2026-11-28",
             ),
-            ("type:REFUND owner:payment-service", "sagaType=REFUND&owner=payment-service"),
-            ("awaits:A owes:B version:2.8.0", "awaits=A&owes=B&serviceVersion=2.8.0"),
+            (
+                "type:REFUND owner:payment-service",
+                "sagaType=REFUND&owner=payment-service",
+            ),
+            (
+                "awaits:A owes:B version:2.8.0",
+                "awaits=A&owes=B&serviceVersion=2.8.0",
+            ),
             ("duration:>5m", "minDuration=5m"),
             ("duration:<=250ms", "maxDuration=250ms"),
             ("duration:\"1m..1h 30m\"", "minDuration=1m&maxDuration=1h 30m"),
             ("older:1h", "toDate=2026-11-29T14:30:00.000Z"),
             ("newer:1h30m", "fromDate=2026-11-29T14:00:00.000Z"),
             ("started:today", "fromDate=2026-11-29&toDate=2026-11-29"),
-            ("started:2026-11-01..2026-11-05", "fromDate=2026-11-01&toDate=2026-11-05"),
+            (
+                "started:2026-11-01..2026-11-05",
+                "fromDate=2026-11-01&toDate=2026-11-05",
+            ),
             ("started:2026-11-01..", "fromDate=2026-11-01"),
             ("started:>2026-11-01T10:00:00Z", "fromDate=2026-11-01T10:00:00Z"),
             ("started:<2026-11-01", "toDate=2026-11-01"),
@@ -158,7 +167,10 @@ mod tests {
             ("FAILED", "failed=true"),
             ("Order:A:B", "orderId=A:B"),
             ("metadata.status:open", "metadata.status=open"),
-            ("\"a key\":\"a \\\"value\\\" with \\\\\"", "metadata.a key=a \"value\" with \\"),
+            (
+                "\"a key\":\"a \\\"value\\\" with \\\\\"",
+                "metadata.a key=a \"value\" with \\",
+            ),
             ("failed failed:yes", "failed=true"),
             ("  step:A\tservice:b\n", "step=A&producerService=b"),
             ("고객:김", "metadata.고객=김"),
@@ -171,7 +183,10 @@ mod tests {
     #[test]
     fn an_error_names_its_token_and_what_is_possible() {
         for (text, expected) in [
-            ("type:A stauts:failed", "stauts:failed: no filter is named stauts; status: is one"),
+            (
+                "type:A stauts:failed",
+                "stauts:failed: no filter is named stauts; status: is one",
+            ),
             ("reason:\"card", "reason:\"card: the quotation mark is not closed"),
             ("reason:\"card\"x", "reason:\"card\"x: a space must follow"),
             ("type:", "type:: needs a value"),
@@ -186,7 +201,10 @@ mod tests {
             ("stuck:maybe", "stuck:maybe: must be yes or no"),
             ("duration:5m", "duration:5m: must say"),
             ("older:soon", "older:soon: must be a length of time"),
-            ("older:99999999999999d", "older:99999999999999d: must be a length of time"),
+            (
+                "older:99999999999999d",
+                "older:99999999999999d: must be a length of time",
+            ),
             ("started:tomorrow", "started:tomorrow: must be today, yesterday"),
         ] {
             let error = error(text);
@@ -201,13 +219,34 @@ mod tests {
     fn what_is_written_is_read_as_the_same() {
         for parameters in [
             vec![],
-            vec![("failed", "true"), ("stuck", "false"), ("ended", "true"), ("owing", "true")],
-            vec![("status", "FAILED"), ("failureReason", "card \"declined\" \\ twice")],
-            vec![("metadata.status", "x"), ("metadata.customerId", "C-17"), ("metadata.-a b:c", " ")],
+            vec![
+                ("failed", "true"),
+                ("stuck", "false"),
+                ("ended", "true"),
+                ("owing", "true"),
+            ],
+            vec![
+                ("status", "FAILED"),
+                ("failureReason", "card \"declined\" \\ twice"),
+            ],
+            vec![
+                ("metadata.status", "x"),
+                ("metadata.customerId", "C-17"),
+                ("metadata.-a b:c", " "),
+            ],
             vec![("metadata.stauts", "a near miss"), ("metadata.metadata.x", "y")],
-            vec![("minDuration", "1h 30m"), ("maxDuration", "90000"), ("period", "24h")],
+            vec![
+                ("minDuration", "1h 30m"),
+                ("maxDuration", "90000"),
+                ("period", "24h"),
+            ],
             vec![("fromDate", "2026-11-01"), ("toDate", "2026-11-02T00:00:00Z")],
-            vec![("orderId", "a:b"), ("parentSagaId", "p"), ("traceId", "t"), ("anomaly", "REOPENED")],
+            vec![
+                ("orderId", "a:b"),
+                ("parentSagaId", "p"),
+                ("traceId", "t"),
+                ("anomaly", "REOPENED"),
+            ],
         ] {
             let parameters: Vec<(String, String)> = parameters
                 .into_iter()

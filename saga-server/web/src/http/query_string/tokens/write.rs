@@ -52,16 +52,17 @@ fn of(name: &str, value: &str) -> String {
 
 /// Whether a text looks like a length of time. Whether it is one, the list says.
 fn is_length(text: &str) -> bool {
-    text.trim() == text && text.chars().all(|character| character.is_ascii_alphanumeric() || character == ' ')
+    text.trim() == text
+        && text
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric() || character == ' ')
 }
 
 fn quoted(text: &str, is_name: bool) -> String {
-    let is_special = |character: char| {
-        character.is_whitespace() || character == '"' || is_name && character == ':'
-    };
-    let is_plain = !text.is_empty()
-        && !text.contains(is_special)
-        && !(is_name && text.starts_with(['-', '!']));
+    let is_special =
+        |character: char| character.is_whitespace() || character == '"' || is_name && character == ':';
+    let is_plain =
+        !text.is_empty() && !text.contains(is_special) && !(is_name && text.starts_with(['-', '!']));
     if is_plain {
         return text.to_owned();
     }

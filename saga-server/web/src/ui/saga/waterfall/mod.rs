@@ -32,8 +32,8 @@ use crate::{
     http::query_string::Params,
     ui::{
         humanize::{length, until_deadline},
+        links::encoded,
         page::Badge,
-        search::encoded,
     },
 };
 
