@@ -41,7 +41,7 @@ pub(super) async fn next(reader: Reader, params: Params) -> Result<Json<Suggesti
     let (before, last) = last_token(&text);
     Ok(Json(Suggestions {
         before: before.to_owned(),
-        suggestions: suggestions(&*reader.words().await?, last),
+        suggestions: suggestions(&reader.words().await?, last),
     }))
 }
 

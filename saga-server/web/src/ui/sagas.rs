@@ -138,7 +138,7 @@ pub(super) async fn page(
         views: views(&given),
         saved: saved(find_views(&reader).await?.views, &whole),
         tokens: tokens::write(&filtering(&given)),
-        beginnings: beginnings(&*reader.words().await?),
+        beginnings: beginnings(&reader.words().await?),
         sort: value(&given, "sort").map(str::to_owned),
         curl: curl(&headers, &files[1].1),
         files,
