@@ -378,6 +378,7 @@ impl Desk {
 impl FilterArgs {
     fn into_filter(self) -> LetterFilter {
         LetterFilter {
+            acknowledged: None,
             scope: Scope::All,
             named: None,
             reason: self.reason,

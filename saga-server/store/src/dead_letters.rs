@@ -199,6 +199,8 @@ pub struct LetterFilter {
     pub state: Option<LetterState>,
     /// Without those that were dismissed.
     pub without_dismissed: bool,
+    /// Waiting and acknowledged at this moment, or, with `false`, not.
+    pub acknowledged: Option<(bool, Timestamp)>,
     /// Of this saga.
     pub saga_id: Option<String>,
     /// From this topic.

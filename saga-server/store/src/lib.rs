@@ -17,6 +17,7 @@
 //! | `changes` | which sagas changed, announced to all collectors |
 //! | `dead_letters`, `progress` | dead letters, and how far each partition is stored |
 //! | `operations` | what operators change, with the log of it |
+//! | `acknowledgement` | that somebody takes care of something, until when, and whether it became worse |
 //! | `dismissal` | dead letters dismissed and restored |
 //! | `erasure` | a person's data, found by metadata and erased |
 //! | `period` | what the sagas of a period are: exact ends, outcomes, samples, percentiles |
@@ -34,6 +35,7 @@
     reason = "the files of `sql` are compiled once for each database, with its own types"
 )]
 
+mod acknowledgement;
 mod appended;
 mod batch;
 mod changes;
@@ -75,6 +77,10 @@ mod usual;
 mod versions;
 mod watch;
 
+pub use acknowledgement::{
+    AcknowledgeOrder, Acknowledged, Acknowledgement, AcknowledgementPage, AcknowledgementQuery,
+    AcknowledgementStore, Judged, Subject, Subjects, WithdrawOrder, Withdrawn,
+};
 pub use appended::{Appended, SagaChange};
 pub use changes::{Announcement, ChangeStore, ChangedSagas, Changes};
 pub use collectors::{CollectorSettings, CollectorStore};

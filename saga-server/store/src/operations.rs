@@ -82,6 +82,10 @@ pub enum OperationKind {
     Dismissal,
     /// A dead letter that was dismissed waits again.
     Restoration,
+    /// Somebody takes care of a saga, a dead letter or a group of failures.
+    Acknowledgement,
+    /// An acknowledgement was taken back.
+    Withdrawal,
 }
 
 /// Texts that stand for the values of an enumeration in the database and in answers.
@@ -108,7 +112,8 @@ macro_rules! texts {
 }
 
 texts!(Way: Rest = "REST", Page = "PAGE", CommandLine = "COMMAND_LINE");
-texts!(OperationKind: Correction = "CORRECTION", Replay = "REPLAY", Erasure = "ERASURE", Dismissal = "DISMISSAL", Restoration = "RESTORATION");
+texts!(OperationKind: Correction = "CORRECTION", Replay = "REPLAY", Erasure = "ERASURE", Dismissal = "DISMISSAL", Restoration = "RESTORATION",
+    Acknowledgement = "ACKNOWLEDGEMENT", Withdrawal = "WITHDRAWAL");
 
 /// An entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

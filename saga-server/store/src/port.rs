@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold::SagaState};
 
 use crate::{
+    acknowledgement::AcknowledgementStore,
     appended::Appended,
     changes::ChangeStore,
     collectors::CollectorStore,
@@ -39,7 +40,8 @@ use crate::{
 /// stays behind.
 #[async_trait]
 pub trait Store:
-    ChangeStore
+    AcknowledgementStore
+    + ChangeStore
     + CollectorStore
     + DeadLetterStore
     + DismissalStore

@@ -9,7 +9,7 @@ use saga_types::{
 
 pub use saga_types::fold::Position;
 
-use super::{Late, Scope};
+use super::{Judged, Late, Scope};
 
 /// Which sagas, in which order. Filters add up: a saga must match all that are set.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +61,8 @@ pub struct SagaQuery {
     pub stuck: Option<(bool, Timestamp)>,
     /// Something still has to be undone, or, with `false`, has not.
     pub owing: Option<bool>,
+    /// Acknowledged and not worse since, or, with `false`, not.
+    pub acknowledged: Option<(bool, Judged)>,
     /// The order of the answer; ties are broken by saga id.
     pub sort: SagaSort,
     /// Where the page begins.
@@ -109,6 +111,7 @@ impl SagaQuery {
             || self.anomaly.is_some()
             || self.stuck.is_some()
             || self.owing.is_some()
+            || self.acknowledged.is_some()
             || matches!(self.sort.by, SortBy::Due(_) | SortBy::Duration)
     }
 
@@ -150,6 +153,7 @@ impl SagaQuery {
             anomaly: None,
             stuck: None,
             owing: None,
+            acknowledged: None,
             sort: SagaSort {
                 by: SortBy::StartedAt,
                 order: SortOrder::Descending,

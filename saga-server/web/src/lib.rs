@@ -10,6 +10,7 @@
 //! | [`auth`] | tokens, issuers and roles |
 //! | [`router`], [`state`], [`streams`] | every route, what handlers may ask, and the shares of the stream |
 //! | [`scoped`] | what handlers reach of the data: what their caller may see |
+//! | `acknowledgements` | that somebody takes care of something |
 //! | `failure_groups` | groups of failures, for REST |
 //! | `family` | the saga that a saga is a part of, and its parts |
 //! | `late_groups` | what needs action, by cause, owner and type |
@@ -17,6 +18,7 @@
 //! | [`rest`] | one file for each endpoint |
 //! | `ui` | one file or folder for each page |
 
+mod acknowledgements;
 pub mod auth;
 mod config;
 mod failure_groups;

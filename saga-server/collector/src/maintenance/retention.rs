@@ -162,6 +162,7 @@ impl Retention {
             operations: self.remove_rows(Rows::Operations, operations, stop).await?,
             ..Summary::default()
         };
+        self.remove_acknowledgements(stop).await?;
         self.remove_sagas(&mut summary, stop).await?;
         self.forget().await?;
         Ok(summary)
@@ -191,6 +192,17 @@ impl Retention {
             pause(began.elapsed(), stop).await;
         }
         Ok(all)
+    }
+
+    /// Those that were over so long ago that nobody looks for them; none of them has been in force since its time was over.
+    async fn remove_acknowledgements(&self, stop: &CancellationToken) -> Result<(), RetentionError> {
+        while !stop.is_cancelled() && self.is_mine().await? {
+            let removed = self.store.remove_acknowledgements(ago(INTERVAL), AT_ONCE).await?;
+            if removed < u64::from(AT_ONCE) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn remove_sagas(

@@ -25,6 +25,9 @@ pub(super) const CHECK_DEFERRED: Option<&str> = Some("SET CONSTRAINTS ALL IMMEDI
 /// The later one of two moments, which are the first two parameters.
 pub(super) const LATER: &str = "greatest($1::timestamptz, $2::timestamptz)";
 
+/// How many compensations `saga` owes.
+pub(super) const OWED: &str = "cardinality(saga.outstanding)::bigint";
+
 pub(super) const NOW: &str = "now()";
 
 /// "Is one of the list that this parameter holds."

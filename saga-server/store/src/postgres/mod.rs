@@ -4,6 +4,10 @@
 //! inside one; readers and writers have separate connections, so that neither starves the other.
 
 mod abort;
+#[path = "../sql/acknowledged.rs"]
+mod acknowledged;
+#[path = "../sql/acknowledgements.rs"]
+mod acknowledgements;
 mod append;
 mod changes;
 #[path = "../sql/collectors.rs"]

@@ -3,7 +3,7 @@
 use saga_types::SagaStatus;
 use sqlx::QueryBuilder;
 
-use super::{Db, dialect, scope::push_scope};
+use super::{Db, acknowledged::push_acknowledged_sagas, dialect, scope::push_scope};
 use crate::{PageStart, SagaQuery, SortBy, SortOrder, SortValue, columns::Moment, query::statuses};
 
 pub(super) fn push_filters(sql: &mut QueryBuilder<Db>, query: &SagaQuery) {
@@ -86,6 +86,9 @@ pub(super) fn push_filters(sql: &mut QueryBuilder<Db>, query: &SagaQuery) {
         Some(false) => sql.push(" AND owed_since IS NULL"),
         None => sql,
     };
+    if let Some((is_acknowledged, judged)) = query.acknowledged {
+        push_acknowledged_sagas(sql, is_acknowledged, judged);
+    }
     match query.sort.by {
         SortBy::Due(late) => {
             sql.push(format_args!(" AND {} IS NOT NULL", late.column()));

@@ -7,6 +7,7 @@ use sqlx::QueryBuilder;
 
 use super::{
     Connection, Db, Pool,
+    acknowledged::push_acknowledged_letters,
     dialect::{self, any},
     error, producers,
     rows::decode,
@@ -200,7 +201,7 @@ pub(super) async fn attempted(connection: &mut Connection, attempts: &[Attempt])
 
 /// A letter is of the type of its event. One whose saga has another type, or may have had, is shown to nobody who may not see
 /// that type: replaying it would change that saga.
-fn push_letter_scope(sql: &mut QueryBuilder<Db>, scope: &Scope) {
+pub(super) fn push_letter_scope(sql: &mut QueryBuilder<Db>, scope: &Scope) {
     let Some(types) = scope.names() else { return };
     push_scope(sql, "dead_letter.saga_type", scope);
     for table in ["saga_instance", "saga_removed"] {
@@ -241,6 +242,9 @@ pub(super) fn push_filter(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
     }
     if filter.without_dismissed {
         sql.push(" AND state <> 'DISMISSED'");
+    }
+    if let Some((is_acknowledged, now)) = filter.acknowledged {
+        push_acknowledged_letters(sql, is_acknowledged, now);
     }
     if let Some(from) = filter.from {
         sql.push(" AND dead_since >= ").push_bind(Moment(from));

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
-use super::{Adapter, Db, dead_letters, dialect, error, operations};
+use super::{Adapter, Connection, Db, dead_letters, dialect, error, operations};
 use crate::{
     Conclusion, DismissalStore, Disposal, DisposalOrder, LetterFilter, Operation, OperationKind, StoreError,
     columns::Moment, detached::run_detached,
@@ -48,6 +48,7 @@ impl DismissalStore for Adapter {
                 .fetch_all(&mut *transaction)
                 .await
                 .map_err(error::store)?;
+            end_acknowledgements(&mut transaction, &disposed).await?;
             let ids = disposed.iter().map(|(id, ..)| *id).collect();
             let entries = disposed
                 .into_iter()
@@ -63,6 +64,18 @@ impl DismissalStore for Adapter {
         })
         .await
     }
+}
+
+/// A letter that is restored some day is nobody's again.
+async fn end_acknowledgements(
+    connection: &mut Connection,
+    disposed: &[(i64, Option<String>, Option<String>)],
+) -> Result<(), StoreError> {
+    let ids: Vec<i64> = disposed.iter().map(|(id, ..)| *id).collect();
+    let mut sql = QueryBuilder::<Db>::new("DELETE FROM acknowledgement WHERE letter_id ");
+    dialect::push_any(&mut sql, &ids);
+    sql.build().execute(connection).await.map_err(error::store)?;
+    Ok(())
 }
 
 /// Which letters something can be done to.

@@ -28,6 +28,9 @@ pub(super) const CHECK_DEFERRED: Option<&str> = None;
 /// The later one of two moments, which are the first two parameters.
 pub(super) const LATER: &str = "max($1, $2)";
 
+/// How many compensations `saga` owes.
+pub(super) const OWED: &str = "json_array_length(saga.outstanding)";
+
 pub(super) const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 /// "Is one of the list that this parameter holds."

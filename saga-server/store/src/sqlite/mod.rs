@@ -4,6 +4,10 @@
 //! last commit and never wait.
 
 mod abort;
+#[path = "../sql/acknowledged.rs"]
+mod acknowledged;
+#[path = "../sql/acknowledgements.rs"]
+mod acknowledgements;
 mod append;
 mod changes;
 #[path = "../sql/collectors.rs"]

@@ -34,12 +34,13 @@ const OPEN: [&str; 7] = [
 ];
 
 /// Pages, by their first segment, with the role to read them. Their forms need an operator.
-const PAGES: [(&str, Role); 7] = [
+const PAGES: [(&str, Role); 8] = [
     ("", Role::Viewer),
     ("sagas", Role::Viewer),
     ("flow", Role::Viewer),
     ("dead-letters", Role::Operator),
     ("operations", Role::Operator),
+    ("acknowledgements", Role::Operator),
     ("services", Role::Viewer),
     ("search", Role::Viewer),
 ];

@@ -1,6 +1,6 @@
 //! Which dead letters are meant: by the parameters of a list, the fields of a form, or the filter of a body.
 
-use saga_types::SagaId;
+use saga_types::{SagaId, Timestamp};
 
 use crate::http::{
     date_range::DateRange,
@@ -18,6 +18,7 @@ pub(crate) fn letter_filter(params: &mut Params) -> LetterFilter {
         reason: params.text("reason"),
         state,
         without_dismissed: state.is_none(),
+        acknowledged: params.parsed("acknowledged", yes_or_no).map(|yes| (yes, Timestamp::now())),
         saga_id: params.parsed("sagaId", saga_id),
         origin_topic: params.text("originTopic"),
         from: period.from,
@@ -29,6 +30,10 @@ fn letter_state(text: &str) -> Result<LetterState, String> {
     let found = LetterState::ALL.into_iter().find(|state| state.as_str() == text);
     let names = LetterState::ALL.map(LetterState::as_str).join(", ");
     found.ok_or_else(|| format!("must be one of {names}"))
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "must be true or false".to_owned())
 }
 
 fn saga_id(text: &str) -> Result<String, String> {

@@ -6,8 +6,10 @@
 //! | `correction` | a status set by hand |
 //! | `replay`, `letter_filter` | dead letters once more, and which ones are meant |
 //! | `dismissal` | dead letters dismissed with a note, and restored |
+//! | `acknowledging` | who takes care of something, and until when |
 //! | `erasure` | a person's data, erased |
 
+mod acknowledging;
 mod correction;
 mod dismissal;
 mod erasure;
@@ -15,6 +17,10 @@ mod letter_filter;
 mod permit;
 mod replay;
 
+pub(crate) use acknowledging::{
+    Acknowledging, AcknowledgementRequest, carry_out_form as acknowledge_by_form, group as acknowledged_group,
+    id as acknowledgement_id, withdraw as withdraw_acknowledgement,
+};
 pub(crate) use correction::{Corrected, Correction};
 pub(crate) use dismissal::{DismissalOrder, DisposalAnswer, Disposing, RestorationOrder};
 pub(crate) use erasure::{Erasing, ErasureAnswer, ErasureRequest};

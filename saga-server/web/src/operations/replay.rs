@@ -58,6 +58,9 @@ pub(super) struct ReplayFilter {
     reason: Option<String>,
     /// In this state.
     state: Option<LetterState>,
+    /// Waits and somebody takes care of it: "true"; or is one of the others: "false".
+    #[schema(pattern = "^(true|false)$")]
+    acknowledged: Option<String>,
     /// Of this saga.
     #[schema(value_type = Option<SagaId>)]
     saga_id: Option<String>,

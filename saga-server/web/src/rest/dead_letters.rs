@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    acknowledgements::{self, AcknowledgementView},
     http::{
         ApiError,
         date_range::Moment,
@@ -15,7 +16,7 @@ use crate::{
     scoped::Reader,
 };
 use saga_collector::dead_letters::LetterView;
-use saga_store::{LetterFilter, LetterGroup, LetterPlace, LetterQuery, LetterState};
+use saga_store::{LetterFilter, LetterGroup, LetterPlace, LetterQuery, LetterState, Subjects};
 
 const DEFAULT_SIZE: u32 = 20;
 const MAX_SIZE: u32 = 100;
@@ -24,8 +25,18 @@ const MAX_SIZE: u32 = 100;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LettersPage {
-    pub(crate) content: Vec<LetterView>,
+    pub(crate) content: Vec<ListedLetter>,
     pub(crate) next_cursor: Option<String>,
+}
+
+/// A letter of a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListedLetter {
+    #[serde(flatten)]
+    pub(crate) letter: LetterView,
+    /// Who takes care of it; null when nobody does.
+    pub(crate) acknowledgement: Option<AcknowledgementView>,
 }
 
 /// The answer of the groups.
@@ -60,6 +71,7 @@ struct GroupEntry {
         ("cursor" = Option<String>, Query, format = "letters-cursor", min_length = 1, description = "The nextCursor of the page before"),
         ("reason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this kind of error"),
         ("state" = Option<LetterState>, Query, description = "In this state"),
+        ("acknowledged" = Option<bool>, Query, description = "Waits and somebody takes care of it, or is one of the others"),
         ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
         ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
         ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
@@ -82,9 +94,19 @@ pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<LettersP
     };
     params.finish()?;
     let page = reader.letters(&query).await?;
+    let letters = reader.letter_views(page.letters).await;
+    let ids = letters.iter().map(|letter| letter.id).collect();
+    let acknowledgements = acknowledgements::of(reader, Subjects::Letters(ids)).await?;
+    let listed = |letter: LetterView| ListedLetter {
+        acknowledgement: acknowledgements
+            .iter()
+            .find(|found| found.dead_letter_id == Some(letter.id))
+            .cloned(),
+        letter,
+    };
     Ok(LettersPage {
         next_cursor: page.next.map(|place| LettersCursor::from(place).encode()),
-        content: reader.letter_views(page.letters).await,
+        content: letters.into_iter().map(listed).collect(),
     })
 }
 
@@ -96,6 +118,7 @@ pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<LettersP
     params(
         ("reason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this kind of error"),
         ("state" = Option<LetterState>, Query, description = "In this state"),
+        ("acknowledged" = Option<bool>, Query, description = "Waits and somebody takes care of it, or is one of the others"),
         ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
         ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
         ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),

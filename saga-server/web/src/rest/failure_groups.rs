@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use axum::Json;
 use saga_normal::trend::Trend;
-use saga_store::{FailureGroupsQuery, Scope};
+use saga_store::{FailureGroupsQuery, Scope, Subjects};
 use saga_types::{SagaType, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::sagas::saga_type;
 use crate::{
+    acknowledgements::{self, AcknowledgementView},
     failure_groups::{Failures, Group},
     http::{ApiError, date_range::DateRange, query_string::Params},
     scoped::Reader,
@@ -67,6 +68,8 @@ struct FailureGroup {
     /// When the last one did.
     last_seen: Timestamp,
     trend: FailureTrend,
+    /// Who takes care of it: for all saga types, or for one; empty where failure reasons are not shown.
+    acknowledgements: Vec<AcknowledgementView>,
 }
 
 /// How a group developed from the period before. A change is named when its share of the sagas that started is greater or
@@ -121,10 +124,19 @@ pub(super) async fn of_a_period(reader: Reader, mut params: Params) -> Result<Js
     };
     let freshness = reader.freshness();
     let found = reader.failure_groups(&query).await?;
-    Ok(Json(answer(&query, found, freshness)))
+    let names = found.groups.iter().filter_map(|group| group.name.clone()).collect();
+    let mut acknowledgements = acknowledgements::of(&reader, Subjects::FailureGroups(names)).await?;
+    let asked = query.saga_type.as_ref();
+    acknowledgements.retain(|found| asked.is_none() || found.saga_type.is_none() || found.saga_type.as_ref() == asked);
+    Ok(Json(answer(&query, found, &acknowledgements, freshness)))
 }
 
-fn answer(query: &FailureGroupsQuery, found: Failures, freshness: Freshness) -> FailureGroups {
+fn answer(
+    query: &FailureGroupsQuery,
+    found: Failures,
+    acknowledgements: &[AcknowledgementView],
+    freshness: Freshness,
+) -> FailureGroups {
     let listed: u64 = found.groups.iter().map(|group| group.now).sum();
     let failed = found.now.failed.max(listed);
     FailureGroups {
@@ -137,7 +149,7 @@ fn answer(query: &FailureGroupsQuery, found: Failures, freshness: Freshness) -> 
         groups: found
             .groups
             .into_iter()
-            .map(|group| shown(group, failed))
+            .map(|group| shown(group, failed, acknowledgements))
             .collect(),
         others: failed - listed,
         counts_are_exact: found.is_exact,
@@ -145,8 +157,10 @@ fn answer(query: &FailureGroupsQuery, found: Failures, freshness: Freshness) -> 
     }
 }
 
-fn shown(group: Group, failed: u64) -> FailureGroup {
+fn shown(group: Group, failed: u64, acknowledgements: &[AcknowledgementView]) -> FailureGroup {
+    let is_of_it = |found: &&AcknowledgementView| group.name.is_some() && found.failure_group == group.name;
     FailureGroup {
+        acknowledgements: acknowledgements.iter().filter(is_of_it).cloned().collect(),
         failure_group: group.name,
         failed_step: group.step,
         reason: group.reason,

@@ -23,11 +23,13 @@
 //! | `status` | `/internal/v1/sagas/{sagaId}/status` |
 //! | `dead_letters`, `replay` | `/internal/v1/dlt`, and `/internal/v1/sagas/replay` |
 //! | `dismissal` | `/internal/v1/dlt/dismiss` and `/internal/v1/dlt/restore` |
+//! | `acknowledgements` | who takes care of sagas, dead letters and groups of failures |
 //! | `erasure` | `/internal/v1/erase`: a person's data, erased |
 //! | `operations` | `/internal/v1/operations`: the log of what operators did |
 //! | `producers` | `/internal/v1/producers`: who records events, and which of them never came |
 //! | `health`, `metrics` | for orchestrators and Prometheus |
 
+mod acknowledgements;
 mod attention;
 mod compare;
 mod dead_letters;
@@ -58,11 +60,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::state::AppState;
 
-pub(crate) use dead_letters::{find as find_letters, find_groups as find_letter_groups};
+pub(crate) use dead_letters::{ListedLetter, find as find_letters, find_groups as find_letter_groups};
 pub(crate) use docs::{ApiDocument, VIEWER_PATHS, viewer};
 pub(crate) use operations::{OperationView, find as find_operations};
 pub(crate) use producers::find as find_producers;
-pub(crate) use sagas::{SagasPage, find as find_sagas};
+pub(crate) use sagas::{ListedSaga, SagasPage, find as find_sagas};
 
 /// Every endpoint together with its description.
 pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
@@ -74,6 +76,10 @@ pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
         .routes(routes!(saga::detail))
         .routes(routes!(steps::of_a_saga))
         .routes(routes!(attention::needed))
+        .routes(routes!(acknowledgements::list))
+        .routes(routes!(acknowledgements::put_saga, acknowledgements::delete_saga))
+        .routes(routes!(acknowledgements::put_letter, acknowledgements::delete_letter))
+        .routes(routes!(acknowledgements::put_group, acknowledgements::delete_group))
         .routes(routes!(failure_groups::of_a_period))
         .routes(routes!(differences::of_groups))
         .routes(routes!(versions::seen))

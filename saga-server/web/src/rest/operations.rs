@@ -63,16 +63,23 @@ pub(crate) struct OperationView {
     pub(crate) before: Option<String>,
     /// The saga's status after; null when it did not change.
     pub(crate) after: Option<String>,
-    /// What came of it: CORRECTED, OVERTAKEN, ERASED, DISMISSED, RESTORED, or as replay answers.
+    /// What came of it: CORRECTED, OVERTAKEN, ERASED, DISMISSED, RESTORED, ACKNOWLEDGED, WITHDRAWN, or as replay answers.
     pub(crate) result: String,
-    /// The reason of a correction, the note of a dismissal, why a replay failed, or how much was erased by which key.
+    /// The reason of a correction, the note of a dismissal, who takes care until when, why a replay failed, or how much was erased by which key.
     pub(crate) detail: Option<String>,
 }
 
 impl OperationView {
     fn new(StoredOperation { id, operation }: StoredOperation, redaction: &Redaction) -> Self {
         // The reason of a correction also stands in the metadata of its event, where its key may be hidden.
-        let is_hidden = operation.kind == OperationKind::Correction && redaction.hides(keys::REASON);
+        let is_hidden = match operation.kind {
+            OperationKind::Correction => redaction.hides(keys::REASON),
+            // The name of a group has the reason of its failures in it.
+            OperationKind::Acknowledgement | OperationKind::Withdrawal => {
+                operation.saga_id.is_none() && operation.letter_id.is_none() && redaction.hides(keys::FAILURE_REASON)
+            }
+            _ => false,
+        };
         Self {
             id,
             at: operation.at,

@@ -16,6 +16,7 @@ use utoipa::{
 
 use super::sort;
 use crate::{
+    acknowledgements::{AcknowledgementView, of_sagas},
     http::{
         ApiError,
         date_range::{DateRange, RelativeRange},
@@ -25,7 +26,7 @@ use crate::{
     scoped::Reader,
 };
 use saga_collector::{freshness::Freshness, list_entry::list_entry, redaction::Redaction};
-use saga_store::{PageStart, SagaQuery, Scope, Total};
+use saga_store::{Judged, PageStart, SagaQuery, Scope, Total};
 
 pub(super) const DEFAULT_SIZE: u32 = 20;
 const MAX_SIZE: u32 = 100;
@@ -40,10 +41,20 @@ const HIDDEN: &str = "is not shown (redaction.metadataKeys), and so cannot be se
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SagasPage {
-    pub(crate) content: Vec<SagaState>,
+    pub(crate) content: Vec<ListedSaga>,
     pub(crate) page: PageInfo,
     pub(crate) next_cursor: Option<String>,
     freshness: Freshness,
+}
+
+/// A saga of a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListedSaga {
+    #[serde(flatten)]
+    pub(crate) state: SagaState,
+    /// Who takes care of it; null when nobody does.
+    pub(crate) acknowledgement: Option<AcknowledgementView>,
 }
 
 /// Which page it is, and of how many.
@@ -91,6 +102,7 @@ pub(crate) struct PageInfo {
         ("anomaly" = Option<Anomaly>, Query, description = "Has this anomaly"),
         ("stuck" = Option<bool>, Query, description = "Is past a limit of its definition, or waits longer than others ever did without one, or is not"),
         ("owing" = Option<bool>, Query, description = "Has a pending compensation, or has none"),
+        ("acknowledged" = Option<bool>, Query, description = "Somebody takes care of it and it did not become worse since, or is one of the others"),
     ),
     responses((status = 200, description = "The page", body = SagasPage))
 )]
@@ -110,7 +122,8 @@ pub(crate) async fn find(reader: &Reader, params: Params) -> Result<SagasPage, A
     let mut page = reader.search(&query).await?;
     let shown = |saga| list_entry(reader.redaction.saga(saga));
     page.sagas = page.sagas.into_iter().map(shown).collect();
-    Ok(answer(&query, before, page, freshness))
+    let acknowledgements = of_sagas(reader, page.sagas.iter()).await?;
+    Ok(answer(&query, before, page, freshness, acknowledgements))
 }
 
 /// Skipping very many sagas would cost the database as much as reading them; there is a cursor for that. A page beyond
@@ -133,7 +146,7 @@ async fn beyond(
     query.start = start;
     page.sagas.clear();
     page.has_more = false;
-    Ok(answer(&query, offset, page, freshness))
+    Ok(answer(&query, offset, page, freshness, BTreeMap::new()))
 }
 
 /// The query, and how many sagas come before the page. What is late is judged as of the moment that the store has reached, so
@@ -195,6 +208,10 @@ pub(super) fn read(
             .parsed("stuck", yes_or_no)
             .map(|is_stuck| (is_stuck, freshness.judged_at(Timestamp::now()))),
         owing,
+        acknowledged: params.parsed("acknowledged", yes_or_no).map(|yes| {
+            let now = Timestamp::now();
+            (yes, Judged { now, late_before: freshness.judged_at(now) })
+        }),
         sort: sort::with_owing(order, owing),
         start,
         size,
@@ -270,7 +287,13 @@ fn metadata(params: &mut Params, redaction: &Redaction) -> BTreeMap<String, Stri
     wanted
 }
 
-fn answer(query: &SagaQuery, before: u64, page: saga_store::Page, freshness: Freshness) -> SagasPage {
+fn answer(
+    query: &SagaQuery,
+    before: u64,
+    page: saga_store::Page,
+    freshness: Freshness,
+    mut acknowledgements: BTreeMap<SagaId, AcknowledgementView>,
+) -> SagasPage {
     let size = u64::from(query.size);
     let last = page.sagas.last().filter(|_| page.has_more);
     let next_cursor = last.and_then(|saga| {
@@ -287,14 +310,19 @@ fn answer(query: &SagaQuery, before: u64, page: saga_store::Page, freshness: Fre
     } else {
         page.total.count.max(seen(before, &page))
     };
+    let total_is_exact = page.total.is_exact;
+    let mut listed = |state: SagaState| ListedSaga {
+        acknowledgement: acknowledgements.remove(&state.saga_id),
+        state,
+    };
     SagasPage {
-        content: page.sagas,
+        content: page.sagas.into_iter().map(&mut listed).collect(),
         page: PageInfo {
             number: before / size,
             size: query.size,
             total_elements: total,
             total_pages: total.div_ceil(size),
-            total_is_exact: page.total.is_exact,
+            total_is_exact,
         },
         next_cursor,
         freshness,
@@ -345,7 +373,7 @@ fn page_number(text: &str) -> Result<u64, String> {
     page.ok_or_else(|| format!("must be a number from 0, for the first page, to {MAX_PAGE}"))
 }
 
-fn yes_or_no(text: &str) -> Result<bool, String> {
+pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "must be true or false".to_owned())
 }
 

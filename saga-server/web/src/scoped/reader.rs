@@ -5,10 +5,11 @@ use std::{collections::BTreeSet, ops::Deref, sync::Arc};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use saga_collector::{dead_letters::LetterView, freshness::Freshness};
 use saga_store::{
-    Drawn, FailureGroupsQuery, Failures as SampledFailures, Flow, FlowQuery, Late, LateGroup, LateSagas,
+    AcknowledgementPage, AcknowledgementQuery,
+    Drawn, FailureGroupsQuery, Failures as SampledFailures, Flow, FlowQuery, Judged, Late, LateGroup, LateSagas,
     LetterFilter, LetterGroup, LetterPage, LetterQuery, OperationPage, OperationQuery, Page, Position,
     ProducerPage, ProducerQuery, SagaQuery, Scope, Span, Statistics, StatisticsQuery, StepDetail, StepPage,
-    StoreError, StoredLetter, Trends, Usual, VersionSagas, VersionsQuery,
+    StoreError, StoredLetter, Subjects, Trends, Usual, VersionSagas, VersionsQuery,
 };
 use saga_types::{SagaId, Step, Timestamp, definition::Definitions, fold::SagaState};
 
@@ -237,13 +238,40 @@ impl Reader {
         self.ask("step_detail", asking).await
     }
 
-    /// What is late, in groups.
+    /// By when it is judged now what is over, and what is late.
+    pub(crate) fn judged(&self) -> Judged {
+        let now = Timestamp::now();
+        Judged {
+            now,
+            late_before: self.freshness().judged_at(now),
+        }
+    }
+
+    /// Who takes care of what, the newest first.
+    pub(crate) async fn acknowledgements(
+        &self,
+        of: Subjects,
+        before: Option<i64>,
+        size: u32,
+    ) -> Result<AcknowledgementPage, StoreError> {
+        let query = AcknowledgementQuery {
+            scope: self.scope().clone(),
+            judged: self.judged(),
+            of,
+            before,
+            size,
+        };
+        self.ask("acknowledgements", self.sources.store.acknowledgements(&query)).await
+    }
+
+    /// What is late, in groups; with `acknowledged` only what is, or is not.
     pub(crate) async fn late_groups(
         &self,
         late: Late,
         before: Timestamp,
+        acknowledged: Option<bool>,
     ) -> Result<Vec<LateGroup>, StoreError> {
-        let asking = self.sources.store.late_groups(late, before, self.scope());
+        let asking = self.sources.store.late_groups(late, before, self.scope(), self.when(acknowledged));
         self.ask("late_groups", asking).await
     }
 
@@ -253,13 +281,19 @@ impl Reader {
         late: Late,
         before: Timestamp,
         size: u32,
+        acknowledged: Option<bool>,
     ) -> Result<LateSagas, StoreError> {
         let name = match late {
             Late::Stuck => "stuck",
             Late::Owing => "owing",
         };
-        let asking = self.sources.store.late_sagas(late, before, size, self.scope());
+        let (store, acknowledged) = (&self.sources.store, self.when(acknowledged));
+        let asking = store.late_sagas(late, before, size, self.scope(), acknowledged);
         self.ask(name, asking).await
+    }
+
+    fn when(&self, acknowledged: Option<bool>) -> Option<(bool, Judged)> {
+        acknowledged.map(|acknowledged| (acknowledged, self.judged()))
     }
 
     /// A page of dead letters.

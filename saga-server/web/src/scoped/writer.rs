@@ -6,7 +6,10 @@ use saga_collector::{
     dead_letters::{ReplayError, ReplayOrder, ReplayReport},
     erasure::{ErasureOrder, ErasureReport},
 };
-use saga_store::{AppendError, Appended, Conclude, Disposal, DisposalOrder, LetterFilter, StoreError};
+use saga_store::{
+    AcknowledgeOrder, Acknowledged, AppendError, Appended, Conclude, Disposal, DisposalOrder, LetterFilter, StoreError,
+    WithdrawOrder, Withdrawn,
+};
 use saga_types::SagaEvent;
 
 use super::Reader;
@@ -57,6 +60,33 @@ impl Reader {
         let filter = self.visible(filter);
         let disposing = self.sources.store.dispose(&filter, order, limit);
         self.ask("dispose_letters", disposing).await
+    }
+
+    /// Acknowledges what the caller may see.
+    pub(crate) async fn acknowledge(
+        &self,
+        _: &Permit,
+        order: AcknowledgeOrder,
+    ) -> Result<Acknowledged, StoreError> {
+        let order = AcknowledgeOrder {
+            scope: self.scope().clone(),
+            ..order
+        };
+        self.ask("acknowledge", self.sources.store.acknowledge(&order)).await
+    }
+
+    /// Takes an acknowledgement back of what the caller may see.
+    pub(crate) async fn withdraw_acknowledgement(
+        &self,
+        _: &Permit,
+        order: WithdrawOrder,
+    ) -> Result<Withdrawn, StoreError> {
+        let order = WithdrawOrder {
+            scope: self.scope().clone(),
+            ..order
+        };
+        let withdrawing = self.sources.store.withdraw_acknowledgement(&order);
+        self.ask("withdraw_acknowledgement", withdrawing).await
     }
 
     fn visible(&self, filter: &LetterFilter) -> LetterFilter {

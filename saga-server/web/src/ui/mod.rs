@@ -11,12 +11,14 @@
 //! | `overview`, `sagas`, `saga`, `flow`, `services` | one file or folder for each page |
 //! | `dead_letters` | what could not be stored, and its replay |
 //! | `operations` | what operators did |
+//! | `acknowledge` | who takes care of something, and the form for it |
 //! | `query`, `tree`, `row` | filters in an address, JSON, and a saga in a list with what is needed now |
 //! | `period`, `range` | the period a page looks at, and its control |
 //! | `chart`, `ticks` | counts along a period, and the names on its axis |
 //! | `change`, `waits` | a figure beside that of another period, and flows of both |
 //! | `assets` | style and script |
 
+mod acknowledge;
 mod assets;
 mod change;
 mod chart;
@@ -49,13 +51,14 @@ use crate::state::AppState;
 pub(crate) use error::error_pages;
 
 /// Every page with its path.
-pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 18] {
+pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 21] {
     [
         ("/", get(overview::page)),
         ("/sagas", get(sagas::page)),
         ("/flow", get(flow::page)),
         ("/sagas/{sagaId}", get(saga::page).post(saga::correct)),
         ("/sagas/{sagaId}/events.json", get(saga::export)),
+        ("/sagas/{sagaId}/acknowledgement", post(acknowledge::saga)),
         (
             "/dead-letters",
             get(dead_letters::list).post(dead_letters::replay_all),
@@ -68,6 +71,8 @@ pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 18] {
         ("/dead-letters/restore", post(dead_letters::restore_all)),
         ("/dead-letters/{id}/dismiss", post(dead_letters::dismiss_one)),
         ("/dead-letters/{id}/restore", post(dead_letters::restore_one)),
+        ("/dead-letters/{id}/acknowledgement", post(acknowledge::letter)),
+        (acknowledge::GROUPS, post(acknowledge::group)),
         ("/search", get(search::go)),
         ("/sign-in", get(sign_in::page).post(sign_in::sign_in)),
         ("/sign-out", post(sign_in::sign_out)),

@@ -100,6 +100,8 @@ impl Row {
                 OperationKind::Replay => "replayed a dead letter",
                 OperationKind::Dismissal => "dismissed a dead letter",
                 OperationKind::Restoration => "restored a dead letter",
+                OperationKind::Acknowledgement => "acknowledged",
+                OperationKind::Withdrawal => "withdrew an acknowledgement",
                 OperationKind::Erasure if view.dead_letter_id.is_some() => "erased a dead letter",
                 OperationKind::Erasure => "erased metadata",
             },

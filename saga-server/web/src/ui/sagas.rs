@@ -4,6 +4,7 @@ use askama::Template;
 use axum::Extension;
 
 use super::{
+    acknowledge::{AcknowledgeForm, GROUPS, Mark},
     humanize::{Clock, number},
     page::{Frame, Page, Section},
     period::Asked,
@@ -12,18 +13,22 @@ use super::{
     search::encoded,
 };
 use crate::{
+    acknowledgements::{self, AcknowledgementView},
     auth::Caller,
     http::{ApiError, query_string::Params},
     rest::{SagasPage, find_sagas},
     scoped::Reader,
 };
+use saga_store::Subjects;
+use saga_types::Timestamp;
 
 /// Quick views: name and query. What is overdue comes with the most overdue first.
-const VIEWS: [(&str, &str); 7] = [
+const VIEWS: [(&str, &str); 8] = [
     ("All", ""),
     ("In progress", "ended=false"),
     ("Overdue", "sort=due&stuck=true"),
     ("Failed", "status=FAILED"),
+    ("Acknowledged", "acknowledged=true"),
     ("Compensation pending", "owing=true&sort=due"),
     ("Compensated", "status=COMPENSATED"),
     ("Completed", "status=COMPLETED"),
@@ -56,6 +61,8 @@ pub(super) struct SagasTemplate {
     views: Vec<View>,
     range: Range,
     chips: Vec<Chip>,
+    /// When the list is that of a group of failures.
+    group: Option<GroupOfFailures>,
     fields: Vec<Field>,
     statuses: Vec<(&'static str, bool)>,
     /// What is in force and has no field, to be kept by the form.
@@ -68,6 +75,42 @@ pub(super) struct SagasTemplate {
     order: &'static str,
     next: Option<String>,
     first: Option<String>,
+}
+
+/// Who takes care of the group of failures whose sagas are listed.
+struct GroupOfFailures {
+    marks: Vec<Mark>,
+    form: Option<AcknowledgeForm>,
+}
+
+impl GroupOfFailures {
+    async fn of(
+        reader: &Reader,
+        caller: &Caller,
+        given: &[(String, String)],
+        now: Timestamp,
+    ) -> Result<Option<Self>, ApiError> {
+        let Some(name) = value(given, "failureGroup") else {
+            return Ok(None);
+        };
+        let saga_type = value(given, "sagaType");
+        let mut found = acknowledgements::of(reader, Subjects::FailureGroups(vec![name.to_owned()])).await?;
+        let type_of = |view: &AcknowledgementView| view.saga_type.clone().map(String::from);
+        found.retain(|view| saga_type.is_none() || type_of(view).is_none_or(|of| Some(of.as_str()) == saga_type));
+        let there = found.iter().find(|view| type_of(view).as_deref() == saga_type).cloned();
+        let form = AcknowledgeForm::of(caller, GROUPS.to_owned(), there, now);
+        // Of all types only those may say it who see all of them.
+        let form = form.filter(|_| saga_type.is_some() || caller.scope.is_all());
+        let fields = [("failureGroup", Some(name)), ("sagaType", saga_type)];
+        let fields = fields.into_iter().filter_map(|(field, value)| Some((field, value?.to_owned())));
+        Ok(Some(Self {
+            marks: found.into_iter().map(|view| Mark::new(view, now)).collect(),
+            form: form.map(|form| AcknowledgeForm {
+                fields: fields.collect(),
+                ..form
+            }),
+        }))
+    }
 }
 
 struct View {
@@ -102,6 +145,7 @@ pub(super) async fn page(
     // What is wrong with it, find_sagas reports.
     let asked = Asked::take(&mut Params::from(given.clone()), clock.now);
     let found = find_sagas(&reader, params).await?;
+    let group = GroupOfFailures::of(&reader, &caller, &given, clock.now).await?;
     let is_first = !given.iter().any(|(name, _)| is_place(name));
     let filters = given.iter().filter(|(name, _)| !is_place(name));
     Ok(Page(SagasTemplate {
@@ -109,6 +153,7 @@ pub(super) async fn page(
         views: views(&given),
         range: Range::optional("/sagas", &given, &asked, clock.now),
         chips: chips(&given),
+        group,
         fields: FIELDS
             .map(|(name, label, hint)| Field {
                 name,
@@ -134,7 +179,7 @@ pub(super) async fn page(
         rows: found
             .content
             .into_iter()
-            .map(|saga| SagaRow::new(saga, clock))
+            .map(|saga| SagaRow::listed(saga, clock))
             .collect(),
     }))
 }
@@ -274,6 +319,7 @@ fn called(name: &str, value: &str) -> (String, String) {
         "stuck" => ("time limit", if yes { "overdue" } else { "not overdue" }),
         "owing" => ("compensation", if yes { "pending" } else { "none pending" }),
         "ended" => ("state", if yes { "ended" } else { "in progress" }),
+        "acknowledged" => ("acknowledged", if yes { "yes, and not worse since" } else { "no, or worse since" }),
         "status" => ("status", value),
         "traceId" => ("trace", value),
         "anomaly" => ("anomaly", value),

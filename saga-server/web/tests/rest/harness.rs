@@ -263,6 +263,7 @@ impl Api {
         assert_eq!(fields.remove("family").unwrap_or_default(), Value::Null);
         assert_eq!(fields.remove("metadataErasedAt").unwrap_or_default(), Value::Null);
         fields.remove("expected");
+        assert_eq!(fields.remove("acknowledgement").unwrap_or_default(), Value::Null);
         answer
     }
 

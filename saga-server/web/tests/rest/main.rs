@@ -1,6 +1,7 @@
 //! REST over real sockets, on a SQLite database of its own for each test. The modules mirror the URLs.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod acknowledging;
 mod actuator;
 mod answers;
 mod attention;

@@ -182,8 +182,29 @@ impl Marked {
                 .send("all-operator", Method::POST, "/internal/v1/sagas/replay", &replay)
                 .await;
             assert_eq!(answer.json()["successful"], 1, "{}", answer.text);
+            marked.acknowledge(word).await;
         }
         marked
+    }
+
+    /// A saga, the letter and the failures of the type.
+    async fn acknowledge(&self, word: &'static str) {
+        let saga_type = match word {
+            OWN => OWN_TYPE.to_owned(),
+            _ => hidden_type(),
+        };
+        let body = json!({"note": format!("{word} in a note"), "assignee": format!("{word} team"), "for": "1d"}).to_string();
+        for path in [
+            "/internal/v1/sagas/@-failed/acknowledgement".to_owned(),
+            "/internal/v1/dlt/#/acknowledgement".to_owned(),
+            format!(
+                "/internal/v1/failure-groups/acknowledgement?failureGroup=PAYMENT_FAILED:%20@-reason&sagaType={saga_type}"
+            ),
+        ] {
+            let path = self.filled(&path, word);
+            let answer = self.send("all-operator", Method::PUT, &path, &body).await;
+            assert_eq!(answer.status.as_u16(), 200, "{path}: {}", answer.text);
+        }
     }
 
     async fn get(&self, caller: &str, path: &str) -> Answer {
@@ -260,7 +281,7 @@ fn shape(answer: &Answer) -> String {
     shape
 }
 
-const FILTERS: [&str; 24] = [
+const FILTERS: [&str; 25] = [
     "orderId=ORD-@-failed",
     "orderId=shared-order",
     "parentSagaId=@-failed",
@@ -279,6 +300,7 @@ const FILTERS: [&str; 24] = [
     "serviceVersion=@-version",
     "stuck=true&sort=due",
     "owing=true",
+    "acknowledged=true",
     "ended=true",
     "status=FAILED",
     "status=STARTED&size=1",
@@ -360,6 +382,9 @@ fn reads() -> Vec<String> {
         "/internal/v1/operations?sagaId=@-begun",
         "/internal/v1/operations.ndjson",
         "/internal/v1/operations.csv",
+        "/internal/v1/acknowledgements",
+        "/internal/v1/dlt?acknowledged=true",
+        "/api/v1/attention?acknowledged=true",
         "/internal/v1/producers",
         "/internal/v1/producers?service=@-service",
         "/health",
@@ -396,13 +421,19 @@ fn is_of(template: &str, route: &str) -> bool {
 }
 
 /// Those that are walked by tests of their own: what never ends, and what only writes.
-const ELSEWHERE: [&str; 11] = [
+const ELSEWHERE: [&str; 17] = [
     "/api/v1/sagas/stream",
     "/internal/v1/sagas/{sagaId}/status",
     "/internal/v1/sagas/replay",
     "/internal/v1/erase",
     "/internal/v1/dlt/dismiss",
     "/internal/v1/dlt/restore",
+    "/internal/v1/sagas/{sagaId}/acknowledgement",
+    "/internal/v1/dlt/{id}/acknowledgement",
+    "/internal/v1/failure-groups/acknowledgement",
+    "/sagas/{sagaId}/acknowledgement",
+    "/dead-letters/{id}/acknowledgement",
+    "/acknowledgements",
     "/dead-letters/dismiss",
     "/dead-letters/restore",
     "/dead-letters/{id}/dismiss",
@@ -519,8 +550,10 @@ async fn the_numbers_of_a_bound_caller_are_those_of_their_types() {
             .as_array()
             .unwrap()
             .len(),
-        2
+        5
     );
+    let acknowledged = json("/internal/v1/acknowledgements").await;
+    assert_eq!(acknowledged["content"].as_array().unwrap().len(), 3, "{acknowledged}");
     let nothing = marked.get("none-viewer", "/api/v1/sagas/statistics").await.json();
     assert_eq!((&nothing["total"], &nothing["byType"]), (&json!(0), &json!({})));
     let removed = marked.get("own-viewer", "/api/v1/sagas/ownedmark1-removed").await;
@@ -554,6 +587,7 @@ async fn a_bound_operator_changes_nothing_of_other_types() {
             .unwrap_or_else(|| format!("{word}-letter-0-GIFT_WRAPPED"))
     };
     let replay = "/internal/v1/sagas/replay";
+    let acknowledge = r#"{"note":"why","for":"1h"}"#;
     let attempts = |word: &'static str| {
         let filled = |text: &str| marked.filled(text, word);
         vec![
@@ -571,6 +605,65 @@ async fn a_bound_operator_changes_nothing_of_other_types() {
                 Method::POST,
                 filled("/sagas/@-done"),
                 "status=FAILED&reason=because".to_owned(),
+            ),
+            (
+                Method::PUT,
+                filled("/internal/v1/sagas/@-begun/acknowledgement"),
+                acknowledge.to_owned(),
+            ),
+            (
+                Method::PUT,
+                filled("/internal/v1/sagas/@-failed/acknowledgement"),
+                acknowledge.to_owned(),
+            ),
+            (
+                Method::DELETE,
+                filled("/internal/v1/sagas/@-failed/acknowledgement"),
+                String::new(),
+            ),
+            (
+                Method::PUT,
+                filled("/internal/v1/dlt/#/acknowledgement"),
+                acknowledge.to_owned(),
+            ),
+            (
+                Method::DELETE,
+                filled("/internal/v1/dlt/#/acknowledgement"),
+                String::new(),
+            ),
+            (
+                Method::PUT,
+                filled(
+                    "/internal/v1/failure-groups/acknowledgement?failureGroup=PAYMENT_FAILED:%20@-reason&sagaType=^_ORDERS",
+                ),
+                acknowledge.to_owned(),
+            ),
+            (
+                Method::PUT,
+                filled("/internal/v1/failure-groups/acknowledgement?failureGroup=PAYMENT_FAILED:%20@-reason"),
+                acknowledge.to_owned(),
+            ),
+            (
+                Method::DELETE,
+                filled(
+                    "/internal/v1/failure-groups/acknowledgement?failureGroup=PAYMENT_FAILED:%20@-reason&sagaType=^_ORDERS",
+                ),
+                String::new(),
+            ),
+            (
+                Method::POST,
+                filled("/sagas/@-failed/acknowledgement"),
+                "mode=withdraw".to_owned(),
+            ),
+            (
+                Method::POST,
+                filled("/dead-letters/#/acknowledgement"),
+                "note=why&for=1h".to_owned(),
+            ),
+            (
+                Method::POST,
+                "/acknowledgements".to_owned(),
+                filled("failureGroup=PAYMENT_FAILED:+@-reason&note=why&for=1h"),
             ),
             (
                 Method::POST,

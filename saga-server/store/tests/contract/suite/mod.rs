@@ -1,5 +1,6 @@
 //! What every adapter of the store must do: one suite, run by `store_postgres.rs` and `store_sqlite.rs`.
 
+pub(crate) mod acknowledging;
 pub(crate) mod appending;
 pub(crate) mod collectors;
 pub(crate) mod concurrency;
@@ -68,6 +69,14 @@ pub(crate) async fn connect(url: &str, definitions: Definitions) -> Arc<dyn Stor
 macro_rules! contract_tests {
     ($database:ty) => {
         contract_tests! { $database:
+            acknowledging::an_acknowledgement_says_who_and_until_when_and_is_logged,
+            acknowledging::an_acknowledgement_ends_with_its_time_and_with_the_saga,
+            acknowledging::a_saga_that_becomes_worse_is_shown_again,
+            acknowledging::a_saga_that_owes_more_or_becomes_late_is_worse,
+            acknowledging::a_group_is_worse_with_a_quarter_more_and_over_without_failures,
+            acknowledging::a_letter_is_nobodys_once_it_was_replayed_or_dismissed,
+            acknowledging::of_operators_at_once_one_acknowledges,
+            acknowledging::acknowledgements_are_of_the_scope,
             appending::a_new_step_makes_a_saga,
             appending::an_empty_batch_changes_nothing,
             appending::a_repeated_event_changes_nothing,

@@ -6,17 +6,19 @@ use saga_types::Timestamp;
 
 use super::{PATH, SagaLink, State as LetterState, explained, letter_id, letter_path, place, reason_path};
 use crate::ui::{
+    acknowledge::{AcknowledgeForm, Mark},
     humanize::{Moment, number},
     page::{Frame, Page, Section},
     tree::Tree,
 };
 use crate::{
+    acknowledgements,
     auth::Caller,
     http::{ApiError, query_string::Params},
     scoped::Reader,
 };
 use saga_collector::dead_letters::{Bytes, LetterView};
-use saga_store::{LetterFilter, LetterQuery, Named};
+use saga_store::{LetterState as Stored, LetterFilter, LetterQuery, Named};
 
 #[derive(Template)]
 #[template(path = "dead_letters/letter.html")]
@@ -29,6 +31,9 @@ pub(in crate::ui) struct LetterTemplate {
     message: String,
     explained: &'static str,
     state: LetterState,
+    /// Who takes care of it, and the form for it while it waits.
+    mark: Option<Mark>,
+    acknowledge: Option<AcknowledgeForm>,
     /// Whether a dismissal can be taken back: its content is there.
     can_restore: bool,
     since: Moment,
@@ -62,7 +67,10 @@ pub(in crate::ui) async fn page(
 ) -> Result<Page<LetterTemplate>, ApiError> {
     params.finish()?;
     let letter = find(&reader, &id).await?;
+    let acknowledgement = acknowledgements::of_letter(&reader, letter.id).await?;
     let now = Timestamp::now();
+    let form_path = format!("{}/acknowledgement", letter_path(letter.id));
+    let form = AcknowledgeForm::of(&caller, form_path, acknowledgement.clone(), now);
     Ok(Page(LetterTemplate {
         frame: Frame::new(
             Section::DeadLetters,
@@ -70,6 +78,8 @@ pub(in crate::ui) async fn page(
             &caller,
             Some(&reader.freshness()),
         ),
+        acknowledge: form.filter(|_| letter.state == Stored::Waiting),
+        mark: acknowledgement.map(|found| Mark::new(found, now)),
         path: letter_path(letter.id),
         list: PATH,
         reason_path: reason_path(&letter.reason),

@@ -19,9 +19,10 @@ use crate::{
 use saga_store::LetterGroup;
 
 /// Quick views: name and query.
-const VIEWS: [(&str, &str); 4] = [
+const VIEWS: [(&str, &str); 5] = [
     ("All", ""),
     ("Not replayed", "state=WAITING"),
+    ("Acknowledged", "acknowledged=true"),
     ("Replayed", "state=REPLAYED"),
     ("Dismissed", "state=DISMISSED"),
 ];

@@ -20,10 +20,11 @@ pub(super) use replay::{all as replay_all, one as replay_one};
 use saga_types::Timestamp;
 
 use super::{
+    acknowledge::{GROUPS, Mark},
     humanize::{Moment, short},
     search::{encoded, saga_path},
 };
-use crate::http::ApiError;
+use crate::{http::ApiError, rest::ListedLetter};
 use saga_collector::dead_letters::{LetterView, OriginView};
 use saga_store::LetterState;
 
@@ -41,6 +42,8 @@ struct LetterRow {
     origin: String,
     producer: Option<String>,
     state: State,
+    /// Who takes care of it.
+    mark: Option<Mark>,
 }
 
 /// The saga that a letter belongs to.
@@ -100,8 +103,10 @@ impl State {
 }
 
 impl LetterRow {
-    fn new(letter: LetterView, now: Timestamp) -> Self {
+    fn new(listed: ListedLetter, now: Timestamp) -> Self {
+        let letter = listed.letter;
         Self {
+            mark: listed.acknowledgement.map(|found| Mark::new(found, now)),
             path: letter_path(letter.id),
             since: Moment::new(letter.dead_since, now),
             origin: place(&letter.origin),
@@ -118,18 +123,24 @@ impl LetterRow {
 
 /// The page with the form that was sent to a path; forms of other pages are sent to the page itself.
 pub(super) fn page_of_form(path: &str) -> &str {
+    if path == GROUPS {
+        return "/";
+    }
+    if let Some(page) = path.strip_suffix("/acknowledgement") {
+        return page;
+    }
     let page = path
         .strip_suffix("/dismiss")
         .or_else(|| path.strip_suffix("/restore"));
     page.filter(|page| page.starts_with(PATH)).unwrap_or(path)
 }
 
-fn letter_path(id: i64) -> String {
+pub(super) fn letter_path(id: i64) -> String {
     format!("{PATH}/{id}")
 }
 
 /// The letter that a path names.
-fn letter_id(text: &str) -> Result<i64, ApiError> {
+pub(super) fn letter_id(text: &str) -> Result<i64, ApiError> {
     let missing = || ApiError::not_found(format!("there is no dead letter {text:?}"));
     text.parse().map_err(|_| missing())
 }

@@ -263,7 +263,7 @@ async fn found(reader: &Reader, address: &FlowAddress, clock: Clock) -> Result<F
         }
     };
     let overdue = reader
-        .late_groups(Late::Stuck, clock.judged_at)
+        .late_groups(Late::Stuck, clock.judged_at, None)
         .map_err(ApiError::from);
     let (flow, before, mut overdue) = tokio::try_join!(flow, before, overdue)?;
     overdue.retain(|group| group.count.saga_type == address.saga_type);

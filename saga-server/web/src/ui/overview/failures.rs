@@ -6,14 +6,19 @@ use std::collections::BTreeMap;
 
 use super::list;
 use crate::ui::{
+    acknowledge::Mark,
     change::{Change, Compared},
     chart::Sparkline,
     humanize,
     period::Period,
 };
 use saga_collector::redaction::{REDACTED, Redaction};
-use saga_store::{FailureCount, Sample, Trends};
-use saga_types::fold::{failure_fingerprint, failure_group};
+use crate::{acknowledgements, scoped::Reader};
+use saga_store::{FailureCount, Sample, StoreError, Subjects, Trends};
+use saga_types::{
+    Timestamp,
+    fold::{failure_fingerprint, failure_group},
+};
 
 /// How many kinds of failures are shown.
 const SHOWN: usize = 12;
@@ -40,6 +45,10 @@ pub(super) struct FailureRow {
     pub(super) trend: Trend,
     pub(super) spark: Sparkline,
     pub(super) path: String,
+    /// The name of the group; none where reasons are not shown.
+    pub(super) name: Option<String>,
+    /// Who takes care of it.
+    pub(super) marks: Vec<Mark>,
 }
 
 /// How the rate changed within the period.
@@ -169,6 +178,8 @@ impl Failures {
             let (step, reason) = kind;
             FailureRow {
                 path: group_path(step.as_deref(), reason.as_deref(), period),
+                name: (reason.as_deref() != Some(REDACTED)).then(|| failure_group(step.as_deref(), reason.as_deref())),
+                marks: Vec::new(),
                 step: step.unwrap_or_else(|| "Unknown step".to_owned()),
                 reason,
                 sagas,
@@ -184,6 +195,20 @@ impl Failures {
             read: (!sample.is_all()).then(|| humanize::number(sample.sagas)),
             others: (!others.is_empty()).then(|| (others.len(), humanize::about(many))),
         }
+    }
+}
+
+impl Failures {
+    /// With who takes care of the groups that are shown.
+    pub(super) async fn with_marks(mut self, reader: &Reader, now: Timestamp) -> Result<Self, StoreError> {
+        let names = self.rows.iter().filter_map(|row| row.name.clone()).collect();
+        for found in acknowledgements::of(reader, Subjects::FailureGroups(names)).await? {
+            let mut rows = self.rows.iter_mut();
+            if let Some(row) = rows.find(|row| row.name.is_some() && row.name == found.failure_group) {
+                row.marks.push(Mark::new(found, now));
+            }
+        }
+        Ok(self)
     }
 }
 

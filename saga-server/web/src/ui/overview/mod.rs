@@ -122,6 +122,7 @@ pub(super) async fn page(
         started_now: started,
     });
     let failures = Failures::of(&failed, earlier.as_ref(), &trends, &reader.redaction, &period);
+    let failures = failures.with_marks(&reader, clock.now).await?;
     let none = BTreeMap::new();
     let types_before = before.as_ref().map_or(&none, |(trends, _)| &trends.by_type);
     let types = TypeRow::of(&trends.by_type, types_before, &period);

@@ -122,7 +122,7 @@ fn sentence(services: &[ProducerService], lost: u64) -> String {
 async fn needing_action(reader: &Reader, clock: Clock) -> Result<Vec<(Late, ActionGroup)>, ApiError> {
     let mut all = Vec::new();
     for late in Late::ALL {
-        let groups = late_groups(reader, late, clock.judged_at).await?;
+        let groups = late_groups(reader, late, clock.judged_at, None).await?;
         all.extend(groups.into_iter().map(|group| (late, group)));
     }
     Ok(all)
