@@ -25,6 +25,9 @@ pub(super) const CHECK_DEFERRED: Option<&str> = Some("SET CONSTRAINTS ALL IMMEDI
 /// The later one of two moments, which are the first two parameters.
 pub(super) const LATER: &str = "greatest($1::timestamptz, $2::timestamptz)";
 
+/// "Is one of the few ids that a query gives", which goes before and after: they are found first, and not all sagas looked through.
+pub(super) const ONE_OF_FEW: (&str, &str) = ("= ANY(ARRAY(", "))");
+
 /// How many compensations `saga` owes.
 pub(super) const OWED: &str = "cardinality(saga.outstanding)::bigint";
 

@@ -57,16 +57,17 @@ fn push_is_worse(sql: &mut QueryBuilder<Db>, judged: Judged) {
 
 /// Only sagas that are acknowledged and did not become worse since; or only the others.
 pub(super) fn push_acknowledged_sagas(sql: &mut QueryBuilder<Db>, is_acknowledged: bool, judged: Judged) {
-    sql.push(match is_acknowledged {
-        true => " AND saga_id IN (",
-        false => " AND saga_id NOT IN (",
-    })
+    let (before, after) = match is_acknowledged {
+        true => dialect::ONE_OF_FEW,
+        false => ("NOT IN (", ")"),
+    };
+    sql.push(format_args!(" AND saga_id {before}"))
     .push("SELECT ack.saga_id FROM acknowledgement AS ack JOIN saga_instance AS saga ON saga.saga_id = ack.saga_id ")
     .push("WHERE ack.ends_at > ")
     .push_bind(Moment(judged.now))
     .push(format_args!(" AND {SAGA_IS_OPEN} AND NOT "));
     push_is_worse(sql, judged);
-    sql.push(")");
+    sql.push(after);
 }
 
 /// Only letters that wait and are acknowledged; or only the others.

@@ -28,6 +28,9 @@ pub(super) const CHECK_DEFERRED: Option<&str> = None;
 /// The later one of two moments, which are the first two parameters.
 pub(super) const LATER: &str = "max($1, $2)";
 
+/// "Is one of the few ids that a query gives", which goes before and after.
+pub(super) const ONE_OF_FEW: (&str, &str) = ("IN (", ")");
+
 /// How many compensations `saga` owes.
 pub(super) const OWED: &str = "json_array_length(saga.outstanding)";
 

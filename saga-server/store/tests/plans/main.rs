@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use many_sagas::ManySagas;
 use saga_store::{
-    FailureGroupsQuery, FlowQuery, Late, PageStart, Position, Rebuild, SagaQuery, SagaSort, Scope, SortBy,
+    FailureGroupsQuery, FlowQuery, Judged, Late, PageStart, Position, Rebuild, SagaQuery, SagaSort, Scope, SortBy,
     SortOrder, SortValue, Span, StatisticsQuery, Store, StoreOptions, Total, Width,
 };
 use saga_types::{SagaStatus, SagaType, Timestamp, definition::Definitions, fold::Anomaly};
@@ -90,6 +90,15 @@ impl Asked {
     }
 
     /// What few sagas have is looked up in another way than what many have, and both must find the same as a plain question.
+    /// Somebody takes care of two of the failed sagas.
+    async fn acknowledge_some(&mut self) {
+        let acknowledge = "INSERT INTO acknowledgement (saga_id, acknowledged_at, acknowledged_by, assignee, note, ends_at, \
+                           seen_status, seen_owed, seen_failures) \
+                           SELECT saga_id, now(), 'dana', 'dana', '', 'infinity', 'FAILED', 100, 100 FROM saga_instance \
+                           WHERE current_status = 'FAILED' LIMIT 2";
+        sqlx::query(acknowledge).execute(&mut self.admin).await.unwrap();
+    }
+
     async fn pages_are_those_that_sql_gives(&self) {
         type Filter = (&'static str, fn(&mut SagaQuery));
         const OF_STEPS: [Filter; 5] = [
@@ -251,6 +260,11 @@ impl Asked {
     }
 }
 
+fn judged() -> Judged {
+    let now = moment("2026-10-30T12:00:00Z");
+    Judged { now, late_before: now }
+}
+
 fn everything() -> SagaQuery {
     SagaQuery::newest(20)
 }
@@ -262,7 +276,7 @@ fn moment(text: &str) -> Timestamp {
 type Filter = (&'static str, i64, fn(&mut SagaQuery));
 
 /// Every filter, by values that many, some and no sagas have, and what operators put together.
-const FILTERS: [Filter; 44] = [
+const FILTERS: [Filter; 46] = [
     ("nothing", COUNTED, |_| {}),
     ("orderId", FEW, |query| {
         query.order_id = Some("ORD-777".to_owned());
@@ -294,6 +308,12 @@ const FILTERS: [Filter; 44] = [
     ("a scope and a common step", COUNTED, |query| {
         query.scope = Scope::of([SagaType::REFUND, SagaType::STORE_REGISTRATION]);
         query.step = Some("STOCK_RESERVED".to_owned());
+    }),
+    ("acknowledged", FEW, |query| {
+        query.acknowledged = Some((true, judged()));
+    }),
+    ("not acknowledged", COUNTED, |query| {
+        query.acknowledged = Some((false, judged()));
     }),
     ("a common status", COUNTED, |query| {
         query.status = Some(SagaStatus::Completed);
@@ -431,6 +451,7 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
     let mut asked = Asked::new().await;
     asked.sagas_are_what_their_steps_say().await;
     asked.name_parents().await;
+    asked.acknowledge_some().await;
     asked.pages_are_those_that_sql_gives().await;
     asked.totals_are_those_that_sql_counts().await;
     let mut complaints = Vec::new();

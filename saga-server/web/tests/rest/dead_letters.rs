@@ -91,7 +91,7 @@ async fn letters_are_listed_newest_first_with_all_that_is_known() {
     assert_eq!(
         unreadable,
         json!({
-            "id": unreadable["id"], "state": "WAITING", "dismissal": null, "reason": "TRUNCATED", "message": "the reason in words",
+            "id": unreadable["id"], "state": "WAITING", "acknowledgement": null, "dismissal": null, "reason": "TRUNCATED", "message": "the reason in words",
             "deadSince": "2025-10-09T08:53:20.001Z", "topic": "events.dlt", "partition": 0, "offset": 1,
             "origin": {"topic": "events", "partition": null, "offset": null, "timestamp": null, "consumerGroup": null},
             "sagaId": "saga-1", "eventId": null, "producerService": null, "event": null,

@@ -194,12 +194,15 @@ impl Marked {
             _ => hidden_type(),
         };
         let body = json!({"note": format!("{word} in a note"), "assignee": format!("{word} team"), "for": "1d"}).to_string();
+        let groups = self
+            .get("all-viewer", &format!("/api/v1/failure-groups?sagaType={saga_type}"))
+            .await
+            .json();
+        let group = groups["groups"][0]["failureGroup"].as_str().unwrap().replace(' ', "%20").replace('<', "%3C");
         for path in [
             "/internal/v1/sagas/@-failed/acknowledgement".to_owned(),
             "/internal/v1/dlt/#/acknowledgement".to_owned(),
-            format!(
-                "/internal/v1/failure-groups/acknowledgement?failureGroup=PAYMENT_FAILED:%20@-reason&sagaType={saga_type}"
-            ),
+            format!("/internal/v1/failure-groups/acknowledgement?failureGroup={group}&sagaType={saga_type}"),
         ] {
             let path = self.filled(&path, word);
             let answer = self.send("all-operator", Method::PUT, &path, &body).await;
