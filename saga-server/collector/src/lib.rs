@@ -16,6 +16,7 @@
 //! | [`archive`] | Parquet files of sagas that left the database |
 //! | [`erasure`] | a person's data, erased from database, archive and dead letters |
 //! | [`health`], [`metrics`], [`telemetry`] | what the collector reports about itself |
+//! | [`owners`] | whom to ask about services and saga types |
 //! | [`redaction`] | which metadata is never shown |
 //! | [`http_client`], [`secret`], `backoff` | calls to other systems, texts that must not be shown, waits between retries |
 
@@ -33,6 +34,7 @@ pub mod list_entry;
 pub mod live;
 pub mod maintenance;
 pub mod metrics;
+pub mod owners;
 pub mod redaction;
 pub mod secret;
 pub mod telemetry;

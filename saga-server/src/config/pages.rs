@@ -25,6 +25,15 @@ pub struct PagesSettings {
         env = "SAGA_SERVER_PAGES_TRACE_URL"
     )]
     pub trace_url: Option<String>,
+
+    /// Where people find the pages, for the links of alerts: http://HOST or https://HOST, with a path if it has one
+    #[arg(
+        id = "pages.externalUrl",
+        long = "pages-external-url",
+        value_name = "URL",
+        env = "SAGA_SERVER_PAGES_EXTERNAL_URL"
+    )]
+    pub external_url: Option<String>,
 }
 
 impl PagesSettings {
@@ -33,10 +42,23 @@ impl PagesSettings {
             let reason = "must be http://HOST/PATH or https://HOST/PATH with {traceId} after the host, and without a user";
             return Err(ConfigError::value("pages.traceUrl", reason));
         }
+        let external_url = self.external_url.as_deref();
+        if external_url.is_some_and(|url| !is_base(url)) {
+            let reason =
+                "must be http://HOST or https://HOST, with a path if it has one, without a user, ? and #";
+            return Err(ConfigError::value("pages.externalUrl", reason));
+        }
         Ok(PagesConfig {
             trace_url: self.trace_url.clone(),
+            external_url: external_url.map(|url| url.trim_end_matches('/').to_owned()),
+            ..PagesConfig::default()
         })
     }
+}
+
+/// Paths are appended to it.
+fn is_base(url: &str) -> bool {
+    is_http(url) && has_no_user(url) && !url.contains(['?', '#', '"', '\\', ' '])
 }
 
 /// An id comes from the topic, so it must not decide which host a link leads to.
@@ -52,7 +74,38 @@ mod tests {
 
     fn resolved(url: &str) -> Result<PagesConfig, ConfigError> {
         let trace_url = Some(url.to_owned());
-        PagesSettings { trace_url }.resolve()
+        let settings = PagesSettings {
+            trace_url,
+            ..PagesSettings::default()
+        };
+        settings.resolve()
+    }
+
+    #[test]
+    fn links_begin_with_the_address_of_the_pages() {
+        let resolved = |url: &str| {
+            let settings = PagesSettings {
+                external_url: Some(url.to_owned()),
+                ..PagesSettings::default()
+            };
+            settings
+                .resolve()
+                .map(|pages| pages.external_url.unwrap_or_default())
+        };
+        assert_eq!(
+            resolved("https://sagas.example/x/").unwrap(),
+            "https://sagas.example/x"
+        );
+        for url in [
+            "sagas.example",
+            "ftp://x",
+            "https://u:p@x",
+            "https://x/?a=1",
+            "https://x/#a",
+            "",
+        ] {
+            assert!(resolved(url).is_err(), "{url}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     checks::{
         bootstrap_servers, is_http, key_at_fault, not_empty, period_within, properties, topic_name, within,
     },
-    database, retention,
+    database, owners, retention,
 };
 use saga_collector::http_client;
 use saga_collector::{
@@ -20,6 +20,7 @@ use saga_collector::{
     secret::Secret,
     telemetry::{LogConfig, LogFormat, LogLevel},
 };
+use saga_web::PagesConfig;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8086);
 const DEFAULT_GROUP: &str = "saga-tracker-service";
@@ -50,7 +51,10 @@ impl Settings {
             ingest: self.ingest()?,
             retention: self.retention()?,
             watch: self.watch()?,
-            pages: self.pages.resolve()?,
+            pages: PagesConfig {
+                owners: owners::resolve(self.owners.as_deref().unwrap_or_default())?,
+                ..self.pages.resolve()?
+            },
             definitions_dirs: self.definitions_dir()?.into_iter().collect(),
             shutdown_timeout: period_within(
                 "shutdownTimeout",

@@ -8,6 +8,7 @@ use std::{
 use super::{
     Config, Period, Settings,
     oidc::{DEFAULT_CLAIMS, DEFAULT_LEEWAY},
+    owners,
     retention::After,
     telemetry::{DEFAULT_SAMPLE_RATIO, DEFAULT_SERVICE_NAME},
 };
@@ -95,6 +96,8 @@ impl Config {
                 Period(self.watch.events_lost_after).to_string(),
             ),
             ("pages.traceUrl", text(self.pages.trace_url_pattern())),
+            ("pages.externalUrl", text(self.pages.external_url.as_deref())),
+            ("owners", text(owners::entry(&self.pages.owners).as_deref())),
             (
                 "definitionsDir",
                 path(self.definitions_dirs.first().map(PathBuf::as_path)),

@@ -103,6 +103,9 @@ impl Server {
             Component::Ingest,
         ]));
         let metrics = Arc::new(Metrics::new(definitions::steps(&definitions)));
+        metrics
+            .process
+            .surroundings(config.pages.external_url.as_deref(), &config.pages.owners);
         let listener = listen(config.listen).await?;
         let address = listener.local_addr().unwrap_or(config.listen);
         let progress = Arc::new(Progress::default());

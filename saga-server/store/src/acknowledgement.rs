@@ -29,10 +29,8 @@ pub trait AcknowledgementStore: Send + Sync {
     async fn withdraw_acknowledgement(&self, order: &WithdrawOrder) -> Result<Withdrawn, StoreError>;
 
     /// Those that are not over, the newest first.
-    async fn acknowledgements(
-        &self,
-        query: &AcknowledgementQuery,
-    ) -> Result<AcknowledgementPage, StoreError>;
+    async fn acknowledgements(&self, query: &AcknowledgementQuery)
+    -> Result<AcknowledgementPage, StoreError>;
 
     /// Removes those whose time was over before a moment, some at a time; how many.
     async fn remove_acknowledgements(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;

@@ -77,7 +77,10 @@ pub(crate) async fn of(reader: &Reader, subjects: Subjects) -> Result<Vec<Acknow
     if is_none {
         return Ok(Vec::new());
     }
-    let found = reader.acknowledgements(subjects, None, MOST).await?.acknowledgements;
+    let found = reader
+        .acknowledgements(subjects, None, MOST)
+        .await?
+        .acknowledgements;
     let view = |found| AcknowledgementView::of(found, &reader.redaction);
     Ok(found.into_iter().map(view).collect())
 }
@@ -103,5 +106,7 @@ pub(crate) async fn of_sagas<'a>(
 ) -> Result<BTreeMap<SagaId, AcknowledgementView>, StoreError> {
     let ids = sagas.map(|saga| saga.saga_id.to_string()).collect();
     let found = of(reader, Subjects::Sagas(ids)).await?.into_iter();
-    Ok(found.filter_map(|found| Some((found.saga_id.clone()?, found))).collect())
+    Ok(found
+        .filter_map(|found| Some((found.saga_id.clone()?, found)))
+        .collect())
 }

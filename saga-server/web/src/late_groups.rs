@@ -1,6 +1,6 @@
 //! Sagas that need action, in groups of the same cause, owner and type: for REST and the overview alike.
 
-use saga_collector::maintenance;
+use saga_collector::{maintenance, owners::Contact};
 use saga_store::{Late, LateGroup, StoreError};
 use saga_types::{SagaType, Step, Timestamp, definition::Definitions};
 use serde::Serialize;
@@ -17,6 +17,8 @@ pub(crate) struct ActionGroup {
     /// The service that owns it by the definition.
     pub(crate) owner: Option<String>,
     pub(crate) saga_type: SagaType,
+    /// Whom to ask, by the configuration (owners): about the service, or else about the saga type; null when nobody is named.
+    pub(crate) contact: Option<Contact>,
     /// How many. A saga that awaits several steps, or owes several compensations, is in the group of each.
     pub(crate) sagas: u64,
     /// When the first of them was due, or has owed its compensation.
@@ -44,7 +46,13 @@ pub(crate) async fn late_groups(
     };
     let groups = reader.late_groups(late, before, acknowledged).await?;
     let definitions = reader.definitions();
-    let group = |group| ActionGroup::of(late, group, definitions, overdue_before, acknowledged);
+    let owners = &reader.pages.owners;
+    let group = |group| {
+        let mut group = ActionGroup::of(late, group, definitions, overdue_before, acknowledged);
+        let contact = owners.of(group.owner.as_deref(), Some(group.saga_type.as_str()));
+        group.contact = contact.cloned();
+        group
+    };
     Ok(groups.into_iter().map(group).collect())
 }
 
@@ -61,6 +69,7 @@ impl ActionGroup {
         Self {
             owner: owner.map(str::to_owned),
             page: page(late, &count.saga_type, &count.step, acknowledged),
+            contact: None,
             step: count.step,
             saga_type: count.saga_type,
             sagas: count.sagas,
@@ -77,7 +86,9 @@ fn page(late: Late, saga_type: &SagaType, step: &Step, acknowledged: Option<bool
         Late::Stuck => format!("awaits={step}&stuck=true"),
         Late::Owing => format!("owes={step}&owing=true"),
     };
-    let acknowledged = acknowledged.map(|yes| format!("acknowledged={yes}&")).unwrap_or_default();
+    let acknowledged = acknowledged
+        .map(|yes| format!("acknowledged={yes}&"))
+        .unwrap_or_default();
     format!(
         "/sagas?{acknowledged}{filter}&sagaType={}&sort=due",
         encoded(saga_type.as_str())

@@ -79,7 +79,9 @@ fn filters(query: &SagaQuery) -> SagaQuery {
     };
     SagaQuery {
         stuck: query.stuck.map(soon),
-        acknowledged: query.acknowledged.map(|(is_acknowledged, _)| (is_acknowledged, whenever)),
+        acknowledged: query
+            .acknowledged
+            .map(|(is_acknowledged, _)| (is_acknowledged, whenever)),
         start: PageStart::Offset(0),
         size: 0,
         ..query.clone()

@@ -3,10 +3,12 @@
 use saga_types::{SagaId, SagaType, Timestamp};
 use sqlx::QueryBuilder;
 
-use super::{Connection, Db, dead_letters::push_letter_scope, dialect, error, rows::decode, scope::push_scope};
+use super::{
+    Connection, Db, dead_letters::push_letter_scope, dialect, error, rows::decode, scope::push_scope,
+};
 use crate::{
-    Acknowledgement, AcknowledgementPage, AcknowledgementQuery, Corrupt, Judged, LetterState, Scope, StoreError,
-    Subject, Subjects, columns::Moment, table::Keyed,
+    Acknowledgement, AcknowledgementPage, AcknowledgementQuery, Corrupt, Judged, LetterState, Scope,
+    StoreError, Subject, Subjects, columns::Moment, table::Keyed,
 };
 
 /// What the log keeps of a subject beside the acknowledgement.
@@ -191,7 +193,11 @@ async fn look_at_group(
     }
     let mut any = of_group("SELECT saga_id");
     any.push(" LIMIT 1");
-    let any = any.build().fetch_optional(connection).await.map_err(error::store)?;
+    let any = any
+        .build()
+        .fetch_optional(connection)
+        .await
+        .map_err(error::store)?;
     Ok(match any {
         Some(_) => Found::Over,
         None => Found::Missing,
@@ -290,7 +296,11 @@ pub(super) async fn find(
     }
     sql.push(" ORDER BY ack.id DESC LIMIT ")
         .push_bind(i64::from(query.size) + 1);
-    let rows = sql.build().fetch_all(&mut *connection).await.map_err(error::store)?;
+    let rows = sql
+        .build()
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(error::store)?;
     let size = usize::try_from(query.size).unwrap_or(usize::MAX);
     let mut page = AcknowledgementPage::default();
     for row in rows.iter().take(size) {

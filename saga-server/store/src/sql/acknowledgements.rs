@@ -85,10 +85,14 @@ async fn acknowledge(
     if let Some(stored) = stored
         && !delete(connection, stored).await?
     {
-        return Ok(Acknowledged::Taken(in_force(connection, &order.subject, order.judged).await?));
+        return Ok(Acknowledged::Taken(
+            in_force(connection, &order.subject, order.judged).await?,
+        ));
     }
     let Some(id) = insert(connection, order, &seen).await? else {
-        return Ok(Acknowledged::Taken(in_force(connection, &order.subject, order.judged).await?));
+        return Ok(Acknowledged::Taken(
+            in_force(connection, &order.subject, order.judged).await?,
+        ));
     };
     let done = Acknowledgement {
         id,
@@ -101,7 +105,13 @@ async fn acknowledge(
         is_worse: false,
     };
     let detail = detail(&done, &order.note);
-    let entry = entry(&done, seen.logged, OperationKind::Acknowledgement, order.actor.clone(), detail);
+    let entry = entry(
+        &done,
+        seen.logged,
+        OperationKind::Acknowledgement,
+        order.actor.clone(),
+        detail,
+    );
     write(connection, entry).await?;
     Ok(Acknowledged::Done(done))
 }
@@ -121,7 +131,13 @@ async fn withdraw(connection: &mut Connection, order: &WithdrawOrder) -> Result<
         return Ok(Withdrawn::Missing);
     }
     let detail = detail(&there, &there.note);
-    let mut entry = entry(&there, seen.logged, OperationKind::Withdrawal, order.actor.clone(), detail);
+    let mut entry = entry(
+        &there,
+        seen.logged,
+        OperationKind::Withdrawal,
+        order.actor.clone(),
+        detail,
+    );
     entry.at = order.judged.now;
     write(connection, entry).await?;
     Ok(Withdrawn::Done(there))
@@ -141,7 +157,9 @@ async fn write(connection: &mut Connection, entry: Operation) -> Result<(), Stor
         attempts: Vec::new(),
         operations: vec![entry],
     };
-    operations::conclude(connection, &conclusion).await.map_err(error::store)
+    operations::conclude(connection, &conclusion)
+        .await
+        .map_err(error::store)
 }
 
 /// Who takes care and until when; of a group, which has no column of the log, also of what.
@@ -195,9 +213,11 @@ async fn insert(
     let (saga_id, letter_id, group) = match &order.subject {
         Subject::Saga(id) => (Some(id.as_str()), None, None),
         Subject::Letter(id) => (None, Some(*id), None),
-        Subject::FailureGroup { name, saga_type } => {
-            (None, None, Some((name.as_str(), saga_type.as_ref().map_or("", SagaType::as_str))))
-        }
+        Subject::FailureGroup { name, saga_type } => (
+            None,
+            None,
+            Some((name.as_str(), saga_type.as_ref().map_or("", SagaType::as_str))),
+        ),
     };
     sqlx::query_scalar(INSERT)
         .bind(saga_id)

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use many_sagas::ManySagas;
 use saga_store::{
-    FailureGroupsQuery, FlowQuery, Judged, Late, PageStart, Position, Rebuild, SagaQuery, SagaSort, Scope, SortBy,
-    SortOrder, SortValue, Span, StatisticsQuery, Store, StoreOptions, Total, Width,
+    FailureGroupsQuery, FlowQuery, Judged, Late, PageStart, Position, Rebuild, SagaQuery, SagaSort, Scope,
+    SortBy, SortOrder, SortValue, Span, StatisticsQuery, Store, StoreOptions, Total, Width,
 };
 use saga_types::{SagaStatus, SagaType, Timestamp, definition::Definitions, fold::Anomaly};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -262,7 +262,10 @@ impl Asked {
 
 fn judged() -> Judged {
     let now = moment("2026-10-30T12:00:00Z");
-    Judged { now, late_before: now }
+    Judged {
+        now,
+        late_before: now,
+    }
 }
 
 fn everything() -> SagaQuery {

@@ -60,13 +60,20 @@ impl Acknowledging {
     /// Takes the fields of an [`AcknowledgementRequest`].
     pub(crate) fn take(mut body: Body) -> Result<Self, ApiError> {
         let now = Timestamp::now();
-        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned).ok_or("must be a text".to_owned());
+        let text = |value: &serde_json::Value| {
+            value
+                .as_str()
+                .map(str::to_owned)
+                .ok_or("must be a text".to_owned())
+        };
         let note = body.parsed("note", note);
         let assignee = body.optional("assignee", |value| assignee(&text(value)?));
         let at = body.optional("until", |value| until(&text(value)?, now));
         let after = body.optional("for", |value| after(&text(value)?, now));
         let replaces = body.optional("replaces", |value| {
-            value.as_i64().ok_or("must be the id of an acknowledgement".to_owned())
+            value
+                .as_i64()
+                .ok_or("must be the id of an acknowledgement".to_owned())
         });
         match (at, after) {
             (Some(_), Some(_)) => body.refuse("for", "cannot be used together with until"),
@@ -151,7 +158,11 @@ pub(crate) async fn withdraw(
     let subject = order.subject.clone();
     match reader.withdraw_acknowledgement(&Permit::new(), order).await? {
         Withdrawn::Done(done) => {
-            tracing::info!(actor = caller.name, ?subject, "an operator withdrew an acknowledgement");
+            tracing::info!(
+                actor = caller.name,
+                ?subject,
+                "an operator withdrew an acknowledgement"
+            );
             Ok(AcknowledgementView::of(done, &reader.redaction))
         }
         Withdrawn::Missing => Err(ApiError::not_found("there is no acknowledgement of it")),
@@ -194,7 +205,8 @@ pub(crate) fn group(params: &mut Params, reader: &Reader) -> Option<Subject> {
 
 /// The id of an acknowledgement.
 pub(crate) fn id(text: &str) -> Result<i64, String> {
-    text.parse().map_err(|_| "must be the id of an acknowledgement".to_owned())
+    text.parse()
+        .map_err(|_| "must be the id of an acknowledgement".to_owned())
 }
 
 async fn missing(reader: &Reader, subject: &Subject) -> ApiError {
@@ -240,7 +252,9 @@ fn assignee(text: &str) -> Result<String, String> {
     let name = text.trim();
     match name.chars().count() {
         1..=MAX_NAME_CHARS if !name.contains('\0') => Ok(name.to_owned()),
-        _ => Err(format!("must be 1 to {MAX_NAME_CHARS} characters, without U+0000")),
+        _ => Err(format!(
+            "must be 1 to {MAX_NAME_CHARS} characters, without U+0000"
+        )),
     }
 }
 
@@ -254,17 +268,19 @@ fn until(text: &str, now: Timestamp) -> Result<Timestamp, String> {
 }
 
 fn after(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let length = text.split_at_checked(text.len().saturating_sub(1)).and_then(|(number, unit)| {
-        let seconds = match unit {
-            "m" => 60,
-            "h" => 3_600,
-            "d" => 86_400,
-            _ => return None,
-        };
-        let is_plain = number.len() <= 6 && number.bytes().all(|digit| digit.is_ascii_digit());
-        let number: u64 = number.parse().ok().filter(|number| is_plain && *number > 0)?;
-        Some(Duration::from_secs(number * seconds))
-    });
+    let length = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .and_then(|(number, unit)| {
+            let seconds = match unit {
+                "m" => 60,
+                "h" => 3_600,
+                "d" => 86_400,
+                _ => return None,
+            };
+            let is_plain = number.len() <= 6 && number.bytes().all(|digit| digit.is_ascii_digit());
+            let number: u64 = number.parse().ok().filter(|number| is_plain && *number > 0)?;
+            Some(Duration::from_secs(number * seconds))
+        });
     match length {
         Some(length) if length <= LONGEST => Ok(now.saturating_add(length)),
         Some(_) => Err("must be at most 30d".to_owned()),

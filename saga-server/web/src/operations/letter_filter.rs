@@ -18,7 +18,9 @@ pub(crate) fn letter_filter(params: &mut Params) -> LetterFilter {
         reason: params.text("reason"),
         state,
         without_dismissed: state.is_none(),
-        acknowledged: params.parsed("acknowledged", yes_or_no).map(|yes| (yes, Timestamp::now())),
+        acknowledged: params
+            .parsed("acknowledged", yes_or_no)
+            .map(|yes| (yes, Timestamp::now())),
         saga_id: params.parsed("sagaId", saga_id),
         origin_topic: params.text("originTopic"),
         from: period.from,

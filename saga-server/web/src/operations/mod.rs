@@ -18,8 +18,8 @@ mod permit;
 mod replay;
 
 pub(crate) use acknowledging::{
-    Acknowledging, AcknowledgementRequest, carry_out_form as acknowledge_by_form, group as acknowledged_group,
-    id as acknowledgement_id, withdraw as withdraw_acknowledgement,
+    AcknowledgementRequest, Acknowledging, carry_out_form as acknowledge_by_form,
+    group as acknowledged_group, id as acknowledgement_id, withdraw as withdraw_acknowledgement,
 };
 pub(crate) use correction::{Corrected, Correction};
 pub(crate) use dismissal::{DismissalOrder, DisposalAnswer, Disposing, RestorationOrder};

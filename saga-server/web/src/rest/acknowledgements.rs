@@ -9,7 +9,10 @@ use utoipa::ToSchema;
 use crate::{
     acknowledgements::AcknowledgementView,
     http::{ApiError, body::Body, guard::CalledBy, params::PathSagaId, query_string::Params},
-    operations::{Acknowledging, AcknowledgementRequest, acknowledged_group, acknowledgement_id, withdraw_acknowledgement},
+    operations::{
+        AcknowledgementRequest, Acknowledging, acknowledged_group, acknowledgement_id,
+        withdraw_acknowledgement,
+    },
     scoped::Reader,
 };
 
@@ -85,7 +88,9 @@ pub(super) async fn put_saga(
 ) -> Result<Json<AcknowledgementView>, ApiError> {
     params.finish()?;
     let order = Acknowledging::take(body)?;
-    Ok(Json(order.carry_out(&reader, Subject::Saga(saga_id), &caller).await?))
+    Ok(Json(
+        order.carry_out(&reader, Subject::Saga(saga_id), &caller).await?,
+    ))
 }
 
 /// Withdraw the acknowledgement of a saga
@@ -158,7 +163,9 @@ pub(super) async fn delete_letter(
     let subject = letter(&id)?;
     let seen = params.parsed("acknowledgement", acknowledgement_id);
     params.finish()?;
-    Ok(Json(withdraw_acknowledgement(&reader, subject, seen, &caller).await?))
+    Ok(Json(
+        withdraw_acknowledgement(&reader, subject, seen, &caller).await?,
+    ))
 }
 
 fn letter(text: &str) -> Result<Subject, ApiError> {
@@ -221,5 +228,7 @@ pub(super) async fn delete_group(
     let seen = params.parsed("id", acknowledgement_id);
     params.finish()?;
     let group = group.ok_or_else(ApiError::internal)?;
-    Ok(Json(withdraw_acknowledgement(&reader, group, seen, &caller).await?))
+    Ok(Json(
+        withdraw_acknowledgement(&reader, group, seen, &caller).await?,
+    ))
 }

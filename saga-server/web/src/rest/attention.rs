@@ -75,16 +75,27 @@ pub(super) async fn needed(reader: Reader, mut params: Params) -> Result<Json<At
     params.finish()?;
     let freshness = reader.freshness();
     let judged_at = freshness.judged_at(Timestamp::now());
-    let stuck = reader.late_sagas(Late::Stuck, judged_at, size, acknowledged).await?;
+    let stuck = reader
+        .late_sagas(Late::Stuck, judged_at, size, acknowledged)
+        .await?;
     // Those that are not overdue yet are owed too.
-    let owing = reader.late_sagas(Late::Owing, Timestamp::MAX, size, acknowledged).await?;
+    let owing = reader
+        .late_sagas(Late::Owing, Timestamp::MAX, size, acknowledged)
+        .await?;
     let stuck_groups = late_groups(&reader, Late::Stuck, judged_at, acknowledged).await?;
     let owing_groups = late_groups(&reader, Late::Owing, judged_at, acknowledged).await?;
     let all = stuck.sagas.iter().chain(&owing.sagas);
     let acknowledgements = of_sagas(&reader, all).await?;
     let overdue_after = reader.watch.compensation_overdue_after;
     Ok(Json(Attention {
-        stuck: list(&reader, Late::Stuck, stuck, stuck_groups, judged_at, &acknowledgements),
+        stuck: list(
+            &reader,
+            Late::Stuck,
+            stuck,
+            stuck_groups,
+            judged_at,
+            &acknowledgements,
+        ),
         owing: list(
             &reader,
             Late::Owing,

@@ -124,10 +124,15 @@ pub(super) async fn of_a_period(reader: Reader, mut params: Params) -> Result<Js
     };
     let freshness = reader.freshness();
     let found = reader.failure_groups(&query).await?;
-    let names = found.groups.iter().filter_map(|group| group.name.clone()).collect();
+    let names = found
+        .groups
+        .iter()
+        .filter_map(|group| group.name.clone())
+        .collect();
     let mut acknowledgements = acknowledgements::of(&reader, Subjects::FailureGroups(names)).await?;
     let asked = query.saga_type.as_ref();
-    acknowledgements.retain(|found| asked.is_none() || found.saga_type.is_none() || found.saga_type.as_ref() == asked);
+    acknowledgements
+        .retain(|found| asked.is_none() || found.saga_type.is_none() || found.saga_type.as_ref() == asked);
     Ok(Json(answer(&query, found, &acknowledgements, freshness)))
 }
 

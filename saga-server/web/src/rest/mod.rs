@@ -78,8 +78,14 @@ pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
         .routes(routes!(attention::needed))
         .routes(routes!(acknowledgements::list))
         .routes(routes!(acknowledgements::put_saga, acknowledgements::delete_saga))
-        .routes(routes!(acknowledgements::put_letter, acknowledgements::delete_letter))
-        .routes(routes!(acknowledgements::put_group, acknowledgements::delete_group))
+        .routes(routes!(
+            acknowledgements::put_letter,
+            acknowledgements::delete_letter
+        ))
+        .routes(routes!(
+            acknowledgements::put_group,
+            acknowledgements::delete_group
+        ))
         .routes(routes!(failure_groups::of_a_period))
         .routes(routes!(differences::of_groups))
         .routes(routes!(versions::seen))

@@ -76,7 +76,9 @@ impl OperationView {
             OperationKind::Correction => redaction.hides(keys::REASON),
             // The name of a group has the reason of its failures in it.
             OperationKind::Acknowledgement | OperationKind::Withdrawal => {
-                operation.saga_id.is_none() && operation.letter_id.is_none() && redaction.hides(keys::FAILURE_REASON)
+                operation.saga_id.is_none()
+                    && operation.letter_id.is_none()
+                    && redaction.hides(keys::FAILURE_REASON)
             }
             _ => false,
         };

@@ -210,7 +210,13 @@ pub(super) fn read(
         owing,
         acknowledged: params.parsed("acknowledged", yes_or_no).map(|yes| {
             let now = Timestamp::now();
-            (yes, Judged { now, late_before: freshness.judged_at(now) })
+            (
+                yes,
+                Judged {
+                    now,
+                    late_before: freshness.judged_at(now),
+                },
+            )
         }),
         sort: sort::with_owing(order, owing),
         start,

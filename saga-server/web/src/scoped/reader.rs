@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, ops::Deref, sync::Arc};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use saga_collector::{dead_letters::LetterView, freshness::Freshness};
 use saga_store::{
-    AcknowledgementPage, AcknowledgementQuery,
-    Drawn, FailureGroupsQuery, Failures as SampledFailures, Flow, FlowQuery, Judged, Late, LateGroup, LateSagas,
-    LetterFilter, LetterGroup, LetterPage, LetterQuery, OperationPage, OperationQuery, Page, Position,
-    ProducerPage, ProducerQuery, SagaQuery, Scope, Span, Statistics, StatisticsQuery, StepDetail, StepPage,
-    StoreError, StoredLetter, Subjects, Trends, Usual, VersionSagas, VersionsQuery,
+    AcknowledgementPage, AcknowledgementQuery, Drawn, FailureGroupsQuery, Failures as SampledFailures, Flow,
+    FlowQuery, Judged, Late, LateGroup, LateSagas, LetterFilter, LetterGroup, LetterPage, LetterQuery,
+    OperationPage, OperationQuery, Page, Position, ProducerPage, ProducerQuery, SagaQuery, Scope, Span,
+    Statistics, StatisticsQuery, StepDetail, StepPage, StoreError, StoredLetter, Subjects, Trends, Usual,
+    VersionSagas, VersionsQuery,
 };
 use saga_types::{SagaId, Step, Timestamp, definition::Definitions, fold::SagaState};
 
@@ -261,7 +261,8 @@ impl Reader {
             before,
             size,
         };
-        self.ask("acknowledgements", self.sources.store.acknowledgements(&query)).await
+        self.ask("acknowledgements", self.sources.store.acknowledgements(&query))
+            .await
     }
 
     /// What is late, in groups; with `acknowledged` only what is, or is not.
@@ -271,7 +272,10 @@ impl Reader {
         before: Timestamp,
         acknowledged: Option<bool>,
     ) -> Result<Vec<LateGroup>, StoreError> {
-        let asking = self.sources.store.late_groups(late, before, self.scope(), self.when(acknowledged));
+        let asking = self
+            .sources
+            .store
+            .late_groups(late, before, self.scope(), self.when(acknowledged));
         self.ask("late_groups", asking).await
     }
 

@@ -7,8 +7,8 @@ use saga_collector::{
     erasure::{ErasureOrder, ErasureReport},
 };
 use saga_store::{
-    AcknowledgeOrder, Acknowledged, AppendError, Appended, Conclude, Disposal, DisposalOrder, LetterFilter, StoreError,
-    WithdrawOrder, Withdrawn,
+    AcknowledgeOrder, Acknowledged, AppendError, Appended, Conclude, Disposal, DisposalOrder, LetterFilter,
+    StoreError, WithdrawOrder, Withdrawn,
 };
 use saga_types::SagaEvent;
 
@@ -72,7 +72,8 @@ impl Reader {
             scope: self.scope().clone(),
             ..order
         };
-        self.ask("acknowledge", self.sources.store.acknowledge(&order)).await
+        self.ask("acknowledge", self.sources.store.acknowledge(&order))
+            .await
     }
 
     /// Takes an acknowledgement back of what the caller may see.

@@ -118,7 +118,11 @@ impl Entry {
 fn group_path(view: &AcknowledgementView, group: &str) -> String {
     let saga_type = view.saga_type.as_ref();
     let saga_type = saga_type.map(|saga_type| format!("&sagaType={}", encoded(saga_type.as_str())));
-    format!("/sagas?failureGroup={}{}", encoded(group), saga_type.unwrap_or_default())
+    format!(
+        "/sagas?failureGroup={}{}",
+        encoded(group),
+        saga_type.unwrap_or_default()
+    )
 }
 
 pub(super) async fn saga(

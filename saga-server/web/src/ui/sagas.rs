@@ -96,13 +96,20 @@ impl GroupOfFailures {
         let saga_type = value(given, "sagaType");
         let mut found = acknowledgements::of(reader, Subjects::FailureGroups(vec![name.to_owned()])).await?;
         let type_of = |view: &AcknowledgementView| view.saga_type.clone().map(String::from);
-        found.retain(|view| saga_type.is_none() || type_of(view).is_none_or(|of| Some(of.as_str()) == saga_type));
-        let there = found.iter().find(|view| type_of(view).as_deref() == saga_type).cloned();
+        found.retain(|view| {
+            saga_type.is_none() || type_of(view).is_none_or(|of| Some(of.as_str()) == saga_type)
+        });
+        let there = found
+            .iter()
+            .find(|view| type_of(view).as_deref() == saga_type)
+            .cloned();
         let form = AcknowledgeForm::of(caller, GROUPS.to_owned(), there, now);
         // Of all types only those may say it who see all of them.
         let form = form.filter(|_| saga_type.is_some() || caller.scope.is_all());
         let fields = [("failureGroup", Some(name)), ("sagaType", saga_type)];
-        let fields = fields.into_iter().filter_map(|(field, value)| Some((field, value?.to_owned())));
+        let fields = fields
+            .into_iter()
+            .filter_map(|(field, value)| Some((field, value?.to_owned())));
         Ok(Some(Self {
             marks: found.into_iter().map(|view| Mark::new(view, now)).collect(),
             form: form.map(|form| AcknowledgeForm {
@@ -319,7 +326,14 @@ fn called(name: &str, value: &str) -> (String, String) {
         "stuck" => ("time limit", if yes { "overdue" } else { "not overdue" }),
         "owing" => ("compensation", if yes { "pending" } else { "none pending" }),
         "ended" => ("state", if yes { "ended" } else { "in progress" }),
-        "acknowledged" => ("acknowledged", if yes { "yes, and not worse since" } else { "no, or worse since" }),
+        "acknowledged" => (
+            "acknowledged",
+            if yes {
+                "yes, and not worse since"
+            } else {
+                "no, or worse since"
+            },
+        ),
         "status" => ("status", value),
         "traceId" => ("trace", value),
         "anomaly" => ("anomaly", value),

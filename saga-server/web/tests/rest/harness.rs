@@ -168,6 +168,35 @@ impl Api {
         redaction: Redaction,
         limits: Limits,
     ) -> Self {
+        Self::with_all(
+            operations,
+            store,
+            access,
+            redaction,
+            limits,
+            PagesConfig::default(),
+        )
+        .await
+    }
+
+    /// On an empty database, for callers of this machine, with these surroundings.
+    pub(crate) async fn with_pages(pages: PagesConfig) -> Self {
+        let (store, folder) = Self::sqlite(Definitions::built_in()).await;
+        let (access, redaction) = (Access::ThisMachine, Redaction::default());
+        Self {
+            _folder: Some(folder),
+            ..Self::with_all(store.clone(), store, access, redaction, hasty(), pages).await
+        }
+    }
+
+    async fn with_all(
+        operations: Arc<dyn OperationStore>,
+        store: Arc<dyn Store>,
+        access: Access,
+        redaction: Redaction,
+        limits: Limits,
+        pages: PagesConfig,
+    ) -> Self {
         let health = Arc::new(Health::starting(&[Component::Db, Component::Kafka]));
         let metrics = Arc::new(Metrics::new([]));
         let progress = Arc::new(up_to_date());
@@ -183,7 +212,7 @@ impl Api {
             access: Arc::new(access),
             redaction,
             streams: Arc::default(),
-            pages: Arc::new(PagesConfig::default()),
+            pages: Arc::new(pages),
             progress: progress.clone(),
             watch: WatchConfig {
                 compensation_overdue_after: Duration::from_secs(300),

@@ -25,6 +25,7 @@ mod interrupted;
 mod issuer;
 mod oidc;
 mod operations;
+mod owners;
 mod pages;
 mod paths;
 mod producers;

@@ -193,12 +193,21 @@ impl Marked {
             OWN => OWN_TYPE.to_owned(),
             _ => hidden_type(),
         };
-        let body = json!({"note": format!("{word} in a note"), "assignee": format!("{word} team"), "for": "1d"}).to_string();
+        let body =
+            json!({"note": format!("{word} in a note"), "assignee": format!("{word} team"), "for": "1d"})
+                .to_string();
         let groups = self
-            .get("all-viewer", &format!("/api/v1/failure-groups?sagaType={saga_type}"))
+            .get(
+                "all-viewer",
+                &format!("/api/v1/failure-groups?sagaType={saga_type}"),
+            )
             .await
             .json();
-        let group = groups["groups"][0]["failureGroup"].as_str().unwrap().replace(' ', "%20").replace('<', "%3C");
+        let group = groups["groups"][0]["failureGroup"]
+            .as_str()
+            .unwrap()
+            .replace(' ', "%20")
+            .replace('<', "%3C");
         for path in [
             "/internal/v1/sagas/@-failed/acknowledgement".to_owned(),
             "/internal/v1/dlt/#/acknowledgement".to_owned(),
@@ -556,7 +565,11 @@ async fn the_numbers_of_a_bound_caller_are_those_of_their_types() {
         5
     );
     let acknowledged = json("/internal/v1/acknowledgements").await;
-    assert_eq!(acknowledged["content"].as_array().unwrap().len(), 3, "{acknowledged}");
+    assert_eq!(
+        acknowledged["content"].as_array().unwrap().len(),
+        3,
+        "{acknowledged}"
+    );
     let nothing = marked.get("none-viewer", "/api/v1/sagas/statistics").await.json();
     assert_eq!((&nothing["total"], &nothing["byType"]), (&json!(0), &json!({})));
     let removed = marked.get("own-viewer", "/api/v1/sagas/ownedmark1-removed").await;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use saga_store::{
     AcknowledgeOrder, Acknowledged, Acknowledgement, AcknowledgementQuery, Actor, Disposal, DisposalOrder,
-    Judged, Late, LetterFilter, LetterQuery, Operation, OperationFilter, OperationKind, OperationQuery, SagaQuery,
-    Scope, Store, Subject, Subjects, Way, WithdrawOrder, Withdrawn,
+    Judged, Late, LetterFilter, LetterQuery, Operation, OperationFilter, OperationKind, OperationQuery,
+    SagaQuery, Scope, Store, Subject, Subjects, Way, WithdrawOrder, Withdrawn,
 };
 use saga_types::{SagaEvent, SagaStatus, SagaType, steps};
 
@@ -147,10 +147,17 @@ async fn with(database: &impl Database, events: Vec<SagaEvent>) -> Arc<dyn Store
 }
 
 pub(crate) async fn an_acknowledgement_says_who_and_until_when_and_is_logged(database: &impl Database) {
-    let store = with(database, vec![created("late", "1", 0), created("young", "1", NOW - 1)]).await;
+    let store = with(
+        database,
+        vec![created("late", "1", 0), created("young", "1", NOW - 1)],
+    )
+    .await;
     let done = acknowledge(&*store, saga("late")).await;
     assert_eq!((done.by.as_str(), done.assignee.as_str()), ("kim", "dana"));
-    assert_eq!((done.at, done.until, done.is_worse), (at(NOW), at(NOW + 60 * MINUTE), false));
+    assert_eq!(
+        (done.at, done.until, done.is_worse),
+        (at(NOW), at(NOW + 60 * MINUTE), false)
+    );
     assert_eq!(in_force(&*store).await, [done]);
     let entries = log(&*store, OperationKind::Acknowledgement).await;
     assert_eq!(entries.len(), 1);
@@ -159,14 +166,23 @@ pub(crate) async fn an_acknowledgement_says_who_and_until_when_and_is_logged(dat
         (Some("late"), Some("ORDER_CREATION"))
     );
     let detail = entries[0].detail.as_deref().unwrap();
-    assert!(detail.starts_with("dana until 2023-") && detail.ends_with(": asked the shop, 주문"), "{detail}");
+    assert!(
+        detail.starts_with("dana until 2023-") && detail.ends_with(": asked the shop, 주문"),
+        "{detail}"
+    );
 
     assert_eq!(found(&*store, true).await, (vec!["late".to_owned()], 1));
     assert_eq!(found(&*store, false).await, (vec!["young".to_owned()], 1));
     let late = async |acknowledged| {
         let (scope, now) = (Scope::All, at(NOW));
-        let sagas = store.late_sagas(Late::Stuck, now, 10, &scope, acknowledged).await.unwrap();
-        let groups = store.late_groups(Late::Stuck, now, &scope, acknowledged).await.unwrap();
+        let sagas = store
+            .late_sagas(Late::Stuck, now, 10, &scope, acknowledged)
+            .await
+            .unwrap();
+        let groups = store
+            .late_groups(Late::Stuck, now, &scope, acknowledged)
+            .await
+            .unwrap();
         (sagas.total.count, groups.len())
     };
     assert_eq!(late(None).await, (1, 1));
@@ -179,14 +195,25 @@ pub(crate) async fn an_acknowledgement_says_who_and_until_when_and_is_logged(dat
 pub(crate) async fn an_acknowledgement_ends_with_its_time_and_with_the_saga(database: &impl Database) {
     let store = with(database, vec![created("late", "1", 0)]).await;
     acknowledge(&*store, saga("late")).await;
-    assert!(in_force_at(&*store, NOW + 60 * MINUTE, Scope::All).await.is_empty(), "its time is over");
+    assert!(
+        in_force_at(&*store, NOW + 60 * MINUTE, Scope::All)
+            .await
+            .is_empty(),
+        "its time is over"
+    );
     let reserved = event("late", "2", steps::STOCK_RESERVED, SagaStatus::InProgress, NOW);
     store.append(vec![reserved].into()).await.unwrap();
     assert_eq!(is_worse(&*store).await, None, "it has gone on");
     assert_eq!(found(&*store, false).await.1, 1);
 
     acknowledge(&*store, saga("late")).await;
-    let done = event("late", "3", steps::ORDER_CONFIRMED, SagaStatus::Completed, NOW + 1);
+    let done = event(
+        "late",
+        "3",
+        steps::ORDER_CONFIRMED,
+        SagaStatus::Completed,
+        NOW + 1,
+    );
     store.append(vec![done].into()).await.unwrap();
     assert_eq!(is_worse(&*store).await, None, "it is complete");
     let again = store.acknowledge(&order(saga("late"))).await.unwrap();
@@ -196,7 +223,10 @@ pub(crate) async fn an_acknowledgement_ends_with_its_time_and_with_the_saga(data
         Acknowledged::Missing
     );
     assert_eq!(log(&*store, OperationKind::Acknowledgement).await.len(), 2);
-    let removed = store.remove_acknowledgements(at(NOW + 60 * MINUTE + 1), 10).await.unwrap();
+    let removed = store
+        .remove_acknowledgements(at(NOW + 60 * MINUTE + 1), 10)
+        .await
+        .unwrap();
     assert_eq!(removed, 1);
 }
 
@@ -208,7 +238,10 @@ pub(crate) async fn a_saga_that_becomes_worse_is_shown_again(database: &impl Dat
     let failed = event("a", "2", steps::STOCK_RESERVATION_FAILED, SagaStatus::Failed, NOW);
     store.append(vec![failed].into()).await.unwrap();
     assert_eq!(is_worse(&*store).await, Some(true));
-    assert_eq!((found(&*store, true).await.1, found(&*store, false).await.1), (0, 1));
+    assert_eq!(
+        (found(&*store, true).await.1, found(&*store, false).await.1),
+        (0, 1)
+    );
 
     // Whoever looks again acknowledges what is now.
     let seen = in_force(&*store).await[0].id;
@@ -226,7 +259,11 @@ pub(crate) async fn a_saga_that_becomes_worse_is_shown_again(database: &impl Dat
 }
 
 pub(crate) async fn a_saga_that_owes_more_or_becomes_late_is_worse(database: &impl Database) {
-    let store = with(database, vec![created("young", "1", NOW - 1), created("b", "1", 0)]).await;
+    let store = with(
+        database,
+        vec![created("young", "1", NOW - 1), created("b", "1", 0)],
+    )
+    .await;
     acknowledge(&*store, saga("young")).await;
     assert_eq!(is_worse(&*store).await, Some(false));
     let later = in_force_at(&*store, NOW + 30 * MINUTE, Scope::All).await;
@@ -237,7 +274,11 @@ pub(crate) async fn a_saga_that_owes_more_or_becomes_late_is_worse(database: &im
     let reserved = event("b", "3", steps::STOCK_RESERVED, SagaStatus::Completed, 1);
     store.append(vec![reserved].into()).await.unwrap();
     let all = in_force(&*store).await;
-    let worse: Vec<i64> = all.iter().filter(|found| found.is_worse).map(|found| found.id).collect();
+    let worse: Vec<i64> = all
+        .iter()
+        .filter(|found| found.is_worse)
+        .map(|found| found.id)
+        .collect();
     assert_eq!(worse, [of_b], "it owes a compensation now");
     let released = event("b", "4", steps::STOCK_RELEASED, SagaStatus::Compensated, 9);
     store.append(vec![released].into()).await.unwrap();
@@ -245,7 +286,9 @@ pub(crate) async fn a_saga_that_owes_more_or_becomes_late_is_worse(database: &im
 }
 
 pub(crate) async fn a_group_is_worse_with_a_quarter_more_and_over_without_failures(database: &impl Database) {
-    let events: Vec<SagaEvent> = (0..4).flat_map(|number| failing(&format!("s{number}"), number)).collect();
+    let events: Vec<SagaEvent> = (0..4)
+        .flat_map(|number| failing(&format!("s{number}"), number))
+        .collect();
     let store = with(database, events).await;
     acknowledge(&*store, group(GROUP, None)).await;
     assert_eq!(is_worse(&*store).await, Some(false));
@@ -268,11 +311,17 @@ pub(crate) async fn a_group_is_worse_with_a_quarter_more_and_over_without_failur
         Acknowledged::Over
     );
     assert_eq!(
-        store.acknowledge(&order(group("PAYMENT_FAILED: x", None))).await.unwrap(),
+        store
+            .acknowledge(&order(group("PAYMENT_FAILED: x", None)))
+            .await
+            .unwrap(),
         Acknowledged::Missing
     );
     let entries = log(&*store, OperationKind::Acknowledgement).await;
-    assert!(entries[0].detail.as_deref().unwrap().starts_with(GROUP), "{entries:?}");
+    assert!(
+        entries[0].detail.as_deref().unwrap().starts_with(GROUP),
+        "{entries:?}"
+    );
 }
 
 pub(crate) async fn a_letter_is_nobodys_once_it_was_replayed_or_dismissed(database: &impl Database) {
@@ -293,7 +342,10 @@ pub(crate) async fn a_letter_is_nobodys_once_it_was_replayed_or_dismissed(databa
     let all = letters(false).await;
     let (newer, older) = (all[0], all[1]);
     acknowledge(&*store, Subject::Letter(older)).await;
-    assert_eq!((letters(true).await, letters(false).await), (vec![older], vec![newer]));
+    assert_eq!(
+        (letters(true).await, letters(false).await),
+        (vec![older], vec![newer])
+    );
     let dispose = async |disposal| {
         let order = DisposalOrder {
             disposal,
@@ -308,7 +360,10 @@ pub(crate) async fn a_letter_is_nobodys_once_it_was_replayed_or_dismissed(databa
     let refused = store.acknowledge(&order(Subject::Letter(older))).await.unwrap();
     assert_eq!(refused, Acknowledged::Over);
     dispose(Disposal::Restore).await;
-    assert!(in_force(&*store).await.is_empty(), "one that is restored is nobody's");
+    assert!(
+        in_force(&*store).await.is_empty(),
+        "one that is restored is nobody's"
+    );
     let entries = log(&*store, OperationKind::Acknowledgement).await;
     assert_eq!((entries.len(), entries[0].letter_id), (1, Some(older)));
 }
@@ -317,8 +372,12 @@ pub(crate) async fn of_operators_at_once_one_acknowledges(database: &impl Databa
     let store = with(database, vec![created("a", "1", 0)]).await;
     let attempt = async || store.acknowledge(&order(saga("a"))).await.unwrap();
     let outcomes: [Acknowledged; 3] = tokio::join!(attempt(), attempt(), attempt()).into();
-    let done = outcomes.iter().filter(|outcome| matches!(outcome, Acknowledged::Done(_)));
-    let taken = outcomes.iter().filter(|outcome| matches!(outcome, Acknowledged::Taken(Some(_))));
+    let done = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Acknowledged::Done(_)));
+    let taken = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Acknowledged::Taken(Some(_))));
     assert_eq!((done.count(), taken.count()), (1, 2), "{outcomes:?}");
     assert_eq!(log(&*store, OperationKind::Acknowledgement).await.len(), 1);
 
@@ -330,15 +389,23 @@ pub(crate) async fn of_operators_at_once_one_acknowledges(database: &impl Databa
     };
     let attempt = async || store.acknowledge(&replacing).await.unwrap();
     let outcomes: [Acknowledged; 2] = tokio::join!(attempt(), attempt()).into();
-    let done = outcomes.iter().filter(|outcome| matches!(outcome, Acknowledged::Done(_)));
+    let done = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Acknowledged::Done(_)));
     assert_eq!(done.count(), 1, "{outcomes:?}");
     let now = in_force(&*store).await[0].id;
     assert_ne!(now, seen);
-    let stale = store.withdraw_acknowledgement(&withdraw_order(saga("a"), Some(seen))).await;
+    let stale = store
+        .withdraw_acknowledgement(&withdraw_order(saga("a"), Some(seen)))
+        .await;
     assert!(matches!(stale.unwrap(), Withdrawn::Changed(other) if other.id == now));
-    let taken_back = store.withdraw_acknowledgement(&withdraw_order(saga("a"), Some(now))).await;
+    let taken_back = store
+        .withdraw_acknowledgement(&withdraw_order(saga("a"), Some(now)))
+        .await;
     assert!(matches!(taken_back.unwrap(), Withdrawn::Done(_)));
-    let none = store.withdraw_acknowledgement(&withdraw_order(saga("a"), None)).await;
+    let none = store
+        .withdraw_acknowledgement(&withdraw_order(saga("a"), None))
+        .await;
     assert_eq!(none.unwrap(), Withdrawn::Missing);
     let entries = log(&*store, OperationKind::Withdrawal).await;
     assert_eq!((entries.len(), entries[0].actor.name.as_str()), (1, "lee"));
@@ -377,5 +444,8 @@ pub(crate) async fn acknowledgements_are_of_the_scope(database: &impl Database) 
         scope: own,
         ..withdraw_order(saga("other"), None)
     };
-    assert_eq!(store.withdraw_acknowledgement(&hidden).await.unwrap(), Withdrawn::Missing);
+    assert_eq!(
+        store.withdraw_acknowledgement(&hidden).await.unwrap(),
+        Withdrawn::Missing
+    );
 }

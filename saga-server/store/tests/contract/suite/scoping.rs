@@ -240,8 +240,14 @@ pub(crate) async fn what_is_late_is_of_the_scope<D: Database>(database: &D) {
     let orders = Scope::of([SagaType::ORDER_CREATION]);
     for late in Late::ALL {
         let of = async |store: &Arc<dyn Store>, scope: &Scope| {
-            let groups = store.late_groups(late, Timestamp::MAX, scope, None).await.unwrap();
-            let sagas = store.late_sagas(late, Timestamp::MAX, 10, scope, None).await.unwrap();
+            let groups = store
+                .late_groups(late, Timestamp::MAX, scope, None)
+                .await
+                .unwrap();
+            let sagas = store
+                .late_sagas(late, Timestamp::MAX, 10, scope, None)
+                .await
+                .unwrap();
             (groups, sagas.sagas, sagas.total)
         };
         assert_eq!(of(&all, &refunds()).await, of(&some, &Scope::All).await);

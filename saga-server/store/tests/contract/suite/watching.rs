@@ -129,7 +129,10 @@ limits:
     let late = store.count_late(Late::Stuck, moment).await.unwrap();
     assert_eq!(late, [count(steps::PAYMENT_COMPLETED, 1)]);
     // Both branches are awaited, and a search for either finds the saga.
-    let groups = store.late_groups(Late::Stuck, moment, &Scope::All, None).await.unwrap();
+    let groups = store
+        .late_groups(Late::Stuck, moment, &Scope::All, None)
+        .await
+        .unwrap();
     let both = [steps::PAYMENT_COMPLETED, steps::STOCK_RESERVED].map(|step| group(step, 1, 2 * MINUTE));
     assert_eq!(groups, both);
 

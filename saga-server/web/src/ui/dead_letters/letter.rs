@@ -18,7 +18,7 @@ use crate::{
     scoped::Reader,
 };
 use saga_collector::dead_letters::{Bytes, LetterView};
-use saga_store::{LetterState as Stored, LetterFilter, LetterQuery, Named};
+use saga_store::{LetterFilter, LetterQuery, LetterState as Stored, Named};
 
 #[derive(Template)]
 #[template(path = "dead_letters/letter.html")]

@@ -2,6 +2,8 @@
 
 use saga_types::{Timestamp, fold::SagaState};
 
+use saga_collector::owners::Contact;
+
 use crate::{
     acknowledgements::AcknowledgementView,
     auth::{Caller, Role},
@@ -47,6 +49,7 @@ pub(super) struct Group {
     pub(super) state: &'static str,
     pub(super) step: String,
     pub(super) owner: Option<String>,
+    pub(super) contact: Option<Contact>,
     pub(super) saga_type: String,
     pub(super) sagas: String,
     /// Since when the first of them has been late or owed.
@@ -85,7 +88,10 @@ impl Attention {
         let (letters_of, views): (Vec<_>, Vec<_>) = views.partition(|view| view.dead_letter_id.is_some());
         let letters = letters.saturating_sub(letters_of.len() as u64);
         let letters_of = letters_of.into_iter().filter(|_| may_see_letters);
-        let entries = views.into_iter().chain(letters_of).map(|view| Entry::new(view, clock.now));
+        let entries = views
+            .into_iter()
+            .chain(letters_of)
+            .map(|view| Entry::new(view, clock.now));
         let (worse, acknowledged) = entries.partition(|entry| entry.mark.is_worse);
         Ok(Self {
             worse,
@@ -123,6 +129,7 @@ impl Group {
             state,
             step: group.step.to_string(),
             owner: group.owner,
+            contact: group.contact,
             saga_type: group.saga_type.to_string(),
             sagas: number(group.sagas),
             since: Moment::new(group.since, clock.now),

@@ -12,8 +12,8 @@ use crate::ui::{
     humanize,
     period::Period,
 };
-use saga_collector::redaction::{REDACTED, Redaction};
 use crate::{acknowledgements, scoped::Reader};
+use saga_collector::redaction::{REDACTED, Redaction};
 use saga_store::{FailureCount, Sample, StoreError, Subjects, Trends};
 use saga_types::{
     Timestamp,
@@ -178,7 +178,8 @@ impl Failures {
             let (step, reason) = kind;
             FailureRow {
                 path: group_path(step.as_deref(), reason.as_deref(), period),
-                name: (reason.as_deref() != Some(REDACTED)).then(|| failure_group(step.as_deref(), reason.as_deref())),
+                name: (reason.as_deref() != Some(REDACTED))
+                    .then(|| failure_group(step.as_deref(), reason.as_deref())),
                 marks: Vec::new(),
                 step: step.unwrap_or_else(|| "Unknown step".to_owned()),
                 reason,

@@ -11,6 +11,7 @@ use crate::{
         search::encoded,
     },
 };
+use saga_collector::owners::Contact;
 use saga_store::StoredStep;
 
 pub(super) struct Header {
@@ -26,6 +27,8 @@ pub(super) struct Header {
     /// The service of the failing or else the last event, with its version.
     pub(super) recorder: Option<String>,
     pub(super) trace: Option<(String, Option<String>)>,
+    /// Whom to ask about what it waits for, or else about its type.
+    pub(super) contact: Option<Contact>,
     /// How many sagas belong to it.
     pub(super) others: Option<String>,
     /// For a message to others.
@@ -54,6 +57,16 @@ impl Header {
             lasted: lasted(saga, clock),
             recorder: recorder(saga, steps, reader.redaction.hides(keys::SERVICE_VERSION)),
             trace: trace.map(|id| (id.clone(), reader.pages.trace_url(&encoded(id)))),
+            contact: {
+                let owner = saga
+                    .most_urgent()
+                    .and_then(|awaiting| awaiting.service.as_deref());
+                reader
+                    .pages
+                    .owners
+                    .of(owner, Some(saga.saga_type.as_str()))
+                    .cloned()
+            },
             others: match others {
                 0 => None,
                 1 => Some("1 related saga".to_owned()),

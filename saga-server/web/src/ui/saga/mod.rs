@@ -214,7 +214,10 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
         definition,
         usual: if window.is_first { &usual } else { &nothing },
     };
-    let is_over = matches!(saga.current_status, SagaStatus::Completed | SagaStatus::Compensated);
+    let is_over = matches!(
+        saga.current_status,
+        SagaStatus::Completed | SagaStatus::Compensated
+    );
     let form_path = format!("{}/acknowledgement", saga_path(&saga.saga_id));
     let form = AcknowledgeForm::of(caller, form_path, acknowledgement.clone(), clock.now);
     let relatives = Relatives::of(&saga, &family, &of_the_order, clock, &address);

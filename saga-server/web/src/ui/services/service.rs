@@ -32,6 +32,7 @@ use crate::{
         search::encoded,
     },
 };
+use saga_collector::owners::Contact;
 use saga_store::{Late, ProducerQuery, ProducerService, producer_name};
 
 /// How many instances are shown.
@@ -48,6 +49,8 @@ const FAILURES_READ: u32 = 2_000;
 pub(in crate::ui) struct ServiceTemplate {
     frame: Frame,
     name: String,
+    /// Whom to ask about it.
+    contact: Option<Contact>,
     range: Range,
     period: String,
     against: Option<&'static str>,
@@ -144,6 +147,7 @@ pub(in crate::ui) async fn page(
     let list = |parameter: &str| format!("/sagas?{parameter}={}", encoded(&name));
     Ok(Page(ServiceTemplate {
         frame: Frame::new(Section::Services, name.clone(), &caller, Some(&freshness)),
+        contact: reader.pages.owners.of(Some(&name), None).cloned(),
         range: Range::compared(&super::path(&name), &given, &period, clock.now),
         period: period.words(),
         against: period.before().map(|_| period.against().words()),
