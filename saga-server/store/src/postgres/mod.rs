@@ -4,6 +4,8 @@
 //! inside one; readers and writers have separate connections, so that neither starves the other.
 
 mod abort;
+#[path = "../sql/acknowledgeable.rs"]
+mod acknowledgeable;
 #[path = "../sql/acknowledged.rs"]
 mod acknowledged;
 #[path = "../sql/acknowledgements.rs"]

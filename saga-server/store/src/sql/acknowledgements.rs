@@ -6,7 +6,8 @@ use sqlx::QueryBuilder;
 
 use super::{
     Adapter, Connection, Db,
-    acknowledged::{Found, Logged, Seen, find, in_force, look},
+    acknowledgeable::{Found, Logged, Seen, look},
+    acknowledged::{find, in_force},
     dialect, error, operations,
 };
 use crate::{

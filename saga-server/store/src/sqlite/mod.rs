@@ -4,6 +4,8 @@
 //! last commit and never wait.
 
 mod abort;
+#[path = "../sql/acknowledgeable.rs"]
+mod acknowledgeable;
 #[path = "../sql/acknowledged.rs"]
 mod acknowledged;
 #[path = "../sql/acknowledgements.rs"]
