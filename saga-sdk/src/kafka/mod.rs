@@ -129,12 +129,17 @@ impl<M: Mode> KafkaClient<M> {
             Ok(value) => value,
             Err(error) => return self.refuse(definitely(DropReason::Failed), event, &error),
         };
+        let service = event
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata.producer_service());
+        let headers = self.producer.headers(origin, sequence, (service, trace));
         let (completion, wait) = M::completion();
         let routed = transport.send(PendingRecord {
             sequence,
             key: Cow::Borrowed(event.saga_id.as_str().as_bytes()),
             value,
-            headers: self.producer.headers(origin, sequence, trace),
+            headers,
             completion,
         });
         match routed {

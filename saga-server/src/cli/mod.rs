@@ -13,6 +13,7 @@ mod dlt;
 mod erase;
 mod error;
 mod fold;
+mod gateway;
 mod healthcheck;
 mod help;
 mod infer;
@@ -66,6 +67,8 @@ enum Command {
     /// Ask a running collector whether a new version of a service fails more often than the one before: exit code 0 when it
     /// does not, 3 when it does, 4 when there are too few sagas yet
     Compare(compare::CompareArgs),
+    /// Run the gateway alone: take events over HTTP and write them to the topic; needs no database
+    Gateway(gateway::GatewayArgs),
     /// Inspect the configuration
     Config(check::ConfigCommandArgs),
     /// Ask a running collector whether it is ready
@@ -109,6 +112,7 @@ impl Command {
             Self::Fold(args) => args.run(),
             Self::Definitions(args) => args.run(),
             Self::Compare(args) => args.run(),
+            Self::Gateway(args) => args.run(),
             Self::Config(args) => args.run(),
             Self::Healthcheck(args) => args.run(),
             Self::Token(args) => args.run(),

@@ -20,6 +20,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{
     auth::AuthSettings,
+    gateway::GatewaySettings,
     pages::PagesSettings,
     period::Period,
     property::Property,
@@ -60,6 +61,9 @@ pub struct Settings {
 
     #[command(flatten)]
     pub schema_registry: RegistrySettings,
+
+    #[command(flatten)]
+    pub gateway: GatewaySettings,
 
     #[command(flatten)]
     pub ingest: IngestSettings,

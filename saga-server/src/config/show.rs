@@ -56,6 +56,12 @@ impl Config {
         entries.push(("schemaRegistry.url", text(registry.as_deref())));
         entries.push(("schemaRegistry.caFile", path(ca_file)));
         entries.extend([
+            ("gateway.ackTimeout", Period(self.gateway.ack_timeout).to_string()),
+            ("gateway.maxBodyBytes", self.gateway.max_body_bytes.to_string()),
+            (
+                "gateway.maxBufferedBytes",
+                self.gateway.max_buffered_bytes.to_string(),
+            ),
             ("ingest.batchSize", self.ingest.batch_size.to_string()),
             ("ingest.batchWait", Period(self.ingest.batch_wait).to_string()),
             (
@@ -108,15 +114,17 @@ impl Config {
     }
 }
 
-fn oidc_entries(oidc: Option<&OidcConfig>) -> [(&'static str, String); 11] {
-    let [name, roles, viewer, operator] = DEFAULT_CLAIMS.map(str::to_owned);
+fn oidc_entries(oidc: Option<&OidcConfig>) -> [(&'static str, String); 13] {
+    let [name, roles, viewer, operator, recorder] = DEFAULT_CLAIMS.map(str::to_owned);
     let claims = oidc.map_or(
         ClaimsConfig {
             name,
             roles,
             viewer_role: viewer,
             operator_role: operator,
+            recorder_role: recorder,
             saga_types: None,
+            services: None,
         },
         |oidc| oidc.claims.clone(),
     );
@@ -141,6 +149,7 @@ fn oidc_entries(oidc: Option<&OidcConfig>) -> [(&'static str, String); 11] {
         ("auth.oidc.rolesClaim", claims.roles),
         ("auth.oidc.viewerRole", claims.viewer_role),
         ("auth.oidc.operatorRole", claims.operator_role),
+        ("auth.oidc.recorderRole", claims.recorder_role),
         (
             "auth.oidc.sagaTypesClaim",
             text(types.map(|types| types.claim.as_str())),
@@ -149,6 +158,7 @@ fn oidc_entries(oidc: Option<&OidcConfig>) -> [(&'static str, String); 11] {
             "auth.oidc.sagaTypesRequired",
             types.is_some_and(|types| types.is_required).to_string(),
         ),
+        ("auth.oidc.servicesClaim", text(claims.services.as_deref())),
     ]
 }
 
@@ -174,11 +184,16 @@ fn tokens(access: &Access) -> String {
         .iter()
         .map(|token| {
             let types: Vec<&str> = token.scope.types().map(SagaType::as_str).collect();
-            let types = match token.scope.is_all() {
-                true => String::new(),
-                false => format!(":{}", types.join(",")),
+            let services = token
+                .services
+                .names()
+                .map(|names| names.collect::<Vec<_>>().join(","));
+            let bounds = match (token.scope.is_all(), services) {
+                (true, None) => String::new(),
+                (_, None) => format!(":{}", types.join(",")),
+                (_, Some(services)) => format!(":{}:{services}", types.join(",")),
             };
-            format!("{}:{}:***{types}", token.name, token.role)
+            format!("{}:{}:***{bounds}", token.name, token.role)
         })
         .collect();
     shown.join(";")

@@ -3,10 +3,12 @@
 //! | part | what |
 //! | --- | --- |
 //! | `definitions` | the definitions as the files say, and collectors that run with others |
+//! | `gateway` | events over HTTP, within a collector or alone |
 //! | `tasks` | the background tasks, and what happens when one of them ends |
 //! | `supervisor` | starts, watches and stops them |
 
 mod definitions;
+mod gateway;
 mod supervisor;
 mod tasks;
 
@@ -23,6 +25,7 @@ use saga_collector::{
     live::Live,
     metrics::Metrics,
 };
+use saga_gateway::Gateway;
 use saga_store::{StoreError, StoreOptions};
 use saga_types::definition::LoadError;
 use saga_web::{Limits, scoped::Sources, state::AppState};
@@ -30,6 +33,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use self::gateway::GatewayServer;
 use self::supervisor::{Supervisor, Task};
 use crate::config::{Config, load_definitions};
 
@@ -57,6 +61,9 @@ pub enum ServerError {
     /// A background task ended without which the process is of no use.
     #[error("the background task {0} ended unexpectedly; the log says why")]
     TaskEnded(&'static str),
+    /// The client that writes events cannot start.
+    #[error(transparent)]
+    Gateway(#[from] saga_sdk::ConnectError),
     /// Kafka's client cannot start or go on.
     #[error(transparent)]
     Ingest(#[from] ConsumerError),
@@ -68,6 +75,7 @@ pub struct Server {
     health: Arc<Health>,
     ingest: Ingest,
     dead_letters: Collect,
+    gateway: Arc<Gateway>,
     supervisor: Supervisor,
     stop: CancellationToken,
     shutdown_timeout: Duration,
@@ -132,6 +140,7 @@ impl Server {
             redaction.clone(),
         ));
         let archive = config.retention.archive.as_ref().map(Archive::open).transpose()?;
+        let gateway = Arc::new(gateway::gateway(&config.gateway, &config.kafka));
         let state = AppState {
             sources: Sources::new(store.clone(), letters, live.clone()).with_archive(archive),
             health: health.clone(),
@@ -142,6 +151,7 @@ impl Server {
             watch: config.watch,
             streams: Arc::default(),
             pages: Arc::new(config.pages.clone()),
+            gateway: gateway.clone(),
         };
         let mut tasks = tasks::of(&config, &state, (store, live), loaded, &stop)?;
         let http = saga_web::serve(listener, state, Limits::default(), stop.clone());
@@ -154,6 +164,7 @@ impl Server {
             health,
             ingest,
             dead_letters,
+            gateway,
             supervisor,
             stop,
             shutdown_timeout: config.shutdown_timeout,
@@ -209,6 +220,8 @@ impl Server {
             tracing::warn!("ingest did not end in time; what it had in hand is read again at the next start");
         }
         self.supervisor.join(deadline).await;
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        self.gateway.close(left).await;
         tracing::info!("stopped");
     }
 }

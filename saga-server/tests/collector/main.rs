@@ -7,6 +7,7 @@ mod archive;
 mod client_faults;
 mod damaged_batch;
 mod dead_letters;
+mod gateway;
 mod hostile_records;
 mod monitoring;
 mod openapi;

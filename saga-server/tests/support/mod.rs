@@ -119,7 +119,12 @@ impl Harness {
 
     /// All dead letters so far, once there are at least `count`.
     pub async fn dead_letters(&self, count: usize) -> Vec<DeadLetter> {
-        let (servers, topic) = (self.bootstrap_servers.clone(), self.dead_letter_topic.clone());
+        self.records(&self.dead_letter_topic, count).await
+    }
+
+    /// All records of a topic so far, once there are at least `count`.
+    pub async fn records(&self, topic: &str, count: usize) -> Vec<DeadLetter> {
+        let (servers, topic) = (self.bootstrap_servers.clone(), topic.to_owned());
         tokio::task::spawn_blocking(move || read_dead_letters(&servers, &topic, count))
             .await
             .unwrap()
@@ -296,6 +301,14 @@ impl Rest {
     /// Where it is.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// The status and the body of an answer to a body; `None` when none came.
+    pub async fn try_post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
+        let request = self.client.post(format!("{}{path}", self.base)).json(body);
+        let answer = request.send().await.ok()?;
+        let status = answer.status().as_u16();
+        Some((status, answer.json().await.ok()?))
     }
 
     /// The status and the body; `None` while the port is closed.

@@ -1,6 +1,6 @@
 //! The answers of the collector: REST for programs, pages for people.
 //!
-//! `saga-server` serves it. It depends on `saga-collector`, `saga-normal`, `saga-store` and `saga-types`.
+//! `saga-server` serves it. It depends on `saga-collector`, `saga-gateway`, `saga-normal`, `saga-store` and `saga-types`.
 //!
 //! The parts, in the order in which a request meets them:
 //!
@@ -34,5 +34,5 @@ mod ui;
 pub use config::{PagesConfig, TRACE_ID};
 pub use http::{
     ApiError, ErrorCode,
-    listen::{Limits, serve},
+    listen::{Limits, serve, serve_gateway},
 };

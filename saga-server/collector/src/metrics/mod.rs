@@ -6,6 +6,7 @@
 //! | `ingest` | the topic, and how it is stored |
 //! | `dead_letters` | dead letters and their replay |
 //! | `retention` | retention and archive |
+//! | `gateway` | events that come over HTTP |
 //! | `requests` | answers, streams and queries |
 //! | `process` | tasks, definitions, other collectors |
 //! | `stored` | what a stored batch means for all of them |
@@ -15,6 +16,7 @@
 
 mod dead_letters;
 mod declare;
+mod gateway;
 mod ingest;
 mod lost;
 mod overdue;
@@ -34,6 +36,7 @@ use declare::Declare;
 
 pub use dead_letters::DeadLetterMetrics;
 pub(crate) use declare::seconds;
+pub use gateway::GatewayMetrics;
 pub use ingest::IngestMetrics;
 pub(crate) use ingest::PartitionLabel;
 pub use lost::LostCounters;
@@ -67,6 +70,8 @@ pub struct Metrics {
     pub retention: RetentionMetrics,
     /// Of answers to requests.
     pub requests: RequestMetrics,
+    /// Of events that come over HTTP.
+    pub gateway: GatewayMetrics,
     /// Of tasks, definitions and other collectors.
     pub process: ProcessMetrics,
 }
@@ -82,6 +87,7 @@ impl Metrics {
             dead_letters: DeadLetterMetrics::declare(&mut declare),
             retention: RetentionMetrics::declare(&mut declare),
             requests: RequestMetrics::declare(&mut declare),
+            gateway: GatewayMetrics::declare(&mut declare),
             process: ProcessMetrics::declare(&mut declare),
             registry: declare.0,
         };

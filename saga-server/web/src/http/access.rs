@@ -53,6 +53,9 @@ const METRICS: [&str; 2] = ["/metrics", "/actuator/prometheus"];
 /// Interfaces for programs, by their first segment.
 const INTERFACES: [(&str, Role); 2] = [("api", Role::Viewer), ("internal", Role::Operator)];
 
+/// Paths that take events.
+const RECORDING: [&str; 1] = ["/api/v1/events"];
+
 /// What a request needs.
 pub(crate) fn needed(request: &Request) -> Requirement {
     let (method, path) = (request.method(), request.uri().path());
@@ -70,6 +73,9 @@ pub(crate) fn named(method: &Method, path: &str) -> Option<Requirement> {
     let first = first_segment(path);
     if METRICS.contains(&path) {
         return Some(Requirement::OpenUnlessBound);
+    }
+    if records(path) {
+        return Some(Requirement::Role(Role::Recorder));
     }
     if OPEN.contains(&first) {
         return Some(Requirement::Open);
@@ -91,6 +97,11 @@ pub(crate) fn page(path: &str) -> Option<Role> {
         "" if path != "/" => None,
         first => find(&PAGES, first),
     }
+}
+
+/// Whether a path takes events.
+pub(crate) fn records(path: &str) -> bool {
+    RECORDING.contains(&path)
 }
 
 /// Whether a path shows numbers of all saga types together.

@@ -15,6 +15,7 @@
 //! | `saga`, `sagas`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
 //! | `flow` | `/api/v1/flow`: transitions between steps |
 //! | `expected` | what is usual for what a saga waits for |
+//! | `events` | `/api/v1/events`: events of services, taken |
 //! | `stream` | `/api/v1/sagas/stream`: sagas as they change |
 //! | `attention` | `/api/v1/attention`: what is late |
 //! | `failure_groups` | `/api/v1/failure-groups`: what fails, how often, and since when |
@@ -35,6 +36,7 @@ mod differences;
 mod dismissal;
 mod docs;
 mod erasure;
+mod events;
 mod expected;
 mod failure_groups;
 mod flow;
@@ -56,7 +58,7 @@ mod versions;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::state::AppState;
+use crate::state::{AppState, GatewayState};
 
 pub(crate) use dead_letters::{find as find_letters, find_groups as find_letter_groups};
 pub(crate) use docs::{ApiDocument, VIEWER_PATHS, viewer};
@@ -78,6 +80,7 @@ pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
         .routes(routes!(differences::of_groups))
         .routes(routes!(versions::seen))
         .routes(routes!(compare::two_versions))
+        .routes(routes!(events::record))
         .routes(routes!(status::correct))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::groups))
@@ -94,6 +97,16 @@ pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
         .routes(routes!(metrics::page))
         .routes(routes!(metrics::actuator_page))
         .routes(routes!(docs::page))
+}
+
+/// The endpoints of a gateway that runs alone.
+pub(crate) fn gateway_endpoints() -> OpenApiRouter<GatewayState> {
+    OpenApiRouter::new()
+        .routes(routes!(events::record))
+        .merge(health::routes())
+        .nest("/actuator", health::routes())
+        .routes(routes!(metrics::page))
+        .routes(routes!(metrics::actuator_page))
 }
 
 /// The description of all endpoints: an OpenAPI 3.1 document, as JSON.

@@ -43,6 +43,7 @@ const JSON: &str = "application/json";
     servers((url = "/", description = "The collector that serves this document")),
     tags(
         (name = "sagas", description = "Sagas and their steps. Needs the role viewer."),
+        (name = "events", description = "Events of services. Needs the role recorder."),
         (name = "operation", description = "What operators do. Needs the role operator."),
         (name = "health", description = "For orchestrators and Prometheus. Open to everybody; metrics need a token for all saga types once rights are bound to saga types."),
     ),
@@ -189,8 +190,8 @@ fn add_bearer(components: &mut Components) {
         .insert(BEARER.to_owned(), SecurityScheme::Http(bearer).into());
 }
 
-/// The warnings of health are there only when there are any.
-const MAY_BE_ABSENT: [&str; 1] = ["warnings"];
+/// The warnings of health, and the results beside an error, are there only when there are any.
+const MAY_BE_ABSENT: [&str; 2] = ["warnings", "results"];
 
 /// Every other field of an answer is always there. Only what callers send may leave out what can be null.
 fn require_fields(components: &mut Components, asked: &BTreeSet<String>) {

@@ -118,7 +118,7 @@ impl Frame {
         Section::BAR
             .iter()
             .filter(move |(_, path, _)| sees_all || !access::needs_all_types(path))
-            .filter(move |(_, path, _)| access::page(path).is_some_and(|needed| role >= needed))
+            .filter(move |(_, path, _)| access::page(path).is_some_and(|needed| role.may(needed)))
             .map(move |(section, path, name)| (*path, *name, *section == current))
     }
 

@@ -12,6 +12,7 @@ mod dismissal;
 mod docs;
 mod edge;
 mod erasure;
+mod events;
 mod expected;
 mod failure_groups;
 mod family;

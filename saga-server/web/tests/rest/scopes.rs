@@ -11,7 +11,7 @@ use saga_types::{
     SagaType, Timestamp,
     avro::{self, Framing, SchemaVersion},
 };
-use saga_web::auth::{Access, Role, Token, TokenHash};
+use saga_web::auth::{Access, Role, Services, Token, TokenHash};
 use serde_json::{Value, json};
 
 use crate::{
@@ -66,6 +66,7 @@ async fn bound() -> Api {
         name: name.to_owned(),
         role,
         scope,
+        services: Services::All,
         hash: TokenHash::of(&format!("{name}'s")),
     };
     let access = Access::Tokens(callers().map(token).into());
