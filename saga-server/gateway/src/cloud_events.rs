@@ -4,12 +4,12 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
-use saga_types::{EventId, SagaEvent, Timestamp};
-use serde_json::value::RawValue;
+use saga_types::{EventId, Timestamp};
+use serde_json::{Map, Value, value::RawValue};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    document::Document,
+    document::{Document, cut},
     event::{self, Envelope},
 };
 
@@ -19,34 +19,37 @@ const ID_PREFIX: &str = "ce-";
 /// How much of the hash such an id holds, in bytes.
 const ID_BYTES: usize = 16;
 
-/// The attributes that make an event's id and time.
-struct Attributes {
-    id: String,
-    source: String,
-    time: Option<Timestamp>,
+/// A CloudEvent, taken out of its envelope.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// What the envelope says of the event.
+    pub(crate) envelope: Envelope,
+    /// All attributes, for mappings.
+    pub(crate) attributes: Map<String, Value>,
+    /// The text of the data.
+    pub(crate) data: String,
 }
 
-impl Attributes {
-    /// A CloudEvent is named by its source and id together.
-    fn envelope(&self) -> Envelope {
-        let mut hash = Sha256::new();
-        hash.update(self.source.len().to_be_bytes());
-        hash.update(&self.source);
-        hash.update(&self.id);
-        let digits: String = hash.finalize()[..ID_BYTES]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        Envelope {
-            event_id: EventId::new(format!("{ID_PREFIX}{digits}")).ok(),
-            recorded_at: self.time,
-        }
+/// A CloudEvent is named by its source and id together.
+fn envelope(source: &str, id: &str, recorded_at: Option<Timestamp>) -> Envelope {
+    let mut hash = Sha256::new();
+    hash.update(source.len().to_be_bytes());
+    hash.update(source);
+    hash.update(id);
+    let digits: String = hash.finalize()[..ID_BYTES]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Envelope {
+        event_id: EventId::new(format!("{ID_PREFIX}{digits}")).ok(),
+        recorded_at,
     }
 }
 
 /// One in structured mode: attributes and data in one object.
-pub(crate) fn structured(text: &str) -> Result<SagaEvent, String> {
+pub(crate) fn structured(text: &str) -> Result<Opened, String> {
     let mut document = Document::read(text)?;
+    let attributes = document.others(&["data", "data_base64"]);
     check_version(&mut document);
     let id = text_of(&mut document, "id");
     let source = text_of(&mut document, "source");
@@ -60,19 +63,17 @@ pub(crate) fn structured(text: &str) -> Result<SagaEvent, String> {
     let data = document.require("data", packed.or(data.map(|data| data.get().to_owned())));
     // Extensions, and attributes that say nothing of a step.
     document.ignore_rest();
-    let (attributes, data) = document.finish((|| {
-        let attributes = Attributes {
-            id: id?,
-            source: source?,
-            time,
-        };
-        Some((attributes, data?))
-    })())?;
-    event::read(&data, attributes.envelope()).map_err(|problems| format!("data: {problems}"))
+    document.finish((|| {
+        Some(Opened {
+            envelope: envelope(&source?, &id?, time),
+            attributes,
+            data: data?,
+        })
+    })())
 }
 
 /// One in binary mode: attributes in headers, data in the body.
-pub(crate) fn binary(headers: &HeaderMap, data: &str) -> Result<SagaEvent, String> {
+pub(crate) fn binary(headers: &HeaderMap, data: &str) -> Result<Opened, String> {
     let mut problems = Vec::new();
     let mut attribute = |name: &str| {
         let value = decoded(headers, name);
@@ -89,15 +90,25 @@ pub(crate) fn binary(headers: &HeaderMap, data: &str) -> Result<SagaEvent, Strin
     let time = decoded(headers, "ce-time").and_then(|text| match text.parse() {
         Ok(time) => Some(time),
         Err(error) => {
-            problems.push(format!("ce-time {error}"));
+            problems.push(cut(&format!("ce-time {error}")));
             None
         }
     });
     if !problems.is_empty() {
         return Err(problems.join("; "));
     }
-    let attributes = Attributes { id, source, time };
-    event::read(data, attributes.envelope())
+    let attributes = headers
+        .keys()
+        .filter_map(|name| {
+            let value = decoded(headers, name.as_str())?;
+            Some((name.as_str().strip_prefix("ce-")?.to_owned(), value.into()))
+        })
+        .collect();
+    Ok(Opened {
+        envelope: envelope(&source, &id, time),
+        attributes,
+        data: data.to_owned(),
+    })
 }
 
 const VERSION: &str = "1.0";
@@ -137,7 +148,19 @@ fn decoded(headers: &HeaderMap, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use saga_types::SagaEvent;
+
     use super::*;
+
+    fn structured(text: &str) -> Result<SagaEvent, String> {
+        let opened = super::structured(text)?;
+        event::read(&opened.data, opened.envelope)
+    }
+
+    fn binary(headers: &HeaderMap, data: &str) -> Result<SagaEvent, String> {
+        let opened = super::binary(headers, data)?;
+        event::read(&opened.data, opened.envelope)
+    }
 
     const DATA: &str = r#"{"sagaId":"s-1","sagaType":"ORDER_CREATION","step":"ORDER_CREATED","status":"STARTED","orderId":"o-1"}"#;
 
@@ -146,14 +169,36 @@ mod tests {
     }
 
     #[test]
+    fn attributes_are_kept_for_mappings() {
+        let opened = super::structured(&wrapped(&format!(
+            r#""id":"1","source":"/a","tenant":7,"data":{DATA}"#
+        )))
+        .unwrap();
+        assert_eq!(opened.attributes["tenant"], 7);
+        assert!(!opened.attributes.contains_key("data"));
+        let headers = [
+            ("ce-specversion", "1.0"),
+            ("ce-type", "t"),
+            ("ce-id", "1"),
+            ("ce-source", "/a"),
+            ("ce-tenant", "%C3%A4"),
+        ];
+        let header = |(name, value): (&'static str, &str)| {
+            (http::HeaderName::from_static(name), value.parse().unwrap())
+        };
+        let opened = super::binary(&headers.map(header).into_iter().collect(), DATA).unwrap();
+        assert_eq!(opened.attributes["tenant"], "ä");
+    }
+
+    #[test]
     fn id_and_time_come_from_the_envelope_in_all_modes() {
         let time = "2026-11-22T08:26:40Z";
-        let structured = structured(&wrapped(&format!(
+        let first = self::structured(&wrapped(&format!(
             r#""id":"1","source":"/orders","time":"{time}","data":{DATA},"partitionkey":"x""#
         )))
         .unwrap();
         let packed = STANDARD.encode(DATA);
-        let base64 = super::structured(&wrapped(&format!(
+        let base64 = self::structured(&wrapped(&format!(
             r#""id":"1","source":"/orders","time":"{time}","data_base64":"{packed}""#
         )));
         let headers = [
@@ -166,11 +211,11 @@ mod tests {
         let header = |(name, value): (&'static str, &str)| {
             (http::HeaderName::from_static(name), value.parse().unwrap())
         };
-        let binary = binary(&headers.map(header).into_iter().collect(), DATA);
-        assert_eq!(structured.recorded_at, time.parse().unwrap());
-        assert!(structured.event_id.as_str().starts_with("ce-"));
-        assert_eq!(base64, Ok(structured.clone()));
-        assert_eq!(binary, Ok(structured));
+        let binary = self::binary(&headers.map(header).into_iter().collect(), DATA);
+        assert_eq!(first.recorded_at, time.parse().unwrap());
+        assert!(first.event_id.as_str().starts_with("ce-"));
+        assert_eq!(base64, Ok(first.clone()));
+        assert_eq!(binary, Ok(first));
     }
 
     #[test]
@@ -204,7 +249,7 @@ mod tests {
             "specversion must be 1.0; id is empty; source is missing; type is missing"
         );
         let refused = structured(&wrapped(r#""id":"1","source":"/a","data":7"#)).unwrap_err();
-        assert!(refused.starts_with("data: is not a JSON object"), "{refused}");
+        assert!(refused.starts_with("is not a JSON object"), "{refused}");
         let refused = binary(&HeaderMap::new(), DATA).unwrap_err();
         assert!(refused.contains("the header ce-id is missing"), "{refused}");
     }

@@ -1,6 +1,6 @@
 //! How much is taken at once, and how long an answer may wait for the broker.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// How much is taken at once, and how long an answer may wait for the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct GatewayConfig {
     pub max_body_bytes: usize,
     /// How many bytes of bodies are held at once, of all callers together; one caller gets half of it.
     pub max_buffered_bytes: usize,
+    /// A folder of mappings, if there is one.
+    pub mappings_dir: Option<PathBuf>,
 }
 
 /// The most events of one body.
@@ -22,6 +24,7 @@ impl Default for GatewayConfig {
             ack_timeout: Duration::from_secs(10),
             max_body_bytes: 4 * 1024 * 1024,
             max_buffered_bytes: 16 * 1024 * 1024,
+            mappings_dir: None,
         }
     }
 }

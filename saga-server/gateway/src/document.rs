@@ -89,6 +89,17 @@ impl<'a> Document<'a> {
         value
     }
 
+    /// The values of all fields but these, which stay.
+    pub(crate) fn others(&self, without: &[&str]) -> serde_json::Map<String, serde_json::Value> {
+        let fields = self
+            .fields
+            .iter()
+            .filter(|(name, _)| !without.contains(&name.as_str()));
+        fields
+            .filter_map(|(name, value)| Some((name.clone(), serde_json::from_str(value.get()).ok()?)))
+            .collect()
+    }
+
     /// Leaves out all fields that were not taken.
     pub(crate) fn ignore_rest(&mut self) {
         self.fields.clear();

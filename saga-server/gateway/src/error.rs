@@ -17,6 +17,9 @@ pub enum RequestError {
     #[error("the body has more than {MAX_EVENTS} events")]
     TooMany,
     /// 400.
+    #[error("there is no mapping for the source {0:?}")]
+    UnknownSource(String),
+    /// 400.
     #[error("the body {0}")]
     Unreadable(String),
 }

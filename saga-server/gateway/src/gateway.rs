@@ -11,16 +11,19 @@ use futures_util::Stream;
 use http::HeaderMap;
 use saga_sdk::TraceContext;
 use saga_types::{EventId, SagaEvent, SagaId};
+use serde_json::{Map, Value};
 
 use crate::{
     batch,
     body::{self, ReadBody},
     budget::Budget,
-    cloud_events,
+    cloud_events::{self, Opened},
     config::GatewayConfig,
+    document::cut,
     error::RequestError,
     event::{self, Envelope},
     format::Format,
+    mapping::{Input, Mapped, Mapping, Mappings},
     publish::Publisher,
     results::{EventResult, Outcome, told},
 };
@@ -30,6 +33,7 @@ pub struct Gateway {
     config: GatewayConfig,
     budget: Arc<Budget>,
     publisher: Publisher,
+    mappings: Mappings,
 }
 
 /// A body that was received, and what it says that it holds.
@@ -48,7 +52,15 @@ impl Gateway {
             budget: Arc::new(Budget::new(config.max_buffered_bytes)),
             config,
             publisher,
+            mappings: Mappings::default(),
         }
+    }
+
+    /// The same gateway, which also takes what these mappings make events of.
+    #[must_use]
+    pub fn with_mappings(mut self, mappings: Mappings) -> Self {
+        self.mappings = mappings;
+        self
     }
 
     /// Writes to the topic.
@@ -84,7 +96,8 @@ impl Gateway {
         })
     }
 
-    /// Writes the events of a body to the topic, as far as they are right and `may` lets them, and waits for the broker.
+    /// Writes the events of a body to the topic, as far as they are right and `may` lets them, and waits for the broker. With a
+    /// source its objects are what its mapping makes of them.
     ///
     /// # Errors
     ///
@@ -92,9 +105,15 @@ impl Gateway {
     pub async fn record(
         &self,
         received: &Received,
+        source: Option<&str>,
         may: impl Fn(&SagaEvent) -> Result<(), String>,
     ) -> Result<Vec<EventResult>, RequestError> {
-        let Batch { mut results, events } = Batch::read(received, may)?;
+        let find = |source: &str| {
+            let mapping = self.mappings.find(source);
+            mapping.ok_or_else(|| RequestError::UnknownSource(cut(source)))
+        };
+        let mapping = source.map(find).transpose()?;
+        let Batch { mut results, events } = Batch::read(received, mapping, may)?;
         let trace = trace(&received.headers);
         let (places, events): (Vec<_>, _) = events.into_iter().unzip();
         let deliveries = self.publisher.publish(events, trace.as_ref()).await;
@@ -118,6 +137,29 @@ fn trace(headers: &HeaderMap) -> Option<TraceContext> {
     TraceContext::parse(text("traceparent")?, text("tracestate"))
 }
 
+/// What an object is: an event, or what a mapping makes of it.
+fn read(mapping: Option<&Mapping>, text: &str, envelope: Envelope, attributes: Map<String, Value>) -> Mapped {
+    let Some(mapping) = mapping else {
+        return match event::read(text, envelope) {
+            Ok(event) => Mapped::Event(Box::new(event)),
+            Err(reason) => Mapped::Refused(reason),
+        };
+    };
+    let input = Input {
+        event: text,
+        attributes,
+        resource: Map::new(),
+    };
+    mapping.map(&input, envelope)
+}
+
+fn opened(mapping: Option<&Mapping>, opened: Result<Opened, String>) -> Mapped {
+    match opened {
+        Ok(opened) => read(mapping, &opened.data, opened.envelope, opened.attributes),
+        Err(reason) => Mapped::Refused(reason),
+    }
+}
+
 /// The events of one body, with what is known of each.
 struct Batch {
     results: Vec<EventResult>,
@@ -128,13 +170,14 @@ struct Batch {
 impl Batch {
     fn read(
         received: &Received,
+        mapping: Option<&Mapping>,
         may: impl Fn(&SagaEvent) -> Result<(), String>,
     ) -> Result<Self, RequestError> {
         let objects = batch::objects(&received.body.bytes, received.format)?;
         let read = |text: &str| match received.format {
-            Format::Json | Format::Lines => event::read(text, Envelope::default()),
-            Format::CloudEvent | Format::CloudEvents => cloud_events::structured(text),
-            Format::CloudEventData => cloud_events::binary(&received.headers, text),
+            Format::Json | Format::Lines => read(mapping, text, Envelope::default(), Map::new()),
+            Format::CloudEvent | Format::CloudEvents => opened(mapping, cloud_events::structured(text)),
+            Format::CloudEventData => opened(mapping, cloud_events::binary(&received.headers, text)),
         };
         let mut batch = Self {
             results: Vec::with_capacity(objects.len()),
@@ -149,14 +192,18 @@ impl Batch {
 
     fn take(
         &mut self,
-        event: Result<SagaEvent, String>,
+        event: Mapped,
         known: &mut HashMap<(SagaId, EventId), usize>,
         may: &impl Fn(&SagaEvent) -> Result<(), String>,
     ) {
         let index = self.results.len();
         let event = match event {
-            Ok(event) => event,
-            Err(reason) => return self.push(None, Outcome::Refused, Some(reason)),
+            Mapped::Event(event) => *event,
+            Mapped::Ignored => {
+                let reason = "no rule of the mapping takes it".to_owned();
+                return self.push(None, Outcome::Ignored, Some(reason));
+            }
+            Mapped::Refused(reason) => return self.push(None, Outcome::Refused, Some(reason)),
         };
         if let Err(reason) = may(&event) {
             return self.push(Some(&event), Outcome::Forbidden, Some(reason));

@@ -14,6 +14,7 @@
 //! | `document` | a JSON object, field by field |
 //! | `event` | an event of a JSON object, checked by the rules of the SDK |
 //! | `cloud_events` | the envelope of CloudEvents, in its three modes |
+//! | [`mapping`] | an event of a document that is none, by the rules of its source |
 //! | `batch` | the events of one body, each with a result |
 //! | [`Gateway`], `error` | from a body to its results, or why none of it was looked at |
 //! | [`publish`] | to the topic, and what the broker said |
@@ -31,6 +32,7 @@ mod error;
 mod event;
 mod format;
 mod gateway;
+pub mod mapping;
 pub mod publish;
 pub mod results;
 

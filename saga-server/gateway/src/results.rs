@@ -14,6 +14,8 @@ pub enum Outcome {
     Accepted,
     /// The same event stands before it in the same body.
     Duplicate,
+    /// No rule of the mapping takes it: it is nothing of a saga.
+    Ignored,
     /// It is no event by the rules; sending it again changes nothing.
     Refused,
     /// The caller may not record it.
@@ -28,9 +30,10 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Accepted,
         Self::Duplicate,
+        Self::Ignored,
         Self::Refused,
         Self::Forbidden,
         Self::Busy,
@@ -44,6 +47,7 @@ impl Outcome {
         match self {
             Self::Accepted => "accepted",
             Self::Duplicate => "duplicate",
+            Self::Ignored => "ignored",
             Self::Refused => "refused",
             Self::Forbidden => "forbidden",
             Self::Busy => "busy",
@@ -72,7 +76,7 @@ pub struct EventResult {
 /// How all events of a body are together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Some are stored, and no other can be by sending it again.
+    /// What is to be stored is, and no other can be by sending it again.
     Done,
     /// None is stored, and each is wrong.
     AllRefused,
@@ -92,7 +96,9 @@ pub fn verdict(results: &[EventResult]) -> Verdict {
         Verdict::Unavailable
     } else if has(Outcome::Busy) {
         Verdict::Busy
-    } else if has(Outcome::Accepted) {
+    } else if has(Outcome::Accepted)
+        || has(Outcome::Ignored) && !has(Outcome::Refused) && !has(Outcome::Forbidden)
+    {
         Verdict::Done
     } else if has(Outcome::Forbidden) {
         Verdict::AllForbidden

@@ -1,6 +1,6 @@
 //! How events are taken over HTTP.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use merge::Merge;
@@ -43,6 +43,15 @@ pub struct GatewaySettings {
         env = "SAGA_SERVER_GATEWAY_MAX_BUFFERED_BYTES"
     )]
     pub max_buffered_bytes: Option<usize>,
+
+    /// A folder of mappings (*.yml), each of which makes events of what the source of its name sends
+    #[arg(
+        id = "gateway.mappingsDir",
+        long = "gateway-mappings",
+        value_name = "DIR",
+        env = "SAGA_SERVER_GATEWAY_MAPPINGS_DIR"
+    )]
+    pub mappings_dir: Option<PathBuf>,
 }
 
 impl GatewaySettings {
@@ -53,7 +62,12 @@ impl GatewaySettings {
             self.max_body_bytes.unwrap_or(default.max_body_bytes),
             1_024..=64 * 1024 * 1024,
         )?;
+        if let Some(folder) = self.mappings_dir.as_ref().filter(|folder| !folder.is_dir()) {
+            let reason = format!("{} is not a folder", folder.display());
+            return Err(ConfigError::value("gateway.mappingsDir", reason));
+        }
         Ok(GatewayConfig {
+            mappings_dir: self.mappings_dir.clone(),
             ack_timeout: period_within(
                 "gateway.ackTimeout",
                 self.ack_timeout.unwrap_or(Period(default.ack_timeout)),

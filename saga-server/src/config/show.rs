@@ -62,6 +62,7 @@ impl Config {
                 "gateway.maxBufferedBytes",
                 self.gateway.max_buffered_bytes.to_string(),
             ),
+            ("gateway.mappingsDir", path(self.gateway.mappings_dir.as_deref())),
             ("ingest.batchSize", self.ingest.batch_size.to_string()),
             ("ingest.batchWait", Period(self.ingest.batch_wait).to_string()),
             (

@@ -8,7 +8,11 @@ use saga_collector::{
     kafka::{KafkaConfig, SaslMechanism, SecurityProtocol},
     metrics::Metrics,
 };
-use saga_gateway::{Gateway, GatewayConfig, publish::Publisher};
+use saga_gateway::{
+    Gateway, GatewayConfig,
+    mapping::{MappingLoadError, Mappings},
+    publish::Publisher,
+};
 use saga_sdk::SagaConfig;
 use saga_web::{Limits, auth::Access, state::GatewayState};
 use tokio::time::Instant;
@@ -44,9 +48,15 @@ const SET_BY_SDK: [&str; 10] = [
 ];
 
 /// A gateway that writes to the topic of the collector.
-pub(super) fn gateway(config: &GatewayConfig, kafka: &KafkaConfig) -> Gateway {
+///
+/// Its mappings are read now; the first error of one is returned.
+pub(super) fn gateway(config: &GatewayConfig, kafka: &KafkaConfig) -> Result<Gateway, MappingLoadError> {
     let publisher = Publisher::new(sdk_config(kafka), config.ack_timeout);
-    Gateway::new(config.clone(), publisher)
+    let gateway = Gateway::new(config.clone(), publisher);
+    Ok(match &config.mappings_dir {
+        Some(folder) => gateway.with_mappings(Mappings::load_dir(folder)?),
+        None => gateway,
+    })
 }
 
 /// The same broker, as the SDK is told of it.
@@ -100,7 +110,7 @@ impl GatewayServer {
     /// [`ServerError`] when something fails that a retry cannot fix.
     pub async fn start(config: GatewayServerConfig) -> Result<Self, ServerError> {
         http_client::choose_cryptography();
-        let gateway = Arc::new(gateway(&config.gateway, &config.kafka));
+        let gateway = Arc::new(gateway(&config.gateway, &config.kafka)?);
         gateway.publisher().connect()?;
         let health = Arc::new(Health::starting(&[Component::Kafka]));
         let metrics = Arc::new(Metrics::new([]));

@@ -61,6 +61,9 @@ pub enum ServerError {
     /// A background task ended without which the process is of no use.
     #[error("the background task {0} ended unexpectedly; the log says why")]
     TaskEnded(&'static str),
+    /// A mapping is wrong.
+    #[error("gateway.mappingsDir: {0}")]
+    Mapping(#[from] saga_gateway::mapping::MappingLoadError),
     /// The client that writes events cannot start.
     #[error(transparent)]
     Gateway(#[from] saga_sdk::ConnectError),
@@ -140,7 +143,7 @@ impl Server {
             redaction.clone(),
         ));
         let archive = config.retention.archive.as_ref().map(Archive::open).transpose()?;
-        let gateway = Arc::new(gateway::gateway(&config.gateway, &config.kafka));
+        let gateway = Arc::new(gateway::gateway(&config.gateway, &config.kafka)?);
         let state = AppState {
             sources: Sources::new(store.clone(), letters, live.clone()).with_archive(archive),
             health: health.clone(),

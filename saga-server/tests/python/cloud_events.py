@@ -7,10 +7,12 @@ status that is not 0.
 import argparse
 import json
 import sys
+from datetime import datetime, timezone
 from urllib.request import Request, urlopen
 
-from cloudevents.conversion import to_binary, to_dict, to_structured
-from cloudevents.http import CloudEvent
+from cloudevents.core.bindings.http import to_binary_event, to_structured_event
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
 
 STEPS = [("ORDER_CREATED", "STARTED"), ("STOCK_RESERVED", "COMPLETED"), ("PAYMENT_COMPLETED", "COMPLETED")]
 
@@ -21,7 +23,7 @@ def cloud_event(number):
         "type": "com.example.order.step",
         "source": "/order-service",
         "id": str(number),
-        "time": f"2026-11-22T08:26:4{number}.123456+00:00",
+        "time": datetime(2026, 11, 22, 8, 26, 40 + number, 123456, tzinfo=timezone.utc),
         "datacontenttype": "application/json",
     }
     data = {
@@ -32,7 +34,7 @@ def cloud_event(number):
         "orderId": "order-1",
         "metadata": {"producerService": "order-service", "customer": "Zoë"},
     }
-    return CloudEvent(attributes, data)
+    return CloudEvent(attributes=attributes, data=data)
 
 
 def send(url, headers, body):
@@ -47,10 +49,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
     url = parser.parse_args().url
-    send(url, *to_structured(cloud_event(0)))
-    send(url, *to_binary(cloud_event(0)))
+    for message in (to_structured_event(cloud_event(0)), to_binary_event(cloud_event(0))):
+        send(url, message.headers, message.body)
     # The library has no function for batches: an array of what it makes of each.
-    batch = json.dumps([to_dict(cloud_event(number)) for number in (1, 2)]).encode()
+    batch = b"[" + b",".join(JSONFormat().write(cloud_event(number)) for number in (1, 2)) + b"]"
     send(url, {"content-type": "application/cloudevents-batch+json"}, batch)
 
 

@@ -84,6 +84,7 @@ pub(super) struct EventBody {
 /// are checked one by one: one that is wrong keeps no other back. Sending an event again changes nothing.
 #[utoipa::path(
     post, path = "/api/v1/events", operation_id = "recordEvents", tag = "events",
+    params(("source" = Option<String>, Query, description = "The mapping that makes events of what the body holds; without it the body holds events")),
     request_body(description = "Events, as an object, an array, lines or CloudEvents", content(
         (EventsBody = "application/json"),
         (String = "application/x-ndjson"),
@@ -103,14 +104,15 @@ pub(super) async fn record(
     State(gateway): State<Arc<Gateway>>,
     State(metrics): State<Arc<Metrics>>,
     CalledBy(caller): CalledBy,
-    params: Params,
+    mut params: Params,
     request: Request,
 ) -> Result<(StatusCode, Json<EventsAnswer>), ApiError> {
+    let source = params.text("source");
     params.finish()?;
     let received = receive(&gateway, request, &caller).await?;
     metrics.gateway.set_buffered(gateway.buffered_bytes());
     let may = |event: &SagaEvent| caller.may_record(event);
-    let results = gateway.record(&received, may).await;
+    let results = gateway.record(&received, source.as_deref(), may).await;
     drop(received);
     metrics.gateway.set_buffered(gateway.buffered_bytes());
     let results = results?;
@@ -182,6 +184,9 @@ impl From<RequestError> for ApiError {
     fn from(error: RequestError) -> Self {
         let message = error.to_string();
         match error {
+            RequestError::UnknownSource(_) => {
+                Self::bad_parameter("source", "must be the name of a mapping (gateway.mappingsDir)")
+            }
             RequestError::Format(_) | RequestError::Body(BodyError::Encoding) => {
                 Self::unsupported_media_type(message)
             }
