@@ -14,6 +14,15 @@ use super::{Mapping, MappingError};
 #[derive(Debug, Default)]
 pub struct Mappings(BTreeMap<String, Mapping>);
 
+impl FromIterator<Mapping> for Mappings {
+    fn from_iter<I: IntoIterator<Item = Mapping>>(mappings: I) -> Self {
+        let named = mappings
+            .into_iter()
+            .map(|mapping| (mapping.source().to_owned(), mapping));
+        Self(named.collect())
+    }
+}
+
 /// Why a folder or a file of mappings was refused.
 #[derive(Debug, Error)]
 pub enum MappingLoadError {

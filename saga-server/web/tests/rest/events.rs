@@ -257,6 +257,57 @@ async fn what_the_broker_does_not_acknowledge_is_to_be_sent_again() {
     }
 }
 
+#[tokio::test]
+async fn a_source_sends_what_its_mapping_makes_events_of() {
+    let api = Api::new().await;
+    let path = "/api/v1/events?source=orders";
+    let placed = json!({"type": "placed", "order": "s-1", "at": 7});
+    let body = json!([placed, {"type": "viewed"}, {"type": "placed", "order": "s-1"}]).to_string();
+    let answer = api.request_with(Method::POST, path, &[JSON], body.into()).await;
+    assert_eq!(answer.status.as_u16(), 202, "{}", answer.text);
+    assert_eq!(
+        outcomes(&answer),
+        ["ACCEPTED", "IGNORED", "REFUSED"],
+        "{}",
+        answer.text
+    );
+    assert_eq!(
+        answer.json()["results"][2]["reason"],
+        "rule 1 (line 7): recordedAt is missing"
+    );
+    let viewed = json!({"type": "viewed"}).to_string();
+    let answer = api.request_with(Method::POST, path, &[JSON], viewed.into()).await;
+    assert_eq!(
+        (answer.status.as_u16(), outcomes(&answer)),
+        (202, vec!["IGNORED".to_owned()])
+    );
+
+    let envelope = json!({
+        "specversion": "1.0", "id": "1", "source": "/orders", "type": "com.example.refused",
+        "time": "2026-11-22T08:26:40Z", "data": {"order": "s-1"},
+    });
+    let structured = ("content-type", "application/cloudevents+json");
+    let body = envelope.to_string();
+    let answer = api
+        .request_with(Method::POST, path, &[structured], body.into())
+        .await;
+    assert_eq!(answer.status.as_u16(), 202, "{}", answer.text);
+    let steps: Vec<String> = api
+        .recorder
+        .events()
+        .iter()
+        .map(|event| event.step.as_str().to_owned())
+        .collect();
+    assert_eq!(steps, ["ORDER_CREATED", "PAYMENT_FAILED"]);
+
+    let unknown = "/api/v1/events?source=elsewhere";
+    let answer = api
+        .request_with(Method::POST, unknown, &[JSON], placed.to_string().into())
+        .await;
+    let body = answer.is_error(400, "BAD_REQUEST", PATH);
+    assert!(body["details"]["source"].is_string(), "{}", answer.text);
+}
+
 /// Tokens of those who record, some of them bound.
 async fn with_recorders() -> Api {
     let token = |name: &str, role, scope, services| Token {

@@ -13,7 +13,7 @@ use saga_collector::{
     metrics::Metrics,
     redaction::Redaction,
 };
-use saga_gateway::{Gateway, GatewayConfig, publish::Publisher};
+use saga_gateway::{Gateway, GatewayConfig, mapping::Mapping, publish::Publisher};
 use saga_sdk_testkit::Recorder;
 use saga_store::{OperationStore, PartitionProgress, Scope, Store, StoreOptions};
 use saga_types::{
@@ -35,6 +35,22 @@ use crate::interrupted::Interrupted;
 
 /// When the tests' sagas begin: 2025-10-09T08:53:20.000Z.
 pub(crate) const BEGIN: i64 = 1_760_000_000_000;
+
+/// What makes events of JSON of the source `orders`.
+const ORDERS: &str = "
+defaults:
+  sagaId: event.order
+  orderId: event.order
+  sagaType: ORDER_CREATION
+rules:
+  - when: event.type == 'placed' || attributes.type == 'com.example.placed'
+    step: ORDER_CREATED
+    status: STARTED
+    recordedAt: event.at
+  - when: attributes.type == 'com.example.refused'
+    step: PAYMENT_FAILED
+    status: FAILED
+";
 
 pub(crate) struct Api {
     pub(crate) address: SocketAddr,
@@ -187,7 +203,11 @@ impl Api {
             max_buffered_bytes: 1024 * 1024,
             ..GatewayConfig::default()
         };
-        let gateway = Gateway::new(config, Publisher::with_client(recorder.client()));
+        let gateway = Gateway::new(config, Publisher::with_client(recorder.client())).with_mappings(
+            [Mapping::from_yaml("orders", ORDERS).unwrap()]
+                .into_iter()
+                .collect(),
+        );
         let state = AppState {
             sources: Sources::new(store.clone(), Arc::new(letters), live.clone()).with_operations(operations),
             health: health.clone(),
