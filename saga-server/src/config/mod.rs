@@ -44,7 +44,7 @@ pub use error::ConfigError;
 pub use layers::ConfigArgs;
 pub use names::{Key, check_environment, explain, keys};
 pub use oidc::OidcSettings;
-pub use pages::PagesSettings;
+pub use pages::{EnvironmentSetting, PagesSettings};
 pub use period::Period;
 pub use property::Property;
 pub use redaction::RedactionSettings;

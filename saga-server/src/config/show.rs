@@ -17,9 +17,12 @@ use saga_collector::{
     telemetry::TelemetryConfig,
 };
 use saga_types::SagaType;
-use saga_web::auth::{
-    Access,
-    oidc::{ClaimsConfig, OidcConfig},
+use saga_web::{
+    PagesConfig,
+    auth::{
+        Access,
+        oidc::{ClaimsConfig, OidcConfig},
+    },
 };
 
 /// Stands where a key has no value.
@@ -95,6 +98,8 @@ impl Config {
                 Period(self.watch.events_lost_after).to_string(),
             ),
             ("pages.traceUrl", text(self.pages.trace_url_pattern())),
+            ("pages.environments", environments(&self.pages)),
+            ("pages.environment", text(self.pages.environment.as_deref())),
             (
                 "definitionsDir",
                 path(self.definitions_dirs.first().map(PathBuf::as_path)),
@@ -106,6 +111,12 @@ impl Config {
         entries.extend(telemetry_entries(self.telemetry.as_ref()));
         entries
     }
+}
+
+fn environments(pages: &PagesConfig) -> String {
+    let entries = pages.environments.iter();
+    let entries: Vec<String> = entries.map(|one| format!("{}={}", one.name, one.url)).collect();
+    text(Some(entries.join(";").as_str()).filter(|entries| !entries.is_empty()))
 }
 
 fn oidc_entries(oidc: Option<&OidcConfig>) -> [(&'static str, String); 11] {

@@ -33,6 +33,12 @@ pub trait DeadLetterStore: Send + Sync {
     /// [`MAX_GROUPS`](LetterGroup::MAX_GROUPS).
     async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError>;
 
+    /// How many letters there are of each cause; the most frequent causes first, at most [`LetterCause::MAX`].
+    async fn letter_causes(&self, filter: &LetterFilter) -> Result<Vec<LetterCause>, StoreError>;
+
+    /// Gives letters that were kept by an earlier version their cause and words, some at a time; how many.
+    async fn index_letters(&self, limit: u32) -> Result<u64, StoreError>;
+
     /// How many letters of these types are waiting.
     async fn letters_waiting(&self, scope: &Scope) -> Result<u64, StoreError>;
 
@@ -80,7 +86,7 @@ pub struct Letter {
     pub reason: String,
     /// The error in words.
     pub message: String,
-    /// The saga, by the event or, where that cannot be read, by the key.
+    /// The saga, by the event or, where that cannot be read, by what can be read of it, or by the key.
     pub saga_id: Option<String>,
     /// The type that the event names, where it can be read.
     pub saga_type: Option<String>,
@@ -201,6 +207,12 @@ pub struct LetterFilter {
     pub without_dismissed: bool,
     /// Of this saga.
     pub saga_id: Option<String>,
+    /// About this order, by the event or, where that cannot be read, by what can be read of its bytes.
+    pub order_id: Option<String>,
+    /// Of this cause, by its name in [`LetterCause`].
+    pub cause: Option<String>,
+    /// With all these words in their message or ids, see [`searched_words`](super::searched_words).
+    pub words: Vec<String>,
     /// From this topic.
     pub origin_topic: Option<String>,
     /// Put on its topic at this moment or later.
@@ -281,6 +293,36 @@ pub struct LetterGroup {
 impl LetterGroup {
     /// The most groups of an answer.
     pub const MAX_GROUPS: u32 = 100;
+}
+
+/// Letters of one reason, of one message but for what differs from letter to letter, and of one producer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterCause {
+    /// Its name; none for letters that have not got theirs yet.
+    pub name: Option<String>,
+    /// The reason.
+    pub reason: String,
+    /// The message of one of them.
+    pub message: String,
+    /// The service that says it has written them.
+    pub producer: Option<String>,
+    /// How many wait.
+    pub waiting: u64,
+    /// How many of those were replayed in vain.
+    pub failed_again: u64,
+    /// How many were replayed.
+    pub replayed: u64,
+    /// How many were dismissed.
+    pub dismissed: u64,
+    /// When the first of them was put on its topic.
+    pub first: Timestamp,
+    /// When the last of them was put on its topic.
+    pub last: Timestamp,
+}
+
+impl LetterCause {
+    /// The most causes of an answer.
+    pub const MAX: u32 = 100;
 }
 
 /// What replaying did to a letter.

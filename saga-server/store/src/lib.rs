@@ -15,7 +15,7 @@
 //! | `rollup`, `histogram` | counts and durations by time, kept with each batch |
 //! | `producers` | who records events, and which of them are missing |
 //! | `changes` | which sagas changed, announced to all collectors |
-//! | `dead_letters`, `progress` | dead letters, and how far each partition is stored |
+//! | `dead_letters`, `letter_index`, `progress` | dead letters, what they are found by, and how far each partition is stored |
 //! | `operations` | what operators change, with the log of it |
 //! | `dismissal` | dead letters dismissed and restored |
 //! | `erasure` | a person's data, found by metadata and erased |
@@ -54,6 +54,7 @@ mod fold_batch;
 mod histogram;
 pub mod json;
 mod late;
+mod letter_index;
 mod metadata;
 mod operations;
 mod period;
@@ -80,8 +81,8 @@ pub use changes::{Announcement, ChangeStore, ChangedSagas, Changes};
 pub use collectors::{CollectorSettings, CollectorStore};
 pub use connect::connect;
 pub use dead_letters::{
-    Attempt, DeadLetterStore, Dismissal, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage,
-    LetterPlace, LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
+    Attempt, DeadLetterStore, Dismissal, LastAttempt, Letter, LetterCause, LetterFilter, LetterGroup,
+    LetterPage, LetterPlace, LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
 };
 pub use definitions::CurrentDefinitions;
 pub use dismissal::{DismissalStore, Disposal, DisposalOrder};
@@ -96,6 +97,7 @@ pub use failures::{
 };
 pub use flow::{Flow, FlowQuery, Outcome, StepDetail, StepRow, Transition, TransitionRow, VersionPart};
 pub use late::Late;
+pub use letter_index::searched_words;
 pub use operations::{
     Actor, Conclude, Conclusion, Operation, OperationFilter, OperationKind, OperationPage, OperationPlace,
     OperationQuery, OperationStore, StoredOperation, Way,
@@ -115,7 +117,7 @@ pub use query::{
 pub use rebuild::{Difference, DifferenceKind, Rebuild, RebuildStore, Rebuilt};
 pub use retention::{ArchivePlan, Archived, Expired, ExpiredBefore, Removal, Removed, RetentionStore};
 pub use scope::Scope;
-pub use trends::{FailureCount, Failures, Slot, TrendStore, Trends};
+pub use trends::{FailureCount, Failures, Slot, SlotDurations, TrendStore, Trends};
 pub use usual::{
     CurrentUsual, ENOUGH, EndLevel, ExpectedEnd, TypeUsual, Usual, UsualStore, UsualWait, WaitKey,
 };

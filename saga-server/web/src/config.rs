@@ -8,6 +8,19 @@ pub const TRACE_ID: &str = "{traceId}";
 pub struct PagesConfig {
     /// The address of a trace, with [`TRACE_ID`] in it.
     pub trace_url: Option<String>,
+    /// Trackers of other environments beside this one; none when this is the only one.
+    pub environments: Vec<Environment>,
+    /// Which of them this one is, by its name.
+    pub environment: Option<String>,
+}
+
+/// A tracker of an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// As people call it.
+    pub name: String,
+    /// The address of its pages, without a slash at the end.
+    pub url: String,
 }
 
 impl PagesConfig {

@@ -31,7 +31,7 @@ pub mod state;
 pub mod streams;
 mod ui;
 
-pub use config::{PagesConfig, TRACE_ID};
+pub use config::{Environment, PagesConfig, TRACE_ID};
 pub use http::{
     ApiError, ErrorCode,
     listen::{Limits, serve},

@@ -29,6 +29,7 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), guard::check))
         .layer(from_fn(middleware::limit))
         .layer(from_fn(ui::error_pages))
+        .layer(from_fn_with_state(state.clone(), ui::know_address))
         .layer(from_fn_with_state(state.clone(), middleware::observe_request))
         .layer(compress::layer())
         .with_state(state)

@@ -28,6 +28,8 @@ mod filters;
 #[path = "../sql/fold.rs"]
 mod fold;
 mod instances;
+#[path = "../sql/letter_index.rs"]
+mod letter_index;
 #[path = "../sql/operations.rs"]
 mod operations;
 #[path = "../sql/port.rs"]

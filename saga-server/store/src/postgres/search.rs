@@ -10,7 +10,7 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 use super::{
     PostgresStore,
     conditions::{order, push_cursor, push_order, push_statuses},
-    error,
+    dialect, error,
     filters::{push_filters, push_sagas},
     read,
     refreshing_cache::RefreshingCache,
@@ -118,6 +118,20 @@ impl<'a> Matching<'a> {
         sql.push(" ORDER BY hashtextextended(saga_id, 1), saga_id LIMIT ")
             .push_bind(i64::from(most));
         let asked = sql.build_query_as();
+        asked.fetch_all(&self.store.readers).await.map_err(error::store)
+    }
+
+    /// Those of some sagas that the search finds.
+    pub(super) async fn among(&self, saga_ids: &[String]) -> Result<Vec<String>, StoreError> {
+        let Some(prefilter) = &self.prefilter else {
+            return Ok(Vec::new());
+        };
+        let mut sql = QueryBuilder::new("SELECT saga_id FROM ");
+        push_sagas(&mut sql, prefilter.candidates.as_deref());
+        sql.push(" WHERE saga_id ");
+        dialect::push_any(&mut sql, saga_ids);
+        push_filters(&mut sql, self.query, prefilter);
+        let asked = sql.build_query_scalar();
         asked.fetch_all(&self.store.readers).await.map_err(error::store)
     }
 }

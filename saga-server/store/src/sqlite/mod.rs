@@ -26,6 +26,8 @@ mod failures;
 #[path = "../sql/fold.rs"]
 mod fold;
 mod instances;
+#[path = "../sql/letter_index.rs"]
+mod letter_index;
 #[path = "../sql/operations.rs"]
 mod operations;
 #[path = "../sql/port.rs"]

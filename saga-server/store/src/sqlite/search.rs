@@ -78,6 +78,15 @@ impl<'a> Matching<'a> {
         let asked = sql.build_query_as();
         asked.fetch_all(&self.store.readers).await.map_err(error::store)
     }
+
+    /// Those of some sagas that the search finds.
+    pub(super) async fn among(&self, saga_ids: &[String]) -> Result<Vec<String>, StoreError> {
+        let mut sql = QueryBuilder::new("SELECT saga_id FROM saga_instance AS saga WHERE saga_id ");
+        dialect::push_any(&mut sql, saga_ids);
+        push_filters(&mut sql, self.query);
+        let asked = sql.build_query_scalar();
+        asked.fetch_all(&self.store.readers).await.map_err(error::store)
+    }
 }
 
 async fn total(pool: &SqlitePool, query: &SagaQuery) -> Result<Total, StoreError> {

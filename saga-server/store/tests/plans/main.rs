@@ -477,6 +477,10 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
             let what = format!("trends {width:?} of {types} types");
             // The sagas of the minutes in which it begins and ends.
             complaints.extend(asked.complaint(&what, 100, trends).await);
+            let durations =
+                async |store: std::sync::Arc<dyn Store>| store.durations(&span, &scope).await.unwrap();
+            let what = format!("durations {width:?} of {types} types");
+            complaints.extend(asked.complaint(&what, 100, durations).await);
             let failures =
                 async |store: std::sync::Arc<dyn Store>| store.failures(&span, 10, &scope).await.unwrap();
             // An entry for each that failed, of which some are drawn.

@@ -34,10 +34,11 @@ const OPEN: [&str; 7] = [
 ];
 
 /// Pages, by their first segment, with the role to read them. Their forms need an operator.
-const PAGES: [(&str, Role); 7] = [
+const PAGES: [(&str, Role); 8] = [
     ("", Role::Viewer),
     ("sagas", Role::Viewer),
     ("flow", Role::Viewer),
+    ("differences", Role::Viewer),
     ("dead-letters", Role::Operator),
     ("operations", Role::Operator),
     ("services", Role::Viewer),

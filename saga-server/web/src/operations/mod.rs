@@ -18,6 +18,6 @@ mod replay;
 pub(crate) use correction::{Corrected, Correction};
 pub(crate) use dismissal::{DismissalOrder, DisposalAnswer, Disposing, RestorationOrder};
 pub(crate) use erasure::{Erasing, ErasureAnswer, ErasureRequest};
-pub(crate) use letter_filter::letter_filter;
+pub(crate) use letter_filter::letter_list_filter;
 pub(crate) use permit::Permit;
 pub(crate) use replay::{ReplayAnswer, ReplayRequest};

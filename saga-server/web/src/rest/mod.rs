@@ -58,11 +58,16 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::state::AppState;
 
-pub(crate) use dead_letters::{find as find_letters, find_groups as find_letter_groups};
+pub(crate) use compare::{VersionVerdict, find as find_comparison};
+pub(crate) use dead_letters::{
+    CauseEntry, find as find_letters, find_causes as find_letter_causes, find_groups as find_letter_groups,
+};
+pub(crate) use differences::{BY_CHANCE, Group, GroupDifferences, ValueDifference, find as find_differences};
 pub(crate) use docs::{ApiDocument, VIEWER_PATHS, viewer};
 pub(crate) use operations::{OperationView, find as find_operations};
 pub(crate) use producers::find as find_producers;
 pub(crate) use sagas::{SagasPage, find as find_sagas};
+pub(crate) use versions::{known as find_versions, previous as previous_version};
 
 /// Every endpoint together with its description.
 pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
@@ -81,6 +86,7 @@ pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
         .routes(routes!(status::correct))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::groups))
+        .routes(routes!(dead_letters::causes))
         .routes(routes!(dismissal::dismiss))
         .routes(routes!(dismissal::restore))
         .routes(routes!(replay::replay))

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         ApiError, csv,
-        date_range::{DateRange, Moment},
+        date_range::{LengthOfTime, Moment, RelativeRange},
         query_string::{OperationsCursor, Params},
     },
     scoped::Reader,
@@ -147,6 +147,7 @@ const COLUMNS: [&str; 14] = [
         ("actor" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "By this caller"),
         ("kind" = Option<OperationKind>, Query, description = "Of this kind"),
         ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
+        ("period" = inline(Option<LengthOfTime>), Query, description = "Within the last minutes, hours or days; instead of fromDate and toDate"),
         ("fromDate" = Option<Moment>, Query, description = "At this time or later"),
         ("toDate" = Option<Moment>, Query, description = "At this time or earlier"),
     ),
@@ -180,6 +181,7 @@ pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<Operatio
         ("actor" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "By this caller"),
         ("kind" = Option<OperationKind>, Query, description = "Of this kind"),
         ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
+        ("period" = inline(Option<LengthOfTime>), Query, description = "Within the last minutes, hours or days; instead of fromDate and toDate"),
         ("fromDate" = Option<Moment>, Query, description = "At this time or later"),
         ("toDate" = Option<Moment>, Query, description = "At this time or earlier"),
     ),
@@ -202,6 +204,7 @@ pub(super) async fn lines(reader: Reader, params: Params) -> Result<Response, Ap
         ("actor" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "By this caller"),
         ("kind" = Option<OperationKind>, Query, description = "Of this kind"),
         ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
+        ("period" = inline(Option<LengthOfTime>), Query, description = "Within the last minutes, hours or days; instead of fromDate and toDate"),
         ("fromDate" = Option<Moment>, Query, description = "At this time or later"),
         ("toDate" = Option<Moment>, Query, description = "At this time or earlier"),
     ),
@@ -273,7 +276,7 @@ fn views(operations: Vec<StoredOperation>, redaction: &Redaction) -> Vec<Operati
 }
 
 fn filter(params: &mut Params) -> OperationFilter {
-    let period = DateRange::take(params);
+    let period = RelativeRange::take(params).or_dates(params, Timestamp::now());
     OperationFilter {
         scope: Scope::All,
         actor: params.text("actor"),

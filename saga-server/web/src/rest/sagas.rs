@@ -345,7 +345,7 @@ fn page_number(text: &str) -> Result<u64, String> {
     page.ok_or_else(|| format!("must be a number from 0, for the first page, to {MAX_PAGE}"))
 }
 
-fn yes_or_no(text: &str) -> Result<bool, String> {
+pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "must be true or false".to_owned())
 }
 

@@ -6,9 +6,10 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use saga_collector::{dead_letters::LetterView, freshness::Freshness};
 use saga_store::{
     Drawn, FailureGroupsQuery, Failures as SampledFailures, Flow, FlowQuery, Late, LateGroup, LateSagas,
-    LetterFilter, LetterGroup, LetterPage, LetterQuery, OperationPage, OperationQuery, Page, Position,
-    ProducerPage, ProducerQuery, SagaQuery, Scope, Span, Statistics, StatisticsQuery, StepDetail, StepPage,
-    StoreError, StoredLetter, Trends, Usual, VersionSagas, VersionsQuery,
+    LetterCause, LetterFilter, LetterGroup, LetterPage, LetterQuery, Named, OperationPage, OperationQuery,
+    Page, Position, ProducerPage, ProducerQuery, SagaQuery, Scope, SlotDurations, Span, Statistics,
+    StatisticsQuery, StepDetail, StepPage, StoreError, StoredLetter, Trends, Usual, VersionSagas,
+    VersionsQuery,
 };
 use saga_types::{SagaId, Step, Timestamp, definition::Definitions, fold::SagaState};
 
@@ -182,6 +183,12 @@ impl Reader {
             .await
     }
 
+    /// How long the sagas took that started within a period, slot by slot.
+    pub(crate) async fn durations(&self, span: &Span) -> Result<Vec<SlotDurations>, StoreError> {
+        self.ask("durations", self.sources.store.durations(span, self.scope()))
+            .await
+    }
+
     /// What failed.
     pub(crate) async fn failures(&self, span: &Span, most: u32) -> Result<SampledFailures, StoreError> {
         let asking = self.sources.store.failures(span, most, self.scope());
@@ -206,6 +213,22 @@ impl Reader {
             ..query.clone()
         };
         self.ask("draw", self.sources.store.draw(&query, most)).await
+    }
+
+    /// The same without those that another search finds.
+    pub(crate) async fn draw_rest(
+        &self,
+        query: &SagaQuery,
+        without: &SagaQuery,
+        most: u32,
+    ) -> Result<Drawn, StoreError> {
+        let scoped = |query: &SagaQuery| SagaQuery {
+            scope: self.scope().clone(),
+            ..query.clone()
+        };
+        let (query, without) = (scoped(query), scoped(without));
+        let asking = self.sources.store.draw_rest(&query, &without, most);
+        self.ask("draw_rest", asking).await
     }
 
     /// Sagas by the version of a service that took part in them.
@@ -264,8 +287,10 @@ impl Reader {
 
     /// A page of dead letters.
     pub(crate) async fn letters(&self, query: &LetterQuery) -> Result<LetterPage, StoreError> {
-        let mut query = query.clone();
-        query.filter.scope = self.scope().clone();
+        let query = LetterQuery {
+            filter: self.visible_letters(&query.filter),
+            ..query.clone()
+        };
         self.ask("dead_letters", self.sources.store.letters(&query)).await
     }
 
@@ -276,12 +301,28 @@ impl Reader {
 
     /// How many dead letters there are of each reason.
     pub(crate) async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
-        let filter = LetterFilter {
+        let filter = self.visible_letters(filter);
+        self.ask("dead_letter_groups", self.sources.store.letter_groups(&filter))
+            .await
+    }
+
+    /// How many dead letters there are of each cause.
+    pub(crate) async fn letter_causes(&self, filter: &LetterFilter) -> Result<Vec<LetterCause>, StoreError> {
+        let filter = self.visible_letters(filter);
+        self.ask("dead_letter_causes", self.sources.store.letter_causes(&filter))
+            .await
+    }
+
+    /// Only letters that the caller may see; none at all where messages are searched that may hold what is hidden.
+    pub(super) fn visible_letters(&self, filter: &LetterFilter) -> LetterFilter {
+        let mut filter = LetterFilter {
             scope: self.scope().clone(),
             ..filter.clone()
         };
-        self.ask("dead_letter_groups", self.sources.store.letter_groups(&filter))
-            .await
+        if !self.redaction.is_off() && !filter.words.is_empty() {
+            filter.named = Some(Named::default());
+        }
+        filter
     }
 
     /// How many dead letters wait.

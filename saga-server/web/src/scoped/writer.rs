@@ -41,7 +41,7 @@ impl Reader {
         filter: &LetterFilter,
         disposal: Disposal,
     ) -> Result<u64, StoreError> {
-        let filter = self.visible(filter);
+        let filter = self.visible_letters(filter);
         let counting = self.sources.store.count_disposable(&filter, disposal);
         self.ask("count_disposable", counting).await
     }
@@ -54,16 +54,9 @@ impl Reader {
         order: &DisposalOrder,
         limit: u32,
     ) -> Result<Vec<i64>, StoreError> {
-        let filter = self.visible(filter);
+        let filter = self.visible_letters(filter);
         let disposing = self.sources.store.dispose(&filter, order, limit);
         self.ask("dispose_letters", disposing).await
-    }
-
-    fn visible(&self, filter: &LetterFilter) -> LetterFilter {
-        LetterFilter {
-            scope: self.scope().clone(),
-            ..filter.clone()
-        }
     }
 
     /// Replays those of the letters that the caller may see.
@@ -72,7 +65,7 @@ impl Reader {
         _: &Permit,
         mut order: ReplayOrder,
     ) -> Result<ReplayReport, ReplayError> {
-        order.letters.filter.scope = self.scope().clone();
+        order.letters.filter = self.visible_letters(&order.letters.filter);
         let replaying = self.sources.dead_letters.replay(order);
         self.ask("replay", replaying).await
     }

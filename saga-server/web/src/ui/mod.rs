@@ -8,23 +8,29 @@
 //! | `humanize` | times, lengths and ids as people read them |
 //! | `error`, `page_request` | what went wrong, as a page |
 //! | `sign_in`, `form` | who is signed in, and what they send |
-//! | `overview`, `sagas`, `saga`, `flow`, `services` | one file or folder for each page |
+//! | `overview`, `sagas`, `saga`, `flow`, `differences`, `services` | one file or folder for each page |
 //! | `dead_letters` | what could not be stored, and its replay |
 //! | `operations` | what operators did |
 //! | `query`, `tree`, `row` | filters in an address, JSON, and a saga in a list with what is needed now |
 //! | `period`, `range` | the period a page looks at, and its control |
-//! | `chart`, `ticks` | counts along a period, and the names on its axis |
+//! | `chart`, `lines`, `ticks` | counts and durations along a period, and the names on its axis |
+//! | `markers`, `sparkline` | versions on these charts, and a line in a row |
 //! | `change`, `waits` | a figure beside that of another period, and flows of both |
+//! | `environments` | the same page of other trackers |
 //! | `assets` | style and script |
 
 mod assets;
 mod change;
 mod chart;
 mod dead_letters;
+mod differences;
+mod environments;
 mod error;
 mod flow;
 mod form;
 mod humanize;
+mod lines;
+mod markers;
 mod operations;
 mod overview;
 mod page;
@@ -38,6 +44,7 @@ mod sagas;
 mod search;
 mod services;
 mod sign_in;
+mod sparkline;
 mod ticks;
 mod tree;
 mod waits;
@@ -46,14 +53,16 @@ use axum::routing::{MethodRouter, get, post};
 
 use crate::state::AppState;
 
+pub(crate) use environments::know_address;
 pub(crate) use error::error_pages;
 
 /// Every page with its path.
-pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 18] {
+pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 19] {
     [
         ("/", get(overview::page)),
         ("/sagas", get(sagas::page)),
         ("/flow", get(flow::page)),
+        ("/differences", get(differences::page)),
         ("/sagas/{sagaId}", get(saga::page).post(saga::correct)),
         ("/sagas/{sagaId}/events.json", get(saga::export)),
         (

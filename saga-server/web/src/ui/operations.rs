@@ -7,7 +7,9 @@ use saga_types::Timestamp;
 use super::{
     humanize::{Moment, short},
     page::{Frame, Page, Section},
+    period::{Asked, is_date},
     query::{Chip, address, chips, is_place, next},
+    range::Range,
     search::saga_path,
 };
 use crate::{
@@ -24,7 +26,10 @@ const PATH: &str = "/operations";
 #[template(path = "operations.html")]
 pub(super) struct OperationsTemplate {
     frame: Frame,
+    range: Range,
     kinds: Vec<&'static str>,
+    /// The period in force, to be kept by the form.
+    kept: Vec<(String, String)>,
     chips: Vec<Chip>,
     rows: Vec<Row>,
     /// The same entries and those of the next pages, as files.
@@ -54,8 +59,10 @@ pub(super) async fn page(
 ) -> Result<Page<OperationsTemplate>, ApiError> {
     let params = params.filled();
     let given = params.given();
-    let found = find_operations(&reader, params).await?;
     let now = Timestamp::now();
+    // What is wrong with it, find_operations reports.
+    let asked = Asked::take(&mut Params::from(given.clone()), now);
+    let found = find_operations(&reader, params).await?;
     let filters = || given.iter().filter(|(name, _)| !is_place(name) && name != "size");
     let file = |form| address(&format!("/internal/v1/operations.{form}"), filters());
     Ok(Page(OperationsTemplate {
@@ -65,6 +72,8 @@ pub(super) async fn page(
             &caller,
             Some(&reader.freshness()),
         ),
+        range: Range::optional(PATH, &given, &asked, now),
+        kept: given.iter().filter(|(name, _)| is_date(name)).cloned().collect(),
         kinds: OperationKind::ALL.map(OperationKind::as_str).into(),
         chips: chips(PATH, &given),
         rows: found

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::Extension;
 
 use super::{
+    differences::{from_the_period_before, from_the_rest},
     humanize::{Clock, number},
     page::{Frame, Page, Section},
     period::Asked,
@@ -66,6 +67,8 @@ pub(super) struct SagasTemplate {
     sorts: Vec<(&'static str, String, bool)>,
     total: String,
     order: &'static str,
+    /// What the list can be compared with.
+    compared: Vec<(&'static str, String)>,
     next: Option<String>,
     first: Option<String>,
 }
@@ -129,6 +132,7 @@ pub(super) async fn page(
         order: order(&given),
         columns: columns(&given),
         sorts: sorts(&given),
+        compared: compared(&given, clock),
         next: found.next_cursor.as_ref().map(|cursor| next(&given, cursor)),
         first: (!is_first).then(|| path(&query(filters))),
         rows: found
@@ -178,6 +182,16 @@ fn order(given: &[(String, String)]) -> &'static str {
         Some("duration,desc") => "longest first",
         Some(_) => "shortest first",
     }
+}
+
+/// The list against others: of one without filters there is nothing to say.
+fn compared(given: &[(String, String)], clock: Clock) -> Vec<(&'static str, String)> {
+    let Some(rest) = from_the_rest(given) else {
+        return Vec::new();
+    };
+    let before = from_the_period_before(given, clock.now);
+    let before = before.map(|path| ("the period before", path));
+    std::iter::once(("all other sagas", rest)).chain(before).collect()
 }
 
 /// The orders that are offered, the field and direction of each as in `sort`.
@@ -268,7 +282,7 @@ fn chips(given: &[(String, String)]) -> Vec<Chip> {
 }
 
 /// A filter in words.
-fn called(name: &str, value: &str) -> (String, String) {
+pub(super) fn called(name: &str, value: &str) -> (String, String) {
     let yes = value == "true";
     let (name, value) = match name {
         "stuck" => ("time limit", if yes { "overdue" } else { "not overdue" }),

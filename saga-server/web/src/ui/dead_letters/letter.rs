@@ -8,6 +8,7 @@ use super::{PATH, SagaLink, State as LetterState, explained, letter_id, letter_p
 use crate::ui::{
     humanize::{Moment, number},
     page::{Frame, Page, Section},
+    search::encoded,
     tree::Tree,
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     http::{ApiError, query_string::Params},
     scoped::Reader,
 };
-use saga_collector::dead_letters::{Bytes, LetterView};
+use saga_collector::dead_letters::{Bytes, LetterView, PartialView};
 use saga_store::{LetterFilter, LetterQuery, Named};
 
 #[derive(Template)]
@@ -41,9 +42,58 @@ pub(in crate::ui) struct LetterTemplate {
     /// The event, where it can be read today.
     event: Option<Tree>,
     undecodable: Option<String>,
+    /// What can be read where it is no event.
+    partial: Option<Partial>,
     key: Option<Shown>,
     payload: Option<Shown>,
     headers: Vec<(String, Option<Shown>)>,
+}
+
+/// The fields of a broken event.
+struct Partial {
+    /// Name, place in bytes, value, and whether it is the field with the fault.
+    fields: Vec<(String, String, Option<String>, bool)>,
+    /// Where it broke, in words.
+    fault: String,
+    is_schema_assumed: bool,
+    /// The list of the order's sagas.
+    order: Option<(String, String)>,
+}
+
+impl Partial {
+    fn of(partial: PartialView) -> Self {
+        let order = partial.value("orderId");
+        let order = order.map(|order| (order.to_owned(), format!("/sagas?orderId={}", encoded(order))));
+        let fault = match (partial.broken_at, &partial.field) {
+            (Some(offset), Some(field)) => {
+                format!(
+                    "Broken at byte {offset} ({offset:#06x}), in {field}: {}",
+                    partial.fault
+                )
+            }
+            (Some(offset), None) => format!("Broken at byte {offset} ({offset:#06x}): {}", partial.fault),
+            (None, _) => format!("All fields can be read, but {}", partial.fault),
+        };
+        let is_wrong = |name: &str| partial.broken_at.is_none() && partial.field.as_deref() == Some(name);
+        Self {
+            order,
+            fault,
+            is_schema_assumed: partial.schema_is_assumed,
+            fields: partial
+                .fields
+                .iter()
+                .map(|field| {
+                    let place = format!("{:04x}", field.offset);
+                    (
+                        field.name.clone(),
+                        place,
+                        field.value.clone(),
+                        is_wrong(&field.name),
+                    )
+                })
+                .collect(),
+        }
+    }
 }
 
 /// Some bytes as they can be shown.
@@ -88,6 +138,7 @@ pub(in crate::ui) async fn page(
         event_id: letter.event_id,
         event: letter.event.as_ref().and_then(|event| Tree::of(event.get())),
         undecodable: letter.undecodable,
+        partial: letter.partial.map(Partial::of),
         key: letter.key.map(Shown::of),
         payload: letter.payload.map(Shown::of),
         headers: letter

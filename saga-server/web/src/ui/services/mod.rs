@@ -5,9 +5,10 @@
 //! | --- | --- |
 //! | `service` | the page of one service |
 //! | `figures` | waits that it caused and failures that it recorded, in a period |
-//! | `versions` | its versions side by side |
+//! | `deploys`, `versions` | its versions: when each came and whether it is worse; and side by side |
 //! | `instances` | its running instances, and events of them that never came |
 
+mod deploys;
 mod figures;
 mod instances;
 mod service;
@@ -31,6 +32,7 @@ use crate::{
 };
 use saga_store::{Late, ProducerService, Wire};
 
+pub(super) use deploys::before_and_after;
 pub(super) use service::page as service;
 
 /// How many services a page lists.

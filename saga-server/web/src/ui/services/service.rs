@@ -9,6 +9,7 @@ use axum::{
 };
 
 use super::{
+    deploys::Deploys,
     figures::{StepFigures, figures},
     instances::Instance,
     needing_action, rate,
@@ -24,6 +25,7 @@ use crate::{
     late_groups::ActionGroup,
     scoped::Reader,
     ui::{
+        differences::of_failures,
         humanize::{Clock, Moment, about, length, number, precise_count},
         overview,
         page::{Frame, Page, Section},
@@ -55,6 +57,7 @@ pub(in crate::ui) struct ServiceTemplate {
     account: Option<Account>,
     owes: Vec<Owed>,
     figures: Vec<StepFigures>,
+    deploys: Deploys,
     versions: Vec<Versions>,
     failures: Vec<Failure>,
     /// Its sagas, and those that wait for it.
@@ -107,6 +110,8 @@ struct Failure {
     reason: Option<String>,
     sagas: String,
     path: String,
+    /// In what these sagas differ from others.
+    differs: String,
 }
 
 pub(in crate::ui) async fn page(
@@ -148,6 +153,7 @@ pub(in crate::ui) async fn page(
         period: period.words(),
         against: period.before().map(|_| period.against().words()),
         figures,
+        deploys: Deploys::of(&reader, &name, &period, clock.now).await?,
         versions,
         failures: failures(&reader, &recorded, &period).await?,
         account: account.map(|account| Account::of(account, &reader, &caller, clock)),
@@ -266,6 +272,11 @@ async fn failures(reader: &Reader, recorded: &[String], period: &Period) -> Resu
     let weight = found.sample.weight();
     let failure = |((step, reason), sagas): ((String, Option<String>), u64)| Failure {
         path: overview::failures_path(Some(&step), reason.as_deref(), period),
+        differs: of_failures(
+            &overview::failures_filters(Some(&step), reason.as_deref(), period),
+            Some(&step),
+            reader.definitions(),
+        ),
         sagas: about(precise_count(sagas) * weight),
         step,
         reason,
