@@ -138,7 +138,25 @@ impl Api {
         let (access, redaction) = (Access::ThisMachine, Redaction::default());
         Self {
             _folder: self._folder,
-            ..Self::changing_by(operations, self.store, access, redaction, hasty()).await
+            ..Self::changing_by(
+                operations,
+                self.store,
+                access,
+                redaction,
+                hasty(),
+                PagesConfig::default(),
+            )
+            .await
+        }
+    }
+
+    /// On an empty database, for callers of this machine, with pages of this configuration.
+    pub(crate) async fn with_pages(pages: PagesConfig) -> Self {
+        let (store, folder) = Self::sqlite(Definitions::built_in()).await;
+        let (access, redaction) = (Access::ThisMachine, Redaction::default());
+        Self {
+            _folder: Some(folder),
+            ..Self::changing_by(store.clone(), store, access, redaction, hasty(), pages).await
         }
     }
 
@@ -158,7 +176,8 @@ impl Api {
     }
 
     async fn serving(store: Arc<dyn Store>, access: Access, redaction: Redaction, limits: Limits) -> Self {
-        Self::changing_by(store.clone(), store, access, redaction, limits).await
+        let pages = PagesConfig::default();
+        Self::changing_by(store.clone(), store, access, redaction, limits, pages).await
     }
 
     async fn changing_by(
@@ -167,6 +186,7 @@ impl Api {
         access: Access,
         redaction: Redaction,
         limits: Limits,
+        pages: PagesConfig,
     ) -> Self {
         let health = Arc::new(Health::starting(&[Component::Db, Component::Kafka]));
         let metrics = Arc::new(Metrics::new([]));
@@ -183,7 +203,7 @@ impl Api {
             access: Arc::new(access),
             redaction,
             streams: Arc::default(),
-            pages: Arc::new(PagesConfig::default()),
+            pages: Arc::new(pages),
             progress: progress.clone(),
             watch: WatchConfig {
                 compensation_overdue_after: Duration::from_secs(300),

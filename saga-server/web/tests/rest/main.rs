@@ -37,3 +37,4 @@ mod statistics;
 mod status;
 mod steps;
 mod stream;
+mod weights;
