@@ -12,7 +12,7 @@ use serde::Serialize;
 use sqlx::error::BoxDynError;
 use utoipa::ToSchema;
 
-use super::{AppendError, Appended, Scope, StoreError};
+use super::{AppendError, Appended, LetterCause, Scope, StoreError};
 
 /// Dead letters, beside the sagas.
 #[async_trait]
@@ -293,36 +293,6 @@ pub struct LetterGroup {
 impl LetterGroup {
     /// The most groups of an answer.
     pub const MAX_GROUPS: u32 = 100;
-}
-
-/// Letters of one reason, of one message but for what differs from letter to letter, and of one producer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LetterCause {
-    /// Its name; none for letters that have not got theirs yet.
-    pub name: Option<String>,
-    /// The reason.
-    pub reason: String,
-    /// The message of one of them.
-    pub message: String,
-    /// The service that says it has written them.
-    pub producer: Option<String>,
-    /// How many wait.
-    pub waiting: u64,
-    /// How many of those were replayed in vain.
-    pub failed_again: u64,
-    /// How many were replayed.
-    pub replayed: u64,
-    /// How many were dismissed.
-    pub dismissed: u64,
-    /// When the first of them was put on its topic.
-    pub first: Timestamp,
-    /// When the last of them was put on its topic.
-    pub last: Timestamp,
-}
-
-impl LetterCause {
-    /// The most causes of an answer.
-    pub const MAX: u32 = 100;
 }
 
 /// What replaying did to a letter.

@@ -5,7 +5,41 @@
 
 use std::collections::BTreeSet;
 
-use saga_types::{OrderId, avro::PartialEvent, avro::decode_single_object, fold::failure_fingerprint};
+use saga_types::{
+    OrderId, Timestamp,
+    avro::{PartialEvent, decode_single_object},
+    fold::failure_fingerprint,
+};
+
+/// Letters of one reason, of one message but for what differs from letter to letter, and of one producer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterCause {
+    /// Its name; none for letters that have not got theirs yet.
+    pub name: Option<String>,
+    /// The reason.
+    pub reason: String,
+    /// The message of one of them.
+    pub message: String,
+    /// The service that says it has written them.
+    pub producer: Option<String>,
+    /// How many wait.
+    pub waiting: u64,
+    /// How many of those were replayed in vain.
+    pub failed_again: u64,
+    /// How many were replayed.
+    pub replayed: u64,
+    /// How many were dismissed.
+    pub dismissed: u64,
+    /// When the first of them was put on its topic.
+    pub first: Timestamp,
+    /// When the last of them was put on its topic.
+    pub last: Timestamp,
+}
+
+impl LetterCause {
+    /// The most causes of an answer.
+    pub const MAX: u32 = 100;
+}
 
 /// What a letter is found by.
 #[derive(Debug, Clone, PartialEq, Eq)]

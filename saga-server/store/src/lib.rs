@@ -81,7 +81,7 @@ pub use changes::{Announcement, ChangeStore, ChangedSagas, Changes};
 pub use collectors::{CollectorSettings, CollectorStore};
 pub use connect::connect;
 pub use dead_letters::{
-    Attempt, DeadLetterStore, Dismissal, LastAttempt, Letter, LetterCause, LetterFilter, LetterGroup,
+    Attempt, DeadLetterStore, Dismissal, LastAttempt, Letter, LetterFilter, LetterGroup,
     LetterPage, LetterPlace, LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
 };
 pub use definitions::CurrentDefinitions;
@@ -97,7 +97,7 @@ pub use failures::{
 };
 pub use flow::{Flow, FlowQuery, Outcome, StepDetail, StepRow, Transition, TransitionRow, VersionPart};
 pub use late::Late;
-pub use letter_index::searched_words;
+pub use letter_index::{LetterCause, searched_words};
 pub use operations::{
     Actor, Conclude, Conclusion, Operation, OperationFilter, OperationKind, OperationPage, OperationPlace,
     OperationQuery, OperationStore, StoredOperation, Way,
