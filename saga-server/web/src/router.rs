@@ -27,6 +27,8 @@ pub fn router(state: AppState) -> Router {
         .method_not_allowed_fallback(middleware::method_not_allowed)
         .layer(DefaultBodyLimit::max(body::LIMIT))
         .layer(from_fn_with_state(state.clone(), guard::check))
+        // In the task that answers, and once more for the pages of errors.
+        .layer(from_fn_with_state(state.clone(), ui::know_address))
         .layer(from_fn(middleware::limit))
         .layer(from_fn(ui::error_pages))
         .layer(from_fn_with_state(state.clone(), ui::know_address))

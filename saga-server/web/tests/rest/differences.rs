@@ -158,7 +158,11 @@ async fn the_page_says_what_it_needs_and_what_is_wrong() {
 async fn lists_and_failures_lead_to_what_differs() {
     let api = shop(&[]).await;
     let from = at(0);
-    let list = page(&api, &format!("/sagas?status=FAILED&fromDate={from}")).await;
+    let list = page(
+        &api,
+        &format!("/sagas?status=FAILED&fromDate={from}&toDate={}", at(60_000)),
+    )
+    .await;
     assert!(
         list.contains("/differences?a.fromDate=") && list.contains("the period before"),
         "{list}"

@@ -177,7 +177,8 @@ async fn reasons_come_first_and_letters_are_decoded_or_in_hex() {
     let list = open(&api, LETTERS).await.text;
     for said in [
         "3 not replayed, 0 replayed",
-        "/dead-letters?reason=TRUNCATED&#38;state=WAITING",
+        "/dead-letters?cause=",
+        "&#38;state=WAITING\"><code>TRUNCATED</code>",
         "events, partition 1, offset 7",
     ] {
         assert!(list.contains(said), "{said} in {list}");
