@@ -88,5 +88,10 @@ async fn a_marker_on_the_chart_leads_to_before_and_after() {
     let marker = browser.find(".chart .marker rect").await;
     marker.click().await.unwrap();
     browser.shows("payment-service 2.8.0 is worse than 2.7.1").await;
-    assert!(browser.path().await.starts_with("/services/payment-service?fromDate="));
+    assert!(
+        browser
+            .path()
+            .await
+            .starts_with("/services/payment-service?fromDate=")
+    );
 }

@@ -27,7 +27,8 @@ fn name(number: u32) -> String {
 
 /// The same of letters that types may have.
 fn type_name(number: u32) -> String {
-    let letter = |character: char| char::from(b'A' + u8::try_from(u32::from(character) % 26).unwrap_or_default());
+    let letter =
+        |character: char| char::from(b'A' + u8::try_from(u32::from(character) % 26).unwrap_or_default());
     name(number).chars().map(letter).collect()
 }
 
