@@ -7,7 +7,10 @@ use askama::Template;
 use saga_store::Span;
 use saga_types::Timestamp;
 
-use super::markers::Markers;
+use super::{
+    markers::Markers,
+    plot::{AREA, Area, tenths},
+};
 
 /// The parts of a bar from the bottom up, by class and name: what went wrong is at the bottom, where it can be compared.
 pub(super) const LAYERS: [(&str, &str); 4] = [
@@ -60,22 +63,6 @@ struct Part {
     width: f64,
     height: f64,
 }
-
-/// Where the bars are, in a drawing of 960 by 220; names are to the left and below.
-#[derive(Clone, Copy)]
-pub(super) struct Area {
-    pub(super) left: f64,
-    pub(super) right: f64,
-    pub(super) top: f64,
-    pub(super) bottom: f64,
-}
-
-pub(super) const AREA: Area = Area {
-    left: 44.0,
-    right: 956.0,
-    top: 8.0,
-    bottom: 196.0,
-};
 
 /// About how many heights have a name.
 const NAMED_HEIGHTS: f64 = 4.0;
@@ -169,11 +156,6 @@ impl Scale {
             title: bar.title,
         }
     }
-}
-
-/// Less than a tenth of a pixel is not visible.
-pub(super) fn tenths(place: f64) -> f64 {
-    (place * 10.0).round() / 10.0
 }
 
 fn short_number(number: f64) -> String {

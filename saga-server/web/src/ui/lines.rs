@@ -5,9 +5,9 @@ use saga_store::{SlotDurations, Span};
 use saga_types::Timestamp;
 
 use super::{
-    chart::{AREA, Area, tenths},
     humanize::{length, precise, seconds},
     markers::Markers,
+    plot::{AREA, Area, tenths},
     ticks::Ticks,
 };
 

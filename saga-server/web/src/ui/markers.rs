@@ -6,9 +6,10 @@ use saga_store::{ServiceVersion, Span};
 use saga_types::Timestamp;
 
 use super::{
-    chart::{AREA, tenths},
     period::Period,
-    services,
+    plot::{AREA, tenths},
+    query::address,
+    search::encoded,
 };
 use crate::{
     http::ApiError,
@@ -63,7 +64,7 @@ impl Markers {
             let x = place(at, (from, to));
             let named = markers.iter().rfind(|marker| !marker.is_nameless);
             markers.push(Marker {
-                path: services::before_and_after(&service, at, period),
+                path: before_and_after(&service, at, period),
                 minute: at.to_string()[..16].replace('T', " "),
                 is_left: x > AREA.right - 120.0,
                 is_nameless: named.is_some_and(|named| x - named.x < 60.0),
@@ -75,6 +76,20 @@ impl Markers {
         }
         Self(markers)
     }
+}
+
+/// The page of a service as long before a moment as after it, together as long as a period.
+pub(super) fn before_and_after(service: &str, at: Timestamp, period: &Period) -> String {
+    let half = period.duration() / 2;
+    let ends = [
+        ("fromDate", at.saturating_sub(half)),
+        ("toDate", at.saturating_add(half)),
+    ];
+    let ends = ends.map(|(name, at)| (name.to_owned(), at.to_string()));
+    format!(
+        "{}#versions",
+        address(&format!("/services/{}", encoded(service)), &ends)
+    )
 }
 
 /// Where a moment is along the axis of a period.

@@ -14,7 +14,7 @@
 //! | `query`, `tree`, `row` | filters in an address, JSON, and a saga in a list with what is needed now |
 //! | `period`, `range` | the period a page looks at, and its control |
 //! | `chart`, `lines`, `ticks` | counts and durations along a period, and the names on its axis |
-//! | `markers`, `sparkline` | versions on these charts, and a line in a row |
+//! | `plot`, `markers`, `sparkline` | where they are drawn, versions on them, and a line in a row |
 //! | `change`, `waits` | a figure beside that of another period, and flows of both |
 //! | `environments` | the same page of other trackers |
 //! | `assets` | style and script |
@@ -36,6 +36,7 @@ mod overview;
 mod page;
 mod page_request;
 mod period;
+mod plot;
 mod query;
 mod range;
 mod row;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::chart::tenths;
+use super::plot::tenths;
 
 /// A line without axes, for a look in passing; the numbers are beside it.
 #[derive(Template)]

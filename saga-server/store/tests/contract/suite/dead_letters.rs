@@ -437,7 +437,9 @@ pub(crate) async fn a_dry_run_stores_nothing(database: &impl Database) {
 
 pub(crate) async fn letters_without_their_table_are_an_outage(database: &impl Database) {
     let store = database.store().await;
-    database.execute("DROP TABLE dead_letter_word; DROP TABLE dead_letter").await;
+    database
+        .execute("DROP TABLE dead_letter_word; DROP TABLE dead_letter")
+        .await;
     let failure = store.keep_letters(vec![letter(1)]).await.unwrap_err();
     assert!(matches!(failure, AppendError::Unavailable(_)), "{failure}");
     store

@@ -3,12 +3,11 @@
 use saga_store::ServiceVersion;
 use saga_types::Timestamp;
 
-use super::path;
 use crate::{
     http::{ApiError, query_string::Params},
     rest::{VersionVerdict, find_comparison, find_versions, previous_version},
     scoped::Reader,
-    ui::{differences, humanize::Moment, period::Period, query::address},
+    ui::{differences, humanize::Moment, markers::before_and_after, period::Period},
 };
 
 /// How many versions are listed, those that were first seen last.
@@ -34,17 +33,6 @@ pub(super) struct Previous {
     pub(super) version: String,
     pub(super) differs: String,
     pub(super) before_and_after: String,
-}
-
-/// The page of a service as long before a moment as after it, together as long as a period.
-pub(in crate::ui) fn before_and_after(service: &str, at: Timestamp, period: &Period) -> String {
-    let half = period.duration() / 2;
-    let ends = [
-        ("fromDate", at.saturating_sub(half)),
-        ("toDate", at.saturating_add(half)),
-    ];
-    let ends = ends.map(|(name, at)| (name.to_owned(), at.to_string()));
-    format!("{}#versions", address(&path(service), &ends))
 }
 
 impl Deploys {

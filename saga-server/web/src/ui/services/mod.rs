@@ -32,7 +32,6 @@ use crate::{
 };
 use saga_store::{Late, ProducerService, Wire};
 
-pub(super) use deploys::before_and_after;
 pub(super) use service::page as service;
 
 /// How many services a page lists.
