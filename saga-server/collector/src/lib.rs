@@ -9,6 +9,7 @@
 //! | [`kafka`] | a resilient consumer, and the producer of dead letters; only this folder speaks rdkafka |
 //! | [`ingest`] | decode, store, acknowledge: a batch on its way from the consumer to the store |
 //! | [`dead_letters`] | records that could not be stored: consumed from their topic, shown and replayed |
+//! | [`corrections`], [`jobs`] | a status set by hand; and one operation on many sagas or dead letters |
 //! | [`freshness`] | up to which moment everything is stored |
 //! | [`live`] | sagas as they change, for many clients at once |
 //! | [`list_entry`] | a saga as an entry of a list or of the stream, bounded in bytes |
@@ -21,6 +22,7 @@
 
 pub mod archive;
 mod backoff;
+pub mod corrections;
 pub mod dead_letters;
 pub mod erasure;
 mod failure;
@@ -28,6 +30,7 @@ pub mod freshness;
 pub mod health;
 pub mod http_client;
 pub mod ingest;
+pub mod jobs;
 pub mod kafka;
 pub mod list_entry;
 pub mod live;

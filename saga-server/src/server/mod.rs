@@ -133,7 +133,7 @@ impl Server {
         ));
         let archive = config.retention.archive.as_ref().map(Archive::open).transpose()?;
         let state = AppState {
-            sources: Sources::new(store.clone(), letters, live.clone()).with_archive(archive),
+            sources: Sources::new(store.clone(), letters.clone(), live.clone()).with_archive(archive),
             health: health.clone(),
             metrics: metrics.clone(),
             access: Arc::new(config.access.clone()),
@@ -143,7 +143,7 @@ impl Server {
             streams: Arc::default(),
             pages: Arc::new(config.pages.clone()),
         };
-        let mut tasks = tasks::of(&config, &state, (store, live), loaded, &stop)?;
+        let mut tasks = tasks::of(&config, &state, (store, live, letters), loaded, &stop)?;
         let http = saga_web::serve(listener, state, Limits::default(), stop.clone());
         tasks.push(Task::essential("http", http));
         let tasks = tasks.into_iter().map(prepare).collect();

@@ -18,6 +18,7 @@
 //! | `dead_letters`, `progress` | dead letters, and how far each partition is stored |
 //! | `operations` | what operators change, with the log of it |
 //! | `dismissal` | dead letters dismissed and restored |
+//! | `jobs`, `texts` | one operation on many sagas or letters |
 //! | `erasure` | a person's data, found by metadata and erased |
 //! | `period` | what the sagas of a period are: exact ends, outcomes, samples, percentiles |
 //! | `query`, `metadata`, `flow`, `trends`, `late`, `watch` | questions and their answers |
@@ -52,6 +53,7 @@ mod failures;
 mod flow;
 mod fold_batch;
 mod histogram;
+mod jobs;
 pub mod json;
 mod late;
 mod metadata;
@@ -70,6 +72,7 @@ mod rows;
 mod scope;
 pub mod sqlite;
 mod table;
+mod texts;
 mod trends;
 mod usual;
 mod versions;
@@ -95,6 +98,10 @@ pub use failures::{
     FailureGroup, FailureGroups, FailureGroupsQuery, FailureStore, FailureTotals, GroupedFailures,
 };
 pub use flow::{Flow, FlowQuery, Outcome, StepDetail, StepRow, Transition, TransitionRow, VersionPart};
+pub use jobs::{
+    Creation, DoneItem, ItemResult, Job, JobAction, JobDisposal, JobItem, JobItemQuery, JobQuery, JobState,
+    JobStep, JobStore, MAX_JOB_ITEMS, NewItem, NewJob, RequestKeys, Reversion, SelectedLetter,
+};
 pub use late::Late;
 pub use operations::{
     Actor, Conclude, Conclusion, Operation, OperationFilter, OperationKind, OperationPage, OperationPlace,

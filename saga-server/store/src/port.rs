@@ -19,6 +19,7 @@ use crate::{
     erasure::ErasureStore,
     error::{AppendError, StoreError},
     failures::FailureStore,
+    jobs::JobStore,
     operations::OperationStore,
     probe,
     producers::ProducerStore,
@@ -46,6 +47,7 @@ pub trait Store:
     + ErasureStore
     + DrawStore
     + FailureStore
+    + JobStore
     + OperationStore
     + ProducerStore
     + ProgressStore

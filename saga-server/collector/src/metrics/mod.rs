@@ -5,6 +5,7 @@
 //! | `sagas` | sagas and their events; `overdue` and `lost` are those that the database alone knows |
 //! | `ingest` | the topic, and how it is stored |
 //! | `dead_letters` | dead letters and their replay |
+//! | `jobs` | jobs and their items |
 //! | `retention` | retention and archive |
 //! | `requests` | answers, streams and queries |
 //! | `process` | tasks, definitions, other collectors |
@@ -16,6 +17,7 @@
 mod dead_letters;
 mod declare;
 mod ingest;
+mod jobs;
 mod lost;
 mod overdue;
 mod process;
@@ -36,6 +38,7 @@ pub use dead_letters::DeadLetterMetrics;
 pub(crate) use declare::seconds;
 pub use ingest::IngestMetrics;
 pub(crate) use ingest::PartitionLabel;
+pub use jobs::JobMetrics;
 pub use lost::LostCounters;
 pub(crate) use overdue::Reading;
 pub use overdue::WatchGauges;
@@ -63,6 +66,8 @@ pub struct Metrics {
     pub ingest: IngestMetrics,
     /// Of dead letters.
     pub dead_letters: DeadLetterMetrics,
+    /// Of jobs.
+    pub jobs: JobMetrics,
     /// Of retention.
     pub retention: RetentionMetrics,
     /// Of answers to requests.
@@ -80,6 +85,7 @@ impl Metrics {
             sagas: SagaMetrics::declare(&mut declare),
             ingest: IngestMetrics::declare(&mut declare),
             dead_letters: DeadLetterMetrics::declare(&mut declare),
+            jobs: JobMetrics::declare(&mut declare),
             retention: RetentionMetrics::declare(&mut declare),
             requests: RequestMetrics::declare(&mut declare),
             process: ProcessMetrics::declare(&mut declare),

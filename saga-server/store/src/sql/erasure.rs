@@ -389,8 +389,8 @@ async fn write_through(store: &Adapter) -> Result<(), StoreError> {
 
 async fn log(connection: &mut Connection, operations: Vec<Operation>) -> Result<(), sqlx::Error> {
     let conclusion = Conclusion {
-        attempts: Vec::new(),
         operations,
+        ..Conclusion::default()
     };
     operations::conclude(connection, &conclusion).await
 }

@@ -26,6 +26,12 @@ mod failures;
 #[path = "../sql/fold.rs"]
 mod fold;
 mod instances;
+#[path = "../sql/job_items.rs"]
+mod job_items;
+#[path = "../sql/job_rows.rs"]
+mod job_rows;
+#[path = "../sql/jobs.rs"]
+mod jobs;
 #[path = "../sql/operations.rs"]
 mod operations;
 #[path = "../sql/port.rs"]

@@ -6,11 +6,13 @@
 //! | `correction` | a status set by hand |
 //! | `replay`, `letter_filter` | dead letters once more, and which ones are meant |
 //! | `dismissal` | dead letters dismissed with a note, and restored |
+//! | `jobs` | one operation on many sagas or dead letters |
 //! | `erasure` | a person's data, erased |
 
 mod correction;
 mod dismissal;
 mod erasure;
+pub(crate) mod jobs;
 mod letter_filter;
 mod permit;
 mod replay;

@@ -24,6 +24,7 @@
 //! | `dead_letters`, `replay` | `/internal/v1/dlt`, and `/internal/v1/sagas/replay` |
 //! | `dismissal` | `/internal/v1/dlt/dismiss` and `/internal/v1/dlt/restore` |
 //! | `erasure` | `/internal/v1/erase`: a person's data, erased |
+//! | `jobs` | `/internal/v1/jobs`: one operation on many sagas or dead letters |
 //! | `operations` | `/internal/v1/operations`: the log of what operators did |
 //! | `producers` | `/internal/v1/producers`: who records events, and which of them never came |
 //! | `health`, `metrics` | for orchestrators and Prometheus |
@@ -39,6 +40,7 @@ mod expected;
 mod failure_groups;
 mod flow;
 mod health;
+mod jobs;
 mod metrics;
 mod openapi;
 mod operations;
@@ -62,7 +64,8 @@ pub(crate) use dead_letters::{find as find_letters, find_groups as find_letter_g
 pub(crate) use docs::{ApiDocument, VIEWER_PATHS, viewer};
 pub(crate) use operations::{OperationView, find as find_operations};
 pub(crate) use producers::find as find_producers;
-pub(crate) use sagas::{SagasPage, find as find_sagas};
+pub(crate) use jobs::{ItemView, JobView, PathJob, find as find_jobs, find_items as find_job_items};
+pub(crate) use sagas::{SagasPage, filter as saga_filter, find as find_sagas};
 
 /// Every endpoint together with its description.
 pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
@@ -85,6 +88,12 @@ pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
         .routes(routes!(dismissal::restore))
         .routes(routes!(replay::replay))
         .routes(routes!(erasure::erase))
+        .routes(routes!(jobs::list, jobs::create))
+        .routes(routes!(jobs::preview))
+        .routes(routes!(jobs::one))
+        .routes(routes!(jobs::items))
+        .routes(routes!(jobs::stop))
+        .routes(routes!(jobs::revert))
         .routes(routes!(operations::list))
         .routes(routes!(operations::lines))
         .routes(routes!(operations::table))

@@ -63,18 +63,22 @@ pub(crate) struct OperationView {
     pub(crate) before: Option<String>,
     /// The saga's status after; null when it did not change.
     pub(crate) after: Option<String>,
-    /// What came of it: CORRECTED, OVERTAKEN, ERASED, DISMISSED, RESTORED, or as replay answers.
+    /// What came of it: CORRECTED, OVERTAKEN, ERASED, DISMISSED, RESTORED, CREATED or STOPPED of a job, or as replay answers.
     pub(crate) result: String,
     /// The reason of a correction, the note of a dismissal, why a replay failed, or how much was erased by which key.
     pub(crate) detail: Option<String>,
+    /// The job that it was a part of.
+    pub(crate) job_id: Option<i64>,
 }
 
 impl OperationView {
-    fn new(StoredOperation { id, operation }: StoredOperation, redaction: &Redaction) -> Self {
+    fn new(stored: StoredOperation, redaction: &Redaction) -> Self {
+        let StoredOperation { id, operation, job_id } = stored;
         // The reason of a correction also stands in the metadata of its event, where its key may be hidden.
         let is_hidden = operation.kind == OperationKind::Correction && redaction.hides(keys::REASON);
         Self {
             id,
+            job_id,
             at: operation.at,
             actor: operation.actor.name,
             role: operation.actor.role,
@@ -112,13 +116,14 @@ impl OperationView {
             text(&self.after),
             self.result.clone(),
             text(&self.detail),
+            self.job_id.map(|id| id.to_string()).unwrap_or_default(),
         ];
         csv::line(cells.iter().map(String::as_str))
     }
 }
 
 /// The first line of the CSV.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "id",
     "at",
     "actor",
@@ -133,11 +138,12 @@ const COLUMNS: [&str; 14] = [
     "after",
     "result",
     "detail",
+    "jobId",
 ];
 
 /// What operators did, newest first
 ///
-/// Each correction, each dead letter that was replayed, dismissed or restored and each erasure of a person's data, written by the transaction that did it; nothing changes it later. A
+/// Each correction, each dead letter that was replayed, dismissed or restored and each erasure of a person's data, and each job that was created or stopped, written by the transaction that did it; nothing changes it later. A
 /// dry run is no entry.
 #[utoipa::path(
     get, path = "/internal/v1/operations", operation_id = "operations", tag = "operation",
@@ -147,6 +153,7 @@ const COLUMNS: [&str; 14] = [
         ("actor" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "By this caller"),
         ("kind" = Option<OperationKind>, Query, description = "Of this kind"),
         ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
+        ("jobId" = Option<i64>, Query, description = "Of this job"),
         ("fromDate" = Option<Moment>, Query, description = "At this time or later"),
         ("toDate" = Option<Moment>, Query, description = "At this time or earlier"),
     ),
@@ -180,6 +187,7 @@ pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<Operatio
         ("actor" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "By this caller"),
         ("kind" = Option<OperationKind>, Query, description = "Of this kind"),
         ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
+        ("jobId" = Option<i64>, Query, description = "Of this job"),
         ("fromDate" = Option<Moment>, Query, description = "At this time or later"),
         ("toDate" = Option<Moment>, Query, description = "At this time or earlier"),
     ),
@@ -202,6 +210,7 @@ pub(super) async fn lines(reader: Reader, params: Params) -> Result<Response, Ap
         ("actor" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "By this caller"),
         ("kind" = Option<OperationKind>, Query, description = "Of this kind"),
         ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
+        ("jobId" = Option<i64>, Query, description = "Of this job"),
         ("fromDate" = Option<Moment>, Query, description = "At this time or later"),
         ("toDate" = Option<Moment>, Query, description = "At this time or earlier"),
     ),
@@ -279,6 +288,7 @@ fn filter(params: &mut Params) -> OperationFilter {
         actor: params.text("actor"),
         kind: params.parsed("kind", kind),
         saga_id: params.parsed("sagaId", saga_id),
+        job_id: params.parsed("jobId", job_id),
         from: period.from,
         to: period.to,
     }
@@ -294,6 +304,10 @@ fn saga_id(text: &str) -> Result<String, String> {
     SagaId::new(text)
         .map(String::from)
         .map_err(|error| error.to_string())
+}
+
+fn job_id(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| "must be the number of a job".to_owned())
 }
 
 fn size(text: &str) -> Result<u32, String> {

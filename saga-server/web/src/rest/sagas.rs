@@ -203,6 +203,15 @@ pub(super) fn read(
     Ok((query, before))
 }
 
+/// The filters alone, for what is done to all that match.
+pub(crate) fn filter(
+    params: Params,
+    redaction: &Redaction,
+    freshness: &Freshness,
+) -> Result<SagaQuery, BadParameters> {
+    read(params, redaction, freshness).map(|(query, _)| query)
+}
+
 fn failure_reason(params: &mut Params, redaction: &Redaction) -> Option<String> {
     let reason = params.text("failureReason")?;
     if redaction.hides(keys::FAILURE_REASON) {

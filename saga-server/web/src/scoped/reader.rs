@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ops::Deref, sync::Arc};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use saga_collector::{dead_letters::LetterView, freshness::Freshness};
 use saga_store::{
-    Drawn, FailureGroupsQuery, Failures as SampledFailures, Flow, FlowQuery, Late, LateGroup, LateSagas,
+    Drawn, FailureGroupsQuery, Job, JobItem, JobItemQuery, JobQuery, RequestKeys, SelectedLetter, Failures as SampledFailures, Flow, FlowQuery, Late, LateGroup, LateSagas,
     LetterFilter, LetterGroup, LetterPage, LetterQuery, OperationPage, OperationQuery, Page, Position,
     ProducerPage, ProducerQuery, SagaQuery, Scope, Span, Statistics, StatisticsQuery, StepDetail, StepPage,
     StoreError, StoredLetter, Trends, Usual, VersionSagas, VersionsQuery,
@@ -296,6 +296,52 @@ impl Reader {
         query.filter.scope = self.scope().clone();
         self.ask("operations", self.sources.store.operations(&query))
             .await
+    }
+
+    /// Letters as far as a job needs them.
+    pub(crate) async fn select_letters(
+        &self,
+        filter: &LetterFilter,
+        limit: u32,
+    ) -> Result<Vec<SelectedLetter>, StoreError> {
+        let filter = LetterFilter {
+            scope: self.scope().clone(),
+            ..filter.clone()
+        };
+        let asking = self.sources.store.select_letters(&filter, limit);
+        self.ask("select_letters", asking).await
+    }
+
+    /// The job that a request of this caller made, if the caller may still see it.
+    pub(crate) async fn job_of_request(&self, keys: &RequestKeys) -> Result<Option<Job>, StoreError> {
+        let asking = self.sources.store.job_of_request(keys);
+        match self.ask("job_of_request", asking).await? {
+            Some(job) => self.job(job.id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A job of whose sagas the caller may see every type.
+    pub(crate) async fn job(&self, id: i64) -> Result<Option<Job>, StoreError> {
+        self.ask("job", self.sources.store.job(id, self.scope())).await
+    }
+
+    /// A page of such jobs.
+    pub(crate) async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, StoreError> {
+        let query = JobQuery {
+            scope: self.scope().clone(),
+            ..query.clone()
+        };
+        self.ask("jobs", self.sources.store.jobs(&query)).await
+    }
+
+    /// Items of a job, which the caller must have been shown.
+    pub(crate) async fn job_items(&self, job: &Job, query: &JobItemQuery) -> Result<Vec<JobItem>, StoreError> {
+        let query = JobItemQuery {
+            job: job.id,
+            ..query.clone()
+        };
+        self.ask("job_items", self.sources.store.job_items(&query)).await
     }
 
     /// Who records events. Services record events of any type, and what is known of them has none.

@@ -6,8 +6,11 @@ use saga_collector::{
     dead_letters::{ReplayError, ReplayOrder, ReplayReport},
     erasure::{ErasureOrder, ErasureReport},
 };
-use saga_store::{AppendError, Appended, Conclude, Disposal, DisposalOrder, LetterFilter, StoreError};
-use saga_types::SagaEvent;
+use saga_store::{
+    Actor, AppendError, Appended, Conclude, Creation, Disposal, DisposalOrder, Job, LetterFilter, NewJob,
+    Reversion, StoreError,
+};
+use saga_types::{SagaEvent, Timestamp};
 
 use super::Reader;
 use crate::{http::ApiError, operations::Permit};
@@ -57,6 +60,36 @@ impl Reader {
         let filter = self.visible(filter);
         let disposing = self.sources.store.dispose(&filter, order, limit);
         self.ask("dispose_letters", disposing).await
+    }
+
+    /// Stores a job of sagas or letters that this reader has read.
+    pub(crate) async fn create_job(&self, _: &Permit, job: &NewJob) -> Result<Creation, StoreError> {
+        self.ask("create_job", self.sources.store.create_job(job)).await
+    }
+
+    /// Stores a job that takes back one that the caller may see.
+    pub(crate) async fn revert_job(
+        &self,
+        _: &Permit,
+        id: i64,
+        order: &NewJob,
+    ) -> Result<Reversion, StoreError> {
+        let order = NewJob {
+            scope: self.scope().clone(),
+            ..order.clone()
+        };
+        self.ask("revert_job", self.sources.store.revert_job(id, &order)).await
+    }
+
+    /// Ends a job that the caller may see.
+    pub(crate) async fn stop_job(
+        &self,
+        _: &Permit,
+        id: i64,
+        actor: &Actor,
+    ) -> Result<Option<Job>, StoreError> {
+        let stopping = self.sources.store.stop_job(id, self.scope(), actor, Timestamp::now());
+        self.ask("stop_job", stopping).await
     }
 
     fn visible(&self, filter: &LetterFilter) -> LetterFilter {

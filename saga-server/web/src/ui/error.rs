@@ -65,7 +65,10 @@ fn page(error: &ApiError, asked: &PageRequest, caller: Option<Caller>) -> Respon
             .collect(),
         back: asked
             .is_form
-            .then(|| super::dead_letters::page_of_form(&asked.path).to_owned()),
+            .then(|| {
+                let path = super::dead_letters::page_of_form(&asked.path);
+                super::jobs::page_of_form(path).to_owned()
+            }),
         sign_in: (error.code() == ErrorCode::Forbidden)
             .then(|| sign_in::path(&caller, asked))
             .flatten(),

@@ -10,7 +10,7 @@
 //! | `sign_in`, `form` | who is signed in, and what they send |
 //! | `overview`, `sagas`, `saga`, `flow`, `services` | one file or folder for each page |
 //! | `dead_letters` | what could not be stored, and its replay |
-//! | `operations` | what operators did |
+//! | `operations`, `jobs` | what operators did, and what is done to many |
 //! | `query`, `tree`, `row` | filters in an address, JSON, and a saga in a list with what is needed now |
 //! | `period`, `range` | the period a page looks at, and its control |
 //! | `chart`, `ticks` | counts along a period, and the names on its axis |
@@ -25,6 +25,7 @@ mod error;
 mod flow;
 mod form;
 mod humanize;
+mod jobs;
 mod operations;
 mod overview;
 mod page;
@@ -49,7 +50,7 @@ use crate::state::AppState;
 pub(crate) use error::error_pages;
 
 /// Every page with its path.
-pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 18] {
+pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 23] {
     [
         ("/", get(overview::page)),
         ("/sagas", get(sagas::page)),
@@ -74,6 +75,11 @@ pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 18] {
         ("/services", get(services::page)),
         ("/services/{service}", get(services::service)),
         ("/operations", get(operations::page)),
+        ("/operations/jobs", get(jobs::list).post(jobs::create)),
+        ("/operations/jobs/preview", post(jobs::preview)),
+        ("/operations/jobs/{id}", get(jobs::job)),
+        ("/operations/jobs/{id}/stop", post(jobs::stop)),
+        ("/operations/jobs/{id}/revert", post(jobs::revert)),
         ("/assets/{name}", get(assets::serve)),
     ]
 }

@@ -6,6 +6,7 @@ use saga_types::Timestamp;
 
 use super::{
     humanize::{Moment, short},
+    jobs::{JobRow, newest},
     page::{Frame, Page, Section},
     query::{Chip, address, chips, is_place, next},
     search::saga_path,
@@ -27,6 +28,8 @@ pub(super) struct OperationsTemplate {
     kinds: Vec<&'static str>,
     chips: Vec<Chip>,
     rows: Vec<Row>,
+    /// The newest jobs.
+    jobs: Vec<JobRow>,
     /// The same entries and those of the next pages, as files.
     files: [(&'static str, String); 2],
     next: Option<String>,
@@ -45,6 +48,8 @@ struct Row {
     change: Option<(String, String)>,
     result: String,
     detail: Option<String>,
+    /// The job that it was a part of: path and number.
+    job: Option<(String, i64)>,
 }
 
 pub(super) async fn page(
@@ -67,6 +72,7 @@ pub(super) async fn page(
         ),
         kinds: OperationKind::ALL.map(OperationKind::as_str).into(),
         chips: chips(PATH, &given),
+        jobs: newest(&reader).await?,
         rows: found
             .content
             .into_iter()
@@ -100,6 +106,8 @@ impl Row {
                 OperationKind::Replay => "replayed a dead letter",
                 OperationKind::Dismissal => "dismissed a dead letter",
                 OperationKind::Restoration => "restored a dead letter",
+                OperationKind::Job if view.result == "STOPPED" => "stopped a job",
+                OperationKind::Job => "created a job",
                 OperationKind::Erasure if view.dead_letter_id.is_some() => "erased a dead letter",
                 OperationKind::Erasure => "erased metadata",
             },
@@ -110,6 +118,7 @@ impl Row {
                 .map(|after| (view.before.unwrap_or_else(|| "no saga".to_owned()), after)),
             result: view.result,
             detail: view.detail,
+            job: view.job_id.map(|id| (format!("/operations/jobs/{id}"), id)),
         }
     }
 }

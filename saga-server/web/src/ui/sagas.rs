@@ -12,7 +12,7 @@ use super::{
     search::encoded,
 };
 use crate::{
-    auth::Caller,
+    auth::{Caller, Role},
     http::{ApiError, query_string::Params},
     rest::{SagasPage, find_sagas},
     scoped::Reader,
@@ -68,6 +68,10 @@ pub(super) struct SagasTemplate {
     order: &'static str,
     next: Option<String>,
     first: Option<String>,
+    /// Whether the caller may change what is listed.
+    can_choose: bool,
+    /// The filters in force, as a query.
+    filter: String,
 }
 
 struct View {
@@ -130,6 +134,8 @@ pub(super) async fn page(
         columns: columns(&given),
         sorts: sorts(&given),
         next: found.next_cursor.as_ref().map(|cursor| next(&given, cursor)),
+        can_choose: caller.role >= Role::Operator,
+        filter: query(filters.clone()),
         first: (!is_first).then(|| path(&query(filters))),
         rows: found
             .content

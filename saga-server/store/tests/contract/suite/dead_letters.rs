@@ -80,7 +80,7 @@ async fn kept(store: &dyn Store) -> Vec<StoredLetter> {
 async fn attempted(store: &dyn Store, attempt: Attempt) {
     let conclude = Arc::new(move |_: &Appended| Conclusion {
         attempts: vec![attempt.clone()],
-        operations: Vec::new(),
+        ..Conclusion::default()
     });
     store.append_by(Arc::new([]), conclude).await.unwrap();
 }

@@ -365,8 +365,8 @@ pub(crate) async fn operations_are_seen_by_the_type_of_their_saga(database: &imp
     };
     let operations = [Some("REFUND"), Some("ORDER_CREATION"), None].map(operation);
     let conclude = Arc::new(move |_: &saga_store::Appended| Conclusion {
-        attempts: Vec::new(),
         operations: operations.to_vec(),
+        ..Conclusion::default()
     });
     let batch = vec![created("saga-1", "1", 0)];
     store.append_by(batch.into(), conclude).await.unwrap();

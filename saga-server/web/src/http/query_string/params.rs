@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 /// Parameters that are wrong, each by its name, with what it should be.
@@ -144,6 +144,16 @@ impl Params {
             Err(BadParameters(self.bad))
         }
     }
+}
+
+/// The query that gives these parameters.
+pub(crate) fn of_pairs(given: &[(String, String)]) -> String {
+    let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+    let pairs: Vec<String> = given
+        .iter()
+        .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+        .collect();
+    pairs.join("&")
 }
 
 /// Whether every `%` begins an escape.

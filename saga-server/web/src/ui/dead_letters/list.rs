@@ -12,7 +12,7 @@ use crate::ui::{
 };
 use crate::{
     auth::Caller,
-    http::{ApiError, query_string::Params},
+    http::{ApiError, query_string::{Params, of_pairs}},
     rest::{find_letter_groups, find_letters},
     scoped::Reader,
 };
@@ -40,6 +40,8 @@ pub(in crate::ui) struct LettersTemplate {
     rows: Vec<LetterRow>,
     /// The filter in force, for replaying what it matches.
     filter: Vec<(String, String)>,
+    /// The same and the state, as a query.
+    query: String,
     /// Whether anything that waits matches it.
     can_replay: bool,
     /// Whether the list is that of the dismissed ones.
@@ -74,6 +76,11 @@ pub(in crate::ui) async fn page(
     let filter: Vec<(String, String)> = given
         .iter()
         .filter(|(name, _)| is_filter(name))
+        .cloned()
+        .collect();
+    let stated: Vec<(String, String)> = given
+        .iter()
+        .filter(|(name, _)| is_filter(name) || name == "state")
         .cloned()
         .collect();
     let groups = find_letter_groups(&reader, Params::from(filter.clone())).await?;
@@ -118,6 +125,7 @@ pub(in crate::ui) async fn page(
         can_replay: waiting > 0 && !asks_for("REPLAYED") && !is_of_dismissed,
         is_of_dismissed,
         first: address(PATH, given.iter().filter(|(name, _)| !is_place(name))),
+        query: of_pairs(&stated),
         filter,
         next: found
             .next_cursor

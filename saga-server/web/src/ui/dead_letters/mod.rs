@@ -32,6 +32,7 @@ const PATH: &str = "/dead-letters";
 
 /// A letter in a list.
 struct LetterRow {
+    id: i64,
     path: String,
     since: Moment,
     reason: String,
@@ -102,6 +103,7 @@ impl State {
 impl LetterRow {
     fn new(letter: LetterView, now: Timestamp) -> Self {
         Self {
+            id: letter.id,
             path: letter_path(letter.id),
             since: Moment::new(letter.dead_since, now),
             origin: place(&letter.origin),
