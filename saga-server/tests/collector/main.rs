@@ -8,6 +8,7 @@ mod client_faults;
 mod damaged_batch;
 mod dead_letters;
 mod hostile_records;
+mod jobs;
 mod monitoring;
 mod openapi;
 mod other_languages;

@@ -22,6 +22,7 @@ mod freshness;
 mod harness;
 mod interrupted;
 mod issuer;
+mod jobs;
 mod oidc;
 mod operations;
 mod pages;

@@ -182,6 +182,13 @@ impl Marked {
                 .send("all-operator", Method::POST, "/internal/v1/sagas/replay", &replay)
                 .await;
             assert_eq!(answer.json()["successful"], 1, "{}", answer.text);
+            let job = json!({
+                "action": "CORRECT", "status": "FAILED", "note": format!("{word} by a job"), "sagaIds": [format!("{word}-done")],
+            });
+            let answer = marked
+                .send("all-operator", Method::POST, "/internal/v1/jobs", &job.to_string())
+                .await;
+            assert_eq!(answer.json()["id"], marked.letters[word], "{}", answer.text);
         }
         marked
     }
@@ -325,6 +332,10 @@ fn reads() -> Vec<String> {
         "/dead-letters/#",
         "/operations",
         "/operations?sagaId=@-begun",
+        "/operations?jobId=#",
+        "/operations/jobs",
+        "/operations/jobs/#",
+        "/operations/jobs/#?result=PENDING",
         "/sign-in",
         "/api/v1/sagas",
         "/api/v1/sagas/statistics",
@@ -358,6 +369,10 @@ fn reads() -> Vec<String> {
         "/internal/v1/dlt/groups?sagaId=@-letter",
         "/internal/v1/operations",
         "/internal/v1/operations?sagaId=@-begun",
+        "/internal/v1/operations?jobId=#",
+        "/internal/v1/jobs",
+        "/internal/v1/jobs/#",
+        "/internal/v1/jobs/#/items",
         "/internal/v1/operations.ndjson",
         "/internal/v1/operations.csv",
         "/internal/v1/producers",
@@ -396,7 +411,7 @@ fn is_of(template: &str, route: &str) -> bool {
 }
 
 /// Those that are walked by tests of their own: what never ends, and what only writes.
-const ELSEWHERE: [&str; 11] = [
+const ELSEWHERE: [&str; 17] = [
     "/api/v1/sagas/stream",
     "/internal/v1/sagas/{sagaId}/status",
     "/internal/v1/sagas/replay",
@@ -407,6 +422,12 @@ const ELSEWHERE: [&str; 11] = [
     "/dead-letters/restore",
     "/dead-letters/{id}/dismiss",
     "/dead-letters/{id}/restore",
+    "/internal/v1/jobs/preview",
+    "/internal/v1/jobs/{id}/stop",
+    "/internal/v1/jobs/{id}/revert",
+    "/operations/jobs/preview",
+    "/operations/jobs/{id}/stop",
+    "/operations/jobs/{id}/revert",
     "/sign-out",
 ];
 
@@ -586,6 +607,29 @@ async fn a_bound_operator_changes_nothing_of_other_types() {
                 Method::POST,
                 "/dead-letters/dismiss".to_owned(),
                 filled("sagaId=@-letter&note=why&mode=confirmed"),
+            ),
+            (
+                Method::POST,
+                "/internal/v1/jobs/preview".to_owned(),
+                filled(r#"{"action":"CORRECT","status":"FAILED","note":"why","sagaIds":["@-failed"]}"#),
+            ),
+            (
+                Method::POST,
+                "/internal/v1/jobs".to_owned(),
+                filled(r#"{"action":"CORRECT","status":"FAILED","note":"why","filter":{"step":"^_STEP"}}"#),
+            ),
+            (
+                Method::POST,
+                "/internal/v1/jobs".to_owned(),
+                filled(r#"{"action":"DISMISS","note":"why","deadLetterIds":[#]}"#),
+            ),
+            (Method::POST, filled("/internal/v1/jobs/#/stop"), String::new()),
+            (Method::POST, filled("/internal/v1/jobs/#/revert"), "{}".to_owned()),
+            (Method::POST, filled("/operations/jobs/#/stop"), "a".to_owned()),
+            (
+                Method::POST,
+                "/operations/jobs/preview".to_owned(),
+                filled("action=CORRECT&status=FAILED&note=why&saga.@-failed=on"),
             ),
             (
                 Method::POST,

@@ -11,6 +11,7 @@ pub(crate) mod events;
 pub(crate) mod failures;
 pub(crate) mod figures;
 pub(crate) mod flow;
+pub(crate) mod jobs;
 pub(crate) mod operations;
 pub(crate) mod paging;
 pub(crate) mod producers;
@@ -130,6 +131,14 @@ macro_rules! contract_tests {
             failures::of_very_many_groups_the_most_frequent_are_counted,
             failures::sagas_that_failed_before_are_grouped_later,
             failures::periods_at_the_ends_of_time_are_counted,
+            jobs::a_job_is_stored_with_its_items_and_read_back,
+            jobs::a_request_makes_one_job,
+            jobs::a_job_is_seen_by_those_who_may_see_all_its_types,
+            jobs::an_item_is_done_by_one_transaction_alone,
+            jobs::a_job_is_stopped_and_the_rest_is_left,
+            jobs::a_job_is_reverted_once,
+            jobs::letters_of_a_job_are_dismissed_with_its_results,
+            jobs::jobs_that_ended_leave_with_their_items,
             operations::an_operation_is_written_with_its_change,
             operations::an_operation_without_its_change_is_not_written,
             operations::an_operation_tells_the_outcome_that_was_committed,

@@ -6,7 +6,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
-    order::{JobOrder, RevertOrder},
+    order::{JobOrder, RevertOrder, hash_text},
     preview::is_as_previewed,
     selection::{SagaFilter, select},
 };
@@ -94,7 +94,7 @@ pub(crate) async fn revert(
             token: None,
             key,
         },
-        request: format!("{:x}", Sha256::digest(asked.as_bytes())),
+        request: hash_text(&Sha256::digest(asked.as_bytes())),
         at: Timestamp::now(),
         items: Vec::new(),
     };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::HeaderMap;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use saga_store::JobAction;
 use saga_types::{SagaId, SagaStatus};
 use serde_json::{Map, Value, json};
@@ -43,7 +44,7 @@ pub(crate) struct JobRequest {
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     filter: Option<BTreeMap<String, String>>,
     /// The token of the preview. When what is selected has changed since, no job is created.
-    #[schema(pattern = r"^[A-Za-z0-9_-]{16}\.[0-9a-f]{64}$")]
+    #[schema(pattern = r"^[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{43}$")]
     preview_token: Option<String>,
     /// Create the job though what is selected has changed since the preview.
     even_if_changed: Option<bool>,
@@ -220,7 +221,7 @@ impl JobOrder {
             self.note,
             self.selection()
         ]);
-        format!("{:x}", Sha256::digest(parts.to_string().as_bytes()))
+        hash_text(&Sha256::digest(parts.to_string().as_bytes()))
     }
 
     /// The fields of a form that say the same, without the token.
@@ -270,6 +271,11 @@ impl RevertOrder {
     }
 }
 
+/// A hash as a text of 43 characters.
+pub(super) fn hash_text(hash: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(hash)
+}
+
 /// The caller's own key of a request.
 pub(crate) fn request_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     const NAME: &str = "Idempotency-Key";
@@ -305,9 +311,8 @@ fn action(text: &str) -> Result<JobAction, String> {
 
 fn token(text: &str) -> Result<String, String> {
     let is_token = text.split_once('.').is_some_and(|(nonce, hash)| {
-        let is_nonce = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        nonce.len() == 16 && nonce.bytes().all(is_nonce) && hash.len() == 64
-            && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        (nonce.len(), hash.len()) == (16, 43) && nonce.bytes().chain(hash.bytes()).all(is_plain)
     });
     is_token
         .then(|| text.to_owned())

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{
-    order::JobOrder,
+    order::{JobOrder, hash_text},
     selection::{SagaFilter, Selected, select},
 };
 use crate::{auth::Caller, http::ApiError, operations::Permit, scoped::Reader};
@@ -150,7 +150,7 @@ fn hash(order: &JobOrder, items: &[NewItem]) -> String {
         }
         add(item.before.as_deref().unwrap_or_default());
     }
-    format!("{:x}", hash.finalize())
+    hash_text(&hash.finalize())
 }
 
 /// By the states that they are in.
