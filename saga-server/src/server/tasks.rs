@@ -170,9 +170,14 @@ async fn watch_database(
                 .iter()
                 .find(|job| now.millis_since(job.moved_at) >= JOB_IDLE_MS);
             let warning = idle.map(|job| {
-                format!("job {} has done nothing since {}; the logs say why", job.id, job.moved_at)
+                format!(
+                    "job {} has done nothing since {}; the logs say why",
+                    job.id, job.moved_at
+                )
             });
-            if health.warn(Concern::Jobs, warning) && let Some(job) = idle {
+            if health.warn(Concern::Jobs, warning)
+                && let Some(job) = idle
+            {
                 tracing::warn!(job = job.id, "a job does nothing");
             }
         }

@@ -9,7 +9,10 @@ use saga_types::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{Actor, Disposal, LetterFilter, LetterState, Scope, StoreError, texts::texts};
+use crate::{
+    Actor, Disposal, JobItem, JobItemQuery, JobStep, LetterFilter, LetterState, NewItem, Scope, StoreError,
+    texts::texts,
+};
 
 /// What stores and reads jobs.
 #[async_trait]
@@ -60,7 +63,11 @@ pub trait JobStore: Send + Sync {
     async fn dispose_items(&self, order: &JobDisposal) -> Result<Vec<i64>, StoreError>;
 
     /// Letters that match a filter, as far as a job needs them, newest first, at most so many.
-    async fn select_letters(&self, filter: &LetterFilter, limit: u32) -> Result<Vec<SelectedLetter>, StoreError>;
+    async fn select_letters(
+        &self,
+        filter: &LetterFilter,
+        limit: u32,
+    ) -> Result<Vec<SelectedLetter>, StoreError>;
 
     /// Removes jobs that ended before a moment, with their items, at most so many; how many.
     async fn remove_jobs(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
@@ -127,24 +134,8 @@ impl JobState {
     }
 }
 
-/// What became of an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum ItemResult {
-    /// The job changed it.
-    Changed,
-    /// It already was as it should be.
-    Unchanged,
-    /// It may not be changed as it is now.
-    Refused,
-    /// The attempt failed.
-    Failed,
-}
-
 texts!(JobAction: Correct = "CORRECT", Replay = "REPLAY", Dismiss = "DISMISS", Restore = "RESTORE");
 texts!(JobState: Waiting = "WAITING", Running = "RUNNING", Stopping = "STOPPING", Stopped = "STOPPED", Done = "DONE");
-texts!(ItemResult: Changed = "CHANGED", Unchanged = "UNCHANGED", Refused = "REFUSED", Failed = "FAILED");
-
 /// By which a request that comes again is known. Both are compared among the requests of one caller.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequestKeys {
@@ -194,21 +185,6 @@ pub struct NewJob {
     pub at: Timestamp,
     /// What it is about, in the order in which it is done.
     pub items: Vec<NewItem>,
-}
-
-/// A saga or a dead letter of a job to be stored.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NewItem {
-    /// The saga; of a letter as far as it is known.
-    pub saga_id: Option<String>,
-    /// The saga's type, as far as it is known.
-    pub saga_type: Option<String>,
-    /// The letter.
-    pub letter_id: Option<i64>,
-    /// The status of the saga, or the state of the letter.
-    pub before: Option<String>,
-    /// What it is to be.
-    pub target: Option<String>,
 }
 
 /// What came of storing a job.
@@ -307,70 +283,6 @@ pub struct JobQuery {
     pub before: Option<i64>,
     /// How many at most.
     pub size: u32,
-}
-
-/// Which items of a job.
-#[derive(Debug, Clone)]
-pub struct JobItemQuery {
-    /// The job.
-    pub job: i64,
-    /// With this result, or with none yet; any if not given.
-    pub result: Option<Option<ItemResult>>,
-    /// Only those with a greater number.
-    pub after: i64,
-    /// How many at most.
-    pub size: u32,
-}
-
-/// An item of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobItem {
-    /// Its place in the job, from 1.
-    pub number: i64,
-    /// The saga; of a letter as far as it is known.
-    pub saga_id: Option<String>,
-    /// The saga's type, as far as it is known.
-    pub saga_type: Option<String>,
-    /// The letter.
-    pub letter_id: Option<i64>,
-    /// The status of the saga, or the state of the letter: when the job was created, and, once it was changed, just before that.
-    pub before: Option<String>,
-    /// What it is to be.
-    pub target: Option<String>,
-    /// What it was after that.
-    pub after: Option<String>,
-    /// What became of it.
-    pub result: Option<ItemResult>,
-    /// Why, in words.
-    pub message: Option<String>,
-    /// When.
-    pub done_at: Option<Timestamp>,
-}
-
-/// Results of some items of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobStep {
-    /// The job.
-    pub job: i64,
-    /// When.
-    pub at: Timestamp,
-    /// The results.
-    pub done: Vec<DoneItem>,
-}
-
-/// The result of an item.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DoneItem {
-    /// The item.
-    pub number: i64,
-    /// What became of it.
-    pub result: ItemResult,
-    /// Why, in words.
-    pub message: Option<String>,
-    /// What it was just before, where that is known better than when the job was created.
-    pub before: Option<String>,
-    /// What it is now.
-    pub after: Option<String>,
 }
 
 /// Letters of a job to be dismissed or restored.

@@ -18,7 +18,7 @@
 //! | `dead_letters`, `progress` | dead letters, and how far each partition is stored |
 //! | `operations` | what operators change, with the log of it |
 //! | `dismissal` | dead letters dismissed and restored |
-//! | `jobs`, `texts` | one operation on many sagas or letters |
+//! | `jobs`, `job_items`, `texts` | one operation on many sagas or letters |
 //! | `erasure` | a person's data, found by metadata and erased |
 //! | `period` | what the sagas of a period are: exact ends, outcomes, samples, percentiles |
 //! | `query`, `metadata`, `flow`, `trends`, `late`, `watch` | questions and their answers |
@@ -53,6 +53,7 @@ mod failures;
 mod flow;
 mod fold_batch;
 mod histogram;
+mod job_items;
 mod jobs;
 pub mod json;
 mod late;
@@ -98,9 +99,10 @@ pub use failures::{
     FailureGroup, FailureGroups, FailureGroupsQuery, FailureStore, FailureTotals, GroupedFailures,
 };
 pub use flow::{Flow, FlowQuery, Outcome, StepDetail, StepRow, Transition, TransitionRow, VersionPart};
+pub use job_items::{DoneItem, ItemResult, JobItem, JobItemQuery, JobStep, NewItem};
 pub use jobs::{
-    Creation, DoneItem, ItemResult, Job, JobAction, JobDisposal, JobItem, JobItemQuery, JobQuery, JobState,
-    JobStep, JobStore, MAX_JOB_ITEMS, NewItem, NewJob, RequestKeys, Reversion, SelectedLetter,
+    Creation, Job, JobAction, JobDisposal, JobQuery, JobState, JobStore, MAX_JOB_ITEMS, NewJob, RequestKeys,
+    Reversion, SelectedLetter,
 };
 pub use late::Late;
 pub use operations::{

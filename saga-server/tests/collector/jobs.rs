@@ -1,6 +1,10 @@
 //! Jobs whose runners are killed: each saga is changed once, the log is complete, and all of it is reverted.
 
-use std::{collections::BTreeSet, sync::Arc, time::{Duration, Instant}};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use saga_collector::{dead_letters::DeadLetters, jobs::JobRunner, metrics::Metrics, redaction::Redaction};
 use saga_store::{
@@ -14,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     retention::on_postgres,
     support::{
-        Harness, Rest, eventually,
+        Harness, Rest,
         events::{out_of_stock, saga},
-        open,
+        eventually, open,
         process::ServerProcess,
     },
 };
@@ -26,7 +30,9 @@ const SAGAS: usize = 3_000;
 async fn record(store: &dyn Store, sagas: usize) {
     let ids: Vec<usize> = (0..sagas).collect();
     for some in ids.chunks(500) {
-        let events = some.iter().flat_map(|id| saga(&format!("saga-{id:05}"), &out_of_stock()));
+        let events = some
+            .iter()
+            .flat_map(|id| saga(&format!("saga-{id:05}"), &out_of_stock()));
         let events: Vec<SagaEvent> = events.collect();
         store.append(events.into()).await.unwrap();
     }
@@ -134,7 +140,11 @@ async fn audit(store: &dyn Store, id: i64, (before, after): (&str, &str), steps:
     assert_eq!(logged.len(), SAGAS, "an entry for each");
     let named: BTreeSet<_> = logged.iter().filter_map(|entry| entry.saga_id.clone()).collect();
     assert_eq!(named.len(), SAGAS);
-    assert!(logged.iter().all(|entry| entry.actor == dana() && entry.result == "CORRECTED"));
+    assert!(
+        logged
+            .iter()
+            .all(|entry| entry.actor == dana() && entry.result == "CORRECTED")
+    );
 }
 
 async fn a_job_whose_runners_are_killed_is_done_once_and_reverted(store: Arc<dyn Store>) {
@@ -235,7 +245,11 @@ async fn ten_thousand_sagas_are_changed_once_though_the_process_is_killed_twice(
     let overrides = "SELECT count(*) FROM saga_steps WHERE step = 'MANUAL_STATUS_OVERRIDE'";
     assert_eq!(harness.sql_count(overrides).await, 2 * 10_000);
     let twice = "SELECT count(*) FROM saga_instance WHERE current_status = 'FAILED' AND step_count = 6";
-    assert_eq!(harness.sql_count(twice).await, 10_000, "each was changed once and reverted once");
+    assert_eq!(
+        harness.sql_count(twice).await,
+        10_000,
+        "each was changed once and reverted once"
+    );
     let logged = "SELECT count(*) FROM (SELECT DISTINCT job_id, saga_id, before, after FROM operation \
                   WHERE kind = 'CORRECTION' AND result = 'CORRECTED' AND job_id IS NOT NULL) AS entries";
     assert_eq!(harness.sql_count(logged).await, 2 * 10_000);

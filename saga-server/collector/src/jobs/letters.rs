@@ -49,9 +49,8 @@ impl JobRunner {
             note: note(job),
         };
         let numbers = self.store.dispose_items(&order).await?;
-        let (disposed, left): (Vec<_>, Vec<_>) = items
-            .into_iter()
-            .partition(|item| numbers.contains(&item.number));
+        let (disposed, left): (Vec<_>, Vec<_>) =
+            items.into_iter().partition(|item| numbers.contains(&item.number));
         let changed = disposed.iter().map(|item| done(item, ItemResult::Changed, None));
         self.metrics.jobs.done(job.action, &changed.collect::<Vec<_>>());
         self.leave(job, &left).await
@@ -150,8 +149,16 @@ fn outcomes(items: &[JobItem], results: &[Replayed]) -> Vec<DoneItem> {
         let (waiting, stored) = (LetterState::Waiting.as_str(), LetterState::Replayed.as_str());
         let (result, message, after) = match replayed.status {
             ReplayStatus::Replayed => (ItemResult::Changed, None, Some(stored)),
-            ReplayStatus::AlreadyStored => (ItemResult::Changed, Some("its event was stored before"), Some(stored)),
-            ReplayStatus::AlreadyReplayed => (ItemResult::Unchanged, Some("it was replayed before"), Some(stored)),
+            ReplayStatus::AlreadyStored => (
+                ItemResult::Changed,
+                Some("its event was stored before"),
+                Some(stored),
+            ),
+            ReplayStatus::AlreadyReplayed => (
+                ItemResult::Unchanged,
+                Some("it was replayed before"),
+                Some(stored),
+            ),
             ReplayStatus::Dismissed => (
                 ItemResult::Refused,
                 Some("it was dismissed; restore it before it is replayed"),

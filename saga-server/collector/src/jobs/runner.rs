@@ -154,11 +154,7 @@ impl JobRunner {
     }
 
     /// Stores results of items for which nothing was changed.
-    pub(super) async fn record(
-        &self,
-        job: &Job,
-        done: Vec<saga_store::DoneItem>,
-    ) -> Result<(), JobError> {
+    pub(super) async fn record(&self, job: &Job, done: Vec<saga_store::DoneItem>) -> Result<(), JobError> {
         if done.is_empty() {
             return Ok(());
         }

@@ -145,7 +145,9 @@ fn prepared(
         reason: reason(job),
         by: job.actor.clone(),
     };
-    let event = correction.event(saga).map_err(|error| refused(error.to_string()))?;
+    let event = correction
+        .event(saga)
+        .map_err(|error| refused(error.to_string()))?;
     Ok((correction, event))
 }
 

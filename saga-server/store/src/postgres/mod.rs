@@ -28,6 +28,8 @@ mod filters;
 #[path = "../sql/fold.rs"]
 mod fold;
 mod instances;
+#[path = "../sql/job_creation.rs"]
+mod job_creation;
 #[path = "../sql/job_items.rs"]
 mod job_items;
 #[path = "../sql/job_rows.rs"]

@@ -1,10 +1,12 @@
-//! Rows of jobs and of their items.
+//! Rows of jobs and of their items, and who sees them.
 
-use saga_types::SagaType;
+use saga_types::{SagaType, Timestamp};
+use sqlx::QueryBuilder;
 
+use super::{Connection, Db, dialect, error, rows::decode};
 use crate::{
-    Actor, Corrupt, ItemResult, Job, JobAction, JobItem, JobState, LetterState, Scope, SelectedLetter,
-    StoreError, Way, columns::Moment, table::Keyed,
+    Actor, Corrupt, ItemResult, Job, JobAction, JobItem, JobState, LetterState, Operation, OperationKind,
+    Scope, SelectedLetter, StoreError, Way, columns::Moment, table::Keyed,
 };
 
 pub(super) const JOB: &str = "id, action, state, target, note, selection, request, actor, role, way, address, scope, reverts, \
@@ -169,5 +171,45 @@ impl TryFrom<SelectedRow> for SelectedLetter {
             state,
             is_erased: row.is_erased,
         })
+    }
+}
+
+/// The job that a statement finds.
+pub(super) async fn one(
+    connection: &mut Connection,
+    mut sql: QueryBuilder<Db>,
+) -> Result<Option<Job>, StoreError> {
+    let row = sql
+        .build()
+        .fetch_optional(connection)
+        .await
+        .map_err(error::store)?;
+    row.map(|row| decode::<JobRow>(&row)?.try_into()).transpose()
+}
+
+/// A job is seen by those who may see every type of its sagas.
+pub(super) fn push_scope(sql: &mut QueryBuilder<Db>, scope: &Scope) {
+    if let Some(types) = scope.names() {
+        sql.push(
+            " AND NOT EXISTS (SELECT 1 FROM job_saga_type AS has WHERE has.job_id = job.id AND NOT has.saga_type ",
+        );
+        dialect::push_any(sql, &types);
+        sql.push(")");
+    }
+}
+
+/// An entry of the log that is about the whole job.
+pub(super) fn entry(actor: Actor, at: Timestamp, result: &str, detail: Option<String>) -> Operation {
+    Operation {
+        at,
+        actor,
+        kind: OperationKind::Job,
+        saga_id: None,
+        saga_type: None,
+        letter_id: None,
+        before: None,
+        after: None,
+        result: result.to_owned(),
+        detail,
     }
 }

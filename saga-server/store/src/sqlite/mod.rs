@@ -26,6 +26,8 @@ mod failures;
 #[path = "../sql/fold.rs"]
 mod fold;
 mod instances;
+#[path = "../sql/job_creation.rs"]
+mod job_creation;
 #[path = "../sql/job_items.rs"]
 mod job_items;
 #[path = "../sql/job_rows.rs"]

@@ -195,7 +195,9 @@ pub(super) async fn preview(
 ) -> Result<Json<JobPreview>, ApiError> {
     params.finish()?;
     let order = JobOrder::take(body)?;
-    Ok(Json(jobs::preview(&reader, &caller, &order, sagas::filter).await?))
+    Ok(Json(
+        jobs::preview(&reader, &caller, &order, sagas::filter).await?,
+    ))
 }
 
 /// Create a job
@@ -377,7 +379,11 @@ pub(super) async fn revert(
 }
 
 fn answer((job, is_new): (Job, bool), reader: &Reader) -> Response {
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     let location = format!("/internal/v1/jobs/{}", job.id);
     let view = JobView::new(job, &reader.redaction);
     (status, [(header::LOCATION, location)], Json(view)).into_response()

@@ -62,9 +62,9 @@ use crate::state::AppState;
 
 pub(crate) use dead_letters::{find as find_letters, find_groups as find_letter_groups};
 pub(crate) use docs::{ApiDocument, VIEWER_PATHS, viewer};
+pub(crate) use jobs::{ItemView, JobView, PathJob, find as find_jobs, find_items as find_job_items};
 pub(crate) use operations::{OperationView, find as find_operations};
 pub(crate) use producers::find as find_producers;
-pub(crate) use jobs::{ItemView, JobView, PathJob, find as find_jobs, find_items as find_job_items};
 pub(crate) use sagas::{SagasPage, filter as saga_filter, find as find_sagas};
 
 /// Every endpoint together with its description.

@@ -73,7 +73,11 @@ pub(crate) struct OperationView {
 
 impl OperationView {
     fn new(stored: StoredOperation, redaction: &Redaction) -> Self {
-        let StoredOperation { id, operation, job_id } = stored;
+        let StoredOperation {
+            id,
+            operation,
+            job_id,
+        } = stored;
         // The reason of a correction also stands in the metadata of its event, where its key may be hidden.
         let is_hidden = operation.kind == OperationKind::Correction && redaction.hides(keys::REASON);
         Self {

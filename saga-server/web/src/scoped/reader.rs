@@ -5,10 +5,11 @@ use std::{collections::BTreeSet, ops::Deref, sync::Arc};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use saga_collector::{dead_letters::LetterView, freshness::Freshness};
 use saga_store::{
-    Drawn, FailureGroupsQuery, Job, JobItem, JobItemQuery, JobQuery, RequestKeys, SelectedLetter, Failures as SampledFailures, Flow, FlowQuery, Late, LateGroup, LateSagas,
-    LetterFilter, LetterGroup, LetterPage, LetterQuery, OperationPage, OperationQuery, Page, Position,
-    ProducerPage, ProducerQuery, SagaQuery, Scope, Span, Statistics, StatisticsQuery, StepDetail, StepPage,
-    StoreError, StoredLetter, Trends, Usual, VersionSagas, VersionsQuery,
+    Drawn, FailureGroupsQuery, Failures as SampledFailures, Flow, FlowQuery, Job, JobItem, JobItemQuery,
+    JobQuery, Late, LateGroup, LateSagas, LetterFilter, LetterGroup, LetterPage, LetterQuery, OperationPage,
+    OperationQuery, Page, Position, ProducerPage, ProducerQuery, RequestKeys, SagaQuery, Scope,
+    SelectedLetter, Span, Statistics, StatisticsQuery, StepDetail, StepPage, StoreError, StoredLetter,
+    Trends, Usual, VersionSagas, VersionsQuery,
 };
 use saga_types::{SagaId, Step, Timestamp, definition::Definitions, fold::SagaState};
 
@@ -336,7 +337,11 @@ impl Reader {
     }
 
     /// Items of a job, which the caller must have been shown.
-    pub(crate) async fn job_items(&self, job: &Job, query: &JobItemQuery) -> Result<Vec<JobItem>, StoreError> {
+    pub(crate) async fn job_items(
+        &self,
+        job: &Job,
+        query: &JobItemQuery,
+    ) -> Result<Vec<JobItem>, StoreError> {
         let query = JobItemQuery {
             job: job.id,
             ..query.clone()

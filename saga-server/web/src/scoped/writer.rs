@@ -78,7 +78,8 @@ impl Reader {
             scope: self.scope().clone(),
             ..order.clone()
         };
-        self.ask("revert_job", self.sources.store.revert_job(id, &order)).await
+        self.ask("revert_job", self.sources.store.revert_job(id, &order))
+            .await
     }
 
     /// Ends a job that the caller may see.
@@ -88,7 +89,10 @@ impl Reader {
         id: i64,
         actor: &Actor,
     ) -> Result<Option<Job>, StoreError> {
-        let stopping = self.sources.store.stop_job(id, self.scope(), actor, Timestamp::now());
+        let stopping = self
+            .sources
+            .store
+            .stop_job(id, self.scope(), actor, Timestamp::now());
         self.ask("stop_job", stopping).await
     }
 

@@ -186,7 +186,12 @@ impl Marked {
                 "action": "CORRECT", "status": "FAILED", "note": format!("{word} by a job"), "sagaIds": [format!("{word}-done")],
             });
             let answer = marked
-                .send("all-operator", Method::POST, "/internal/v1/jobs", &job.to_string())
+                .send(
+                    "all-operator",
+                    Method::POST,
+                    "/internal/v1/jobs",
+                    &job.to_string(),
+                )
                 .await;
             assert_eq!(answer.json()["id"], marked.letters[word], "{}", answer.text);
         }
@@ -624,7 +629,11 @@ async fn a_bound_operator_changes_nothing_of_other_types() {
                 filled(r#"{"action":"DISMISS","note":"why","deadLetterIds":[#]}"#),
             ),
             (Method::POST, filled("/internal/v1/jobs/#/stop"), String::new()),
-            (Method::POST, filled("/internal/v1/jobs/#/revert"), "{}".to_owned()),
+            (
+                Method::POST,
+                filled("/internal/v1/jobs/#/revert"),
+                "{}".to_owned(),
+            ),
             (Method::POST, filled("/operations/jobs/#/stop"), "a".to_owned()),
             (
                 Method::POST,

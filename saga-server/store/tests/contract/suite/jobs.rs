@@ -54,7 +54,9 @@ fn new_job(items: Vec<NewItem>) -> NewJob {
 }
 
 fn orders(count: i64) -> Vec<NewItem> {
-    (1..=count).map(|number| item(number, Some("ORDER_CREATION"))).collect()
+    (1..=count)
+        .map(|number| item(number, Some("ORDER_CREATION")))
+        .collect()
 }
 
 async fn make(store: &dyn Store, job: &NewJob) -> Job {
@@ -137,12 +139,19 @@ pub(crate) async fn a_job_is_stored_with_its_items_and_read_back(database: &impl
     assert_eq!(seen(&*store, created.id).await, expected);
     let all = items(&*store, created.id, Some(None)).await;
     assert_eq!(all.len(), 2_500);
-    assert_eq!((all[2_499].number, all[2_499].saga_id.as_deref()), (2_500, Some("saga-2500")));
+    assert_eq!(
+        (all[2_499].number, all[2_499].saga_id.as_deref()),
+        (2_500, Some("saga-2500"))
+    );
     assert_eq!(all[0].before.as_deref(), Some("STARTED"));
     let entries = log(&*store, created.id).await;
     assert_eq!(entries.len(), 1);
     assert_eq!(
-        (entries[0].operation.kind, entries[0].operation.result.as_str(), entries[0].job_id),
+        (
+            entries[0].operation.kind,
+            entries[0].operation.result.as_str(),
+            entries[0].job_id
+        ),
         (OperationKind::Job, "CREATED", Some(created.id))
     );
 }
@@ -209,7 +218,13 @@ pub(crate) async fn a_job_is_seen_by_those_who_may_see_all_its_types(database: &
             size: 100,
             ..JobQuery::default()
         };
-        let listed: Vec<i64> = store.jobs(&query).await.unwrap().iter().map(|job| job.id).collect();
+        let listed: Vec<i64> = store
+            .jobs(&query)
+            .await
+            .unwrap()
+            .iter()
+            .map(|job| job.id)
+            .collect();
         for id in [orders_alone, mixed, unknown, of_letter] {
             let found = store.job(id, &scope).await.unwrap().is_some();
             assert_eq!(found, listed.contains(&id), "{id}");
@@ -222,10 +237,19 @@ pub(crate) async fn a_job_is_seen_by_those_who_may_see_all_its_types(database: &
     assert_eq!(ids(Scope::All).await, [of_letter, unknown, mixed, orders_alone]);
     assert_eq!(ids(Scope::of([order.clone()])).await, [orders_alone]);
     assert_eq!(ids(Scope::of([refund.clone()])).await, Vec::<i64>::new());
-    assert_eq!(ids(Scope::of([order, refund.clone()])).await, [of_letter, mixed, orders_alone]);
+    assert_eq!(
+        ids(Scope::of([order, refund.clone()])).await,
+        [of_letter, mixed, orders_alone]
+    );
     assert_eq!(ids(Scope::of([])).await, Vec::<i64>::new());
     let bound = Scope::of([refund]);
-    assert!(store.stop_job(mixed, &bound, &dana(), at(1)).await.unwrap().is_none());
+    assert!(
+        store
+            .stop_job(mixed, &bound, &dana(), at(1))
+            .await
+            .unwrap()
+            .is_none()
+    );
     assert_eq!(seen(&*store, mixed).await.state, JobState::Waiting);
     let order = NewJob {
         scope: bound,
@@ -239,18 +263,30 @@ pub(crate) async fn a_job_is_seen_by_those_who_may_see_all_its_types(database: &
 async fn correct(store: &dyn Store, job: i64, numbers: &[i64]) -> bool {
     let events = numbers.iter().map(|number| {
         let saga = format!("saga-{number}");
-        event(&saga, &format!("by-{job}-{number}"), steps::MANUAL_STATUS_OVERRIDE, SagaStatus::Failed, 100)
+        event(
+            &saga,
+            &format!("by-{job}-{number}"),
+            steps::MANUAL_STATUS_OVERRIDE,
+            SagaStatus::Failed,
+            100,
+        )
     });
     let numbers = numbers.to_vec();
     let conclude: Conclude = Arc::new(move |appended| Conclusion {
         operations: appended.changes.iter().map(|_| operation(1)).collect(),
         job: Some(step(
             job,
-            numbers.iter().map(|number| done(*number, ItemResult::Changed)).collect(),
+            numbers
+                .iter()
+                .map(|number| done(*number, ItemResult::Changed))
+                .collect(),
         )),
         ..Conclusion::default()
     });
-    store.append_by(events.collect::<Vec<_>>().into(), conclude).await.is_ok()
+    store
+        .append_by(events.collect::<Vec<_>>().into(), conclude)
+        .await
+        .is_ok()
 }
 
 pub(crate) async fn an_item_is_done_by_one_transaction_alone(database: &impl Database) {
@@ -266,10 +302,19 @@ pub(crate) async fn an_item_is_done_by_one_transaction_alone(database: &impl Dat
     let late = async {
         let events = [1, 2].map(|number| {
             let saga = format!("saga-{number}");
-            event(&saga, "late", steps::MANUAL_STATUS_OVERRIDE, SagaStatus::Completed, 200)
+            event(
+                &saga,
+                "late",
+                steps::MANUAL_STATUS_OVERRIDE,
+                SagaStatus::Completed,
+                200,
+            )
         });
         let conclude: Conclude = Arc::new(move |_| Conclusion {
-            job: Some(step(id, vec![done(1, ItemResult::Changed), done(2, ItemResult::Changed)])),
+            job: Some(step(
+                id,
+                vec![done(1, ItemResult::Changed), done(2, ItemResult::Changed)],
+            )),
             ..Conclusion::default()
         });
         store.append_by(events.to_vec().into(), conclude).await
@@ -287,28 +332,55 @@ pub(crate) async fn an_item_is_done_by_one_transaction_alone(database: &impl Dat
         ..done(2, ItemResult::Refused)
     };
     // A result stays, and a result that came first does not hinder the others.
-    let results = vec![done(1, ItemResult::Failed), refusal, done(3, ItemResult::Unchanged)];
+    let results = vec![
+        done(1, ItemResult::Failed),
+        refusal,
+        done(3, ItemResult::Unchanged),
+    ];
     store.record_items(&step(id, results.clone())).await.unwrap();
     store.record_items(&step(id, results)).await.unwrap();
     let job = seen(&*store, id).await;
-    assert_eq!((job.changed, job.unchanged, job.refused, job.failed), (1, 1, 1, 0));
+    assert_eq!(
+        (job.changed, job.unchanged, job.refused, job.failed),
+        (1, 1, 1, 0)
+    );
     let refused = items(&*store, id, Some(Some(ItemResult::Refused))).await;
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].message.as_deref(), Some("it was removed"));
-    assert_eq!((refused[0].before.as_deref(), refused[0].done_at), (Some("STARTED"), Some(at(60))));
+    assert_eq!(
+        (refused[0].before.as_deref(), refused[0].done_at),
+        (Some("STARTED"), Some(at(60)))
+    );
     assert!(store.end_job(id, at(70)).await.unwrap());
     let job = seen(&*store, id).await;
     assert_eq!((job.state, job.finished_at), (JobState::Done, Some(at(70))));
-    let active: Vec<i64> = store.active_jobs().await.unwrap().iter().map(|job| job.id).collect();
+    let active: Vec<i64> = store
+        .active_jobs()
+        .await
+        .unwrap()
+        .iter()
+        .map(|job| job.id)
+        .collect();
     assert_eq!(active, [other]);
-    assert_eq!(log(&*store, id).await.len(), 2, "its creation, and the one change");
+    assert_eq!(
+        log(&*store, id).await.len(),
+        2,
+        "its creation, and the one change"
+    );
 }
 
 pub(crate) async fn a_job_is_stopped_and_the_rest_is_left(database: &impl Database) {
     let store = database.store().await;
     let waiting = make(&*store, &new_job(orders(2))).await.id;
-    let stopped = store.stop_job(waiting, &Scope::All, &dana(), at(55)).await.unwrap().unwrap();
-    assert_eq!((stopped.state, stopped.finished_at), (JobState::Stopped, Some(at(55))));
+    let stopped = store
+        .stop_job(waiting, &Scope::All, &dana(), at(55))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (stopped.state, stopped.finished_at),
+        (JobState::Stopped, Some(at(55)))
+    );
     store.start_job(waiting, at(56)).await.unwrap();
     assert_eq!(seen(&*store, waiting).await.state, JobState::Stopped);
 
@@ -317,11 +389,21 @@ pub(crate) async fn a_job_is_stopped_and_the_rest_is_left(database: &impl Databa
     let results = vec![done(1, ItemResult::Changed)];
     store.record_items(&step(running, results)).await.unwrap();
     for _ in 0..2 {
-        let stopping = store.stop_job(running, &Scope::All, &dana(), at(61)).await.unwrap().unwrap();
+        let stopping = store
+            .stop_job(running, &Scope::All, &dana(), at(61))
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(stopping.state, JobState::Stopping);
     }
     let stops = log(&*store, running).await;
-    assert_eq!(stops.iter().filter(|entry| entry.operation.result == "STOPPED").count(), 1);
+    assert_eq!(
+        stops
+            .iter()
+            .filter(|entry| entry.operation.result == "STOPPED")
+            .count(),
+        1
+    );
     assert!(store.end_job(running, at(62)).await.unwrap());
     assert_eq!(seen(&*store, running).await.state, JobState::Stopped);
     assert_eq!(items(&*store, running, Some(None)).await.len(), 1);
@@ -350,19 +432,35 @@ pub(crate) async fn a_job_is_reverted_once(database: &impl Database) {
     let new = new.unwrap();
     let is_other = |outcome: &&Reversion| matches!(outcome, Reversion::Reverting(other) if *other == new.id);
     assert_eq!(outcomes.iter().filter(is_other).count(), 1, "{outcomes:?}");
-    assert_eq!((new.items, new.reverts, new.action), (2, Some(id), JobAction::Correct));
+    assert_eq!(
+        (new.items, new.reverts, new.action),
+        (2, Some(id), JobAction::Correct)
+    );
     assert_eq!(seen(&*store, id).await.reverted_by, Some(new.id));
     let back = items(&*store, new.id, None).await;
-    let change = |item: &JobItem| (item.number, item.saga_id.clone().unwrap(), item.target.clone().unwrap());
+    let change = |item: &JobItem| {
+        (
+            item.number,
+            item.saga_id.clone().unwrap(),
+            item.target.clone().unwrap(),
+        )
+    };
     let changes: Vec<_> = back.iter().map(change).collect();
-    let expected = [(1, "saga-1"), (2, "saga-3")].map(|(number, saga)| (number, saga.to_owned(), "STARTED".to_owned()));
+    let expected =
+        [(1, "saga-1"), (2, "saga-3")].map(|(number, saga)| (number, saga.to_owned(), "STARTED".to_owned()));
     assert_eq!(changes, expected);
     assert_eq!(back[0].before.as_deref(), Some("FAILED"));
 
     // What a reverting job that was stopped has left can be reverted later.
     store.start_job(new.id, at(70)).await.unwrap();
-    store.record_items(&step(new.id, vec![done(1, ItemResult::Changed)])).await.unwrap();
-    store.stop_job(new.id, &Scope::All, &dana(), at(71)).await.unwrap();
+    store
+        .record_items(&step(new.id, vec![done(1, ItemResult::Changed)]))
+        .await
+        .unwrap();
+    store
+        .stop_job(new.id, &Scope::All, &dana(), at(71))
+        .await
+        .unwrap();
     store.end_job(new.id, at(72)).await.unwrap();
     let Reversion::Created(rest) = store.revert_job(id, &order).await.unwrap() else {
         panic!("one is left");
@@ -370,7 +468,10 @@ pub(crate) async fn a_job_is_reverted_once(database: &impl Database) {
     let rest_items = items(&*store, rest.id, None).await;
     assert_eq!(rest_items[0].saga_id.as_deref(), Some("saga-3"));
     store.start_job(rest.id, at(73)).await.unwrap();
-    store.record_items(&step(rest.id, vec![done(1, ItemResult::Changed)])).await.unwrap();
+    store
+        .record_items(&step(rest.id, vec![done(1, ItemResult::Changed)]))
+        .await
+        .unwrap();
     store.end_job(rest.id, at(74)).await.unwrap();
     let nothing = store.revert_job(id, &order).await.unwrap();
     assert!(matches!(nothing, Reversion::NothingLeft), "{nothing:?}");
@@ -380,7 +481,10 @@ pub(crate) async fn a_job_is_reverted_once(database: &impl Database) {
         ..new_job(orders(1))
     };
     let replay = make(&*store, &replay).await.id;
-    store.stop_job(replay, &Scope::All, &dana(), at(80)).await.unwrap();
+    store
+        .stop_job(replay, &Scope::All, &dana(), at(80))
+        .await
+        .unwrap();
     let never = store.revert_job(replay, &order).await.unwrap();
     assert!(matches!(never, Reversion::Irreversible), "{never:?}");
 }
@@ -390,7 +494,14 @@ pub(crate) async fn letters_of_a_job_are_dismissed_with_its_results(database: &i
     store.keep_letters((1..=3).map(letter).collect()).await.unwrap();
     let letters = store.select_letters(&LetterFilter::default(), 10).await.unwrap();
     assert_eq!(letters.len(), 3);
-    assert_eq!(store.select_letters(&LetterFilter::default(), 2).await.unwrap().len(), 2);
+    assert_eq!(
+        store
+            .select_letters(&LetterFilter::default(), 2)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
     let of_letter = |letter: &saga_store::SelectedLetter| NewItem {
         letter_id: Some(letter.id),
         before: Some("WAITING".to_owned()),
@@ -406,7 +517,10 @@ pub(crate) async fn letters_of_a_job_are_dismissed_with_its_results(database: &i
     store.start_job(id, at(51)).await.unwrap();
     let order = JobDisposal {
         job: id,
-        items: (1..).zip(letters.iter().map(|letter| letter.id)).take(2).collect(),
+        items: (1..)
+            .zip(letters.iter().map(|letter| letter.id))
+            .take(2)
+            .collect(),
         scope: Scope::All,
         disposal: Disposal::Dismiss,
         at: at(60),
@@ -414,7 +528,10 @@ pub(crate) async fn letters_of_a_job_are_dismissed_with_its_results(database: &i
         note: Some("a test".to_owned()),
     };
     assert_eq!(store.dispose_items(&order).await.unwrap(), [1, 2]);
-    assert!(store.dispose_items(&order).await.unwrap().is_empty(), "they are dismissed");
+    assert!(
+        store.dispose_items(&order).await.unwrap().is_empty(),
+        "they are dismissed"
+    );
     let all = JobDisposal {
         items: (1..).zip(letters.iter().map(|letter| letter.id)).collect(),
         ..order
@@ -429,7 +546,9 @@ pub(crate) async fn letters_of_a_job_are_dismissed_with_its_results(database: &i
     );
     assert_eq!(store.letters_waiting(&Scope::All).await.unwrap(), 0);
     let entries = log(&*store, id).await;
-    let dismissals = entries.iter().filter(|entry| entry.operation.kind == OperationKind::Dismissal);
+    let dismissals = entries
+        .iter()
+        .filter(|entry| entry.operation.kind == OperationKind::Dismissal);
     assert_eq!(dismissals.count(), 3);
     store.end_job(id, at(70)).await.unwrap();
     let Reversion::Created(back) = store.revert_job(id, &new_job(Vec::new())).await.unwrap() else {

@@ -8,7 +8,8 @@ mod params;
 mod times;
 
 pub(crate) use cursors::{
-    CursorValue, ErasureCursor, JobsCursor, LettersCursor, OperationsCursor, ProducersCursor, SagasCursor, StepsCursor,
+    CursorValue, ErasureCursor, JobsCursor, LettersCursor, OperationsCursor, ProducersCursor, SagasCursor,
+    StepsCursor,
 };
 pub(crate) use length::Length;
 pub(crate) use params::{BadParameters, Params, is_well_encoded, of_pairs};

@@ -101,7 +101,12 @@ pub(crate) async fn revert(
     let conflict = |message: String| Err(ApiError::conflict(message));
     match reader.revert_job(&Permit::new(), id, &job).await? {
         Reversion::Created(job) => {
-            tracing::info!(job = job.id, reverts = id, actor = caller.name, "a job is reverted");
+            tracing::info!(
+                job = job.id,
+                reverts = id,
+                actor = caller.name,
+                "a job is reverted"
+            );
             Ok((job, true))
         }
         Reversion::Known(job) => Ok((job, false)),
@@ -112,9 +117,7 @@ pub(crate) async fn revert(
             "job {id} replayed dead letters, and events that are stored cannot be taken back"
         )),
         Reversion::Reverting(other) => conflict(format!("job {other} is reverting job {id}")),
-        Reversion::NothingLeft => conflict(format!(
-            "job {id} changed nothing that was not reverted since"
-        )),
+        Reversion::NothingLeft => conflict(format!("job {id} changed nothing that was not reverted since")),
     }
 }
 

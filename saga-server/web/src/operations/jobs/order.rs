@@ -232,7 +232,10 @@ impl JobOrder {
         fields.extend(self.note.as_deref().map(|note| field("note", note)));
         match &self.chosen {
             Chosen::Sagas(ids) => {
-                fields.extend(ids.iter().map(|id| (format!("saga.{}", id.as_str()), "on".to_owned())));
+                fields.extend(
+                    ids.iter()
+                        .map(|id| (format!("saga.{}", id.as_str()), "on".to_owned())),
+                );
             }
             Chosen::Letters(ids) => {
                 fields.extend(ids.iter().map(|id| (format!("letter.{id}"), "on".to_owned())));
@@ -332,7 +335,8 @@ fn filter(value: &Value) -> Result<Vec<(String, String)>, String> {
     let fields = value.as_object().ok_or("must be an object")?;
     let read = |(name, value): (&String, &Value)| {
         let text = value.as_str().filter(|text| !text.contains('\0'))?;
-        (!matches!(name.as_str(), "page" | "cursor" | "size" | "sort")).then(|| (name.clone(), text.to_owned()))
+        (!matches!(name.as_str(), "page" | "cursor" | "size" | "sort"))
+            .then(|| (name.clone(), text.to_owned()))
     };
     let read: Option<Vec<_>> = fields.iter().map(read).collect();
     read.ok_or_else(|| "must have the filters of the list, as texts without U+0000".to_owned())

@@ -7,9 +7,7 @@ use saga_collector::{
     dead_letters::{ReplayOrder, ReplayStatus},
     jobs::{judge_letter, judge_saga},
 };
-use saga_store::{
-    ItemResult, JobAction, LetterFilter, LetterQuery, LetterState, Named, NewItem,
-};
+use saga_store::{ItemResult, JobAction, LetterFilter, LetterQuery, LetterState, Named, NewItem};
 use saga_types::{SagaId, SagaStatus, SagaType};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -126,7 +124,11 @@ pub(crate) async fn preview(
 fn token(order: &JobOrder, items: &[NewItem]) -> Result<String, ApiError> {
     let mut nonce = [0; 12];
     getrandom::fill(&mut nonce).map_err(|_| ApiError::internal())?;
-    Ok(format!("{}.{}", URL_SAFE_NO_PAD.encode(nonce), hash(order, items)))
+    Ok(format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(nonce),
+        hash(order, items)
+    ))
 }
 
 /// Whether the token of an order is that of what it selects now.
@@ -176,11 +178,7 @@ fn judged(order: &JobOrder, selected: &Selected) -> Vec<PreviewItem> {
 }
 
 /// By a replay of the first ones, which is rolled back.
-async fn tried(
-    reader: &Reader,
-    caller: &Caller,
-    selected: &Selected,
-) -> Result<Vec<PreviewItem>, ApiError> {
+async fn tried(reader: &Reader, caller: &Caller, selected: &Selected) -> Result<Vec<PreviewItem>, ApiError> {
     let items = &selected.items[..selected.items.len().min(TRIED)];
     if items.is_empty() {
         return Ok(Vec::new());
@@ -211,9 +209,10 @@ async fn tried(
     let judged = items.iter().filter_map(|item| {
         let replayed = results.get(&item.letter_id)?;
         let (result, after) = match replayed.status {
-            ReplayStatus::Replayed | ReplayStatus::AlreadyStored => {
-                (ItemResult::Changed, Some(LetterState::Replayed.as_str().to_owned()))
-            }
+            ReplayStatus::Replayed | ReplayStatus::AlreadyStored => (
+                ItemResult::Changed,
+                Some(LetterState::Replayed.as_str().to_owned()),
+            ),
             ReplayStatus::AlreadyReplayed => (ItemResult::Unchanged, item.before.clone()),
             ReplayStatus::Failed => (ItemResult::Failed, item.before.clone()),
             ReplayStatus::Dismissed | ReplayStatus::NotFound => (ItemResult::Refused, item.before.clone()),

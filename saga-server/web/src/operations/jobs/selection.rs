@@ -11,7 +11,10 @@ use saga_types::{SagaId, SagaStatus, fold::SagaState};
 
 use super::order::{Chosen, JobOrder};
 use crate::{
-    http::{ApiError, query_string::{BadParameters, Params}},
+    http::{
+        ApiError,
+        query_string::{BadParameters, Params},
+    },
     operations::letter_filter,
     scoped::Reader,
 };
@@ -76,7 +79,11 @@ pub(super) async fn select(
             Ok(Selected::of_letters(order, letters))
         }
         Chosen::Filter(given) => {
-            let query = saga_filter(Params::from(given.clone()), &reader.redaction, &reader.freshness())?;
+            let query = saga_filter(
+                Params::from(given.clone()),
+                &reader.redaction,
+                &reader.freshness(),
+            )?;
             Ok(Selected::of_sagas(matching(reader, query, order.status).await?))
         }
     }
@@ -151,7 +158,9 @@ fn of_saga(saga: &SagaState, status: Option<SagaStatus>) -> NewItem {
 }
 
 fn refuse_missing(what: &str, missing: &[impl AsRef<str>]) -> Result<(), ApiError> {
-    let Some(first) = missing.first() else { return Ok(()) };
+    let Some(first) = missing.first() else {
+        return Ok(());
+    };
     let more = match missing.len() - 1 {
         0 => String::new(),
         more => format!(", and none of {more} others"),
@@ -164,6 +173,7 @@ fn refuse_too_many(items: usize) -> Result<(), ApiError> {
     if items <= MAX_JOB_ITEMS as usize {
         return Ok(());
     }
-    let message = format!("the filter matches more than {MAX_JOB_ITEMS}, the most that a job may have; narrow it");
+    let message =
+        format!("the filter matches more than {MAX_JOB_ITEMS}, the most that a job may have; narrow it");
     Err(ApiError::bad_request(message))
 }

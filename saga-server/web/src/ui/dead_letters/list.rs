@@ -12,7 +12,10 @@ use crate::ui::{
 };
 use crate::{
     auth::Caller,
-    http::{ApiError, query_string::{Params, of_pairs}},
+    http::{
+        ApiError,
+        query_string::{Params, of_pairs},
+    },
     rest::{find_letter_groups, find_letters},
     scoped::Reader,
 };

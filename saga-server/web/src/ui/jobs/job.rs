@@ -139,13 +139,24 @@ pub(in crate::ui) async fn page(
         actor: job.actor,
         views: VIEWS
             .map(|(name, view)| {
-                let address = if view.is_empty() { path.clone() } else { format!("{path}?{view}") };
+                let address = if view.is_empty() {
+                    path.clone()
+                } else {
+                    format!("{path}?{view}")
+                };
                 let is_current = current.strip_prefix('?').unwrap_or_default() == view;
                 (name, address, is_current)
             })
             .into(),
-        rows: items.content.into_iter().map(|item| Row::new(item, now)).collect(),
-        next: items.next_cursor.as_ref().map(|cursor| next(&path, &given, cursor)),
+        rows: items
+            .content
+            .into_iter()
+            .map(|item| Row::new(item, now))
+            .collect(),
+        next: items
+            .next_cursor
+            .as_ref()
+            .map(|cursor| next(&path, &given, cursor)),
         is_first,
         first: address(&path, given.iter().filter(|(name, _)| !is_place(name))),
         path,
@@ -181,7 +192,9 @@ fn sentence(job: &JobView) -> String {
     match job.state {
         saga_store::JobState::Waiting => "Waits for a collector to begin it.".to_owned(),
         saga_store::JobState::Running => format!("{done} of {items} done."),
-        saga_store::JobState::Stopping => format!("{done} of {items} done; it stops after the items in hand."),
+        saga_store::JobState::Stopping => {
+            format!("{done} of {items} done; it stops after the items in hand.")
+        }
         saga_store::JobState::Stopped => {
             format!("Stopped after {done} of {items}. The rest was left as it is.")
         }
@@ -198,7 +211,10 @@ impl Row {
             name,
             result: result(item.result),
             before: item.before.unwrap_or_default(),
-            after: item.after.or(item.target.filter(|_| item.result.is_none())).unwrap_or_default(),
+            after: item
+                .after
+                .or(item.target.filter(|_| item.result.is_none()))
+                .unwrap_or_default(),
             message: item.message,
             at: item.done_at.map(|at| Moment::new(at, now)),
         }

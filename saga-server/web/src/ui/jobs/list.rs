@@ -50,8 +50,15 @@ pub(in crate::ui) async fn page(
     let now = Timestamp::now();
     Ok(Page(JobsTemplate {
         frame: Frame::new(Section::Operations, "Jobs", &caller, Some(&reader.freshness())),
-        rows: found.content.into_iter().map(|job| JobRow::new(job, now)).collect(),
-        next: found.next_cursor.as_ref().map(|cursor| next(PATH, &given, cursor)),
+        rows: found
+            .content
+            .into_iter()
+            .map(|job| JobRow::new(job, now))
+            .collect(),
+        next: found
+            .next_cursor
+            .as_ref()
+            .map(|cursor| next(PATH, &given, cursor)),
         is_first: !given.iter().any(|(name, _)| is_place(name)),
         first: address(PATH, given.iter().filter(|(name, _)| !is_place(name))),
     }))

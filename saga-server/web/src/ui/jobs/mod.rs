@@ -12,8 +12,8 @@ mod preview;
 
 pub(super) use job::{page as job, revert, stop};
 pub(super) use list::page as list;
-pub(super) use preview::{create, page as preview};
 pub(super) use list::{JobRow, newest};
+pub(super) use preview::{create, page as preview};
 
 use saga_store::{ItemResult, JobAction, JobState};
 

@@ -98,7 +98,12 @@ impl PreviewTemplate {
             ),
         };
         Self {
-            frame: Frame::new(Section::Operations, "Preview of a job", caller, Some(&reader.freshness())),
+            frame: Frame::new(
+                Section::Operations,
+                "Preview of a job",
+                caller,
+                Some(&reader.freshness()),
+            ),
             sentence,
             note: order.note.clone(),
             outcomes: preview
