@@ -27,12 +27,13 @@ const TYPES: [&str; 3] = [
 
 /// What a job changed and no job that reverts it has taken back.
 const REVERSED: &str = "INSERT INTO job_item (job_id, number, saga_id, saga_type, letter_id, before, target) \
-     SELECT $1, row_number() OVER (ORDER BY item.number), saga_id, saga_type, letter_id, after, before \
-     FROM job_item AS item WHERE job_id = $2 AND result = 'CHANGED' AND NOT EXISTS ( \
-         SELECT 1 FROM job AS other JOIN job_item AS reverted ON reverted.job_id = other.id \
-         WHERE other.reverts = $2 AND reverted.result = 'CHANGED' \
-         AND (reverted.saga_id = item.saga_id OR reverted.letter_id = item.letter_id) \
-         AND COALESCE(reverted.letter_id, 0) = COALESCE(item.letter_id, 0)) LIMIT $3";
+     SELECT $1, row_number() OVER (ORDER BY item.number), item.saga_id, item.saga_type, item.letter_id, item.after, item.before \
+     FROM job_item AS item LEFT JOIN ( \
+         SELECT COALESCE(CAST(undone.letter_id AS TEXT), undone.saga_id) AS thing \
+         FROM job AS other JOIN job_item AS undone ON undone.job_id = other.id \
+         WHERE other.reverts = $2 AND undone.result = 'CHANGED' \
+     ) AS reverted ON reverted.thing = COALESCE(CAST(item.letter_id AS TEXT), item.saga_id) \
+     WHERE item.job_id = $2 AND item.result = 'CHANGED' AND reverted.thing IS NULL LIMIT $3";
 
 /// Stores a job with its items.
 pub(super) async fn create(store: &Adapter, job: &NewJob) -> Result<Creation, StoreError> {

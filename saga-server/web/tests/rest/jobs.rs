@@ -112,7 +112,7 @@ async fn many_are_previewed_corrected_once_and_reverted() {
     assert_eq!((again.status, &again.json()["id"]), (StatusCode::OK, &job["id"]));
     for saga in ["a", "b", "c"] {
         let saga = api.json(&format!("/api/v1/sagas/{saga}/steps")).await;
-        let steps = saga["content"].as_array().unwrap();
+        let steps = saga["steps"].as_array().unwrap();
         let overrides: Vec<_> = steps
             .iter()
             .filter(|step| step["step"] == "MANUAL_STATUS_OVERRIDE")
@@ -166,7 +166,7 @@ async fn many_are_previewed_corrected_once_and_reverted() {
         "it was COMPENSATED when the job was created, and is COMPLETED now"
     );
     let steps = api.json("/api/v1/sagas/a/steps").await;
-    let last = steps["content"].as_array().unwrap().last().unwrap().clone();
+    let last = steps["steps"].as_array().unwrap().last().unwrap().clone();
     assert_eq!(
         last["metadata"]["reason"],
         format!("reverts job {}: wrong sagas", job["id"])

@@ -18,4 +18,3 @@ mod selection;
 pub(crate) use create::{create, no_job, revert, stop};
 pub(crate) use order::{JobOrder, JobRequest, RevertOrder, RevertRequest, request_key};
 pub(crate) use preview::{JobPreview, preview};
-pub(crate) use selection::SagaFilter;
