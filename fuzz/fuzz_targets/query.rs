@@ -1,4 +1,4 @@
-//! What stands behind the question mark of a call: parameters, times, lengths of time and cursors. No text panics, a parameter is either
+//! What stands behind the question mark of a call: parameters, times, lengths of time, tokens and cursors. No text panics, a parameter is either
 //! taken or named as wrong, and a cursor that is read is written as something that is read as the same.
 #![no_main]
 
@@ -47,6 +47,16 @@ fuzz_target!(|query: &str| {
         assert_eq!(Length::read(&length.to_string()), Ok(length), "{text:?}");
         Ok(length)
     });
+    if let Ok(read) = tokens::parse(query, saga_types::Timestamp::from_millis(1_764_430_200_000).unwrap()) {
+        // Written and read again, they are the same.
+        let read: Vec<_> = read.into_iter().map(|read| (read.name, read.value)).collect();
+        let written = tokens::write(&read);
+        if written.chars().count() <= tokens::MAX_CHARS && read.len() <= 50 {
+            let again = tokens::parse(&written, saga_types::Timestamp::now()).unwrap();
+            let again: Vec<_> = again.into_iter().map(|read| (read.name, read.value)).collect();
+            assert_eq!(again, read, "{query:?}");
+        }
+    }
     params.text("producerService");
     params.trimmed("q");
     for (key, value) in params.prefixed("metadata.") {

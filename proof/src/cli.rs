@@ -10,7 +10,7 @@ use crate::{
     normal,
     progress::Progress,
     report::Report,
-    runs::{dead_letters, faults, fill, hostile, outages, outbox_kills, produce, sdk_outage, speed},
+    runs::{dead_letters, faults, fill, gateway, hostile, outages, outbox_kills, produce, sdk_outage, speed},
 };
 
 /// Shows on real parts what Saga Tracker promises.
@@ -38,6 +38,8 @@ enum Command {
     Outages(outages::Args),
     /// Everything is killed again and again under saga-server, while bad, repeated and shuffled records come
     Faults(faults::Args),
+    /// Events over HTTP while the gateway and the broker are killed: accepted is stored, once
+    Gateway(gateway::Args),
     /// Everything that others may do to a collector: odd records, topics, registries, rows and connections
     Hostile(hostile::Args),
     /// A service writes a million bad records: what that takes of the database, and what retention gives back
@@ -83,6 +85,7 @@ impl Command {
             Self::OutboxKills(args) => outbox_kills::run(&args, progress).await,
             Self::Outages(args) => outages::run(&args, progress).await,
             Self::Faults(args) => faults::run(&args, progress).await,
+            Self::Gateway(args) => gateway::run(&args, progress).await,
             Self::Hostile(args) => hostile::run(&args, progress).await,
             Self::DeadLetters(args) => dead_letters::run(&args, progress).await,
             Self::Speed(args) => speed::run(&args, progress).await,

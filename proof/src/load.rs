@@ -171,7 +171,7 @@ impl Sender {
     fn send_event(&self, number: usize, event: &SagaEvent) -> Result<()> {
         let value = avro::encode(event, SchemaVersion::V2, Framing::SingleObject)?;
         let mut record = BaseRecord::with_opaque_to(self.topic, Box::new(Sent::Event(number)))
-            .key(event.saga_id.as_bytes())
+            .key(event.saga_id.as_str().as_bytes())
             .payload(&value[..]);
         // The producer's queue is full while the broker is away.
         while let Err((error, unsent)) = self.producer.send(record) {

@@ -50,7 +50,7 @@ impl Poison {
 /// A bad record made from a good event. Its headers differ from those of all others.
 pub(crate) fn spoil(poison: Poison, event: &SagaEvent, rng: &mut Rng) -> Result<RawRecord> {
     let mut bytes = encode(event)?;
-    let mut key = Some(event.saga_id.as_bytes().to_vec());
+    let mut key = Some(event.saga_id.as_str().as_bytes().to_vec());
     let value = match poison {
         Poison::Noise => {
             key = None;

@@ -89,6 +89,19 @@ impl Harness {
         })
     }
 
+    /// `saga-server gateway` on a free port, or where one was before.
+    pub(crate) fn gateway(&self, url: Option<&str>) -> Result<Server> {
+        let address = match url {
+            Some(url) => url.trim_start_matches("http://").to_owned(),
+            None => format!("127.0.0.1:{}", free_port()?),
+        };
+        let process = self.command()?.args(["gateway", "--listen", &address]).spawn()?;
+        Ok(Server {
+            process,
+            url: format!("http://{address}"),
+        })
+    }
+
     pub(crate) fn command(&self) -> Result<Command> {
         let log = File::options().create(true).append(true).open(&self.log)?;
         let mut command = Command::new(&self.program);

@@ -77,11 +77,11 @@ pub(crate) fn inject(
 ) -> Vec<(&'static str, String)> {
     let encoded = |text: &str| utf8_percent_encode(text, ENCODED).to_string();
     let mut pairs = vec![
-        (headers::SAGA_ID, encoded(&saga.saga_id)),
+        (headers::SAGA_ID, encoded(saga.saga_id.as_str())),
         (headers::SAGA_TYPE, encoded(saga.saga_type.as_str())),
-        (headers::ORDER_ID, encoded(&saga.order_id)),
+        (headers::ORDER_ID, encoded(saga.order_id.as_str())),
     ];
-    pairs.extend(parent.map(|parent| (headers::PARENT_SAGA_ID, encoded(parent))));
+    pairs.extend(parent.map(|parent| (headers::PARENT_SAGA_ID, encoded(parent.as_str()))));
     if let Some(trace) = trace {
         pairs.push((topic::headers::TRACEPARENT, trace.traceparent()));
         pairs.extend(

@@ -63,7 +63,7 @@ async fn orders_and_their_parcels_end_as_their_course_says() {
         assert_eq!(recorded.state_of(&saga_id).current_status, status, "{course:?}");
         let children = children(&recorded, &saga_id);
         for child in &children {
-            recorded.assert_follows_definition(&child.saga_id);
+            recorded.assert_follows_definition(child.saga_id.as_str());
         }
         let mut seen: Vec<_> = children.iter().map(|child| child.current_status).collect();
         seen.sort_unstable();

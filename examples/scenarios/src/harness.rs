@@ -1,11 +1,12 @@
 //! What one test has for itself.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
+    types::RDKafkaErrorCode,
 };
 use saga_collector::secret::Secret;
 use saga_sdk::SagaConfig;
@@ -190,11 +191,21 @@ async fn create_topics(bootstrap_servers: &str, names: &[String]) {
         .iter()
         .map(|name| NewTopic::new(name, 3, TopicReplication::Fixed(1)))
         .collect();
-    for created in admin
-        .create_topics(&topics, &AdminOptions::new())
-        .await
-        .expect("Kafka answers")
-    {
-        created.unwrap();
+    for _ in 0..100 {
+        let created = admin.create_topics(&topics, &AdminOptions::new()).await;
+        let refused: Vec<_> = created
+            .expect("Kafka answers")
+            .into_iter()
+            .filter_map(Result::err)
+            .filter(|(_, code)| *code != RDKafkaErrorCode::TopicAlreadyExists)
+            .collect();
+        if refused.is_empty() {
+            return;
+        }
+        // The only broker is fenced while a heartbeat of it is late.
+        let is_fenced = |code: &RDKafkaErrorCode| *code == RDKafkaErrorCode::InvalidReplicationFactor;
+        assert!(refused.iter().all(|(_, code)| is_fenced(code)), "{refused:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    panic!("the broker stays fenced");
 }

@@ -111,7 +111,7 @@ async fn watch(seed: u64, learnt_from: u32, times: f64) -> Result<Found> {
         clockwork.store.mark_unusual(moment).await?;
         let late = clockwork
             .store
-            .late_sagas(Late::Stuck, moment, 1_000, &Scope::All)
+            .late_sagas(Late::Stuck, moment, 1_000, &Scope::All, None)
             .await?;
         marked.extend(late.sagas.into_iter().map(|saga| saga.saga_id.to_string()));
     }

@@ -32,6 +32,13 @@ pub(crate) struct FieldArgs {
     pub(crate) seed: u64,
 }
 
+impl FieldArgs {
+    /// Topics, tables, and where servers log.
+    pub(crate) async fn harness(&self, parts: &Parts) -> Result<Harness> {
+        Harness::prepare(parts, self.server.as_deref(), self.log.as_deref()).await
+    }
+}
+
 /// The parts, and what is sent to them.
 pub(crate) struct Field {
     pub(crate) harness: Harness,
@@ -45,7 +52,7 @@ impl Field {
     pub(crate) async fn prepare(args: &FieldArgs, events: usize, progress: &Progress) -> Result<Self> {
         progress.show("starting Kafka and PostgreSQL");
         let parts = Arc::new(Parts::kafka_and_postgres().await?);
-        let harness = Harness::prepare(&parts, args.server.as_deref(), args.log.as_deref()).await?;
+        let harness = args.harness(&parts).await?;
         let plan = Arc::new(Plan::new(events, args.mix.clone(), args.seed));
         let accounting = Arc::new(Accounting::new(plan.events()));
         Ok(Self {

@@ -4,6 +4,7 @@ mod common;
 pub(crate) mod dead_letters;
 pub(crate) mod faults;
 pub(crate) mod fill;
+pub(crate) mod gateway;
 pub(crate) mod hostile;
 pub(crate) mod outages;
 pub(crate) mod outbox_kills;

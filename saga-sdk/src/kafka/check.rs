@@ -8,12 +8,13 @@ use std::{
 };
 
 use rdkafka::{
-    producer::{Producer, ProducerContext},
+    ClientConfig,
+    producer::{Producer, ProducerContext, ThreadedProducer},
     types::RDKafkaRespErr,
 };
 use tokio::{task::spawn_blocking, time::sleep};
 
-use super::{mode::Mode, probe, target::Target, transport::Transport};
+use super::{mode::Mode, probe, target::Target, tokens::CheckContext, transport::Transport};
 use crate::backoff::Backoff;
 
 /// How long one request for the topic's metadata may take.
@@ -26,6 +27,10 @@ const MAX_WAIT: Duration = Duration::from_secs(10);
 /// How long a connection may take before it is reported.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
 
+/// How long a broker may take to give a producer its id.
+const PRODUCER_ID_TIME: Duration = Duration::from_secs(5);
+const PRODUCER_ID_POLL: Duration = Duration::from_millis(50);
+
 /// What keeps events from being published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Problem {
@@ -33,6 +38,8 @@ pub(super) enum Problem {
     SpeaksTls(String),
     NoTopic,
     TopicRefused(String),
+    WriteRefused(String),
+    NoProducerId,
 }
 
 impl fmt::Display for Problem {
@@ -52,6 +59,16 @@ impl fmt::Display for Problem {
             Self::TopicRefused(error) => write!(
                 formatter,
                 "the topic is refused ({error}): allow the user to describe and write it"
+            ),
+            Self::WriteRefused(error) => write!(
+                formatter,
+                "the user may not write ({error}): grant Write on the topic, and on brokers before 2.8 \
+                 IdempotentWrite on the cluster"
+            ),
+            Self::NoProducerId => write!(
+                formatter,
+                "no broker gave the producer an id within {} s: check the log of the brokers",
+                PRODUCER_ID_TIME.as_secs()
             ),
         }
     }
@@ -84,17 +101,41 @@ pub(super) async fn report<M: Mode>(transport: &Transport<M>) {
     std::future::pending::<()>().await;
 }
 
-/// Checks once, as long as a connection may take. Blocks.
-pub(super) fn now<C: ProducerContext, P: Producer<C>>(client: &P, target: &Target) -> Option<Problem> {
+/// Lets [`CheckContext::has_producer_id`] know.
+pub(super) fn report_producer_id(settings: &mut ClientConfig) {
+    settings.set("statistics.interval.ms", PRODUCER_ID_POLL.as_millis().to_string());
+}
+
+/// Checks once, as long as a connection and a producer's id may take. Blocks.
+pub(super) fn now(client: &ThreadedProducer<CheckContext>, target: &Target) -> Option<Problem> {
     let begun = Instant::now();
     loop {
         let is_late = begun.elapsed() > CONNECT_TIME;
         match problem(client, target, is_late) {
-            Ok(()) => return None,
+            Ok(()) => return write_problem(client),
             // It may be about to exist.
             Err(Some(problem)) if is_late => return Some(problem),
             Err(_) => std::thread::sleep(FIRST_WAIT),
         }
+    }
+}
+
+/// Brokers give a producer no id when its user may write no topic. Whether that user may write this one is known when the first
+/// event is sent.
+fn write_problem(client: &ThreadedProducer<CheckContext>) -> Option<Problem> {
+    let begun = Instant::now();
+    loop {
+        let kafka = client.client();
+        if kafka.context().has_producer_id() {
+            return None;
+        }
+        if let Some((_, error)) = kafka.fatal_error() {
+            return Some(Problem::WriteRefused(error));
+        }
+        if begun.elapsed() > PRODUCER_ID_TIME {
+            return Some(Problem::NoProducerId);
+        }
+        std::thread::sleep(PRODUCER_ID_POLL);
     }
 }
 

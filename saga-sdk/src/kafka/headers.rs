@@ -34,15 +34,10 @@ pub(super) struct Producer {
 impl Producer {
     /// A producer of a service, with the id of its instance.
     pub(super) fn new(service: &str, instance: &str) -> Self {
-        let named = || {
-            OwnedHeaders::new_with_capacity(6)
-                .insert(header(headers::PRODUCER, service))
-                .insert(header(headers::PRODUCER_VERSION, env!("CARGO_PKG_VERSION")))
-        };
         Self {
             service: service.to_owned(),
-            recorded: named().insert(header(headers::PRODUCER_INSTANCE, instance)),
-            relayed: named(),
+            recorded: named(service).insert(header(headers::PRODUCER_INSTANCE, instance)),
+            relayed: named(service),
             next_recorded: AtomicU64::new(1),
             next_relayed: AtomicU64::new(FIRST_RELAYED),
         }
@@ -57,25 +52,30 @@ impl Producer {
         next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Producer, sequence number and trace.
+    /// Producer, sequence number and trace. A relayed event names the service that recorded it.
     pub(super) fn headers(
         &self,
         origin: Origin,
         sequence: u64,
-        trace: Option<&TraceContext>,
+        (service, trace): (Option<&str>, Option<&TraceContext>),
     ) -> OwnedHeaders {
-        let constant = match origin {
-            Origin::Recorded => &self.recorded,
-            Origin::Relayed => &self.relayed,
+        let constant = match (origin, service) {
+            (Origin::Recorded, _) => self.recorded.clone(),
+            (Origin::Relayed, Some(service)) if service != self.service => named(service),
+            (Origin::Relayed, _) => self.relayed.clone(),
         };
-        let headers = constant
-            .clone()
-            .insert(header(headers::SEQUENCE, &sequence.to_string()));
+        let headers = constant.insert(header(headers::SEQUENCE, &sequence.to_string()));
         match trace {
             Some(trace) => with_trace(headers, trace),
             None => headers,
         }
     }
+}
+
+fn named(service: &str) -> OwnedHeaders {
+    OwnedHeaders::new_with_capacity(6)
+        .insert(header(headers::PRODUCER, service))
+        .insert(header(headers::PRODUCER_VERSION, env!("CARGO_PKG_VERSION")))
 }
 
 fn with_trace(headers: OwnedHeaders, trace: &TraceContext) -> OwnedHeaders {
@@ -113,7 +113,7 @@ mod tests {
         let trace = TraceContext::new([1; 16], [2; 8], 1)
             .unwrap()
             .with_state("vendor=value");
-        let with_trace = texts(&producer.headers(Origin::Recorded, 7, Some(&trace)));
+        let with_trace = texts(&producer.headers(Origin::Recorded, 7, (None, Some(&trace))));
         let expected = [
             ("saga-producer", "order-service"),
             ("saga-producer-version", env!("CARGO_PKG_VERSION")),
@@ -130,7 +130,7 @@ mod tests {
             expected.map(|(key, value)| (key.to_owned(), value.to_owned()))
         );
         assert_eq!(
-            texts(&producer.headers(Origin::Recorded, 7, None)),
+            texts(&producer.headers(Origin::Recorded, 7, (None, None))),
             with_trace[..4]
         );
     }
@@ -146,10 +146,18 @@ mod tests {
         ];
         let numbers = origins.map(|origin| producer.number(origin));
         assert_eq!(numbers, [1, FIRST_RELAYED, FIRST_RELAYED + 1, 2]);
-        let names: Vec<String> = texts(&producer.headers(Origin::Relayed, numbers[1], None))
+        let names: Vec<String> = texts(&producer.headers(Origin::Relayed, numbers[1], (None, None)))
             .into_iter()
             .map(|(key, _)| key)
             .collect();
         assert_eq!(names, ["saga-producer", "saga-producer-version", "saga-sequence"]);
+    }
+    #[test]
+    fn a_relayed_event_names_the_service_that_recorded_it() {
+        let producer = Producer::new("relay", "i-1");
+        let service = |origin, service| texts(&producer.headers(origin, 1, (service, None)))[0].1.clone();
+        assert_eq!(service(Origin::Relayed, Some("order-service")), "order-service");
+        assert_eq!(service(Origin::Relayed, None), "relay");
+        assert_eq!(service(Origin::Recorded, Some("order-service")), "relay");
     }
 }

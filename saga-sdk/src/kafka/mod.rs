@@ -72,9 +72,10 @@ pub(crate) fn connect(config: &SagaConfig) -> Result<Arc<dyn SagaTrackerClient>,
 
 /// What keeps events from being published with this configuration. Blocks, up to ten seconds.
 pub(crate) fn check(config: &SagaConfig) -> Result<Option<String>, ConnectError> {
-    let settings = settings::client_config(config)?;
+    let mut settings = settings::client_config(config)?;
+    check::report_producer_id(&mut settings);
     crate::schema_registry::SchemaRegistry::from_config(config)?;
-    let context = CheckContext(config.tokens.clone());
+    let context = CheckContext::new(config.tokens.clone());
     let client: ThreadedProducer<CheckContext> = settings
         .create_with_context(context)
         .map_err(|error| settings::refused(&error))?;
@@ -129,12 +130,17 @@ impl<M: Mode> KafkaClient<M> {
             Ok(value) => value,
             Err(error) => return self.refuse(definitely(DropReason::Failed), event, &error),
         };
+        let service = event
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata.producer_service());
+        let headers = self.producer.headers(origin, sequence, (service, trace));
         let (completion, wait) = M::completion();
         let routed = transport.send(PendingRecord {
             sequence,
             key: Cow::Borrowed(event.saga_id.as_str().as_bytes()),
             value,
-            headers: self.producer.headers(origin, sequence, trace),
+            headers,
             completion,
         });
         match routed {

@@ -167,7 +167,7 @@ impl Outbox {
             return Err(OutboxError::NoTransaction);
         }
         Ok(connection
-            .insert(&event.saga_id, &encode(&event), trace.as_ref())
+            .insert(event.saga_id.as_str(), &encode(&event), trace.as_ref())
             .await?)
     }
 

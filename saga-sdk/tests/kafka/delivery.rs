@@ -24,7 +24,7 @@ async fn a_recorded_step_arrives_as_the_wire_contract_says() {
     let record = topic.read(1).remove(0);
     assert_eq!(record.key(), Some(&b"saga-1"[..]));
     let event = event(&record);
-    assert_eq!(event.event_id.len(), 36);
+    assert_eq!(event.event_id.as_str().len(), 36);
     assert_eq!(
         (event.saga_id.as_str(), event.order_id.as_str()),
         ("saga-1", "4711")

@@ -53,6 +53,8 @@ pub enum Concern {
     DeadLetterRead,
     /// The broker lets the collector write no dead letters, which are kept in the database only.
     DeadLetterWrite,
+    /// A job does nothing.
+    Jobs,
     /// Collectors on the same database run with other definitions, redaction or tables.
     Collectors,
 }

@@ -9,6 +9,7 @@
 //! | [`kafka`] | a resilient consumer, and the producer of dead letters; only this folder speaks rdkafka |
 //! | [`ingest`] | decode, store, acknowledge: a batch on its way from the consumer to the store |
 //! | [`dead_letters`] | records that could not be stored: consumed from their topic, shown and replayed |
+//! | [`corrections`], [`jobs`] | a status set by hand; and one operation on many sagas or dead letters |
 //! | [`freshness`] | up to which moment everything is stored |
 //! | [`live`] | sagas as they change, for many clients at once |
 //! | [`list_entry`] | a saga as an entry of a list or of the stream, bounded in bytes |
@@ -16,11 +17,13 @@
 //! | [`archive`] | Parquet files of sagas that left the database |
 //! | [`erasure`] | a person's data, erased from database, archive and dead letters |
 //! | [`health`], [`metrics`], [`telemetry`] | what the collector reports about itself |
+//! | [`owners`] | whom to ask about services and saga types |
 //! | [`redaction`] | which metadata is never shown |
 //! | [`http_client`], [`secret`], `backoff` | calls to other systems, texts that must not be shown, waits between retries |
 
 pub mod archive;
 mod backoff;
+pub mod corrections;
 pub mod dead_letters;
 pub mod erasure;
 mod failure;
@@ -28,11 +31,13 @@ pub mod freshness;
 pub mod health;
 pub mod http_client;
 pub mod ingest;
+pub mod jobs;
 pub mod kafka;
 pub mod list_entry;
 pub mod live;
 pub mod maintenance;
 pub mod metrics;
+pub mod owners;
 pub mod redaction;
 pub mod secret;
 pub mod telemetry;

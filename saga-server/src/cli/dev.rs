@@ -6,7 +6,10 @@ use clap::Args;
 
 use super::{CliError, block_on, logging, signals};
 use crate::{
-    config::{AuthSettings, Config, LogSettings, RedactionSettings, Settings, TelemetrySettings},
+    config::{
+        AuthSettings, Config, LogSettings, OwnerSetting, PagesSettings, RedactionSettings, Settings,
+        TelemetrySettings,
+    },
     dev::{self, DevOptions},
 };
 
@@ -43,6 +46,18 @@ pub(super) struct DevArgs {
     redaction: RedactionSettings,
 
     #[command(flatten)]
+    pages: PagesSettings,
+
+    /// Whom to ask about a service or a saga type: NAME=TEAM,CHANNEL,RUNBOOK, several with semicolons between
+    #[arg(
+        long = "owner",
+        value_name = "NAME=TEAM,CHANNEL,RUNBOOK",
+        env = "SAGA_SERVER_OWNERS",
+        value_delimiter = ';'
+    )]
+    owners: Option<Vec<OwnerSetting>>,
+
+    #[command(flatten)]
     log: LogSettings,
 
     #[command(flatten)]
@@ -75,6 +90,8 @@ impl DevArgs {
             auth: self.auth.clone(),
             definitions_dir: self.definitions_dir.clone(),
             redaction: self.redaction.clone(),
+            pages: self.pages.clone(),
+            owners: self.owners.clone(),
             log: self.log.clone(),
             telemetry: self.telemetry.clone(),
             ..Settings::default()

@@ -9,12 +9,15 @@ use serde::Serialize;
 use super::{CliError, block_on, logging, output};
 use crate::config::{ConfigArgs, Settings, load_definitions};
 use saga_collector::{
-    dead_letters::{DeadLetters, LetterView, ReplayError, ReplayOrder, ReplayReport, Replayed},
+    dead_letters::{
+        DeadLetters, LetterView, PartialFieldView, PartialView, ReplayError, ReplayOrder, ReplayReport,
+        Replayed,
+    },
     metrics::Metrics,
 };
 use saga_store::{
     Actor, Disposal, DisposalOrder, LetterFilter, LetterPlace, LetterQuery, LetterState, Named, Scope, Store,
-    StoreOptions, Way,
+    StoreOptions, Way, searched_words,
 };
 
 /// How many letters are taken at a time.
@@ -28,7 +31,7 @@ pub(super) struct DltArgs {
 
 #[derive(Debug, Subcommand)]
 enum DltCommand {
-    /// List dead letters, newest first: the reason, the origin and the decoded content of each
+    /// List dead letters, newest first: the reason, the origin and the decoded content of each, or what can be read of it
     List(ListArgs),
     /// Replay dead letters: read them again with today's rules and schemas, and store their events as ingest would
     Replay(ReplayArgs),
@@ -147,6 +150,14 @@ fn note(text: &str) -> Result<String, String> {
     }
 }
 
+/// Words that are searched for.
+#[derive(Debug, Clone)]
+struct Searched(Vec<String>);
+
+fn searched(text: &str) -> Result<Searched, String> {
+    searched_words(text).map(Searched)
+}
+
 #[derive(Debug, Args)]
 struct FilterArgs {
     /// Only letters of this reason, such as INVALID_NAME
@@ -160,6 +171,14 @@ struct FilterArgs {
     /// Only letters of this saga
     #[arg(long, value_name = "ID")]
     saga_id: Option<String>,
+
+    /// Only letters about this order, by the event or by what can be read of its bytes
+    #[arg(long, value_name = "ID")]
+    order_id: Option<String>,
+
+    /// Only letters with all these words in their message or ids, each the beginning of one
+    #[arg(long, value_name = "WORDS", value_parser = searched)]
+    search: Option<Searched>,
 
     /// Only letters that were on this topic before
     #[arg(long, value_name = "TOPIC")]
@@ -378,6 +397,7 @@ impl Desk {
 impl FilterArgs {
     fn into_filter(self) -> LetterFilter {
         LetterFilter {
+            acknowledged: None,
             scope: Scope::All,
             named: None,
             reason: self.reason,
@@ -388,6 +408,9 @@ impl FilterArgs {
                 StateArg::Dismissed => LetterState::Dismissed,
             }),
             saga_id: self.saga_id,
+            order_id: self.order_id,
+            cause: None,
+            words: self.search.map(|Searched(words)| words).unwrap_or_default(),
             origin_topic: self.origin_topic,
             from: self.from,
             to: self.to,
@@ -412,7 +435,25 @@ fn line_of_letter(letter: &LetterView) -> String {
         or_dash(&letter.saga_id),
         or_dash(&letter.event_id),
         letter.message,
-    )
+    ) + &letter.partial.as_ref().map(lines_of_partial).unwrap_or_default()
+}
+
+/// What can be read of a letter that is no event, and where it broke.
+fn lines_of_partial(partial: &PartialView) -> String {
+    let of_field = |field: &PartialFieldView| {
+        let value = field.value.as_deref().unwrap_or("null");
+        format!(
+            "{:>10}  {:<14}  {}\n",
+            field.offset,
+            field.name,
+            value.escape_debug()
+        )
+    };
+    let broken = partial.broken_at.map_or_else(String::new, |offset| {
+        let field = partial.field.as_deref().unwrap_or("the end");
+        format!("{offset:>10}  {field:<14}  broken: {}\n", partial.fault)
+    });
+    partial.fields.iter().map(of_field).collect::<String>() + &broken
 }
 
 fn lines(report: &ReplayReport) -> String {

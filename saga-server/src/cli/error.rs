@@ -24,6 +24,9 @@ pub enum CliError {
     /// A dry run found something to do: exit code 3.
     #[error("something differs; the same command without --dry-run repairs it")]
     Differences,
+    /// A dry run found documents that a mapping takes and that are wrong: exit code 3.
+    #[error("{0}")]
+    Unmapped(String),
     /// A version fails more often than the one before: exit code 3.
     #[error("the candidate is worse")]
     Worse,
@@ -45,7 +48,7 @@ impl CliError {
         match self {
             Self::Usage(_) => ExitCode::from(2),
             Self::Failed(_) => ExitCode::FAILURE,
-            Self::Differences | Self::Worse => ExitCode::from(3),
+            Self::Differences | Self::Unmapped(_) | Self::Worse => ExitCode::from(3),
             Self::NotYetKnown => ExitCode::from(4),
         }
     }
@@ -83,7 +86,7 @@ impl From<ServerError> for CliError {
         match error {
             ServerError::Definitions(error) => error.into(),
             ServerError::Store(error) => error.into(),
-            error @ ServerError::Archive(_) => Self::usage(error),
+            error @ (ServerError::Archive(_) | ServerError::Mapping(_)) => Self::usage(error),
             other => Self::failed(other),
         }
     }

@@ -71,7 +71,7 @@ fn in_words(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
 }
 
 /// In the order in which the sagas first appear.
-fn states(events: Vec<SagaEvent>, definitions: &Definitions) -> Vec<SagaState> {
+pub(super) fn states(events: Vec<SagaEvent>, definitions: &Definitions) -> Vec<SagaState> {
     let mut places: HashMap<SagaId, usize> = HashMap::new();
     let mut sagas: Vec<Vec<SagaEvent>> = Vec::new();
     for event in events {

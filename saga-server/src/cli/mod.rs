@@ -13,10 +13,12 @@ mod dlt;
 mod erase;
 mod error;
 mod fold;
+mod gateway;
 mod healthcheck;
 mod help;
 mod infer;
 mod logging;
+mod map;
 mod migrate;
 mod openapi;
 mod output;
@@ -66,6 +68,10 @@ enum Command {
     /// Ask a running collector whether a new version of a service fails more often than the one before: exit code 0 when it
     /// does not, 3 when it does, 4 when there are too few sagas yet
     Compare(compare::CompareArgs),
+    /// Show which steps and sagas a mapping makes of recorded documents; writes nothing
+    Map(map::MapArgs),
+    /// Run the gateway alone: take events over HTTP and write them to the topic; needs no database
+    Gateway(gateway::GatewayArgs),
     /// Inspect the configuration
     Config(check::ConfigCommandArgs),
     /// Ask a running collector whether it is ready
@@ -109,6 +115,8 @@ impl Command {
             Self::Fold(args) => args.run(),
             Self::Definitions(args) => args.run(),
             Self::Compare(args) => args.run(),
+            Self::Gateway(args) => args.run(),
+            Self::Map(args) => args.run(),
             Self::Config(args) => args.run(),
             Self::Healthcheck(args) => args.run(),
             Self::Token(args) => args.run(),

@@ -12,13 +12,17 @@ pub(super) struct TokenArgs {
     #[arg(long, value_name = "NAME")]
     name: String,
 
-    /// What they may do: viewer or operator
+    /// What they may do: viewer, operator or recorder
     #[arg(long, value_name = "ROLE", default_value_t = Role::Viewer)]
     role: Role,
 
     /// A saga type that they may see and change, and no others; may be repeated
     #[arg(long = "saga-type", value_name = "TYPE")]
     saga_types: Vec<SagaType>,
+
+    /// A service whose events they may record, and no others; may be repeated
+    #[arg(long = "service", value_name = "SERVICE")]
+    services: Vec<String>,
 }
 
 impl TokenArgs {
@@ -27,15 +31,22 @@ impl TokenArgs {
             name,
             role,
             saga_types,
+            services,
         } = self;
         check_name(&name).map_err(|reason| CliError::usage(format_args!("--name: {reason}")))?;
         let token = fresh_token().map_err(CliError::failed)?;
         let hash = TokenHash::of(&token).to_hex();
         let types: Vec<&str> = saga_types.iter().map(SagaType::as_str).collect();
-        let types = match types.is_empty() {
-            true => String::new(),
-            false => format!(":{}", types.join(",")),
+        if let Some(service) = services.iter().find(|name| name.contains([':', ';', ','])) {
+            return Err(CliError::usage(format_args!(
+                "--service: {service:?} cannot stand in an entry; write it as a list under services in the file"
+            )));
+        }
+        let bounds = match (types.is_empty(), services.is_empty()) {
+            (true, true) => String::new(),
+            (_, true) => format!(":{}", types.join(",")),
+            (_, false) => format!(":{}:{}", types.join(","), services.join(",")),
         };
-        output::print(&format!("token: {token}\nentry: {name}:{role}:{hash}{types}\n"))
+        output::print(&format!("token: {token}\nentry: {name}:{role}:{hash}{bounds}\n"))
     }
 }

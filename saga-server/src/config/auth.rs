@@ -11,7 +11,7 @@ use saga_collector::secret::Secret;
 use saga_store::Scope;
 use saga_types::SagaType;
 use saga_web::auth::{
-    Access, MAX_TYPES, Token, TokenHash, check_name,
+    Access, MAX_SERVICES, MAX_TYPES, Role, Services, Token, TokenHash, check_name,
     oidc::{Issuer, OidcConfig},
 };
 
@@ -22,11 +22,11 @@ const TOKENS: &str = "auth.tokens";
 #[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AuthSettings {
-    /// Who may call: NAME:ROLE:SHA256, or NAME:ROLE:SHA256:TYPE,TYPE for some saga types only; several with semicolons between; a list in the file
+    /// Who may call: NAME:ROLE:SHA256, or NAME:ROLE:SHA256:TYPE,TYPE for some saga types only, with :SERVICE,SERVICE behind it for the events of some services only; several with semicolons between; a list in the file
     #[arg(
         id = "auth.tokens",
         long = "auth-token",
-        value_name = "NAME:ROLE:SHA256[:TYPES]",
+        value_name = "NAME:ROLE:SHA256[:TYPES[:SERVICES]]",
         env = "SAGA_SERVER_AUTH_TOKENS",
         value_delimiter = ';'
     )]
@@ -47,12 +47,14 @@ pub struct AuthSettings {
 pub struct TokenSetting {
     /// Who holds it.
     pub name: String,
-    /// `viewer` or `operator`.
+    /// `viewer`, `operator` or `recorder`.
     pub role: String,
     /// The token's SHA-256, in hex.
     pub sha256: Secret,
     /// The saga types that its holder may see and change; all when not given.
     pub saga_types: Option<Vec<String>>,
+    /// The services whose events its holder may record; all when not given.
+    pub services: Option<Vec<String>>,
 }
 
 /// Never fails: an error of clap would show the text. What is wrong is found when the layers are resolved.
@@ -60,15 +62,20 @@ impl FromStr for TokenSetting {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        let mut parts = text.splitn(4, ':').map(str::trim);
+        let mut parts = text.splitn(5, ':').map(str::trim);
         let mut part = || parts.next().unwrap_or_default();
         let (name, role, sha256) = (part().to_owned(), part().to_owned(), Secret::new(part()));
-        let types = |types: &str| types.split(',').map(|name| name.trim().to_owned()).collect();
+        let names = |names: &str| names.split(',').map(|name| name.trim().to_owned()).collect();
+        let (types, services) = (parts.next(), parts.next());
         Ok(Self {
             name,
             role,
             sha256,
-            saga_types: parts.next().map(types),
+            // Types are left empty by those who only name services.
+            saga_types: types
+                .filter(|types| !types.is_empty() || services.is_none())
+                .map(names),
+            services: services.map(names),
         })
     }
 }
@@ -98,7 +105,7 @@ impl TokenSetting {
     /// Reasons show nothing of the entry: in a mistaken one the token itself may stand anywhere.
     fn checked(&self, others: &[Token]) -> Result<Token, String> {
         check_name(&self.name)?;
-        let role = self.role.parse().map_err(|error| format!("its role {error}"))?;
+        let role: Role = self.role.parse().map_err(|error| format!("its role {error}"))?;
         let hash = TokenHash::from_hex(self.sha256.expose())
             .ok_or_else(|| "its sha256 must be the token's SHA-256 as 64 hex digits".to_owned())?;
         if others.iter().any(|other| other.name == self.name) {
@@ -112,8 +119,32 @@ impl TokenSetting {
             name: self.name.clone(),
             role,
             scope,
+            services: self.services(role)?,
             hash,
         })
+    }
+
+    /// As with types. A viewer records nothing, so names of services there are a mistake.
+    fn services(&self, role: Role) -> Result<Services, String> {
+        let Some(names) = &self.services else {
+            return Ok(Services::All);
+        };
+        if !role.may(Role::Recorder) {
+            return Err(format!(
+                "its services are for a role that records events, and {role} does not"
+            ));
+        }
+        if !(1..=MAX_SERVICES).contains(&names.len()) {
+            return Err(format!(
+                "its services must hold 1 to {MAX_SERVICES} names; without services it is for all"
+            ));
+        }
+        match (1..).zip(names).find(|(_, name)| !saga_types::is_name(name)) {
+            Some((place, _)) => Err(format!(
+                "its service {place} must be 1 to 100 characters, none of control"
+            )),
+            None => Ok(Services::of(names.iter().cloned())),
+        }
     }
 
     /// A list that holds no type, or a wrong one, must not pass for rights to all types, nor for rights to none.

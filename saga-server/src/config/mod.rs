@@ -9,9 +9,11 @@ mod database;
 mod definitions;
 mod error;
 mod file;
+mod gateway;
 mod layers;
 mod names;
 mod oidc;
+mod owners;
 mod pages;
 mod period;
 mod property;
@@ -33,6 +35,7 @@ use saga_collector::{
     secret::Secret,
     telemetry::{LogConfig, TelemetryConfig},
 };
+use saga_gateway::GatewayConfig;
 use saga_web::{
     PagesConfig,
     auth::{Access, oidc::OidcConfig},
@@ -41,10 +44,12 @@ use saga_web::{
 pub use auth::{AuthSettings, TokenSetting};
 pub use definitions::load_definitions;
 pub use error::ConfigError;
+pub use gateway::GatewaySettings;
 pub use layers::ConfigArgs;
 pub use names::{Key, check_environment, explain, keys};
 pub use oidc::OidcSettings;
-pub use pages::PagesSettings;
+pub use owners::{ContactSetting, OwnerSetting};
+pub use pages::{EnvironmentSetting, PagesSettings};
 pub use period::Period;
 pub use property::Property;
 pub use redaction::RedactionSettings;
@@ -75,6 +80,8 @@ pub struct Config {
     pub kafka: KafkaConfig,
     /// The registry with the schemas of writers that use one; without it only single objects are read.
     pub schema_registry: Option<RegistryConfig>,
+    /// How events are taken over HTTP.
+    pub gateway: GatewayConfig,
     /// How events are taken in.
     pub ingest: IngestConfig,
     /// How long sagas stay in the database, and where they go.
@@ -90,6 +97,25 @@ pub struct Config {
     /// What is logged, and how.
     pub log: LogConfig,
     /// Where the collector's own traces go.
+    pub telemetry: Option<TelemetryConfig>,
+}
+
+/// The configuration of a gateway that runs alone: it needs no database.
+#[derive(Debug, Clone)]
+pub struct GatewayServerConfig {
+    /// Where HTTP is answered.
+    pub listen: SocketAddr,
+    /// Who may call.
+    pub access: Access,
+    /// The broker.
+    pub kafka: KafkaConfig,
+    /// How events are taken.
+    pub gateway: GatewayConfig,
+    /// How long a shutdown may take until what is left is abandoned.
+    pub shutdown_timeout: Duration,
+    /// What is logged, and how.
+    pub log: LogConfig,
+    /// Where its own traces go.
     pub telemetry: Option<TelemetryConfig>,
 }
 

@@ -23,9 +23,17 @@ const VIEWER_ROLE: &str = "auth.oidc.viewerRole";
 const SAGA_TYPES_CLAIM: &str = "auth.oidc.sagaTypesClaim";
 const SAGA_TYPES_REQUIRED: &str = "auth.oidc.sagaTypesRequired";
 const OPERATOR_ROLE: &str = "auth.oidc.operatorRole";
+const RECORDER_ROLE: &str = "auth.oidc.recorderRole";
+const SERVICES_CLAIM: &str = "auth.oidc.servicesClaim";
 
 /// The default names of claims and roles.
-pub(super) const DEFAULT_CLAIMS: [&str; 4] = ["preferred_username", "roles", "saga-viewer", "saga-operator"];
+pub(super) const DEFAULT_CLAIMS: [&str; 5] = [
+    "preferred_username",
+    "roles",
+    "saga-viewer",
+    "saga-operator",
+    "saga-recorder",
+];
 
 pub(super) const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
 
@@ -115,6 +123,15 @@ pub struct OidcSettings {
     )]
     pub operator_role: Option<String>,
 
+    /// What the role of those is called there who record events
+    #[arg(
+        id = "auth.oidc.recorderRole",
+        long = "oidc-recorder-role",
+        value_name = "ROLE",
+        env = "SAGA_SERVER_AUTH_OIDC_RECORDER_ROLE"
+    )]
+    pub recorder_role: Option<String>,
+
     /// The claim with the saga types that a token is for; without it every token is for all types
     #[arg(
         id = "auth.oidc.sagaTypesClaim",
@@ -130,6 +147,15 @@ pub struct OidcSettings {
         env = "SAGA_SERVER_AUTH_OIDC_SAGA_TYPES_REQUIRED", num_args = 0..=1, require_equals = true, default_missing_value = "true"
     )]
     pub saga_types_required: Option<bool>,
+
+    /// The claim with the services whose events a token may record; without it every token is for all services
+    #[arg(
+        id = "auth.oidc.servicesClaim",
+        long = "oidc-services-claim",
+        value_name = "CLAIM",
+        env = "SAGA_SERVER_AUTH_OIDC_SERVICES_CLAIM"
+    )]
+    pub services_claim: Option<String>,
 }
 
 impl OidcSettings {
@@ -159,13 +185,19 @@ impl OidcSettings {
     }
 
     fn claims(&self) -> Result<ClaimsConfig, ConfigError> {
-        let [name, roles, viewer, operator] = DEFAULT_CLAIMS;
+        let [name, roles, viewer, operator, recorder] = DEFAULT_CLAIMS;
         Ok(ClaimsConfig {
             name: not_empty(NAME_CLAIM, self.name_claim.as_deref().unwrap_or(name))?,
             roles: not_empty(ROLES_CLAIM, self.roles_claim.as_deref().unwrap_or(roles))?,
             viewer_role: not_empty(VIEWER_ROLE, self.viewer_role.as_deref().unwrap_or(viewer))?,
             operator_role: not_empty(OPERATOR_ROLE, self.operator_role.as_deref().unwrap_or(operator))?,
+            recorder_role: not_empty(RECORDER_ROLE, self.recorder_role.as_deref().unwrap_or(recorder))?,
             saga_types: self.saga_types()?,
+            services: self
+                .services_claim
+                .as_deref()
+                .map(|claim| not_empty(SERVICES_CLAIM, claim))
+                .transpose()?,
         })
     }
 

@@ -5,12 +5,12 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use saga_types::topic;
 
 use super::{
-    Config, ConfigError, DatabaseConfig, Period, Settings,
+    Config, ConfigError, DatabaseConfig, GatewayServerConfig, Period, Settings,
     auth::access,
     checks::{
         bootstrap_servers, is_http, key_at_fault, not_empty, period_within, properties, topic_name, within,
     },
-    database, retention,
+    database, owners, retention,
 };
 use saga_collector::http_client;
 use saga_collector::{
@@ -20,6 +20,7 @@ use saga_collector::{
     secret::Secret,
     telemetry::{LogConfig, LogFormat, LogLevel},
 };
+use saga_web::PagesConfig;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8086);
 const DEFAULT_GROUP: &str = "saga-tracker-service";
@@ -47,19 +48,49 @@ impl Settings {
             database: self.database()?,
             kafka: self.kafka()?,
             schema_registry: self.schema_registry()?,
+            gateway: self.gateway.resolve()?,
             ingest: self.ingest()?,
             retention: self.retention()?,
             watch: self.watch()?,
-            pages: self.pages.resolve()?,
+            pages: PagesConfig {
+                owners: owners::resolve(self.owners.as_deref().unwrap_or_default())?,
+                ..self.pages.resolve()?
+            },
             definitions_dirs: self.definitions_dir()?.into_iter().collect(),
-            shutdown_timeout: period_within(
-                "shutdownTimeout",
-                self.shutdown_timeout.unwrap_or(Period(Duration::from_secs(25))),
-                Duration::from_secs(1)..=Duration::from_secs(600),
-            )?,
+            shutdown_timeout: self.shutdown_timeout()?,
             log: self.log(),
             telemetry: self.telemetry.resolve()?,
         })
+    }
+
+    /// The configuration of a gateway that runs alone; keys that it does not need are not looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Value`] as [`Settings::resolve`].
+    pub fn resolve_gateway(&self) -> Result<GatewayServerConfig, ConfigError> {
+        Ok(GatewayServerConfig {
+            listen: self.listen(),
+            access: access(
+                self.auth.tokens()?,
+                self.auth.oidc.resolve()?,
+                self.listen(),
+                self.allow_unauthenticated.unwrap_or(false),
+            )?,
+            kafka: self.kafka()?,
+            gateway: self.gateway.resolve()?,
+            shutdown_timeout: self.shutdown_timeout()?,
+            log: self.log(),
+            telemetry: self.telemetry.resolve()?,
+        })
+    }
+
+    fn shutdown_timeout(&self) -> Result<Duration, ConfigError> {
+        period_within(
+            "shutdownTimeout",
+            self.shutdown_timeout.unwrap_or(Period(Duration::from_secs(25))),
+            Duration::from_secs(1)..=Duration::from_secs(600),
+        )
     }
 
     /// Where HTTP is answered, or would be.

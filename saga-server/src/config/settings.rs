@@ -20,6 +20,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::{
     auth::AuthSettings,
+    gateway::GatewaySettings,
+    owners::{self, OwnerSetting},
     pages::PagesSettings,
     period::Period,
     property::Property,
@@ -62,6 +64,9 @@ pub struct Settings {
     pub schema_registry: RegistrySettings,
 
     #[command(flatten)]
+    pub gateway: GatewaySettings,
+
+    #[command(flatten)]
     pub ingest: IngestSettings,
 
     #[command(flatten)]
@@ -75,6 +80,18 @@ pub struct Settings {
 
     #[command(flatten)]
     pub pages: PagesSettings,
+
+    /// Whom to ask about a service or a saga type: NAME=TEAM,CHANNEL,RUNBOOK, several with semicolons between; a map in the file
+    #[arg(
+        id = "owners",
+        long = "owner",
+        value_name = "NAME=TEAM,CHANNEL,RUNBOOK",
+        env = "SAGA_SERVER_OWNERS",
+        value_delimiter = ';'
+    )]
+    #[serde(deserialize_with = "owners::of_a_map")]
+    #[merge(strategy = merge::option::overwrite_none)]
+    pub owners: Option<Vec<OwnerSetting>>,
 
     /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
     #[arg(

@@ -8,6 +8,7 @@ use std::{
 use super::{
     Config, Period, Settings,
     oidc::{DEFAULT_CLAIMS, DEFAULT_LEEWAY},
+    owners,
     retention::After,
     telemetry::{DEFAULT_SAMPLE_RATIO, DEFAULT_SERVICE_NAME},
 };
@@ -17,9 +18,12 @@ use saga_collector::{
     telemetry::TelemetryConfig,
 };
 use saga_types::SagaType;
-use saga_web::auth::{
-    Access,
-    oidc::{ClaimsConfig, OidcConfig},
+use saga_web::{
+    PagesConfig,
+    auth::{
+        Access,
+        oidc::{ClaimsConfig, OidcConfig},
+    },
 };
 
 /// Stands where a key has no value.
@@ -56,6 +60,13 @@ impl Config {
         entries.push(("schemaRegistry.url", text(registry.as_deref())));
         entries.push(("schemaRegistry.caFile", path(ca_file)));
         entries.extend([
+            ("gateway.ackTimeout", Period(self.gateway.ack_timeout).to_string()),
+            ("gateway.maxBodyBytes", self.gateway.max_body_bytes.to_string()),
+            (
+                "gateway.maxBufferedBytes",
+                self.gateway.max_buffered_bytes.to_string(),
+            ),
+            ("gateway.mappingsDir", path(self.gateway.mappings_dir.as_deref())),
             ("ingest.batchSize", self.ingest.batch_size.to_string()),
             ("ingest.batchWait", Period(self.ingest.batch_wait).to_string()),
             (
@@ -95,6 +106,10 @@ impl Config {
                 Period(self.watch.events_lost_after).to_string(),
             ),
             ("pages.traceUrl", text(self.pages.trace_url_pattern())),
+            ("pages.environments", environments(&self.pages)),
+            ("pages.environment", text(self.pages.environment.as_deref())),
+            ("pages.externalUrl", text(self.pages.external_url.as_deref())),
+            ("owners", text(owners::entry(&self.pages.owners).as_deref())),
             (
                 "definitionsDir",
                 path(self.definitions_dirs.first().map(PathBuf::as_path)),
@@ -108,15 +123,23 @@ impl Config {
     }
 }
 
-fn oidc_entries(oidc: Option<&OidcConfig>) -> [(&'static str, String); 11] {
-    let [name, roles, viewer, operator] = DEFAULT_CLAIMS.map(str::to_owned);
+fn environments(pages: &PagesConfig) -> String {
+    let entries = pages.environments.iter();
+    let entries: Vec<String> = entries.map(|one| format!("{}={}", one.name, one.url)).collect();
+    text(Some(entries.join(";").as_str()).filter(|entries| !entries.is_empty()))
+}
+
+fn oidc_entries(oidc: Option<&OidcConfig>) -> [(&'static str, String); 13] {
+    let [name, roles, viewer, operator, recorder] = DEFAULT_CLAIMS.map(str::to_owned);
     let claims = oidc.map_or(
         ClaimsConfig {
             name,
             roles,
             viewer_role: viewer,
             operator_role: operator,
+            recorder_role: recorder,
             saga_types: None,
+            services: None,
         },
         |oidc| oidc.claims.clone(),
     );
@@ -141,6 +164,7 @@ fn oidc_entries(oidc: Option<&OidcConfig>) -> [(&'static str, String); 11] {
         ("auth.oidc.rolesClaim", claims.roles),
         ("auth.oidc.viewerRole", claims.viewer_role),
         ("auth.oidc.operatorRole", claims.operator_role),
+        ("auth.oidc.recorderRole", claims.recorder_role),
         (
             "auth.oidc.sagaTypesClaim",
             text(types.map(|types| types.claim.as_str())),
@@ -149,6 +173,7 @@ fn oidc_entries(oidc: Option<&OidcConfig>) -> [(&'static str, String); 11] {
             "auth.oidc.sagaTypesRequired",
             types.is_some_and(|types| types.is_required).to_string(),
         ),
+        ("auth.oidc.servicesClaim", text(claims.services.as_deref())),
     ]
 }
 
@@ -174,11 +199,16 @@ fn tokens(access: &Access) -> String {
         .iter()
         .map(|token| {
             let types: Vec<&str> = token.scope.types().map(SagaType::as_str).collect();
-            let types = match token.scope.is_all() {
-                true => String::new(),
-                false => format!(":{}", types.join(",")),
+            let services = token
+                .services
+                .names()
+                .map(|names| names.collect::<Vec<_>>().join(","));
+            let bounds = match (token.scope.is_all(), services) {
+                (true, None) => String::new(),
+                (_, None) => format!(":{}", types.join(",")),
+                (_, Some(services)) => format!(":{}:{services}", types.join(",")),
             };
-            format!("{}:{}:***{types}", token.name, token.role)
+            format!("{}:{}:***{bounds}", token.name, token.role)
         })
         .collect();
     shown.join(";")

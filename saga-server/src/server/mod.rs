@@ -3,10 +3,12 @@
 //! | part | what |
 //! | --- | --- |
 //! | `definitions` | the definitions as the files say, and collectors that run with others |
+//! | `gateway` | events over HTTP, within a collector or alone |
 //! | `tasks` | the background tasks, and what happens when one of them ends |
 //! | `supervisor` | starts, watches and stops them |
 
 mod definitions;
+mod gateway;
 mod supervisor;
 mod tasks;
 
@@ -23,6 +25,7 @@ use saga_collector::{
     live::Live,
     metrics::Metrics,
 };
+use saga_gateway::Gateway;
 use saga_store::{StoreError, StoreOptions};
 use saga_types::definition::LoadError;
 use saga_web::{Limits, scoped::Sources, state::AppState};
@@ -30,6 +33,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use self::gateway::GatewayServer;
 use self::supervisor::{Supervisor, Task};
 use crate::config::{Config, load_definitions};
 
@@ -57,6 +61,12 @@ pub enum ServerError {
     /// A background task ended without which the process is of no use.
     #[error("the background task {0} ended unexpectedly; the log says why")]
     TaskEnded(&'static str),
+    /// A mapping is wrong.
+    #[error("gateway.mappingsDir: {0}")]
+    Mapping(#[from] saga_gateway::mapping::MappingLoadError),
+    /// The client that writes events cannot start.
+    #[error(transparent)]
+    Gateway(#[from] saga_sdk::ConnectError),
     /// Kafka's client cannot start or go on.
     #[error(transparent)]
     Ingest(#[from] ConsumerError),
@@ -68,6 +78,7 @@ pub struct Server {
     health: Arc<Health>,
     ingest: Ingest,
     dead_letters: Collect,
+    gateway: Arc<Gateway>,
     supervisor: Supervisor,
     stop: CancellationToken,
     shutdown_timeout: Duration,
@@ -103,6 +114,9 @@ impl Server {
             Component::Ingest,
         ]));
         let metrics = Arc::new(Metrics::new(definitions::steps(&definitions)));
+        metrics
+            .process
+            .surroundings(config.pages.external_url.as_deref(), &config.pages.owners);
         let listener = listen(config.listen).await?;
         let address = listener.local_addr().unwrap_or(config.listen);
         let progress = Arc::new(Progress::default());
@@ -132,8 +146,9 @@ impl Server {
             redaction.clone(),
         ));
         let archive = config.retention.archive.as_ref().map(Archive::open).transpose()?;
+        let gateway = Arc::new(gateway::gateway(&config.gateway, &config.kafka)?);
         let state = AppState {
-            sources: Sources::new(store.clone(), letters, live.clone()).with_archive(archive),
+            sources: Sources::new(store.clone(), letters.clone(), live.clone()).with_archive(archive),
             health: health.clone(),
             metrics: metrics.clone(),
             access: Arc::new(config.access.clone()),
@@ -142,8 +157,9 @@ impl Server {
             watch: config.watch,
             streams: Arc::default(),
             pages: Arc::new(config.pages.clone()),
+            gateway: gateway.clone(),
         };
-        let mut tasks = tasks::of(&config, &state, (store, live), loaded, &stop)?;
+        let mut tasks = tasks::of(&config, &state, (store, live, letters), loaded, &stop)?;
         let http = saga_web::serve(listener, state, Limits::default(), stop.clone());
         tasks.push(Task::essential("http", http));
         let tasks = tasks.into_iter().map(prepare).collect();
@@ -154,6 +170,7 @@ impl Server {
             health,
             ingest,
             dead_letters,
+            gateway,
             supervisor,
             stop,
             shutdown_timeout: config.shutdown_timeout,
@@ -209,6 +226,8 @@ impl Server {
             tracing::warn!("ingest did not end in time; what it had in hand is read again at the next start");
         }
         self.supervisor.join(deadline).await;
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        self.gateway.close(left).await;
         tracing::info!("stopped");
     }
 }

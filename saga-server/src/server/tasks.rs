@@ -7,6 +7,7 @@
 //! | `freshness` | how far each partition is stored, to the database and the metrics | started again |
 //! | `watch` | late sagas, on one collector of several | started again |
 //! | `usual` | how long waits usually take, learnt by one collector of several | started again |
+//! | `jobs` | one operation on many sagas or dead letters, on one collector of several | started again |
 //! | `definitions` | definitions as the files say, and collectors that run with others | started again |
 //! | `producers` | who records events and which never came, on one collector of several | started again |
 //! | `failure_groups` | groups of failures for sagas that failed before rows had one, on one collector of several | started again |
@@ -20,8 +21,10 @@ use std::{sync::Arc, time::Duration};
 
 use saga_collector::{
     archive::{Archive, ArchiveError},
+    dead_letters::DeadLetters,
     freshness,
-    health::{Component, Health},
+    health::{Component, Concern, Health},
+    jobs::JobRunner,
     live::Live,
     maintenance::{
         Monitor, RetentionConfig, failure_groups, keep_usual,
@@ -41,11 +44,14 @@ use crate::config::Config;
 /// How often the database is asked how it is, and for the numbers of sagas.
 const DATABASE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
+/// After how long a job that does nothing is a concern.
+const JOB_IDLE_MS: i64 = 5 * 60 * 1_000;
+
 /// Every background task but `http`.
 pub(super) fn of(
     config: &Config,
     state: &AppState,
-    (store, live): (Arc<dyn Store>, Arc<Live>),
+    (store, live, letters): (Arc<dyn Store>, Arc<Live>, Arc<DeadLetters>),
     definitions_loaded: u64,
     stop: &CancellationToken,
 ) -> Result<Vec<Task>, ArchiveError> {
@@ -69,6 +75,7 @@ pub(super) fn of(
         metrics: metrics.clone(),
         lost_after: config.watch.events_lost_after,
     };
+    let jobs = JobRunner::new(store.clone(), letters, metrics.clone());
     let database = (store.clone(), state.health.clone(), metrics.clone());
     let definitions = DefinitionsKeeper {
         folders: config.definitions_dirs.clone(),
@@ -89,6 +96,7 @@ pub(super) fn of(
         ),
         Task::restarted("watch", stop, monitor, Monitor::run),
         Task::restarted("usual", stop, store.clone(), keep_usual),
+        Task::restarted("jobs", stop, jobs, JobRunner::run),
         Task::restarted("producers", stop, reconciler, ProducerReconciler::run),
         Task::restarted("failure_groups", stop, store.clone(), failure_groups::keep),
         Task::restarted("database", stop, database, |(store, health, metrics), stop| {
@@ -154,6 +162,24 @@ async fn watch_database(
         }
         if let Ok(stored) = store.letters_stored().await {
             metrics.dead_letters.set_stored(stored);
+        }
+        if let Ok(jobs) = store.active_jobs().await {
+            let now = Timestamp::now();
+            metrics.jobs.set_active(&jobs, now);
+            let idle = jobs
+                .iter()
+                .find(|job| now.millis_since(job.moved_at) >= JOB_IDLE_MS);
+            let warning = idle.map(|job| {
+                format!(
+                    "job {} has done nothing since {}; the logs say why",
+                    job.id, job.moved_at
+                )
+            });
+            if health.warn(Concern::Jobs, warning)
+                && let Some(job) = idle
+            {
+                tracing::warn!(job = job.id, "a job does nothing");
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(DATABASE_CHECK_INTERVAL) => {}

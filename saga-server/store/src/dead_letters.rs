@@ -12,7 +12,7 @@ use serde::Serialize;
 use sqlx::error::BoxDynError;
 use utoipa::ToSchema;
 
-use super::{AppendError, Appended, Scope, StoreError};
+use super::{AppendError, Appended, LetterCause, Scope, StoreError};
 
 /// Dead letters, beside the sagas.
 #[async_trait]
@@ -32,6 +32,12 @@ pub trait DeadLetterStore: Send + Sync {
     /// How many letters there are of each reason; the most frequent reasons first, at most
     /// [`MAX_GROUPS`](LetterGroup::MAX_GROUPS).
     async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError>;
+
+    /// How many letters there are of each cause; the most frequent causes first, at most [`LetterCause::MAX`].
+    async fn letter_causes(&self, filter: &LetterFilter) -> Result<Vec<LetterCause>, StoreError>;
+
+    /// Gives letters that were kept by an earlier version their cause and words, some at a time; how many.
+    async fn index_letters(&self, limit: u32) -> Result<u64, StoreError>;
 
     /// How many letters of these types are waiting.
     async fn letters_waiting(&self, scope: &Scope) -> Result<u64, StoreError>;
@@ -80,7 +86,7 @@ pub struct Letter {
     pub reason: String,
     /// The error in words.
     pub message: String,
-    /// The saga, by the event or, where that cannot be read, by the key.
+    /// The saga, by the event or, where that cannot be read, by what can be read of it, or by the key.
     pub saga_id: Option<String>,
     /// The type that the event names, where it can be read.
     pub saga_type: Option<String>,
@@ -199,8 +205,16 @@ pub struct LetterFilter {
     pub state: Option<LetterState>,
     /// Without those that were dismissed.
     pub without_dismissed: bool,
+    /// Waiting and acknowledged at this moment, or, with `false`, not.
+    pub acknowledged: Option<(bool, Timestamp)>,
     /// Of this saga.
     pub saga_id: Option<String>,
+    /// About this order, by the event or, where that cannot be read, by what can be read of its bytes.
+    pub order_id: Option<String>,
+    /// Of this cause, by its name in [`LetterCause`].
+    pub cause: Option<String>,
+    /// With all these words in their message or ids, see [`searched_words`](super::searched_words).
+    pub words: Vec<String>,
     /// From this topic.
     pub origin_topic: Option<String>,
     /// Put on its topic at this moment or later.

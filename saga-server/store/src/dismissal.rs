@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use saga_types::Timestamp;
 
-use super::{Actor, LetterFilter, StoreError};
+use super::{Actor, LetterFilter, LetterState, StoreError};
 
 /// The part of a store that dismisses letters.
 #[async_trait]
@@ -36,6 +36,15 @@ pub enum Disposal {
 impl Disposal {
     /// Counts are exact up to here.
     pub const COUNTED: u64 = 10_000;
+
+    /// The state of a letter before and after.
+    #[must_use]
+    pub const fn states(self) -> (LetterState, LetterState) {
+        match self {
+            Self::Dismiss => (LetterState::Waiting, LetterState::Dismissed),
+            Self::Restore => (LetterState::Dismissed, LetterState::Waiting),
+        }
+    }
 }
 
 /// Who disposes of letters, how and why.

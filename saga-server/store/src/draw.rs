@@ -9,9 +9,7 @@ use async_trait::async_trait;
 use saga_types::{SagaStatus, Step, Timestamp, keys};
 use serde_json::Value;
 
-use super::{
-    Corrupt, SagaQuery, Scope, StatisticsQuery, StoreError, columns::Moment, query::statuses, rollup,
-};
+use super::{Corrupt, SagaQuery, Scope, StatisticsQuery, StoreError, columns::Moment, rollup};
 
 /// Sagas that were drawn.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -73,6 +71,10 @@ pub trait DrawStore {
     /// Draws about so many of the sagas that a search finds, whatever its order, start and size; all of them when they are fewer.
     async fn draw(&self, query: &SagaQuery, most: u32) -> Result<Drawn, StoreError>;
 
+    /// Draws about so many sagas as [`DrawStore::draw`] does, and leaves out those that another search finds.
+    async fn draw_rest(&self, query: &SagaQuery, without: &SagaQuery, most: u32)
+    -> Result<Drawn, StoreError>;
+
     /// The events of sagas that are drawn in the same manner, each saga's in their order, the first [`DrawnEvent::OF_A_SAGA`].
     async fn draw_events(&self, query: &SagaQuery, most: u32) -> Result<Vec<Vec<DrawnEvent>>, StoreError>;
 }
@@ -121,6 +123,19 @@ pub(super) fn wider(limit: i64, found: usize, most: u32) -> Option<i64> {
     )
 }
 
+/// How many of so many sagas remain, when so many of those that were read do; and whether that was counted.
+pub(super) fn remaining(of: u64, read: usize, rest: usize) -> (u64, bool) {
+    let (read, rest) = (read as u64, rest as u64);
+    match read {
+        0 => (of, of == 0),
+        _ if read >= of => (rest, true),
+        _ => {
+            let share = u128::from(of) * u128::from(rest) / u128::from(read);
+            (u64::try_from(share).unwrap_or(of), false)
+        }
+    }
+}
+
 /// How many sagas there are at most, as the roll-ups count them.
 pub(super) fn rough(query: &SagaQuery) -> StatisticsQuery {
     StatisticsQuery {
@@ -136,9 +151,7 @@ pub(super) fn rough(query: &SagaQuery) -> StatisticsQuery {
 pub(super) fn of_statuses(query: &SagaQuery, by_status: &BTreeMap<SagaStatus, u64>) -> u64 {
     let is_asked = |status: SagaStatus| {
         query.status.is_none_or(|wanted| status == wanted)
-            && query
-                .ended
-                .is_none_or(|ended| statuses(ended).any(|wanted| status == wanted))
+            && query.statuses().is_none_or(|statuses| statuses.contains(&status))
     };
     let counts = by_status.iter().filter(|(status, _)| is_asked(**status));
     counts.map(|(_, count)| count).sum()
@@ -151,6 +164,7 @@ pub(super) fn is_counted(query: &SagaQuery) -> bool {
         saga_type: None,
         status: None,
         ended: None,
+        failed: None,
         started_from: None,
         started_to: None,
         ..query.clone()
@@ -268,6 +282,13 @@ mod tests {
         assert_eq!(wider(6_554, 100, 1_000), Some(DRAWS));
         assert_eq!(wider(100, 100, 1_000), Some(1_500));
         assert_eq!(wider(DRAWS, 0, 1_000), None);
+    }
+
+    #[test]
+    fn what_remains_is_counted_of_all_and_estimated_of_some() {
+        assert_eq!(remaining(10, 10, 4), (4, true));
+        assert_eq!(remaining(0, 0, 0), (0, true));
+        assert_eq!(remaining(1_000_000, 2_000, 500), (250_000, false));
     }
 
     #[test]

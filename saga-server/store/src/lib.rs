@@ -15,12 +15,15 @@
 //! | `rollup`, `histogram` | counts and durations by time, kept with each batch |
 //! | `producers` | who records events, and which of them are missing |
 //! | `changes` | which sagas changed, announced to all collectors |
-//! | `dead_letters`, `progress` | dead letters, and how far each partition is stored |
+//! | `dead_letters`, `letter_index`, `progress` | dead letters, what they are found by, and how far each partition is stored |
 //! | `operations` | what operators change, with the log of it |
+//! | `acknowledgement` | that somebody takes care of something, until when, and whether it became worse |
 //! | `dismissal` | dead letters dismissed and restored |
+//! | `jobs`, `job_items`, `texts` | one operation on many sagas or letters |
 //! | `erasure` | a person's data, found by metadata and erased |
 //! | `period` | what the sagas of a period are: exact ends, outcomes, samples, percentiles |
 //! | `query`, `metadata`, `flow`, `trends`, `late`, `watch` | questions and their answers |
+//! | `find`, `views` | sagas by a text, lists read to their end, and lists with a name |
 //! | `scope` | which saga types a reader may see; questions carry it |
 //! | `usual` | how long waits usually take, when sagas end, and which wait longer than ever |
 //! | `definitions`, `collectors` | the definitions in force, and what collectors on one database must have in common |
@@ -34,6 +37,7 @@
     reason = "the files of `sql` are compiled once for each database, with its own types"
 )]
 
+mod acknowledgement;
 mod appended;
 mod batch;
 mod changes;
@@ -49,11 +53,15 @@ mod draw;
 mod erasure;
 mod error;
 mod failures;
+mod find;
 mod flow;
 mod fold_batch;
 mod histogram;
+mod job_items;
+mod jobs;
 pub mod json;
 mod late;
+mod letter_index;
 mod metadata;
 mod operations;
 mod period;
@@ -70,11 +78,17 @@ mod rows;
 mod scope;
 pub mod sqlite;
 mod table;
+mod texts;
 mod trends;
 mod usual;
 mod versions;
+mod views;
 mod watch;
 
+pub use acknowledgement::{
+    AcknowledgeOrder, Acknowledged, Acknowledgement, AcknowledgementPage, AcknowledgementQuery,
+    AcknowledgementStore, Judged, Subject, Subjects, WithdrawOrder, Withdrawn,
+};
 pub use appended::{Appended, SagaChange};
 pub use changes::{Announcement, ChangeStore, ChangedSagas, Changes};
 pub use collectors::{CollectorSettings, CollectorStore};
@@ -94,8 +108,15 @@ pub use error::{AppendError, Corrupt, Fault, StoreError};
 pub use failures::{
     FailureGroup, FailureGroups, FailureGroupsQuery, FailureStore, FailureTotals, GroupedFailures,
 };
+pub use find::{FindPlace, FindQuery, FindStore, Found, FoundSaga, Stretch};
 pub use flow::{Flow, FlowQuery, Outcome, StepDetail, StepRow, Transition, TransitionRow, VersionPart};
+pub use job_items::{DoneItem, ItemResult, JobItem, JobItemQuery, JobStep, NewItem};
+pub use jobs::{
+    Creation, Job, JobAction, JobDisposal, JobQuery, JobState, JobStore, MAX_JOB_ITEMS, NewJob, RequestKeys,
+    Reversion, SelectedLetter,
+};
 pub use late::Late;
+pub use letter_index::{LetterCause, searched_words};
 pub use operations::{
     Actor, Conclude, Conclusion, Operation, OperationFilter, OperationKind, OperationPage, OperationPlace,
     OperationQuery, OperationStore, StoredOperation, Way,
@@ -115,9 +136,10 @@ pub use query::{
 pub use rebuild::{Difference, DifferenceKind, Rebuild, RebuildStore, Rebuilt};
 pub use retention::{ArchivePlan, Archived, Expired, ExpiredBefore, Removal, Removed, RetentionStore};
 pub use scope::Scope;
-pub use trends::{FailureCount, Failures, Slot, TrendStore, Trends};
+pub use trends::{FailureCount, Failures, Slot, SlotDurations, TrendStore, Trends};
 pub use usual::{
     CurrentUsual, ENOUGH, EndLevel, ExpectedEnd, TypeUsual, Usual, UsualStore, UsualWait, WaitKey,
 };
 pub use versions::{VersionSaga, VersionSagas, VersionStore, VersionsQuery};
+pub use views::{SavedView, ViewChange, ViewOrder, ViewOutcome, ViewStore};
 pub use watch::{LateCount, LateGroup, LateSagas, WatchStore};

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use saga_types::{SagaEvent, Timestamp};
 use serde::Serialize;
-use sqlx::error::BoxDynError;
 use utoipa::ToSchema;
 
-use crate::{AppendError, Appended, Attempt, Scope, StoreError};
+use crate::{AppendError, Appended, Attempt, JobStep, Scope, StoreError, texts::texts};
 
 /// What operators do, and the log of it.
 #[async_trait]
@@ -41,6 +40,8 @@ pub struct Conclusion {
     pub attempts: Vec<Attempt>,
     /// Entries of the log.
     pub operations: Vec<Operation>,
+    /// Results of items, when it is a part of a job. When one of the items has a result already, nothing is written at all.
+    pub job: Option<JobStep>,
 }
 
 /// Who does something.
@@ -82,33 +83,19 @@ pub enum OperationKind {
     Dismissal,
     /// A dead letter that was dismissed waits again.
     Restoration,
-}
-
-/// Texts that stand for the values of an enumeration in the database and in answers.
-macro_rules! texts {
-    ($type:ident: $($value:ident = $text:literal),+) => {
-        impl $type {
-            /// All of them.
-            pub const ALL: [Self; [$($text),+].len()] = [$(Self::$value),+];
-
-            /// As the database and callers write it.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$value => $text),+
-                }
-            }
-
-            pub(crate) fn read(text: &str) -> Result<Self, BoxDynError> {
-                let found = Self::ALL.into_iter().find(|value| value.as_str() == text);
-                found.ok_or_else(|| format!("unknown value {text:?}").into())
-            }
-        }
-    };
+    /// A view was saved, renamed or removed.
+    SavedView,
+    /// Somebody takes care of a saga, a dead letter or a group of failures.
+    Acknowledgement,
+    /// An acknowledgement was taken back.
+    Withdrawal,
+    /// A job was created or stopped.
+    Job,
 }
 
 texts!(Way: Rest = "REST", Page = "PAGE", CommandLine = "COMMAND_LINE");
-texts!(OperationKind: Correction = "CORRECTION", Replay = "REPLAY", Erasure = "ERASURE", Dismissal = "DISMISSAL", Restoration = "RESTORATION");
+texts!(OperationKind: Correction = "CORRECTION", Replay = "REPLAY", Erasure = "ERASURE", Dismissal = "DISMISSAL", Restoration = "RESTORATION",
+    SavedView = "SAVED_VIEW", Acknowledgement = "ACKNOWLEDGEMENT", Withdrawal = "WITHDRAWAL", Job = "JOB");
 
 /// An entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +129,8 @@ pub struct StoredOperation {
     pub id: i64,
     /// What it says.
     pub operation: Operation,
+    /// The job that it was a part of.
+    pub job_id: Option<i64>,
 }
 
 /// Which entries. Filters add up.
@@ -155,6 +144,8 @@ pub struct OperationFilter {
     pub kind: Option<OperationKind>,
     /// Of this saga.
     pub saga_id: Option<String>,
+    /// Of this job.
+    pub job_id: Option<i64>,
     /// At this moment or later.
     pub from: Option<Timestamp>,
     /// At this moment or earlier.

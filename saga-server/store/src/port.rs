@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold::SagaState};
 
 use crate::{
+    acknowledgement::AcknowledgementStore,
     appended::Appended,
     changes::ChangeStore,
     collectors::CollectorStore,
@@ -19,6 +20,8 @@ use crate::{
     erasure::ErasureStore,
     error::{AppendError, StoreError},
     failures::FailureStore,
+    find::FindStore,
+    jobs::JobStore,
     operations::OperationStore,
     probe,
     producers::ProducerStore,
@@ -29,6 +32,7 @@ use crate::{
     trends::TrendStore,
     usual::UsualStore,
     versions::VersionStore,
+    views::ViewStore,
     watch::WatchStore,
 };
 
@@ -39,13 +43,16 @@ use crate::{
 /// stays behind.
 #[async_trait]
 pub trait Store:
-    ChangeStore
+    AcknowledgementStore
+    + ChangeStore
     + CollectorStore
     + DeadLetterStore
     + DismissalStore
     + ErasureStore
     + DrawStore
     + FailureStore
+    + FindStore
+    + JobStore
     + OperationStore
     + ProducerStore
     + ProgressStore
@@ -54,6 +61,7 @@ pub trait Store:
     + TrendStore
     + UsualStore
     + VersionStore
+    + ViewStore
     + WatchStore
     + Send
     + Sync

@@ -9,7 +9,7 @@ use saga_types::{
 
 pub use saga_types::fold::Position;
 
-use super::{Late, Scope};
+use super::{Judged, Late, Scope};
 
 /// Which sagas, in which order. Filters add up: a saga must match all that are set.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,8 @@ pub struct SagaQuery {
     pub status: Option<SagaStatus>,
     /// Has ended, or has not.
     pub ended: Option<bool>,
+    /// Has failed, compensated or not, or has not.
+    pub failed: Option<bool>,
     /// Started at this moment or later.
     pub started_from: Option<Timestamp>,
     /// Started at this moment or earlier.
@@ -61,6 +63,8 @@ pub struct SagaQuery {
     pub stuck: Option<(bool, Timestamp)>,
     /// Something still has to be undone, or, with `false`, has not.
     pub owing: Option<bool>,
+    /// Acknowledged and not worse since, or, with `false`, not.
+    pub acknowledged: Option<(bool, Judged)>,
     /// The order of the answer; ties are broken by saga id.
     pub sort: SagaSort,
     /// Where the page begins.
@@ -93,6 +97,19 @@ impl SagaQuery {
         self.awaits.is_some() || self.owner.is_some()
     }
 
+    /// The statuses that its `ended` and `failed` leave; none when neither is set.
+    pub(super) fn statuses(&self) -> Option<Vec<SagaStatus>> {
+        if self.ended.is_none() && self.failed.is_none() {
+            return None;
+        }
+        let left = SagaStatus::ALL.into_iter().filter(|status| {
+            let has_failed = matches!(status, SagaStatus::Failed | SagaStatus::Compensated);
+            self.ended.is_none_or(|ended| ended == status.is_terminal())
+                && self.failed.is_none_or(|failed| failed == has_failed)
+        });
+        Some(left.collect())
+    }
+
     /// Whether it asks for some sagas, and not for all.
     #[must_use]
     pub fn has_filters(&self) -> bool {
@@ -101,6 +118,7 @@ impl SagaQuery {
             || self.saga_type.is_some()
             || self.status.is_some()
             || self.ended.is_some()
+            || self.failed.is_some()
             || self.started_from.is_some()
             || self.started_to.is_some()
             || self.min_duration_ms.is_some()
@@ -109,12 +127,16 @@ impl SagaQuery {
             || self.anomaly.is_some()
             || self.stuck.is_some()
             || self.owing.is_some()
+            || self.acknowledged.is_some()
             || matches!(self.sort.by, SortBy::Due(_) | SortBy::Duration)
     }
 
     /// The same question with one type in the place of a scope where that is enough, so that the statement is the one that asks
     /// for the type; none when nothing can match.
     pub(super) fn within_scope(&self) -> Option<Self> {
+        if self.statuses().is_some_and(|statuses| statuses.is_empty()) {
+            return None;
+        }
         let (saga_type, scope) = self.scope.narrowed(self.saga_type.as_ref())?;
         Some(Self {
             saga_type,
@@ -136,6 +158,7 @@ impl SagaQuery {
             saga_type: None,
             status: None,
             ended: None,
+            failed: None,
             started_from: None,
             started_to: None,
             min_duration_ms: None,
@@ -150,6 +173,7 @@ impl SagaQuery {
             anomaly: None,
             stuck: None,
             owing: None,
+            acknowledged: None,
             sort: SagaSort {
                 by: SortBy::StartedAt,
                 order: SortOrder::Descending,
@@ -203,13 +227,6 @@ pub enum SortBy {
     Due(Late),
     /// How long it took; only sagas that have ended, and not by an override, are found then.
     Duration,
-}
-
-/// The statuses of sagas that have ended, or have not.
-pub(super) fn statuses(ended: bool) -> impl Iterator<Item = SagaStatus> + Clone {
-    SagaStatus::ALL
-        .into_iter()
-        .filter(move |status| status.is_terminal() == ended)
 }
 
 /// Upwards or downwards.

@@ -10,11 +10,15 @@ use async_trait::async_trait;
 use saga_types::{SagaStatus, SagaType, Step};
 
 use super::{
-    Corrupt, Flow, FlowQuery, Sample, Scope, Span, Statistics, StepDetail, StoreError, columns::Bound, rollup,
+    Corrupt, Flow, FlowQuery, Sample, Scope, Span, Statistics, StepDetail, StoreError, columns::Bound,
+    histogram::Histogram, rollup,
 };
 
 /// How many sagas that started in a slot are in each status that occurs.
 pub type Slot = BTreeMap<SagaStatus, u64>;
+
+/// How long sagas took that started in a slot and have ended: the 50th and the 95th percentile in seconds; none when none has.
+pub type SlotDurations = Option<[f64; 2]>;
 
 /// Counts of the sagas that started within a period.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -51,6 +55,28 @@ impl Trends {
         }
         Ok(())
     }
+}
+
+/// Percentiles of each slot, from counts by the start of a bucket and of a class of durations. As [`Trends::fill`], only the sums
+/// of a slot are numbers of sagas.
+pub(super) fn durations(span: &Span, counted: Vec<(Bound, i64, i64)>) -> Vec<SlotDurations> {
+    let mut sums: BTreeMap<(usize, i64), i64> = BTreeMap::new();
+    for (bucket, from_ms, sagas) in counted {
+        if let Some(slot) = span.slot_of(bucket.0) {
+            *sums.entry((slot, from_ms)).or_default() += sagas;
+        }
+    }
+    let mut histograms: Vec<Histogram> = Vec::new();
+    histograms.resize_with(span.slots(), Histogram::default);
+    for ((slot, from_ms), sagas) in sums {
+        if let Ok(sagas @ 1..) = u64::try_from(sagas) {
+            histograms[slot].add(from_ms, sagas, 0.0);
+        }
+    }
+    let percentiles = histograms.iter();
+    percentiles
+        .map(|histogram| histogram.percentiles_seconds([0.5, 0.95]))
+        .collect()
 }
 
 /// What failed within a period.
@@ -119,6 +145,9 @@ impl FailureRow {
 pub trait TrendStore {
     /// Counts of the sagas of these types that started within a period, in whatever they have become.
     async fn trends(&self, span: &Span, scope: &Scope) -> Result<Trends, StoreError>;
+
+    /// How long the sagas of these types took that started within a period, slot by slot.
+    async fn durations(&self, span: &Span, scope: &Scope) -> Result<Vec<SlotDurations>, StoreError>;
 
     /// What failed: all sagas of these types and [`FailureCount::STATUSES`], or when there are more a sample of about `most` of
     /// them.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use saga_types::{SagaType, Step, Timestamp, fold::SagaState};
 
-use super::{Late, Scope, StoreError, Total};
+use super::{Judged, Late, Scope, StoreError, Total};
 
 /// How many sagas are late with the same thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,20 +51,23 @@ pub trait WatchStore {
 
     /// The same of these types, in groups by type and step, the largest first, of the [`Total::CAP`] sagas that were due longest. A saga that
     /// awaits several steps, or owes several compensations, is in the group of each, as a search by that step finds it.
+    /// With `acknowledged`, only those that are acknowledged and not worse since, or, with `false`, only the others.
     async fn late_groups(
         &self,
         late: Late,
         before: Timestamp,
         scope: &Scope,
+        acknowledged: Option<(bool, Judged)>,
     ) -> Result<Vec<LateGroup>, StoreError>;
 
-    /// The sagas of these types that were due before a moment, those due longest first.
+    /// The sagas of these types that were due before a moment, those due longest first; as [`WatchStore::late_groups`] chooses them.
     async fn late_sagas(
         &self,
         late: Late,
         before: Timestamp,
         size: u32,
         scope: &Scope,
+        acknowledged: Option<(bool, Judged)>,
     ) -> Result<LateSagas, StoreError>;
 
     /// Those of them that were not reported yet, at most `limit`. What is no longer late is forgotten, so that it is new when

@@ -21,7 +21,7 @@ async fn the_way_from_the_overview_to_the_failing_step() {
     browser.tab_to("nav a[href='/sagas']").await;
     browser.press(Key::Enter).await;
     browser.find("table.rows").await;
-    browser.tab_to("a[href='/sagas?status=FAILED']").await;
+    browser.tab_to("a[href='/sagas?failed=true']").await;
     browser.press(Key::Enter).await;
     browser.tab_to("a[href='/sagas/order-owing']").await;
     browser.press(Key::Enter).await;
@@ -53,6 +53,65 @@ async fn the_search_box_leads_straight_to_a_saga() {
     browser.press(Key::Enter).await;
     browser.shows("fully compensated 50 min ").await;
     assert_eq!(browser.path().await, "/sagas/order-compensated");
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_leads_to_the_search_field_which_takes_half_an_id_and_filters() {
+    let shop = Shop::open().await;
+    let browser = Browser::open().await;
+    browser.goto(&shop.at("/")).await;
+    browser.tab_to("nav a[href='/sagas']").await;
+    browser.type_text("/").await;
+    browser.type_text("ord-compens").await;
+    browser.press(Key::Enter).await;
+    browser.shows("fully compensated 50 min ").await;
+    assert_eq!(browser.path().await, "/sagas/order-compensated");
+    browser.tab_to("nav a[href='/sagas']").await;
+    browser.type_text("/").await;
+    browser.type_text("failed owes:STOCK_RESERVED").await;
+    browser.press(Key::Enter).await;
+    browser.find("a[href='/sagas/order-owing']").await;
+    assert_eq!(browser.path().await, "/sagas?failed=true&owes=STOCK_RESERVED");
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_filter_bar_suggests_how_a_token_goes_on() {
+    let shop = Shop::open().await;
+    let browser = Browser::open().await;
+    browser.goto(&shop.at("/sagas")).await;
+    browser.tab_to("input[name=q][list]").await;
+    browser.type_text("failed type:pay").await;
+    browser
+        .find("#beginnings option[value='failed type:PAYMENT_COMPLETION']")
+        .await;
+    browser.type_text("ment_completion").await;
+    browser.press(Key::Enter).await;
+    browser.shows("outcome: failed").await;
+    let field = "return document.querySelector('input[name=q][list]').value;";
+    assert_eq!(browser.run(field).await, "failed type:payment_completion");
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_copied_is_there_to_be_taken_by_hand() {
+    let shop = Shop::open().await;
+    let browser = Browser::open().await;
+    browser.goto(&shop.at("/sagas/order-owing")).await;
+    // As without HTTPS, in a browser that lets no script copy.
+    browser
+        .run(
+            "Object.defineProperty(navigator, 'clipboard', { value: undefined }); \
+             document.execCommand = () => false;",
+        )
+        .await;
+    browser.tab_to("button[data-copy]").await;
+    browser.press(Key::Enter).await;
+    browser.find("textarea.to-copy").await;
+    let selected = "const field = document.querySelector('textarea.to-copy'); \
+                    return document.activeElement === field && field.value !== '' && field.selectionEnd === field.value.length;";
+    assert_eq!(browser.run(selected).await, true);
     shop.close().await;
 }
 

@@ -62,6 +62,13 @@ impl Shop {
                 &value,
             ));
         }
+        let whole = encoded(&released[0]);
+        letters.push(self.letter(
+            9,
+            "TRUNCATED",
+            "the bytes end within recordedAt",
+            &whole[..whole.len() - 3],
+        ));
         self.store.keep_letters(letters).await.unwrap();
     }
 

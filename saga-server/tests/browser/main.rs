@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod browser;
+mod deploys;
 mod flows;
 #[expect(dead_code, reason = "what programs ask is tested elsewhere")]
 #[path = "../../web/tests/rest/harness.rs"]

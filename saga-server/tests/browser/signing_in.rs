@@ -18,6 +18,7 @@ pub(crate) fn with_tokens() -> Settings {
         role: role.to_owned(),
         sha256: Secret::new(TokenHash::of(&format!("{name}'s")).to_hex()),
         saga_types: None,
+        services: None,
     };
     Settings {
         auth: AuthSettings {

@@ -233,6 +233,11 @@ fn values_that_cannot_be_used_are_named_by_key_variable_and_flag() {
             "--oidc-issuer https://x --oidc-audience x --oidc-ca-file nowhere.pem",
             &["auth.oidc.caFile", "nowhere.pem"],
         ),
+        ("--owner payment-service=", &["owners", "the team"]),
+        (
+            "--pages-external-url sagas.example",
+            &["pages.externalUrl", "https://HOST"],
+        ),
         ("--redact-metadata-key a*b", &["redaction.metadataKeys", "a*b"]),
         (
             "--otlp-endpoint http://me:topsecret@x:4318",

@@ -4,7 +4,7 @@ use saga_server::config::{NOT_SET, REQUIRED, defaults, keys};
 
 use crate::command::Run;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "dev",
     "serve",
     "migrate",
@@ -14,6 +14,8 @@ const COMMANDS: [&str; 15] = [
     "dlt replay",
     "fold",
     "compare",
+    "gateway",
+    "map",
     "config check",
     "definitions check",
     "definitions show",

@@ -12,6 +12,7 @@ mod erasing;
 mod fold;
 mod help;
 mod infer;
+mod map;
 mod rebuilding;
 mod running;
 #[path = "../support/mod.rs"]

@@ -55,6 +55,42 @@ fn the_rights_of_a_token_can_be_bound_to_saga_types() {
 }
 
 #[test]
+fn a_recorder_can_be_bound_to_services() {
+    let made =
+        Run::new().run("token --name orders --role recorder --service order-service --service shipping");
+    let entry = made.stdout.lines().find_map(|line| line.strip_prefix("entry: "));
+    let entry = entry.unwrap();
+    assert!(entry.ends_with("::order-service,shipping"), "{made:?}");
+    let run = Run::new().variable("SAGA_SERVER_AUTH_TOKENS", entry);
+    assert_eq!(tokens_of(&run, ""), "orders:recorder:***::order-service,shipping");
+    let file = |role: &str, services: &str| {
+        let hash = hash("a");
+        let file = format!(
+            "auth:\n  tokens:\n    - {{ name: a, role: {role}, sha256: {hash}, sagaTypes: [REFUND], services: {services} }}\n"
+        );
+        Run::new().file("c.yml", &file)
+    };
+    assert_eq!(
+        tokens_of(&file("recorder", "[a]"), "--config c.yml"),
+        "a:recorder:***:REFUND:a"
+    );
+    for (role, services, words) in [
+        ("recorder", "[]", &["services must hold 1 to 100"][..]),
+        ("recorder", "['']", &["service 1"]),
+        ("viewer", "[a]", &["viewer does not"]),
+    ] {
+        let refused = file(role, services).run(&format!("config check {LEAST} --config c.yml"));
+        refused.is_refused(2, words);
+    }
+    assert_eq!(
+        Run::new()
+            .run("token --name a --role recorder --service a:b")
+            .code,
+        2
+    );
+}
+
+#[test]
 fn a_token_for_nobody_or_with_another_role_is_refused() {
     Run::new()
         .run("token --name anonymous")
@@ -97,9 +133,16 @@ fn what_is_no_token_is_refused_without_showing_it() {
         (String::new(), &["auth.tokens", "entry 1", "name"][..]),
         (
             secret.to_owned(),
-            &["SAGA_SERVER_AUTH_TOKENS", "entry 1", "viewer or operator"],
+            &[
+                "SAGA_SERVER_AUTH_TOKENS",
+                "entry 1",
+                "viewer, operator or recorder",
+            ],
         ),
-        (format!("ci:{secret}:{good}"), &["entry 1", "viewer or operator"]),
+        (
+            format!("ci:{secret}:{good}"),
+            &["entry 1", "viewer, operator or recorder"],
+        ),
         (format!("ci:viewer:{secret}"), &["entry 1", "64 hex digits"]),
         (
             format!("ci:viewer:{good}:{secret}"),

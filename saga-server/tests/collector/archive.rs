@@ -242,7 +242,10 @@ async fn while_the_archive_cannot_be_written_nothing_is_deleted() {
     assert_eq!(failed.status.code(), Some(1));
     for event in &harness.events {
         let saga_id: &SagaId = &event.saga_id;
-        assert!(harness.store.saga(saga_id).await.unwrap().is_some(), "{saga_id}");
+        assert!(
+            harness.store.saga(saga_id.as_str()).await.unwrap().is_some(),
+            "{saga_id}"
+        );
     }
     std::fs::remove_file(harness.path("archive")).unwrap();
     harness.run(&["run"]);

@@ -53,6 +53,7 @@ async fn collector_with_sagas(harness: &Harness) -> Running {
         name: "dana".to_owned(),
         role: Role::Operator,
         scope: saga_store::Scope::All,
+        services: saga_web::auth::Services::All,
         hash: TokenHash::of(TOKEN),
     }]);
     let server = Running::with(config).await;

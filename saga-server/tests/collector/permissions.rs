@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use saga_sdk::{SagaConfig, SecurityProtocol};
 use saga_types::{SagaStatus, steps};
 use serde_json::Value;
 
@@ -69,6 +70,20 @@ impl Stage {
         .await;
     }
 
+    /// What the SDK's check tells a service that comes as the same user.
+    fn doctor_of_a_service(&self) -> String {
+        let mut config = SagaConfig::default()
+            .enabled(true)
+            .service_name("order-service")
+            .topic(&self.harness.topic)
+            .bootstrap_servers(self.stack.value("SAGA_TEST_KAFKA_OAUTH"));
+        config.security.protocol = SecurityProtocol::SaslPlaintext;
+        config.security.sasl_mechanism = Some("PLAIN".to_owned());
+        config.security.username = Some("tracker".to_owned());
+        config.security.password = Some("tracker-secret".into());
+        tokio::task::block_in_place(|| saga_sdk::doctor(&config).to_string())
+    }
+
     /// A warning names this, or is gone.
     async fn warns(&self, concern: &str, words: Option<&str>) {
         let what = words.unwrap_or("no warning");
@@ -97,6 +112,8 @@ async fn what_kafka_refuses_is_named_and_once_it_is_granted_everything_goes_on()
     stage.change(&[format!("+GROUP:{group}:READ")]);
     stage.change(&[format!("+TOPIC:{topic}:READ")]);
     stage.server.rest.wait_until_ready().await;
+    let found = stage.doctor_of_a_service();
+    assert!(found.contains("the user may not write"), "{found}");
     stage
         .warns("deadLetterRead", Some(&format!("Read on the topic {letters}")))
         .await;
@@ -131,6 +148,8 @@ async fn what_kafka_refuses_is_named_and_once_it_is_granted_everything_goes_on()
     producer.flush();
     stage.warns("deadLetterWrite", None).await;
     stage.warns("deadLetterRead", None).await;
+    let found = stage.doctor_of_a_service();
+    assert!(found.contains("ok: events can be published"), "{found}");
 
     // Taken while it reads: what is stored looks up to date.
     stage.change(&[format!("+TOPIC:{topic}:DESCRIBE"), format!("-TOPIC:{topic}:READ")]);

@@ -18,7 +18,7 @@ use crate::support::{
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-async fn on_postgres() -> Arc<dyn Store> {
+pub(crate) async fn on_postgres() -> Arc<dyn Store> {
     let url = part("DATABASE_URL", "PostgreSQL");
     let schema = format!("test_{}", uuid::Uuid::now_v7().simple());
     let mut connection = PgConnection::connect(&url).await.unwrap();

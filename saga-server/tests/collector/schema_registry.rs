@@ -36,7 +36,7 @@ async fn register(registry: &str, subject: &str, schema: &str) -> u32 {
 
 fn send(producer: &TestProducer, event: &SagaEvent, version: SchemaVersion, schema_id: u32) {
     let value = avro::encode(event, version, Framing::Confluent { schema_id }).unwrap();
-    producer.send_raw(Some(event.saga_id.as_bytes()), &value);
+    producer.send_raw(Some(event.saga_id.as_str().as_bytes()), &value);
 }
 
 /// Version 2 with a field in front that we do not know.

@@ -36,10 +36,20 @@ impl ServerProcess {
 
     /// The same, with other or further variables, and log lines somewhere else.
     pub fn serve_with(harness: &Harness, variables: &[(&str, &str)], log: Stdio) -> Self {
-        let address = format!("127.0.0.1:{}", free_port());
+        let database = [("DATABASE_URL", harness.database_url.as_str())];
+        let variables = [&database, variables].concat();
+        Self::run(harness, "serve", free_port(), &variables, log)
+    }
+
+    /// `saga-server gateway` on the harness, on a port that it may be given again.
+    pub fn gateway(harness: &Harness, port: u16) -> Self {
+        Self::run(harness, "gateway", port, &[], Stdio::inherit())
+    }
+
+    fn run(harness: &Harness, command: &str, port: u16, variables: &[(&str, &str)], log: Stdio) -> Self {
+        let address = format!("127.0.0.1:{port}");
         let child = Command::new(env!("CARGO_BIN_EXE_saga-server"))
-            .args(["serve", "--listen", &address])
-            .env("DATABASE_URL", &harness.database_url)
+            .args([command, "--listen", &address])
             .env("KAFKA_BOOTSTRAP_SERVERS", &harness.bootstrap_servers)
             .env("SAGA_SERVER_KAFKA_TOPIC", &harness.topic)
             .env("SAGA_SERVER_KAFKA_DEAD_LETTER_TOPIC", &harness.dead_letter_topic)
@@ -90,7 +100,7 @@ impl Drop for ServerProcess {
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

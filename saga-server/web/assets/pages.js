@@ -34,9 +34,27 @@ async function copied(text) {
   return done;
 }
 
+// Where nothing can be copied, the text is there to be taken by hand.
+function show(button, text) {
+  const field = document.createElement("textarea");
+  field.className = "to-copy";
+  field.readOnly = true;
+  field.rows = Math.min(6, text.split("\n").length);
+  field.value = text;
+  field.setAttribute("aria-label", "Text to copy");
+  button.after(field);
+  field.focus();
+  field.select();
+}
+
 async function copy(button, text) {
   const before = button.textContent;
-  button.textContent = await copied(await text()) ? "Copied" : "Not copied";
+  const words = await text();
+  const done = await copied(words);
+  if (!done && !button.nextElementSibling?.classList.contains("to-copy")) {
+    show(button, words);
+  }
+  button.textContent = done ? "Copied" : "Copy the text below";
   setTimeout(() => { button.textContent = before; }, 1500);
 }
 
@@ -44,6 +62,28 @@ for (const button of document.querySelectorAll("button[data-copy], button[data-c
   button.hidden = false;
   button.addEventListener("click", () => copy(button, async () =>
     button.dataset.copy ?? (await fetch(button.dataset.copyFrom)).text()));
+}
+
+// How the last token goes on. A list of suggestions replaces the whole field, so each has what stands before it.
+for (const field of document.querySelectorAll("input[data-suggest]")) {
+  const list = field.list;
+  let asked;
+  field.addEventListener("input", () => {
+    clearTimeout(asked);
+    asked = setTimeout(async () => {
+      const line = field.value;
+      const answer = await fetch(`${field.dataset.suggest}?q=${encodeURIComponent(line)}`).catch(() => undefined);
+      if (!answer?.ok || field.value !== line) {
+        return;
+      }
+      const { before, suggestions } = await answer.json();
+      list.replaceChildren(...suggestions.map((suggestion) => {
+        const option = document.createElement("option");
+        option.value = before + suggestion;
+        return option;
+      }));
+    }, 150);
+  });
 }
 
 for (const field of document.querySelectorAll("[data-select]")) {

@@ -101,7 +101,7 @@ for (const chart of document.querySelectorAll("svg[data-from]")) {
   let start;
   let mark;
   chart.addEventListener("pointerdown", (event) => {
-    if (event.button === 0 && event.pointerType !== "touch") {
+    if (event.button === 0 && event.pointerType !== "touch" && !event.target.closest("a")) {
       start = place(event);
       chart.setPointerCapture(event.pointerId);
     }

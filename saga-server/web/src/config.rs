@@ -1,5 +1,7 @@
 //! What the pages know of their surroundings.
 
+use saga_collector::owners::Owners;
+
 /// Where the id of a trace stands in an address.
 pub const TRACE_ID: &str = "{traceId}";
 
@@ -8,6 +10,23 @@ pub const TRACE_ID: &str = "{traceId}";
 pub struct PagesConfig {
     /// The address of a trace, with [`TRACE_ID`] in it.
     pub trace_url: Option<String>,
+    /// Where people find the pages, without a slash at its end.
+    pub external_url: Option<String>,
+    /// Whom to ask about services and saga types.
+    pub owners: Owners,
+    /// Trackers of other environments beside this one; none when this is the only one.
+    pub environments: Vec<Environment>,
+    /// Which of them this one is, by its name.
+    pub environment: Option<String>,
+}
+
+/// A tracker of an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// As people call it.
+    pub name: String,
+    /// The address of its pages, without a slash at the end.
+    pub url: String,
 }
 
 impl PagesConfig {

@@ -1,6 +1,6 @@
 //! Sagas that need action, in groups of the same cause, owner and type: for REST and the overview alike.
 
-use saga_collector::maintenance;
+use saga_collector::{maintenance, owners::Contact};
 use saga_store::{Late, LateGroup, StoreError};
 use saga_types::{SagaType, Step, Timestamp, definition::Definitions};
 use serde::Serialize;
@@ -17,6 +17,8 @@ pub(crate) struct ActionGroup {
     /// The service that owns it by the definition.
     pub(crate) owner: Option<String>,
     pub(crate) saga_type: SagaType,
+    /// Whom to ask, by the configuration (owners): about the service, or else about the saga type; null when nobody is named.
+    pub(crate) contact: Option<Contact>,
     /// How many. A saga that awaits several steps, or owes several compensations, is in the group of each.
     pub(crate) sagas: u64,
     /// When the first of them was due, or has owed its compensation.
@@ -27,11 +29,12 @@ pub(crate) struct ActionGroup {
     pub(crate) page: String,
 }
 
-/// The groups, the largest first.
+/// The groups, the largest first; with `acknowledged` only of sagas that are, or are not.
 pub(crate) async fn late_groups(
     reader: &Reader,
     late: Late,
     judged_at: Timestamp,
+    acknowledged: Option<bool>,
 ) -> Result<Vec<ActionGroup>, StoreError> {
     let (before, overdue_before) = match late {
         Late::Stuck => (judged_at, judged_at),
@@ -41,19 +44,32 @@ pub(crate) async fn late_groups(
             (Timestamp::MAX, maintenance::due(late, judged_at, overdue_after))
         }
     };
-    let groups = reader.late_groups(late, before).await?;
+    let groups = reader.late_groups(late, before, acknowledged).await?;
     let definitions = reader.definitions();
-    let group = |group| ActionGroup::of(late, group, definitions, overdue_before);
+    let owners = &reader.pages.owners;
+    let group = |group| {
+        let mut group = ActionGroup::of(late, group, definitions, overdue_before, acknowledged);
+        let contact = owners.of(group.owner.as_deref(), Some(group.saga_type.as_str()));
+        group.contact = contact.cloned();
+        group
+    };
     Ok(groups.into_iter().map(group).collect())
 }
 
 impl ActionGroup {
-    fn of(late: Late, group: LateGroup, definitions: &Definitions, overdue_before: Timestamp) -> Self {
+    fn of(
+        late: Late,
+        group: LateGroup,
+        definitions: &Definitions,
+        overdue_before: Timestamp,
+        acknowledged: Option<bool>,
+    ) -> Self {
         let LateGroup { count, due } = group;
         let owner = definitions.owner(&count.saga_type, &count.step);
         Self {
             owner: owner.map(str::to_owned),
-            page: page(late, &count.saga_type, &count.step),
+            page: page(late, &count.saga_type, &count.step, acknowledged),
+            contact: None,
             step: count.step,
             saga_type: count.saga_type,
             sagas: count.sagas,
@@ -64,14 +80,17 @@ impl ActionGroup {
 }
 
 /// The list of exactly the sagas of a group.
-fn page(late: Late, saga_type: &SagaType, step: &Step) -> String {
+fn page(late: Late, saga_type: &SagaType, step: &Step, acknowledged: Option<bool>) -> String {
     let step = encoded(step.as_str());
     let filter = match late {
         Late::Stuck => format!("awaits={step}&stuck=true"),
         Late::Owing => format!("owes={step}&owing=true"),
     };
+    let acknowledged = acknowledged
+        .map(|yes| format!("acknowledged={yes}&"))
+        .unwrap_or_default();
     format!(
-        "/sagas?{filter}&sagaType={}&sort=due",
+        "/sagas?{acknowledged}{filter}&sagaType={}&sort=due",
         encoded(saga_type.as_str())
     )
 }

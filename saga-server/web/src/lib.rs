@@ -1,6 +1,6 @@
 //! The answers of the collector: REST for programs, pages for people.
 //!
-//! `saga-server` serves it. It depends on `saga-collector`, `saga-normal`, `saga-store` and `saga-types`.
+//! `saga-server` serves it. It depends on `saga-collector`, `saga-gateway`, `saga-normal`, `saga-store` and `saga-types`.
 //!
 //! The parts, in the order in which a request meets them:
 //!
@@ -10,17 +10,22 @@
 //! | [`auth`] | tokens, issuers and roles |
 //! | [`router`], [`state`], [`streams`] | every route, what handlers may ask, and the shares of the stream |
 //! | [`scoped`] | what handlers reach of the data: what their caller may see |
+//! | `acknowledgements` | that somebody takes care of something |
 //! | `failure_groups` | groups of failures, for REST |
+//! | `find` | anything by a text, for REST and pages |
 //! | `family` | the saga that a saga is a part of, and its parts |
 //! | `late_groups` | what needs action, by cause, owner and type |
 //! | `operations` | what operators do, for REST and pages |
+//! | [`tokens`] | filters in one line of text, for REST, pages and the command line |
 //! | [`rest`] | one file for each endpoint |
 //! | `ui` | one file or folder for each page |
 
+mod acknowledgements;
 pub mod auth;
 mod config;
 mod failure_groups;
 mod family;
+mod find;
 mod http;
 mod late_groups;
 mod operations;
@@ -31,8 +36,13 @@ pub mod state;
 pub mod streams;
 mod ui;
 
-pub use config::{PagesConfig, TRACE_ID};
+/// Filters of the list of sagas in one line of text.
+pub mod tokens {
+    pub use crate::http::query_string::tokens::*;
+}
+
+pub use config::{Environment, PagesConfig, TRACE_ID};
 pub use http::{
     ApiError, ErrorCode,
-    listen::{Limits, serve},
+    listen::{Limits, serve, serve_gateway},
 };

@@ -9,7 +9,7 @@ use axum::{
 use crate::{
     http::{body, compress, guard, middleware},
     rest,
-    state::AppState,
+    state::{AppState, GatewayState},
     ui,
 };
 
@@ -26,10 +26,32 @@ pub fn router(state: AppState) -> Router {
         .fallback(middleware::no_such_route)
         .method_not_allowed_fallback(middleware::method_not_allowed)
         .layer(DefaultBodyLimit::max(body::LIMIT))
-        .layer(from_fn_with_state(state.clone(), guard::check))
+        .layer(from_fn_with_state(state.access.clone(), guard::check))
+        // In the task that answers, and once more for the pages of errors.
+        .layer(from_fn_with_state(state.clone(), ui::know_address))
         .layer(from_fn(middleware::limit))
         .layer(from_fn(ui::error_pages))
-        .layer(from_fn_with_state(state.clone(), middleware::observe_request))
+        .layer(from_fn_with_state(state.clone(), ui::know_address))
+        .layer(from_fn_with_state(
+            state.metrics.clone(),
+            middleware::observe_request,
+        ))
+        .layer(compress::layer())
+        .with_state(state)
+}
+
+/// The routes of a gateway that runs alone: where events are taken, health and metrics.
+pub fn gateway_router(state: GatewayState) -> Router {
+    let (endpoints, _) = rest::gateway_endpoints().split_for_parts();
+    endpoints
+        .fallback(middleware::no_such_route)
+        .method_not_allowed_fallback(middleware::method_not_allowed)
+        .layer(from_fn_with_state(state.access.clone(), guard::check))
+        .layer(from_fn(middleware::limit))
+        .layer(from_fn_with_state(
+            state.metrics.clone(),
+            middleware::observe_request,
+        ))
         .layer(compress::layer())
         .with_state(state)
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use axum::extract::FromRef;
 use saga_collector::{
     freshness::{Freshness, Progress},
     health::Health,
@@ -10,6 +11,7 @@ use saga_collector::{
     redaction::Redaction,
     telemetry::spans,
 };
+use saga_gateway::Gateway;
 use saga_types::Timestamp;
 use tracing::Instrument;
 
@@ -36,7 +38,40 @@ pub struct AppState {
     pub streams: Arc<Streams>,
     /// What the pages know of their surroundings.
     pub pages: Arc<PagesConfig>,
+    /// Takes events over HTTP.
+    pub gateway: Arc<Gateway>,
 }
+
+/// What the handlers of a gateway that runs alone may ask: no data.
+#[derive(Clone)]
+pub struct GatewayState {
+    /// Whether the broker takes events.
+    pub health: Arc<Health>,
+    /// What the gateway counts.
+    pub metrics: Arc<Metrics>,
+    /// Who may call.
+    pub access: Arc<Access>,
+    /// Takes events over HTTP.
+    pub gateway: Arc<Gateway>,
+}
+
+macro_rules! shared_parts {
+    ($($field:ident: $part:ty),+) => {$(
+        impl FromRef<AppState> for Arc<$part> {
+            fn from_ref(state: &AppState) -> Self {
+                state.$field.clone()
+            }
+        }
+
+        impl FromRef<GatewayState> for Arc<$part> {
+            fn from_ref(state: &GatewayState) -> Self {
+                state.$field.clone()
+            }
+        }
+    )+};
+}
+
+shared_parts!(health: Health, metrics: Metrics, access: Access, gateway: Gateway);
 
 impl AppState {
     /// How fresh an answer is that is given now.

@@ -57,11 +57,68 @@ impl<'a> RawEvent<'a> {
     }
 }
 
-struct Reader<'a> {
-    rest: &'a [u8],
+/// The fields in their order on the wire.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Field {
+    Text(&'static str),
+    OptionalText(&'static str),
+    Long(&'static str),
+    SagaType,
+    Status,
+}
+
+impl Field {
+    /// Those of a version, as [`RawEvent::read`] reads them.
+    pub(super) const fn of(version: SchemaVersion) -> &'static [Self] {
+        const ALL: &[Field] = &[
+            Field::Text("eventId"),
+            Field::Long("eventTimestamp"),
+            Field::Text("sagaId"),
+            Field::SagaType,
+            Field::Text("step"),
+            Field::Status,
+            Field::Text("orderId"),
+            Field::OptionalText("metadata"),
+            Field::Long("recordedAt"),
+            Field::OptionalText("sagaTypeName"),
+        ];
+        const FIRST: &[Field] = ALL.split_at(9).0;
+        match version {
+            SchemaVersion::V1 => FIRST,
+            SchemaVersion::V2 => ALL,
+        }
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Text(name) | Self::OptionalText(name) | Self::Long(name) => name,
+            Self::SagaType => "sagaType",
+            Self::Status => "status",
+        }
+    }
+}
+
+pub(super) struct Reader<'a> {
+    pub(super) rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
+    /// A field as a text; none when it is null.
+    pub(super) fn any(
+        &mut self,
+        field: Field,
+        version: SchemaVersion,
+    ) -> Result<Option<String>, DecodeError> {
+        let text = match field {
+            Field::Text(name) => self.text(name)?.to_owned(),
+            Field::OptionalText(name) => return Ok(self.optional_text(name)?.map(str::to_owned)),
+            Field::Long(name) => self.long(name)?.to_string(),
+            Field::SagaType => self.saga_type(version)?.to_owned(),
+            Field::Status => self.status()?.to_string(),
+        };
+        Ok(Some(text))
+    }
+
     fn text(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
         let length = self.long(field)?;
         let length_in_memory =

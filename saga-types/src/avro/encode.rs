@@ -80,11 +80,11 @@ fn begin(event: &SagaEvent, version: SchemaVersion, framing: Framing) -> Vec<u8>
 fn upper_bound(event: &SagaEvent) -> usize {
     const FRAME_AND_NUMBERS: usize = 80;
     FRAME_AND_NUMBERS
-        + event.event_id.len()
-        + event.saga_id.len()
+        + event.event_id.as_str().len()
+        + event.saga_id.as_str().len()
         + event.saga_type.as_str().len()
         + event.step.as_str().len()
-        + event.order_id.len()
+        + event.order_id.as_str().len()
         + event
             .metadata
             .as_ref()
@@ -93,13 +93,13 @@ fn upper_bound(event: &SagaEvent) -> usize {
 
 /// Version 2 adds its field at the end.
 fn write_fields_of_version_1(event: &SagaEvent, symbol: usize, bytes: &mut Vec<u8>) {
-    write_text(&event.event_id, bytes);
+    write_text(event.event_id.as_str(), bytes);
     write_long(event.event_timestamp.as_millis(), bytes);
-    write_text(&event.saga_id, bytes);
+    write_text(event.saga_id.as_str(), bytes);
     write_index(symbol, bytes);
     write_text(event.step.as_str(), bytes);
     write_index(event.status as usize, bytes);
-    write_text(&event.order_id, bytes);
+    write_text(event.order_id.as_str(), bytes);
     write_optional_text(event.metadata.as_ref().map(crate::Metadata::as_str), bytes);
     write_long(event.recorded_at.as_millis(), bytes);
 }

@@ -100,6 +100,29 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// The field that is wrong, where it is one.
+    #[must_use]
+    pub const fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Truncated { field }
+            | Self::NumberTooLong { field }
+            | Self::Impossible { field, .. }
+            | Self::NotUtf8 { field }
+            | Self::UnknownSymbol { field, .. }
+            | Self::InvalidName { field, .. }
+            | Self::InvalidTimestamp { field, .. } => Some(field),
+            Self::MissingSagaTypeName => Some("sagaTypeName"),
+            Self::InvalidMetadata(_) => Some("metadata"),
+            Self::Empty
+            | Self::TooLarge { .. }
+            | Self::UnknownFraming { .. }
+            | Self::UnknownFingerprint(_)
+            | Self::NoRegistry(_)
+            | Self::TrailingBytes { .. }
+            | Self::Unresolvable { .. } => None,
+        }
+    }
+
     /// A name of the kind of error from a small set, such as `TRUNCATED`; fit for a metric's label.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

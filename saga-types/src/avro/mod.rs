@@ -25,6 +25,7 @@ mod encode;
 mod error;
 mod frame;
 mod limits;
+mod partial;
 mod raw;
 #[cfg(feature = "resolution")]
 mod resolve;
@@ -36,6 +37,7 @@ pub use encode::{EncodeError, encode, encode_v2};
 pub use error::DecodeError;
 pub use frame::{Frame, Framing};
 pub use limits::MAX_EVENT_BYTES;
+pub use partial::{PartialEvent, PartialField};
 #[cfg(feature = "resolution")]
 pub use resolve::{ResolvedSchema, SchemaError};
 pub use schema::SchemaVersion;

@@ -24,6 +24,7 @@ SITTINGS = [
     ["docs/configuration.md"],
     ["docs/definitions.md", "docs/metadata.md"],
     ["docs/sdk-guide.md"],
+    ["docs/ways-in.md"],
 ]
 
 # What these show takes hours, a cluster, an outage, or tools of their own; other stages of scripts/test check what they can.

@@ -98,7 +98,7 @@ impl Sender {
 /// As the SDK writes it, without headers.
 pub(super) fn record_of(event: &SagaEvent) -> Result<RawRecord> {
     Ok(RawRecord {
-        key: Some(event.saga_id.as_bytes().to_vec()),
+        key: Some(event.saga_id.as_str().as_bytes().to_vec()),
         value: Some(avro::encode(event, SchemaVersion::V2, Framing::SingleObject)?),
         headers: Vec::new(),
     })

@@ -85,7 +85,7 @@ impl Found {
             self.out_of_order += usize::from(next[written.saga] != written.number);
             next[written.saga] = written.number + 1;
         }
-        if written.event != *event || record.key() != Some(event.saga_id.as_bytes()) {
+        if written.event != *event || record.key() != Some(event.saga_id.as_str().as_bytes()) {
             self.strange
                 .push(format!("{event:?} instead of {:?}", written.event));
         }

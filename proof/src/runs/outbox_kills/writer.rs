@@ -98,7 +98,7 @@ impl Writer {
         let begun = &mut self.in_hand[saga];
         let mut transaction = self.shared.pool.begin().await?;
         for event in &begun.events[range.clone()] {
-            let step = step(&begun.saga, event).event_id(&event.event_id);
+            let step = step(&begun.saga, event).event_id(event.event_id.as_str());
             self.outbox.record(&mut *transaction, step).await?;
         }
         if is_late {

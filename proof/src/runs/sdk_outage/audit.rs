@@ -58,7 +58,7 @@ fn compare(record: &BorrowedMessage<'_>, recorded: u64) -> Result<(u64, Option<S
     let is_as_recorded = number < recorded
         && sequence == Some(number + 1)
         && topic::header(record, headers::PRODUCER) == Some(SERVICE)
-        && record.key() == Some(event.saga_id.as_bytes())
+        && record.key() == Some(event.saga_id.as_str().as_bytes())
         && metadata["customerId"] == "C-17"
         && metadata[keys::PRODUCER_SERVICE] == SERVICE
         && is_the_step(&event, number);

@@ -50,10 +50,10 @@ impl StepsTable {
             Column::MaybeText(events.iter().map(|event| of(event.metadata.as_ref()?)).collect())
         };
         let columns = vec![
-            text(|event| &event.saga_id),
-            text(|event| &event.event_id),
+            text(|event| event.saga_id.as_str()),
+            text(|event| event.event_id.as_str()),
             text(|event| event.saga_type.as_str()),
-            text(|event| &event.order_id),
+            text(|event| event.order_id.as_str()),
             text(|event| event.step.as_str()),
             text(|event| event.status.as_str()),
             moment(|event| event.recorded_at),
@@ -107,9 +107,9 @@ pub(super) fn sagas_table_of(states: &[SagaState], json: &[String]) -> Result<(V
     };
     let counts = states.iter().map(|state| state.step_count.cast_signed());
     let columns = vec![
-        text(|state| &state.saga_id),
+        text(|state| state.saga_id.as_str()),
         text(|state| state.saga_type.as_str()),
-        text(|state| &state.order_id),
+        text(|state| state.order_id.as_str()),
         text(|state| state.current_status.as_str()),
         moment(|state| state.started_at),
         moment(|state| state.updated_at),

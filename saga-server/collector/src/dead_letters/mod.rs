@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `collect` | follows the dead letter topic, as ingest follows the other one |
 //! | `read` | from a record, ours or Spring's, to a letter |
-//! | `view` | a letter as people see it |
+//! | `view`, `partial_view` | a letter as people see it, and what can be read of one that is no event |
 //! | `replay` | decodes letters with today's rules, and stores their events as ingest would |
 //! | `replay_report` | what became of each |
 //! | `isolation` | which of them the database does not take |
@@ -14,6 +14,7 @@
 
 mod collect;
 mod isolation;
+mod partial_view;
 pub(crate) mod read;
 mod replay;
 mod replay_report;
@@ -25,8 +26,9 @@ use saga_types::SagaEvent;
 use tokio::sync::Mutex;
 
 pub use collect::{Collect, CollectParts};
+pub use partial_view::{PartialFieldView, PartialView};
 pub use replay::{ReplayError, ReplayOrder};
-pub use replay_report::{ReplayReport, ReplayStatus, Replayed};
+pub use replay_report::{ReplayOutcome, ReplayReport, ReplayStatus, Replayed};
 pub use view::{AttemptView, Bytes, DismissalView, HeaderView, LetterView, OriginView};
 
 use crate::{

@@ -3,7 +3,7 @@
 
 use saga_types::{
     SagaEvent, SagaId, Timestamp,
-    avro::MAX_EVENT_BYTES,
+    avro::{MAX_EVENT_BYTES, PartialEvent},
     topic::{dead_letter_headers as dead, headers},
 };
 use sha2::{Digest, Sha256};
@@ -28,9 +28,11 @@ const MAX_HEADER_BYTES: usize = 32 * 1024;
 /// What is to be kept of a record; the event is what its value says, if it says any.
 pub(super) fn letter(topic: &str, record: &RawRecord, event: Option<&SagaEvent>) -> NewLetter {
     let origin = origin(record);
-    let key_as_saga = || SagaId::new(str::from_utf8(record.key()?).ok()?).ok();
-    let saga_id = event.map(|event| event.saga_id.clone()).or_else(key_as_saga);
     let value = record.value();
+    let key_as_saga = || SagaId::new(str::from_utf8(record.key()?).ok()?).ok();
+    let read_in_part = || SagaId::new(PartialEvent::read(value?)?.value("sagaId")?).ok();
+    let saga_id = event.map(|event| event.saga_id.clone());
+    let saga_id = saga_id.or_else(read_in_part).or_else(key_as_saga);
     NewLetter {
         identity: identity(topic, record, &origin),
         letter: Letter {

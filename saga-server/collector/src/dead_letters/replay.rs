@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{failure::write_once, ingest::rejection::Rejection, metrics::count_stored};
 use saga_store::{
-    Actor, AppendError, Appended, Conclude, Conclusion, LetterQuery, LetterState, Named, SagaChange,
+    Actor, AppendError, Appended, Conclude, Conclusion, JobStep, LetterQuery, LetterState, Named, SagaChange,
     StoreError, StoredLetter,
 };
 
@@ -94,7 +94,8 @@ impl DeadLetters {
         loop {
             let page = self.store.letters(&query).await?;
             unfound.remove(&page.letters);
-            results.extend(self.replay_page(page.letters, &order.by, order.dry_run).await?);
+            let by = &order.by;
+            results.extend(self.replay_page(page.letters, by, None, order.dry_run).await?);
             query.after = page.next;
             if query.after.is_none() || !order.all_pages {
                 break;
@@ -104,15 +105,30 @@ impl DeadLetters {
         Ok(ReplayReport::new(results, order.dry_run, query.after))
     }
 
+    /// Replays letters of a job, in one transaction that also writes the results of their items.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError`] when they could not be tried. They and their events are then as they were.
+    pub(crate) async fn replay_items(
+        &self,
+        letters: Vec<StoredLetter>,
+        by: &Actor,
+        step: StepOf,
+    ) -> Result<Vec<Replayed>, ReplayError> {
+        self.replay_page(letters, by, Some(step), false).await
+    }
+
     /// All in one transaction.
     async fn replay_page(
         &self,
         letters: Vec<StoredLetter>,
         by: &Actor,
+        step: Option<StepOf>,
         dry_run: bool,
     ) -> Result<Vec<Replayed>, ReplayError> {
         let (mut results, ready) = self.decode(&letters).await?;
-        let page = Page { letters, by };
+        let page = Page { letters, by, step };
         let (ready, appended) = self.store_all(&page, ready, &mut results, dry_run).await?;
         conclude(&ready, &appended, &mut results);
         self.add_statuses(&appended, &mut results).await?;
@@ -238,7 +254,11 @@ impl DeadLetters {
 struct Page<'a> {
     letters: Vec<StoredLetter>,
     by: &'a Actor,
+    step: Option<StepOf>,
 }
+
+/// The results of a job's items, by what became of their letters.
+pub(crate) type StepOf = Arc<dyn Fn(&[Replayed]) -> JobStep + Send + Sync>;
 
 impl Page<'_> {
     /// What is written down of the letters that waited, once it is known what became of their events.
@@ -248,7 +268,7 @@ impl Page<'_> {
             .iter()
             .map(|stored| stored.state == LetterState::Waiting)
             .collect();
-        let by = self.by.clone();
+        let (by, step) = (self.by.clone(), self.step.clone());
         Arc::new(move |appended| {
             let mut results = results.clone();
             conclude(&ready, appended, &mut results);
@@ -259,7 +279,11 @@ impl Page<'_> {
             let (attempts, operations) = tried
                 .map(|(id, result)| (result.attempt(id, at, &by), result.operation(id, at, &by)))
                 .unzip();
-            Conclusion { attempts, operations }
+            Conclusion {
+                attempts,
+                operations,
+                job: step.as_ref().map(|step| step(&results)),
+            }
         })
     }
 }

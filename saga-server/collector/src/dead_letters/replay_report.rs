@@ -1,6 +1,6 @@
 //! What became of the letters of a replay: as callers read it, and as it is written down.
 
-use saga_types::{SagaStatus, Timestamp};
+use saga_types::{SagaStatus, Timestamp, fold::failure_fingerprint};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -100,6 +100,48 @@ impl Replayed {
     }
 }
 
+/// Letters of which the same became.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplayOutcome {
+    /// What became of them.
+    pub status: ReplayStatus,
+    /// Why they failed, but for the numbers, ids and quoted values in it.
+    pub message: Option<String>,
+    /// The status of their sagas before all of this.
+    pub before: Option<SagaStatus>,
+    /// The status of their sagas after all of this.
+    pub after: Option<SagaStatus>,
+    /// How many letters.
+    pub letters: usize,
+}
+
+impl ReplayOutcome {
+    fn of(results: &[Replayed]) -> Vec<Self> {
+        let mut outcomes: Vec<Self> = Vec::new();
+        for result in results {
+            let message = result.message.as_deref().map(failure_fingerprint);
+            let (status, before, after) = (result.status, result.before, result.after);
+            let is_same = |outcome: &&mut Self| {
+                (outcome.status, outcome.before, outcome.after) == (status, before, after)
+                    && outcome.message == message
+            };
+            match outcomes.iter_mut().find(is_same) {
+                Some(outcome) => outcome.letters += 1,
+                None => outcomes.push(Self {
+                    status,
+                    message,
+                    before,
+                    after,
+                    letters: 1,
+                }),
+            }
+        }
+        outcomes.sort_by_key(|outcome| std::cmp::Reverse(outcome.letters));
+        outcomes
+    }
+}
+
 /// What became of the letters of an order.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -112,6 +154,8 @@ pub struct ReplayReport {
     pub failed: usize,
     /// Whether nothing was written.
     pub dry_run: bool,
+    /// The letters grouped by what became of them and of their sagas, the most frequent first.
+    pub outcomes: Vec<ReplayOutcome>,
     /// Each letter.
     pub results: Vec<Replayed>,
     /// Where the letters that match begin that were not replayed.
@@ -127,6 +171,7 @@ impl ReplayReport {
             successful,
             failed: results.len() - successful,
             dry_run,
+            outcomes: ReplayOutcome::of(&results),
             results,
             next,
         }

@@ -1,14 +1,17 @@
 //! A letter as people see it, in REST and on the command line.
 
 use saga_types::{
-    SagaEvent, Timestamp,
+    SagaEvent, SagaId, Timestamp,
     topic::{dead_letter_headers as dead, headers},
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::read::{CAUSE_FQCN, OWN_KINDS};
+use super::{
+    partial_view::PartialView,
+    read::{CAUSE_FQCN, OWN_KINDS},
+};
 use crate::redaction::{REDACTED, Redaction};
 use saga_store::{LetterState, StoredLetter};
 
@@ -40,7 +43,7 @@ pub struct LetterView {
     pub offset: i64,
     /// Where the record was before.
     pub origin: OriginView,
-    /// The saga, by the event or, where that cannot be read, by the key.
+    /// The saga, by the event or, where that cannot be read, by what can be read of it, or by the key.
     pub saga_id: Option<String>,
     /// The event, where it could be read.
     pub event_id: Option<String>,
@@ -51,6 +54,9 @@ pub struct LetterView {
     pub event: Option<Box<RawValue>>,
     /// Why it cannot.
     pub undecodable: Option<String>,
+    /// What can be read of a value that is no event; null where it is one, where nothing can be read, or where some of it may be
+    /// hidden.
+    pub partial: Option<PartialView>,
     /// The record's key.
     pub key: Option<Bytes>,
     /// The record's value.
@@ -171,6 +177,13 @@ impl LetterView {
         redaction: &Redaction,
     ) -> Self {
         let letter = stored.letter;
+        let partial = match &event {
+            Ok(_) => None,
+            Err(_) => letter
+                .value
+                .as_deref()
+                .and_then(|value| PartialView::of(value, redaction)),
+        };
         let shown = Shown::of(&letter.headers, redaction);
         let undecodable = event.as_ref().err().map(|reason| match away {
             _ if stored.erased_at.is_some() => ERASED.to_owned(),
@@ -197,11 +210,12 @@ impl LetterView {
                 timestamp: letter.origin.time,
                 consumer_group: letter.origin.group,
             },
-            saga_id: letter.saga_id,
+            saga_id: partial.as_ref().and_then(saga_id).or(letter.saga_id),
             event_id: letter.event_id,
             producer_service: letter.producer,
             event: event.ok().and_then(|event| shown_event(event, redaction)),
             undecodable,
+            partial,
             key: letter.key.as_deref().map(Bytes::whole),
             payload: letter.value.map(|value| match redaction.is_off() {
                 true => Bytes::new(&value, letter.value_bytes),
@@ -226,6 +240,11 @@ impl LetterView {
             }),
         }
     }
+}
+
+/// The saga that a broken event names, which is not always the key of its record.
+fn saga_id(partial: &PartialView) -> Option<String> {
+    SagaId::new(partial.value("sagaId")?).ok().map(String::from)
 }
 
 /// What of a letter may be shown. Any header may hold what metadata holds, and libraries quote the value that they could

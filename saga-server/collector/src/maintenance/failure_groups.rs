@@ -1,4 +1,5 @@
-//! Sagas that failed before rows had a group of failures are given theirs, once, by one collector of several.
+//! Sagas that failed before rows had a group of failures are given theirs, and dead letters that were kept before they had a
+//! cause and words, once, by one collector of several.
 //!
 //! Rule of thumb: it has no hurry. Some rows are looked at at a time, the newest first, and the database has as much time for
 //! others as that took.
@@ -25,7 +26,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// How many failed sagas are looked at at once.
 const AT_ONCE: u32 = 200;
 
-/// Looks at all failed sagas once, then waits until cancelled.
+/// Looks at all failed sagas and dead letters once, then waits until cancelled.
 pub async fn keep(store: Arc<dyn Store>, stop: CancellationToken) {
     let lease = Lease::new(store.clone(), LEASE_NAME, LEASE);
     let done = stop.child_token();
@@ -33,6 +34,7 @@ pub async fn keep(store: Arc<dyn Store>, stop: CancellationToken) {
         store,
         after: None,
         grouped: 0,
+        letters: 0,
         done: done.clone(),
     };
     lease.run(INTERVAL, done, work).await;
@@ -43,6 +45,7 @@ struct Grouping {
     store: Arc<dyn Store>,
     after: Option<(Timestamp, String)>,
     grouped: u64,
+    letters: u64,
     /// Ends the turns.
     done: CancellationToken,
 }
@@ -53,7 +56,9 @@ impl Grouping {
         let began = Instant::now();
         let found = self.store.group_failures(self.after.as_ref(), AT_ONCE).await?;
         let Some(found) = found else {
-            return Ok(false);
+            let letters = self.store.index_letters(AT_ONCE).await?;
+            self.letters += letters;
+            return Ok(letters > 0);
         };
         self.grouped += found.grouped;
         self.after = Some(found.last);
@@ -73,11 +78,12 @@ impl LeasedWork for Grouping {
             Ok(false) => {
                 tracing::info!(
                     sagas = self.grouped,
-                    "all failed sagas have their group of failures"
+                    letters = self.letters,
+                    "all failed sagas have their group of failures, all dead letters their cause"
                 );
                 self.done.cancel();
             }
-            Err(error) => tracing::debug!(%error, "failed sagas not grouped, tried again"),
+            Err(error) => tracing::debug!(%error, "failed sagas and dead letters not grouped, tried again"),
         }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) enum Turn {
 }
 
 /// Work that is done at intervals by the collector that holds the lease.
-pub(super) trait LeasedWork: Send {
+pub(crate) trait LeasedWork: Send {
     /// One turn. It is taken by every collector, so that those without the lease can step back.
     fn turn(&mut self, turn: Turn, stop: &CancellationToken) -> impl Future<Output = ()> + Send;
 }
@@ -67,7 +67,7 @@ impl Lease {
     }
 
     /// Takes a turn at each interval until cancelled, and gives the lease back at the end.
-    pub(super) async fn run(self, interval: Duration, stop: CancellationToken, mut work: impl LeasedWork) {
+    pub(crate) async fn run(self, interval: Duration, stop: CancellationToken, mut work: impl LeasedWork) {
         while !stop.is_cancelled() {
             let turn = self.hold().await;
             work.turn(turn, &stop).await;

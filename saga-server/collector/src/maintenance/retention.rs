@@ -1,5 +1,5 @@
 //! What has been in the database long enough is removed: sagas, into the archive if there is one,
-//! dead letters and operations.
+//! dead letters, operations and jobs.
 //!
 //! Rule of thumb: nothing is deleted before it was read back from the archive, and everything may be killed at any moment.
 //! What is being archived stands in the database as a plan, so that the next run finishes it; only the attempt that
@@ -46,6 +46,9 @@ pub const DEFAULT_BATCH: u32 = 1_000;
 /// The most dead letters of one transaction, each of which may hold 256 KiB, or operations.
 const AT_ONCE: u32 = 500;
 
+/// The most jobs of one transaction, each of which may have 100,000 items.
+const JOBS_AT_ONCE: u32 = 2;
+
 /// Why retention did not go on.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -74,6 +77,7 @@ pub struct Retention {
 enum Rows {
     DeadLetters,
     Operations,
+    Jobs,
 }
 
 /// What a run came to.
@@ -162,6 +166,9 @@ impl Retention {
             operations: self.remove_rows(Rows::Operations, operations, stop).await?,
             ..Summary::default()
         };
+        self.remove_acknowledgements(stop).await?;
+        // What they did stands in the log of operations.
+        self.remove_rows(Rows::Jobs, operations, stop).await?;
         self.remove_sagas(&mut summary, stop).await?;
         self.forget().await?;
         Ok(summary)
@@ -180,17 +187,29 @@ impl Retention {
         let mut all = 0;
         while !stop.is_cancelled() && self.is_mine().await? {
             let began = Instant::now();
-            let removed = match rows {
-                Rows::DeadLetters => self.store.remove_letters(before, AT_ONCE).await?,
-                Rows::Operations => self.store.remove_operations(before, AT_ONCE).await?,
+            let (removed, most) = match rows {
+                Rows::DeadLetters => (self.store.remove_letters(before, AT_ONCE).await?, AT_ONCE),
+                Rows::Operations => (self.store.remove_operations(before, AT_ONCE).await?, AT_ONCE),
+                Rows::Jobs => (self.store.remove_jobs(before, JOBS_AT_ONCE).await?, JOBS_AT_ONCE),
             };
             all += removed;
-            if removed < u64::from(AT_ONCE) {
+            if removed < u64::from(most) {
                 break;
             }
             pause(began.elapsed(), stop).await;
         }
         Ok(all)
+    }
+
+    /// Those that were over so long ago that nobody looks for them; none of them has been in force since its time was over.
+    async fn remove_acknowledgements(&self, stop: &CancellationToken) -> Result<(), RetentionError> {
+        while !stop.is_cancelled() && self.is_mine().await? {
+            let removed = self.store.remove_acknowledgements(ago(INTERVAL), AT_ONCE).await?;
+            if removed < u64::from(AT_ONCE) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn remove_sagas(

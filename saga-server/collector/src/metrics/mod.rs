@@ -5,7 +5,9 @@
 //! | `sagas` | sagas and their events; `overdue` and `lost` are those that the database alone knows |
 //! | `ingest` | the topic, and how it is stored |
 //! | `dead_letters` | dead letters and their replay |
+//! | `jobs` | jobs and their items |
 //! | `retention` | retention and archive |
+//! | `gateway` | events that come over HTTP |
 //! | `requests` | answers, streams and queries |
 //! | `process` | tasks, definitions, other collectors |
 //! | `stored` | what a stored batch means for all of them |
@@ -15,7 +17,9 @@
 
 mod dead_letters;
 mod declare;
+mod gateway;
 mod ingest;
+mod jobs;
 mod lost;
 mod overdue;
 mod process;
@@ -34,8 +38,10 @@ use declare::Declare;
 
 pub use dead_letters::DeadLetterMetrics;
 pub(crate) use declare::seconds;
+pub use gateway::GatewayMetrics;
 pub use ingest::IngestMetrics;
 pub(crate) use ingest::PartitionLabel;
+pub use jobs::JobMetrics;
 pub use lost::LostCounters;
 pub(crate) use overdue::Reading;
 pub use overdue::WatchGauges;
@@ -63,10 +69,14 @@ pub struct Metrics {
     pub ingest: IngestMetrics,
     /// Of dead letters.
     pub dead_letters: DeadLetterMetrics,
+    /// Of jobs.
+    pub jobs: JobMetrics,
     /// Of retention.
     pub retention: RetentionMetrics,
     /// Of answers to requests.
     pub requests: RequestMetrics,
+    /// Of events that come over HTTP.
+    pub gateway: GatewayMetrics,
     /// Of tasks, definitions and other collectors.
     pub process: ProcessMetrics,
 }
@@ -80,8 +90,10 @@ impl Metrics {
             sagas: SagaMetrics::declare(&mut declare),
             ingest: IngestMetrics::declare(&mut declare),
             dead_letters: DeadLetterMetrics::declare(&mut declare),
+            jobs: JobMetrics::declare(&mut declare),
             retention: RetentionMetrics::declare(&mut declare),
             requests: RequestMetrics::declare(&mut declare),
+            gateway: GatewayMetrics::declare(&mut declare),
             process: ProcessMetrics::declare(&mut declare),
             registry: declare.0,
         };

@@ -6,6 +6,7 @@ use prometheus_client::{
 };
 
 use super::declare::Declare;
+use crate::owners::Owners;
 
 /// Label `task`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -20,6 +21,22 @@ struct SettingLabel {
     setting: &'static str,
 }
 
+/// Label `external_url`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PagesLabel {
+    external_url: String,
+}
+
+/// Labels of a contact; what is not known is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ContactLabels {
+    /// The service or the saga type.
+    owner: String,
+    team: String,
+    channel: String,
+    runbook: String,
+}
+
 /// Metrics of the process.
 #[derive(Debug)]
 pub struct ProcessMetrics {
@@ -27,6 +44,8 @@ pub struct ProcessMetrics {
     /// `saga_tracker_definitions_invalid`: 1 while files of definitions are wrong, so that older ones are in force.
     pub definitions_invalid: Gauge,
     collectors_differing: Family<SettingLabel, Gauge>,
+    pages: Family<PagesLabel, Gauge>,
+    contacts: Family<ContactLabels, Gauge>,
 }
 
 impl ProcessMetrics {
@@ -44,9 +63,34 @@ impl ProcessMetrics {
                 "saga_tracker_collectors_differing",
                 "Other collectors on the database that run with another setting",
             ),
+            pages: declare.empty(
+                "saga_tracker_pages_info",
+                "1, with the address at which people find the pages, for the links of alerts",
+            ),
+            contacts: declare.empty(
+                "saga_tracker_owner_info",
+                "1 for each service and saga type, with whom to ask about it, for alerts",
+            ),
         };
         metrics.collectors_differ([0; 3]);
         metrics
+    }
+
+    /// Where the pages are, and whom to ask, for alerts.
+    pub fn surroundings(&self, external_url: Option<&str>, owners: &Owners) {
+        if let Some(url) = external_url {
+            let external_url = url.to_owned();
+            self.pages.get_or_create(&PagesLabel { external_url }).set(1);
+        }
+        for (name, contact) in owners.iter() {
+            let labels = ContactLabels {
+                owner: name.to_owned(),
+                team: contact.team.clone(),
+                channel: contact.channel.clone().unwrap_or_default(),
+                runbook: contact.runbook.clone().unwrap_or_default(),
+            };
+            self.contacts.get_or_create(&labels).set(1);
+        }
     }
 
     /// A background task was started: it is counted from 0, so that an alert has a series to look at.

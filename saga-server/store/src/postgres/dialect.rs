@@ -1,12 +1,15 @@
 //! What the shared statements say in words of PostgreSQL.
 
-use saga_types::fold::Anomaly;
+use saga_types::{fold::Anomaly, keys};
 use sqlx::{
     PgConnection, Postgres, QueryBuilder, Row,
     postgres::{PgHasArrayType, PgRow},
 };
 
-use crate::{columns::Bound, metadata::objects_saying};
+use crate::{
+    columns::Bound,
+    metadata::{objects_saying, text_object},
+};
 
 pub(super) const BEGIN: &str = "BEGIN";
 
@@ -16,6 +19,13 @@ pub(super) const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, R
 /// The same for readers.
 pub(super) const BEGIN_SNAPSHOT: &str = BEGIN_READING;
 
+/// The same for a question that an index answers soon, or that is given up.
+pub(super) const BEGIN_SHORT: &str =
+    "BEGIN READ ONLY; SET LOCAL statement_timeout = '1s'; SET LOCAL enable_seqscan = off";
+
+/// Held until the transaction ends: nobody else changes views meanwhile.
+pub(super) const LOCK_VIEWS: Option<&str> = Some("LOCK TABLE saved_view IN SHARE ROW EXCLUSIVE MODE");
+
 /// Locks the rows that are read.
 pub(super) const FOR_UPDATE: &str = "FOR UPDATE";
 
@@ -24,6 +34,12 @@ pub(super) const CHECK_DEFERRED: Option<&str> = Some("SET CONSTRAINTS ALL IMMEDI
 
 /// The later one of two moments, which are the first two parameters.
 pub(super) const LATER: &str = "greatest($1::timestamptz, $2::timestamptz)";
+
+/// "Is one of the few ids that a query gives", which goes before and after: they are found first, and not all sagas looked through.
+pub(super) const ONE_OF_FEW: (&str, &str) = ("= ANY(ARRAY(", "))");
+
+/// How many compensations `saga` owes.
+pub(super) const OWED: &str = "cardinality(saga.outstanding)::bigint";
 
 pub(super) const NOW: &str = "now()";
 
@@ -124,6 +140,20 @@ pub(super) fn push_metadata(sql: &mut QueryBuilder<Postgres>, key: &str, value: 
             .push("::jsonb");
     }
     sql.push(")");
+}
+
+pub(super) const HAS_INDEX_OF_METADATA: bool = true;
+
+/// "This row of `saga_steps` is of the trace." The column comes from the metadata, so that its index serves it too.
+pub(super) fn push_trace(sql: &mut QueryBuilder<Postgres>, trace_id: &str) {
+    sql.push("step.metadata @> ")
+        .push_bind(text_object(keys::TRACE_ID, trace_id))
+        .push("::jsonb");
+}
+
+/// When something is, in milliseconds.
+pub(super) fn millis_of(column: &str) -> String {
+    format!("(extract(epoch FROM {column}) * 1000)::bigint")
 }
 
 /// A list as a parameter.

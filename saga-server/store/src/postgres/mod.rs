@@ -4,6 +4,12 @@
 //! inside one; readers and writers have separate connections, so that neither starves the other.
 
 mod abort;
+#[path = "../sql/acknowledgeable.rs"]
+mod acknowledgeable;
+#[path = "../sql/acknowledged.rs"]
+mod acknowledged;
+#[path = "../sql/acknowledgements.rs"]
+mod acknowledgements;
 mod append;
 mod changes;
 #[path = "../sql/collectors.rs"]
@@ -25,9 +31,21 @@ mod error;
 #[path = "../sql/failures.rs"]
 mod failures;
 mod filters;
+#[path = "../sql/find.rs"]
+mod find;
 #[path = "../sql/fold.rs"]
 mod fold;
 mod instances;
+#[path = "../sql/job_creation.rs"]
+mod job_creation;
+#[path = "../sql/job_items.rs"]
+mod job_items;
+#[path = "../sql/job_rows.rs"]
+mod job_rows;
+#[path = "../sql/jobs.rs"]
+mod jobs;
+#[path = "../sql/letter_index.rs"]
+mod letter_index;
 #[path = "../sql/operations.rs"]
 mod operations;
 #[path = "../sql/port.rs"]
@@ -65,6 +83,8 @@ mod trends;
 mod usual;
 #[path = "../sql/versions.rs"]
 mod versions;
+#[path = "../sql/views.rs"]
+mod views;
 #[path = "../sql/watch.rs"]
 mod watch;
 

@@ -9,8 +9,8 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use super::{
     PostgresStore,
-    conditions::{order, push_cursor, push_order, push_statuses},
-    error,
+    conditions::{self, order, push_cursor, push_order, push_statuses},
+    dialect, error,
     filters::{push_filters, push_sagas},
     read,
     refreshing_cache::RefreshingCache,
@@ -19,10 +19,9 @@ use super::{
     totals,
 };
 use crate::{
-    Page, PageStart, SagaQuery, Scope, SortBy, SortOrder, StoreError, Total,
+    Page, PageStart, SagaQuery, Scope, SortBy, SortOrder, StoreError, Stretch, Total,
     columns::Moment,
     draw::{DRAWS, DrawnRow},
-    query::statuses,
     rows::StateRow,
     table::Keyed,
 };
@@ -53,9 +52,35 @@ pub(super) async fn search(store: &PostgresStore, query: &SagaQuery) -> Result<P
         _ => totals::total(pool, &caches.totals, query, &prefilter).await?,
     };
     Ok(Page {
-        sagas: read::states(pool, &store.definitions.get(), rows).await?,
+        sagas: read::states(
+            pool,
+            &store.definitions.get(),
+            rows.into_iter().map(|row| row.state).collect(),
+        )
+        .await?,
         total,
         has_more,
+    })
+}
+
+/// As [`search`], without the total, and with where the list goes on.
+pub(super) async fn list(store: &PostgresStore, query: &SagaQuery) -> Result<Stretch, StoreError> {
+    let (pool, caches) = (&store.readers, &store.caches);
+    let mut rows = match asks_for_nul(query) {
+        true => Vec::new(),
+        false => {
+            let prefilter = step_prefilter::prefilter(pool, &caches.unselective, query).await?;
+            page(pool, query, &prefilter).await?
+        }
+    };
+    let has_more = rows.len() > query.size as usize;
+    rows.truncate(query.size as usize);
+    let last = rows.last().filter(|_| has_more);
+    let next = last.and_then(|row| row.after(query)).transpose()?;
+    let rows = rows.into_iter().map(|row| row.state).collect();
+    Ok(Stretch {
+        sagas: read::states(pool, &store.definitions.get(), rows).await?,
+        next,
     })
 }
 
@@ -102,7 +127,7 @@ impl<'a> Matching<'a> {
         let mut sql = QueryBuilder::new("SELECT saga_id, saga_type, current_status, duration_ms FROM ");
         push_sagas(&mut sql, prefilter.candidates.as_deref());
         sql.push(" WHERE true");
-        if self.query.saga_type.is_some() && self.query.status.is_none() && self.query.ended.is_none() {
+        if self.query.saga_type.is_some() && self.query.status.is_none() && self.query.statuses().is_none() {
             // One range of the index for each.
             push_statuses(&mut sql, SagaStatus::ALL.into_iter());
         }
@@ -118,6 +143,20 @@ impl<'a> Matching<'a> {
         sql.push(" ORDER BY hashtextextended(saga_id, 1), saga_id LIMIT ")
             .push_bind(i64::from(most));
         let asked = sql.build_query_as();
+        asked.fetch_all(&self.store.readers).await.map_err(error::store)
+    }
+
+    /// Those of some sagas that the search finds.
+    pub(super) async fn among(&self, saga_ids: &[String]) -> Result<Vec<String>, StoreError> {
+        let Some(prefilter) = &self.prefilter else {
+            return Ok(Vec::new());
+        };
+        let mut sql = QueryBuilder::new("SELECT saga_id FROM ");
+        push_sagas(&mut sql, prefilter.candidates.as_deref());
+        sql.push(" WHERE saga_id ");
+        dialect::push_any(&mut sql, saga_ids);
+        push_filters(&mut sql, self.query, prefilter);
+        let asked = sql.build_query_scalar();
         asked.fetch_all(&self.store.readers).await.map_err(error::store)
     }
 }
@@ -136,6 +175,16 @@ struct PageRow {
     #[sqlx(flatten)]
     state: StateRow,
     started_at: Moment,
+    /// By what the page is sorted, in milliseconds.
+    place: Option<i64>,
+}
+
+impl PageRow {
+    /// Where the list goes on behind it.
+    fn after(&self, query: &SagaQuery) -> Option<Result<PageStart, StoreError>> {
+        self.place
+            .map(|place| conditions::after(query, place, &self.state.saga_id))
+    }
 }
 
 impl Keyed for PageRow {
@@ -148,12 +197,11 @@ async fn page(
     pool: &PgPool,
     query: &SagaQuery,
     prefilter: &StepPrefilter,
-) -> Result<Vec<StateRow>, StoreError> {
-    let rows = match &prefilter.candidates {
-        None => page_of(pool, query, prefilter, None).await?,
-        Some(candidates) => page_of_candidates(pool, query, prefilter, candidates).await?,
-    };
-    Ok(rows.into_iter().map(|row| row.state).collect())
+) -> Result<Vec<PageRow>, StoreError> {
+    match &prefilter.candidates {
+        None => page_of(pool, query, prefilter, None).await,
+        Some(candidates) => page_of_candidates(pool, query, prefilter, candidates).await,
+    }
 }
 
 /// Looks at some of the sagas that were found, and at more only if one of those could belong on the page.
@@ -203,8 +251,9 @@ async fn page_of(
 ) -> Result<Vec<PageRow>, StoreError> {
     // The folds are long, and are read of those sagas only that are on the page.
     let mut sql = QueryBuilder::new(format!(
-        "SELECT {}, saga.started_at FROM (SELECT * FROM (",
-        StateRow::COLUMNS
+        "SELECT {}, saga.started_at, {} AS place FROM (SELECT * FROM (",
+        StateRow::COLUMNS,
+        conditions::place(query, "page")
     ));
     let (wanted, offset) = window(query);
     for (place, part) in parts(query).into_iter().enumerate() {
@@ -264,9 +313,9 @@ fn parts(query: &SagaQuery) -> Vec<Part<'_>> {
         true => &[Some(Length::Short), Some(Length::Long)],
         false => &[None],
     };
-    let statuses: Vec<Option<SagaStatus>> = match (query.status, query.ended) {
+    let statuses: Vec<Option<SagaStatus>> = match (query.status, query.statuses()) {
         (None, None) if query.asks_for_awaited() => AWAITING.into_iter().map(Some).collect(),
-        (None, Some(ended)) => statuses(ended).map(Some).collect(),
+        (None, Some(statuses)) => statuses.into_iter().map(Some).collect(),
         (None, None) if query.saga_type.is_some() || !query.scope.is_all() => {
             SagaStatus::ALL.into_iter().map(Some).collect()
         }

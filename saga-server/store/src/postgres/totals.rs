@@ -12,7 +12,7 @@ use super::{
     refreshing_cache::RefreshingCache,
     step_prefilter::{Condition, SHORT_READ, StepPrefilter},
 };
-use crate::{PageStart, SagaQuery, StoreError, Total, detached::run_detached};
+use crate::{Judged, PageStart, SagaQuery, StoreError, Total, detached::run_detached};
 
 /// Of so many sagas of the asked types the steps are looked up one by one. More than the cap, so that it is reached also when a few
 /// have no such step.
@@ -73,8 +73,15 @@ async fn count(
 /// The query without what does not change how many there are, or hardly.
 fn filters(query: &SagaQuery) -> SagaQuery {
     let soon = |(is_stuck, _)| (is_stuck, Timestamp::MIN);
+    let whenever = Judged {
+        now: Timestamp::MIN,
+        late_before: Timestamp::MIN,
+    };
     SagaQuery {
         stuck: query.stuck.map(soon),
+        acknowledged: query
+            .acknowledged
+            .map(|(is_acknowledged, _)| (is_acknowledged, whenever)),
         start: PageStart::Offset(0),
         size: 0,
         ..query.clone()

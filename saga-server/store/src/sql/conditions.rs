@@ -1,10 +1,10 @@
 //! What a search asks of the rows of sagas, and their order, which pages and totals share.
 
-use saga_types::SagaStatus;
+use saga_types::{SagaStatus, Timestamp};
 use sqlx::QueryBuilder;
 
-use super::{Db, dialect, scope::push_scope};
-use crate::{PageStart, SagaQuery, SortBy, SortOrder, SortValue, columns::Moment, query::statuses};
+use super::{Db, acknowledged::push_acknowledged_sagas, dialect, scope::push_scope};
+use crate::{Corrupt, PageStart, SagaQuery, SortBy, SortOrder, SortValue, StoreError, columns::Moment};
 
 pub(super) fn push_filters(sql: &mut QueryBuilder<Db>, query: &SagaQuery) {
     if let Some(order_id) = &query.order_id {
@@ -43,8 +43,8 @@ pub(super) fn push_filters(sql: &mut QueryBuilder<Db>, query: &SagaQuery) {
     if let Some(status) = query.status {
         sql.push(" AND current_status = ").push_bind(status.as_str());
     }
-    if let Some(ended) = query.ended {
-        push_statuses(sql, statuses(ended));
+    if let Some(statuses) = query.statuses() {
+        push_statuses(sql, statuses.into_iter());
     }
     if let Some(from) = query.started_from {
         sql.push(" AND started_at >= ").push_bind(Moment(from));
@@ -86,6 +86,9 @@ pub(super) fn push_filters(sql: &mut QueryBuilder<Db>, query: &SagaQuery) {
         Some(false) => sql.push(" AND owed_since IS NULL"),
         None => sql,
     };
+    if let Some((is_acknowledged, judged)) = query.acknowledged {
+        push_acknowledged_sagas(sql, is_acknowledged, judged);
+    }
     match query.sort.by {
         SortBy::Due(late) => {
             sql.push(format_args!(" AND {} IS NOT NULL", late.column()));
@@ -97,7 +100,13 @@ pub(super) fn push_filters(sql: &mut QueryBuilder<Db>, query: &SagaQuery) {
     }
 }
 
+/// In one of these statuses; of none, in no saga.
 pub(super) fn push_statuses(sql: &mut QueryBuilder<Db>, statuses: impl Iterator<Item = SagaStatus>) {
+    let mut statuses = statuses.peekable();
+    if statuses.peek().is_none() {
+        sql.push(" AND false");
+        return;
+    }
     sql.push(" AND current_status IN (");
     let mut list = sql.separated(", ");
     for status in statuses {
@@ -118,6 +127,32 @@ pub(super) fn order(query: &SagaQuery) -> (&'static str, &'static str, char) {
         SortOrder::Ascending => (column, "ASC", '>'),
         SortOrder::Descending => (column, "DESC", '<'),
     }
+}
+
+/// What a list is sorted by, in milliseconds.
+pub(super) fn place(query: &SagaQuery, table: &str) -> String {
+    let (column, ..) = order(query);
+    let column = format!("{table}.{column}");
+    match query.sort.by {
+        SortBy::Duration => column,
+        _ => dialect::millis_of(&column),
+    }
+}
+
+/// Where a list goes on behind the saga that has this place in it.
+pub(super) fn after(query: &SagaQuery, place: i64, saga_id: &str) -> Result<PageStart, StoreError> {
+    let moment = |millis| {
+        let (column, ..) = order(query);
+        Timestamp::from_millis(millis)
+            .map_err(|error| Corrupt::new("saga_instance", column, saga_id.to_owned(), error))
+    };
+    Ok(PageStart::After {
+        value: match query.sort.by {
+            SortBy::Duration => SortValue::Millis(place),
+            _ => SortValue::At(moment(place)?),
+        },
+        saga_id: saga_id.to_owned(),
+    })
 }
 
 pub(super) fn push_cursor(sql: &mut QueryBuilder<Db>, query: &SagaQuery) {

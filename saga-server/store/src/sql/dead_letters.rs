@@ -7,8 +7,9 @@ use sqlx::QueryBuilder;
 
 use super::{
     Connection, Db, Pool,
+    acknowledged::push_acknowledged_letters,
     dialect::{self, any},
-    error, producers,
+    error, letter_index, producers,
     rows::decode,
     scope::push_scope,
 };
@@ -18,6 +19,7 @@ use crate::{
     batch::TxOutcome,
     columns::Moment,
     dead_letters::{headers_text, read_headers},
+    letter_index::{Indexed, LetterIndex},
     producers::of_letters,
     table::Keyed,
 };
@@ -25,9 +27,9 @@ use crate::{
 const KEEP: &str = r#"
 INSERT INTO dead_letter (identity, topic, partition, "offset", dead_since, origin_topic, origin_partition,
     origin_offset, origin_time, origin_group, reason, message, saga_id, event_id, producer, key, value, value_bytes,
-    headers, saga_type)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-ON CONFLICT (identity) DO NOTHING"#;
+    headers, saga_type, cause, order_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+ON CONFLICT (identity) DO NOTHING RETURNING id"#;
 
 const LETTERS: &str = r#"
 SELECT id, topic, partition, "offset", dead_since, origin_topic, origin_partition, origin_offset, origin_time,
@@ -47,13 +49,22 @@ WHERE id = $1 AND state = 'WAITING'";
 
 /// What an erased letter still has: its reason, its place and its saga. One that waited can never be replayed.
 pub(super) const ERASED: &str = "key = NULL, value = NULL, headers = '[]', message = '', result = NULL, attempted_at = NULL, \
-                                 attempted_by = NULL, note = NULL, state = CASE WHEN state = 'WAITING' THEN 'DISMISSED' ELSE state END";
+                                 attempted_by = NULL, note = NULL, order_id = NULL, state = CASE WHEN state = 'WAITING' THEN 'DISMISSED' ELSE state END";
 
 static FORGET_ERASED: LazyLock<String> = LazyLock::new(|| {
     let (chosen, now) = (any!("1"), dialect::NOW);
     format!(
         "UPDATE dead_letter SET {ERASED}, erased_at = {now} WHERE erased_at IS NULL AND saga_id IN \
          (SELECT saga_id FROM saga_removed WHERE erased_at IS NOT NULL AND saga_id {chosen})"
+    )
+});
+
+/// The words of the letters of some sagas, where their content was erased.
+static FORGET_WORDS: LazyLock<String> = LazyLock::new(|| {
+    let chosen = any!("1");
+    format!(
+        "DELETE FROM dead_letter_word WHERE letter_id IN \
+         (SELECT id FROM dead_letter WHERE erased_at IS NOT NULL AND saga_id {chosen})"
     )
 });
 
@@ -74,7 +85,15 @@ pub(super) async fn keep(pool: &Pool, letters: &[NewLetter], outcome: TxOutcome)
             time,
             group,
         } = &letter.origin;
-        let inserted = sqlx::query(KEEP)
+        let index = LetterIndex::of(&Indexed {
+            reason: &letter.reason,
+            message: &letter.message,
+            producer: letter.producer.as_deref(),
+            saga_id: letter.saga_id.as_deref(),
+            event_id: letter.event_id.as_deref(),
+            value: letter.value.as_deref(),
+        });
+        let inserted: Option<i64> = sqlx::query_scalar(KEEP)
             .bind(&identity[..])
             .bind(&letter.topic)
             .bind(letter.partition)
@@ -95,10 +114,14 @@ pub(super) async fn keep(pool: &Pool, letters: &[NewLetter], outcome: TxOutcome)
             .bind(letter.value_bytes.cast_signed())
             .bind(headers_text(&letter.headers).map_err(failed)?)
             .bind(&letter.saga_type)
-            .execute(&mut *transaction)
+            .bind(&index.cause)
+            .bind(&index.order_id)
+            .fetch_optional(&mut *transaction)
             .await
             .map_err(failed)?;
-        if inserted.rows_affected() > 0 {
+        if let Some(id) = inserted {
+            let words = letter_index::insert_words(&mut transaction, id, &index).await;
+            words.map_err(failed)?;
             kept.push(new);
         }
     }
@@ -120,11 +143,12 @@ async fn forget_erased(connection: &mut Connection, kept: &[&NewLetter]) -> Resu
     if sagas.is_empty() {
         return Ok(());
     }
-    let erase = FORGET_ERASED.as_str();
-    sqlx::query(erase)
-        .bind(dialect::list(&sagas))
-        .execute(connection)
-        .await?;
+    for erase in [FORGET_ERASED.as_str(), FORGET_WORDS.as_str()] {
+        sqlx::query(erase)
+            .bind(dialect::list(&sagas))
+            .execute(&mut *connection)
+            .await?;
+    }
     Ok(())
 }
 
@@ -200,7 +224,7 @@ pub(super) async fn attempted(connection: &mut Connection, attempts: &[Attempt])
 
 /// A letter is of the type of its event. One whose saga has another type, or may have had, is shown to nobody who may not see
 /// that type: replaying it would change that saga.
-fn push_letter_scope(sql: &mut QueryBuilder<Db>, scope: &Scope) {
+pub(super) fn push_letter_scope(sql: &mut QueryBuilder<Db>, scope: &Scope) {
     let Some(types) = scope.names() else { return };
     push_scope(sql, "dead_letter.saga_type", scope);
     for table in ["saga_instance", "saga_removed"] {
@@ -225,6 +249,8 @@ pub(super) fn push_filter(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
     let texts = [
         (" AND reason = ", filter.reason.as_deref()),
         (" AND saga_id = ", filter.saga_id.as_deref()),
+        (" AND order_id = ", filter.order_id.as_deref()),
+        (" AND cause = ", filter.cause.as_deref()),
         (" AND origin_topic = ", filter.origin_topic.as_deref()),
     ];
     for (condition, text) in texts {
@@ -239,8 +265,12 @@ pub(super) fn push_filter(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
         Some(LetterState::Dismissed) => _ = sql.push(" AND state = 'DISMISSED'"),
         None => {}
     }
+    letter_index::push_words(sql, &filter.words);
     if filter.without_dismissed {
         sql.push(" AND state <> 'DISMISSED'");
+    }
+    if let Some((is_acknowledged, now)) = filter.acknowledged {
+        push_acknowledged_letters(sql, is_acknowledged, now);
     }
     if let Some(from) = filter.from {
         sql.push(" AND dead_since >= ").push_bind(Moment(from));

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
-use super::{Adapter, Db, dead_letters, dialect, error, operations};
+use super::{Adapter, Connection, Db, dead_letters, dialect, error, operations};
 use crate::{
-    Conclusion, DismissalStore, Disposal, DisposalOrder, LetterFilter, Operation, OperationKind, StoreError,
-    columns::Moment, detached::run_detached,
+    Conclusion, DismissalStore, Disposal, DisposalOrder, DoneItem, ItemResult, JobDisposal, JobStep,
+    LetterFilter, Named, Operation, OperationKind, StoreError, columns::Moment, detached::run_detached,
 };
 
 #[async_trait]
@@ -34,35 +34,116 @@ impl DismissalStore for Adapter {
         run_detached(async move {
             let begun = store.writers.begin_with(dialect::BEGIN).await;
             let mut transaction = begun.map_err(error::store)?;
-            let mut sql = update(&order);
-            dead_letters::push_filter(&mut sql, &filter);
-            // Another operator's transaction may have disposed of some of them meanwhile: those are left to it.
-            sql.push(" ORDER BY dead_since, id LIMIT ")
-                .push_bind(i64::from(limit))
-                .push(format_args!(
-                    " {}) RETURNING id, saga_id, saga_type",
-                    dialect::FOR_UPDATE
-                ));
-            let disposed: Vec<(i64, Option<String>, Option<String>)> = sql
-                .build_query_as()
-                .fetch_all(&mut *transaction)
-                .await
-                .map_err(error::store)?;
-            let ids = disposed.iter().map(|(id, ..)| *id).collect();
-            let entries = disposed
-                .into_iter()
-                .map(|(id, saga_id, saga_type)| entry(&order, id, saga_id, saga_type));
+            let disposed = dispose(&mut transaction, &filter, &order, limit).await?;
             let conclusion = Conclusion {
-                attempts: Vec::new(),
-                operations: entries.collect(),
+                operations: entries(&order, &disposed),
+                ..Conclusion::default()
             };
             let written = operations::conclude(&mut transaction, &conclusion).await;
             written.map_err(error::store)?;
             transaction.commit().await.map_err(error::store)?;
-            Ok(ids)
+            Ok(disposed.into_iter().map(|(id, ..)| id).collect())
         })
         .await
     }
+}
+
+/// The same for items of a job, with their results; the numbers of those to which it was done.
+pub(super) async fn dispose_items(store: &Adapter, job: &JobDisposal) -> Result<Vec<i64>, StoreError> {
+    let (store, job) = (store.clone(), job.clone());
+    run_detached(async move {
+        let order = DisposalOrder {
+            disposal: job.disposal,
+            at: job.at,
+            actor: job.actor,
+            note: job.note,
+        };
+        let named = Named {
+            ids: job.items.iter().map(|(_, letter)| *letter).collect(),
+            event_ids: Vec::new(),
+        };
+        let filter = LetterFilter {
+            scope: job.scope,
+            named: Some(named),
+            ..LetterFilter::default()
+        };
+        let limit = u32::try_from(job.items.len()).unwrap_or(u32::MAX);
+        let begun = store.writers.begin_with(dialect::BEGIN).await;
+        let mut transaction = begun.map_err(error::store)?;
+        let disposed = dispose(&mut transaction, &filter, &order, limit).await?;
+        let (before, after) = order.disposal.states();
+        let is_disposed = |letter: i64| disposed.iter().any(|(id, ..)| *id == letter);
+        let numbers: Vec<i64> = job
+            .items
+            .iter()
+            .filter(|(_, letter)| is_disposed(*letter))
+            .map(|(number, _)| *number)
+            .collect();
+        let done = numbers.iter().map(|number| DoneItem {
+            number: *number,
+            result: ItemResult::Changed,
+            message: None,
+            before: Some(before.as_str().to_owned()),
+            after: Some(after.as_str().to_owned()),
+        });
+        let conclusion = Conclusion {
+            operations: entries(&order, &disposed),
+            job: Some(JobStep {
+                job: job.job,
+                at: order.at,
+                done: done.collect(),
+            }),
+            ..Conclusion::default()
+        };
+        let written = operations::conclude(&mut transaction, &conclusion).await;
+        written.map_err(error::store)?;
+        transaction.commit().await.map_err(error::store)?;
+        Ok(numbers)
+    })
+    .await
+}
+
+/// A letter that something was done to: its id, its saga and the type of its event.
+type Disposed = (i64, Option<String>, Option<String>);
+
+async fn dispose(
+    connection: &mut Connection,
+    filter: &LetterFilter,
+    order: &DisposalOrder,
+    limit: u32,
+) -> Result<Vec<Disposed>, StoreError> {
+    let mut sql = update(order);
+    dead_letters::push_filter(&mut sql, filter);
+    // Another operator's transaction may have disposed of some of them meanwhile: those are left to it.
+    sql.push(" ORDER BY dead_since, id LIMIT ")
+        .push_bind(i64::from(limit))
+        .push(format_args!(
+            " {}) RETURNING id, saga_id, saga_type",
+            dialect::FOR_UPDATE
+        ));
+    let disposed: Vec<Disposed> = sql
+        .build_query_as()
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(error::store)?;
+    end_acknowledgements(connection, &disposed).await?;
+    Ok(disposed)
+}
+
+/// A letter that is restored some day is nobody's again.
+async fn end_acknowledgements(connection: &mut Connection, disposed: &[Disposed]) -> Result<(), StoreError> {
+    let ids: Vec<i64> = disposed.iter().map(|(id, ..)| *id).collect();
+    let mut sql = QueryBuilder::<Db>::new("DELETE FROM acknowledgement WHERE letter_id ");
+    dialect::push_any(&mut sql, &ids);
+    sql.build().execute(connection).await.map_err(error::store)?;
+    Ok(())
+}
+
+fn entries(order: &DisposalOrder, disposed: &[Disposed]) -> Vec<Operation> {
+    let entries = disposed
+        .iter()
+        .map(|(id, saga_id, saga_type)| entry(order, *id, saga_id.clone(), saga_type.clone()));
+    entries.collect()
 }
 
 /// Which letters something can be done to.

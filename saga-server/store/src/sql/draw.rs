@@ -1,5 +1,7 @@
 //! Sagas drawn from those that a search finds.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
@@ -13,12 +15,30 @@ use crate::{
 impl DrawStore for Adapter {
     async fn draw(&self, query: &SagaQuery, most: u32) -> Result<Drawn, StoreError> {
         let (rows, of, of_is_exact) = rows(self, query, most).await?;
-        let mut sagas = Vec::with_capacity(rows.len());
-        for some in rows.chunks(DrawnSaga::CHUNK) {
-            sagas.extend(draw::united(some, steps(&self.readers, some).await?)?);
-        }
         Ok(Drawn {
-            sagas,
+            sagas: sagas(&self.readers, &rows).await?,
+            of,
+            of_is_exact,
+        })
+    }
+
+    async fn draw_rest(
+        &self,
+        query: &SagaQuery,
+        without: &SagaQuery,
+        most: u32,
+    ) -> Result<Drawn, StoreError> {
+        let (mut rows, of, _) = rows(self, query, most).await?;
+        let read = rows.len();
+        let left_out = search::Matching::of(self, without).await?;
+        let mut found = BTreeSet::new();
+        for some in rows.chunks(DrawnSaga::CHUNK) {
+            found.extend(left_out.among(&ids(some)).await?);
+        }
+        rows.retain(|row| !found.contains(&row.saga_id));
+        let (of, of_is_exact) = draw::remaining(of, read, rows.len());
+        Ok(Drawn {
+            sagas: sagas(&self.readers, &rows).await?,
             of,
             of_is_exact,
         })
@@ -32,6 +52,18 @@ impl DrawStore for Adapter {
         }
         Ok(sagas)
     }
+}
+
+async fn sagas(pool: &Pool, rows: &[DrawnRow]) -> Result<Vec<DrawnSaga>, StoreError> {
+    let mut sagas = Vec::with_capacity(rows.len());
+    for some in rows.chunks(DrawnSaga::CHUNK) {
+        sagas.extend(draw::united(some, steps(pool, some).await?)?);
+    }
+    Ok(sagas)
+}
+
+fn ids(rows: &[DrawnRow]) -> Vec<String> {
+    rows.iter().map(|row| row.saga_id.clone()).collect()
 }
 
 /// The sagas, how many there are, and whether so many were counted.
@@ -84,8 +116,7 @@ fn first_steps(rows: &[DrawnRow], columns: &str, most: i64) -> QueryBuilder<Db> 
     sql.push(columns)
         .push(", row_number() OVER (PARTITION BY saga_id ORDER BY recorded_at, event_id) AS place ")
         .push("FROM saga_steps WHERE saga_id ");
-    let ids: Vec<String> = rows.iter().map(|row| row.saga_id.clone()).collect();
-    dialect::push_any(&mut sql, &ids);
+    dialect::push_any(&mut sql, &ids(rows));
     sql.push(") AS step WHERE place <= ").push(most);
     sql
 }

@@ -74,6 +74,8 @@ static ERASE_LETTERS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+const ERASE_WORDS: &str = concat!("DELETE FROM dead_letter_word WHERE letter_id ", any!("1"));
+
 #[async_trait]
 impl ErasureStore for Adapter {
     async fn sagas_with(
@@ -188,6 +190,11 @@ impl ErasureStore for Adapter {
                 .bind(dialect::list(&ids))
                 .bind(Moment(erasure.at))
                 .fetch_all(&mut *transaction)
+                .await
+                .map_err(error::store)?;
+            sqlx::query(ERASE_WORDS)
+                .bind(dialect::list(&ids))
+                .execute(&mut *transaction)
                 .await
                 .map_err(error::store)?;
             let count = erased.len() as u64;
@@ -389,8 +396,8 @@ async fn write_through(store: &Adapter) -> Result<(), StoreError> {
 
 async fn log(connection: &mut Connection, operations: Vec<Operation>) -> Result<(), sqlx::Error> {
     let conclusion = Conclusion {
-        attempts: Vec::new(),
         operations,
+        ..Conclusion::default()
     };
     operations::conclude(connection, &conclusion).await
 }

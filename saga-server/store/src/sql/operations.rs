@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use saga_types::{SagaEvent, Timestamp};
 use sqlx::QueryBuilder;
 
-use super::{Adapter, Connection, Db, dead_letters, error, rows::decode, scope::push_scope};
+use super::{Adapter, Connection, Db, dead_letters, error, job_items, rows::decode, scope::push_scope};
 use crate::{
     Actor, AppendError, Appended, Conclude, Conclusion, Corrupt, Operation, OperationFilter, OperationKind,
     OperationPage, OperationQuery, OperationStore, StoreError, StoredOperation, Way, columns::Moment,
@@ -17,10 +17,10 @@ use crate::{
 const AT_ONCE: usize = 500;
 
 const WRITE: &str = "INSERT INTO operation (at, actor, role, way, address, kind, saga_id, saga_type, letter_id, before, after, \
-                     result, detail) ";
+                     result, detail, job_id) ";
 
 const OPERATIONS: &str = r"
-SELECT id, at, actor, role, way, address, kind, saga_id, saga_type, letter_id, before, after, result, detail
+SELECT id, at, actor, role, way, address, kind, saga_id, saga_type, letter_id, before, after, result, detail, job_id
 FROM operation WHERE true";
 
 const REMOVE: &str = r"
@@ -73,8 +73,21 @@ pub(super) async fn conclude(
     connection: &mut Connection,
     conclusion: &Conclusion,
 ) -> Result<(), sqlx::Error> {
+    let job = conclusion.job.as_ref();
+    if let Some(step) = job {
+        job_items::record_all(connection, step).await?;
+    }
     dead_letters::attempted(connection, &conclusion.attempts).await?;
-    for operations in conclusion.operations.chunks(AT_ONCE) {
+    write(connection, &conclusion.operations, job.map(|step| step.job)).await
+}
+
+/// Writes entries of the log, of a job where they are a part of one.
+pub(super) async fn write(
+    connection: &mut Connection,
+    operations: &[Operation],
+    job: Option<i64>,
+) -> Result<(), sqlx::Error> {
+    for operations in operations.chunks(AT_ONCE) {
         let mut sql = QueryBuilder::<Db>::new(WRITE);
         sql.push_values(operations, |mut row, operation| {
             let Operation {
@@ -101,7 +114,8 @@ pub(super) async fn conclude(
                 .push_bind(before)
                 .push_bind(after)
                 .push_bind(result)
-                .push_bind(detail);
+                .push_bind(detail)
+                .push_bind(job);
         });
         sql.build().execute(&mut *connection).await?;
     }
@@ -119,6 +133,9 @@ fn push_filter(sql: &mut QueryBuilder<Db>, filter: &OperationFilter) {
         if let Some(text) = text {
             sql.push(condition).push_bind(text.to_owned());
         }
+    }
+    if let Some(job) = filter.job_id {
+        sql.push(" AND job_id = ").push_bind(job);
     }
     if let Some(from) = filter.from {
         sql.push(" AND at >= ").push_bind(Moment(from));
@@ -145,6 +162,7 @@ struct OperationRow {
     after: Option<String>,
     result: String,
     detail: Option<String>,
+    job_id: Option<i64>,
 }
 
 impl Keyed for OperationRow {
@@ -162,6 +180,7 @@ impl TryFrom<OperationRow> for StoredOperation {
         let kind = OperationKind::read(&row.kind).map_err(|error| corrupt("kind", error))?;
         Ok(Self {
             id: row.id,
+            job_id: row.job_id,
             operation: Operation {
                 at: row.at.0,
                 actor: Actor {

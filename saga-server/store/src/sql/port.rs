@@ -8,12 +8,12 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 
-use super::{Adapter, append, connect, dead_letters, read, search, statistics};
+use super::{Adapter, append, connect, dead_letters, dialect, error, letter_index, read, search, statistics};
 use crate::{
-    AppendError, Appended, Attention, Conclude, CurrentDefinitions, DeadLetterStore, LetterFilter,
-    LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Scope, Statistics,
-    StatisticsQuery, StepPage, Store, StoreError, batch::TxOutcome, changes::touched, deadline::in_time,
-    detached::run_detached, error::confirm_refusal, probe,
+    AppendError, Appended, Attention, Conclude, CurrentDefinitions, DeadLetterStore, LetterCause,
+    LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Scope,
+    Statistics, StatisticsQuery, StepPage, Store, StoreError, batch::TxOutcome, changes::touched,
+    deadline::in_time, detached::run_detached, error::confirm_refusal, probe,
 };
 
 /// How long the database may take to answer for one made-up event.
@@ -142,6 +142,22 @@ impl DeadLetterStore for Adapter {
 
     async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
         dead_letters::groups(&self.readers, filter).await
+    }
+
+    async fn letter_causes(&self, filter: &LetterFilter) -> Result<Vec<LetterCause>, StoreError> {
+        letter_index::causes(&self.readers, filter).await
+    }
+
+    async fn index_letters(&self, limit: u32) -> Result<u64, StoreError> {
+        let store = self.clone();
+        run_detached(async move {
+            let begun = store.writers.begin_with(dialect::BEGIN).await;
+            let mut transaction = begun.map_err(error::store)?;
+            let indexed = letter_index::index_some(&mut transaction, limit).await?;
+            transaction.commit().await.map_err(error::store)?;
+            Ok(indexed)
+        })
+        .await
     }
 
     async fn letters_waiting(&self, scope: &Scope) -> Result<u64, StoreError> {

@@ -67,36 +67,55 @@ pub(super) async fn slots(
     span: &Span,
     scope: &Scope,
 ) -> Result<Vec<(Bound, String, i64)>, StoreError> {
-    slotting(span, scope)
+    slotting(span, scope, "status")
+        .push(" GROUP BY bucket, status")
         .build_query_as()
         .fetch_all(connection)
         .await
         .map_err(error::store)
 }
 
-fn slotting(span: &Span, scope: &Scope) -> QueryBuilder<Db> {
+/// The same by the class of their durations, of those that have one.
+pub(super) async fn durations(
+    connection: &mut Connection,
+    span: &Span,
+    scope: &Scope,
+) -> Result<Vec<(Bound, i64, i64)>, StoreError> {
+    slotting(span, scope, "from_ms")
+        .push(" WHERE from_ms >= 0 GROUP BY bucket, from_ms")
+        .build_query_as()
+        .fetch_all(connection)
+        .await
+        .map_err(error::store)
+}
+
+/// How many sagas of each value of a column started in each bucket, but for the grouping.
+fn slotting(span: &Span, scope: &Scope, column: &str) -> QueryBuilder<Db> {
     let query = span.statistics(scope);
     let cover = Cover::no_wider(&query, span.width().seconds());
-    let mut sql = QueryBuilder::new("SELECT bucket, status, CAST(sum(sagas) AS bigint) FROM (");
-    sql.push("SELECT bucket, status, sagas FROM saga_rollup WHERE false");
+    let mut sql = QueryBuilder::new("");
+    sql.push(format_args!(
+        "SELECT bucket, {column}, CAST(sum(sagas) AS bigint) FROM \
+         (SELECT bucket, {column}, sagas FROM saga_rollup WHERE false"
+    ));
     for (width, range) in &cover.buckets {
         sql.push(format_args!(
-            " UNION ALL SELECT bucket, status, sagas FROM saga_rollup WHERE width = {width} AND bucket"
+            " UNION ALL SELECT bucket, {column}, sagas FROM saga_rollup WHERE width = {width} AND bucket"
         ));
         push_range(&mut sql, range, "bucket", &query);
     }
     if let (Some(changes), Some(range)) = (dialect::ROLLUP_CHANGES, &cover.whole) {
         sql.push(format_args!(
-            " UNION ALL SELECT minute, status, sagas FROM {changes} WHERE minute"
+            " UNION ALL SELECT minute, {column}, sagas FROM {changes} WHERE minute"
         ));
         push_range(&mut sql, range, "minute", &query);
     }
     for range in &cover.edges {
         sql.push(" UNION ALL SELECT ").push_bind(Bound(range.start));
-        sql.push(", status, 1 FROM saga_counted WHERE started_at");
+        sql.push(format_args!(", {column}, 1 FROM saga_counted WHERE started_at"));
         push_range(&mut sql, range, "started_at", &query);
     }
-    sql.push(") AS counted GROUP BY bucket, status");
+    sql.push(") AS counted");
     sql
 }
 

@@ -11,10 +11,12 @@ use super::{
     samples, statistics,
 };
 use crate::{
-    FailureCount, Failures, Flow, FlowQuery, Sample, Scope, Span, StepDetail, StoreError, TrendStore, Trends,
+    FailureCount, Failures, Flow, FlowQuery, Sample, Scope, SlotDurations, Span, StepDetail, StoreError,
+    TrendStore, Trends,
     flow::{DetailGathering, FlowStep, Gathering, StepMetadata},
     period::drawn_below,
     rollup::CountsByType,
+    trends,
 };
 
 const METADATA: &str = concat!(
@@ -40,6 +42,12 @@ impl TrendStore for Adapter {
         }
         trends.by_type = counts.finish()?;
         Ok(trends)
+    }
+
+    async fn durations(&self, span: &Span, scope: &Scope) -> Result<Vec<SlotDurations>, StoreError> {
+        let mut connection = self.readers.acquire().await.map_err(error::store)?;
+        let counted = statistics::durations(&mut connection, span, scope).await?;
+        Ok(trends::durations(span, counted))
     }
 
     async fn failures(&self, span: &Span, most: u32, scope: &Scope) -> Result<Failures, StoreError> {

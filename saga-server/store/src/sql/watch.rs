@@ -8,13 +8,14 @@ use sqlx::{AssertSqlSafe, QueryBuilder};
 
 use super::{
     Adapter, Db,
+    acknowledged::push_acknowledged_sagas,
     dialect::{self, any},
     error, read,
     rows::decode_all,
     scope::push_scope,
 };
 use crate::{
-    Corrupt, Late, LateCount, LateGroup, LateSagas, Scope, StoreError, Total, WatchStore,
+    Corrupt, Judged, Late, LateCount, LateGroup, LateSagas, Scope, StoreError, Total, WatchStore,
     columns::{Moment, millis},
     deadline::in_time,
     rows::StateRow,
@@ -79,6 +80,7 @@ impl WatchStore for Adapter {
         late: Late,
         before: Timestamp,
         scope: &Scope,
+        acknowledged: Option<(bool, Judged)>,
     ) -> Result<Vec<LateGroup>, StoreError> {
         in_time(async {
             let due = late.column();
@@ -87,7 +89,7 @@ impl WatchStore for Adapter {
                  FROM saga_instance WHERE ",
                 late.steps_column()
             ));
-            push_late(&mut groups, late, before, scope);
+            push_late(&mut groups, late, before, scope, acknowledged);
             groups.push(format_args!(
                 " ORDER BY {due} LIMIT {}) AS late, {} GROUP BY saga_type, each.value \
                  ORDER BY count(*) DESC, min(due), saga_type, each.value LIMIT {MAX_GROUPS}",
@@ -114,16 +116,17 @@ impl WatchStore for Adapter {
         before: Timestamp,
         size: u32,
         scope: &Scope,
+        acknowledged: Option<(bool, Judged)>,
     ) -> Result<LateSagas, StoreError> {
         in_time(async {
             let mut page = QueryBuilder::new(format!(
                 "SELECT {} FROM saga_instance AS saga WHERE ",
                 StateRow::COLUMNS
             ));
-            push_late(&mut page, late, before, scope);
+            push_late(&mut page, late, before, scope, acknowledged);
             page.push(format_args!(" ORDER BY {} LIMIT {size}", late.column()));
             let mut count = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM saga_instance WHERE ");
-            push_late(&mut count, late, before, scope);
+            push_late(&mut count, late, before, scope, acknowledged);
             count.push(format_args!(" LIMIT {}) AS late", Total::CAP + 1));
             let rows = page
                 .build()
@@ -199,10 +202,19 @@ impl WatchStore for Adapter {
 }
 
 /// Sagas of these types that were due before a moment.
-fn push_late(sql: &mut QueryBuilder<Db>, late: Late, before: Timestamp, scope: &Scope) {
+fn push_late(
+    sql: &mut QueryBuilder<Db>,
+    late: Late,
+    before: Timestamp,
+    scope: &Scope,
+    acknowledged: Option<(bool, Judged)>,
+) {
     sql.push(format_args!("{} < ", late.column()))
         .push_bind(Moment(before));
     push_scope(sql, "saga_type", scope);
+    if let Some((is_acknowledged, judged)) = acknowledged {
+        push_acknowledged_sagas(sql, is_acknowledged, judged);
+    }
 }
 
 /// Names a row that cannot be read by its type and step, since it counts many sagas.

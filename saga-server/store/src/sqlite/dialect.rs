@@ -19,6 +19,12 @@ pub(super) const BEGIN_READING: &str = BEGIN;
 /// All reads of a reader see the database as it is at the first one.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN";
 
+/// The same for a question that is bounded by what it reads.
+pub(super) const BEGIN_SHORT: &str = "BEGIN";
+
+/// A writer holds the lock of the file.
+pub(super) const LOCK_VIEWS: Option<&str> = None;
+
 /// Rows need no locks: a writer holds the lock of the file.
 pub(super) const FOR_UPDATE: &str = "";
 
@@ -27,6 +33,12 @@ pub(super) const CHECK_DEFERRED: Option<&str> = None;
 
 /// The later one of two moments, which are the first two parameters.
 pub(super) const LATER: &str = "max($1, $2)";
+
+/// "Is one of the few ids that a query gives", which goes before and after.
+pub(super) const ONE_OF_FEW: (&str, &str) = ("IN (", ")");
+
+/// How many compensations `saga` owes.
+pub(super) const OWED: &str = "json_array_length(saga.outstanding)";
 
 pub(super) const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
@@ -131,6 +143,18 @@ pub(super) const BEFORE_METADATA: Option<&str> = None;
 /// What stands before the exponent of a number, as it came.
 const MANTISSA: &str = "substr(step.metadata -> entry.fullkey, 1, \
     instr(lower(step.metadata -> entry.fullkey) || 'e', 'e') - 1)";
+
+pub(super) const HAS_INDEX_OF_METADATA: bool = false;
+
+/// "This row of `saga_steps` is of the trace."
+pub(super) fn push_trace(sql: &mut QueryBuilder<Sqlite>, trace_id: &str) {
+    sql.push("step.trace_id = ").push_bind(trace_id.to_owned());
+}
+
+/// When something is, in milliseconds.
+pub(super) fn millis_of(column: &str) -> String {
+    column.to_owned()
+}
 
 /// "The metadata of this row of `saga_steps` has the value at the key": a text, or a number or boolean written like this.
 pub(super) fn push_metadata(sql: &mut QueryBuilder<Sqlite>, key: &str, value: &str) {

@@ -11,9 +11,10 @@ use super::{
     rows::decode_all,
 };
 use crate::{
-    Page, PageStart, SagaQuery, StoreError, Total,
+    Page, PageStart, SagaQuery, StoreError, Stretch, Total,
     draw::{DRAWS, DrawnRow},
     rows::StateRow,
+    table::Keyed,
 };
 
 pub(super) async fn search(store: &SqliteStore, query: &SagaQuery) -> Result<Page, StoreError> {
@@ -22,17 +23,53 @@ pub(super) async fn search(store: &SqliteStore, query: &SagaQuery) -> Result<Pag
     let has_more = rows.len() > query.size as usize;
     rows.truncate(query.size as usize);
     Ok(Page {
-        sagas: read::states(pool, &store.definitions.get(), rows).await?,
+        sagas: read::states(
+            pool,
+            &store.definitions.get(),
+            rows.into_iter().map(|row| row.state).collect(),
+        )
+        .await?,
         total: total(pool, query).await?,
         has_more,
     })
 }
 
+/// As [`search`], without the total, and with where the list goes on.
+pub(super) async fn list(store: &SqliteStore, query: &SagaQuery) -> Result<Stretch, StoreError> {
+    let pool = &store.readers;
+    let mut rows = page(pool, query).await?;
+    let has_more = rows.len() > query.size as usize;
+    rows.truncate(query.size as usize);
+    let last = rows.last().filter(|_| has_more);
+    let next = last.and_then(|row| Some(conditions::after(query, row.place?, &row.state.saga_id)));
+    let next = next.transpose()?;
+    let rows = rows.into_iter().map(|row| row.state).collect();
+    Ok(Stretch {
+        sagas: read::states(pool, &store.definitions.get(), rows).await?,
+        next,
+    })
+}
+
+/// A saga of a page.
+#[derive(sqlx::FromRow)]
+struct PageRow {
+    #[sqlx(flatten)]
+    state: StateRow,
+    /// By what the page is sorted, in milliseconds.
+    place: Option<i64>,
+}
+
+impl Keyed for PageRow {
+    const NAME: &'static str = StateRow::NAME;
+    const KEY: &'static [&'static str] = StateRow::KEY;
+}
+
 /// One more than the page has.
-async fn page(pool: &SqlitePool, query: &SagaQuery) -> Result<Vec<StateRow>, StoreError> {
+async fn page(pool: &SqlitePool, query: &SagaQuery) -> Result<Vec<PageRow>, StoreError> {
     let mut sql = QueryBuilder::new(format!(
-        "SELECT {} FROM saga_instance AS saga WHERE true",
-        StateRow::COLUMNS
+        "SELECT {}, {} AS place FROM saga_instance AS saga WHERE true",
+        StateRow::COLUMNS,
+        conditions::place(query, "saga")
     ));
     push_filters(&mut sql, query);
     push_cursor(&mut sql, query);
@@ -76,6 +113,15 @@ impl<'a> Matching<'a> {
         sql.push(format_args!(" ORDER BY {NUMBER} & 65535, saga_id LIMIT "))
             .push_bind(i64::from(most));
         let asked = sql.build_query_as();
+        asked.fetch_all(&self.store.readers).await.map_err(error::store)
+    }
+
+    /// Those of some sagas that the search finds.
+    pub(super) async fn among(&self, saga_ids: &[String]) -> Result<Vec<String>, StoreError> {
+        let mut sql = QueryBuilder::new("SELECT saga_id FROM saga_instance AS saga WHERE saga_id ");
+        dialect::push_any(&mut sql, saga_ids);
+        push_filters(&mut sql, self.query);
+        let asked = sql.build_query_scalar();
         asked.fetch_all(&self.store.readers).await.map_err(error::store)
     }
 }

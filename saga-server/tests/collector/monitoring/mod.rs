@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod deployed;
+mod links;
 mod prometheus;
 mod queries;
 mod spike;

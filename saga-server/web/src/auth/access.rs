@@ -5,7 +5,7 @@ use std::sync::Arc;
 use saga_store::Scope;
 
 use super::{
-    Caller, Role, TokenHash,
+    Caller, Role, Services, TokenHash,
     oidc::{Issuer, Refusal},
 };
 
@@ -21,6 +21,8 @@ pub struct Token {
     pub role: Role,
     /// Which saga types its holder may see and change.
     pub scope: Scope,
+    /// Whose events its holder may record.
+    pub services: Services,
     /// What is known of it.
     pub hash: TokenHash,
 }
@@ -80,6 +82,9 @@ impl Access {
                 true => Some(token),
                 false => found,
             });
-        found.map(|token| Caller::of_token(token.name.clone(), token.role, token.scope.clone(), None))
+        found.map(|token| {
+            Caller::of_token(token.name.clone(), token.role, token.scope.clone(), None)
+                .for_services(token.services.clone())
+        })
     }
 }

@@ -1,9 +1,9 @@
 //! Who is calling, once it is known.
 
 use saga_store::{Actor, Scope, Way};
-use saga_types::{MAX_NAME_CHARS, Timestamp};
+use saga_types::{MAX_NAME_CHARS, SagaEvent, Timestamp};
 
-use super::Role;
+use super::{Role, Services};
 
 /// The name of callers of whom nothing is known.
 pub const ANONYMOUS: &str = "anonymous";
@@ -17,6 +17,8 @@ pub struct Caller {
     pub role: Role,
     /// Which saga types they may see and change.
     pub scope: Scope,
+    /// Whose events they may record.
+    pub services: Services,
     /// When their token ends; none when it does not.
     pub expires: Option<Timestamp>,
     /// By which way they call.
@@ -33,9 +35,47 @@ impl Caller {
             name,
             role,
             scope,
+            services: Services::All,
             expires,
             way: Way::Rest,
             address: None,
+        }
+    }
+
+    /// The same caller, who may record the events of these services only.
+    #[must_use]
+    pub fn for_services(mut self, services: Services) -> Self {
+        self.services = services;
+        self
+    }
+
+    /// Whether they may record an event.
+    ///
+    /// # Errors
+    ///
+    /// Why they may not, in words.
+    pub fn may_record(&self, event: &SagaEvent) -> Result<(), String> {
+        if !self.scope.has(&event.saga_type) {
+            let saga_type = &event.saga_type;
+            return Err(format!(
+                "the token {:?} is not for the saga type {saga_type}",
+                self.name
+            ));
+        }
+        let service = event
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata.producer_service());
+        match (self.services.has(service), service) {
+            (true, _) => Ok(()),
+            (false, Some(service)) => Err(format!(
+                "the token {:?} is not for the service {service:?}",
+                self.name
+            )),
+            (false, None) => Err(format!(
+                "the token {:?} is for some services only, and the event does not name one (metadata.producerService)",
+                self.name
+            )),
         }
     }
 

@@ -34,24 +34,35 @@ const OPEN: [&str; 7] = [
 ];
 
 /// Pages, by their first segment, with the role to read them. Their forms need an operator.
-const PAGES: [(&str, Role); 7] = [
+const PAGES: [(&str, Role); 10] = [
     ("", Role::Viewer),
     ("sagas", Role::Viewer),
     ("flow", Role::Viewer),
+    ("differences", Role::Viewer),
     ("dead-letters", Role::Operator),
     ("operations", Role::Operator),
+    ("acknowledgements", Role::Operator),
     ("services", Role::Viewer),
     ("search", Role::Viewer),
+    ("views", Role::Viewer),
 ];
 
 /// Paths that show numbers of all saga types together.
-const ALL_TYPES: [&str; 2] = ["/services", "/internal/v1/producers"];
+const ALL_TYPES: [&str; 4] = [
+    "/services",
+    "/internal/v1/producers",
+    "/internal/v1/producers.csv",
+    "/internal/v1/producers.ndjson",
+];
 
 /// Paths of metrics.
 const METRICS: [&str; 2] = ["/metrics", "/actuator/prometheus"];
 
 /// Interfaces for programs, by their first segment.
 const INTERFACES: [(&str, Role); 2] = [("api", Role::Viewer), ("internal", Role::Operator)];
+
+/// Paths that take events.
+const RECORDING: [&str; 1] = ["/api/v1/events"];
 
 /// What a request needs.
 pub(crate) fn needed(request: &Request) -> Requirement {
@@ -70,6 +81,9 @@ pub(crate) fn named(method: &Method, path: &str) -> Option<Requirement> {
     let first = first_segment(path);
     if METRICS.contains(&path) {
         return Some(Requirement::OpenUnlessBound);
+    }
+    if records(path) {
+        return Some(Requirement::Role(Role::Recorder));
     }
     if OPEN.contains(&first) {
         return Some(Requirement::Open);
@@ -93,9 +107,19 @@ pub(crate) fn page(path: &str) -> Option<Role> {
     }
 }
 
+/// Whether a path takes events.
+pub(crate) fn records(path: &str) -> bool {
+    RECORDING.contains(&path)
+}
+
 /// Whether a path shows numbers of all saga types together.
 pub(crate) fn needs_all_types(path: &str) -> bool {
     ALL_TYPES.contains(&path)
+}
+
+/// Whether a path is of a list as a file, to which pages have links.
+pub(crate) fn is_file(path: &str) -> bool {
+    path.ends_with(".csv") || path.ends_with(".ndjson")
 }
 
 /// Whether orchestrators or Prometheus ask for a path; they are answered however many others ask.

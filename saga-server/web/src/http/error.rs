@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::scoped::NoSaga;
 use saga_collector::freshness::Freshness;
+use saga_gateway::results::EventResult;
 use saga_store::{AppendError, Removal, StoreError};
 
 /// The detail that says when a saga left the database.
@@ -40,8 +41,12 @@ pub enum ErrorCode {
     Conflict,
     /// 413: the body is too long.
     PayloadTooLarge,
+    /// 415: the body is of another type.
+    UnsupportedMediaType,
     /// 421: without tokens only callers are answered who name this machine, by way of no proxy.
     MisdirectedRequest,
+    /// 429: too much is asked or sent at the moment; try again later.
+    TooManyRequests,
     /// 500: a bug; the cause is in the log.
     InternalError,
     /// 503: try again later.
@@ -58,6 +63,8 @@ impl ErrorCode {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::MisdirectedRequest => StatusCode::MISDIRECTED_REQUEST,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -68,7 +75,9 @@ impl ErrorCode {
     pub(crate) const fn header(self) -> Option<(HeaderName, &'static str)> {
         match self {
             Self::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer")),
-            Self::ServiceUnavailable => Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            Self::ServiceUnavailable | Self::TooManyRequests => {
+                Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
+            }
             _ => None,
         }
     }
@@ -80,6 +89,8 @@ pub struct ApiError {
     code: ErrorCode,
     message: String,
     details: BTreeMap<String, String>,
+    /// What became of each event, where events are taken.
+    results: Vec<EventResult>,
 }
 
 impl ApiError {
@@ -100,9 +111,8 @@ impl ApiError {
             names => format!("the {kind}s {} are wrong", names.join(", ")),
         };
         Self {
-            code: ErrorCode::BadRequest,
-            message,
             details,
+            ..Self::plain(ErrorCode::BadRequest, message)
         }
     }
 
@@ -164,6 +174,14 @@ impl ApiError {
         Self::plain(ErrorCode::PayloadTooLarge, message)
     }
 
+    pub(crate) fn unsupported_media_type(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::UnsupportedMediaType, message)
+    }
+
+    pub(crate) fn too_many_requests(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::TooManyRequests, message)
+    }
+
     pub(crate) fn misdirected() -> Self {
         Self::plain(
             ErrorCode::MisdirectedRequest,
@@ -189,7 +207,14 @@ impl ApiError {
             code,
             message: message.into(),
             details: BTreeMap::new(),
+            results: Vec::new(),
         }
+    }
+
+    /// The same, with what became of each event.
+    pub(crate) fn with_results(mut self, results: Vec<EventResult>) -> Self {
+        self.results = results;
+        self
     }
 
     pub(crate) fn code(&self) -> ErrorCode {
@@ -212,6 +237,7 @@ impl ApiError {
             timestamp: Timestamp::now(),
             path,
             details: &self.details,
+            results: &self.results,
         };
         let mut response = (self.code.status(), Json(body)).into_response();
         if let Some((name, value)) = self.code.header() {
@@ -235,6 +261,10 @@ pub(crate) struct ErrorBody<'a> {
     path: &'a str,
     /// What is wrong with each parameter or field, by its name.
     details: &'a BTreeMap<String, String>,
+    /// What became of each event; only where events are taken, and only when they could be separated from each other.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<EventResult>)]
+    results: &'a [EventResult],
 }
 
 /// Only the middleware knows the path, so the error travels there beside an empty answer.
@@ -252,7 +282,7 @@ impl From<NoSaga> for ApiError {
             NoSaga::Unknown(saga_id, freshness) => {
                 Self::not_found_yet(format!("there is no saga {:?}", saga_id.as_str()), &freshness)
             }
-            NoSaga::Removed(saga_id, removal) => saga_removed(&saga_id, removal),
+            NoSaga::Removed(saga_id, removal) => saga_removed(saga_id.as_str(), removal),
             NoSaga::Store(error) => error.into(),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Rule of thumb: the path alone decides which role is needed, by the table in `access`.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{FromRequestParts, Request, State},
@@ -13,30 +13,27 @@ use axum::{
 
 use super::{
     ApiError,
-    access::{self, Requirement},
+    access::{self, Requirement, needed},
     same_site, session,
 };
-use crate::{
-    auth::{Access, Caller, Role, oidc::Refusal},
-    state::AppState,
-};
+use crate::auth::{Access, Caller, Role, oidc::Refusal};
 use saga_store::Way;
 
 /// Lets those through who may, with their [`Caller`] beside the request, and beside the response for those who make a
 /// page of an error.
-pub(crate) async fn check(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
     if let Err(error) = same_site::check(&request) {
         return error.into_response();
     }
-    let (needed, needs_all_types) = match access::needed(&request) {
+    let (needed, needs_all_types) = match needed(&request) {
         Requirement::Open => return next.run(request).await,
-        Requirement::OpenUnlessBound if !state.access.is_bound() => return next.run(request).await,
+        Requirement::OpenUnlessBound if !access.is_bound() => return next.run(request).await,
         Requirement::OpenUnlessBound => (Role::Viewer, true),
         Requirement::AllTypes(role) => (role, true),
         Requirement::Role(role) => (role, false),
     };
     let called = Called::of(&request);
-    let caller = match caller(&state.access, &called).await {
+    let caller = match caller(&access, &called).await {
         Ok(caller) => Caller {
             way: called.way,
             address: called.address,
@@ -44,7 +41,7 @@ pub(crate) async fn check(State(state): State<AppState>, mut request: Request, n
         },
         Err(error) => return error.into_response(),
     };
-    let mut response = match allow(&state.access, &caller, needed, needs_all_types) {
+    let mut response = match allow(&access, &caller, needed, needs_all_types) {
         Ok(()) => {
             request.extensions_mut().insert(caller.clone());
             next.run(request).await
@@ -127,10 +124,11 @@ fn address(request: &Request) -> Option<String> {
     })
 }
 
-/// A browser's cookie counts for pages, and for what their scripts read.
+/// A browser's cookie counts for pages, for what their scripts read, and for files that they have links to.
 fn is_for_pages(request: &Request) -> bool {
     let path = request.uri().path();
-    access::page(path).is_some() || access::is_read(request.method()) && path.starts_with("/api/")
+    let is_linked = path.starts_with("/api/") || path.starts_with("/internal/") && access::is_file(path);
+    access::page(path).is_some() || access::is_read(request.method()) && is_linked
 }
 
 async fn caller(access: &Access, called: &Called) -> Result<Caller, ApiError> {
@@ -160,7 +158,7 @@ impl From<Refusal> for ApiError {
 }
 
 fn allow(access: &Access, caller: &Caller, needed: Role, needs_all_types: bool) -> Result<(), ApiError> {
-    if caller.role >= needed {
+    if caller.role.may(needed) {
         return match needs_all_types && !caller.scope.is_all() {
             true => Err(ApiError::needs_all_types(&caller.name)),
             false => Ok(()),

@@ -37,7 +37,10 @@ use super::{
     guard::Peer,
     places::{BusyBody, Connection, Places},
 };
-use crate::{router::router, state::AppState};
+use crate::{
+    router::{gateway_router, router},
+    state::{AppState, GatewayState},
+};
 
 /// How many connections there may be, and how slow they may be.
 #[derive(Debug, Clone, Copy)]
@@ -72,8 +75,21 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers on a listener until `stop`; requests that were begun by then are still answered.
 pub async fn serve(listener: TcpListener, state: AppState, limits: Limits, stop: CancellationToken) {
+    serve_router(listener, router(state), limits, stop).await;
+}
+
+/// The same for a gateway that runs alone.
+pub async fn serve_gateway(
+    listener: TcpListener,
+    state: GatewayState,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    serve_router(listener, gateway_router(state), limits, stop).await;
+}
+
+async fn serve_router(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
     let mut places = Places::new(limits.connections, limits.reserved_connections);
-    let router = router(state);
     let mut connections = JoinSet::new();
     loop {
         let is_full = places.is_full();

@@ -1,6 +1,9 @@
 //! What every request passes: limits before the handler, headers and the form of errors after it.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -16,11 +19,16 @@ use super::{
     access::{self, Requirement},
     query_string::is_well_encoded,
 };
-use crate::state::AppState;
-use saga_collector::{metrics::EndpointLabels, telemetry::spans};
+use saga_collector::{
+    metrics::{EndpointLabels, Metrics},
+    telemetry::spans,
+};
 
 /// How long an answer may take.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
+
+/// The same where events are taken, for a long body and a slow broker, each of which has a limit of its own that is shorter.
+const RECORDING_TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// The longest query, in bytes. Every sensible combination of filters is far shorter.
 const QUERY_LIMIT: usize = 8 * 1024;
@@ -40,19 +48,19 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
 ];
 
 /// Outermost: a span, how long the answer took, the headers of data, and errors as JSON.
-pub(crate) async fn observe_request(state: State<AppState>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe_request(metrics: State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     // What orchestrators and Prometheus ask every few seconds makes no traces.
     if access::needed(&request) == Requirement::Open {
-        return answer(state, request, next).await;
+        return answer(metrics, request, next).await;
     }
     let labels = labels(&request);
     let span = spans::request(&labels.method, &labels.endpoint, request.headers());
-    let response = answer(state, request, next).instrument(span.clone()).await;
+    let response = answer(metrics, request, next).instrument(span.clone()).await;
     spans::answered(&span, response.status());
     response
 }
 
-async fn answer(State(state): State<AppState>, request: Request, next: Next) -> Response {
+async fn answer(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let path = request.uri().path().to_owned();
     let labels = labels(&request);
@@ -63,8 +71,7 @@ async fn answer(State(state): State<AppState>, request: Request, next: Next) -> 
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
-    state
-        .metrics
+    metrics
         .requests
         .api_latency
         .get_or_create(&labels)
@@ -92,8 +99,12 @@ pub(crate) async fn method_not_allowed(method: Method) -> ApiError {
 
 /// In a task of its own: a panic ends there, and a caller that goes away does not cut a transaction in half.
 async fn within_limits(request: Request, next: Next) -> Response {
+    let limit = match access::records(request.uri().path()) {
+        true => RECORDING_TIME_LIMIT,
+        false => TIME_LIMIT,
+    };
     let mut answer = tokio::spawn(next.run(request).in_current_span());
-    match tokio::time::timeout(TIME_LIMIT, &mut answer).await {
+    match tokio::time::timeout(limit, &mut answer).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             tracing::error!(%error, "a request ended in a panic");
@@ -101,7 +112,7 @@ async fn within_limits(request: Request, next: Next) -> Response {
         }
         Err(_) => {
             answer.abort();
-            let limit = TIME_LIMIT.as_secs();
+            let limit = limit.as_secs();
             ApiError::unavailable(format!("the answer took longer than {limit} s")).into_response()
         }
     }

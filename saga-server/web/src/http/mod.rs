@@ -9,16 +9,17 @@
 //! | `guard`, `same_site`, `session` | who is calling, and whether they may |
 //! | `query_string`, `params`, `body`, `date_range` | what callers send, checked; each bad parameter is named |
 //! | `address` | texts in an address, encoded |
-//! | `csv` | lines for spreadsheets, in which nothing is a formula |
+//! | `export`, `csv` | lists as files; lines for spreadsheets, in which nothing is a formula |
 //! | `error` | the one form of every error |
 
 pub(crate) mod access;
 pub(crate) mod address;
 pub(crate) mod body;
 pub(crate) mod compress;
-pub(crate) mod csv;
+mod csv;
 pub(crate) mod date_range;
 pub(crate) mod error;
+pub(crate) mod export;
 pub(crate) mod guard;
 pub(crate) mod listen;
 pub(crate) mod middleware;

@@ -46,6 +46,11 @@ impl<S: Send + Sync> FromRequestParts<S> for PathSagaId {
     }
 }
 
+/// A flag.
+pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "must be true or false".to_owned())
+}
+
 /// A status by its name.
 pub(crate) fn status(text: &str) -> Result<SagaStatus, String> {
     text.parse().map_err(|_| {

@@ -3,15 +3,11 @@
 //! The status is read before the event is stored, and others may store events in between. The caller is answered
 //! accordingly: no call succeeds that did not itself bring about the status it names.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use saga_types::{
-    EventId, Metadata, MetadataError, SagaEvent, SagaId, SagaStatus, Timestamp, fold::SagaState, keys, steps,
-};
+use saga_types::{SagaId, SagaStatus, Timestamp};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
-use uuid::Builder;
 
 use super::permit::Permit;
 use crate::{
@@ -19,8 +15,11 @@ use crate::{
     http::{ApiError, body::Body, params::status, query_string::Params},
     scoped::Reader,
 };
-use saga_collector::metrics::count_stored;
-use saga_store::{Actor, Appended, Conclude, Conclusion, Operation, OperationKind, SagaChange};
+use saga_collector::{
+    corrections::{Correction as Correcting, Uncorrectable},
+    metrics::count_stored,
+};
+use saga_store::{Appended, Conclude, Conclusion, SagaChange};
 
 /// The longest reason, in characters.
 const MAX_REASON_CHARS: usize = 500;
@@ -96,45 +95,9 @@ impl Correction {
         let message = format!("others correct the saga {:?} at the same time", saga_id.as_str());
         Err(ApiError::conflict(message))
     }
-
-    /// The event, so that it is the last of the saga as it was seen.
-    fn event(&self, saga: &SagaState, caller: &Caller) -> Result<SagaEvent, ApiError> {
-        let now = Timestamp::now();
-        let recorded_at = now.max(saga.updated_at.saturating_add(Duration::from_millis(1)));
-        if recorded_at == saga.updated_at {
-            // Ingest takes no such event; an older version may have.
-            let message = "the saga has an event at the end of all time; none can be later";
-            return Err(ApiError::conflict(message));
-        }
-        // Everything in it was checked, so neither can fail.
-        let metadata = self.metadata(caller).map_err(|_| ApiError::internal())?;
-        let event_id = event_id(saga).ok_or_else(ApiError::internal)?;
-        let mut event = SagaEvent::new(
-            event_id,
-            saga.saga_id.clone(),
-            saga.order_id.clone(),
-            saga.saga_type.clone(),
-            steps::MANUAL_STATUS_OVERRIDE,
-            self.status,
-            recorded_at,
-        );
-        event.event_timestamp = now;
-        Ok(event.with_metadata(metadata))
-    }
-
-    fn metadata(&self, caller: &Caller) -> Result<Metadata, MetadataError> {
-        let mut metadata = Metadata::builder();
-        metadata.insert(keys::ACTOR, caller.name.as_str())?;
-        metadata.insert(keys::CORRECTED_VIA, caller.way.as_str())?;
-        metadata.insert(keys::REASON, &self.reason)?;
-        if self.status == SagaStatus::Failed {
-            metadata.insert(keys::FAILURE_REASON, &self.reason)?;
-        }
-        metadata.build()
-    }
 }
 
-fn reason(text: &str) -> Result<String, String> {
+pub(super) fn reason(text: &str) -> Result<String, String> {
     let chars = text.chars().count();
     if text.trim().is_empty() {
         Err("must say why".to_owned())
@@ -147,23 +110,6 @@ fn reason(text: &str) -> Result<String, String> {
     } else {
         Ok(text.to_owned())
     }
-}
-
-/// A `UUIDv7` whose time and random part follow from the state that the operator saw. So of all corrections of one state,
-/// in whatever collector they are made, the database takes one: ids are unique within a saga.
-fn event_id(saga: &SagaState) -> Option<EventId> {
-    let seen = format!(
-        "{}/{}/{}",
-        saga.updated_at,
-        saga.step_count,
-        saga.saga_id.as_str()
-    );
-    let hash = Sha256::digest(seen.as_bytes());
-    let mut random = [0; 10];
-    random.copy_from_slice(&hash[..10]);
-    let millis = u64::try_from(saga.updated_at.as_millis()).unwrap_or_default();
-    let id = Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
-    EventId::new(id.to_string()).ok()
 }
 
 /// Stores the event on top of the state as it is now. `None` when another correction of that state came first.
@@ -182,8 +128,13 @@ async fn attempt(
         );
         return Err(ApiError::conflict(message));
     }
-    let event = correction.event(&seen, caller)?;
-    let conclude = conclude(correction, caller.actor());
+    let correcting = Correcting {
+        status: correction.status,
+        reason: correction.reason.clone(),
+        by: caller.actor(),
+    };
+    let event = correcting.event(&seen)?;
+    let conclude = conclude(correcting);
     let Appended { mut changes, .. } = reader
         .append_by(&Permit::new(), vec![event.clone()].into(), conclude)
         .await?;
@@ -194,35 +145,24 @@ async fn attempt(
 }
 
 /// The entry of the log, when the event is stored.
-fn conclude(correction: &Correction, actor: Actor) -> Conclude {
-    let (wanted, reason) = (correction.status, correction.reason.clone());
-    Arc::new(move |appended| {
-        let operations = appended.changes.iter().map(|change| {
-            let current = change.state.current_status;
-            Operation {
-                at: Timestamp::now(),
-                actor: actor.clone(),
-                kind: OperationKind::Correction,
-                saga_id: Some(change.state.saga_id.as_str().to_owned()),
-                saga_type: Some(change.state.saga_type.as_str().to_owned()),
-                letter_id: None,
-                before: change.previous_status.map(|status| status.as_str().to_owned()),
-                after: Some(current.as_str().to_owned()),
-                // An event that is later still may have come first.
-                result: if current == wanted {
-                    "CORRECTED"
-                } else {
-                    "OVERTAKEN"
-                }
-                .to_owned(),
-                detail: Some(reason.clone()),
-            }
-        });
-        Conclusion {
-            attempts: Vec::new(),
-            operations: operations.collect(),
-        }
+fn conclude(correcting: Correcting) -> Conclude {
+    Arc::new(move |appended| Conclusion {
+        operations: appended
+            .changes
+            .iter()
+            .map(|change| correcting.operation(change))
+            .collect(),
+        ..Conclusion::default()
     })
+}
+
+impl From<Uncorrectable> for ApiError {
+    fn from(error: Uncorrectable) -> Self {
+        match error {
+            Uncorrectable::EndOfTime => Self::conflict(error.to_string()),
+            Uncorrectable::Invalid => Self::internal(),
+        }
+    }
 }
 
 /// The event is stored; whether it did what was wanted depends on what else was stored in the meantime.

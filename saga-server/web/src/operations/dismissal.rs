@@ -190,7 +190,8 @@ fn named_or(ids: Option<Vec<i64>>, filter: LetterFilter) -> LetterFilter {
     }
 }
 
-fn note(text: &str) -> Result<String, String> {
+/// Why, as operators write it.
+pub(super) fn note(text: &str) -> Result<String, String> {
     let chars = text.chars().count();
     if text.trim().is_empty() {
         Err("must say why".to_owned())

@@ -1,16 +1,27 @@
 //! Which dead letters are meant: by the parameters of a list, the fields of a form, or the filter of a body.
 
-use saga_types::SagaId;
+use saga_types::{OrderId, SagaId, Timestamp};
 
 use crate::http::{
-    date_range::DateRange,
+    date_range::{DateRange, RelativeRange},
+    params::yes_or_no,
     query_string::{LettersCursor, Params},
 };
-use saga_store::{LetterFilter, LetterPlace, LetterState, Scope};
+use saga_store::{LetterFilter, LetterPlace, LetterState, Scope, searched_words};
 
 /// Takes what says which letters are meant. Those that were dismissed are meant only where their state is named.
 pub(crate) fn letter_filter(params: &mut Params) -> LetterFilter {
     let period = DateRange::take(params);
+    filter_of(params, period)
+}
+
+/// The same of a list, whose period may be relative to now.
+pub(crate) fn letter_list_filter(params: &mut Params, now: Timestamp) -> LetterFilter {
+    let period = RelativeRange::take(params).or_dates(params, now);
+    filter_of(params, period)
+}
+
+fn filter_of(params: &mut Params, period: DateRange) -> LetterFilter {
     let state = params.parsed("state", letter_state);
     LetterFilter {
         scope: Scope::All,
@@ -18,7 +29,13 @@ pub(crate) fn letter_filter(params: &mut Params) -> LetterFilter {
         reason: params.text("reason"),
         state,
         without_dismissed: state.is_none(),
+        acknowledged: params
+            .parsed("acknowledged", yes_or_no)
+            .map(|yes| (yes, Timestamp::now())),
         saga_id: params.parsed("sagaId", saga_id),
+        order_id: params.parsed("orderId", order_id),
+        cause: params.text("cause"),
+        words: params.parsed("q", searched_words).unwrap_or_default(),
         origin_topic: params.text("originTopic"),
         from: period.from,
         to: period.to,
@@ -33,6 +50,12 @@ fn letter_state(text: &str) -> Result<LetterState, String> {
 
 fn saga_id(text: &str) -> Result<String, String> {
     SagaId::new(text)
+        .map(String::from)
+        .map_err(|error| error.to_string())
+}
+
+fn order_id(text: &str) -> Result<String, String> {
+    OrderId::new(text)
         .map(String::from)
         .map_err(|error| error.to_string())
 }

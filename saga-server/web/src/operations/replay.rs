@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use saga_types::{EventId, SagaId, Timestamp};
+use saga_types::{EventId, OrderId, SagaId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -58,9 +58,21 @@ pub(super) struct ReplayFilter {
     reason: Option<String>,
     /// In this state.
     state: Option<LetterState>,
+    /// Waits and somebody takes care of it: "true"; or is one of the others: "false".
+    #[schema(pattern = "^(true|false)$")]
+    acknowledged: Option<String>,
     /// Of this saga.
     #[schema(value_type = Option<SagaId>)]
     saga_id: Option<String>,
+    /// About this order, by the event or by what can be read of its bytes.
+    #[schema(value_type = Option<OrderId>)]
+    order_id: Option<String>,
+    /// Of this cause, by its name in /internal/v1/dlt/causes.
+    #[schema(pattern = r"^[^\x00]+$")]
+    cause: Option<String>,
+    /// With all these words in their message or ids, each the beginning of one; up to 6 of at least 3 characters.
+    #[schema(pattern = r"^[^\x00]+$")]
+    q: Option<String>,
     /// Were on this topic before.
     #[schema(pattern = r"^[^\x00]+$")]
     origin_topic: Option<String>,

@@ -1,13 +1,16 @@
 //! `GET /api/v1/attention`: what somebody should look at now.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
-use saga_types::{Timestamp, fold::SagaState};
+use saga_types::{SagaId, Timestamp, fold::SagaState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{expected::Expected, sagas};
 use crate::{
-    http::{ApiError, query_string::Params},
+    acknowledgements::{AcknowledgementView, of_sagas},
+    http::{ApiError, params::yes_or_no, query_string::Params},
     late_groups::{ActionGroup, late_groups},
     scoped::Reader,
 };
@@ -51,6 +54,8 @@ struct LateSaga {
     late_ms: i64,
     /// What is usual for what it waits for, and by what it is stuck; null when it has failed.
     expected: Option<Expected>,
+    /// Who takes care of it; null when nobody does.
+    acknowledgement: Option<AcknowledgementView>,
 }
 
 /// What somebody should look at now
@@ -60,28 +65,44 @@ struct LateSaga {
     get, path = "/api/v1/attention", operation_id = "attention", tag = "sagas",
     params(
         ("size" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many sagas of each kind; 20 if not given"),
+        ("acknowledged" = Option<bool>, Query, description = "Only sagas of which somebody takes care and which did not become worse since, or only the others"),
     ),
     responses((status = 200, description = "What is late", body = Attention))
 )]
 pub(super) async fn needed(reader: Reader, mut params: Params) -> Result<Json<Attention>, ApiError> {
     let size = params.parsed("size", sagas::size).unwrap_or(sagas::DEFAULT_SIZE);
+    let acknowledged = params.parsed("acknowledged", yes_or_no);
     params.finish()?;
     let freshness = reader.freshness();
     let judged_at = freshness.judged_at(Timestamp::now());
-    let stuck = reader.late_sagas(Late::Stuck, judged_at, size).await?;
+    let stuck = reader
+        .late_sagas(Late::Stuck, judged_at, size, acknowledged)
+        .await?;
     // Those that are not overdue yet are owed too.
-    let owing = reader.late_sagas(Late::Owing, Timestamp::MAX, size).await?;
-    let stuck_groups = late_groups(&reader, Late::Stuck, judged_at).await?;
-    let owing_groups = late_groups(&reader, Late::Owing, judged_at).await?;
+    let owing = reader
+        .late_sagas(Late::Owing, Timestamp::MAX, size, acknowledged)
+        .await?;
+    let stuck_groups = late_groups(&reader, Late::Stuck, judged_at, acknowledged).await?;
+    let owing_groups = late_groups(&reader, Late::Owing, judged_at, acknowledged).await?;
+    let all = stuck.sagas.iter().chain(&owing.sagas);
+    let acknowledgements = of_sagas(&reader, all).await?;
     let overdue_after = reader.watch.compensation_overdue_after;
     Ok(Json(Attention {
-        stuck: list(&reader, Late::Stuck, stuck, stuck_groups, judged_at),
+        stuck: list(
+            &reader,
+            Late::Stuck,
+            stuck,
+            stuck_groups,
+            judged_at,
+            &acknowledgements,
+        ),
         owing: list(
             &reader,
             Late::Owing,
             owing,
             owing_groups,
             maintenance::due(Late::Owing, judged_at, overdue_after),
+            &acknowledgements,
         ),
         compensation_overdue_after_seconds: overdue_after.as_secs(),
         judged_at,
@@ -96,10 +117,12 @@ fn list(
     found: LateSagas,
     groups: Vec<ActionGroup>,
     moment: Timestamp,
+    acknowledgements: &BTreeMap<SagaId, AcknowledgementView>,
 ) -> LateList {
     let sagas = found.sagas.into_iter().map(|saga| LateSaga {
         late_ms: late.late_ms(&saga, moment).unwrap_or(0),
         expected: Expected::of(&reader.usual(), &saga, moment),
+        acknowledgement: acknowledgements.get(&saga.saga_id).cloned(),
         state: list_entry(reader.redaction.saga(saga)),
     });
     LateList {

@@ -11,7 +11,7 @@ use saga_types::{SagaStatus, SagaType, Timestamp, keys};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{sagas::saga_type, versions};
+use super::{saga_filters::saga_type, versions};
 use crate::{
     http::{ApiError, date_range::DateRange, query_string::Params},
     scoped::Reader,
@@ -25,15 +25,15 @@ const PERIOD: Duration = Duration::from_hours(24);
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct VersionComparison {
+pub(crate) struct VersionComparison {
     service: String,
     /// The first moment of the period.
     from: Timestamp,
     /// Its last moment.
     to: Timestamp,
-    verdict: VersionVerdict,
+    pub(crate) verdict: VersionVerdict,
     /// The verdict and what it rests on, in a sentence.
-    summary: String,
+    pub(crate) summary: String,
     /// By how much the candidate's failure rate is greater than the baseline's in the same minutes; 0.02 are two points.
     difference: f64,
     /// The least that the difference is, with a confidence of 95 % at all moments of looking together.
@@ -55,7 +55,7 @@ pub(super) struct VersionComparison {
 /// worse at most one in twenty is ever called worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum VersionVerdict {
+pub(crate) enum VersionVerdict {
     /// It fails more often than the baseline.
     Worse,
     /// It fails as often, more rarely, or more often by less than the margin.
@@ -119,8 +119,13 @@ struct DurationPercentiles {
 )]
 pub(super) async fn two_versions(
     reader: Reader,
-    mut params: Params,
+    params: Params,
 ) -> Result<Json<VersionComparison>, ApiError> {
+    find(&reader, params).await.map(Json)
+}
+
+/// The comparison that parameters ask for.
+pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<VersionComparison, ApiError> {
     let DateRange { from, to } = DateRange::take(&mut params);
     let saga_type = params.parsed("sagaType", saga_type);
     let margin = params.parsed("margin", margin).unwrap_or(MARGIN);
@@ -134,7 +139,7 @@ pub(super) async fn two_versions(
     }
     params.finish()?;
     let freshness = reader.freshness();
-    let known = versions::of_service(&reader, &service).await?;
+    let known = versions::of_service(reader, &service).await?;
     let seen = |version: &str| known.iter().find(|known| known.version == version).cloned();
     let seen = (seen(&baseline), seen(&candidate));
     let to = to.unwrap_or_else(Timestamp::now);
@@ -150,7 +155,7 @@ pub(super) async fn two_versions(
         to,
     };
     let found = reader.version_sagas(&query).await?;
-    Ok(Json(answer(query, &found, seen, margin, freshness)))
+    Ok(answer(query, &found, seen, margin, freshness))
 }
 
 fn needed(params: &mut Params, name: &str) -> String {

@@ -1,21 +1,25 @@
 //! `GET /internal/v1/dlt`: dead letters, newest first; and `/internal/v1/dlt/groups`: how many there are of each reason.
 
 use axum::Json;
-use saga_types::{SagaId, Timestamp};
+use saga_types::{OrderId, SagaId, Timestamp, fold::failure_fingerprint};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    acknowledgements::{self, AcknowledgementView},
     http::{
         ApiError,
-        date_range::Moment,
+        date_range::{LengthOfTime, Moment},
         query_string::{LettersCursor, Params},
     },
-    operations::letter_filter,
+    operations::letter_list_filter,
     scoped::Reader,
 };
-use saga_collector::dead_letters::LetterView;
-use saga_store::{LetterFilter, LetterGroup, LetterPlace, LetterQuery, LetterState};
+use saga_collector::{dead_letters::LetterView, redaction::Redaction};
+use saga_store::{
+    LetterCause, LetterFilter, LetterGroup, LetterPlace, LetterQuery, LetterState, StoreError, StoredLetter,
+    Subjects,
+};
 
 const DEFAULT_SIZE: u32 = 20;
 const MAX_SIZE: u32 = 100;
@@ -24,8 +28,18 @@ const MAX_SIZE: u32 = 100;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LettersPage {
-    pub(crate) content: Vec<LetterView>,
+    pub(crate) content: Vec<ListedLetter>,
     pub(crate) next_cursor: Option<String>,
+}
+
+/// A letter of a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListedLetter {
+    #[serde(flatten)]
+    pub(crate) letter: LetterView,
+    /// Who takes care of it; null when nobody does.
+    pub(crate) acknowledgement: Option<AcknowledgementView>,
 }
 
 /// The answer of the groups.
@@ -41,13 +55,59 @@ pub(super) struct LetterGroups {
 /// The letters of one reason.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct GroupEntry {
+pub(super) struct GroupEntry {
     reason: String,
     waiting: u64,
     replayed: u64,
     dismissed: u64,
     first: Timestamp,
     last: Timestamp,
+}
+
+/// The answer of the causes.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LetterCauses {
+    pub(crate) causes: Vec<CauseEntry>,
+}
+
+/// The letters of one cause.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CauseEntry {
+    /// Its name, by which /internal/v1/dlt finds exactly these letters; null for letters that an earlier version kept and that have
+    /// not got theirs yet.
+    pub(crate) cause: Option<String>,
+    pub(crate) reason: String,
+    /// The message, with <n>, <id> and <value> for what differs from letter to letter; null where messages may hold what is not
+    /// shown.
+    pub(crate) message: Option<String>,
+    /// The service that says it has written them.
+    pub(crate) producer_service: Option<String>,
+    pub(crate) waiting: u64,
+    /// How many of those that wait were replayed before, in vain.
+    pub(crate) failed_again: u64,
+    pub(crate) replayed: u64,
+    pub(crate) dismissed: u64,
+    pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
+}
+
+impl CauseEntry {
+    fn of(cause: LetterCause, redaction: &Redaction) -> Self {
+        Self {
+            cause: cause.name,
+            reason: cause.reason,
+            message: redaction.is_off().then(|| failure_fingerprint(&cause.message)),
+            producer_service: cause.producer,
+            waiting: cause.waiting,
+            failed_again: cause.failed_again,
+            replayed: cause.replayed,
+            dismissed: cause.dismissed,
+            first: cause.first,
+            last: cause.last,
+        }
+    }
 }
 
 /// Dead letters, newest first
@@ -60,8 +120,13 @@ struct GroupEntry {
         ("cursor" = Option<String>, Query, format = "letters-cursor", min_length = 1, description = "The nextCursor of the page before"),
         ("reason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this kind of error"),
         ("state" = Option<LetterState>, Query, description = "In this state"),
+        ("acknowledged" = Option<bool>, Query, description = "Waits and somebody takes care of it, or is one of the others"),
         ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
+        ("orderId" = Option<OrderId>, Query, description = "About this order, by the event or by what can be read of its bytes"),
+        ("cause" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this cause, by its name in /internal/v1/dlt/causes"),
+        ("q" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "With all these words in their message or ids, each the beginning of one; up to 6 of at least 3 characters"),
         ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
+        ("period" = inline(Option<LengthOfTime>), Query, description = "Died within the last minutes, hours or days; instead of fromDate and toDate"),
         ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
         ("toDate" = Option<Moment>, Query, description = "Died at this time or earlier"),
     ),
@@ -73,19 +138,38 @@ pub(super) async fn list(reader: Reader, params: Params) -> Result<Json<LettersP
 
 /// The page of letters that the parameters ask for.
 pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<LettersPage, ApiError> {
+    refuse_hidden_search(reader, &mut params);
     let query = LetterQuery {
         after: params
             .parsed("cursor", LettersCursor::decode)
             .map(LetterPlace::from),
         size: params.parsed("size", size).unwrap_or(DEFAULT_SIZE),
-        filter: letter_filter(&mut params),
+        filter: letter_list_filter(&mut params, Timestamp::now()),
     };
     params.finish()?;
     let page = reader.letters(&query).await?;
     Ok(LettersPage {
         next_cursor: page.next.map(|place| LettersCursor::from(place).encode()),
-        content: reader.letter_views(page.letters).await,
+        content: listed(reader, page.letters).await?,
     })
+}
+
+/// The entries of a list, with who takes care of them.
+pub(super) async fn listed(
+    reader: &Reader,
+    letters: Vec<StoredLetter>,
+) -> Result<Vec<ListedLetter>, StoreError> {
+    let letters = reader.letter_views(letters).await;
+    let ids = letters.iter().map(|letter| letter.id).collect();
+    let acknowledgements = acknowledgements::of(reader, Subjects::Letters(ids)).await?;
+    let listed = |letter: LetterView| ListedLetter {
+        acknowledgement: acknowledgements
+            .iter()
+            .find(|found| found.dead_letter_id == Some(letter.id))
+            .cloned(),
+        letter,
+    };
+    Ok(letters.into_iter().map(listed).collect())
 }
 
 /// How many dead letters there are of each reason
@@ -96,8 +180,13 @@ pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<LettersP
     params(
         ("reason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this kind of error"),
         ("state" = Option<LetterState>, Query, description = "In this state"),
+        ("acknowledged" = Option<bool>, Query, description = "Waits and somebody takes care of it, or is one of the others"),
         ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
+        ("orderId" = Option<OrderId>, Query, description = "About this order, by the event or by what can be read of its bytes"),
+        ("cause" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this cause, by its name in /internal/v1/dlt/causes"),
+        ("q" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "With all these words in their message or ids, each the beginning of one; up to 6 of at least 3 characters"),
         ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
+        ("period" = inline(Option<LengthOfTime>), Query, description = "Died within the last minutes, hours or days; instead of fromDate and toDate"),
         ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
         ("toDate" = Option<Moment>, Query, description = "Died at this time or earlier"),
     ),
@@ -115,13 +204,65 @@ pub(super) async fn groups(reader: Reader, params: Params) -> Result<Json<Letter
 
 /// The reasons of the letters that the parameters ask for.
 pub(crate) async fn find_groups(reader: &Reader, mut params: Params) -> Result<Vec<LetterGroup>, ApiError> {
-    // Dismissed ones are counted beside the others.
-    let filter = LetterFilter {
-        without_dismissed: false,
-        ..letter_filter(&mut params)
-    };
+    let filter = of_all_states(reader, &mut params);
     params.finish()?;
     Ok(reader.letter_groups(&filter).await?)
+}
+
+/// How many dead letters there are of each cause
+///
+/// A cause is a reason, a message but for the numbers, ids and quoted values in it, and a producer. The 100 most frequent causes,
+/// the most frequent first.
+#[utoipa::path(
+    get, path = "/internal/v1/dlt/causes", operation_id = "deadLetterCauses", tag = "operation",
+    params(
+        ("reason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this kind of error"),
+        ("state" = Option<LetterState>, Query, description = "In this state"),
+        ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
+        ("orderId" = Option<OrderId>, Query, description = "About this order, by the event or by what can be read of its bytes"),
+        ("cause" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this cause, by its name in /internal/v1/dlt/causes"),
+        ("q" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "With all these words in their message or ids, each the beginning of one; up to 6 of at least 3 characters"),
+        ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
+        ("period" = inline(Option<LengthOfTime>), Query, description = "Died within the last minutes, hours or days; instead of fromDate and toDate"),
+        ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
+        ("toDate" = Option<Moment>, Query, description = "Died at this time or earlier"),
+    ),
+    responses((status = 200, description = "The causes", body = LetterCauses))
+)]
+pub(super) async fn causes(reader: Reader, params: Params) -> Result<Json<LetterCauses>, ApiError> {
+    Ok(Json(find_causes(&reader, params).await?))
+}
+
+/// The causes of the letters that the parameters ask for.
+pub(crate) async fn find_causes(reader: &Reader, mut params: Params) -> Result<LetterCauses, ApiError> {
+    let filter = of_all_states(reader, &mut params);
+    params.finish()?;
+    let causes = reader.letter_causes(&filter).await?.into_iter();
+    Ok(LetterCauses {
+        causes: causes
+            .map(|cause| CauseEntry::of(cause, &reader.redaction))
+            .collect(),
+    })
+}
+
+/// Dismissed ones are counted beside the others.
+fn of_all_states(reader: &Reader, params: &mut Params) -> LetterFilter {
+    refuse_hidden_search(reader, params);
+    LetterFilter {
+        without_dismissed: false,
+        ..letter_list_filter(params, Timestamp::now())
+    }
+}
+
+/// Who may search for a value could find it out by asking often enough.
+fn refuse_hidden_search(reader: &Reader, params: &mut Params) {
+    let is_asked = params.given().iter().any(|(name, _)| name == "q");
+    if is_asked && !reader.redaction.is_off() {
+        params.refuse(
+            "q",
+            "cannot be used, since messages may hold what is not shown (redaction.metadataKeys)",
+        );
+    }
 }
 
 fn size(text: &str) -> Result<u32, String> {

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use axum::Json;
 use saga_normal::trend::Trend;
-use saga_store::{FailureGroupsQuery, Scope};
+use saga_store::{FailureGroupsQuery, Scope, Subjects};
 use saga_types::{SagaType, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::sagas::saga_type;
+use super::saga_filters::saga_type;
 use crate::{
+    acknowledgements::{self, AcknowledgementView},
     failure_groups::{Failures, Group},
     http::{ApiError, date_range::DateRange, query_string::Params},
     scoped::Reader,
@@ -37,7 +38,7 @@ pub(super) struct FailureGroups {
     /// How many of the period before.
     failed_before: u64,
     /// The groups, those with the most sagas first; at most 200.
-    groups: Vec<FailureGroup>,
+    pub(super) groups: Vec<FailureGroup>,
     /// How many of the failed sagas are in none of the groups listed: groups that are too many, and sagas that have no group yet.
     others: u64,
     /// Whether all sagas of the groups were counted. When not, there are at least as many as are said.
@@ -48,7 +49,7 @@ pub(super) struct FailureGroups {
 /// Sagas that failed at one step, for one reason but for the numbers, ids and quoted values in it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct FailureGroup {
+pub(super) struct FailureGroup {
     /// The name, by which /api/v1/sagas finds exactly the sagas of the group; null when failure reasons are not shown, and the
     /// group is all failures of its step.
     failure_group: Option<String>,
@@ -67,6 +68,8 @@ struct FailureGroup {
     /// When the last one did.
     last_seen: Timestamp,
     trend: FailureTrend,
+    /// Who takes care of it: for all saga types, or for one; empty where failure reasons are not shown.
+    acknowledgements: Vec<AcknowledgementView>,
 }
 
 /// How a group developed from the period before. A change is named when its share of the sagas that started is greater or
@@ -107,7 +110,12 @@ impl From<Trend> for FailureTrend {
     params(DateRange, ("sagaType" = Option<SagaType>, Query, description = "Only sagas of this type")),
     responses((status = 200, description = "The groups", body = FailureGroups))
 )]
-pub(super) async fn of_a_period(reader: Reader, mut params: Params) -> Result<Json<FailureGroups>, ApiError> {
+pub(super) async fn of_a_period(reader: Reader, params: Params) -> Result<Json<FailureGroups>, ApiError> {
+    find(&reader, params).await.map(Json)
+}
+
+/// The groups that the parameters ask for.
+pub(super) async fn find(reader: &Reader, mut params: Params) -> Result<FailureGroups, ApiError> {
     let DateRange { from, to } = DateRange::take(&mut params);
     let saga_type = params.parsed("sagaType", saga_type);
     params.finish()?;
@@ -121,10 +129,24 @@ pub(super) async fn of_a_period(reader: Reader, mut params: Params) -> Result<Js
     };
     let freshness = reader.freshness();
     let found = reader.failure_groups(&query).await?;
-    Ok(Json(answer(&query, found, freshness)))
+    let names = found
+        .groups
+        .iter()
+        .filter_map(|group| group.name.clone())
+        .collect();
+    let mut acknowledgements = acknowledgements::of(reader, Subjects::FailureGroups(names)).await?;
+    let asked = query.saga_type.as_ref();
+    acknowledgements
+        .retain(|found| asked.is_none() || found.saga_type.is_none() || found.saga_type.as_ref() == asked);
+    Ok(answer(&query, found, &acknowledgements, freshness))
 }
 
-fn answer(query: &FailureGroupsQuery, found: Failures, freshness: Freshness) -> FailureGroups {
+fn answer(
+    query: &FailureGroupsQuery,
+    found: Failures,
+    acknowledgements: &[AcknowledgementView],
+    freshness: Freshness,
+) -> FailureGroups {
     let listed: u64 = found.groups.iter().map(|group| group.now).sum();
     let failed = found.now.failed.max(listed);
     FailureGroups {
@@ -137,7 +159,7 @@ fn answer(query: &FailureGroupsQuery, found: Failures, freshness: Freshness) -> 
         groups: found
             .groups
             .into_iter()
-            .map(|group| shown(group, failed))
+            .map(|group| shown(group, failed, acknowledgements))
             .collect(),
         others: failed - listed,
         counts_are_exact: found.is_exact,
@@ -145,8 +167,10 @@ fn answer(query: &FailureGroupsQuery, found: Failures, freshness: Freshness) -> 
     }
 }
 
-fn shown(group: Group, failed: u64) -> FailureGroup {
+fn shown(group: Group, failed: u64, acknowledgements: &[AcknowledgementView]) -> FailureGroup {
+    let is_of_it = |found: &&AcknowledgementView| group.name.is_some() && found.failure_group == group.name;
     FailureGroup {
+        acknowledgements: acknowledgements.iter().filter(is_of_it).cloned().collect(),
         failure_group: group.name,
         failed_step: group.step,
         reason: group.reason,

@@ -5,7 +5,7 @@ use saga_types::{SagaType, Step, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::sagas::{saga_type, service_version};
+use super::saga_filters::{saga_type, service_version};
 use crate::{
     http::{
         ApiError,
@@ -29,7 +29,7 @@ pub(super) struct Flow {
     period: FlowPeriod,
     sample: FlowSample,
     /// The steps of the definition's path in its order, then the others by their median place; at most 500.
-    steps: Vec<FlowStep>,
+    pub(super) steps: Vec<FlowStep>,
     /// The most frequent first; at most 1,000.
     transitions: Vec<FlowTransition>,
     /// How many steps are left out, those that fewest sagas reached.
@@ -63,7 +63,7 @@ struct FlowSample {
 /// A step.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct FlowStep {
+pub(super) struct FlowStep {
     step: Step,
     /// The service that recorded most of its first events.
     service: Option<String>,
@@ -147,7 +147,12 @@ struct Times {
     ),
     responses((status = 200, description = "The flow", body = Flow))
 )]
-pub(super) async fn of_a_type(reader: Reader, mut params: Params) -> Result<Json<Flow>, ApiError> {
+pub(super) async fn of_a_type(reader: Reader, params: Params) -> Result<Json<Flow>, ApiError> {
+    find(&reader, params).await.map(Json)
+}
+
+/// The flow that the parameters ask for.
+pub(super) async fn find(reader: &Reader, mut params: Params) -> Result<Flow, ApiError> {
     let given = params.parsed("sagaType", saga_type);
     if given.is_none() {
         params.require("sagaType");
@@ -166,7 +171,7 @@ pub(super) async fn of_a_type(reader: Reader, mut params: Params) -> Result<Json
         of: None,
     };
     let found = reader.flow(&query).await?;
-    Ok(Json(answer(query, found, freshness)))
+    Ok(answer(query, found, freshness))
 }
 
 /// The day until now, unless an end is given.

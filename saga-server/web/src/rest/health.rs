@@ -1,18 +1,21 @@
 //! `GET /health` and below it `/liveness` and `/readiness`, also under `/actuator`: for orchestrators.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json,
-    extract::{Request, State},
+    extract::{FromRef, Request, State},
     http::StatusCode,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{auth::Role, http::guard, state::AppState};
-use saga_collector::health::{Component, Concern, State as ComponentState};
+use crate::{
+    auth::{Access, Role},
+    http::guard,
+};
+use saga_collector::health::{Component, Concern, Health, State as ComponentState};
 
 /// Whether all of it works.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,7 +41,12 @@ struct Liveness {
     status: Overall,
 }
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
+pub(super) fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Arc<Health>: FromRef<S>,
+    Arc<Access>: FromRef<S>,
+{
     OpenApiRouter::new()
         .routes(routes!(health))
         .routes(routes!(readiness))
@@ -53,8 +61,12 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         (status = 503, description = "A part does not work", body = Readiness),
     )
 )]
-async fn health(state: State<AppState>, request: Request) -> (StatusCode, Json<Readiness>) {
-    readiness(state, request).await
+async fn health(
+    health: State<Arc<Health>>,
+    access: State<Arc<Access>>,
+    request: Request,
+) -> (StatusCode, Json<Readiness>) {
+    readiness(health, access, request).await
 }
 
 /// Whether every part works
@@ -65,9 +77,13 @@ async fn health(state: State<AppState>, request: Request) -> (StatusCode, Json<R
         (status = 503, description = "A part does not work", body = Readiness),
     )
 )]
-async fn readiness(State(state): State<AppState>, request: Request) -> (StatusCode, Json<Readiness>) {
-    let (mut components, mut warnings) = (state.health.states(), state.health.warnings());
-    let caller = guard::known_caller(&state.access, &request).await;
+async fn readiness(
+    State(health): State<Arc<Health>>,
+    State(access): State<Arc<Access>>,
+    request: Request,
+) -> (StatusCode, Json<Readiness>) {
+    let (mut components, mut warnings) = (health.states(), health.warnings());
+    let caller = guard::known_caller(&access, &request).await;
     // A reason may name anything that a database or a broker says, of whatever saga type.
     if caller.is_none_or(|caller| caller.role < Role::Operator || !caller.scope.is_all()) {
         components.values_mut().for_each(hide_reason);

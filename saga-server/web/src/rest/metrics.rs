@@ -1,11 +1,13 @@
 //! `GET /metrics` and `/actuator/prometheus`: for Prometheus.
 
+use std::sync::Arc;
+
 use axum::{
     extract::State,
     http::{HeaderMap, HeaderValue, header},
 };
 
-use crate::state::AppState;
+use saga_collector::metrics::Metrics;
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
@@ -18,12 +20,12 @@ const OPEN_METRICS: &str = "application/openmetrics-text";
         (String = "text/plain"), (String = "application/openmetrics-text"),
     )))
 )]
-pub(super) async fn page(State(state): State<AppState>, asked: HeaderMap) -> (HeaderMap, String) {
+pub(super) async fn page(State(metrics): State<Arc<Metrics>>, asked: HeaderMap) -> (HeaderMap, String) {
     let accepted = asked
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .unwrap_or_default();
-    let text = state.metrics.render();
+    let text = metrics.render();
     if accepted.contains(OPEN_METRICS) {
         (
             content_type("application/openmetrics-text; version=1.0.0; charset=utf-8"),
@@ -44,8 +46,8 @@ pub(super) async fn page(State(state): State<AppState>, asked: HeaderMap) -> (He
         (String = "text/plain"), (String = "application/openmetrics-text"),
     )))
 )]
-pub(super) async fn actuator_page(state: State<AppState>, asked: HeaderMap) -> (HeaderMap, String) {
-    page(state, asked).await
+pub(super) async fn actuator_page(metrics: State<Arc<Metrics>>, asked: HeaderMap) -> (HeaderMap, String) {
+    page(metrics, asked).await
 }
 
 fn content_type(text: &'static str) -> HeaderMap {

@@ -12,9 +12,10 @@
 //! | part | what |
 //! | --- | --- |
 //! | `openapi`, `docs` | the description of the API, and its viewer |
-//! | `saga`, `sagas`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
+//! | `saga`, `sagas`, `saga_filters`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
 //! | `flow` | `/api/v1/flow`: transitions between steps |
 //! | `expected` | what is usual for what a saga waits for |
+//! | `events` | `/api/v1/events`: events of services, taken |
 //! | `stream` | `/api/v1/sagas/stream`: sagas as they change |
 //! | `attention` | `/api/v1/attention`: what is late |
 //! | `failure_groups` | `/api/v1/failure-groups`: what fails, how often, and since when |
@@ -23,11 +24,17 @@
 //! | `status` | `/internal/v1/sagas/{sagaId}/status` |
 //! | `dead_letters`, `replay` | `/internal/v1/dlt`, and `/internal/v1/sagas/replay` |
 //! | `dismissal` | `/internal/v1/dlt/dismiss` and `/internal/v1/dlt/restore` |
+//! | `acknowledgements` | who takes care of sagas, dead letters and groups of failures |
 //! | `erasure` | `/internal/v1/erase`: a person's data, erased |
+//! | `jobs` | `/internal/v1/jobs`: one operation on many sagas or dead letters |
 //! | `operations` | `/internal/v1/operations`: the log of what operators did |
 //! | `producers` | `/internal/v1/producers`: who records events, and which of them never came |
+//! | `files` | every list as CSV and as JSON lines |
+//! | `search`, `suggest` | `/api/v1/search`: anything by a text; `/api/v1/suggest`: how a line of filters may go on |
+//! | `views` | `/api/v1/views` and `/internal/v1/views`: lists of sagas with a name |
 //! | `health`, `metrics` | for orchestrators and Prometheus |
 
+mod acknowledgements;
 mod attention;
 mod compare;
 mod dead_letters;
@@ -35,34 +42,54 @@ mod differences;
 mod dismissal;
 mod docs;
 mod erasure;
+mod events;
 mod expected;
 mod failure_groups;
+mod files;
 mod flow;
 mod health;
+mod jobs;
 mod metrics;
 mod openapi;
 mod operations;
 mod producers;
 mod replay;
 mod saga;
+mod saga_filters;
 mod sagas;
+mod search;
 mod sort;
 mod statistics;
 mod status;
 mod steps;
 mod stream;
+mod suggest;
 mod versions;
+mod views;
 
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::state::AppState;
+use crate::state::{AppState, GatewayState};
 
-pub(crate) use dead_letters::{find as find_letters, find_groups as find_letter_groups};
+pub(crate) use compare::{VersionVerdict, find as find_comparison};
+pub(crate) use dead_letters::{
+    CauseEntry, ListedLetter, find as find_letters, find_causes as find_letter_causes,
+    find_groups as find_letter_groups,
+};
+pub(crate) use differences::{BY_CHANCE, Group, GroupDifferences, ValueDifference, find as find_differences};
 pub(crate) use docs::{ApiDocument, VIEWER_PATHS, viewer};
+pub(crate) use jobs::{
+    ItemView, JobView, PathJob, find as find_jobs, find_items as find_job_items, item_query as job_item_query,
+};
 pub(crate) use operations::{OperationView, find as find_operations};
 pub(crate) use producers::find as find_producers;
-pub(crate) use sagas::{SagasPage, find as find_sagas};
+pub(crate) use sagas::{
+    ListedSaga, SagasPage, check_filters, check_list, filter as saga_filter, find as find_sagas,
+};
+pub(crate) use suggest::beginnings;
+pub(crate) use versions::{known as find_versions, previous as previous_version};
+pub(crate) use views::{ViewEntry, find as find_views, view_path};
 
 /// Every endpoint together with its description.
 pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
@@ -74,26 +101,73 @@ pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
         .routes(routes!(saga::detail))
         .routes(routes!(steps::of_a_saga))
         .routes(routes!(attention::needed))
+        .routes(routes!(acknowledgements::list))
+        .routes(routes!(acknowledgements::put_saga, acknowledgements::delete_saga))
+        .routes(routes!(
+            acknowledgements::put_letter,
+            acknowledgements::delete_letter
+        ))
+        .routes(routes!(
+            acknowledgements::put_group,
+            acknowledgements::delete_group
+        ))
         .routes(routes!(failure_groups::of_a_period))
         .routes(routes!(differences::of_groups))
         .routes(routes!(versions::seen))
         .routes(routes!(compare::two_versions))
+        .routes(routes!(events::record))
         .routes(routes!(status::correct))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::groups))
+        .routes(routes!(dead_letters::causes))
         .routes(routes!(dismissal::dismiss))
         .routes(routes!(dismissal::restore))
         .routes(routes!(replay::replay))
         .routes(routes!(erasure::erase))
+        .routes(routes!(jobs::list, jobs::create))
+        .routes(routes!(jobs::preview))
+        .routes(routes!(jobs::one))
+        .routes(routes!(jobs::items))
+        .routes(routes!(jobs::stop))
+        .routes(routes!(jobs::revert))
         .routes(routes!(operations::list))
-        .routes(routes!(operations::lines))
-        .routes(routes!(operations::table))
         .routes(routes!(producers::list))
+        .routes(routes!(search::anything))
+        .routes(routes!(suggest::next))
+        .routes(routes!(views::list))
+        .routes(routes!(views::save))
+        .routes(routes!(views::rename, views::remove))
+        .routes(routes!(files::sagas_lines))
+        .routes(routes!(files::sagas_table))
+        .routes(routes!(files::attention_lines))
+        .routes(routes!(files::attention_table))
+        .routes(routes!(files::failure_groups_lines))
+        .routes(routes!(files::failure_groups_table))
+        .routes(routes!(files::flow_lines))
+        .routes(routes!(files::flow_table))
+        .routes(routes!(files::letters_lines))
+        .routes(routes!(files::letters_table))
+        .routes(routes!(files::letter_groups_lines))
+        .routes(routes!(files::letter_groups_table))
+        .routes(routes!(files::operations_lines))
+        .routes(routes!(files::operations_table))
+        .routes(routes!(files::producers_lines))
+        .routes(routes!(files::producers_table))
         .merge(health::routes())
         .nest("/actuator", health::routes())
         .routes(routes!(metrics::page))
         .routes(routes!(metrics::actuator_page))
         .routes(routes!(docs::page))
+}
+
+/// The endpoints of a gateway that runs alone.
+pub(crate) fn gateway_endpoints() -> OpenApiRouter<GatewayState> {
+    OpenApiRouter::new()
+        .routes(routes!(events::record))
+        .merge(health::routes())
+        .nest("/actuator", health::routes())
+        .routes(routes!(metrics::page))
+        .routes(routes!(metrics::actuator_page))
 }
 
 /// The description of all endpoints: an OpenAPI 3.1 document, as JSON.

@@ -13,12 +13,12 @@ use utoipa::{
     openapi::{
         Components, Content, HeaderBuilder, ObjectBuilder, PathItem, Ref, RefOr, Response, ResponseBuilder,
         Schema, Type,
-        path::Operation,
+        path::{Operation, Parameter},
         security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
 };
 
-use super::sagas::MetadataFilter;
+use super::saga_filters::MetadataFilter;
 use crate::auth::Role;
 use crate::http::{
     ErrorCode,
@@ -43,6 +43,7 @@ const JSON: &str = "application/json";
     servers((url = "/", description = "The collector that serves this document")),
     tags(
         (name = "sagas", description = "Sagas and their steps. Needs the role viewer."),
+        (name = "events", description = "Events of services. Needs the role recorder."),
         (name = "operation", description = "What operators do. Needs the role operator."),
         (name = "health", description = "For orchestrators and Prometheus. Open to everybody; metrics need a token for all saga types once rights are bound to saga types."),
     ),
@@ -53,6 +54,7 @@ pub(super) struct BaseDocument;
 
 /// Adds what the endpoints have in common.
 pub(super) fn complete(mut api: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    give_filters(&mut api);
     let asked = asked_schemas(&mut api);
     let components = api.components.get_or_insert_default();
     add_bearer(components);
@@ -94,6 +96,31 @@ const SHARED_ERRORS: [(ErrorCode, &str); 7] = [
         "The database is away, or took too long. Try again later.",
     ),
 ];
+
+/// A file has the filters of its list, and no places in it.
+fn give_filters(api: &mut utoipa::openapi::OpenApi) {
+    const PLACES: [&str; 3] = ["page", "size", "cursor"];
+    let is_filter = |parameter: &&RefOr<Parameter>| match parameter {
+        RefOr::T(parameter) => !PLACES.contains(&parameter.name.as_str()),
+        RefOr::Ref(_) => true,
+    };
+    let lists: Vec<(String, Option<Vec<RefOr<Parameter>>>)> = api
+        .paths
+        .paths
+        .iter()
+        .map(|(path, item)| {
+            let get = item.get.as_ref();
+            (path.clone(), get.and_then(|get| get.parameters.clone()))
+        })
+        .collect();
+    for (path, item) in &mut api.paths.paths {
+        let list = path.strip_suffix(".csv").or_else(|| path.strip_suffix(".ndjson"));
+        let found = lists.iter().find(|(other, _)| Some(other.as_str()) == list);
+        if let (Some(get), Some((_, Some(parameters)))) = (&mut item.get, found) {
+            get.parameters = Some(parameters.iter().filter(is_filter).cloned().collect());
+        }
+    }
+}
 
 fn describe(path: &str, operation: &mut Operation) {
     let mut errors = vec![
@@ -189,8 +216,8 @@ fn add_bearer(components: &mut Components) {
         .insert(BEARER.to_owned(), SecurityScheme::Http(bearer).into());
 }
 
-/// The warnings of health are there only when there are any.
-const MAY_BE_ABSENT: [&str; 1] = ["warnings"];
+/// The warnings of health, and the results beside an error, are there only when there are any.
+const MAY_BE_ABSENT: [&str; 2] = ["warnings", "results"];
 
 /// Every other field of an answer is always there. Only what callers send may leave out what can be null.
 fn require_fields(components: &mut Components, asked: &BTreeSet<String>) {

@@ -37,7 +37,7 @@ pub(super) struct Producers {
 /// A service that records events.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ServiceView {
+pub(super) struct ServiceView {
     service: String,
     /// When its first event came that is known.
     first_seen: Timestamp,
@@ -124,10 +124,9 @@ pub(crate) async fn find(
     default_size: u32,
 ) -> Result<ProducerPage, ApiError> {
     let query = ProducerQuery {
-        service: params.parsed("service", service),
         after: params.parsed("cursor", |text| service(&ProducersCursor::decode(text)?.after)),
         size: params.parsed("size", size).unwrap_or(default_size),
-        instances: INSTANCES,
+        ..query(&mut params)
     };
     params.finish()?;
     let page = reader.producers(&query).await?;
@@ -135,6 +134,16 @@ pub(crate) async fn find(
         next: page.next.map(|after| ProducersCursor { after }.encode()),
         ..page
     })
+}
+
+/// All services that the parameters ask for.
+pub(super) fn query(params: &mut Params) -> ProducerQuery {
+    ProducerQuery {
+        service: params.parsed("service", service),
+        after: None,
+        size: MAX_SIZE,
+        instances: INSTANCES,
+    }
 }
 
 fn service(text: &str) -> Result<String, String> {

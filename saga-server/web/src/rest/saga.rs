@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::expected::Expected;
 use crate::{
+    acknowledgements::{AcknowledgementView, of_saga},
     family::Family,
     http::{
         ApiError,
@@ -35,6 +36,8 @@ pub(super) struct Saga {
     family: Option<Family>,
     /// What is usual for what it waits for, and when it will probably have ended; null when it has ended, and with `asOf`.
     expected: Option<Expected>,
+    /// Who takes care of it; null when nobody does, and with `asOf`.
+    acknowledgement: Option<AcknowledgementView>,
     freshness: Freshness,
 }
 
@@ -69,12 +72,17 @@ pub(super) async fn detail(
         }
         Some(moment) => (saga_as_of(&reader, &saga_id, moment).await?, None, None),
     };
+    let acknowledgement = match as_of {
+        None => of_saga(&reader, &saga_id).await?,
+        Some(_) => None,
+    };
     let erased = reader.erased_at(&saga_id).await?;
     Ok(Json(Saga {
         state: reader.redaction.saga(found),
         metadata_erased_at: erased,
         family,
         expected,
+        acknowledgement,
         freshness,
     }))
 }

@@ -1,31 +1,28 @@
 //! `GET /api/v1/sagas`: a page of the sagas that match all filters.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use saga_types::{
     OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp,
-    fold::{Anomaly, NO_FAILING_STEP, SagaState},
-    keys,
+    fold::{Anomaly, SagaState},
 };
 use serde::Serialize;
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema, Type},
-};
+use utoipa::ToSchema;
 
-use super::sort;
+use super::{
+    saga_filters::{MetadataFilter, filters},
+    sort,
+};
 use crate::{
+    acknowledgements::{AcknowledgementView, of_sagas},
     http::{
         ApiError,
         date_range::{DateRange, RelativeRange},
-        params::status,
         query_string::{BadParameters, Params, SagasCursor},
     },
     scoped::Reader,
 };
 use saga_collector::{freshness::Freshness, list_entry::list_entry, redaction::Redaction};
-use saga_store::{PageStart, SagaQuery, Scope, Total};
+use saga_store::{PageStart, SagaQuery, StoreError, Total};
 
 pub(super) const DEFAULT_SIZE: u32 = 20;
 const MAX_SIZE: u32 = 100;
@@ -33,17 +30,24 @@ const MAX_SIZE: u32 = 100;
 /// The answer names the page, and not all readers of JSON keep greater numbers exactly.
 const MAX_PAGE: u64 = (1 << 53) - 1;
 
-/// Who may search for a value could find it out by asking often enough.
-const HIDDEN: &str = "is not shown (redaction.metadataKeys), and so cannot be searched for";
-
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SagasPage {
-    pub(crate) content: Vec<SagaState>,
+    pub(crate) content: Vec<ListedSaga>,
     pub(crate) page: PageInfo,
     pub(crate) next_cursor: Option<String>,
     freshness: Freshness,
+}
+
+/// A saga of a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListedSaga {
+    #[serde(flatten)]
+    pub(crate) state: SagaState,
+    /// Who takes care of it; null when nobody does.
+    pub(crate) acknowledgement: Option<AcknowledgementView>,
 }
 
 /// Which page it is, and of how many.
@@ -68,6 +72,7 @@ pub(crate) struct PageInfo {
         ("size" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many sagas; 20 if not given"),
         ("cursor" = Option<String>, Query, format = "sagas-cursor", min_length = 1, description = "The nextCursor of the page before, instead of page"),
         ("sort" = Option<String>, Query, pattern = "^(startedAt|updatedAt|due|duration)(,(asc|desc))?$", description = "The field, and asc or desc; by due only sagas that have a limit, or, with owing=true, a pending compensation; by duration only sagas that have ended, and not by an override"),
+        ("q" = Option<String>, Query, max_length = 2000, pattern = r"^[^\x00]+$", format = "tokens", description = "Filters in one line, such as customerId:C-17 failed reason:\"card declined\" started:yesterday; together with the parameters below they add up"),
         DateRange,
         RelativeRange,
         ("orderId" = Option<OrderId>, Query, description = "Is about this business key"),
@@ -81,6 +86,7 @@ pub(crate) struct PageInfo {
         ("sagaType" = Option<SagaType>, Query, description = "Has this type"),
         ("status" = Option<SagaStatus>, Query, description = "Is in this status now"),
         ("ended" = Option<bool>, Query, description = "Has ended (COMPLETED, FAILED or COMPENSATED), or has not"),
+        ("failed" = Option<bool>, Query, description = "Has failed (FAILED or COMPENSATED), or has not"),
         ("step" = Option<Step>, Query, description = "Has this step"),
         ("producerService" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Has a step of this service"),
         ("traceId" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Has a step of this trace"),
@@ -91,6 +97,7 @@ pub(crate) struct PageInfo {
         ("anomaly" = Option<Anomaly>, Query, description = "Has this anomaly"),
         ("stuck" = Option<bool>, Query, description = "Is past a limit of its definition, or waits longer than others ever did without one, or is not"),
         ("owing" = Option<bool>, Query, description = "Has a pending compensation, or has none"),
+        ("acknowledged" = Option<bool>, Query, description = "Somebody takes care of it and it did not become worse since, or is one of the others"),
     ),
     responses((status = 200, description = "The page", body = SagasPage))
 )]
@@ -108,9 +115,18 @@ pub(crate) async fn find(reader: &Reader, params: Params) -> Result<SagasPage, A
         return beyond(reader, query, offset, freshness).await;
     }
     let mut page = reader.search(&query).await?;
-    let shown = |saga| list_entry(reader.redaction.saga(saga));
-    page.sagas = page.sagas.into_iter().map(shown).collect();
-    Ok(answer(&query, before, page, freshness))
+    let content = listed(reader, std::mem::take(&mut page.sagas)).await?;
+    Ok(answer(&query, before, &page, content, freshness))
+}
+
+/// The entries of a list, with who takes care of them.
+pub(super) async fn listed(reader: &Reader, sagas: Vec<SagaState>) -> Result<Vec<ListedSaga>, StoreError> {
+    let mut acknowledgements = of_sagas(reader, sagas.iter()).await?;
+    let listed = |saga: SagaState| ListedSaga {
+        acknowledgement: acknowledgements.remove(&saga.saga_id),
+        state: list_entry(reader.redaction.saga(saga)),
+    };
+    Ok(sagas.into_iter().map(listed).collect())
 }
 
 /// Skipping very many sagas would cost the database as much as reading them; there is a cursor for that. A page beyond
@@ -131,18 +147,17 @@ async fn beyond(
         return Err(ApiError::bad_parameter("page", reason));
     }
     query.start = start;
-    page.sagas.clear();
     page.has_more = false;
-    Ok(answer(&query, offset, page, freshness))
+    Ok(answer(&query, offset, &page, Vec::new(), freshness))
 }
 
-/// The query, and how many sagas come before the page. What is late is judged as of the moment that the store has reached, so
-/// that lag never looks like sagas that are stuck.
+/// The query, and how many sagas come before the page.
 pub(super) fn read(
     mut params: Params,
     redaction: &Redaction,
     freshness: &Freshness,
 ) -> Result<(SagaQuery, u64), BadParameters> {
+    params.expand_tokens(Timestamp::now());
     let size = params.parsed("size", size).unwrap_or(DEFAULT_SIZE);
     let page = params.parsed("page", page_number);
     let cursor = params.parsed("cursor", SagasCursor::decode);
@@ -166,135 +181,94 @@ pub(super) fn read(
         ),
         None => (PageStart::Offset(offset), offset),
     };
-    let period = RelativeRange::take(&mut params).or_dates(&mut params, Timestamp::now());
-    let durations = durations(&mut params);
-    let owing = params.parsed("owing", yes_or_no);
-    let query = SagaQuery {
-        scope: Scope::All,
-        order_id: params.parsed("orderId", |text| name(OrderId::new(text)).map(String::from)),
-        parent_saga_id: params.parsed("parentSagaId", |text| name(SagaId::new(text)).map(String::from)),
-        awaits: params.parsed("awaits", step),
-        owner: params.text("owner"),
-        owes: params.parsed("owes", step),
-        saga_type: params.parsed("sagaType", saga_type),
-        status: params.parsed("status", status),
-        ended: params.parsed("ended", yes_or_no),
-        started_from: period.from,
-        started_to: period.to,
-        min_duration_ms: durations.0,
-        max_duration_ms: durations.1,
-        step: params.parsed("step", step),
-        producer_service: params.text("producerService"),
-        trace_id: params.text("traceId"),
-        failed_step: params.parsed("failedStep", step),
-        failure_reason: failure_reason(&mut params, redaction),
-        failure_group: failure_group(&mut params, redaction),
-        metadata: metadata(&mut params, redaction),
-        anomaly: params.parsed("anomaly", anomaly),
-        stuck: params
-            .parsed("stuck", yes_or_no)
-            .map(|is_stuck| (is_stuck, freshness.judged_at(Timestamp::now()))),
-        owing,
-        sort: sort::with_owing(order, owing),
-        start,
-        size,
-    };
+    let query = filters(&mut params, redaction, freshness);
     params.finish()?;
-    Ok((query, before))
+    Ok((
+        SagaQuery {
+            sort: sort::with_owing(order, query.owing),
+            start,
+            size,
+            ..query
+        },
+        before,
+    ))
 }
 
-fn failure_reason(params: &mut Params, redaction: &Redaction) -> Option<String> {
-    let reason = params.text("failureReason")?;
-    if redaction.hides(keys::FAILURE_REASON) {
-        params.refuse("failureReason", HIDDEN);
-    }
-    Some(reason)
+/// The query of a file, which has all that match, read some at a time.
+pub(super) fn read_all(
+    mut params: Params,
+    redaction: &Redaction,
+    freshness: &Freshness,
+    size: u32,
+) -> Result<SagaQuery, BadParameters> {
+    params.expand_tokens(Timestamp::now());
+    let order = sort::of(&mut params, None);
+    let query = filters(&mut params, redaction, freshness);
+    params.finish()?;
+    Ok(SagaQuery {
+        sort: sort::with_owing(order, query.owing),
+        size,
+        ..query
+    })
 }
 
-/// The name of a group has the reason in it, but for the group of failures without a step.
-pub(super) fn failure_group(params: &mut Params, redaction: &Redaction) -> Option<String> {
-    let group = params.text("failureGroup")?;
-    if redaction.hides(keys::FAILURE_REASON) && group != NO_FAILING_STEP {
-        params.refuse("failureGroup", HIDDEN);
-    }
-    Some(group)
+/// The filters alone, for what is done to all that match.
+pub(crate) fn filter(
+    params: Params,
+    redaction: &Redaction,
+    freshness: &Freshness,
+) -> Result<SagaQuery, BadParameters> {
+    read(params, redaction, freshness).map(|(query, _)| query)
 }
 
-/// The least and the greatest duration, in milliseconds.
-fn durations(params: &mut Params) -> (Option<i64>, Option<i64>) {
-    let least = params.parsed("minDuration", duration_ms);
-    let most = params.parsed("maxDuration", duration_ms);
-    if least.zip(most).is_some_and(|(least, most)| least > most) {
-        params.refuse("minDuration", "must not be more than maxDuration");
-    }
-    (least, most)
+/// Checks the parameters of a page of the list.
+pub(crate) fn check_list(reader: &Reader, params: Params) -> Result<(), ApiError> {
+    read(params, &reader.redaction, &reader.freshness())?;
+    Ok(())
 }
 
-fn duration_ms(text: &str) -> Result<i64, String> {
-    let millis = match text.parse::<i64>() {
-        // Neither below 0 nor with a sign.
-        Ok(millis) => Some(millis).filter(|_| text.starts_with(|first: char| first.is_ascii_digit())),
-        Err(_) => humantime::parse_duration(text)
-            .ok()
-            .and_then(|duration| i64::try_from(duration.as_millis()).ok()),
-    };
-    millis
-        .ok_or_else(|| "must be milliseconds, or a number with a unit such as 90s, 10m or 1h 30m".to_owned())
+/// What is wrong with parameters of the whole list, in words.
+pub(crate) fn check_filters(params: Params, reader: &Reader) -> Result<(), String> {
+    let read = read_all(params, &reader.redaction, &reader.freshness(), 1);
+    read.map(drop).map_err(|BadParameters(bad)| {
+        let reasons = bad.iter().map(|(name, reason)| format!("{name} {reason}"));
+        reasons.collect::<Vec<_>>().join("; ")
+    })
 }
 
-/// Versions are metadata, too.
-pub(super) fn service_version(params: &mut Params, redaction: &Redaction) -> Option<String> {
-    let version = params.text(keys::SERVICE_VERSION)?;
-    if redaction.hides(keys::SERVICE_VERSION) {
-        params.refuse(keys::SERVICE_VERSION, HIDDEN);
-    }
-    Some(version)
-}
-
-fn metadata(params: &mut Params, redaction: &Redaction) -> BTreeMap<String, String> {
-    let version = service_version(params, redaction);
-    let mut wanted = params.prefixed("metadata.");
-    if let Some(version) = version
-        && wanted
-            .insert(keys::SERVICE_VERSION.to_owned(), version.clone())
-            .is_some_and(|other| other != version)
-    {
-        params.refuse(
-            keys::SERVICE_VERSION,
-            "is given in metadata.serviceVersion as well",
-        );
-    }
-    for key in wanted.keys().filter(|key| redaction.hides(key)) {
-        params.refuse(&format!("metadata.{key}"), HIDDEN);
-    }
-    wanted
-}
-
-fn answer(query: &SagaQuery, before: u64, page: saga_store::Page, freshness: Freshness) -> SagasPage {
+fn answer(
+    query: &SagaQuery,
+    before: u64,
+    page: &saga_store::Page,
+    content: Vec<ListedSaga>,
+    freshness: Freshness,
+) -> SagasPage {
     let size = u64::from(query.size);
-    let last = page.sagas.last().filter(|_| page.has_more);
-    let next_cursor = last.and_then(|saga| {
+    let through = before.saturating_add(content.len() as u64);
+    let last = content.last().filter(|_| page.has_more);
+    let next_cursor = last.and_then(|ListedSaga { state: saga, .. }| {
         let cursor = SagasCursor {
             sort: sort::to_text(query.sort),
             value: sort::value_of(query.sort.by, saga)?,
             saga_id: saga.saga_id.clone(),
-            before: before.saturating_add(page.sagas.len() as u64),
+            before: through,
         };
         Some(cursor.encode())
     });
     let total = if page.total.is_exact {
         page.total.count
     } else {
-        page.total.count.max(seen(before, &page))
+        page.total.count.max(seen(before, content.len(), page.has_more))
     };
+    let total_is_exact = page.total.is_exact;
     SagasPage {
-        content: page.sagas,
+        content,
         page: PageInfo {
             number: before / size,
             size: query.size,
             total_elements: total,
             total_pages: total.div_ceil(size),
-            total_is_exact: page.total.is_exact,
+            total_is_exact,
         },
         next_cursor,
         freshness,
@@ -302,38 +276,13 @@ fn answer(query: &SagaQuery, before: u64, page: saga_store::Page, freshness: Fre
 }
 
 /// How many there are at least, as the page itself shows: a bound where counting took too long.
-fn seen(before: u64, page: &saga_store::Page) -> u64 {
-    if page.sagas.is_empty() {
+fn seen(before: u64, listed: usize, has_more: bool) -> u64 {
+    if listed == 0 {
         return 0;
     }
-    let seen = before.saturating_add(page.sagas.len() as u64 + u64::from(page.has_more));
+    let seen = before.saturating_add(listed as u64 + u64::from(has_more));
     seen.min(Total::CAP)
 }
-
-/// `metadata.KEY=VALUE`, as often as needed.
-pub(super) struct MetadataFilter;
-
-impl PartialSchema for MetadataFilter {
-    fn schema() -> RefOr<Schema> {
-        metadata_filter("")
-    }
-}
-
-/// With something before each name.
-pub(super) fn metadata_filter(prefix: &str) -> RefOr<Schema> {
-    let text = || ObjectBuilder::new().schema_type(Type::String);
-    let names = format!(r"^{}metadata\.[^\x00]+$", prefix.replace('.', r"\."));
-    let filter = ObjectBuilder::new()
-        .description(Some(format!(
-            "{prefix}metadata.KEY=VALUE: has a step with this text in its metadata; as often as needed"
-        )))
-        .property_names(Some(text().pattern(Some(names)).build()))
-        .additional_properties(Some(text().pattern(Some(r"^[^\x00]+$"))))
-        .examples([serde_json::json!({format!("{prefix}metadata.orderAmount"): "125.50"})]);
-    Schema::Object(filter.build()).into()
-}
-
-impl ToSchema for MetadataFilter {}
 
 pub(super) fn size(text: &str) -> Result<u32, String> {
     let size = text.parse().ok().filter(|size| (1..=MAX_SIZE).contains(size));
@@ -343,26 +292,4 @@ pub(super) fn size(text: &str) -> Result<u32, String> {
 fn page_number(text: &str) -> Result<u64, String> {
     let page = text.parse().ok().filter(|page| *page <= MAX_PAGE);
     page.ok_or_else(|| format!("must be a number from 0, for the first page, to {MAX_PAGE}"))
-}
-
-fn yes_or_no(text: &str) -> Result<bool, String> {
-    text.parse().map_err(|_| "must be true or false".to_owned())
-}
-
-fn step(text: &str) -> Result<String, String> {
-    name(Step::from_wire(text)).map(String::from)
-}
-
-/// Any name that events may carry, in whatever style.
-pub(super) fn saga_type(text: &str) -> Result<SagaType, String> {
-    name(SagaType::try_from(text.to_owned()))
-}
-
-pub(super) fn anomaly(text: &str) -> Result<Anomaly, String> {
-    let found = Anomaly::ALL.into_iter().find(|anomaly| anomaly.as_str() == text);
-    found.ok_or_else(|| format!("must be one of {}", Anomaly::ALL.map(Anomaly::as_str).join(", ")))
-}
-
-pub(super) fn name<T>(checked: Result<T, saga_types::NameError>) -> Result<T, String> {
-    checked.map_err(|error| error.to_string())
 }

@@ -7,7 +7,7 @@ use saga_types::{SagaStatus, SagaType, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::sagas::{failure_group, saga_type};
+use super::saga_filters::{failure_group, saga_type};
 use crate::{
     http::{
         ApiError,

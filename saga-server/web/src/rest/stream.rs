@@ -18,7 +18,7 @@ use saga_types::{
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::sagas::{anomaly, name, saga_type};
+use super::saga_filters::{anomaly, name, saga_type};
 use crate::{
     auth::Caller,
     http::{ApiError, guard::CalledBy, params::status, query_string::Params},

@@ -84,6 +84,28 @@ pub(super) async fn of_service(reader: &Reader, service: &str) -> Result<Vec<Ser
     Ok(found.pop().map(|(_, versions)| versions).unwrap_or_default())
 }
 
+/// The versions of one service or of all; none where they are hidden, or to callers who may not see all types.
+pub(crate) async fn known(
+    reader: &Reader,
+    service: Option<String>,
+) -> Result<Vec<(String, Vec<ServiceVersion>)>, ApiError> {
+    match reader.scope().is_all() && !reader.redaction.hides(keys::SERVICE_VERSION) {
+        true => found(reader, service).await,
+        false => Ok(Vec::new()),
+    }
+}
+
+/// The version of the same service that was first seen last before another one.
+pub(crate) fn previous<'a>(
+    versions: &'a [ServiceVersion],
+    version: &ServiceVersion,
+) -> Option<&'a ServiceVersion> {
+    let earlier = versions
+        .iter()
+        .filter(|other| other.first_seen < version.first_seen);
+    earlier.max_by_key(|other| other.first_seen)
+}
+
 async fn found(
     reader: &Reader,
     service: Option<String>,

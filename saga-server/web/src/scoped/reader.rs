@@ -5,10 +5,12 @@ use std::{collections::BTreeSet, ops::Deref, sync::Arc};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use saga_collector::{dead_letters::LetterView, freshness::Freshness};
 use saga_store::{
-    Drawn, FailureGroupsQuery, Failures as SampledFailures, Flow, FlowQuery, Late, LateGroup, LateSagas,
-    LetterFilter, LetterGroup, LetterPage, LetterQuery, OperationPage, OperationQuery, Page, Position,
-    ProducerPage, ProducerQuery, SagaQuery, Scope, Span, Statistics, StatisticsQuery, StepDetail, StepPage,
-    StoreError, StoredLetter, Trends, Usual, VersionSagas, VersionsQuery,
+    AcknowledgementPage, AcknowledgementQuery, Drawn, FailureGroupsQuery, Failures as SampledFailures, Flow,
+    FlowQuery, Job, JobItem, JobItemQuery, JobQuery, Judged, Late, LateGroup, LateSagas, LetterCause,
+    LetterFilter, LetterGroup, LetterPage, LetterQuery, Named, OperationPage, OperationQuery, Page, Position,
+    ProducerPage, ProducerQuery, RequestKeys, SagaQuery, Scope, SelectedLetter, SlotDurations, Span,
+    Statistics, StatisticsQuery, StepDetail, StepPage, StoreError, StoredLetter, Subjects, Trends, Usual,
+    VersionSagas, VersionsQuery,
 };
 use saga_types::{SagaId, Step, Timestamp, definition::Definitions, fold::SagaState};
 
@@ -60,6 +62,11 @@ impl Reader {
         &self.caller.scope
     }
 
+    /// Who asks.
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
     /// What is usual, from memory. It is asked about sagas that the caller was shown, by their type.
     pub(crate) fn usual(&self) -> Arc<Usual> {
         self.sources.store.usual().get()
@@ -75,7 +82,9 @@ impl Reader {
 
     /// The same where its absence is no error.
     pub(crate) async fn saga_if_there(&self, saga_id: &SagaId) -> Result<Option<SagaState>, StoreError> {
-        let found = self.ask("saga", self.sources.store.saga(saga_id)).await?;
+        let found = self
+            .ask("saga", self.sources.store.saga(saga_id.as_str()))
+            .await?;
         Ok(found.filter(|saga| self.scope().has(&saga.saga_type)))
     }
 
@@ -85,7 +94,7 @@ impl Reader {
         saga_id: &SagaId,
         moment: Timestamp,
     ) -> Result<Option<SagaState>, StoreError> {
-        let asking = self.sources.store.saga_as_of(saga_id, moment);
+        let asking = self.sources.store.saga_as_of(saga_id.as_str(), moment);
         self.of_visible(saga_id, self.ask("saga_as_of", asking)).await
     }
 
@@ -96,13 +105,13 @@ impl Reader {
         after: Option<&Position>,
         limit: u32,
     ) -> Result<Option<StepPage>, StoreError> {
-        let asking = self.sources.store.steps(saga_id, after, limit);
+        let asking = self.sources.store.steps(saga_id.as_str(), after, limit);
         self.of_visible(saga_id, self.ask("steps", asking)).await
     }
 
     /// When a person's data was erased from a saga's metadata last.
     pub(crate) async fn erased_at(&self, saga_id: &SagaId) -> Result<Option<Timestamp>, StoreError> {
-        let asking = self.sources.store.erased_at(saga_id);
+        let asking = self.sources.store.erased_at(saga_id.as_str());
         self.of_visible(saga_id, self.ask("erased_at", asking)).await
     }
 
@@ -135,7 +144,9 @@ impl Reader {
         if let Some(found) = found {
             return Ok(found);
         }
-        let removal = self.ask("removal", self.sources.store.removal(saga_id)).await?;
+        let removal = self
+            .ask("removal", self.sources.store.removal(saga_id.as_str()))
+            .await?;
         Err(
             match removal.filter(|removal| self.scope().has_known(removal.saga_type.as_ref())) {
                 Some(removal) => NoSaga::Removed(saga_id.clone(), removal),
@@ -182,6 +193,12 @@ impl Reader {
             .await
     }
 
+    /// How long the sagas took that started within a period, slot by slot.
+    pub(crate) async fn durations(&self, span: &Span) -> Result<Vec<SlotDurations>, StoreError> {
+        self.ask("durations", self.sources.store.durations(span, self.scope()))
+            .await
+    }
+
     /// What failed.
     pub(crate) async fn failures(&self, span: &Span, most: u32) -> Result<SampledFailures, StoreError> {
         let asking = self.sources.store.failures(span, most, self.scope());
@@ -208,6 +225,21 @@ impl Reader {
         self.ask("draw", self.sources.store.draw(&query, most)).await
     }
 
+    /// The same without those that another search finds.
+    pub(crate) async fn draw_rest(
+        &self,
+        query: &SagaQuery,
+        without: &SagaQuery,
+        most: u32,
+    ) -> Result<Drawn, StoreError> {
+        let scoped = |query: &SagaQuery| SagaQuery {
+            scope: self.scope().clone(),
+            ..query.clone()
+        };
+        let (query, without) = (scoped(query), scoped(without));
+        let asking = self.sources.store.draw_rest(&query, &without, most);
+        self.ask("draw_rest", asking).await
+    }
     /// Sagas by the version of a service that took part in them.
     pub(crate) async fn version_sagas(&self, query: &VersionsQuery) -> Result<VersionSagas, StoreError> {
         let query = VersionsQuery {
@@ -237,13 +269,44 @@ impl Reader {
         self.ask("step_detail", asking).await
     }
 
-    /// What is late, in groups.
+    /// By when it is judged now what is over, and what is late.
+    pub(crate) fn judged(&self) -> Judged {
+        let now = Timestamp::now();
+        Judged {
+            now,
+            late_before: self.freshness().judged_at(now),
+        }
+    }
+
+    /// Who takes care of what, the newest first.
+    pub(crate) async fn acknowledgements(
+        &self,
+        of: Subjects,
+        before: Option<i64>,
+        size: u32,
+    ) -> Result<AcknowledgementPage, StoreError> {
+        let query = AcknowledgementQuery {
+            scope: self.scope().clone(),
+            judged: self.judged(),
+            of,
+            before,
+            size,
+        };
+        self.ask("acknowledgements", self.sources.store.acknowledgements(&query))
+            .await
+    }
+
+    /// What is late, in groups; with `acknowledged` only what is, or is not.
     pub(crate) async fn late_groups(
         &self,
         late: Late,
         before: Timestamp,
+        acknowledged: Option<bool>,
     ) -> Result<Vec<LateGroup>, StoreError> {
-        let asking = self.sources.store.late_groups(late, before, self.scope());
+        let asking = self
+            .sources
+            .store
+            .late_groups(late, before, self.scope(), self.when(acknowledged));
         self.ask("late_groups", asking).await
     }
 
@@ -253,19 +316,27 @@ impl Reader {
         late: Late,
         before: Timestamp,
         size: u32,
+        acknowledged: Option<bool>,
     ) -> Result<LateSagas, StoreError> {
         let name = match late {
             Late::Stuck => "stuck",
             Late::Owing => "owing",
         };
-        let asking = self.sources.store.late_sagas(late, before, size, self.scope());
+        let (store, acknowledged) = (&self.sources.store, self.when(acknowledged));
+        let asking = store.late_sagas(late, before, size, self.scope(), acknowledged);
         self.ask(name, asking).await
+    }
+
+    fn when(&self, acknowledged: Option<bool>) -> Option<(bool, Judged)> {
+        acknowledged.map(|acknowledged| (acknowledged, self.judged()))
     }
 
     /// A page of dead letters.
     pub(crate) async fn letters(&self, query: &LetterQuery) -> Result<LetterPage, StoreError> {
-        let mut query = query.clone();
-        query.filter.scope = self.scope().clone();
+        let query = LetterQuery {
+            filter: self.visible_letters(&query.filter),
+            ..query.clone()
+        };
         self.ask("dead_letters", self.sources.store.letters(&query)).await
     }
 
@@ -276,12 +347,28 @@ impl Reader {
 
     /// How many dead letters there are of each reason.
     pub(crate) async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
-        let filter = LetterFilter {
+        let filter = self.visible_letters(filter);
+        self.ask("dead_letter_groups", self.sources.store.letter_groups(&filter))
+            .await
+    }
+
+    /// How many dead letters there are of each cause.
+    pub(crate) async fn letter_causes(&self, filter: &LetterFilter) -> Result<Vec<LetterCause>, StoreError> {
+        let filter = self.visible_letters(filter);
+        self.ask("dead_letter_causes", self.sources.store.letter_causes(&filter))
+            .await
+    }
+
+    /// Only letters that the caller may see; none at all where messages are searched that may hold what is hidden.
+    pub(super) fn visible_letters(&self, filter: &LetterFilter) -> LetterFilter {
+        let mut filter = LetterFilter {
             scope: self.scope().clone(),
             ..filter.clone()
         };
-        self.ask("dead_letter_groups", self.sources.store.letter_groups(&filter))
-            .await
+        if !self.redaction.is_off() && !filter.words.is_empty() {
+            filter.named = Some(Named::default());
+        }
+        filter
     }
 
     /// How many dead letters wait.
@@ -296,6 +383,56 @@ impl Reader {
         query.filter.scope = self.scope().clone();
         self.ask("operations", self.sources.store.operations(&query))
             .await
+    }
+
+    /// Letters as far as a job needs them.
+    pub(crate) async fn select_letters(
+        &self,
+        filter: &LetterFilter,
+        limit: u32,
+    ) -> Result<Vec<SelectedLetter>, StoreError> {
+        let filter = LetterFilter {
+            scope: self.scope().clone(),
+            ..filter.clone()
+        };
+        let asking = self.sources.store.select_letters(&filter, limit);
+        self.ask("select_letters", asking).await
+    }
+
+    /// The job that a request of this caller made, if the caller may still see it.
+    pub(crate) async fn job_of_request(&self, keys: &RequestKeys) -> Result<Option<Job>, StoreError> {
+        let asking = self.sources.store.job_of_request(keys);
+        match self.ask("job_of_request", asking).await? {
+            Some(job) => self.job(job.id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A job of whose sagas the caller may see every type.
+    pub(crate) async fn job(&self, id: i64) -> Result<Option<Job>, StoreError> {
+        self.ask("job", self.sources.store.job(id, self.scope())).await
+    }
+
+    /// A page of such jobs.
+    pub(crate) async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, StoreError> {
+        let query = JobQuery {
+            scope: self.scope().clone(),
+            ..query.clone()
+        };
+        self.ask("jobs", self.sources.store.jobs(&query)).await
+    }
+
+    /// Items of a job, which the caller must have been shown.
+    pub(crate) async fn job_items(
+        &self,
+        job: &Job,
+        query: &JobItemQuery,
+    ) -> Result<Vec<JobItem>, StoreError> {
+        let query = JobItemQuery {
+            job: job.id,
+            ..query.clone()
+        };
+        self.ask("job_items", self.sources.store.job_items(&query)).await
     }
 
     /// Who records events. Services record events of any type, and what is known of them has none.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use saga_collector::{archive::Archive, dead_letters::DeadLetters, erasure::Erasures, live::Live};
 use saga_store::{OperationStore, Store};
 
+use super::words::KeptWords;
+
 /// What is read and changed, by way of the caller's rights only.
 #[derive(Clone)]
 pub struct Sources {
@@ -18,6 +20,8 @@ pub struct Sources {
     pub(super) live: Arc<Live>,
     /// What erases a person's data.
     pub(super) erasures: Arc<Erasures>,
+    /// What filters can ask for.
+    pub(super) words: Arc<KeptWords>,
 }
 
 impl Sources {
@@ -30,6 +34,7 @@ impl Sources {
             store,
             dead_letters,
             live,
+            words: Arc::default(),
         }
     }
 

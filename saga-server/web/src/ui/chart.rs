@@ -7,6 +7,11 @@ use askama::Template;
 use saga_store::Span;
 use saga_types::Timestamp;
 
+use super::{
+    markers::Markers,
+    plot::{AREA, Area, tenths},
+};
+
 /// The parts of a bar from the bottom up, by class and name: what went wrong is at the bottom, where it can be compared.
 pub(super) const LAYERS: [(&str, &str); 4] = [
     ("failed", "Failed"),
@@ -35,6 +40,7 @@ pub(super) struct Chart {
     /// Heights with a name: where, and which.
     lines: Vec<(f64, String)>,
     slots: Vec<Slot>,
+    markers: Markers,
     area: Area,
     /// The first and the last moment along the axis.
     ends: (Timestamp, Timestamp),
@@ -58,27 +64,11 @@ struct Part {
     height: f64,
 }
 
-/// Where the bars are, in a drawing of 960 by 220; names are to the left and below.
-#[derive(Clone, Copy)]
-struct Area {
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
-}
-
-const AREA: Area = Area {
-    left: 44.0,
-    right: 956.0,
-    top: 8.0,
-    bottom: 196.0,
-};
-
 /// About how many heights have a name.
 const NAMED_HEIGHTS: f64 = 4.0;
 
 /// Bars along time; none when there is nothing to see.
-pub(super) fn bars(bars: Vec<Bar>, span: &Span, label: &'static str) -> Option<Chart> {
+pub(super) fn bars(bars: Vec<Bar>, span: &Span, label: &'static str, markers: Markers) -> Option<Chart> {
     let highest = bars.iter().map(|bar| bar.layers.iter().sum()).fold(0.0, f64::max);
     if highest <= 0.0 {
         return None;
@@ -91,6 +81,7 @@ pub(super) fn bars(bars: Vec<Bar>, span: &Span, label: &'static str) -> Option<C
             .zip(bars)
             .map(|(place, bar)| scale.slot(place, bar))
             .collect(),
+        markers,
         area: AREA,
         ends: span.ends(),
     })
@@ -167,41 +158,11 @@ impl Scale {
     }
 }
 
-/// Less than a tenth of a pixel is not visible.
-fn tenths(place: f64) -> f64 {
-    (place * 10.0).round() / 10.0
-}
-
 fn short_number(number: f64) -> String {
     match number {
         ..1_000.0 => format!("{}", (number * 100.0).round() / 100.0),
         ..1_000_000.0 => format!("{} k", (number / 100.0).round() / 10.0),
         _ => format!("{} M", (number / 100_000.0).round() / 10.0),
-    }
-}
-
-/// A line without axes, for a look in passing; the numbers are beside it.
-#[derive(Template)]
-#[template(path = "sparkline.html")]
-pub(super) struct Sparkline {
-    class: &'static str,
-    points: Vec<(f64, f64)>,
-}
-
-impl Sparkline {
-    pub(super) fn new(counts: &[f64], class: &'static str) -> Self {
-        const WIDTH: f64 = 120.0;
-        const HEIGHT: f64 = 26.0;
-        let highest = counts.iter().copied().fold(0.0, f64::max).max(f64::MIN_POSITIVE);
-        let step = WIDTH / f64::from(u32::try_from(counts.len().saturating_sub(1).max(1)).unwrap_or(1));
-        let point = |(place, count): (u32, &f64)| {
-            let y = HEIGHT - 2.0 - count / highest * (HEIGHT - 4.0);
-            (tenths(f64::from(place) * step), tenths(y))
-        };
-        Self {
-            class,
-            points: (0_u32..).zip(counts).map(point).collect(),
-        }
     }
 }
 
@@ -220,7 +181,7 @@ mod tests {
 
     fn chart(given: Vec<Bar>) -> Option<Chart> {
         let span = Span::ending_at(Timestamp::MAX, saga_store::Width::Hour, given.len());
-        bars(given, &span, "Sagas")
+        bars(given, &span, "Sagas", Markers::default())
     }
 
     fn drawn(given: Vec<Bar>) -> String {
@@ -269,12 +230,6 @@ mod tests {
             let found: Vec<_> = chart.lines.iter().map(|(_, name)| name.as_str()).collect();
             assert_eq!(found, names);
         }
-    }
-
-    #[test]
-    fn a_sparkline_spans_its_box() {
-        let line = Sparkline::new(&[0.0, 4.0, 2.0], "failed");
-        assert_eq!(line.points, [(0.0, 24.0), (60.0, 2.0), (120.0, 13.0)]);
     }
 
     #[test]

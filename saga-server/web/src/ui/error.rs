@@ -63,9 +63,10 @@ fn page(error: &ApiError, asked: &PageRequest, caller: Option<Caller>) -> Respon
             .iter()
             .map(|(name, reason)| (name.clone(), reason.clone()))
             .collect(),
-        back: asked
-            .is_form
-            .then(|| super::dead_letters::page_of_form(&asked.path).to_owned()),
+        back: asked.is_form.then(|| {
+            let path = super::dead_letters::page_of_form(&asked.path);
+            super::jobs::page_of_form(path).to_owned()
+        }),
         sign_in: (error.code() == ErrorCode::Forbidden)
             .then(|| sign_in::path(&caller, asked))
             .flatten(),

@@ -6,9 +6,12 @@ use saga_types::Timestamp;
 
 use super::{
     humanize::{Moment, short},
+    jobs::{JobRow, newest},
+    links::saga_path,
     page::{Frame, Page, Section},
-    query::{Chip, address, chips, is_place, next},
-    search::saga_path,
+    period::{Asked, is_date},
+    query::{Chip, address, chips, files, is_place, next},
+    range::Range,
 };
 use crate::{
     auth::Caller,
@@ -24,9 +27,14 @@ const PATH: &str = "/operations";
 #[template(path = "operations.html")]
 pub(super) struct OperationsTemplate {
     frame: Frame,
+    range: Range,
     kinds: Vec<&'static str>,
+    /// The period in force, to be kept by the form.
+    kept: Vec<(String, String)>,
     chips: Vec<Chip>,
     rows: Vec<Row>,
+    /// The newest jobs.
+    jobs: Vec<JobRow>,
     /// The same entries and those of the next pages, as files.
     files: [(&'static str, String); 2],
     next: Option<String>,
@@ -45,6 +53,8 @@ struct Row {
     change: Option<(String, String)>,
     result: String,
     detail: Option<String>,
+    /// The job that it was a part of: path and number.
+    job: Option<(String, i64)>,
 }
 
 pub(super) async fn page(
@@ -54,10 +64,10 @@ pub(super) async fn page(
 ) -> Result<Page<OperationsTemplate>, ApiError> {
     let params = params.filled();
     let given = params.given();
-    let found = find_operations(&reader, params).await?;
     let now = Timestamp::now();
-    let filters = || given.iter().filter(|(name, _)| !is_place(name) && name != "size");
-    let file = |form| address(&format!("/internal/v1/operations.{form}"), filters());
+    // What is wrong with it, find_operations reports.
+    let asked = Asked::take(&mut Params::from(given.clone()), now);
+    let found = find_operations(&reader, params).await?;
     Ok(Page(OperationsTemplate {
         frame: Frame::new(
             Section::Operations,
@@ -65,14 +75,17 @@ pub(super) async fn page(
             &caller,
             Some(&reader.freshness()),
         ),
+        range: Range::optional(PATH, &given, &asked, now),
+        kept: given.iter().filter(|(name, _)| is_date(name)).cloned().collect(),
         kinds: OperationKind::ALL.map(OperationKind::as_str).into(),
         chips: chips(PATH, &given),
+        jobs: newest(&reader).await?,
         rows: found
             .content
             .into_iter()
             .map(|view| Row::new(view, now))
             .collect(),
-        files: [("CSV", file("csv")), ("JSON lines", file("ndjson"))],
+        files: files("/internal/v1/operations", &given),
         next: found
             .next_cursor
             .as_ref()
@@ -100,7 +113,12 @@ impl Row {
                 OperationKind::Replay => "replayed a dead letter",
                 OperationKind::Dismissal => "dismissed a dead letter",
                 OperationKind::Restoration => "restored a dead letter",
+                OperationKind::Acknowledgement => "acknowledged",
+                OperationKind::Withdrawal => "withdrew an acknowledgement",
+                OperationKind::Job if view.result == "STOPPED" => "stopped a job",
+                OperationKind::Job => "created a job",
                 OperationKind::Erasure if view.dead_letter_id.is_some() => "erased a dead letter",
+                OperationKind::SavedView => "changed a saved view",
                 OperationKind::Erasure => "erased metadata",
             },
             saga: view.saga_id.map(|id| (saga_path(&id), short(&id), id)),
@@ -110,6 +128,7 @@ impl Row {
                 .map(|after| (view.before.unwrap_or_else(|| "no saga".to_owned()), after)),
             result: view.result,
             detail: view.detail,
+            job: view.job_id.map(|id| (format!("/operations/jobs/{id}"), id)),
         }
     }
 }

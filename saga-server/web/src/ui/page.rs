@@ -7,7 +7,7 @@ use axum::{
 };
 use saga_types::{SagaStatus, Timestamp};
 
-use super::assets;
+use super::{assets, environments::Environments};
 use crate::{
     auth::{Caller, Role},
     http::{ApiError, access},
@@ -63,6 +63,8 @@ pub(super) struct Frame {
     sees_all_types: bool,
     /// Before signing in, so without links.
     pub(super) is_bare: bool,
+    /// Other trackers, with this page in each of them.
+    pub(super) environments: Option<Environments>,
     /// What of the stream of sagas would change this page, as a query.
     pub(super) live: Option<String>,
 }
@@ -84,6 +86,7 @@ impl Frame {
             role: caller.role,
             sees_all_types: caller.scope.is_all(),
             is_bare: false,
+            environments: Environments::of_this_page(),
             live: None,
         }
     }
@@ -118,7 +121,7 @@ impl Frame {
         Section::BAR
             .iter()
             .filter(move |(_, path, _)| sees_all || !access::needs_all_types(path))
-            .filter(move |(_, path, _)| access::page(path).is_some_and(|needed| role >= needed))
+            .filter(move |(_, path, _)| access::page(path).is_some_and(|needed| role.may(needed)))
             .map(move |(section, path, name)| (*path, *name, *section == current))
     }
 

@@ -14,6 +14,11 @@ use saga_store::{Span, Width};
 /// Parameters of an address that say which period it is.
 pub(super) const PARAMETERS: [&str; 3] = ["period", "fromDate", "toDate"];
 
+/// Whether a parameter says when something was.
+pub(super) fn is_date(name: &str) -> bool {
+    PARAMETERS.contains(&name)
+}
+
 /// The parameter that says what the period is compared with.
 pub(super) const COMPARE: &str = "compare";
 
@@ -107,6 +112,18 @@ impl Asked {
     /// Whether the address says nothing, so that the page chooses.
     pub(super) fn is_open(&self) -> bool {
         self.dates.from.is_none() && self.dates.to.is_none()
+    }
+
+    /// The parameters of an address so that they mean the same at any time.
+    pub(super) fn fixed(&self, given: Vec<(String, String)>, now: Timestamp) -> Vec<(String, String)> {
+        let Some(from) = self.length.and(self.dates.from) else {
+            return given;
+        };
+        let others = given.into_iter().filter(|(name, _)| !is_date(name));
+        let ends = [("fromDate", from), ("toDate", now)];
+        others
+            .chain(ends.map(|(name, at)| (name.to_owned(), at.to_string())))
+            .collect()
     }
 
     /// With what it says; of this length where it says nothing.

@@ -1,6 +1,6 @@
 //! The address of a list: filters as chips, and where the list goes on.
 
-use super::search::encoded;
+use super::links::encoded;
 
 /// A filter in force, and the list without it.
 pub(super) struct Chip {
@@ -36,6 +36,21 @@ pub(super) fn next(path: &str, given: &[(String, String)], cursor: &str) -> Stri
     let cursor = ("cursor".to_owned(), cursor.to_owned());
     let kept = given.iter().filter(|(name, _)| !is_place(name));
     address(path, kept.chain([&cursor]))
+}
+
+/// The files that have all of a list: their form, and their address.
+pub(super) fn files<'a>(
+    list: &str,
+    parameters: impl IntoIterator<Item = &'a (String, String)> + Clone,
+) -> [(&'static str, String); 2] {
+    let file = |ending: &str| {
+        let filters = parameters.clone().into_iter();
+        address(
+            &format!("{list}.{ending}"),
+            filters.filter(|(name, _)| !is_place(name) && name != "size"),
+        )
+    };
+    [("CSV", file("csv")), ("NDJSON", file("ndjson"))]
 }
 
 /// A path with these parameters.

@@ -6,10 +6,12 @@ use saga_types::{
 };
 
 use super::{
+    acknowledge::Mark,
     humanize::{Clock, Moment, length, list, roughly, short},
+    links::{encoded, saga_path},
     page::Badge,
-    search::{encoded, saga_path},
 };
+use crate::rest::ListedSaga;
 use saga_store::Late;
 
 /// One saga in a list.
@@ -27,6 +29,8 @@ pub(super) struct SagaRow {
     pub(super) duration: String,
     pub(super) services: String,
     pub(super) started: Moment,
+    /// Who takes care of it.
+    pub(super) mark: Option<Mark>,
 }
 
 /// What is needed now, or how it ended.
@@ -119,17 +123,27 @@ impl SagaRow {
     pub(super) fn new(saga: SagaState, clock: Clock) -> Self {
         Self {
             badge: saga.current_status.into(),
-            short_id: short(&saga.saga_id),
-            path: saga_path(&saga.saga_id),
+            short_id: short(saga.saga_id.as_str()),
+            path: saga_path(saga.saga_id.as_str()),
             saga_type: saga.saga_type.to_string(),
-            short_order: short(&saga.order_id),
-            order_path: format!("/sagas?orderId={}", encoded(&saga.order_id)),
+            short_order: short(saga.order_id.as_str()),
+            order_path: format!("/sagas?orderId={}", encoded(saga.order_id.as_str())),
             what_now: WhatNow::of(&saga, clock),
             duration: saga.duration_ms.map(length).unwrap_or_default(),
             services: list(&saga.services),
             started: Moment::new(saga.started_at, clock.now),
+            mark: None,
             order_id: saga.order_id.into(),
             saga_id: saga.saga_id.into(),
+        }
+    }
+}
+
+impl SagaRow {
+    pub(super) fn listed(listed: ListedSaga, clock: Clock) -> Self {
+        Self {
+            mark: listed.acknowledgement.map(|found| Mark::new(found, clock.now)),
+            ..Self::new(listed.state, clock)
         }
     }
 }

@@ -1,29 +1,42 @@
 //! `/sagas`: the list, by the same parameters as `GET /api/v1/sagas`.
 
 use askama::Template;
-use axum::Extension;
+use axum::{
+    Extension,
+    http::HeaderMap,
+    response::{IntoResponse, Redirect, Response},
+};
+use saga_types::Timestamp;
 
 use super::{
+    acknowledge::{AcknowledgeForm, GROUPS, Mark},
+    differences::{from_the_period_before, from_the_rest},
     humanize::{Clock, number},
+    links::encoded,
     page::{Frame, Page, Section},
     period::Asked,
+    query::files,
     range::Range,
     row::{Column, SagaRow},
-    search::encoded,
+    saga::origin,
 };
 use crate::{
-    auth::Caller,
+    acknowledgements::{self, AcknowledgementView},
+    auth::{Caller, Role},
     http::{ApiError, query_string::Params},
-    rest::{SagasPage, find_sagas},
+    rest::{SagasPage, ViewEntry, beginnings, check_list, find_sagas, find_views},
     scoped::Reader,
+    tokens,
 };
+use saga_store::Subjects;
 
 /// Quick views: name and query. What is overdue comes with the most overdue first.
-const VIEWS: [(&str, &str); 7] = [
+const VIEWS: [(&str, &str); 8] = [
     ("All", ""),
     ("In progress", "ended=false"),
     ("Overdue", "sort=due&stuck=true"),
-    ("Failed", "status=FAILED"),
+    ("Failed", "failed=true"),
+    ("Acknowledged", "acknowledged=true"),
     ("Compensation pending", "owing=true&sort=due"),
     ("Compensated", "status=COMPENSATED"),
     ("Completed", "status=COMPLETED"),
@@ -54,8 +67,22 @@ const STATUSES: [&str; 5] = ["STARTED", "IN_PROGRESS", "COMPLETED", "FAILED", "C
 pub(super) struct SagasTemplate {
     frame: Frame,
     views: Vec<View>,
+    /// Views that the team saved.
+    saved: Vec<View>,
+    /// The filters in force as tokens, and what tokens may begin with.
+    tokens: String,
+    beginnings: Vec<String>,
+    /// The query that an operator may save.
+    to_save: Option<String>,
+    /// The order in force, if one was asked for.
+    sort: Option<String>,
+    /// All that match, as files, and as a call.
+    files: [(&'static str, String); 2],
+    curl: String,
     range: Range,
     chips: Vec<Chip>,
+    /// When the list is that of a group of failures.
+    group: Option<GroupOfFailures>,
     fields: Vec<Field>,
     statuses: Vec<(&'static str, bool)>,
     /// What is in force and has no field, to be kept by the form.
@@ -66,12 +93,61 @@ pub(super) struct SagasTemplate {
     sorts: Vec<(&'static str, String, bool)>,
     total: String,
     order: &'static str,
+    /// What the list can be compared with.
+    compared: Vec<(&'static str, String)>,
     next: Option<String>,
     first: Option<String>,
+    /// Whether the caller may change what is listed.
+    can_choose: bool,
+    /// The filters in force, as a query.
+    filter: String,
+}
+
+/// Who takes care of the group of failures whose sagas are listed.
+struct GroupOfFailures {
+    marks: Vec<Mark>,
+    form: Option<AcknowledgeForm>,
+}
+
+impl GroupOfFailures {
+    async fn of(
+        reader: &Reader,
+        caller: &Caller,
+        given: &[(String, String)],
+        now: Timestamp,
+    ) -> Result<Option<Self>, ApiError> {
+        let Some(name) = value(given, "failureGroup") else {
+            return Ok(None);
+        };
+        let saga_type = value(given, "sagaType");
+        let mut found = acknowledgements::of(reader, Subjects::FailureGroups(vec![name.to_owned()])).await?;
+        let type_of = |view: &AcknowledgementView| view.saga_type.clone().map(String::from);
+        found.retain(|view| {
+            saga_type.is_none() || type_of(view).is_none_or(|of| Some(of.as_str()) == saga_type)
+        });
+        let there = found
+            .iter()
+            .find(|view| type_of(view).as_deref() == saga_type)
+            .cloned();
+        let form = AcknowledgeForm::of(caller, GROUPS.to_owned(), there, now);
+        // Of all types only those may say it who see all of them.
+        let form = form.filter(|_| saga_type.is_some() || caller.scope.is_all());
+        let fields = [("failureGroup", Some(name)), ("sagaType", saga_type)];
+        let fields = fields
+            .into_iter()
+            .filter_map(|(field, value)| Some((field, value?.to_owned())));
+        Ok(Some(Self {
+            marks: found.into_iter().map(|view| Mark::new(view, now)).collect(),
+            form: form.map(|form| AcknowledgeForm {
+                fields: fields.collect(),
+                ..form
+            }),
+        }))
+    }
 }
 
 struct View {
-    name: &'static str,
+    name: String,
     path: String,
     is_current: bool,
 }
@@ -93,22 +169,40 @@ struct Field {
 pub(super) async fn page(
     reader: Reader,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     params: Params,
-) -> Result<Page<SagasTemplate>, ApiError> {
-    let params = params.filled();
+) -> Result<Response, ApiError> {
+    let mut params = params.filled();
+    if params.given().iter().any(|(name, _)| name == "q") {
+        params.expand_tokens(Timestamp::now());
+        let list = path(&query(params.given().iter()));
+        check_list(&reader, params)?;
+        return Ok(Redirect::to(&list).into_response());
+    }
     let given = params.given();
     let freshness = reader.freshness();
     let clock = Clock::of(&freshness);
     // What is wrong with it, find_sagas reports.
     let asked = Asked::take(&mut Params::from(given.clone()), clock.now);
     let found = find_sagas(&reader, params).await?;
+    let group = GroupOfFailures::of(&reader, &caller, &given, clock.now).await?;
     let is_first = !given.iter().any(|(name, _)| is_place(name));
     let filters = given.iter().filter(|(name, _)| !is_place(name));
+    let whole = query(filters.clone().filter(|(name, _)| name != "size"));
+    let files = files("/api/v1/sagas", &given);
     Ok(Page(SagasTemplate {
         frame: Frame::new(Section::Sagas, "Sagas", &caller, Some(&freshness)).with_live(live(&given)),
         views: views(&given),
+        saved: saved(find_views(&reader).await?.views, &whole),
+        tokens: tokens::write(&filtering(&given)),
+        beginnings: beginnings(&*reader.words().await?),
+        sort: value(&given, "sort").map(str::to_owned),
+        curl: curl(&headers, &files[1].1),
+        files,
+        to_save: (caller.role >= Role::Operator).then_some(whole),
         range: Range::optional("/sagas", &given, &asked, clock.now),
         chips: chips(&given),
+        group,
         fields: FIELDS
             .map(|(name, label, hint)| Field {
                 name,
@@ -129,21 +223,51 @@ pub(super) async fn page(
         order: order(&given),
         columns: columns(&given),
         sorts: sorts(&given),
+        compared: compared(&given, clock),
         next: found.next_cursor.as_ref().map(|cursor| next(&given, cursor)),
+        can_choose: caller.role >= Role::Operator,
+        filter: query(filters.clone()),
         first: (!is_first).then(|| path(&query(filters))),
         rows: found
             .content
             .into_iter()
-            .map(|saga| SagaRow::new(saga, clock))
+            .map(|saga| SagaRow::listed(saga, clock))
             .collect(),
-    }))
+    })
+    .into_response())
+}
+
+/// The filters in force, without the order.
+fn filtering(given: &[(String, String)]) -> Vec<(String, String)> {
+    let filters = given
+        .iter()
+        .filter(|(name, _)| !is_place(name) && !matches!(name.as_str(), "sort" | "size"));
+    filters.cloned().collect()
+}
+
+/// The views that the team saved.
+fn saved(views: Vec<ViewEntry>, here: &str) -> Vec<View> {
+    let view = |view: ViewEntry| View {
+        is_current: view.query == here,
+        path: view.page,
+        name: view.name,
+    };
+    views.into_iter().map(view).collect()
+}
+
+/// The whole list, for a shell.
+fn curl(headers: &HeaderMap, file: &str) -> String {
+    format!(
+        "curl -H \"Authorization: Bearer $TOKEN\" '{}{file}'",
+        origin(headers)
+    )
 }
 
 /// A view is in force as long as nothing else is filtered.
 fn views(given: &[(String, String)]) -> Vec<View> {
     let here = query(given.iter().filter(|(name, _)| !is_place(name) && name != "size"));
     let view = |(name, view): (&'static str, &str)| View {
-        name,
+        name: name.to_owned(),
         path: path(view),
         is_current: here == view,
     };
@@ -178,6 +302,16 @@ fn order(given: &[(String, String)]) -> &'static str {
         Some("duration,desc") => "longest first",
         Some(_) => "shortest first",
     }
+}
+
+/// The list against others: of one without filters there is nothing to say.
+fn compared(given: &[(String, String)], clock: Clock) -> Vec<(&'static str, String)> {
+    let Some(rest) = from_the_rest(given) else {
+        return Vec::new();
+    };
+    let before = from_the_period_before(given, clock.now);
+    let before = before.map(|path| ("the period before", path));
+    std::iter::once(("all other sagas", rest)).chain(before).collect()
 }
 
 /// The orders that are offered, the field and direction of each as in `sort`.
@@ -268,12 +402,21 @@ fn chips(given: &[(String, String)]) -> Vec<Chip> {
 }
 
 /// A filter in words.
-fn called(name: &str, value: &str) -> (String, String) {
+pub(super) fn called(name: &str, value: &str) -> (String, String) {
     let yes = value == "true";
     let (name, value) = match name {
         "stuck" => ("time limit", if yes { "overdue" } else { "not overdue" }),
         "owing" => ("compensation", if yes { "pending" } else { "none pending" }),
         "ended" => ("state", if yes { "ended" } else { "in progress" }),
+        "failed" => ("outcome", if yes { "failed" } else { "not failed" }),
+        "acknowledged" => (
+            "acknowledged",
+            if yes {
+                "yes, and not worse since"
+            } else {
+                "no, or worse since"
+            },
+        ),
         "status" => ("status", value),
         "traceId" => ("trace", value),
         "anomaly" => ("anomaly", value),

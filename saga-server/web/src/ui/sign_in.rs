@@ -99,7 +99,7 @@ pub(super) fn instead(error: &ApiError, asked: &PageRequest) -> Response {
 
 /// The sign-in page that leads back to this one; none without authentication.
 pub(super) fn path(caller: &Caller, asked: &PageRequest) -> Option<String> {
-    let to = super::search::encoded(&asked.path);
+    let to = super::links::encoded(&asked.path);
     (asked.has_token || caller.name != crate::auth::ANONYMOUS).then(|| format!("/sign-in?to={to}"))
 }
 

@@ -41,7 +41,7 @@ async fn stuck_sagas_are_told_with_the_step_its_owner_and_how_late() {
     assert_eq!(
         answer["stuck"]["groups"],
         json!([{
-            "step": "STOCK_RESERVATION", "owner": "product-service", "sagaType": "ORDER_CREATION", "sagas": 2,
+            "step": "STOCK_RESERVATION", "owner": "product-service", "sagaType": "ORDER_CREATION", "contact": null, "sagas": 2,
             "since": "2025-10-09T08:56:20.000Z", "overdue": true,
             "page": "/sagas?awaits=STOCK_RESERVATION&stuck=true&sagaType=ORDER_CREATION&sort=due",
         }])

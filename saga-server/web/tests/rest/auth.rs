@@ -232,6 +232,7 @@ async fn a_token_names_its_holder() {
         name: name.to_owned(),
         role,
         scope: saga_store::Scope::All,
+        services: saga_web::auth::Services::All,
         hash: TokenHash::of(&format!("{name}'s")),
     };
     let access = Access::Tokens(vec![token("dana", Role::Operator), token("board", Role::Viewer)]);

@@ -6,7 +6,10 @@ use saga_store::ReconcileRequest;
 use saga_types::Timestamp;
 use serde_json::{Value, json};
 
-use crate::harness::{Api, BEGIN, Event, event};
+use crate::{
+    harness::{Api, BEGIN, Event, event},
+    pages::page,
+};
 
 const MINUTE: i64 = 60_000;
 
@@ -135,4 +138,44 @@ async fn what_cannot_be_compared_is_said() {
         "{details}"
     );
     assert_eq!(hiding.json("/api/v1/versions").await["services"], json!([]));
+}
+
+#[tokio::test]
+async fn a_version_is_marked_on_the_charts_and_leads_to_before_and_after() {
+    let api = canary(60, true).await;
+    // The old version was there before the new one.
+    let earlier = payment("earlier", -10 * MINUTE, "2.7.0", false);
+    api.record(earlier).await;
+    let request = ReconcileRequest {
+        now: Timestamp::now(),
+        evaluate_before: None,
+        named: BTreeSet::new(),
+    };
+    api.store.reconcile_producers(&request).await.unwrap();
+    let overview = page(
+        &api,
+        &format!("/?fromDate={}&toDate={}", at(-30 * MINUTE), at(90 * MINUTE)),
+    )
+    .await;
+    for part in [
+        r#"<a class="marker" href="/services/payment-service?fromDate="#,
+        r#"class="line p95""#,
+        "payment-service 2.8.0</bdi>: before and after",
+        r#"<th scope="col" class="number">p95</th>"#,
+    ] {
+        assert!(overview.contains(part), "{part} in {overview}");
+    }
+    assert!(!overview.contains("payment-service 2.7.0</bdi>"), "{overview}");
+    let marker = overview.split(r#"<a class="marker" href=""#).nth(1).unwrap();
+    let path = marker.split('"').next().unwrap().replace("&#38;", "&");
+    let service = page(&api, path.split('#').next().unwrap()).await;
+    for part in [
+        r#"id="versions""#,
+        "payment-service 2.8.0 is worse than 2.7.0",
+        "What differs from <bdi>2.7.0</bdi>",
+        "a.serviceVersion=2.8.0",
+        "the first version",
+    ] {
+        assert!(service.contains(part), "{part} in {service}");
+    }
 }

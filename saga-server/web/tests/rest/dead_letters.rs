@@ -8,7 +8,10 @@ use saga_types::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Api, BEGIN, Event, completed, event, failed};
+use crate::{
+    harness::{Answer, Api, BEGIN, Event, completed, event, failed},
+    pages::{page, text},
+};
 
 const LIST: &str = "/internal/v1/dlt";
 const GROUPS: &str = "/internal/v1/dlt/groups";
@@ -91,11 +94,11 @@ async fn letters_are_listed_newest_first_with_all_that_is_known() {
     assert_eq!(
         unreadable,
         json!({
-            "id": unreadable["id"], "state": "WAITING", "dismissal": null, "reason": "TRUNCATED", "message": "the reason in words",
+            "id": unreadable["id"], "state": "WAITING", "acknowledgement": null, "dismissal": null, "reason": "TRUNCATED", "message": "the reason in words",
             "deadSince": "2025-10-09T08:53:20.001Z", "topic": "events.dlt", "partition": 0, "offset": 1,
             "origin": {"topic": "events", "partition": null, "offset": null, "timestamp": null, "consumerGroup": null},
             "sagaId": "saga-1", "eventId": null, "producerService": null, "event": null,
-            "undecodable": "unknown schema fingerprint 65736e65736e6f6e",
+            "undecodable": "unknown schema fingerprint 65736e65736e6f6e", "partial": null,
             "key": {"bytes": 6, "text": "saga-1", "hex": null}, "payload": {"bytes": 10, "text": null, "hex": "c3016e6f6e73656e7365"},
             "headers": [{"name": "saga-producer", "value": {"bytes": 13, "text": "order-service", "hex": null}}],
             "attempts": 0, "lastAttempt": null, "erasedAt": null,
@@ -128,6 +131,182 @@ async fn what_is_hidden_elsewhere_is_hidden_here() {
         content[0]["payload"],
         json!({"bytes": value.len(), "text": null, "hex": null})
     );
+}
+
+/// A letter whose bytes end too early.
+fn cut(saga_id: &str, after_ms: u8, message: &str) -> NewLetter {
+    let event = event(saga_id, "ORDER_CREATED", "STARTED", 0).with(json!({"cardNumber": "4711"}));
+    let value = avro::encode(&event.0, SchemaVersion::V2, Framing::SingleObject).unwrap();
+    let mut letter = letter(&value[..value.len() - 3], "TRUNCATED", after_ms);
+    letter.letter.message = message.to_owned();
+    letter.letter.producer = Some("order-service".to_owned());
+    letter
+}
+
+#[tokio::test]
+async fn of_broken_bytes_what_can_be_read_is_shown() {
+    let api = Api::new().await;
+    // The key is not the saga's id.
+    let letters = vec![cut("saga-7", 1, "the bytes end within recordedAt")];
+    api.store.keep_letters(letters).await.unwrap();
+    let answer = api.json(LIST).await;
+    let letter = &answer["content"][0];
+    assert_eq!(letter["sagaId"], "saga-7");
+    let partial = &letter["partial"];
+    assert_eq!(partial["field"], "recordedAt");
+    assert_eq!(partial["fault"], "the bytes end within recordedAt");
+    assert_eq!(partial["schemaIsAssumed"], false);
+    let fields = partial["fields"].as_array().unwrap();
+    let names: Vec<&str> = fields
+        .iter()
+        .map(|field| field["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "eventId",
+            "eventTimestamp",
+            "sagaId",
+            "sagaType",
+            "step",
+            "status",
+            "orderId",
+            "metadata"
+        ]
+    );
+    assert_eq!(fields[6]["value"], "ORD-saga-7");
+    assert!(partial["brokenAt"].as_u64() > fields[7]["offset"].as_u64());
+    let page = page(&api, &format!("/dead-letters/{}", letter["id"])).await;
+    for part in [
+        r#"href="/sagas/saga-7""#,
+        r#"href="/sagas?orderId=ORD-saga-7""#,
+        "Broken at byte",
+        "in recordedAt",
+        "Fields that can be read",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    let found = api.json(&format!("{LIST}?orderId=ORD-saga-7")).await;
+    assert_eq!(found["content"].as_array().unwrap().len(), 1);
+    let hiding = Api::hiding(&["card*"]).await;
+    hiding
+        .store
+        .keep_letters(vec![cut("saga-7", 1, "x")])
+        .await
+        .unwrap();
+    let answer = hiding.get(LIST).await;
+    assert!(!answer.text.contains("4711"), "{}", answer.text);
+    assert_eq!(answer.json()["content"][0]["partial"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_cause_leads_to_exactly_its_letters() {
+    let api = Api::new().await;
+    let letters = vec![
+        cut("saga-1", 1, "the value has 12 bytes too few"),
+        cut("saga-2", 2, "the value has 13 bytes too few"),
+        cut("saga-3", 3, "the value is empty"),
+    ];
+    api.store.keep_letters(letters).await.unwrap();
+    let causes = api.json("/internal/v1/dlt/causes").await;
+    let mut shown = causes.clone();
+    for cause in shown["causes"].as_array_mut().unwrap() {
+        assert!(cause["cause"].is_string());
+    }
+    insta::assert_json_snapshot!("dead-letter-causes", shown);
+    let name = causes["causes"][0]["cause"].as_str().unwrap();
+    let listed = api.json(&format!("{LIST}?cause={name}&state=WAITING")).await;
+    assert_eq!(listed["content"].as_array().unwrap().len(), 2);
+    let list = page(&api, "/dead-letters").await;
+    assert!(
+        list.contains(&format!(r#"href="/dead-letters?cause={name}&#38;state=WAITING""#)),
+        "{list}"
+    );
+    let of_cause = page(&api, &format!("/dead-letters?cause={name}")).await;
+    assert!(
+        text(&of_cause).contains("cause: TRUNCATED the value has &#60;n&#62; bytes too few"),
+        "{of_cause}"
+    );
+    let tried = replay(&api, json!({"filter": {"cause": name}})).await;
+    assert_eq!((&tried["requested"], &tried["failed"]), (&json!(2), &json!(2)));
+    let outcomes = tried["outcomes"].as_array().unwrap();
+    assert_eq!(outcomes.len(), 1, "{tried}");
+    assert_eq!(
+        (&outcomes[0]["status"], &outcomes[0]["letters"]),
+        (&json!("FAILED"), &json!(2))
+    );
+    let causes = api.json("/internal/v1/dlt/causes").await;
+    assert_eq!(causes["causes"][0]["failedAgain"], 2);
+    assert!(text(&page(&api, "/dead-letters").await).contains("2 failed again"));
+}
+
+#[tokio::test]
+async fn letters_are_searched_by_words_unless_something_is_hidden() {
+    let api = Api::new().await;
+    let letters = vec![
+        cut("saga-1", 1, "card declined"),
+        cut("saga-2", 2, "card expired"),
+    ];
+    api.store.keep_letters(letters.clone()).await.unwrap();
+    for (query, found) in [
+        ("card", 2),
+        ("card%20decl", 1),
+        ("ord-saga-2", 1),
+        ("saga", 2),
+        ("nothing", 0),
+    ] {
+        let answer = api.json(&format!("{LIST}?q={query}")).await;
+        assert_eq!(answer["content"].as_array().unwrap().len(), found, "{query}");
+    }
+    for bad in ["ab", "'!'"] {
+        let details = api.refused(&format!("{LIST}?q={bad}")).await;
+        assert!(details["q"].is_string(), "{details}");
+    }
+    let hiding = Api::hiding(&["card*"]).await;
+    hiding.store.keep_letters(letters).await.unwrap();
+    let details = hiding.refused(&format!("{LIST}?q=card")).await;
+    assert!(details["q"].as_str().unwrap().contains("redaction"), "{details}");
+    // Nor by the count of a replay.
+    let tried = replay(&hiding, json!({"filter": {"q": "card"}, "dryRun": true})).await;
+    assert_eq!(tried["requested"], 0);
+    let causes = hiding.json("/internal/v1/dlt/causes").await;
+    assert_eq!(causes["causes"][0]["message"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_period_may_be_relative_or_between_two_times() {
+    let api = Api::new().await;
+    let mut new = letter(b"x", "EMPTY", 1);
+    new.letter.dead_since = Timestamp::now();
+    api.store
+        .keep_letters(vec![new, letter(b"x", "EMPTY", 2)])
+        .await
+        .unwrap();
+    for path in [
+        "/internal/v1/dlt?period=1h",
+        "/internal/v1/dlt?fromDate=2026-01-01",
+        "/internal/v1/dlt?toDate=2026-01-01",
+    ] {
+        let answer = api.json(path).await;
+        assert_eq!(answer["content"].as_array().unwrap().len(), 1, "{path}");
+    }
+    let details = api
+        .refused("/internal/v1/dlt?period=1h&fromDate=2026-01-01")
+        .await;
+    assert!(details["period"].is_string(), "{details}");
+    let list = page(&api, "/dead-letters?period=1h&reason=EMPTY").await;
+    for part in [
+        r#"aria-label="Time range""#,
+        r#"href="/dead-letters?reason=EMPTY&#38;period=24h""#,
+        "data-copy-address",
+        r#"rel="prev""#,
+        // Forms mean what is listed now.
+        r#"type="hidden" name="fromDate""#,
+    ] {
+        assert!(list.contains(part), "{part} in {list}");
+    }
+    let all = page(&api, "/dead-letters").await;
+    assert!(all.contains(r#"aria-current="page">Any time<"#), "{all}");
 }
 
 #[tokio::test]

@@ -3,7 +3,10 @@
 use saga_types::Timestamp;
 use serde_json::{Value, json};
 
-use crate::harness::{Api, BEGIN, Event, event};
+use crate::{
+    harness::{Api, BEGIN, Event, event},
+    pages::{open, page, text},
+};
 
 fn at(millis: i64) -> String {
     Timestamp::from_millis(BEGIN + millis).unwrap().to_string()
@@ -98,4 +101,77 @@ async fn what_is_wrong_is_named_with_its_group() {
     for name in ["a.status", "b.page", "b.metadata.secret", "b.fromDate", "status"] {
         assert!(details[name].is_string(), "{name} in {details}");
     }
+}
+
+#[tokio::test]
+async fn the_rest_is_what_is_not_in_the_first_group() {
+    let api = shop(&[]).await;
+    let from = at(0);
+    let path = |page: &str| {
+        format!("{page}?a.serviceVersion=2.8.0&a.fromDate={from}&b.fromDate={from}&rest=true")
+            .replace("+", "%2B")
+    };
+    let answer = api.json(&path("/api/v1/differences")).await;
+    assert_eq!(
+        (&answer["a"]["sagas"], &answer["b"]["sagas"]),
+        (&json!(100), &json!(200))
+    );
+    assert_eq!(answer["b"]["failed"], 0);
+    let all = api
+        .json(&path("/api/v1/differences").replace("&rest=true", ""))
+        .await;
+    assert_eq!(all["b"]["sagas"], 300);
+    let same = api.json("/api/v1/differences?rest=true").await;
+    assert_eq!(same["summary"], "The first group has no sagas.");
+    let details = api.refused("/api/v1/differences?rest=perhaps").await;
+    assert!(details["rest"].is_string(), "{details}");
+    let shown = page(&api, &path("/differences")).await;
+    for part in [
+        "without the first group",
+        "payment-service 2.8.0",
+        "producerService=payment-service",
+        r#"aria-current="page">all other sagas<"#,
+        "differs by more than chance explains",
+        "data-copy-address",
+    ] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_says_what_it_needs_and_what_is_wrong() {
+    let api = shop(&["card*"]).await;
+    let empty = text(&page(&api, "/differences").await);
+    assert!(empty.contains("Choose two groups"), "{empty}");
+    let path = groups("status=FAILED", "status=COMPLETED").replace("/api/v1", "");
+    let shown = page(&api, &path).await;
+    assert!(!shown.contains("4711"), "{shown}");
+    assert!(text(&shown).contains("Values whose shares differ"), "{shown}");
+    let refused = open(&api, "/differences?a.status=BAD").await;
+    assert_eq!(refused.status.as_u16(), 400);
+    assert!(text(&refused.text).contains("a.status"), "{}", refused.text);
+    let hidden = open(&api, "/differences?a.metadata.cardNumber=4711").await;
+    assert_eq!(hidden.status.as_u16(), 400);
+}
+
+#[tokio::test]
+async fn lists_and_failures_lead_to_what_differs() {
+    let api = shop(&[]).await;
+    let from = at(0);
+    let list = page(
+        &api,
+        &format!("/sagas?status=FAILED&fromDate={from}&toDate={}", at(60_000)),
+    )
+    .await;
+    assert!(
+        list.contains("/differences?a.fromDate=") && list.contains("the period before"),
+        "{list}"
+    );
+    let plain = page(&api, "/sagas").await;
+    assert!(!plain.contains("/differences"), "{plain}");
+    let overview = page(&api, &format!("/?fromDate={from}&toDate={}", at(60_000))).await;
+    assert!(
+        overview.contains("/differences?a.failureGroup=") && overview.contains("rest=true"),
+        "{overview}"
+    );
 }

@@ -76,7 +76,7 @@ async fn every_parameter_that_is_described_is_known_to_its_endpoint() {
             // These stand for any key behind a dot.
             let dot = if name.ends_with("metadata") { "." } else { "" };
             let name = &format!("{name}{dot}");
-            let path = path.replace("{sagaId}", "saga-1");
+            let path = path.replace("{sagaId}", "saga-1").replace("{id}", "1");
             let details = api.refused(&format!("{path}?{name}=&unknown=1")).await;
             assert_ne!(details[name], "is not known here", "{path}: {name}");
             assert_eq!(details["unknown"], "is not known here", "{path}");

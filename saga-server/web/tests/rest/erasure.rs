@@ -144,6 +144,7 @@ async fn who_may_not_see_all_types_erases_nothing() {
         name: "kim".to_owned(),
         role: Role::Operator,
         hash: TokenHash::of("kim's"),
+        services: saga_web::auth::Services::All,
         scope: Scope::of([SagaType::ORDER_CREATION]),
     };
     let api = Api::open_to(Access::Tokens(vec![token])).await;

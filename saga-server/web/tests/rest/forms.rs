@@ -177,7 +177,8 @@ async fn reasons_come_first_and_letters_are_decoded_or_in_hex() {
     let list = open(&api, LETTERS).await.text;
     for said in [
         "3 not replayed, 0 replayed",
-        "/dead-letters?reason=TRUNCATED&#38;state=WAITING",
+        "/dead-letters?cause=",
+        "&#38;state=WAITING\"><code>TRUNCATED</code>",
         "events, partition 1, offset 7",
     ] {
         assert!(list.contains(said), "{said} in {list}");
@@ -212,7 +213,7 @@ async fn a_saga_that_is_known_by_dead_letters_alone_is_found_as_these() {
     };
     assert!(search("dana's").await.contains("TRUNCATED"));
     // Dead letters are for operators.
-    assert!(search("board's").await.contains("No saga matches"));
+    assert!(search("board's").await.contains("Nothing found"));
 }
 
 #[tokio::test]

@@ -156,6 +156,8 @@ impl TestIssuer {
                 roles: "realm_access.roles".to_owned(),
                 viewer_role: "saga-viewer".to_owned(),
                 operator_role: "saga-operator".to_owned(),
+                recorder_role: "saga-recorder".to_owned(),
+                services: Some("services".to_owned()),
                 saga_types: Some(SagaTypesClaim {
                     claim: "saga_types".to_owned(),
                     is_required: false,
@@ -168,6 +170,7 @@ impl TestIssuer {
                 name: "board".to_owned(),
                 role: Role::Viewer,
                 scope: saga_store::Scope::All,
+                services: saga_web::auth::Services::All,
                 hash: TokenHash::of("board's"),
             }],
         }

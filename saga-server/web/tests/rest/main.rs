@@ -1,6 +1,7 @@
 //! REST over real sockets, on a SQLite database of its own for each test. The modules mirror the URLs.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod acknowledging;
 mod actuator;
 mod answers;
 mod attention;
@@ -12,18 +13,22 @@ mod dismissal;
 mod docs;
 mod edge;
 mod erasure;
+mod events;
 mod expected;
 mod failure_groups;
 mod family;
 mod figures;
+mod files;
 mod flow;
 mod forms;
 mod freshness;
 mod harness;
 mod interrupted;
 mod issuer;
+mod jobs;
 mod oidc;
 mod operations;
+mod owners;
 mod pages;
 mod paths;
 mod producers;
@@ -32,8 +37,11 @@ mod saga;
 mod saga_page;
 mod sagas;
 mod scopes;
+mod search;
 mod signing_in;
 mod statistics;
 mod status;
 mod steps;
 mod stream;
+mod views;
+mod weights;

@@ -8,7 +8,10 @@ use saga_types::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Api, BEGIN, completed, event, failed};
+use crate::{
+    harness::{Answer, Api, BEGIN, completed, event, failed},
+    pages::page,
+};
 
 const LOG: &str = "/internal/v1/operations";
 const DANA: (&str, &str) = ("authorization", "Bearer dana's");
@@ -73,7 +76,7 @@ async fn a_correction_is_an_entry_with_who_from_where_and_what() {
             "id": entry["id"], "at": entry["at"], "actor": "dana", "role": "operator", "way": "REST",
             "address": "127.0.0.1 (forwarded for 203.0.113.9)", "kind": "CORRECTION", "sagaId": "saga-1",
             "sagaType": "ORDER_CREATION", "deadLetterId": null, "before": "FAILED", "after": "COMPENSATED",
-            "result": "CORRECTED", "detail": "refunded, 주문 1",
+            "result": "CORRECTED", "detail": "refunded, 주문 1", "jobId": null,
         })]
     );
 }
@@ -221,7 +224,7 @@ async fn exports_hold_every_entry_and_no_formula() {
     assert_eq!(lines.len(), 4);
     assert!(lines[1].contains(",\"'=saga-2\","), "{}", lines[1]);
     assert!(
-        lines[1].ends_with(",\"'=HYPERLINK(\"\"http://evil.example\"\")\""),
+        lines[1].ends_with(",\"'=HYPERLINK(\"\"http://evil.example\"\")\","),
         "{}",
         lines[1]
     );
@@ -289,5 +292,28 @@ async fn viewers_see_nothing_of_it() {
             .request(Method::GET, path, &[("authorization", "Bearer board's")])
             .await;
         answer.is_error(403, "FORBIDDEN", path);
+    }
+}
+
+#[tokio::test]
+async fn the_page_has_the_range_of_all_pages() {
+    let api = Api::new().await;
+    api.record(failed("saga-1", 0)).await;
+    correct(&api, &[], "saga-1", "COMPLETED", "settled by hand").await;
+    let recent = api.json(&format!("{LOG}?period=1h")).await;
+    assert_eq!(recent["content"].as_array().unwrap().len(), 1);
+    let before = api.json(&format!("{LOG}?toDate=2026-01-01")).await;
+    assert_eq!(before["content"], json!([]));
+    let details = api.refused(&format!("{LOG}?period=1h&toDate=2026-01-01")).await;
+    assert!(details["period"].is_string(), "{details}");
+    let shown = page(&api, "/operations?period=1h&kind=CORRECTION").await;
+    for part in [
+        r#"aria-label="Time range""#,
+        r#"href="/operations?kind=CORRECTION&#38;period=24h""#,
+        r#"aria-current="page">1 h<"#,
+        "data-copy-address",
+        "saga-1",
+    ] {
+        assert!(shown.contains(part), "{part} in {shown}");
     }
 }

@@ -1,6 +1,7 @@
 //! The pages, as a browser gets them. What they look like is seen in a browser.
 
 use reqwest::{Method, StatusCode};
+use saga_web::{Environment, PagesConfig};
 use serde_json::json;
 
 use crate::harness::{Answer, Api, completed, event, failed};
@@ -240,7 +241,7 @@ async fn the_search_box_goes_straight_to_a_saga_by_any_id() {
         both.contains("/sagas/twin-1") && both.contains("/sagas/twin-2"),
         "{both}"
     );
-    assert!(text(&page(&api, "/search?q=nobody").await).contains("No saga matches"));
+    assert!(text(&page(&api, "/search?q=nobody").await).contains("Nothing found"));
 }
 
 #[tokio::test]
@@ -283,4 +284,38 @@ async fn pages_are_compressed_for_those_who_take_them_so_and_streams_are_not() {
         "{:?}",
         stream.headers()
     );
+}
+
+#[tokio::test]
+async fn a_page_leads_to_the_same_address_in_other_environments() {
+    let environment = |name: &str, url: &str| Environment {
+        name: name.to_owned(),
+        url: url.to_owned(),
+    };
+    let api = Api::with_pages(PagesConfig {
+        environments: vec![
+            environment("production", "https://saga.example"),
+            environment("staging", "https://staging.example/saga"),
+        ],
+        environment: Some("production".to_owned()),
+        ..PagesConfig::default()
+    })
+    .await;
+    let list = page(&api, "/sagas?status=FAILED&orderId=a%20b").await;
+    assert!(
+        list.contains(r#"href="https://staging.example/saga/sagas?status=FAILED&#38;orderId=a%20b""#),
+        "{list}"
+    );
+    assert!(!list.contains("https://saga.example"), "{list}");
+    // A page of an error, too.
+    let missing = open(&api, "/sagas/nobody").await;
+    assert!(
+        missing
+            .text
+            .contains(r#"href="https://staging.example/saga/sagas/nobody""#),
+        "{}",
+        missing.text
+    );
+    let alone = page(&Api::new().await, "/sagas").await;
+    assert!(!alone.contains("environments"), "{alone}");
 }

@@ -193,6 +193,7 @@ async fn the_page_says_first_whether_anything_is_missing() {
 
     let instance = services(&api).await;
     let page = api.get("/services").await.text;
+    assert!(page.contains(r#"href="/internal/v1/producers.csv""#), "{page}");
     for words in [
         "3 events of order-service are possibly lost.",
         "did not come within 6 min",

@@ -1,6 +1,6 @@
 //! `GET /api/v1/sagas`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Api, Event, compensated, completed, event, failed};
 
@@ -26,6 +26,12 @@ async fn nothing_recorded_is_an_empty_page() {
     );
 }
 
+/// Nobody takes care of it.
+fn with_nobody(mut saga: Value) -> Value {
+    saga["acknowledgement"] = Value::Null;
+    saga
+}
+
 #[tokio::test]
 async fn an_entry_has_the_same_fields_as_the_detail() {
     let api = Api::new().await;
@@ -33,7 +39,7 @@ async fn an_entry_has_the_same_fields_as_the_detail() {
     let page = api.json(SAGAS).await;
     assert_eq!(
         page["content"],
-        json!([api.json_alone("/api/v1/sagas/saga-1").await])
+        json!([with_nobody(api.json_alone("/api/v1/sagas/saga-1").await)])
     );
 }
 

@@ -237,7 +237,15 @@ async fn a_cookie_reads_and_sends_forms_and_nothing_else() {
     let visitor = Visitor::signed_in(&api, "dana's").await;
     let read = visitor.get("/api/v1/sagas/saga-1").await;
     assert_eq!(read.status(), StatusCode::OK);
-    for path in ["/internal/v1/dlt", "/internal/v1/sagas/saga-1/status"] {
+    // The pages have links to files.
+    for path in ["/internal/v1/dlt.csv", "/internal/v1/operations.ndjson"] {
+        assert_eq!(visitor.get(path).await.status(), StatusCode::OK, "{path}");
+    }
+    for path in [
+        "/internal/v1/dlt",
+        "/internal/v1/sagas/saga-1/status",
+        "/internal/v1/views",
+    ] {
         assert_eq!(
             visitor.get(path).await.status(),
             StatusCode::UNAUTHORIZED,
@@ -251,6 +259,9 @@ async fn a_cookie_reads_and_sends_forms_and_nothing_else() {
     let changed = visitor
         .send(Method::PATCH, "/internal/v1/sagas/saga-1/status", body, &json)
         .await;
+    assert_eq!(changed.status(), StatusCode::UNAUTHORIZED);
+    let named = "/internal/v1/views/x.csv";
+    let changed = visitor.send(Method::DELETE, named, Vec::new(), &[]).await;
     assert_eq!(changed.status(), StatusCode::UNAUTHORIZED);
 }
 

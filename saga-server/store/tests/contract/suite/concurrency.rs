@@ -42,7 +42,7 @@ pub(crate) async fn random_batches_give_the_fold_of_their_steps(database: &impl 
         assert!(appended.conflicts.is_empty());
         for change in &appended.changes {
             assert_eq!(
-                store.saga(&change.state.saga_id).await.unwrap().as_ref(),
+                store.saga(change.state.saga_id.as_str()).await.unwrap().as_ref(),
                 Some(&change.state)
             );
         }

@@ -1,5 +1,6 @@
 //! What every adapter of the store must do: one suite, run by `store_postgres.rs` and `store_sqlite.rs`.
 
+pub(crate) mod acknowledging;
 pub(crate) mod appending;
 pub(crate) mod collectors;
 pub(crate) mod concurrency;
@@ -10,7 +11,9 @@ pub(crate) mod erasure;
 pub(crate) mod events;
 pub(crate) mod failures;
 pub(crate) mod figures;
+pub(crate) mod finding;
 pub(crate) mod flow;
+pub(crate) mod jobs;
 pub(crate) mod operations;
 pub(crate) mod paging;
 pub(crate) mod producers;
@@ -24,6 +27,7 @@ pub(crate) mod statistics;
 pub(crate) mod trends;
 pub(crate) mod usual;
 pub(crate) mod versions;
+pub(crate) mod views;
 pub(crate) mod watching;
 
 use std::sync::Arc;
@@ -68,6 +72,14 @@ pub(crate) async fn connect(url: &str, definitions: Definitions) -> Arc<dyn Stor
 macro_rules! contract_tests {
     ($database:ty) => {
         contract_tests! { $database:
+            acknowledging::an_acknowledgement_says_who_and_until_when_and_is_logged,
+            acknowledging::an_acknowledgement_ends_with_its_time_and_with_the_saga,
+            acknowledging::a_saga_that_becomes_worse_is_shown_again,
+            acknowledging::a_saga_that_owes_more_or_becomes_late_is_worse,
+            acknowledging::a_group_is_worse_with_a_quarter_more_and_over_without_failures,
+            acknowledging::a_letter_is_nobodys_once_it_was_replayed_or_dismissed,
+            acknowledging::of_operators_at_once_one_acknowledges,
+            acknowledging::acknowledgements_are_of_the_scope,
             appending::a_new_step_makes_a_saga,
             appending::an_empty_batch_changes_nothing,
             appending::a_repeated_event_changes_nothing,
@@ -105,6 +117,8 @@ macro_rules! contract_tests {
             dead_letters::letters_come_newest_first_page_by_page,
             dead_letters::every_filter_finds_the_letters_it_names,
             dead_letters::letters_are_counted_by_their_reason,
+            dead_letters::letters_are_counted_by_their_cause_which_finds_them,
+            dead_letters::letters_are_found_by_words_and_by_what_their_bytes_name,
             dead_letters::a_replayed_letter_stays_as_it_is,
             dead_letters::a_dry_run_stores_nothing,
             dead_letters::the_oldest_letters_leave_some_at_a_time,
@@ -130,6 +144,23 @@ macro_rules! contract_tests {
             failures::of_very_many_groups_the_most_frequent_are_counted,
             failures::sagas_that_failed_before_are_grouped_later,
             failures::periods_at_the_ends_of_time_are_counted,
+            finding::a_saga_is_found_by_every_id_that_names_it,
+            finding::a_beginning_finds_what_goes_on_behind_it,
+            finding::metadata_is_found_by_its_value_at_the_keys_that_are_named,
+            finding::only_sagas_of_the_scope_are_found,
+            finding::a_list_is_read_to_its_end_as_pages_show_it,
+            finding::what_failed_is_found_whether_or_not_it_was_compensated,
+            views::a_view_is_saved_renamed_and_removed_with_an_entry_of_the_log_each,
+            views::views_are_as_many_as_allowed_also_of_operators_at_once,
+            views::a_view_is_there_for_those_who_may_see_its_type,
+            jobs::a_job_is_stored_with_its_items_and_read_back,
+            jobs::a_request_makes_one_job,
+            jobs::a_job_is_seen_by_those_who_may_see_all_its_types,
+            jobs::an_item_is_done_by_one_transaction_alone,
+            jobs::a_job_is_stopped_and_the_rest_is_left,
+            jobs::a_job_is_reverted_once,
+            jobs::letters_of_a_job_are_dismissed_with_its_results,
+            jobs::jobs_that_ended_leave_with_their_items,
             operations::an_operation_is_written_with_its_change,
             operations::an_operation_without_its_change_is_not_written,
             operations::an_operation_tells_the_outcome_that_was_committed,
@@ -196,6 +227,7 @@ macro_rules! contract_tests {
             statistics::statistics_are_right_at_every_moment_of_many_writers,
             statistics::statistics_that_are_wrong_are_recounted,
             trends::slots_and_types_are_counted_as_statistics_are,
+            trends::the_durations_of_a_slot_are_those_of_statistics,
             trends::failures_are_counted_by_slot_status_step_and_reason,
             flow::transitions_are_between_first_events_and_repeats_are_retries_or_echoes,
             flow::the_flow_of_a_version_is_of_the_sagas_that_have_it,
@@ -210,6 +242,7 @@ macro_rules! contract_tests {
             usual::nothing_is_stuck_on_few_observations_or_when_all_are_slower,
             usual::a_limit_goes_before_what_is_usual,
             versions::sagas_of_two_versions_come_in_the_order_of_their_start,
+            versions::the_rest_is_drawn_without_what_another_search_finds,
             versions::few_sagas_are_all_drawn_with_what_their_steps_say,
             versions::of_very_many_sagas_each_has_the_same_chance_to_be_drawn,
             watching::sagas_past_their_limits_are_counted_by_the_step_they_await,

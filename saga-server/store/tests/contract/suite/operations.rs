@@ -62,8 +62,8 @@ fn bare(number: i64) -> Operation {
 
 fn concluding(operations: Vec<Operation>) -> Conclude {
     Arc::new(move |_| Conclusion {
-        attempts: Vec::new(),
         operations: operations.clone(),
+        ..Conclusion::default()
     })
 }
 
@@ -95,12 +95,12 @@ pub(crate) async fn an_operation_is_written_with_its_change(database: &impl Data
     let conclude: Conclude = Arc::new(|appended| {
         let change = &appended.changes[0];
         Conclusion {
-            attempts: Vec::new(),
             operations: vec![Operation {
                 before: change.previous_status.map(|status| status.to_string()),
                 after: Some(change.state.current_status.to_string()),
                 ..operation(1)
             }],
+            ..Conclusion::default()
         }
     });
     let appended = store.append_by(vec![failure].into(), conclude).await.unwrap();
@@ -139,7 +139,6 @@ pub(crate) async fn an_operation_tells_the_outcome_that_was_committed(database: 
         move |appended| {
             calls.fetch_add(1, Ordering::Relaxed);
             Conclusion {
-                attempts: Vec::new(),
                 operations: vec![Operation {
                     result: format!(
                         "{} {} {}",
@@ -149,6 +148,7 @@ pub(crate) async fn an_operation_tells_the_outcome_that_was_committed(database: 
                     ),
                     ..operation(1)
                 }],
+                ..Conclusion::default()
             }
         }
     });

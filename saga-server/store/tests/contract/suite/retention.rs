@@ -224,7 +224,7 @@ pub(crate) async fn events_are_read_in_order_page_by_page(database: &impl Databa
     let states = store.states(&saga_ids).await.unwrap();
     assert_eq!(states.len(), 5);
     for state in states {
-        assert_eq!(Some(&state), folded(&events, &state.saga_id).as_ref());
+        assert_eq!(Some(&state), folded(&events, state.saga_id.as_str()).as_ref());
     }
 }
 

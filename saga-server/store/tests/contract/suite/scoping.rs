@@ -240,8 +240,14 @@ pub(crate) async fn what_is_late_is_of_the_scope<D: Database>(database: &D) {
     let orders = Scope::of([SagaType::ORDER_CREATION]);
     for late in Late::ALL {
         let of = async |store: &Arc<dyn Store>, scope: &Scope| {
-            let groups = store.late_groups(late, Timestamp::MAX, scope).await.unwrap();
-            let sagas = store.late_sagas(late, Timestamp::MAX, 10, scope).await.unwrap();
+            let groups = store
+                .late_groups(late, Timestamp::MAX, scope, None)
+                .await
+                .unwrap();
+            let sagas = store
+                .late_sagas(late, Timestamp::MAX, 10, scope, None)
+                .await
+                .unwrap();
             (groups, sagas.sagas, sagas.total)
         };
         assert_eq!(of(&all, &refunds()).await, of(&some, &Scope::All).await);
@@ -365,8 +371,8 @@ pub(crate) async fn operations_are_seen_by_the_type_of_their_saga(database: &imp
     };
     let operations = [Some("REFUND"), Some("ORDER_CREATION"), None].map(operation);
     let conclude = Arc::new(move |_: &saga_store::Appended| Conclusion {
-        attempts: Vec::new(),
         operations: operations.to_vec(),
+        ..Conclusion::default()
     });
     let batch = vec![created("saga-1", "1", 0)];
     store.append_by(batch.into(), conclude).await.unwrap();

@@ -84,6 +84,41 @@ pub(crate) async fn slots_and_types_are_counted_as_statistics_are(database: &imp
     assert!(trends.slots == vec![Slot::new(); 61] && trends.by_type.is_empty());
 }
 
+pub(crate) async fn the_durations_of_a_slot_are_those_of_statistics(database: &impl Database) {
+    let store = database.store().await;
+    let mut random = Random::seeded(7);
+    let mut events = random_events(&mut random, 80, 6);
+    for event in &mut events {
+        let millis = event.recorded_at.millis_since(at(0));
+        event.recorded_at = at(millis / 20 * 31_234 + millis % 20 * 2_003);
+    }
+    store.append(events.into()).await.unwrap();
+    for (width, count) in [(Width::Minute, 60), (Width::Hour, 2)] {
+        let span = Span::ending_at(at(60 * MINUTE), width, count);
+        let durations = store.durations(&span, &Scope::All).await.unwrap();
+        assert_eq!(durations.len(), span.slots());
+        assert!(durations.iter().any(Option::is_some));
+        for (slot, found) in durations.iter().enumerate() {
+            let query = StatisticsQuery {
+                from: Some(span.start_of(slot)),
+                to: Some(at(
+                    span.start_of(slot).millis_since(at(0)) + span.length_of(slot) - 1
+                )),
+                ..StatisticsQuery::default()
+            };
+            let expected = store.statistics(&query).await.unwrap().percentile_seconds;
+            assert_eq!(
+                *found,
+                expected.map(|[p50, p95, _]| [p50, p95]),
+                "{width:?} {slot}"
+            );
+        }
+        let hidden = Scope::of([SagaType::REFUND]);
+        let durations = store.durations(&span, &hidden).await.unwrap();
+        assert!(durations.iter().all(Option::is_none));
+    }
+}
+
 pub(crate) async fn failures_are_counted_by_slot_status_step_and_reason(database: &impl Database) {
     let store = database.store().await;
     let long = "주문".repeat(150);

@@ -66,7 +66,7 @@ async fn parcels(store: &dyn Store, name: &str, from: i64, count: i64, slower: i
 async fn marked(store: &dyn Store, moment: i64) -> Vec<(String, Option<i64>)> {
     store.mark_unusual(at(moment)).await.unwrap();
     let late = store
-        .late_sagas(Late::Stuck, at(moment), 100, &Scope::All)
+        .late_sagas(Late::Stuck, at(moment), 100, &Scope::All, None)
         .await
         .unwrap();
     late.sagas

@@ -81,6 +81,31 @@ pub(crate) async fn sagas_of_two_versions_come_in_the_order_of_their_start(datab
     }
 }
 
+pub(crate) async fn the_rest_is_drawn_without_what_another_search_finds(database: &impl Database) {
+    let store = database.store().await;
+    store
+        .append((0..40).flat_map(|saga| paid(saga, "2.7.0")).collect())
+        .await
+        .unwrap();
+    let mut found = SagaQuery::newest(1);
+    found.metadata.insert("place".to_owned(), "1".to_owned());
+    let all = SagaQuery::newest(1);
+    let rest = store.draw_rest(&all, &found, 100).await.unwrap();
+    assert_eq!((rest.sagas.len(), rest.of, rest.of_is_exact), (30, 30, true));
+    let value = ("place".to_owned(), "1".to_owned());
+    assert!(rest.sagas.iter().all(|saga| !saga.values.contains(&value)));
+    let some = store.draw_rest(&all, &found, 20).await.unwrap();
+    assert!(some.sagas.len() <= 20 && !some.of_is_exact && some.of == some.sagas.len() as u64 * 2);
+    found.order_id = Some("nobody\0".to_owned());
+    assert_eq!(store.draw_rest(&all, &found, 100).await.unwrap().of, 40);
+    assert_eq!(store.draw_rest(&all, &all, 100).await.unwrap().of, 0);
+    let hidden = SagaQuery {
+        scope: Scope::of([SagaType::REFUND]),
+        ..all.clone()
+    };
+    assert_eq!(store.draw_rest(&hidden, &found, 100).await.unwrap().of, 0);
+}
+
 pub(crate) async fn few_sagas_are_all_drawn_with_what_their_steps_say(database: &impl Database) {
     let store = database.store().await;
     store

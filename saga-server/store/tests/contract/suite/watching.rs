@@ -87,12 +87,12 @@ pub(crate) async fn sagas_past_their_limits_are_counted_by_the_step_they_await(d
         ]
     );
     let found = store
-        .late_sagas(Late::Stuck, at(11 * MINUTE), 2, &Scope::All)
+        .late_sagas(Late::Stuck, at(11 * MINUTE), 2, &Scope::All, None)
         .await
         .unwrap();
     assert_eq!((ids(&found), found.total.count), (vec!["a", "b"], 3));
     let groups = store
-        .late_groups(Late::Stuck, at(11 * MINUTE), &Scope::All)
+        .late_groups(Late::Stuck, at(11 * MINUTE), &Scope::All, None)
         .await
         .unwrap();
     assert_eq!(
@@ -129,7 +129,10 @@ limits:
     let late = store.count_late(Late::Stuck, moment).await.unwrap();
     assert_eq!(late, [count(steps::PAYMENT_COMPLETED, 1)]);
     // Both branches are awaited, and a search for either finds the saga.
-    let groups = store.late_groups(Late::Stuck, moment, &Scope::All).await.unwrap();
+    let groups = store
+        .late_groups(Late::Stuck, moment, &Scope::All, None)
+        .await
+        .unwrap();
     let both = [steps::PAYMENT_COMPLETED, steps::STOCK_RESERVED].map(|step| group(step, 1, 2 * MINUTE));
     assert_eq!(groups, both);
 
@@ -151,13 +154,13 @@ pub(crate) async fn compensations_are_owed_since_the_failure(database: &impl Dat
         [count(steps::STOCK_RESERVED, 1)]
     );
     let found = store
-        .late_sagas(Late::Owing, at(MINUTE * 9), 10, &Scope::All)
+        .late_sagas(Late::Owing, at(MINUTE * 9), 10, &Scope::All, None)
         .await
         .unwrap();
     assert_eq!((ids(&found), found.total.count), (vec!["a", "b"], 2));
     assert_eq!(
         store
-            .late_groups(Late::Owing, at(MINUTE * 9), &Scope::All)
+            .late_groups(Late::Owing, at(MINUTE * 9), &Scope::All, None)
             .await
             .unwrap(),
         [group(steps::STOCK_RESERVED, 2, MINUTE)]

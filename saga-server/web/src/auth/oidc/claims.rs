@@ -5,7 +5,7 @@ use saga_types::{MAX_NAME_CHARS, SagaType, Timestamp};
 use serde_json::{Map, Value};
 
 use super::{ClaimsConfig, Refusal, SagaTypesClaim};
-use crate::auth::{ANONYMOUS, Caller, MAX_TYPES, Role};
+use crate::auth::{ANONYMOUS, Caller, MAX_SERVICES, MAX_TYPES, Role, Services};
 
 impl ClaimsConfig {
     pub(super) fn caller(&self, claims: &Map<String, Value>) -> Result<Caller, Refusal> {
@@ -17,6 +17,7 @@ impl ClaimsConfig {
         let role = [
             (&self.operator_role, Role::Operator),
             (&self.viewer_role, Role::Viewer),
+            (&self.recorder_role, Role::Recorder),
         ]
         .into_iter()
         .find(|(wanted, _)| roles.contains(&wanted.as_str()));
@@ -25,9 +26,23 @@ impl ClaimsConfig {
                 let expires = claims.get("exp").and_then(seconds);
                 let scope = self.scope(claims);
                 let scope = scope.ok_or_else(|| Refusal::NoTypes(name.to_owned()))?;
-                Ok(Caller::of_token(name.to_owned(), role, scope, expires))
+                Ok(Caller::of_token(name.to_owned(), role, scope, expires)
+                    .for_services(self.services(claims)))
             }
             None => Err(Refusal::NoRole(name.to_owned())),
+        }
+    }
+
+    /// Whose events a token may record: nobody's when it does not say so and should.
+    fn services(&self, claims: &Map<String, Value>) -> Services {
+        match &self.services {
+            None => Services::All,
+            Some(claim) => Services::of(
+                roles(claims, claim)
+                    .into_iter()
+                    .take(MAX_SERVICES)
+                    .map(str::to_owned),
+            ),
         }
     }
 
@@ -96,7 +111,9 @@ mod tests {
             roles: roles.to_owned(),
             viewer_role: "look".to_owned(),
             operator_role: "act".to_owned(),
+            recorder_role: "record".to_owned(),
             saga_types: None,
+            services: Some("services".to_owned()),
         };
         config.caller(claims.as_object().unwrap_or(&Map::new()))
     }
@@ -149,6 +166,18 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_says_whose_events_a_token_may_record() {
+        let services = |claims: Value| caller(&claims, "roles").map(|caller| (caller.role, caller.services));
+        let named = json!({"sub": "a", "roles": ["record"], "services": ["order-service"]});
+        let one = Services::of(["order-service".to_owned()]);
+        assert_eq!(services(named), Ok((Role::Recorder, one)));
+        let silent = json!({"sub": "a", "roles": ["record"]});
+        assert_eq!(services(silent), Ok((Role::Recorder, Services::of([]))));
+        let both = json!({"sub": "a", "roles": ["record", "look"]});
+        assert_eq!(services(both).map(|(role, _)| role), Ok(Role::Viewer));
+    }
+
+    #[test]
     fn a_claim_says_which_saga_types_a_token_is_for() {
         let scope = |claims: Value, is_required| {
             let config = ClaimsConfig {
@@ -156,6 +185,8 @@ mod tests {
                 roles: "roles".to_owned(),
                 viewer_role: "look".to_owned(),
                 operator_role: "act".to_owned(),
+                recorder_role: "record".to_owned(),
+                services: None,
                 saga_types: Some(SagaTypesClaim {
                     claim: "tracker.types".to_owned(),
                     is_required,

@@ -30,8 +30,12 @@ pub struct ClaimsConfig {
     pub viewer_role: String,
     /// Who has this role may change as well.
     pub operator_role: String,
+    /// Who has this role, and none of the others, may record events.
+    pub recorder_role: String,
     /// Where it says which saga types it is for; none when every token is for all.
     pub saga_types: Option<SagaTypesClaim>,
+    /// The claim with the services whose events a token may record; none when every token is for all.
+    pub services: Option<String>,
 }
 
 /// Where a token says which saga types it is for.

@@ -153,6 +153,30 @@ impl OperationsCursor {
     }
 }
 
+/// Where the next page of jobs begins, or of the items of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JobsCursor {
+    /// The last job, or the number of the last item.
+    pub(crate) after: i64,
+}
+
+impl JobsCursor {
+    const KIND: &str = "jobs1";
+
+    pub(crate) fn encode(&self) -> String {
+        encode(&(Self::KIND, self.after))
+    }
+
+    pub(crate) fn decode(text: &str) -> Result<Self, String> {
+        let (kind, after): (String, i64) = decode(text)?;
+        if kind == Self::KIND {
+            Ok(Self { after })
+        } else {
+            Err(REFUSED.to_owned())
+        }
+    }
+}
+
 /// Where the next page of services begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ProducersCursor {

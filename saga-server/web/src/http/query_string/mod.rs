@@ -1,4 +1,4 @@
-//! What callers write behind the question mark: parameters, times, lengths of time and cursors.
+//! What callers write behind the question mark: parameters, times, lengths of time, tokens and cursors.
 //!
 //! Rule of thumb: nothing here needs the rest of the server, so that the fuzz target `query` can compile this folder alone.
 
@@ -6,10 +6,12 @@ mod cursors;
 mod length;
 mod params;
 mod times;
+pub(crate) mod tokens;
 
 pub(crate) use cursors::{
-    CursorValue, ErasureCursor, LettersCursor, OperationsCursor, ProducersCursor, SagasCursor, StepsCursor,
+    CursorValue, ErasureCursor, JobsCursor, LettersCursor, OperationsCursor, ProducersCursor, SagasCursor,
+    StepsCursor,
 };
 pub(crate) use length::Length;
-pub(crate) use params::{BadParameters, Params, is_well_encoded};
+pub(crate) use params::{BadParameters, Params, is_well_encoded, of_pairs};
 pub(crate) use times::{from_start, to_end};

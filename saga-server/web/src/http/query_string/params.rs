@@ -3,19 +3,27 @@
 
 use std::collections::BTreeMap;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use saga_types::Timestamp;
 use serde_json::{Map, Value};
+
+use super::tokens::{self, Parameter};
 
 /// Parameters that are wrong, each by its name, with what it should be.
 #[derive(Debug)]
 pub(crate) struct BadParameters(pub(crate) BTreeMap<String, String>);
 
 /// The parameters of a query. Handlers take what they know; [`Params::finish`] refuses what is left.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Params {
     given: BTreeMap<String, String>,
     bad: BTreeMap<String, String>,
+    /// The tokens that parameters are from.
+    tokens: BTreeMap<String, String>,
 }
+
+/// The parameter that holds tokens.
+const TOKENS: &str = "q";
 
 impl Params {
     /// The parameters of a query, or the fields of a form, which are written the same way.
@@ -61,6 +69,31 @@ impl Params {
             self.refuse(&name, "must not hold U+0000");
         } else if self.given.insert(name.clone(), value).is_some() {
             self.refuse(&name, "is given more than once");
+        }
+    }
+
+    /// Puts the parameters that the tokens in `q` stand for in its place. What is wrong with one of them later, its token is named
+    /// for.
+    pub(crate) fn expand_tokens(&mut self, now: Timestamp) {
+        let Some(text) = self.text(TOKENS) else {
+            return;
+        };
+        let parameters = match tokens::parse(&text, now) {
+            Ok(parameters) => parameters,
+            Err(error) => return self.refuse(TOKENS, format!("holds the token {error}")),
+        };
+        for Parameter { name, value, token } in parameters {
+            match self.given.get(&name) {
+                Some(other) if *other != value => {
+                    let reason =
+                        format!("holds the token {token}: the parameter {name} asks for something else");
+                    self.refuse(TOKENS, reason);
+                }
+                _ => {
+                    self.tokens.insert(name.clone(), token);
+                    self.given.insert(name, value);
+                }
+            }
         }
     }
 
@@ -124,7 +157,13 @@ impl Params {
 
     /// Says that a parameter is wrong.
     pub(crate) fn refuse(&mut self, name: &str, reason: impl Into<String>) {
-        self.bad.insert(name.to_owned(), reason.into());
+        let reason = reason.into();
+        match self.tokens.get(name) {
+            Some(token) => self
+                .bad
+                .insert(TOKENS.to_owned(), format!("holds the token {token}: {reason}")),
+            None => self.bad.insert(name.to_owned(), reason),
+        };
     }
 
     /// Says that a parameter is missing, unless it was given and is wrong.
@@ -144,6 +183,16 @@ impl Params {
             Err(BadParameters(self.bad))
         }
     }
+}
+
+/// The query that gives these parameters.
+pub(crate) fn of_pairs(given: &[(String, String)]) -> String {
+    let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+    let pairs: Vec<String> = given
+        .iter()
+        .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+        .collect();
+    pairs.join("&")
 }
 
 /// Whether every `%` begins an escape.
@@ -169,7 +218,7 @@ impl From<Vec<(String, String)>> for Params {
     fn from(given: Vec<(String, String)>) -> Self {
         Self {
             given: given.into_iter().collect(),
-            bad: BTreeMap::new(),
+            ..Self::default()
         }
     }
 }
@@ -188,6 +237,32 @@ mod tests {
             BTreeMap::from([("k".to_owned(), "1".to_owned())])
         );
         assert!(params.finish().is_ok());
+    }
+
+    #[test]
+    fn tokens_are_parameters_and_what_is_wrong_with_them_is_named_for_the_token() {
+        let now = "2026-11-29T15:30:00Z".parse().unwrap();
+        let mut params = Params::of("q=type:A+failed&sort=due&sagaType=A");
+        params.expand_tokens(now);
+        assert_eq!(params.text("sagaType").as_deref(), Some("A"));
+        assert_eq!(params.text("failed").as_deref(), Some("true"));
+        assert_eq!(params.text("sort").as_deref(), Some("due"));
+        assert!(params.finish().is_ok());
+        for (query, reason) in [
+            (
+                "q=type:A&sagaType=B",
+                "holds the token type:A: the parameter sagaType asks",
+            ),
+            ("q=stauts:A", "holds the token stauts:A: no filter"),
+            ("q=anomaly:A", "holds the token anomaly:A: is not known here"),
+        ] {
+            let mut params = Params::of(query);
+            params.expand_tokens(now);
+            params.text("sagaType");
+            let bad = params.finish().unwrap_err().0;
+            assert!(bad["q"].starts_with(reason), "{bad:?}");
+            assert_eq!(bad.len(), 1, "{bad:?}");
+        }
     }
 
     #[test]

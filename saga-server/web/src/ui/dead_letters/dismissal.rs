@@ -6,10 +6,11 @@
 use askama::Template;
 use axum::{Extension, extract::Path};
 
-use super::{PATH, letter_id, letter_path};
+use super::PATH;
 use crate::ui::{
     form::Form,
     humanize::number,
+    links::{letter_id, letter_path},
     page::{Frame, Page, Section},
 };
 use crate::{

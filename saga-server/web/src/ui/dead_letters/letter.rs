@@ -4,19 +4,22 @@ use askama::Template;
 use axum::{Extension, extract::Path};
 use saga_types::Timestamp;
 
-use super::{PATH, SagaLink, State as LetterState, explained, letter_id, letter_path, place, reason_path};
+use super::{PATH, SagaLink, State as LetterState, explained, place, reason_path};
 use crate::ui::{
+    acknowledge::{AcknowledgeForm, Mark},
     humanize::{Moment, number},
+    links::{encoded, letter_id, letter_path},
     page::{Frame, Page, Section},
     tree::Tree,
 };
 use crate::{
+    acknowledgements,
     auth::Caller,
     http::{ApiError, query_string::Params},
     scoped::Reader,
 };
-use saga_collector::dead_letters::{Bytes, LetterView};
-use saga_store::{LetterFilter, LetterQuery, Named};
+use saga_collector::dead_letters::{Bytes, LetterView, PartialView};
+use saga_store::{LetterFilter, LetterQuery, LetterState as Stored, Named};
 
 #[derive(Template)]
 #[template(path = "dead_letters/letter.html")]
@@ -29,6 +32,9 @@ pub(in crate::ui) struct LetterTemplate {
     message: String,
     explained: &'static str,
     state: LetterState,
+    /// Who takes care of it, and the form for it while it waits.
+    mark: Option<Mark>,
+    acknowledge: Option<AcknowledgeForm>,
     /// Whether a dismissal can be taken back: its content is there.
     can_restore: bool,
     since: Moment,
@@ -41,9 +47,58 @@ pub(in crate::ui) struct LetterTemplate {
     /// The event, where it can be read today.
     event: Option<Tree>,
     undecodable: Option<String>,
+    /// What can be read where it is no event.
+    partial: Option<Partial>,
     key: Option<Shown>,
     payload: Option<Shown>,
     headers: Vec<(String, Option<Shown>)>,
+}
+
+/// The fields of a broken event.
+struct Partial {
+    /// Name, place in bytes, value, and whether it is the field with the fault.
+    fields: Vec<(String, String, Option<String>, bool)>,
+    /// Where it broke, in words.
+    fault: String,
+    is_schema_assumed: bool,
+    /// The list of the order's sagas.
+    order: Option<(String, String)>,
+}
+
+impl Partial {
+    fn of(partial: PartialView) -> Self {
+        let order = partial.value("orderId");
+        let order = order.map(|order| (order.to_owned(), format!("/sagas?orderId={}", encoded(order))));
+        let fault = match (partial.broken_at, &partial.field) {
+            (Some(offset), Some(field)) => {
+                format!(
+                    "Broken at byte {offset} ({offset:#06x}), in {field}: {}",
+                    partial.fault
+                )
+            }
+            (Some(offset), None) => format!("Broken at byte {offset} ({offset:#06x}): {}", partial.fault),
+            (None, _) => format!("All fields can be read, but {}", partial.fault),
+        };
+        let is_wrong = |name: &str| partial.broken_at.is_none() && partial.field.as_deref() == Some(name);
+        Self {
+            order,
+            fault,
+            is_schema_assumed: partial.schema_is_assumed,
+            fields: partial
+                .fields
+                .iter()
+                .map(|field| {
+                    let place = format!("{:04x}", field.offset);
+                    (
+                        field.name.clone(),
+                        place,
+                        field.value.clone(),
+                        is_wrong(&field.name),
+                    )
+                })
+                .collect(),
+        }
+    }
 }
 
 /// Some bytes as they can be shown.
@@ -62,7 +117,10 @@ pub(in crate::ui) async fn page(
 ) -> Result<Page<LetterTemplate>, ApiError> {
     params.finish()?;
     let letter = find(&reader, &id).await?;
+    let acknowledgement = acknowledgements::of_letter(&reader, letter.id).await?;
     let now = Timestamp::now();
+    let form_path = format!("{}/acknowledgement", letter_path(letter.id));
+    let form = AcknowledgeForm::of(&caller, form_path, acknowledgement.clone(), now);
     Ok(Page(LetterTemplate {
         frame: Frame::new(
             Section::DeadLetters,
@@ -70,6 +128,8 @@ pub(in crate::ui) async fn page(
             &caller,
             Some(&reader.freshness()),
         ),
+        acknowledge: form.filter(|_| letter.state == Stored::Waiting),
+        mark: acknowledgement.map(|found| Mark::new(found, now)),
         path: letter_path(letter.id),
         list: PATH,
         reason_path: reason_path(&letter.reason),
@@ -88,6 +148,7 @@ pub(in crate::ui) async fn page(
         event_id: letter.event_id,
         event: letter.event.as_ref().and_then(|event| Tree::of(event.get())),
         undecodable: letter.undecodable,
+        partial: letter.partial.map(Partial::of),
         key: letter.key.map(Shown::of),
         payload: letter.payload.map(Shown::of),
         headers: letter

@@ -4,24 +4,30 @@ use askama::Template;
 use axum::Extension;
 use saga_types::Timestamp;
 
-use super::{LetterRow, PATH, explained, reason_path};
+use super::{LetterRow, PATH, explained};
 use crate::ui::{
     humanize::{Moment, number},
     page::{Frame, Page, Section},
-    query::{Chip, address, chips, is_place, next},
+    period::{Asked, is_date},
+    query::{Chip, address, chips, files, is_place, next},
+    range::Range,
 };
 use crate::{
     auth::Caller,
-    http::{ApiError, query_string::Params},
-    rest::{find_letter_groups, find_letters},
+    http::{
+        ApiError,
+        query_string::{Params, of_pairs},
+    },
+    rest::{CauseEntry, find_letter_causes, find_letter_groups, find_letters},
     scoped::Reader,
 };
 use saga_store::LetterGroup;
 
 /// Quick views: name and query.
-const VIEWS: [(&str, &str); 4] = [
+const VIEWS: [(&str, &str); 5] = [
     ("All", ""),
     ("Not replayed", "state=WAITING"),
+    ("Acknowledged", "acknowledged=true"),
     ("Replayed", "state=REPLAYED"),
     ("Dismissed", "state=DISMISSED"),
 ];
@@ -36,27 +42,42 @@ pub(in crate::ui) struct LettersTemplate {
     has_dismissed: bool,
     groups: Vec<Group>,
     views: Vec<(&'static str, String, bool)>,
+    range: Range,
+    /// The period in force, to be kept by the form.
+    kept: Vec<(String, String)>,
     chips: Vec<Chip>,
     rows: Vec<LetterRow>,
     /// The filter in force, for replaying what it matches.
     filter: Vec<(String, String)>,
+    /// The same and the state, as a query.
+    query: String,
     /// Whether anything that waits matches it.
     can_replay: bool,
     /// Whether the list is that of the dismissed ones.
     is_of_dismissed: bool,
+    /// The whole list, and all reasons.
+    files: [(&'static str, String); 2],
+    reason_files: [(&'static str, String); 2],
     next: Option<String>,
     is_first: bool,
     first: String,
     is_empty: bool,
 }
 
-/// The letters of one reason.
+/// The letters of one cause.
 struct Group {
     reason: String,
+    message: Option<String>,
+    producer: Option<String>,
     explained: &'static str,
+    /// The name of the cause; none of letters that have not got theirs yet.
+    cause: Option<String>,
+    /// The lists of those that wait and of those that were replayed.
     path: String,
+    replayed_path: String,
     waiting: String,
     has_waiting: bool,
+    failed_again: Option<String>,
     replayed: String,
     first: Moment,
     last: Moment,
@@ -69,6 +90,9 @@ pub(in crate::ui) async fn page(
 ) -> Result<Page<LettersTemplate>, ApiError> {
     let params = params.filled();
     let given = params.given();
+    let now = Timestamp::now();
+    // What is wrong with it, find_letters reports.
+    let asked = Asked::take(&mut Params::from(given.clone()), now);
     let found = find_letters(&reader, params).await?;
     // Of every state, so that what was replayed is counted beside what waits.
     let filter: Vec<(String, String)> = given
@@ -76,8 +100,15 @@ pub(in crate::ui) async fn page(
         .filter(|(name, _)| is_filter(name))
         .cloned()
         .collect();
+    let stated: Vec<(String, String)> = given
+        .iter()
+        .filter(|(name, _)| is_filter(name) || name == "state")
+        .cloned()
+        .collect();
     let groups = find_letter_groups(&reader, Params::from(filter.clone())).await?;
-    let now = Timestamp::now();
+    let causes = find_letter_causes(&reader, Params::from(filter.clone()))
+        .await?
+        .causes;
     let sum = |count: fn(&LetterGroup) -> u64| groups.iter().map(count).sum::<u64>();
     let waiting = sum(|group| group.waiting);
     let replayed = sum(|group| group.replayed);
@@ -109,7 +140,9 @@ pub(in crate::ui) async fn page(
                 )
             })
             .into(),
-        chips: chips(PATH, &given),
+        range: Range::optional(PATH, &given, &asked, now),
+        kept: given.iter().filter(|(name, _)| is_date(name)).cloned().collect(),
+        chips: named_chips(&given, &causes),
         rows: found
             .content
             .into_iter()
@@ -117,18 +150,22 @@ pub(in crate::ui) async fn page(
             .collect(),
         can_replay: waiting > 0 && !asks_for("REPLAYED") && !is_of_dismissed,
         is_of_dismissed,
+        files: files("/internal/v1/dlt", &given),
+        reason_files: files("/internal/v1/dlt/groups", &given),
         first: address(PATH, given.iter().filter(|(name, _)| !is_place(name))),
-        filter,
+        // Forms are sent later, and mean what is listed now.
+        query: of_pairs(&asked.fixed(stated, now)),
+        filter: asked.fixed(filter.clone(), now),
         next: found
             .next_cursor
             .as_ref()
             .map(|cursor| next(PATH, &given, cursor)),
         is_first: !given.iter().any(|(name, _)| is_place(name)),
         is_empty: groups.is_empty(),
-        groups: groups
+        groups: causes
             .into_iter()
-            .filter(|group| group.waiting + group.replayed > 0)
-            .map(|group| Group::new(group, now))
+            .filter(|cause| cause.waiting + cause.replayed > 0)
+            .map(|cause| Group::new(cause, asked.fixed(filter.clone(), now), now))
             .collect(),
     }))
 }
@@ -145,17 +182,47 @@ fn path_of(view: &str) -> String {
     }
 }
 
+/// A cause by its words, where its letters are there.
+fn named_chips(given: &[(String, String)], causes: &[CauseEntry]) -> Vec<Chip> {
+    let mut chips = chips(PATH, given);
+    for chip in chips.iter_mut().filter(|chip| chip.name == "cause") {
+        if let Some(cause) = causes
+            .iter()
+            .find(|cause| cause.cause.as_ref() == Some(&chip.value))
+        {
+            let message = cause.message.as_deref().unwrap_or_default();
+            chip.value = format!("{} {message}", cause.reason).trim().to_owned();
+        }
+    }
+    chips
+}
+
 impl Group {
-    fn new(group: LetterGroup, now: Timestamp) -> Self {
+    /// Within what is listed.
+    fn new(cause: CauseEntry, within: Vec<(String, String)>, now: Timestamp) -> Self {
+        let named = match &cause.cause {
+            Some(name) => ("cause".to_owned(), name.clone()),
+            None => ("reason".to_owned(), cause.reason.clone()),
+        };
+        let path = |state: &str| {
+            let others = within.iter().filter(|(name, _)| *name != named.0);
+            let state = ("state".to_owned(), state.to_owned());
+            address(PATH, others.chain([&named, &state]))
+        };
         Self {
-            explained: explained(&group.reason),
-            path: reason_path(&group.reason),
-            waiting: number(group.waiting),
-            has_waiting: group.waiting > 0,
-            replayed: number(group.replayed),
-            first: Moment::new(group.first, now),
-            last: Moment::new(group.last, now),
-            reason: group.reason,
+            explained: explained(&cause.reason),
+            path: path("WAITING"),
+            replayed_path: path("REPLAYED"),
+            waiting: number(cause.waiting),
+            has_waiting: cause.waiting > 0,
+            failed_again: (cause.failed_again > 0).then(|| number(cause.failed_again)),
+            replayed: number(cause.replayed),
+            first: Moment::new(cause.first, now),
+            last: Moment::new(cause.last, now),
+            message: cause.message.filter(|message| !message.is_empty()),
+            producer: cause.producer_service,
+            cause: cause.cause,
+            reason: cause.reason,
         }
     }
 }

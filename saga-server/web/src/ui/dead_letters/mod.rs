@@ -20,10 +20,11 @@ pub(super) use replay::{all as replay_all, one as replay_one};
 use saga_types::Timestamp;
 
 use super::{
+    acknowledge::{GROUPS, Mark},
     humanize::{Moment, short},
-    search::{encoded, saga_path},
+    links::{encoded, letter_path, saga_path},
 };
-use crate::http::ApiError;
+use crate::rest::ListedLetter;
 use saga_collector::dead_letters::{LetterView, OriginView};
 use saga_store::LetterState;
 
@@ -32,6 +33,7 @@ const PATH: &str = "/dead-letters";
 
 /// A letter in a list.
 struct LetterRow {
+    id: i64,
     path: String,
     since: Moment,
     reason: String,
@@ -41,6 +43,8 @@ struct LetterRow {
     origin: String,
     producer: Option<String>,
     state: State,
+    /// Who takes care of it.
+    mark: Option<Mark>,
 }
 
 /// The saga that a letter belongs to.
@@ -100,8 +104,11 @@ impl State {
 }
 
 impl LetterRow {
-    fn new(letter: LetterView, now: Timestamp) -> Self {
+    fn new(listed: ListedLetter, now: Timestamp) -> Self {
+        let letter = listed.letter;
         Self {
+            mark: listed.acknowledgement.map(|found| Mark::new(found, now)),
+            id: letter.id,
             path: letter_path(letter.id),
             since: Moment::new(letter.dead_since, now),
             origin: place(&letter.origin),
@@ -118,20 +125,19 @@ impl LetterRow {
 
 /// The page with the form that was sent to a path; forms of other pages are sent to the page itself.
 pub(super) fn page_of_form(path: &str) -> &str {
+    if path == GROUPS {
+        return "/";
+    }
+    if path.starts_with("/views/") {
+        return "/views";
+    }
+    if let Some(page) = path.strip_suffix("/acknowledgement") {
+        return page;
+    }
     let page = path
         .strip_suffix("/dismiss")
         .or_else(|| path.strip_suffix("/restore"));
     page.filter(|page| page.starts_with(PATH)).unwrap_or(path)
-}
-
-fn letter_path(id: i64) -> String {
-    format!("{PATH}/{id}")
-}
-
-/// The letter that a path names.
-fn letter_id(text: &str) -> Result<i64, ApiError> {
-    let missing = || ApiError::not_found(format!("there is no dead letter {text:?}"));
-    text.parse().map_err(|_| missing())
 }
 
 /// The list of the letters of one reason.

@@ -6,10 +6,11 @@ use askama::Template;
 use axum::{Extension, extract::Path};
 use saga_types::SagaStatus;
 
-use super::{PATH, SagaLink, letter_id, letter_path};
+use super::{PATH, SagaLink};
 use crate::ui::{
     form::Form,
     humanize::number,
+    links::{letter_id, letter_path},
     page::{Badge, Frame, Page, Section},
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     operations::{ReplayAnswer, ReplayRequest},
     scoped::Reader,
 };
-use saga_collector::dead_letters::{ReplayReport, ReplayStatus, Replayed};
+use saga_collector::dead_letters::{ReplayOutcome, ReplayReport, ReplayStatus, Replayed};
 
 #[derive(Template)]
 #[template(path = "dead_letters/replay.html")]
@@ -33,7 +34,20 @@ pub(in crate::ui) struct ReplayTemplate {
     possible: Option<(String, String)>,
     /// The fields of the form once more, and where the rest begins when there were more letters than one replay takes.
     rest: Option<(Vec<(String, String)>, String)>,
+    /// The letters by what became of them.
+    outcomes: Vec<Outcome>,
     rows: Vec<LetterOutcome>,
+}
+
+/// Letters of which the same became.
+struct Outcome {
+    letters: String,
+    became: &'static str,
+    is_good: bool,
+    message: Option<String>,
+    before: Option<Badge>,
+    after: Option<Badge>,
+    changes: bool,
 }
 
 /// What became of a letter, or would become of it.
@@ -104,6 +118,11 @@ fn show(
         sentence: sentence(&report),
         possible: report.dry_run.then(|| possible(&report.results)).flatten(),
         rest: next_cursor.map(|cursor| (given, cursor)),
+        outcomes: report
+            .outcomes
+            .into_iter()
+            .map(|outcome| Outcome::of(outcome, report.dry_run))
+            .collect(),
         rows: report
             .results
             .into_iter()
@@ -148,6 +167,20 @@ fn sentence(report: &ReplayReport) -> String {
             number(all as u64),
             number(report.failed as u64)
         ),
+    }
+}
+
+impl Outcome {
+    fn of(outcome: ReplayOutcome, is_dry_run: bool) -> Self {
+        Self {
+            letters: number(outcome.letters as u64),
+            became: words(outcome.status, is_dry_run),
+            is_good: outcome.status.is_success(),
+            message: outcome.message,
+            changes: outcome.before != outcome.after,
+            before: outcome.before.map(Badge::from),
+            after: outcome.after.map(Badge::from),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use saga_types::{SagaType, Step};
 use super::MOST;
 use crate::{
     http::query_string::Params,
-    ui::{period::Period, query::address, search::encoded},
+    ui::{differences::from_the_rest, links::encoded, period::Period, query::address},
 };
 use saga_store::{FlowQuery, Scope, Transition};
 
@@ -213,11 +213,20 @@ impl FlowAddress {
 
     /// The list of the sagas of the type and the period that have a step.
     pub(super) fn with_step(&self, name: &str, step: &Step) -> String {
+        address("/sagas", &self.filters(name, step))
+    }
+
+    /// In what these sagas differ from the others of the type and the period.
+    pub(super) fn differing(&self, name: &str, step: &Step) -> Option<String> {
+        from_the_rest(&self.filters(name, step))
+    }
+
+    fn filters(&self, name: &str, step: &Step) -> Vec<(String, String)> {
         let mut parameters = vec![
             ("sagaType".to_owned(), self.saga_type.to_string()),
             (name.to_owned(), step.to_string()),
         ];
         parameters.extend(self.period.fixed());
-        address("/sagas", &parameters)
+        parameters
     }
 }

@@ -27,12 +27,13 @@ use self::{
     address::{FlowAddress, Shown, Sort, ZOOMS},
     map::Map,
     panel::Panel,
-    steps::{StepLine, Steps},
+    steps::{StepLine, Steps, more_steps},
 };
 use super::{
     humanize::{Clock, length, number, percent},
     page::{Frame, Page, Section},
-    period::Asked,
+    period::{Asked, is_date},
+    query::{self, files},
     range::Range,
     row::{Column, SagaRow},
 };
@@ -53,6 +54,14 @@ const MOST: u32 = 10_000;
 #[template(path = "flow.html")]
 pub(super) struct FlowTemplate {
     frame: Frame,
+    /// How many types, steps and transitions are left out.
+    more_types: usize,
+    more_steps: usize,
+    more_transitions: usize,
+    /// The same flow for programs, with all transitions.
+    whole: String,
+    /// The period in force, to be kept by the form.
+    kept: Vec<(String, String)>,
     types: Vec<TypeLink>,
     range: Range,
     saga_type: String,
@@ -81,6 +90,8 @@ pub(super) struct FlowTemplate {
     picked_sagas: Vec<SagaRow>,
     columns: Vec<Column>,
     transitions: Vec<Line>,
+    /// The steps, as files.
+    files: [(&'static str, String); 2],
 }
 
 /// What the figures of a sample stand for.
@@ -96,6 +107,12 @@ struct TypeLink {
     count: String,
     is_current: bool,
 }
+
+/// How many types are offered as links, the most frequent ones; any other one is typed in.
+const TYPES: usize = 24;
+
+/// How many transitions the table has, the most frequent ones.
+const TRANSITIONS: usize = 150;
 
 /// The transition that was selected.
 struct Picked {
@@ -196,13 +213,30 @@ pub(super) async fn page(
         },
         address.shown.sort,
     );
+    let [from, to] = period.fixed();
+    let saga_type = ("sagaType".to_owned(), address.saga_type.to_string());
+    let files = files("/api/v1/flow", &[saga_type, from, to]);
+    let (shown_types, more_types) = shown_types(types, &address.saga_type);
     let map = address
         .shown
         .is_map
         .then(|| map::drawn(flow, definition, &address));
     Ok(Page(FlowTemplate {
         frame,
-        types: types
+        more_types,
+        whole: {
+            let mut parameters = vec![("sagaType".to_owned(), address.saga_type.to_string())];
+            parameters.extend(period.fixed());
+            query::address("/api/v1/flow", &parameters)
+        },
+        more_steps: more_steps(flow, definition),
+        more_transitions: flow.transitions.len().saturating_sub(TRANSITIONS),
+        kept: given
+            .iter()
+            .filter(|(name, _)| is_date(name) || name == "compare")
+            .cloned()
+            .collect(),
+        types: shown_types
             .into_iter()
             .map(|(saga_type, count)| TypeLink {
                 path: address.of(&saga_type),
@@ -244,9 +278,11 @@ pub(super) async fn page(
         transitions: flow
             .transitions
             .iter()
+            .take(TRANSITIONS)
             .map(|row| line(flow, row, &address))
             .collect(),
         saga_type: address.saga_type.to_string(),
+        files,
     }))
 }
 
@@ -263,7 +299,7 @@ async fn found(reader: &Reader, address: &FlowAddress, clock: Clock) -> Result<F
         }
     };
     let overdue = reader
-        .late_groups(Late::Stuck, clock.judged_at)
+        .late_groups(Late::Stuck, clock.judged_at, None)
         .map_err(ApiError::from);
     let (flow, before, mut overdue) = tokio::try_join!(flow, before, overdue)?;
     overdue.retain(|group| group.count.saga_type == address.saga_type);
@@ -289,6 +325,16 @@ fn types(reader: &Reader, by_type: &BTreeMap<SagaType, Statistics>) -> Vec<(Saga
         }
     }
     types
+}
+
+/// The most frequent ones and the one that is shown, and how many more there are.
+fn shown_types(types: Vec<(SagaType, u64)>, shown: &SagaType) -> (Vec<(SagaType, u64)>, usize) {
+    let all = types.len();
+    let types = types.into_iter().enumerate();
+    let kept = types.filter(|(place, (saga_type, _))| *place < TYPES || saga_type == shown);
+    let kept: Vec<_> = kept.map(|(_, counted)| counted).collect();
+    let more = all - kept.len();
+    (kept, more)
 }
 
 /// The step by which most sagas leave the path because it fails, and their share.

@@ -9,7 +9,7 @@ use crate::{
     scoped::Reader,
     ui::{
         humanize::{hundredths, length, number, percent, precise_count, short},
-        search::saga_path,
+        links::saga_path,
     },
 };
 use saga_store::{Flow, Outcome, StepDetail, StepRow, TransitionRow};
@@ -34,6 +34,8 @@ pub(super) struct Panel {
     /// The lists of all sagas that have the step, and of those that failed at it first.
     all: String,
     failed: Option<String>,
+    /// In what these sagas differ from others.
+    differs: Option<String>,
 }
 
 /// A step that came just before or after.
@@ -146,6 +148,13 @@ impl Panel {
                     wait: length(wait_ms),
                 })
                 .collect(),
+            differs: address.differing(
+                match row.outcome {
+                    Outcome::Fails => "failedStep",
+                    _ => "step",
+                },
+                &row.step,
+            ),
             all: address.with_step("step", &row.step),
             failed: (row.outcome == Outcome::Fails).then(|| address.with_step("failedStep", &row.step)),
             step: row.step.to_string(),

@@ -76,6 +76,18 @@ pub(super) struct Steps<'a> {
     pub(super) address: &'a FlowAddress,
 }
 
+/// How many steps are shown: those of the definition first, then the others that occur.
+const STEPS: usize = 150;
+
+/// How many steps are left out.
+pub(super) fn more_steps(flow: &Flow, definition: Option<&SagaDefinition>) -> usize {
+    let defined = definition.map_or(0, |definition| definition.forward.len());
+    let is_defined =
+        |row: &&StepRow| definition.is_some_and(|definition| definition.forward_step(&row.step).is_some());
+    let others = flow.steps.iter().filter(|row| !is_defined(row)).count();
+    (defined + others).saturating_sub(STEPS)
+}
+
 /// The rows on the path, and those off it. In another order than the path's they are one list.
 pub(super) fn lines(of: &Steps<'_>, sort: Sort) -> (Vec<StepLine>, Vec<StepLine>) {
     let longest = of
@@ -102,6 +114,13 @@ pub(super) fn lines(of: &Steps<'_>, sort: Sort) -> (Vec<StepLine>, Vec<StepLine>
 impl Steps<'_> {
     /// Every step of the definition, also those that no saga reached, then the others that occur.
     fn rows(&self) -> Vec<StepRow> {
+        let opened = self.address.shown.step.as_ref();
+        let rows = self.all_rows().into_iter().enumerate();
+        let shown = rows.filter(|(place, row)| *place < STEPS || opened == Some(&row.step));
+        shown.map(|(_, row)| row).collect()
+    }
+
+    fn all_rows(&self) -> Vec<StepRow> {
         let forward = self.definition.iter().flat_map(|definition| &definition.forward);
         let mut rows: Vec<StepRow> = forward
             .map(|forward| {

@@ -2,17 +2,26 @@
 
 use saga_types::{Timestamp, fold::SagaState};
 
+use saga_collector::owners::Contact;
+
 use crate::{
+    acknowledgements::AcknowledgementView,
     auth::{Caller, Role},
     http::ApiError,
     late_groups::{ActionGroup, late_groups},
     scoped::Reader,
-    ui::humanize::{Clock, Moment, length, number},
+    ui::{
+        acknowledge::Entry,
+        humanize::{Clock, Moment, length, number},
+    },
 };
-use saga_store::{Late, LateSagas, Total};
+use saga_store::{Late, LateSagas, Subjects, Total};
 
 /// How many sagas of each kind are read for the orders that a message names.
 const READ: u32 = 100;
+
+/// How many acknowledgements are shown, the newest.
+const ACKNOWLEDGED: u32 = 100;
 
 /// How many orders a message names.
 const NAMED: usize = 5;
@@ -25,6 +34,12 @@ pub(super) struct Attention {
     pub(super) letters: Option<String>,
     /// Whether the caller may look at dead letters.
     pub(super) may_see_letters: bool,
+    /// What became worse since somebody said that they take care of it.
+    pub(super) worse: Vec<Entry>,
+    /// What somebody takes care of.
+    pub(super) acknowledged: Vec<Entry>,
+    /// Whether there are more.
+    pub(super) has_more: bool,
 }
 
 /// An [`ActionGroup`] in words.
@@ -34,6 +49,7 @@ pub(super) struct Group {
     pub(super) state: &'static str,
     pub(super) step: String,
     pub(super) owner: Option<String>,
+    pub(super) contact: Option<Contact>,
     pub(super) saga_type: String,
     pub(super) sagas: String,
     /// Since when the first of them has been late or owed.
@@ -50,12 +66,14 @@ impl Attention {
     pub(super) async fn asked(reader: &Reader, caller: &Caller, clock: Clock) -> Result<Self, ApiError> {
         let moments = [(Late::Stuck, clock.judged_at), (Late::Owing, Timestamp::MAX)];
         let [(stuck, before), (owing, ever)] = moments;
-        let (stuck_groups, owing_groups, stuck_sagas, owing_sagas, letters) = tokio::try_join!(
-            late_groups(reader, stuck, clock.judged_at),
-            late_groups(reader, owing, clock.judged_at),
-            reader.late_sagas(stuck, before, READ),
-            reader.late_sagas(owing, ever, READ),
+        let nobodys = Some(false);
+        let (stuck_groups, owing_groups, stuck_sagas, owing_sagas, letters, acknowledged) = tokio::try_join!(
+            late_groups(reader, stuck, clock.judged_at, nobodys),
+            late_groups(reader, owing, clock.judged_at, nobodys),
+            reader.late_sagas(stuck, before, READ, nobodys),
+            reader.late_sagas(owing, ever, READ, nobodys),
             reader.letters_waiting(),
+            reader.acknowledgements(Subjects::All, None, ACKNOWLEDGED),
         )?;
         let grouped = |late, groups: Vec<ActionGroup>, sagas: &LateSagas| {
             let group = |group| Group::of(late, group, &sagas.sagas, clock);
@@ -63,16 +81,31 @@ impl Attention {
         };
         let mut groups = grouped(stuck, stuck_groups, &stuck_sagas);
         groups.extend(grouped(owing, owing_groups, &owing_sagas));
+        let has_more = acknowledged.next.is_some();
+        let may_see_letters = caller.role >= Role::Operator;
+        let views = acknowledged.acknowledgements.into_iter();
+        let views = views.map(|found| AcknowledgementView::of(found, &reader.redaction));
+        let (letters_of, views): (Vec<_>, Vec<_>) = views.partition(|view| view.dead_letter_id.is_some());
+        let letters = letters.saturating_sub(letters_of.len() as u64);
+        let letters_of = letters_of.into_iter().filter(|_| may_see_letters);
+        let entries = views
+            .into_iter()
+            .chain(letters_of)
+            .map(|view| Entry::new(view, clock.now));
+        let (worse, acknowledged) = entries.partition(|entry| entry.mark.is_worse);
         Ok(Self {
+            worse,
+            acknowledged,
+            has_more,
             groups,
             sagas: counted(stuck_sagas.total, owing_sagas.total),
             letters: (letters > 0).then(|| number(letters)),
-            may_see_letters: caller.role >= Role::Operator,
+            may_see_letters,
         })
     }
 
     pub(super) fn is_clear(&self) -> bool {
-        self.groups.is_empty() && self.letters.is_none()
+        self.groups.is_empty() && self.letters.is_none() && self.worse.is_empty()
     }
 }
 
@@ -96,6 +129,7 @@ impl Group {
             state,
             step: group.step.to_string(),
             owner: group.owner,
+            contact: group.contact,
             saga_type: group.saga_type.to_string(),
             sagas: number(group.sagas),
             since: Moment::new(group.since, clock.now),

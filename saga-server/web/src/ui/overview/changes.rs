@@ -18,6 +18,8 @@ pub(super) struct Changed {
     pub(super) now: String,
     pub(super) before: String,
     pub(super) path: String,
+    /// Of failures, in what their sagas differ from others.
+    pub(super) differs: Option<String>,
 }
 
 /// Everything that changed, and how many more.
@@ -27,6 +29,7 @@ pub(super) fn changes(failures: &Failures, types: &[TypeRow], steps: &[SlowStep]
         let changed = Changed::of(&row.sagas, &row.step, "failures", &row.path);
         all.extend(changed.map(|changed| Changed {
             reason: row.reason.clone(),
+            differs: Some(row.differs.clone()),
             ..changed
         }));
     }
@@ -62,6 +65,7 @@ impl Changed {
             now: figure.now.clone(),
             before,
             path: path.to_owned(),
+            differs: None,
         })
     }
 }

@@ -4,16 +4,23 @@
 
 use std::collections::BTreeMap;
 
-use super::list;
 use crate::ui::{
+    acknowledge::Mark,
     change::{Change, Compared},
-    chart::Sparkline,
+    differences::of_failures,
     humanize,
     period::Period,
+    query::address,
+    sparkline::Sparkline,
 };
+use crate::{acknowledgements, scoped::Reader};
 use saga_collector::redaction::{REDACTED, Redaction};
-use saga_store::{FailureCount, Sample, Trends};
-use saga_types::fold::{failure_fingerprint, failure_group};
+use saga_store::{FailureCount, Sample, StoreError, Subjects, Trends};
+use saga_types::{
+    Timestamp,
+    definition::Definitions,
+    fold::{failure_fingerprint, failure_group},
+};
 
 /// How many kinds of failures are shown.
 const SHOWN: usize = 12;
@@ -40,6 +47,12 @@ pub(super) struct FailureRow {
     pub(super) trend: Trend,
     pub(super) spark: Sparkline,
     pub(super) path: String,
+    /// The name of the group; none where reasons are not shown.
+    pub(super) name: Option<String>,
+    /// Who takes care of it.
+    pub(super) marks: Vec<Mark>,
+    /// In what these sagas differ from others.
+    pub(super) differs: String,
 }
 
 /// How the rate changed within the period.
@@ -100,6 +113,13 @@ type Kind = (Option<String>, Option<String>);
 
 type Kinds = BTreeMap<Kind, Vec<f64>>;
 
+/// What of the sagas may be shown, and what is known of their types.
+#[derive(Clone, Copy)]
+pub(super) struct Shown<'a> {
+    pub(super) redaction: &'a Redaction,
+    pub(super) definitions: &'a Definitions,
+}
+
 /// The period that another one is compared with: what failed in it, and how many sagas started in each.
 pub(super) struct Before<'a> {
     pub(super) failures: &'a saga_store::Failures,
@@ -113,9 +133,10 @@ impl Failures {
         failures: &saga_store::Failures,
         before: Option<&Before<'_>>,
         trends: &Trends,
-        redaction: &Redaction,
+        reader: Shown<'_>,
         period: &Period,
     ) -> Self {
+        let redaction = reader.redaction;
         let mut kinds = Kinds::new();
         for count in &failures.counts {
             let slots = kinds.entry(kind(count, redaction));
@@ -145,13 +166,14 @@ impl Failures {
                 before: before.map(|(before, _)| before),
             }
         };
-        Self::most_frequent(kinds, &compared, failures.sample, period)
+        Self::most_frequent(kinds, &compared, failures.sample, reader.definitions, period)
     }
 
     fn most_frequent(
         kinds: Kinds,
         compared: &dyn Fn(&Kind, f64) -> Compared,
         sample: Sample,
+        definitions: &Definitions,
         period: &Period,
     ) -> Self {
         let sum = |slots: &[f64]| slots.iter().sum::<f64>();
@@ -167,8 +189,13 @@ impl Failures {
             let share = sagas / total;
             let sagas = compared(&kind, sagas);
             let (step, reason) = kind;
+            let filters = group_filters(step.as_deref(), reason.as_deref(), period);
             FailureRow {
-                path: group_path(step.as_deref(), reason.as_deref(), period),
+                name: (reason.as_deref() != Some(REDACTED))
+                    .then(|| failure_group(step.as_deref(), reason.as_deref())),
+                marks: Vec::new(),
+                path: address("/sagas", &filters),
+                differs: of_failures(&filters, step.as_deref(), definitions),
                 step: step.unwrap_or_else(|| "Unknown step".to_owned()),
                 reason,
                 sagas,
@@ -187,6 +214,20 @@ impl Failures {
     }
 }
 
+impl Failures {
+    /// With who takes care of the groups that are shown.
+    pub(super) async fn with_marks(mut self, reader: &Reader, now: Timestamp) -> Result<Self, StoreError> {
+        let names = self.rows.iter().filter_map(|row| row.name.clone()).collect();
+        for found in acknowledgements::of(reader, Subjects::FailureGroups(names)).await? {
+            let mut rows = self.rows.iter_mut();
+            if let Some(row) = rows.find(|row| row.name.is_some() && row.name == found.failure_group) {
+                row.marks.push(Mark::new(found, now));
+            }
+        }
+        Ok(self)
+    }
+}
+
 fn kind(count: &FailureCount, redaction: &Redaction) -> Kind {
     let reason = redaction.failure_reason(count.reason.clone());
     let reason = reason.map(|reason| match reason.as_str() {
@@ -196,23 +237,33 @@ fn kind(count: &FailureCount, redaction: &Redaction) -> Kind {
     (count.step.clone(), reason.filter(|reason| !reason.is_empty()))
 }
 
-/// The list of the sagas of a group, exactly; where reasons are hidden, of those that failed at its step.
-fn group_path(step: Option<&str>, reason: Option<&str>, period: &Period) -> String {
-    let group = failure_group(step, reason);
+/// What finds the sagas of a group, exactly; where reasons are hidden, those that failed at its step.
+fn group_filters(step: Option<&str>, reason: Option<&str>, period: &Period) -> Vec<(String, String)> {
     let filter = match (step, reason) {
-        (Some(step), Some(REDACTED)) => ("failedStep", step),
-        _ => ("failureGroup", group.as_str()),
+        (Some(step), Some(REDACTED)) => ("failedStep".to_owned(), step.to_owned()),
+        _ => ("failureGroup".to_owned(), failure_group(step, reason)),
     };
-    list(period, [filter])
+    std::iter::once(filter).chain(period.fixed()).collect()
 }
 
 /// The list of those sagas.
 pub(in crate::ui) fn path(step: Option<&str>, reason: Option<&str>, period: &Period) -> String {
+    address("/sagas", &filters(step, reason, period))
+}
+
+/// What finds those sagas.
+pub(in crate::ui) fn filters(
+    step: Option<&str>,
+    reason: Option<&str>,
+    period: &Period,
+) -> Vec<(String, String)> {
     // What is not shown, or not whole, cannot be searched for.
     let whole = |reason: &&str| *reason != REDACTED && reason.chars().count() < FailureCount::REASON_CHARS;
     let step = step.map(|step| ("failedStep", step));
     let reason = reason.filter(whole).map(|reason| ("failureReason", reason));
-    list(period, step.into_iter().chain(reason))
+    let named = step.into_iter().chain(reason);
+    let named = named.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    named.chain(period.fixed()).collect()
 }
 
 #[cfg(test)]
@@ -244,6 +295,13 @@ mod tests {
         }
     }
 
+    fn shown<'a>(redaction: &'a Redaction, definitions: &'a Definitions) -> Shown<'a> {
+        Shown {
+            redaction,
+            definitions,
+        }
+    }
+
     fn failures(counts: &[FailureCount], of: u64, before: Option<&Before<'_>>) -> Failures {
         let slots = counts.iter().map(|count| count.slot + 1).max().unwrap_or(0);
         let trends = Trends {
@@ -254,7 +312,7 @@ mod tests {
             &found(counts, of),
             before,
             &trends,
-            &Redaction::default(),
+            shown(&Redaction::default(), &Definitions::built_in()),
             &period(),
         )
     }
@@ -333,7 +391,8 @@ mod tests {
             ..Trends::default()
         };
         let hidden = found(&[count(0, "4111", 1)], 1);
-        let hidden = Failures::of(&hidden, None, &trends, &hiding, &period());
+        let definitions = Definitions::built_in();
+        let hidden = Failures::of(&hidden, None, &trends, shown(&hiding, &definitions), &period());
         let long = failures(&[count(0, &"x".repeat(200), 1)], 1, None);
         let (hidden, long) = (&hidden.rows[0].path, &long.rows[0].path);
         assert!(

@@ -14,18 +14,21 @@ use futures_util::TryFutureExt;
 use saga_types::{SagaStatus, Timestamp};
 
 use super::{
-    chart::{self, Bar, Chart, Sparkline, bars},
+    chart::{self, Bar, Chart, bars},
     humanize::{self, Clock, number},
+    lines::{LINES, Lines},
+    markers::Markers,
     page::{Badge, Frame, Page, Section},
     period::{Asked, Period},
-    query::address,
+    query::{address, files},
     range::Range,
+    sparkline::Sparkline,
     ticks::Ticks,
 };
 use crate::ui::overview::{
     attention::Attention,
     changes::{Changed, changes},
-    failures::{Before, Failures},
+    failures::{Before, Failures, Shown},
     slowest::{SlowStep, slowest},
     types::TypeRow,
 };
@@ -38,8 +41,8 @@ use crate::{
     },
     scoped::Reader,
 };
-pub(super) use failures::path as failures_path;
-use saga_store::{SagaQuery, SagaSort, Slot, SortBy, SortOrder, Span, Trends};
+pub(super) use failures::{filters as failures_filters, path as failures_path};
+use saga_store::{SagaQuery, SagaSort, Slot, SlotDurations, SortBy, SortOrder, Span, Trends};
 
 /// About how many failures are read: of so many a share is at most one point off, in 95 of 100 samples.
 const FAILURES_READ: u32 = 10_000;
@@ -62,9 +65,17 @@ pub(super) struct OverviewTemplate {
     counts: Vec<Count>,
     chart: Option<Chart>,
     layers: [(&'static str, &'static str); chart::LAYERS.len()],
+    /// How long sagas took, along the same slots.
+    lines: Option<Lines>,
+    names: [(&'static str, &'static str); LINES.len()],
+    /// Versions that were first seen in the period.
+    markers: Markers,
     slots: Vec<SlotRow>,
     /// What changed, and how many changes more.
     changes: (Vec<Changed>, usize),
+    /// What needs action, and groups of failures, as files.
+    attention_files: [(&'static str, String); 2],
+    failure_files: [(&'static str, String); 2],
     failures: Failures,
     types: Vec<TypeRow>,
     steps: Vec<SlowStep>,
@@ -86,6 +97,8 @@ struct SlotRow {
     started: String,
     /// In the order of [`chart::LAYERS`].
     layers: [String; chart::LAYERS.len()],
+    /// In the order of [`LINES`].
+    durations: [String; LINES.len()],
 }
 
 pub(super) async fn page(
@@ -109,7 +122,10 @@ pub(super) async fn page(
     let failed = reader.failures(&span, FAILURES_READ).map_err(ApiError::from);
     let before = before(&reader, previous.as_ref());
     let attention = Attention::asked(&reader, &caller, clock);
-    let (trends, before, failed, attention) = tokio::try_join!(trends, before, failed, attention)?;
+    let durations = reader.durations(&span).map_err(ApiError::from);
+    let markers = Markers::of(&reader, &period, &span);
+    let (trends, before, failed, attention, durations, markers) =
+        tokio::try_join!(trends, before, failed, attention, durations, markers)?;
     let steps = slowest(&reader, &trends, &period).await?;
     let started = started(&trends);
     let is_empty = started == 0 && reader.is_empty().await?;
@@ -121,7 +137,12 @@ pub(super) async fn page(
         started: self::started(trends),
         started_now: started,
     });
-    let failures = Failures::of(&failed, earlier.as_ref(), &trends, &reader.redaction, &period);
+    let shown = Shown {
+        redaction: &reader.redaction,
+        definitions: reader.definitions(),
+    };
+    let failures = Failures::of(&failed, earlier.as_ref(), &trends, shown, &period);
+    let failures = failures.with_marks(&reader, clock.now).await?;
     let none = BTreeMap::new();
     let types_before = before.as_ref().map_or(&none, |(trends, _)| &trends.by_type);
     let types = TypeRow::of(&trends.by_type, types_before, &period);
@@ -137,10 +158,15 @@ pub(super) async fn page(
         counts: SagaStatus::ALL
             .map(|status| count(status, &trends, &period))
             .into(),
-        chart: drawn(&span, &trends, clock.now),
+        chart: drawn(&span, &trends, clock.now, markers.clone()),
         layers: chart::LAYERS,
-        slots: slot_rows(&span, &trends),
+        lines: Lines::of(&durations, &span, markers.clone()),
+        names: LINES,
+        markers,
+        slots: slot_rows(&span, &trends, &durations),
         changes: changes(&failures, &types, &steps),
+        attention_files: files("/api/v1/attention", &[]),
+        failure_files: files("/api/v1/failure-groups", &period.fixed()),
         failures,
         types,
         steps,
@@ -213,7 +239,7 @@ fn layers(slot: &Slot) -> [u64; chart::LAYERS.len()] {
 
 /// Per minute, so that slots of all widths compare. The first and the last slot may be short; of a very short one, what little
 /// is there is not multiplied.
-fn drawn(span: &Span, trends: &Trends, now: Timestamp) -> Option<Chart> {
+fn drawn(span: &Span, trends: &Trends, now: Timestamp, markers: Markers) -> Option<Chart> {
     let ticks = Ticks::of(span);
     let bar = |(place, slot): (usize, &Slot)| {
         let start = span.start_of(place);
@@ -242,10 +268,11 @@ fn drawn(span: &Span, trends: &Trends, now: Timestamp) -> Option<Chart> {
         drawn,
         span,
         "Sagas started per minute, by outcome; the data table below has the same numbers",
+        markers,
     )
 }
 
-fn slot_rows(span: &Span, trends: &Trends) -> Vec<SlotRow> {
+fn slot_rows(span: &Span, trends: &Trends, durations: &[SlotDurations]) -> Vec<SlotRow> {
     let ticks = Ticks::of(span);
     let row = |(place, slot): (usize, &Slot)| {
         let start = span.start_of(place);
@@ -255,6 +282,10 @@ fn slot_rows(span: &Span, trends: &Trends) -> Vec<SlotRow> {
             path: zoomed(span, place),
             started: number(slot.values().sum()),
             layers: layers(slot).map(number),
+            durations: match durations.get(place).copied().flatten() {
+                Some(durations) => durations.map(humanize::seconds),
+                None => LINES.map(|_| "–".to_owned()),
+            },
         }
     };
     // The latest first, as everywhere.

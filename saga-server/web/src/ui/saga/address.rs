@@ -3,8 +3,8 @@
 use saga_types::SagaId;
 
 use crate::ui::{
+    links::{encoded, saga_path},
     query,
-    search::{encoded, saga_path},
 };
 
 /// What a row of the waterfall is about.
@@ -23,7 +23,7 @@ pub(super) struct Address {
 impl Address {
     pub(super) fn new(saga_id: &SagaId, given: Vec<(String, String)>) -> Self {
         Self {
-            path: saga_path(saga_id),
+            path: saga_path(saga_id.as_str()),
             given,
         }
     }

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::ui::{
     humanize::{length, short},
+    links::saga_path,
     page::Badge,
-    search::saga_path,
 };
 use saga_store::StoredStep;
 
@@ -85,8 +85,8 @@ impl Comparison {
             })
         };
         Some(Self {
-            short_id: short(&other.saga.saga_id),
-            path: saga_path(&other.saga.saga_id),
+            short_id: short(other.saga.saga_id.as_str()),
+            path: saga_path(other.saga.saga_id.as_str()),
             saga_type: other.saga.saga_type.to_string(),
             badge: other.saga.current_status.into(),
             other: other.saga.saga_id.clone(),

@@ -10,7 +10,7 @@ use crate::{
     http::{ApiError, params::PathSagaId},
     operations::Correction,
     scoped::Reader,
-    ui::{form::Form, search::saga_path},
+    ui::{form::Form, links::saga_path},
 };
 
 /// Then shows the saga as it is.
@@ -22,5 +22,5 @@ pub(in crate::ui) async fn post(
 ) -> Result<Response, ApiError> {
     let correction = Correction::of_form(fields)?;
     correction.carry_out(&reader, &saga_id, &caller).await?;
-    Ok(Redirect::to(&saga_path(&saga_id)).into_response())
+    Ok(Redirect::to(&saga_path(saga_id.as_str())).into_response())
 }

@@ -7,10 +7,11 @@ use crate::{
     scoped::Reader,
     ui::{
         humanize::{Clock, Moment, length, roughly, short},
+        links::encoded,
         page::Badge,
-        search::encoded,
     },
 };
+use saga_collector::owners::Contact;
 use saga_store::StoredStep;
 
 pub(super) struct Header {
@@ -26,6 +27,8 @@ pub(super) struct Header {
     /// The service of the failing or else the last event, with its version.
     pub(super) recorder: Option<String>,
     pub(super) trace: Option<(String, Option<String>)>,
+    /// Whom to ask about what it waits for, or else about its type.
+    pub(super) contact: Option<Contact>,
     /// How many sagas belong to it.
     pub(super) others: Option<String>,
     /// For a message to others.
@@ -47,13 +50,23 @@ impl Header {
             saga_type: saga.saga_type.to_string(),
             type_path: format!("/sagas?sagaType={}", encoded(saga.saga_type.as_str())),
             order_id: saga.order_id.to_string(),
-            order_path: format!("/sagas?orderId={}", encoded(&saga.order_id)),
-            short_id: short(&saga.saga_id),
+            order_path: format!("/sagas?orderId={}", encoded(saga.order_id.as_str())),
+            short_id: short(saga.saga_id.as_str()),
             started: Moment::new(saga.started_at, clock.now),
             updated: Moment::new(saga.updated_at, clock.now),
             lasted: lasted(saga, clock),
             recorder: recorder(saga, steps, reader.redaction.hides(keys::SERVICE_VERSION)),
             trace: trace.map(|id| (id.clone(), reader.pages.trace_url(&encoded(id)))),
+            contact: {
+                let owner = saga
+                    .most_urgent()
+                    .and_then(|awaiting| awaiting.service.as_deref());
+                reader
+                    .pages
+                    .owners
+                    .of(owner, Some(saga.saga_type.as_str()))
+                    .cloned()
+            },
             others: match others {
                 0 => None,
                 1 => Some("1 related saga".to_owned()),

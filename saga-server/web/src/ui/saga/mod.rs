@@ -32,10 +32,11 @@ use saga_types::{
 };
 
 use super::{
+    acknowledge::{AcknowledgeForm, Mark},
     humanize::{Clock, Moment, Piece, isolate, number, pieces},
+    links::{encoded, saga_path},
     page::{Badge, Frame, Page, Section},
     row::{WhatNow, overdue},
-    search::encoded,
 };
 use crate::ui::saga::{
     address::Address,
@@ -49,6 +50,7 @@ use crate::ui::saga::{
     window::Window,
 };
 use crate::{
+    acknowledgements::{self, AcknowledgementView},
     auth::{Caller, Role},
     family::Family,
     http::{ApiError, params::PathSagaId, query_string::Params},
@@ -88,6 +90,9 @@ pub(super) struct SagaTemplate {
     anomalies: Vec<(&'static str, &'static str)>,
     /// When a person's data was erased from it last.
     erased: Option<Moment>,
+    /// Who takes care of it, and the form for it while it is not over.
+    mark: Option<Mark>,
+    acknowledge: Option<AcknowledgeForm>,
     relatives: Relatives,
     /// What an operator can make of it; empty for those who may not.
     statuses: Vec<(&'static str, Badge)>,
@@ -111,6 +116,7 @@ struct Found {
     family: Family,
     compared: Option<Compared>,
     erased_at: Option<Timestamp>,
+    acknowledgement: Option<AcknowledgementView>,
 }
 
 pub(super) async fn page(
@@ -153,6 +159,7 @@ pub(super) async fn page(
             None => None,
         },
         erased_at: reader.erased_at(&saga_id).await?,
+        acknowledgement: acknowledgements::of_saga(&reader, &saga_id).await?,
         saga,
         steps,
         has_more,
@@ -185,6 +192,7 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
         family,
         compared,
         erased_at,
+        acknowledgement,
     } = found;
     let Asked {
         address,
@@ -206,6 +214,12 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
         definition,
         usual: if window.is_first { &usual } else { &nothing },
     };
+    let is_over = matches!(
+        saga.current_status,
+        SagaStatus::Completed | SagaStatus::Compensated
+    );
+    let form_path = format!("{}/acknowledgement", saga_path(saga.saga_id.as_str()));
+    let form = AcknowledgeForm::of(caller, form_path, acknowledgement.clone(), clock.now);
     let relatives = Relatives::of(&saga, &family, &of_the_order, clock, &address);
     SagaTemplate {
         frame: Frame::new(
@@ -214,7 +228,7 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
             caller,
             Some(&freshness),
         )
-        .with_live(format!("sagaId={}", encoded(&saga.saga_id))),
+        .with_live(format!("sagaId={}", encoded(saga.saga_id.as_str()))),
         badge: saga.current_status.into(),
         header: Header::of(&saga, &steps, &relatives, reader, clock, &link(headers, &address)),
         sentence: isolate(pieces(saga.sentence(), clock), saga.failure_reason.as_deref()),
@@ -242,10 +256,12 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
             .iter()
             .map(|anomaly| (anomaly.as_str(), explained(*anomaly)))
             .collect(),
+        acknowledge: form.filter(|_| !is_over),
+        mark: acknowledgement.map(|found| Mark::new(found, clock.now)),
         erased: erased_at.map(|at| Moment::new(at, clock.now)),
         relatives,
         statuses: statuses(caller, saga.current_status),
-        curl: curl(headers, &saga.saga_id),
+        curl: curl(headers, saga.saga_id.as_str()),
         own_path: address.path,
         saga_id: saga.saga_id.into(),
     }
@@ -275,7 +291,7 @@ fn link(headers: &HeaderMap, address: &Address) -> String {
 }
 
 /// Where the browser found the tracker.
-fn origin(headers: &HeaderMap) -> String {
+pub(super) fn origin(headers: &HeaderMap) -> String {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     // It will be pasted into a shell.
     let is_plain = |host: &&str| {

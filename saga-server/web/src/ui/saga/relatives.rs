@@ -12,9 +12,9 @@ use crate::{
     family::{AncestorsEnd, Family},
     ui::{
         humanize::{Clock, length, number, short},
+        links::{encoded, saga_path},
         page::Badge,
         row::WhatNow,
-        search::{encoded, saga_path},
     },
 };
 
@@ -102,8 +102,8 @@ impl Relative {
         Self {
             relation,
             badge,
-            short_id: short(&saga.saga_id),
-            path: saga_path(&saga.saga_id),
+            short_id: short(saga.saga_id.as_str()),
+            path: saga_path(saga.saga_id.as_str()),
             saga_type: saga.saga_type.to_string(),
             what_now: WhatNow::of(saga, clock),
             from: scale.x(saga.started_at).min(to - LEAST),
@@ -117,14 +117,14 @@ impl Relative {
                 length(saga.updated_at.millis_since(saga.started_at))
             ),
             compare: (relation != "This saga")
-                .then(|| format!("{}#time", address.with("compare", Some(&saga.saga_id)))),
+                .then(|| format!("{}#time", address.with("compare", Some(saga.saga_id.as_str())))),
             saga_id: saga.saga_id.to_string(),
         }
     }
 }
 
 fn children_path(saga: &SagaState, more: &str) -> String {
-    format!("/sagas?parentSagaId={}{more}", encoded(&saga.saga_id))
+    format!("/sagas?parentSagaId={}{more}", encoded(saga.saga_id.as_str()))
 }
 
 fn end_of(family: &Family) -> Option<String> {

@@ -5,9 +5,10 @@
 //! | --- | --- |
 //! | `service` | the page of one service |
 //! | `figures` | waits that it caused and failures that it recorded, in a period |
-//! | `versions` | its versions side by side |
+//! | `deploys`, `versions` | its versions: when each came and whether it is worse; and side by side |
 //! | `instances` | its running instances, and events of them that never came |
 
+mod deploys;
 mod figures;
 mod instances;
 mod service;
@@ -19,8 +20,9 @@ use saga_types::Timestamp;
 
 use super::{
     humanize::{Clock, Moment, length, number},
+    links::encoded,
     page::{Frame, Page, Section},
-    search::encoded,
+    query::files,
 };
 use crate::{
     auth::Caller,
@@ -48,6 +50,8 @@ pub(super) struct ServicesTemplate {
     services: Vec<Service>,
     is_first: bool,
     next: Option<String>,
+    /// The whole list.
+    files: [(&'static str, String); 2],
 }
 
 /// A service in the table.
@@ -75,7 +79,8 @@ pub(super) async fn page(
     Extension(caller): Extension<Caller>,
     params: Params,
 ) -> Result<Page<ServicesTemplate>, ApiError> {
-    let is_first = !params.given().iter().any(|(name, _)| name == "cursor");
+    let given = params.given();
+    let is_first = !given.iter().any(|(name, _)| name == "cursor");
     let found = find_producers(&reader, params, SIZE).await?;
     let freshness = reader.freshness();
     let clock = Clock::of(&freshness);
@@ -93,6 +98,7 @@ pub(super) async fn page(
             .map(|service| Service::of(service, &groups, clock.now))
             .collect(),
         is_first,
+        files: files("/internal/v1/producers", &given),
         next: found
             .next
             .map(|cursor| format!("/services?cursor={}", encoded(&cursor))),
@@ -122,7 +128,7 @@ fn sentence(services: &[ProducerService], lost: u64) -> String {
 async fn needing_action(reader: &Reader, clock: Clock) -> Result<Vec<(Late, ActionGroup)>, ApiError> {
     let mut all = Vec::new();
     for late in Late::ALL {
-        let groups = late_groups(reader, late, clock.judged_at).await?;
+        let groups = late_groups(reader, late, clock.judged_at, None).await?;
         all.extend(groups.into_iter().map(|group| (late, group)));
     }
     Ok(all)

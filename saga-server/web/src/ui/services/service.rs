@@ -9,6 +9,7 @@ use axum::{
 };
 
 use super::{
+    deploys::Deploys,
     figures::{StepFigures, figures},
     instances::Instance,
     needing_action, rate,
@@ -24,14 +25,16 @@ use crate::{
     late_groups::ActionGroup,
     scoped::Reader,
     ui::{
+        differences::of_failures,
         humanize::{Clock, Moment, about, length, number, precise_count},
+        links::encoded,
         overview,
         page::{Frame, Page, Section},
         period::{Asked, Period},
         range::Range,
-        search::encoded,
     },
 };
+use saga_collector::owners::Contact;
 use saga_store::{Late, ProducerQuery, ProducerService, producer_name};
 
 /// How many instances are shown.
@@ -48,6 +51,8 @@ const FAILURES_READ: u32 = 2_000;
 pub(in crate::ui) struct ServiceTemplate {
     frame: Frame,
     name: String,
+    /// Whom to ask about it.
+    contact: Option<Contact>,
     range: Range,
     period: String,
     against: Option<&'static str>,
@@ -55,6 +60,7 @@ pub(in crate::ui) struct ServiceTemplate {
     account: Option<Account>,
     owes: Vec<Owed>,
     figures: Vec<StepFigures>,
+    deploys: Deploys,
     versions: Vec<Versions>,
     failures: Vec<Failure>,
     /// Its sagas, and those that wait for it.
@@ -107,6 +113,8 @@ struct Failure {
     reason: Option<String>,
     sagas: String,
     path: String,
+    /// In what these sagas differ from others.
+    differs: String,
 }
 
 pub(in crate::ui) async fn page(
@@ -144,10 +152,12 @@ pub(in crate::ui) async fn page(
     let list = |parameter: &str| format!("/sagas?{parameter}={}", encoded(&name));
     Ok(Page(ServiceTemplate {
         frame: Frame::new(Section::Services, name.clone(), &caller, Some(&freshness)),
+        contact: reader.pages.owners.of(Some(&name), None).cloned(),
         range: Range::compared(&super::path(&name), &given, &period, clock.now),
         period: period.words(),
         against: period.before().map(|_| period.against().words()),
         figures,
+        deploys: Deploys::of(&reader, &name, &period, clock.now).await?,
         versions,
         failures: failures(&reader, &recorded, &period).await?,
         account: account.map(|account| Account::of(account, &reader, &caller, clock)),
@@ -266,6 +276,11 @@ async fn failures(reader: &Reader, recorded: &[String], period: &Period) -> Resu
     let weight = found.sample.weight();
     let failure = |((step, reason), sagas): ((String, Option<String>), u64)| Failure {
         path: overview::failures_path(Some(&step), reason.as_deref(), period),
+        differs: of_failures(
+            &overview::failures_filters(Some(&step), reason.as_deref(), period),
+            Some(&step),
+            reader.definitions(),
+        ),
         sagas: about(precise_count(sagas) * weight),
         step,
         reason,

@@ -32,8 +32,8 @@ use crate::{
     http::query_string::Params,
     ui::{
         humanize::{length, until_deadline},
+        links::encoded,
         page::Badge,
-        search::encoded,
     },
 };
 
@@ -251,7 +251,7 @@ impl Row {
             href: lane
                 .events
                 .first()
-                .map(|event| format!("#event-{}", encoded(&event.event_id))),
+                .map(|event| format!("#event-{}", encoded(event.event_id.as_str()))),
             badge: is_fate.then(|| fate.into()),
             echoes: lane
                 .echoes

@@ -1,5 +1,7 @@
 //! `GET /api/v1/differences`: in what two groups of sagas differ.
 
+mod filters;
+
 use std::time::Duration;
 
 use axum::Json;
@@ -9,27 +11,22 @@ use saga_normal::{
 };
 use saga_types::{SagaStatus, Timestamp};
 use serde::Serialize;
-use utoipa::{
-    IntoParams, Path, ToSchema,
-    openapi::{
-        RefOr,
-        path::{Parameter, ParameterIn},
-    },
-};
+use utoipa::ToSchema;
 
-use super::{compare::percentile, sagas, statistics::ratio};
+use super::{compare::percentile, statistics::ratio};
 use crate::{
-    http::{
-        ApiError,
-        query_string::{BadParameters, Params},
-    },
+    http::{ApiError, params::yes_or_no, query_string::Params},
+    rest::differences::filters::{GroupFilters, group},
     scoped::Reader,
 };
 use saga_collector::{freshness::Freshness, redaction::Redaction};
-use saga_store::{Drawn, DrawnSaga, SagaQuery};
+use saga_store::{Drawn, DrawnSaga};
 
 /// How many sagas of each group are read.
 const DRAWN: u32 = 2_000;
+
+/// Shares and durations differ by more than chance when chance explains a difference at most so often.
+pub(crate) const BY_CHANCE: f64 = 0.01;
 
 /// How many differences are listed.
 const LISTED: usize = 50;
@@ -40,111 +37,72 @@ const PERIOD: Duration = Duration::from_hours(7 * 24);
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct GroupDifferences {
-    a: Group,
-    b: Group,
+pub(crate) struct GroupDifferences {
+    pub(crate) a: Group,
+    pub(crate) b: Group,
     /// What the comparison comes to, in a sentence.
-    summary: String,
+    pub(crate) summary: String,
     /// The probability that the failure rates differ so much by chance.
-    failure_rate_p_value: f64,
+    pub(crate) failure_rate_p_value: f64,
     /// The probability that the durations differ so much by chance.
-    duration_p_value: f64,
+    pub(crate) duration_p_value: f64,
     /// The values whose shares differ most, the greatest difference first; at most 50. Of 100 that are listed at most one is
     /// expected to differ by chance, however many were compared.
-    values: Vec<ValueDifference>,
+    pub(crate) values: Vec<ValueDifference>,
     /// How many differ, listed or not.
-    different: usize,
+    pub(crate) different: usize,
     /// How many values were compared.
-    compared: usize,
+    pub(crate) compared: usize,
     /// Keys with so many values that they name sagas rather than sort them; these are not compared.
-    identifiers: Vec<String>,
+    pub(crate) identifiers: Vec<String>,
     freshness: Freshness,
 }
 
 /// A group of sagas.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Group {
+pub(crate) struct Group {
     /// How many sagas there are.
-    sagas: u64,
+    pub(crate) sagas: u64,
     /// Whether so many were counted, or else estimated.
-    sagas_are_exact: bool,
+    pub(crate) sagas_are_exact: bool,
     /// How many of them were read, at most 2,000, each with the same chance; what follows is of these.
-    read: u64,
-    completed: u64,
+    pub(crate) read: u64,
+    pub(crate) completed: u64,
     /// FAILED or COMPENSATED.
-    failed: u64,
-    compensated: u64,
-    in_progress: u64,
-    failure_rate: f64,
+    pub(crate) failed: u64,
+    pub(crate) compensated: u64,
+    pub(crate) in_progress: u64,
+    pub(crate) failure_rate: f64,
     /// The failure rate of all sagas of the group is between these, with a confidence of 95 %.
-    failure_rate_at_least: f64,
-    failure_rate_at_most: f64,
-    durations_seconds: Durations,
+    pub(crate) failure_rate_at_least: f64,
+    pub(crate) failure_rate_at_most: f64,
+    pub(crate) durations_seconds: Durations,
 }
 
 /// Of sagas that have ended; null when none has.
 #[derive(Debug, Serialize, ToSchema)]
-struct Durations {
-    p50: Option<f64>,
-    p95: Option<f64>,
+pub(crate) struct Durations {
+    pub(crate) p50: Option<f64>,
+    pub(crate) p95: Option<f64>,
 }
 
 /// A value that a different share of either group has.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ValueDifference {
+pub(crate) struct ValueDifference {
     /// The key in the metadata; `producerService` for services, `serviceVersion` for their versions.
-    key: String,
+    pub(crate) key: String,
     /// The value; of `serviceVersion` the service and its version.
-    value: String,
+    pub(crate) value: String,
     /// How many of the sagas read of the first group have it.
-    a: u64,
+    pub(crate) a: u64,
     /// How many of the second one.
-    b: u64,
-    share_a: f64,
-    share_b: f64,
+    pub(crate) b: u64,
+    pub(crate) share_a: f64,
+    pub(crate) share_b: f64,
     /// The probability of such a difference by chance, allowing for the number of values that were compared.
-    p_value: f64,
-}
-
-/// The filters of both groups.
-pub(super) struct GroupFilters;
-
-const PREFIXES: [(&str, &str); 2] = [("a", "first"), ("b", "second")];
-
-/// Parameters of a list that say where in the list, and not what is in it.
-const PLACES: [&str; 4] = ["page", "size", "cursor", "sort"];
-
-impl IntoParams for GroupFilters {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let filters = sagas::__path_search::operation().parameters.unwrap_or_default();
-        let filters = filters.into_iter().filter_map(|filter| match filter {
-            RefOr::T(filter) => Some(filter),
-            RefOr::Ref(_) => None,
-        });
-        let filters = filters.filter(|filter| !PLACES.contains(&filter.name.as_str()));
-        let filters: Vec<Parameter> = filters.collect();
-        let of_group = |(prefix, which): (&str, &str)| {
-            let prefix = prefix.to_owned();
-            let which = which.to_owned();
-            let filters = filters.clone().into_iter();
-            filters
-                .map(move |filter| named(filter, &prefix, &which))
-                .collect::<Vec<_>>()
-        };
-        PREFIXES.into_iter().flat_map(of_group).collect()
-    }
-}
-
-fn named(mut filter: Parameter, prefix: &str, which: &str) -> Parameter {
-    if filter.name == "metadata" {
-        filter.schema = Some(sagas::metadata_filter(&format!("{prefix}.")));
-    }
-    filter.name = format!("{prefix}.{}", filter.name);
-    let description = filter.description.take().unwrap_or_default();
-    filter.description = Some(format!("Of the {which} group: {description}"));
-    filter
+    pub(crate) p_value: f64,
 }
 
 /// In what two groups of sagas differ
@@ -154,54 +112,31 @@ fn named(mut filter: Parameter, prefix: &str, which: &str) -> Parameter {
 /// of the last seven days.
 #[utoipa::path(
     get, path = "/api/v1/differences", operation_id = "differences", tag = "sagas",
-    params(GroupFilters),
+    params(
+        GroupFilters,
+        ("rest" = Option<bool>, Query, description = "Whether the sagas of the first group are left out of the second one"),
+    ),
     responses((status = 200, description = "The differences", body = GroupDifferences))
 )]
-pub(super) async fn of_groups(
-    reader: Reader,
-    mut params: Params,
-) -> Result<Json<GroupDifferences>, ApiError> {
+pub(super) async fn of_groups(reader: Reader, params: Params) -> Result<Json<GroupDifferences>, ApiError> {
+    find(&reader, params).await.map(Json)
+}
+
+/// The differences between the groups that parameters ask for.
+pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<GroupDifferences, ApiError> {
     let freshness = reader.freshness();
+    let is_rest = params.parsed("rest", yes_or_no).unwrap_or(false);
     // The same for both, so that equal groups are equal.
     let since = Timestamp::now().saturating_sub(PERIOD);
     let mut group = |prefix| group(&mut params, prefix, since, &reader.redaction, &freshness);
     let (a, b) = (group("a."), group("b."));
     params.finish()?;
-    let drawn = tokio::try_join!(reader.draw(&a, DRAWN), reader.draw(&b, DRAWN))?;
-    Ok(Json(answer(drawn, a == b, &reader.redaction, freshness)))
-}
-
-/// What is wrong is named with its prefix.
-fn group(
-    params: &mut Params,
-    prefix: &str,
-    since: Timestamp,
-    redaction: &Redaction,
-    freshness: &Freshness,
-) -> SagaQuery {
-    let given = params.prefixed(prefix);
-    for place in PLACES.iter().filter(|place| given.contains_key(**place)) {
-        params.refuse(&format!("{prefix}{place}"), "is no filter");
-    }
-    let is_dated = ["fromDate", "toDate", "period"]
-        .iter()
-        .any(|name| given.contains_key(*name));
-    let given: Vec<(String, String)> = given.into_iter().collect();
-    match sagas::read(Params::from(given), redaction, freshness) {
-        Ok((mut query, _)) => {
-            if !is_dated {
-                query.started_from = Some(since);
-            }
-            query
-        }
-        Err(BadParameters(bad)) => {
-            for (name, reason) in bad {
-                params.refuse(&format!("{prefix}{name}"), reason);
-            }
-            // Never asked for: the request is refused.
-            SagaQuery::newest(1)
-        }
-    }
+    let drawn = if is_rest {
+        tokio::try_join!(reader.draw(&a, DRAWN), reader.draw_rest(&b, &a, DRAWN))?
+    } else {
+        tokio::try_join!(reader.draw(&a, DRAWN), reader.draw(&b, DRAWN))?
+    };
+    Ok(answer(drawn, a == b && !is_rest, &reader.redaction, freshness))
 }
 
 fn answer(

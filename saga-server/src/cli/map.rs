@@ -1,0 +1,190 @@
+//! `map`: which steps and sagas a mapping makes of recorded documents.
+
+use std::{
+    fmt::Write,
+    fs,
+    io::{self, Read},
+    path::PathBuf,
+};
+
+use clap::Args;
+use saga_gateway::mapping::{self, Input, Mapped, Mapping};
+use saga_types::{SagaEvent, fold::SagaState};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{CliError, fold, output};
+use crate::config::load_definitions;
+
+/// How much of a document is shown, in characters.
+const SHOWN_CHARS: usize = 120;
+
+#[derive(Debug, Args)]
+pub(super) struct MapArgs {
+    /// The mapping: a file in YAML, whose name is that of the source
+    #[arg(long, value_name = "FILE")]
+    mapping: PathBuf,
+
+    /// Recorded documents: a JSON object, an array of them, or one a line; - reads them from stdin
+    #[arg(long, value_name = "FILE")]
+    input: PathBuf,
+
+    /// Only show what would be recorded; must be given, since the command does nothing else
+    #[arg(long, required = true)]
+    dry_run: bool,
+
+    /// The documents are CloudEvents in structured mode
+    #[arg(long)]
+    cloud_events: bool,
+
+    /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
+    #[arg(long, value_name = "DIR")]
+    definitions: Option<PathBuf>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What became of all documents.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome {
+    documents: usize,
+    steps: Vec<SagaEvent>,
+    sagas: Vec<SagaState>,
+    ignored: Vec<Left>,
+    refused: Vec<Left>,
+}
+
+/// A document that became no step.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Left {
+    /// Its place, from 0.
+    index: usize,
+    reason: String,
+    document: String,
+}
+
+impl MapArgs {
+    pub(super) fn run(self) -> Result<(), CliError> {
+        let mapping = mapping::load(&self.mapping).map_err(CliError::usage)?;
+        let definitions = load_definitions(&self.definitions)?;
+        let file = self.input.display();
+        let text = self
+            .read()
+            .map_err(|error| CliError::usage(format_args!("{file} cannot be read: {error}")))?;
+        let documents =
+            documents(&text).map_err(|error| CliError::usage(format_args!("{file} is no JSON: {error}")))?;
+        let mut outcome = Outcome {
+            documents: documents.len(),
+            ..Outcome::default()
+        };
+        for (index, document) in documents.into_iter().enumerate() {
+            outcome.take(index, document, self.apply(&mapping, document));
+        }
+        outcome.sagas = fold::states(outcome.steps.clone(), &definitions);
+        let shown = match self.json {
+            true => serde_json::to_string_pretty(&outcome).map_err(CliError::failed)? + "\n",
+            false => outcome.in_words(),
+        };
+        output::print(&shown)?;
+        match outcome.refused.is_empty() {
+            true => Ok(()),
+            false => Err(CliError::Unmapped(format!(
+                "{} of {} documents are wrong for the rule that takes them",
+                outcome.refused.len(),
+                outcome.documents
+            ))),
+        }
+    }
+
+    fn apply(&self, mapping: &Mapping, document: &str) -> Mapped {
+        match self.cloud_events {
+            true => mapping.apply_cloud_event(document),
+            false => mapping.apply(&Input {
+                event: document,
+                ..Input::default()
+            }),
+        }
+    }
+
+    fn read(&self) -> io::Result<String> {
+        if self.input.as_os_str() == "-" {
+            let mut text = String::new();
+            io::stdin().read_to_string(&mut text)?;
+            return Ok(text);
+        }
+        fs::read_to_string(&self.input)
+    }
+}
+
+/// An array's elements, one object, or the lines.
+fn documents(text: &str) -> Result<Vec<&str>, serde_json::Error> {
+    if text.trim_start().starts_with('[') {
+        let elements: Vec<&RawValue> = serde_json::from_str(text)?;
+        return Ok(elements.into_iter().map(RawValue::get).collect());
+    }
+    if let Ok(one) = serde_json::from_str::<&RawValue>(text) {
+        return Ok(vec![one.get()]);
+    }
+    Ok(text.lines().filter(|line| !line.trim().is_empty()).collect())
+}
+
+impl Outcome {
+    fn take(&mut self, index: usize, document: &str, mapped: Mapped) {
+        let left = |reason: &str| Left {
+            index,
+            reason: reason.to_owned(),
+            document: document.chars().take(SHOWN_CHARS).collect(),
+        };
+        match mapped {
+            Mapped::Event(event) => self.steps.push(*event),
+            Mapped::Ignored => self.ignored.push(left("no rule takes it")),
+            Mapped::Refused(reason) => self.refused.push(left(&reason)),
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "steps");
+        for event in &self.steps {
+            let _ = writeln!(
+                text,
+                "  {}  {}  {} {}  {}",
+                event.recorded_at, event.saga_id, event.step, event.status, event.event_id
+            );
+        }
+        let _ = writeln!(text, "sagas");
+        for saga in &self.sagas {
+            let _ = writeln!(
+                text,
+                "  {}  {}  {}",
+                saga.saga_id, saga.current_status, saga.summary
+            );
+        }
+        for (title, left) in [("no rule takes", &self.ignored), ("wrong", &self.refused)] {
+            let _ = writeln!(text, "{title}");
+            for Left {
+                index,
+                reason,
+                document,
+            } in left
+            {
+                let _ = writeln!(text, "  document {index}: {reason}: {document}");
+            }
+        }
+        let _ = writeln!(
+            text,
+            "{} documents: {} steps of {} sagas, {} that no rule takes, {} wrong",
+            self.documents,
+            self.steps.len(),
+            self.sagas.len(),
+            self.ignored.len(),
+            self.refused.len()
+        );
+        text
+    }
+}

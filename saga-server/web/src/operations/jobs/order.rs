@@ -1,0 +1,343 @@
+//! What an operator wants to be done to many, by a body or by a form.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::http::HeaderMap;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use saga_store::JobAction;
+use saga_types::{SagaId, SagaStatus};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use crate::{
+    http::{ApiError, body::Body, params::status, query_string::Params},
+    operations::correction::reason,
+};
+
+/// The most sagas or letters that are named. A filter may match more.
+const MAX_NAMED: usize = 1_000;
+
+/// The longest key of a request, in characters.
+const MAX_KEY_CHARS: usize = 200;
+
+/// What is to be done, to which sagas or dead letters. They are named, or a filter says which are meant.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what `JobOrder::take` reads")]
+pub(crate) struct JobRequest {
+    /// What is done to each of them.
+    action: JobAction,
+    /// What the sagas shall be; for CORRECT alone.
+    status: Option<SagaStatus>,
+    /// Why; required for CORRECT, where it stands in each event, and for DISMISS.
+    #[schema(min_length = 1, max_length = 500, pattern = r"^[^\x00]*\S[^\x00]*$")]
+    note: Option<String>,
+    /// These sagas.
+    #[schema(max_items = 1000)]
+    saga_ids: Option<Vec<SagaId>>,
+    /// These dead letters.
+    #[schema(max_items = 1000)]
+    dead_letter_ids: Option<Vec<i64>>,
+    /// All that match: the parameters of the list of sagas or of dead letters, as texts. An empty one matches all; of dead letters
+    /// those that wait or, for RESTORE, those that were dismissed, unless it names a state.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    filter: Option<BTreeMap<String, String>>,
+    /// The token of the preview. When what is selected has changed since, no job is created.
+    #[schema(pattern = r"^[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{43}$")]
+    preview_token: Option<String>,
+    /// Create the job though what is selected has changed since the preview.
+    even_if_changed: Option<bool>,
+}
+
+/// Why a job is taken back.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what `RevertOrder::take` reads")]
+pub(crate) struct RevertRequest {
+    /// Why, for those who look at the sagas later.
+    #[schema(min_length = 1, max_length = 400, pattern = r"^[^\x00]*\S[^\x00]*$")]
+    note: Option<String>,
+}
+
+/// A checked order.
+#[derive(Debug)]
+pub(crate) struct JobOrder {
+    pub(crate) action: JobAction,
+    pub(crate) status: Option<SagaStatus>,
+    pub(crate) note: Option<String>,
+    pub(super) chosen: Chosen,
+    pub(super) token: Option<String>,
+    pub(super) even_if_changed: bool,
+}
+
+/// A checked order to take a job back.
+#[derive(Debug, Default)]
+pub(crate) struct RevertOrder {
+    pub(super) note: Option<String>,
+}
+
+/// Which sagas or letters.
+#[derive(Debug)]
+pub(super) enum Chosen {
+    Sagas(BTreeSet<SagaId>),
+    Letters(BTreeSet<i64>),
+    Filter(Vec<(String, String)>),
+}
+
+impl JobOrder {
+    /// Takes the fields of a [`JobRequest`].
+    pub(crate) fn take(mut body: Body) -> Result<Self, ApiError> {
+        let action = body.parsed("action", action);
+        let status = body.optional("status", |value| status(value.as_str().unwrap_or_default()));
+        let note = body.optional("note", |value| reason(value.as_str().unwrap_or_default()));
+        let sagas = body.optional("sagaIds", |value| {
+            list(value, |id| SagaId::new(id.as_str()?).ok())
+        });
+        let letters = body.optional("deadLetterIds", |value| list(value, Value::as_i64));
+        let filter = body.optional("filter", filter);
+        let token = body.optional("previewToken", |value| token(value.as_str().unwrap_or_default()));
+        let even_if_changed = body.optional("evenIfChanged", |value| {
+            value.as_bool().ok_or("must be true or false".to_owned())
+        });
+        let given = [sagas.is_some(), letters.is_some(), filter.is_some()];
+        let chosen = sagas
+            .map(Chosen::Sagas)
+            .or(letters.map(Chosen::Letters))
+            .or(filter.map(Chosen::Filter));
+        match given.into_iter().filter(|given| *given).count() {
+            0 => body.refuse_missing("filter", "or sagaIds or deadLetterIds must say which are meant"),
+            1 => {}
+            _ => body.refuse("filter", "cannot be used together with sagaIds or deadLetterIds"),
+        }
+        let taken = action.zip(chosen).map(|(action, chosen)| Self {
+            action,
+            status,
+            note,
+            chosen,
+            token,
+            even_if_changed: even_if_changed.unwrap_or(false),
+        });
+        if let Some(order) = &taken {
+            for (name, why) in order.wrong() {
+                body.refuse(name, why);
+            }
+        }
+        body.finish(taken)
+    }
+
+    /// The same from a form of a page: rows by `saga.ID` or `letter.ID`, or, with `selected=all`, the query of the list in `filter`.
+    pub(crate) fn of_form(mut fields: Params) -> Result<Self, ApiError> {
+        let action = fields.parsed("action", action);
+        let status = fields.parsed("status", status);
+        let note = fields.parsed("note", reason);
+        let token = fields.parsed("previewToken", token);
+        let even_if_changed = fields.trimmed("evenIfChanged") == "true";
+        let is_all = fields.trimmed("selected") == "all";
+        let query = fields.trimmed("filter");
+        let (sagas, letters) = (fields.prefixed("saga."), fields.prefixed("letter."));
+        let of_letters = action.is_some_and(JobAction::is_of_letters);
+        let chosen = if is_all {
+            let given = Params::of(&query).filled().given();
+            let is_filter = |name: &str| !matches!(name, "page" | "cursor" | "size" | "sort");
+            let filters = given.into_iter().filter(|(name, _)| is_filter(name));
+            Chosen::Filter(filters.collect())
+        } else if of_letters {
+            Chosen::Letters(letters.keys().filter_map(|id| id.parse().ok()).collect())
+        } else {
+            Chosen::Sagas(sagas.into_keys().filter_map(|id| SagaId::new(id).ok()).collect())
+        };
+        if chosen.is_empty() {
+            fields.refuse("selected", "must be all that match, or rows must be chosen");
+        }
+        if action.is_none() {
+            fields.require("action");
+        }
+        let taken = action.map(|action| Self {
+            action,
+            status,
+            note,
+            chosen,
+            token,
+            even_if_changed,
+        });
+        if let Some(order) = &taken {
+            for (name, why) in order.wrong() {
+                fields.refuse(name, why);
+            }
+        }
+        fields.finish()?;
+        taken.ok_or_else(ApiError::internal)
+    }
+
+    /// Whether a preview was seen.
+    pub(crate) const fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// What does not fit together.
+    fn wrong(&self) -> Vec<(&'static str, &'static str)> {
+        let mut wrong = Vec::new();
+        match (self.action, self.status) {
+            (JobAction::Correct, None) => wrong.push(("status", "must say what the sagas shall be")),
+            (JobAction::Correct, Some(_)) | (_, None) => {}
+            (_, Some(_)) => wrong.push(("status", "is for the action CORRECT only")),
+        }
+        if matches!(self.action, JobAction::Correct | JobAction::Dismiss) && self.note.is_none() {
+            wrong.push(("note", "must say why"));
+        }
+        match &self.chosen {
+            Chosen::Sagas(_) if self.action.is_of_letters() => {
+                wrong.push(("sagaIds", "cannot be used with an action on dead letters"));
+            }
+            Chosen::Letters(_) if !self.action.is_of_letters() => {
+                wrong.push(("deadLetterIds", "cannot be used with an action on sagas"));
+            }
+            _ => {}
+        }
+        wrong
+    }
+
+    /// What is selected, as it was asked for.
+    pub(super) fn selection(&self) -> String {
+        match &self.chosen {
+            Chosen::Sagas(ids) => {
+                json!({"sagaIds": ids.iter().map(SagaId::as_str).collect::<Vec<_>>()})
+            }
+            Chosen::Letters(ids) => json!({"deadLetterIds": ids}),
+            Chosen::Filter(given) => {
+                let fields = given.iter().map(|(name, value)| (name.clone(), json!(value)));
+                json!({"filter": fields.collect::<Map<_, _>>()})
+            }
+        }
+        .to_string()
+    }
+
+    /// By which a key that is used again for something else is known.
+    pub(super) fn hash(&self) -> String {
+        let parts = json!([
+            self.action.as_str(),
+            self.status.map(SagaStatus::as_str),
+            self.note,
+            self.selection()
+        ]);
+        hash_text(&Sha256::digest(parts.to_string().as_bytes()))
+    }
+
+    /// The fields of a form that say the same, without the token.
+    pub(crate) fn fields(&self) -> Vec<(String, String)> {
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut fields = vec![field("action", self.action.as_str())];
+        fields.extend(self.status.map(|status| field("status", status.as_str())));
+        fields.extend(self.note.as_deref().map(|note| field("note", note)));
+        match &self.chosen {
+            Chosen::Sagas(ids) => {
+                fields.extend(
+                    ids.iter()
+                        .map(|id| (format!("saga.{}", id.as_str()), "on".to_owned())),
+                );
+            }
+            Chosen::Letters(ids) => {
+                fields.extend(ids.iter().map(|id| (format!("letter.{id}"), "on".to_owned())));
+            }
+            Chosen::Filter(given) => {
+                let query = crate::http::query_string::of_pairs(given);
+                fields.extend([field("selected", "all"), ("filter".to_owned(), query)]);
+            }
+        }
+        fields
+    }
+}
+
+impl Chosen {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Sagas(ids) => ids.is_empty(),
+            Self::Letters(ids) => ids.is_empty(),
+            Self::Filter(_) => false,
+        }
+    }
+}
+
+impl RevertOrder {
+    /// Takes the fields of a [`RevertRequest`].
+    pub(crate) fn take(mut body: Body) -> Result<Self, ApiError> {
+        let note = body.optional("note", |value| revert_note(value.as_str().unwrap_or_default()));
+        body.finish(Some(Self { note }))
+    }
+
+    /// The same from a form.
+    pub(crate) fn of_form(mut fields: Params) -> Result<Self, ApiError> {
+        let note = fields.parsed("note", revert_note);
+        fields.finish()?;
+        Ok(Self { note })
+    }
+}
+
+/// A hash as a text of 43 characters.
+pub(super) fn hash_text(hash: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(hash)
+}
+
+/// The caller's own key of a request.
+pub(crate) fn request_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    const NAME: &str = "Idempotency-Key";
+    let mut given = headers.get_all(NAME).iter();
+    let Some(key) = given.next() else { return Ok(None) };
+    let key = key.to_str().ok().filter(|key| {
+        (1..=MAX_KEY_CHARS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+    });
+    match (key, given.next()) {
+        (Some(key), None) => Ok(Some(key.to_owned())),
+        _ => Err(ApiError::bad_parameter(
+            NAME,
+            format!("must be given once, with 1 to {MAX_KEY_CHARS} visible characters of ASCII"),
+        )),
+    }
+}
+
+/// It stands in events after the number of the job.
+fn revert_note(text: &str) -> Result<String, String> {
+    const MAX_CHARS: usize = 400;
+    let note = reason(text)?;
+    match note.chars().count() {
+        ..=MAX_CHARS => Ok(note),
+        chars => Err(format!("has {chars} characters, at most {MAX_CHARS} are allowed")),
+    }
+}
+
+fn action(text: &str) -> Result<JobAction, String> {
+    let found = JobAction::ALL.into_iter().find(|action| action.as_str() == text);
+    let names = JobAction::ALL.map(JobAction::as_str).join(", ");
+    found.ok_or_else(|| format!("must be one of {names}"))
+}
+
+fn token(text: &str) -> Result<String, String> {
+    let is_token = text.split_once('.').is_some_and(|(nonce, hash)| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        (nonce.len(), hash.len()) == (16, 43) && nonce.bytes().chain(hash.bytes()).all(is_plain)
+    });
+    is_token
+        .then(|| text.to_owned())
+        .ok_or_else(|| "must be the previewToken of a preview".to_owned())
+}
+
+/// Each once, in order.
+fn list<T: Ord>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Result<BTreeSet<T>, String> {
+    let entries = value
+        .as_array()
+        .filter(|entries| (1..=MAX_NAMED).contains(&entries.len()));
+    let read: Option<BTreeSet<T>> = entries.and_then(|entries| entries.iter().map(read).collect());
+    read.ok_or_else(|| format!("must be a list of 1 to {MAX_NAMED} ids"))
+}
+
+fn filter(value: &Value) -> Result<Vec<(String, String)>, String> {
+    let fields = value.as_object().ok_or("must be an object")?;
+    let read = |(name, value): (&String, &Value)| {
+        let text = value.as_str().filter(|text| !text.contains('\0'))?;
+        (!matches!(name.as_str(), "page" | "cursor" | "size" | "sort"))
+            .then(|| (name.clone(), text.to_owned()))
+    };
+    let read: Option<Vec<_>> = fields.iter().map(read).collect();
+    read.ok_or_else(|| "must have the filters of the list, as texts without U+0000".to_owned())
+}

@@ -1,0 +1,179 @@
+//! Which sagas or letters an order means, as they are now.
+
+use std::collections::BTreeSet;
+
+use saga_collector::{freshness::Freshness, redaction::Redaction};
+use saga_store::{
+    JobAction, LetterFilter, LetterState, MAX_JOB_ITEMS, Named, NewItem, PageStart, SagaQuery, SagaSort,
+    SelectedLetter, SortBy, SortOrder, SortValue,
+};
+use saga_types::{SagaId, SagaStatus, fold::SagaState};
+
+use super::order::{Chosen, JobOrder};
+use crate::{
+    http::{
+        ApiError,
+        query_string::{BadParameters, Params},
+    },
+    operations::letter_filter,
+    scoped::Reader,
+};
+
+/// Reads the filters of the list of sagas.
+pub(crate) type SagaFilter = fn(Params, &Redaction, &Freshness) -> Result<SagaQuery, BadParameters>;
+
+/// How many sagas are read at once.
+const SAGAS_AT_ONCE: u32 = 1_000;
+
+/// What an order selects.
+pub(super) struct Selected {
+    /// The items of the job.
+    pub(super) items: Vec<NewItem>,
+    /// Those of letters, whose content may have been erased; empty for sagas.
+    pub(super) letters: Vec<SelectedLetter>,
+}
+
+pub(super) async fn select(
+    reader: &Reader,
+    order: &JobOrder,
+    saga_filter: SagaFilter,
+) -> Result<Selected, ApiError> {
+    match &order.chosen {
+        Chosen::Sagas(ids) => {
+            let sagas = reader.sagas(ids).await?;
+            let found: BTreeSet<&SagaId> = sagas.iter().map(|saga| &saga.saga_id).collect();
+            let missing: Vec<&str> = ids
+                .iter()
+                .filter(|id| !found.contains(id))
+                .map(|id| id.as_str())
+                .collect();
+            refuse_missing("saga", &missing)?;
+            let items = sagas.iter().map(|saga| of_saga(saga, order.status));
+            Ok(Selected::of_sagas(items.collect()))
+        }
+        Chosen::Letters(ids) => {
+            let filter = LetterFilter {
+                named: Some(Named {
+                    ids: ids.iter().copied().collect(),
+                    event_ids: Vec::new(),
+                }),
+                ..LetterFilter::default()
+            };
+            let letters = reader.select_letters(&filter, MAX_JOB_ITEMS).await?;
+            let found: BTreeSet<i64> = letters.iter().map(|letter| letter.id).collect();
+            let missing: Vec<String> = ids.difference(&found).map(i64::to_string).collect();
+            refuse_missing("dead letter", &missing)?;
+            Ok(Selected::of_letters(order, letters))
+        }
+        Chosen::Filter(given) if order.action.is_of_letters() => {
+            let mut params = Params::from(given.clone());
+            let mut filter = letter_filter(&mut params);
+            params.finish()?;
+            filter.without_dismissed = false;
+            filter.state.get_or_insert(match order.action {
+                JobAction::Restore => LetterState::Dismissed,
+                _ => LetterState::Waiting,
+            });
+            let letters = reader.select_letters(&filter, MAX_JOB_ITEMS + 1).await?;
+            refuse_too_many(letters.len())?;
+            Ok(Selected::of_letters(order, letters))
+        }
+        Chosen::Filter(given) => {
+            let query = saga_filter(
+                Params::from(given.clone()),
+                &reader.redaction,
+                &reader.freshness(),
+            )?;
+            Ok(Selected::of_sagas(matching(reader, query, order.status).await?))
+        }
+    }
+}
+
+/// All that match, newest first. Sagas that start meanwhile are left out.
+async fn matching(
+    reader: &Reader,
+    query: SagaQuery,
+    status: Option<SagaStatus>,
+) -> Result<Vec<NewItem>, ApiError> {
+    let mut query = SagaQuery {
+        sort: SagaSort {
+            by: SortBy::StartedAt,
+            order: SortOrder::Descending,
+        },
+        start: PageStart::Offset(0),
+        size: SAGAS_AT_ONCE,
+        ..query
+    };
+    let mut items = Vec::new();
+    loop {
+        let page = reader.search(&query).await?;
+        items.extend(page.sagas.iter().map(|saga| of_saga(saga, status)));
+        refuse_too_many(items.len())?;
+        let Some(last) = page.sagas.last().filter(|_| page.has_more) else {
+            return Ok(items);
+        };
+        query.start = PageStart::After {
+            value: SortValue::At(last.started_at),
+            saga_id: last.saga_id.as_str().to_owned(),
+        };
+    }
+}
+
+impl Selected {
+    const fn of_sagas(items: Vec<NewItem>) -> Self {
+        Self {
+            items,
+            letters: Vec::new(),
+        }
+    }
+
+    fn of_letters(order: &JobOrder, letters: Vec<SelectedLetter>) -> Self {
+        let target = match order.action {
+            JobAction::Replay => LetterState::Replayed,
+            JobAction::Restore => LetterState::Waiting,
+            _ => LetterState::Dismissed,
+        };
+        let item = |letter: &SelectedLetter| NewItem {
+            saga_id: letter.saga_id.clone(),
+            saga_type: letter.saga_type.clone(),
+            letter_id: Some(letter.id),
+            before: Some(letter.state.as_str().to_owned()),
+            target: Some(target.as_str().to_owned()),
+        };
+        Self {
+            items: letters.iter().map(item).collect(),
+            letters,
+        }
+    }
+}
+
+fn of_saga(saga: &SagaState, status: Option<SagaStatus>) -> NewItem {
+    NewItem {
+        saga_id: Some(saga.saga_id.as_str().to_owned()),
+        saga_type: Some(saga.saga_type.as_str().to_owned()),
+        letter_id: None,
+        before: Some(saga.current_status.as_str().to_owned()),
+        target: status.map(|status| status.as_str().to_owned()),
+    }
+}
+
+fn refuse_missing(what: &str, missing: &[impl AsRef<str>]) -> Result<(), ApiError> {
+    let Some(first) = missing.first() else {
+        return Ok(());
+    };
+    let more = match missing.len() - 1 {
+        0 => String::new(),
+        more => format!(", and none of {more} others"),
+    };
+    let message = format!("there is no {what} {:?}{more}", first.as_ref());
+    Err(ApiError::not_found(message))
+}
+
+fn refuse_too_many(items: usize) -> Result<(), ApiError> {
+    if items <= MAX_JOB_ITEMS as usize {
+        return Ok(());
+    }
+    let message =
+        format!("the filter matches more than {MAX_JOB_ITEMS}, the most that a job may have; narrow it");
+    Err(ApiError::bad_request(message))
+}
