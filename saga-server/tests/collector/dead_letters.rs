@@ -295,7 +295,12 @@ async fn letters_wait_on_their_topic_while_the_database_does_not_take_them() {
     producer.send_raw(None, b"no event");
     producer.send(&event("healthy", 0, steps::ORDER_CREATED, SagaStatus::Started));
     producer.flush();
-    server.rest.saga_with_steps("healthy", 1).await;
+    // A page of the saga would ask for dead letters, too.
+    let stored = "SELECT count(*) FROM saga_steps WHERE saga_id = 'healthy'";
+    eventually("the event beside it is stored", async || {
+        harness.sql_count(stored).await == 1
+    })
+    .await;
     assert_eq!(harness.dead_letters(1).await.len(), 1);
     assert_eq!(server.rest.get(LIST).await.0, 503);
     harness.sql("ALTER TABLE away RENAME TO dead_letter").await;

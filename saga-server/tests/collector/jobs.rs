@@ -244,7 +244,7 @@ async fn ten_thousand_sagas_are_changed_once_though_the_process_is_killed_twice(
 
     let overrides = "SELECT count(*) FROM saga_steps WHERE step = 'MANUAL_STATUS_OVERRIDE'";
     assert_eq!(harness.sql_count(overrides).await, 2 * 10_000);
-    let twice = "SELECT count(*) FROM saga_instance WHERE current_status = 'FAILED' AND step_count = 6";
+    let twice = "SELECT count(*) FROM saga_instance WHERE current_status = 'FAILED' AND event_count = 6";
     assert_eq!(
         harness.sql_count(twice).await,
         10_000,

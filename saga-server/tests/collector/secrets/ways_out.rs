@@ -57,7 +57,8 @@ pub(super) fn query(path: &str) -> &'static str {
     match path {
         "/api/v1/compare" => "?service=order-service&baseline=1&candidate=2",
         "/api/v1/differences" => "?a.status=FAILED&b.status=COMPLETED",
-        "/api/v1/flow" => "?sagaType=ORDER_CREATION",
+        "/api/v1/flow" | "/api/v1/flow.csv" | "/api/v1/flow.ndjson" => "?sagaType=ORDER_CREATION",
+        "/api/v1/search" => "?q=hidden-0",
         _ => "",
     }
 }

@@ -290,7 +290,7 @@ pub(super) async fn one(
         PathJob,
         ("size" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many items; 50 if not given"),
         ("cursor" = Option<String>, Query, format = "jobs-cursor", min_length = 1, description = "The nextCursor of the page before"),
-        ("result" = Option<ResultFilter>, Query, description = "With this result; PENDING has those that are not done"),
+        ("result" = inline(Option<ResultFilter>), Query, description = "With this result; PENDING has those that are not done"),
     ),
     responses((status = 200, description = "A page of items, in the order in which they are done", body = JobItemsPage))
 )]
