@@ -1,6 +1,6 @@
 //! Acknowledging: who takes care of a saga, a dead letter or a group of failures, by a body or by a form.
 //!
-//! A caller who changes an acknowledgement names the one that they saw, so that of two operators at once the second is told of the
+//! A caller who changes an acknowledgement names the one that they saw, so that of two operators at once the second learns of the
 //! first.
 
 use std::time::Duration;

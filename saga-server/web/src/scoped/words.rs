@@ -1,4 +1,4 @@
-//! Words that filters can ask for, kept for a while, so that a key that is pressed costs no question to the database.
+//! Words that filters can ask for, cached, so that a key that is pressed costs no question to the database.
 
 use std::{
     collections::BTreeMap,

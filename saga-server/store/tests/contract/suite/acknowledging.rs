@@ -188,7 +188,7 @@ pub(crate) async fn an_acknowledgement_says_who_and_until_when_and_is_logged(dat
     assert_eq!(late(None).await, (1, 1));
     assert_eq!(late(Some((true, judged(NOW)))).await, (1, 1));
     assert_eq!(late(Some((false, judged(NOW)))).await, (0, 0));
-    // Alerts count what is late, whoever takes care of it.
+    // Alerts count what is late, acknowledged or not.
     assert_eq!(store.count_late(Late::Stuck, at(NOW)).await.unwrap().len(), 1);
 }
 
@@ -243,7 +243,7 @@ pub(crate) async fn a_saga_that_becomes_worse_is_shown_again(database: &impl Dat
         (0, 1)
     );
 
-    // Whoever looks again acknowledges what is now.
+    // A new acknowledgement is of the state as it is now.
     let seen = in_force(&*store).await[0].id;
     let replacing = AcknowledgeOrder {
         replaces: Some(seen),
@@ -381,7 +381,7 @@ pub(crate) async fn of_operators_at_once_one_acknowledges(database: &impl Databa
     assert_eq!((done.count(), taken.count()), (1, 2), "{outcomes:?}");
     assert_eq!(log(&*store, OperationKind::Acknowledgement).await.len(), 1);
 
-    // Whoever replaces names what they saw.
+    // A replacement names the acknowledgement that it replaces.
     let seen = in_force(&*store).await[0].id;
     let replacing = AcknowledgeOrder {
         replaces: Some(seen),
