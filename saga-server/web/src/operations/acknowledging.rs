@@ -41,7 +41,7 @@ pub(crate) struct AcknowledgementRequest {
     #[schema(value_type = Option<Moment>)]
     until: Option<String>,
     /// After which time it ends, at the latest, such as 4h or 2d.
-    #[schema(pattern = r"^[0-9]{1,6}(m|h|d)$")]
+    #[schema(min_length = 2, format = "length-of-time")]
     r#for: Option<String>,
     /// The id of the acknowledgement that it replaces; not given when there is none.
     replaces: Option<i64>,

@@ -185,7 +185,11 @@ impl From<JobItem> for ItemView {
 #[utoipa::path(
     post, path = "/internal/v1/jobs/preview", operation_id = "previewJob", tag = "operation",
     request_body = JobRequest,
-    responses((status = 200, description = "What would become of what is selected", body = JobPreview))
+    responses(
+        (status = 200, description = "What would become of what is selected", body = JobPreview),
+        (status = 404, description = "A saga or dead letter that is named does not exist, or not for the caller"),
+        (status = 409, description = "Nothing is selected")
+    )
 )]
 pub(super) async fn preview(
     reader: Reader,
@@ -210,7 +214,9 @@ pub(super) async fn preview(
     request_body = JobRequest,
     responses(
         (status = 201, description = "The new job", body = JobView),
-        (status = 200, description = "The job that this request made before", body = JobView)
+        (status = 200, description = "The job that this request made before", body = JobView),
+        (status = 404, description = "A saga or dead letter that is named does not exist, or not for the caller"),
+        (status = 409, description = "Nothing is selected, what is selected changed since the preview, or the key is that of another request")
     )
 )]
 pub(super) async fn create(
@@ -271,7 +277,10 @@ pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<JobsPage
 #[utoipa::path(
     get, path = "/internal/v1/jobs/{id}", operation_id = "job", tag = "operation",
     params(PathJob),
-    responses((status = 200, description = "The job", body = JobView))
+    responses(
+        (status = 200, description = "The job", body = JobView),
+        (status = 404, description = "There is no such job, or not for the caller")
+    )
 )]
 pub(super) async fn one(
     reader: Reader,
@@ -292,7 +301,10 @@ pub(super) async fn one(
         ("cursor" = Option<String>, Query, format = "jobs-cursor", min_length = 1, description = "The nextCursor of the page before"),
         ("result" = inline(Option<ResultFilter>), Query, description = "With this result; PENDING has those that are not done"),
     ),
-    responses((status = 200, description = "A page of items, in the order in which they are done", body = JobItemsPage))
+    responses(
+        (status = 200, description = "A page of items, in the order in which they are done", body = JobItemsPage),
+        (status = 404, description = "There is no such job, or not for the caller")
+    )
 )]
 pub(super) async fn items(
     reader: Reader,
@@ -352,7 +364,10 @@ pub(crate) async fn find_items(
 #[utoipa::path(
     post, path = "/internal/v1/jobs/{id}/stop", operation_id = "stopJob", tag = "operation",
     params(PathJob),
-    responses((status = 200, description = "The job as it is now", body = JobView))
+    responses(
+        (status = 200, description = "The job as it is now", body = JobView),
+        (status = 404, description = "There is no such job, or not for the caller")
+    )
 )]
 pub(super) async fn stop(
     reader: Reader,
@@ -378,7 +393,9 @@ pub(super) async fn stop(
     request_body = RevertRequest,
     responses(
         (status = 201, description = "The new job", body = JobView),
-        (status = 200, description = "The job that this request made before", body = JobView)
+        (status = 200, description = "The job that this request made before", body = JobView),
+        (status = 404, description = "There is no such job, or not for the caller"),
+        (status = 409, description = "It has not ended, cannot be taken back, or nothing of it is left to take back; or the key is that of another request")
     )
 )]
 pub(super) async fn revert(

@@ -72,7 +72,7 @@ pub(crate) struct PageInfo {
         ("size" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many sagas; 20 if not given"),
         ("cursor" = Option<String>, Query, format = "sagas-cursor", min_length = 1, description = "The nextCursor of the page before, instead of page"),
         ("sort" = Option<String>, Query, pattern = "^(startedAt|updatedAt|due|duration)(,(asc|desc))?$", description = "The field, and asc or desc; by due only sagas that have a limit, or, with owing=true, a pending compensation; by duration only sagas that have ended, and not by an override"),
-        ("q" = Option<String>, Query, max_length = 2000, pattern = r"^[^\x00]+$", format = "tokens", description = "Filters in one line, such as customerId:C-17 failed reason:\"card declined\" started:yesterday; together with the parameters below they add up"),
+        ("q" = Option<String>, Query, min_length = 1, max_length = 2000, format = "tokens", description = "Filters in one line, such as customerId:C-17 failed reason:\"card declined\" started:yesterday; together with the parameters below they add up"),
         DateRange,
         RelativeRange,
         ("orderId" = Option<OrderId>, Query, description = "Is about this business key"),
