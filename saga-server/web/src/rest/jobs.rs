@@ -44,7 +44,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathJob {
             .map_err(|error| ApiError::bad_parameter("id", error.body_text()))?;
         text.parse()
             .map(Self)
-            .map_err(|_| ApiError::bad_parameter("id", "must be the number of a job"))
+            .map_err(|_| ApiError::not_found(format!("there is no job {text:?}")))
     }
 }
 
