@@ -10,6 +10,7 @@ mod query_string;
 
 use query_string::{
     Length, LettersCursor, Params, ProducersCursor, SagasCursor, StepsCursor, from_start, is_well_encoded, to_end,
+    tokens,
 };
 
 /// As the endpoints take them.
