@@ -104,6 +104,18 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     }
 }
 
+/// The number that a value is, if it is a whole one. JSON has no integers of its own: `3.0` is the same number as `3`.
+pub(crate) fn integer(value: &Value) -> Option<i64> {
+    /// Up to here each whole number has a value of its own as a float.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    value.as_i64().or_else(|| {
+        let number = value.as_f64()?;
+        let is_exact = number.fract() == 0.0 && number.abs() <= EXACT;
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
+        is_exact.then_some(number as i64)
+    })
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
     let given = headers
         .get(header::CONTENT_TYPE)
@@ -138,5 +150,28 @@ impl<'de> Deserialize<'de> for Fields {
         }
 
         deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_whole_number_is_an_integer_however_it_is_written() {
+        for (value, expected) in [
+            (json!(3), Some(3)),
+            (json!(3.0), Some(3)),
+            (json!(-2.0), Some(-2)),
+            (json!(i64::MAX), Some(i64::MAX)),
+            (json!(3.5), None),
+            (json!(1e300), None),
+            (json!(u64::MAX), None),
+            (json!("3"), None),
+        ] {
+            assert_eq!(integer(&value), expected, "{value}");
+        }
     }
 }

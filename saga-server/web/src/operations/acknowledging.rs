@@ -15,7 +15,7 @@ use crate::{
     auth::Caller,
     http::{
         ApiError,
-        body::Body,
+        body::{Body, integer},
         date_range::Moment,
         query_string::{Params, to_end},
     },
@@ -71,9 +71,7 @@ impl Acknowledging {
         let at = body.optional("until", |value| until(&text(value)?, now));
         let after = body.optional("for", |value| after(&text(value)?, now));
         let replaces = body.optional("replaces", |value| {
-            value
-                .as_i64()
-                .ok_or("must be the id of an acknowledgement".to_owned())
+            integer(value).ok_or("must be the id of an acknowledgement".to_owned())
         });
         match (at, after) {
             (Some(_), Some(_)) => body.refuse("for", "cannot be used together with until"),

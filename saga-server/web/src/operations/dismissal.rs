@@ -3,7 +3,6 @@
 
 use saga_types::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
@@ -13,7 +12,11 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    http::{ApiError, body::Body, query_string::Params},
+    http::{
+        ApiError,
+        body::{Body, integer},
+        query_string::Params,
+    },
     scoped::Reader,
 };
 use saga_store::{Disposal, DisposalOrder, LetterFilter, Named};
@@ -83,7 +86,7 @@ pub(crate) struct Disposing {
 impl Disposing {
     /// Takes the fields of a [`DismissalOrder`] or a [`RestorationOrder`].
     pub(crate) fn take(mut body: Body, disposal: Disposal) -> Result<Self, ApiError> {
-        let ids = body.optional("deadLetterIds", |value| list(value, Value::as_i64));
+        let ids = body.optional("deadLetterIds", |value| list(value, integer));
         let filter = body.optional("filter", filter);
         let note = match disposal {
             Disposal::Dismiss => body.parsed("note", note),

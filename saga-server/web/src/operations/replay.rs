@@ -12,7 +12,7 @@ use crate::{
     auth::Caller,
     http::{
         ApiError,
-        body::Body,
+        body::{Body, integer},
         date_range::Moment,
         query_string::{BadParameters, LettersCursor, Params},
     },
@@ -120,7 +120,7 @@ impl ReplayRequest {
     pub(crate) fn take(mut body: Body) -> Result<Self, ApiError> {
         let order = Self {
             event_ids: body.optional("eventIds", |value| list(value, event_id)),
-            dead_letter_ids: body.optional("deadLetterIds", |value| list(value, Value::as_i64)),
+            dead_letter_ids: body.optional("deadLetterIds", |value| list(value, integer)),
             filter: body.optional("filter", filter),
             dry_run: body.optional("dryRun", |value| {
                 value.as_bool().ok_or("must be true or false".to_owned())
@@ -232,7 +232,7 @@ fn event_id(value: &Value) -> Option<String> {
 }
 
 fn limit(value: &Value) -> Result<u32, String> {
-    let limit = value.as_u64().and_then(|limit| u32::try_from(limit).ok());
+    let limit = integer(value).and_then(|limit| u32::try_from(limit).ok());
     limit
         .filter(|limit| (1..=MAX_LETTERS).contains(limit))
         .ok_or_else(|| format!("must be a number from 1 to {MAX_LETTERS}"))

@@ -11,7 +11,12 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::{
-    http::{ApiError, body::Body, params::status, query_string::Params},
+    http::{
+        ApiError,
+        body::{Body, integer},
+        params::status,
+        query_string::Params,
+    },
     operations::correction::reason,
 };
 
@@ -94,7 +99,7 @@ impl JobOrder {
         let sagas = body.optional("sagaIds", |value| {
             list(value, |id| SagaId::new(id.as_str()?).ok())
         });
-        let letters = body.optional("deadLetterIds", |value| list(value, Value::as_i64));
+        let letters = body.optional("deadLetterIds", |value| list(value, integer));
         let filter = body.optional("filter", filter);
         let token = body.optional("previewToken", |value| token(value.as_str().unwrap_or_default()));
         let even_if_changed = body.optional("evenIfChanged", |value| {
