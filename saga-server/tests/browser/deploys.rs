@@ -19,7 +19,7 @@ fn payment(number: i64, minutes: i64, version: &str) -> Vec<Event> {
     let began = Timestamp::now().as_millis() - BEGIN - minutes * MINUTE + number % 40 * 900;
     let saga_id = format!("order-{number}");
     let is_new = version == "2.8.0";
-    let has_failed = number % if is_new { 4 } else { 25 } == 0;
+    let has_failed = number / 2 % if is_new { 4 } else { 25 } == 0;
     let (step, status) = match has_failed {
         true => ("PAYMENT_FAILED", "FAILED"),
         false => ("ORDER_CONFIRMED", "COMPLETED"),
@@ -37,8 +37,15 @@ async fn deployed() -> Api {
     let api = Api::new().await;
     let mut events = Vec::new();
     for number in 0..600 {
-        let version = if number < 300 { "2.7.1" } else { "2.8.0" };
-        events.extend(payment(number, 55 - number / 12, version));
+        let minutes = 55 - number / 12;
+        // Rolled out over half an hour, in which both versions serve.
+        let is_new = match minutes {
+            41.. => false,
+            11..=40 => number % 2 == 0,
+            _ => true,
+        };
+        let version = if is_new { "2.8.0" } else { "2.7.1" };
+        events.extend(payment(number, minutes, version));
     }
     for batch in events.chunks(600) {
         api.record(batch.to_vec()).await;

@@ -15,7 +15,8 @@ use super::{
 enum Kind {
     /// The parameter has the value as it is written.
     Text(&'static str),
-    Status,
+    /// A name in upper snake case, which may be written otherwise.
+    Name(&'static str),
     YesNo(&'static str),
     Duration,
     Started,
@@ -89,18 +90,18 @@ fn kind(name: &str) -> Option<Kind> {
     let lower = name.to_lowercase();
     Some(match lower.as_str() {
         "order" | "orderid" => Kind::Text("orderId"),
-        "type" | "sagatype" => Kind::Text("sagaType"),
-        "status" => Kind::Status,
-        "step" => Kind::Text("step"),
+        "type" | "sagatype" => Kind::Name("sagaType"),
+        "status" => Kind::Name("status"),
+        "step" => Kind::Name("step"),
         "service" | "producerservice" => Kind::Text("producerService"),
         "version" | "serviceversion" => Kind::Text("serviceVersion"),
         "trace" | "traceid" => Kind::Text("traceId"),
         "reason" | "failurereason" => Kind::Text("failureReason"),
-        "failedstep" => Kind::Text("failedStep"),
+        "failedstep" => Kind::Name("failedStep"),
         "group" | "failuregroup" => Kind::Text("failureGroup"),
-        "awaits" => Kind::Text("awaits"),
+        "awaits" => Kind::Name("awaits"),
         "owner" => Kind::Text("owner"),
-        "owes" => Kind::Text("owes"),
+        "owes" => Kind::Name("owes"),
         "parent" | "parentsagaid" => Kind::Text("parentSagaId"),
         "anomaly" => Kind::Text("anomaly"),
         "duration" => Kind::Duration,
@@ -155,7 +156,7 @@ pub(super) fn of(word: &Word<'_>, now: Timestamp) -> Result<Vec<(String, String)
     let one = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
     let parameters = match kind {
         Kind::Text(name) => Ok(one(name, value)),
-        Kind::Status => Ok(one("status", &value.to_uppercase().replace(['-', ' '], "_"))),
+        Kind::Name(name) => Ok(one(name, &value.to_ascii_uppercase().replace(['-', ' '], "_"))),
         Kind::YesNo(name) => yes_or_no(value).map(|yes| one(name, bool_text(yes != word.is_negated))),
         Kind::Duration => duration(value),
         Kind::Started => started(value, now),

@@ -160,6 +160,10 @@ mod tests {
             ("started:<2026-11-01", "toDate=2026-11-01"),
             ("status:failed", "status=FAILED"),
             ("status:in-progress", "status=IN_PROGRESS"),
+            (
+                "type:order-creation failedStep:payment_failed",
+                "sagaType=ORDER_CREATION&failedStep=PAYMENT_FAILED",
+            ),
             ("overdue -ended -owing", "stuck=true&ended=false&owing=false"),
             ("stuck:no failed:yes", "stuck=false&failed=true"),
             ("in-progress", "ended=false"),
