@@ -15,6 +15,7 @@ use crate::{
 
 /// Every route of the collector.
 pub fn router(state: AppState) -> Router {
+    rest::declare_outcomes(&state.metrics);
     let pages = ui::routes()
         .into_iter()
         .fold(Router::new(), |router, (path, page)| router.route(path, page));
@@ -42,6 +43,7 @@ pub fn router(state: AppState) -> Router {
 
 /// The routes of a gateway that runs alone: where events are taken, health and metrics.
 pub fn gateway_router(state: GatewayState) -> Router {
+    rest::declare_outcomes(&state.metrics);
     let (endpoints, _) = rest::gateway_endpoints().split_for_parts();
     endpoints
         .fallback(middleware::no_such_route)

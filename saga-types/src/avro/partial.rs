@@ -47,7 +47,7 @@ impl PartialEvent {
     /// assert!(PartialEvent::read(&bytes).is_none());
     /// let cut = PartialEvent::read(&bytes[..bytes.len() - 10]).unwrap();
     /// assert_eq!(cut.value("sagaId"), Some("saga-1"));
-    /// assert_eq!(cut.field, Some("recordedAt"));
+    /// assert_eq!(cut.field, Some("orderId"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

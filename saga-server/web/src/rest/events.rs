@@ -134,6 +134,13 @@ async fn receive(gateway: &Gateway, request: Request, caller: &Caller) -> Result
     }
 }
 
+/// Lets each outcome begin at zero: a counter that comes with its first event has no rate then.
+pub(crate) fn declare_outcomes(metrics: &Metrics) {
+    for outcome in Outcome::ALL {
+        metrics.gateway.events(outcome.as_str(), 0);
+    }
+}
+
 fn count(metrics: &Metrics, results: &[EventResult]) {
     let mut counts: BTreeMap<Outcome, u64> = BTreeMap::new();
     for result in results {

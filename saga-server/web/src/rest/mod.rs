@@ -79,6 +79,7 @@ pub(crate) use dead_letters::{
 };
 pub(crate) use differences::{BY_CHANCE, Group, GroupDifferences, ValueDifference, find as find_differences};
 pub(crate) use docs::{ApiDocument, VIEWER_PATHS, viewer};
+pub(crate) use events::declare_outcomes;
 pub(crate) use jobs::{
     ItemView, JobView, PathJob, find as find_jobs, find_items as find_job_items, item_query as job_item_query,
 };
