@@ -10,6 +10,7 @@ use crate::{
     http::{
         ApiError,
         date_range::{LengthOfTime, Moment},
+        params::up_to,
         query_string::{LettersCursor, Params},
     },
     operations::letter_list_filter,
@@ -143,7 +144,7 @@ pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<LettersP
         after: params
             .parsed("cursor", LettersCursor::decode)
             .map(LetterPlace::from),
-        size: params.parsed("size", size).unwrap_or(DEFAULT_SIZE),
+        size: params.parsed("size", up_to(MAX_SIZE)).unwrap_or(DEFAULT_SIZE),
         filter: letter_list_filter(&mut params, Timestamp::now()),
     };
     params.finish()?;
@@ -263,11 +264,6 @@ fn refuse_hidden_search(reader: &Reader, params: &mut Params) {
             "cannot be used, since messages may hold what is not shown (redaction.metadataKeys)",
         );
     }
-}
-
-fn size(text: &str) -> Result<u32, String> {
-    let size = text.parse().ok().filter(|size| (1..=MAX_SIZE).contains(size));
-    size.ok_or_else(|| format!("must be a number from 1 to {MAX_SIZE}"))
 }
 
 impl From<LetterGroup> for GroupEntry {
