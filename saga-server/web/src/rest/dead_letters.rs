@@ -256,7 +256,7 @@ fn of_all_states(reader: &Reader, params: &mut Params) -> LetterFilter {
 }
 
 /// Who may search for a value could find it out by asking often enough.
-fn refuse_hidden_search(reader: &Reader, params: &mut Params) {
+pub(super) fn refuse_hidden_search(reader: &Reader, params: &mut Params) {
     let is_asked = params.given().iter().any(|(name, _)| name == "q");
     if is_asked && !reader.redaction.is_off() {
         params.refuse(

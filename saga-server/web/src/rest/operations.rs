@@ -73,7 +73,8 @@ impl OperationView {
         } = stored;
         // The reason of a correction also stands in the metadata of its event, where its key may be hidden.
         let is_hidden = match operation.kind {
-            OperationKind::Correction => redaction.hides(keys::REASON),
+            // So does the note of a job that corrects; the entry does not say what the job does.
+            OperationKind::Correction | OperationKind::Job => redaction.hides(keys::REASON),
             // The name of a group has the reason of its failures in it.
             OperationKind::Acknowledgement | OperationKind::Withdrawal => {
                 operation.saga_id.is_none()

@@ -98,10 +98,7 @@ impl Reader {
         filter: &LetterFilter,
         limit: u32,
     ) -> Result<Vec<SelectedLetter>, StoreError> {
-        let filter = LetterFilter {
-            scope: self.scope().clone(),
-            ..filter.clone()
-        };
+        let filter = self.visible_letters(filter);
         let asking = self.sources.store.select_letters(&filter, limit);
         self.ask("select_letters", asking).await
     }

@@ -141,6 +141,7 @@ async fn letters_are_searched_by_words_unless_something_is_hidden() {
     }
     let hiding = Api::hiding(&["card*"]).await;
     hiding.store.keep_letters(letters).await.unwrap();
+    hiding.refused(&format!("{LIST}.ndjson?q=card")).await;
     let details = hiding.refused(&format!("{LIST}?q=card")).await;
     assert!(details["q"].as_str().unwrap().contains("redaction"), "{details}");
     // Nor by the count of a replay.

@@ -4,7 +4,10 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use super::{JOBS, PREVIEW, correction, filled, post, post_with};
-use crate::harness::failed;
+use crate::{
+    dead_letters::letter,
+    harness::{Api, failed},
+};
 
 #[tokio::test]
 async fn a_selection_that_changed_since_the_preview_makes_no_job_unless_asked_for() {
@@ -133,4 +136,28 @@ async fn what_is_wrong_is_named_and_nothing_is_created() {
     for query in ["?state=x", "?size=0", "?cursor=x", "?more=1"] {
         api.refused(&format!("{JOBS}{query}")).await;
     }
+}
+
+#[tokio::test]
+async fn what_is_hidden_is_neither_searched_for_by_a_job_nor_shown_by_the_log() {
+    let api = Api::hiding(&["reason"]).await;
+    api.record(failed("a", 0)).await;
+    let letters = vec![letter(b"x", "EMPTY", 1)];
+    api.store.keep_letters(letters).await.unwrap();
+    for (filter, total) in [(json!({}), 1), (json!({"q": "reason"}), 0)] {
+        let replay = json!({"action": "REPLAY", "filter": filter});
+        assert_eq!(
+            post(&api, PREVIEW, replay).await.json()["total"],
+            total,
+            "{filter}"
+        );
+    }
+    let job = post(&api, JOBS, correction()).await;
+    assert_eq!(job.status, StatusCode::CREATED, "{}", job.text);
+    let log = api.get("/internal/v1/operations").await;
+    assert!(
+        log.text.contains("CREATED") && !log.text.contains("refunded"),
+        "{}",
+        log.text
+    );
 }
