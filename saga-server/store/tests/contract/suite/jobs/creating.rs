@@ -90,12 +90,21 @@ pub(crate) async fn a_request_makes_one_job(database: &impl Database) {
     assert_eq!(known.id, ids[0]);
 
     let by_key = with(None, Some("k"), "a");
-    make(&*store, &by_key).await;
+    let made = make(&*store, &by_key).await;
     let reused = store.create_job(&with(None, Some("k"), "b")).await.unwrap();
     assert!(matches!(reused, Creation::KeyReused), "{reused:?}");
     let mut of_another = with(None, Some("k"), "b");
     of_another.keys.actor = "kim".to_owned();
     make(&*store, &of_another).await;
+    // A caller whose rights were bound since is not shown the job.
+    let bound = NewJob {
+        scope: Scope::of([SagaType::REFUND]),
+        ..by_key
+    };
+    let hidden = store.create_job(&bound).await.unwrap();
+    assert!(matches!(hidden, Creation::KeyReused), "{hidden:?}");
+    let hidden = store.revert_job(made.id, &bound).await.unwrap();
+    assert!(matches!(hidden, Reversion::NotFound), "{hidden:?}");
     let none = RequestKeys::default();
     assert!(store.job_of_request(&none).await.unwrap().is_none());
 }
