@@ -171,6 +171,20 @@ pub(crate) async fn only_sagas_of_the_scope_are_found(database: &impl Database) 
     }
 }
 
+pub(crate) async fn more_entries_than_are_looked_at_are_not_all(database: &impl Database) {
+    let store = database.store().await;
+    let events = (0..i64::from(Found::LOOKED_AT))
+        .map(|number| created("saga-1", &format!("many-{number:04}"), number));
+    store.append(events.collect::<Vec<_>>().into()).await.unwrap();
+    let find = async || ask(&*store, Scope::All, FindPlace::EventId, "many-", true).await;
+    let all = find().await;
+    assert_eq!((all.sagas.len(), all.is_all), (1, true));
+    let beyond = created("saga-2", "many-x", 0);
+    store.append([beyond].into()).await.unwrap();
+    let some = find().await;
+    assert_eq!((some.sagas.len(), some.is_all), (1, false));
+}
+
 pub(crate) async fn a_list_is_read_to_its_end_as_pages_show_it(database: &impl Database) {
     let store = database.store().await;
     let mut events = with_same_times();
