@@ -127,9 +127,9 @@ impl CauseEntry {
         ("cause" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this cause, by its name in /internal/v1/dlt/causes"),
         ("q" = Option<String>, Query, min_length = 3, format = "words", description = "With all these words in their message or ids, each the beginning of one; up to 6 of at least 3 characters"),
         ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
-        ("period" = inline(Option<LengthOfTime>), Query, description = "Died within the last minutes, hours or days; instead of fromDate and toDate"),
-        ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
-        ("toDate" = Option<Moment>, Query, description = "Died at this time or earlier"),
+        ("period" = inline(Option<LengthOfTime>), Query, description = "Were put on the dead letter topic within the last minutes, hours or days; instead of fromDate and toDate"),
+        ("fromDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or later"),
+        ("toDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or earlier"),
     ),
     responses((status = 200, description = "A page of letters", body = LettersPage))
 )]
@@ -187,9 +187,9 @@ pub(super) async fn listed(
         ("cause" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this cause, by its name in /internal/v1/dlt/causes"),
         ("q" = Option<String>, Query, min_length = 3, format = "words", description = "With all these words in their message or ids, each the beginning of one; up to 6 of at least 3 characters"),
         ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
-        ("period" = inline(Option<LengthOfTime>), Query, description = "Died within the last minutes, hours or days; instead of fromDate and toDate"),
-        ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
-        ("toDate" = Option<Moment>, Query, description = "Died at this time or earlier"),
+        ("period" = inline(Option<LengthOfTime>), Query, description = "Were put on the dead letter topic within the last minutes, hours or days; instead of fromDate and toDate"),
+        ("fromDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or later"),
+        ("toDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or earlier"),
     ),
     responses((status = 200, description = "The groups", body = LetterGroups))
 )]
@@ -224,9 +224,9 @@ pub(crate) async fn find_groups(reader: &Reader, mut params: Params) -> Result<V
         ("cause" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this cause, by its name in /internal/v1/dlt/causes"),
         ("q" = Option<String>, Query, min_length = 3, format = "words", description = "With all these words in their message or ids, each the beginning of one; up to 6 of at least 3 characters"),
         ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
-        ("period" = inline(Option<LengthOfTime>), Query, description = "Died within the last minutes, hours or days; instead of fromDate and toDate"),
-        ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
-        ("toDate" = Option<Moment>, Query, description = "Died at this time or earlier"),
+        ("period" = inline(Option<LengthOfTime>), Query, description = "Were put on the dead letter topic within the last minutes, hours or days; instead of fromDate and toDate"),
+        ("fromDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or later"),
+        ("toDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or earlier"),
     ),
     responses((status = 200, description = "The causes", body = LetterCauses))
 )]
@@ -255,7 +255,7 @@ fn of_all_states(reader: &Reader, params: &mut Params) -> LetterFilter {
     }
 }
 
-/// Who may search for a value could find it out by asking often enough.
+/// By searching often enough a caller could find out a value that is not shown.
 pub(super) fn refuse_hidden_search(reader: &Reader, params: &mut Params) {
     let is_asked = params.given().iter().any(|(name, _)| name == "q");
     if is_asked && !reader.redaction.is_off() {
