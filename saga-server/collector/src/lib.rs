@@ -1,6 +1,6 @@
 //! The collector: from the topic to the store, what could not be stored, and what is watched meanwhile.
 //!
-//! `saga-web` asks it how things are, and `saga-server` starts it. It depends on `saga-store` and `saga-types`.
+//! `saga-web` asks it for its state, and `saga-server` starts it. It depends on `saga-store` and `saga-types`.
 //!
 //! The parts, in the order in which an event meets them:
 //!

@@ -113,7 +113,7 @@ impl Gateway {
             mapping.ok_or_else(|| RequestError::UnknownSource(cut(source)))
         };
         let mapping = source.map(find).transpose()?;
-        let Batch { mut results, events } = Batch::read(received, mapping, may)?;
+        let Batch { mut results, events } = Batch::read(received, mapping, may).await?;
         let trace = trace(&received.headers);
         let (places, events): (Vec<_>, _) = events.into_iter().unzip();
         let deliveries = self.publisher.publish(events, trace.as_ref()).await;
@@ -168,7 +168,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn read(
+    async fn read(
         received: &Received,
         mapping: Option<&Mapping>,
         may: impl Fn(&SagaEvent) -> Result<(), String>,
@@ -186,6 +186,10 @@ impl Batch {
         let mut known = HashMap::new();
         for text in objects {
             batch.take(read(text), &mut known, &may);
+            if mapping.is_some() {
+                // The rules of 1,000 documents may take seconds, in which others are answered.
+                tokio::task::yield_now().await;
+            }
         }
         Ok(batch)
     }

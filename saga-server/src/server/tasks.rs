@@ -13,7 +13,7 @@
 //! | `failure_groups` | groups of failures for sagas that failed before rows had one, on one collector of several | started again |
 //! | `database` | whether the database answers, and the numbers of sagas | started again |
 //! | `issuer` | the keys of an issuer of tokens, if one is configured | started again |
-//! | `retention` | sagas, dead letters and operations that leave, unless all stay for ever | started again |
+//! | `retention` | sagas, dead letters and operations that leave, unless nothing is removed | started again |
 //!
 //! Ingest and the consumer of dead letters watch their own threads; their end ends the process.
 
@@ -103,11 +103,7 @@ pub(super) fn of(
             watch_database(store, health, metrics, stop)
         }),
     ];
-    if let Access::Issued { issuer, .. } = &config.access {
-        tasks.push(Task::restarted("issuer", stop, issuer.clone(), |issuer, stop| {
-            issuer.keep_fresh(stop)
-        }));
-    }
+    tasks.extend(issuer(&config.access, stop));
     if let Some(retention) = retention(&config.retention, &store)? {
         let retention = (retention, metrics);
         tasks.push(Task::restarted(
@@ -120,7 +116,17 @@ pub(super) fn of(
     Ok(tasks)
 }
 
-/// None when everything stays for ever.
+/// Keeps the keys of an issuer of tokens fresh, if one is configured.
+pub(super) fn issuer(access: &Access, stop: &CancellationToken) -> Option<Task> {
+    let Access::Issued { issuer, .. } = access else {
+        return None;
+    };
+    Some(Task::restarted("issuer", stop, issuer.clone(), |issuer, stop| {
+        issuer.keep_fresh(stop)
+    }))
+}
+
+/// None when nothing is removed.
 fn retention(config: &RetentionConfig, store: &Arc<dyn Store>) -> Result<Option<Retention>, ArchiveError> {
     if config.periods.are_endless() {
         return Ok(None);

@@ -1,10 +1,10 @@
-//! Sagas by a text that somebody has at hand.
+//! Sagas by an id, or by a value of metadata.
 
 use async_trait::async_trait;
 use saga_types::{SagaStatus, SagaType};
 use sqlx::QueryBuilder;
 
-use super::{Adapter, Db, dialect, error, read, rows::decode, scope::push_scope, search};
+use super::{Adapter, Connection, Db, dialect, error, read, rows::decode, scope::push_scope, search};
 use crate::{
     Corrupt, FindPlace, FindQuery, FindStore, Found, FoundSaga, SagaQuery, StoreError, Stretch,
     columns::Moment, detached::run_detached, table::Keyed,
@@ -53,18 +53,31 @@ async fn found(store: &Adapter, query: &FindQuery) -> Result<Found, StoreError> 
     let begun = store.readers.begin_with(dialect::BEGIN_SHORT).await;
     let mut transaction = begun.map_err(error::store)?;
     let rows = statement(query).build().fetch_all(&mut *transaction).await;
-    transaction.rollback().await.map_err(error::store)?;
     let rows = match rows {
         Err(failure) if error::is_out_of_time(&failure) => return Ok(Found::default()),
         rows => rows.map_err(error::store)?,
     };
     let size = query.size as usize;
+    let is_all = rows.len() <= size && is_all_read(&mut transaction, query).await?;
+    transaction.rollback().await.map_err(error::store)?;
     let sagas = rows.iter().take(size);
     let sagas = sagas.map(|row| decode::<FoundRow>(row)?.try_into());
     Ok(Found {
         sagas: sagas.collect::<Result<_, StoreError>>()?,
-        is_all: rows.len() <= size,
+        is_all,
     })
+}
+
+/// Whether no index has more entries than were looked at.
+async fn is_all_read(connection: &mut Connection, query: &FindQuery) -> Result<bool, StoreError> {
+    let mut sql = QueryBuilder::<Db>::new("SELECT NOT EXISTS (");
+    let beyond = format!(" LIMIT 1 OFFSET {}", Found::LOOKED_AT);
+    push_entries(&mut sql, query, &beyond);
+    sql.push(")");
+    match sql.build_query_scalar().fetch_one(connection).await {
+        Err(failure) if error::is_out_of_time(&failure) => Ok(false),
+        is_all => is_all.map_err(error::store),
+    }
 }
 
 /// Where sagas are looked up.
@@ -89,25 +102,33 @@ fn sources(place: &FindPlace) -> Vec<Source<'_>> {
     }
 }
 
+/// The sagas of the entries are looked up one by one, whichever types the reader may see.
 fn statement(query: &FindQuery) -> QueryBuilder<Db> {
-    let mut sql = QueryBuilder::new(
-        "SELECT saga_id, saga_type, current_status, started_at, matched FROM \
-         (SELECT saga_id AS id, min(matched) AS matched FROM (",
-    );
+    let (before, after) = dialect::ONE_OF_FEW;
+    let mut sql = QueryBuilder::new("WITH entry AS (");
+    push_entries(&mut sql, query, &format!(" LIMIT {}", Found::LOOKED_AT));
+    sql.push(format_args!(
+        ") SELECT saga_id, saga_type, current_status, started_at, \
+         (SELECT min(matched) FROM entry WHERE entry.saga_id = saga.saga_id) AS matched \
+         FROM saga_instance AS saga WHERE saga_id {before}SELECT saga_id FROM entry{after}"
+    ));
+    push_scope(&mut sql, "saga_type", &query.scope);
+    sql.push(" ORDER BY started_at DESC, saga_id DESC LIMIT ")
+        .push_bind(i64::from(query.size) + 1);
+    sql
+}
+
+/// Entries of all indexes, some of each.
+fn push_entries(sql: &mut QueryBuilder<Db>, query: &FindQuery, some: &str) {
     let mut separator = "";
     for text in &query.texts {
         for source in sources(&query.place) {
             sql.push(separator).push("SELECT * FROM (");
             separator = " UNION ALL ";
-            push_source(&mut sql, &source, text, query.is_beginning);
-            sql.push(format_args!(" LIMIT {}) AS entry", Found::LOOKED_AT));
+            push_source(sql, &source, text, query.is_beginning);
+            sql.push(some).push(") AS entries");
         }
     }
-    sql.push(") AS entries GROUP BY saga_id) AS named JOIN saga_instance AS saga ON saga.saga_id = named.id WHERE true");
-    push_scope(&mut sql, "saga_type", &query.scope);
-    sql.push(" ORDER BY started_at DESC, saga_id DESC LIMIT ")
-        .push_bind(i64::from(query.size) + 1);
-    sql
 }
 
 fn push_source(sql: &mut QueryBuilder<Db>, source: &Source<'_>, text: &str, is_beginning: bool) {

@@ -29,11 +29,11 @@ const TYPES: [&str; 3] = [
 const REVERSED: &str = "INSERT INTO job_item (job_id, number, saga_id, saga_type, letter_id, before, target) \
      SELECT $1, row_number() OVER (ORDER BY item.number), item.saga_id, item.saga_type, item.letter_id, item.after, item.before \
      FROM job_item AS item LEFT JOIN ( \
-         SELECT COALESCE(CAST(undone.letter_id AS TEXT), undone.saga_id) AS thing \
+         SELECT COALESCE(CAST(undone.letter_id AS TEXT), undone.saga_id) AS subject \
          FROM job AS other JOIN job_item AS undone ON undone.job_id = other.id \
          WHERE other.reverts = $2 AND undone.result = 'CHANGED' \
-     ) AS reverted ON reverted.thing = COALESCE(CAST(item.letter_id AS TEXT), item.saga_id) \
-     WHERE item.job_id = $2 AND item.result = 'CHANGED' AND reverted.thing IS NULL LIMIT $3";
+     ) AS reverted ON reverted.subject = COALESCE(CAST(item.letter_id AS TEXT), item.saga_id) \
+     WHERE item.job_id = $2 AND item.result = 'CHANGED' AND reverted.subject IS NULL LIMIT $3";
 
 /// Stores a job with its items.
 pub(super) async fn create(store: &Adapter, job: &NewJob) -> Result<Creation, StoreError> {
@@ -174,6 +174,8 @@ async fn known(connection: &mut Connection, job: &NewJob) -> Result<Option<Creat
     }
     let mut sql = QueryBuilder::<Db>::new(format!("SELECT {JOB} FROM job WHERE id = "));
     sql.push_bind(id);
+    // The caller's rights may have changed since.
+    push_scope(&mut sql, &job.scope);
     Ok(one(connection, sql).await?.map(Creation::Known))
 }
 

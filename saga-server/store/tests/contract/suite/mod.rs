@@ -148,6 +148,7 @@ macro_rules! contract_tests {
             finding::a_beginning_finds_what_goes_on_behind_it,
             finding::metadata_is_found_by_its_value_at_the_keys_that_are_named,
             finding::only_sagas_of_the_scope_are_found,
+            finding::more_entries_than_are_looked_at_are_not_all,
             finding::a_list_is_read_to_its_end_as_pages_show_it,
             finding::what_failed_is_found_whether_or_not_it_was_compensated,
             views::a_view_is_saved_renamed_and_removed_with_an_entry_of_the_log_each,

@@ -14,7 +14,7 @@ use crate::{
     http::{
         ApiError,
         body::{Body, integer},
-        params::status,
+        params::{one_of, status},
         query_string::Params,
     },
     operations::correction::reason,
@@ -312,9 +312,7 @@ fn revert_note(text: &str) -> Result<String, String> {
 }
 
 fn action(text: &str) -> Result<JobAction, String> {
-    let found = JobAction::ALL.into_iter().find(|action| action.as_str() == text);
-    let names = JobAction::ALL.map(JobAction::as_str).join(", ");
-    found.ok_or_else(|| format!("must be one of {names}"))
+    one_of(JobAction::ALL, JobAction::as_str)(text)
 }
 
 fn token(text: &str) -> Result<String, String> {

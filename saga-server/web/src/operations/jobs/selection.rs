@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use saga_collector::{freshness::Freshness, redaction::Redaction};
 use saga_store::{
     JobAction, LetterFilter, LetterState, MAX_JOB_ITEMS, Named, NewItem, PageStart, SagaQuery, SagaSort,
-    SelectedLetter, SortBy, SortOrder, SortValue,
+    SelectedLetter, SortBy, SortOrder,
 };
 use saga_types::{SagaId, SagaStatus, fold::SagaState};
 
@@ -106,16 +106,13 @@ async fn matching(
     };
     let mut items = Vec::new();
     loop {
-        let page = reader.search(&query).await?;
-        items.extend(page.sagas.iter().map(|saga| of_saga(saga, status)));
+        let stretch = reader.list(&query).await?;
+        items.extend(stretch.sagas.iter().map(|saga| of_saga(saga, status)));
         refuse_too_many(items.len())?;
-        let Some(last) = page.sagas.last().filter(|_| page.has_more) else {
+        let Some(next) = stretch.next else {
             return Ok(items);
         };
-        query.start = PageStart::After {
-            value: SortValue::At(last.started_at),
-            saga_id: last.saga_id.as_str().to_owned(),
-        };
+        query.start = next;
     }
 }
 

@@ -78,7 +78,7 @@ const fn result(result: Option<ItemResult>) -> (&'static str, &'static str, &'st
 }
 
 /// What an item is about: path and name.
-fn thing(saga_id: Option<String>, letter_id: Option<i64>) -> (String, String) {
+fn subject(saga_id: Option<String>, letter_id: Option<i64>) -> (String, String) {
     match (letter_id, saga_id) {
         (Some(id), _) => (format!("/dead-letters/{id}"), format!("Dead letter {id}")),
         (None, Some(id)) => (saga_path(&id), id),

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::{PATH, job_path, result, thing, what};
+use super::{PATH, job_path, result, subject, what};
 use crate::ui::{
     form::Form,
     humanize::number,
@@ -121,7 +121,7 @@ impl PreviewTemplate {
                 .sample
                 .into_iter()
                 .map(|item| {
-                    let (path, name) = thing(item.saga_id, item.dead_letter_id);
+                    let (path, name) = subject(item.saga_id, item.dead_letter_id);
                     SampleRow {
                         path,
                         name,
