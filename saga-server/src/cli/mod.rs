@@ -5,6 +5,7 @@
 //! when that is not known yet.
 
 mod archive;
+mod by;
 mod check;
 mod compare;
 mod definitions;
@@ -58,6 +59,11 @@ enum Command {
     /// List, replay, dismiss and restore dead letters: events that could not be stored
     Dlt(dlt::DltArgs),
     /// Erase a person's data from database, archive and dead letters, by a key and value of the metadata
+    ///
+    /// All metadata of every saga in which an event has the value leaves, with failure reasons made of it, and the content of dead
+    /// letters that hold it or belong to such a saga. Sagas, their states, order ids and the names of services, traces and versions
+    /// stay, with a mark. Ended by a signal or an error, it is finished by the same command. Kafka keeps its records until their
+    /// retention ends; an event that comes once more brings nothing back.
     Erase(erase::EraseArgs),
     /// Look into the archive, bring sagas back from it for reading, or archive at once what is due
     Archive(archive::ArchiveArgs),
