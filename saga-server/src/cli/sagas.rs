@@ -62,14 +62,18 @@ impl Sagas {
         first.map(|saga| tracker.read(saga.get(), "a saga")).transpose()
     }
 
-    /// Prints them, and to stderr where there are more.
+    /// Prints them, and to stderr where there are more; JSON says it itself.
     pub(super) fn print(&self, tracker: &Tracker, show: &ShowArgs) -> Result<(), CliError> {
         match show.format() {
             Format::Json => output::print_json(self),
             Format::Table | Format::Wide if self.content.is_empty() => Ok(()),
             Format::Table | Format::Wide => output::print_escaped(&self.table(tracker, show)?).map(drop),
         }?;
-        if let Some(cursor) = &self.next_cursor {
+        if let Some(cursor) = self
+            .next_cursor
+            .as_ref()
+            .filter(|_| show.format() != Format::Json)
+        {
             output::complain(&format!(
                 "{} of {} sagas; more with --limit, or from here with --cursor {cursor}",
                 self.content.len(),
@@ -101,6 +105,9 @@ const COLUMNS: [&str; 11] = [
     "AWAITS",
     "REASON",
 ];
+
+/// How wide the first ones usually are: statuses, times, UUIDs.
+pub(super) const USUAL_WIDTHS: [usize; 6] = [11, 24, 24, 14, 22, 36];
 
 /// How many of them are not only for those who want all.
 const NARROW: usize = 7;

@@ -69,7 +69,15 @@ impl Columns {
         }
     }
 
-    /// Makes room for rows that come.
+    /// Makes room for rows that are not known yet.
+    pub(super) fn at_least(mut self, widths: &[usize]) -> Self {
+        for (width, least) in self.widths.iter_mut().zip(widths) {
+            *width = (*least).max(*width);
+        }
+        self
+    }
+
+    /// Makes room for a row.
     pub(super) fn fit(&mut self, row: &[Cell]) {
         for (width, cell) in self.widths.iter_mut().zip(row) {
             *width = cell.width().max(*width);

@@ -34,10 +34,12 @@ pub(super) struct TailArgs {
 impl TailArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
         let tracker = self.tracker.connect()?;
+        let names = sagas::columns(self.show.is_wide());
+        let columns = Columns::new(names, self.show.with_colours());
         let tail = Tail {
             tracker,
             query: filter(&self.tokens),
-            columns: Columns::new(sagas::columns(self.show.is_wide()), self.show.with_colours()),
+            columns: columns.at_least(&sagas::USUAL_WIDTHS),
             show: self.show,
         };
         let runtime = tokio::runtime::Runtime::new()

@@ -83,6 +83,7 @@ async fn nothing_found_and_a_wrong_question_differ() {
     let json = asked.run(&["search", "failed", "--json"]);
     assert_eq!(json.code, 5, "{json:?}");
     assert!(json.stdout.contains("\"content\": []"), "{json:?}");
+    assert_eq!(json.stderr, "saga-server: no saga matches\n");
     for (arguments, words) in [
         (
             vec!["stauts:failed"],

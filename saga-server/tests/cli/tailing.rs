@@ -36,7 +36,7 @@ async fn changes_are_printed_until_a_signal() {
         asked.record(&format!("wrong{signal}"), &compensated()).await;
         let line = going.line_with("ORDER_CANCELLED");
         assert!(
-            line.contains(&format!("wrong{signal}  order-of-wrong{signal}")),
+            line.contains(&format!(" wrong{signal} ")) && line.ends_with(&format!(" order-of-wrong{signal}")),
             "{line}"
         );
         assert_eq!(going.signalled(signal), Some(0));
