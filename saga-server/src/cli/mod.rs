@@ -28,6 +28,7 @@ mod serve;
 mod signals;
 mod token;
 mod topics;
+mod webhooks;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -76,6 +77,8 @@ enum Command {
     Config(check::ConfigCommandArgs),
     /// Ask a running collector whether it is ready
     Healthcheck(healthcheck::HealthcheckArgs),
+    /// List what webhooks have not received yet, or send one an example
+    Webhooks(webhooks::WebhooksArgs),
     /// Make a token for a caller: print it, and the entry of `auth.tokens` that takes it
     Token(token::TokenArgs),
     /// Print the description of the REST API: an OpenAPI 3.1 document, as JSON
@@ -119,6 +122,7 @@ impl Command {
             Self::Map(args) => args.run(),
             Self::Config(args) => args.run(),
             Self::Healthcheck(args) => args.run(),
+            Self::Webhooks(args) => args.run(),
             Self::Token(args) => args.run(),
             Self::Openapi(args) => args.run(),
         }

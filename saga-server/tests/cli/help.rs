@@ -4,7 +4,7 @@ use saga_server::config::{NOT_SET, REQUIRED, defaults, keys};
 
 use crate::command::Run;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 19] = [
     "dev",
     "serve",
     "migrate",
@@ -22,6 +22,8 @@ const COMMANDS: [&str; 17] = [
     "definitions infer",
     "healthcheck",
     "token",
+    "webhooks pending",
+    "webhooks test",
 ];
 
 #[test]

@@ -18,3 +18,4 @@ mod running;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens;
+mod webhooks;
