@@ -264,6 +264,64 @@ async fn two_operators_at_the_same_sagas_change_each_once() {
 }
 
 #[tokio::test]
+async fn many_are_acknowledged_and_those_who_have_somebody_are_left() {
+    let api = filled().await;
+    let one = json!({"note": "mine", "for": "1h", "assignee": "ben"});
+    let taken = api
+        .request_with(
+            Method::PUT,
+            "/internal/v1/sagas/b/acknowledgement",
+            &[("content-type", "application/json")],
+            one.to_string().into_bytes(),
+        )
+        .await;
+    assert!(taken.status.is_success(), "{}", taken.text);
+    let mut order = json!({"action": "ACKNOWLEDGE", "note": "looks at it", "for": "4h", "assignee": "anna", "filter": {}});
+    let preview = post(&api, PREVIEW, order.clone()).await.json();
+    let count = |result: &str| -> u64 {
+        let outcomes = preview["outcomes"].as_array().unwrap().iter();
+        let of_it = outcomes.filter(|outcome| outcome["result"] == result);
+        of_it.map(|outcome| outcome["count"].as_u64().unwrap()).sum()
+    };
+    assert_eq!((count("CHANGED"), count("REFUSED")), (2, 2), "{preview}");
+    order["previewToken"] = preview["previewToken"].clone();
+    let created = post(&api, JOBS, order.clone()).await;
+    assert_eq!(created.status, StatusCode::CREATED, "{}", created.text);
+    let again = post(&api, JOBS, order).await;
+    assert_eq!(again.json()["id"], created.json()["id"]);
+    let job = run(&api, &created.json()["id"]).await;
+    assert_eq!(
+        (&job["changed"], &job["refused"]),
+        (&json!(2), &json!(2)),
+        "{job}"
+    );
+    assert_eq!((&job["assignee"], &job["status"]), (&json!("anna"), &Value::Null));
+    assert!(job["until"].is_string());
+    let items = api
+        .json(&format!("{JOBS}/{}/items?result=REFUSED", job["id"]))
+        .await;
+    let messages = items["content"].to_string();
+    assert!(
+        messages.contains("ben takes care of it until") && messages.contains("nothing to take care of"),
+        "{messages}"
+    );
+    let there = api.json("/internal/v1/acknowledgements").await.to_string();
+    assert_eq!(there.matches("\"assignee\":\"anna\"").count(), 2, "{there}");
+    let refused = post(&api, &format!("{JOBS}/{}/revert", job["id"]), json!({})).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+
+    let form = "action=ACKNOWLEDGE&selected=rows&status=COMPENSATED&note=mine&for=1h&assignee=&saga.b=on";
+    let preview = send(&api, "/operations/jobs/preview", form).await;
+    assert_eq!(preview.status, StatusCode::OK, "{}", preview.text);
+    assert!(preview.text.contains("Acknowledge 1 saga"), "{}", preview.text);
+    assert!(
+        preview.text.contains("ben takes care of it until"),
+        "{}",
+        preview.text
+    );
+}
+
+#[tokio::test]
 async fn letters_are_replayed_dismissed_and_restored_as_jobs() {
     let api = Api::new().await;
     let lost = event("a", "ORDER_CREATED", "STARTED", 0);
@@ -357,6 +415,35 @@ async fn what_is_wrong_is_named_and_nothing_is_created() {
             "status",
         ),
         (json!({"action": "DISMISS", "filter": {}}), "note"),
+        (
+            json!({"action": "ACKNOWLEDGE", "for": "4h", "filter": {}}),
+            "note",
+        ),
+        (
+            json!({"action": "ACKNOWLEDGE", "note": "n", "filter": {}}),
+            "until",
+        ),
+        (
+            json!({"action": "ACKNOWLEDGE", "note": "n", "assignee": "anna", "filter": {}}),
+            "until",
+        ),
+        (
+            json!({"action": "ACKNOWLEDGE", "note": "n", "for": "31d", "filter": {}}),
+            "for",
+        ),
+        (
+            json!({"action": "ACKNOWLEDGE", "note": "n", "for": "4h", "until": "2099-01-01", "filter": {}}),
+            "until",
+        ),
+        (
+            json!({"action": "ACKNOWLEDGE", "note": "n", "for": "4h", "deadLetterIds": [1]}),
+            "deadLetterIds",
+        ),
+        (json!({"action": "REPLAY", "for": "4h", "filter": {}}), "for"),
+        (
+            json!({"action": "DISMISS", "note": "n", "assignee": "anna", "filter": {}}),
+            "assignee",
+        ),
         (json!({"action": "REPLAY"}), "filter"),
         (
             json!({"action": "REPLAY", "filter": {}, "deadLetterIds": [1]}),

@@ -161,6 +161,7 @@ macro_rules! contract_tests {
             jobs::a_job_is_stopped_and_the_rest_is_left,
             jobs::a_job_is_reverted_once,
             jobs::letters_of_a_job_are_dismissed_with_its_results,
+            jobs::sagas_of_a_job_are_acknowledged_with_its_results,
             jobs::jobs_that_ended_leave_with_their_items,
             operations::an_operation_is_written_with_its_change,
             operations::an_operation_without_its_change_is_not_written,
