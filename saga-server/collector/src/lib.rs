@@ -14,6 +14,7 @@
 //! | [`live`] | sagas as they change, for many clients at once |
 //! | [`list_entry`] | a saga as an entry of a list or of the stream, bounded in bytes |
 //! | [`maintenance`] | what one collector of several does at intervals: late sagas, producers, retention |
+//! | [`webhooks`] | stuck and failed sagas, sent to those who asked for them |
 //! | [`archive`] | Parquet files of sagas that left the database |
 //! | [`erasure`] | a person's data, erased from database, archive and dead letters |
 //! | [`health`], [`metrics`], [`telemetry`] | what the collector reports about itself |
@@ -41,3 +42,4 @@ pub mod owners;
 pub mod redaction;
 pub mod secret;
 pub mod telemetry;
+pub mod webhooks;

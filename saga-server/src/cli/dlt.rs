@@ -14,6 +14,7 @@ use saga_collector::{
         Replayed,
     },
     metrics::Metrics,
+    webhooks::note_failures,
 };
 use saga_store::{
     Disposal, DisposalOrder, LetterFilter, LetterPlace, LetterQuery, LetterState, Named, Scope, Store,
@@ -346,6 +347,8 @@ impl Desk {
             max_connections: 2,
         };
         let store = saga_store::connect(database.url.expose(), options).await?;
+        // What a replay makes fail is sent to webhooks by the collectors.
+        note_failures(&settings.webhooks()?, &*store);
         // The numbers of this process end with it; those of the database are right for everybody.
         let metrics = Arc::new(Metrics::new([]));
         let letters = DeadLetters::new(

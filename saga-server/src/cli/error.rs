@@ -94,7 +94,9 @@ impl From<ServerError> for CliError {
         match error {
             ServerError::Definitions(error) => error.into(),
             ServerError::Store(error) => error.into(),
-            error @ (ServerError::Archive(_) | ServerError::Mapping(_)) => Self::usage(error),
+            error @ (ServerError::Archive(_) | ServerError::Mapping(_) | ServerError::Webhooks(_)) => {
+                Self::usage(error)
+            }
             other => Self::failed(other),
         }
     }

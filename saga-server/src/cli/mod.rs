@@ -39,6 +39,7 @@ mod tail;
 mod token;
 mod topics;
 mod tracker;
+mod webhooks;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -110,6 +111,8 @@ enum Command {
     Config(check::ConfigCommandArgs),
     /// Ask a running collector whether it is ready
     Healthcheck(healthcheck::HealthcheckArgs),
+    /// List what webhooks have not received yet, or send one an example
+    Webhooks(webhooks::WebhooksArgs),
     /// Make a token for a caller: print it, and the entry of `auth.tokens` that takes it
     Token(token::TokenArgs),
     /// Print the description of the REST API: an OpenAPI 3.1 document, as JSON
@@ -160,6 +163,7 @@ impl Command {
             Self::Map(args) => args.run(),
             Self::Config(args) => args.run(),
             Self::Healthcheck(args) => args.run(),
+            Self::Webhooks(args) => args.run(),
             Self::Token(args) => args.run(),
             Self::Openapi(args) => args.run(),
             Self::Completions(args) => args.run(),

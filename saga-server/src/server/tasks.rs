@@ -8,6 +8,7 @@
 //! | `watch` | late sagas, on one collector of several | started again |
 //! | `usual` | how long waits usually take, learnt by one collector of several | started again |
 //! | `jobs` | one operation on many sagas or dead letters, on one collector of several | started again |
+//! | `webhooks` | what happened to sagas, sent to those who asked for it, if there are any | started again |
 //! | `definitions` | definitions as the files say, and collectors that run with others | started again |
 //! | `producers` | who records events and which never came, on one collector of several | started again |
 //! | `failure_groups` | groups of failures for sagas that failed before rows had one, on one collector of several | started again |
@@ -32,6 +33,7 @@ use saga_collector::{
         retention::{self, Retention},
     },
     metrics::Metrics,
+    webhooks::Webhooks,
 };
 use saga_store::{Scope, Store};
 use saga_types::Timestamp;
@@ -51,7 +53,7 @@ const JOB_IDLE_MS: i64 = 5 * 60 * 1_000;
 pub(super) fn of(
     config: &Config,
     state: &AppState,
-    (store, live, letters): (Arc<dyn Store>, Arc<Live>, Arc<DeadLetters>),
+    (store, live, letters, webhooks): (Arc<dyn Store>, Arc<Live>, Arc<DeadLetters>, Option<Webhooks>),
     definitions_loaded: u64,
     stop: &CancellationToken,
 ) -> Result<Vec<Task>, ArchiveError> {
@@ -104,6 +106,9 @@ pub(super) fn of(
         }),
     ];
     tasks.extend(issuer(&config.access, stop));
+    if let Some(webhooks) = webhooks {
+        tasks.push(Task::restarted("webhooks", stop, webhooks, Webhooks::run));
+    }
     if let Some(retention) = retention(&config.retention, &store)? {
         let retention = (retention, metrics);
         tasks.push(Task::restarted(

@@ -4,7 +4,7 @@ use saga_server::config::{NOT_SET, REQUIRED, defaults, keys};
 
 use crate::command::Run;
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 24] = [
     "dev",
     "serve",
     "migrate",
@@ -27,6 +27,8 @@ const COMMANDS: [&str; 22] = [
     "token",
     "completions",
     "man",
+    "webhooks pending",
+    "webhooks test",
 ];
 
 #[test]

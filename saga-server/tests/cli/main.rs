@@ -24,3 +24,4 @@ mod searching;
 mod support;
 mod tailing;
 mod tokens;
+mod webhooks;

@@ -31,3 +31,4 @@ mod telemetry;
 #[cfg(feature = "ssl")]
 mod tls;
 mod watching;
+mod webhooks;

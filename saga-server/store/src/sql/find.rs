@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use saga_types::{SagaStatus, SagaType};
-use sqlx::QueryBuilder;
+use sqlx::{QueryBuilder, Row};
 
-use super::{Adapter, Connection, Db, dialect, error, read, rows::decode, scope::push_scope, search};
+use super::{Adapter, Db, dialect, error, read, rows::decode, scope::push_scope, search};
 use crate::{
     Corrupt, FindPlace, FindQuery, FindStore, Found, FoundSaga, SagaQuery, StoreError, Stretch,
     columns::Moment, detached::run_detached, table::Keyed,
@@ -57,27 +57,20 @@ async fn found(store: &Adapter, query: &FindQuery) -> Result<Found, StoreError> 
         Err(failure) if error::is_out_of_time(&failure) => return Ok(Found::default()),
         rows => rows.map_err(error::store)?,
     };
-    let size = query.size as usize;
-    let is_all = rows.len() <= size && is_all_read(&mut transaction, query).await?;
     transaction.rollback().await.map_err(error::store)?;
-    let sagas = rows.iter().take(size);
-    let sagas = sagas.map(|row| decode::<FoundRow>(row)?.try_into());
-    Ok(Found {
-        sagas: sagas.collect::<Result<_, StoreError>>()?,
-        is_all,
-    })
-}
-
-/// Whether no index has more entries than were looked at.
-async fn is_all_read(connection: &mut Connection, query: &FindQuery) -> Result<bool, StoreError> {
-    let mut sql = QueryBuilder::<Db>::new("SELECT NOT EXISTS (");
-    let beyond = format!(" LIMIT 1 OFFSET {}", Found::LOOKED_AT);
-    push_entries(&mut sql, query, &beyond);
-    sql.push(")");
-    match sql.build_query_scalar().fetch_one(connection).await {
-        Err(failure) if error::is_out_of_time(&failure) => Ok(false),
-        is_all => is_all.map_err(error::store),
+    let mut is_cut = false;
+    let mut sagas = Vec::new();
+    for row in &rows {
+        is_cut = row.try_get("is_cut").map_err(error::store)?;
+        let saga_id: Option<&str> = row.try_get("saga_id").map_err(error::store)?;
+        if saga_id.is_some() {
+            sagas.push(decode::<FoundRow>(row)?.try_into()?);
+        }
     }
+    let size = query.size as usize;
+    let is_all = !is_cut && sagas.len() <= size;
+    sagas.truncate(size);
+    Ok(Found { sagas, is_all })
 }
 
 /// Where sagas are looked up.
@@ -102,32 +95,42 @@ fn sources(place: &FindPlace) -> Vec<Source<'_>> {
     }
 }
 
-/// The sagas of the entries are looked up one by one, whichever types the reader may see.
+/// The sagas of the entries are looked up one by one, whichever types the reader may see. A row without a saga says whether an
+/// index has more entries than are looked at, also when no saga is found.
 fn statement(query: &FindQuery) -> QueryBuilder<Db> {
     let (before, after) = dialect::ONE_OF_FEW;
-    let mut sql = QueryBuilder::new("WITH entry AS (");
-    push_entries(&mut sql, query, &format!(" LIMIT {}", Found::LOOKED_AT));
+    let mut sql = QueryBuilder::new("WITH entry AS MATERIALIZED (");
+    push_entries(&mut sql, query);
     sql.push(format_args!(
-        ") SELECT saga_id, saga_type, current_status, started_at, \
+        "), found AS (SELECT saga_id, saga_type, current_status, started_at, \
          (SELECT min(matched) FROM entry WHERE entry.saga_id = saga.saga_id) AS matched \
          FROM saga_instance AS saga WHERE saga_id {before}SELECT saga_id FROM entry{after}"
     ));
     push_scope(&mut sql, "saga_type", &query.scope);
     sql.push(" ORDER BY started_at DESC, saga_id DESC LIMIT ")
         .push_bind(i64::from(query.size) + 1);
+    sql.push(format_args!(
+        ") SELECT is_cut, saga_id, saga_type, current_status, started_at, matched FROM \
+         (SELECT EXISTS (SELECT 1 FROM entry GROUP BY source HAVING count(*) > {}) AS is_cut) AS cut \
+         LEFT JOIN found ON true ORDER BY started_at DESC, saga_id DESC",
+        Found::LOOKED_AT
+    ));
     sql
 }
 
-/// Entries of all indexes, some of each.
-fn push_entries(sql: &mut QueryBuilder<Db>, query: &FindQuery, some: &str) {
-    let mut separator = "";
-    for text in &query.texts {
-        for source in sources(&query.place) {
-            sql.push(separator).push("SELECT * FROM (");
-            separator = " UNION ALL ";
-            push_source(sql, &source, text, query.is_beginning);
-            sql.push(some).push(") AS entries");
-        }
+/// Entries of all indexes, of each one more than are looked at.
+fn push_entries(sql: &mut QueryBuilder<Db>, query: &FindQuery) {
+    let all = query.texts.iter().flat_map(|text| {
+        let sources = sources(&query.place).into_iter();
+        sources.map(move |source| (source, text))
+    });
+    for (number, (source, text)) in all.enumerate() {
+        let separator = if number == 0 { "" } else { " UNION ALL " };
+        sql.push(format_args!(
+            "{separator}SELECT saga_id, matched, {number} AS source FROM ("
+        ));
+        push_source(sql, &source, text, query.is_beginning);
+        sql.push(format_args!(" LIMIT {}) AS entries", Found::LOOKED_AT + 1));
     }
 }
 

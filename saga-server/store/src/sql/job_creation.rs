@@ -12,8 +12,8 @@ use crate::{
 };
 
 const CREATE: &str = "INSERT INTO job (action, state, target, note, selection, actor, role, way, address, scope, token, \
-     request_key, request, reverts, created_at, moved_at, items) \
-     VALUES ($1, 'WAITING', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15) \
+     request_key, request, reverts, created_at, moved_at, items, care) \
+     VALUES ($1, 'WAITING', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, $16) \
      ON CONFLICT DO NOTHING RETURNING id";
 
 /// A letter is of the type of its event, and also of the type of its saga, which replaying it changes.
@@ -136,6 +136,7 @@ async fn insert(
         .bind(reverts)
         .bind(Moment(job.at))
         .bind(items)
+        .bind(job.care.as_ref().map(|care| serde_json::json!(care).to_string()))
         .fetch_optional(connection)
         .await
 }

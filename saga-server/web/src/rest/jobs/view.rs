@@ -27,6 +27,10 @@ pub(crate) struct JobView {
     #[schema(value_type = Option<SagaStatus>)]
     pub(crate) status: Option<String>,
     pub(crate) note: Option<String>,
+    /// Who takes care of the sagas; null for other actions than ACKNOWLEDGE.
+    pub(crate) assignee: Option<String>,
+    /// Until when, at the latest; null for other actions than ACKNOWLEDGE.
+    pub(crate) until: Option<Timestamp>,
     /// As it was asked for: sagaIds, deadLetterIds, filter or, of a job that reverts another one, jobId.
     #[schema(value_type = Object)]
     pub(crate) selection: Value,
@@ -67,6 +71,8 @@ impl JobView {
                 true => REDACTED.to_owned(),
                 false => note,
             }),
+            until: job.care.as_ref().map(|care| care.until),
+            assignee: job.care.map(|care| care.assignee),
             selection: serde_json::from_str(&job.selection).unwrap_or_default(),
             actor: job.actor.name,
             role: job.actor.role,

@@ -48,6 +48,7 @@ fn what(action: JobAction, status: Option<&str>, items: u64) -> String {
     match (action, status) {
         (JobAction::Correct, Some(status)) => format!("Set the status of {sagas} to {status}"),
         (JobAction::Correct, None) => format!("Set the status of {sagas} to what it was before"),
+        (JobAction::Acknowledge, _) => format!("Acknowledge {sagas}"),
         (JobAction::Replay, _) => format!("Replay {letters}"),
         (JobAction::Dismiss, _) => format!("Dismiss {letters}"),
         (JobAction::Restore, _) => format!("Restore {letters}"),

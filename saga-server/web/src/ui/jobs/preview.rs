@@ -19,7 +19,7 @@ use crate::{
     rest::saga_filter,
     scoped::Reader,
 };
-use saga_store::{ItemResult, JobAction};
+use saga_store::ItemResult;
 
 #[derive(Template)]
 #[template(path = "jobs/preview.html")]
@@ -136,8 +136,8 @@ impl PreviewTemplate {
             path: PATH,
             fields,
             back: match order.action {
-                JobAction::Correct => "/sagas",
-                _ => "/dead-letters",
+                action if action.is_of_letters() => "/dead-letters",
+                _ => "/sagas",
             },
         }
     }

@@ -82,6 +82,35 @@ async fn what_is_wrong_is_named_and_nothing_is_created() {
             "status",
         ),
         (json!({"action": "DISMISS", "filter": {}}), "note"),
+        (
+            json!({"action": "ACKNOWLEDGE", "for": "4h", "filter": {}}),
+            "note",
+        ),
+        (
+            json!({"action": "ACKNOWLEDGE", "note": "n", "filter": {}}),
+            "until",
+        ),
+        (
+            json!({"action": "ACKNOWLEDGE", "note": "n", "assignee": "anna", "filter": {}}),
+            "until",
+        ),
+        (
+            json!({"action": "ACKNOWLEDGE", "note": "n", "for": "31d", "filter": {}}),
+            "for",
+        ),
+        (
+            json!({"action": "ACKNOWLEDGE", "note": "n", "for": "4h", "until": "2099-01-01", "filter": {}}),
+            "until",
+        ),
+        (
+            json!({"action": "ACKNOWLEDGE", "note": "n", "for": "4h", "deadLetterIds": [1]}),
+            "deadLetterIds",
+        ),
+        (json!({"action": "REPLAY", "for": "4h", "filter": {}}), "for"),
+        (
+            json!({"action": "DISMISS", "note": "n", "assignee": "anna", "filter": {}}),
+            "assignee",
+        ),
         (json!({"action": "REPLAY"}), "filter"),
         (
             json!({"action": "REPLAY", "filter": {}, "deadLetterIds": [1]}),

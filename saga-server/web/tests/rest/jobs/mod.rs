@@ -1,5 +1,6 @@
 //! One operation on many: `/internal/v1/jobs`, and the forms of the pages.
 
+mod acknowledging;
 mod creating;
 mod forms;
 mod running;

@@ -21,6 +21,7 @@ pub(crate) async fn a_job_is_stored_with_its_items_and_read_back(database: &impl
         state: JobState::Waiting,
         target: Some("FAILED".to_owned()),
         note: Some("by hand, 주문".to_owned()),
+        care: None,
         selection: r#"{"filter":{}}"#.to_owned(),
         request: "a".to_owned(),
         actor: dana(),

@@ -1,5 +1,6 @@
 //! Jobs are created once, seen by scope, done item by item, stopped and taken back.
 
+mod acknowledging;
 mod creating;
 mod doing;
 mod ending;
@@ -13,6 +14,7 @@ use saga_types::SagaType;
 use super::events::at;
 
 pub(crate) use self::{
+    acknowledging::sagas_of_a_job_are_acknowledged_with_its_results,
     creating::{
         a_job_is_seen_by_those_who_may_see_all_its_types, a_job_is_stored_with_its_items_and_read_back,
         a_request_makes_one_job,
@@ -49,6 +51,7 @@ fn new_job(items: Vec<NewItem>) -> NewJob {
         actor: dana(),
         scope: Scope::of([SagaType::ORDER_CREATION]),
         note: Some("by hand, 주문".to_owned()),
+        care: None,
         selection: r#"{"filter":{}}"#.to_owned(),
         keys: RequestKeys {
             actor: "dana".to_owned(),
