@@ -13,6 +13,7 @@ mod jobs;
 mod monitoring;
 mod openapi;
 mod other_languages;
+mod otlp;
 mod outage;
 mod paused;
 mod permissions;

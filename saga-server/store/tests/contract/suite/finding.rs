@@ -182,7 +182,7 @@ pub(crate) async fn more_entries_than_are_looked_at_are_not_all(database: &impl 
     let beyond = created("saga-2", "many-x", 0);
     store.append([beyond].into()).await.unwrap();
     let some = find().await;
-    assert_eq!((some.sagas.len(), some.is_all), (1, false));
+    assert_eq!((some.sagas.len(), some.is_all), (2, false));
 }
 
 pub(crate) async fn a_list_is_read_to_its_end_as_pages_show_it(database: &impl Database) {
