@@ -71,7 +71,7 @@ pub(super) struct ReplayFilter {
     #[schema(pattern = r"^[^\x00]+$")]
     cause: Option<String>,
     /// With all these words in their message or ids, each the beginning of one; up to 6 of at least 3 characters.
-    #[schema(pattern = r"^[^\x00]+$")]
+    #[schema(format = "words", pattern = r"^[^\x00]+$")]
     q: Option<String>,
     /// Were on this topic before.
     #[schema(pattern = r"^[^\x00]+$")]
