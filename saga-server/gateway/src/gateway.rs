@@ -69,6 +69,11 @@ impl Gateway {
         &self.publisher
     }
 
+    /// The mapping of a source.
+    pub(crate) fn mapping(&self, source: &str) -> Option<&Mapping> {
+        self.mappings.find(source)
+    }
+
     /// How many bytes of bodies are held at the moment.
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {

@@ -15,6 +15,7 @@
 //! | `event` | an event of a JSON object, checked by the rules of the SDK |
 //! | `cloud_events` | the envelope of CloudEvents, in its three modes |
 //! | [`mapping`] | an event of a document that is none, by the rules of its source |
+//! | [`source`] | records of topics that exist already, as documents for the mapping of their source |
 //! | `batch` | the events of one body, each with a result |
 //! | [`Gateway`], `error` | from a body to its results, or why none of it was looked at |
 //! | [`publish`] | to the topic, and what the broker said |
@@ -35,6 +36,7 @@ mod gateway;
 pub mod mapping;
 pub mod publish;
 pub mod results;
+pub mod source;
 
 pub use config::GatewayConfig;
 pub use error::RequestError;
