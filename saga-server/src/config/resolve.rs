@@ -11,6 +11,7 @@ use super::{
         bootstrap_servers, is_http, key_at_fault, not_empty, period_within, properties, topic_name, within,
     },
     database, owners, retention,
+    sources::{self, SourceConfig, Surroundings},
 };
 use saga_collector::http_client;
 use saga_collector::{
@@ -49,6 +50,7 @@ impl Settings {
             kafka: self.kafka()?,
             schema_registry: self.schema_registry()?,
             gateway: self.gateway.resolve()?,
+            sources: self.sources()?,
             ingest: self.ingest()?,
             retention: self.retention()?,
             watch: self.watch()?,
@@ -78,7 +80,10 @@ impl Settings {
                 self.allow_unauthenticated.unwrap_or(false),
             )?,
             kafka: self.kafka()?,
+            schema_registry: self.schema_registry()?,
             gateway: self.gateway.resolve()?,
+            sources: self.sources()?,
+            skip_unreadable_after: self.ingest()?.skip_unreadable_after,
             shutdown_timeout: self.shutdown_timeout()?,
             log: self.log(),
             telemetry: self.telemetry.resolve()?,
@@ -203,6 +208,15 @@ impl Settings {
             url: url.clone(),
             ca_file,
         }))
+    }
+
+    fn sources(&self) -> Result<Vec<SourceConfig>, ConfigError> {
+        let surroundings = Surroundings {
+            kafka: &self.kafka()?,
+            has_registry: self.schema_registry()?.is_some(),
+            mappings_dir: self.gateway.mappings_dir.as_deref(),
+        };
+        sources::resolve(self.sources.as_deref().unwrap_or_default(), &surroundings)
     }
 
     fn ingest(&self) -> Result<IngestConfig, ConfigError> {
