@@ -24,6 +24,7 @@ mod restore;
 mod retention;
 mod schema_registry;
 mod secrets;
+mod sources;
 mod stalls;
 #[path = "../support/mod.rs"]
 mod support;

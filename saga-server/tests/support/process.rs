@@ -43,7 +43,12 @@ impl ServerProcess {
 
     /// `saga-server gateway` on the harness, on a port that it may be given again.
     pub fn gateway(harness: &Harness, port: u16) -> Self {
-        Self::run(harness, "gateway", port, &[], Stdio::inherit())
+        Self::gateway_with(harness, port, &[])
+    }
+
+    /// The same, with other or further variables.
+    pub fn gateway_with(harness: &Harness, port: u16, variables: &[(&str, &str)]) -> Self {
+        Self::run(harness, "gateway", port, variables, Stdio::inherit())
     }
 
     fn run(harness: &Harness, command: &str, port: u16, variables: &[(&str, &str)], log: Stdio) -> Self {
