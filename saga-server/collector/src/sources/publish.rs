@@ -65,7 +65,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers as it was told for each call, and keeps what was sent.
+    /// Gives the answer of the script to each call, and keeps what was sent.
     #[derive(Default)]
     struct Scripted {
         answers: Mutex<Vec<Vec<Publication>>>,
