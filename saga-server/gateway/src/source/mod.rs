@@ -74,9 +74,13 @@ impl SourceMapper {
             attributes: opened.attributes,
             resource: record.resource(),
         };
-        let envelope = Envelope {
-            event_id: opened.envelope.event_id.or_else(|| record.event_id(&self.name)),
-            recorded_at: opened.envelope.recorded_at.or_else(|| record.time()),
+        // What is written again, at another time, must not be the same event with other content.
+        let envelope = match opened.envelope.event_id {
+            Some(_) => opened.envelope,
+            None => Envelope {
+                event_id: record.event_id(&self.name),
+                recorded_at: opened.envelope.recorded_at.or_else(|| record.time()),
+            },
         };
         match mapping.map(&input, envelope) {
             Mapped::Event(event) => MappedRecord::Event(event),

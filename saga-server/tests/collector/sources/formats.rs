@@ -193,7 +193,9 @@ fn change(operation: &str, before: Value, after: Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_of_an_outbox_are_read_as_debezium_writes_them() {
     let mut sources = Sources::new().await;
-    let rules = RULES.replace("DOC", "event");
+    let rules = RULES
+        .replace("DOC", "event")
+        .replace("defaults:", "defaults:\n  recordedAt: '1760000000000'");
     let producer = sources.add("outbox", SourceFormat::DebeziumOutbox, &rules).await;
     let server = sources.start().await;
     let routed = |id: &str, value: &str| {
