@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::RwLock;
+use saga_types::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -61,6 +62,32 @@ pub enum Concern {
     Collectors,
 }
 
+/// How a source is: a topic that exists already, whose records become events. None of them makes the collector unready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceHealth {
+    /// Its topic.
+    pub topic: String,
+    /// Whether its records are being dealt with, or there are none.
+    pub status: SourceStatus,
+    /// Why not, in words for an operator; null while it works.
+    pub reason: Option<String>,
+    /// How many records of this instance's partitions are not dealt with; null when that is not known.
+    pub records_behind: Option<u64>,
+    /// Everything that was on this instance's partitions at this moment is dealt with; null when that is not known.
+    pub as_of: Option<Timestamp>,
+}
+
+/// Whether a source works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum SourceStatus {
+    /// It does.
+    Up,
+    /// It does not.
+    Down,
+}
+
 /// Outages that last, each by an id of its own.
 #[derive(Debug, Default)]
 struct Outages {
@@ -103,6 +130,7 @@ pub struct Health {
     states: RwLock<BTreeMap<Component, State>>,
     outages: RwLock<Outages>,
     warnings: RwLock<BTreeMap<Concern, String>>,
+    sources: RwLock<BTreeMap<String, SourceHealth>>,
 }
 
 impl Health {
@@ -117,6 +145,7 @@ impl Health {
             states: RwLock::new(states),
             outages: RwLock::default(),
             warnings: RwLock::default(),
+            sources: RwLock::default(),
         }
     }
 
@@ -173,6 +202,19 @@ impl Health {
     #[must_use]
     pub fn warnings(&self) -> BTreeMap<Concern, String> {
         self.warnings.read().clone()
+    }
+
+    /// How a source is, by its name. Says whether it is another status than before.
+    pub fn set_source(&self, name: &str, source: SourceHealth) -> bool {
+        let status = source.status;
+        let before = self.sources.write().insert(name.to_owned(), source);
+        before.is_none_or(|before| before.status != status)
+    }
+
+    /// How all sources are.
+    #[must_use]
+    pub fn sources(&self) -> BTreeMap<String, SourceHealth> {
+        self.sources.read().clone()
     }
 
     fn set(&self, component: Component, state: State) -> bool {

@@ -1,6 +1,8 @@
 //! The envelope of CloudEvents 1.0, in its three modes. The data is an event as it would come without the envelope; what it
 //! does not say of itself, its id and its time, the envelope says.
 
+use std::collections::BTreeMap;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
@@ -74,39 +76,53 @@ pub(crate) fn structured(text: &str) -> Result<Opened, String> {
 
 /// One in binary mode: attributes in headers, data in the body.
 pub(crate) fn binary(headers: &HeaderMap, data: &str) -> Result<Opened, String> {
+    const PREFIX: &str = "ce-";
+    let attributes = headers
+        .keys()
+        .filter_map(|name| {
+            let value = decoded(headers, name.as_str())?;
+            Some((name.as_str().strip_prefix(PREFIX)?.to_owned(), value))
+        })
+        .collect();
+    of_attributes(PREFIX, attributes, data)
+}
+
+/// One whose attributes came in headers, whose names began with `prefix`.
+pub(crate) fn of_attributes(
+    prefix: &str,
+    attributes: BTreeMap<String, String>,
+    data: &str,
+) -> Result<Opened, String> {
     let mut problems = Vec::new();
     let mut attribute = |name: &str| {
-        let value = decoded(headers, name);
-        if value.is_none() {
-            problems.push(format!("the header {name} is missing, empty or no text"));
+        let value = attributes.get(name).map_or("", String::as_str);
+        if value.is_empty() {
+            problems.push(format!("the header {prefix}{name} is missing, empty or no text"));
         }
-        value.unwrap_or_default()
+        value
     };
-    let version = attribute("ce-specversion");
-    let (id, source, _) = (attribute("ce-id"), attribute("ce-source"), attribute("ce-type"));
+    let version = attribute("specversion");
+    let (id, source, _) = (attribute("id"), attribute("source"), attribute("type"));
     if version != VERSION && !version.is_empty() {
-        problems.push(format!("ce-specversion must be {VERSION}"));
+        problems.push(format!("{prefix}specversion must be {VERSION}"));
     }
-    let time = decoded(headers, "ce-time").and_then(|text| match text.parse() {
+    let time = attributes.get("time").and_then(|text| match text.parse() {
         Ok(time) => Some(time),
         Err(error) => {
-            problems.push(cut(&format!("ce-time {error}")));
+            problems.push(cut(&format!("{prefix}time {error}")));
             None
         }
     });
     if !problems.is_empty() {
         return Err(problems.join("; "));
     }
-    let attributes = headers
-        .keys()
-        .filter_map(|name| {
-            let value = decoded(headers, name.as_str())?;
-            Some((name.as_str().strip_prefix("ce-")?.to_owned(), value.into()))
-        })
-        .collect();
+    let envelope = envelope(source, id, time);
     Ok(Opened {
-        envelope: envelope(&source, &id, time),
-        attributes,
+        envelope,
+        attributes: attributes
+            .into_iter()
+            .map(|(name, value)| (name, value.into()))
+            .collect(),
         data: data.to_owned(),
     })
 }

@@ -69,6 +69,11 @@ impl Gateway {
         &self.publisher
     }
 
+    /// The mapping of a source.
+    pub(crate) fn mapping(&self, source: &str) -> Option<&Mapping> {
+        self.mappings.find(source)
+    }
+
     /// How many bytes of bodies are held at the moment.
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {
@@ -104,11 +109,6 @@ impl Gateway {
     ) -> Result<ReadBody, BodyError> {
         let share = self.budget.share(caller);
         body::read(headers, chunks, self.config.max_body_bytes, share).await
-    }
-
-    /// The mapping of a source.
-    pub(crate) fn mapping(&self, source: &str) -> Option<&Mapping> {
-        self.mappings.find(source)
     }
 
     /// Writes the events of a body to the topic, as far as they are right and `may` lets them, and waits for the broker. With a

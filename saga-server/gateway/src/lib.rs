@@ -15,6 +15,7 @@
 //! | `event` | an event of a JSON object, checked by the rules of the SDK |
 //! | `cloud_events` | the envelope of CloudEvents, in its three modes |
 //! | [`mapping`] | an event of a document that is none, by the rules of its source |
+//! | [`source`] | records of topics that exist already, as documents for the mapping of their source |
 //! | `batch` | the events of one body, each with a result |
 //! | [`otlp`] | spans and log records of OpenTelemetry, those that are steps |
 //! | [`Gateway`], `error` | from a body to its results, or why none of it was looked at |
@@ -37,6 +38,7 @@ pub mod mapping;
 pub mod otlp;
 pub mod publish;
 pub mod results;
+pub mod source;
 
 pub use config::GatewayConfig;
 pub use error::RequestError;

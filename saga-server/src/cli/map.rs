@@ -1,23 +1,33 @@
-//! `map`: which steps and sagas a mapping makes of recorded documents.
+//! `map`: which steps and sagas a mapping makes of recorded documents, or of what is on a topic.
 
 use std::{
     fmt::Write,
     fs,
     io::{self, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 
 use clap::Args;
+use saga_collector::sources::{MappedRecord, preview};
 use saga_gateway::{
+    Gateway, GatewayConfig,
     mapping::{self, Input, Mapped, Mapping},
     otlp::{self, Encoding, Signal},
+    publish::Publisher,
+    source::SourceFormat,
 };
+use saga_sdk::SagaConfig;
 use saga_types::{SagaEvent, fold::SagaState};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{CliError, fold, output};
-use crate::config::load_definitions;
+use super::{CliError, block_on, fold, output};
+use crate::{
+    config::{ConfigArgs, load_definitions},
+    server::record_mapper,
+};
 
 /// How much of a document is shown, in characters.
 const SHOWN_CHARS: usize = 120;
@@ -29,20 +39,41 @@ pub(super) struct MapArgs {
     mapping: Option<PathBuf>,
 
     /// Recorded documents: a JSON object, an array of them, or one a line; - reads them from stdin
-    #[arg(long, value_name = "FILE")]
-    input: PathBuf,
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "topic",
+        conflicts_with = "topic"
+    )]
+    input: Option<PathBuf>,
+
+    /// A topic, read from its beginning up to now; broker and schema registry are those of the configuration
+    #[arg(long, value_name = "NAME")]
+    topic: Option<String>,
+
+    /// What the records of the topic hold: json, cloudevents, avro, debezium-outbox or debezium
+    #[arg(long, value_name = "FORMAT", default_value = "json", requires = "topic")]
+    format: SourceFormat,
+
+    /// The most records that are read
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000, requires = "topic")]
+    limit: usize,
+
+    /// A configuration file (YAML) with broker and schema registry
+    #[arg(long, value_name = "FILE", env = "SAGA_SERVER_CONFIG")]
+    config: Option<PathBuf>,
 
     /// Only show what would be recorded; must be given, since the command does nothing else
     #[arg(long, required = true)]
     dry_run: bool,
 
     /// The documents are CloudEvents in structured mode
-    #[arg(long)]
+    #[arg(long, conflicts_with = "topic")]
     cloud_events: bool,
 
     /// The documents are requests of OTLP in JSON, as the Collector's file exporter writes them; each span or log record counts as
     /// a document. Without a mapping its attributes count, such as saga.id
-    #[arg(long, conflicts_with = "cloud_events")]
+    #[arg(long, conflicts_with_all = ["cloud_events", "topic"])]
     otlp: bool,
 
     /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
@@ -80,19 +111,11 @@ impl MapArgs {
         let mapping = self.mapping.as_deref().map(mapping::load).transpose();
         let mapping = mapping.map_err(CliError::usage)?;
         let definitions = load_definitions(&self.definitions)?;
-        let file = self.input.display();
-        let text = self
-            .read()
-            .map_err(|error| CliError::usage(format_args!("{file} cannot be read: {error}")))?;
-        let documents =
-            documents(&text).map_err(|error| CliError::usage(format_args!("{file} is no JSON: {error}")))?;
-        let mut outcome = Outcome::default();
-        for document in documents {
-            match &mapping {
-                Some(mapping) if !self.otlp => outcome.take(document, self.apply(mapping, document)),
-                mapping => outcome.take_export(document, mapping.as_ref()),
-            }
-        }
+        let mut outcome = match (&self.topic, &self.input, mapping) {
+            (Some(topic), _, Some(mapping)) => self.of_topic(topic, mapping)?,
+            (_, Some(input), mapping) => self.of_file(input, mapping.as_ref())?,
+            _ => Outcome::default(),
+        };
         outcome.sagas = fold::states(outcome.steps.clone(), &definitions);
         match self.json {
             true => output::print_json(&outcome)?,
@@ -108,6 +131,58 @@ impl MapArgs {
         }
     }
 
+    fn of_file(&self, input: &Path, mapping: Option<&Mapping>) -> Result<Outcome, CliError> {
+        let file = input.display();
+        let text =
+            read(input).map_err(|error| CliError::usage(format_args!("{file} cannot be read: {error}")))?;
+        let documents =
+            documents(&text).map_err(|error| CliError::usage(format_args!("{file} is no JSON: {error}")))?;
+        let mut outcome = Outcome::default();
+        for document in documents {
+            match mapping {
+                Some(mapping) if !self.otlp => outcome.take(document, self.apply(mapping, document)),
+                mapping => outcome.take_export(document, mapping),
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn of_topic(&self, topic: &str, mapping: Mapping) -> Result<Outcome, CliError> {
+        let settings = ConfigArgs::of_file(self.config.clone())
+            .map_err(CliError::usage)?
+            .load()?;
+        let (kafka, registry) = (settings.kafka()?, settings.schema_registry()?);
+        saga_collector::http_client::choose_cryptography();
+        // It maps, and nothing is published.
+        let publisher = Publisher::new(SagaConfig::default(), Duration::ZERO);
+        let source = mapping.source().to_owned();
+        let gateway =
+            Gateway::new(GatewayConfig::default(), publisher).with_mappings([mapping].into_iter().collect());
+        let Some(mapper) = record_mapper(Arc::new(gateway), &source, self.format) else {
+            return Ok(Outcome::default());
+        };
+        let previewed = block_on(async {
+            preview(kafka, topic.to_owned(), registry, mapper, self.limit)
+                .await
+                .map_err(CliError::failed)
+        })?;
+        let mut outcome = Outcome::default();
+        for record in previewed {
+            let mapped = match record.mapped {
+                Ok(MappedRecord::Event(event)) => Mapped::Event(event),
+                Ok(MappedRecord::Ignored) => Mapped::Ignored,
+                Ok(MappedRecord::Undecodable(reason) | MappedRecord::Refused(reason)) | Err(reason) => {
+                    Mapped::Refused(format!(
+                        "partition {}, offset {}: {reason}",
+                        record.partition, record.offset
+                    ))
+                }
+            };
+            outcome.take(&record.value, mapped);
+        }
+        Ok(outcome)
+    }
+
     fn apply(&self, mapping: &Mapping, document: &str) -> Mapped {
         match self.cloud_events {
             true => mapping.apply_cloud_event(document),
@@ -117,15 +192,15 @@ impl MapArgs {
             }),
         }
     }
+}
 
-    fn read(&self) -> io::Result<String> {
-        if self.input.as_os_str() == "-" {
-            let mut text = String::new();
-            io::stdin().read_to_string(&mut text)?;
-            return Ok(text);
-        }
-        fs::read_to_string(&self.input)
+fn read(input: &Path) -> io::Result<String> {
+    if input.as_os_str() == "-" {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text)?;
+        return Ok(text);
     }
+    fs::read_to_string(input)
 }
 
 /// An array's elements, one object, or the lines.

@@ -1,6 +1,6 @@
 //! What values must be. Each refusal names the key and what it should be.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use super::{ConfigError, Period, Property};
 
@@ -109,7 +109,7 @@ pub(super) fn key_at_fault(reason: &str) -> &'static str {
 
 /// The names that Kafka allows.
 pub(super) fn topic_name(
-    key: &'static str,
+    key: impl Into<Cow<'static, str>>,
     given: Option<&str>,
     default: &str,
 ) -> Result<String, ConfigError> {
@@ -122,14 +122,20 @@ pub(super) fn topic_name(
     Err(ConfigError::value(key, reason))
 }
 
+pub(super) fn not_reserved(property: &str) -> Result<(), String> {
+    match RESERVED_PROPERTIES.contains(&property) {
+        true => Err(format!(
+            "{property} is set by the collector itself, see the other keys under kafka"
+        )),
+        false => Ok(()),
+    }
+}
+
 pub(super) fn properties(given: &[Property]) -> Result<BTreeMap<String, String>, ConfigError> {
     let key = "kafka.properties";
     let mut properties = BTreeMap::new();
     for Property { name, value } in given {
-        if RESERVED_PROPERTIES.contains(&name.as_str()) {
-            let reason = format!("{name} is set by the collector itself, see the other keys under kafka");
-            return Err(ConfigError::value(key, reason));
-        }
+        not_reserved(name).map_err(|reason| ConfigError::value(key, reason))?;
         let Some(value) = value else {
             return Err(ConfigError::value(key, format!("{name:?} must be NAME=VALUE")));
         };

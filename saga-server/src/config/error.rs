@@ -1,6 +1,6 @@
 //! Why a configuration is refused.
 
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf};
 
 use thiserror::Error;
 
@@ -20,7 +20,7 @@ pub enum ConfigError {
     #[error("{key}: {reason}")]
     Value {
         /// The key's path, such as `kafka.topic`.
-        key: &'static str,
+        key: Cow<'static, str>,
         /// What is wrong, and what it should be.
         reason: String,
     },
@@ -39,9 +39,9 @@ pub enum ConfigError {
 
 impl ConfigError {
     /// A value that cannot be used.
-    pub(super) fn value(key: &'static str, reason: impl Into<String>) -> Self {
+    pub(super) fn value(key: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
         Self::Value {
-            key,
+            key: key.into(),
             reason: reason.into(),
         }
     }

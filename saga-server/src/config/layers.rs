@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, FromArgMatches};
 use merge::Merge;
 
 use super::{Settings, check_environment, error::ConfigError, file};
@@ -23,6 +23,21 @@ pub struct ConfigArgs {
 }
 
 impl ConfigArgs {
+    /// A file below the environment, for commands whose own flags bear the names of keys.
+    ///
+    /// # Errors
+    ///
+    /// [`clap::Error`] when a variable cannot be read.
+    pub fn of_file(config: Option<PathBuf>) -> Result<Self, clap::Error> {
+        let command = Settings::augment_args(clap::Command::new("saga-server"));
+        let environment = command.try_get_matches_from(["saga-server"])?;
+        Ok(Self {
+            config,
+            profile: None,
+            settings: Settings::from_arg_matches(&environment)?,
+        })
+    }
+
     /// All layers, the heaviest winning.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ mod retention;
 mod security;
 mod settings;
 mod show;
+mod sources;
 mod telemetry;
 mod webhooks;
 
@@ -62,6 +63,7 @@ pub use settings::{
     Settings, WatchSettings,
 };
 pub use show::{NOT_SET, REQUIRED, defaults};
+pub use sources::{SourceConfig, SourceEntry, SourceSetting};
 pub use telemetry::TelemetrySettings;
 pub use webhooks::WebhookSetting;
 
@@ -86,6 +88,8 @@ pub struct Config {
     pub schema_registry: Option<RegistryConfig>,
     /// How events are taken over HTTP.
     pub gateway: GatewayConfig,
+    /// Topics that exist already, whose records become events.
+    pub sources: Vec<SourceConfig>,
     /// How events are taken in.
     pub ingest: IngestConfig,
     /// How long sagas stay in the database, and where they go.
@@ -115,8 +119,14 @@ pub struct GatewayServerConfig {
     pub access: Access,
     /// The broker.
     pub kafka: KafkaConfig,
+    /// The registry with the schemas of sources.
+    pub schema_registry: Option<RegistryConfig>,
     /// How events are taken.
     pub gateway: GatewayConfig,
+    /// Topics that exist already, whose records become events.
+    pub sources: Vec<SourceConfig>,
+    /// After how long offsets that cannot be read are skipped; never when none.
+    pub skip_unreadable_after: Option<Duration>,
     /// How long a shutdown may take until what is left is abandoned.
     pub shutdown_timeout: Duration,
     /// What is logged, and how.

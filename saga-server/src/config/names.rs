@@ -40,7 +40,7 @@ pub fn keys() -> Vec<Key> {
 #[must_use]
 pub fn explain(error: &ConfigError) -> String {
     let names = match error {
-        ConfigError::Value { key, .. } => keys().into_iter().find(|candidate| candidate.path == *key),
+        ConfigError::Value { key, .. } => keys().into_iter().find(|candidate| names(candidate, key)),
         _ => None,
     };
     match names {
@@ -49,6 +49,12 @@ pub fn explain(error: &ConfigError) -> String {
         }) => format!("{error} (set it as {path} in the file, as {variable} or as {flag})"),
         None => error.to_string(),
     }
+}
+
+/// Whether it is the key, or the map in which the key is an entry.
+fn names(candidate: &Key, key: &str) -> bool {
+    let rest = key.strip_prefix(candidate.path.as_str());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 const PREFIX: &str = "SAGA_SERVER_";

@@ -10,7 +10,9 @@ use super::{
     checks::{
         bootstrap_servers, is_http, key_at_fault, not_empty, period_within, properties, topic_name, within,
     },
-    database, owners, retention, webhooks,
+    database, owners, retention,
+    sources::{self, SourceConfig, Surroundings},
+    webhooks,
 };
 use saga_collector::http_client;
 use saga_collector::{
@@ -50,6 +52,7 @@ impl Settings {
             kafka: self.kafka()?,
             schema_registry: self.schema_registry()?,
             gateway: self.gateway.resolve()?,
+            sources: self.sources()?,
             ingest: self.ingest()?,
             retention: self.retention()?,
             watch: self.watch()?,
@@ -77,7 +80,10 @@ impl Settings {
                 self.allow_unauthenticated.unwrap_or(false),
             )?,
             kafka: self.kafka()?,
+            schema_registry: self.schema_registry()?,
             gateway: self.gateway.resolve()?,
+            sources: self.sources()?,
+            skip_unreadable_after: self.ingest()?.skip_unreadable_after,
             shutdown_timeout: self.shutdown_timeout()?,
             log: self.log(),
             telemetry: self.telemetry.resolve()?,
@@ -223,6 +229,15 @@ impl Settings {
             url: url.clone(),
             ca_file,
         }))
+    }
+
+    fn sources(&self) -> Result<Vec<SourceConfig>, ConfigError> {
+        let surroundings = Surroundings {
+            kafka: &self.kafka()?,
+            has_registry: self.schema_registry()?.is_some(),
+            mappings_dir: self.gateway.mappings_dir.as_deref(),
+        };
+        sources::resolve(self.sources.as_deref().unwrap_or_default(), &surroundings)
     }
 
     fn ingest(&self) -> Result<IngestConfig, ConfigError> {

@@ -27,6 +27,7 @@ use super::{
     property::Property,
     redaction::RedactionSettings,
     retention::{ArchiveSettings, RetentionSettings},
+    sources::{self, SourceSetting},
     telemetry::TelemetrySettings,
     webhooks::WebhookSetting,
 };
@@ -66,6 +67,18 @@ pub struct Settings {
 
     #[command(flatten)]
     pub gateway: GatewaySettings,
+
+    /// Topics that exist already, whose records become events by the mapping of the name: NAME=TOPIC,FORMAT,GROUP, several with semicolons between; a map in the file
+    #[arg(
+        id = "sources",
+        long = "source",
+        value_name = "NAME=TOPIC,FORMAT,GROUP",
+        env = "SAGA_SERVER_SOURCES",
+        value_delimiter = ';'
+    )]
+    #[serde(deserialize_with = "sources::of_a_map")]
+    #[merge(strategy = merge::option::overwrite_none)]
+    pub sources: Option<Vec<SourceSetting>>,
 
     #[command(flatten)]
     pub ingest: IngestSettings,

@@ -10,6 +10,7 @@ use super::{
     oidc::{DEFAULT_CLAIMS, DEFAULT_LEEWAY},
     owners,
     retention::After,
+    sources,
     telemetry::{DEFAULT_SAMPLE_RATIO, DEFAULT_SERVICE_NAME},
 };
 use saga_collector::{
@@ -68,6 +69,7 @@ impl Config {
                 self.gateway.max_buffered_bytes.to_string(),
             ),
             ("gateway.mappingsDir", path(self.gateway.mappings_dir.as_deref())),
+            ("sources", text(sources::entry(&self.sources).as_deref())),
             ("ingest.batchSize", self.ingest.batch_size.to_string()),
             ("ingest.batchWait", Period(self.ingest.batch_wait).to_string()),
             (

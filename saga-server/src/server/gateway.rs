@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ServerError, listen,
+    sources::Surroundings,
     supervisor::{Supervisor, Task},
     tasks,
 };
@@ -135,6 +136,17 @@ impl GatewayServer {
             }),
         ];
         tasks.extend(tasks::issuer(&config.access, &stop));
+        let sources = Surroundings {
+            kafka: &config.kafka,
+            registry: config.schema_registry.as_ref(),
+            skip_unreadable_after: config.skip_unreadable_after,
+            // Dead letters wait for their topic.
+            store: None,
+            gateway: &gateway,
+            health: &health,
+            metrics: &metrics,
+        };
+        tasks.extend(sources.task(&config.sources, &stop)?);
         let supervisor = Supervisor::start(tasks, metrics, stop.clone());
         tracing::info!(%address, topic = config.kafka.topic, "gateway started");
         Ok(Self {

@@ -4,12 +4,14 @@
 //! | --- | --- |
 //! | `definitions` | the definitions as the files say, and collectors that run with others |
 //! | `gateway` | events over HTTP, within a collector or alone |
+//! | `sources` | topics that exist already, within a collector or a gateway |
 //! | `tasks` | the background tasks, and what happens when one of them ends |
 //! | `webhooks` | what webhooks need of the collector |
 //! | `supervisor` | starts, watches and stops them |
 
 mod definitions;
 mod gateway;
+mod sources;
 mod supervisor;
 mod tasks;
 mod webhooks;
@@ -36,6 +38,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use self::gateway::GatewayServer;
+pub(crate) use self::sources::record_mapper;
 use self::supervisor::{Supervisor, Task};
 use crate::config::{Config, load_definitions};
 
@@ -69,6 +72,9 @@ pub enum ServerError {
     /// A mapping is wrong.
     #[error("gateway.mappingsDir: {0}")]
     Mapping(#[from] saga_gateway::mapping::MappingLoadError),
+    /// A source has no mapping.
+    #[error("sources.{0}: there is no mapping of this name in gateway.mappingsDir")]
+    NoMapping(String),
     /// The client that writes events cannot start.
     #[error(transparent)]
     Gateway(#[from] saga_sdk::ConnectError),
@@ -166,8 +172,19 @@ impl Server {
             pages: Arc::new(config.pages.clone()),
             gateway: gateway.clone(),
         };
+        let sources = sources::Surroundings {
+            kafka: &config.kafka,
+            registry: config.schema_registry.as_ref(),
+            skip_unreadable_after: config.ingest.skip_unreadable_after,
+            store: Some(store.clone()),
+            gateway: &gateway,
+            health: &health,
+            metrics: &metrics,
+        };
+        let sources = sources.task(&config.sources, &stop)?;
         let parts = (store, live, letters, webhooks);
         let mut tasks = tasks::of(&config, &state, parts, loaded, &stop)?;
+        tasks.extend(sources);
         let http = saga_web::serve(listener, state, Limits::default(), stop.clone());
         tasks.push(Task::essential("http", http));
         let tasks = tasks.into_iter().map(prepare).collect();

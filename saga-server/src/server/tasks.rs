@@ -13,6 +13,7 @@
 //! | `producers` | who records events and which never came, on one collector of several | started again |
 //! | `failure_groups` | groups of failures for sagas that failed before rows had one, on one collector of several | started again |
 //! | `database` | whether the database answers, and the numbers of sagas | started again |
+//! | `sources` | topics that exist already, if any are configured | started again |
 //! | `issuer` | the keys of an issuer of tokens, if one is configured | started again |
 //! | `retention` | sagas, dead letters and operations that leave, unless nothing is removed | started again |
 //!

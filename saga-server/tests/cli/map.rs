@@ -147,3 +147,24 @@ fn a_wrong_mapping_is_refused_with_file_and_line() {
     run.run("map --dry-run --mapping none.yml --input orders.ndjson")
         .is_refused(2, &["none.yml: cannot be read"]);
 }
+
+#[test]
+fn documents_come_from_a_file_or_from_a_topic() {
+    for (arguments, words) in [
+        ("map --dry-run --mapping orders.yml", "--input <FILE>"),
+        (
+            &format!("{MAP} orders.ndjson --topic shop.orders"),
+            "cannot be used with",
+        ),
+        (
+            "map --dry-run --mapping orders.yml --topic t --format xml",
+            "must be one of json, ",
+        ),
+    ] {
+        let done = run().run(arguments);
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{done:?}");
+        assert!(done.stderr.contains(words), "{done:?}");
+    }
+    let no_broker = run().run("map --dry-run --mapping orders.yml --topic shop.orders");
+    no_broker.is_refused(2, &["kafka.bootstrapServers", "is not set"]);
+}

@@ -25,6 +25,7 @@ mod restore;
 mod retention;
 mod schema_registry;
 mod secrets;
+mod sources;
 mod stalls;
 #[path = "../support/mod.rs"]
 mod support;

@@ -20,7 +20,7 @@ fn started(saga_id: &str) -> SagaEvent {
     event(saga_id, 0, steps::ORDER_CREATED, SagaStatus::Started)
 }
 
-async fn register(registry: &str, subject: &str, schema: &str) -> u32 {
+pub(crate) async fn register(registry: &str, subject: &str, schema: &str) -> u32 {
     let url = format!("{registry}/subjects/{subject}/versions");
     let answer = saga_collector::http_client::plain_client()
         .post(url)

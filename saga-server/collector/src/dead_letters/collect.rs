@@ -21,7 +21,7 @@ use crate::{
     kafka::{
         ConsumerError, KafkaConfig,
         consume_loop::{self, BatchLimits},
-        consumer_config::ConsumerConfig,
+        consumer_config::{BY_TOPICS_CREATE, ConsumerConfig},
         permission::{Refusals, ReportTo},
         record::{Batch, Offsets, RawRecord},
     },
@@ -74,6 +74,7 @@ impl Collect {
             kafka: parts.kafka.clone(),
             topic: topic.clone(),
             group: format!("{}-dead-letters", parts.kafka.group),
+            how_made: BY_TOPICS_CREATE,
             settings: &SETTINGS,
             refusals: Refusals::reported_to(ReportTo::Warning(parts.health.clone(), Concern::DeadLetterRead)),
             observers: None,

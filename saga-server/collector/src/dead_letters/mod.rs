@@ -2,6 +2,7 @@
 //!
 //! | part | what |
 //! | --- | --- |
+//! | `write` | from a consumer that rejects a record to the topic, or to the database |
 //! | `collect` | follows the dead letter topic, as ingest follows the other one |
 //! | `read` | from a record, ours or Spring's, to a letter |
 //! | `view`, `partial_view` | a letter as people see it, and what can be read of one that is no event |
@@ -19,6 +20,7 @@ pub(crate) mod read;
 mod replay;
 mod replay_report;
 mod view;
+pub(crate) mod write;
 
 use std::sync::Arc;
 

@@ -64,6 +64,15 @@ impl Progress {
         Freshness::of(partitions, now)
     }
 
+    /// How fresh what this collector consumes is, without the partitions of others.
+    pub(crate) fn own_freshness(&self, now: Timestamp) -> Freshness {
+        let own = self.own().into_iter();
+        Freshness::of(
+            own.map(|progress| (progress.partition, Some(progress))).collect(),
+            now,
+        )
+    }
+
     /// How far the partitions are that this collector consumes, as far as it is known.
     pub(super) fn own(&self) -> Vec<PartitionProgress> {
         self.lock().own_progress().collect()

@@ -22,7 +22,7 @@ pub(crate) fn frames(records: &[RawRecord]) -> Vec<Framed<'_>> {
 
 /// Reads records, with the help of a registry if there is one.
 pub(crate) struct Decoder {
-    registry: Option<Registry>,
+    registry: Option<Registry<WriterSchema>>,
 }
 
 impl Decoder {

@@ -19,9 +19,9 @@ mod health;
 mod pipeline;
 mod producer_headers;
 pub(crate) mod rejection;
-mod schema_lookup;
+pub(crate) mod schema_lookup;
 mod schema_references;
-mod schema_registry;
+pub(crate) mod schema_registry;
 pub(crate) mod wait_reports;
 mod writers;
 
@@ -39,7 +39,7 @@ use crate::{
         ConsumerError, KafkaConfig,
         consume_loop::{self, BatchLimits},
         consumer::ConsumerObservers,
-        consumer_config::ConsumerConfig,
+        consumer_config::{BY_TOPICS_CREATE, ConsumerConfig},
         dead_letter_producer::DeadLetterProducer,
         permission::{Refusals, ReportTo},
         status::ConsumerStatus,
@@ -88,11 +88,12 @@ impl Ingest {
             kafka: parts.kafka.clone(),
             topic: parts.kafka.topic.clone(),
             group: parts.kafka.group.clone(),
+            how_made: BY_TOPICS_CREATE,
             settings: &[],
             refusals: Refusals::reported_to(ReportTo::Ingest(status.clone())),
             observers: Some(ConsumerObservers {
                 health: parts.health.clone(),
-                metrics: parts.metrics.clone(),
+                lag: parts.metrics.ingest.lag(),
                 progress: parts.progress.clone(),
                 status: status.clone(),
             }),

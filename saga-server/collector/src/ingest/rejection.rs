@@ -95,6 +95,30 @@ impl Rejection {
         }
     }
 
+    /// A record of a source is not what its format says.
+    pub(crate) fn not_the_format(reason: String) -> Self {
+        Self {
+            kind: "NOT_THE_FORMAT",
+            reason,
+        }
+    }
+
+    /// A rule of a source's mapping takes the record, and cannot make an event of it.
+    pub(crate) fn refused_by_mapping(reason: String) -> Self {
+        Self {
+            kind: "REFUSED_BY_MAPPING",
+            reason,
+        }
+    }
+
+    /// The topic does not take the event that a source's record became.
+    pub(crate) fn too_large(reason: String) -> Self {
+        Self {
+            kind: "EVENT_TOO_LARGE",
+            reason,
+        }
+    }
+
     /// The database does not take the event.
     pub(crate) fn refused(reason: String) -> Self {
         Self {

@@ -3,7 +3,7 @@
 //! A proxy, a sign-in page or a registry that has trouble answers too, with the same status codes. So a 404 counts only with the
 //! registry's own error code in a JSON body.
 
-use std::time::Duration;
+use std::{marker::PhantomData, time::Duration};
 
 use futures_util::future::BoxFuture;
 use saga_types::avro::WriterSchema;
@@ -27,10 +27,27 @@ const MAX_REFERENCES: usize = 64;
 /// The registry's codes for an id, a subject or a version that it does not have.
 const NOT_FOUND_CODES: [u64; 3] = [40401, 40402, 40403];
 
+/// A schema, made fit for reading what was written with it.
+pub(crate) trait ReadSchema: Send + Sync + Sized {
+    /// What its data must be, such as `an event's`.
+    const OF: &'static str;
+
+    /// Reads one, which refers to no other.
+    fn read(text: &str) -> Result<Self, String>;
+}
+
+impl ReadSchema for WriterSchema {
+    const OF: &'static str = "an event's";
+
+    fn read(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|error| error.to_string())
+    }
+}
+
 /// What the registry says of an id.
-pub(super) enum Outcome {
-    Schema(WriterSchema),
-    /// It has a schema that cannot be an event's.
+pub(super) enum Outcome<S> {
+    Schema(S),
+    /// It has a schema that cannot be used.
     Unusable(String),
     /// It does not know the id.
     Unknown,
@@ -39,9 +56,10 @@ pub(super) enum Outcome {
 }
 
 /// The way to a registry.
-pub(super) struct Lookup {
+pub(super) struct Lookup<S> {
     client: reqwest::Client,
     config: RegistryConfig,
+    schema: PhantomData<fn() -> S>,
 }
 
 /// Why there is no answer about something.
@@ -76,7 +94,7 @@ fn avro() -> String {
     "AVRO".to_owned()
 }
 
-impl Lookup {
+impl<S: ReadSchema> Lookup<S> {
     pub(super) fn new(config: RegistryConfig) -> Self {
         let trust = Trust::for_url(config.url.expose(), config.ca_file.as_deref());
         // The configuration was checked by making the same client; files that vanish meanwhile leave no trusted certificate.
@@ -84,11 +102,15 @@ impl Lookup {
             tracing::error!(%error, "the schema registry's certificates cannot be read");
             http_client::plain_client()
         });
-        Self { client, config }
+        Self {
+            client,
+            config,
+            schema: PhantomData,
+        }
     }
 
     /// The schema with this id, and all that it refers to.
-    pub(super) async fn schema(&self, id: u32) -> Outcome {
+    pub(super) async fn schema(&self, id: u32) -> Outcome<S> {
         let answer: SchemaAnswer = match self.get(&["schemas", "ids", &id.to_string()]).await {
             Ok(answer) => answer,
             Err(Failure::NotFound) => return Outcome::Unknown,
@@ -107,9 +129,9 @@ impl Lookup {
             Ok(schema) => schema,
             Err(reason) => return Outcome::Unusable(reason),
         };
-        match WriterSchema::parse(&schema) {
+        match S::read(&schema) {
             Ok(schema) => Outcome::Schema(schema),
-            Err(error) => Outcome::Unusable(error.to_string()),
+            Err(reason) => Outcome::Unusable(reason),
         }
     }
 

@@ -9,12 +9,11 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use saga_types::avro::WriterSchema;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     rejection::Rejection,
-    schema_lookup::{Lookup, Outcome},
+    schema_lookup::{Lookup, Outcome, ReadSchema},
     wait_reports::WaitReports,
 };
 use crate::{backoff::Backoff, health::Component, ingest::RegistryConfig, kafka::status::Stage};
@@ -38,22 +37,22 @@ const REMEMBERED: usize = 10_000;
 const MAX_ID: u32 = i32::MAX as u32;
 
 /// What is known of an id.
-enum Known {
-    Schema(WriterSchema),
-    /// The registry has a schema that cannot be an event's.
+enum Known<S> {
+    Schema(S),
+    /// The registry has a schema that cannot be used.
     Unusable(String, Instant),
     /// The registry did not know it then.
     Unknown(Instant),
 }
 
 /// A registry, and what was learnt from it.
-pub(super) struct Registry {
-    lookup: Lookup,
-    known: BTreeMap<u32, Known>,
+pub(crate) struct Registry<S> {
+    lookup: Lookup<S>,
+    known: BTreeMap<u32, Known<S>>,
 }
 
-impl Registry {
-    pub(super) fn new(config: RegistryConfig) -> Self {
+impl<S: ReadSchema> Registry<S> {
+    pub(crate) fn new(config: RegistryConfig) -> Self {
         Self {
             lookup: Lookup::new(config),
             known: BTreeMap::new(),
@@ -61,7 +60,7 @@ impl Registry {
     }
 
     /// Learns these ids, as far as one batch may. `false` when cancelled while the registry is unavailable.
-    pub(super) async fn learn(
+    pub(crate) async fn learn(
         &mut self,
         ids: &BTreeSet<u32>,
         reports: &WaitReports,
@@ -95,7 +94,7 @@ impl Registry {
     /// # Errors
     ///
     /// The reason when the registry is unavailable.
-    pub(super) async fn learn_now(&mut self, ids: &BTreeSet<u32>) -> Result<(), String> {
+    pub(crate) async fn learn_now(&mut self, ids: &BTreeSet<u32>) -> Result<(), String> {
         let is_schema = |id: &u32| matches!(self.known.get(id), Some(Known::Schema(_)));
         let asked = ids.iter().copied().filter(|id| *id <= MAX_ID && !is_schema(id));
         let mut asked: BTreeSet<u32> = asked.take(NEW_IDS).collect();
@@ -103,12 +102,12 @@ impl Registry {
     }
 
     /// The schema of an id that was learnt.
-    pub(super) fn schema(&self, id: u32) -> Result<&WriterSchema, Rejection> {
+    pub(crate) fn schema(&self, id: u32) -> Result<&S, Rejection> {
         match self.known.get(&id) {
             Some(Known::Schema(schema)) => Ok(schema),
             Some(Known::Unusable(reason, _)) => Err(Rejection {
                 kind: "UNUSABLE_SCHEMA",
-                reason: format!("the schema with id {id} cannot be an event's: {reason}"),
+                reason: format!("the schema with id {id} cannot be {}: {reason}", S::OF),
             }),
             Some(Known::Unknown(_)) => Err(unknown(id, "the schema registry does not know it")),
             None if id > MAX_ID => Err(unknown(id, "no registry has an id as large")),

@@ -30,7 +30,7 @@ use super::{
 use crate::{
     freshness::{Observed, Progress},
     health::{Component, Health},
-    metrics::{Metrics, PartitionLabel},
+    metrics::LagGauges,
 };
 
 pub(crate) type SagaConsumer = BaseConsumer<ConsumerContext>;
@@ -39,7 +39,7 @@ pub(crate) type SagaConsumer = BaseConsumer<ConsumerContext>;
 #[derive(Clone)]
 pub(crate) struct ConsumerObservers {
     pub(crate) health: Arc<Health>,
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) lag: LagGauges,
     pub(crate) progress: Arc<Progress>,
     pub(crate) status: Arc<ConsumerStatus>,
 }
@@ -61,6 +61,8 @@ pub(crate) struct ConsumerContext {
     observers: Option<ConsumerObservers>,
     topic: String,
     group: String,
+    /// How the topic is made when it is missing, in words.
+    how_made: &'static str,
 }
 
 /// What happened since the loop last asked.
@@ -80,10 +82,12 @@ impl ConsumerContext {
         group: String,
         refusals: Refusals,
         observers: Option<ConsumerObservers>,
+        how_made: &'static str,
     ) -> Self {
         Self {
             topic,
             group,
+            how_made,
             refusals,
             observers,
             assigned: Mutex::default(),
@@ -123,11 +127,7 @@ impl ConsumerContext {
         let Some(observers) = self.observers() else { return };
         for partition in partitions.iter().copied() {
             observers.progress.revoked(partition);
-            observers
-                .metrics
-                .ingest
-                .consumer_lag
-                .remove(&PartitionLabel { partition });
+            observers.lag.remove(partition);
         }
     }
 
@@ -145,7 +145,7 @@ impl ConsumerContext {
     pub(super) fn topic_exists(&self, exists: bool) {
         let topic = &self.topic;
         if let Some(observers) = self.observers() {
-            observers.status.topic_exists(topic, exists);
+            observers.status.topic_exists(topic, exists, self.how_made);
         }
         let mut missing_since = self.missing_since.lock();
         let was_missing = missing_since.is_some();
@@ -153,10 +153,7 @@ impl ConsumerContext {
         drop(missing_since);
         match (was_missing, exists) {
             (true, true) => tracing::info!(topic, "topic exists again"),
-            (false, false) => tracing::error!(
-                topic,
-                "topic does not exist; `saga-server topics create` makes it"
-            ),
+            (false, false) => tracing::error!(topic, "topic does not exist; {}", self.how_made),
             _ => {}
         }
     }
@@ -185,9 +182,7 @@ impl ConsumerContext {
                 observers.progress.observed(partition, &observed);
             }
             if let Some(behind) = observers.progress.behind(partition) {
-                let lag = &observers.metrics.ingest.consumer_lag;
-                lag.get_or_create(&PartitionLabel { partition })
-                    .set(behind.cast_signed());
+                observers.lag.set(partition, behind);
             }
         }
     }

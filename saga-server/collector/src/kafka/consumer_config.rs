@@ -37,12 +37,17 @@ const FIXED: [(&str, &str); 2] = [
     ("enable.auto.offset.store", "false"),
 ];
 
+/// How the collector's own topics are made.
+pub(crate) const BY_TOPICS_CREATE: &str = "`saga-server topics create` makes it";
+
 /// A topic to consume, and as which group.
 #[derive(Clone)]
 pub(crate) struct ConsumerConfig {
     pub(crate) kafka: KafkaConfig,
     pub(crate) topic: String,
     pub(crate) group: String,
+    /// How the topic is made when it is missing, in words.
+    pub(crate) how_made: &'static str,
     /// Settings of this consumer that outweigh the defaults, but not what was configured.
     pub(crate) settings: &'static [(&'static str, &'static str)],
     /// What the broker refuses.
@@ -82,6 +87,7 @@ impl ConsumerConfig {
             self.group.clone(),
             self.refusals.clone(),
             self.observers.clone(),
+            self.how_made,
         );
         let consumer: SagaConsumer = client
             .create_with_context(context)

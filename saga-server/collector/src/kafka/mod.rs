@@ -8,6 +8,7 @@
 //! | `consume_loop` | one thread: poll, gather a batch, hand it on, commit what was stored |
 //! | `partitions` | what is in work, paused and committed of each partition |
 //! | `statistics`, `stall` | what the client says of itself, and whether it still reads on |
+//! | `snapshot` | the records that a topic holds now, without a group |
 //! | `status` | what hinders consuming, for health |
 //! | `dead_letter_producer` | writes dead letters and waits for the acknowledgement |
 //! | `permission` | what the broker refuses, and whether it is granted by now |
@@ -26,6 +27,7 @@ mod headers;
 mod partitions;
 pub(crate) mod permission;
 pub(crate) mod record;
+pub(crate) mod snapshot;
 mod stall;
 mod statistics;
 pub(crate) mod status;

@@ -26,6 +26,8 @@ pub(crate) enum Stage {
     DeadLetters,
     /// The database.
     Database,
+    /// The topic of events, to which those of a source are written.
+    EventTopic,
     /// The schema registry.
     SchemaRegistry,
 }
@@ -82,10 +84,9 @@ impl ConsumerStatus {
         });
     }
 
-    /// Whether the topic exists. Says whether that is a change.
-    pub(super) fn topic_exists(&self, topic: &str, exists: bool) -> bool {
-        let missing = (!exists)
-            .then(|| format!("the topic {topic} does not exist; `saga-server topics create` makes it"));
+    /// Whether the topic exists, and otherwise how it is made. Says whether that is a change.
+    pub(super) fn topic_exists(&self, topic: &str, exists: bool, how_made: &str) -> bool {
+        let missing = (!exists).then(|| format!("the topic {topic} does not exist; {how_made}"));
         self.change(|state| std::mem::replace(&mut state.missing_topic, missing).is_some() == exists)
     }
 
@@ -218,15 +219,15 @@ mod tests {
     fn a_topic_that_is_missing_is_reported_until_it_is_there_again() {
         let status = ConsumerStatus::default();
         status.joined();
-        assert!(status.topic_exists("sagas", false));
-        assert!(!status.topic_exists("sagas", false), "no news");
+        assert!(status.topic_exists("sagas", false, "make it"));
+        assert!(!status.topic_exists("sagas", false, "make it"), "no news");
         // The rebalance that follows a deletion, with partitions or without.
         status.joined();
         assert!(matches!(
             status.verdict(None, Instant::now()),
             Verdict::Unhealthy(_)
         ));
-        assert!(status.topic_exists("sagas", true));
+        assert!(status.topic_exists("sagas", true, "make it"));
         assert_eq!(status.verdict(None, Instant::now()), Verdict::Healthy);
     }
 

@@ -8,20 +8,21 @@ use prometheus_client::{
 use super::{
     ReasonLabel,
     declare::{Declare, FloatGauge},
+    lag::LagGauges,
 };
 
 /// Label `partition`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct PartitionLabel {
+struct PartitionLabel {
     /// The partition of the topic.
-    pub(crate) partition: i32,
+    partition: i32,
 }
 
 /// Metrics of ingest.
 #[derive(Debug)]
 pub struct IngestMetrics {
     /// `saga_tracker_consumer_lag`: events on a partition that are not stored yet.
-    pub(crate) consumer_lag: Family<PartitionLabel, Gauge>,
+    consumer_lag: Family<PartitionLabel, Gauge>,
     /// `saga_tracker_behind_seconds`: the age of the moment up to which everything is stored, over all instances.
     pub(crate) behind: FloatGauge,
     /// `saga_tracker_ingest_stalled`: whether this instance does not store what is on its partitions.
@@ -90,6 +91,11 @@ impl IngestMetrics {
         metrics.producers_invalid(0);
         metrics.producers_left_out(0);
         metrics
+    }
+
+    /// The lag of each partition of the topic.
+    pub(crate) fn lag(&self) -> LagGauges {
+        LagGauges::new(&self.consumer_lag, |partition| PartitionLabel { partition })
     }
 
     /// Records had invalid producer headers.

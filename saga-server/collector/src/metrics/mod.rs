@@ -9,6 +9,7 @@
 //! | `webhooks` | requests to webhooks, and what waits for them |
 //! | `retention` | retention and archive |
 //! | `gateway` | events that come over HTTP |
+//! | `sources` | topics that exist already; `lag` is that of any topic |
 //! | `requests` | answers, streams and queries |
 //! | `process` | tasks, definitions, other collectors |
 //! | `stored` | what a stored batch means for all of them |
@@ -21,12 +22,14 @@ mod declare;
 mod gateway;
 mod ingest;
 mod jobs;
+mod lag;
 mod lost;
 mod overdue;
 mod process;
 mod requests;
 mod retention;
 mod sagas;
+mod sources;
 mod stored;
 mod webhooks;
 
@@ -42,8 +45,8 @@ pub use dead_letters::DeadLetterMetrics;
 pub(crate) use declare::seconds;
 pub use gateway::GatewayMetrics;
 pub use ingest::IngestMetrics;
-pub(crate) use ingest::PartitionLabel;
 pub use jobs::JobMetrics;
+pub(crate) use lag::LagGauges;
 pub use lost::LostCounters;
 pub(crate) use overdue::Reading;
 pub use overdue::WatchGauges;
@@ -51,6 +54,8 @@ pub use process::ProcessMetrics;
 pub use requests::{EndpointLabels, RequestMetrics};
 pub use retention::RetentionMetrics;
 pub use sagas::SagaMetrics;
+pub(crate) use sources::RecordOutcome;
+pub use sources::SourceMetrics;
 pub use stored::count_stored;
 pub(crate) use stored::{append_took, appended};
 pub use webhooks::WebhookMetrics;
@@ -82,6 +87,8 @@ pub struct Metrics {
     pub requests: RequestMetrics,
     /// Of events that come over HTTP.
     pub gateway: GatewayMetrics,
+    /// Of topics that exist already.
+    pub sources: SourceMetrics,
     /// Of tasks, definitions and other collectors.
     pub process: ProcessMetrics,
 }
@@ -100,6 +107,7 @@ impl Metrics {
             retention: RetentionMetrics::declare(&mut declare),
             requests: RequestMetrics::declare(&mut declare),
             gateway: GatewayMetrics::declare(&mut declare),
+            sources: SourceMetrics::declare(&mut declare),
             process: ProcessMetrics::declare(&mut declare),
             registry: declare.0,
         };

@@ -15,7 +15,7 @@ use crate::{
     auth::{Access, Role},
     http::guard,
 };
-use saga_collector::health::{Component, Concern, Health, State as ComponentState};
+use saga_collector::health::{Component, Concern, Health, SourceHealth, State as ComponentState};
 
 /// Whether all of it works.
 #[derive(Debug, Serialize, ToSchema)]
@@ -33,6 +33,9 @@ struct Readiness {
     /// What an operator should know of although everything works; not there when there is nothing.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     warnings: BTreeMap<Concern, String>,
+    /// How sources are, by their names; not there when there are none. They say nothing of the status.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    sources: BTreeMap<String, SourceHealth>,
 }
 
 /// The answer: `{"status":"UP"}`.
@@ -82,7 +85,7 @@ async fn readiness(
     State(access): State<Arc<Access>>,
     request: Request,
 ) -> (StatusCode, Json<Readiness>) {
-    let (mut components, mut warnings) = (health.states(), health.warnings());
+    let (mut components, mut warnings, mut sources) = (health.states(), health.warnings(), health.sources());
     let caller = guard::known_caller(&access, &request).await;
     // A reason may name anything that a database or a broker says, of whatever saga type.
     if caller.is_none_or(|caller| caller.role < Role::Operator || !caller.scope.is_all()) {
@@ -90,6 +93,8 @@ async fn readiness(
         warnings
             .values_mut()
             .for_each(|reason| FOR_OPERATORS.clone_into(reason));
+        let reasons = sources.values_mut().filter_map(|source| source.reason.as_mut());
+        reasons.for_each(|reason| FOR_OPERATORS.clone_into(reason));
     }
     let is_up = components
         .values()
@@ -105,6 +110,7 @@ async fn readiness(
             status,
             components,
             warnings,
+            sources,
         }),
     )
 }

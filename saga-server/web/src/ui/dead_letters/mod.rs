@@ -205,6 +205,15 @@ fn explained(reason: &str) -> &'static str {
         "REFUSED_BY_DATABASE" => {
             "The database did not take it. The message says why; replay once that is fixed."
         }
+        "NOT_THE_FORMAT" => {
+            "A record of a source that is not what the format of the source says. Compare the two, or fix who writes it."
+        }
+        "REFUSED_BY_MAPPING" => {
+            "A record of a source that a rule of its mapping takes and makes no event of. Fix the mapping, or who writes it."
+        }
+        "EVENT_TOO_LARGE" => {
+            "A record of a source whose event is larger than the topic takes. Map less metadata."
+        }
         "UNKNOWN" => "No reason recorded by the consumer that rejected it.",
         _ => "Dead-lettered by another consumer. Only its message is known.",
     }

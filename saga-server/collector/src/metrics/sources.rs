@@ -1,0 +1,143 @@
+//! Metrics of sources: topics that exist already, whose records become events. Their names come from the configuration.
+
+use std::collections::BTreeSet;
+
+use parking_lot::Mutex;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+};
+
+use super::{
+    declare::{Declare, FloatGauge},
+    lag::LagGauges,
+};
+
+/// Label `source`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabel {
+    source: String,
+}
+
+/// Labels `source` and `outcome`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    source: String,
+    outcome: &'static str,
+}
+
+/// Labels `source` and `partition`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartitionLabels {
+    source: String,
+    partition: i32,
+}
+
+/// What became of a record of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecordOutcome {
+    Mapped,
+    Ignored,
+    DeadLetter,
+}
+
+impl RecordOutcome {
+    const ALL: [Self; 3] = [Self::Mapped, Self::Ignored, Self::DeadLetter];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mapped => "mapped",
+            Self::Ignored => "ignored",
+            Self::DeadLetter => "dead_letter",
+        }
+    }
+}
+
+/// Metrics of sources.
+#[derive(Debug)]
+pub struct SourceMetrics {
+    records: Family<OutcomeLabels, Counter>,
+    lag: Family<PartitionLabels, Gauge>,
+    behind: Family<SourceLabel, FloatGauge>,
+    stalled: Family<SourceLabel, Gauge>,
+    /// The number of those, which is there without a source, too.
+    stalled_count: Gauge,
+    stalled_names: Mutex<BTreeSet<String>>,
+}
+
+impl SourceMetrics {
+    pub(super) fn declare(declare: &mut Declare) -> Self {
+        Self {
+            records: declare.empty(
+                "saga_tracker_source_records",
+                "Records of sources, by what became of them: mapped, ignored, dead_letter",
+            ),
+            lag: declare.empty(
+                "saga_tracker_source_lag",
+                "Records of sources that are not dealt with yet, by partition",
+            ),
+            behind: declare.empty(
+                "saga_tracker_source_behind_seconds",
+                "Age of the moment up to which this instance has dealt with its partitions of a source",
+            ),
+            stalled: declare.empty(
+                "saga_tracker_source_stalled",
+                "1 while this instance does not read a source, or does not get its records done",
+            ),
+            stalled_count: declare.empty(
+                "saga_tracker_sources_stalled",
+                "How many sources this instance does not read, or does not get the records done of",
+            ),
+            stalled_names: Mutex::default(),
+        }
+    }
+
+    /// Begins all series of a source at 0.
+    pub(crate) fn begin(&self, source: &str) {
+        for outcome in RecordOutcome::ALL {
+            self.records(source, outcome, 0);
+        }
+        self.set_stalled(source, false);
+    }
+
+    /// So many records of a source had this outcome.
+    pub(crate) fn records(&self, source: &str, outcome: RecordOutcome, count: u64) {
+        let labels = OutcomeLabels {
+            source: source.to_owned(),
+            outcome: outcome.as_str(),
+        };
+        self.records.get_or_create(&labels).inc_by(count);
+    }
+
+    /// The lag of each partition of a source.
+    pub(crate) fn lag(&self, source: &str) -> LagGauges {
+        let source = source.to_owned();
+        LagGauges::new(&self.lag, move |partition| PartitionLabels {
+            source: source.clone(),
+            partition,
+        })
+    }
+
+    /// How old the moment is up to which everything is done.
+    pub(crate) fn set_behind(&self, source: &str, seconds: f64) {
+        self.behind.get_or_create(&label(source)).set(seconds);
+    }
+
+    /// Whether a source is not being read.
+    pub(crate) fn set_stalled(&self, source: &str, is_stalled: bool) {
+        self.stalled.get_or_create(&label(source)).set(is_stalled.into());
+        let mut names = self.stalled_names.lock();
+        match is_stalled {
+            true => _ = names.insert(source.to_owned()),
+            false => _ = names.remove(source),
+        }
+        self.stalled_count
+            .set(i64::try_from(names.len()).unwrap_or(i64::MAX));
+    }
+}
+
+fn label(source: &str) -> SourceLabel {
+    SourceLabel {
+        source: source.to_owned(),
+    }
+}

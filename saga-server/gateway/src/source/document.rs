@@ -1,0 +1,51 @@
+//! JSON as Kafka Connect writes it: with its schema around it, or an object as a text.
+
+use std::collections::BTreeMap;
+
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use crate::document::cut;
+
+/// The fields of an object, with the text of each value as it came.
+pub(super) type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Whether a text is a JSON object.
+pub(super) fn check_object(text: &str) -> Result<(), String> {
+    if !text.trim_start().starts_with('{') {
+        return Err("is not a JSON object".to_owned());
+    }
+    serde_json::from_str::<IgnoredAny>(text)
+        .map(drop)
+        .map_err(|error| cut(&format!("is not a JSON object: {error}")))
+}
+
+/// The fields of an object.
+pub(super) fn fields(text: &str) -> Result<Fields<'_>, String> {
+    serde_json::from_str(text).map_err(|error| cut(&format!("is not a JSON object: {error}")))
+}
+
+/// Without the schema that the JSON converter of Kafka Connect puts around a value, unless that is switched off.
+pub(super) fn without_schema(text: &str) -> &str {
+    let around = |fields: &Fields<'_>| fields.len() == 2 && fields.contains_key("schema");
+    serde_json::from_str::<Fields<'_>>(text)
+        .ok()
+        .filter(around)
+        .and_then(|fields| fields.get("payload").map(|payload| payload.get()))
+        .unwrap_or(text)
+}
+
+/// The object that a JSON text holds as its text, as a column of type JSON is written.
+pub(super) fn packed_object(value: &str) -> Option<String> {
+    let text: String = serde_json::from_str(value).ok()?;
+    check_object(&text).ok().map(|()| text)
+}
+
+/// An object of these fields, without those that are null: a mapping is to find them missing.
+pub(super) fn object<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let filled = fields.into_iter().filter(|(_, value)| *value != "null");
+    let fields: Vec<String> = filled
+        .map(|(name, value)| format!("{}:{value}", serde_json::Value::from(name)))
+        .collect();
+    format!("{{{}}}", fields.join(","))
+}
