@@ -113,7 +113,7 @@ fn set(parts: &SourceParts, health: SourceHealth, problem: Option<String>) {
     match (parts.health.set_source(source, health), problem) {
         (true, None) => tracing::info!(source, topic = parts.topic, "source works"),
         (true, Some(reason)) if reason != STARTING => {
-            tracing::warn!(source, topic = parts.topic, reason, "source does not work")
+            tracing::warn!(source, topic = parts.topic, reason, "source does not work");
         }
         _ => {}
     }
