@@ -4,7 +4,7 @@ use saga_server::config::{NOT_SET, REQUIRED, defaults, keys};
 
 use crate::command::Run;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "dev",
     "serve",
     "migrate",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 17] = [
     "compare",
     "gateway",
     "map",
+    "mcp",
     "config check",
     "definitions check",
     "definitions show",

@@ -13,6 +13,7 @@ mod fold;
 mod help;
 mod infer;
 mod map;
+mod mcp;
 mod rebuilding;
 mod running;
 #[path = "../support/mod.rs"]
