@@ -19,10 +19,10 @@
 //! | [`health`], [`metrics`], [`telemetry`] | what the collector reports about itself |
 //! | [`owners`] | whom to ask about services and saga types |
 //! | [`redaction`] | which metadata is never shown |
-//! | [`http_client`], [`secret`], `backoff` | calls to other systems, texts that must not be shown, waits between retries |
+//! | [`http_client`], [`secret`], [`backoff`] | calls to other systems, texts that must not be shown, waits between retries |
 
 pub mod archive;
-mod backoff;
+pub mod backoff;
 pub mod corrections;
 pub mod dead_letters;
 pub mod erasure;

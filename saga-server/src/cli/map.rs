@@ -85,11 +85,10 @@ impl MapArgs {
             outcome.take(index, document, self.apply(&mapping, document));
         }
         outcome.sagas = fold::states(outcome.steps.clone(), &definitions);
-        let shown = match self.json {
-            true => serde_json::to_string_pretty(&outcome).map_err(CliError::failed)? + "\n",
-            false => outcome.in_words(),
-        };
-        output::print(&shown)?;
+        match self.json {
+            true => output::print_json(&outcome)?,
+            false => output::print(&outcome.in_words())?,
+        }
         match outcome.refused.is_empty() {
             true => Ok(()),
             false => Err(CliError::Unmapped(format!(

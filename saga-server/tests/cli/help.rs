@@ -4,7 +4,7 @@ use saga_server::config::{NOT_SET, REQUIRED, defaults, keys};
 
 use crate::command::Run;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 23] = [
     "dev",
     "serve",
     "migrate",
@@ -13,6 +13,9 @@ const COMMANDS: [&str; 18] = [
     "dlt list",
     "dlt replay",
     "fold",
+    "get",
+    "search",
+    "tail",
     "compare",
     "gateway",
     "map",
@@ -23,6 +26,8 @@ const COMMANDS: [&str; 18] = [
     "definitions infer",
     "healthcheck",
     "token",
+    "completions",
+    "man",
 ];
 
 #[test]
