@@ -118,7 +118,7 @@ async fn wait(dev: &Dev) {
     }
 }
 
-/// The dialogue, without what differs from run to run: times, the address, and how far the tracker is.
+/// The dialogue, without what differs from run to run: times, the address, cursors, and how far the tracker is.
 fn transcript(lines: &[Value], url: &str) -> String {
     let mut transcript = String::new();
     for line in lines {
@@ -130,7 +130,14 @@ fn transcript(lines: &[Value], url: &str) -> String {
         let said = text
             .lines()
             .filter(|line| !line.starts_with("The tracker is behind"));
-        said.for_each(|line| transcript += &(without_times(line) + "\n"));
+        for line in said {
+            let line = line.split(" yet; it may still come").next().unwrap_or_default();
+            let line = match line.split_once(" and cursor ") {
+                Some((before, _)) => format!("{before} and cursor [cursor]"),
+                None => line.to_owned(),
+            };
+            transcript += &(without_times(&line) + "\n");
+        }
     }
     transcript
 }
