@@ -23,6 +23,7 @@ mod infer;
 mod logging;
 mod man;
 mod map;
+mod mcp;
 mod migrate;
 mod openapi;
 mod output;
@@ -105,6 +106,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Show which steps and sagas a mapping makes of recorded documents; writes nothing
     Map(map::MapArgs),
+    /// Answer questions of a language model on standard input and output (Model Context Protocol), by asking a running collector
+    Mcp(mcp::McpArgs),
     /// Run the gateway alone: take events over HTTP and write them to the topic; needs no database
     Gateway(gateway::GatewayArgs),
     /// Inspect the configuration
@@ -161,6 +164,7 @@ impl Command {
             Self::Compare(args) => args.run(),
             Self::Gateway(args) => args.run(),
             Self::Map(args) => args.run(),
+            Self::Mcp(args) => args.run(),
             Self::Config(args) => args.run(),
             Self::Healthcheck(args) => args.run(),
             Self::Webhooks(args) => args.run(),

@@ -4,7 +4,7 @@ use saga_server::config::{NOT_SET, REQUIRED, defaults, keys};
 
 use crate::command::Run;
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "dev",
     "serve",
     "migrate",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 24] = [
     "compare",
     "gateway",
     "map",
+    "mcp",
     "config check",
     "definitions check",
     "definitions show",

@@ -17,6 +17,7 @@ mod getting;
 mod help;
 mod infer;
 mod map;
+mod mcp;
 mod rebuilding;
 mod running;
 mod searching;

@@ -1,6 +1,6 @@
 //! The answers of the collector: REST for programs, pages for people.
 //!
-//! `saga-server` serves it. It depends on `saga-collector`, `saga-gateway`, `saga-normal`, `saga-store` and `saga-types`.
+//! `saga-server` serves it. It depends on `saga-collector`, `saga-gateway`, `saga-mcp`, `saga-normal`, `saga-store` and `saga-types`.
 //!
 //! The parts, in the order in which a request meets them:
 //!
@@ -19,6 +19,7 @@
 //! | [`tokens`] | filters in one line of text, for REST, pages and the command line |
 //! | [`rest`] | one file for each endpoint |
 //! | `ui` | one file or folder for each page |
+//! | `mcp` | questions of language models, which ask `rest` |
 
 mod acknowledgements;
 pub mod auth;
@@ -28,6 +29,7 @@ mod family;
 mod find;
 mod http;
 mod late_groups;
+mod mcp;
 mod operations;
 pub mod rest;
 pub mod router;

@@ -1,4 +1,4 @@
-//! Every route of the collector: REST, pages and what every request passes through. Only this file knows both.
+//! Every route of the collector: REST, pages, `/mcp` and what every request passes through. Only this file knows all of them.
 
 use axum::{
     Extension, Router,
@@ -8,7 +8,7 @@ use axum::{
 
 use crate::{
     http::{body, compress, guard, middleware},
-    rest,
+    mcp, rest,
     state::{AppState, GatewayState},
     ui,
 };
@@ -20,10 +20,18 @@ pub fn router(state: AppState) -> Router {
         .into_iter()
         .fold(Router::new(), |router, (path, page)| router.route(path, page));
     let (endpoints, document) = rest::endpoints().split_for_parts();
-    endpoints
-        .layer(Extension(rest::ApiDocument::of(document)))
+    let endpoints = endpoints.layer(Extension(rest::ApiDocument::of(document)));
+    let questions = mcp::route(answering(endpoints.clone(), state.clone()), state.pages.clone());
+    let routes = endpoints
         .merge(rest::viewer())
         .merge(pages)
+        .route(mcp::PATH, questions);
+    answering(routes, state)
+}
+
+/// These routes, with what every request passes.
+fn answering(routes: Router<AppState>, state: AppState) -> Router {
+    routes
         .fallback(middleware::no_such_route)
         .method_not_allowed_fallback(middleware::method_not_allowed)
         .layer(DefaultBodyLimit::max(body::LIMIT))
@@ -66,6 +74,7 @@ pub fn paths() -> Vec<String> {
     endpoints
         .chain(rest::VIEWER_PATHS.map(str::to_owned))
         .chain(pages)
+        .chain([mcp::PATH.to_owned()])
         .collect()
 }
 

@@ -26,6 +26,7 @@ SITTINGS = [
     ["docs/definitions.md", "docs/metadata.md"],
     ["docs/sdk-guide.md"],
     ["docs/ways-in.md"],
+    ["docs/mcp.md"],
 ]
 
 # What these show takes hours, a cluster, an outage, or tools of their own; other stages of scripts/test check what they can.

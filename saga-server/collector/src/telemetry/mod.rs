@@ -79,7 +79,7 @@ impl Telemetry {
 
 /// Where log lines go: to stderr, in the configured form.
 fn lines(config: &LogConfig) -> Box<dyn Layer<Registry> + Send + Sync> {
-    let filter = EnvFilter::new(config.level.as_str());
+    let filter = EnvFilter::new(directives(config.level));
     let lines = fmt::layer().with_writer(std::io::stderr);
     match config.format {
         LogFormat::Text => lines
@@ -92,6 +92,15 @@ fn lines(config: &LogConfig) -> Box<dyn Layer<Registry> + Send + Sync> {
             .with_span_list(false)
             .with_filter(filter)
             .boxed(),
+    }
+}
+
+/// What is logged. The library of the Model Context Protocol writes three lines for each message that is in order, with what the client
+/// says of itself.
+fn directives(level: LogLevel) -> String {
+    match level {
+        LogLevel::Error => level.as_str().to_owned(),
+        _ => format!("{},rmcp=warn", level.as_str()),
     }
 }
 

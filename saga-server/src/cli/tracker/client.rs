@@ -45,6 +45,23 @@ impl Tracker {
         response.text().await.map_err(|error| self.away(error))
     }
 
+    /// The answer to a call that has its query already, whatever its status, for those who say themselves what a refusal means.
+    pub(in crate::cli) async fn ask(&self, call: &str) -> Result<(StatusCode, String), CliError> {
+        let (path, query) = call.split_once('?').unwrap_or((call, ""));
+        let mut url = self.below(path);
+        url.set_query(Some(query).filter(|query| !query.is_empty()));
+        let request = self.with_token(self.client.get(url)).timeout(TIMEOUT);
+        let response = request.send().await.map_err(|error| self.away(error))?;
+        let status = response.status();
+        let text = response.text().await.map_err(|error| self.away(error))?;
+        Ok((status, text))
+    }
+
+    /// Its address, without a slash at the end.
+    pub(in crate::cli) fn address(&self) -> &str {
+        self.url.as_str().trim_end_matches('/')
+    }
+
     /// Server-sent events without end. Nothing is kept for clients that were away: they are answered with a reset first.
     pub(in crate::cli) async fn events(
         &self,
@@ -72,13 +89,21 @@ impl Tracker {
     }
 
     fn request(&self, path: &str, query: &[Parameter]) -> RequestBuilder {
-        let mut url = self.url.clone();
-        let base = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{base}{path}"));
+        let mut url = self.below(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let request = self.client.get(url);
+        self.with_token(self.client.get(url))
+    }
+
+    fn below(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}{path}"));
+        url
+    }
+
+    fn with_token(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.token {
             Some(token) => request.bearer_auth(token.expose()),
             None => request,

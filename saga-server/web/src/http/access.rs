@@ -58,8 +58,15 @@ const ALL_TYPES: [&str; 4] = [
 /// Paths of metrics.
 const METRICS: [&str; 2] = ["/metrics", "/actuator/prometheus"];
 
-/// Interfaces for programs, by their first segment.
-const INTERFACES: [(&str, Role); 2] = [("api", Role::Viewer), ("internal", Role::Operator)];
+/// Interfaces for programs, by their first segment. What `mcp` asks is checked once more, call by call.
+const INTERFACES: [(&str, Role); 3] = [
+    ("api", Role::Viewer),
+    ("internal", Role::Operator),
+    (MCP, Role::Viewer),
+];
+
+/// The path of questions of language models.
+const MCP: &str = "mcp";
 
 /// Paths that take events.
 const RECORDING: [&str; 3] = ["/api/v1/events", OTLP[0], OTLP[1]];
@@ -138,6 +145,11 @@ pub(crate) fn is_probe(path: &str) -> bool {
 /// Whether forms are sent to a path.
 pub(crate) fn takes_forms(path: &str) -> bool {
     matches!(path, "/sign-in" | "/sign-out") || page(path).is_some()
+}
+
+/// Whether questions of language models are sent to a path.
+pub(crate) fn takes_questions(path: &str) -> bool {
+    first_segment(path) == MCP
 }
 
 /// Whether a method only reads.

@@ -1,7 +1,8 @@
 //! Whether what changes something was sent by a page of this server.
 //!
 //! Cookies are kept from other sites by browsers already. This holds without signing in, too: no website may use the
-//! browser of somebody on this machine to change what only this machine may.
+//! browser of somebody on this machine to change what only this machine may. The same holds for questions of language models, which
+//! are sent by programs, and by browsers only from our own pages.
 
 use axum::{
     extract::Request,
@@ -14,13 +15,19 @@ use super::{ApiError, access};
 /// asked there first.
 pub(super) fn check(request: &Request) -> Result<(), ApiError> {
     let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
-    let takes_forms = access::takes_forms(request.uri().path());
-    if is_safe || !takes_forms || is_from_our_page(request.headers()) {
+    let path = request.uri().path();
+    let is_judged =
+        access::takes_forms(path) || access::takes_questions(path) && is_of_a_browser(request.headers());
+    if is_safe || !is_judged || is_from_our_page(request.headers()) {
         return Ok(());
     }
     Err(ApiError::forbidden(
         "this was not sent by a page of this tracker; open the page again, and send it from there",
     ))
+}
+
+fn is_of_a_browser(headers: &HeaderMap) -> bool {
+    headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN)
 }
 
 /// Browsers tell one or the other; who tells neither is not let in.

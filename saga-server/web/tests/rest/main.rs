@@ -26,6 +26,7 @@ mod harness;
 mod interrupted;
 mod issuer;
 mod jobs;
+mod mcp;
 mod oidc;
 mod operations;
 mod otlp;

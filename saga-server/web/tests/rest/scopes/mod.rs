@@ -3,6 +3,7 @@
 
 mod changes;
 mod marked;
+mod questions;
 mod requests;
 mod walk;
 

@@ -9,7 +9,7 @@ use super::{
 use crate::harness::Answer;
 
 /// How often the word is in the answer, whatever its case.
-fn count(answer: &Answer, word: &str) -> usize {
+pub(super) fn count(answer: &Answer, word: &str) -> usize {
     let headers = answer
         .headers
         .iter()
