@@ -9,6 +9,7 @@ use crate::publish::Delivery;
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schema(as = EventOutcome)]
 pub enum Outcome {
     /// The broker has acknowledged it.
     Accepted,

@@ -115,6 +115,7 @@ struct FlowTransition {
 /// What most events of a step say by their status.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schema(as = StepOutcome)]
 enum Outcome {
     Continues,
     Fails,

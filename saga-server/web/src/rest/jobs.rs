@@ -69,7 +69,7 @@ pub(crate) struct JobView {
     pub(crate) status: Option<String>,
     pub(crate) note: Option<String>,
     /// As it was asked for: sagaIds, deadLetterIds, filter or, of a job that reverts another one, jobId.
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, Value>)]
     pub(crate) selection: Value,
     /// Who asked for it.
     pub(crate) actor: String,

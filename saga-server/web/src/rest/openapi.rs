@@ -18,7 +18,7 @@ use utoipa::{
     },
 };
 
-use super::saga_filters::MetadataFilter;
+use super::{files::AttentionGroup, saga_filters::MetadataFilter};
 use crate::auth::Role;
 use crate::http::{
     ErrorCode,
@@ -48,7 +48,7 @@ const JSON: &str = "application/json";
         (name = "health", description = "For orchestrators and Prometheus. Open to everybody; metrics need a token for all saga types once rights are bound to saga types."),
     ),
     // What no body refers to.
-    components(schemas(ErrorBody, Moment, MetadataFilter))
+    components(schemas(ErrorBody, Moment, MetadataFilter, AttentionGroup))
 )]
 pub(super) struct BaseDocument;
 
