@@ -8,6 +8,7 @@ mod client_faults;
 mod damaged_batch;
 mod dead_letters;
 mod gateway;
+mod generated_clients;
 mod hostile_records;
 mod jobs;
 mod monitoring;
