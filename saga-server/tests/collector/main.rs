@@ -11,6 +11,7 @@ mod gateway;
 mod generated_clients;
 mod hostile_records;
 mod jobs;
+mod jvm_example;
 mod monitoring;
 mod openapi;
 mod other_languages;
