@@ -2,6 +2,9 @@
 //!
 //! Rule of thumb: a handler's `#[utoipa::path]` says what is its own. What follows from the path, or holds for every answer,
 //! is added here, so that it can neither be forgotten nor differ between endpoints.
+//!
+//! Generators make clients of it. Two types of one name become one without a word, so the second needs `schema(as = ...)`; a choice
+//! between an object and a list does not compile in Java, and one of two formats cannot be sent; a variant with fields needs a title.
 
 use std::collections::BTreeSet;
 
