@@ -63,7 +63,7 @@ fuzz_target!(|query: &str| {
     for (key, value) in params.prefixed("metadata.") {
         assert!(!value.contains('\0'), "{key:?}");
     }
-    // Whatever the outcome, it can be told.
+    // Whatever the outcome, it can be written.
     if let Err(bad) = params.finish() {
         assert!(!bad.0.is_empty());
         assert!(bad.0.values().all(|reason| !reason.is_empty()));

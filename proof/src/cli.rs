@@ -30,7 +30,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Kafka is away for a while: what a service that records through saga-sdk notices
+    /// Kafka is away and comes back: what a service that records through saga-sdk notices
     SdkOutage(sdk_outage::Args),
     /// Relays of the transactional outbox are killed at random: nothing is lost, and order is kept
     OutboxKills(outbox_kills::Args),

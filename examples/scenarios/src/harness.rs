@@ -1,21 +1,17 @@
 //! What one test has for itself.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
-use rdkafka::{
-    ClientConfig,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
-    types::RDKafkaErrorCode,
-};
+use rdkafka::ClientConfig;
 use saga_collector::secret::Secret;
 use saga_sdk::SagaConfig;
 use saga_server::config::{Config, Settings};
 use saga_store::StoreOptions;
 use serde_json::json;
 use shop::{KafkaConfig, Topics};
-use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tempfile::TempDir;
+
+use crate::fresh::{create_database, create_topics};
 
 /// Topics, groups, a database and a folder for one test alone.
 pub struct Harness {
@@ -167,45 +163,4 @@ fn part(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} is not set. Run: scripts/parts run kafka postgres -- cargo test -p scenarios")
     })
-}
-
-async fn create_database(admin_url: &str, name: &str) -> String {
-    let options: PgConnectOptions = admin_url.parse().unwrap();
-    let mut connection = PgConnection::connect_with(&options)
-        .await
-        .expect("PostgreSQL answers");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    let (server, _) = admin_url.rsplit_once('/').unwrap();
-    format!("{server}/{name}")
-}
-
-async fn create_topics(bootstrap_servers: &str, names: &[String]) {
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap_servers)
-        .create()
-        .unwrap();
-    let topics: Vec<NewTopic<'_>> = names
-        .iter()
-        .map(|name| NewTopic::new(name, 3, TopicReplication::Fixed(1)))
-        .collect();
-    for _ in 0..100 {
-        let created = admin.create_topics(&topics, &AdminOptions::new()).await;
-        let refused: Vec<_> = created
-            .expect("Kafka answers")
-            .into_iter()
-            .filter_map(Result::err)
-            .filter(|(_, code)| *code != RDKafkaErrorCode::TopicAlreadyExists)
-            .collect();
-        if refused.is_empty() {
-            return;
-        }
-        // The only broker is fenced while a heartbeat of it is late.
-        let is_fenced = |code: &RDKafkaErrorCode| *code == RDKafkaErrorCode::InvalidReplicationFactor;
-        assert!(refused.iter().all(|(_, code)| is_fenced(code)), "{refused:?}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    panic!("the broker stays fenced");
 }

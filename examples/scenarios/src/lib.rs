@@ -17,6 +17,8 @@
 )]
 
 mod domain_events;
+#[path = "../../../saga-server/tests/support/fresh.rs"]
+mod fresh;
 mod harness;
 mod rest;
 mod running;

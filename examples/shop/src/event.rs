@@ -8,7 +8,7 @@ use uuid::Uuid;
 /// Headers of Kafka, by name.
 pub type Headers = BTreeMap<String, String>;
 
-/// A domain event: one thing that happened to one order.
+/// A domain event: what happened to one order.
 ///
 /// Its headers name the saga, so that the next service records into the same one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ApiError {
-    /// There is no such thing: 404.
+    /// It does not exist: 404.
     #[error("not found")]
     NotFound,
     /// It is not possible any more, or not yet: 409.

@@ -1,4 +1,4 @@
-//! The database is stopped for a while and the broker restarted meanwhile, under one saga-server that goes on running.
+//! The database is stopped, and the broker restarted before it is back, under one saga-server that goes on running.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Sends events to any topic, for trying things out.
+//! Sends events to any topic, for trials by hand.
 
 use std::{
     sync::Arc,

@@ -15,7 +15,7 @@ use crate::{
     support::wait_until,
 };
 
-/// What a forked child does with its parent's client; an exit code for each thing that is not as it should be.
+/// What a forked child does with its parent's client; an exit code for each check that fails.
 fn in_child(tracker: Arc<dyn SagaTrackerClient>) -> i32 {
     let saga = tracker.order(1).saga(SagaType::ORDER_CREATION, "saga-1");
     let not_sent = saga.start(steps::ORDER_CREATED).record().wait();

@@ -57,6 +57,8 @@ pub enum Concern {
     DeadLetterWrite,
     /// A job does nothing.
     Jobs,
+    /// What webhooks are to be sent is not delivered.
+    Webhooks,
     /// Collectors on the same database run with other definitions, redaction or tables.
     Collectors,
 }

@@ -77,11 +77,27 @@ pub fn choose_cryptography() {
 ///
 /// [`ClientError`] when there are no certificates to prove it by.
 pub fn client(trust: Trust<'_>) -> Result<Client, ClientError> {
-    let builder = match trust {
+    build(trusting(trust)?)
+}
+
+/// A client that takes the answer of the address that it calls, and never goes where that answer leads.
+///
+/// # Errors
+///
+/// [`ClientError`] as [`client`].
+pub fn client_without_redirects(trust: Trust<'_>) -> Result<Client, ClientError> {
+    build(trusting(trust)?.redirect(redirect::Policy::none()))
+}
+
+fn trusting(trust: Trust<'_>) -> Result<ClientBuilder, ClientError> {
+    Ok(match trust {
         Trust::None => builder().tls_certs_only([]),
         Trust::System => builder(),
         Trust::File(path) => builder().tls_certs_only(certificates(path)?),
-    };
+    })
+}
+
+fn build(builder: ClientBuilder) -> Result<Client, ClientError> {
     builder
         .build()
         .map_err(|error| ClientError::Tls(in_words(&error)))

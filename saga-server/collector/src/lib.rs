@@ -1,6 +1,6 @@
 //! The collector: from the topic to the store, what could not be stored, and what is watched meanwhile.
 //!
-//! `saga-web` asks it how things are, and `saga-server` starts it. It depends on `saga-store` and `saga-types`.
+//! `saga-web` asks it for its state, and `saga-server` starts it. It depends on `saga-store` and `saga-types`.
 //!
 //! The parts, in the order in which an event meets them:
 //!
@@ -14,15 +14,16 @@
 //! | [`live`] | sagas as they change, for many clients at once |
 //! | [`list_entry`] | a saga as an entry of a list or of the stream, bounded in bytes |
 //! | [`maintenance`] | what one collector of several does at intervals: late sagas, producers, retention |
+//! | [`webhooks`] | stuck and failed sagas, sent to those who asked for them |
 //! | [`archive`] | Parquet files of sagas that left the database |
 //! | [`erasure`] | a person's data, erased from database, archive and dead letters |
 //! | [`health`], [`metrics`], [`telemetry`] | what the collector reports about itself |
 //! | [`owners`] | whom to ask about services and saga types |
 //! | [`redaction`] | which metadata is never shown |
-//! | [`http_client`], [`secret`], `backoff` | calls to other systems, texts that must not be shown, waits between retries |
+//! | [`http_client`], [`secret`], [`backoff`] | calls to other systems, texts that must not be shown, waits between retries |
 
 pub mod archive;
-mod backoff;
+pub mod backoff;
 pub mod corrections;
 pub mod dead_letters;
 pub mod erasure;
@@ -41,3 +42,4 @@ pub mod owners;
 pub mod redaction;
 pub mod secret;
 pub mod telemetry;
+pub mod webhooks;

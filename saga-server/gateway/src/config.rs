@@ -18,6 +18,9 @@ pub struct GatewayConfig {
 /// The most events of one body.
 pub const MAX_EVENTS: usize = 1_000;
 
+/// The most spans or log records of one request.
+pub const MAX_ITEMS: usize = 20_000;
+
 impl Default for GatewayConfig {
     fn default() -> Self {
         Self {

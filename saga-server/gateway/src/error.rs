@@ -2,7 +2,12 @@
 
 use thiserror::Error;
 
-use crate::{body::BodyError, config::MAX_EVENTS, format::UnsupportedFormat};
+use crate::{
+    body::BodyError,
+    config::{MAX_EVENTS, MAX_ITEMS},
+    format::UnsupportedFormat,
+    otlp::UnsupportedEncoding,
+};
 
 /// Why no event of a request was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -10,12 +15,18 @@ pub enum RequestError {
     /// 415.
     #[error(transparent)]
     Format(#[from] UnsupportedFormat),
+    /// 415.
+    #[error(transparent)]
+    Encoding(#[from] UnsupportedEncoding),
     /// By its kind.
     #[error(transparent)]
     Body(#[from] BodyError),
     /// 413.
     #[error("the body has more than {MAX_EVENTS} events")]
     TooMany,
+    /// 413.
+    #[error("the body has more than {MAX_ITEMS} {0}s")]
+    TooManyItems(&'static str),
     /// 400.
     #[error("there is no mapping for the source {0:?}")]
     UnknownSource(String),

@@ -39,18 +39,10 @@ const TYPES: [(&str, Format); 7] = [
 
 impl Format {
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, UnsupportedFormat> {
-        let mut given = headers.get_all(header::CONTENT_TYPE).iter();
-        let (Some(content_type), None) = (given.next(), given.next()) else {
-            return Err(UnsupportedFormat);
-        };
-        let content_type = content_type.to_str().map_err(|_| UnsupportedFormat)?;
-        let mut parts = content_type.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default();
-        let is_utf8 = parts.all(is_harmless);
+        let media_type = media_type(headers).ok_or(UnsupportedFormat)?;
         let format = TYPES
             .into_iter()
             .find(|(name, _)| name.eq_ignore_ascii_case(media_type))
-            .filter(|_| is_utf8)
             .map(|(_, format)| format)
             .ok_or(UnsupportedFormat)?;
         Ok(match format {
@@ -58,6 +50,17 @@ impl Format {
             format => format,
         })
     }
+}
+
+/// The type of a body, when exactly one is named, and no other character set than UTF-8.
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<&str> {
+    let mut given = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(content_type), None) = (given.next(), given.next()) else {
+        return None;
+    };
+    let mut parts = content_type.to_str().ok()?.split(';').map(str::trim);
+    let media_type = parts.next()?;
+    parts.all(is_harmless).then_some(media_type)
 }
 
 /// Any parameter but another character set.

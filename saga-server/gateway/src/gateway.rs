@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     batch,
-    body::{self, ReadBody},
+    body::{self, BodyError, ReadBody},
     budget::Budget,
     cloud_events::{self, Opened},
     config::GatewayConfig,
@@ -87,13 +87,28 @@ impl Gateway {
         caller: &str,
     ) -> Result<Received, RequestError> {
         let format = Format::of(&headers)?;
-        let share = self.budget.share(caller);
-        let body = body::read(&headers, chunks, self.config.max_body_bytes, share).await?;
+        let body = self.receive_body(&headers, chunks, caller).await?;
         Ok(Received {
             body,
             format,
             headers,
         })
+    }
+
+    /// Receives a body within the limits, whatever it holds.
+    pub(crate) async fn receive_body<E>(
+        &self,
+        headers: &HeaderMap,
+        chunks: impl Stream<Item = Result<Bytes, E>> + Unpin,
+        caller: &str,
+    ) -> Result<ReadBody, BodyError> {
+        let share = self.budget.share(caller);
+        body::read(headers, chunks, self.config.max_body_bytes, share).await
+    }
+
+    /// The mapping of a source.
+    pub(crate) fn mapping(&self, source: &str) -> Option<&Mapping> {
+        self.mappings.find(source)
     }
 
     /// Writes the events of a body to the topic, as far as they are right and `may` lets them, and waits for the broker. With a
@@ -109,11 +124,11 @@ impl Gateway {
         may: impl Fn(&SagaEvent) -> Result<(), String>,
     ) -> Result<Vec<EventResult>, RequestError> {
         let find = |source: &str| {
-            let mapping = self.mappings.find(source);
+            let mapping = self.mapping(source);
             mapping.ok_or_else(|| RequestError::UnknownSource(cut(source)))
         };
         let mapping = source.map(find).transpose()?;
-        let Batch { mut results, events } = Batch::read(received, mapping, may)?;
+        let Batch { mut results, events } = Batch::read(received, mapping, may).await?;
         let trace = trace(&received.headers);
         let (places, events): (Vec<_>, _) = events.into_iter().unzip();
         let deliveries = self.publisher.publish(events, trace.as_ref()).await;
@@ -132,7 +147,7 @@ impl Gateway {
 }
 
 /// The trace of the request, for events that name none.
-fn trace(headers: &HeaderMap) -> Option<TraceContext> {
+pub(crate) fn trace(headers: &HeaderMap) -> Option<TraceContext> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     TraceContext::parse(text("traceparent")?, text("tracestate"))
 }
@@ -168,7 +183,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn read(
+    async fn read(
         received: &Received,
         mapping: Option<&Mapping>,
         may: impl Fn(&SagaEvent) -> Result<(), String>,
@@ -186,6 +201,10 @@ impl Batch {
         let mut known = HashMap::new();
         for text in objects {
             batch.take(read(text), &mut known, &may);
+            if mapping.is_some() {
+                // The rules of 1,000 documents may take seconds, in which others are answered.
+                tokio::task::yield_now().await;
+            }
         }
         Ok(batch)
     }

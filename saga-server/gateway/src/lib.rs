@@ -16,6 +16,7 @@
 //! | `cloud_events` | the envelope of CloudEvents, in its three modes |
 //! | [`mapping`] | an event of a document that is none, by the rules of its source |
 //! | `batch` | the events of one body, each with a result |
+//! | [`otlp`] | spans and log records of OpenTelemetry, those that are steps |
 //! | [`Gateway`], `error` | from a body to its results, or why none of it was looked at |
 //! | [`publish`] | to the topic, and what the broker said |
 //! | [`results`] | what callers are answered |
@@ -33,6 +34,7 @@ mod event;
 mod format;
 mod gateway;
 pub mod mapping;
+pub mod otlp;
 pub mod publish;
 pub mod results;
 

@@ -95,7 +95,7 @@ impl CheckArgs {
                     "hint": found.warning.hint,
                 })).collect::<Vec<_>>(),
             });
-            output::print(&format!("{findings:#}\n"))?;
+            output::print_json(&findings)?;
         } else {
             let errors = errors.iter().map(|error| format!("error: {error}\n"));
             let warnings = report

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use saga_types::Timestamp;
 use serde::Serialize;
 
-use super::{CliError, block_on, logging, output};
+use super::{CliError, block_on, by::ByArgs, logging, output};
 use crate::config::{ConfigArgs, Settings, load_definitions};
 use saga_collector::{
     dead_letters::{
@@ -14,10 +14,11 @@ use saga_collector::{
         Replayed,
     },
     metrics::Metrics,
+    webhooks::note_failures,
 };
 use saga_store::{
-    Actor, Disposal, DisposalOrder, LetterFilter, LetterPlace, LetterQuery, LetterState, Named, Scope, Store,
-    StoreOptions, Way, searched_words,
+    Disposal, DisposalOrder, LetterFilter, LetterPlace, LetterQuery, LetterState, Named, Scope, Store,
+    StoreOptions, searched_words,
 };
 
 /// How many letters are taken at a time.
@@ -79,9 +80,8 @@ struct ReplayArgs {
     #[arg(long)]
     dry_run: bool,
 
-    /// Who asks for it, as it is written down
-    #[arg(long, value_name = "NAME", env = "USER", default_value = "command line")]
-    by: String,
+    #[command(flatten)]
+    by: ByArgs,
 
     /// Print JSON, as POST /internal/v1/sagas/replay answers
     #[arg(long)]
@@ -128,9 +128,8 @@ struct DisposalArgs {
     #[arg(long)]
     dry_run: bool,
 
-    /// Who asks for it, as it is written down
-    #[arg(long, value_name = "NAME", env = "USER", default_value = "command line")]
-    by: String,
+    #[command(flatten)]
+    by: ByArgs,
 
     #[command(flatten)]
     config: ConfigArgs,
@@ -226,7 +225,7 @@ impl ListArgs {
             desk.list(self.filter.into_filter(), self.limit).await
         })?;
         if self.json {
-            return print_json(&Listed { content: letters });
+            return output::print_json(&Listed { content: letters });
         }
         output::print(&letters.iter().map(line_of_letter).collect::<String>())
     }
@@ -253,17 +252,12 @@ impl ReplayArgs {
                 size: PAGE,
             },
             all_pages: true,
-            by: Actor {
-                name: self.by,
-                role: None,
-                way: Way::CommandLine,
-                address: None,
-            },
+            by: self.by.actor(),
             dry_run: self.dry_run,
         };
         let done = block_on(async { Ok(Desk::open(&settings).await?.letters.replay(order).await?) })?;
         if self.json {
-            print_json(&done)?;
+            output::print_json(&done)?;
         } else {
             output::print(&lines(&done))?;
         }
@@ -290,12 +284,7 @@ impl DisposalArgs {
         let order = DisposalOrder {
             disposal,
             at: Timestamp::now(),
-            actor: Actor {
-                name: self.by,
-                role: None,
-                way: Way::CommandLine,
-                address: None,
-            },
+            actor: self.by.actor(),
             note,
         };
         let done = match disposal {
@@ -358,6 +347,8 @@ impl Desk {
             max_connections: 2,
         };
         let store = saga_store::connect(database.url.expose(), options).await?;
+        // What a replay makes fail is sent to webhooks by the collectors.
+        note_failures(&settings.webhooks()?, &*store);
         // The numbers of this process end with it; those of the database are right for everybody.
         let metrics = Arc::new(Metrics::new([]));
         let letters = DeadLetters::new(
@@ -485,9 +476,4 @@ fn line_of_result(result: &Replayed) -> String {
     }
     line.push('\n');
     line
-}
-
-fn print_json(value: &impl Serialize) -> Result<(), CliError> {
-    let json = serde_json::to_string_pretty(value).map_err(CliError::failed)?;
-    output::print(&(json + "\n"))
 }

@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 
-use super::{CliError, block_on, logging, output};
+use super::{CliError, block_on, by::ByArgs, logging, output};
 use crate::config::{ConfigArgs, Settings, load_definitions};
 use saga_collector::{
     archive::Archive,
@@ -15,7 +15,7 @@ use saga_collector::{
     erasure::{ErasureError, ErasureOrder, ErasureReport, ErasureWaits, Erasures},
     metrics::Metrics,
 };
-use saga_store::{Actor, MetadataValue, StoreOptions, Way};
+use saga_store::{MetadataValue, StoreOptions};
 
 /// How long one piece of work takes, until its progress is reported.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -24,10 +24,6 @@ const WITHIN: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// All metadata of every saga in which an event has the value leaves, with failure reasons made of it, and the content of dead
-/// letters that hold it or belong to such a saga. Sagas, their states, order ids and the names of services, traces and versions
-/// stay, with a mark. Ended by a signal or an error, it is finished by the same command. Kafka keeps its records until their
-/// retention ends; an event that comes once more brings nothing back.
 #[derive(Debug, Args)]
 pub(super) struct EraseArgs {
     /// The key at the top of the metadata, and its value: customerId=C-17
@@ -38,9 +34,8 @@ pub(super) struct EraseArgs {
     #[arg(long)]
     dry_run: bool,
 
-    /// Who asks for it, as it is written down
-    #[arg(long, value_name = "NAME", env = "USER", default_value = "command line")]
-    by: String,
+    #[command(flatten)]
+    by: ByArgs,
 
     /// Print JSON, as POST /internal/v1/erase answers
     #[arg(long)]
@@ -63,20 +58,14 @@ impl EraseArgs {
         logging::start(&settings.log());
         let order = ErasureOrder {
             value: self.metadata,
-            by: Actor {
-                name: self.by,
-                role: None,
-                way: Way::CommandLine,
-                address: None,
-            },
+            by: self.by.actor(),
             dry_run: self.dry_run,
             from: None,
             within: WITHIN,
         };
         let done = block_on(async { to_the_end(&open(&settings).await?, order).await })?;
         if self.json {
-            let json = serde_json::to_string_pretty(&done).map_err(CliError::failed)?;
-            output::print(&(json + "\n"))?;
+            output::print_json(&done)?;
         } else {
             output::print(&words(&done))?;
         }

@@ -33,6 +33,12 @@ pub enum CliError {
     /// Whether it does cannot be said yet: exit code 4.
     #[error("not yet known; ask again later, or with --wait")]
     NotYetKnown,
+    /// Nothing is there that was asked for: exit code 5.
+    #[error("{0}")]
+    NotFound(String),
+    /// The token is missing or unknown, or does not suffice: exit code 6.
+    #[error("{0}")]
+    Refused(String),
 }
 
 impl CliError {
@@ -50,6 +56,8 @@ impl CliError {
             Self::Failed(_) => ExitCode::FAILURE,
             Self::Differences | Self::Unmapped(_) | Self::Worse => ExitCode::from(3),
             Self::NotYetKnown => ExitCode::from(4),
+            Self::NotFound(_) => ExitCode::from(5),
+            Self::Refused(_) => ExitCode::from(6),
         }
     }
 }
@@ -86,7 +94,9 @@ impl From<ServerError> for CliError {
         match error {
             ServerError::Definitions(error) => error.into(),
             ServerError::Store(error) => error.into(),
-            error @ (ServerError::Archive(_) | ServerError::Mapping(_)) => Self::usage(error),
+            error @ (ServerError::Archive(_) | ServerError::Mapping(_) | ServerError::Webhooks(_)) => {
+                Self::usage(error)
+            }
             other => Self::failed(other),
         }
     }

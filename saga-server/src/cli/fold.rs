@@ -38,8 +38,7 @@ impl FoldArgs {
             .map_err(|error| CliError::usage(format_args!("{file} cannot be read: {error}")))?;
         let events = parse(&text).map_err(|reason| CliError::usage(format_args!("{file}: {reason}")))?;
         let states = states(events, &definitions);
-        let json = serde_json::to_string_pretty(&states).map_err(CliError::failed)?;
-        output::print(&(json + "\n"))
+        output::print_json(&states)
     }
 
     fn read(&self) -> io::Result<String> {

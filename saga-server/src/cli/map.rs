@@ -8,7 +8,10 @@ use std::{
 };
 
 use clap::Args;
-use saga_gateway::mapping::{self, Input, Mapped, Mapping};
+use saga_gateway::{
+    mapping::{self, Input, Mapped, Mapping},
+    otlp::{self, Encoding, Signal},
+};
 use saga_types::{SagaEvent, fold::SagaState};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -22,8 +25,8 @@ const SHOWN_CHARS: usize = 120;
 #[derive(Debug, Args)]
 pub(super) struct MapArgs {
     /// The mapping: a file in YAML, whose name is that of the source
-    #[arg(long, value_name = "FILE")]
-    mapping: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "otlp")]
+    mapping: Option<PathBuf>,
 
     /// Recorded documents: a JSON object, an array of them, or one a line; - reads them from stdin
     #[arg(long, value_name = "FILE")]
@@ -36,6 +39,11 @@ pub(super) struct MapArgs {
     /// The documents are CloudEvents in structured mode
     #[arg(long)]
     cloud_events: bool,
+
+    /// The documents are requests of OTLP in JSON, as the Collector's file exporter writes them; each span or log record counts as
+    /// a document. Without a mapping its attributes count, such as saga.id
+    #[arg(long, conflicts_with = "cloud_events")]
+    otlp: bool,
 
     /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
     #[arg(long, value_name = "DIR")]
@@ -69,7 +77,8 @@ struct Left {
 
 impl MapArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
-        let mapping = mapping::load(&self.mapping).map_err(CliError::usage)?;
+        let mapping = self.mapping.as_deref().map(mapping::load).transpose();
+        let mapping = mapping.map_err(CliError::usage)?;
         let definitions = load_definitions(&self.definitions)?;
         let file = self.input.display();
         let text = self
@@ -77,19 +86,18 @@ impl MapArgs {
             .map_err(|error| CliError::usage(format_args!("{file} cannot be read: {error}")))?;
         let documents =
             documents(&text).map_err(|error| CliError::usage(format_args!("{file} is no JSON: {error}")))?;
-        let mut outcome = Outcome {
-            documents: documents.len(),
-            ..Outcome::default()
-        };
-        for (index, document) in documents.into_iter().enumerate() {
-            outcome.take(index, document, self.apply(&mapping, document));
+        let mut outcome = Outcome::default();
+        for document in documents {
+            match &mapping {
+                Some(mapping) if !self.otlp => outcome.take(document, self.apply(mapping, document)),
+                mapping => outcome.take_export(document, mapping.as_ref()),
+            }
         }
         outcome.sagas = fold::states(outcome.steps.clone(), &definitions);
-        let shown = match self.json {
-            true => serde_json::to_string_pretty(&outcome).map_err(CliError::failed)? + "\n",
-            false => outcome.in_words(),
-        };
-        output::print(&shown)?;
+        match self.json {
+            true => output::print_json(&outcome)?,
+            false => output::print(&outcome.in_words())?,
+        }
         match outcome.refused.is_empty() {
             true => Ok(()),
             false => Err(CliError::Unmapped(format!(
@@ -133,7 +141,34 @@ fn documents(text: &str) -> Result<Vec<&str>, serde_json::Error> {
 }
 
 impl Outcome {
-    fn take(&mut self, index: usize, document: &str, mapped: Mapped) {
+    /// Takes the spans and log records of a request.
+    fn take_export(&mut self, request: &str, mapping: Option<&Mapping>) {
+        let before = self.documents;
+        for signal in [Signal::Traces, Signal::Logs] {
+            let read = otlp::read(
+                request.as_bytes(),
+                Encoding::Json,
+                signal,
+                &mut |item| match item {
+                    Ok(item) => self.take(&item.document(), item.apply(mapping)),
+                    Err(reason) => self.take("", Mapped::Refused(reason)),
+                },
+            );
+            if let Err(error) = read {
+                return self.take(request, Mapped::Refused(error.to_string()));
+            }
+        }
+        if self.documents == before {
+            self.take(
+                request,
+                Mapped::Refused("holds no span and no log record".to_owned()),
+            );
+        }
+    }
+
+    fn take(&mut self, document: &str, mapped: Mapped) {
+        let index = self.documents;
+        self.documents += 1;
         let left = |reason: &str| Left {
             index,
             reason: reason.to_owned(),

@@ -2,11 +2,13 @@
 //!
 //! Rule of thumb: output goes to stdout, everything else to stderr; the exit code is 0, 1 when something failed while
 //! running, 2 when the command or its configuration is wrong, 3 when a dry run found something to do or a version is worse, 4
-//! when that is not known yet.
+//! when that is not known yet, 5 when nothing was found, 6 when a token does not suffice.
 
 mod archive;
+mod by;
 mod check;
 mod compare;
+mod completions;
 mod definitions;
 mod dev;
 mod dlt;
@@ -14,20 +16,30 @@ mod erase;
 mod error;
 mod fold;
 mod gateway;
+mod get;
 mod healthcheck;
 mod help;
 mod infer;
 mod logging;
+mod man;
 mod map;
 mod migrate;
 mod openapi;
 mod output;
 mod rebuild;
 mod rebuild_groups;
+mod saga_view;
+mod sagas;
+mod search;
 mod serve;
+mod show;
 mod signals;
+mod table;
+mod tail;
 mod token;
 mod topics;
+mod tracker;
+mod webhooks;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -58,6 +70,11 @@ enum Command {
     /// List, replay, dismiss and restore dead letters: events that could not be stored
     Dlt(dlt::DltArgs),
     /// Erase a person's data from database, archive and dead letters, by a key and value of the metadata
+    ///
+    /// All metadata of every saga in which an event has the value leaves, with failure reasons made of it, and the content of dead
+    /// letters that hold it or belong to such a saga. Sagas, their states, order ids and the names of services, traces and versions
+    /// stay, with a mark. Ended by a signal or an error, it is finished by the same command. Kafka keeps its records until their
+    /// retention ends; an event that comes once more brings nothing back.
     Erase(erase::EraseArgs),
     /// Look into the archive, bring sagas back from it for reading, or archive at once what is due
     Archive(archive::ArchiveArgs),
@@ -65,6 +82,24 @@ enum Command {
     Fold(fold::FoldArgs),
     /// Check saga definitions, and draw the expected path of a saga type
     Definitions(definitions::DefinitionsArgs),
+    /// Ask a running tracker for a saga by its id, or for the sagas of an order
+    ///
+    /// An id of a saga, else that of an order. The only saga of an order is shown as by its own id; several are a list. The exit code is 5
+    /// when nothing has this id.
+    Get(get::GetArgs),
+    /// Ask a running tracker for the sagas that match the tokens of the filter bar
+    ///
+    /// The tokens are those of the filter bar: customerId:C-17 failed 'reason:"card declined"' started:yesterday. They add up; without
+    /// any, all sagas match. A token with quotation marks stands in single quotes, so that the shell leaves them; one that excludes is
+    /// written failed:no, or stands behind --. The exit code is 0 when a saga matches, and 5 when none does.
+    Search(search::SearchArgs),
+    /// Print sagas as they change, from a running tracker
+    ///
+    /// A line for each change, in the columns of search; with --json the saga as it is now, one a line. The tokens are those of the filter
+    /// bar that can be judged by the saga alone: order, type, status, service, anomaly, failed and ended. When changes were left out, as while
+    /// the tracker was away, stderr says it, and with --json a line {"reset": ...}. SIGINT, SIGTERM and a closed pipe end it with exit
+    /// code 0.
+    Tail(tail::TailArgs),
     /// Ask a running collector whether a new version of a service fails more often than the one before: exit code 0 when it
     /// does not, 3 when it does, 4 when there are too few sagas yet
     Compare(compare::CompareArgs),
@@ -76,10 +111,16 @@ enum Command {
     Config(check::ConfigCommandArgs),
     /// Ask a running collector whether it is ready
     Healthcheck(healthcheck::HealthcheckArgs),
+    /// List what webhooks have not received yet, or send one an example
+    Webhooks(webhooks::WebhooksArgs),
     /// Make a token for a caller: print it, and the entry of `auth.tokens` that takes it
     Token(token::TokenArgs),
     /// Print the description of the REST API: an OpenAPI 3.1 document, as JSON
     Openapi(openapi::OpenapiArgs),
+    /// Print what makes a shell complete commands and options
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page of a command, or write those of all
+    Man(man::ManArgs),
 }
 
 /// Runs the command that the arguments name; the first argument is the program's name.
@@ -114,13 +155,19 @@ impl Command {
             Self::Archive(args) => args.run(),
             Self::Fold(args) => args.run(),
             Self::Definitions(args) => args.run(),
+            Self::Get(args) => args.run(),
+            Self::Search(args) => args.run(),
+            Self::Tail(args) => args.run(),
             Self::Compare(args) => args.run(),
             Self::Gateway(args) => args.run(),
             Self::Map(args) => args.run(),
             Self::Config(args) => args.run(),
             Self::Healthcheck(args) => args.run(),
+            Self::Webhooks(args) => args.run(),
             Self::Token(args) => args.run(),
             Self::Openapi(args) => args.run(),
+            Self::Completions(args) => args.run(),
+            Self::Man(args) => args.run(),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use merge::Merge;
+use serde::de::DeserializeOwned;
 
 use super::{ConfigError, Settings, keys};
 
@@ -54,12 +55,13 @@ fn read(path: &Path) -> Result<Settings, ConfigError> {
     parse(&text).map_err(refused)
 }
 
-fn parse(text: &str) -> Result<Settings, String> {
+/// Reads YAML in which every key is known; an error names line and key.
+pub(crate) fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, String> {
     let is_empty = text
         .lines()
         .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
     if is_empty {
-        return Ok(Settings::default());
+        return Ok(T::default());
     }
     let mut path = String::new();
     serde_saphyr::with_deserializer_from_str(text, |deserializer| {

@@ -44,7 +44,7 @@ pub struct GatewaySettings {
     )]
     pub max_buffered_bytes: Option<usize>,
 
-    /// A folder of mappings (*.yml), each of which makes events of what the source of its name sends
+    /// A folder of mappings (*.yml), each of which makes events of what the source of its name sends; traces and logs are of OpenTelemetry
     #[arg(
         id = "gateway.mappingsDir",
         long = "gateway-mappings",

@@ -24,6 +24,7 @@ mod security;
 mod settings;
 mod show;
 mod telemetry;
+mod webhooks;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -34,6 +35,7 @@ use saga_collector::{
     redaction::Redaction,
     secret::Secret,
     telemetry::{LogConfig, TelemetryConfig},
+    webhooks::WebhookConfig,
 };
 use saga_gateway::GatewayConfig;
 use saga_web::{
@@ -44,6 +46,7 @@ use saga_web::{
 pub use auth::{AuthSettings, TokenSetting};
 pub use definitions::load_definitions;
 pub use error::ConfigError;
+pub(crate) use file::parse as parse_yaml;
 pub use gateway::GatewaySettings;
 pub use layers::ConfigArgs;
 pub use names::{Key, check_environment, explain, keys};
@@ -60,6 +63,7 @@ pub use settings::{
 };
 pub use show::{NOT_SET, REQUIRED, defaults};
 pub use telemetry::TelemetrySettings;
+pub use webhooks::WebhookSetting;
 
 /// The whole configuration of a running collector.
 #[derive(Debug, Clone)]
@@ -90,6 +94,8 @@ pub struct Config {
     pub watch: WatchConfig,
     /// What the pages link to.
     pub pages: PagesConfig,
+    /// Who is sent what happens to sagas.
+    pub webhooks: Vec<WebhookConfig>,
     /// Folders of definitions that add to the built-in ones and to those of the folders before, or replace them.
     pub definitions_dirs: Vec<PathBuf>,
     /// How long a shutdown may take until what is left is abandoned.

@@ -10,7 +10,7 @@ use super::{
     checks::{
         bootstrap_servers, is_http, key_at_fault, not_empty, period_within, properties, topic_name, within,
     },
-    database, owners, retention,
+    database, owners, retention, webhooks,
 };
 use saga_collector::http_client;
 use saga_collector::{
@@ -19,6 +19,7 @@ use saga_collector::{
     maintenance::WatchConfig,
     secret::Secret,
     telemetry::{LogConfig, LogFormat, LogLevel},
+    webhooks::WebhookConfig,
 };
 use saga_web::PagesConfig;
 
@@ -52,10 +53,8 @@ impl Settings {
             ingest: self.ingest()?,
             retention: self.retention()?,
             watch: self.watch()?,
-            pages: PagesConfig {
-                owners: owners::resolve(self.owners.as_deref().unwrap_or_default())?,
-                ..self.pages.resolve()?
-            },
+            pages: self.pages()?,
+            webhooks: self.webhooks()?,
             definitions_dirs: self.definitions_dir()?.into_iter().collect(),
             shutdown_timeout: self.shutdown_timeout()?,
             log: self.log(),
@@ -83,6 +82,27 @@ impl Settings {
             log: self.log(),
             telemetry: self.telemetry.resolve()?,
         })
+    }
+
+    /// What the pages and webhooks link to, for commands that need no more.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Value`] as [`Settings::resolve`].
+    pub fn pages(&self) -> Result<PagesConfig, ConfigError> {
+        Ok(PagesConfig {
+            owners: owners::resolve(self.owners.as_deref().unwrap_or_default())?,
+            ..self.pages.resolve()?
+        })
+    }
+
+    /// The webhooks alone, for commands that need no more.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Value`] as [`Settings::resolve`].
+    pub fn webhooks(&self) -> Result<Vec<WebhookConfig>, ConfigError> {
+        webhooks::resolve(self.webhooks.as_deref().unwrap_or_default())
     }
 
     fn shutdown_timeout(&self) -> Result<Duration, ConfigError> {

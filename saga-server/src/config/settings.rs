@@ -28,6 +28,7 @@ use super::{
     redaction::RedactionSettings,
     retention::{ArchiveSettings, RetentionSettings},
     telemetry::TelemetrySettings,
+    webhooks::WebhookSetting,
 };
 
 /// Every key of the collector.
@@ -92,6 +93,11 @@ pub struct Settings {
     #[serde(deserialize_with = "owners::of_a_map")]
     #[merge(strategy = merge::option::overwrite_none)]
     pub owners: Option<Vec<OwnerSetting>>,
+
+    /// Who is sent what happens to sagas; a list in the file alone
+    #[arg(skip)]
+    #[merge(strategy = merge::option::overwrite_none)]
+    pub webhooks: Option<Vec<WebhookSetting>>,
 
     /// A folder of saga definitions (*.yml) that add to the built-in ones, or replace them
     #[arg(

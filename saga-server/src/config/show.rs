@@ -16,6 +16,7 @@ use saga_collector::{
     kafka::{KafkaConfig, SaslMechanism},
     secret::Secret,
     telemetry::TelemetryConfig,
+    webhooks::WebhookConfig,
 };
 use saga_types::SagaType;
 use saga_web::{
@@ -105,6 +106,7 @@ impl Config {
                 "watch.eventsLostAfter",
                 Period(self.watch.events_lost_after).to_string(),
             ),
+            ("webhooks", webhooks(&self.webhooks)),
             ("pages.traceUrl", text(self.pages.trace_url_pattern())),
             ("pages.environments", environments(&self.pages)),
             ("pages.environment", text(self.pages.environment.as_deref())),
@@ -269,6 +271,11 @@ pub fn defaults() -> BTreeMap<&'static str, String> {
         .unwrap_or_default();
     let required = ["database.url", "kafka.bootstrapServers"].map(|key| (key, REQUIRED.to_owned()));
     entries.into_iter().chain(required).collect()
+}
+
+fn webhooks(webhooks: &[WebhookConfig]) -> String {
+    let webhooks: Vec<String> = webhooks.iter().map(ToString::to_string).collect();
+    text(Some(webhooks.join(";").as_str()).filter(|webhooks| !webhooks.is_empty()))
 }
 
 fn path(path: Option<&Path>) -> String {

@@ -171,7 +171,7 @@ fn print_banner(info: &DevInfo, data: &DataFolder, demo: bool) {
          Record into it from any process:\n  \
          PLATFORM_SAGA_ENABLED=true PLATFORM_SAGA_BOOTSTRAP_SERVERS={bootstrap} cargo run -p smallest\n\n\
          {orders}\n\n\
-         The embedded broker is for trying things out: it keeps events in memory only, {partition_mib} MiB for each\n\
+         The embedded broker is for trials: it keeps events in memory only, {partition_mib} MiB for each\n\
          partition (about 12,000 events); beyond that the oldest vanish. `saga-server serve` uses a real broker.\n\
          End with Ctrl-C.",
         url = info.url,

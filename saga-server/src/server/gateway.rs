@@ -14,13 +14,14 @@ use saga_gateway::{
     publish::Publisher,
 };
 use saga_sdk::SagaConfig;
-use saga_web::{Limits, auth::Access, state::GatewayState};
+use saga_web::{Limits, state::GatewayState};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     ServerError, listen,
     supervisor::{Supervisor, Task},
+    tasks,
 };
 use crate::config::GatewayServerConfig;
 
@@ -133,14 +134,7 @@ impl GatewayServer {
                 watch_broker(gateway, health, stop)
             }),
         ];
-        if let Access::Issued { issuer, .. } = &config.access {
-            tasks.push(Task::restarted(
-                "issuer",
-                &stop,
-                issuer.clone(),
-                |issuer, stop| issuer.keep_fresh(stop),
-            ));
-        }
+        tasks.extend(tasks::issuer(&config.access, &stop));
         let supervisor = Supervisor::start(tasks, metrics, stop.clone());
         tracing::info!(%address, topic = config.kafka.topic, "gateway started");
         Ok(Self {

@@ -5,12 +5,14 @@
 //! | `definitions` | the definitions as the files say, and collectors that run with others |
 //! | `gateway` | events over HTTP, within a collector or alone |
 //! | `tasks` | the background tasks, and what happens when one of them ends |
+//! | `webhooks` | what webhooks need of the collector |
 //! | `supervisor` | starts, watches and stops them |
 
 mod definitions;
 mod gateway;
 mod supervisor;
 mod tasks;
+mod webhooks;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -19,7 +21,7 @@ use saga_collector::{
     dead_letters::{Collect, CollectParts, DeadLetters},
     freshness::Progress,
     health::{Component, Health},
-    http_client,
+    http_client::{self, ClientError},
     ingest::{Ingest, IngestParts},
     kafka::ConsumerError,
     live::Live,
@@ -58,6 +60,9 @@ pub enum ServerError {
     /// The archive's configuration is wrong.
     #[error("archive.url: {0}")]
     Archive(#[from] ArchiveError),
+    /// The certificates for a webhook are not there.
+    #[error("webhooks: {0}")]
+    Webhooks(#[from] ClientError),
     /// A background task ended without which the process is of no use.
     #[error("the background task {0} ended unexpectedly; the log says why")]
     TaskEnded(&'static str),
@@ -120,6 +125,8 @@ impl Server {
         let listener = listen(config.listen).await?;
         let address = listener.local_addr().unwrap_or(config.listen);
         let progress = Arc::new(Progress::default());
+        // Before the first batch, so that it notes failures.
+        let webhooks = webhooks::of(&config, &store, &progress, &metrics, &health)?;
         let ingest = Ingest::start(IngestParts {
             kafka: config.kafka.clone(),
             registry: config.schema_registry.clone(),
@@ -159,7 +166,8 @@ impl Server {
             pages: Arc::new(config.pages.clone()),
             gateway: gateway.clone(),
         };
-        let mut tasks = tasks::of(&config, &state, (store, live, letters), loaded, &stop)?;
+        let parts = (store, live, letters, webhooks);
+        let mut tasks = tasks::of(&config, &state, parts, loaded, &stop)?;
         let http = saga_web::serve(listener, state, Limits::default(), stop.clone());
         tasks.push(Task::essential("http", http));
         let tasks = tasks.into_iter().map(prepare).collect();

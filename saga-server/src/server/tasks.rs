@@ -8,12 +8,13 @@
 //! | `watch` | late sagas, on one collector of several | started again |
 //! | `usual` | how long waits usually take, learnt by one collector of several | started again |
 //! | `jobs` | one operation on many sagas or dead letters, on one collector of several | started again |
+//! | `webhooks` | what happened to sagas, sent to those who asked for it, if there are any | started again |
 //! | `definitions` | definitions as the files say, and collectors that run with others | started again |
 //! | `producers` | who records events and which never came, on one collector of several | started again |
 //! | `failure_groups` | groups of failures for sagas that failed before rows had one, on one collector of several | started again |
 //! | `database` | whether the database answers, and the numbers of sagas | started again |
 //! | `issuer` | the keys of an issuer of tokens, if one is configured | started again |
-//! | `retention` | sagas, dead letters and operations that leave, unless all stay for ever | started again |
+//! | `retention` | sagas, dead letters and operations that leave, unless nothing is removed | started again |
 //!
 //! Ingest and the consumer of dead letters watch their own threads; their end ends the process.
 
@@ -32,6 +33,7 @@ use saga_collector::{
         retention::{self, Retention},
     },
     metrics::Metrics,
+    webhooks::Webhooks,
 };
 use saga_store::{Scope, Store};
 use saga_types::Timestamp;
@@ -51,7 +53,7 @@ const JOB_IDLE_MS: i64 = 5 * 60 * 1_000;
 pub(super) fn of(
     config: &Config,
     state: &AppState,
-    (store, live, letters): (Arc<dyn Store>, Arc<Live>, Arc<DeadLetters>),
+    (store, live, letters, webhooks): (Arc<dyn Store>, Arc<Live>, Arc<DeadLetters>, Option<Webhooks>),
     definitions_loaded: u64,
     stop: &CancellationToken,
 ) -> Result<Vec<Task>, ArchiveError> {
@@ -103,10 +105,9 @@ pub(super) fn of(
             watch_database(store, health, metrics, stop)
         }),
     ];
-    if let Access::Issued { issuer, .. } = &config.access {
-        tasks.push(Task::restarted("issuer", stop, issuer.clone(), |issuer, stop| {
-            issuer.keep_fresh(stop)
-        }));
+    tasks.extend(issuer(&config.access, stop));
+    if let Some(webhooks) = webhooks {
+        tasks.push(Task::restarted("webhooks", stop, webhooks, Webhooks::run));
     }
     if let Some(retention) = retention(&config.retention, &store)? {
         let retention = (retention, metrics);
@@ -120,7 +121,17 @@ pub(super) fn of(
     Ok(tasks)
 }
 
-/// None when everything stays for ever.
+/// Keeps the keys of an issuer of tokens fresh, if one is configured.
+pub(super) fn issuer(access: &Access, stop: &CancellationToken) -> Option<Task> {
+    let Access::Issued { issuer, .. } = access else {
+        return None;
+    };
+    Some(Task::restarted("issuer", stop, issuer.clone(), |issuer, stop| {
+        issuer.keep_fresh(stop)
+    }))
+}
+
+/// None when nothing is removed.
 fn retention(config: &RetentionConfig, store: &Arc<dyn Store>) -> Result<Option<Retention>, ArchiveError> {
     if config.periods.are_endless() {
         return Ok(None);

@@ -1,8 +1,8 @@
 //! The port for acknowledging: somebody takes care of a saga, a dead letter or a group of failures until a moment.
 //!
 //! Rule of thumb: an acknowledgement is never ended or changed by what happens to its subject. It keeps what was seen, and each
-//! answer compares that with what is now: whether it is over, and whether the subject became worse since. So it cannot be late,
-//! and what becomes worse is hidden by nobody's delay.
+//! answer compares that with what is now: whether it is over, and whether the subject became worse since. So no
+//! delay of a background task hides what became worse.
 //!
 //! | subject | over, beside its time | worse |
 //! | --- | --- | --- |

@@ -1,4 +1,4 @@
-//! The port for finding sagas by a text that somebody has at hand, and for reading all sagas of a list.
+//! The port for finding sagas by an id or a value of metadata, and for reading all sagas of a list.
 //!
 //! Rule of thumb: a text is looked up in an index, as a whole or by its beginning, and no more than [`Found::LOOKED_AT`] entries
 //! of the index are read for it. What other spellings are worth a try, the caller says.

@@ -5,13 +5,13 @@
 //! at the same time, each item is done once.
 
 use async_trait::async_trait;
-use saga_types::Timestamp;
-use serde::Serialize;
+use saga_types::{SagaId, Timestamp};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Actor, Disposal, JobItem, JobItemQuery, JobStep, LetterFilter, LetterState, NewItem, Scope, StoreError,
-    texts::texts,
+    Acknowledged, Actor, Disposal, JobItem, JobItemQuery, JobStep, Judged, LetterFilter, LetterState,
+    NewItem, Scope, StoreError, texts::texts,
 };
 
 /// What stores and reads jobs.
@@ -62,6 +62,13 @@ pub trait JobStore: Send + Sync {
     /// results of the items in the same transaction. Letters to which it cannot be done are left; the numbers of the others are given.
     async fn dispose_items(&self, order: &JobDisposal) -> Result<Vec<i64>, StoreError>;
 
+    /// Acknowledges the sagas of items as [`AcknowledgementStore::acknowledge`](crate::AcknowledgementStore::acknowledge) does, with the
+    /// results of those that were in the same transaction; what became of each, by its number.
+    async fn acknowledge_items(
+        &self,
+        order: &JobAcknowledgement,
+    ) -> Result<Vec<(i64, Acknowledged)>, StoreError>;
+
     /// Letters that match a filter, as far as a job needs them, newest first, at most so many.
     async fn select_letters(
         &self,
@@ -89,6 +96,8 @@ pub enum JobAction {
     Dismiss,
     /// A dead letter that was dismissed is restored.
     Restore,
+    /// Somebody takes care of a saga.
+    Acknowledge,
 }
 
 impl JobAction {
@@ -99,14 +108,15 @@ impl JobAction {
             Self::Correct => Some(Self::Correct),
             Self::Dismiss => Some(Self::Restore),
             Self::Restore => Some(Self::Dismiss),
-            Self::Replay => None,
+            // It ends by itself, or is withdrawn by who takes care.
+            Self::Replay | Self::Acknowledge => None,
         }
     }
 
     /// Whether it is about dead letters, and not about sagas.
     #[must_use]
     pub const fn is_of_letters(self) -> bool {
-        !matches!(self, Self::Correct)
+        !matches!(self, Self::Correct | Self::Acknowledge)
     }
 }
 
@@ -134,7 +144,7 @@ impl JobState {
     }
 }
 
-texts!(JobAction: Correct = "CORRECT", Replay = "REPLAY", Dismiss = "DISMISS", Restore = "RESTORE");
+texts!(JobAction: Correct = "CORRECT", Replay = "REPLAY", Dismiss = "DISMISS", Restore = "RESTORE", Acknowledge = "ACKNOWLEDGE");
 texts!(JobState: Waiting = "WAITING", Running = "RUNNING", Stopping = "STOPPING", Stopped = "STOPPED", Done = "DONE");
 /// By which a request that comes again is known. Both are compared among the requests of one caller.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -175,6 +185,8 @@ pub struct NewJob {
     pub scope: Scope,
     /// Why.
     pub note: Option<String>,
+    /// Who takes care of the sagas, where they are acknowledged.
+    pub care: Option<JobCare>,
     /// What was asked for, as JSON.
     pub selection: String,
     /// By which the request is known when it comes again.
@@ -232,6 +244,8 @@ pub struct Job {
     pub target: Option<String>,
     /// Why.
     pub note: Option<String>,
+    /// Who takes care of the sagas, where they are acknowledged.
+    pub care: Option<JobCare>,
     /// As it was asked for, as JSON.
     pub selection: String,
     /// A hash of what was asked for.
@@ -302,6 +316,37 @@ pub struct JobDisposal {
     pub actor: Actor,
     /// Why.
     pub note: Option<String>,
+}
+
+/// Who takes care of the sagas of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobCare {
+    /// Who.
+    pub assignee: String,
+    /// Until when, at the latest.
+    pub until: Timestamp,
+    /// What was due before this was late when the job was created.
+    pub late_before: Timestamp,
+}
+
+/// Sagas of a job to be acknowledged.
+#[derive(Debug, Clone)]
+pub struct JobAcknowledgement {
+    /// The job.
+    pub job: i64,
+    /// Items, each by its number and its saga.
+    pub items: Vec<(i64, SagaId)>,
+    /// Only sagas of types that the one who asked may see.
+    pub scope: Scope,
+    /// By when it is judged what is seen.
+    pub judged: Judged,
+    /// Who takes care of them.
+    pub care: JobCare,
+    /// What they do, or know.
+    pub note: String,
+    /// Who asked.
+    pub actor: Actor,
 }
 
 /// A letter as far as a job needs it.

@@ -20,6 +20,7 @@
 //! | `acknowledgement` | that somebody takes care of something, until when, and whether it became worse |
 //! | `dismissal` | dead letters dismissed and restored |
 //! | `jobs`, `job_items`, `texts` | one operation on many sagas or letters |
+//! | `webhooks` | what happened to sagas, and what of it was delivered |
 //! | `erasure` | a person's data, found by metadata and erased |
 //! | `period` | what the sagas of a period are: exact ends, outcomes, samples, percentiles |
 //! | `query`, `metadata`, `flow`, `trends`, `late`, `watch` | questions and their answers |
@@ -84,6 +85,7 @@ mod usual;
 mod versions;
 mod views;
 mod watch;
+mod webhooks;
 
 pub use acknowledgement::{
     AcknowledgeOrder, Acknowledged, Acknowledgement, AcknowledgementPage, AcknowledgementQuery,
@@ -112,8 +114,8 @@ pub use find::{FindPlace, FindQuery, FindStore, Found, FoundSaga, Stretch};
 pub use flow::{Flow, FlowQuery, Outcome, StepDetail, StepRow, Transition, TransitionRow, VersionPart};
 pub use job_items::{DoneItem, ItemResult, JobItem, JobItemQuery, JobStep, NewItem};
 pub use jobs::{
-    Creation, Job, JobAction, JobDisposal, JobQuery, JobState, JobStore, MAX_JOB_ITEMS, NewJob, RequestKeys,
-    Reversion, SelectedLetter,
+    Creation, Job, JobAcknowledgement, JobAction, JobCare, JobDisposal, JobQuery, JobState, JobStore,
+    MAX_JOB_ITEMS, NewJob, RequestKeys, Reversion, SelectedLetter,
 };
 pub use late::Late;
 pub use letter_index::{LetterCause, searched_words};
@@ -143,3 +145,7 @@ pub use usual::{
 pub use versions::{VersionSaga, VersionSagas, VersionStore, VersionsQuery};
 pub use views::{SavedView, ViewChange, ViewOrder, ViewOutcome, ViewStore};
 pub use watch::{LateCount, LateGroup, LateSagas, WatchStore};
+pub use webhooks::{
+    Delivery, DeliveryOutcome, LateQuery, NewDelivery, NotedFailure, NoticeKind, PendingDeliveries,
+    WebhookStore,
+};

@@ -34,6 +34,7 @@ use crate::{
     versions::VersionStore,
     views::ViewStore,
     watch::WatchStore,
+    webhooks::WebhookStore,
 };
 
 /// A database that keeps sagas and their steps.
@@ -63,6 +64,7 @@ pub trait Store:
     + VersionStore
     + ViewStore
     + WatchStore
+    + WebhookStore
     + Send
     + Sync
     + 'static

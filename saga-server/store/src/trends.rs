@@ -1,4 +1,4 @@
-//! How things went along a period, for those who compare: counts in slots of time, and what failed.
+//! Counts in slots of time along a period, and what failed.
 //!
 //! Rule of thumb: a period is exact, and most of it is counted ahead by the roll-ups; the sagas themselves are counted within
 //! the minutes in which it begins and ends. Failures and the flow are read of all sagas, or of a sample of them that is drawn
@@ -140,7 +140,7 @@ impl FailureRow {
     }
 }
 
-/// The part of a store that shows how things went.
+/// The part of a store that counts along a period.
 #[async_trait]
 pub trait TrendStore {
     /// Counts of the sagas of these types that started within a period, in whatever they have become.

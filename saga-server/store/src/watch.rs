@@ -7,7 +7,7 @@ use saga_types::{SagaType, Step, Timestamp, fold::SagaState};
 
 use super::{Judged, Late, Scope, StoreError, Total};
 
-/// How many sagas are late with the same thing.
+/// How many sagas are late with the same step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LateCount {
     /// Their type.
@@ -18,7 +18,7 @@ pub struct LateCount {
     pub sagas: u64,
 }
 
-/// Sagas that are late with the same thing, and since when.
+/// Sagas that are late with the same step, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LateGroup {
     /// With what, and how many.

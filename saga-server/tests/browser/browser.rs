@@ -150,7 +150,7 @@ impl Browser {
         focused.send_keys(text).await.unwrap();
     }
 
-    /// Goes from one thing to the next by the tabulator until the keyboard is at one that a selector matches.
+    /// Goes from one element to the next by the tab key until the keyboard is at one that a selector matches.
     pub(crate) async fn tab_to(&self, selector: &str) {
         let is_there = format!(
             "return document.activeElement.matches({});",

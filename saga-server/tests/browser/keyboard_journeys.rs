@@ -88,7 +88,8 @@ async fn the_filter_bar_suggests_how_a_token_goes_on() {
         .await;
     browser.type_text("ment_completion").await;
     browser.press(Key::Enter).await;
-    browser.find("a[href='/sagas/payment-of-order-owing']").await;
+    browser.shows("1 saga, newest first").await;
+    browser.shows("failed at PAYMENT_FAILED (CARD_DECLINED)").await;
     let field = "return document.querySelector('input[name=q][list]').value;";
     assert_eq!(browser.run(field).await, "failed type:payment_completion");
     shop.close().await;

@@ -222,7 +222,7 @@ async fn where_the_time_went_is_seen_on_every_screen() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// How wide the things are that a selector matches within their row's line of time, in percent of it.
+/// How wide the elements are that a selector matches within their row's line of time, in percent of it.
 const WIDTHS: &str = "
   const row = [...document.querySelectorAll('.fall-rows tbody tr')].find(row => row.querySelector('.step')?.textContent === arguments_step);
   const lane = row.querySelector('.lane').getBoundingClientRect();

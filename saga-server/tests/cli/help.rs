@@ -4,7 +4,7 @@ use saga_server::config::{NOT_SET, REQUIRED, defaults, keys};
 
 use crate::command::Run;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 24] = [
     "dev",
     "serve",
     "migrate",
@@ -13,6 +13,9 @@ const COMMANDS: [&str; 17] = [
     "dlt list",
     "dlt replay",
     "fold",
+    "get",
+    "search",
+    "tail",
     "compare",
     "gateway",
     "map",
@@ -22,6 +25,10 @@ const COMMANDS: [&str; 17] = [
     "definitions infer",
     "healthcheck",
     "token",
+    "completions",
+    "man",
+    "webhooks pending",
+    "webhooks test",
 ];
 
 #[test]

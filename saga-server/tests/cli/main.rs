@@ -1,20 +1,27 @@
 //! The built command, as a person or a container runs it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod asked;
 mod command;
 mod compare;
+mod completions;
 mod config_docs;
 mod configuration;
+mod contexts;
 mod dead_letters;
 mod definitions;
 mod dev;
 mod erasing;
 mod fold;
+mod getting;
 mod help;
 mod infer;
 mod map;
 mod rebuilding;
 mod running;
+mod searching;
 #[path = "../support/mod.rs"]
 mod support;
+mod tailing;
 mod tokens;
+mod webhooks;

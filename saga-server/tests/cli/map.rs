@@ -77,6 +77,62 @@ fn documents_come_as_an_array_as_one_and_in_envelopes() {
 }
 
 #[test]
+fn recorded_spans_and_log_records_are_taken_with_and_without_a_mapping() {
+    let attribute = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let span = |name: &str, attributes: Value| {
+        json!({
+            "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "name": name,
+            "endTimeUnixNano": "1760000000000000000", "attributes": attributes,
+        })
+    };
+    let named = json!([
+        attribute("saga.id", "s-1"),
+        attribute("saga.type", "ORDER_CREATION"),
+        attribute("saga.step", "ORDER_CREATED"),
+        attribute("saga.order.id", "o-1"),
+    ]);
+    let spans = json!([
+        span("a", named),
+        span("GET /", json!([])),
+        span("b", json!([attribute("saga.id", "s-2")]))
+    ]);
+    let traces = json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string();
+    let run = Run::new()
+        .file(
+            "traces.yml",
+            &MAPPING
+                .replace("event.type == 'placed'", "event.name == 'GET /'")
+                .replace("event.order", "event.traceId"),
+        )
+        .file("spans.ndjson", &format!("{traces}\n{{}}\n"));
+    let shown = |flags: &str| {
+        let done = run.run(&format!(
+            "map --dry-run --otlp --input spans.ndjson --json {flags}"
+        ));
+        assert_eq!(done.code, 3, "{done:?}");
+        serde_json::from_str::<Value>(&done.stdout).unwrap()
+    };
+    let alone = shown("");
+    assert_eq!(
+        (&alone["documents"], &alone["steps"][0]["sagaId"]),
+        (&json!(4), &json!("s-1"))
+    );
+    assert_eq!(alone["ignored"][0]["index"], 1);
+    assert!(
+        alone["refused"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .starts_with("saga.type is missing")
+    );
+    assert_eq!(alone["refused"][1]["reason"], "holds no span and no log record");
+    let mapped = shown("--mapping traces.yml");
+    assert_eq!(
+        mapped["refused"][0]["reason"],
+        "rule 1 (line 8): recordedAt is missing"
+    );
+}
+
+#[test]
 fn a_wrong_mapping_is_refused_with_file_and_line() {
     let run = Run::new()
         .file("orders.yml", &MAPPING.replace("event.why", "evnt.why"))

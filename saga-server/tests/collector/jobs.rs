@@ -54,6 +54,7 @@ fn new_job(items: Vec<NewItem>) -> NewJob {
         actor: dana(),
         scope: Scope::All,
         note: Some("refunded by hand".to_owned()),
+        care: None,
         selection: "{}".to_owned(),
         keys: RequestKeys::default(),
         request: String::new(),

@@ -15,6 +15,7 @@ mod jvm_example;
 mod monitoring;
 mod openapi;
 mod other_languages;
+mod otlp;
 mod outage;
 mod paused;
 mod permissions;
@@ -33,3 +34,4 @@ mod telemetry;
 #[cfg(feature = "ssl")]
 mod tls;
 mod watching;
+mod webhooks;

@@ -79,7 +79,7 @@ async fn old_letters_leave_also_while_the_archive_is_away(store: Arc<dyn Store>)
         unfinished: Some(365 * DAY),
         ..RetentionPeriods::default()
     };
-    assert_eq!(run(periods).await, 1_300, "without a period they stay for ever");
+    assert_eq!(run(periods).await, 1_300, "without a period none is removed");
     let periods = RetentionPeriods {
         dead_letters: Some(30 * DAY),
         ..periods

@@ -10,6 +10,7 @@
 
 pub mod dev;
 pub mod events;
+mod fresh;
 #[path = "../../collector/src/kafka/headers.rs"]
 mod headers;
 pub mod process;
@@ -21,14 +22,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use fresh::create_topics;
+
+use fresh::create_database;
 use rdkafka::{
     ClientConfig, Message,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
     message::BorrowedMessage,
     producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
-    types::RDKafkaErrorCode,
 };
 use saga_collector::secret::Secret;
 use saga_server::config::{Config, Settings};
@@ -39,7 +40,7 @@ use saga_types::{
     definition::Definitions,
 };
 use serde_json::Value;
-use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection, PgConnection};
 
 /// How long anything may take before a test gives up on it.
 pub const TIMEOUT: Duration = Duration::from_secs(120);
@@ -141,47 +142,6 @@ pub async fn open(database_url: &str) -> Arc<dyn Store> {
     let store = saga_store::connect(database_url, options).await.unwrap();
     store.migrate().await.unwrap();
     store
-}
-
-async fn create_database(admin_url: &str, name: &str) -> String {
-    let options: PgConnectOptions = admin_url.parse().unwrap();
-    let mut connection = PgConnection::connect_with(&options)
-        .await
-        .expect("PostgreSQL answers");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    let (server, _) = admin_url.rsplit_once('/').unwrap();
-    format!("{server}/{name}")
-}
-
-pub async fn create_topics(bootstrap_servers: &str, topics: &[&str]) {
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap_servers)
-        .create()
-        .unwrap();
-    let topics: Vec<NewTopic<'_>> = topics
-        .iter()
-        .map(|name| NewTopic::new(name, 3, TopicReplication::Fixed(1)))
-        .collect();
-    for _ in 0..100 {
-        let created = admin.create_topics(&topics, &AdminOptions::new()).await;
-        let refused: Vec<_> = created
-            .expect("Kafka answers")
-            .into_iter()
-            .filter_map(Result::err)
-            .filter(|(_, code)| *code != RDKafkaErrorCode::TopicAlreadyExists)
-            .collect();
-        if refused.is_empty() {
-            return;
-        }
-        // The only broker is fenced while a heartbeat of it is late.
-        let is_fenced = |code: &RDKafkaErrorCode| *code == RDKafkaErrorCode::InvalidReplicationFactor;
-        assert!(refused.iter().all(|(_, code)| is_fenced(code)), "{refused:?}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    panic!("the broker stays fenced");
 }
 
 /// Writes events the way services in any language do.

@@ -43,7 +43,12 @@ impl ServerProcess {
 
     /// `saga-server gateway` on the harness, on a port that it may be given again.
     pub fn gateway(harness: &Harness, port: u16) -> Self {
-        Self::run(harness, "gateway", port, &[], Stdio::inherit())
+        Self::gateway_with(harness, port, &[], Stdio::inherit())
+    }
+
+    /// The same, with other or further variables, and log lines somewhere else.
+    pub fn gateway_with(harness: &Harness, port: u16, variables: &[(&str, &str)], log: Stdio) -> Self {
+        Self::run(harness, "gateway", port, variables, log)
     }
 
     fn run(harness: &Harness, command: &str, port: u16, variables: &[(&str, &str)], log: Stdio) -> Self {

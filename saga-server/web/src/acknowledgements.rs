@@ -1,4 +1,4 @@
-//! That somebody takes care of something, as REST and pages show it beside the thing itself.
+//! Acknowledgements, as REST and pages show them beside their subjects.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::scoped::Reader;
 
-/// The most of one thing: a group may have one for each type.
+/// The most of one subject: a group may have one for each type.
 const MOST: u32 = 1_000;
 
 /// That somebody takes care of a saga, a dead letter or a group of failures.
@@ -66,7 +66,7 @@ impl AcknowledgementView {
     }
 }
 
-/// Those that are in force, of few things.
+/// Those that are in force, of few subjects.
 pub(crate) async fn of(reader: &Reader, subjects: Subjects) -> Result<Vec<AcknowledgementView>, StoreError> {
     let is_none = match &subjects {
         Subjects::All => false,

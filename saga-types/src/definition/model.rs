@@ -46,7 +46,7 @@ pub struct SagaDefinition {
     pub compensations: Vec<Compensation>,
     /// Further steps that may occur.
     pub also_known: Vec<Step>,
-    /// How long things may take.
+    /// How long steps and sagas may take.
     pub limits: Limits,
     pub(super) path: ExpectedPath,
 }

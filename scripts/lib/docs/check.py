@@ -21,6 +21,7 @@ SITTINGS = [
     ["saga-server/README.md", "examples/README.md"],
     ["examples/order-service/README.md", "examples/product-service/README.md", "examples/payment-service/README.md"],
     ["docs/api.md"],
+    ["docs/command-line.md"],
     ["docs/configuration.md"],
     ["docs/definitions.md", "docs/metadata.md"],
     ["docs/sdk-guide.md"],

@@ -5,7 +5,7 @@ import re
 import tomllib
 from urllib.parse import unquote
 
-LANGUAGES = {"rust", "rs", "sh", "console", "json", "yaml", "toml", "text", "sql", "kotlin", "properties", "promql"}
+LANGUAGES = {"rust", "rs", "sh", "console", "json", "yaml", "toml", "text", "sql", "kotlin", "properties", "promql", "python"}
 PATH = re.compile(r"^[\w.-]+(/[\w.-]+)+\.(rs|md|yml|yaml|sql|json|avsc|toml|sh|py)(::\w+)?$")
 
 

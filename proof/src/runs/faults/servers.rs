@@ -42,7 +42,7 @@ impl Servers {
         Ok(())
     }
 
-    /// Kills any one of two for good.
+    /// Kills any one of two, which is not started again.
     pub(super) async fn remove(&mut self) -> Result<()> {
         let victim = self.rng.usize(..self.running.len());
         self.kill(victim).await?;

@@ -79,7 +79,7 @@ impl Found {
         written: &mut Written,
         next: &mut [usize],
     ) {
-        // When the event was built is the only thing that the plan leaves open; a copy must say the same.
+        // When the event was built is all that the plan leaves open; a copy must say the same.
         if self.first_comings.set(written.number) {
             written.event.event_timestamp = event.event_timestamp;
             self.out_of_order += usize::from(next[written.saga] != written.number);

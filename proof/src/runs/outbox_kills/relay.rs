@@ -29,7 +29,7 @@ pub(crate) struct RelayArgs {
 }
 
 impl RelayArgs {
-    /// Relays until its standard input ends, as it does when whoever started it is gone.
+    /// Relays until its standard input ends, as it does when the process that started it is gone.
     pub(crate) async fn run(&self) -> Result<()> {
         let mut options = RelayOptions::default();
         options.batch = 100;

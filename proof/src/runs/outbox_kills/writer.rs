@@ -16,7 +16,7 @@ use super::{SERVICE, Shared};
 /// How many sagas a writer has in hand at a time.
 const SAGAS_IN_HAND: usize = 20;
 
-/// How many of a hundred transactions are rolled back, and how many stay open for a while.
+/// How many of a hundred transactions are rolled back, and how many stay open longer.
 const ROLLED_BACK: u32 = 10;
 const LATE: u32 = 2;
 const HOW_LATE: Duration = Duration::from_millis(300);

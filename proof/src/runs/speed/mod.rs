@@ -1,6 +1,6 @@
 //! The figures P4 to P8: how fast the collector is, and how small.
 //!
-//! Machines are noisy, so a ratio is of two things that take turns in one run, and the median of its rounds
+//! Machines are noisy, so a ratio is of two subjects that take turns in one run, and the median of its rounds
 //! counts. Whether a target is met is printed, and fails nothing: that depends on the machine.
 
 mod baselines;
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// that it need not be filled again
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
-    /// How often each thing is measured
+    /// How often each is measured
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// How many events are stored in a round

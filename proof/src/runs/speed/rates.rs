@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::report::Table;
 
-/// Measurements of one thing, one for each round.
+/// Measurements of one subject, one for each round.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rates(Vec<f64>);
 

@@ -135,7 +135,8 @@ pub const STILL_KEPT: [&str; 4] = [
      brings nothing back; one that was not stored yet is stored whole: erase once more when the sagas have ended.",
     "Order ids and saga ids name sagas and stay, as do the names of services, traces, versions and parent sagas, and who corrected \
      a status.",
-    "The log of operations keeps the reasons of corrections until its own retention ends.",
+    "The log of operations keeps the reasons of corrections, and jobs keep their notes and the messages of their items, until the \
+     retention of operations ends; acknowledgements keep their notes until their time is over.",
     "Backups of the database, free space in its files until it is vacuumed, versions that a bucket keeps of replaced objects, and \
      whatever was exported.",
 ];

@@ -102,7 +102,7 @@ impl Progress {
         own.find_map(|(partition, own)| own.stalled(*partition, now))
     }
 
-    /// How many events of a partition of ours are not stored.
+    /// How many events of an assigned partition are not stored.
     pub(crate) fn behind(&self, partition: i32) -> Option<u64> {
         let progress = self.lock().own.get(&partition)?.track.progress(partition)?;
         Some(progress.events_behind)

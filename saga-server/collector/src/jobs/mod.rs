@@ -7,12 +7,15 @@
 //! | --- | --- |
 //! | `runner` | which job is worked on, and until when |
 //! | `sagas` | statuses that are set |
+//! | `acknowledging` | sagas that somebody takes care of |
 //! | `letters` | dead letters that are replayed, dismissed or restored |
 
+mod acknowledging;
 mod letters;
 mod runner;
 mod sagas;
 
+pub use acknowledging::judge_care;
 pub use letters::judge_letter;
 pub use runner::JobRunner;
 pub use sagas::judge_saga;

@@ -135,6 +135,7 @@ impl JobRunner {
         }
         match job.action {
             JobAction::Correct => self.correct(job, items).await,
+            JobAction::Acknowledge => self.acknowledge(job, items).await,
             JobAction::Replay => self.replay(job, items).await,
             _ => self.dispose(job, items).await,
         }
@@ -146,7 +147,7 @@ impl JobRunner {
             result: Some(None),
             after: 0,
             size: match job.action {
-                JobAction::Correct => SAGAS_AT_ONCE,
+                JobAction::Correct | JobAction::Acknowledge => SAGAS_AT_ONCE,
                 _ => LETTERS_AT_ONCE,
             },
         };

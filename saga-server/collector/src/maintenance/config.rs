@@ -13,16 +13,16 @@ pub struct WatchConfig {
     pub events_lost_after: Duration,
 }
 
-/// How long things stay in the database, and where sagas go.
+/// How long rows stay in the database, and where sagas go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetentionConfig {
-    /// How long things stay.
+    /// How long rows stay.
     pub periods: RetentionPeriods,
     /// Where sagas go; nowhere without one.
     pub archive: Option<ArchiveUrl>,
 }
 
-/// How long things stay in the database; for ever where there is none.
+/// How long rows stay in the database; without limit where there is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RetentionPeriods {
     /// A saga that has ended, after its last event.
@@ -46,7 +46,7 @@ impl RetentionPeriods {
         }
     }
 
-    /// Whether everything stays for ever.
+    /// Whether nothing is removed.
     #[must_use]
     pub fn are_endless(self) -> bool {
         self == Self::default()

@@ -6,6 +6,7 @@
 //! | `ingest` | the topic, and how it is stored |
 //! | `dead_letters` | dead letters and their replay |
 //! | `jobs` | jobs and their items |
+//! | `webhooks` | requests to webhooks, and what waits for them |
 //! | `retention` | retention and archive |
 //! | `gateway` | events that come over HTTP |
 //! | `requests` | answers, streams and queries |
@@ -27,6 +28,7 @@ mod requests;
 mod retention;
 mod sagas;
 mod stored;
+mod webhooks;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -51,6 +53,7 @@ pub use retention::RetentionMetrics;
 pub use sagas::SagaMetrics;
 pub use stored::count_stored;
 pub(crate) use stored::{append_took, appended};
+pub use webhooks::WebhookMetrics;
 
 /// Label `reason`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -71,6 +74,8 @@ pub struct Metrics {
     pub dead_letters: DeadLetterMetrics,
     /// Of jobs.
     pub jobs: JobMetrics,
+    /// Of webhooks.
+    pub webhooks: WebhookMetrics,
     /// Of retention.
     pub retention: RetentionMetrics,
     /// Of answers to requests.
@@ -91,6 +96,7 @@ impl Metrics {
             ingest: IngestMetrics::declare(&mut declare),
             dead_letters: DeadLetterMetrics::declare(&mut declare),
             jobs: JobMetrics::declare(&mut declare),
+            webhooks: WebhookMetrics::declare(&mut declare),
             retention: RetentionMetrics::declare(&mut declare),
             requests: RequestMetrics::declare(&mut declare),
             gateway: GatewayMetrics::declare(&mut declare),

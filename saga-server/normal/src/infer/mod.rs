@@ -76,7 +76,7 @@ pub fn definition(saga_type: &SagaType, sagas: &[Vec<Recorded>]) -> Result<Strin
     }))
 }
 
-/// The most frequent of some things, and its share.
+/// The most frequent value, and its share.
 fn most_frequent<T: Ord + Clone>(counts: &BTreeMap<T, usize>) -> Option<(T, f64)> {
     let all: usize = counts.values().sum();
     let (most, count) = counts.iter().max_by_key(|(_, count)| **count)?;

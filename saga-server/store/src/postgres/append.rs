@@ -7,7 +7,8 @@
 //! 4. Their folds take the new events.
 //! 5. They are written back, each only if its version is the one that was read; otherwise the transaction starts over. Only two
 //!    writers that make the same saga at once can meet here: there was nothing to lock.
-//! 6. What that changes in the statistics is noted, and how much each service recorded; and who asked for it, if somebody did.
+//! 6. What that changes in the statistics is noted, how much each service recorded, and, for webhooks, which sagas failed; and who asked
+//!    for it, if somebody did.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -79,8 +80,8 @@ async fn attempt_append(
         classified,
         changes,
         removed.to_vec(),
-        outcome,
-        conclude,
+        store.notes_failures.is_set(),
+        (outcome, conclude),
     )
     .await
 }

@@ -87,12 +87,19 @@ mod versions;
 mod views;
 #[path = "../sql/watch.rs"]
 mod watch;
+#[path = "../sql/webhook_rows.rs"]
+mod webhook_rows;
+#[path = "../sql/webhooks.rs"]
+mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{PgPool, migrate::Migrator, postgres::PgConnectOptions};
 
-use super::{AppendError, ChangedSagas, CurrentDefinitions, CurrentUsual, Fault, StoreError, StoreOptions};
+use super::{
+    AppendError, ChangedSagas, CurrentDefinitions, CurrentUsual, Fault, StoreError, StoreOptions,
+    webhooks::NotesFailures,
+};
 
 /// What the files of `sql` call the database for which they are compiled.
 type Db = sqlx::Postgres;
@@ -120,6 +127,7 @@ pub struct PostgresStore {
     definitions: CurrentDefinitions,
     usual: CurrentUsual,
     changed: Arc<ChangedSagas>,
+    notes_failures: NotesFailures,
     pace: Arc<rollups::Pace>,
     repeats: Arc<steps::Repeats>,
     caches: Arc<search::SearchCaches>,
@@ -144,6 +152,7 @@ impl PostgresStore {
             definitions: CurrentDefinitions::new(options.definitions),
             usual: CurrentUsual::default(),
             changed: Arc::default(),
+            notes_failures: NotesFailures::default(),
             pace: Arc::default(),
             repeats: Arc::default(),
             caches: Arc::default(),

@@ -134,7 +134,7 @@ impl Gathered {
                     observations.into_iter().for_each(|seen| gathered.see(seen));
                 }
                 Ok(Change::Counted(counts)) => counts.into_iter().for_each(|counted| gathered.count(counted)),
-                // It must not hold up the others for ever.
+                // It must not block the others without end.
                 Err(error) => {
                     tracing::error!(%error, "change of producers cannot be read, dropped");
                 }

@@ -1,19 +1,19 @@
 //! Acknowledgements: what was seen is kept, and compared with what is now by each statement that asks.
 
 use async_trait::async_trait;
-use saga_types::{SagaType, Timestamp};
+use saga_types::{SagaId, SagaType, Timestamp};
 use sqlx::QueryBuilder;
 
 use super::{
     Adapter, Connection, Db,
     acknowledgeable::{Found, Logged, Seen, look},
     acknowledged::{find, in_force},
-    dialect, error, operations,
+    dialect, error, job_items, operations,
 };
 use crate::{
     AcknowledgeOrder, Acknowledged, Acknowledgement, AcknowledgementPage, AcknowledgementQuery,
-    AcknowledgementStore, Actor, Conclusion, Operation, OperationKind, StoreError, Subject, WithdrawOrder,
-    Withdrawn, columns::Moment, detached::run_detached,
+    AcknowledgementStore, Actor, DoneItem, ItemResult, JobAcknowledgement, JobStep, Operation, OperationKind,
+    StoreError, Subject, WithdrawOrder, Withdrawn, columns::Moment, detached::run_detached,
 };
 
 #[async_trait]
@@ -23,7 +23,7 @@ impl AcknowledgementStore for Adapter {
         run_detached(async move {
             let begun = store.writers.begin_with(dialect::BEGIN).await;
             let mut transaction = begun.map_err(error::store)?;
-            let done = acknowledge(&mut transaction, &order).await?;
+            let done = acknowledge(&mut transaction, &order, None).await?;
             if let Acknowledged::Done(_) = done {
                 transaction.commit().await.map_err(error::store)?;
             }
@@ -67,9 +67,64 @@ impl AcknowledgementStore for Adapter {
     }
 }
 
+/// The sagas of items of a job, with the results of those that were acknowledged. None of them replaces another one.
+pub(super) async fn acknowledge_items(
+    store: &Adapter,
+    job: &JobAcknowledgement,
+) -> Result<Vec<(i64, Acknowledged)>, StoreError> {
+    let (store, job) = (store.clone(), job.clone());
+    run_detached(async move {
+        let begun = store.writers.begin_with(dialect::BEGIN).await;
+        let mut transaction = begun.map_err(error::store)?;
+        let mut outcomes = Vec::with_capacity(job.items.len());
+        for (number, saga_id) in &job.items {
+            let order = order(&job, saga_id);
+            let outcome = acknowledge(&mut transaction, &order, Some(job.job)).await?;
+            outcomes.push((*number, outcome));
+        }
+        let done = outcomes
+            .iter()
+            .filter(|(_, outcome)| matches!(outcome, Acknowledged::Done(_)));
+        let step = JobStep {
+            job: job.job,
+            at: job.judged.now,
+            done: done.map(|(number, _)| acknowledged(*number)).collect(),
+        };
+        let recorded = job_items::record_all(&mut transaction, &step).await;
+        recorded.map_err(error::store)?;
+        transaction.commit().await.map_err(error::store)?;
+        Ok(outcomes)
+    })
+    .await
+}
+
+fn acknowledged(number: i64) -> DoneItem {
+    DoneItem {
+        number,
+        result: ItemResult::Changed,
+        message: None,
+        before: None,
+        after: Some("ACKNOWLEDGED".to_owned()),
+    }
+}
+
+fn order(job: &JobAcknowledgement, saga_id: &SagaId) -> AcknowledgeOrder {
+    AcknowledgeOrder {
+        subject: Subject::Saga(saga_id.clone()),
+        scope: job.scope.clone(),
+        judged: job.judged,
+        until: job.care.until,
+        assignee: job.care.assignee.clone(),
+        note: job.note.clone(),
+        replaces: None,
+        actor: job.actor.clone(),
+    }
+}
+
 async fn acknowledge(
     connection: &mut Connection,
     order: &AcknowledgeOrder,
+    job: Option<i64>,
 ) -> Result<Acknowledged, StoreError> {
     let seen = match look(connection, &order.subject, &order.scope, order.judged).await? {
         Found::Missing => return Ok(Acknowledged::Missing),
@@ -113,7 +168,7 @@ async fn acknowledge(
         order.actor.clone(),
         detail,
     );
-    write(connection, entry).await?;
+    write(connection, entry, job).await?;
     Ok(Acknowledged::Done(done))
 }
 
@@ -140,7 +195,7 @@ async fn withdraw(connection: &mut Connection, order: &WithdrawOrder) -> Result<
         detail,
     );
     entry.at = order.judged.now;
-    write(connection, entry).await?;
+    write(connection, entry, None).await?;
     Ok(Withdrawn::Done(there))
 }
 
@@ -153,12 +208,8 @@ async fn delete(connection: &mut Connection, id: i64) -> Result<bool, StoreError
     Ok(deleted.rows_affected() > 0)
 }
 
-async fn write(connection: &mut Connection, entry: Operation) -> Result<(), StoreError> {
-    let conclusion = Conclusion {
-        operations: vec![entry],
-        ..Conclusion::default()
-    };
-    operations::conclude(connection, &conclusion)
+async fn write(connection: &mut Connection, entry: Operation, job: Option<i64>) -> Result<(), StoreError> {
+    operations::write(connection, &[entry], job)
         .await
         .map_err(error::store)
 }

@@ -130,7 +130,7 @@ async fn dispose(
     Ok(disposed)
 }
 
-/// A letter that is restored some day is nobody's again.
+/// A letter that is restored later is not acknowledged.
 async fn end_acknowledgements(connection: &mut Connection, disposed: &[Disposed]) -> Result<(), StoreError> {
     let ids: Vec<i64> = disposed.iter().map(|(id, ..)| *id).collect();
     let mut sql = QueryBuilder::<Db>::new("DELETE FROM acknowledgement WHERE letter_id ");

@@ -1,8 +1,8 @@
-//! Sagas by a text that somebody has at hand.
+//! Sagas by an id, or by a value of metadata.
 
 use async_trait::async_trait;
 use saga_types::{SagaStatus, SagaType};
-use sqlx::QueryBuilder;
+use sqlx::{QueryBuilder, Row};
 
 use super::{Adapter, Db, dialect, error, read, rows::decode, scope::push_scope, search};
 use crate::{
@@ -53,18 +53,24 @@ async fn found(store: &Adapter, query: &FindQuery) -> Result<Found, StoreError> 
     let begun = store.readers.begin_with(dialect::BEGIN_SHORT).await;
     let mut transaction = begun.map_err(error::store)?;
     let rows = statement(query).build().fetch_all(&mut *transaction).await;
-    transaction.rollback().await.map_err(error::store)?;
     let rows = match rows {
         Err(failure) if error::is_out_of_time(&failure) => return Ok(Found::default()),
         rows => rows.map_err(error::store)?,
     };
+    transaction.rollback().await.map_err(error::store)?;
+    let mut is_cut = false;
+    let mut sagas = Vec::new();
+    for row in &rows {
+        is_cut = row.try_get("is_cut").map_err(error::store)?;
+        let saga_id: Option<&str> = row.try_get("saga_id").map_err(error::store)?;
+        if saga_id.is_some() {
+            sagas.push(decode::<FoundRow>(row)?.try_into()?);
+        }
+    }
     let size = query.size as usize;
-    let sagas = rows.iter().take(size);
-    let sagas = sagas.map(|row| decode::<FoundRow>(row)?.try_into());
-    Ok(Found {
-        sagas: sagas.collect::<Result<_, StoreError>>()?,
-        is_all: rows.len() <= size,
-    })
+    let is_all = !is_cut && sagas.len() <= size;
+    sagas.truncate(size);
+    Ok(Found { sagas, is_all })
 }
 
 /// Where sagas are looked up.
@@ -89,25 +95,43 @@ fn sources(place: &FindPlace) -> Vec<Source<'_>> {
     }
 }
 
+/// The sagas of the entries are looked up one by one, whichever types the reader may see. A row without a saga says whether an
+/// index has more entries than are looked at, also when no saga is found.
 fn statement(query: &FindQuery) -> QueryBuilder<Db> {
-    let mut sql = QueryBuilder::new(
-        "SELECT saga_id, saga_type, current_status, started_at, matched FROM \
-         (SELECT saga_id AS id, min(matched) AS matched FROM (",
-    );
-    let mut separator = "";
-    for text in &query.texts {
-        for source in sources(&query.place) {
-            sql.push(separator).push("SELECT * FROM (");
-            separator = " UNION ALL ";
-            push_source(&mut sql, &source, text, query.is_beginning);
-            sql.push(format_args!(" LIMIT {}) AS entry", Found::LOOKED_AT));
-        }
-    }
-    sql.push(") AS entries GROUP BY saga_id) AS named JOIN saga_instance AS saga ON saga.saga_id = named.id WHERE true");
+    let (before, after) = dialect::ONE_OF_FEW;
+    let mut sql = QueryBuilder::new("WITH entry AS MATERIALIZED (");
+    push_entries(&mut sql, query);
+    sql.push(format_args!(
+        "), found AS (SELECT saga_id, saga_type, current_status, started_at, \
+         (SELECT min(matched) FROM entry WHERE entry.saga_id = saga.saga_id) AS matched \
+         FROM saga_instance AS saga WHERE saga_id {before}SELECT saga_id FROM entry{after}"
+    ));
     push_scope(&mut sql, "saga_type", &query.scope);
     sql.push(" ORDER BY started_at DESC, saga_id DESC LIMIT ")
         .push_bind(i64::from(query.size) + 1);
+    sql.push(format_args!(
+        ") SELECT is_cut, saga_id, saga_type, current_status, started_at, matched FROM \
+         (SELECT EXISTS (SELECT 1 FROM entry GROUP BY source HAVING count(*) > {}) AS is_cut) AS cut \
+         LEFT JOIN found ON true ORDER BY started_at DESC, saga_id DESC",
+        Found::LOOKED_AT
+    ));
     sql
+}
+
+/// Entries of all indexes, of each one more than are looked at.
+fn push_entries(sql: &mut QueryBuilder<Db>, query: &FindQuery) {
+    let all = query.texts.iter().flat_map(|text| {
+        let sources = sources(&query.place).into_iter();
+        sources.map(move |source| (source, text))
+    });
+    for (number, (source, text)) in all.enumerate() {
+        let separator = if number == 0 { "" } else { " UNION ALL " };
+        sql.push(format_args!(
+            "{separator}SELECT saga_id, matched, {number} AS source FROM ("
+        ));
+        push_source(sql, &source, text, query.is_beginning);
+        sql.push(format_args!(" LIMIT {}) AS entries", Found::LOOKED_AT + 1));
+    }
 }
 
 fn push_source(sql: &mut QueryBuilder<Db>, source: &Source<'_>, text: &str, is_beginning: bool) {

@@ -3,13 +3,16 @@
 use saga_types::{SagaEvent, definition::Definitions};
 use sqlx::{QueryBuilder, Transaction};
 
-use super::{Connection, Db, abort::Abort, dialect, instances, operations, producers, read, rollups};
+use super::{
+    Connection, Db, abort::Abort, dialect, instances, operations, producers, read, rollups, webhooks,
+};
 use crate::{
     Appended, Conclude, SagaChange,
     batch::{Classified, TxOutcome},
     fold_batch::{FoldBatch, StoredFold, UpdatedSaga},
     producers::of_events,
     rollup,
+    webhooks::failures,
 };
 
 /// So many business keys are written by one statement, which takes a bounded number of parameters.
@@ -41,8 +44,8 @@ pub(super) async fn end(
     classified: Classified<'_>,
     changes: Vec<SagaChange>,
     removed: Vec<usize>,
-    outcome: TxOutcome,
-    conclude: Option<&Conclude>,
+    notes_failures: bool,
+    (outcome, conclude): (TxOutcome, Option<&Conclude>),
 ) -> Result<Appended, Abort> {
     let is_written = !classified.new.is_empty() || conclude.is_some();
     let appended = Appended {
@@ -54,6 +57,9 @@ pub(super) async fn end(
     };
     if let Some(conclude) = conclude {
         operations::conclude(&mut transaction, &conclude(&appended)).await?;
+    }
+    if notes_failures && outcome == TxOutcome::Committed {
+        webhooks::note(&mut transaction, &failures(&appended.changes)).await?;
     }
     if is_written && outcome == TxOutcome::Committed {
         transaction.commit().await?;

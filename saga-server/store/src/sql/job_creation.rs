@@ -12,8 +12,8 @@ use crate::{
 };
 
 const CREATE: &str = "INSERT INTO job (action, state, target, note, selection, actor, role, way, address, scope, token, \
-     request_key, request, reverts, created_at, moved_at, items) \
-     VALUES ($1, 'WAITING', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15) \
+     request_key, request, reverts, created_at, moved_at, items, care) \
+     VALUES ($1, 'WAITING', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, $16) \
      ON CONFLICT DO NOTHING RETURNING id";
 
 /// A letter is of the type of its event, and also of the type of its saga, which replaying it changes.
@@ -29,11 +29,11 @@ const TYPES: [&str; 3] = [
 const REVERSED: &str = "INSERT INTO job_item (job_id, number, saga_id, saga_type, letter_id, before, target) \
      SELECT $1, row_number() OVER (ORDER BY item.number), item.saga_id, item.saga_type, item.letter_id, item.after, item.before \
      FROM job_item AS item LEFT JOIN ( \
-         SELECT COALESCE(CAST(undone.letter_id AS TEXT), undone.saga_id) AS thing \
+         SELECT COALESCE(CAST(undone.letter_id AS TEXT), undone.saga_id) AS subject \
          FROM job AS other JOIN job_item AS undone ON undone.job_id = other.id \
          WHERE other.reverts = $2 AND undone.result = 'CHANGED' \
-     ) AS reverted ON reverted.thing = COALESCE(CAST(item.letter_id AS TEXT), item.saga_id) \
-     WHERE item.job_id = $2 AND item.result = 'CHANGED' AND reverted.thing IS NULL LIMIT $3";
+     ) AS reverted ON reverted.subject = COALESCE(CAST(item.letter_id AS TEXT), item.saga_id) \
+     WHERE item.job_id = $2 AND item.result = 'CHANGED' AND reverted.subject IS NULL LIMIT $3";
 
 /// Stores a job with its items.
 pub(super) async fn create(store: &Adapter, job: &NewJob) -> Result<Creation, StoreError> {
@@ -136,6 +136,7 @@ async fn insert(
         .bind(reverts)
         .bind(Moment(job.at))
         .bind(items)
+        .bind(job.care.as_ref().map(|care| serde_json::json!(care).to_string()))
         .fetch_optional(connection)
         .await
 }
@@ -174,6 +175,8 @@ async fn known(connection: &mut Connection, job: &NewJob) -> Result<Option<Creat
     }
     let mut sql = QueryBuilder::<Db>::new(format!("SELECT {JOB} FROM job WHERE id = "));
     sql.push_bind(id);
+    // The caller's rights may have changed since.
+    push_scope(&mut sql, &job.scope);
     Ok(one(connection, sql).await?.map(Creation::Known))
 }
 

@@ -9,7 +9,7 @@ use crate::{
     Scope, SelectedLetter, StoreError, Way, columns::Moment, table::Keyed,
 };
 
-pub(super) const JOB: &str = "id, action, state, target, note, selection, request, actor, role, way, address, scope, reverts, \
+pub(super) const JOB: &str = "id, action, state, target, note, care, selection, request, actor, role, way, address, scope, reverts, \
      (SELECT max(other.id) FROM job AS other WHERE other.reverts = job.id) AS reverted_by, created_at, started_at, \
      moved_at, finished_at, items, changed, unchanged, refused, failed";
 
@@ -24,6 +24,7 @@ pub(super) struct JobRow {
     state: String,
     target: Option<String>,
     note: Option<String>,
+    care: Option<String>,
     selection: String,
     request: String,
     actor: String,
@@ -65,12 +66,15 @@ impl TryFrom<JobRow> for Job {
             }
             None => Scope::All,
         };
+        let care = row.care.as_deref().map(serde_json::from_str).transpose();
+        let care = care.map_err(|error| corrupt("care", error.into()))?;
         Ok(Self {
             id: row.id,
             action,
             state,
             target: row.target,
             note: row.note,
+            care,
             selection: row.selection,
             request: row.request,
             actor: Actor {

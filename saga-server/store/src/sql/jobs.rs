@@ -5,15 +5,15 @@ use saga_types::Timestamp;
 use sqlx::QueryBuilder;
 
 use super::{
-    Adapter, Db, dead_letters, dialect, dismissal, error, job_creation, job_items,
+    Adapter, Db, acknowledgements, dead_letters, dialect, dismissal, error, job_creation, job_items,
     job_rows::{ITEM, ItemRow, JOB, JobRow, SelectedRow, entry, one, push_scope},
     operations,
     rows::{decode, decode_all},
 };
 use crate::{
-    Actor, Creation, Job, JobDisposal, JobItem, JobItemQuery, JobQuery, JobStep, JobStore, LetterFilter,
-    NewJob, RequestKeys, Reversion, Scope, SelectedLetter, StoreError, columns::Moment, deadline::in_time,
-    detached::run_detached,
+    Acknowledged, Actor, Creation, Job, JobAcknowledgement, JobDisposal, JobItem, JobItemQuery, JobQuery,
+    JobStep, JobStore, LetterFilter, NewJob, RequestKeys, Reversion, Scope, SelectedLetter, StoreError,
+    columns::Moment, deadline::in_time, detached::run_detached,
 };
 
 const STOP: &str = "UPDATE job SET state = CASE state WHEN 'WAITING' THEN 'STOPPED' ELSE 'STOPPING' END, \
@@ -181,6 +181,13 @@ impl JobStore for Adapter {
 
     async fn dispose_items(&self, order: &JobDisposal) -> Result<Vec<i64>, StoreError> {
         dismissal::dispose_items(self, order).await
+    }
+
+    async fn acknowledge_items(
+        &self,
+        order: &JobAcknowledgement,
+    ) -> Result<Vec<(i64, Acknowledged)>, StoreError> {
+        acknowledgements::acknowledge_items(self, order).await
     }
 
     async fn select_letters(

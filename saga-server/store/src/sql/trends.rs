@@ -1,4 +1,4 @@
-//! How things went along a period: from the roll-ups, and from a bounded number of sagas.
+//! Counts along a period: from the roll-ups, and from a bounded number of sagas.
 
 use async_trait::async_trait;
 use saga_types::Step;

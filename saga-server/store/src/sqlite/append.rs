@@ -81,7 +81,16 @@ async fn append_once(
         )
         .await?
     };
-    fold::end(transaction, classified, changes, removed, outcome, conclude).await
+    let notes_failures = store.notes_failures.is_set();
+    fold::end(
+        transaction,
+        classified,
+        changes,
+        removed,
+        notes_failures,
+        (outcome, conclude),
+    )
+    .await
 }
 
 /// How many were taken.

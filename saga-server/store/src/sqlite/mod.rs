@@ -80,12 +80,19 @@ mod versions;
 mod views;
 #[path = "../sql/watch.rs"]
 mod watch;
+#[path = "../sql/webhook_rows.rs"]
+mod webhook_rows;
+#[path = "../sql/webhooks.rs"]
+mod webhooks;
 
 use std::sync::Arc;
 
 use sqlx::{SqlitePool, migrate::Migrator};
 
-use super::{AppendError, ChangedSagas, CurrentDefinitions, CurrentUsual, StoreError, StoreOptions};
+use super::{
+    AppendError, ChangedSagas, CurrentDefinitions, CurrentUsual, StoreError, StoreOptions,
+    webhooks::NotesFailures,
+};
 
 /// What the files of `sql` call the database for which they are compiled.
 type Db = sqlx::Sqlite;
@@ -109,6 +116,7 @@ pub struct SqliteStore {
     definitions: CurrentDefinitions,
     usual: CurrentUsual,
     changed: Arc<ChangedSagas>,
+    notes_failures: NotesFailures,
 }
 
 impl SqliteStore {
@@ -125,6 +133,7 @@ impl SqliteStore {
             definitions: CurrentDefinitions::new(options.definitions),
             usual: CurrentUsual::default(),
             changed: Arc::default(),
+            notes_failures: NotesFailures::default(),
         })
     }
 

@@ -9,7 +9,12 @@ use super::{
     deployed::{impatient_rules, routes_to},
     prometheus::{Alerting, Prometheus},
 };
-use crate::support::{Rest, dev::Dev, events::event, eventually};
+use crate::support::{
+    Rest,
+    dev::Dev,
+    events::{event, saga, success},
+    eventually,
+};
 
 const PAGES: &str = "https://sagas.example";
 
@@ -57,7 +62,9 @@ async fn an_alert_leads_to_exactly_its_sagas_and_names_whom_to_ask() {
         steps::PAYMENT_FAILED,
         SagaStatus::Failed,
     )));
-    producer.send(&event("young", 0, steps::ORDER_CREATED, SagaStatus::Started));
+    for event in saga("done", &success()) {
+        producer.send(&event);
+    }
     producer.flush();
 
     let (webhook, url) = Webhook::start().await;

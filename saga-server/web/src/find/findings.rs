@@ -24,7 +24,7 @@ pub(crate) struct Findings {
     pub(crate) sagas: Vec<FoundView>,
     /// The dead letters, at most 20 of each place; none for those who are no operators.
     pub(crate) dead_letters: Vec<LetterFound>,
-    /// The page of what was found, if it is one thing, or if one list has all of it.
+    /// The page of what was found, if that is one saga or dead letter, or if one list has all of it.
     pub(crate) page: Option<String>,
 }
 

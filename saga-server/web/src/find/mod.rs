@@ -1,4 +1,4 @@
-//! Anything by a text that somebody has at hand, for REST and the search field of the pages.
+//! Sagas and dead letters by an id or a value, for REST and the search field of the pages.
 //!
 //! Rule of thumb: first what is exactly so, then what begins so, then other spellings; the first of them that finds something
 //! answers. What is found is of the caller's types, and what was looked for is said.

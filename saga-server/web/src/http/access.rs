@@ -62,7 +62,10 @@ const METRICS: [&str; 2] = ["/metrics", "/actuator/prometheus"];
 const INTERFACES: [(&str, Role); 2] = [("api", Role::Viewer), ("internal", Role::Operator)];
 
 /// Paths that take events.
-const RECORDING: [&str; 1] = ["/api/v1/events"];
+const RECORDING: [&str; 3] = ["/api/v1/events", OTLP[0], OTLP[1]];
+
+/// Those of them that are of OTLP.
+const OTLP: [&str; 2] = ["/v1/traces", "/v1/logs"];
 
 /// What a request needs.
 pub(crate) fn needed(request: &Request) -> Requirement {
@@ -110,6 +113,11 @@ pub(crate) fn page(path: &str) -> Option<Role> {
 /// Whether a path takes events.
 pub(crate) fn records(path: &str) -> bool {
     RECORDING.contains(&path)
+}
+
+/// Whether a path is of OTLP, whose errors have a form of their own.
+pub(crate) fn is_otlp(path: &str) -> bool {
+    OTLP.contains(&path)
 }
 
 /// Whether a path shows numbers of all saga types together.

@@ -33,11 +33,11 @@ pub enum ErrorCode {
     Unauthorized,
     /// 403: the caller may not do this.
     Forbidden,
-    /// 404: there is no such thing.
+    /// 404: it does not exist.
     NotFound,
-    /// 405: the thing is there, but not with this method.
+    /// 405: the path exists, but not with this method.
     MethodNotAllowed,
-    /// 409: the thing is not in a state in which this can be done.
+    /// 409: it is not in a state in which this can be done.
     Conflict,
     /// 413: the body is too long.
     PayloadTooLarge,

@@ -17,6 +17,7 @@ use tracing::Instrument;
 use super::{
     ApiError,
     access::{self, Requirement},
+    otlp_status,
     query_string::is_well_encoded,
 };
 use saga_collector::{
@@ -64,9 +65,14 @@ async fn answer(State(metrics): State<Arc<Metrics>>, request: Request, next: Nex
     let began = Instant::now();
     let path = request.uri().path().to_owned();
     let labels = labels(&request);
+    let encoding = otlp_status::encoding(request.headers());
     let mut response = next.run(request).await;
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-        response = with_allow(&response, error.answer(&path));
+        let answer = match access::is_otlp(&path) {
+            true => otlp_status::answer(&error, encoding),
+            false => error.answer(&path),
+        };
+        response = with_allow(&response, answer);
     }
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(value);

@@ -11,6 +11,7 @@
 //! | `address` | texts in an address, encoded |
 //! | `export`, `csv` | lists as files; lines for spreadsheets, in which nothing is a formula |
 //! | `error` | the one form of every error |
+//! | `otlp_status` | the form of errors that exporters of OpenTelemetry read |
 
 pub(crate) mod access;
 pub(crate) mod address;
@@ -23,6 +24,7 @@ pub(crate) mod export;
 pub(crate) mod guard;
 pub(crate) mod listen;
 pub(crate) mod middleware;
+pub(crate) mod otlp_status;
 pub(crate) mod params;
 mod places;
 pub(crate) mod query_string;

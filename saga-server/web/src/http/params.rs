@@ -51,6 +51,31 @@ pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "must be true or false".to_owned())
 }
 
+/// A number from 1 to a limit.
+pub(crate) fn up_to(most: u32) -> impl Fn(&str) -> Result<u32, String> {
+    move |text| {
+        let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+        number.ok_or_else(|| format!("must be a number from 1 to {most}"))
+    }
+}
+
+/// One of these values, by its name.
+pub(crate) fn one_of<T: Copy, const N: usize>(
+    all: [T; N],
+    name: fn(T) -> &'static str,
+) -> impl Fn(&str) -> Result<T, String> {
+    move |text| {
+        let found = all.into_iter().find(|value| name(*value) == text);
+        found.ok_or_else(|| format!("must be one of {}", all.map(name).join(", ")))
+    }
+}
+
+/// The id of a saga.
+pub(crate) fn saga_id(text: &str) -> Result<String, String> {
+    let id = SagaId::new(text).map_err(|error| error.to_string())?;
+    Ok(id.into())
+}
+
 /// A status by its name.
 pub(crate) fn status(text: &str) -> Result<SagaStatus, String> {
     text.parse().map_err(|_| {

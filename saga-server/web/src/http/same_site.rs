@@ -1,4 +1,4 @@
-//! Whether what changes something was sent by a page of ours.
+//! Whether what changes something was sent by a page of this server.
 //!
 //! Cookies are kept from other sites by browsers already. This holds without signing in, too: no website may use the
 //! browser of somebody on this machine to change what only this machine may.

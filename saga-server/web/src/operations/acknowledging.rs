@@ -246,7 +246,7 @@ fn taken(there: Option<&Acknowledgement>) -> ApiError {
     }
 }
 
-fn assignee(text: &str) -> Result<String, String> {
+pub(super) fn assignee(text: &str) -> Result<String, String> {
     let name = text.trim();
     match name.chars().count() {
         1..=MAX_NAME_CHARS if !name.contains('\0') => Ok(name.to_owned()),
@@ -256,7 +256,7 @@ fn assignee(text: &str) -> Result<String, String> {
     }
 }
 
-fn until(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+pub(super) fn until(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let until = to_end(text)?;
     match until {
         past if past <= now => Err("must be in the future".to_owned()),
@@ -265,7 +265,7 @@ fn until(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     }
 }
 
-fn after(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+pub(super) fn after(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let length = text
         .split_at_checked(text.len().saturating_sub(1))
         .and_then(|(number, unit)| {

@@ -1,10 +1,10 @@
 //! Which dead letters are meant: by the parameters of a list, the fields of a form, or the filter of a body.
 
-use saga_types::{OrderId, SagaId, Timestamp};
+use saga_types::{OrderId, Timestamp};
 
 use crate::http::{
     date_range::{DateRange, RelativeRange},
-    params::yes_or_no,
+    params::{one_of, saga_id, yes_or_no},
     query_string::{LettersCursor, Params},
 };
 use saga_store::{LetterFilter, LetterPlace, LetterState, Scope, searched_words};
@@ -22,7 +22,7 @@ pub(crate) fn letter_list_filter(params: &mut Params, now: Timestamp) -> LetterF
 }
 
 fn filter_of(params: &mut Params, period: DateRange) -> LetterFilter {
-    let state = params.parsed("state", letter_state);
+    let state = params.parsed("state", one_of(LetterState::ALL, LetterState::as_str));
     LetterFilter {
         scope: Scope::All,
         named: None,
@@ -40,18 +40,6 @@ fn filter_of(params: &mut Params, period: DateRange) -> LetterFilter {
         from: period.from,
         to: period.to,
     }
-}
-
-fn letter_state(text: &str) -> Result<LetterState, String> {
-    let found = LetterState::ALL.into_iter().find(|state| state.as_str() == text);
-    let names = LetterState::ALL.map(LetterState::as_str).join(", ");
-    found.ok_or_else(|| format!("must be one of {names}"))
-}
-
-fn saga_id(text: &str) -> Result<String, String> {
-    SagaId::new(text)
-        .map(String::from)
-        .map_err(|error| error.to_string())
 }
 
 fn order_id(text: &str) -> Result<String, String> {

@@ -8,7 +8,13 @@ use utoipa::ToSchema;
 
 use crate::{
     acknowledgements::AcknowledgementView,
-    http::{ApiError, body::Body, guard::CalledBy, params::PathSagaId, query_string::Params},
+    http::{
+        ApiError,
+        body::Body,
+        guard::CalledBy,
+        params::{PathSagaId, up_to},
+        query_string::Params,
+    },
     operations::{
         AcknowledgementRequest, Acknowledging, acknowledged_group, acknowledgement_id,
         withdraw_acknowledgement,
@@ -42,7 +48,7 @@ pub(super) struct AcknowledgementsPage {
     responses((status = 200, description = "The acknowledgements", body = AcknowledgementsPage))
 )]
 pub(super) async fn list(reader: Reader, mut params: Params) -> Result<Json<AcknowledgementsPage>, ApiError> {
-    let size = params.parsed("size", size).unwrap_or(DEFAULT_SIZE);
+    let size = params.parsed("size", up_to(MAX_SIZE)).unwrap_or(DEFAULT_SIZE);
     let before = params.parsed("cursor", cursor);
     params.finish()?;
     let page = reader.acknowledgements(Subjects::All, before, size).await?;
@@ -51,11 +57,6 @@ pub(super) async fn list(reader: Reader, mut params: Params) -> Result<Json<Ackn
         content: page.acknowledgements.into_iter().map(view).collect(),
         next_cursor: page.next.map(|id| id.to_string()),
     }))
-}
-
-fn size(text: &str) -> Result<u32, String> {
-    let size = text.parse().ok().filter(|size| (1..=MAX_SIZE).contains(size));
-    size.ok_or_else(|| format!("must be a number from 1 to {MAX_SIZE}"))
 }
 
 fn cursor(text: &str) -> Result<i64, String> {

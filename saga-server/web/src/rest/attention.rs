@@ -10,7 +10,11 @@ use utoipa::ToSchema;
 use super::{expected::Expected, sagas};
 use crate::{
     acknowledgements::{AcknowledgementView, of_sagas},
-    http::{ApiError, params::yes_or_no, query_string::Params},
+    http::{
+        ApiError,
+        params::{up_to, yes_or_no},
+        query_string::Params,
+    },
     late_groups::{ActionGroup, late_groups},
     scoped::Reader,
 };
@@ -70,7 +74,9 @@ struct LateSaga {
     responses((status = 200, description = "What is late", body = Attention))
 )]
 pub(super) async fn needed(reader: Reader, mut params: Params) -> Result<Json<Attention>, ApiError> {
-    let size = params.parsed("size", sagas::size).unwrap_or(sagas::DEFAULT_SIZE);
+    let size = params
+        .parsed("size", up_to(sagas::MAX_SIZE))
+        .unwrap_or(sagas::DEFAULT_SIZE);
     let acknowledged = params.parsed("acknowledged", yes_or_no);
     params.finish()?;
     let freshness = reader.freshness();

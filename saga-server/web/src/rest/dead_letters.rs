@@ -10,6 +10,7 @@ use crate::{
     http::{
         ApiError,
         date_range::{LengthOfTime, Moment},
+        params::up_to,
         query_string::{LettersCursor, Params},
     },
     operations::letter_list_filter,
@@ -126,9 +127,9 @@ impl CauseEntry {
         ("cause" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this cause, by its name in /internal/v1/dlt/causes"),
         ("q" = Option<String>, Query, min_length = 3, format = "words", description = "With all these words in their message or ids, each the beginning of one; up to 6 of at least 3 characters"),
         ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
-        ("period" = inline(Option<LengthOfTime>), Query, description = "Died within the last minutes, hours or days; instead of fromDate and toDate"),
-        ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
-        ("toDate" = Option<Moment>, Query, description = "Died at this time or earlier"),
+        ("period" = inline(Option<LengthOfTime>), Query, description = "Were put on the dead letter topic within the last minutes, hours or days; instead of fromDate and toDate"),
+        ("fromDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or later"),
+        ("toDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or earlier"),
     ),
     responses((status = 200, description = "A page of letters", body = LettersPage))
 )]
@@ -143,7 +144,7 @@ pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<LettersP
         after: params
             .parsed("cursor", LettersCursor::decode)
             .map(LetterPlace::from),
-        size: params.parsed("size", size).unwrap_or(DEFAULT_SIZE),
+        size: params.parsed("size", up_to(MAX_SIZE)).unwrap_or(DEFAULT_SIZE),
         filter: letter_list_filter(&mut params, Timestamp::now()),
     };
     params.finish()?;
@@ -186,9 +187,9 @@ pub(super) async fn listed(
         ("cause" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this cause, by its name in /internal/v1/dlt/causes"),
         ("q" = Option<String>, Query, min_length = 3, format = "words", description = "With all these words in their message or ids, each the beginning of one; up to 6 of at least 3 characters"),
         ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
-        ("period" = inline(Option<LengthOfTime>), Query, description = "Died within the last minutes, hours or days; instead of fromDate and toDate"),
-        ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
-        ("toDate" = Option<Moment>, Query, description = "Died at this time or earlier"),
+        ("period" = inline(Option<LengthOfTime>), Query, description = "Were put on the dead letter topic within the last minutes, hours or days; instead of fromDate and toDate"),
+        ("fromDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or later"),
+        ("toDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or earlier"),
     ),
     responses((status = 200, description = "The groups", body = LetterGroups))
 )]
@@ -223,9 +224,9 @@ pub(crate) async fn find_groups(reader: &Reader, mut params: Params) -> Result<V
         ("cause" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this cause, by its name in /internal/v1/dlt/causes"),
         ("q" = Option<String>, Query, min_length = 3, format = "words", description = "With all these words in their message or ids, each the beginning of one; up to 6 of at least 3 characters"),
         ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
-        ("period" = inline(Option<LengthOfTime>), Query, description = "Died within the last minutes, hours or days; instead of fromDate and toDate"),
-        ("fromDate" = Option<Moment>, Query, description = "Died at this time or later"),
-        ("toDate" = Option<Moment>, Query, description = "Died at this time or earlier"),
+        ("period" = inline(Option<LengthOfTime>), Query, description = "Were put on the dead letter topic within the last minutes, hours or days; instead of fromDate and toDate"),
+        ("fromDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or later"),
+        ("toDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or earlier"),
     ),
     responses((status = 200, description = "The causes", body = LetterCauses))
 )]
@@ -254,8 +255,8 @@ fn of_all_states(reader: &Reader, params: &mut Params) -> LetterFilter {
     }
 }
 
-/// Who may search for a value could find it out by asking often enough.
-fn refuse_hidden_search(reader: &Reader, params: &mut Params) {
+/// By searching often enough a caller could find out a value that is not shown.
+pub(super) fn refuse_hidden_search(reader: &Reader, params: &mut Params) {
     let is_asked = params.given().iter().any(|(name, _)| name == "q");
     if is_asked && !reader.redaction.is_off() {
         params.refuse(
@@ -263,11 +264,6 @@ fn refuse_hidden_search(reader: &Reader, params: &mut Params) {
             "cannot be used, since messages may hold what is not shown (redaction.metadataKeys)",
         );
     }
-}
-
-fn size(text: &str) -> Result<u32, String> {
-    let size = text.parse().ok().filter(|size| (1..=MAX_SIZE).contains(size));
-    size.ok_or_else(|| format!("must be a number from 1 to {MAX_SIZE}"))
 }
 
 impl From<LetterGroup> for GroupEntry {

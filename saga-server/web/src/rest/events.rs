@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long a body may take to come.
-const BODY_WITHIN: Duration = Duration::from_secs(20);
+pub(super) const BODY_WITHIN: Duration = Duration::from_secs(20);
 
 /// The answer: a result for each event, in the order of the body.
 #[derive(Debug, Serialize, ToSchema)]
@@ -190,12 +190,12 @@ impl From<RequestError> for ApiError {
             RequestError::UnknownSource(_) => {
                 Self::bad_parameter("source", "must be the name of a mapping (gateway.mappingsDir)")
             }
-            RequestError::Format(_) | RequestError::Body(BodyError::Encoding) => {
+            RequestError::Format(_) | RequestError::Encoding(_) | RequestError::Body(BodyError::Encoding) => {
                 Self::unsupported_media_type(message)
             }
-            RequestError::Body(BodyError::TooLong { .. }) | RequestError::TooMany => {
-                Self::payload_too_large(message)
-            }
+            RequestError::Body(BodyError::TooLong { .. })
+            | RequestError::TooMany
+            | RequestError::TooManyItems(_) => Self::payload_too_large(message),
             RequestError::Body(BodyError::Busy) => Self::too_many_requests(message),
             RequestError::Body(BodyError::Incomplete | BodyError::NotGzip(_))
             | RequestError::Unreadable(_) => Self::bad_request(message),

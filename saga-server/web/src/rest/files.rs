@@ -102,6 +102,7 @@ async fn all_sagas(reader: Reader, params: Params, format: Format) -> Result<Res
 }
 
 async fn all_letters(reader: Reader, mut params: Params, format: Format) -> Result<Response, ApiError> {
+    dead_letters::refuse_hidden_search(&reader, &mut params);
     let query = LetterQuery {
         filter: letter_list_filter(&mut params, Timestamp::now()),
         after: None,

@@ -16,6 +16,7 @@
 //! | `flow` | `/api/v1/flow`: transitions between steps |
 //! | `expected` | what is usual for what a saga waits for |
 //! | `events` | `/api/v1/events`: events of services, taken |
+//! | `otlp` | `/v1/traces` and `/v1/logs`: what exporters of OpenTelemetry send |
 //! | `stream` | `/api/v1/sagas/stream`: sagas as they change |
 //! | `attention` | `/api/v1/attention`: what is late |
 //! | `failure_groups` | `/api/v1/failure-groups`: what fails, how often, and since when |
@@ -52,6 +53,7 @@ mod jobs;
 mod metrics;
 mod openapi;
 mod operations;
+mod otlp;
 mod producers;
 mod replay;
 mod saga;
@@ -117,6 +119,8 @@ pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
         .routes(routes!(versions::seen))
         .routes(routes!(compare::two_versions))
         .routes(routes!(events::record))
+        .routes(routes!(otlp::traces))
+        .routes(routes!(otlp::logs))
         .routes(routes!(status::correct))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::groups))
@@ -165,6 +169,8 @@ pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
 pub(crate) fn gateway_endpoints() -> OpenApiRouter<GatewayState> {
     OpenApiRouter::new()
         .routes(routes!(events::record))
+        .routes(routes!(otlp::traces))
+        .routes(routes!(otlp::logs))
         .merge(health::routes())
         .nest("/actuator", health::routes())
         .routes(routes!(metrics::page))

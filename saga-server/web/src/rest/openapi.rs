@@ -28,10 +28,12 @@ use crate::http::{
     access::{self, Requirement},
     date_range::Moment,
     error::ErrorBody,
+    otlp_status::StatusBody,
 };
 
 const BEARER: &str = "bearer";
 const JSON: &str = "application/json";
+const PROTOBUF: &str = "application/x-protobuf";
 
 /// What stands above all endpoints.
 #[derive(OpenApi)]
@@ -40,7 +42,8 @@ const JSON: &str = "application/json";
         title = "Saga Tracker",
         description = "Where each saga is, what it waits for and what went wrong.\n\n\
             Times are in UTC, in whole milliseconds. Every field of an answer is always there; what is not known is null. \
-            A parameter or field that is not known is refused. Every error has the same form.",
+            A parameter or field that is not known is refused. Every error has the same form, but for the paths of \
+            OTLP, which have that of OTLP.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     servers((url = "/", description = "The collector that serves this document")),
@@ -51,7 +54,7 @@ const JSON: &str = "application/json";
         (name = "health", description = "For orchestrators and Prometheus. Open to everybody; metrics need a token for all saga types once rights are bound to saga types."),
     ),
     // What no body refers to.
-    components(schemas(ErrorBody, Moment, MetadataFilter, AttentionGroup))
+    components(schemas(ErrorBody, StatusBody, Moment, MetadataFilter, AttentionGroup))
 )]
 pub(super) struct BaseDocument;
 
@@ -151,6 +154,9 @@ fn describe(path: &str, operation: &mut Operation) {
         errors.push(ErrorCode::PayloadTooLarge);
     }
     distinguish(path, operation);
+    if access::is_otlp(path) {
+        give_statuses(operation, &errors);
+    }
     give_form(operation);
     for code in errors {
         let status = code.status().as_str().to_owned();
@@ -181,6 +187,28 @@ fn give_form(operation: &mut Operation) {
             && response.content.is_empty()
         {
             response.content.insert(JSON.to_owned(), error_content().into());
+        }
+    }
+}
+
+/// On the paths of OTLP errors have the form that exporters read, in either encoding.
+fn give_statuses(operation: &mut Operation, errors: &[ErrorCode]) {
+    let responses = &mut operation.responses.responses;
+    for code in errors {
+        let shared = SHARED_ERRORS.iter().find(|(shared, _)| shared == code);
+        let description = shared.map_or("", |(_, description)| description);
+        responses
+            .entry(code.status().as_str().to_owned())
+            .or_insert_with(|| ResponseBuilder::new().description(description).build().into());
+    }
+    for (status, response) in responses {
+        if let RefOr::T(response) = response
+            && status.starts_with(['4', '5'])
+        {
+            for (media_type, schema) in [(JSON, "RpcStatus"), (PROTOBUF, "Protobuf")] {
+                let content = Content::new(Some(Ref::from_schema_name(schema)));
+                response.content.insert(media_type.to_owned(), content.into());
+            }
         }
     }
 }
@@ -219,8 +247,8 @@ fn add_bearer(components: &mut Components) {
         .insert(BEARER.to_owned(), SecurityScheme::Http(bearer).into());
 }
 
-/// The warnings of health, and the results beside an error, are there only when there are any.
-const MAY_BE_ABSENT: [&str; 2] = ["warnings", "results"];
+/// The warnings of health, the results beside an error and what exporters sent in vain are there only when there are any.
+const MAY_BE_ABSENT: [&str; 3] = ["warnings", "results", "partialSuccess"];
 
 /// Every other field of an answer is always there. Only what callers send may leave out what can be null.
 fn require_fields(components: &mut Components, asked: &BTreeSet<String>) {

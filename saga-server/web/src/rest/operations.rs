@@ -9,6 +9,7 @@ use crate::{
     http::{
         ApiError,
         date_range::{LengthOfTime, Moment, RelativeRange},
+        params::{one_of, saga_id, up_to},
         query_string::{OperationsCursor, Params},
     },
     scoped::Reader,
@@ -72,7 +73,8 @@ impl OperationView {
         } = stored;
         // The reason of a correction also stands in the metadata of its event, where its key may be hidden.
         let is_hidden = match operation.kind {
-            OperationKind::Correction => redaction.hides(keys::REASON),
+            // So does the note of a job that corrects; the entry does not say what the job does.
+            OperationKind::Correction | OperationKind::Job => redaction.hides(keys::REASON),
             // The name of a group has the reason of its failures in it.
             OperationKind::Acknowledgement | OperationKind::Withdrawal => {
                 operation.saga_id.is_none()
@@ -133,7 +135,7 @@ pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<Operatio
         after: params
             .parsed("cursor", OperationsCursor::decode)
             .map(OperationPlace::from),
-        size: params.parsed("size", size).unwrap_or(DEFAULT_SIZE),
+        size: params.parsed("size", up_to(MAX_SIZE)).unwrap_or(DEFAULT_SIZE),
         filter: filter(&mut params),
     };
     params.finish()?;
@@ -156,7 +158,7 @@ pub(super) fn filter(params: &mut Params) -> OperationFilter {
     OperationFilter {
         scope: Scope::All,
         actor: params.text("actor"),
-        kind: params.parsed("kind", kind),
+        kind: params.parsed("kind", one_of(OperationKind::ALL, OperationKind::as_str)),
         saga_id: params.parsed("sagaId", saga_id),
         job_id: params.parsed("jobId", job_id),
         from: period.from,
@@ -164,25 +166,8 @@ pub(super) fn filter(params: &mut Params) -> OperationFilter {
     }
 }
 
-fn kind(text: &str) -> Result<OperationKind, String> {
-    let found = OperationKind::ALL.into_iter().find(|kind| kind.as_str() == text);
-    let names = OperationKind::ALL.map(OperationKind::as_str).join(", ");
-    found.ok_or_else(|| format!("must be one of {names}"))
-}
-
-fn saga_id(text: &str) -> Result<String, String> {
-    SagaId::new(text)
-        .map(String::from)
-        .map_err(|error| error.to_string())
-}
-
 fn job_id(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_| "must be the number of a job".to_owned())
-}
-
-fn size(text: &str) -> Result<u32, String> {
-    let size = text.parse().ok().filter(|size| (1..=MAX_SIZE).contains(size));
-    size.ok_or_else(|| format!("must be a number from 1 to {MAX_SIZE}"))
 }
 
 impl From<OperationPlace> for OperationsCursor {

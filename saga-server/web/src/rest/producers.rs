@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         ApiError,
+        params::up_to,
         query_string::{Params, ProducersCursor},
     },
     scoped::Reader,
@@ -125,7 +126,7 @@ pub(crate) async fn find(
 ) -> Result<ProducerPage, ApiError> {
     let query = ProducerQuery {
         after: params.parsed("cursor", |text| service(&ProducersCursor::decode(text)?.after)),
-        size: params.parsed("size", size).unwrap_or(default_size),
+        size: params.parsed("size", up_to(MAX_SIZE)).unwrap_or(default_size),
         ..query(&mut params)
     };
     params.finish()?;
@@ -149,11 +150,6 @@ pub(super) fn query(params: &mut Params) -> ProducerQuery {
 fn service(text: &str) -> Result<String, String> {
     let name = producer_name(text).map(str::to_owned);
     name.ok_or_else(|| "must have at most 100 characters and no control characters".to_owned())
-}
-
-fn size(text: &str) -> Result<u32, String> {
-    let size = text.parse().ok().filter(|size| (1..=MAX_SIZE).contains(size));
-    size.ok_or_else(|| format!("must be a number from 1 to {MAX_SIZE}"))
 }
 
 impl From<ProducerService> for ServiceView {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use saga_types::{
-    OrderId, SagaId, SagaType, Step, Timestamp,
+    OrderId, SagaType, Step, Timestamp,
     fold::{Anomaly, NO_FAILING_STEP},
     keys,
 };
@@ -14,7 +14,7 @@ use utoipa::{
 
 use crate::http::{
     date_range::RelativeRange,
-    params::{status, yes_or_no},
+    params::{one_of, saga_id, status, yes_or_no},
     query_string::Params,
 };
 use saga_collector::{freshness::Freshness, redaction::Redaction};
@@ -31,7 +31,7 @@ pub(super) fn filters(params: &mut Params, redaction: &Redaction, freshness: &Fr
     let owing = params.parsed("owing", yes_or_no);
     SagaQuery {
         order_id: params.parsed("orderId", |text| name(OrderId::new(text)).map(String::from)),
-        parent_saga_id: params.parsed("parentSagaId", |text| name(SagaId::new(text)).map(String::from)),
+        parent_saga_id: params.parsed("parentSagaId", saga_id),
         awaits: params.parsed("awaits", step),
         owner: params.text("owner"),
         owes: params.parsed("owes", step),
@@ -171,8 +171,7 @@ pub(super) fn saga_type(text: &str) -> Result<SagaType, String> {
 }
 
 pub(super) fn anomaly(text: &str) -> Result<Anomaly, String> {
-    let found = Anomaly::ALL.into_iter().find(|anomaly| anomaly.as_str() == text);
-    found.ok_or_else(|| format!("must be one of {}", Anomaly::ALL.map(Anomaly::as_str).join(", ")))
+    one_of(Anomaly::ALL, Anomaly::as_str)(text)
 }
 
 pub(super) fn name<T>(checked: Result<T, saga_types::NameError>) -> Result<T, String> {

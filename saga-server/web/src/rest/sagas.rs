@@ -17,6 +17,7 @@ use crate::{
     http::{
         ApiError,
         date_range::{DateRange, RelativeRange},
+        params::up_to,
         query_string::{BadParameters, Params, SagasCursor},
     },
     scoped::Reader,
@@ -25,7 +26,7 @@ use saga_collector::{freshness::Freshness, list_entry::list_entry, redaction::Re
 use saga_store::{PageStart, SagaQuery, StoreError, Total};
 
 pub(super) const DEFAULT_SIZE: u32 = 20;
-const MAX_SIZE: u32 = 100;
+pub(super) const MAX_SIZE: u32 = 100;
 
 /// The answer names the page, and not all readers of JSON keep greater numbers exactly.
 const MAX_PAGE: u64 = (1 << 53) - 1;
@@ -158,7 +159,7 @@ pub(super) fn read(
     freshness: &Freshness,
 ) -> Result<(SagaQuery, u64), BadParameters> {
     params.expand_tokens(Timestamp::now());
-    let size = params.parsed("size", size).unwrap_or(DEFAULT_SIZE);
+    let size = params.parsed("size", up_to(MAX_SIZE)).unwrap_or(DEFAULT_SIZE);
     let page = params.parsed("page", page_number);
     let cursor = params.parsed("cursor", SagasCursor::decode);
     let order = sort::of(&mut params, cursor.as_ref());
@@ -282,11 +283,6 @@ fn seen(before: u64, listed: usize, has_more: bool) -> u64 {
     }
     let seen = before.saturating_add(listed as u64 + u64::from(has_more));
     seen.min(Total::CAP)
-}
-
-pub(super) fn size(text: &str) -> Result<u32, String> {
-    let size = text.parse().ok().filter(|size| (1..=MAX_SIZE).contains(size));
-    size.ok_or_else(|| format!("must be a number from 1 to {MAX_SIZE}"))
 }
 
 fn page_number(text: &str) -> Result<u64, String> {

@@ -1,4 +1,4 @@
-//! `GET /api/v1/search`: anything by a text that somebody has at hand.
+//! `GET /api/v1/search`: sagas and dead letters by an id or a value.
 
 use axum::Json;
 

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         ApiError,
-        params::PathSagaId,
+        params::{PathSagaId, up_to},
         query_string::{Params, StepsCursor},
     },
     scoped::Reader,
@@ -69,18 +69,13 @@ pub(super) async fn of_a_saga(
     mut params: Params,
 ) -> Result<Json<Steps>, ApiError> {
     let cursor = params.parsed("cursor", StepsCursor::decode);
-    let limit = params.parsed("limit", limit).unwrap_or(MAX_STEPS);
+    let limit = params.parsed("limit", up_to(MAX_STEPS)).unwrap_or(MAX_STEPS);
     params.finish()?;
     let after = cursor.as_ref().map(|cursor| &cursor.after);
     let freshness = reader.freshness();
     let found = reader.steps(&saga_id, after, limit).await?;
     let page = reader.found(&saga_id, found, freshness.clone()).await?;
     Ok(Json(answer(saga_id, page, &reader.redaction, freshness)))
-}
-
-fn limit(text: &str) -> Result<u32, String> {
-    let limit = text.parse().ok().filter(|limit| (1..=MAX_STEPS).contains(limit));
-    limit.ok_or_else(|| format!("must be a number from 1 to {MAX_STEPS}"))
 }
 
 fn answer(saga_id: SagaId, page: StepPage, redaction: &Redaction, freshness: Freshness) -> Steps {

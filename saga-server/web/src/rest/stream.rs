@@ -21,7 +21,12 @@ use tokio_util::sync::CancellationToken;
 use super::saga_filters::{anomaly, name, saga_type};
 use crate::{
     auth::Caller,
-    http::{ApiError, guard::CalledBy, params::status, query_string::Params},
+    http::{
+        ApiError,
+        guard::CalledBy,
+        params::{status, yes_or_no},
+        query_string::Params,
+    },
     scoped::{Reader, ScopedChanges, Seen},
     streams::{SHARE, Share},
 };
@@ -45,17 +50,22 @@ struct Filter {
     order_id: Option<OrderId>,
     saga_type: Option<SagaType>,
     status: Option<SagaStatus>,
+    ended: Option<bool>,
+    failed: Option<bool>,
     producer_service: Option<String>,
     anomaly: Option<Anomaly>,
 }
 
 impl Filter {
     fn take(mut params: Params) -> Result<Self, ApiError> {
+        params.expand_tokens(Timestamp::now());
         let filter = Self {
             saga_id: params.parsed("sagaId", |text| name(SagaId::new(text))),
             order_id: params.parsed("orderId", |text| name(OrderId::new(text))),
             saga_type: params.parsed("sagaType", saga_type),
             status: params.parsed("status", status),
+            ended: params.parsed("ended", yes_or_no),
+            failed: params.parsed("failed", yes_or_no),
             producer_service: params.text("producerService"),
             anomaly: params.parsed("anomaly", anomaly),
         };
@@ -69,12 +79,20 @@ impl Filter {
             && is(self.order_id.as_ref().map(|wanted| *wanted == saga.order_id))
             && is(self.saga_type.as_ref().map(|wanted| *wanted == saga.saga_type))
             && is(self.status.map(|wanted| wanted == saga.current_status))
+            && is(self
+                .ended
+                .map(|wanted| wanted == saga.current_status.is_terminal()))
+            && is(self.failed.map(|wanted| wanted == has_failed(saga)))
             && is(self.anomaly.map(|wanted| saga.anomalies.contains(&wanted)))
             && is(self
                 .producer_service
                 .as_ref()
                 .map(|wanted| saga.services.contains(wanted)))
     }
+}
+
+fn has_failed(saga: &SagaState) -> bool {
+    matches!(saga.current_status, SagaStatus::Failed | SagaStatus::Compensated)
 }
 
 /// Sagas as they change, as server-sent events
@@ -84,10 +102,13 @@ impl Filter {
 #[utoipa::path(
     get, path = "/api/v1/sagas/stream", operation_id = "stream", tag = "sagas",
     params(
+        ("q" = Option<String>, Query, min_length = 1, max_length = 2000, format = "tokens", description = "The filters below in one line, such as type:REFUND failed; together with parameters they add up"),
         ("sagaId" = Option<SagaId>, Query, description = "Is this saga"),
         ("orderId" = Option<OrderId>, Query, description = "Is about this business key"),
         ("sagaType" = Option<SagaType>, Query, description = "Has this type"),
         ("status" = Option<SagaStatus>, Query, description = "Is in this status now"),
+        ("ended" = Option<bool>, Query, description = "Has ended (COMPLETED, FAILED or COMPENSATED), or has not"),
+        ("failed" = Option<bool>, Query, description = "Has failed (FAILED or COMPENSATED), or has not"),
         ("producerService" = Option<String>, Query, min_length = 1, description = "Has a step of this service"),
         ("anomaly" = Option<Anomaly>, Query, description = "Has this anomaly"),
     ),

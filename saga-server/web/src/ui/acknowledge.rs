@@ -82,7 +82,7 @@ impl AcknowledgeForm {
     }
 }
 
-/// A thing that somebody takes care of, in a list of several kinds.
+/// An acknowledged saga, dead letter or group, in a list of all of them.
 pub(super) struct Entry {
     /// What it is, and where it is shown; no path where it may not be shown.
     pub(super) kind: &'static str,

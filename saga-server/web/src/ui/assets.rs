@@ -1,4 +1,4 @@
-//! Style and script, embedded. Their paths change with their content, so that a browser may keep them for ever.
+//! Style and script, embedded. Their paths change with their content, so that a browser may cache them without limit.
 
 use std::sync::LazyLock;
 

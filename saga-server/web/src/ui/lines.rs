@@ -8,7 +8,7 @@ use super::{
     humanize::{length, precise, seconds},
     markers::Markers,
     plot::{AREA, Area, tenths},
-    ticks::Ticks,
+    ticks::{ROUND_MS, Ticks},
 };
 
 /// The lines, by class and name.
@@ -16,39 +16,6 @@ pub(super) const LINES: [(&str, &str); 2] = [("p50", "p50"), ("p95", "p95")];
 
 /// How high the drawing is.
 const BOTTOM: f64 = 116.0;
-
-/// Lengths of time that people find round, in milliseconds.
-const ROUND: [i64; 29] = [
-    1,
-    2,
-    5,
-    10,
-    20,
-    50,
-    100,
-    200,
-    500,
-    1_000,
-    2_000,
-    5_000,
-    10_000,
-    20_000,
-    30_000,
-    60_000,
-    120_000,
-    300_000,
-    600_000,
-    1_200_000,
-    1_800_000,
-    3_600_000,
-    7_200_000,
-    18_000_000,
-    36_000_000,
-    86_400_000,
-    172_800_000,
-    864_000_000,
-    8_640_000_000,
-];
 
 /// Two percentiles along time.
 #[derive(Template)]
@@ -138,10 +105,10 @@ fn path(points: impl Iterator<Item = Option<(f64, f64)>>) -> String {
 /// Two or three round lengths up to the highest, in seconds, and nothing.
 fn names(highest: f64) -> impl Iterator<Item = (f64, String)> {
     let in_seconds = |millis: i64| precise(usize::try_from(millis).unwrap_or(0)) / 1_000.0;
-    let step = ROUND
+    let step = ROUND_MS
         .into_iter()
         .find(|step| in_seconds(*step) >= highest / 3.0)
-        .unwrap_or(ROUND[ROUND.len() - 1]);
+        .unwrap_or(ROUND_MS[ROUND_MS.len() - 1]);
     let named = (0..4).map(move |times| times * step);
     named
         .filter(move |millis| in_seconds(*millis) <= highest * 1.05)

@@ -7,6 +7,7 @@ use saga_types::Timestamp;
 
 use crate::http::{
     date_range::{DateRange, RelativeRange},
+    params::one_of,
     query_string::{Length, Params},
 };
 use saga_store::{Span, Width};
@@ -75,10 +76,7 @@ impl Against {
     }
 
     fn take(params: &mut Params) -> Self {
-        let read = |text: &str| {
-            let found = Self::ALL.into_iter().find(|against| against.name() == text);
-            found.ok_or_else(|| format!("must be one of {}", Self::ALL.map(Self::name).join(", ")))
-        };
+        let read = one_of(Self::ALL, Self::name);
         params.parsed(COMPARE, read).unwrap_or(Self::Previous)
     }
 }

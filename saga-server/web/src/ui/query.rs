@@ -55,13 +55,16 @@ pub(super) fn files<'a>(
 
 /// A path with these parameters.
 pub(super) fn address<'a>(path: &str, parameters: impl IntoIterator<Item = &'a (String, String)>) -> String {
+    match pairs(parameters) {
+        query if query.is_empty() => path.to_owned(),
+        query => format!("{path}?{query}"),
+    }
+}
+
+/// Parameters as a query.
+pub(super) fn pairs<'a>(parameters: impl IntoIterator<Item = &'a (String, String)>) -> String {
     let pairs = parameters
         .into_iter()
         .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
-    let query = pairs.collect::<Vec<_>>().join("&");
-    if query.is_empty() {
-        path.to_owned()
-    } else {
-        format!("{path}?{query}")
-    }
+    pairs.collect::<Vec<_>>().join("&")
 }

@@ -1,5 +1,5 @@
-//! The search field: takes the id of anything, a value of metadata, the address of a page or a line of filters, and goes straight to
-//! what is meant if it is one thing. Otherwise a page says what was looked for and what was found.
+//! The search field: takes an id, a value of metadata, the address of a page or a line of filters, and leads straight to
+//! the page of what was found if that is one page. Otherwise a page says what was looked for and what was found.
 
 use std::collections::BTreeSet;
 
@@ -123,7 +123,7 @@ async fn shown(
         frame,
         heading: match findings.matched {
             None => "Nothing found".to_owned(),
-            Some(Match::Exact) => "Several things have this id or value".to_owned(),
+            Some(Match::Exact) => "More than one has this id or value".to_owned(),
             Some(Match::Prefix) => "Nothing is exactly so; ids that begin so".to_owned(),
             Some(Match::OtherCase) => "Found in another spelling".to_owned(),
         },

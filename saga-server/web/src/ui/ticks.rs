@@ -13,6 +13,41 @@ const MOST: i64 = 10;
 
 const MINUTE_MS: i64 = 60_000;
 
+/// Lengths of time between names on an axis: milliseconds, seconds, minutes, hours and days, as people count them.
+pub(super) const ROUND_MS: [i64; 31] = [
+    1,
+    2,
+    5,
+    10,
+    20,
+    50,
+    100,
+    200,
+    500,
+    1_000,
+    2_000,
+    5_000,
+    10_000,
+    20_000,
+    30_000,
+    60_000,
+    120_000,
+    300_000,
+    600_000,
+    1_200_000,
+    1_800_000,
+    3_600_000,
+    7_200_000,
+    10_800_000,
+    21_600_000,
+    43_200_000,
+    86_400_000,
+    172_800_000,
+    432_000_000,
+    604_800_000,
+    1_209_600_000,
+];
+
 /// The names along the slots of a period.
 pub(super) struct Ticks {
     distance_ms: i64,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     dead_letters::letter,
+    forms::send,
     harness::{Answer, Api, Event, event, failed},
 };
 use saga_types::Timestamp;
@@ -27,18 +28,6 @@ async fn put(api: &Api, path: &str, headers: &[(&str, &str)], body: Value) -> An
 
 async fn delete(api: &Api, path: &str) -> Answer {
     api.request(Method::DELETE, path, &[]).await
-}
-
-/// As a page of ours sends it; gives where it leads.
-async fn send(api: &Api, path: &str, form: &str) -> Answer {
-    let origin = format!("http://{}", api.address);
-    let headers = [
-        ("accept", "text/html"),
-        ("content-type", "application/x-www-form-urlencoded"),
-        ("origin", origin.as_str()),
-    ];
-    api.request_with(Method::POST, path, &headers, form.as_bytes().to_vec())
-        .await
 }
 
 fn order() -> Value {

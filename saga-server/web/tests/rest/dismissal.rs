@@ -5,7 +5,10 @@ use saga_store::{Letter, NewLetter, Origin, Scope};
 use saga_types::Timestamp;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Api, BEGIN};
+use crate::{
+    forms::send,
+    harness::{Answer, Api, BEGIN},
+};
 
 const DISMISS: &str = "/internal/v1/dlt/dismiss";
 const RESTORE: &str = "/internal/v1/dlt/restore";
@@ -39,12 +42,6 @@ async fn post(api: &Api, path: &str, headers: &[(&str, &str)], body: Value) -> A
     let headers: Vec<_> = [json].iter().chain(headers).copied().collect();
     api.request_with(Method::POST, path, &headers, body.to_string().into_bytes())
         .await
-}
-
-/// As a page of ours sends it.
-async fn send(api: &Api, path: &str, form: &str) -> Answer {
-    let origin = format!("http://{}", api.address);
-    send_from(api, &origin, path, form).await
 }
 
 async fn send_from(api: &Api, origin: &str, path: &str, form: &str) -> Answer {

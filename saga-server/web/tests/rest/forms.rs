@@ -18,8 +18,8 @@ async fn open(api: &Api, path: &str) -> Answer {
     api.request(Method::GET, path, &[("accept", "text/html")]).await
 }
 
-/// As a page of ours sends it.
-async fn send(api: &Api, path: &str, form: &str) -> Answer {
+/// Sends a form as a page does.
+pub(crate) async fn send(api: &Api, path: &str, form: &str) -> Answer {
     let origin = format!("http://{}", api.address);
     let headers = [
         ("accept", "text/html"),

@@ -28,6 +28,7 @@ mod issuer;
 mod jobs;
 mod oidc;
 mod operations;
+mod otlp;
 mod owners;
 mod pages;
 mod paths;

@@ -104,6 +104,9 @@ async fn each_client_sees_what_its_filters_let_through() {
         "?status=FAILED",
         "?producerService=product-service&sagaType=ORDER_CREATION",
         "?anomaly=UNKNOWN_STEP",
+        "?failed=true",
+        "?ended=true&sagaId=last",
+        "?q=type:ORDER_CREATION+failed",
     ];
     let mut clients = Vec::new();
     for query in queries {
@@ -162,6 +165,8 @@ async fn only_who_may_read_may_look_on_and_filters_are_checked() {
         details["status"].is_string() && details["step"].is_string(),
         "{details}"
     );
+    let details = api.refused("/api/v1/sagas/stream?q=failed+step:X").await;
+    assert_eq!(details["q"], "holds the token step:X: is not known here");
 }
 
 #[tokio::test(flavor = "multi_thread")]

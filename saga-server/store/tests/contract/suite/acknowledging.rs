@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use saga_store::{
     AcknowledgeOrder, Acknowledged, Acknowledgement, AcknowledgementQuery, Actor, Disposal, DisposalOrder,
-    Judged, Late, LetterFilter, LetterQuery, Operation, OperationFilter, OperationKind, OperationQuery,
-    SagaQuery, Scope, Store, Subject, Subjects, Way, WithdrawOrder, Withdrawn,
+    Judged, Late, LetterFilter, LetterQuery, OperationKind, SagaQuery, Scope, Store, Subject, Subjects, Way,
+    WithdrawOrder, Withdrawn,
 };
 use saga_types::{SagaEvent, SagaStatus, SagaType, steps};
 
@@ -13,6 +13,7 @@ use super::{
     Database,
     dead_letters::letter,
     events::{at, created, event},
+    operations::log,
 };
 
 const MINUTE: i64 = 60_000;
@@ -95,22 +96,6 @@ async fn in_force(store: &dyn Store) -> Vec<Acknowledgement> {
 /// Whether the one that is in force became worse; none when none is.
 async fn is_worse(store: &dyn Store) -> Option<bool> {
     in_force(store).await.first().map(|found| found.is_worse)
-}
-
-async fn log(store: &dyn Store, kind: OperationKind) -> Vec<Operation> {
-    let query = OperationQuery {
-        filter: OperationFilter {
-            kind: Some(kind),
-            ..OperationFilter::default()
-        },
-        after: None,
-        size: 100,
-    };
-    let page = store.operations(&query).await.unwrap();
-    page.operations
-        .into_iter()
-        .map(|stored| stored.operation)
-        .collect()
 }
 
 /// The ids that a search finds, and how many it counts.

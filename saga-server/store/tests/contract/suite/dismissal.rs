@@ -1,12 +1,12 @@
 //! Dead letters are dismissed with a note and restored, each time with an entry of the log.
 
 use saga_store::{
-    Actor, Disposal, DisposalOrder, Erasure, LetterFilter, LetterQuery, LetterState, Named, Operation,
-    OperationFilter, OperationKind, OperationQuery, Scope, Store, StoredLetter, Way,
+    Actor, Disposal, DisposalOrder, Erasure, LetterFilter, LetterQuery, LetterState, Named, OperationKind,
+    Scope, Store, StoredLetter, Way,
 };
 use saga_types::Timestamp;
 
-use super::{Database, dead_letters::letter, events::at};
+use super::{Database, dead_letters::letter, events::at, operations::log};
 
 fn order(disposal: Disposal, name: &str) -> DisposalOrder {
     DisposalOrder {
@@ -45,22 +45,6 @@ async fn matching(store: &dyn Store, filter: LetterFilter) -> Vec<StoredLetter> 
         size: 100,
     };
     store.letters(&query).await.unwrap().letters
-}
-
-async fn log(store: &dyn Store, kind: OperationKind) -> Vec<Operation> {
-    let query = OperationQuery {
-        filter: OperationFilter {
-            kind: Some(kind),
-            ..OperationFilter::default()
-        },
-        after: None,
-        size: 100,
-    };
-    let page = store.operations(&query).await.unwrap();
-    page.operations
-        .into_iter()
-        .map(|stored| stored.operation)
-        .collect()
 }
 
 pub(crate) async fn a_dismissed_letter_leaves_the_counts_and_says_why(database: &impl Database) {

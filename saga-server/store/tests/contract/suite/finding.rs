@@ -1,4 +1,4 @@
-//! Sagas are found by what somebody has at hand, and lists are read to their end.
+//! Sagas are found by ids and values of metadata, and lists are read to their end.
 
 use saga_store::{
     FindPlace, FindQuery, Found, Late, PageStart, SagaQuery, SagaSort, Scope, SortBy, SortOrder, Store,
@@ -8,6 +8,7 @@ use saga_types::{SagaEvent, SagaStatus, SagaType, Step, steps};
 use super::{
     Database,
     events::{created, event, with},
+    paging::{failure, with_same_times},
 };
 
 async fn find(store: &dyn Store, place: FindPlace, text: &str, is_beginning: bool) -> Vec<(String, String)> {
@@ -170,29 +171,24 @@ pub(crate) async fn only_sagas_of_the_scope_are_found(database: &impl Database) 
     }
 }
 
+pub(crate) async fn more_entries_than_are_looked_at_are_not_all(database: &impl Database) {
+    let store = database.store().await;
+    let events = (0..i64::from(Found::LOOKED_AT))
+        .map(|number| created("saga-1", &format!("many-{number:04}"), number));
+    store.append(events.collect::<Vec<_>>().into()).await.unwrap();
+    let find = async || ask(&*store, Scope::All, FindPlace::EventId, "many-", true).await;
+    let all = find().await;
+    assert_eq!((all.sagas.len(), all.is_all), (1, true));
+    let beyond = created("saga-2", "many-x", 0);
+    store.append([beyond].into()).await.unwrap();
+    let some = find().await;
+    assert_eq!((some.sagas.len(), some.is_all), (2, false));
+}
+
 pub(crate) async fn a_list_is_read_to_its_end_as_pages_show_it(database: &impl Database) {
     let store = database.store().await;
-    let mut events = Vec::new();
-    for saga in 0..57_i64 {
-        let saga_id = format!("saga-{saga}");
-        events.push(created(&saga_id, "1", saga % 4));
-        events.push(event(
-            &saga_id,
-            "2",
-            steps::STOCK_RESERVED,
-            SagaStatus::Completed,
-            10 + saga % 3,
-        ));
-        if saga % 2 == 0 {
-            events.push(event(
-                &saga_id,
-                "3",
-                steps::PAYMENT_FAILED,
-                SagaStatus::Failed,
-                100 + saga % 5,
-            ));
-        }
-    }
+    let mut events = with_same_times();
+    events.extend((0..57).step_by(2).map(failure));
     store.append(events.into()).await.unwrap();
     for by in [
         SortBy::StartedAt,

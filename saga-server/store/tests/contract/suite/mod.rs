@@ -29,6 +29,7 @@ pub(crate) mod usual;
 pub(crate) mod versions;
 pub(crate) mod views;
 pub(crate) mod watching;
+pub(crate) mod webhooks;
 
 use std::sync::Arc;
 
@@ -148,6 +149,7 @@ macro_rules! contract_tests {
             finding::a_beginning_finds_what_goes_on_behind_it,
             finding::metadata_is_found_by_its_value_at_the_keys_that_are_named,
             finding::only_sagas_of_the_scope_are_found,
+            finding::more_entries_than_are_looked_at_are_not_all,
             finding::a_list_is_read_to_its_end_as_pages_show_it,
             finding::what_failed_is_found_whether_or_not_it_was_compensated,
             views::a_view_is_saved_renamed_and_removed_with_an_entry_of_the_log_each,
@@ -160,6 +162,7 @@ macro_rules! contract_tests {
             jobs::a_job_is_stopped_and_the_rest_is_left,
             jobs::a_job_is_reverted_once,
             jobs::letters_of_a_job_are_dismissed_with_its_results,
+            jobs::sagas_of_a_job_are_acknowledged_with_its_results,
             jobs::jobs_that_ended_leave_with_their_items,
             operations::an_operation_is_written_with_its_change,
             operations::an_operation_without_its_change_is_not_written,
@@ -250,6 +253,16 @@ macro_rules! contract_tests {
             watching::compensations_are_owed_since_the_failure,
             watching::what_is_late_is_reported_once_until_it_is_late_again,
             watching::a_lease_has_one_holder_until_it_ends,
+            webhooks::failures_are_noted_with_the_batch_while_they_are_wanted,
+            webhooks::noted_failures_leave_with_the_deliveries_that_are_made_of_them,
+            webhooks::an_occurrence_is_stored_once_for_each_webhook,
+            webhooks::late_sagas_are_found_until_there_is_a_delivery,
+            webhooks::a_subscription_keeps_its_beginning,
+            webhooks::a_delivery_is_claimed_by_one_until_the_claim_ends,
+            webhooks::claims_at_once_share_no_delivery,
+            webhooks::an_attempt_that_failed_waits_and_one_that_was_received_is_done,
+            webhooks::a_delivery_that_was_received_late_is_not_sent_again,
+            webhooks::what_is_done_leaves_and_what_is_too_old_is_given_up,
         }
     };
     ($database:ty: $($module:ident::$case:ident),* $(,)?) => {

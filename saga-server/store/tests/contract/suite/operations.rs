@@ -85,6 +85,15 @@ async fn matching(store: &dyn Store, filter: OperationFilter) -> Vec<Operation> 
         .collect()
 }
 
+/// The entries of a kind.
+pub(crate) async fn log(store: &dyn Store, kind: OperationKind) -> Vec<Operation> {
+    let filter = OperationFilter {
+        kind: Some(kind),
+        ..OperationFilter::default()
+    };
+    matching(store, filter).await
+}
+
 pub(crate) async fn an_operation_is_written_with_its_change(database: &impl Database) {
     let store = database.store().await;
     store

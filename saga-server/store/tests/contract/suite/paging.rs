@@ -11,21 +11,31 @@ use super::{
     searching::{everything, sagas},
 };
 
-pub(crate) async fn pages_by_offset_and_by_key_are_the_same(database: &impl Database) {
-    let store = database.store().await;
-    // Many with the same times, so that the ids decide.
-    let mut events = Vec::new();
-    for saga in 0..57_i64 {
-        let saga_id = format!("saga-{saga}");
-        events.push(created(&saga_id, "1", saga % 4));
-        events.push(event(
+/// 57 sagas, many of which have the same times, so that the ids decide.
+pub(super) fn with_same_times() -> Vec<SagaEvent> {
+    let events = (0..57).flat_map(|saga: i64| {
+        let (saga_id, millis) = (format!("saga-{saga}"), 10 + saga % 3);
+        let reserved = event(
             &saga_id,
             "2",
             steps::STOCK_RESERVED,
             SagaStatus::Completed,
-            10 + saga % 3,
-        ));
-    }
+            millis,
+        );
+        [created(&saga_id, "1", saga % 4), reserved]
+    });
+    events.collect()
+}
+
+/// The failure of one of them.
+pub(super) fn failure(saga: i64) -> SagaEvent {
+    let (saga_id, millis) = (format!("saga-{saga}"), 100 + saga % 5);
+    event(&saga_id, "3", steps::PAYMENT_FAILED, SagaStatus::Failed, millis)
+}
+
+pub(crate) async fn pages_by_offset_and_by_key_are_the_same(database: &impl Database) {
+    let store = database.store().await;
+    let mut events = with_same_times();
     store.append(events.clone().into()).await.unwrap();
     for by in [
         SortBy::StartedAt,
@@ -35,11 +45,7 @@ pub(crate) async fn pages_by_offset_and_by_key_are_the_same(database: &impl Data
         SortBy::Duration,
     ] {
         if by == SortBy::Due(Late::Owing) {
-            let fail = |saga: i64| {
-                let (saga_id, millis) = (format!("saga-{saga}"), 100 + saga % 5);
-                event(&saga_id, "3", steps::PAYMENT_FAILED, SagaStatus::Failed, millis)
-            };
-            let failures: Vec<SagaEvent> = (0..57).map(fail).collect();
+            let failures: Vec<SagaEvent> = (0..57).map(failure).collect();
             store.append(failures.clone().into()).await.unwrap();
             events.extend(failures);
         }

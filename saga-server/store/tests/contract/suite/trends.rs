@@ -1,4 +1,4 @@
-//! How things went along a period, against plain loops over the events.
+//! Counts along a period, against plain loops over the events.
 
 use saga_store::{FailureCount, Sample, Scope, Slot, Span, StatisticsQuery, Width};
 use saga_types::{SagaEvent, SagaStatus, SagaType, steps};

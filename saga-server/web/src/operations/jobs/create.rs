@@ -50,6 +50,7 @@ pub(crate) async fn create(
         actor: caller.actor(),
         scope: caller.scope.clone(),
         note: order.note.clone(),
+        care: order.care(caller, reader.judged().late_before),
         selection: order.selection(),
         keys,
         request,
@@ -88,6 +89,7 @@ pub(crate) async fn revert(
         actor: caller.actor(),
         scope: caller.scope.clone(),
         note: order.note.clone(),
+        care: None,
         selection: json!({ "jobId": id }).to_string(),
         keys: RequestKeys {
             actor: caller.name.clone(),
@@ -114,7 +116,7 @@ pub(crate) async fn revert(
         Reversion::NotFound => Err(no_job(id)),
         Reversion::NotEnded => conflict(format!("job {id} has not ended; stop it first")),
         Reversion::Irreversible => conflict(format!(
-            "job {id} replayed dead letters, and events that are stored cannot be taken back"
+            "job {id} cannot be taken back: events that are stored stay, and acknowledgements are withdrawn one by one"
         )),
         Reversion::Reverting(other) => conflict(format!("job {other} is reverting job {id}")),
         Reversion::NothingLeft => conflict(format!("job {id} changed nothing that was not reverted since")),

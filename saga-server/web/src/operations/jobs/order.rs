@@ -4,20 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::HeaderMap;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use saga_store::JobAction;
-use saga_types::{SagaId, SagaStatus};
+use saga_store::{JobAction, JobCare};
+use saga_types::{SagaId, SagaStatus, Timestamp};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::{
+    auth::Caller,
     http::{
         ApiError,
         body::{Body, integer},
-        params::status,
+        date_range::Moment,
+        params::{one_of, status},
         query_string::Params,
     },
-    operations::correction::reason,
+    operations::{
+        acknowledging::{after, assignee, until},
+        correction::reason,
+    },
 };
 
 /// The most sagas or letters that are named. A filter may match more.
@@ -35,9 +40,18 @@ pub(crate) struct JobRequest {
     action: JobAction,
     /// What the sagas shall be; for CORRECT alone.
     status: Option<SagaStatus>,
-    /// Why; required for CORRECT, where it stands in each event, and for DISMISS.
+    /// Why; required for CORRECT, where it stands in each event, for DISMISS and for ACKNOWLEDGE.
     #[schema(min_length = 1, max_length = 500, pattern = r"^[^\x00]*\S[^\x00]*$")]
     note: Option<String>,
+    /// Who takes care of the sagas; for ACKNOWLEDGE alone, where it is the caller if not given.
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\x00]*\S[^\x00]*$")]
+    assignee: Option<String>,
+    /// Until when, in 30 days at most; for ACKNOWLEDGE, which needs either this or `for`.
+    #[schema(value_type = Option<Moment>)]
+    until: Option<String>,
+    /// For how long, such as 4h or 2d.
+    #[schema(min_length = 2, format = "length-of-time")]
+    r#for: Option<String>,
     /// These sagas.
     #[schema(max_items = 1000)]
     saga_ids: Option<Vec<SagaId>>,
@@ -71,9 +85,21 @@ pub(crate) struct JobOrder {
     pub(crate) action: JobAction,
     pub(crate) status: Option<SagaStatus>,
     pub(crate) note: Option<String>,
+    pub(super) care: Option<Care>,
     pub(super) chosen: Chosen,
     pub(super) token: Option<String>,
     pub(super) even_if_changed: bool,
+}
+
+/// Who takes care, and until when.
+#[derive(Debug)]
+pub(super) struct Care {
+    /// The caller if not given.
+    pub(super) assignee: Option<String>,
+    /// None when nothing says it.
+    pub(super) until: Option<Timestamp>,
+    /// As it was asked for: the name of the field, and its text.
+    given: Option<(&'static str, String)>,
 }
 
 /// A checked order to take a job back.
@@ -96,6 +122,10 @@ impl JobOrder {
         let action = body.parsed("action", action);
         let status = body.optional("status", |value| status(value.as_str().unwrap_or_default()));
         let note = body.optional("note", |value| reason(value.as_str().unwrap_or_default()));
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let assigned = body.optional("assignee", |value| assignee(&text(value)));
+        let at = body.optional("until", |value| Until::read("until", text(value)));
+        let after = body.optional("for", |value| Until::read("for", text(value)));
         let sagas = body.optional("sagaIds", |value| {
             list(value, |id| SagaId::new(id.as_str()?).ok())
         });
@@ -115,10 +145,14 @@ impl JobOrder {
             1 => {}
             _ => body.refuse("filter", "cannot be used together with sagaIds or deadLetterIds"),
         }
+        if at.is_some() && after.is_some() {
+            body.refuse("for", "cannot be used together with until");
+        }
         let taken = action.zip(chosen).map(|(action, chosen)| Self {
             action,
             status,
             note,
+            care: Care::of(assigned, at.or(after)),
             chosen,
             token,
             even_if_changed: even_if_changed.unwrap_or(false),
@@ -137,6 +171,9 @@ impl JobOrder {
         let status = fields.parsed("status", status);
         let note = fields.parsed("note", reason);
         let token = fields.parsed("previewToken", token);
+        let assigned = fields.parsed("assignee", assignee);
+        let at = fields.parsed("until", |text| Until::read("until", text.to_owned()));
+        let after = fields.parsed("for", |text| Until::read("for", text.to_owned()));
         let even_if_changed = fields.trimmed("evenIfChanged") == "true";
         let is_all = fields.trimmed("selected") == "all";
         let query = fields.trimmed("filter");
@@ -158,10 +195,14 @@ impl JobOrder {
         if action.is_none() {
             fields.require("action");
         }
+        // A form has the fields of all its actions.
+        let status = status.filter(|_| action == Some(JobAction::Correct));
+        let is_care = action == Some(JobAction::Acknowledge);
         let taken = action.map(|action| Self {
             action,
             status,
             note,
+            care: Care::of(assigned, at.or(after)).filter(|_| is_care),
             chosen,
             token,
             even_if_changed,
@@ -188,8 +229,26 @@ impl JobOrder {
             (JobAction::Correct, Some(_)) | (_, None) => {}
             (_, Some(_)) => wrong.push(("status", "is for the action CORRECT only")),
         }
-        if matches!(self.action, JobAction::Correct | JobAction::Dismiss) && self.note.is_none() {
+        let needs_note = matches!(
+            self.action,
+            JobAction::Correct | JobAction::Dismiss | JobAction::Acknowledge
+        );
+        if needs_note && self.note.is_none() {
             wrong.push(("note", "must say why"));
+        }
+        match (self.action, &self.care) {
+            (JobAction::Acknowledge, _) | (_, None) => {}
+            (
+                _,
+                Some(Care {
+                    given: Some((name, _)),
+                    ..
+                }),
+            ) => wrong.push((name, "is for the action ACKNOWLEDGE only")),
+            (_, Some(_)) => wrong.push(("assignee", "is for the action ACKNOWLEDGE only")),
+        }
+        if self.action == JobAction::Acknowledge && self.until().is_none() {
+            wrong.push(("until", "or for must say when it ends"));
         }
         match &self.chosen {
             Chosen::Sagas(_) if self.action.is_of_letters() => {
@@ -201,6 +260,39 @@ impl JobOrder {
             _ => {}
         }
         wrong
+    }
+
+    /// Until when somebody takes care.
+    fn until(&self) -> Option<Timestamp> {
+        self.care.as_ref()?.until
+    }
+
+    /// Who takes care of the sagas: the caller, unless somebody is named.
+    pub(super) fn care(&self, caller: &Caller, late_before: Timestamp) -> Option<JobCare> {
+        let care = self.care.as_ref()?;
+        Some(JobCare {
+            assignee: care.assignee.clone().unwrap_or_else(|| caller.name.clone()),
+            until: care.until?,
+            late_before,
+        })
+    }
+
+    /// What sagas are to be.
+    pub(super) fn target(&self) -> Option<&'static str> {
+        match self.action {
+            JobAction::Acknowledge => Some("ACKNOWLEDGED"),
+            _ => self.status.map(SagaStatus::as_str),
+        }
+    }
+
+    /// What is asked for beside the action, as texts.
+    pub(super) fn details(&self) -> Vec<(&'static str, &str)> {
+        let status = self.status.map(|status| ("status", status.as_str()));
+        let care = self.care.as_ref();
+        let assignee = care.and_then(|care| Some(("assignee", care.assignee.as_deref()?)));
+        let until = care.and_then(|care| care.given.as_ref());
+        let until = until.map(|(name, text)| (*name, text.as_str()));
+        [status, assignee, until].into_iter().flatten().collect()
     }
 
     /// What is selected, as it was asked for.
@@ -220,12 +312,7 @@ impl JobOrder {
 
     /// By which a key that is used again for something else is known.
     pub(super) fn hash(&self) -> String {
-        let parts = json!([
-            self.action.as_str(),
-            self.status.map(SagaStatus::as_str),
-            self.note,
-            self.selection()
-        ]);
+        let parts = json!([self.action.as_str(), self.details(), self.note, self.selection()]);
         hash_text(&Sha256::digest(parts.to_string().as_bytes()))
     }
 
@@ -233,7 +320,7 @@ impl JobOrder {
     pub(crate) fn fields(&self) -> Vec<(String, String)> {
         let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let mut fields = vec![field("action", self.action.as_str())];
-        fields.extend(self.status.map(|status| field("status", status.as_str())));
+        fields.extend(self.details().into_iter().map(|(name, text)| field(name, text)));
         fields.extend(self.note.as_deref().map(|note| field("note", note)));
         match &self.chosen {
             Chosen::Sagas(ids) => {
@@ -251,6 +338,37 @@ impl JobOrder {
             }
         }
         fields
+    }
+}
+
+/// When it ends, and how that was said.
+struct Until(Timestamp, &'static str, String);
+
+impl Until {
+    fn read(name: &'static str, text: String) -> Result<Self, String> {
+        let now = Timestamp::now();
+        let ends = match name {
+            "for" => after(&text, now),
+            _ => until(&text, now),
+        };
+        Ok(Self(ends?, name, text))
+    }
+}
+
+impl Care {
+    fn of(assignee: Option<String>, until: Option<Until>) -> Option<Self> {
+        if assignee.is_none() && until.is_none() {
+            return None;
+        }
+        let (until, given) = match until {
+            Some(Until(until, name, text)) => (Some(until), Some((name, text))),
+            None => (None, None),
+        };
+        Some(Self {
+            assignee,
+            until,
+            given,
+        })
     }
 }
 
@@ -312,9 +430,7 @@ fn revert_note(text: &str) -> Result<String, String> {
 }
 
 fn action(text: &str) -> Result<JobAction, String> {
-    let found = JobAction::ALL.into_iter().find(|action| action.as_str() == text);
-    let names = JobAction::ALL.map(JobAction::as_str).join(", ");
-    found.ok_or_else(|| format!("must be one of {names}"))
+    one_of(JobAction::ALL, JobAction::as_str)(text)
 }
 
 fn token(text: &str) -> Result<String, String> {

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use saga_collector::{
     dead_letters::{ReplayOrder, ReplayStatus},
-    jobs::{judge_letter, judge_saga},
+    jobs::{judge_care, judge_letter, judge_saga},
 };
-use saga_store::{ItemResult, JobAction, LetterFilter, LetterQuery, LetterState, Named, NewItem};
+use saga_store::{
+    Acknowledgement, ItemResult, JobAction, LetterFilter, LetterQuery, LetterState, Named, NewItem, Subject,
+    Subjects,
+};
 use saga_types::{SagaId, SagaStatus, SagaType};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -21,6 +24,9 @@ use crate::{auth::Caller, http::ApiError, operations::Permit, scoped::Reader};
 
 /// How many items a preview shows.
 const SAMPLE: usize = 20;
+
+/// Of how many sagas it is asked at once who takes care of them.
+const ASKED_AT_ONCE: usize = 500;
 
 /// How many letters are tried. The rest is counted only.
 const TRIED: usize = 500;
@@ -84,6 +90,7 @@ pub(crate) async fn preview(
     let token = token(order, &selected.items)?;
     let judged = match order.action {
         JobAction::Replay => tried(reader, caller, &selected).await?,
+        JobAction::Acknowledge => cared_for(reader, &selected).await?,
         _ => judged(order, &selected),
     };
     let mut counts: BTreeMap<_, u64> = BTreeMap::new();
@@ -145,6 +152,9 @@ fn hash(order: &JobOrder, items: &[NewItem]) -> String {
     };
     add(order.action.as_str());
     add(order.status.map_or("", SagaStatus::as_str));
+    for (_, text) in order.details() {
+        add(text);
+    }
     for item in items {
         match item.letter_id {
             Some(id) => add(&id.to_string()),
@@ -175,6 +185,35 @@ fn judged(order: &JobOrder, selected: &Selected) -> Vec<PreviewItem> {
         of(item, result, message, after)
     };
     selected.items.iter().enumerate().map(judged).collect()
+}
+
+/// By their status, and by who takes care of them already.
+async fn cared_for(reader: &Reader, selected: &Selected) -> Result<Vec<PreviewItem>, ApiError> {
+    let mut judged = Vec::with_capacity(selected.items.len());
+    for items in selected.items.chunks(ASKED_AT_ONCE) {
+        let ids: Vec<String> = items.iter().filter_map(|item| item.saga_id.clone()).collect();
+        let size = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        let there = reader.acknowledgements(Subjects::Sagas(ids), None, size).await?;
+        let there: BTreeMap<String, Acknowledgement> = there
+            .acknowledgements
+            .into_iter()
+            .filter_map(|there| match &there.subject {
+                Subject::Saga(id) => Some((id.as_str().to_owned(), there)),
+                _ => None,
+            })
+            .collect();
+        judged.extend(items.iter().map(|item| {
+            let status = item.before.as_deref().and_then(|before| before.parse().ok());
+            let there = item.saga_id.as_ref().and_then(|id| there.get(id));
+            let (result, message) = judge_care(status, there);
+            let after = match result {
+                ItemResult::Changed => item.target.clone(),
+                _ => item.before.clone(),
+            };
+            of(item, result, message, after)
+        }));
+    }
+    Ok(judged)
 }
 
 /// By a replay of the first ones, which is rolled back.

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use saga_collector::{freshness::Freshness, redaction::Redaction};
 use saga_store::{
     JobAction, LetterFilter, LetterState, MAX_JOB_ITEMS, Named, NewItem, PageStart, SagaQuery, SagaSort,
-    SelectedLetter, SortBy, SortOrder, SortValue,
+    SelectedLetter, SortBy, SortOrder,
 };
-use saga_types::{SagaId, SagaStatus, fold::SagaState};
+use saga_types::{SagaId, fold::SagaState};
 
 use super::order::{Chosen, JobOrder};
 use crate::{
@@ -48,7 +48,7 @@ pub(super) async fn select(
                 .map(|id| id.as_str())
                 .collect();
             refuse_missing("saga", &missing)?;
-            let items = sagas.iter().map(|saga| of_saga(saga, order.status));
+            let items = sagas.iter().map(|saga| of_saga(saga, order.target()));
             Ok(Selected::of_sagas(items.collect()))
         }
         Chosen::Letters(ids) => {
@@ -84,7 +84,7 @@ pub(super) async fn select(
                 &reader.redaction,
                 &reader.freshness(),
             )?;
-            Ok(Selected::of_sagas(matching(reader, query, order.status).await?))
+            Ok(Selected::of_sagas(matching(reader, query, order.target()).await?))
         }
     }
 }
@@ -93,7 +93,7 @@ pub(super) async fn select(
 async fn matching(
     reader: &Reader,
     query: SagaQuery,
-    status: Option<SagaStatus>,
+    target: Option<&'static str>,
 ) -> Result<Vec<NewItem>, ApiError> {
     let mut query = SagaQuery {
         sort: SagaSort {
@@ -106,16 +106,13 @@ async fn matching(
     };
     let mut items = Vec::new();
     loop {
-        let page = reader.search(&query).await?;
-        items.extend(page.sagas.iter().map(|saga| of_saga(saga, status)));
+        let stretch = reader.list(&query).await?;
+        items.extend(stretch.sagas.iter().map(|saga| of_saga(saga, target)));
         refuse_too_many(items.len())?;
-        let Some(last) = page.sagas.last().filter(|_| page.has_more) else {
+        let Some(next) = stretch.next else {
             return Ok(items);
         };
-        query.start = PageStart::After {
-            value: SortValue::At(last.started_at),
-            saga_id: last.saga_id.as_str().to_owned(),
-        };
+        query.start = next;
     }
 }
 
@@ -147,13 +144,13 @@ impl Selected {
     }
 }
 
-fn of_saga(saga: &SagaState, status: Option<SagaStatus>) -> NewItem {
+fn of_saga(saga: &SagaState, target: Option<&'static str>) -> NewItem {
     NewItem {
         saga_id: Some(saga.saga_id.as_str().to_owned()),
         saga_type: Some(saga.saga_type.as_str().to_owned()),
         letter_id: None,
         before: Some(saga.current_status.as_str().to_owned()),
-        target: status.map(|status| status.as_str().to_owned()),
+        target: target.map(str::to_owned),
     }
 }
 

@@ -4,7 +4,7 @@ use saga_types::{SagaType, Step};
 
 use super::MOST;
 use crate::{
-    http::query_string::Params,
+    http::{params::one_of, query_string::Params},
     ui::{differences::from_the_rest, links::encoded, period::Period, query::address},
 };
 use saga_store::{FlowQuery, Scope, Transition};
@@ -71,10 +71,7 @@ pub(super) const ZOOMS: [u32; 5] = [50, 75, 100, 125, 150];
 impl Shown {
     /// Takes `view`, `sort`, `step`, `from` and `to`, `zoom` and `least`.
     pub(super) fn take(params: &mut Params) -> Self {
-        let sort = params.parsed("sort", |text| {
-            let found = Sort::ALL.into_iter().find(|sort| sort.name() == text);
-            found.ok_or_else(|| format!("must be one of {}", Sort::ALL.map(Sort::name).join(", ")))
-        });
+        let sort = params.parsed("sort", one_of(Sort::ALL, Sort::name));
         let is_map = params.parsed("view", |text| match text {
             "steps" => Ok(false),
             "map" => Ok(true),

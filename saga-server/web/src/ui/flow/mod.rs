@@ -3,7 +3,9 @@
 //! | part | what |
 //! | --- | --- |
 //! | `address` | what an address of the flow says, and where the page links to |
+//! | `types` | the types that are offered |
 //! | `steps` | the table of steps |
+//! | `transitions` | the table of transitions, and the one that is selected |
 //! | `panel` | more about one step |
 //! | `map`, `layout` | the same flow as a graph |
 
@@ -12,15 +14,15 @@ mod layout;
 mod map;
 mod panel;
 mod steps;
+mod transitions;
+mod types;
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::Extension;
 use futures_util::TryFutureExt;
+use saga_store::{Flow, Late, LateGroup, Outcome};
 use saga_types::{SagaType, Step};
 
 use self::{
@@ -28,9 +30,11 @@ use self::{
     map::Map,
     panel::Panel,
     steps::{StepLine, Steps, more_steps},
+    transitions::{Kind, Line, Picked, TRANSITIONS, from, line, picked},
+    types::{TypeLink, shown_types, types},
 };
 use super::{
-    humanize::{Clock, length, number, percent},
+    humanize::{Clock, number, percent},
     page::{Frame, Page, Section},
     period::{Asked, is_date},
     query::{self, files},
@@ -45,7 +49,6 @@ use crate::{
     },
     scoped::Reader,
 };
-use saga_store::{Flow, Late, LateGroup, Outcome, Statistics, Transition, TransitionRow};
 
 /// About how many sagas are read: of so many a share is at most one point off, in 95 of 100 samples.
 const MOST: u32 = 10_000;
@@ -99,60 +102,6 @@ struct Estimated {
     of: String,
     /// How far off a share is.
     points: String,
-}
-
-struct TypeLink {
-    name: String,
-    path: String,
-    count: String,
-    is_current: bool,
-}
-
-/// How many types are offered as links, the most frequent ones; any other one is typed in.
-const TYPES: usize = 24;
-
-/// How many transitions the table has, the most frequent ones.
-const TRANSITIONS: usize = 150;
-
-/// The transition that was selected.
-struct Picked {
-    from: String,
-    to: String,
-    is_all: bool,
-    /// The list of all that have the step it leads to.
-    path: String,
-}
-
-/// A transition in the table of all of them.
-struct Line {
-    from: String,
-    to: String,
-    kind: Kind,
-    sagas: String,
-    share: String,
-    median: String,
-    p95: String,
-    path: String,
-    is_picked: bool,
-}
-
-/// What a transition leads to, never by colour alone.
-#[derive(Clone, Copy)]
-struct Kind {
-    class: &'static str,
-    sign: &'static str,
-    words: &'static str,
-}
-
-impl From<Outcome> for Kind {
-    fn from(outcome: Outcome) -> Self {
-        let (class, sign, words) = match outcome {
-            Outcome::Continues => ("forward", "→", "continues"),
-            Outcome::Fails => ("failing", "✕", "fails"),
-            Outcome::Compensates => ("compensating", "↺", "compensates"),
-        };
-        Self { class, sign, words }
-    }
 }
 
 /// What the store said.
@@ -312,31 +261,6 @@ async fn found(reader: &Reader, address: &FlowAddress, clock: Clock) -> Result<F
     })
 }
 
-/// Those that occur in the period, the most frequent first, then those that are only defined.
-fn types(reader: &Reader, by_type: &BTreeMap<SagaType, Statistics>) -> Vec<(SagaType, u64)> {
-    let mut types: Vec<(SagaType, u64)> = by_type
-        .iter()
-        .map(|(saga_type, statistics)| (saga_type.clone(), statistics.total))
-        .collect();
-    types.sort_by_key(|(_, total)| Reverse(*total));
-    for definition in reader.definitions().iter() {
-        if !by_type.contains_key(&definition.saga_type) {
-            types.push((definition.saga_type.clone(), 0));
-        }
-    }
-    types
-}
-
-/// The most frequent ones and the one that is shown, and how many more there are.
-fn shown_types(types: Vec<(SagaType, u64)>, shown: &SagaType) -> (Vec<(SagaType, u64)>, usize) {
-    let all = types.len();
-    let types = types.into_iter().enumerate();
-    let kept = types.filter(|(place, (saga_type, _))| *place < TYPES || saga_type == shown);
-    let kept: Vec<_> = kept.map(|(_, counted)| counted).collect();
-    let more = all - kept.len();
-    (kept, more)
-}
-
 /// The step by which most sagas leave the path because it fails, and their share.
 fn fails(flow: &Flow) -> Option<(String, String)> {
     let leaving = flow.transitions.iter();
@@ -360,52 +284,4 @@ fn zooms(address: &FlowAddress) -> Vec<(String, String, bool)> {
     };
     let fit = ("Fit".to_owned(), address.zoomed(None), zoom.is_none());
     [fit].into_iter().chain(ZOOMS.map(at)).collect()
-}
-
-/// Sagas that made the selected transition.
-async fn picked(
-    reader: &Reader,
-    address: &FlowAddress,
-    flow: &Flow,
-    clock: Clock,
-) -> Result<(Option<Picked>, Vec<SagaRow>), ApiError> {
-    let Some(transition) = &address.shown.transition else {
-        return Ok((None, Vec::new()));
-    };
-    let saga_ids: BTreeSet<_> = flow.named.iter().cloned().collect();
-    let mut sagas = reader.sagas(&saga_ids).await?;
-    sagas.sort_by_key(|saga| Reverse(saga.started_at));
-    let taken = flow.transition(transition).map_or(0, |row| row.sagas);
-    let picked = Picked {
-        from: from(transition),
-        to: transition.to.to_string(),
-        is_all: flow.sample.is_all() && taken <= sagas.len() as u64,
-        path: address.with_step("step", &transition.to),
-    };
-    let rows = sagas
-        .into_iter()
-        .map(|saga| SagaRow::new(reader.redaction.saga(saga), clock));
-    Ok((Some(picked), rows.collect()))
-}
-
-fn from(transition: &Transition) -> String {
-    transition
-        .from
-        .as_ref()
-        .map_or_else(|| "Start".to_owned(), ToString::to_string)
-}
-
-fn line(flow: &Flow, row: &TransitionRow, address: &FlowAddress) -> Line {
-    let took = |millis: Option<i64>| millis.map_or_else(|| "–".to_owned(), length);
-    Line {
-        from: from(&row.transition),
-        to: row.transition.to.to_string(),
-        kind: row.outcome.into(),
-        sagas: number(row.sagas),
-        share: percent(flow.share(row.sagas)),
-        median: took(row.times.map(|times| times.p50_ms)),
-        p95: took(row.times.map(|times| times.p95_ms)),
-        path: address.transition(&row.transition),
-        is_picked: address.shown.transition.as_ref() == Some(&row.transition),
-    }
 }

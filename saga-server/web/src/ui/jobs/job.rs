@@ -8,7 +8,7 @@ use axum::{
 use saga_store::JobAction;
 use saga_types::Timestamp;
 
-use super::{job_path, result, state, thing, what};
+use super::{job_path, result, state, subject, what};
 use crate::ui::{
     form::Form,
     humanize::{Moment, number},
@@ -121,7 +121,7 @@ pub(in crate::ui) async fn page(
             ("Unchanged", number(job.unchanged)),
             ("Refused", number(job.refused)),
             ("Failed", number(job.failed)),
-            ("Not done", number(job.items - job.done)),
+            ("Not done", number(job.items.saturating_sub(job.done))),
         ],
         done: job.done,
         items: job.items,
@@ -204,7 +204,7 @@ fn sentence(job: &JobView) -> String {
 
 impl Row {
     fn new(item: ItemView, now: Timestamp) -> Self {
-        let (path, name) = thing(item.saga_id, item.dead_letter_id);
+        let (path, name) = subject(item.saga_id, item.dead_letter_id);
         Self {
             number: item.number,
             path,

@@ -48,6 +48,7 @@ fn what(action: JobAction, status: Option<&str>, items: u64) -> String {
     match (action, status) {
         (JobAction::Correct, Some(status)) => format!("Set the status of {sagas} to {status}"),
         (JobAction::Correct, None) => format!("Set the status of {sagas} to what it was before"),
+        (JobAction::Acknowledge, _) => format!("Acknowledge {sagas}"),
         (JobAction::Replay, _) => format!("Replay {letters}"),
         (JobAction::Dismiss, _) => format!("Dismiss {letters}"),
         (JobAction::Restore, _) => format!("Restore {letters}"),
@@ -78,7 +79,7 @@ const fn result(result: Option<ItemResult>) -> (&'static str, &'static str, &'st
 }
 
 /// What an item is about: path and name.
-fn thing(saga_id: Option<String>, letter_id: Option<i64>) -> (String, String) {
+fn subject(saga_id: Option<String>, letter_id: Option<i64>) -> (String, String) {
     match (letter_id, saga_id) {
         (Some(id), _) => (format!("/dead-letters/{id}"), format!("Dead letter {id}")),
         (None, Some(id)) => (saga_path(&id), id),

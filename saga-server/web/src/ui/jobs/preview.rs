@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::{PATH, job_path, result, thing, what};
+use super::{PATH, job_path, result, subject, what};
 use crate::ui::{
     form::Form,
     humanize::number,
@@ -19,7 +19,7 @@ use crate::{
     rest::saga_filter,
     scoped::Reader,
 };
-use saga_store::{ItemResult, JobAction};
+use saga_store::ItemResult;
 
 #[derive(Template)]
 #[template(path = "jobs/preview.html")]
@@ -121,7 +121,7 @@ impl PreviewTemplate {
                 .sample
                 .into_iter()
                 .map(|item| {
-                    let (path, name) = thing(item.saga_id, item.dead_letter_id);
+                    let (path, name) = subject(item.saga_id, item.dead_letter_id);
                     SampleRow {
                         path,
                         name,
@@ -136,8 +136,8 @@ impl PreviewTemplate {
             path: PATH,
             fields,
             back: match order.action {
-                JobAction::Correct => "/sagas",
-                _ => "/dead-letters",
+                action if action.is_of_letters() => "/dead-letters",
+                _ => "/sagas",
             },
         }
     }

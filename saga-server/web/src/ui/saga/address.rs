@@ -1,4 +1,4 @@
-//! The address of a saga's page, with one thing changed.
+//! The address of a saga's page, with one parameter changed.
 
 use saga_types::SagaId;
 
@@ -51,7 +51,7 @@ impl Address {
         )
     }
 
-    /// What a form has to keep that asks for other things.
+    /// What a form has to keep that asks for something else.
     pub(super) fn kept(&self, asked: &[&str]) -> Vec<(String, String)> {
         let kept = self
             .given

@@ -9,7 +9,7 @@
 //! | `compare` | the same beside another saga |
 //! | `events`, `window` | the table of events, and which of very many it shows |
 //! | `relatives` | parents, children and other sagas of the order on one line of time |
-//! | `address` | the page with one thing changed |
+//! | `address` | the page with one parameter changed |
 //! | `correct`, `export` | overriding the status; all events for `saga-server fold` |
 
 mod address;

@@ -198,8 +198,10 @@ pub(super) fn is_of(template: &str, route: &str) -> bool {
 }
 
 /// Those that are walked by tests of their own: what never ends, and what only writes.
-pub(super) const ELSEWHERE: [&str; 28] = [
+pub(super) const ELSEWHERE: [&str; 30] = [
     "/api/v1/events",
+    "/v1/traces",
+    "/v1/logs",
     "/api/v1/sagas/stream",
     "/internal/v1/sagas/{sagaId}/status",
     "/internal/v1/sagas/replay",

@@ -2,7 +2,7 @@
 
 use saga_types::Timestamp;
 
-use crate::ui::humanize::length;
+use crate::ui::{humanize::length, ticks::ROUND_MS};
 
 /// The width of every drawing; the style sheet decides how wide that is on the screen.
 pub(in crate::ui::saga) const WIDTH: i64 = 1_000;
@@ -21,41 +21,6 @@ const MOST_FOLDED: i64 = WIDTH / 2;
 
 /// About how many moments of the axis have a name.
 const NAMED: i64 = 5;
-
-/// Lengths between named moments: milliseconds, seconds, minutes, hours and days, as people count them.
-const ROUND_MS: [i64; 31] = [
-    1,
-    2,
-    5,
-    10,
-    20,
-    50,
-    100,
-    200,
-    500,
-    1_000,
-    2_000,
-    5_000,
-    10_000,
-    20_000,
-    30_000,
-    60_000,
-    120_000,
-    300_000,
-    600_000,
-    1_200_000,
-    1_800_000,
-    3_600_000,
-    7_200_000,
-    10_800_000,
-    21_600_000,
-    43_200_000,
-    86_400_000,
-    172_800_000,
-    432_000_000,
-    604_800_000,
-    1_209_600_000,
-];
 
 /// A named place.
 pub(in crate::ui::saga) struct Tick {

@@ -1,4 +1,12 @@
 //! `/internal/v1/jobs`: one operation on many sagas or dead letters.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `view` | a job as callers see it |
+//! | `items` | its sagas or dead letters, page by page |
+
+mod items;
+mod view;
 
 use axum::{
     Json,
@@ -6,25 +14,31 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use saga_collector::redaction::{REDACTED, Redaction};
-use saga_store::{ItemResult, Job, JobAction, JobItem, JobItemQuery, JobQuery, JobState, Scope, Way};
-use saga_types::{SagaId, SagaStatus, SagaType, Timestamp, keys};
-use serde::Serialize;
-use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use saga_store::{Job, JobQuery, JobState, Scope};
+use utoipa::IntoParams;
 
+use self::{
+    items::{JobItemsPage, ResultFilter},
+    view::JobsPage,
+};
 use super::sagas;
 use crate::{
     http::{
         ApiError,
         body::Body,
         guard::CalledBy,
+        params::{one_of, up_to},
         query_string::{JobsCursor, Params},
     },
     operations::jobs::{
         self, JobOrder, JobPreview, JobRequest, RevertOrder, RevertRequest, no_job, request_key,
     },
     scoped::Reader,
+};
+
+pub(crate) use self::{
+    items::{ItemView, find_items, item_query},
+    view::JobView,
 };
 
 const DEFAULT_SIZE: u32 = 50;
@@ -48,135 +62,6 @@ impl<S: Send + Sync> FromRequestParts<S> for PathJob {
     }
 }
 
-/// A page of jobs.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct JobsPage {
-    pub(crate) content: Vec<JobView>,
-    pub(crate) next_cursor: Option<String>,
-}
-
-/// One operation on many sagas or dead letters.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Job)]
-pub(crate) struct JobView {
-    pub(crate) id: i64,
-    pub(crate) action: JobAction,
-    pub(crate) state: JobState,
-    /// What the sagas shall be; null for other actions, and where each saga becomes what it was.
-    #[schema(value_type = Option<SagaStatus>)]
-    pub(crate) status: Option<String>,
-    pub(crate) note: Option<String>,
-    /// As it was asked for: sagaIds, deadLetterIds, filter or, of a job that reverts another one, jobId.
-    #[schema(value_type = BTreeMap<String, Value>)]
-    pub(crate) selection: Value,
-    /// Who asked for it.
-    pub(crate) actor: String,
-    pub(crate) role: Option<String>,
-    pub(crate) way: Way,
-    /// The job that it reverts.
-    pub(crate) reverts: Option<i64>,
-    /// The last job that reverts it.
-    pub(crate) reverted_by: Option<i64>,
-    pub(crate) created_at: Timestamp,
-    pub(crate) started_at: Option<Timestamp>,
-    /// When it last did something.
-    pub(crate) moved_at: Timestamp,
-    pub(crate) finished_at: Option<Timestamp>,
-    /// How many sagas or dead letters it has.
-    pub(crate) items: u64,
-    /// How many have a result.
-    pub(crate) done: u64,
-    pub(crate) changed: u64,
-    pub(crate) unchanged: u64,
-    pub(crate) refused: u64,
-    pub(crate) failed: u64,
-}
-
-impl JobView {
-    pub(crate) fn new(job: Job, redaction: &Redaction) -> Self {
-        // The note of a correction also stands in the metadata of its events, where its key may be hidden.
-        let is_hidden = job.action == JobAction::Correct && redaction.hides(keys::REASON);
-        Self {
-            done: job.done(),
-            id: job.id,
-            action: job.action,
-            state: job.state,
-            status: job.target,
-            note: job.note.map(|note| match is_hidden {
-                true => REDACTED.to_owned(),
-                false => note,
-            }),
-            selection: serde_json::from_str(&job.selection).unwrap_or_default(),
-            actor: job.actor.name,
-            role: job.actor.role,
-            way: job.actor.way,
-            reverts: job.reverts,
-            reverted_by: job.reverted_by,
-            created_at: job.created_at,
-            started_at: job.started_at,
-            moved_at: job.moved_at,
-            finished_at: job.finished_at,
-            items: job.items,
-            changed: job.changed,
-            unchanged: job.unchanged,
-            refused: job.refused,
-            failed: job.failed,
-        }
-    }
-}
-
-/// A page of the items of a job.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct JobItemsPage {
-    pub(crate) content: Vec<ItemView>,
-    pub(crate) next_cursor: Option<String>,
-}
-
-/// A saga or dead letter of a job.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = JobItem)]
-pub(crate) struct ItemView {
-    /// Its place in the job, from 1.
-    pub(crate) number: i64,
-    #[schema(value_type = Option<SagaId>)]
-    pub(crate) saga_id: Option<String>,
-    #[schema(value_type = Option<SagaType>)]
-    pub(crate) saga_type: Option<String>,
-    pub(crate) dead_letter_id: Option<i64>,
-    /// The status of the saga, or the state of the letter: when the job was created, and, once it was changed, just before that.
-    pub(crate) before: Option<String>,
-    /// What it is to be.
-    pub(crate) target: Option<String>,
-    /// What it was after that.
-    pub(crate) after: Option<String>,
-    /// Null while it is not done.
-    pub(crate) result: Option<ItemResult>,
-    /// Why it was not changed.
-    pub(crate) message: Option<String>,
-    pub(crate) done_at: Option<Timestamp>,
-}
-
-impl From<JobItem> for ItemView {
-    fn from(item: JobItem) -> Self {
-        Self {
-            number: item.number,
-            saga_id: item.saga_id,
-            saga_type: item.saga_type,
-            dead_letter_id: item.letter_id,
-            before: item.before,
-            target: item.target,
-            after: item.after,
-            result: item.result,
-            message: item.message,
-            done_at: item.done_at,
-        }
-    }
-}
-
 /// Preview a job
 ///
 /// Finds what is selected and says what would become of it, grouped by outcome. Nothing is changed. Dead letters to be replayed are
@@ -187,8 +72,7 @@ impl From<JobItem> for ItemView {
     request_body = JobRequest,
     responses(
         (status = 200, description = "What would become of what is selected", body = JobPreview),
-        (status = 404, description = "A saga or dead letter that is named does not exist, or not for the caller"),
-        (status = 409, description = "Nothing is selected")
+        (status = 404, description = "A saga or dead letter that is named does not exist, or not for the caller")
     )
 )]
 pub(super) async fn preview(
@@ -251,19 +135,17 @@ pub(super) async fn list(reader: Reader, params: Params) -> Result<Json<JobsPage
 
 /// The page of jobs that the parameters ask for.
 pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<JobsPage, ApiError> {
-    let size = params.parsed("size", size).unwrap_or(DEFAULT_SIZE);
+    let size = params.parsed("size", up_to(MAX_SIZE)).unwrap_or(DEFAULT_SIZE);
     let cursor = params.parsed("cursor", JobsCursor::decode);
     let query = JobQuery {
         scope: Scope::All,
-        state: params.parsed("state", state),
+        state: params.parsed("state", one_of(JobState::ALL, JobState::as_str)),
         before: cursor.map(|cursor| cursor.after),
         size: size + 1,
     };
     params.finish()?;
     let mut jobs = reader.jobs(&query).await?;
-    let has_more = jobs.len() > size as usize;
-    jobs.truncate(size as usize);
-    let last = jobs.last().filter(|_| has_more);
+    let last = cut(&mut jobs, size);
     Ok(JobsPage {
         next_cursor: last.map(|job| JobsCursor { after: job.id }.encode()),
         content: jobs
@@ -314,48 +196,6 @@ pub(super) async fn items(
     let query = item_query(params)?;
     let job = reader.job(id).await?.ok_or_else(|| no_job(id))?;
     Ok(Json(find_items(&reader, &job, query).await?))
-}
-
-/// A part of the items of a job: how many, after which one, and with which result.
-pub(crate) struct ItemQuery {
-    size: u32,
-    after: i64,
-    result: Option<Option<ItemResult>>,
-}
-
-/// Which items the parameters ask for, of whatever job.
-pub(crate) fn item_query(mut params: Params) -> Result<ItemQuery, ApiError> {
-    let query = ItemQuery {
-        size: params.parsed("size", size).unwrap_or(DEFAULT_SIZE),
-        after: params
-            .parsed("cursor", JobsCursor::decode)
-            .map_or(0, |cursor| cursor.after),
-        result: params.parsed("result", result),
-    };
-    params.finish()?;
-    Ok(query)
-}
-
-/// A page of the items of a job.
-pub(crate) async fn find_items(
-    reader: &Reader,
-    job: &Job,
-    ItemQuery { size, after, result }: ItemQuery,
-) -> Result<JobItemsPage, ApiError> {
-    let query = JobItemQuery {
-        job: job.id,
-        result,
-        after,
-        size: size + 1,
-    };
-    let mut items = reader.job_items(job, &query).await?;
-    let has_more = items.len() > size as usize;
-    items.truncate(size as usize);
-    let last = items.last().filter(|_| has_more);
-    Ok(JobItemsPage {
-        next_cursor: last.map(|item| JobsCursor { after: item.number }.encode()),
-        content: items.into_iter().map(ItemView::from).collect(),
-    })
 }
 
 /// Stop a job
@@ -424,40 +264,9 @@ fn answer((job, is_new): (Job, bool), reader: &Reader) -> Response {
     (status, [(header::LOCATION, location)], Json(view)).into_response()
 }
 
-/// What became of an item, or that it is not done.
-#[derive(ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[schema(as = JobItemFilter)]
-#[expect(dead_code, reason = "describes what `result` reads")]
-enum ResultFilter {
-    Changed,
-    Unchanged,
-    Refused,
-    Failed,
-    Pending,
-}
-
-/// As callers write that an item is not done.
-const PENDING: &str = "PENDING";
-
-fn result(text: &str) -> Result<Option<ItemResult>, String> {
-    if text == PENDING {
-        return Ok(None);
-    }
-    let found = ItemResult::ALL.into_iter().find(|result| result.as_str() == text);
-    let names = ItemResult::ALL.map(ItemResult::as_str).join(", ");
-    found
-        .map(Some)
-        .ok_or_else(|| format!("must be one of {names}, {PENDING}"))
-}
-
-fn state(text: &str) -> Result<JobState, String> {
-    let found = JobState::ALL.into_iter().find(|state| state.as_str() == text);
-    let names = JobState::ALL.map(JobState::as_str).join(", ");
-    found.ok_or_else(|| format!("must be one of {names}"))
-}
-
-fn size(text: &str) -> Result<u32, String> {
-    let size = text.parse().ok().filter(|size| (1..=MAX_SIZE).contains(size));
-    size.ok_or_else(|| format!("must be a number from 1 to {MAX_SIZE}"))
+/// Removes what was read beyond the page. The last row of the page, when there are more.
+fn cut<T>(rows: &mut Vec<T>, size: u32) -> Option<&T> {
+    let has_more = rows.len() > size as usize;
+    rows.truncate(size as usize);
+    rows.last().filter(|_| has_more)
 }

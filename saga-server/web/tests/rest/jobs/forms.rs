@@ -1,0 +1,147 @@
+//! Jobs by the forms of the pages.
+
+use reqwest::{Client, Method, StatusCode, redirect::Policy};
+use serde_json::Value;
+
+use super::{filled, run};
+use crate::{
+    dead_letters::letter,
+    harness::{Answer, Api},
+};
+
+const PAGE: &str = "/operations/jobs";
+
+/// Sends a form; where its answer leads is not followed.
+async fn send(api: &Api, path: &str, form: &str) -> Answer {
+    let origin = format!("http://{}", api.address);
+    let client = Client::builder().redirect(Policy::none()).tls_certs_only([]);
+    let request = client
+        .build()
+        .unwrap()
+        .post(format!("{origin}{path}"))
+        .header("accept", "text/html")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("origin", origin);
+    let response = request.body(form.to_owned()).send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    Answer {
+        status,
+        headers,
+        text: response.text().await.unwrap(),
+    }
+}
+
+async fn page(api: &Api, path: &str) -> String {
+    let answer = api.request(Method::GET, path, &[("accept", "text/html")]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+    answer.text
+}
+
+fn hidden(page: &str, name: &str) -> String {
+    let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).unwrap();
+    rest.split_once('"').unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn rows_of_a_list_are_chosen_previewed_and_changed_by_forms() {
+    let api = filled().await;
+    let list = page(&api, "/sagas?status=FAILED").await;
+    assert!(list.contains("name=\"saga.a\""), "{list}");
+    assert_eq!(hidden(&list, "filter"), "status=FAILED");
+    let form = "action=CORRECT&selected=rows&status=COMPENSATED&note=refunded&filter=status%3DFAILED&saga.a=on&saga.b=on";
+    let preview = send(&api, "/operations/jobs/preview", form).await;
+    assert_eq!(preview.status, StatusCode::OK, "{}", preview.text);
+    assert!(
+        preview.text.contains("Set the status of 2 sagas to COMPENSATED"),
+        "{}",
+        preview.text
+    );
+    let token = hidden(&preview.text, "previewToken");
+    let form =
+        format!("action=CORRECT&status=COMPENSATED&note=refunded&saga.a=on&saga.b=on&previewToken={token}");
+    let created = send(&api, PAGE, &form).await;
+    assert_eq!(created.status, StatusCode::SEE_OTHER, "{}", created.text);
+    let path = created.header("location").to_owned();
+    let replayed = send(&api, PAGE, &form).await;
+    assert_eq!(
+        replayed.header("location"),
+        path,
+        "a form that is sent again does nothing more"
+    );
+    let waiting = page(&api, &path).await;
+    assert!(waiting.contains("http-equiv=\"refresh\""), "{waiting}");
+    assert!(
+        !page(&api, &format!("{path}?refresh=off"))
+            .await
+            .contains("http-equiv")
+    );
+    let id: Value = path.rsplit_once('/').unwrap().1.parse::<i64>().unwrap().into();
+    run(&api, &id).await;
+    let done = page(&api, &path).await;
+    assert!(
+        done.contains("All 2 done.") && !done.contains("http-equiv"),
+        "{done}"
+    );
+    assert!(page(&api, "/operations").await.contains(&path));
+    assert!(page(&api, PAGE).await.contains(&path));
+    let reverted = send(&api, &format!("{path}/revert"), "note=").await;
+    assert_eq!(reverted.status, StatusCode::SEE_OTHER, "{}", reverted.text);
+    let again = send(&api, &format!("{path}/revert"), "note=").await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    let reverting = reverted.header("location").to_owned();
+    let stopped = send(&api, &format!("{reverting}/stop"), "").await;
+    assert_eq!(stopped.header("location"), reverting);
+    assert!(page(&api, &reverting).await.contains("Stopped after 0 of 2"));
+
+    let all = "action=CORRECT&selected=all&status=COMPLETED&note=n&filter=status%3DFAILED";
+    let preview = send(&api, "/operations/jobs/preview", all).await;
+    assert!(
+        preview.text.contains("Set the status of 1 saga to COMPLETED"),
+        "{}",
+        preview.text
+    );
+    for form in [
+        "action=CORRECT&selected=rows&status=FAILED&note=n",
+        "selected=all",
+    ] {
+        let refused = send(&api, "/operations/jobs/preview", form).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{form}");
+    }
+    let without = send(&api, PAGE, "action=CORRECT&status=COMPLETED&note=n&saga.c=on").await;
+    assert_eq!(
+        without.status,
+        StatusCode::BAD_REQUEST,
+        "nothing is created without a preview"
+    );
+    let elsewhere = [
+        ("accept", "text/html"),
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("origin", "https://elsewhere.test"),
+    ];
+    let forged = api
+        .request_with(Method::POST, PAGE, &elsewhere, all.as_bytes().to_vec())
+        .await;
+    assert_eq!(forged.status, StatusCode::FORBIDDEN, "{}", forged.text);
+}
+
+#[tokio::test]
+async fn letters_of_a_list_are_chosen_by_forms() {
+    let api = Api::new().await;
+    api.store
+        .keep_letters(vec![letter(b"nonsense", "EMPTY", 1)])
+        .await
+        .unwrap();
+    let list = page(&api, "/dead-letters?reason=EMPTY").await;
+    assert!(list.contains("name=\"letter.1\""), "{list}");
+    let form = "action=DISMISS&selected=all&note=a+test&filter=reason%3DEMPTY";
+    let preview = send(&api, "/operations/jobs/preview", form).await;
+    assert!(preview.text.contains("Dismiss 1 dead letter"), "{}", preview.text);
+    let by_row = send(
+        &api,
+        "/operations/jobs/preview",
+        "action=REPLAY&selected=rows&filter=&letter.1=on",
+    )
+    .await;
+    assert_eq!(by_row.status, StatusCode::OK, "{}", by_row.text);
+    assert!(by_row.text.contains("Failed"), "{}", by_row.text);
+}
