@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# A Python with the Kafka and Avro clients that the tests use as a foreign producer, and a stand-in for S3. Nothing runs.
+# A Python with the Kafka and Avro clients that the tests use as a foreign producer, a stand-in for S3, and a generator of
+# clients of the API. Nothing runs.
 
 PYTHON_REQUIREMENTS=$ROOT/saga-server/tests/python/requirements.txt
 

@@ -27,8 +27,10 @@ pub enum Component {
 #[serde(tag = "status", rename_all = "UPPERCASE")]
 pub enum State {
     /// It works.
+    #[schema(title = "ComponentUp")]
     Up,
     /// It does not.
+    #[schema(title = "ComponentDown")]
     Down {
         /// What is known, in words for an operator; holds no secrets.
         reason: String,

@@ -13,21 +13,24 @@ use crate::support::{
 };
 use saga_web::auth::{Access, Role, Token, TokenHash};
 
-const TOKEN: &str = "dana's";
+pub(crate) const TOKEN: &str = "dana's";
 
-fn python() -> Command {
-    let python = part("SAGA_TEST_PYTHON", "Python with schemathesis");
+pub(crate) fn python() -> Command {
+    let python = part(
+        "SAGA_TEST_PYTHON",
+        "Python with schemathesis and openapi-python-client",
+    );
     let mut command = Command::new(python);
     // What it leaves behind is not for the repository.
     command.current_dir(env!("CARGO_TARGET_TMPDIR"));
     command
 }
 
-fn kept(file: &str) -> PathBuf {
+pub(crate) fn kept(file: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), file].iter().collect()
 }
 
-fn assert_content(output: &Output) {
+pub(crate) fn assert_content(output: &Output) {
     assert!(
         output.status.success(),
         "{}{}",
@@ -46,8 +49,8 @@ fn the_description_is_valid_openapi() {
     assert_content(&output);
 }
 
-/// Sagas of every kind, and a record that is none, behind a token of an operator.
-async fn collector_with_sagas(harness: &Harness) -> Running {
+/// Behind a token of an operator.
+pub(crate) async fn guarded_collector(harness: &Harness) -> Running {
     let mut config = harness.config();
     config.access = Access::Tokens(vec![Token {
         name: "dana".to_owned(),
@@ -56,7 +59,12 @@ async fn collector_with_sagas(harness: &Harness) -> Running {
         services: saga_web::auth::Services::All,
         hash: TokenHash::of(TOKEN),
     }]);
-    let server = Running::with(config).await;
+    Running::with(config).await
+}
+
+/// Sagas of every kind, and a record that is none.
+async fn collector_with_sagas(harness: &Harness) -> Running {
+    let server = guarded_collector(harness).await;
     let producer = harness.producer();
     for (index, recorded) in [success(), out_of_stock(), compensated()]
         .iter()

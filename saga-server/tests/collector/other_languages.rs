@@ -32,16 +32,28 @@ pub(crate) fn python_program(file: &str) -> Command {
 }
 
 pub(crate) fn java_program(file: &str) -> Command {
-    let class_path = part("SAGA_TEST_JAVA_CLASS_PATH", "the jars of kafka-clients and Avro");
-    let java = env::var("JAVA_HOME").map_or_else(|_| "java".to_owned(), |home| format!("{home}/bin/java"));
-    let mut command = Command::new(java);
+    let mut command = java_with(&class_path());
+    command.arg(folder().join(file));
+    command
+}
+
+pub(crate) fn class_path() -> String {
+    part("SAGA_TEST_JAVA_CLASS_PATH", "the jars of kafka-clients and Avro")
+}
+
+pub(crate) fn java_with(class_path: &str) -> Command {
+    let mut command = java_tool("java");
     command.args([
         "-Xmx128m",
         "-Dfile.encoding=UTF-8",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     ]);
-    command.args(["-cp", &class_path]).arg(folder().join(file));
+    command.args(["-cp", class_path]);
     command
+}
+
+pub(crate) fn java_tool(name: &str) -> Command {
+    Command::new(env::var("JAVA_HOME").map_or_else(|_| name.to_owned(), |home| format!("{home}/bin/{name}")))
 }
 
 /// A topic, a registry, and a server with both.

@@ -46,6 +46,7 @@ schemathesis.openapi.format("erasure-cursor", strategies.just(erasure_cursor))
 jobs_cursor = base64.urlsafe_b64encode(json.dumps(["jobs1", 1]).encode()).decode().rstrip("=")
 schemathesis.openapi.format("jobs-cursor", strategies.just(jobs_cursor))
 
+schemathesis.openapi.format("moment", strategies.sampled_from(["2026-11-22T08:26:40.000Z", "2026-11-22"]))
 schemathesis.openapi.format("words", strategies.sampled_from(["magic byte", "saga-1"]))
 schemathesis.openapi.format("length-of-time", strategies.sampled_from(["30m", "4h", "2d"]))
 

@@ -50,7 +50,7 @@ pub struct LetterView {
     /// The service that says it has written the record.
     pub producer_service: Option<String>,
     /// The event, where it can be read today.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BTreeMap<String, Value>>)]
     pub event: Option<Box<RawValue>>,
     /// Why it cannot.
     pub undecodable: Option<String>,

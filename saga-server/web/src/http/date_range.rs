@@ -3,7 +3,7 @@
 use saga_types::Timestamp;
 use utoipa::{
     IntoParams, PartialSchema, ToSchema,
-    openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type, schema::AnyOfBuilder},
+    openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
 };
 
 use super::query_string::{Length, Params, from_start, to_end};
@@ -34,19 +34,15 @@ pub(crate) struct Moment;
 
 impl PartialSchema for Moment {
     fn schema() -> RefOr<Schema> {
-        let text = |format| {
-            ObjectBuilder::new()
-                .schema_type(Type::String)
-                .format(Some(SchemaFormat::KnownFormat(format)))
-        };
-        let either = AnyOfBuilder::new()
-            .item(text(KnownFormat::DateTime))
-            .item(text(KnownFormat::Date))
+        // One text: clients that are made from a choice of two formats send neither.
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::Custom("moment".to_owned())))
             .description(Some(
                 "RFC 3339, or a date, which stands for its first or its last millisecond (UTC)",
             ))
             .examples(["2026-11-22T08:26:40.000Z", "2026-11-22"]);
-        Schema::AnyOf(either.build()).into()
+        Schema::Object(text.build()).into()
     }
 }
 

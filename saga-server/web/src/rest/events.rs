@@ -37,15 +37,11 @@ pub(super) struct EventsAnswer {
     results: Vec<EventResult>,
 }
 
-/// One event, or up to 1,000.
+/// Up to 1,000 events.
 #[derive(ToSchema)]
-#[serde(untagged)]
-#[schema(as = Events)]
+#[schema(max_items = 1000)]
 #[expect(dead_code, reason = "describes the body, which is read field by field")]
-pub(super) enum EventsBody {
-    One(Box<EventBody>),
-    Many(Vec<EventBody>),
-}
+struct EventsBody(Vec<EventBody>);
 
 /// One step of one saga, as a service recorded it.
 #[derive(ToSchema)]
@@ -68,7 +64,7 @@ pub(super) struct EventBody {
     status: SagaStatus,
     order_id: OrderId,
     /// What else the service knows; `producerService` names it.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BTreeMap<String, Value>>)]
     metadata: Option<Metadata>,
     /// When the step happened.
     recorded_at: Timestamp,
@@ -79,17 +75,17 @@ pub(super) struct EventBody {
 /// Record events
 ///
 /// Written to the topic, and answered when the broker has acknowledged them; a moment later they are in their sagas. The body
-/// is one event or an array of at most 1,000, or NDJSON with one event a line; or CloudEvents, whose data is an event and
-/// whose source, id and time stand for `eventId` and `recordedAt` where the data lacks them. It may be packed with gzip. Events
-/// are checked one by one: one that is wrong keeps no other back. Sending an event again changes nothing.
+/// is an array of at most 1,000 events or one alone, or NDJSON with one event a line. CloudEvents are taken as well
+/// (`application/cloudevents+json`, `application/cloudevents-batch+json`, or `ce-` headers); clients that are made from this
+/// description send events as they are. The data of a CloudEvent is an event, and its source, id and time stand for `eventId` and
+/// `recordedAt` where the data lacks them. The body may be packed with gzip. Events are checked one by one: one that is wrong
+/// keeps no other back. Sending an event again changes nothing.
 #[utoipa::path(
     post, path = "/api/v1/events", operation_id = "recordEvents", tag = "events",
     params(("source" = Option<String>, Query, description = "The mapping that makes events of what the body holds; without it the body holds events")),
-    request_body(description = "Events, as an object, an array, lines or CloudEvents", content(
-        (EventsBody = "application/json"),
+    request_body(description = "Events, as an array or as lines", content(
+        (inline(EventsBody) = "application/json"),
         (String = "application/x-ndjson"),
-        (String = "application/cloudevents+json"),
-        (String = "application/cloudevents-batch+json"),
     )),
     responses(
         (status = 202, description = "Some events are stored, and no other can be by sending it again; each has a result", body = EventsAnswer),

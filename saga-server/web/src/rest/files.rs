@@ -35,13 +35,19 @@ const RECORDS: u32 = 500;
 /// How many dead letters, which hold their record.
 const LETTERS: u32 = 20;
 
+/// What comes is a file, and no text of JSON.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "describes the answer, which is sent as it is read")]
+struct WholeFile(Vec<u8>);
+
 /// The two files of a list.
 macro_rules! files {
-    ($($read:ident: $lines:ident $table:ident, $lines_path:tt $lines_id:tt, $table_path:tt $table_id:tt, $tag:tt, $Record:tt, $title:tt;)+) => {$(
+    ($($read:ident: $lines:ident $table:ident, $lines_path:tt $lines_id:tt, $table_path:tt $table_id:tt, $tag:tt, $title:tt;)+) => {$(
         #[utoipa::path(
             get, path = $lines_path, operation_id = $lines_id, tag = $tag, summary = $title,
-            description = "A JSON object on each line, sent while the list is read.",
-            responses((status = 200, description = "The list", content_type = "application/x-ndjson", body = $Record))
+            description = "Each entry of the list as a JSON object on a line of its own, sent while the list is read.",
+            responses((status = 200, description = "The list", content_type = "application/x-ndjson", body = inline(WholeFile)))
         )]
         pub(super) async fn $lines(reader: Reader, params: Params) -> Result<Response, ApiError> {
             $read(reader, params, Format::Lines).await
@@ -50,7 +56,7 @@ macro_rules! files {
         #[utoipa::path(
             get, path = $table_path, operation_id = $table_id, tag = $tag, summary = $title,
             description = "For spreadsheets, sent while the list is read. A text that a spreadsheet would take for a formula begins with an apostrophe.",
-            responses((status = 200, description = "A line of names, then a record on each line", content_type = "text/csv", body = String))
+            responses((status = 200, description = "A line of names, then a record on each line", content_type = "text/csv", body = inline(WholeFile)))
         )]
         pub(super) async fn $table(reader: Reader, params: Params) -> Result<Response, ApiError> {
             $read(reader, params, Format::Csv).await
@@ -60,21 +66,21 @@ macro_rules! files {
 
 files! {
     all_sagas: sagas_lines sagas_table, "/api/v1/sagas.ndjson" "sagasLines", "/api/v1/sagas.csv" "sagasTable",
-        "sagas", ListedSaga, "All sagas that match all filters, as a file";
+        "sagas", "All sagas that match all filters, as a file";
     attention_groups: attention_lines attention_table, "/api/v1/attention.ndjson" "attentionLines", "/api/v1/attention.csv" "attentionTable",
-        "sagas", AttentionGroup, "What is late, in groups, as a file";
+        "sagas", "What is late, in groups, as a file";
     all_failure_groups: failure_groups_lines failure_groups_table, "/api/v1/failure-groups.ndjson" "failureGroupsLines", "/api/v1/failure-groups.csv" "failureGroupsTable",
-        "sagas", FailureGroup, "What fails, how often, and since when, as a file";
+        "sagas", "What fails, how often, and since when, as a file";
     flow_steps: flow_lines flow_table, "/api/v1/flow.ndjson" "flowLines", "/api/v1/flow.csv" "flowTable",
-        "sagas", FlowStep, "The steps of the observed flow, as a file";
+        "sagas", "The steps of the observed flow, as a file";
     all_letters: letters_lines letters_table, "/internal/v1/dlt.ndjson" "deadLettersLines", "/internal/v1/dlt.csv" "deadLettersTable",
-        "operation", ListedLetter, "All dead letters that match all filters, as a file";
+        "operation", "All dead letters that match all filters, as a file";
     letter_groups: letter_groups_lines letter_groups_table, "/internal/v1/dlt/groups.ndjson" "deadLetterGroupsLines", "/internal/v1/dlt/groups.csv" "deadLetterGroupsTable",
-        "operation", GroupEntry, "How many dead letters there are of each reason, as a file";
+        "operation", "How many dead letters there are of each reason, as a file";
     all_operations: operations_lines operations_table, "/internal/v1/operations.ndjson" "operationsLines", "/internal/v1/operations.csv" "operationsTable",
-        "operation", OperationView, "What operators did, all of it, as a file";
+        "operation", "What operators did, all of it, as a file";
     all_producers: producers_lines producers_table, "/internal/v1/producers.ndjson" "producersLines", "/internal/v1/producers.csv" "producersTable",
-        "operation", ServiceView, "Who records events, and which of them never came, as a file";
+        "operation", "Who records events, and which of them never came, as a file";
 }
 
 async fn all_sagas(reader: Reader, params: Params, format: Format) -> Result<Response, ApiError> {
@@ -180,7 +186,7 @@ async fn flow_steps(reader: Reader, params: Params, format: Format) -> Result<Re
 /// Sagas of one type that wait for the same service to do the same, or whose compensation it owes.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct AttentionGroup {
+pub(super) struct AttentionGroup {
     /// STUCK or OWING, as the lists of the answer are called.
     kind: AttentionKind,
     #[serde(flatten)]

@@ -2,6 +2,9 @@
 //!
 //! Rule of thumb: a handler's `#[utoipa::path]` says what is its own. What follows from the path, or holds for every answer,
 //! is added here, so that it can neither be forgotten nor differ between endpoints.
+//!
+//! Generators make clients of it. Two types of one name become one without a word, so the second needs `schema(as = ...)`; a choice
+//! between an object and a list does not compile in Java, and one of two formats cannot be sent; a variant with fields needs a title.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +21,7 @@ use utoipa::{
     },
 };
 
-use super::saga_filters::MetadataFilter;
+use super::{files::AttentionGroup, saga_filters::MetadataFilter};
 use crate::auth::Role;
 use crate::http::{
     ErrorCode,
@@ -51,7 +54,7 @@ const PROTOBUF: &str = "application/x-protobuf";
         (name = "health", description = "For orchestrators and Prometheus. Open to everybody; metrics need a token for all saga types once rights are bound to saga types."),
     ),
     // What no body refers to.
-    components(schemas(ErrorBody, StatusBody, Moment, MetadataFilter))
+    components(schemas(ErrorBody, StatusBody, Moment, MetadataFilter, AttentionGroup))
 )]
 pub(super) struct BaseDocument;
 

@@ -41,7 +41,7 @@ struct StepEntry {
     producer_service: Option<String>,
     trace_id: Option<String>,
     /// The object as it is stored, not read and written anew unless something in it is hidden.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BTreeMap<String, Value>>)]
     metadata: Option<Box<RawValue>>,
     recorded_at: Timestamp,
     /// When a person's data was erased from the metadata; null when it was not.

@@ -32,7 +32,7 @@ pub(crate) struct JobView {
     /// Until when, at the latest; null for other actions than ACKNOWLEDGE.
     pub(crate) until: Option<Timestamp>,
     /// As it was asked for: sagaIds, deadLetterIds, filter or, of a job that reverts another one, jobId.
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, Value>)]
     pub(crate) selection: Value,
     /// Who asked for it.
     pub(crate) actor: String,
