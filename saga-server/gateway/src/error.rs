@@ -5,8 +5,7 @@ use thiserror::Error;
 use crate::{
     body::BodyError,
     config::{MAX_EVENTS, MAX_ITEMS},
-    format::UnsupportedFormat,
-    otlp::UnsupportedEncoding,
+    format::{UnsupportedEncoding, UnsupportedFormat},
 };
 
 /// Why no event of a request was looked at.

@@ -26,6 +26,11 @@ pub(crate) enum Format {
 )]
 pub struct UnsupportedFormat;
 
+/// 415: the body is of a type that OTLP does not have.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("Content-Type must be application/x-protobuf, or application/json in UTF-8")]
+pub struct UnsupportedEncoding;
+
 /// Every type that is taken, with its format.
 const TYPES: [(&str, Format); 7] = [
     ("application/json", Format::Json),

@@ -42,5 +42,5 @@ pub mod source;
 
 pub use config::GatewayConfig;
 pub use error::RequestError;
-pub use format::UnsupportedFormat;
+pub use format::{UnsupportedEncoding, UnsupportedFormat};
 pub use gateway::{Gateway, Received};

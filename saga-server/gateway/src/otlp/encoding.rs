@@ -3,10 +3,15 @@
 use http::HeaderMap;
 use prost::Message;
 use serde::de::DeserializeOwned;
-use thiserror::Error;
 
-use super::{json, protobuf};
-use crate::{error::RequestError, format::media_type};
+use super::{
+    json::{self, Visit},
+    protobuf,
+};
+use crate::{
+    error::RequestError,
+    format::{UnsupportedEncoding, media_type},
+};
 
 /// How a request comes, and its answer goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,20 +22,12 @@ pub enum Encoding {
     Json,
 }
 
-/// 415: the body is of another type.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("Content-Type must be application/x-protobuf, or application/json in UTF-8")]
-pub struct UnsupportedEncoding;
-
 /// A message within a message, as either encoding calls it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Field {
     pub(super) tag: u32,
     pub(super) name: &'static str,
 }
-
-/// Looks at a message that stands within another one.
-pub(super) type Visit<'v> = dyn FnMut(&[u8]) -> Result<(), RequestError> + 'v;
 
 impl Encoding {
     /// By the type of the body.

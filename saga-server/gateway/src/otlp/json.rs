@@ -11,8 +11,10 @@ use serde::{
 };
 use serde_json::{Map, Value, json, value::RawValue};
 
-use super::encoding::Visit;
 use crate::{document::cut, error::RequestError};
+
+/// Looks at a message that stands within another one.
+pub(super) type Visit<'v> = dyn FnMut(&[u8]) -> Result<(), RequestError> + 'v;
 
 /// What is answered when bytes are no message.
 pub(super) fn unreadable(error: serde_json::Error) -> RequestError {

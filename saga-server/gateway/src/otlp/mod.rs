@@ -27,7 +27,7 @@ mod request;
 mod step;
 mod value;
 
-pub use encoding::{Encoding, UnsupportedEncoding};
+pub use encoding::Encoding;
 pub use export::{Export, Exported, ReceivedExport};
 pub use item::Item;
 pub use request::read;

@@ -50,7 +50,7 @@ async fn no_tool_shows_anything_of_a_type_that_its_caller_may_not_see() {
             let answer = ask(&marked, caller, tool, &arguments).await;
             assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
             for (word, times) in &mut seen {
-                let found = count(&answer, *word);
+                let found = count(&answer, word);
                 let is_asked = arguments.to_lowercase().contains(*word);
                 *times += usize::from(!is_asked && found > 0);
                 assert!(
