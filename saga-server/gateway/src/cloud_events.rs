@@ -6,20 +6,17 @@ use std::collections::BTreeMap;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
-use saga_types::{EventId, Timestamp};
+use saga_types::Timestamp;
 use serde_json::{Map, Value, value::RawValue};
-use sha2::{Digest, Sha256};
 
 use crate::{
     document::{Document, cut},
     event::{self, Envelope},
+    event_id,
 };
 
 /// What begins the id of an event that has none of its own.
 const ID_PREFIX: &str = "ce-";
-
-/// How much of the hash such an id holds, in bytes.
-const ID_BYTES: usize = 16;
 
 /// A CloudEvent, taken out of its envelope.
 #[derive(Debug)]
@@ -34,16 +31,8 @@ pub(crate) struct Opened {
 
 /// A CloudEvent is named by its source and id together.
 fn envelope(source: &str, id: &str, recorded_at: Option<Timestamp>) -> Envelope {
-    let mut hash = Sha256::new();
-    hash.update(source.len().to_be_bytes());
-    hash.update(source);
-    hash.update(id);
-    let digits: String = hash.finalize()[..ID_BYTES]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
     Envelope {
-        event_id: EventId::new(format!("{ID_PREFIX}{digits}")).ok(),
+        event_id: event_id::hashed(ID_PREFIX, &[source.as_bytes(), id.as_bytes()]).ok(),
         recorded_at,
     }
 }

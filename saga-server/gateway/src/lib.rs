@@ -13,6 +13,7 @@
 //! | `format` | what a body says that it holds |
 //! | `document` | a JSON object, field by field |
 //! | `event` | an event of a JSON object, checked by the rules of the SDK |
+//! | `event_id` | the id of an event that has none of its own |
 //! | `cloud_events` | the envelope of CloudEvents, in its three modes |
 //! | [`mapping`] | an event of a document that is none, by the rules of its source |
 //! | [`source`] | records of topics that exist already, as documents for the mapping of their source |
@@ -32,6 +33,7 @@ pub mod config;
 mod document;
 mod error;
 mod event;
+mod event_id;
 mod format;
 mod gateway;
 pub mod mapping;

@@ -6,7 +6,6 @@ use saga_types::{
     EventId, Metadata, MetadataBuilder, OrderId, SagaEvent, SagaId, SagaStatus, SagaType, Timestamp, keys,
 };
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 
 use super::{
     expression::Expression,
@@ -17,13 +16,11 @@ use crate::{
     cloud_events,
     document::{Document, cut},
     event::{self, Envelope},
+    event_id,
 };
 
 /// What begins the id of an event that a document gives none.
 const ID_PREFIX: &str = "map-";
-
-/// How much of the hash such an id holds, in bytes.
-const ID_BYTES: usize = 16;
 
 /// The mapping of one source.
 #[derive(Debug)]
@@ -209,15 +206,8 @@ impl Making<'_> {
 
     /// The same document of the same source is the same event.
     fn hashed_id(&self) -> Result<EventId, String> {
-        let mut hash = Sha256::new();
-        hash.update(self.source.len().to_be_bytes());
-        hash.update(self.source);
-        hash.update(self.input.event);
-        let digits: String = hash.finalize()[..ID_BYTES]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        EventId::new(format!("{ID_PREFIX}{digits}")).map_err(|error| InputError::EventId(error).to_string())
+        event_id::hashed(ID_PREFIX, &[self.source.as_bytes(), self.input.event.as_bytes()])
+            .map_err(|error| InputError::EventId(error).to_string())
     }
 
     fn metadata(&self) -> Result<Metadata, String> {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use saga_sdk::InputError;
 use saga_types::{EventId, Metadata, MetadataBuilder, MetadataError, SagaEvent, SagaStatus, keys};
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 
 use super::{
     Item,
@@ -15,14 +14,12 @@ use super::{
 use crate::{
     document::cut,
     event::Envelope,
+    event_id,
     mapping::{Input, Mapped, Mapping},
 };
 
 /// What begins the id of an event that has none of its own.
 const ID_PREFIX: &str = "otlp-";
-
-/// How much of the hash such an id holds, in bytes.
-const ID_BYTES: usize = 16;
 
 /// The longest reason of a failure, in characters, as it is taken over.
 const REASON_CHARS: usize = 1_000;
@@ -134,16 +131,8 @@ fn given(metadata: Option<&Metadata>) -> BTreeMap<String, &RawValue> {
 }
 
 fn hashed(parts: &[&str]) -> Result<EventId, String> {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part.len().to_be_bytes());
-        hash.update(part);
-    }
-    let digits: String = hash.finalize()[..ID_BYTES]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    EventId::new(format!("{ID_PREFIX}{digits}")).map_err(|error| InputError::EventId(error).to_string())
+    let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+    event_id::hashed(ID_PREFIX, &parts).map_err(|error| InputError::EventId(error).to_string())
 }
 
 #[cfg(test)]

@@ -8,9 +8,8 @@ use serde_json::{Map, Value};
 use super::{
     SourceRecord,
     document::{self, Fields},
-    record::named,
 };
-use crate::{cloud_events::Opened, event::Envelope};
+use crate::{cloud_events::Opened, event::Envelope, event_id};
 
 /// What begins the id of an event that is named by its row.
 const ID_PREFIX: &str = "obx-";
@@ -98,7 +97,7 @@ fn envelope(id: Option<&str>, record: &SourceRecord<'_>) -> Envelope {
     Envelope {
         event_id: id
             .filter(|id| !id.is_empty())
-            .and_then(|id| named(ID_PREFIX, &[record.topic.as_bytes(), id.as_bytes()])),
+            .and_then(|id| event_id::hashed(ID_PREFIX, &[record.topic.as_bytes(), id.as_bytes()]).ok()),
         recorded_at: None,
     }
 }

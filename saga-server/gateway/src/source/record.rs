@@ -2,15 +2,12 @@
 
 use saga_types::{EventId, Timestamp};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::SourceFormat;
+use crate::event_id;
 
 /// What begins the id of an event that is named by its record.
 const ID_PREFIX: &str = "rec-";
-
-/// How much of the hash such an id holds, in bytes.
-const ID_BYTES: usize = 16;
 
 /// A record as it was read.
 #[derive(Debug, Clone, Default)]
@@ -63,7 +60,7 @@ impl SourceRecord<'_> {
 
     /// The same record is the same event. The time distinguishes it from those of a topic that was deleted and made again.
     pub(super) fn event_id(&self, source: &str) -> Option<EventId> {
-        named(
+        event_id::hashed(
             ID_PREFIX,
             &[
                 source.as_bytes(),
@@ -73,6 +70,7 @@ impl SourceRecord<'_> {
                 &self.timestamp_millis.unwrap_or(-1).to_be_bytes(),
             ],
         )
+        .ok()
     }
 
     /// The value of a header that is text; of several of its name the last.
@@ -107,18 +105,4 @@ impl SourceRecord<'_> {
         .map(|(name, value): (&str, Value)| (name.to_owned(), value))
         .collect()
     }
-}
-
-/// An id that is a function of these parts.
-pub(super) fn named(prefix: &str, parts: &[&[u8]]) -> Option<EventId> {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part.len().to_be_bytes());
-        hash.update(part);
-    }
-    let digits: String = hash.finalize()[..ID_BYTES]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    EventId::new(format!("{prefix}{digits}")).ok()
 }
