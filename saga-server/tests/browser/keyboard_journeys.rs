@@ -91,7 +91,7 @@ async fn the_filter_bar_suggests_how_a_token_goes_on() {
     browser.shows("1 saga, newest first").await;
     browser.shows("failed at PAYMENT_FAILED (CARD_DECLINED)").await;
     let field = "return document.querySelector('input[name=q][list]').value;";
-    assert_eq!(browser.run(field).await, "failed type:payment_completion");
+    assert_eq!(browser.run(field).await, "failed type:PAYMENT_COMPLETION");
     shop.close().await;
 }
 
