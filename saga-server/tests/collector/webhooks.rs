@@ -512,11 +512,15 @@ async fn what_fails_or_becomes_late_on_the_topic_reaches_the_webhook_and_the_met
     assert_eq!(types, ["saga.failed", "saga.stuck"]);
     eventually("both are done", async || nothing_is_pending(&*store).await).await;
     let url = format!("http://{}/metrics", server.address());
-    let line = r#"saga_tracker_webhook_attempts_total{webhook="oncall",result="received"} 2"#;
-    eventually("they are counted", async || {
-        let answer = plain_client().get(&url).send().await.unwrap();
-        answer.text().await.unwrap().contains(line)
-    })
-    .await;
+    for line in [
+        r#"saga_tracker_webhook_attempts_total{webhook="oncall",result="received"} 2"#,
+        r#"saga_tracker_webhook_oldest_pending_seconds{webhook="oncall"} 0"#,
+    ] {
+        eventually(line, async || {
+            let answer = plain_client().get(&url).send().await.unwrap();
+            answer.text().await.unwrap().contains(line)
+        })
+        .await;
+    }
     server.run_until(std::future::ready(())).await.unwrap();
 }
