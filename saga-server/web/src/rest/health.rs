@@ -32,11 +32,9 @@ struct Readiness {
     components: BTreeMap<Component, ComponentState>,
     /// What an operator should know of although everything works; not there when there is nothing.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(required = false)]
     warnings: BTreeMap<Concern, String>,
     /// How sources are, by their names; not there when there are none. They say nothing of the status.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(required = false)]
     sources: BTreeMap<String, SourceHealth>,
 }
 
