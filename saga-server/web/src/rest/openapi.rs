@@ -247,7 +247,7 @@ fn add_bearer(components: &mut Components) {
         .insert(BEARER.to_owned(), SecurityScheme::Http(bearer).into());
 }
 
-/// The warnings and sources of health, the results beside an error and what exporters sent in vain are there only when there are any.
+/// The warnings and sources of health, the results beside an error and the rejected items of an export are there only when there are any.
 const MAY_BE_ABSENT: [&str; 4] = ["warnings", "sources", "results", "partialSuccess"];
 
 /// Every other field of an answer is always there. Only what callers send may leave out what can be null.
