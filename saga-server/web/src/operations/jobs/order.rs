@@ -185,13 +185,10 @@ impl JobOrder {
             let filters = given.into_iter().filter(|(name, _)| is_filter(name));
             Chosen::Filter(filters.collect())
         } else if of_letters {
-            Chosen::Letters(letters.keys().filter_map(|id| id.parse().ok()).collect())
+            Chosen::Letters(taken_rows(&mut fields, letters, |id| id.parse().ok()))
         } else {
-            Chosen::Sagas(sagas.into_keys().filter_map(|id| SagaId::new(id).ok()).collect())
+            Chosen::Sagas(taken_rows(&mut fields, sagas, |id| SagaId::new(id).ok()))
         };
-        if chosen.is_empty() {
-            fields.refuse("selected", "must be all that match, or rows must be chosen");
-        }
         if action.is_none() {
             fields.require("action");
         }
@@ -372,16 +369,6 @@ impl Care {
     }
 }
 
-impl Chosen {
-    fn is_empty(&self) -> bool {
-        match self {
-            Self::Sagas(ids) => ids.is_empty(),
-            Self::Letters(ids) => ids.is_empty(),
-            Self::Filter(_) => false,
-        }
-    }
-}
-
 impl RevertOrder {
     /// Takes the fields of a [`RevertRequest`].
     pub(crate) fn take(mut body: Body) -> Result<Self, ApiError> {
@@ -395,6 +382,26 @@ impl RevertOrder {
         fields.finish()?;
         Ok(Self { note })
     }
+}
+
+/// The ids of the chosen rows. What cannot be done to all of them is done to none.
+fn taken_rows<T: Ord>(
+    fields: &mut Params,
+    named: BTreeMap<String, String>,
+    read: impl Fn(String) -> Option<T>,
+) -> BTreeSet<T> {
+    let count = named.len();
+    let ids: Option<BTreeSet<T>> = named.into_keys().map(read).collect();
+    let wrong = match (&ids, count) {
+        (_, 0) => Some("must be all that match, or rows must be chosen".to_owned()),
+        (_, count) if count > MAX_NAMED => Some(format!("has {count} rows, at most {MAX_NAMED} are allowed")),
+        (None, _) => Some("names a row that is none".to_owned()),
+        _ => None,
+    };
+    if let Some(wrong) = wrong {
+        fields.refuse("selected", wrong);
+    }
+    ids.unwrap_or_default()
 }
 
 /// A hash as a text of 43 characters.

@@ -145,3 +145,19 @@ async fn letters_of_a_list_are_chosen_by_forms() {
     assert_eq!(by_row.status, StatusCode::OK, "{}", by_row.text);
     assert!(by_row.text.contains("Failed"), "{}", by_row.text);
 }
+
+#[tokio::test]
+async fn a_form_with_a_row_that_is_none_changes_nothing() {
+    let api = filled().await;
+    let too_many: String = (0..1_001).map(|number| format!("&saga.x-{number}=on")).collect();
+    for rows in [
+        "action=CORRECT&status=COMPENSATED&note=n&saga.a=on&saga.%01=on".to_owned(),
+        "action=DISMISS&note=n&letter.1=on&letter.first=on".to_owned(),
+        "action=CORRECT&status=COMPENSATED&note=n".to_owned(),
+        format!("action=CORRECT&status=COMPENSATED&note=n{too_many}"),
+    ] {
+        let answer = send(&api, "/operations/jobs/preview", &format!("selected=rows&{rows}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+        assert!(answer.text.contains("selected"), "{}", answer.text);
+    }
+}
