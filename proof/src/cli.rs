@@ -10,7 +10,10 @@ use crate::{
     normal,
     progress::Progress,
     report::Report,
-    runs::{dead_letters, faults, fill, gateway, hostile, outages, outbox_kills, produce, sdk_outage, speed},
+    runs::{
+        dead_letters, export, faults, fill, gateway, hostile, outages, outbox_kills, produce, sdk_outage,
+        speed,
+    },
 };
 
 /// Shows on real parts what Saga Tracker promises.
@@ -44,6 +47,8 @@ enum Command {
     Hostile(hostile::Args),
     /// A service writes a million bad records: what that takes of the database, and what retention gives back
     DeadLetters(dead_letters::Args),
+    /// The list of 2 million sagas as CSV and as JSON lines: seconds, and memory that does not grow
+    Export(export::Args),
     /// How fast the collector is and how small, beside raw COPY and one transaction for each event
     Speed(speed::Args),
     /// What the collector says is normal, against populations that were made; needs neither Kafka nor PostgreSQL
@@ -88,6 +93,7 @@ impl Command {
             Self::Gateway(args) => gateway::run(&args, progress).await,
             Self::Hostile(args) => hostile::run(&args, progress).await,
             Self::DeadLetters(args) => dead_letters::run(&args, progress).await,
+            Self::Export(args) => export::run(&args, progress).await,
             Self::Speed(args) => speed::run(&args, progress).await,
             Self::Normal(args) => normal::run(&args, progress).await,
             Self::Load(args) => produce::run(&args, progress).await,

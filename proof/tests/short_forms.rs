@@ -55,6 +55,11 @@ fn a_service_that_writes_bad_records_all_day_takes_no_more_room_than_its_retenti
 }
 
 #[test]
+fn a_file_of_all_sagas_has_each_once_and_takes_no_memory_that_grows_with_it() {
+    keeps_its_promises("export");
+}
+
+#[test]
 fn the_speed_of_the_collector_can_be_measured() {
     keeps_its_promises("speed");
 }

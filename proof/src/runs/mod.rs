@@ -2,6 +2,7 @@
 
 mod common;
 pub(crate) mod dead_letters;
+pub(crate) mod export;
 pub(crate) mod faults;
 pub(crate) mod fill;
 pub(crate) mod gateway;
