@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 use saga_collector::{
     http_client::{Trust, client_without_redirects},
     secret::Secret,
-    webhooks::{SigningKey, WebhookConfig, event_name},
+    webhooks::{SigningKeys, WebhookConfig, event_name},
 };
 use saga_store::{NoticeKind, Scope};
 use saga_types::SagaType;
@@ -36,9 +36,9 @@ pub struct WebhookSetting {
     pub url: Secret,
     /// The certificates (PEM) that vouch for an https address.
     pub ca_file: Option<PathBuf>,
-    /// The key that signs what is sent.
+    /// The key that signs what is sent, or several, with white space between them.
     pub secret: Option<Secret>,
-    /// A file that holds the key.
+    /// A file that holds the key, or several.
     pub secret_file: Option<PathBuf>,
     /// What is sent: `stuck`, `failed` or `compensationOverdue`.
     pub events: Vec<String>,
@@ -75,7 +75,7 @@ impl WebhookSetting {
             name: self.name()?,
             url,
             ca_file: self.ca_file.clone(),
-            key: self.key()?,
+            keys: self.keys()?,
             kinds: self.kinds()?,
             scope: self.scope()?,
             timeout: self.timeout()?,
@@ -100,16 +100,16 @@ impl WebhookSetting {
         Err("url: must be http://HOST/PATH or https://HOST/PATH, without a user".to_owned())
     }
 
-    fn key(&self) -> Result<SigningKey, String> {
+    fn keys(&self) -> Result<SigningKeys, String> {
         match (&self.secret, &self.secret_file) {
             (Some(secret), None) => {
-                SigningKey::read(secret.expose()).map_err(|error| format!("secret: {error}"))
+                SigningKeys::read(secret.expose()).map_err(|error| format!("secret: {error}"))
             }
             (None, Some(file)) => {
                 let place = file.display();
                 let text = std::fs::read_to_string(file)
                     .map_err(|error| format!("secretFile: {place}: cannot be read: {error}"))?;
-                SigningKey::read(&text).map_err(|error| format!("secretFile: {place}: {error}"))
+                SigningKeys::read(&text).map_err(|error| format!("secretFile: {place}: {error}"))
             }
             _ => Err("secret: must be given, or secretFile, and not both".to_owned()),
         }
@@ -185,17 +185,18 @@ mod tests {
     }
 
     #[test]
-    fn the_key_may_stand_in_a_file() {
+    fn the_keys_may_stand_in_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("key");
-        std::fs::write(&file, format!("{SECRET}\n")).unwrap();
+        let both = format!("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n{SECRET}\n");
+        std::fs::write(&file, &both).unwrap();
         let setting = WebhookSetting {
             secret: None,
             secret_file: Some(file),
             ..setting()
         };
-        let key = SigningKey::read(SECRET).unwrap();
-        assert_eq!(resolve(&[setting]).unwrap()[0].key, key);
+        let keys = SigningKeys::read(&both).unwrap();
+        assert_eq!(resolve(&[setting]).unwrap()[0].keys, keys);
     }
 
     /// A change, and how the reason begins.

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use saga_store::{NoticeKind, Scope};
 
-use super::SigningKey;
+use super::SigningKeys;
 use crate::secret::Secret;
 
 /// Somebody who is sent what happens.
@@ -16,8 +16,8 @@ pub struct WebhookConfig {
     pub url: Secret,
     /// The certificates that vouch for an https address; the system's when not given.
     pub ca_file: Option<PathBuf>,
-    /// Signs what is sent.
-    pub key: SigningKey,
+    /// Sign what is sent.
+    pub keys: SigningKeys,
     /// What it is sent.
     pub kinds: Vec<NoticeKind>,
     /// Of which saga types.

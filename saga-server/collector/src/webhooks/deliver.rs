@@ -92,7 +92,7 @@ impl Deliverer {
             self.attempt(delivery, state)
         });
         let attempts: Vec<_> = attempts.collect();
-        let mut came = Came::Refused(None);
+        let (mut came, mut unrecorded) = (Came::Refused(None), None);
         for (delivery, sent) in due.iter().zip(join_all(attempts).await) {
             let outcome = self.outcome(delivery, &sent);
             self.metrics.webhooks.attempted(&self.name, sent.is_ok());
@@ -101,9 +101,12 @@ impl Deliverer {
                 (Err(error), Came::Refused(asked)) => came = Came::Refused(error.retry_after().max(*asked)),
                 _ => {}
             }
-            self.store.record_attempt(delivery, &outcome).await?;
+            // The others were sent, too, and those that were received must not come again.
+            if let Err(error) = self.store.record_attempt(delivery, &outcome).await {
+                unrecorded = Some(error);
+            }
         }
-        Ok(came)
+        unrecorded.map_or(Ok(came), Err)
     }
 
     /// The sagas as they are now; those that left the database are missing.

@@ -5,7 +5,7 @@
 //!
 //! | part | what |
 //! | --- | --- |
-//! | `config`, `signature` | who is sent what, and the key that signs it |
+//! | `config`, `signature` | who is sent what, and the keys that sign it |
 //! | `note` | what happened: one delivery of each occurrence for each webhook, stored by the collector that holds the lease |
 //! | `deliver` | what is due, sent by any collector, which claims it for the time that takes |
 //! | `receiver` | one attempt over HTTP |
@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{WebhookConfig, event_name};
 pub use receiver::SendError;
-pub use signature::{SigningKey, SigningKeyError};
+pub use signature::{SigningKeys, SigningKeysError};
 
 use self::{
     deliver::Deliverer,

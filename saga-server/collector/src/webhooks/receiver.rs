@@ -1,13 +1,13 @@
 //! One attempt: a signed request, and what the answer says. Its body is never read.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use reqwest::Client;
 use saga_types::Timestamp;
 use thiserror::Error;
 
-use super::{SigningKey, WebhookConfig};
+use super::{SigningKeys, WebhookConfig};
 use crate::{
     http_client::{self, ClientError, Trust},
     secret::Secret,
@@ -23,7 +23,7 @@ const AGENT: &str = concat!("saga-tracker/", env!("CARGO_PKG_VERSION"));
 pub(super) struct Receiver {
     client: Client,
     url: Secret,
-    key: SigningKey,
+    keys: SigningKeys,
     timeout: Duration,
 }
 
@@ -49,7 +49,7 @@ impl Receiver {
         Ok(Self {
             client: http_client::client_without_redirects(trust)?,
             url: webhook.url.clone(),
-            key: webhook.key.clone(),
+            keys: webhook.keys.clone(),
             timeout: webhook.timeout,
         })
     }
@@ -70,7 +70,7 @@ impl Receiver {
             .header(header::CONTENT_TYPE, "application/json")
             .header("webhook-id", id)
             .header("webhook-timestamp", timestamp_s)
-            .header("webhook-signature", self.key.sign(id, timestamp_s, &body))
+            .header("webhook-signature", self.keys.sign(id, timestamp_s, &body))
             .body(body)
             .send()
             .await
@@ -80,12 +80,26 @@ impl Receiver {
             return Ok(status);
         }
         let retry_after = answer.headers().get(header::RETRY_AFTER);
-        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
         Err(SendError::Refused {
             status,
-            retry_after: retry_after.map(|seconds| Duration::from_secs(seconds).min(MOST_ASKED)),
+            retry_after: retry_after.and_then(|value| asked_pause(value, SystemTime::now())),
         })
     }
+}
+
+/// What `Retry-After` asks for: seconds, or a date of HTTP. None when it is neither.
+fn asked_pause(value: &HeaderValue, now: SystemTime) -> Option<Duration> {
+    let text = value.to_str().ok()?.trim();
+    let is_number = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+    let asked = if is_number {
+        // A number that is too large asks for the longest time, too.
+        text.parse().map_or(MOST_ASKED, Duration::from_secs)
+    } else {
+        let date = httpdate::parse_http_date(text).ok()?;
+        // A moment that is over asks for no pause.
+        date.duration_since(now).unwrap_or_default()
+    };
+    Some(asked.min(MOST_ASKED))
 }
 
 impl SendError {
@@ -94,6 +108,34 @@ impl SendError {
         match self {
             Self::Refused { retry_after, .. } => *retry_after,
             Self::Unanswered(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_asked_for_in_seconds_or_by_a_date() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        for (text, seconds) in [
+            ("0", Some(0)),
+            (" 120 ", Some(120)),
+            ("3601", Some(3_600)),
+            ("99999999999999999999999", Some(3_600)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
+            ("Sunday, 06-Nov-94 08:50:07 GMT", Some(30)),
+            ("Sun Nov  6 08:50:07 1994", Some(30)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("Mon, 07 Nov 1994 08:49:37 GMT", Some(3_600)),
+            ("", None),
+            ("-1", None),
+            ("soon", None),
+            ("2026-11-30T00:00:00Z", None),
+        ] {
+            let asked = asked_pause(&HeaderValue::from_str(text).unwrap(), now);
+            assert_eq!(asked, seconds.map(Duration::from_secs), "{text:?}");
         }
     }
 }

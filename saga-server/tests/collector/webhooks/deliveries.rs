@@ -7,7 +7,7 @@ use saga_collector::{
     owners::Owners,
     redaction::Redaction,
     secret::Secret,
-    webhooks::{SigningKey, WebhookConfig, Webhooks, send_example},
+    webhooks::{SigningKeys, WebhookConfig, Webhooks, send_example},
 };
 use saga_server::server::Server;
 use saga_store::{NoticeKind, Scope};
@@ -143,8 +143,17 @@ async fn the_receiver_of_the_documents_takes_what_is_genuine_and_nothing_else() 
             .webhook("oncall", &[NoticeKind::Stuck])
     };
     send_example(&genuine, Owners::default(), None).await.unwrap();
+    let (own, other) = (
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    );
+    let replaced = WebhookConfig {
+        keys: SigningKeys::read(&format!("{other} {own}")).unwrap(),
+        ..genuine.clone()
+    };
+    send_example(&replaced, Owners::default(), None).await.unwrap();
     let forged = WebhookConfig {
-        key: SigningKey::read("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap(),
+        keys: SigningKeys::read(other).unwrap(),
         ..genuine
     };
     let refused = send_example(&forged, Owners::default(), None).await.unwrap_err();

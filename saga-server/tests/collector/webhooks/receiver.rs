@@ -19,7 +19,7 @@ use axum::{
 };
 use saga_collector::{
     secret::Secret,
-    webhooks::{SigningKey, WebhookConfig},
+    webhooks::{SigningKeys, WebhookConfig},
 };
 use saga_store::{NoticeKind, Scope};
 use saga_types::Timestamp;
@@ -102,7 +102,7 @@ impl Receiver {
             name: name.to_owned(),
             url: Secret::new(self.url.clone()),
             ca_file: None,
-            key: SigningKey::read(SECRET).unwrap(),
+            keys: SigningKeys::read(SECRET).unwrap(),
             kinds: kinds.to_vec(),
             scope: Scope::All,
             timeout: Duration::from_secs(1),
@@ -116,8 +116,8 @@ async fn take(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes)
     let timestamp: i64 = timestamp.parse().unwrap();
     let age_s = Timestamp::now().as_millis() / 1_000 - timestamp;
     assert!((-300..300).contains(&age_s), "{age_s}");
-    let key = SigningKey::read(SECRET).unwrap();
-    assert_eq!(value("webhook-signature"), key.sign(&id, timestamp, &body));
+    let keys = SigningKeys::read(SECRET).unwrap();
+    assert_eq!(value("webhook-signature"), keys.sign(&id, timestamp, &body));
     assert_eq!(value("content-type"), "application/json");
     let body: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["id"], id.as_str());

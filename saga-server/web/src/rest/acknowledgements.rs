@@ -147,7 +147,7 @@ pub(super) async fn put_letter(
     delete, path = "/internal/v1/dlt/{id}/acknowledgement", operation_id = "withdrawDeadLetter", tag = "operation",
     params(
         ("id" = i64, Path, description = "The dead letter"),
-        ("acknowledgement" = Option<i64>, Query, description = "The acknowledgement that the caller saw; any if not given"),
+        ("id" = Option<i64>, Query, description = "The acknowledgement that the caller saw; any if not given"),
     ),
     responses(
         (status = 200, description = "What was withdrawn", body = AcknowledgementView),
@@ -162,7 +162,7 @@ pub(super) async fn delete_letter(
     mut params: Params,
 ) -> Result<Json<AcknowledgementView>, ApiError> {
     let subject = letter(&id)?;
-    let seen = params.parsed("acknowledgement", acknowledgement_id);
+    let seen = params.parsed("id", acknowledgement_id);
     params.finish()?;
     Ok(Json(
         withdraw_acknowledgement(&reader, subject, seen, &caller).await?,

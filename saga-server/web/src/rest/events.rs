@@ -106,11 +106,8 @@ pub(super) async fn record(
     let source = params.text("source");
     params.finish()?;
     let received = receive(&gateway, request, &caller).await?;
-    metrics.gateway.set_buffered(gateway.buffered_bytes());
     let may = |event: &SagaEvent| caller.may_record(event);
     let results = gateway.record(&received, source.as_deref(), may).await;
-    drop(received);
-    metrics.gateway.set_buffered(gateway.buffered_bytes());
     let results = results?;
     count(&metrics, &results);
     answer(results)

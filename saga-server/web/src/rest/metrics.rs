@@ -8,6 +8,7 @@ use axum::{
 };
 
 use saga_collector::metrics::Metrics;
+use saga_gateway::Gateway;
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
@@ -20,7 +21,13 @@ const OPEN_METRICS: &str = "application/openmetrics-text";
         (String = "text/plain"), (String = "application/openmetrics-text"),
     )))
 )]
-pub(super) async fn page(State(metrics): State<Arc<Metrics>>, asked: HeaderMap) -> (HeaderMap, String) {
+pub(super) async fn page(
+    State(metrics): State<Arc<Metrics>>,
+    State(gateway): State<Arc<Gateway>>,
+    asked: HeaderMap,
+) -> (HeaderMap, String) {
+    // Read here, since a request may end anywhere, also by its caller going away.
+    metrics.gateway.set_buffered(gateway.buffered_bytes());
     let accepted = asked
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
@@ -46,8 +53,12 @@ pub(super) async fn page(State(metrics): State<Arc<Metrics>>, asked: HeaderMap) 
         (String = "text/plain"), (String = "application/openmetrics-text"),
     )))
 )]
-pub(super) async fn actuator_page(metrics: State<Arc<Metrics>>, asked: HeaderMap) -> (HeaderMap, String) {
-    page(metrics, asked).await
+pub(super) async fn actuator_page(
+    metrics: State<Arc<Metrics>>,
+    gateway: State<Arc<Gateway>>,
+    asked: HeaderMap,
+) -> (HeaderMap, String) {
+    page(metrics, gateway, asked).await
 }
 
 fn content_type(text: &'static str) -> HeaderMap {

@@ -160,7 +160,6 @@ async fn export(
     request: Request,
 ) -> Result<Response, ApiError> {
     let received = receive(&gateway, request, &caller).await?;
-    metrics.gateway.set_buffered(gateway.buffered_bytes());
     let reading = gateway.clone();
     // Some thousand spans by a long mapping take their time.
     let read = tokio::task::spawn_blocking(move || {
@@ -170,7 +169,6 @@ async fn export(
         tracing::error!(%error, "a request of OTLP could not be read");
         ApiError::internal()
     })?;
-    metrics.gateway.set_buffered(gateway.buffered_bytes());
     let exported = gateway.record_export(read?).await;
     for (outcome, count) in &exported.counts {
         metrics.gateway.events(outcome.as_str(), *count);

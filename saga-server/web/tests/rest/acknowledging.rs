@@ -308,6 +308,14 @@ async fn a_letter_is_acknowledged_until_it_is_dismissed() {
     )
     .await;
     assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    // One that was replaced meanwhile is not withdrawn by who saw the earlier one.
+    let stale = delete(&api, &format!("{path}?id={}", done["id"])).await;
+    stale.is_error(409, "CONFLICT", path);
+    let other = put(&api, "/internal/v1/dlt/2/acknowledgement", &[], order())
+        .await
+        .json();
+    let path_of_other = format!("/internal/v1/dlt/2/acknowledgement?id={}", other["id"]);
+    assert_eq!(delete(&api, &path_of_other).await.json(), other);
     let dismissed = send(&api, "/dead-letters/1/dismiss", "note=x").await;
     assert_eq!(dismissed.status, StatusCode::OK);
     assert_eq!(api.json(LIST).await["content"], json!([]));

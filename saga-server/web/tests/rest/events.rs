@@ -7,8 +7,9 @@ use saga_types::SagaType;
 use saga_web::auth::{Access, Role, Services, Token, TokenHash};
 use serde_json::{Value, json};
 use std::io::Write;
+use tokio::io::AsyncWriteExt;
 
-use crate::harness::{Answer, Api};
+use crate::harness::{Answer, Api, eventually};
 
 const PATH: &str = "/api/v1/events";
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -240,6 +241,24 @@ async fn bodies_of_every_wrong_kind_are_refused_as_what_they_are() {
         .await;
     assert_eq!(answer.status.as_u16(), 400, "{}", answer.text);
     api.recorder.assert_nothing();
+}
+
+#[tokio::test]
+async fn bytes_of_a_body_are_counted_while_it_is_received_and_not_once_its_caller_is_gone() {
+    let api = Api::new().await;
+    let buffered = async |bytes: u32| {
+        let line = format!("saga_tracker_gateway_buffered_bytes {bytes}\n");
+        eventually(async || api.get("/metrics").await.text.contains(&line)).await;
+    };
+    let mut socket = tokio::net::TcpStream::connect(api.address).await.unwrap();
+    let head = format!(
+        "POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+    );
+    let part = format!("{head}[{{\"eventId\": \"e-1\"");
+    socket.write_all(part.as_bytes()).await.unwrap();
+    buffered(18).await;
+    drop(socket);
+    buffered(0).await;
 }
 
 #[tokio::test]
