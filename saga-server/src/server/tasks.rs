@@ -175,22 +175,18 @@ async fn watch_database(
         if let Ok(stored) = store.letters_stored().await {
             metrics.dead_letters.set_stored(stored);
         }
-        if let Ok(jobs) = store.active_jobs().await {
+        if let Ok(jobs) = store.job_activity().await {
             let now = Timestamp::now();
             metrics.jobs.set_active(&jobs, now);
             let idle = jobs
-                .iter()
-                .find(|job| now.millis_since(job.moved_at) >= JOB_IDLE_MS);
-            let warning = idle.map(|job| {
-                format!(
-                    "job {} has done nothing since {}; the logs say why",
-                    job.id, job.moved_at
-                )
-            });
+                .idlest
+                .filter(|(_, since)| now.millis_since(*since) >= JOB_IDLE_MS);
+            let warning = idle
+                .map(|(job, since)| format!("job {job} has done nothing since {since}; the logs say why"));
             if health.warn(Concern::Jobs, warning)
-                && let Some(job) = idle
+                && let Some((job, _)) = idle
             {
-                tracing::warn!(job = job.id, "a job does nothing");
+                tracing::warn!(job, "a job does nothing");
             }
         }
         tokio::select! {

@@ -46,8 +46,11 @@ pub trait JobStore: Send + Sync {
         at: Timestamp,
     ) -> Result<Option<Job>, StoreError>;
 
-    /// The jobs that have not ended, the oldest first, at most 100.
-    async fn active_jobs(&self) -> Result<Vec<Job>, StoreError>;
+    /// Jobs that have not ended and are younger than one, the oldest first, at most so many.
+    async fn active_jobs(&self, after: i64, limit: u32) -> Result<Vec<Job>, StoreError>;
+
+    /// How many jobs have not ended, and which of them did nothing for the longest time.
+    async fn job_activity(&self) -> Result<JobActivity, StoreError>;
 
     /// A job that waits runs from now on.
     async fn start_job(&self, id: i64, at: Timestamp) -> Result<(), StoreError>;
@@ -284,6 +287,15 @@ impl Job {
     pub const fn done(&self) -> u64 {
         self.changed + self.unchanged + self.refused + self.failed
     }
+}
+
+/// Jobs that have not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobActivity {
+    /// How many.
+    pub active: u64,
+    /// The one that did nothing for the longest time, and since when.
+    pub idlest: Option<(i64, Timestamp)>,
 }
 
 /// Which jobs.

@@ -114,8 +114,8 @@ pub use find::{FindPlace, FindQuery, FindStore, Found, FoundSaga, Stretch};
 pub use flow::{Flow, FlowQuery, Outcome, StepDetail, StepRow, Transition, TransitionRow, VersionPart};
 pub use job_items::{DoneItem, ItemResult, JobItem, JobItemQuery, JobStep, NewItem};
 pub use jobs::{
-    Creation, Job, JobAcknowledgement, JobAction, JobCare, JobDisposal, JobQuery, JobState, JobStore,
-    MAX_JOB_ITEMS, NewJob, RequestKeys, Reversion, SelectedLetter,
+    Creation, Job, JobAcknowledgement, JobAction, JobActivity, JobCare, JobDisposal, JobQuery, JobState,
+    JobStore, MAX_JOB_ITEMS, NewJob, RequestKeys, Reversion, SelectedLetter,
 };
 pub use late::Late;
 pub use letter_index::{LetterCause, searched_words};

@@ -13,6 +13,7 @@ use saga_store::{
 };
 use saga_types::{SagaEvent, Timestamp};
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -186,6 +187,47 @@ async fn a_job_on_sqlite_whose_runners_are_killed_is_done_once_and_reverted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_on_postgres_whose_runners_are_killed_is_done_once_and_reverted() {
     a_job_whose_runners_are_killed_is_done_once_and_reverted(on_postgres().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_done_however_many_earlier_ones_always_fail() {
+    const FAILING: usize = 250;
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite:{}", folder.path().join("sagas.db").display());
+    let store = open(&database).await;
+    record(&*store, 1).await;
+    let create = async || {
+        let item = NewItem {
+            saga_id: Some("saga-00000".to_owned()),
+            target: Some("COMPENSATED".to_owned()),
+            ..NewItem::default()
+        };
+        match store.create_job(&new_job(vec![item])).await.unwrap() {
+            Creation::Created(job) => job.id,
+            other => panic!("{other:?}"),
+        }
+    };
+    for _ in 0..FAILING {
+        create().await;
+    }
+    // No text: items of these jobs can never be read.
+    let mut connection = SqliteConnection::connect(&database).await.unwrap();
+    sqlx::query("UPDATE job_item SET saga_id = X'FF'")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let good = create().await;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(runner(&store).run(stop.clone()));
+    eventually("the last job is done", async || {
+        job(&*store, good).await.state == JobState::Done
+    })
+    .await;
+    stop.cancel();
+    running.await.unwrap();
+    assert_eq!(job(&*store, good).await.changed, 1);
+    let activity = store.job_activity().await.unwrap();
+    assert_eq!(activity.active, FAILING as u64, "the others go on failing");
 }
 
 /// Waits for a job by REST, killing the process twice on the way; how long each part took.

@@ -25,6 +25,9 @@ const LEASE: Duration = Duration::from_secs(20);
 /// How often it is looked for new jobs.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// How many jobs are read at once.
+const JOBS_AT_ONCE: u32 = 100;
+
 /// How many items are done by one transaction. The bytes of a dead letter may be 256 KiB.
 const SAGAS_AT_ONCE: u32 = 100;
 const LETTERS_AT_ONCE: u32 = 50;
@@ -37,6 +40,8 @@ pub struct JobRunner {
     pub(super) metrics: Arc<Metrics>,
     lease: Duration,
     interval: Duration,
+    /// The job that was worked on last. The next turn goes on behind it, so that no job waits for those before it to succeed.
+    last: i64,
 }
 
 impl JobRunner {
@@ -49,6 +54,7 @@ impl JobRunner {
             metrics,
             lease: LEASE,
             interval: INTERVAL,
+            last: 0,
         }
     }
 
@@ -71,25 +77,27 @@ impl JobRunner {
     }
 
     /// Works on all jobs in turn, until none has anything to do or the time is over.
-    async fn work(&self, until: Instant, stop: &CancellationToken) {
+    async fn work(&mut self, until: Instant, stop: &CancellationToken) {
         let mut failed = BTreeSet::new();
+        // Since the oldest job was passed. A turn that begins among the others has not passed it.
+        let mut has_worked = self.last > 0;
         loop {
-            let jobs = match self.store.active_jobs().await {
+            let jobs = match self.store.active_jobs(self.last, JOBS_AT_ONCE).await {
                 Ok(jobs) => jobs,
                 Err(error) => {
                     tracing::warn!(%error, "jobs not read, retrying");
                     return;
                 }
             };
-            let mut has_worked = false;
-            for job in jobs {
+            for job in &jobs {
                 if stop.is_cancelled() || Instant::now() >= until {
                     return;
                 }
+                self.last = job.id;
                 if failed.contains(&job.id) {
                     continue;
                 }
-                match self.some(&job).await {
+                match self.some(job).await {
                     Ok(()) => has_worked = true,
                     Err(error) => {
                         tracing::warn!(%error, job = job.id, "items of a job not done, retrying");
@@ -97,8 +105,11 @@ impl JobRunner {
                     }
                 }
             }
-            if !has_worked {
-                return;
+            if jobs.len() < JOBS_AT_ONCE as usize {
+                self.last = 0;
+                if !std::mem::take(&mut has_worked) {
+                    return;
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
 };
-use saga_store::{DoneItem, Job, JobAction};
+use saga_store::{DoneItem, JobAction, JobActivity};
 use saga_types::Timestamp;
 
 use super::declare::{Declare, FloatGauge, seconds};
@@ -53,9 +53,9 @@ impl JobMetrics {
     }
 
     /// The jobs that have not ended, as the database says.
-    pub fn set_active(&self, jobs: &[Job], now: Timestamp) {
-        let idle = jobs.iter().map(|job| now.millis_since(job.moved_at)).max();
-        self.active.set(i64::try_from(jobs.len()).unwrap_or(i64::MAX));
+    pub fn set_active(&self, jobs: &JobActivity, now: Timestamp) {
+        let idle = jobs.idlest.map(|(_, since)| now.millis_since(since));
+        self.active.set(i64::try_from(jobs.active).unwrap_or(i64::MAX));
         self.idle.set(seconds(idle.unwrap_or(0).max(0)));
     }
 }

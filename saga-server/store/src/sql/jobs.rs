@@ -11,10 +11,13 @@ use super::{
     rows::{decode, decode_all},
 };
 use crate::{
-    Acknowledged, Actor, Creation, Job, JobAcknowledgement, JobDisposal, JobItem, JobItemQuery, JobQuery,
-    JobStep, JobStore, LetterFilter, NewJob, RequestKeys, Reversion, Scope, SelectedLetter, StoreError,
-    columns::Moment, deadline::in_time, detached::run_detached,
+    Acknowledged, Actor, Creation, Job, JobAcknowledgement, JobActivity, JobDisposal, JobItem, JobItemQuery,
+    JobQuery, JobStep, JobStore, LetterFilter, NewJob, RequestKeys, Reversion, Scope, SelectedLetter,
+    StoreError, columns::Moment, deadline::in_time, detached::run_detached,
 };
+
+/// Written out, as in the index of these.
+const ACTIVE: &str = "state IN ('WAITING', 'RUNNING', 'STOPPING')";
 
 const STOP: &str = "UPDATE job SET state = CASE state WHEN 'WAITING' THEN 'STOPPED' ELSE 'STOPPING' END, \
      finished_at = CASE state WHEN 'WAITING' THEN $2 ELSE finished_at END, moved_at = $2 \
@@ -133,18 +136,37 @@ impl JobStore for Adapter {
         .await
     }
 
-    async fn active_jobs(&self) -> Result<Vec<Job>, StoreError> {
+    async fn active_jobs(&self, after: i64, limit: u32) -> Result<Vec<Job>, StoreError> {
         in_time(async {
-            let sql = format!(
-                "SELECT {JOB} FROM job WHERE state IN ('WAITING', 'RUNNING', 'STOPPING') ORDER BY id LIMIT 100"
-            );
-            let rows = QueryBuilder::<Db>::new(sql)
-                .build()
-                .fetch_all(&self.readers)
-                .await
-                .map_err(error::store)?;
+            let mut sql = QueryBuilder::<Db>::new(format!("SELECT {JOB} FROM job WHERE {ACTIVE} AND id > "));
+            sql.push_bind(after)
+                .push(" ORDER BY id LIMIT ")
+                .push_bind(i64::from(limit));
+            let rows = sql.build().fetch_all(&self.readers).await.map_err(error::store)?;
             let rows = decode_all::<JobRow>(&rows)?.into_iter();
             rows.map(Job::try_from).collect()
+        })
+        .await
+    }
+
+    async fn job_activity(&self) -> Result<JobActivity, StoreError> {
+        in_time(async {
+            let count = format!("SELECT count(*) FROM job WHERE {ACTIVE}");
+            let active: i64 = QueryBuilder::<Db>::new(count)
+                .build_query_scalar()
+                .fetch_one(&self.readers)
+                .await
+                .map_err(error::store)?;
+            let idlest = format!("SELECT id, moved_at FROM job WHERE {ACTIVE} ORDER BY moved_at, id LIMIT 1");
+            let idlest: Option<(i64, Moment)> = QueryBuilder::<Db>::new(idlest)
+                .build_query_as()
+                .fetch_optional(&self.readers)
+                .await
+                .map_err(error::store)?;
+            Ok(JobActivity {
+                active: active.cast_unsigned(),
+                idlest: idlest.map(|(id, since)| (id, since.0)),
+            })
         })
         .await
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use saga_store::{
-    Conclude, Conclusion, Disposal, DoneItem, ItemResult, JobAction, JobDisposal, JobState, LetterFilter,
-    NewItem, NewJob, OperationKind, Reversion, Scope, Store,
+    Conclude, Conclusion, Disposal, DoneItem, ItemResult, JobAction, JobActivity, JobDisposal, JobState,
+    LetterFilter, NewItem, NewJob, OperationKind, Reversion, Scope, Store,
 };
 use saga_types::{SagaStatus, steps};
 
@@ -111,14 +111,28 @@ pub(crate) async fn an_item_is_done_by_one_transaction_alone(database: &impl Dat
     assert!(store.end_job(id, at(70)).await.unwrap());
     let job = seen(&*store, id).await;
     assert_eq!((job.state, job.finished_at), (JobState::Done, Some(at(70))));
-    let active: Vec<i64> = store
-        .active_jobs()
+    let last = make(&*store, &new_job(orders(1))).await.id;
+    let active = async |after, limit| -> Vec<i64> {
+        let jobs = store.active_jobs(after, limit).await.unwrap();
+        jobs.iter().map(|job| job.id).collect()
+    };
+    assert_eq!(active(0, 100).await, [other, last]);
+    assert_eq!(active(0, 1).await, [other]);
+    assert_eq!(active(other, 100).await, [last]);
+    assert_eq!(active(last, 100).await, []);
+    let since = |active, idlest| JobActivity { active, idlest };
+    assert_eq!(
+        store.job_activity().await.unwrap(),
+        since(2, Some((other, at(50))))
+    );
+    store
+        .record_items(&step(other, vec![done(1, ItemResult::Unchanged)]))
         .await
-        .unwrap()
-        .iter()
-        .map(|job| job.id)
-        .collect();
-    assert_eq!(active, [other]);
+        .unwrap();
+    assert_eq!(
+        store.job_activity().await.unwrap(),
+        since(2, Some((last, at(50))))
+    );
     assert_eq!(
         log(&*store, id).await.len(),
         2,
