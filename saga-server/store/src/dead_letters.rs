@@ -29,12 +29,11 @@ pub trait DeadLetterStore: Send + Sync {
     /// A page of letters, newest first.
     async fn letters(&self, query: &LetterQuery) -> Result<LetterPage, StoreError>;
 
-    /// How many letters there are of each reason; the most frequent reasons first, at most
-    /// [`MAX_GROUPS`](LetterGroup::MAX_GROUPS).
-    async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError>;
+    /// How many letters there are of each reason.
+    async fn letter_groups(&self, filter: &LetterFilter) -> Result<LetterCounts<LetterGroup>, StoreError>;
 
-    /// How many letters there are of each cause; the most frequent causes first, at most [`LetterCause::MAX`].
-    async fn letter_causes(&self, filter: &LetterFilter) -> Result<Vec<LetterCause>, StoreError>;
+    /// How many letters there are of each cause.
+    async fn letter_causes(&self, filter: &LetterFilter) -> Result<LetterCounts<LetterCause>, StoreError>;
 
     /// Gives letters that were kept by an earlier version their cause and words, some at a time; how many.
     async fn index_letters(&self, limit: u32) -> Result<u64, StoreError>;
@@ -292,9 +291,28 @@ pub struct LetterGroup {
     pub last: Timestamp,
 }
 
-impl LetterGroup {
+/// Letters counted by what they have in common; the most frequent first, at most [`MAX`](Self::MAX).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterCounts<T> {
+    /// The groups.
+    pub groups: Vec<T>,
+    /// Whether every letter was counted; when not, the counts are the least that there are.
+    pub is_exact: bool,
+}
+
+impl<T> LetterCounts<T> {
     /// The most groups of an answer.
-    pub const MAX_GROUPS: u32 = 100;
+    pub const MAX: u32 = 100;
+
+    /// So many letters of each state of a group are counted; of letters that a search finds the newest, so many in all.
+    pub const COUNTED: u32 = 10_000;
+
+    pub(super) fn map<U>(self, to: impl FnMut(T) -> U) -> LetterCounts<U> {
+        LetterCounts {
+            groups: self.groups.into_iter().map(to).collect(),
+            is_exact: self.is_exact,
+        }
+    }
 }
 
 /// What replaying did to a letter.

@@ -36,11 +36,6 @@ pub struct LetterCause {
     pub last: Timestamp,
 }
 
-impl LetterCause {
-    /// The most causes of an answer.
-    pub const MAX: u32 = 100;
-}
-
 /// What a letter is found by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LetterIndex {

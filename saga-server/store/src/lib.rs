@@ -96,8 +96,8 @@ pub use changes::{Announcement, ChangeStore, ChangedSagas, Changes};
 pub use collectors::{CollectorSettings, CollectorStore};
 pub use connect::connect;
 pub use dead_letters::{
-    Attempt, DeadLetterStore, Dismissal, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage,
-    LetterPlace, LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
+    Attempt, DeadLetterStore, Dismissal, LastAttempt, Letter, LetterCounts, LetterFilter, LetterGroup,
+    LetterPage, LetterPlace, LetterQuery, LetterState, Named, NewLetter, Origin, RawHeader, StoredLetter,
 };
 pub use definitions::CurrentDefinitions;
 pub use dismissal::{DismissalStore, Disposal, DisposalOrder};

@@ -44,10 +44,14 @@ impl Question for DeadLetterCauses {
         let found = tracker.get(&call).await?;
         let all = count(&found["causes"]);
         let waiting: u64 = sum(&found["causes"], "waiting");
+        let at_least = match found["countsAreExact"] == true {
+            true => "",
+            false => "at least ",
+        };
         Ok(Reply::fitting(entries, |entries| {
             let causes = first(&found["causes"], entries as usize, Value::clone);
             let note = format!(
-                "{} of {all} causes, the most frequent first; {waiting} letters wait. dead_letters with a cause shows its letters.",
+                "{} of {all} causes, the most frequent first; {at_least}{waiting} letters wait. dead_letters with a cause shows its letters.",
                 causes.len()
             );
             Reply::of(json!({"causes": causes, LINK: tracker.page("/dead-letters")})).note(note)

@@ -44,6 +44,8 @@ mod job_items;
 mod job_rows;
 #[path = "../sql/jobs.rs"]
 mod jobs;
+#[path = "../sql/letter_counts.rs"]
+mod letter_counts;
 #[path = "../sql/letter_index.rs"]
 mod letter_index;
 #[path = "../sql/operations.rs"]

@@ -9,13 +9,15 @@ use super::{
     Connection, Db, Pool,
     acknowledged::push_acknowledged_letters,
     dialect::{self, any},
-    error, letter_index, producers,
+    error,
+    letter_index::{self, Narrowed},
+    producers,
     rows::decode,
     scope::push_scope,
 };
 use crate::{
-    AppendError, Attempt, Corrupt, Dismissal, LastAttempt, Letter, LetterFilter, LetterGroup, LetterPage,
-    LetterQuery, LetterState, NewLetter, Origin, Scope, StoreError, StoredLetter,
+    AppendError, Attempt, Corrupt, Dismissal, LastAttempt, Letter, LetterPage, LetterQuery, LetterState,
+    NewLetter, Origin, Scope, StoreError, StoredLetter,
     batch::TxOutcome,
     columns::Moment,
     dead_letters::{headers_text, read_headers},
@@ -36,12 +38,6 @@ SELECT id, topic, partition, "offset", dead_since, origin_topic, origin_partitio
     origin_group, reason, message, saga_id, event_id, producer, key, value, value_bytes, headers, state, attempts,
     attempted_at, attempted_by, result, saga_type, erased_at, dismissed_at, dismissed_by, note
 FROM dead_letter WHERE true"#;
-
-const GROUPS: &str = r"
-SELECT reason, count(*) FILTER (WHERE state = 'WAITING') AS waiting,
-    count(*) FILTER (WHERE state = 'REPLAYED') AS replayed,
-    count(*) FILTER (WHERE state = 'DISMISSED') AS dismissed, min(dead_since) AS first_dead, max(dead_since) AS last_dead
-FROM dead_letter WHERE true";
 
 const ATTEMPTED: &str = r"
 UPDATE dead_letter SET state = $2, attempts = attempts + 1, attempted_at = $3, attempted_by = $4, result = $5
@@ -153,8 +149,9 @@ async fn forget_erased(connection: &mut Connection, kept: &[&NewLetter]) -> Resu
 }
 
 pub(super) async fn letters(pool: &Pool, query: &LetterQuery) -> Result<LetterPage, StoreError> {
+    let narrowed = letter_index::narrow(pool, &query.filter).await?;
     let mut sql = QueryBuilder::new(LETTERS);
-    push_filter(&mut sql, &query.filter);
+    push_filter(&mut sql, &narrowed);
     if let Some(after) = query.after {
         sql.push(" AND (dead_since, id) < (")
             .push_bind(Moment(after.dead_since))
@@ -168,15 +165,6 @@ pub(super) async fn letters(pool: &Pool, query: &LetterQuery) -> Result<LetterPa
     let letters = rows.iter().map(|row| decode::<LetterRow>(row)?.try_into());
     let letters = letters.collect::<Result<_, StoreError>>()?;
     Ok(LetterPage::of(letters, query.size))
-}
-
-pub(super) async fn groups(pool: &Pool, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
-    let mut sql = QueryBuilder::new(GROUPS);
-    push_filter(&mut sql, filter);
-    sql.push(" GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ")
-        .push_bind(i64::from(LetterGroup::MAX_GROUPS));
-    let rows: Vec<GroupRow> = sql.build_query_as().fetch_all(pool).await.map_err(error::store)?;
-    Ok(rows.into_iter().map(LetterGroup::from).collect())
 }
 
 pub(super) async fn waiting(pool: &Pool, scope: &Scope) -> Result<u64, StoreError> {
@@ -237,7 +225,8 @@ pub(super) fn push_letter_scope(sql: &mut QueryBuilder<Db>, scope: &Scope) {
     }
 }
 
-pub(super) fn push_filter(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
+pub(super) fn push_filter(sql: &mut QueryBuilder<Db>, narrowed: &Narrowed<'_>) {
+    let filter = narrowed.filter;
     push_letter_scope(sql, &filter.scope);
     if let Some(named) = &filter.named {
         sql.push(" AND (id ");
@@ -265,7 +254,7 @@ pub(super) fn push_filter(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
         Some(LetterState::Dismissed) => _ = sql.push(" AND state = 'DISMISSED'"),
         None => {}
     }
-    letter_index::push_words(sql, &filter.words);
+    letter_index::push_words(sql, narrowed);
     if filter.without_dismissed {
         sql.push(" AND state <> 'DISMISSED'");
     }
@@ -363,28 +352,5 @@ impl TryFrom<LetterRow> for StoredLetter {
                 headers,
             },
         })
-    }
-}
-
-#[derive(sqlx::FromRow)]
-struct GroupRow {
-    reason: String,
-    waiting: i64,
-    replayed: i64,
-    dismissed: i64,
-    first_dead: Moment,
-    last_dead: Moment,
-}
-
-impl From<GroupRow> for LetterGroup {
-    fn from(row: GroupRow) -> Self {
-        Self {
-            reason: row.reason,
-            waiting: row.waiting.cast_unsigned(),
-            replayed: row.replayed.cast_unsigned(),
-            dismissed: row.dismissed.cast_unsigned(),
-            first: row.first_dead.0,
-            last: row.last_dead.0,
-        }
     }
 }

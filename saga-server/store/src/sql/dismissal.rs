@@ -3,7 +3,11 @@
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
-use super::{Adapter, Connection, Db, dead_letters, dialect, error, operations};
+use super::{
+    Adapter, Connection, Db, dead_letters, dialect, error,
+    letter_index::{Narrowed, narrow},
+    operations,
+};
 use crate::{
     Conclusion, DismissalStore, Disposal, DisposalOrder, DoneItem, ItemResult, JobDisposal, JobStep,
     LetterFilter, Named, Operation, OperationKind, StoreError, columns::Moment, detached::run_detached,
@@ -12,9 +16,10 @@ use crate::{
 #[async_trait]
 impl DismissalStore for Adapter {
     async fn count_disposable(&self, filter: &LetterFilter, disposal: Disposal) -> Result<u64, StoreError> {
+        let narrowed = narrow(&self.readers, filter).await?;
         let mut sql = QueryBuilder::<Db>::new("SELECT count(*) FROM (SELECT 1 FROM dead_letter WHERE ");
         sql.push(disposable(disposal));
-        dead_letters::push_filter(&mut sql, filter);
+        dead_letters::push_filter(&mut sql, &narrowed);
         sql.push(format_args!(" LIMIT {}) AS counted", Disposal::COUNTED + 1));
         let count: i64 = sql
             .build_query_scalar()
@@ -32,9 +37,10 @@ impl DismissalStore for Adapter {
     ) -> Result<Vec<i64>, StoreError> {
         let (store, filter, order) = (self.clone(), filter.clone(), order.clone());
         run_detached(async move {
+            let narrowed = narrow(&store.readers, &filter).await?;
             let begun = store.writers.begin_with(dialect::BEGIN).await;
             let mut transaction = begun.map_err(error::store)?;
-            let disposed = dispose(&mut transaction, &filter, &order, limit).await?;
+            let disposed = dispose(&mut transaction, &narrowed, &order, limit).await?;
             let conclusion = Conclusion {
                 operations: entries(&order, &disposed),
                 ..Conclusion::default()
@@ -68,9 +74,10 @@ pub(super) async fn dispose_items(store: &Adapter, job: &JobDisposal) -> Result<
             ..LetterFilter::default()
         };
         let limit = u32::try_from(job.items.len()).unwrap_or(u32::MAX);
+        let narrowed = narrow(&store.readers, &filter).await?;
         let begun = store.writers.begin_with(dialect::BEGIN).await;
         let mut transaction = begun.map_err(error::store)?;
-        let disposed = dispose(&mut transaction, &filter, &order, limit).await?;
+        let disposed = dispose(&mut transaction, &narrowed, &order, limit).await?;
         let (before, after) = order.disposal.states();
         let is_disposed = |letter: i64| disposed.iter().any(|(id, ..)| *id == letter);
         let numbers: Vec<i64> = job
@@ -108,12 +115,12 @@ type Disposed = (i64, Option<String>, Option<String>);
 
 async fn dispose(
     connection: &mut Connection,
-    filter: &LetterFilter,
+    narrowed: &Narrowed<'_>,
     order: &DisposalOrder,
     limit: u32,
 ) -> Result<Vec<Disposed>, StoreError> {
     let mut sql = update(order);
-    dead_letters::push_filter(&mut sql, filter);
+    dead_letters::push_filter(&mut sql, narrowed);
     // Another operator's transaction may have disposed of some of them meanwhile: those are left to it.
     sql.push(" ORDER BY dead_since, id LIMIT ")
         .push_bind(i64::from(limit))

@@ -7,7 +7,7 @@ use sqlx::QueryBuilder;
 use super::{
     Adapter, Db, acknowledgements, dead_letters, dialect, dismissal, error, job_creation, job_items,
     job_rows::{ITEM, ItemRow, JOB, JobRow, SelectedRow, entry, one, push_scope},
-    operations,
+    letter_index, operations,
     rows::{decode, decode_all},
 };
 use crate::{
@@ -217,10 +217,11 @@ impl JobStore for Adapter {
         filter: &LetterFilter,
         limit: u32,
     ) -> Result<Vec<SelectedLetter>, StoreError> {
+        let narrowed = letter_index::narrow(&self.readers, filter).await?;
         let mut sql = QueryBuilder::<Db>::new(
             "SELECT id, saga_id, saga_type, state, erased_at IS NOT NULL AS is_erased FROM dead_letter WHERE true",
         );
-        dead_letters::push_filter(&mut sql, filter);
+        dead_letters::push_filter(&mut sql, &narrowed);
         sql.push(" ORDER BY dead_since DESC, id DESC LIMIT ")
             .push_bind(i64::from(limit));
         let rows = sql.build().fetch_all(&self.readers).await.map_err(error::store)?;

@@ -1,35 +1,22 @@
 //! Causes and words of dead letters.
 
+use std::collections::BTreeSet;
+
 use sqlx::QueryBuilder;
 
-use super::{Connection, Db, Pool, dead_letters::push_filter, dialect, error};
+use super::{Connection, Db, Pool, dialect, error};
 use crate::{
-    LetterCause, LetterFilter, StoreError,
-    columns::Moment,
+    LetterFilter, StoreError,
     letter_index::{Indexed, LetterIndex},
 };
 
-const CAUSES: &str = r"
-SELECT cause, max(reason) AS reason, max(message) AS message, max(producer) AS producer,
-    count(*) FILTER (WHERE state = 'WAITING') AS waiting,
-    count(*) FILTER (WHERE state = 'WAITING' AND attempts > 0) AS failed_again,
-    count(*) FILTER (WHERE state = 'REPLAYED') AS replayed,
-    count(*) FILTER (WHERE state = 'DISMISSED') AS dismissed, min(dead_since) AS first_dead, max(dead_since) AS last_dead
-FROM dead_letter WHERE true";
+/// A text that is the beginning of more words than these is common: among the newest letters there are some that have it.
+const RARE: usize = 1_000;
 
 const WITHOUT_INDEX: &str = r"
 SELECT id, reason, message, producer, saga_id, event_id, value FROM dead_letter WHERE cause IS NULL ORDER BY id LIMIT $1";
 
 const SET_INDEX: &str = "UPDATE dead_letter SET cause = $2, order_id = $3 WHERE id = $1";
-
-pub(super) async fn causes(pool: &Pool, filter: &LetterFilter) -> Result<Vec<LetterCause>, StoreError> {
-    let mut sql = QueryBuilder::new(CAUSES);
-    push_filter(&mut sql, filter);
-    sql.push(" GROUP BY cause ORDER BY count(*) DESC, cause LIMIT ")
-        .push_bind(i64::from(LetterCause::MAX));
-    let rows: Vec<CauseRow> = sql.build_query_as().fetch_all(pool).await.map_err(error::store)?;
-    Ok(rows.into_iter().map(LetterCause::from).collect())
-}
 
 /// Gives some letters that were kept without it what they are found by; how many.
 pub(super) async fn index_some(connection: &mut Connection, limit: u32) -> Result<u64, StoreError> {
@@ -76,15 +63,62 @@ pub(super) async fn insert_words(
     Ok(())
 }
 
-/// Letters with all these words, each the beginning of one of theirs.
-pub(super) fn push_words(sql: &mut QueryBuilder<Db>, words: &[String]) {
-    for word in words {
-        sql.push(" AND EXISTS (SELECT 1 FROM dead_letter_word WHERE letter_id = dead_letter.id AND word >= ")
-            .push_bind(word.clone())
-            .push(" AND word < ")
-            .push_bind(format!("{word}\u{10ffff}"))
-            .push(")");
+/// A filter whose rare words were looked up, since among the newest letters they would be looked for in all of them.
+pub(super) struct Narrowed<'a> {
+    pub(super) filter: &'a LetterFilter,
+    common_words: Vec<&'a String>,
+    /// The letters that have all rare words; none when no word is rare.
+    with_rare_words: Option<BTreeSet<i64>>,
+}
+
+/// Looks up which letters have the words that few have.
+pub(super) async fn narrow<'a>(pool: &Pool, filter: &'a LetterFilter) -> Result<Narrowed<'a>, StoreError> {
+    let mut narrowed = Narrowed {
+        filter,
+        common_words: Vec::new(),
+        with_rare_words: None,
+    };
+    for word in &filter.words {
+        let mut sql = QueryBuilder::<Db>::new("SELECT letter_id FROM dead_letter_word WHERE ");
+        push_begins(&mut sql, word);
+        sql.push(format_args!(" LIMIT {}", RARE + 1));
+        let letters: Vec<i64> = sql
+            .build_query_scalar()
+            .fetch_all(pool)
+            .await
+            .map_err(error::store)?;
+        if letters.len() > RARE {
+            narrowed.common_words.push(word);
+            continue;
+        }
+        let letters: BTreeSet<i64> = letters.into_iter().collect();
+        narrowed.with_rare_words = Some(match narrowed.with_rare_words {
+            Some(others) => &others & &letters,
+            None => letters,
+        });
     }
+    Ok(narrowed)
+}
+
+/// Letters with all these words, each the beginning of one of theirs.
+pub(super) fn push_words(sql: &mut QueryBuilder<Db>, narrowed: &Narrowed<'_>) {
+    if let Some(letters) = &narrowed.with_rare_words {
+        let letters: Vec<i64> = letters.iter().copied().collect();
+        sql.push(" AND id ");
+        dialect::push_any(sql, &letters);
+    }
+    for word in &narrowed.common_words {
+        sql.push(" AND EXISTS (SELECT 1 FROM dead_letter_word WHERE letter_id = dead_letter.id AND ");
+        push_begins(sql, word);
+        sql.push(")");
+    }
+}
+
+fn push_begins(sql: &mut QueryBuilder<Db>, word: &str) {
+    sql.push("word >= ")
+        .push_bind(word.to_owned())
+        .push(" AND word < ")
+        .push_bind(format!("{word}\u{10ffff}"));
 }
 
 #[derive(sqlx::FromRow)]
@@ -96,35 +130,4 @@ struct UnindexedRow {
     saga_id: Option<String>,
     event_id: Option<String>,
     value: Option<Vec<u8>>,
-}
-
-#[derive(sqlx::FromRow)]
-struct CauseRow {
-    cause: Option<String>,
-    reason: String,
-    message: String,
-    producer: Option<String>,
-    waiting: i64,
-    failed_again: i64,
-    replayed: i64,
-    dismissed: i64,
-    first_dead: Moment,
-    last_dead: Moment,
-}
-
-impl From<CauseRow> for LetterCause {
-    fn from(row: CauseRow) -> Self {
-        Self {
-            name: row.cause,
-            reason: row.reason,
-            message: row.message,
-            producer: row.producer,
-            waiting: row.waiting.cast_unsigned(),
-            failed_again: row.failed_again.cast_unsigned(),
-            replayed: row.replayed.cast_unsigned(),
-            dismissed: row.dismissed.cast_unsigned(),
-            first: row.first_dead.0,
-            last: row.last_dead.0,
-        }
-    }
 }

@@ -11,8 +11,8 @@ use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 use super::{Adapter, append, connect, dead_letters, dialect, error, letter_index, read, search, statistics};
 use crate::{
     AppendError, Appended, Attention, Conclude, CurrentDefinitions, DeadLetterStore, LetterCause,
-    LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Scope,
-    Statistics, StatisticsQuery, StepPage, Store, StoreError, batch::TxOutcome, changes::touched,
+    LetterCounts, LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery,
+    Scope, Statistics, StatisticsQuery, StepPage, Store, StoreError, batch::TxOutcome, changes::touched,
     deadline::in_time, detached::run_detached, error::confirm_refusal, probe,
 };
 
@@ -140,12 +140,12 @@ impl DeadLetterStore for Adapter {
         dead_letters::letters(&self.readers, query).await
     }
 
-    async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
-        dead_letters::groups(&self.readers, filter).await
+    async fn letter_groups(&self, filter: &LetterFilter) -> Result<LetterCounts<LetterGroup>, StoreError> {
+        letter_counts::groups(&self.readers, filter).await
     }
 
-    async fn letter_causes(&self, filter: &LetterFilter) -> Result<Vec<LetterCause>, StoreError> {
-        letter_index::causes(&self.readers, filter).await
+    async fn letter_causes(&self, filter: &LetterFilter) -> Result<LetterCounts<LetterCause>, StoreError> {
+        letter_counts::causes(&self.readers, filter).await
     }
 
     async fn index_letters(&self, limit: u32) -> Result<u64, StoreError> {

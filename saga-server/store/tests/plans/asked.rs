@@ -9,7 +9,13 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::COUNTED;
 
 /// The tables that grow.
-const LARGE: [&str; 4] = ["saga_steps", "saga_instance", "dead_letter", "operation"];
+const LARGE: [&str; 5] = [
+    "saga_steps",
+    "saga_instance",
+    "dead_letter",
+    "dead_letter_word",
+    "operation",
+];
 
 pub(crate) struct Asked {
     pub(crate) admin: PgConnection,

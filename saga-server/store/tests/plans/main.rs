@@ -7,6 +7,7 @@
 mod asked;
 mod bound;
 mod filters;
+mod letters;
 mod many_sagas;
 
 use asked::Asked;

@@ -18,8 +18,8 @@ use crate::{
 };
 use saga_collector::{dead_letters::LetterView, redaction::Redaction};
 use saga_store::{
-    LetterCause, LetterFilter, LetterGroup, LetterPlace, LetterQuery, LetterState, StoreError, StoredLetter,
-    Subjects,
+    LetterCause, LetterCounts, LetterFilter, LetterGroup, LetterPlace, LetterQuery, LetterState, StoreError,
+    StoredLetter, Subjects,
 };
 
 const DEFAULT_SIZE: u32 = 20;
@@ -51,6 +51,8 @@ pub(super) struct LetterGroups {
     waiting: u64,
     replayed: u64,
     dismissed: u64,
+    /// Whether every letter was counted; when not, the counts are the least that there are.
+    counts_are_exact: bool,
 }
 
 /// The letters of one reason.
@@ -70,6 +72,8 @@ pub(super) struct GroupEntry {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LetterCauses {
     pub(crate) causes: Vec<CauseEntry>,
+    /// Whether every letter was counted; when not, the counts are the least that there are.
+    pub(crate) counts_are_exact: bool,
 }
 
 /// The letters of one cause.
@@ -175,7 +179,8 @@ pub(super) async fn listed(
 
 /// How many dead letters there are of each reason
 ///
-/// The 100 most frequent reasons, the most frequent first.
+/// The 100 most frequent reasons, the most frequent first. Of each at most 10,000 letters in each state are counted; with other filters
+/// than `state` and times the newest 10,000 letters that match.
 #[utoipa::path(
     get, path = "/internal/v1/dlt/groups", operation_id = "deadLetterGroups", tag = "operation",
     params(
@@ -194,8 +199,9 @@ pub(super) async fn listed(
     responses((status = 200, description = "The groups", body = LetterGroups))
 )]
 pub(super) async fn groups(reader: Reader, params: Params) -> Result<Json<LetterGroups>, ApiError> {
-    let groups = find_groups(&reader, params).await?;
+    let LetterCounts { groups, is_exact } = find_groups(&reader, params).await?;
     Ok(Json(LetterGroups {
+        counts_are_exact: is_exact,
         waiting: groups.iter().map(|group| group.waiting).sum(),
         replayed: groups.iter().map(|group| group.replayed).sum(),
         dismissed: groups.iter().map(|group| group.dismissed).sum(),
@@ -204,7 +210,10 @@ pub(super) async fn groups(reader: Reader, params: Params) -> Result<Json<Letter
 }
 
 /// The reasons of the letters that the parameters ask for.
-pub(crate) async fn find_groups(reader: &Reader, mut params: Params) -> Result<Vec<LetterGroup>, ApiError> {
+pub(crate) async fn find_groups(
+    reader: &Reader,
+    mut params: Params,
+) -> Result<LetterCounts<LetterGroup>, ApiError> {
     let filter = of_all_states(reader, &mut params);
     params.finish()?;
     Ok(reader.letter_groups(&filter).await?)
@@ -213,7 +222,8 @@ pub(crate) async fn find_groups(reader: &Reader, mut params: Params) -> Result<V
 /// How many dead letters there are of each cause
 ///
 /// A cause is a reason, a message but for the numbers, ids and quoted values in it, and a producer. The 100 most frequent causes,
-/// the most frequent first.
+/// the most frequent first. Of each at most 10,000 letters in each state are counted; with other filters than `state` and times the
+/// newest 10,000 letters that match.
 #[utoipa::path(
     get, path = "/internal/v1/dlt/causes", operation_id = "deadLetterCauses", tag = "operation",
     params(
@@ -238,9 +248,11 @@ pub(super) async fn causes(reader: Reader, params: Params) -> Result<Json<Letter
 pub(crate) async fn find_causes(reader: &Reader, mut params: Params) -> Result<LetterCauses, ApiError> {
     let filter = of_all_states(reader, &mut params);
     params.finish()?;
-    let causes = reader.letter_causes(&filter).await?.into_iter();
+    let LetterCounts { groups, is_exact } = reader.letter_causes(&filter).await?;
     Ok(LetterCauses {
-        causes: causes
+        counts_are_exact: is_exact,
+        causes: groups
+            .into_iter()
             .map(|cause| CauseEntry::of(cause, &reader.redaction))
             .collect(),
     })

@@ -168,7 +168,7 @@ async fn all_producers(reader: Reader, mut params: Params, format: Format) -> Re
 }
 
 async fn letter_groups(reader: Reader, params: Params, format: Format) -> Result<Response, ApiError> {
-    let groups = dead_letters::find_groups(&reader, params).await?;
+    let groups = dead_letters::find_groups(&reader, params).await?.groups;
     let groups: Vec<GroupEntry> = groups.into_iter().map(GroupEntry::from).collect();
     export::send_all("dead-letter-groups", format, &groups)
 }

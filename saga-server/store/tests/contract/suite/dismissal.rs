@@ -70,7 +70,11 @@ pub(crate) async fn a_dismissed_letter_leaves_the_counts_and_says_why(database: 
         .unwrap();
     assert!(none.is_empty());
     assert_eq!(store.letters_waiting(&Scope::All).await.unwrap(), 1);
-    let groups = store.letter_groups(&LetterFilter::default()).await.unwrap();
+    let groups = store
+        .letter_groups(&LetterFilter::default())
+        .await
+        .unwrap()
+        .groups;
     assert_eq!(
         (groups[0].waiting, groups[0].dismissed, groups[1].waiting),
         (0, 3, 1)

@@ -278,7 +278,7 @@ async fn letters(store: &Arc<dyn Store>, scope: &Scope) -> (Vec<i64>, usize, u64
         scope: scope.clone(),
         ..LetterFilter::default()
     };
-    let groups = store.letter_groups(&filter).await.unwrap();
+    let groups = store.letter_groups(&filter).await.unwrap().groups;
     let query = LetterQuery {
         filter,
         after: None,

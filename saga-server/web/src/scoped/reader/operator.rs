@@ -3,8 +3,8 @@
 use saga_collector::dead_letters::LetterView;
 use saga_store::{
     AcknowledgementPage, AcknowledgementQuery, Job, JobItem, JobItemQuery, JobQuery, Judged, LetterCause,
-    LetterFilter, LetterGroup, LetterPage, LetterQuery, Named, OperationPage, OperationQuery, RequestKeys,
-    SelectedLetter, StoreError, StoredLetter, Subjects,
+    LetterCounts, LetterFilter, LetterGroup, LetterPage, LetterQuery, Named, OperationPage, OperationQuery,
+    RequestKeys, SelectedLetter, StoreError, StoredLetter, Subjects,
 };
 use saga_types::Timestamp;
 
@@ -53,14 +53,20 @@ impl Reader {
     }
 
     /// How many dead letters there are of each reason.
-    pub(crate) async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, StoreError> {
+    pub(crate) async fn letter_groups(
+        &self,
+        filter: &LetterFilter,
+    ) -> Result<LetterCounts<LetterGroup>, StoreError> {
         let filter = self.visible_letters(filter);
         self.ask("dead_letter_groups", self.sources.store.letter_groups(&filter))
             .await
     }
 
     /// How many dead letters there are of each cause.
-    pub(crate) async fn letter_causes(&self, filter: &LetterFilter) -> Result<Vec<LetterCause>, StoreError> {
+    pub(crate) async fn letter_causes(
+        &self,
+        filter: &LetterFilter,
+    ) -> Result<LetterCounts<LetterCause>, StoreError> {
         let filter = self.visible_letters(filter);
         self.ask("dead_letter_causes", self.sources.store.letter_causes(&filter))
             .await

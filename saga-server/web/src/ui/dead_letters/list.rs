@@ -21,7 +21,7 @@ use crate::{
     rest::{CauseEntry, find_letter_causes, find_letter_groups, find_letters},
     scoped::Reader,
 };
-use saga_store::LetterGroup;
+use saga_store::{LetterCounts, LetterGroup};
 
 /// Quick views: name and query.
 const VIEWS: [(&str, &str); 5] = [
@@ -40,6 +40,7 @@ pub(in crate::ui) struct LettersTemplate {
     replayed: String,
     dismissed: String,
     has_dismissed: bool,
+    counts_are_exact: bool,
     groups: Vec<Group>,
     views: Vec<(&'static str, String, bool)>,
     range: Range,
@@ -105,10 +106,10 @@ pub(in crate::ui) async fn page(
         .filter(|(name, _)| is_filter(name) || name == "state")
         .cloned()
         .collect();
-    let groups = find_letter_groups(&reader, Params::from(filter.clone())).await?;
-    let causes = find_letter_causes(&reader, Params::from(filter.clone()))
-        .await?
-        .causes;
+    let LetterCounts { groups, is_exact } = find_letter_groups(&reader, Params::from(filter.clone())).await?;
+    let causes = find_letter_causes(&reader, Params::from(filter.clone())).await?;
+    let counts_are_exact = is_exact && causes.counts_are_exact;
+    let causes = causes.causes;
     let sum = |count: fn(&LetterGroup) -> u64| groups.iter().map(count).sum::<u64>();
     let waiting = sum(|group| group.waiting);
     let replayed = sum(|group| group.replayed);
@@ -131,6 +132,7 @@ pub(in crate::ui) async fn page(
         replayed: number(replayed),
         dismissed: number(dismissed),
         has_dismissed: dismissed > 0,
+        counts_are_exact,
         views: VIEWS
             .map(|(name, view)| {
                 (

@@ -1,0 +1,263 @@
+//! How many dead letters there are of each reason and of each cause.
+//!
+//! Rule of thumb: no count reads more than [`LetterCounts::COUNTED`] entries. Of all letters the reasons and causes are read one after
+//! the other from an index, and each is counted by itself, so that a frequent one hides no other. Of letters that a search finds the
+//! newest are counted.
+
+use saga_types::Timestamp;
+use sqlx::QueryBuilder;
+
+use super::{
+    Db, Pool,
+    dead_letters::push_filter,
+    dialect, error,
+    letter_index::{Narrowed, narrow},
+};
+use crate::{LetterCause, LetterCounts, LetterFilter, LetterGroup, LetterState, StoreError, columns::Moment};
+
+const COUNTED: i64 = LetterCounts::<LetterGroup>::COUNTED as i64;
+
+const MOST: i64 = LetterCounts::<LetterGroup>::MAX as i64;
+
+/// What letters are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Reason,
+    Cause,
+}
+
+impl Column {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Reason => "reason",
+            Self::Cause => "cause",
+        }
+    }
+}
+
+pub(super) async fn groups(
+    pool: &Pool,
+    filter: &LetterFilter,
+) -> Result<LetterCounts<LetterGroup>, StoreError> {
+    let counts = count(pool, Column::Reason, filter).await?;
+    Ok(counts.map(LetterGroup::from))
+}
+
+pub(super) async fn causes(
+    pool: &Pool,
+    filter: &LetterFilter,
+) -> Result<LetterCounts<LetterCause>, StoreError> {
+    let counts = count(pool, Column::Cause, filter).await?;
+    Ok(counts.map(LetterCause::from))
+}
+
+async fn count(
+    pool: &Pool,
+    column: Column,
+    filter: &LetterFilter,
+) -> Result<LetterCounts<CountsRow>, StoreError> {
+    if is_of_state_and_time(filter)
+        && let Some(names) = names(pool, column).await?
+    {
+        return count_each(pool, column, filter, &names).await;
+    }
+    let narrowed = narrow(pool, filter).await?;
+    count_newest(pool, column, &narrowed).await
+}
+
+/// Whether the indexes of reasons and causes have all that the filter asks for.
+fn is_of_state_and_time(filter: &LetterFilter) -> bool {
+    let LetterFilter {
+        scope,
+        named,
+        reason,
+        state: _,
+        without_dismissed,
+        acknowledged,
+        saga_id,
+        order_id,
+        cause,
+        words,
+        origin_topic,
+        from: _,
+        to: _,
+    } = filter;
+    let texts = [reason, saga_id, order_id, cause, origin_topic];
+    scope.names().is_none()
+        && named.is_none()
+        && !without_dismissed
+        && acknowledged.is_none()
+        && words.is_empty()
+        && texts.iter().all(|text| text.is_none())
+}
+
+/// All values of a column, each found behind the one before. None when there are too many, or letters without one.
+async fn names(pool: &Pool, column: Column) -> Result<Option<Vec<String>>, StoreError> {
+    let column = column.name();
+    let mut sql = QueryBuilder::<Db>::new(format!(
+        "WITH RECURSIVE named (name, number) AS (SELECT min({column}), 1 FROM dead_letter UNION ALL \
+         SELECT (SELECT min({column}) FROM dead_letter WHERE {column} > named.name), number + 1 FROM named \
+         WHERE name IS NOT NULL AND number <= {MOST}) \
+         SELECT name FROM named WHERE name IS NOT NULL UNION ALL \
+         SELECT NULL WHERE EXISTS (SELECT 1 FROM dead_letter WHERE {column} IS NULL)"
+    ));
+    let names: Vec<Option<String>> = sql
+        .build_query_scalar()
+        .fetch_all(pool)
+        .await
+        .map_err(error::store)?;
+    let names: Option<Vec<String>> = names.into_iter().collect();
+    Ok(names.filter(|names| i64::try_from(names.len()).is_ok_and(|count| count <= MOST)))
+}
+
+async fn count_each(
+    pool: &Pool,
+    column: Column,
+    filter: &LetterFilter,
+    names: &[String],
+) -> Result<LetterCounts<CountsRow>, StoreError> {
+    let mut sql = QueryBuilder::<Db>::new("SELECT * FROM (SELECT name");
+    let texts = match column {
+        Column::Reason => [("reason", "named.name"), ("message", "''"), ("producer", "NULL")],
+        Column::Cause => [("reason", ""), ("message", ""), ("producer", "")],
+    };
+    for (text, constant) in texts {
+        match constant {
+            "" => sql.push(format_args!(
+                ", (SELECT {text} FROM dead_letter WHERE cause = named.name ORDER BY dead_since DESC, id DESC LIMIT 1) AS {text}"
+            )),
+            constant => sql.push(format_args!(", {constant} AS {text}")),
+        };
+    }
+    let of_name = format!("FROM dead_letter WHERE {} = named.name", column.name());
+    for (count, state, further) in [
+        ("waiting", LetterState::Waiting, ""),
+        ("failed_again", LetterState::Waiting, " AND attempts > 0"),
+        ("replayed", LetterState::Replayed, ""),
+        ("dismissed", LetterState::Dismissed, ""),
+    ] {
+        let is_asked = filter.state.is_none_or(|asked| asked == state);
+        // Reasons are not shown with it.
+        if !is_asked || (count == "failed_again" && column == Column::Reason) {
+            sql.push(format_args!(", CAST(0 AS bigint) AS {count}"));
+            continue;
+        }
+        let state = state.as_str();
+        sql.push(format_args!(
+            ", (SELECT count(*) FROM (SELECT 1 {of_name} AND state = '{state}'{further}"
+        ));
+        push_times(&mut sql, filter);
+        // In the order of the index, so that it is read and not the table.
+        sql.push(format_args!(
+            " ORDER BY dead_since DESC LIMIT {COUNTED}) AS newest) AS {count}"
+        ));
+    }
+    for (end, name) in [("min", "first_dead"), ("max", "last_dead")] {
+        sql.push(format_args!(", (SELECT {end}(dead_since) {of_name}"));
+        if let Some(state) = filter.state {
+            sql.push(format_args!(" AND state = '{}'", state.as_str()));
+        }
+        push_times(&mut sql, filter);
+        sql.push(format_args!(") AS {name}"));
+    }
+    sql.push(" FROM (");
+    dialect::push_texts(&mut sql, names);
+    sql.push(
+        ") AS named) AS counted WHERE first_dead IS NOT NULL ORDER BY waiting + replayed + dismissed DESC, name",
+    );
+    let groups: Vec<CountsRow> = sql.build_query_as().fetch_all(pool).await.map_err(error::store)?;
+    let is_cut = |row: &CountsRow| [row.waiting, row.replayed, row.dismissed].contains(&COUNTED);
+    Ok(LetterCounts {
+        is_exact: !groups.iter().any(is_cut),
+        groups,
+    })
+}
+
+fn push_times(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
+    let mut push = |comparison: &'static str, at: Option<Timestamp>| {
+        if let Some(at) = at {
+            sql.push(comparison).push_bind(Moment(at));
+        }
+    };
+    push(" AND dead_since >= ", filter.from);
+    push(" AND dead_since <= ", filter.to);
+}
+
+async fn count_newest(
+    pool: &Pool,
+    column: Column,
+    narrowed: &Narrowed<'_>,
+) -> Result<LetterCounts<CountsRow>, StoreError> {
+    let column = column.name();
+    let mut sql = QueryBuilder::<Db>::new(format!(
+        "SELECT {column} AS name, max(reason) AS reason, max(message) AS message, max(producer) AS producer, \
+         count(*) FILTER (WHERE state = 'WAITING') AS waiting, \
+         count(*) FILTER (WHERE state = 'WAITING' AND attempts > 0) AS failed_again, \
+         count(*) FILTER (WHERE state = 'REPLAYED') AS replayed, \
+         count(*) FILTER (WHERE state = 'DISMISSED') AS dismissed, \
+         min(dead_since) AS first_dead, max(dead_since) AS last_dead \
+         FROM (SELECT reason, cause, message, producer, state, attempts, dead_since FROM dead_letter WHERE true"
+    ));
+    push_filter(&mut sql, narrowed);
+    sql.push(format_args!(
+        " ORDER BY dead_since DESC, id DESC LIMIT {COUNTED}) AS newest GROUP BY {column} ORDER BY count(*) DESC, {column}"
+    ));
+    let mut groups: Vec<CountsRow> = sql.build_query_as().fetch_all(pool).await.map_err(error::store)?;
+    let counted: i64 = groups.iter().map(CountsRow::letters).sum();
+    groups.truncate(LetterCounts::<LetterGroup>::MAX as usize);
+    Ok(LetterCounts {
+        is_exact: counted < COUNTED,
+        groups,
+    })
+}
+
+#[derive(sqlx::FromRow)]
+struct CountsRow {
+    /// The reason, or the cause, which letters that were kept by an earlier version do not have yet.
+    name: Option<String>,
+    reason: String,
+    message: String,
+    producer: Option<String>,
+    waiting: i64,
+    failed_again: i64,
+    replayed: i64,
+    dismissed: i64,
+    first_dead: Moment,
+    last_dead: Moment,
+}
+
+impl CountsRow {
+    const fn letters(&self) -> i64 {
+        self.waiting + self.replayed + self.dismissed
+    }
+}
+
+impl From<CountsRow> for LetterGroup {
+    fn from(row: CountsRow) -> Self {
+        Self {
+            reason: row.reason,
+            waiting: row.waiting.cast_unsigned(),
+            replayed: row.replayed.cast_unsigned(),
+            dismissed: row.dismissed.cast_unsigned(),
+            first: row.first_dead.0,
+            last: row.last_dead.0,
+        }
+    }
+}
+
+impl From<CountsRow> for LetterCause {
+    fn from(row: CountsRow) -> Self {
+        Self {
+            name: row.name,
+            reason: row.reason,
+            message: row.message,
+            producer: row.producer,
+            waiting: row.waiting.cast_unsigned(),
+            failed_again: row.failed_again.cast_unsigned(),
+            replayed: row.replayed.cast_unsigned(),
+            dismissed: row.dismissed.cast_unsigned(),
+            first: row.first_dead.0,
+            last: row.last_dead.0,
+        }
+    }
+}
