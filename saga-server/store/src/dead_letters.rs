@@ -210,6 +210,9 @@ pub struct LetterFilter {
     pub saga_id: Option<String>,
     /// About this order, by the event or, where that cannot be read, by what can be read of its bytes.
     pub order_id: Option<String>,
+    /// Without those whose order was read from bytes that are broken, or of a schema that was assumed: there it may be any part of
+    /// them.
+    pub without_partial_orders: bool,
     /// Of this cause, by its name in [`LetterCause`].
     pub cause: Option<String>,
     /// With all these words in their message or ids, see [`searched_words`](super::searched_words).

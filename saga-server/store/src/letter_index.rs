@@ -41,6 +41,8 @@ pub struct LetterCause {
 pub(super) struct LetterIndex {
     pub(super) cause: String,
     pub(super) order_id: Option<String>,
+    /// Whether the order was read from bytes that are broken, or of a schema that was assumed.
+    pub(super) order_is_partial: bool,
     pub(super) words: BTreeSet<String>,
 }
 
@@ -69,7 +71,7 @@ const LEAST_CHARS: usize = 3;
 
 impl LetterIndex {
     pub(super) fn of(letter: &Indexed<'_>) -> Self {
-        let order_id = letter.value.and_then(order_id);
+        let (order_id, order_is_partial) = letter.value.and_then(order_id).unzip();
         let texts = [
             letter.saga_id,
             order_id.as_deref(),
@@ -88,6 +90,7 @@ impl LetterIndex {
             cause: cause(letter.reason, letter.message, letter.producer),
             words,
             order_id,
+            order_is_partial: order_is_partial.unwrap_or_default(),
         }
     }
 }
@@ -110,14 +113,14 @@ fn cause(reason: &str, message: &str, producer: Option<&str>) -> String {
     format!("{hash:016x}")
 }
 
-/// The order that a value names, be it an event or not.
-fn order_id(value: &[u8]) -> Option<String> {
+/// The order that a value names, be it an event or not, and whether it was read from broken bytes or by an assumed schema.
+fn order_id(value: &[u8]) -> Option<(String, bool)> {
     if let Ok(event) = decode_single_object(value) {
-        return Some(event.order_id.into());
+        return Some((event.order_id.into(), false));
     }
     let partial = PartialEvent::read(value)?;
     let order_id = OrderId::new(partial.value("orderId")?).ok()?;
-    Some(order_id.into())
+    Some((order_id.into(), !partial.is_whole()))
 }
 
 /// The words of a text, in lower case: what is between spaces as a whole, and its parts.

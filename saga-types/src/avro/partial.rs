@@ -67,6 +67,12 @@ impl PartialEvent {
         Some(partial)
     }
 
+    /// Whether every field could be read, by the schema that the value names.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.broken_at.is_none() && !self.is_schema_assumed
+    }
+
     fn of_body(body: &[u8], version: SchemaVersion, frame: usize) -> Self {
         debug_assert!(body.len() <= MAX_EVENT_BYTES);
         let mut reader = Reader { rest: body };

@@ -42,8 +42,7 @@ impl PartialView {
     /// is hidden only a value is shown of which every field was read by a schema that is known.
     pub(super) fn of(value: &[u8], redaction: &Redaction) -> Option<Self> {
         let partial = PartialEvent::read(value)?;
-        let is_whole = partial.broken_at.is_none() && !partial.is_schema_assumed;
-        if partial.fields.is_empty() || !(redaction.is_off() || is_whole) {
+        if partial.fields.is_empty() || !(redaction.is_off() || partial.is_whole()) {
             return None;
         }
         Some(Self {

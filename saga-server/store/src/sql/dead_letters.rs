@@ -29,8 +29,8 @@ use crate::{
 const KEEP: &str = r#"
 INSERT INTO dead_letter (identity, topic, partition, "offset", dead_since, origin_topic, origin_partition,
     origin_offset, origin_time, origin_group, reason, message, saga_id, event_id, producer, key, value, value_bytes,
-    headers, saga_type, cause, order_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+    headers, saga_type, cause, order_id, order_is_partial)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 ON CONFLICT (identity) DO NOTHING RETURNING id"#;
 
 const LETTERS: &str = r#"
@@ -112,6 +112,7 @@ pub(super) async fn keep(pool: &Pool, letters: &[NewLetter], outcome: TxOutcome)
             .bind(&letter.saga_type)
             .bind(&index.cause)
             .bind(&index.order_id)
+            .bind(index.order_is_partial)
             .fetch_optional(&mut *transaction)
             .await
             .map_err(failed)?;
@@ -246,6 +247,9 @@ pub(super) fn push_filter(sql: &mut QueryBuilder<Db>, narrowed: &Narrowed<'_>) {
         if let Some(text) = text {
             sql.push(condition).push_bind(text.to_owned());
         }
+    }
+    if filter.without_partial_orders {
+        sql.push(" AND order_is_partial = false");
     }
     match filter.state {
         // Written out, so that the index of the waiting ones serves it.

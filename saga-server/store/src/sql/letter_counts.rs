@@ -76,6 +76,7 @@ fn is_of_state_and_time(filter: &LetterFilter) -> bool {
         acknowledged,
         saga_id,
         order_id,
+        without_partial_orders,
         cause,
         words,
         origin_topic,
@@ -86,6 +87,7 @@ fn is_of_state_and_time(filter: &LetterFilter) -> bool {
     scope.names().is_none()
         && named.is_none()
         && !without_dismissed
+        && !without_partial_orders
         && acknowledged.is_none()
         && words.is_empty()
         && texts.iter().all(|text| text.is_none())

@@ -16,7 +16,8 @@ const RARE: usize = 1_000;
 const WITHOUT_INDEX: &str = r"
 SELECT id, reason, message, producer, saga_id, event_id, value FROM dead_letter WHERE cause IS NULL ORDER BY id LIMIT $1";
 
-const SET_INDEX: &str = "UPDATE dead_letter SET cause = $2, order_id = $3 WHERE id = $1";
+const SET_INDEX: &str =
+    "UPDATE dead_letter SET cause = $2, order_id = $3, order_is_partial = $4 WHERE id = $1";
 
 /// Gives some letters that were kept without it what they are found by; how many.
 pub(super) async fn index_some(connection: &mut Connection, limit: u32) -> Result<u64, StoreError> {
@@ -38,6 +39,7 @@ pub(super) async fn index_some(connection: &mut Connection, limit: u32) -> Resul
             .bind(row.id)
             .bind(&index.cause)
             .bind(&index.order_id)
+            .bind(index.order_is_partial)
             .execute(&mut *connection)
             .await
             .map_err(error::store)?;

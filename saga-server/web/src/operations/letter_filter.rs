@@ -34,6 +34,7 @@ fn filter_of(params: &mut Params, period: DateRange) -> LetterFilter {
             .map(|yes| (yes, Timestamp::now())),
         saga_id: params.parsed("sagaId", saga_id),
         order_id: params.parsed("orderId", order_id),
+        without_partial_orders: false,
         cause: params.text("cause"),
         words: params.parsed("q", searched_words).unwrap_or_default(),
         origin_topic: params.text("originTopic"),

@@ -72,10 +72,12 @@ impl Reader {
             .await
     }
 
-    /// Only letters that the caller may see; none at all where messages are searched that may hold what is hidden.
+    /// Only letters that the caller may see; none at all where messages are searched that may hold what is hidden. By an order only
+    /// those that show it, since what is read from broken bytes may be what is hidden.
     pub(in crate::scoped) fn visible_letters(&self, filter: &LetterFilter) -> LetterFilter {
         let mut filter = LetterFilter {
             scope: self.scope().clone(),
+            without_partial_orders: !self.redaction.is_off() && filter.order_id.is_some(),
             ..filter.clone()
         };
         if !self.redaction.is_off() && !filter.words.is_empty() {

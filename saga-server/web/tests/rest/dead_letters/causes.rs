@@ -144,6 +144,22 @@ async fn letters_are_searched_by_words_unless_something_is_hidden() {
     hiding.refused(&format!("{LIST}.ndjson?q=card")).await;
     let details = hiding.refused(&format!("{LIST}?q=card")).await;
     assert!(details["q"].as_str().unwrap().contains("redaction"), "{details}");
+    // What stands where broken bytes have the order may be what is hidden.
+    let whole = event("saga-3", "ORDER_CREATED", "STARTED", 0);
+    let value = avro::encode(&whole.0, SchemaVersion::V2, Framing::SingleObject).unwrap();
+    let whole = letter(&value, "STORE_REFUSED", 3);
+    for api in [&api, &hiding] {
+        api.store.keep_letters(vec![whole.clone()]).await.unwrap();
+    }
+    for (order, found, found_hiding) in [("ORD-saga-1", 1, 0), ("ORD-saga-3", 1, 1)] {
+        let path = format!("{LIST}?orderId={order}");
+        for (api, found) in [(&api, found), (&hiding, found_hiding)] {
+            let answer = api.json(&path).await;
+            assert_eq!(answer["content"].as_array().unwrap().len(), found, "{order}");
+        }
+        let groups = hiding.json(&path.replace("/dlt", "/dlt/groups")).await;
+        assert_eq!(groups["waiting"], found_hiding, "{order}");
+    }
     // Nor by the count of a replay.
     let tried = replay(&hiding, json!({"filter": {"q": "card"}, "dryRun": true})).await;
     assert_eq!(tried["requested"], 0);
