@@ -4,11 +4,11 @@ use sqlx::QueryBuilder;
 
 use super::{
     Adapter, Connection, Db, dialect, error, job_items,
-    job_rows::{JOB, entry, one, push_scope, scope_text},
+    job_rows::{entry, one, scope_text, types_text},
     operations,
 };
 use crate::{
-    Creation, Job, JobState, NewJob, Reversion, StoreError, columns::Moment, detached::run_detached,
+    Creation, Job, JobState, NewJob, Reversion, Scope, StoreError, columns::Moment, detached::run_detached,
 };
 
 const CREATE: &str = "INSERT INTO job (action, state, target, note, selection, actor, role, way, address, scope, token, \
@@ -17,13 +17,11 @@ const CREATE: &str = "INSERT INTO job (action, state, target, note, selection, a
      ON CONFLICT DO NOTHING RETURNING id";
 
 /// A letter is of the type of its event, and also of the type of its saga, which replaying it changes.
-const TYPES: [&str; 3] = [
-    "INSERT INTO job_saga_type SELECT DISTINCT job_id, COALESCE(saga_type, '') FROM job_item WHERE job_id = $1",
-    "INSERT INTO job_saga_type SELECT DISTINCT item.job_id, COALESCE(saga.saga_type, '') FROM job_item AS item \
-     JOIN saga_instance AS saga ON saga.saga_id = item.saga_id WHERE item.job_id = $1 ON CONFLICT DO NOTHING",
-    "INSERT INTO job_saga_type SELECT DISTINCT item.job_id, COALESCE(saga.saga_type, '') FROM job_item AS item \
-     JOIN saga_removed AS saga ON saga.saga_id = item.saga_id WHERE item.job_id = $1 ON CONFLICT DO NOTHING",
-];
+const TYPES: &str = "SELECT COALESCE(saga_type, '') FROM job_item WHERE job_id = $1 \
+    UNION SELECT COALESCE(saga.saga_type, '') FROM job_item AS item \
+    JOIN saga_instance AS saga ON saga.saga_id = item.saga_id WHERE item.job_id = $1 \
+    UNION SELECT COALESCE(saga.saga_type, '') FROM job_item AS item \
+    JOIN saga_removed AS saga ON saga.saga_id = item.saga_id WHERE item.job_id = $1";
 
 /// What a job changed and no job that reverts it has taken back.
 const REVERSED: &str = "INSERT INTO job_item (job_id, number, saga_id, saga_type, letter_id, before, target) \
@@ -67,12 +65,9 @@ pub(super) async fn revert(store: &Adapter, id: i64, order: &NewJob) -> Result<R
             Some(Creation::Created(job) | Creation::Known(job)) => return Ok(Reversion::Known(job)),
             None => {}
         }
-        let mut sql = QueryBuilder::<Db>::new(format!("SELECT {JOB} FROM job WHERE id = "));
-        sql.push_bind(id);
-        push_scope(&mut sql, &order.scope);
         // Of two reverting jobs at once the second one waits here.
-        sql.push(format_args!(" {}", dialect::FOR_UPDATE));
-        let Some(job) = one(&mut transaction, sql).await? else {
+        let found = one(&mut *transaction, id, &order.scope, dialect::FOR_UPDATE);
+        let Some(job) = found.await? else {
             return Ok(Reversion::NotFound);
         };
         if !job.state.has_ended() {
@@ -143,16 +138,21 @@ async fn insert(
 
 /// The types of a new job's sagas and its entry of the log; and the job.
 async fn finish(connection: &mut Connection, id: i64, job: &NewJob) -> Result<Job, StoreError> {
-    for types in TYPES {
-        let inserted = sqlx::query(types).bind(id).execute(&mut *connection).await;
-        inserted.map_err(error::store)?;
-    }
+    let types: Vec<String> = sqlx::query_scalar(TYPES)
+        .bind(id)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(error::store)?;
+    sqlx::query("UPDATE job SET types = $2 WHERE id = $1")
+        .bind(id)
+        .bind(types_text(&types.into_iter().collect()))
+        .execute(&mut *connection)
+        .await
+        .map_err(error::store)?;
     let entry = entry(job.actor.clone(), job.at, "CREATED", job.note.clone());
     let written = operations::write(connection, &[entry], Some(id)).await;
     written.map_err(error::store)?;
-    let mut sql = QueryBuilder::<Db>::new(format!("SELECT {JOB} FROM job WHERE id = "));
-    sql.push_bind(id);
-    let job = one(connection, sql).await?;
+    let job = one(connection, id, &Scope::All, "").await?;
     job.ok_or_else(|| StoreError::Unavailable("a new job is not there".into()))
 }
 
@@ -173,11 +173,8 @@ async fn known(connection: &mut Connection, job: &NewJob) -> Result<Option<Creat
     if request != job.request {
         return Ok(Some(Creation::KeyReused));
     }
-    let mut sql = QueryBuilder::<Db>::new(format!("SELECT {JOB} FROM job WHERE id = "));
-    sql.push_bind(id);
     // The caller's rights may have changed since.
-    push_scope(&mut sql, &job.scope);
-    Ok(one(connection, sql).await?.map(Creation::Known))
+    Ok(one(connection, id, &job.scope, "").await?.map(Creation::Known))
 }
 
 /// A job that reverts this one and has not ended.

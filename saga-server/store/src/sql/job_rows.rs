@@ -1,20 +1,25 @@
 //! Rows of jobs and of their items, and who sees them.
 
+use std::collections::BTreeSet;
+
 use saga_types::{SagaType, Timestamp};
 use sqlx::QueryBuilder;
 
-use super::{Connection, Db, dialect, error, rows::decode};
+use super::{Db, error, rows::decode};
 use crate::{
     Actor, Corrupt, ItemResult, Job, JobAction, JobItem, JobState, LetterState, Operation, OperationKind,
     Scope, SelectedLetter, StoreError, Way, columns::Moment, table::Keyed,
 };
 
-pub(super) const JOB: &str = "id, action, state, target, note, care, selection, request, actor, role, way, address, scope, reverts, \
+pub(super) const JOB: &str = "id, action, state, target, note, care, selection, request, actor, role, way, address, scope, types, reverts, \
      (SELECT max(other.id) FROM job AS other WHERE other.reverts = job.id) AS reverted_by, created_at, started_at, \
      moved_at, finished_at, items, changed, unchanged, refused, failed";
 
 pub(super) const ITEM: &str =
     "number, saga_id, saga_type, letter_id, before, target, after, result, message, done_at";
+
+/// No saga type has this name.
+const UNKNOWN: &str = "?";
 
 /// A row of `job`.
 #[derive(sqlx::FromRow)]
@@ -32,6 +37,7 @@ pub(super) struct JobRow {
     way: String,
     address: Option<String>,
     scope: Option<String>,
+    types: String,
     reverts: Option<i64>,
     reverted_by: Option<i64>,
     created_at: Moment,
@@ -178,28 +184,41 @@ impl TryFrom<SelectedRow> for SelectedLetter {
     }
 }
 
-/// The job that a statement finds.
+/// The job of this id, if those with this scope see it.
 pub(super) async fn one(
-    connection: &mut Connection,
-    mut sql: QueryBuilder<Db>,
+    executor: impl sqlx::Executor<'_, Database = Db>,
+    id: i64,
+    scope: &Scope,
+    lock: &str,
 ) -> Result<Option<Job>, StoreError> {
-    let row = sql
-        .build()
-        .fetch_optional(connection)
-        .await
-        .map_err(error::store)?;
-    row.map(|row| decode::<JobRow>(&row)?.try_into()).transpose()
+    let mut sql = QueryBuilder::<Db>::new(format!("SELECT {JOB} FROM job WHERE id = "));
+    sql.push_bind(id).push(format_args!(" {lock}"));
+    let row = sql.build().fetch_optional(executor).await.map_err(error::store)?;
+    let row = row.map(|row| decode::<JobRow>(&row)).transpose()?;
+    row.filter(|row| is_seen(&row.types, scope))
+        .map(Job::try_from)
+        .transpose()
+}
+
+/// The types of a job's sagas as the job keeps them. An empty name stands for a type that is not known.
+pub(super) fn types_text(names: &BTreeSet<String>) -> String {
+    let names: Vec<&str> = names
+        .iter()
+        .map(|name| match name.as_str() {
+            "" => UNKNOWN,
+            name => name,
+        })
+        .collect();
+    names.join(" ")
 }
 
 /// A job is seen by those who may see every type of its sagas.
-pub(super) fn push_scope(sql: &mut QueryBuilder<Db>, scope: &Scope) {
-    if let Some(types) = scope.names() {
-        sql.push(
-            " AND NOT EXISTS (SELECT 1 FROM job_saga_type AS has WHERE has.job_id = job.id AND NOT has.saga_type ",
-        );
-        dialect::push_any(sql, &types);
-        sql.push(")");
-    }
+pub(super) fn is_seen(types: &str, scope: &Scope) -> bool {
+    scope.names().is_none_or(|seen| {
+        types
+            .split_whitespace()
+            .all(|name| seen.iter().any(|one| one == name))
+    })
 }
 
 /// An entry of the log that is about the whole job.

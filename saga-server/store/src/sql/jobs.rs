@@ -6,7 +6,7 @@ use sqlx::QueryBuilder;
 
 use super::{
     Adapter, Db, acknowledgements, dead_letters, dialect, dismissal, error, job_creation, job_items,
-    job_rows::{ITEM, ItemRow, JOB, JobRow, SelectedRow, entry, one, push_scope},
+    job_rows::{ITEM, ItemRow, JOB, JobRow, SelectedRow, entry, is_seen, one},
     letter_index, operations,
     rows::{decode, decode_all},
 };
@@ -18,6 +18,9 @@ use crate::{
 
 /// Written out, as in the index of these.
 const ACTIVE: &str = "state IN ('WAITING', 'RUNNING', 'STOPPING')";
+
+/// A statement has no more parts than some hundreds.
+const MOST_SETS: usize = 100;
 
 const STOP: &str = "UPDATE job SET state = CASE state WHEN 'WAITING' THEN 'STOPPED' ELSE 'STOPPING' END, \
      finished_at = CASE state WHEN 'WAITING' THEN $2 ELSE finished_at END, moved_at = $2 \
@@ -55,28 +58,17 @@ impl JobStore for Adapter {
     }
 
     async fn job(&self, id: i64, scope: &Scope) -> Result<Option<Job>, StoreError> {
-        let mut sql = QueryBuilder::<Db>::new(format!("SELECT {JOB} FROM job WHERE id = "));
-        sql.push_bind(id);
-        push_scope(&mut sql, scope);
-        let row = sql
-            .build()
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(error::store)?;
-        row.map(|row| decode::<JobRow>(&row)?.try_into()).transpose()
+        one(&self.readers, id, scope, "").await
     }
 
     async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, StoreError> {
-        let mut sql = QueryBuilder::<Db>::new(format!("SELECT {JOB} FROM job WHERE true"));
-        push_scope(&mut sql, &query.scope);
-        if let Some(state) = query.state {
-            sql.push(" AND state = ").push_bind(state.as_str());
+        let mut sql = QueryBuilder::<Db>::new(format!("SELECT {JOB} FROM job WHERE "));
+        if query.scope.is_all() {
+            sql.push("true");
+            push_page(&mut sql, query);
+        } else {
+            push_seen(&mut sql, query, &self.seen_types(&query.scope).await?);
         }
-        if let Some(before) = query.before {
-            sql.push(" AND id < ").push_bind(before);
-        }
-        sql.push(" ORDER BY id DESC LIMIT ")
-            .push_bind(i64::from(query.size));
         let rows = sql.build().fetch_all(&self.readers).await.map_err(error::store)?;
         let rows = decode_all::<JobRow>(&rows)?.into_iter();
         rows.map(Job::try_from).collect()
@@ -110,10 +102,7 @@ impl JobStore for Adapter {
         run_detached(async move {
             let begun = store.writers.begin_with(dialect::BEGIN).await;
             let mut transaction = begun.map_err(error::store)?;
-            let mut sql = QueryBuilder::<Db>::new(format!("SELECT {JOB} FROM job WHERE id = "));
-            sql.push_bind(id);
-            push_scope(&mut sql, &scope);
-            if one(&mut transaction, sql).await?.is_none() {
+            if one(&mut *transaction, id, &scope, "").await?.is_none() {
                 return Ok(None);
             }
             let stopped = sqlx::query(STOP)
@@ -127,9 +116,7 @@ impl JobStore for Adapter {
                 let written = operations::write(&mut transaction, &[entry], Some(id)).await;
                 written.map_err(error::store)?;
             }
-            let mut sql = QueryBuilder::<Db>::new(format!("SELECT {JOB} FROM job WHERE id = "));
-            sql.push_bind(id);
-            let job = one(&mut transaction, sql).await?;
+            let job = one(&mut *transaction, id, &scope, "").await?;
             transaction.commit().await.map_err(error::store)?;
             Ok(job)
         })
@@ -241,5 +228,54 @@ impl JobStore for Adapter {
             Ok(removed.rows_affected())
         })
         .await
+    }
+}
+
+/// The rest of a condition on jobs, and their order.
+fn push_page(sql: &mut QueryBuilder<Db>, query: &JobQuery) {
+    if let Some(state) = query.state {
+        sql.push(" AND state = ").push_bind(state.as_str());
+    }
+    if let Some(before) = query.before {
+        sql.push(" AND id < ").push_bind(before);
+    }
+    sql.push(" ORDER BY id DESC LIMIT ")
+        .push_bind(i64::from(query.size));
+}
+
+/// The condition on jobs with one of some sets of types: the newest of each set, so that no others are read.
+fn push_seen(sql: &mut QueryBuilder<Db>, query: &JobQuery, seen: &[String]) {
+    if !(1..=MOST_SETS).contains(&seen.len()) {
+        sql.push("types ");
+        dialect::push_any(sql, seen);
+        push_page(sql, query);
+        return;
+    }
+    sql.push("id IN (");
+    for (number, types) in seen.iter().enumerate() {
+        if number > 0 {
+            sql.push(" UNION ALL ");
+        }
+        sql.push("SELECT id FROM (SELECT id FROM job WHERE types = ")
+            .push_bind(types.clone());
+        push_page(sql, query);
+        sql.push(") AS newest");
+    }
+    sql.push(") ORDER BY id DESC LIMIT ")
+        .push_bind(i64::from(query.size));
+}
+
+impl Adapter {
+    /// Which sets of types jobs have that are seen with a scope, each found behind the one before.
+    async fn seen_types(&self, scope: &Scope) -> Result<Vec<String>, StoreError> {
+        let sets: Vec<String> = sqlx::query_scalar(
+            "WITH RECURSIVE sets (types) AS (SELECT min(types) FROM job UNION ALL \
+             SELECT (SELECT min(types) FROM job WHERE types > sets.types) FROM sets WHERE types IS NOT NULL) \
+             SELECT types FROM sets WHERE types IS NOT NULL",
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(error::store)?;
+        Ok(sets.into_iter().filter(|types| is_seen(types, scope)).collect())
     }
 }

@@ -9,12 +9,13 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::COUNTED;
 
 /// The tables that grow.
-const LARGE: [&str; 5] = [
+const LARGE: [&str; 6] = [
     "saga_steps",
     "saga_instance",
     "dead_letter",
     "dead_letter_word",
     "operation",
+    "job",
 ];
 
 pub(crate) struct Asked {

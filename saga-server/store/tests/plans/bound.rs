@@ -1,8 +1,8 @@
-//! A reader bound to a rare saga type, beside many letters and operations of another one.
+//! A reader bound to a rare saga type, beside many letters, operations and jobs of another one.
 
 use std::sync::Arc;
 
-use saga_store::{LetterFilter, LetterQuery, OperationFilter, OperationQuery, Scope, Store};
+use saga_store::{JobQuery, LetterFilter, LetterQuery, OperationFilter, OperationQuery, Scope, Store};
 use saga_types::SagaType;
 use sqlx::Executor;
 
@@ -52,6 +52,40 @@ async fn letters_and_operations_of_a_rare_type_are_found_by_it() {
     let mut complaints = Vec::new();
     complaints.extend(asked.complaint("letters", 200, of_letters).await);
     complaints.extend(asked.complaint("operations", 200, of_operations).await);
+    asked.drop().await;
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+/// Of 20,000 jobs the 40 oldest have sagas of the rare type alone, and the 20 before those also some of another one.
+const JOBS: &str = "
+INSERT INTO job (action, state, selection, actor, way, request, created_at, moved_at, types)
+SELECT 'CORRECT', 'DONE', '{}', 'dana', 'REST', '', now(), now(),
+       CASE WHEN n <= 20 THEN 'ORDER_CREATION REFUND' WHEN n <= 60 THEN 'REFUND' ELSE 'ORDER_CREATION' END
+FROM generate_series(1, 20000) AS n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_of_a_rare_type_are_found_by_it() {
+    let mut asked = Asked::empty().await;
+    for statement in [JOBS, "VACUUM ANALYZE job"] {
+        asked.admin.execute(statement).await.unwrap();
+    }
+    let query = |types: &[SagaType]| JobQuery {
+        scope: Scope::of(types.iter().cloned()),
+        size: 50,
+        ..JobQuery::default()
+    };
+    let (rare, frequent) = (SagaType::REFUND, SagaType::ORDER_CREATION);
+    let mut complaints = Vec::new();
+    for (query, found) in [
+        (query(std::slice::from_ref(&rare)), 40),
+        (query(&[frequent, rare]), 50),
+        (query(&[SagaType::STORE_REGISTRATION]), 0),
+    ] {
+        let jobs = async |store: Arc<dyn Store>| {
+            assert_eq!(store.jobs(&query).await.unwrap().len(), found);
+        };
+        complaints.extend(asked.complaint(&format!("{query:?}"), 500, jobs).await);
+    }
     asked.drop().await;
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
