@@ -18,6 +18,7 @@ mod hostile;
 mod interrupted;
 mod keyboard_journeys;
 mod letters;
+mod operator_tasks;
 mod parcels;
 mod producers;
 mod screenshots;

@@ -6,7 +6,9 @@
 //! | `order` | the order, and the columns that can be sorted |
 //! | `views` | quick views and saved views |
 //! | `group` | who takes care of a group of failures |
+//! | `chat` | the list as a message |
 
+mod chat;
 mod filters;
 mod group;
 mod order;
@@ -65,6 +67,8 @@ pub(super) struct SagasTemplate {
     /// All that match, as files, and as a call.
     files: [(&'static str, String); 2],
     curl: String,
+    /// The list as a message.
+    chat: String,
     range: Range,
     chips: Vec<Chip>,
     /// When the list is that of a group of failures.
@@ -113,11 +117,16 @@ pub(super) async fn page(
     let filters = given.iter().filter(|(name, _)| !is_place(name));
     let whole = pairs(filters.clone().filter(|(name, _)| name != "size"));
     let files = files("/api/v1/sagas", &given);
+    let (total, tokens) = (total(&found), tokens::write(&filtering(&given)));
+    // Who reads it later is to see the same list.
+    let listed = asked.fixed(filters.clone().cloned().collect(), clock.now);
+    let link = format!("{}{}", origin(&headers), address(LIST, &listed));
     Ok(Page(SagasTemplate {
         frame: Frame::new(Section::Sagas, "Sagas", &caller, Some(&freshness)).with_live(live(&given)),
         views: views(&given),
         saved: saved(find_views(&reader).await?.views, &whole),
-        tokens: tokens::write(&filtering(&given)),
+        chat: chat::chat(&found, &total, &tokens, &link),
+        tokens,
         beginnings: beginnings(&*reader.words().await?),
         sort: value(&given, "sort").map(str::to_owned),
         curl: curl(&headers, &files[1].1),
@@ -135,7 +144,7 @@ pub(super) async fn page(
             .filter(|(name, _)| !has_field(name))
             .cloned()
             .collect(),
-        total: total(&found),
+        total,
         order: order(&given),
         columns: columns(&given),
         sorts: sorts(&given),
