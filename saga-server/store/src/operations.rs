@@ -42,6 +42,8 @@ pub struct Conclusion {
     pub operations: Vec<Operation>,
     /// Results of items, when it is a part of a job. When one of the items has a result already, nothing is written at all.
     pub job: Option<JobStep>,
+    /// The batch did not come upon what its caller had seen: nothing is stored, neither the batch nor this.
+    pub is_abandoned: bool,
 }
 
 /// Who does something.

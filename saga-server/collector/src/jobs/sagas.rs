@@ -33,10 +33,11 @@ pub fn judge_saga(before: Option<&str>, now: SagaStatus, target: SagaStatus) -> 
     }
 }
 
-/// An item, with the event that corrects its saga.
+/// An item, with the event that corrects its saga as it was seen.
 #[derive(Clone)]
 struct Ready {
     item: JobItem,
+    seen: SagaStatus,
     correction: Correction,
     event: SagaEvent,
 }
@@ -66,8 +67,9 @@ impl JobRunner {
         for item in items {
             let saga = item.saga_id.as_deref().and_then(|id| sagas.get(id));
             match prepared(job, &item, saga.copied()) {
-                Ok((correction, event)) => ready.push(Ready {
+                Ok((seen, correction, event)) => ready.push(Ready {
                     item,
+                    seen,
                     correction,
                     event,
                 }),
@@ -81,9 +83,10 @@ impl JobRunner {
     /// In one transaction, or in one for each when the database does not take them together.
     async fn store_all(&self, job: &Job, ready: Vec<Ready>) -> Result<Vec<JobItem>, JobError> {
         match self.store_once(job, &ready).await {
-            Ok(left) => Ok(left),
+            // When none was stored, the status of one of them changed meanwhile.
+            Ok(left) if left.len() < ready.len() || ready.len() <= 1 => Ok(left),
             Err(AppendError::Unavailable(fault)) => Err(StoreError::Unavailable(fault).into()),
-            Err(AppendError::Refused(_) | AppendError::Failed(_)) => {
+            Ok(_) | Err(AppendError::Refused(_) | AppendError::Failed(_)) => {
                 let mut left = Vec::new();
                 for one in ready {
                     match self.store_once(job, std::slice::from_ref(&one)).await {
@@ -120,12 +123,12 @@ impl JobRunner {
     }
 }
 
-/// The correction of an item and its event, or what became of it.
+/// The status that the saga of an item has, the correction and its event; or what became of the item.
 fn prepared(
     job: &Job,
     item: &JobItem,
     saga: Option<&SagaState>,
-) -> Result<(Correction, SagaEvent), (ItemResult, String)> {
+) -> Result<(SagaStatus, Correction, SagaEvent), (ItemResult, String)> {
     let refused = |why: String| (ItemResult::Refused, why);
     let saga = saga.ok_or_else(|| refused("it is not in the database any more".to_owned()))?;
     if !job.scope.has(&saga.saga_type) {
@@ -148,7 +151,7 @@ fn prepared(
     let event = correction
         .event(saga)
         .map_err(|error| refused(error.to_string()))?;
-    Ok((correction, event))
+    Ok((saga.current_status, correction, event))
 }
 
 /// Why, as it stands in each event.
@@ -175,7 +178,13 @@ fn conclude(job: i64, ready: Vec<Ready>) -> Conclude {
             let ready = by_saga.get(change.state.saga_id.as_str())?;
             Some(ready.correction.operation(change))
         });
+        let is_other = |change: &SagaChange| {
+            let ready = by_saga.get(change.state.saga_id.as_str());
+            ready.is_some_and(|ready| change.previous_status != Some(ready.seen))
+        };
         Conclusion {
+            // What a saga became meanwhile is looked at anew before it is overridden.
+            is_abandoned: appended.changes.iter().any(is_other),
             operations: operations.collect(),
             job: Some(JobStep {
                 job,
@@ -211,9 +220,6 @@ fn result(ready: &Ready, change: &SagaChange) -> DoneItem {
     let (result, why) = if current != wanted {
         let why = format!("an event that is later still came at the same time, so the saga is {current}");
         (ItemResult::Refused, Some(why))
-    } else if change.previous_status == Some(wanted) {
-        let why = format!("it became {wanted} by another event at the same time");
-        (ItemResult::Unchanged, Some(why))
     } else {
         (ItemResult::Changed, None)
     };
@@ -221,5 +227,74 @@ fn result(ready: &Ready, change: &SagaChange) -> DoneItem {
         before: change.previous_status.map(|status| status.as_str().to_owned()),
         after: Some(current.as_str().to_owned()),
         ..done(&ready.item, result, why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use saga_store::{Actor, Way};
+    use saga_types::{SagaType, definition::Definitions, fold, steps};
+
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_what_was_seen_or_nothing() {
+        let event = SagaEvent::new(
+            "1".parse().unwrap(),
+            "saga-1".parse().unwrap(),
+            "order-1".parse().unwrap(),
+            SagaType::ORDER_CREATION,
+            steps::ORDER_CREATED,
+            SagaStatus::Started,
+            Timestamp::now(),
+        );
+        let seen = fold::fold([&event], &Definitions::built_in()).unwrap();
+        let correction = Correction {
+            status: SagaStatus::Failed,
+            reason: "lost".to_owned(),
+            by: Actor {
+                name: "dana".to_owned(),
+                role: None,
+                way: Way::Rest,
+                address: None,
+            },
+        };
+        let corrected = correction.event(&seen).unwrap();
+        let ready = Ready {
+            item: JobItem {
+                number: 1,
+                saga_id: Some("saga-1".to_owned()),
+                saga_type: None,
+                letter_id: None,
+                before: Some("STARTED".to_owned()),
+                target: Some("FAILED".to_owned()),
+                after: None,
+                result: None,
+                message: None,
+                done_at: None,
+            },
+            seen: seen.current_status,
+            correction,
+            event: corrected.clone(),
+        };
+        let state = fold::fold([&event, &corrected], &Definitions::built_in()).unwrap();
+        let conclude = conclude(7, vec![ready]);
+        for (previous_status, is_abandoned) in [
+            (SagaStatus::Started, false),
+            (SagaStatus::Completed, true),
+            (SagaStatus::Failed, true),
+        ] {
+            let appended = Appended {
+                changes: vec![SagaChange {
+                    previous_status: Some(previous_status),
+                    state: state.clone(),
+                    compensation_ms: None,
+                }],
+                ..Appended::default()
+            };
+            let concluded = conclude(&appended);
+            assert_eq!(concluded.is_abandoned, is_abandoned, "{previous_status}");
+            assert_eq!(concluded.operations.len(), 1);
+        }
     }
 }

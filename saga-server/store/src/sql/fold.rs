@@ -56,7 +56,12 @@ pub(super) async fn end(
         removed,
     };
     if let Some(conclude) = conclude {
-        operations::conclude(&mut transaction, &conclude(&appended)).await?;
+        let conclusion = conclude(&appended);
+        if conclusion.is_abandoned {
+            transaction.rollback().await?;
+            return Ok(Appended::default());
+        }
+        operations::conclude(&mut transaction, &conclusion).await?;
     }
     if notes_failures && outcome == TxOutcome::Committed {
         webhooks::note(&mut transaction, &failures(&appended.changes)).await?;

@@ -164,6 +164,7 @@ macro_rules! contract_tests {
             jobs::letters_of_a_job_are_dismissed_with_its_results,
             jobs::sagas_of_a_job_are_acknowledged_with_its_results,
             jobs::jobs_that_ended_leave_with_their_items,
+            operations::an_abandoned_batch_leaves_nothing,
             operations::an_operation_is_written_with_its_change,
             operations::an_operation_without_its_change_is_not_written,
             operations::an_operation_tells_the_outcome_that_was_committed,

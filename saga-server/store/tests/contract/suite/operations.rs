@@ -94,6 +94,29 @@ pub(crate) async fn log(store: &dyn Store, kind: OperationKind) -> Vec<Operation
     matching(store, filter).await
 }
 
+pub(crate) async fn an_abandoned_batch_leaves_nothing(database: &impl Database) {
+    let store = database.store().await;
+    store
+        .append(vec![created("saga-1", "1", 0)].into())
+        .await
+        .unwrap();
+    let before = store.saga("saga-1").await.unwrap();
+    let conclude: Conclude = Arc::new(|appended| {
+        assert_eq!(appended.stored(), 2);
+        Conclusion {
+            operations: vec![operation(1)],
+            is_abandoned: true,
+            ..Conclusion::default()
+        }
+    });
+    let events = vec![created("saga-1", "2", 1), created("saga-2", "1", 0)];
+    let appended = store.append_by(events.into(), conclude).await.unwrap();
+    assert_eq!((appended.stored(), appended.changes.len()), (0, 0));
+    assert_eq!(store.saga("saga-1").await.unwrap(), before);
+    assert_eq!(store.saga("saga-2").await.unwrap(), None);
+    assert_eq!(matching(&*store, OperationFilter::default()).await, []);
+}
+
 pub(crate) async fn an_operation_is_written_with_its_change(database: &impl Database) {
     let store = database.store().await;
     store

@@ -1,6 +1,6 @@
 //! Which sagas or letters an order means, as they are now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use saga_collector::{freshness::Freshness, redaction::Redaction};
 use saga_store::{
@@ -104,16 +104,25 @@ async fn matching(
         size: SAGAS_AT_ONCE,
         ..query
     };
-    let mut items = Vec::new();
+    let (mut items, mut selected) = (Vec::new(), HashSet::new());
     loop {
         let stretch = reader.list(&query).await?;
-        items.extend(stretch.sagas.iter().map(|saga| of_saga(saga, target)));
+        let more = stretch.sagas.iter().map(|saga| of_saga(saga, target));
+        items.extend(not_selected(more, &mut selected));
         refuse_too_many(items.len())?;
         let Some(next) = stretch.next else {
             return Ok(items);
         };
         query.start = next;
     }
+}
+
+/// A saga whose begin is found to be earlier while the list is read stands on two of its pages.
+fn not_selected<'a>(
+    items: impl Iterator<Item = NewItem> + 'a,
+    selected: &'a mut HashSet<Option<String>>,
+) -> impl Iterator<Item = NewItem> + 'a {
+    items.filter(|item| selected.insert(item.saga_id.clone()))
 }
 
 impl Selected {
@@ -173,4 +182,24 @@ fn refuse_too_many(items: usize) -> Result<(), ApiError> {
     let message =
         format!("the filter matches more than {MAX_JOB_ITEMS}, the most that a job may have; narrow it");
     Err(ApiError::bad_request(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saga_is_selected_once() {
+        let item = |id: &str| NewItem {
+            saga_id: Some(id.to_owned()),
+            ..NewItem::default()
+        };
+        let mut selected = HashSet::new();
+        let mut ids = Vec::new();
+        for page in [["a", "b"], ["b", "c"]] {
+            let items = not_selected(page.into_iter().map(item), &mut selected);
+            ids.extend(items.filter_map(|item| item.saga_id));
+        }
+        assert_eq!(ids, ["a", "b", "c"]);
+    }
 }
