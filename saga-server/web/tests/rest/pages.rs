@@ -71,6 +71,35 @@ async fn the_list_says_of_each_saga_what_is_needed_now() {
 }
 
 #[tokio::test]
+async fn a_list_is_a_message_with_its_first_sagas_and_its_address() {
+    let api = Api::new().await;
+    for number in 0..7 {
+        api.record(failed(&format!("saga-{number}"), number)).await;
+    }
+    let list = page(&api, "/sagas?status=FAILED&sagaType=ORDER_CREATION").await;
+    let (_, rest) = list.split_once("aria-label=\"For chat\"").unwrap();
+    let message = rest
+        .split_once('>')
+        .unwrap()
+        .1
+        .split_once("</textarea>")
+        .unwrap()
+        .0;
+    let lines: Vec<&str> = message.lines().collect();
+    assert!(lines[0].starts_with("7 sagas: "), "{message}");
+    assert!(
+        lines[1].starts_with("ORD-saga-6: Failed at PAYMENT_FAILED"),
+        "{message}"
+    );
+    assert_eq!((lines.len(), lines[6]), (8, "…"), "{message}");
+    let address = format!(
+        "http://{}/sagas?status=FAILED&#38;sagaType=ORDER_CREATION",
+        api.address
+    );
+    assert_eq!(lines[7], address);
+}
+
+#[tokio::test]
 async fn the_list_takes_the_filters_of_rest_and_shows_each_with_a_way_to_remove_it() {
     let api = Api::new().await;
     api.record(completed("saga-a", 0)).await;
