@@ -11,19 +11,37 @@ use axum::{
 
 use super::{ApiError, access};
 
-/// Refuses forms of other sites. What programs send elsewhere is JSON, which a browser sends to no other site without having
-/// asked there first.
+/// What a browser sends to another site without having asked there first, beside what names no type.
+const SENT_UNASKED: [&str; 3] = [
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "text/plain",
+];
+
+/// Refuses forms of other sites, and requests without a body that their pages send. What programs send elsewhere is JSON, which a
+/// browser sends to no other site without having asked there first.
 pub(super) fn check(request: &Request) -> Result<(), ApiError> {
     let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
     let path = request.uri().path();
-    let is_judged =
-        access::takes_forms(path) || access::takes_questions(path) && is_of_a_browser(request.headers());
+    let is_judged = access::takes_forms(path)
+        || is_of_a_browser(request.headers()) && (access::takes_questions(path) || is_sent_unasked(request));
     if is_safe || !is_judged || is_from_our_page(request.headers()) {
         return Ok(());
     }
     Err(ApiError::forbidden(
         "this was not sent by a page of this tracker; open the page again, and send it from there",
     ))
+}
+
+fn is_sent_unasked(request: &Request) -> bool {
+    let given = request.headers().get(header::CONTENT_TYPE);
+    let media_type = given.map(|given| given.to_str().unwrap_or_default());
+    let media_type = media_type.and_then(|given| given.split(';').next());
+    request.method() == Method::POST
+        && media_type.is_none_or(|given| {
+            let is_given = |name: &&str| given.trim().eq_ignore_ascii_case(name);
+            SENT_UNASKED.iter().any(|name| is_given(&name))
+        })
 }
 
 fn is_of_a_browser(headers: &HeaderMap) -> bool {

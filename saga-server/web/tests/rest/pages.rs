@@ -88,7 +88,7 @@ async fn a_list_is_a_message_with_its_first_sagas_and_its_address() {
     let lines: Vec<&str> = message.lines().collect();
     assert!(lines[0].starts_with("7 sagas: "), "{message}");
     assert!(
-        lines[1].starts_with("ORD-saga-6: Failed at PAYMENT_FAILED"),
+        lines[1].starts_with("ORD-saga-6: Failed at STOCK_RESERVATION_FAILED"),
         "{message}"
     );
     assert_eq!((lines.len(), lines[6]), (8, "…"), "{message}");

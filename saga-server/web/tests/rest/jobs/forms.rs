@@ -1,7 +1,7 @@
 //! Jobs by the forms of the pages.
 
 use reqwest::{Client, Method, StatusCode, redirect::Policy};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{filled, run};
 use crate::{
@@ -122,6 +122,46 @@ async fn rows_of_a_list_are_chosen_previewed_and_changed_by_forms() {
         .request_with(Method::POST, PAGE, &elsewhere, all.as_bytes().to_vec())
         .await;
     assert_eq!(forged.status, StatusCode::FORBIDDEN, "{}", forged.text);
+}
+
+#[tokio::test]
+async fn no_page_of_another_site_stops_a_job() {
+    let api = filled().await;
+    let order = json!({"action": "CORRECT", "status": "COMPLETED", "note": "n", "sagaIds": ["a"]});
+    let json = ("content-type", "application/json");
+    let job = api
+        .request_with(
+            Method::POST,
+            "/internal/v1/jobs",
+            &[json],
+            order.to_string().into(),
+        )
+        .await
+        .json();
+    let path = format!("/internal/v1/jobs/{}/stop", job["id"]);
+    let own = format!("http://{}", api.address);
+    for headers in [
+        &[("origin", "https://elsewhere.test")][..],
+        &[
+            ("sec-fetch-site", "cross-site"),
+            ("content-type", "text/plain;charset=UTF-8"),
+        ],
+        &[
+            ("origin", "null"),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ],
+    ] {
+        let forged = api.request(Method::POST, &path, headers).await;
+        forged.is_error(403, "FORBIDDEN", &path);
+    }
+    let seen = api.json(&format!("/internal/v1/jobs/{}", job["id"])).await;
+    assert_eq!(seen["state"], "WAITING");
+    let by_our_page = api
+        .request(Method::POST, &path, &[("origin", own.as_str())])
+        .await;
+    assert_eq!(by_our_page.json()["state"], "STOPPED");
+    let by_a_program = api.request(Method::POST, &path, &[]).await;
+    assert_eq!(by_a_program.status, StatusCode::OK);
 }
 
 #[tokio::test]
