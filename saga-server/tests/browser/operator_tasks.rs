@@ -104,8 +104,9 @@ async fn on_a_phone() -> (Shop, Browser) {
     browser
         .command("Emulation.setScriptExecutionDisabled", json!({"value": true}))
         .await;
-    browser.goto(&shop.at("/")).await;
-    let hidden = "return [...document.querySelectorAll('button.copy')].every(button => button.hidden);";
+    browser.goto(&shop.at("/sagas")).await;
+    browser.find("button[data-copy]").await;
+    let hidden = "return [...document.querySelectorAll('button[data-copy]')].every(button => button.hidden);";
     assert_eq!(browser.run(hidden).await, true, "a script of the page has run");
     (shop, browser)
 }

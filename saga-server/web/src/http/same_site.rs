@@ -39,8 +39,9 @@ fn is_sent_unasked(request: &Request) -> bool {
     let media_type = media_type.and_then(|given| given.split(';').next());
     request.method() == Method::POST
         && media_type.is_none_or(|given| {
-            let is_given = |name: &&str| given.trim().eq_ignore_ascii_case(name);
-            SENT_UNASKED.iter().any(|name| is_given(&name))
+            SENT_UNASKED
+                .iter()
+                .any(|name| given.trim().eq_ignore_ascii_case(name))
         })
 }
 
