@@ -307,15 +307,9 @@ impl<T> LetterCounts<T> {
     /// The most groups of an answer.
     pub const MAX: u32 = 100;
 
-    /// So many letters of each state of a group are counted; of letters that a search finds the newest, so many in all.
+    /// So many letters of each state of a group are counted, fewer of each of many groups; of letters that a search finds the newest, so
+    /// many in all.
     pub const COUNTED: u32 = 10_000;
-
-    pub(super) fn map<U>(self, to: impl FnMut(T) -> U) -> LetterCounts<U> {
-        LetterCounts {
-            groups: self.groups.into_iter().map(to).collect(),
-            is_exact: self.is_exact,
-        }
-    }
 }
 
 /// What replaying did to a letter.

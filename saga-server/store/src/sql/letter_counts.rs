@@ -1,8 +1,8 @@
 //! How many dead letters there are of each reason and of each cause.
 //!
-//! Rule of thumb: no count reads more than [`LetterCounts::COUNTED`] entries. Of all letters the reasons and causes are read one after
-//! the other from an index, and each is counted by itself, so that a frequent one hides no other. Of letters that a search finds the
-//! newest are counted.
+//! Rule of thumb: a bounded number of entries is read, however many letters there are. Of all letters the reasons and causes are read
+//! one after the other from an index, and each is counted by itself, so that a frequent one hides no other. Of letters that a search
+//! finds the newest are counted.
 
 use saga_types::Timestamp;
 use sqlx::QueryBuilder;
@@ -16,6 +16,10 @@ use super::{
 use crate::{LetterCause, LetterCounts, LetterFilter, LetterGroup, LetterState, StoreError, columns::Moment};
 
 const COUNTED: i64 = LetterCounts::<LetterGroup>::COUNTED as i64;
+
+/// So many entries are counted of all reasons or causes together, in each state, and the least of each.
+const ALL: i64 = 100_000;
+const LEAST: i64 = 1_000;
 
 const MOST: i64 = LetterCounts::<LetterGroup>::MAX as i64;
 
@@ -39,23 +43,30 @@ pub(super) async fn groups(
     pool: &Pool,
     filter: &LetterFilter,
 ) -> Result<LetterCounts<LetterGroup>, StoreError> {
-    let counts = count(pool, Column::Reason, filter).await?;
-    Ok(counts.map(LetterGroup::from))
+    let (rows, is_exact) = count(pool, Column::Reason, filter).await?;
+    Ok(LetterCounts {
+        groups: rows.into_iter().filter_map(CountsRow::group).collect(),
+        is_exact,
+    })
 }
 
 pub(super) async fn causes(
     pool: &Pool,
     filter: &LetterFilter,
 ) -> Result<LetterCounts<LetterCause>, StoreError> {
-    let counts = count(pool, Column::Cause, filter).await?;
-    Ok(counts.map(LetterCause::from))
+    let (rows, is_exact) = count(pool, Column::Cause, filter).await?;
+    Ok(LetterCounts {
+        groups: rows.into_iter().filter_map(CountsRow::cause).collect(),
+        is_exact,
+    })
 }
 
+/// The most frequent ones first, and whether all letters were counted.
 async fn count(
     pool: &Pool,
     column: Column,
     filter: &LetterFilter,
-) -> Result<LetterCounts<CountsRow>, StoreError> {
+) -> Result<(Vec<CountsRow>, bool), StoreError> {
     if is_of_state_and_time(filter)
         && let Some(names) = names(pool, column).await?
     {
@@ -117,8 +128,10 @@ async fn count_each(
     column: Column,
     filter: &LetterFilter,
     names: &[String],
-) -> Result<LetterCounts<CountsRow>, StoreError> {
-    let mut sql = QueryBuilder::<Db>::new("SELECT * FROM (SELECT name");
+) -> Result<(Vec<CountsRow>, bool), StoreError> {
+    let names_count = i64::try_from(names.len()).unwrap_or(i64::MAX).max(1);
+    let counted = (ALL / names_count).clamp(LEAST, COUNTED);
+    let mut sql = QueryBuilder::<Db>::new("SELECT name");
     let texts = match column {
         Column::Reason => [("reason", "named.name"), ("message", "''"), ("producer", "NULL")],
         Column::Cause => [("reason", ""), ("message", ""), ("producer", "")],
@@ -151,7 +164,7 @@ async fn count_each(
         push_times(&mut sql, filter);
         // In the order of the index, so that it is read and not the table.
         sql.push(format_args!(
-            " ORDER BY dead_since DESC LIMIT {COUNTED}) AS newest) AS {count}"
+            " ORDER BY dead_since DESC LIMIT {counted}) AS newest) AS {count}"
         ));
     }
     for (end, name) in [("min", "first_dead"), ("max", "last_dead")] {
@@ -164,15 +177,13 @@ async fn count_each(
     }
     sql.push(" FROM (");
     dialect::push_texts(&mut sql, names);
-    sql.push(
-        ") AS named) AS counted WHERE first_dead IS NOT NULL ORDER BY waiting + replayed + dismissed DESC, name",
-    );
-    let groups: Vec<CountsRow> = sql.build_query_as().fetch_all(pool).await.map_err(error::store)?;
-    let is_cut = |row: &CountsRow| [row.waiting, row.replayed, row.dismissed].contains(&COUNTED);
-    Ok(LetterCounts {
-        is_exact: !groups.iter().any(is_cut),
-        groups,
-    })
+    sql.push(") AS named");
+    let mut rows: Vec<CountsRow> = sql.build_query_as().fetch_all(pool).await.map_err(error::store)?;
+    // Not by the statement, which would count for its order once more.
+    rows.sort_by(|one, other| (other.letters(), &one.name).cmp(&(one.letters(), &other.name)));
+    let is_cut = |row: &CountsRow| [row.waiting, row.replayed, row.dismissed].contains(&counted);
+    let is_exact = !rows.iter().any(is_cut);
+    Ok((rows, is_exact))
 }
 
 fn push_times(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
@@ -189,7 +200,7 @@ async fn count_newest(
     pool: &Pool,
     column: Column,
     narrowed: &Narrowed<'_>,
-) -> Result<LetterCounts<CountsRow>, StoreError> {
+) -> Result<(Vec<CountsRow>, bool), StoreError> {
     let column = column.name();
     let mut sql = QueryBuilder::<Db>::new(format!(
         "SELECT {column} AS name, max(reason) AS reason, max(message) AS message, max(producer) AS producer, \
@@ -204,13 +215,10 @@ async fn count_newest(
     sql.push(format_args!(
         " ORDER BY dead_since DESC, id DESC LIMIT {COUNTED}) AS newest GROUP BY {column} ORDER BY count(*) DESC, {column}"
     ));
-    let mut groups: Vec<CountsRow> = sql.build_query_as().fetch_all(pool).await.map_err(error::store)?;
-    let counted: i64 = groups.iter().map(CountsRow::letters).sum();
-    groups.truncate(LetterCounts::<LetterGroup>::MAX as usize);
-    Ok(LetterCounts {
-        is_exact: counted < COUNTED,
-        groups,
-    })
+    let mut rows: Vec<CountsRow> = sql.build_query_as().fetch_all(pool).await.map_err(error::store)?;
+    let counted: i64 = rows.iter().map(CountsRow::letters).sum();
+    rows.truncate(LetterCounts::<LetterGroup>::MAX as usize);
+    Ok((rows, counted < COUNTED))
 }
 
 #[derive(sqlx::FromRow)]
@@ -224,42 +232,39 @@ struct CountsRow {
     failed_again: i64,
     replayed: i64,
     dismissed: i64,
-    first_dead: Moment,
-    last_dead: Moment,
+    /// None without letters.
+    first_dead: Option<Moment>,
+    last_dead: Option<Moment>,
 }
 
 impl CountsRow {
     const fn letters(&self) -> i64 {
         self.waiting + self.replayed + self.dismissed
     }
-}
 
-impl From<CountsRow> for LetterGroup {
-    fn from(row: CountsRow) -> Self {
-        Self {
-            reason: row.reason,
-            waiting: row.waiting.cast_unsigned(),
-            replayed: row.replayed.cast_unsigned(),
-            dismissed: row.dismissed.cast_unsigned(),
-            first: row.first_dead.0,
-            last: row.last_dead.0,
-        }
+    fn group(self) -> Option<LetterGroup> {
+        Some(LetterGroup {
+            reason: self.reason,
+            waiting: self.waiting.cast_unsigned(),
+            replayed: self.replayed.cast_unsigned(),
+            dismissed: self.dismissed.cast_unsigned(),
+            first: self.first_dead?.0,
+            last: self.last_dead?.0,
+        })
     }
-}
 
-impl From<CountsRow> for LetterCause {
-    fn from(row: CountsRow) -> Self {
-        Self {
-            name: row.name,
-            reason: row.reason,
-            message: row.message,
-            producer: row.producer,
-            waiting: row.waiting.cast_unsigned(),
-            failed_again: row.failed_again.cast_unsigned(),
-            replayed: row.replayed.cast_unsigned(),
-            dismissed: row.dismissed.cast_unsigned(),
-            first: row.first_dead.0,
-            last: row.last_dead.0,
-        }
+    fn cause(self) -> Option<LetterCause> {
+        Some(LetterCause {
+            name: self.name,
+            reason: self.reason,
+            message: self.message,
+            producer: self.producer,
+            waiting: self.waiting.cast_unsigned(),
+            failed_again: self.failed_again.cast_unsigned(),
+            replayed: self.replayed.cast_unsigned(),
+            dismissed: self.dismissed.cast_unsigned(),
+            first: self.first_dead?.0,
+            last: self.last_dead?.0,
+        })
     }
 }

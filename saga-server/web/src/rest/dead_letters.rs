@@ -179,8 +179,8 @@ pub(super) async fn listed(
 
 /// How many dead letters there are of each reason
 ///
-/// The 100 most frequent reasons, the most frequent first. Of each at most 10,000 letters in each state are counted; with other filters
-/// than `state` and times the newest 10,000 letters that match.
+/// The 100 most frequent reasons, the most frequent first. Of each at most 10,000 letters in each state are counted, fewer of each of
+/// many; with other filters than `state` and times the newest 10,000 letters that match.
 #[utoipa::path(
     get, path = "/internal/v1/dlt/groups", operation_id = "deadLetterGroups", tag = "operation",
     params(
@@ -222,8 +222,8 @@ pub(crate) async fn find_groups(
 /// How many dead letters there are of each cause
 ///
 /// A cause is a reason, a message but for the numbers, ids and quoted values in it, and a producer. The 100 most frequent causes,
-/// the most frequent first. Of each at most 10,000 letters in each state are counted; with other filters than `state` and times the
-/// newest 10,000 letters that match.
+/// the most frequent first. Of each at most 10,000 letters in each state are counted, fewer of each of many; with other
+/// filters than `state` and times the newest 10,000 letters that match.
 #[utoipa::path(
     get, path = "/internal/v1/dlt/causes", operation_id = "deadLetterCauses", tag = "operation",
     params(
