@@ -18,8 +18,8 @@ use crate::{LetterCause, LetterCounts, LetterFilter, LetterGroup, LetterState, S
 const COUNTED: i64 = LetterCounts::<LetterGroup>::COUNTED as i64;
 
 /// So many entries are counted of all reasons or causes together, in each state, and the least of each.
-const ALL: i64 = 100_000;
-const LEAST: i64 = 1_000;
+const ALL: i64 = 50_000;
+const LEAST: i64 = 500;
 
 const MOST: i64 = LetterCounts::<LetterGroup>::MAX as i64;
 
@@ -139,7 +139,8 @@ async fn count_each(
     for (text, constant) in texts {
         match constant {
             "" => sql.push(format_args!(
-                ", (SELECT {text} FROM dead_letter WHERE cause = named.name ORDER BY dead_since DESC, id DESC LIMIT 1) AS {text}"
+                ", (SELECT {text} FROM dead_letter WHERE cause = named.name AND dead_since = \
+                 (SELECT max(dead_since) FROM dead_letter WHERE cause = named.name) LIMIT 1) AS {text}"
             )),
             constant => sql.push(format_args!(", {constant} AS {text}")),
         };
