@@ -66,7 +66,7 @@ pub(super) async fn revert(store: &Adapter, id: i64, order: &NewJob) -> Result<R
             None => {}
         }
         // Of two reverting jobs at once the second one waits here.
-        let found = one(&mut *transaction, id, &order.scope, dialect::FOR_UPDATE);
+        let found = one(&mut transaction, id, &order.scope, dialect::FOR_UPDATE);
         let Some(job) = found.await? else {
             return Ok(Reversion::NotFound);
         };

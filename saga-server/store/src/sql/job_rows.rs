@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use saga_types::{SagaType, Timestamp};
 use sqlx::QueryBuilder;
 
-use super::{Db, error, rows::decode};
+use super::{Connection, Db, error, rows::decode};
 use crate::{
     Actor, Corrupt, ItemResult, Job, JobAction, JobItem, JobState, LetterState, Operation, OperationKind,
     Scope, SelectedLetter, StoreError, Way, columns::Moment, table::Keyed,
@@ -186,14 +186,18 @@ impl TryFrom<SelectedRow> for SelectedLetter {
 
 /// The job of this id, if those with this scope see it.
 pub(super) async fn one(
-    executor: impl sqlx::Executor<'_, Database = Db>,
+    connection: &mut Connection,
     id: i64,
     scope: &Scope,
     lock: &str,
 ) -> Result<Option<Job>, StoreError> {
     let mut sql = QueryBuilder::<Db>::new(format!("SELECT {JOB} FROM job WHERE id = "));
     sql.push_bind(id).push(format_args!(" {lock}"));
-    let row = sql.build().fetch_optional(executor).await.map_err(error::store)?;
+    let row = sql
+        .build()
+        .fetch_optional(connection)
+        .await
+        .map_err(error::store)?;
     let row = row.map(|row| decode::<JobRow>(&row)).transpose()?;
     row.filter(|row| is_seen(&row.types, scope))
         .map(Job::try_from)

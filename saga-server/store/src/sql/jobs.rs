@@ -58,7 +58,8 @@ impl JobStore for Adapter {
     }
 
     async fn job(&self, id: i64, scope: &Scope) -> Result<Option<Job>, StoreError> {
-        one(&self.readers, id, scope, "").await
+        let mut connection = self.readers.acquire().await.map_err(error::store)?;
+        one(&mut connection, id, scope, "").await
     }
 
     async fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>, StoreError> {
@@ -102,7 +103,7 @@ impl JobStore for Adapter {
         run_detached(async move {
             let begun = store.writers.begin_with(dialect::BEGIN).await;
             let mut transaction = begun.map_err(error::store)?;
-            if one(&mut *transaction, id, &scope, "").await?.is_none() {
+            if one(&mut transaction, id, &scope, "").await?.is_none() {
                 return Ok(None);
             }
             let stopped = sqlx::query(STOP)
@@ -116,7 +117,7 @@ impl JobStore for Adapter {
                 let written = operations::write(&mut transaction, &[entry], Some(id)).await;
                 written.map_err(error::store)?;
             }
-            let job = one(&mut *transaction, id, &scope, "").await?;
+            let job = one(&mut transaction, id, &scope, "").await?;
             transaction.commit().await.map_err(error::store)?;
             Ok(job)
         })

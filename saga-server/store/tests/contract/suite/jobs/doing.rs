@@ -119,7 +119,7 @@ pub(crate) async fn an_item_is_done_by_one_transaction_alone(database: &impl Dat
     assert_eq!(active(0, 100).await, [other, last]);
     assert_eq!(active(0, 1).await, [other]);
     assert_eq!(active(other, 100).await, [last]);
-    assert_eq!(active(last, 100).await, []);
+    assert_eq!(active(last, 100).await, Vec::<i64>::new());
     let since = |active, idlest| JobActivity { active, idlest };
     assert_eq!(
         store.job_activity().await.unwrap(),
