@@ -118,9 +118,12 @@ impl SourceMetrics {
         })
     }
 
-    /// How old the moment is up to which everything is done.
-    pub(crate) fn set_behind(&self, source: &str, seconds: f64) {
-        self.behind.get_or_create(&label(source)).set(seconds);
+    /// How old the moment is up to which everything is done; without partitions there is none.
+    pub(crate) fn set_behind(&self, source: &str, seconds: Option<f64>) {
+        match seconds {
+            Some(seconds) => _ = self.behind.get_or_create(&label(source)).set(seconds),
+            None => _ = self.behind.remove(&label(source)),
+        }
     }
 
     /// Whether a source is not being read.
