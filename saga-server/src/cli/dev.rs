@@ -8,8 +8,8 @@ use merge::Merge as _;
 use super::{CliError, block_on, logging, signals};
 use crate::{
     config::{
-        ArchiveSettings, AuthSettings, Config, LogSettings, OwnerSetting, PagesSettings, RedactionSettings, Settings,
-        TelemetrySettings, load_file,
+        ArchiveSettings, AuthSettings, Config, LogSettings, OwnerSetting, PagesSettings, RedactionSettings,
+        Settings, TelemetrySettings, load_file,
     },
     dev::{self, DevOptions},
 };

@@ -83,17 +83,28 @@ async fn a_configuration_file_gives_sources_and_webhooks_but_neither_broker_nor_
     dev.rest().saga_with_steps("from-a-source", 1).await;
     let received = tokio::task::spawn_blocking(|| answered.join().unwrap());
     let received = received.await.unwrap();
-    assert!(received.contains("https://sagas.example/sagas/from-a-source"), "{received}");
+    assert!(
+        received.contains("https://sagas.example/sagas/from-a-source"),
+        "{received}"
+    );
     let printed = dev.interrupt();
-    assert!(printed.contains("source     orders, of the topic shop.orders"), "{printed}");
+    assert!(
+        printed.contains("source     orders, of the topic shop.orders"),
+        "{printed}"
+    );
 }
 
 #[test]
 fn a_configuration_file_that_is_wrong_is_refused_with_its_key() {
-    let run = Run::new().file("saga-server.yml", "sources:\n  orders: {topic: shop.orders, format: json}\n");
-    run.run("dev --config saga-server.yml").is_refused(2, &["gateway.mappingsDir"]);
+    let run = Run::new().file(
+        "saga-server.yml",
+        "sources:\n  orders: {topic: shop.orders, format: json}\n",
+    );
+    run.run("dev --config saga-server.yml")
+        .is_refused(2, &["gateway.mappingsDir"]);
     let run = Run::new().file("saga-server.yml", "ingestt: {}\n");
-    run.run("dev --config saga-server.yml").is_refused(2, &["line 1: ", "ingestt"]);
+    run.run("dev --config saga-server.yml")
+        .is_refused(2, &["line 1: ", "ingestt"]);
 }
 
 #[cfg(unix)]

@@ -144,3 +144,22 @@ fn label(source: &str) -> SourceLabel {
         source: source.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::metrics::Metrics;
+
+    #[test]
+    fn an_instance_without_partitions_of_a_source_says_no_age() {
+        let metrics = Metrics::new([]);
+        let has_age = || {
+            metrics
+                .render()
+                .contains("saga_tracker_source_behind_seconds{source=\"orders\"} 700")
+        };
+        metrics.sources.set_behind("orders", Some(700.0));
+        assert!(has_age(), "{}", metrics.render());
+        metrics.sources.set_behind("orders", None);
+        assert!(!has_age(), "{}", metrics.render());
+    }
+}

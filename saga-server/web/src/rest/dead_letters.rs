@@ -1,6 +1,7 @@
-//! `GET /internal/v1/dlt`: dead letters, newest first; and `/internal/v1/dlt/groups`: how many there are of each reason.
+//! `GET /internal/v1/dlt`: dead letters, newest first; `/internal/v1/dlt/{id}`: one; and `/internal/v1/dlt/groups`: how many there are of
+//! each reason.
 
-use axum::Json;
+use axum::{Json, extract::Path};
 use saga_types::{OrderId, SagaId, Timestamp, fold::failure_fingerprint};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,8 +19,8 @@ use crate::{
 };
 use saga_collector::{dead_letters::LetterView, redaction::Redaction};
 use saga_store::{
-    LetterCause, LetterFilter, LetterGroup, LetterPlace, LetterQuery, LetterState, StoreError, StoredLetter,
-    Subjects,
+    LetterCause, LetterFilter, LetterGroup, LetterPlace, LetterQuery, LetterState, Named, StoreError,
+    StoredLetter, Subjects,
 };
 
 const DEFAULT_SIZE: u32 = 20;
@@ -153,6 +154,49 @@ pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<LettersP
         next_cursor: page.next.map(|place| LettersCursor::from(place).encode()),
         content: listed(reader, page.letters).await?,
     })
+}
+
+/// One dead letter
+///
+/// In any state, as the list has it.
+#[utoipa::path(
+    get, path = "/internal/v1/dlt/{id}", operation_id = "deadLetter", tag = "operation",
+    params(("id" = i64, Path, description = "The dead letter")),
+    responses(
+        (status = 200, description = "The letter", body = ListedLetter),
+        (status = 404, description = "There is no such dead letter"),
+    )
+)]
+pub(super) async fn one(
+    reader: Reader,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Json<ListedLetter>, ApiError> {
+    let id = id
+        .parse()
+        .map_err(|_| ApiError::bad_parameter("id", "must be the id of a dead letter"))?;
+    params.finish()?;
+    Ok(Json(find_one(&reader, id).await?))
+}
+
+/// The letter of this id, in any state.
+pub(crate) async fn find_one(reader: &Reader, id: i64) -> Result<ListedLetter, ApiError> {
+    let query = LetterQuery {
+        filter: LetterFilter {
+            named: Some(Named {
+                ids: vec![id],
+                event_ids: Vec::new(),
+            }),
+            ..LetterFilter::default()
+        },
+        after: None,
+        size: 1,
+    };
+    let found = reader.letters(&query).await?;
+    let mut listed = listed(reader, found.letters).await?;
+    listed
+        .pop()
+        .ok_or_else(|| ApiError::not_found(format!("there is no dead letter {id}")))
 }
 
 /// The entries of a list, with who takes care of them.
