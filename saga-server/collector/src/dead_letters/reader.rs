@@ -3,7 +3,7 @@
 //! Rule of thumb: whatever a letter is, the reason says what an operator can do about it. A record of a source gives the event
 //! that the source would make of it if it read the record again, so that it is stored once either way.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use saga_types::{
     SagaEvent, Timestamp,
@@ -108,15 +108,7 @@ impl Reader {
     }
 
     async fn schemas(&mut self, letters: &[StoredLetter], away: &mut Option<String>) -> Schemas {
-        let is_avro = |letter: &Letter| {
-            self.source(letter)
-                .is_some_and(|source| source.mapper.takes_avro())
-        };
-        let of_sources = letters
-            .iter()
-            .map(|stored| &stored.letter)
-            .filter(|letter| is_avro(letter));
-        let ids = map::schema_ids(of_sources.filter_map(|letter| letter.value.as_deref()));
+        let ids = self.document_schema_ids(letters);
         let Some(registry) = self.documents.as_mut().filter(|_| !ids.is_empty()) else {
             return Schemas::new();
         };
@@ -124,6 +116,15 @@ impl Reader {
             away.get_or_insert(reason);
         }
         map::schemas(registry, ids)
+    }
+
+    fn document_schema_ids(&self, letters: &[StoredLetter]) -> BTreeSet<u32> {
+        let values = letters.iter().filter_map(|stored| {
+            let source = self.source(&stored.letter)?;
+            let value = stored.letter.value.as_deref();
+            value.filter(|_| source.mapper.takes_avro())
+        });
+        map::schema_ids(values)
     }
 
     fn event(&self, stored: &StoredLetter, schemas: &Schemas) -> Result<SagaEvent, Rejection> {
@@ -255,7 +256,7 @@ fn not_kept(what: &str) -> Rejection {
 
 /// The headers that the record had before it became a letter; `None` when some are not kept.
 fn own_headers(letter: &Letter) -> Option<Vec<(&[u8], Option<&[u8]>)>> {
-    let is_on_its_topic = letter.origin.topic.as_deref() == Some(&letter.topic);
+    let is_on_its_topic = letter.origin.topic.as_deref() == Some(letter.topic.as_str());
     let mut added = match is_on_its_topic {
         true => Vec::new(),
         false => ADDED.to_vec(),

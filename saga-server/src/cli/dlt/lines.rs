@@ -83,7 +83,7 @@ impl Letters {
     }
 
     pub(super) fn lines(&self) -> Result<String, CliError> {
-        let lines = self.content.iter().map(|raw| {
+        let lines = self.content.iter().map(|raw| -> Result<String, CliError> {
             let letter: Letter = serde_json::from_str(raw.get()).map_err(CliError::failed)?;
             Ok(letter.lines())
         });
@@ -150,7 +150,7 @@ impl Report {
     }
 
     pub(super) fn lines(&self) -> Result<String, CliError> {
-        let lines = self.results.iter().map(|raw| {
+        let lines = self.results.iter().map(|raw| -> Result<String, CliError> {
             let result: Replayed = serde_json::from_str(raw.get()).map_err(CliError::failed)?;
             Ok(result.line())
         });

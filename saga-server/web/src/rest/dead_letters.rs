@@ -173,7 +173,7 @@ pub(super) async fn one(
     params: Params,
 ) -> Result<Json<ListedLetter>, ApiError> {
     let id = id
-        .parse()
+        .parse::<i64>()
         .map_err(|_| ApiError::bad_parameter("id", "must be the id of a dead letter"))?;
     params.finish()?;
     Ok(Json(find_one(&reader, id).await?))
