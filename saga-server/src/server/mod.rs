@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::gateway::GatewayServer;
 use self::supervisor::{Supervisor, Task};
 pub(crate) use self::{
-    gateway::gateway,
+    gateway::gateway as new_gateway,
     sources::{letter_sources, record_mapper},
 };
 use crate::config::{Config, load_definitions};

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     cli::CliError,
     config::{Settings, load_definitions},
-    server::{ServerError, gateway, letter_sources},
+    server::{ServerError, letter_sources, new_gateway},
 };
 use saga_collector::{
     dead_letters::{DeadLetters, LetterSource, LetterView, ReplayOrder},
@@ -117,6 +117,6 @@ fn sources(settings: &Settings) -> Result<Vec<LetterSource>, CliError> {
         return Ok(Vec::new());
     }
     saga_collector::http_client::choose_cryptography();
-    let gateway = gateway(&settings.gateway()?, &settings.kafka()?).map_err(ServerError::from)?;
+    let gateway = new_gateway(&settings.gateway()?, &settings.kafka()?).map_err(ServerError::from)?;
     Ok(letter_sources(&gateway.into(), &configured))
 }
