@@ -108,9 +108,8 @@ impl Clients {
                 Ok(response) => Answer::read(response).await,
                 Err(_) => Answer::none(),
             };
-            let pause = match self.take(&answer, events) {
-                Some(pause) => pause,
-                None => return Ok(()),
+            let Some(pause) = self.take(&answer, events) else {
+                return Ok(());
             };
             ensure!(
                 Instant::now() < deadline,
