@@ -48,6 +48,11 @@ impl Plan {
         }
     }
 
+    /// The same shapes with so many events, and other sagas.
+    pub(crate) fn resized(&self, events: usize) -> Self {
+        Self::new(events, self.mix.clone(), self.seed + 1)
+    }
+
     /// What the sagas are made from.
     pub(crate) fn seed(&self) -> u64 {
         self.seed

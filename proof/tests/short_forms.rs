@@ -45,6 +45,11 @@ fn whatever_is_killed_under_two_servers_every_acknowledged_event_is_stored_once_
 }
 
 #[test]
+fn what_the_gateway_accepts_is_stored_once_whatever_is_killed() {
+    keeps_its_promises("gateway");
+}
+
+#[test]
 fn whatever_the_world_does_good_events_are_stored_bad_ones_are_dead_letters_and_health_is_true() {
     keeps_its_promises("hostile");
 }

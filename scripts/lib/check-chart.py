@@ -2,7 +2,7 @@
 
     check-chart.py ROOT FOLDER
 
-FOLDER holds dev.yaml, staging.yaml and prod.yaml, and the unpacked package.
+FOLDER holds dev.yaml, staging.yaml and prod.yaml, defaults.yaml with values of no environment, and the unpacked package.
 """
 
 import json
@@ -52,27 +52,75 @@ def check_production(objects):
     check(not missing, f"no {missing} in production")
 
 
-def check_deployment(objects):
-    deployment = objects["Deployment", "saga-tracker"]
+def check_deployments(objects):
+    deployments = {name: each for (kind, name), each in objects.items() if kind == "Deployment"}
+    for name, deployment in deployments.items():
+        check_deployment(objects, name, deployment)
+    labels_of = {name: each["spec"]["template"]["metadata"]["labels"] for name, each in deployments.items()}
+    jobs = {name: each["spec"]["template"]["metadata"]["labels"] for (kind, name), each in objects.items() if kind == "Job"}
+    check(len(jobs) == 2, "a job for topics and one for tables")
+    for (kind, name), each in objects.items():
+        if kind not in SELECTORS:
+            continue
+        selecting = each
+        for key in SELECTORS[kind]:
+            selecting = selecting[key]
+        selected = {pods for pods, labels in {**labels_of, **jobs}.items() if selecting.items() <= labels.items()}
+        check(selected == {name}, f"the {kind} {name} means the pods of {selected or 'nobody'}")
+
+
+SELECTORS = {
+    "Service": ("spec", "selector"),
+    "PodDisruptionBudget": ("spec", "selector", "matchLabels"),
+    "NetworkPolicy": ("spec", "podSelector", "matchLabels"),
+}
+
+
+def check_deployment(objects, name, deployment):
     pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
-    config = yaml.safe_load(objects["ConfigMap", "saga-tracker"]["data"]["saga-server.yml"])
+    config = yaml.safe_load(objects["ConfigMap", name]["data"]["saga-server.yml"])
     shutdown = int(config["shutdownTimeout"].removesuffix("s"))
     stop = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    check(pod["terminationGracePeriodSeconds"] > shutdown + stop, "a pod is killed before its shutdown may end")
-    labels = deployment["spec"]["template"]["metadata"]["labels"]
-    for kind, where in (("Service", ("spec", "selector")), ("PodDisruptionBudget", ("spec", "selector", "matchLabels")),
-                        ("NetworkPolicy", ("spec", "podSelector", "matchLabels"))):  # fmt: skip
-        selecting = objects.get((kind, "saga-tracker"))
-        for key in where:
-            selecting = selecting and selecting[key]
-        check(selecting is None or selecting.items() <= labels.items(), f"its {kind} does not mean its pods")
-    hooks = [each for (kind, _), each in objects.items() if kind == "Job"]
-    for job in hooks:
-        pod = job["spec"]["template"]
-        check(not objects["Service", "saga-tracker"]["spec"]["selector"].items() <= pod["metadata"]["labels"].items(),
-              "its Service sends requests to a job")  # fmt: skip
-    check(len(hooks) == 2, "a job for topics and one for tables")
+    check(pod["terminationGracePeriodSeconds"] > shutdown + stop, f"a pod of {name} is killed before its shutdown may end")
+    mounted = [each["configMap"]["name"] for each in pod["volumes"] if "configMap" in each]
+    check(name in mounted, f"{name} does not read its configuration")
+    for each in mounted:
+        check(("ConfigMap", each) in objects, f"{name} mounts {each}, which is not there")
+    check(("Service", name) in objects, f"no Service for {name}")
+    monitors = [each for (kind, _), each in objects.items() if kind == "ServiceMonitor"]
+    service = objects["Service", name]["metadata"]["labels"]
+    watching = [each for each in monitors if each["spec"]["selector"]["matchLabels"].items() <= service.items()]
+    check(len(watching) == bool(monitors), f"{len(watching)} ServiceMonitors scrape {name}")
+
+
+def check_gateway(objects):
+    secrets = {}
+    for name in ("saga-tracker", "saga-tracker-gateway"):
+        (container,) = objects["Deployment", name]["spec"]["template"]["spec"]["containers"]
+        check(container["args"] == [{"saga-tracker": "serve"}.get(name, "gateway")], f"{name} runs {container['args']}")
+        (secrets[name],) = [each["secretRef"]["name"] for each in container["envFrom"]]
+    check(len(set(secrets.values())) == 2, "in production the gateway has the Secret of the collector, with the database's password")
+    check("serviceAccountName" not in objects["Deployment", "saga-tracker-gateway"]["spec"]["template"]["spec"],
+          "the gateway runs as the collector's account")  # fmt: skip
+    for kind in ("HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor"):
+        check((kind, "saga-tracker-gateway") in objects, f"no {kind} for the gateway in production")
+    egress = objects["NetworkPolicy", "saga-tracker-gateway"]["spec"]["egress"]
+    check(5432 not in [port["port"] for each in egress for port in each["ports"]], "the gateway may go to the database")
+
+
+def check_own_files():
+    """What the chart makes of values that no environment has."""
+    objects = rendered("defaults")
+    for name, folder in (("saga-tracker", {"definitions", "mappings"}), ("saga-tracker-gateway", {"mappings"})):
+        config = yaml.safe_load(objects["ConfigMap", name]["data"]["saga-server.yml"])
+        (container,) = objects["Deployment", name]["spec"]["template"]["spec"]["containers"]
+        mounts = {each["mountPath"] for each in container["volumeMounts"]}
+        check({f"/etc/saga-tracker/{each}" for each in folder} <= mounts, f"{name} does not mount {folder}")
+        check(config["gateway"]["mappingsDir"] in mounts, f"{name} does not find its mappings")
+        check(("sources" in config) == (name == "saga-tracker"), f"{name} has the sources of another one")
+    check(objects["ConfigMap", "saga-tracker-mappings"]["data"] == {"orders.yml": "rules: []"}, "its mappings are other ones")
+    check("stringData" in objects["Secret", "saga-tracker-gateway"], "no Secret for the gateway")
 
 
 def check_dashboard():
@@ -89,5 +137,7 @@ def check_dashboard():
 check_dashboard()
 check_package()
 check_production(rendered("prod"))
-for environment in ("dev", "staging", "prod"):
-    check_deployment(rendered(environment))
+check_gateway(rendered("prod"))
+check_own_files()
+for environment in ("dev", "staging", "prod", "defaults"):
+    check_deployments(rendered(environment))

@@ -17,9 +17,11 @@ check_chart() {
   done
   conforms "$ROOT/deploy/argocd/application.yaml"
   conforms "$ROOT/deploy/argo-rollouts/analysis-template.yaml"
-  # Without values of an environment, with a Secret and definitions of the chart's own.
+  # Without values of an environment, with Secrets, definitions and mappings of the chart's own.
   helm template saga-tracker "$CHART" --set secret.values.DATABASE_URL=postgres://saga@db/saga \
-    --set-string 'definitions.refund\.yml=type: REFUND' >"$SCRATCH/defaults.yaml"
+    --set-string 'definitions.refund\.yml=type: REFUND' --set-string 'mappings.orders\.yml=rules: []' \
+    --set config.sources.orders.topic=shop.orders,config.sources.orders.format=json \
+    --set gateway.enabled=true,gateway.secret.values.SAGA_SERVER_AUTH_TOKENS=orders:recorder:0 >"$SCRATCH/defaults.yaml"
   conforms "$SCRATCH/defaults.yaml"
   helm package "$CHART" --destination "$SCRATCH" >/dev/null
   tar -xzf "$SCRATCH"/saga-tracker-*.tgz --touch -C "$SCRATCH"
@@ -27,6 +29,8 @@ check_chart() {
   refuses image.tagg=1
   refuses config.listen=127.0.0.1:1
   refuses replicaCount=many
+  refuses gateway.replicas=2
+  refuses gateway.config.listen=127.0.0.1:1
 }
 
 need_chart_tools() {

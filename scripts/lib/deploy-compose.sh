@@ -19,7 +19,7 @@ for name, service in model["services"].items():
         assert each in model["services"], f"{name} waits for {each}"
     for each in service.get("volumes", []):
         assert each["type"] == "bind" or each["source"] in model["volumes"], f"{name} mounts {each}"
-for each in ("postgres", "kafka", "registry", "topics", "saga-server", "prometheus", "alertmanager", "grafana"):
+for each in ("postgres", "kafka", "registry", "topics", "saga-server", "gateway", "prometheus", "alertmanager", "grafana"):
     assert each in model["services"], each' "$SCRATCH/compose.json")
   for path in $sources; do
     [[ -e $path ]] || die "the Compose file mounts $path, which is not there"

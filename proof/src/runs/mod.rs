@@ -10,5 +10,6 @@ pub(crate) mod hostile;
 pub(crate) mod outages;
 pub(crate) mod outbox_kills;
 pub(crate) mod produce;
+mod rates;
 pub(crate) mod sdk_outage;
 pub(crate) mod speed;

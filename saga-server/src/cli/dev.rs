@@ -3,18 +3,28 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
+use merge::Merge as _;
 
 use super::{CliError, block_on, logging, signals};
 use crate::{
     config::{
-        AuthSettings, Config, LogSettings, OwnerSetting, PagesSettings, RedactionSettings, Settings,
-        TelemetrySettings,
+        ArchiveSettings, AuthSettings, Config, LogSettings, OwnerSetting, PagesSettings, RedactionSettings,
+        Settings, TelemetrySettings, load_file,
     },
     dev::{self, DevOptions},
 };
 
 #[derive(Debug, Args)]
 pub(super) struct DevArgs {
+    /// A configuration file (YAML), with webhooks, sources and whatever else is to be tried; broker, database, retention and archive
+    /// stay those of dev
+    #[arg(long, value_name = "FILE", env = "SAGA_SERVER_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// The name of a profile: with FILE.yml, FILE-PROFILE.yml is read too and outweighs it
+    #[arg(long, value_name = "PROFILE", env = "SAGA_SERVER_PROFILE")]
+    profile: Option<String>,
+
     /// Where HTTP is answered: address and port, 0 for a free one
     #[arg(id = "listen", long, value_name = "ADDRESS", env = "SAGA_SERVER_LISTEN")]
     listen: Option<SocketAddr>,
@@ -84,9 +94,9 @@ impl DevArgs {
     }
 
     fn config(&self) -> Result<Config, CliError> {
-        let settings = Settings {
+        let mut settings = Settings {
             listen: self.listen,
-            allow_unauthenticated: Some(self.allow_unauthenticated),
+            allow_unauthenticated: self.allow_unauthenticated.then_some(true),
             auth: self.auth.clone(),
             definitions_dir: self.definitions_dir.clone(),
             redaction: self.redaction.clone(),
@@ -96,6 +106,9 @@ impl DevArgs {
             telemetry: self.telemetry.clone(),
             ..Settings::default()
         };
+        settings.merge(load_file(self.config.as_deref(), self.profile.as_deref())?);
+        // An erasure here would reach into the archive of others.
+        settings.archive = ArchiveSettings::default();
         Ok(dev::resolve(settings)?)
     }
 }

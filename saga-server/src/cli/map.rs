@@ -10,7 +10,7 @@ use std::{
 };
 
 use clap::Args;
-use saga_collector::sources::{MappedRecord, preview};
+use saga_collector::sources::{Mapped as MappedRecord, preview};
 use saga_gateway::{
     Gateway, GatewayConfig,
     mapping::{self, Input, Mapped, Mapping},
@@ -171,12 +171,10 @@ impl MapArgs {
             let mapped = match record.mapped {
                 Ok(MappedRecord::Event(event)) => Mapped::Event(event),
                 Ok(MappedRecord::Ignored) => Mapped::Ignored,
-                Ok(MappedRecord::Undecodable(reason) | MappedRecord::Refused(reason)) | Err(reason) => {
-                    Mapped::Refused(format!(
-                        "partition {}, offset {}: {reason}",
-                        record.partition, record.offset
-                    ))
-                }
+                Err(reason) => Mapped::Refused(format!(
+                    "partition {}, offset {}: {reason}",
+                    record.partition, record.offset
+                )),
             };
             outcome.take(&record.value, mapped);
         }

@@ -4,6 +4,7 @@
 //! running, 2 when the command or its configuration is wrong, 3 when a dry run found something to do or a version is worse, 4
 //! when that is not known yet, 5 when nothing was found, 6 when a token does not suffice.
 
+mod ack;
 mod archive;
 mod by;
 mod check;
@@ -104,6 +105,8 @@ enum Command {
     /// Ask a running collector whether a new version of a service fails more often than the one before: exit code 0 when it
     /// does not, 3 when it does, 4 when there are too few sagas yet
     Compare(compare::CompareArgs),
+    /// Say in a running tracker who takes care of a saga, a dead letter or a group of failures, and list that
+    Ack(ack::AckArgs),
     /// Show which steps and sagas a mapping makes of recorded documents; writes nothing
     Map(map::MapArgs),
     /// Answer questions of a language model on standard input and output (Model Context Protocol), by asking a running collector
@@ -162,6 +165,7 @@ impl Command {
             Self::Search(args) => args.run(),
             Self::Tail(args) => args.run(),
             Self::Compare(args) => args.run(),
+            Self::Ack(args) => args.run(),
             Self::Gateway(args) => args.run(),
             Self::Map(args) => args.run(),
             Self::Mcp(args) => args.run(),

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::{ConfigError, Settings, keys};
 
 /// Reads `config.yml`, and with a profile `config-{profile}.yml` over it.
-pub(super) fn load(config: Option<&Path>, profile: Option<&str>) -> Result<Settings, ConfigError> {
+pub(crate) fn load(config: Option<&Path>, profile: Option<&str>) -> Result<Settings, ConfigError> {
     let Some(config) = config else {
         return if profile.is_none() {
             Ok(Settings::default())

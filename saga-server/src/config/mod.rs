@@ -47,7 +47,7 @@ use saga_web::{
 pub use auth::{AuthSettings, TokenSetting};
 pub use definitions::load_definitions;
 pub use error::ConfigError;
-pub(crate) use file::parse as parse_yaml;
+pub(crate) use file::{load as load_file, parse as parse_yaml};
 pub use gateway::GatewaySettings;
 pub use layers::ConfigArgs;
 pub use names::{Key, check_environment, explain, keys};

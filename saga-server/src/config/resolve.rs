@@ -23,6 +23,7 @@ use saga_collector::{
     telemetry::{LogConfig, LogFormat, LogLevel},
     webhooks::WebhookConfig,
 };
+use saga_gateway::GatewayConfig;
 use saga_web::PagesConfig;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8086);
@@ -231,7 +232,24 @@ impl Settings {
         }))
     }
 
-    fn sources(&self) -> Result<Vec<SourceConfig>, ConfigError> {
+    /// How events are taken over HTTP and mapped, for commands that need no more.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Value`] as [`Settings::resolve`].
+    pub fn gateway(&self) -> Result<GatewayConfig, ConfigError> {
+        self.gateway.resolve()
+    }
+
+    /// The sources alone, for commands that need no more. Without any the broker need not be configured.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Value`] as [`Settings::resolve`].
+    pub fn sources(&self) -> Result<Vec<SourceConfig>, ConfigError> {
+        if self.sources.as_ref().is_none_or(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
         let surroundings = Surroundings {
             kafka: &self.kafka()?,
             has_registry: self.schema_registry()?.is_some(),

@@ -1,6 +1,7 @@
 //! A whole tracker inside a test, or inside `dev`: embedded Kafka, SQLite, ingest and REST, without any container.
 
 use std::{
+    collections::BTreeSet,
     fs::{DirBuilder, OpenOptions},
     io,
     net::SocketAddr,
@@ -15,7 +16,7 @@ use saga_types::fold::SagaState;
 
 use super::{DevError, DevInfo};
 use crate::{
-    config::{Config, ConfigError, Settings, load_definitions},
+    config::{Config, ConfigError, SecuritySettings, Settings, load_definitions},
     server::{Server, ServerError},
 };
 use saga_collector::{maintenance::RetentionPeriods, secret::Secret};
@@ -91,11 +92,12 @@ impl EmbeddedTracker {
     }
 
     pub(super) async fn run(mut config: Config, data: DataFolder) -> Result<Self, DevError> {
-        let topics = [
-            config.kafka.topic.as_str(),
-            config.kafka.dead_letter_topic.as_str(),
-        ];
-        let kafka = EmbeddedKafka::with_topics(&topics)?;
+        let topics: BTreeSet<&str> = [&config.kafka.topic, &config.kafka.dead_letter_topic]
+            .into_iter()
+            .chain(config.sources.iter().map(|source| &source.topic))
+            .map(String::as_str)
+            .collect();
+        let kafka = EmbeddedKafka::with_topics(&Vec::from_iter(topics))?;
         let database = format!("sqlite:{}", data.path().join(DATABASE_FILE).display());
         kafka
             .bootstrap_servers()
@@ -118,6 +120,11 @@ impl EmbeddedTracker {
             topic: config.kafka.topic,
             dlt_topic: config.kafka.dead_letter_topic,
             database,
+            sources: config
+                .sources
+                .into_iter()
+                .map(|source| (source.name, source.topic))
+                .collect(),
         };
         Ok(Self {
             server,
@@ -212,10 +219,13 @@ impl EmbeddedTracker {
     }
 }
 
-/// Resolves settings that need not name a database and a broker, since both are embedded.
+/// Resolves settings that need not name a database and a broker, since both are embedded; what they say of how those are reached
+/// is left out.
 pub(crate) fn resolve(mut settings: Settings) -> Result<Config, ConfigError> {
     settings.database.url = Some(Secret::new("sqlite:embedded"));
     settings.kafka.bootstrap_servers = Some("embedded:9092".to_owned());
+    settings.kafka.security = SecuritySettings::default();
+    settings.kafka.properties.clear();
     settings.resolve()
 }
 

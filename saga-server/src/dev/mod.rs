@@ -7,6 +7,7 @@ mod parcels;
 mod surroundings;
 
 use std::{
+    collections::BTreeMap,
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -86,6 +87,9 @@ pub struct DevInfo {
     pub dlt_topic: String,
     /// The URL of the database.
     pub database: String,
+    /// The topics of sources, by the sources' names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, String>,
 }
 
 /// Runs everything until `shutdown` is done. `config` gives what the options do not, such as topic names and definitions.
@@ -161,13 +165,19 @@ fn print_banner(info: &DevInfo, data: &DataFolder, demo: bool) {
     } else {
         "With --demo, example services place and handle an order every second."
     };
+    let sources: String = info
+        .sources
+        .iter()
+        .map(|(name, topic)| format!("  source     {name}, of the topic {topic}\n"))
+        .collect();
     println!(
         "Saga Tracker is ready.\n\n  \
          pages      {url}\n  \
          sagas      {url}/api/v1/sagas\n  \
          metrics    {url}/metrics\n  \
          Kafka      {bootstrap}  (topic {topic}, dead letters {dlt})\n  \
-         database   {database}, {kept}\n\n\
+         database   {database}, {kept}\n\
+         {sources}\n\
          Record into it from any process:\n  \
          PLATFORM_SAGA_ENABLED=true PLATFORM_SAGA_BOOTSTRAP_SERVERS={bootstrap} cargo run -p smallest\n\n\
          {orders}\n\n\

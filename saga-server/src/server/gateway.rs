@@ -52,7 +52,7 @@ const SET_BY_SDK: [&str; 10] = [
 /// A gateway that writes to the topic of the collector.
 ///
 /// Its mappings are read now; the first error of one is returned.
-pub(super) fn gateway(config: &GatewayConfig, kafka: &KafkaConfig) -> Result<Gateway, MappingLoadError> {
+pub(crate) fn gateway(config: &GatewayConfig, kafka: &KafkaConfig) -> Result<Gateway, MappingLoadError> {
     let publisher = Publisher::new(sdk_config(kafka), config.ack_timeout);
     let gateway = Gateway::new(config.clone(), publisher);
     Ok(match &config.mappings_dir {

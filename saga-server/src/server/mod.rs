@@ -38,8 +38,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use self::gateway::GatewayServer;
-pub(crate) use self::sources::record_mapper;
 use self::supervisor::{Supervisor, Task};
+pub(crate) use self::{
+    gateway::gateway as new_gateway,
+    sources::{letter_sources, record_mapper},
+};
 use crate::config::{Config, load_definitions};
 
 /// Why a collector could not start, or had to end.
@@ -152,14 +155,15 @@ impl Server {
         let stop = CancellationToken::new();
         let redaction = Arc::new(config.redaction.clone());
         let live = Arc::new(Live::new(redaction.clone(), stop.clone()));
-        let letters = Arc::new(DeadLetters::new(
+        let gateway = Arc::new(gateway::gateway(&config.gateway, &config.kafka)?);
+        let letters = DeadLetters::new(
             store.clone(),
             config.schema_registry.clone(),
             metrics.clone(),
             redaction.clone(),
-        ));
+        );
+        let letters = Arc::new(letters.with_sources(letter_sources(&gateway, &config.sources)));
         let archive = config.retention.archive.as_ref().map(Archive::open).transpose()?;
-        let gateway = Arc::new(gateway::gateway(&config.gateway, &config.kafka)?);
         let state = AppState {
             sources: Sources::new(store.clone(), letters.clone(), live.clone()).with_archive(archive),
             health: health.clone(),

@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use saga_collector::{
+    dead_letters::LetterSource,
     health::Health,
     ingest::RegistryConfig,
     kafka::KafkaConfig,
@@ -70,6 +71,19 @@ impl Surroundings<'_> {
             metrics: self.metrics.clone(),
         })
     }
+}
+
+/// What a replay of their dead letters needs.
+pub(crate) fn letter_sources(gateway: &Arc<Gateway>, configured: &[SourceConfig]) -> Vec<LetterSource> {
+    let sources = configured.iter().filter_map(|source| {
+        Some(LetterSource {
+            name: source.name.clone(),
+            topic: source.topic.clone(),
+            group: source.group.clone(),
+            mapper: record_mapper(gateway.clone(), &source.name, source.format)?,
+        })
+    });
+    sources.collect()
 }
 
 /// Makes events of the records of a source; `None` when the gateway has no mapping for it.

@@ -29,10 +29,10 @@ impl Asked {
         Self::start_with(&[])
     }
 
-    /// A viewer and a recorder have tokens of these names.
+    /// A viewer, a recorder and an operator have tokens of these names.
     pub(crate) fn start_with_tokens() -> Self {
         let entry = |name: &str| format!("{name}:{name}:{}", TokenHash::of(name).to_hex());
-        let entries = format!("{};{}", entry("viewer"), entry("recorder"));
+        let entries = ["viewer", "recorder", "operator"].map(entry).join(";");
         Self::start_with(&[("SAGA_SERVER_AUTH_TOKENS", &entries)])
     }
 

@@ -2,9 +2,14 @@
 
 use std::path::Path;
 
-use crate::support::{
-    dev::Dev,
-    events::{compensated, saga},
+use crate::{
+    command::Run,
+    support::{
+        TestProducer,
+        dev::Dev,
+        events::{compensated, saga},
+    },
+    webhooks::answering,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,6 +51,60 @@ async fn a_data_folder_is_kept_between_runs() {
     let second = Dev::start(folder.path(), &more);
     assert_eq!(second.rest().get("/api/v1/sagas/kept").await.1["stepCount"], 8);
     second.interrupt();
+}
+
+/// Broker, database and retention of a file are those of production.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_file_gives_sources_and_webhooks_but_neither_broker_nor_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, answered) = answering("204 No Content");
+    let mappings = folder.path().join("mappings");
+    std::fs::create_dir(&mappings).unwrap();
+    let rule = "rules: [{sagaId: event.id, orderId: event.id, sagaType: ORDER_CREATION, step: PAYMENT_FAILED, status: FAILED}]\n";
+    std::fs::write(mappings.join("orders.yml"), rule).unwrap();
+    let file = folder.path().join("saga-server.yml");
+    let text = format!(
+        "database: {{url: 'postgres://nobody@127.0.0.1:1/nothing'}}\n\
+         kafka:\n  bootstrapServers: '127.0.0.1:1'\n  topic: events\n  security: {{protocol: sasl_plaintext, mechanism: PLAIN, username: u, password: p}}\n  \
+         properties: {{sasl.oauthbearer.config: nothing}}\n\
+         retention: {{after: 1day}}\n\
+         gateway: {{mappingsDir: '{}'}}\n\
+         sources: {{orders: {{topic: shop.orders, format: json}}}}\n\
+         pages: {{externalUrl: 'https://sagas.example'}}\n\
+         webhooks: [{{name: oncall, url: 'http://127.0.0.1:{port}/hook', secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, events: [failed]}}]\n",
+        mappings.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    let dev = Dev::start(folder.path(), &["--config", file.to_str().unwrap()]);
+    assert_eq!(dev.text("topic"), "events");
+    let producer = TestProducer::to(dev.text("bootstrapServers"), "shop.orders");
+    producer.send_raw(None, br#"{"id": "from-a-source"}"#);
+    producer.flush();
+    dev.rest().saga_with_steps("from-a-source", 1).await;
+    let received = tokio::task::spawn_blocking(|| answered.join().unwrap());
+    let received = received.await.unwrap();
+    assert!(
+        received.contains("https://sagas.example/sagas/from-a-source"),
+        "{received}"
+    );
+    let printed = dev.interrupt();
+    assert!(
+        printed.contains("source     orders, of the topic shop.orders"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_configuration_file_that_is_wrong_is_refused_with_its_key() {
+    let run = Run::new().file(
+        "saga-server.yml",
+        "sources:\n  orders: {topic: shop.orders, format: json}\n",
+    );
+    run.run("dev --config saga-server.yml")
+        .is_refused(2, &["gateway.mappingsDir"]);
+    let run = Run::new().file("saga-server.yml", "ingestt: {}\n");
+    run.run("dev --config saga-server.yml")
+        .is_refused(2, &["line 1: ", "ingestt"]);
 }
 
 #[cfg(unix)]

@@ -1,6 +1,7 @@
 //! The built command, as a person or a container runs it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod acknowledging;
 mod asked;
 mod command;
 mod compare;
@@ -19,6 +20,7 @@ mod infer;
 mod map;
 mod mcp;
 mod rebuilding;
+mod remote_letters;
 mod running;
 mod searching;
 #[path = "../support/mod.rs"]

@@ -20,7 +20,7 @@ fn configured(port: u16) -> Run {
 }
 
 /// Answers one request with a status; gives the port, and then the request.
-fn answering(status: &'static str) -> (u16, thread::JoinHandle<String>) {
+pub(super) fn answering(status: &'static str) -> (u16, thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let answered = thread::spawn(move || {

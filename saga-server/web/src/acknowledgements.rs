@@ -94,11 +94,6 @@ pub(crate) async fn of_saga(
     Ok(found.into_iter().next())
 }
 
-/// That of one letter.
-pub(crate) async fn of_letter(reader: &Reader, id: i64) -> Result<Option<AcknowledgementView>, StoreError> {
-    Ok(of(reader, Subjects::Letters(vec![id])).await?.into_iter().next())
-}
-
 /// Those of some sagas, by the saga.
 pub(crate) async fn of_sagas<'a>(
     reader: &Reader,

@@ -12,11 +12,39 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{- define "saga-tracker.labels" -}}
-{{ include "saga-tracker.selector" . }}
+{{/* Which commands of saga-server run as Deployments. Each has its own Service, autoscaling, disruption budget, network policy and
+     monitor, by the same keys of the values. */}}
+{{- define "saga-tracker.commands" -}}
+- serve
+{{- if .Values.gateway.enabled }}
+- gateway
+{{- end }}
+{{- end -}}
+
+{{/* The name of what belongs to a command, and what its pods are selected by. These take root and command. */}}
+{{- define "saga-tracker.name" -}}
+{{ include "saga-tracker.fullname" .root }}{{ if eq .command "gateway" }}-gateway{{ end }}
+{{- end -}}
+
+{{- define "saga-tracker.podSelector" -}}
+app.kubernetes.io/name: {{ .root.Chart.Name }}{{ if eq .command "gateway" }}-gateway{{ end }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end -}}
+
+{{- define "saga-tracker.labelsOf" -}}
+{{ include "saga-tracker.podSelector" . }}
+{{ include "saga-tracker.versionLabels" .root }}
+{{- end -}}
+
+{{- define "saga-tracker.versionLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "saga-tracker.labels" -}}
+{{ include "saga-tracker.selector" . }}
+{{ include "saga-tracker.versionLabels" . }}
 {{- end -}}
 
 {{- define "saga-tracker.image" -}}
@@ -38,12 +66,40 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* saga-server.yml: the values of config, and the keys that the chart sets. */}}
 {{- define "saga-tracker.config" -}}
 {{- $config := deepCopy .Values.config -}}
-{{- $_ := set $config "listen" "0.0.0.0:8086" -}}
-{{- $_ := set $config "shutdownTimeout" (printf "%ds" (int .Values.shutdownTimeoutSeconds)) -}}
 {{- if .Values.definitions -}}
 {{- $_ := set $config "definitionsDir" "/etc/saga-tracker/definitions" -}}
 {{- end -}}
+{{- include "saga-tracker.withChartKeys" (dict "root" . "config" $config) -}}
+{{- end -}}
+
+{{/* The same for the gateway. Sources stay with the collector, which keeps dead letters in the database while their topic is away,
+     unless gateway.config has some. */}}
+{{- define "saga-tracker.gatewayConfig" -}}
+{{- $config := mergeOverwrite (deepCopy (omit .Values.config "sources")) (deepCopy .Values.gateway.config) -}}
+{{- include "saga-tracker.withChartKeys" (dict "root" . "config" $config) -}}
+{{- end -}}
+
+{{- define "saga-tracker.withChartKeys" -}}
+{{- $config := .config -}}
+{{- $_ := set $config "listen" "0.0.0.0:8086" -}}
+{{- $_ := set $config "shutdownTimeout" (printf "%ds" (int .root.Values.shutdownTimeoutSeconds)) -}}
+{{- if .root.Values.mappings -}}
+{{- $gateway := get $config "gateway" | default dict -}}
+{{- $_ := set $gateway "mappingsDir" "/etc/saga-tracker/mappings" -}}
+{{- $_ := set $config "gateway" $gateway -}}
+{{- end -}}
 {{- toYaml $config -}}
+{{- end -}}
+
+{{/* The Secret of a command's environment. The gateway has that of the collector unless it has one of its own. */}}
+{{- define "saga-tracker.secret" -}}
+{{- $values := .root.Values -}}
+{{- $own := and (eq .command "gateway") (or $values.gateway.secret.existing $values.gateway.secret.values) -}}
+{{- if $own -}}
+{{- $values.gateway.secret.existing | default (include "saga-tracker.name" .) -}}
+{{- else -}}
+{{- $values.secret.existing | default (include "saga-tracker.fullname" .root) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Who the container is and what it may do: as little as possible. */}}

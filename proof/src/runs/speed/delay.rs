@@ -7,11 +7,12 @@ use hdrhistogram::Histogram;
 use saga_sdk::{SagaConfig, SagaType, steps};
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 
-use super::{Sizes, bench_env::BenchEnv, rates::Targets};
+use super::{Sizes, bench_env::BenchEnv};
 use crate::{
     http,
     progress::Progress,
     report::{Report, Table},
+    runs::rates::Targets,
     server::Harness,
 };
 

@@ -7,13 +7,13 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use super::{
-    Sizes,
-    bench_env::BenchEnv,
-    drain::drain,
-    rates::{self, Rates, Targets},
+use super::{Sizes, bench_env::BenchEnv, drain::drain};
+use crate::{
+    progress::Progress,
+    report::Report,
+    runs::rates::{self, Rates, Targets},
+    server::Harness,
 };
-use crate::{progress::Progress, report::Report, server::Harness};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 

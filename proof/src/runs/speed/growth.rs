@@ -2,13 +2,12 @@
 
 use anyhow::Result;
 
-use super::{
-    Sizes,
-    bench_env::BenchEnv,
-    drain::drain,
-    rates::{self, Rates, Targets},
+use super::{Sizes, bench_env::BenchEnv, drain::drain};
+use crate::{
+    progress::Progress,
+    report::Report,
+    runs::rates::{self, Rates, Targets},
 };
-use crate::{progress::Progress, report::Report};
 
 pub(super) const LARGE: &str = "saga_speed_large";
 

@@ -11,7 +11,6 @@ mod footprint;
 mod graph;
 mod growth;
 mod questions;
-mod rates;
 mod reading;
 mod throughput;
 

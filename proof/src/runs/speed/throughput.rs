@@ -8,11 +8,11 @@ use super::{
     bench_env::BenchEnv,
     drain::drain,
     graph,
-    rates::{self, Rates, Targets},
 };
 use crate::{
     progress::Progress,
     report::{Report, Table},
+    runs::rates::{self, Rates, Targets},
 };
 
 /// Of a hundred events so many are stored one by one, which takes long enough.

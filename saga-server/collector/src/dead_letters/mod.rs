@@ -6,7 +6,8 @@
 //! | `collect` | follows the dead letter topic, as ingest follows the other one |
 //! | `read` | from a record, ours or Spring's, to a letter |
 //! | `view`, `partial_view` | a letter as people see it, and what can be read of one that is no event |
-//! | `replay` | decodes letters with today's rules, and stores their events as ingest would |
+//! | `reader` | the event of a letter by today's schemas, rules and mappings, or why there is none |
+//! | `replay` | stores the events of letters as ingest would |
 //! | `replay_report` | what became of each |
 //! | `isolation` | which of them the database does not take |
 //!
@@ -17,6 +18,7 @@ mod collect;
 mod isolation;
 mod partial_view;
 pub(crate) mod read;
+mod reader;
 mod replay;
 mod replay_report;
 mod view;
@@ -29,21 +31,19 @@ use tokio::sync::Mutex;
 
 pub use collect::{Collect, CollectParts};
 pub use partial_view::{PartialFieldView, PartialView};
+pub use reader::LetterSource;
 pub use replay::{ReplayError, ReplayOrder};
 pub use replay_report::{ReplayOutcome, ReplayReport, ReplayStatus, Replayed};
 pub use view::{AttemptView, Bytes, DismissalView, HeaderView, LetterView, OriginView};
 
-use crate::{
-    ingest::{RegistryConfig, decode::Decoder},
-    metrics::Metrics,
-    redaction::Redaction,
-};
+use self::reader::Reader;
+use crate::{ingest::RegistryConfig, metrics::Metrics, redaction::Redaction};
 use saga_store::{Store, StoredLetter};
 
 /// Shows and replays what is in the database.
 pub struct DeadLetters {
     store: Arc<dyn Store>,
-    decoder: Mutex<Decoder>,
+    reader: Mutex<Reader>,
     metrics: Arc<Metrics>,
     redaction: Arc<Redaction>,
 }
@@ -59,20 +59,28 @@ impl DeadLetters {
     ) -> Self {
         Self {
             store,
-            decoder: Mutex::new(Decoder::new(registry)),
+            reader: Mutex::new(Reader::new(registry)),
             metrics,
             redaction,
         }
     }
 
+    /// The same, which makes events of what these sources could not map.
+    #[must_use]
+    pub fn with_sources(self, sources: Vec<LetterSource>) -> Self {
+        let reader = self.reader.into_inner().with_sources(sources);
+        Self {
+            reader: Mutex::new(reader),
+            ..self
+        }
+    }
+
     /// Letters as people see them, with their events where they can be read today.
     pub async fn views(&self, letters: Vec<StoredLetter>) -> Vec<LetterView> {
-        let mut decoder = self.decoder.lock().await;
+        let mut reader = self.reader.lock().await;
         // A registry that is away hides the events of its writers, and nothing else.
-        let away = decoder.prepare_now(values(&letters)).await.err();
-        let views = letters.into_iter().map(|stored| {
-            let value = stored.letter.value.as_deref().unwrap_or_default();
-            let event = decoder.decode_value(value);
+        let (events, away) = reader.read(&letters).await;
+        let views = letters.into_iter().zip(events).map(|(stored, event)| {
             LetterView::new(
                 stored,
                 event.map_err(|rejection| rejection.reason),
@@ -83,16 +91,9 @@ impl DeadLetters {
         views.collect()
     }
 
-    /// The events of letters, where they can be read today.
+    /// The events that the values of letters are, where they can be read today. A record of a source is none.
     pub(crate) async fn events(&self, letters: &[StoredLetter]) -> Vec<Option<SagaEvent>> {
-        let mut decoder = self.decoder.lock().await;
-        // A registry that is away hides the events of its writers, and nothing else.
-        let _ = decoder.prepare_now(values(letters)).await;
-        let events = letters.iter().map(|stored| {
-            let value = stored.letter.value.as_deref().unwrap_or_default();
-            decoder.decode_value(value).ok()
-        });
-        events.collect()
+        self.reader.lock().await.decode(letters).await
     }
 }
 

@@ -22,7 +22,7 @@ const NO_REASON: &str = "UNKNOWN";
 
 const MAX_NAME_CHARS: usize = 250;
 const MAX_MESSAGE_CHARS: usize = 2_000;
-const MAX_KEY_BYTES: usize = 4 * 1024;
+pub(super) const MAX_KEY_BYTES: usize = 4 * 1024;
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 
 /// What is to be kept of a record; the event is what its value says, if it says any.

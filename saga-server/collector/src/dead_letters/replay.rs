@@ -1,4 +1,4 @@
-//! Replay: a letter's bytes are read again with today's rules and schemas, and its event goes the way that ingest takes.
+//! Replay: a letter is read again with today's schemas, rules and mappings, and its event goes the way that ingest takes.
 //!
 //! Events are stored, letters marked and the log of operations written by one transaction.
 
@@ -13,7 +13,6 @@ use thiserror::Error;
 use super::{
     DeadLetters, ReplayReport, ReplayStatus, Replayed,
     isolation::{Isolation, Ready, events},
-    values,
 };
 use crate::{failure::write_once, ingest::rejection::Rejection, metrics::count_stored};
 use saga_store::{
@@ -145,14 +144,13 @@ impl DeadLetters {
 
     /// Reads the letters that wait. What cannot be read has its result already.
     async fn decode(&self, letters: &[StoredLetter]) -> Result<(Vec<Replayed>, Vec<Ready>), ReplayError> {
-        let mut decoder = self.decoder.lock().await;
-        decoder
-            .prepare_now(values(letters))
-            .await
-            .map_err(ReplayError::RegistryAway)?;
+        let (events, away) = self.reader.lock().await.read(letters).await;
+        if let Some(reason) = away {
+            return Err(ReplayError::RegistryAway(reason));
+        }
         let mut results = Vec::with_capacity(letters.len());
         let mut ready = Vec::new();
-        for (place, stored) in letters.iter().enumerate() {
+        for (place, (stored, event)) in letters.iter().zip(events).enumerate() {
             let mut result = match stored.state {
                 LetterState::Dismissed => {
                     let message = "it was dismissed; restore it before it is replayed";
@@ -161,7 +159,7 @@ impl DeadLetters {
                 _ => Replayed::of(stored, ReplayStatus::AlreadyReplayed, None),
             };
             if stored.state == LetterState::Waiting {
-                match decoder.decode_value(stored.letter.value.as_deref().unwrap_or_default()) {
+                match event {
                     Ok(event) => {
                         result.event_id = Some(event.event_id.as_str().to_owned());
                         result.saga_id = Some(event.saga_id.as_str().to_owned());

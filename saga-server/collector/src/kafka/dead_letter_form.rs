@@ -14,7 +14,7 @@ use super::record::RawRecord;
 const VALUE_SHA256: &str = "saga-tracker-value-sha256";
 
 /// How many bytes the whole value has, in decimal.
-const VALUE_BYTES: &str = "saga-tracker-value-bytes";
+pub(crate) const VALUE_BYTES: &str = "saga-tracker-value-bytes";
 
 /// The same of a key that is not as it was.
 const KEY_SHA256: &str = "saga-tracker-key-sha256";
@@ -99,12 +99,16 @@ impl Form {
     }
 }
 
-/// Where it came from stands for a key that is missing.
 fn key(record: &RawRecord, max: usize) -> Cow<'_, [u8]> {
     match record.key() {
         Some(key) => Cow::Borrowed(beginning(key, max)),
-        None => Cow::Owned(format!("{}-{}", record.partition, record.offset).into_bytes()),
+        None => Cow::Owned(key_of_none(record.partition, record.offset).into_bytes()),
     }
+}
+
+/// Where it came from stands for a key that is missing.
+pub(crate) fn key_of_none(partition: i32, offset: i64) -> String {
+    format!("{partition}-{offset}")
 }
 
 fn beginning(bytes: &[u8], max: usize) -> &[u8] {

@@ -20,7 +20,7 @@ mod config;
 pub(crate) mod consume_loop;
 pub(crate) mod consumer;
 pub(crate) mod consumer_config;
-mod dead_letter_form;
+pub(crate) mod dead_letter_form;
 pub(crate) mod dead_letter_producer;
 mod error;
 mod headers;

@@ -118,9 +118,12 @@ impl SourceMetrics {
         })
     }
 
-    /// How old the moment is up to which everything is done.
-    pub(crate) fn set_behind(&self, source: &str, seconds: f64) {
-        self.behind.get_or_create(&label(source)).set(seconds);
+    /// How old the moment is up to which everything is done; without partitions there is none.
+    pub(crate) fn set_behind(&self, source: &str, seconds: Option<f64>) {
+        match seconds {
+            Some(seconds) => _ = self.behind.get_or_create(&label(source)).set(seconds),
+            None => _ = self.behind.remove(&label(source)),
+        }
     }
 
     /// Whether a source is not being read.
@@ -139,5 +142,24 @@ impl SourceMetrics {
 fn label(source: &str) -> SourceLabel {
     SourceLabel {
         source: source.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::metrics::Metrics;
+
+    #[test]
+    fn an_instance_without_partitions_of_a_source_says_no_age() {
+        let metrics = Metrics::new([]);
+        let has_age = || {
+            metrics
+                .render()
+                .contains("saga_tracker_source_behind_seconds{source=\"orders\"} 700")
+        };
+        metrics.sources.set_behind("orders", Some(700.0));
+        assert!(has_age(), "{}", metrics.render());
+        metrics.sources.set_behind("orders", None);
+        assert!(!has_age(), "{}", metrics.render());
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn schema_id(value: &[u8]) -> Option<u32> {
 
 /// A schema whose values are documents.
 #[derive(Debug)]
-pub(super) struct DocumentSchema(Schema);
+pub(crate) struct DocumentSchema(Schema);
 
 impl ReadSchema for Arc<DocumentSchema> {
     const OF: &'static str = "a document's";

@@ -71,10 +71,8 @@ impl Watched {
     fn report(&self, problem: Option<String>) {
         let now = Timestamp::now();
         let freshness = self.progress.own_freshness(now);
-        if let Some(as_of) = freshness.as_of {
-            let behind = seconds(now.millis_since(as_of));
-            self.parts.metrics.sources.set_behind(&self.parts.name, behind);
-        }
+        let behind = freshness.as_of.map(|as_of| seconds(now.millis_since(as_of)));
+        self.parts.metrics.sources.set_behind(&self.parts.name, behind);
         let health = SourceHealth {
             topic: self.parts.topic.clone(),
             status: SourceStatus::Up,

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | consume | `kafka::consume_loop` | a `Batch` of raw records |
 //! | read | `avro` | values by the schema registry, as JSON |
-//! | map | [`MapRecord`], by who starts it | an event of a record, or why it gives none |
+//! | map | `map`, [`MapRecord`] by who starts it | an event of a record, or why it gives none |
 //! | publish | `publish`, [`PublishEvents`] | nothing: the broker acknowledges |
 //! | dead-letter | `dead_letters::write` | nothing: the topic acknowledges |
 //! | commit | `kafka::consume_loop` | the batch's offsets |
@@ -17,6 +17,7 @@
 
 mod avro;
 mod health;
+pub(crate) mod map;
 mod pipeline;
 mod ports;
 mod preview;
@@ -28,6 +29,7 @@ use saga_store::Store;
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub use map::Mapped;
 pub use ports::{MapRecord, MappedRecord, Publication, PublishEvents, Record, Value};
 pub use preview::{Previewed, preview};
 

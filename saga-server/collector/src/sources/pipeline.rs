@@ -1,35 +1,27 @@
 //! What happens to a batch of a source between being read and being committed.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::{Arc, mpsc},
-};
+use std::sync::mpsc;
 
-use saga_types::avro::DecodeError;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    MapRecord, MappedRecord, Record, SourceParts, Value,
-    avro::{self, DocumentSchema},
+    MapRecord, Record, SourceParts, Value,
+    map::{self, DocumentRegistry, Mapped, Schemas},
     publish::{self, PlacedEvent},
 };
 use crate::{
     dead_letters::write::DeadLetterWriter,
-    failure,
     ingest::{rejection::Rejection, schema_registry::Registry, wait_reports::WaitReports},
     kafka::record::{Batch, Offsets, RawRecord},
     metrics::RecordOutcome,
     telemetry::spans,
 };
 
-/// The schemas of one batch, by their ids.
-pub(super) type Schemas = HashMap<u32, Result<Arc<DocumentSchema>, Rejection>>;
-
 /// Handles the batches of one source.
 pub(super) struct Worker {
     parts: SourceParts,
-    registry: Option<Registry<Arc<DocumentSchema>>>,
+    registry: Option<DocumentRegistry>,
     reports: WaitReports,
     dead_letters: DeadLetterWriter,
     stop: CancellationToken,
@@ -125,13 +117,11 @@ impl Worker {
         let Some(registry) = &mut self.registry else {
             return Some(Schemas::new());
         };
-        let values = records.iter().filter_map(RawRecord::value);
-        let ids: BTreeSet<u32> = values.filter_map(avro::schema_id).collect();
+        let ids = map::schema_ids(records.iter().filter_map(RawRecord::value));
         if !registry.learn(&ids, &self.reports, &self.stop).await {
             return None;
         }
-        let schemas = ids.into_iter().map(|id| (id, registry.schema(id).cloned()));
-        Some(schemas.collect())
+        Some(map::schemas(registry, ids))
     }
 }
 
@@ -140,16 +130,8 @@ impl Outcomes {
         let mut outcomes = Self::default();
         for (place, record) in records.iter().enumerate() {
             match outcome(record, mapper, topic, schemas) {
-                Ok(MappedRecord::Event(event)) => outcomes.events.push((place, *event)),
-                Ok(MappedRecord::Ignored) => outcomes.ignored += 1,
-                Ok(MappedRecord::Undecodable(reason)) => {
-                    outcomes.rejected.push((place, Rejection::not_the_format(reason)));
-                }
-                Ok(MappedRecord::Refused(reason)) => {
-                    outcomes
-                        .rejected
-                        .push((place, Rejection::refused_by_mapping(reason)));
-                }
+                Ok(Mapped::Event(event)) => outcomes.events.push((place, *event)),
+                Ok(Mapped::Ignored) => outcomes.ignored += 1,
                 Err(rejection) => outcomes.rejected.push((place, rejection)),
             }
         }
@@ -163,37 +145,18 @@ pub(super) fn outcome(
     mapper: &dyn MapRecord,
     topic: &str,
     schemas: &Schemas,
-) -> Result<MappedRecord, Rejection> {
+) -> Result<Mapped, Rejection> {
     if let Some(unreadable) = &record.unreadable {
         return Err(Rejection::unreadable(record.offset, unreadable));
     }
-    let read = |value| match mapper.takes_avro() {
-        true => read(value, schemas),
-        false => Ok(Value::Bytes(value)),
+    let record = Record {
+        topic,
+        partition: record.partition,
+        offset: record.offset,
+        timestamp_millis: record.timestamp.to_millis(),
+        key: record.key(),
+        value: record.value().map(Value::Bytes),
+        headers: record.headers().collect(),
     };
-    let map = || {
-        let record = Record {
-            topic,
-            partition: record.partition,
-            offset: record.offset,
-            timestamp_millis: record.timestamp.to_millis(),
-            key: record.key(),
-            value: record.value().map(read).transpose()?,
-            headers: record.headers().collect(),
-        };
-        Ok(mapper.map(&record))
-    };
-    failure::without_panic(map).unwrap_or_else(|reason| Err(Rejection::not_understood(reason)))
-}
-
-/// A value by a schema of the registry, as JSON; any other as it is.
-fn read<'a>(value: &'a [u8], schemas: &Schemas) -> Result<Value<'a>, Rejection> {
-    let Some(id) = avro::schema_id(value) else {
-        return Ok(Value::Bytes(value));
-    };
-    match schemas.get(&id) {
-        Some(Ok(schema)) => Ok(Value::Avro(schema.json(value)?)),
-        Some(Err(rejection)) => Err(rejection.clone()),
-        None => Err(DecodeError::NoRegistry(id).into()),
-    }
+    map::map(record, mapper, schemas)
 }

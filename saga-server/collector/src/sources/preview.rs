@@ -1,11 +1,11 @@
 //! What the records of a topic would become, without a group and without an event.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use super::{
-    MapRecord, MappedRecord,
-    avro::{self, DocumentSchema},
-    pipeline::{self, Schemas},
+    MapRecord,
+    map::{self, DocumentRegistry, Mapped, Schemas},
+    pipeline,
 };
 use crate::{
     ingest::{RegistryConfig, schema_registry::Registry},
@@ -22,7 +22,7 @@ pub struct Previewed {
     /// Its value, as far as it is text.
     pub value: String,
     /// What it would become, or the reason of its dead letter.
-    pub mapped: Result<MappedRecord, String>,
+    pub mapped: Result<Mapped, String>,
 }
 
 /// Reads a topic from its beginning up to now, at most so many records, and maps them.
@@ -57,11 +57,9 @@ pub async fn preview(
 }
 
 async fn schemas(registry: RegistryConfig, records: &[RawRecord]) -> Result<Schemas, String> {
-    let mut registry: Registry<Arc<DocumentSchema>> = Registry::new(registry);
-    let values = records.iter().filter_map(RawRecord::value);
-    let ids: BTreeSet<u32> = values.filter_map(avro::schema_id).collect();
+    let mut registry: DocumentRegistry = Registry::new(registry);
+    let ids = map::schema_ids(records.iter().filter_map(RawRecord::value));
     let learnt = registry.learn_now(&ids).await;
     learnt.map_err(|reason| format!("the schema registry is not available: {reason}"))?;
-    let schemas = ids.into_iter().map(|id| (id, registry.schema(id).cloned()));
-    Ok(schemas.collect())
+    Ok(map::schemas(&registry, ids))
 }

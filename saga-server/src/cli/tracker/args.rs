@@ -22,7 +22,7 @@ pub(in crate::cli) struct TrackerArgs {
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 
-    /// A token of a viewer, if it asks for one [env: SAGA_TRACKER_TOKEN] [default: that of the context]
+    /// A token, if it asks for one [env: SAGA_TRACKER_TOKEN] [default: that of the context]
     #[arg(long, value_name = "TOKEN")]
     token: Option<Secret>,
 
@@ -48,6 +48,17 @@ struct Target {
 }
 
 impl TrackerArgs {
+    /// Whether flags say which tracker is asked.
+    pub(in crate::cli) const fn is_named_by_flags(&self) -> bool {
+        self.url.is_some() || self.context.is_some()
+    }
+
+    /// Whether variables say it.
+    pub(in crate::cli) fn is_named_by_variables(&self) -> bool {
+        let given = Given::of_environment();
+        given.url.is_some() || given.context.is_some()
+    }
+
     /// The tracker, not yet called.
     pub(in crate::cli) fn connect(self) -> Result<Tracker, CliError> {
         let flags = Given {

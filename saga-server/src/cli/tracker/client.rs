@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header::HeaderValue};
+use reqwest::{
+    Client, Method, RequestBuilder, Response, StatusCode, Url,
+    header::{CONTENT_TYPE, HeaderValue},
+};
 use saga_collector::{
     http_client::{self, Trust},
     secret::Secret,
@@ -41,6 +44,24 @@ impl Tracker {
     /// The answer to a call, as it was sent.
     pub(in crate::cli) async fn get(&self, path: &str, query: &[Parameter]) -> Result<String, CliError> {
         let request = self.request(path, query).timeout(TIMEOUT);
+        let response = self.send(request).await?;
+        response.text().await.map_err(|error| self.away(error))
+    }
+
+    /// The answer to a call that changes something, as it was sent.
+    pub(in crate::cli) async fn change(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[Parameter],
+        body: Option<&Value>,
+    ) -> Result<String, CliError> {
+        let mut request = self.request_to(method, path, query).timeout(TIMEOUT);
+        if let Some(body) = body {
+            request = request
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.to_string());
+        }
         let response = self.send(request).await?;
         response.text().await.map_err(|error| self.away(error))
     }
@@ -89,11 +110,15 @@ impl Tracker {
     }
 
     fn request(&self, path: &str, query: &[Parameter]) -> RequestBuilder {
+        self.request_to(Method::GET, path, query)
+    }
+
+    fn request_to(&self, method: Method, path: &str, query: &[Parameter]) -> RequestBuilder {
         let mut url = self.below(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        self.with_token(self.client.get(url))
+        self.with_token(self.client.request(method, url))
     }
 
     fn below(&self, path: &str) -> Url {
@@ -152,6 +177,7 @@ fn refusal(status: StatusCode, text: &str) -> CliError {
     };
     match status {
         StatusCode::BAD_REQUEST => CliError::usage(reason),
+        StatusCode::CONFLICT => CliError::failed(message),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => CliError::Refused(message.to_owned()),
         StatusCode::NOT_FOUND if answer["error"] == "NOT_FOUND" => CliError::NotFound(message.to_owned()),
         status => CliError::failed(format_args!("the collector answered {status}: {reason}")),

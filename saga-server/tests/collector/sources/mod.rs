@@ -3,6 +3,7 @@
 mod faults;
 mod formats;
 mod poison;
+mod replay;
 
 use std::process::Command;
 

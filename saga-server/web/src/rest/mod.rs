@@ -77,7 +77,7 @@ use crate::state::{AppState, GatewayState};
 pub(crate) use compare::{VersionVerdict, find as find_comparison};
 pub(crate) use dead_letters::{
     CauseEntry, ListedLetter, find as find_letters, find_causes as find_letter_causes,
-    find_groups as find_letter_groups,
+    find_groups as find_letter_groups, find_one as find_letter,
 };
 pub(crate) use differences::{BY_CHANCE, Group, GroupDifferences, ValueDifference, find as find_differences};
 pub(crate) use docs::{ApiDocument, VIEWER_PATHS, viewer};
@@ -123,6 +123,7 @@ pub(crate) fn endpoints() -> OpenApiRouter<AppState> {
         .routes(routes!(otlp::logs))
         .routes(routes!(status::correct))
         .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::one))
         .routes(routes!(dead_letters::groups))
         .routes(routes!(dead_letters::causes))
         .routes(routes!(dismissal::dismiss))

@@ -13,13 +13,13 @@ use crate::ui::{
     tree::Tree,
 };
 use crate::{
-    acknowledgements,
     auth::Caller,
     http::{ApiError, query_string::Params},
+    rest::{ListedLetter, find_letter},
     scoped::Reader,
 };
-use saga_collector::dead_letters::{Bytes, LetterView, PartialView};
-use saga_store::{LetterFilter, LetterQuery, LetterState as Stored, Named};
+use saga_collector::dead_letters::{Bytes, PartialView};
+use saga_store::LetterState as Stored;
 
 #[derive(Template)]
 #[template(path = "dead_letters/letter.html")]
@@ -116,8 +116,10 @@ pub(in crate::ui) async fn page(
     params: Params,
 ) -> Result<Page<LetterTemplate>, ApiError> {
     params.finish()?;
-    let letter = find(&reader, &id).await?;
-    let acknowledgement = acknowledgements::of_letter(&reader, letter.id).await?;
+    let ListedLetter {
+        letter,
+        acknowledgement,
+    } = find_letter(&reader, letter_id(&id)?).await?;
     let now = Timestamp::now();
     let form_path = format!("{}/acknowledgement", letter_path(letter.id));
     let form = AcknowledgeForm::of(&caller, form_path, acknowledgement.clone(), now);
@@ -159,26 +161,6 @@ pub(in crate::ui) async fn page(
         reason: letter.reason,
         message: letter.message,
     }))
-}
-
-async fn find(reader: &Reader, id: &str) -> Result<LetterView, ApiError> {
-    let query = LetterQuery {
-        filter: LetterFilter {
-            named: Some(Named {
-                ids: vec![letter_id(id)?],
-                event_ids: Vec::new(),
-            }),
-            ..LetterFilter::default()
-        },
-        after: None,
-        size: 1,
-    };
-    let found = reader.letters(&query).await?;
-    let views = reader.letter_views(found.letters).await;
-    views
-        .into_iter()
-        .next()
-        .ok_or_else(|| ApiError::not_found(format!("there is no dead letter {id:?}")))
 }
 
 impl Shown {

@@ -206,13 +206,13 @@ fn explained(reason: &str) -> &'static str {
             "The database did not take it. The message says why; replay once that is fixed."
         }
         "NOT_THE_FORMAT" => {
-            "A record of a source that is not what the format of the source says. Compare the two, or fix who writes it."
+            "A record of a source that is not what the format of the source says. Fix its format, or who writes it; replay with the format that it has."
         }
         "REFUSED_BY_MAPPING" => {
-            "A record of a source that a rule of its mapping takes and makes no event of. Fix the mapping, or who writes it."
+            "A record of a source that a rule of its mapping takes and makes no event of. Fix the mapping, and replay; or fix who writes it."
         }
         "EVENT_TOO_LARGE" => {
-            "A record of a source whose event is larger than the topic takes. Map less metadata."
+            "A record of a source whose event is larger than the topic takes. Map less metadata. A replay stores it without the topic."
         }
         "UNKNOWN" => "No reason recorded by the consumer that rejected it.",
         _ => "Dead-lettered by another consumer. Only its message is known.",

@@ -1,5 +1,6 @@
 //! Lists of letters, their filters and pages.
 
+use reqwest::Method;
 use saga_types::Timestamp;
 use serde_json::{Value, json};
 
@@ -42,6 +43,46 @@ async fn letters_are_listed_newest_first_with_all_that_is_known() {
 }
 
 #[tokio::test]
+async fn one_letter_is_answered_as_the_list_has_it_in_any_state() {
+    let api = Api::new().await;
+    let letters = vec![letter(b"x", "EMPTY", 1), letter(b"y", "TRUNCATED", 2)];
+    api.store.keep_letters(letters).await.unwrap();
+    let listed = api.json(LIST).await["content"].clone();
+    for letter in listed.as_array().unwrap() {
+        assert_eq!(&api.json(&format!("{LIST}/{}", letter["id"])).await, letter);
+    }
+    let id = &listed[0]["id"];
+    let body = json!({"ids": [id], "note": "a test"}).to_string();
+    let headers = [("content-type", "application/json")];
+    let dismissed = api
+        .request_with(
+            Method::POST,
+            "/internal/v1/dlt/dismiss",
+            &headers,
+            body.into_bytes(),
+        )
+        .await;
+    assert_eq!(dismissed.status, 200, "{}", dismissed.text);
+    let one = api.json(&format!("{LIST}/{id}")).await;
+    assert_eq!(
+        (&one["state"], &one["dismissal"]["note"]),
+        (&json!("DISMISSED"), &json!("a test"))
+    );
+
+    let unknown = api.get(&format!("{LIST}/999")).await;
+    assert_eq!(unknown.status, 404, "{}", unknown.text);
+    assert!(
+        unknown.text.contains("there is no dead letter 999"),
+        "{}",
+        unknown.text
+    );
+    for wrong in ["x", "9223372036854775808", "1.5", "%00"] {
+        let refused = api.get(&format!("{LIST}/{wrong}")).await;
+        assert_eq!(refused.status, 400, "{wrong}: {}", refused.text);
+    }
+}
+
+#[tokio::test]
 async fn what_is_hidden_elsewhere_is_hidden_here() {
     let api = Api::hiding(&["card*"]).await;
     let paid =
@@ -58,6 +99,9 @@ async fn what_is_hidden_elsewhere_is_hidden_here() {
         answer.text
     );
     let content = answer.json()["content"].clone();
+    for letter in content.as_array().unwrap() {
+        assert_eq!(&api.json(&format!("{LIST}/{}", letter["id"])).await, letter);
+    }
     assert_eq!(
         content[1]["event"]["metadata"],
         json!({"cardNumber": "***", "itemCount": 3})

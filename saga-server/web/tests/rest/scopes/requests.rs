@@ -135,6 +135,7 @@ pub(super) fn reads() -> Vec<String> {
         "/api/v1/versions?service=@-service",
         "/api/v1/compare?service=@-service&baseline=1&candidate=2&fromDate=2020-01-01&toDate=2100-01-01",
         "/internal/v1/dlt",
+        "/internal/v1/dlt/#",
         "/internal/v1/dlt?reason=^_REASON",
         "/internal/v1/dlt?sagaId=@-letter",
         "/internal/v1/dlt?sagaId=@-done",

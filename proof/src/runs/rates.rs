@@ -6,23 +6,23 @@ use crate::report::Table;
 
 /// Measurements of one subject, one for each round.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Rates(Vec<f64>);
+pub(crate) struct Rates(Vec<f64>);
 
 impl Rates {
-    pub(super) fn push(&mut self, rate: f64) {
+    pub(crate) fn push(&mut self, rate: f64) {
         self.0.push(rate);
     }
 
     /// One more, if there is one.
-    pub(super) fn extend(&mut self, rate: Option<f64>) {
+    pub(crate) fn extend(&mut self, rate: Option<f64>) {
         self.0.extend(rate);
     }
 
-    pub(super) fn last(&self) -> f64 {
+    pub(crate) fn last(&self) -> f64 {
         self.0.last().copied().unwrap_or_default()
     }
 
-    pub(super) fn median(&self) -> f64 {
+    pub(crate) fn median(&self) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
         match sorted.len() {
@@ -33,7 +33,7 @@ impl Rates {
     }
 
     /// Round by round, since what disturbs one of the two mostly disturbs the other.
-    pub(super) fn ratio_to(&self, other: &Self) -> Self {
+    pub(crate) fn ratio_to(&self, other: &Self) -> Self {
         Self(
             self.0
                 .iter()
@@ -53,7 +53,7 @@ impl Rates {
 }
 
 /// A table of rates.
-pub(super) fn table(title: &str, unit: &str, rows: &[(&str, &Rates)]) -> Table {
+pub(crate) fn table(title: &str, unit: &str, rows: &[(&str, &Rates)]) -> Table {
     let mut table = Table::new(title, &["what", &format!("{unit}, median"), "least", "most"]);
     for (name, rates) in rows {
         table.row(name, [rates.median(), rates.least(), rates.most()].map(rounded));
@@ -62,18 +62,18 @@ pub(super) fn table(title: &str, unit: &str, rows: &[(&str, &Rates)]) -> Table {
 }
 
 /// A table of what was reached and what was to be reached.
-pub(super) struct Targets(Table);
+pub(crate) struct Targets(Table);
 
 impl Targets {
-    pub(super) fn new(title: &str) -> Self {
+    pub(crate) fn new(title: &str) -> Self {
         Self(Table::new(title, &["what", "measured", "target", "met"]))
     }
 
-    pub(super) fn at_least(&mut self, what: &str, measured: f64, target: f64) {
+    pub(crate) fn at_least(&mut self, what: &str, measured: f64, target: f64) {
         self.row(what, measured, format!("at least {target}"), measured >= target);
     }
 
-    pub(super) fn at_most(&mut self, what: &str, measured: f64, target: f64) {
+    pub(crate) fn at_most(&mut self, what: &str, measured: f64, target: f64) {
         self.row(what, measured, format!("at most {target}"), measured <= target);
     }
 
@@ -82,13 +82,13 @@ impl Targets {
         self.0.row(what, [measured.into(), target.into(), met.into()]);
     }
 
-    pub(super) fn finish(self) -> Table {
+    pub(crate) fn finish(self) -> Table {
         self.0
     }
 }
 
 /// Large numbers are shown without what stands after the point.
-pub(super) fn rounded(value: f64) -> Value {
+pub(crate) fn rounded(value: f64) -> Value {
     if value >= 100.0 {
         #[expect(
             clippy::cast_possible_truncation,

@@ -1,0 +1,259 @@
+//! Each kind of letter gives its event, or a reason that says what can be done.
+
+use saga_store::{Letter, LetterState, Origin};
+use saga_types::{SagaStatus, SagaType, steps};
+
+use super::*;
+use crate::sources::MappedRecord;
+
+/// What a mapper sees of a record is the order of its event.
+struct Seen;
+
+impl MapRecord for Seen {
+    fn takes_avro(&self) -> bool {
+        true
+    }
+
+    fn map(&self, record: &Record<'_>) -> MappedRecord {
+        let value = match &record.value {
+            Some(Value::Bytes(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+            Some(Value::Avro(json)) => json.clone(),
+            None => return MappedRecord::Ignored,
+        };
+        let headers = record
+            .headers
+            .iter()
+            .map(|(name, _)| String::from_utf8_lossy(name));
+        let headers = headers.collect::<Vec<_>>().join(",");
+        let key = String::from_utf8_lossy(record.key.unwrap_or(b"none"));
+        match value.as_str() {
+            "ignored" => MappedRecord::Ignored,
+            "wrong" => MappedRecord::Refused("rule 1: sagaId is missing".to_owned()),
+            "not json" => MappedRecord::Undecodable("not a JSON object".to_owned()),
+            "panics" => panic!("no such state"),
+            "end of time" => MappedRecord::Event(Box::new(event("x", Timestamp::MAX))),
+            _ => {
+                let millis = record.timestamp_millis.unwrap_or_default();
+                let order = format!(
+                    "{} {} {} {key} [{headers}] {value}",
+                    record.topic, record.partition, record.offset
+                );
+                let at = Timestamp::from_millis(millis).unwrap();
+                MappedRecord::Event(Box::new(event(&order, at)))
+            }
+        }
+    }
+}
+
+fn event(order: &str, at: Timestamp) -> SagaEvent {
+    SagaEvent::new(
+        "event-1".parse().unwrap(),
+        "saga-1".parse().unwrap(),
+        order.parse().unwrap(),
+        SagaType::ORDER_CREATION,
+        steps::ORDER_CREATED,
+        SagaStatus::Started,
+        at,
+    )
+}
+
+fn reader() -> Reader {
+    let source = |name: &str, group: &str| LetterSource {
+        name: name.to_owned(),
+        topic: "shop.orders".to_owned(),
+        group: group.to_owned(),
+        mapper: Arc::new(Seen),
+    };
+    Reader::new(None).with_sources(vec![source("orders", "one"), source("again", "two")])
+}
+
+fn stored(reason: &str, value: &[u8]) -> StoredLetter {
+    let header = |name: &str| (name.to_owned(), Some(b"v".to_vec()));
+    let mut headers = vec![header("kafka_dlt-original-topic"), header("mark")];
+    headers.extend(ADDED.map(header));
+    StoredLetter {
+        id: 1,
+        letter: Letter {
+            topic: "events.dlt".to_owned(),
+            partition: 0,
+            offset: 0,
+            dead_since: Timestamp::MIN,
+            origin: Origin {
+                topic: Some("shop.orders".to_owned()),
+                partition: Some(2),
+                offset: Some(17),
+                time: Some(Timestamp::from_millis(1_760_000_000_000).unwrap()),
+                group: Some("one".to_owned()),
+            },
+            reason: reason.to_owned(),
+            message: "the reason in words".to_owned(),
+            saga_id: None,
+            saga_type: None,
+            event_id: None,
+            producer: None,
+            key: Some(b"k".to_vec()),
+            value: Some(value.to_vec()),
+            value_bytes: value.len() as u64,
+            headers,
+        },
+        state: LetterState::Waiting,
+        attempts: 0,
+        last_attempt: None,
+        dismissal: None,
+        erased_at: None,
+    }
+}
+
+async fn read(stored: StoredLetter) -> Result<SagaEvent, Rejection> {
+    let (mut events, away) = reader().read(&[stored]).await;
+    assert_eq!(away, None);
+    events.remove(0)
+}
+
+#[tokio::test]
+async fn a_record_of_a_source_is_mapped_as_its_source_read_it() {
+    let event = read(stored("REFUSED_BY_MAPPING", b"value")).await.unwrap();
+    let seen = "shop.orders 2 17 k [kafka_dlt-original-topic,mark] value";
+    assert_eq!(event.order_id.as_str(), seen);
+    assert_eq!(event.recorded_at.as_millis(), 1_760_000_000_000);
+
+    // Kept in the database, as its topic did not take it: all headers are those of the record.
+    let mut kept_back = stored("EVENT_TOO_LARGE", b"value");
+    kept_back.letter.topic = "shop.orders".to_owned();
+    kept_back.letter.headers.truncate(2);
+    assert_eq!(read(kept_back).await.unwrap().order_id.as_str(), seen);
+
+    // A compacted topic of dead letters makes a key of the place.
+    let mut keyed = stored("NOT_THE_FORMAT", b"value");
+    keyed.letter.key = Some(b"2-17".to_vec());
+    let order = read(keyed).await.unwrap().order_id;
+    assert!(order.as_str().contains(" none ["), "{order}");
+
+    // Another group read the same topic; the mapping is found all the same.
+    let mut other = stored("NOT_THE_FORMAT", b"value");
+    other.letter.origin.group = Some("gone".to_owned());
+    assert!(read(other).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_letter_that_gives_no_event_says_why() {
+    let changed = |change: fn(&mut StoredLetter)| {
+        let mut letter = stored("REFUSED_BY_MAPPING", b"value");
+        change(&mut letter);
+        letter
+    };
+    let cases = [
+        (
+            stored("REFUSED_BY_MAPPING", b"wrong"),
+            "REFUSED_BY_MAPPING",
+            "rule 1: sagaId",
+        ),
+        (
+            stored("NOT_THE_FORMAT", b"not json"),
+            "NOT_THE_FORMAT",
+            "not a JSON object",
+        ),
+        (
+            stored("NOT_UNDERSTOOD", b"panics"),
+            "NOT_UNDERSTOOD",
+            "no such state",
+        ),
+        (
+            stored("REFUSED_BY_MAPPING", b"ignored"),
+            "IGNORED_BY_MAPPING",
+            "mapping orders",
+        ),
+        (
+            stored("REFUSED_BY_MAPPING", b"end of time"),
+            "INVALID_TIMESTAMP",
+            "last day",
+        ),
+        (stored("NO_REGISTRY", b"\0\0\0\0\x07x"), "NO_REGISTRY", "7"),
+        (
+            changed(|stored| {
+                stored.letter.origin.group = Some("two".to_owned());
+                stored.letter.value = Some(b"ignored".to_vec());
+                stored.letter.value_bytes = 7;
+            }),
+            "IGNORED_BY_MAPPING",
+            "mapping again",
+        ),
+        (
+            changed(|stored| stored.letter.origin.offset = None),
+            "NOT_KEPT",
+            "the place of its record",
+        ),
+        (
+            changed(|stored| stored.letter.headers.truncate(4)),
+            "NOT_KEPT",
+            "headers",
+        ),
+        (
+            changed(|stored| stored.letter.key = Some(vec![b'k'; MAX_KEY_BYTES])),
+            "NOT_KEPT",
+            "key",
+        ),
+        (
+            changed(|stored| stored.letter.headers.push((VALUE_BYTES.to_owned(), None))),
+            "NOT_KEPT",
+            "only 5 bytes",
+        ),
+        (
+            changed(|stored| {
+                stored.letter.value = None;
+                stored.letter.value_bytes = 70_000;
+            }),
+            "NOT_KEPT",
+            "only 0 bytes",
+        ),
+        (
+            changed(|stored| stored.letter.value_bytes = 300_000),
+            "TOO_LARGE",
+            "300000 bytes",
+        ),
+        (
+            changed(|stored| stored.erased_at = Some(Timestamp::MIN)),
+            "ERASED",
+            "dismiss it",
+        ),
+        (stored("UNREADABLE_BATCH", b""), "NOT_KEPT", "the reason in words"),
+        (
+            changed(|stored| stored.letter.origin.topic = Some("shop.stock".to_owned())),
+            "NO_SOURCE",
+            "topic shop.stock, group one",
+        ),
+        (
+            changed(|stored| {
+                stored.letter.reason = "UNKNOWN_SCHEMA".to_owned();
+                stored.letter.origin.topic = Some("shop.stock".to_owned());
+                stored.letter.origin.group = Some("saga-tracker-source-stock".to_owned());
+            }),
+            "NO_SOURCE",
+            "saga-tracker-source-stock",
+        ),
+        (
+            changed(|stored| {
+                stored.letter.reason = "EMPTY".to_owned();
+                stored.letter.origin.topic = Some("events".to_owned());
+                stored.letter.value = None;
+                stored.letter.value_bytes = 0;
+            }),
+            "EMPTY",
+            "value",
+        ),
+    ];
+    for (letter, kind, words) in cases {
+        let shown = format!("{letter:?}");
+        let rejection = read(letter).await.unwrap_err();
+        assert_eq!(rejection.kind, kind, "{rejection:?}: {shown}");
+        assert!(rejection.reason.contains(words), "{rejection:?}: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_of_a_topic_that_no_source_reads_is_read_as_before() {
+    let event = event("order-1", Timestamp::from_millis(1_760_000_000_000).unwrap());
+    let mut letter = stored("REFUSED_BY_DATABASE", &encode_v2(&event, Framing::SingleObject));
+    letter.letter.origin = Origin::default();
+    assert_eq!(read(letter).await.unwrap(), event);
+}

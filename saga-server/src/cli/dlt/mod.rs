@@ -1,0 +1,390 @@
+//! `dlt`: dead letters, seen, replayed, dismissed and restored: in the database itself, without a running collector, or by asking one.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `database` | letters in the database |
+//! | `remote` | the same by the REST interface of a tracker |
+//! | `lines` | what both give, for people |
+
+mod database;
+mod lines;
+mod remote;
+
+use clap::{Args, Subcommand, ValueEnum};
+use saga_types::Timestamp;
+
+use super::{
+    CliError, block_on,
+    by::ByArgs,
+    logging, output,
+    tracker::{Tracker, TrackerArgs},
+};
+use crate::config::{ConfigArgs, Settings};
+use saga_collector::dead_letters::{ReplayError, ReplayOrder};
+use saga_store::{
+    Disposal, DisposalOrder, LetterFilter, LetterQuery, LetterState, Named, Scope, searched_words,
+};
+
+/// How many letters of the database are taken at a time.
+const PAGE: u32 = 100;
+
+#[derive(Debug, Args)]
+pub(super) struct DltArgs {
+    #[command(subcommand)]
+    command: DltCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DltCommand {
+    /// List dead letters, newest first: the reason, the origin and the decoded content of each, or what can be read of it
+    List(ListArgs),
+    /// Replay dead letters: read them again with today's schemas, rules and mappings, and store their events as ingest would
+    Replay(ReplayArgs),
+    /// Dismiss dead letters that wait, with a note: they leave counts and lists, and can be restored
+    Dismiss(DismissArgs),
+    /// Restore dead letters that were dismissed: they wait again
+    Restore(RestoreArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    /// How many letters are listed
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    limit: u32,
+
+    /// Print JSON, as GET /internal/v1/dlt answers
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    /// The letter with this id; may be given several times
+    #[arg(long = "id", value_name = "NUMBER")]
+    ids: Vec<i64>,
+
+    /// The letters of the event with this id; may be given several times
+    #[arg(long = "event-id", value_name = "ID")]
+    event_ids: Vec<String>,
+
+    /// All letters that wait and match the filters
+    #[arg(long, conflicts_with_all = ["ids", "event_ids"], required_unless_present_any = ["ids", "event_ids"])]
+    all: bool,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    /// Only say what would become of each letter and its saga
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    by: ByArgs,
+
+    /// Print JSON, as POST /internal/v1/sagas/replay answers
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+#[derive(Debug, Args)]
+struct DismissArgs {
+    /// Why, for those who look at the letters later
+    #[arg(long, value_name = "TEXT", value_parser = note)]
+    note: String,
+
+    #[command(flatten)]
+    disposal: DisposalArgs,
+}
+
+#[derive(Debug, Args)]
+struct RestoreArgs {
+    /// Why, for the log of operations
+    #[arg(long, value_name = "TEXT", value_parser = note)]
+    note: Option<String>,
+
+    #[command(flatten)]
+    disposal: DisposalArgs,
+}
+
+#[derive(Debug, Args)]
+struct DisposalArgs {
+    /// The letter with this id; may be given several times
+    #[arg(long = "id", value_name = "NUMBER")]
+    ids: Vec<i64>,
+
+    /// All letters that match the filters
+    #[arg(long, conflicts_with = "ids", required_unless_present = "ids")]
+    all: bool,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    /// Only count them; the exit code is 3 when there are any
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    by: ByArgs,
+
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+/// Where the letters are: in the database, or behind a running tracker, which then is asked.
+#[derive(Debug, Args)]
+struct PlaceArgs {
+    #[command(flatten)]
+    tracker: TrackerArgs,
+
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+enum Place {
+    Database(Box<Settings>),
+    Tracker(Tracker),
+}
+
+/// The longest note, in characters; as REST allows.
+const MAX_NOTE_CHARS: usize = 500;
+
+fn note(text: &str) -> Result<String, String> {
+    let chars = text.chars().count();
+    match chars {
+        _ if text.trim().is_empty() => Err("must say why".to_owned()),
+        _ if chars > MAX_NOTE_CHARS => Err(format!(
+            "has {chars} characters, at most {MAX_NOTE_CHARS} are allowed"
+        )),
+        _ => Ok(text.trim().to_owned()),
+    }
+}
+
+/// Words that are searched for.
+#[derive(Debug, Clone)]
+struct Searched(Vec<String>);
+
+fn searched(text: &str) -> Result<Searched, String> {
+    searched_words(text).map(Searched)
+}
+
+#[derive(Debug, Args)]
+struct FilterArgs {
+    /// Only letters of this reason, such as INVALID_NAME
+    #[arg(long, value_name = "REASON")]
+    reason: Option<String>,
+
+    /// Only letters in this state
+    #[arg(long, value_name = "STATE")]
+    state: Option<StateArg>,
+
+    /// Only letters of this saga
+    #[arg(long, value_name = "ID")]
+    saga_id: Option<String>,
+
+    /// Only letters about this order, by the event or by what can be read of its bytes
+    #[arg(long, value_name = "ID")]
+    order_id: Option<String>,
+
+    /// Only letters with all these words in their message or ids, each the beginning of one
+    #[arg(long, value_name = "WORDS", value_parser = searched)]
+    search: Option<Searched>,
+
+    /// Only letters that were on this topic before
+    #[arg(long, value_name = "TOPIC")]
+    origin_topic: Option<String>,
+
+    /// Only letters that died at this time (RFC 3339) or later
+    #[arg(long, value_name = "TIME")]
+    from: Option<Timestamp>,
+
+    /// Only letters that died at this time (RFC 3339) or earlier
+    #[arg(long, value_name = "TIME")]
+    to: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum StateArg {
+    Waiting,
+    Replayed,
+    Dismissed,
+}
+
+impl DltArgs {
+    pub(super) fn run(self) -> Result<(), CliError> {
+        match self.command {
+            DltCommand::List(args) => args.run(),
+            DltCommand::Replay(args) => args.run(),
+            DltCommand::Dismiss(args) => args.disposal.run(Disposal::Dismiss, Some(args.note)),
+            DltCommand::Restore(args) => args.disposal.run(Disposal::Restore, args.note),
+        }
+    }
+}
+
+impl PlaceArgs {
+    /// A tracker that flags name outweighs the database, and one that variables name does not.
+    fn find(self) -> Result<Place, CliError> {
+        if self.tracker.is_named_by_flags() {
+            return Ok(Place::Tracker(self.tracker.connect()?));
+        }
+        let settings = self.config.load()?;
+        if settings.database.url.is_none() && self.tracker.is_named_by_variables() {
+            return Ok(Place::Tracker(self.tracker.connect()?));
+        }
+        logging::start(&settings.log());
+        Ok(Place::Database(settings.into()))
+    }
+}
+
+impl ListArgs {
+    fn run(self) -> Result<(), CliError> {
+        let letters = match self.place.find()? {
+            Place::Tracker(tracker) => block_on(remote::list(&tracker, &self.filter, self.limit))?,
+            Place::Database(settings) => {
+                block_on(database::list(&settings, self.filter.into_filter(), self.limit))?
+            }
+        };
+        match self.json {
+            true => output::print_json(&letters),
+            false => output::print(&letters.lines()?),
+        }
+    }
+}
+
+impl ReplayArgs {
+    fn run(self) -> Result<(), CliError> {
+        let named = Named {
+            ids: self.ids,
+            event_ids: self.event_ids,
+        };
+        let named = (!self.all).then_some(named);
+        let report = match self.place.find()? {
+            Place::Tracker(tracker) => block_on(remote::replay(&tracker, named, &self.filter, self.dry_run))?,
+            Place::Database(settings) => {
+                let mut filter = self.filter.into_filter();
+                if named.is_none() {
+                    filter.state.get_or_insert(LetterState::Waiting);
+                }
+                filter.named = named;
+                let order = ReplayOrder {
+                    letters: LetterQuery {
+                        filter,
+                        after: None,
+                        size: PAGE,
+                    },
+                    all_pages: true,
+                    by: self.by.actor(),
+                    dry_run: self.dry_run,
+                };
+                block_on(database::replay(&settings, order))?
+            }
+        };
+        match self.json {
+            true => output::print_json(&report)?,
+            false => output::print(&report.lines()?)?,
+        }
+        match report.failed {
+            0 => Ok(()),
+            failed => Err(CliError::failed(format_args!(
+                "{failed} of {} dead letters were not replayed; they wait on",
+                report.requested
+            ))),
+        }
+    }
+}
+
+impl DisposalArgs {
+    fn run(self, disposal: Disposal, note: Option<String>) -> Result<(), CliError> {
+        let ids = (!self.all).then_some(self.ids);
+        let dry_run = self.dry_run;
+        let letters = match self.place.find()? {
+            Place::Tracker(tracker) => {
+                let order = remote::Disposing {
+                    disposal,
+                    ids,
+                    filter: self.filter,
+                    note,
+                    dry_run,
+                };
+                block_on(order.carry_out(&tracker))?
+            }
+            Place::Database(settings) => {
+                let mut filter = self.filter.into_filter();
+                filter.without_dismissed = false;
+                filter.named = ids.map(|ids| Named {
+                    ids,
+                    event_ids: Vec::new(),
+                });
+                let order = DisposalOrder {
+                    disposal,
+                    at: Timestamp::now(),
+                    actor: self.by.actor(),
+                    note,
+                };
+                block_on(database::dispose(&settings, &filter, &order, dry_run))?
+            }
+        };
+        let done = match disposal {
+            Disposal::Dismiss => "dismissed",
+            Disposal::Restore => "restored",
+        };
+        if dry_run {
+            let more = if letters > Disposal::COUNTED {
+                "or more "
+            } else {
+                ""
+            };
+            output::print(&format!("{letters} {more}dead letters would be {done}\n"))?;
+            return if letters > 0 {
+                Err(CliError::Differences)
+            } else {
+                Ok(())
+            };
+        }
+        output::print(&format!("{letters} dead letters {done}\n"))
+    }
+}
+
+impl StateArg {
+    const fn state(self) -> LetterState {
+        match self {
+            Self::Waiting => LetterState::Waiting,
+            Self::Replayed => LetterState::Replayed,
+            Self::Dismissed => LetterState::Dismissed,
+        }
+    }
+}
+
+impl FilterArgs {
+    fn into_filter(self) -> LetterFilter {
+        LetterFilter {
+            acknowledged: None,
+            scope: Scope::All,
+            named: None,
+            reason: self.reason,
+            without_dismissed: self.state.is_none(),
+            state: self.state.map(StateArg::state),
+            saga_id: self.saga_id,
+            order_id: self.order_id,
+            cause: None,
+            words: self.search.map(|Searched(words)| words).unwrap_or_default(),
+            origin_topic: self.origin_topic,
+            from: self.from,
+            to: self.to,
+        }
+    }
+}
+
+impl From<ReplayError> for CliError {
+    fn from(error: ReplayError) -> Self {
+        Self::failed(error)
+    }
+}
