@@ -10,7 +10,10 @@ use crate::{
     normal,
     progress::Progress,
     report::Report,
-    runs::{dead_letters, faults, fill, gateway, hostile, outages, outbox_kills, produce, sdk_outage, speed},
+    runs::{
+        archive, dead_letters, faults, fill, gateway, hostile, outages, outbox_kills, produce, sdk_outage,
+        speed,
+    },
 };
 
 /// Shows on real parts what Saga Tracker promises.
@@ -46,6 +49,8 @@ enum Command {
     DeadLetters(dead_letters::Args),
     /// How fast the collector is and how small, beside raw COPY and one transaction for each event
     Speed(speed::Args),
+    /// A million archived sagas: how many bytes an event takes, and how fast they answer; needs neither Kafka nor PostgreSQL
+    Archive(archive::Args),
     /// What the collector says is normal, against populations that were made; needs neither Kafka nor PostgreSQL
     Normal(normal::Args),
     /// Sends events to a topic, at a rate or as fast as it takes them
@@ -89,6 +94,7 @@ impl Command {
             Self::Hostile(args) => hostile::run(&args, progress).await,
             Self::DeadLetters(args) => dead_letters::run(&args, progress).await,
             Self::Speed(args) => speed::run(&args, progress).await,
+            Self::Archive(args) => archive::run(&args, progress).await,
             Self::Normal(args) => normal::run(&args, progress).await,
             Self::Load(args) => produce::run(&args, progress).await,
             Self::Fill(args) => fill::run(&args, progress).await,

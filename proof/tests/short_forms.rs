@@ -55,6 +55,11 @@ fn a_service_that_writes_bad_records_all_day_takes_no_more_room_than_its_retenti
 }
 
 #[test]
+fn archived_sagas_answer_without_a_restore_and_take_little_room() {
+    keeps_its_promises("archive");
+}
+
+#[test]
 fn the_speed_of_the_collector_can_be_measured() {
     keeps_its_promises("speed");
 }

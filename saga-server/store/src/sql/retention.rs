@@ -220,7 +220,9 @@ async fn remove_unchanged(
         removed.execute(&mut *connection).await.map_err(error::store)?;
     }
     let left = rollup::moved(counted.iter().map(|counted| (Some(counted), None)));
-    rollups::change(&mut *connection, &left).await.map_err(error::store)?;
+    rollups::change(&mut *connection, &left)
+        .await
+        .map_err(error::store)?;
     if folder.is_some() {
         let archived = rollup::moved(counted.iter().map(|counted| (None, Some(counted))));
         rollups::archive(connection, &archived)

@@ -10,11 +10,13 @@
 //! | --- | --- |
 //! | `sources` | what is read and changed, opaque to handlers |
 //! | `reader`, `no_saga` | questions, and why a saga is not shown |
+//! | `archived` | one saga wherever it is: in the database, or in the archive |
 //! | `lists` | questions about lists: to their end, by a text, with a name |
 //! | `changes` | sagas as they change |
 //! | `words`, `gather` | what filters can ask for |
 //! | `writer` | changes, for `operations` alone |
 
+mod archived;
 mod changes;
 mod gather;
 mod lists;
@@ -24,6 +26,7 @@ mod sources;
 mod words;
 mod writer;
 
+pub(crate) use archived::{InArchive, Shown};
 pub(crate) use changes::{ScopedChanges, Seen};
 pub(crate) use no_saga::NoSaga;
 pub(crate) use reader::Reader;

@@ -213,7 +213,11 @@ pub(crate) async fn archived_sagas_stay_in_the_statistics(database: &impl Databa
     remove(&store, "removed").await;
 
     let total = async |query: StatisticsQuery| store.statistics(&query).await.unwrap().total;
-    assert_eq!(total(everything(true)).await, 3, "what was not archived is not counted");
+    assert_eq!(
+        total(everything(true)).await,
+        3,
+        "what was not archived is not counted"
+    );
     assert_eq!(total(everything(false)).await, 1);
     assert_eq!(store.count_by_status().await.unwrap()[3].1, 1);
     let minute = StatisticsQuery {
