@@ -60,7 +60,8 @@ impl Archived {
                 fields.remove(name);
             }
         }
-        for step in answer["steps"].as_array_mut().into_iter().flatten() {
+        let steps = answer.get_mut("steps").and_then(Value::as_array_mut);
+        for step in steps.into_iter().flatten() {
             step.as_object_mut().unwrap().remove("id");
         }
         answer
@@ -301,7 +302,7 @@ async fn rights_bound_to_types_hold_for_the_archive() {
 
 #[tokio::test]
 async fn hidden_values_stay_hidden_in_the_archive() {
-    let archived = Archived::new(Access::ThisMachine, &["failureReason", "customer*"]).await;
+    let archived = Archived::new(Access::ThisMachine, &["failureReason", "customerName"]).await;
     let mut events = failed("saga-1", 0);
     events[0] = event("saga-1", "ORDER_CREATED", "STARTED", 0).with(json!({"customerName": "Alice Smith"}));
     archived.api.record(events).await;

@@ -178,17 +178,15 @@ async fn no_byte_of_a_file_ends_the_process() {
     for file in [&manifest.sagas, &manifest.steps] {
         let whole = std::fs::read(harness.path().join(manifest.path(file))).unwrap();
         for at in 0..whole.len() {
-            for bits in [0xff, 1, 0x80] {
-                let mut changed = whole.clone();
-                changed[at] ^= bits;
-                let is_steps = file.name == manifest.steps.name;
-                let reading = decode(file.name.clone(), move || match is_steps {
-                    true => tables::read_steps(changed.into())?.try_for_each(|row| row.map(drop)),
-                    false => tables::read_sagas(changed.into())?.try_for_each(|row| row.map(drop)),
-                });
-                if let Err(error) = reading.await {
-                    assert!(matches!(error, ArchiveError::File { .. }), "{at}: {error:?}");
-                }
+            let mut changed = whole.clone();
+            changed[at] ^= 0xff;
+            let is_steps = file.name == manifest.steps.name;
+            let reading = decode(file.name.clone(), move || match is_steps {
+                true => tables::read_steps(changed.into())?.try_for_each(|row| row.map(drop)),
+                false => tables::read_sagas(changed.into())?.try_for_each(|row| row.map(drop)),
+            });
+            if let Err(error) = reading.await {
+                assert!(matches!(error, ArchiveError::File { .. }), "{at}: {error:?}");
             }
         }
     }
