@@ -157,6 +157,10 @@ impl Shared {
         for in_folder in folders {
             let holds = |footer: &Footer, group| footer.may_hold(group, SAGA_ID, saga_id);
             let Some(opened) = self.open(&in_folder, Table::Sagas, holds).await? else {
+                if folder.is_some() && self.archive.is_empty().await? {
+                    let reason = "the archive has nothing at all: is this its folder or bucket?";
+                    return Err(ArchiveError::file(in_folder, reason));
+                }
                 continue;
             };
             let path = opened.kept.path.clone();

@@ -33,7 +33,7 @@ mod place;
 mod restore;
 mod tables;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod write;
 
 use thiserror::Error;

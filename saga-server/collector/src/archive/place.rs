@@ -138,7 +138,7 @@ impl Archive {
     /// Whether there is nothing at all.
     pub(super) async fn is_empty(&self) -> Result<bool, ArchiveError> {
         let found = self.place.list_with_delimiter(Some(&self.prefix)).await?;
-        Ok(found.common_prefixes.is_empty())
+        Ok(found.common_prefixes.is_empty() && found.objects.is_empty())
     }
 
     /// Reads a file of a batch, which must be as the manifest says; also while the batch is being replaced.

@@ -4,45 +4,14 @@
 //! that left. What only the database has, changes above all, is refused with the way to get it back.
 
 use saga_collector::{
-    archive::{ArchiveError, ArchivedSaga, Lookup},
+    archive::{ArchiveError, Lookup},
     freshness::Freshness,
     health::Concern,
 };
 use saga_store::{Position, StepPage};
 use saga_types::{SagaId, Timestamp, fold::SagaState};
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::{NoSaga, Reader};
-
-/// A saga as it is shown: with nothing hidden.
-#[derive(Debug)]
-pub(crate) struct Shown {
-    pub(crate) state: SagaState,
-    /// Where it is, when it left the database.
-    pub(crate) archived: Option<InArchive>,
-}
-
-/// A saga in the archive.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Archived)]
-pub(crate) struct InArchive {
-    /// When it left the database; null when that is no longer known, which it is for a year.
-    pub(crate) left_at: Option<Timestamp>,
-    /// Its folder in the archive.
-    pub(crate) folder: String,
-    #[serde(skip)]
-    erased_at: Option<Timestamp>,
-    #[serde(skip)]
-    saga: ArchivedSaga,
-}
-
-impl InArchive {
-    pub(crate) fn state(&self) -> &SagaState {
-        &self.saga.state
-    }
-}
+use super::{InArchive, NoSaga, Reader, Shown};
 
 impl Reader {
     /// One saga wherever it is, as it is now.

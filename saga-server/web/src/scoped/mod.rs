@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | `sources` | what is read and changed, opaque to handlers |
 //! | `reader`, `no_saga` | questions, and why a saga is not shown |
-//! | `archived` | one saga wherever it is: in the database, or in the archive |
+//! | `archived`, `shown` | one saga wherever it is: in the database, or in the archive |
 //! | `lists` | questions about lists: to their end, by a text, with a name |
 //! | `changes` | sagas as they change |
 //! | `words`, `gather` | what filters can ask for |
@@ -22,13 +22,14 @@ mod gather;
 mod lists;
 mod no_saga;
 mod reader;
+mod shown;
 mod sources;
 mod words;
 mod writer;
 
-pub(crate) use archived::{InArchive, Shown};
 pub(crate) use changes::{ScopedChanges, Seen};
 pub(crate) use no_saga::NoSaga;
 pub(crate) use reader::Reader;
+pub(crate) use shown::{InArchive, Shown};
 pub use sources::Sources;
 pub(crate) use words::Words;

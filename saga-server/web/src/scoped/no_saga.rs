@@ -4,7 +4,7 @@ use saga_collector::{archive::ArchiveError, freshness::Freshness};
 use saga_store::{Removal, StoreError};
 use saga_types::SagaId;
 
-use super::InArchive;
+use super::shown::InArchive;
 
 /// Why a saga is not shown.
 #[derive(Debug)]

@@ -163,7 +163,7 @@ async fn nothing_of_it_is_changed_and_the_answer_says_how_to_restore_it() {
     archived.archive().await;
     let json = [("content-type", "application/json")];
     let correction = br#"{"status": "COMPLETED", "reason": "paid"}"#.to_vec();
-    let acknowledgement = br#"{"assignee": "dana", "until": "2999-01-01T00:00:00Z"}"#.to_vec();
+    let acknowledgement = br#"{"note": "later", "for": "1d"}"#.to_vec();
     for (method, path, body) in [
         (Method::PATCH, "/internal/v1/sagas/saga-1/status", correction),
         (
@@ -328,8 +328,13 @@ async fn while_the_archive_is_away_the_answer_says_so_and_health_does() {
     archived.archive().await;
     let elsewhere = archived.folder.path().join("elsewhere");
     std::fs::rename(archived.path(), &elsewhere).unwrap();
+    let path = "/api/v1/sagas/saga-1";
+    // As a folder that is not mounted.
+    std::fs::create_dir(archived.path()).unwrap();
+    archived.api.get(path).await.is_error(503, "SERVICE_UNAVAILABLE", path);
+    std::fs::remove_dir(archived.path()).unwrap();
     std::fs::write(archived.path(), "in the way").unwrap();
-    for path in ["/api/v1/sagas/saga-1", "/api/v1/sagas/saga-1/steps"] {
+    for path in [path, "/api/v1/sagas/saga-1/steps"] {
         let error = archived
             .api
             .get(path)

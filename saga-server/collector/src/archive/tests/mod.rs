@@ -30,7 +30,7 @@ struct Harness {
     archive: Archive,
 }
 
-async fn open(path: &std::path::Path) -> Arc<dyn Store> {
+pub(crate) async fn open(path: &std::path::Path) -> Arc<dyn Store> {
     let options = StoreOptions {
         definitions: Arc::new(Definitions::built_in()),
         max_connections: 4,
