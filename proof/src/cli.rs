@@ -11,8 +11,8 @@ use crate::{
     progress::Progress,
     report::Report,
     runs::{
-        dead_letters, export, faults, fill, gateway, hostile, outages, outbox_kills, produce, sdk_outage,
-        speed,
+        archive, dead_letters, export, faults, fill, gateway, hostile, outages, outbox_kills, produce,
+        sdk_outage, speed,
     },
 };
 
@@ -51,6 +51,8 @@ enum Command {
     Export(export::Args),
     /// How fast the collector is and how small, beside raw COPY and one transaction for each event
     Speed(speed::Args),
+    /// A million archived sagas: how many bytes an event takes, and how fast they answer; needs neither Kafka nor PostgreSQL
+    Archive(archive::Args),
     /// What the collector says is normal, against populations that were made; needs neither Kafka nor PostgreSQL
     Normal(normal::Args),
     /// Sends events to a topic, at a rate or as fast as it takes them
@@ -95,6 +97,7 @@ impl Command {
             Self::DeadLetters(args) => dead_letters::run(&args, progress).await,
             Self::Export(args) => export::run(&args, progress).await,
             Self::Speed(args) => speed::run(&args, progress).await,
+            Self::Archive(args) => archive::run(&args, progress).await,
             Self::Normal(args) => normal::run(&args, progress).await,
             Self::Load(args) => produce::run(&args, progress).await,
             Self::Fill(args) => fill::run(&args, progress).await,

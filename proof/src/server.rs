@@ -139,7 +139,7 @@ impl Harness {
     }
 }
 
-fn beside_this_program() -> Result<PathBuf> {
+pub(crate) fn beside_this_program() -> Result<PathBuf> {
     let program = std::env::current_exe()?.with_file_name("saga-server");
     if !program.exists() {
         bail!(
@@ -155,7 +155,7 @@ fn log_level() -> String {
     std::env::var("SAGA_SERVER_LOG_LEVEL").unwrap_or_else(|_| "error".to_owned())
 }
 
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

@@ -65,6 +65,11 @@ fn a_file_of_all_sagas_has_each_once_and_takes_no_memory_that_grows_with_it() {
 }
 
 #[test]
+fn archived_sagas_answer_without_a_restore_and_take_little_room() {
+    keeps_its_promises("archive");
+}
+
+#[test]
 fn the_speed_of_the_collector_can_be_measured() {
     keeps_its_promises("speed");
 }

@@ -1,5 +1,6 @@
 //! One module for each command: what it does to the parts, and what it promises.
 
+pub(crate) mod archive;
 mod common;
 pub(crate) mod dead_letters;
 pub(crate) mod export;

@@ -60,6 +60,8 @@ pub enum Concern {
     Jobs,
     /// What webhooks are to be sent is not delivered.
     Webhooks,
+    /// Sagas of the archive cannot be shown.
+    Archive,
     /// Collectors on the same database run with other definitions, redaction or tables.
     Collectors,
 }

@@ -29,6 +29,8 @@ enum ArchiveCommand {
     List(ListArgs),
     /// Bring sagas back into a database of their own, which `saga-server dev --data-dir DIR` shows
     Restore(RestoreArgs),
+    /// Make the archive's index again of its batches: when it is missing or damaged, or batches were added or deleted by others
+    Index(ListArgs),
     /// Archive and remove at once what is due, as a running collector does by itself
     Run(RunArgs),
 }
@@ -80,6 +82,7 @@ impl ArchiveArgs {
         match self.command {
             ArchiveCommand::List(args) => args.run(),
             ArchiveCommand::Restore(args) => args.run(),
+            ArchiveCommand::Index(args) => args.index(),
             ArchiveCommand::Run(args) => args.run(),
         }
     }
@@ -108,6 +111,26 @@ impl ListArgs {
         let sagas: u64 = manifests.iter().map(|batch| batch.sagas.rows).sum();
         let _ = writeln!(text, "{} batches, {sagas} sagas", manifests.len());
         output::print(&text)
+    }
+
+    fn index(self) -> Result<(), CliError> {
+        let settings = self.config.load()?;
+        logging::start(&settings.log());
+        let archive = open(&settings)?;
+        let indexed = block_on(async { Ok(archive::index(&archive).await?) })?;
+        output::print(&format!(
+            "{} batches, {} sagas: {} added, {} dropped\n",
+            indexed.batches, indexed.sagas, indexed.added, indexed.dropped
+        ))?;
+        for reason in &indexed.unreadable {
+            output::complain(reason);
+        }
+        match indexed.unreadable.len() {
+            0 => Ok(()),
+            count => Err(CliError::failed(format_args!(
+                "{count} batches cannot be read and are not in the index"
+            ))),
+        }
     }
 }
 

@@ -342,6 +342,8 @@ pub struct StatisticsQuery {
     pub from: Option<Timestamp>,
     /// Started at this moment or earlier.
     pub to: Option<Timestamp>,
+    /// Also those that were archived and left the database, which are counted by the minute of their start.
+    pub archived: bool,
 }
 
 /// Counts and durations of a period.

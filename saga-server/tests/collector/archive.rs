@@ -2,6 +2,7 @@
 //! also when it is all killed again and again.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::Arc,
@@ -15,7 +16,8 @@ use crate::support::{
 };
 use saga_collector::archive::{Archive, ArchiveUrl, Manifest};
 use saga_store::Store;
-use saga_types::{SagaEvent, SagaId, Timestamp, definition::Definitions, fold};
+use saga_types::{Metadata, SagaEvent, SagaId, SagaStatus, Timestamp, definition::Definitions, fold};
+use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// A database with sagas of long ago, and a folder for everything else.
@@ -166,6 +168,9 @@ async fn what_ended_long_ago_goes_from_sqlite_into_the_archive_and_comes_back() 
     harness.assert_all_archived().await;
     let listed = harness.run(&["list"]);
     assert!(listed.ends_with("3 batches, 91 sagas\n"), "{listed}");
+    std::fs::remove_file(harness.path("archive/index.json")).unwrap();
+    let indexed = harness.run(&["index"]);
+    assert_eq!(indexed, "3 batches, 91 sagas: 3 added, 0 dropped\n");
     assert_eq!(
         harness.run(&["run"]),
         "0 sagas archived and removed from the database\n"
@@ -250,6 +255,55 @@ async fn while_the_archive_cannot_be_written_nothing_is_deleted() {
     std::fs::remove_file(harness.path("archive")).unwrap();
     harness.run(&["run"]);
     harness.assert_all_archived().await;
+}
+
+/// Both engines of `archive.py` give the same answers, and those that the events give.
+#[tokio::test(flavor = "multi_thread")]
+async fn duckdb_and_polars_read_the_archive() {
+    let harness = Harness::on_sqlite().await;
+    let next_day = long_ago(saga("next-day", &out_of_stock()));
+    let later = next_day.into_iter().map(|mut event| {
+        let millis = event.recorded_at.as_millis() + 86_400_000;
+        event.recorded_at = Timestamp::from_millis(millis).unwrap();
+        event
+    });
+    let later: Vec<SagaEvent> = later.collect();
+    harness.store.append(later.clone().into()).await.unwrap();
+    harness.run(&["run", "--batch", "40"]);
+    let python = part("SAGA_TEST_PYTHON", "Python with DuckDB and Polars");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/archive.py");
+    let asked = Command::new(python)
+        .arg(script)
+        .arg(harness.path("archive"))
+        .arg("old-007")
+        .output()
+        .unwrap();
+    let answers = said(asked);
+    let events: Vec<&SagaEvent> = harness.events.iter().chain(&later).collect();
+    let failures = events.iter().filter(|event| event.status == SagaStatus::Failed);
+    let mut by_step: BTreeMap<&str, u64> = BTreeMap::new();
+    failures.for_each(|event| *by_step.entry(event.step.as_str()).or_default() += 1);
+    let of_saga = events
+        .iter()
+        .filter(|event| event.saga_id == *"old-007")
+        .map(|event| {
+            let metadata = event.metadata.as_ref().map(Metadata::as_str);
+            json!([event.step, event.status, event.recorded_at.as_millis(), metadata])
+        });
+    let expected = json!({
+        "sagas": [["2023-11-14", 91], ["2023-11-15", 1]],
+        "steps": [["2023-11-14", harness.events.len()], ["2023-11-15", later.len()]],
+        "ofSaga": of_saga.collect::<Vec<_>>(),
+        "failures": by_step.into_iter().map(|found| json!([found.0, found.1])).collect::<Vec<_>>(),
+        "states": [["COMPENSATED", 30], ["COMPLETED", 30], ["FAILED", 31], ["IN_PROGRESS", 1]],
+    });
+    let mut engines = Vec::new();
+    for line in answers.lines() {
+        let mut answer: Value = serde_json::from_str(line).unwrap();
+        engines.push(answer.as_object_mut().unwrap().remove("engine").unwrap());
+        assert_eq!(answer, expected, "{engines:?}");
+    }
+    assert_eq!(engines, ["duckdb", "polars"]);
 }
 
 /// A stand-in for S3, as a process of its own.

@@ -8,7 +8,10 @@ use saga_types::{SagaId, SagaStatus, SagaType, Timestamp, fold::SagaState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{http::ApiError, scoped::Reader};
+use crate::{
+    http::ApiError,
+    scoped::{NoSaga, Reader},
+};
 
 /// How many sagas above one are shown.
 const MOST_ABOVE: usize = 10;
@@ -50,7 +53,7 @@ pub(crate) struct Family {
 pub(crate) enum AncestorsEnd {
     /// The last one, or the saga itself, is a part of none.
     Root,
-    /// The next one is not in the database: its events have not come, or it was removed.
+    /// The next one is neither in the database nor in the archive: its events have not come, or it was removed.
     Missing,
     /// The next one is in the list already, or is the saga itself.
     Loop,
@@ -124,8 +127,10 @@ async fn ancestors(
         if ancestors.len() == MOST_ABOVE {
             return Ok((ancestors, AncestorsEnd::More, Some(parent)));
         }
-        let Some(found) = reader.saga_if_there(&parent).await? else {
-            return Ok((ancestors, AncestorsEnd::Missing, Some(parent)));
+        let found = match reader.look_up(&parent).await {
+            Ok(found) => found.state,
+            Err(NoSaga::Store(error)) => return Err(error.into()),
+            Err(_) => return Ok((ancestors, AncestorsEnd::Missing, Some(parent))),
         };
         next = found.parent_saga_id.clone();
         ancestors.push(found);

@@ -14,15 +14,13 @@
 use std::collections::BTreeMap;
 
 use saga_store::{MetadataValue, without_personal_data};
-use saga_types::{SagaEvent, Timestamp, fold::SagaState};
+use saga_types::{SagaEvent, Timestamp};
 
 use super::{
     Archive, ArchiveError, ArchivedFile, ErasedBatch, ErasedRows, Manifest,
-    tables::{self, StepsTable},
+    manifest::LAYOUT,
+    tables::{self, STEPS_OF_A_GROUP, StepsTable},
 };
-
-/// How many events are in memory at once.
-const PAGE: usize = 2_000;
 
 /// Sagas of a batch with the value in the metadata of one of their events.
 pub(crate) async fn find(
@@ -59,6 +57,8 @@ pub(crate) async fn stage(
     at: Timestamp,
 ) -> Result<Manifest, ArchiveError> {
     let staged = Manifest {
+        // The folder stays as it is.
+        layout: LAYOUT,
         steps: stage_steps(archive, manifest, &sagas, at).await?,
         sagas: stage_sagas(archive, manifest, &sagas).await?,
         erased: Some(ErasedBatch { at, sagas }),
@@ -126,7 +126,7 @@ async fn stage_steps(
     let path = manifest.path(&manifest.steps);
     let cannot = |error| ArchiveError::file(&path, error);
     let mut table = StepsTable::new().map_err(cannot)?;
-    let mut page = Vec::with_capacity(PAGE);
+    let mut page = Vec::with_capacity(STEPS_OF_A_GROUP);
     for event in steps(archive, manifest).await? {
         let mut event = event?;
         if is_among(sagas, event.saga_id.as_str())
@@ -135,7 +135,7 @@ async fn stage_steps(
             event.metadata = without_personal_data(event.step.as_str(), metadata, at);
         }
         page.push(event);
-        if page.len() == PAGE {
+        if page.len() == STEPS_OF_A_GROUP {
             table.add(&page).map_err(cannot)?;
             page.clear();
         }
@@ -155,18 +155,16 @@ async fn stage_sagas(
     let path = manifest.path(&manifest.sagas);
     let wrong = |error: &dyn std::fmt::Display| ArchiveError::file(&path, error);
     let bytes = archive.read(manifest, &manifest.sagas).await?;
-    let (mut states, mut texts) = (Vec::new(), Vec::new());
-    for json in tables::read_sagas(bytes).map_err(|error| wrong(&error))? {
-        let mut json = json.map_err(|error| wrong(&error))?;
-        let mut state: SagaState = serde_json::from_str(&json).map_err(|error| wrong(&error))?;
-        if is_among(sagas, state.saga_id.as_str()) {
-            state = state.with_failure_reason(None);
-            json = tables::state_json(&state).map_err(|error| wrong(&error))?;
+    let mut rows = Vec::new();
+    for row in tables::read_sagas(bytes).map_err(|error| wrong(&error))? {
+        let mut row = row.map_err(|error| wrong(&error))?;
+        if is_among(sagas, row.state.saga_id.as_str()) {
+            row.state = row.state.with_failure_reason(None);
+            row.json = tables::state_json(&row.state).map_err(|error| wrong(&error))?;
         }
-        states.push(state);
-        texts.push(json);
+        rows.push(row);
     }
-    let (bytes, rows) = tables::sagas_table_of(&states, &texts).map_err(|error| wrong(&error))?;
+    let (bytes, rows) = tables::sagas_table(&rows).map_err(|error| wrong(&error))?;
     put(archive, &path, &manifest.sagas, bytes, rows).await
 }
 

@@ -1,13 +1,22 @@
 //! What a batch holds, in words that need no Parquet reader.
+//!
+//! Rule of thumb: a layout that others can read stays as it is. A column may be added; anything else is a new layout, and this
+//! program goes on reading the older ones.
 
 use saga_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+/// The layout that is written. The first one had no `day=` before the day, one row group of all sagas, and no bloom filters.
+pub(super) const LAYOUT: u32 = 2;
+
 /// What a batch holds. It is written last: a batch is in the archive when its manifest is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
+    /// The layout of its folder and files.
+    #[serde(default = "first_layout")]
+    pub layout: u32,
     /// The folder of the batch, below the archive's own.
     pub folder: String,
     /// When it was written.
@@ -61,12 +70,30 @@ pub struct ArchivedFile {
     pub sha256: String,
 }
 
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default = "first_layout")]
+    layout: u32,
+}
+
+const fn first_layout() -> u32 {
+    1
+}
+
 impl Manifest {
     /// Its name in the folder.
     pub const FILE_NAME: &str = "manifest.json";
 
-    pub(super) fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(json)
+    pub(super) fn parse(json: &[u8]) -> Result<Self, String> {
+        // A later layout may have other fields.
+        let said: Said = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        if said.layout > LAYOUT {
+            let layout = said.layout;
+            return Err(format!(
+                "layout {layout}, of which this version knows none above {LAYOUT}; use a newer one"
+            ));
+        }
+        serde_json::from_slice(json).map_err(|error| error.to_string())
     }
 
     pub(super) fn path(&self, file: &ArchivedFile) -> String {

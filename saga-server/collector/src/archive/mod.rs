@@ -4,33 +4,46 @@
 //! | --- | --- |
 //! | [`Archive`] | the place, whatever it is: files are put whole, read, listed and deleted |
 //! | [`Manifest`] | what a batch holds; written last, so that a batch without one does not count |
-//! | `tables` | events and final states as Parquet, and back |
+//! | `parquet_write`, `parquet_read` | rows to Parquet and back |
+//! | `tables` | events and final states as rows |
 //! | `write` | one batch: written, read back, compared |
+//! | `index` | which batches there are, and what may be in each |
+//! | [`Lookup`], `footers` | one saga or order, from those pieces of files that hold it |
 //! | `restore` | from the archive into a SQLite file of its own |
 //! | `erase` | a person's data out of a batch, whose files are replaced |
 //!
 //! ```text
-//! 2026-11-23/0193…-…/sagas.parquet     one row for each saga: its final state, as REST gave it
-//!                    steps.parquet     one row for each event, ordered by saga, time and id
-//!                    manifest.json     counts, sizes and checksums of the two
+//! index.json                               one entry for each batch
+//! day=2026-11-23/0193…-…/0193…-…/          the day of the sagas' last events, a batch, the attempt that wrote it
+//!                    sagas.parquet         one row for each saga: its final state, as REST gave it
+//!                    steps.parquet         one row for each event, ordered by saga, time and id
+//!                    manifest.json         counts, sizes and checksums of the two
 //! ```
 //!
 //! Rule of thumb: the archive must be readable without the database that it came from, and without this program.
 
 pub(crate) mod erase;
+mod footers;
+mod index;
+mod lookup;
 mod manifest;
-mod parquet_io;
+mod parquet_read;
+mod parquet_write;
 mod place;
 mod restore;
 mod tables;
+#[cfg(test)]
+pub(crate) mod tests;
 mod write;
 
 use thiserror::Error;
 
+pub use index::{Indexed, index};
+pub use lookup::{ArchivedSaga, Lookup};
 pub use manifest::{ArchivedFile, ErasedBatch, ErasedRows, Manifest};
 pub use place::{Archive, ArchiveUrl};
 pub use restore::{Restored, Wanted, restore};
-pub(crate) use write::write;
+pub(crate) use write::{day_of, withdraw, write};
 
 use saga_store::StoreError;
 
@@ -49,6 +62,12 @@ pub enum ArchiveError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The index is missing although there are batches, or damaged.
+    #[error("{0}; {REMEDY}", REMEDY = index::REMEDY)]
+    Index(String),
+    /// The archive gave no answer in time, or others ask it too much.
+    #[error("the archive did not answer within {0:?}")]
+    Slow(std::time::Duration),
     /// What was read back is not what was written.
     #[error("{file}: what was read back is not what was written: {what}; nothing was deleted")]
     Differs {

@@ -1,11 +1,12 @@
 //! Where the archive is: a folder or a bucket.
 
-use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
+use std::{fmt, ops::Range, path::PathBuf, str::FromStr, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use object_store::{
-    ObjectStore, ObjectStoreExt as _, PutPayload, aws::AmazonS3Builder, local::LocalFileSystem, path::Path,
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutPayload, aws::AmazonS3Builder,
+    local::LocalFileSystem, path::Path,
 };
 use reqwest::Url;
 
@@ -100,8 +101,57 @@ impl Archive {
         Ok(self.place.get(&self.at(path)).await?.bytes().await?)
     }
 
+    /// Reads a file whole, unless it is the version that is known already.
+    pub(super) async fn get_unless(
+        &self,
+        path: &str,
+        version: &Version,
+    ) -> Result<Option<Whole>, ArchiveError> {
+        let options = GetOptions {
+            if_none_match: version.0.clone(),
+            ..GetOptions::default()
+        };
+        match self.place.get_opts(&self.at(path), options).await {
+            Err(object_store::Error::NotModified { .. }) => Ok(None),
+            found => Whole::of(path.to_owned(), found?).await.map(Some),
+        }
+    }
+
+    /// Reads a piece of a file; none when it is another version, or gone.
+    pub(super) async fn get_piece(
+        &self,
+        path: &str,
+        version: &Version,
+        piece: Range<u64>,
+    ) -> Result<Option<Bytes>, ArchiveError> {
+        let options = GetOptions {
+            if_match: version.0.clone(),
+            range: Some(GetRange::Bounded(piece)),
+            ..GetOptions::default()
+        };
+        match self.place.get_opts(&self.at(path), options).await {
+            Err(object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. }) => Ok(None),
+            found => Ok(Some(found?.bytes().await?)),
+        }
+    }
+
+    /// Whether there is nothing at all.
+    pub(super) async fn is_empty(&self) -> Result<bool, ArchiveError> {
+        let found = self.place.list_with_delimiter(Some(&self.prefix)).await?;
+        Ok(found.common_prefixes.is_empty() && found.objects.is_empty())
+    }
+
     /// Reads a file of a batch, which must be as the manifest says; also while the batch is being replaced.
     pub(super) async fn read(&self, manifest: &Manifest, file: &ArchivedFile) -> Result<Bytes, ArchiveError> {
+        Ok(self.read_version(manifest, file).await?.bytes)
+    }
+
+    /// The same with where it is, and which version.
+    pub(super) async fn read_version(
+        &self,
+        manifest: &Manifest,
+        file: &ArchivedFile,
+    ) -> Result<Whole, ArchiveError> {
         let path = manifest.path(file);
         let found = self.checked(&path, file).await;
         if found.is_ok() {
@@ -112,11 +162,12 @@ impl Archive {
         staged.or(found)
     }
 
-    async fn checked(&self, path: &str, file: &ArchivedFile) -> Result<Bytes, ArchiveError> {
-        let bytes = self.get(path).await?;
-        file.compare(&bytes)
+    async fn checked(&self, path: &str, file: &ArchivedFile) -> Result<Whole, ArchiveError> {
+        let found = self.place.get(&self.at(path)).await?;
+        let whole = Whole::of(path.to_owned(), found).await?;
+        file.compare(&whole.bytes)
             .map_err(|what| ArchiveError::file(path, what))?;
-        Ok(bytes)
+        Ok(whole)
     }
 
     /// Puts a file beside another one that it will replace, under a name that no reader looks for.
@@ -144,6 +195,8 @@ impl Archive {
     /// Deletes everything in a folder.
     pub(super) async fn delete_all(&self, folder: &str) -> Result<(), ArchiveError> {
         for path in self.paths(&self.at(folder)).await? {
+            #[cfg(test)]
+            self.faults.count()?;
             self.place.delete(&path).await?;
         }
         Ok(())
@@ -201,6 +254,27 @@ impl Archive {
 
     fn at(&self, path: &str) -> Path {
         Path::from(format!("{}/{path}", self.prefix))
+    }
+}
+
+/// Names what a file was when it was read; nothing where the place has no such names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Version(Option<String>);
+
+/// A file that was read whole.
+pub(super) struct Whole {
+    pub(super) path: String,
+    pub(super) version: Version,
+    pub(super) bytes: Bytes,
+}
+
+impl Whole {
+    async fn of(path: String, found: object_store::GetResult) -> Result<Self, ArchiveError> {
+        Ok(Self {
+            path,
+            version: Version(found.meta.e_tag.clone()),
+            bytes: found.bytes().await?,
+        })
     }
 }
 

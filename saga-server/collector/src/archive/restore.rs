@@ -112,9 +112,8 @@ async fn wanted_states(
     let wrong = |error: String| ArchiveError::file(&path, error);
     let bytes = archive.read(manifest, &manifest.sagas).await?;
     let mut states = Vec::new();
-    for json in tables::read_sagas(bytes).map_err(|error| wrong(error.to_string()))? {
-        let json = json.map_err(|error| wrong(error.to_string()))?;
-        let state: SagaState = serde_json::from_str(&json).map_err(|error| wrong(error.to_string()))?;
+    for saga in tables::read_sagas(bytes).map_err(|error| wrong(error.to_string()))? {
+        let state = saga.map_err(|error| wrong(error.to_string()))?.state;
         states.extend(Some(state).filter(|state| wanted.saga(state)));
     }
     Ok(states)

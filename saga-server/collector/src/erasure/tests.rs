@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
-    archive::{ArchiveUrl, Wanted, restore},
+    archive::{ArchiveUrl, Wanted, restore, tests::open},
     maintenance::{RetentionPeriods, retention::Retention},
     metrics::Metrics,
     redaction::Redaction,
@@ -29,17 +29,6 @@ struct Harness {
     store: Arc<dyn Store>,
     archive: Archive,
     erasures: Erasures,
-}
-
-async fn open(path: &std::path::Path) -> Arc<dyn Store> {
-    let options = StoreOptions {
-        definitions: Arc::new(Definitions::built_in()),
-        max_connections: 2,
-    };
-    let url = format!("sqlite:{}", path.display());
-    let store = saga_store::connect(&url, options).await.unwrap();
-    store.migrate().await.unwrap();
-    store
 }
 
 fn event(saga_id: &str, number: i64, step: Step, status: SagaStatus, metadata: &str) -> SagaEvent {

@@ -26,6 +26,17 @@ const ADD_CHANGES: &str = r"
 INSERT INTO saga_rollup_change (minute, saga_type, status, from_ms, sagas, duration_ms)
 SELECT * FROM UNNEST($1::timestamptz[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])";
 
+const ADD_ARCHIVED: &str = r"
+INSERT INTO saga_rollup_archived AS kept (width, bucket, saga_type, status, from_ms, sagas, duration_ms)
+SELECT width, date_bin(width * interval '1 second', minute, '0001-01-01 00:00:00+00'), saga_type, status, from_ms,
+    sum(sagas), sum(duration_ms)
+FROM UNNEST($1::timestamptz[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+    AS archived (minute, saga_type, status, from_ms, sagas, duration_ms)
+    CROSS JOIN (VALUES (60), (3600), (86400)) AS widths (width)
+GROUP BY 1, 2, 3, 4, 5
+ON CONFLICT (width, bucket, saga_type, status, from_ms)
+    DO UPDATE SET sagas = kept.sagas + excluded.sagas, duration_ms = kept.duration_ms + excluded.duration_ms";
+
 /// One instance at a time: two would wait for each other's rows, and in other orders.
 const TRY_LOCK: &str =
     "SELECT pg_try_advisory_xact_lock(hashtext('saga_rollup'), 'saga_rollup'::regclass::oid::integer)";
@@ -106,12 +117,20 @@ pub(super) async fn change(
     connection: &mut PgConnection,
     changes: &[(Place<'_>, Change)],
 ) -> Result<(), sqlx::Error> {
+    add(connection, ADD_CHANGES, changes).await
+}
+
+async fn add(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    changes: &[(Place<'_>, Change)],
+) -> Result<(), sqlx::Error> {
     if changes.is_empty() {
         return Ok(());
     }
     let places = || changes.iter().map(|(place, _)| place);
     let changed = || changes.iter().map(|(_, change)| change);
-    sqlx::query(ADD_CHANGES)
+    sqlx::query(statement)
         .bind(places().map(|place| Bound(place.minute)).collect::<Vec<_>>())
         .bind(places().map(|place| place.saga_type).collect::<Vec<_>>())
         .bind(places().map(|place| place.status).collect::<Vec<_>>())
@@ -121,6 +140,14 @@ pub(super) async fn change(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Counts sagas that leave for the archive, within the transaction that removes them. One instance does that at a time.
+pub(super) async fn archive(
+    connection: &mut PgConnection,
+    changes: &[(Place<'_>, Change)],
+) -> Result<(), sqlx::Error> {
+    add(connection, ADD_ARCHIVED, changes).await
 }
 
 /// Merges changes, unless that was done recently, or is being done.

@@ -219,8 +219,16 @@ async fn remove_unchanged(
         let removed = sqlx::query(statement).bind(&ids);
         removed.execute(&mut *connection).await.map_err(error::store)?;
     }
-    let moved = rollup::moved(counted.iter().map(|counted| (Some(counted), None)));
-    rollups::change(connection, &moved).await.map_err(error::store)?;
+    let left = rollup::moved(counted.iter().map(|counted| (Some(counted), None)));
+    rollups::change(&mut *connection, &left)
+        .await
+        .map_err(error::store)?;
+    if folder.is_some() {
+        let archived = rollup::moved(counted.iter().map(|counted| (None, Some(counted))));
+        rollups::archive(connection, &archived)
+            .await
+            .map_err(error::store)?;
+    }
     Ok(unchanged)
 }
 

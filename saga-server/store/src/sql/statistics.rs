@@ -91,16 +91,19 @@ pub(super) async fn durations(
 
 /// How many sagas of each value of a column started in each bucket, but for the grouping.
 fn slotting(span: &Span, scope: &Scope, column: &str) -> QueryBuilder<Db> {
-    let query = span.statistics(scope);
+    let query = StatisticsQuery {
+        archived: true,
+        ..span.statistics(scope)
+    };
     let cover = Cover::no_wider(&query, span.width().seconds());
     let mut sql = QueryBuilder::new("");
     sql.push(format_args!(
         "SELECT bucket, {column}, CAST(sum(sagas) AS bigint) FROM \
          (SELECT bucket, {column}, sagas FROM saga_rollup WHERE false"
     ));
-    for (width, range) in &cover.buckets {
+    for (table, width, range) in buckets(&cover, &query) {
         sql.push(format_args!(
-            " UNION ALL SELECT bucket, {column}, sagas FROM saga_rollup WHERE width = {width} AND bucket"
+            " UNION ALL SELECT bucket, {column}, sagas FROM {table} WHERE width = {width} AND bucket"
         ));
         push_range(&mut sql, range, "bucket", &query);
     }
@@ -129,10 +132,8 @@ fn counting(query: &StatisticsQuery) -> QueryBuilder<Db> {
          CAST(0 AS bigint) AS sagas, CAST(0 AS numeric) AS duration_ms WHERE false",
     );
     let columns = " UNION ALL SELECT saga_type, status, from_ms, sagas, duration_ms FROM";
-    for (width, range) in &cover.buckets {
-        sql.push(format_args!(
-            "{columns} saga_rollup WHERE width = {width} AND bucket"
-        ));
+    for (table, width, range) in buckets(&cover, query) {
+        sql.push(format_args!("{columns} {table} WHERE width = {width} AND bucket"));
         push_range(&mut sql, range, "bucket", query);
     }
     if let (Some(changes), Some(range)) = (dialect::ROLLUP_CHANGES, &cover.whole) {
@@ -147,6 +148,19 @@ fn counting(query: &StatisticsQuery) -> QueryBuilder<Db> {
     }
     sql.push(") AS counted GROUP BY saga_type, status, from_ms");
     sql
+}
+
+/// The buckets of a period, of each table that counts what is asked for.
+fn buckets<'a>(
+    cover: &'a Cover,
+    query: &StatisticsQuery,
+) -> impl Iterator<Item = (&'static str, i64, &'a Range<i64>)> {
+    let tables = match query.archived {
+        true => ["saga_rollup", "saga_rollup_archived"].as_slice(),
+        false => &["saga_rollup"],
+    };
+    let buckets = cover.buckets.iter();
+    buckets.flat_map(|(width, range)| tables.iter().map(move |table| (*table, *width, range)))
 }
 
 fn push_range(sql: &mut QueryBuilder<Db>, range: &Range<i64>, column: &str, query: &StatisticsQuery) {

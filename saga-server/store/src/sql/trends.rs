@@ -11,8 +11,8 @@ use super::{
     samples, statistics,
 };
 use crate::{
-    FailureCount, Failures, Flow, FlowQuery, Sample, Scope, SlotDurations, Span, StepDetail, StoreError,
-    TrendStore, Trends,
+    FailureCount, Failures, Flow, FlowQuery, Sample, Scope, SlotDurations, Span, StatisticsQuery, StepDetail,
+    StoreError, TrendStore, Trends,
     flow::{DetailGathering, FlowStep, Gathering, StepMetadata},
     period::drawn_below,
     rollup::CountsByType,
@@ -32,7 +32,11 @@ impl TrendStore for Adapter {
         let begun = self.readers.begin_with(dialect::BEGIN_SNAPSHOT).await;
         let mut snapshot = begun.map_err(error::store)?;
         let slots = statistics::slots(&mut snapshot, span, scope).await?;
-        let counted = statistics::counted(&mut snapshot, &span.statistics(scope)).await?;
+        let with_archived = StatisticsQuery {
+            archived: true,
+            ..span.statistics(scope)
+        };
+        let counted = statistics::counted(&mut snapshot, &with_archived).await?;
         snapshot.commit().await.map_err(error::store)?;
         let mut trends = Trends::of_nothing(span);
         trends.fill(span, slots)?;

@@ -12,12 +12,23 @@ use crate::{
     rollup::{self, Change, Place},
 };
 
-const CHANGE: &str = r"
-INSERT INTO saga_rollup AS kept (width, bucket, saga_type, status, from_ms, sagas, duration_ms)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
-FROM json_each(?) WHERE true
-ON CONFLICT (width, bucket, saga_type, status, from_ms)
-    DO UPDATE SET sagas = kept.sagas + excluded.sagas, duration_ms = kept.duration_ms + excluded.duration_ms";
+macro_rules! add_to {
+    ($table:literal) => {
+        concat!(
+            "INSERT INTO ",
+            $table,
+            " AS kept (width, bucket, saga_type, status, from_ms, sagas, duration_ms) \
+             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 \
+             FROM json_each(?) WHERE true \
+             ON CONFLICT (width, bucket, saga_type, status, from_ms) DO UPDATE SET sagas = kept.sagas + excluded.sagas, \
+             duration_ms = kept.duration_ms + excluded.duration_ms"
+        )
+    };
+}
+
+const CHANGE: &str = add_to!("saga_rollup");
+
+const ADD_ARCHIVED: &str = add_to!("saga_rollup_archived");
 
 /// Counts that have fallen to zero.
 const REMOVE_EMPTY: &str = r"
@@ -52,6 +63,22 @@ pub(super) async fn change(
     connection: &mut SqliteConnection,
     changes: &[(Place<'_>, Change)],
 ) -> Result<(), sqlx::Error> {
+    add(connection, &[CHANGE, REMOVE_EMPTY], changes).await
+}
+
+/// Counts sagas that leave for the archive, within the transaction that removes them.
+pub(super) async fn archive(
+    connection: &mut SqliteConnection,
+    changes: &[(Place<'_>, Change)],
+) -> Result<(), sqlx::Error> {
+    add(connection, &[ADD_ARCHIVED], changes).await
+}
+
+async fn add(
+    connection: &mut SqliteConnection,
+    statements: &[&'static str],
+    changes: &[(Place<'_>, Change)],
+) -> Result<(), sqlx::Error> {
     let changes = of_all_widths(changes);
     if changes.is_empty() {
         return Ok(());
@@ -71,8 +98,8 @@ pub(super) async fn change(
         })
         .collect();
     let rows = json(&rows)?;
-    for statement in [CHANGE, REMOVE_EMPTY] {
-        sqlx::query(statement)
+    for statement in statements {
+        sqlx::query(*statement)
             .bind(rows.as_str())
             .execute(&mut *connection)
             .await?;

@@ -290,6 +290,7 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
         let query = StatisticsQuery {
             from: from.map(moment),
             to: to.map(moment),
+            archived: true,
             ..StatisticsQuery::default()
         };
         let statistics = async |store: std::sync::Arc<dyn Store>| store.statistics(&query).await.unwrap();

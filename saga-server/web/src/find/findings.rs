@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
 use saga_store::{FoundSaga, LetterState, StoredLetter};
-use saga_types::{SagaId, SagaStatus, SagaType, Timestamp};
+use saga_types::{SagaId, SagaStatus, SagaType, Timestamp, fold::SagaState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -22,6 +22,9 @@ pub(crate) struct Findings {
     pub(crate) searched: Vec<Searched>,
     /// The sagas, at most 20 of each place, those that started last first.
     pub(crate) sagas: Vec<FoundView>,
+    /// Those of them that are in the archive.
+    #[serde(skip)]
+    pub(crate) archived: Vec<SagaState>,
     /// The dead letters, at most 20 of each place; none for those who are no operators.
     pub(crate) dead_letters: Vec<LetterFound>,
     /// The page of what was found, if that is one saga or dead letter, or if one list has all of it.
@@ -45,8 +48,12 @@ pub(crate) enum Match {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Place {
     SagaId,
-    /// Of sagas that left the database.
+    /// Of sagas that left the database and are in no archive that is asked.
     RemovedSagaId,
+    /// Of sagas that left the database for the archive.
+    ArchivedSagaId,
+    /// Of the same sagas.
+    ArchivedOrderId,
     OrderId,
     TraceId,
     EventId,
@@ -119,7 +126,8 @@ pub(super) fn page(findings: &Findings) -> Option<String> {
     };
     let text = encoded(&findings.text);
     let is_exact = findings.matched == Some(Match::Exact);
-    if found(Place::RemovedSagaId) > 0 || is_exact && found(Place::SagaId) == 1 {
+    if found(Place::RemovedSagaId) + found(Place::ArchivedSagaId) > 0 || is_exact && found(Place::SagaId) == 1
+    {
         return Some(format!("/sagas/{text}"));
     }
     let letters = findings.dead_letters.as_slice();
@@ -167,6 +175,17 @@ pub(super) fn named_by(text: &str) -> String {
 }
 
 impl FoundView {
+    pub(super) fn archived(saga: &SagaState, place: Place, matched: &str) -> Self {
+        Self {
+            saga_id: saga.saga_id.to_string(),
+            saga_type: saga.saga_type.clone(),
+            current_status: saga.current_status,
+            started_at: saga.started_at,
+            place,
+            matched: matched.to_owned(),
+        }
+    }
+
     pub(super) fn new(saga: FoundSaga, place: Place) -> Self {
         Self {
             saga_id: saga.saga_id,

@@ -37,6 +37,7 @@ pub(crate) async fn find(reader: &Reader, text: &str) -> Result<Findings, ApiErr
         matched: None,
         searched: Vec::new(),
         sagas: Vec::new(),
+        archived: Vec::new(),
         dead_letters: Vec::new(),
         page: None,
         text,

@@ -1,7 +1,7 @@
 //! One way to look for a text, in all places.
 
 use saga_store::{FindPlace, FindQuery, Found, LetterFilter, LetterQuery, Named, Scope};
-use saga_types::SagaId;
+use saga_types::{SagaId, fold::SagaState};
 
 use super::findings::{Findings, FoundView, LetterFound, Match, Place, Searched};
 use crate::{
@@ -53,24 +53,61 @@ impl Stage<'_> {
             if place == Place::SagaId && self.how == Match::Exact {
                 self.removed(findings).await?;
             }
+            if place == Place::OrderId && self.how == Match::Exact {
+                self.archived_of_order(findings).await;
+            }
         }
         Ok(())
     }
 
-    /// The page of a saga that was removed says when, and where it is.
-    async fn removed(&mut self, findings: &Findings) -> Result<(), ApiError> {
+    /// A saga that left the database: its page says when, and where it is.
+    async fn removed(&mut self, findings: &mut Findings) -> Result<(), ApiError> {
         let Ok(saga_id) = SagaId::new(&findings.text) else {
             return Ok(());
         };
-        if findings.sagas.is_empty() {
-            let is_removed = match self.reader.saga(&saga_id).await {
-                Ok(_) | Err(NoSaga::Unknown(..)) => false,
-                Err(NoSaga::Removed(..)) => true,
-                Err(error @ NoSaga::Store(_)) => return Err(error.into()),
-            };
-            self.note(Place::RemovedSagaId, usize::from(is_removed), true);
+        if !findings.sagas.is_empty() {
+            return Ok(());
+        }
+        match self.reader.look_up(&saga_id).await {
+            Ok(shown) => match shown.archived {
+                Some(archived) => {
+                    self.note(Place::ArchivedSagaId, 1, true);
+                    self.archived(findings, archived.state(), Place::ArchivedSagaId);
+                }
+                // It came just now.
+                None => self.note(Place::RemovedSagaId, 0, true),
+            },
+            Err(NoSaga::Unknown(..) | NoSaga::Archived(..)) => self.note(Place::RemovedSagaId, 0, true),
+            Err(NoSaga::Removed(..)) => self.note(Place::RemovedSagaId, 1, true),
+            Err(NoSaga::Archive(..)) => self.note(Place::ArchivedSagaId, 0, false),
+            Err(error @ NoSaga::Store(_)) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    /// The sagas of an order that left the database.
+    async fn archived_of_order(&mut self, findings: &mut Findings) {
+        let order_id = findings.text.clone();
+        let (mut sagas, is_all) = match self.reader.archived_of_order(&order_id).await {
+            Ok(None) => return,
+            Ok(Some(found)) => found,
+            Err(_) => (Vec::new(), false),
+        };
+        let is_all = is_all && sagas.len() <= MOST as usize;
+        sagas.truncate(MOST as usize);
+        self.note(Place::ArchivedOrderId, sagas.len(), is_all);
+        for saga in &sagas {
+            self.archived(findings, saga, Place::ArchivedOrderId);
+        }
+    }
+
+    fn archived(&self, findings: &mut Findings, saga: &SagaState, place: Place) {
+        let is_known = |other: &FoundView| other.saga_id == saga.saga_id.as_str();
+        if !findings.sagas.iter().any(is_known) {
+            let matched = findings.text.clone();
+            findings.sagas.push(FoundView::archived(saga, place, &matched));
+            findings.archived.push(saga.clone());
+        }
     }
 
     pub(super) async fn letters(&mut self, findings: &mut Findings) -> Result<(), ApiError> {

@@ -11,8 +11,8 @@ use saga_types::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::scoped::NoSaga;
-use saga_collector::freshness::Freshness;
+use crate::scoped::{InArchive, NoSaga};
+use saga_collector::{archive::ArchiveError, freshness::Freshness};
 use saga_gateway::results::EventResult;
 use saga_store::{AppendError, Removal, StoreError};
 
@@ -283,6 +283,8 @@ impl From<NoSaga> for ApiError {
                 Self::not_found_yet(format!("there is no saga {:?}", saga_id.as_str()), &freshness)
             }
             NoSaga::Removed(saga_id, removal) => saga_removed(saga_id.as_str(), removal),
+            NoSaga::Archived(saga_id, archived) => saga_archived(saga_id.as_str(), &archived),
+            NoSaga::Archive(saga_id, error) => archive_away(saga_id.as_str(), &error),
             NoSaga::Store(error) => error.into(),
         }
     }
@@ -305,6 +307,37 @@ fn saga_removed(saga_id: &str, removal: Removal) -> ApiError {
         let erased_at = erased_at.to_string();
         error.details.insert("metadataErasedAt".to_owned(), erased_at);
     }
+    error
+}
+
+/// Nothing of the archive is changed by an answer.
+fn saga_archived(saga_id: &str, archived: &InArchive) -> ApiError {
+    let message = format!(
+        "saga {saga_id:?} is in the archive, where nothing is changed; saga-server archive restore --saga ID --to DIR brings \
+         it into a database of its own"
+    );
+    let mut error = ApiError::conflict(message);
+    error
+        .details
+        .insert("archive".to_owned(), archived.folder.clone());
+    if let Some(left) = archived.left_at {
+        error.details.insert(LEFT_AT.to_owned(), left.to_string());
+    }
+    error
+}
+
+/// Whether the saga is there is not known. The cause may name hosts and folders, which are for operators.
+fn archive_away(saga_id: &str, error: &ArchiveError) -> ApiError {
+    let what = match error {
+        ArchiveError::File { .. } => "has a file that cannot be read",
+        ArchiveError::Index(_) => "has no index that can be read",
+        _ => "does not answer",
+    };
+    let message = format!(
+        "saga {saga_id:?} is not in the database, and the archive, which may have it, {what}; /health/readiness has the cause"
+    );
+    let mut error = ApiError::unavailable(message);
+    error.details.insert("archive".to_owned(), what.to_owned());
     error
 }
 

@@ -16,7 +16,7 @@ use crate::{
         params::PathSagaId,
         query_string::{Params, to_end},
     },
-    scoped::{NoSaga, Reader},
+    scoped::{InArchive, NoSaga, Reader, Shown},
 };
 use saga_collector::freshness::Freshness;
 
@@ -30,11 +30,14 @@ static FOLDS: Semaphore = Semaphore::const_new(2);
 pub(super) struct Saga {
     #[serde(flatten)]
     state: SagaState,
+    /// Where it is when it has left the database; null while it is there.
+    archived: Option<InArchive>,
     /// When a person's data was erased from the metadata of its events last; null when never.
     metadata_erased_at: Option<Timestamp>,
     /// What it is a part of, and its parts, as they are now; null when it is no part and has none, and with `asOf`.
     family: Option<Family>,
-    /// What is usual for what it waits for, and when it will probably have ended; null when it has ended, and with `asOf`.
+    /// What is usual for what it waits for, and when it will probably have ended; null when it has ended or is archived, and with
+    /// `asOf`.
     expected: Option<Expected>,
     /// Who takes care of it; null when nobody does, and with `asOf`.
     acknowledgement: Option<AcknowledgementView>,
@@ -42,6 +45,8 @@ pub(super) struct Saga {
 }
 
 /// One saga, now or as of a moment
+///
+/// Also one that left the database for the archive.
 #[utoipa::path(
     get, path = "/api/v1/sagas/{sagaId}", operation_id = "saga", tag = "sagas",
     params(
@@ -50,7 +55,8 @@ pub(super) struct Saga {
     ),
     responses(
         (status = 200, description = "The saga", body = Saga),
-        (status = 404, description = "There is no such saga, there was none at that moment, or it has left the database"),
+        (status = 404, description = "There is no such saga, there was none at that moment, or it left the database and is in no archive"),
+        (status = 503, description = "It is not in the database, and the archive does not answer"),
     )
 )]
 pub(super) async fn detail(
@@ -65,9 +71,12 @@ pub(super) async fn detail(
     let judged_at = freshness.judged_at(Timestamp::now());
     let (found, family, expected) = match as_of {
         None => {
-            let found = reader.saga(&saga_id).await?;
-            let family = Family::of(&reader, &found).await?;
-            let expected = Expected::of(&reader.usual(), &found, judged_at);
+            let found = reader.look_up(&saga_id).await?;
+            let family = Family::of(&reader, &found.state).await?;
+            let expected = match found.archived {
+                None => Expected::of(&reader.usual(), &found.state, judged_at),
+                Some(_) => None,
+            };
             (found, Some(family).filter(|family| !family.is_empty()), expected)
         }
         Some(moment) => (saga_as_of(&reader, &saga_id, moment).await?, None, None),
@@ -76,9 +85,10 @@ pub(super) async fn detail(
         None => of_saga(&reader, &saga_id).await?,
         Some(_) => None,
     };
-    let erased = reader.erased_at(&saga_id).await?;
+    let erased = reader.erased_at(&found).await?;
     Ok(Json(Saga {
-        state: reader.redaction.saga(found),
+        state: reader.redaction.saga(found.state),
+        archived: found.archived,
         metadata_erased_at: erased,
         family,
         expected,
@@ -87,22 +97,18 @@ pub(super) async fn detail(
     }))
 }
 
-async fn saga_as_of(reader: &Reader, saga_id: &SagaId, moment: Timestamp) -> Result<SagaState, ApiError> {
+async fn saga_as_of(reader: &Reader, saga_id: &SagaId, moment: Timestamp) -> Result<Shown, ApiError> {
     let freshness = reader.freshness();
     let asking = async {
         // Closed never, so that a place always comes.
         let _place = FOLDS.acquire().await;
-        reader.saga_as_of(saga_id, moment).await
+        reader.look_up_as_of(saga_id, moment).await
     };
-    let found = asking.await?;
-    reader
-        .found(saga_id, found, freshness)
-        .await
-        .map_err(|reason| match reason {
-            NoSaga::Unknown(saga_id, freshness) => {
-                let message = format!("there is no event of saga {:?} up to {moment}", saga_id.as_str());
-                ApiError::not_found_yet(message, &freshness)
-            }
-            other => other.into(),
-        })
+    let message = || format!("there is no event of saga {:?} up to {moment}", saga_id.as_str());
+    match asking.await {
+        Ok((Some(state), archived)) => Ok(Shown { state, archived }),
+        Ok((None, _)) => Err(ApiError::not_found_yet(message(), &freshness)),
+        Err(NoSaga::Unknown(_, freshness)) => Err(ApiError::not_found_yet(message(), &freshness)),
+        Err(other) => Err(other.into()),
+    }
 }

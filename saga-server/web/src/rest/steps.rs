@@ -50,7 +50,8 @@ struct StepEntry {
 
 /// Everything that was recorded of one saga, in order
 ///
-/// Up to 1,000 steps come at once; `nextCursor` leads to the others.
+/// Up to 1,000 steps come at once; `nextCursor` leads to the others. Also of a saga that left the database for the archive, where
+/// `id` is the place of the row in its file.
 #[utoipa::path(
     get, path = "/api/v1/sagas/{sagaId}/steps", operation_id = "steps", tag = "sagas",
     params(
@@ -60,7 +61,8 @@ struct StepEntry {
     ),
     responses(
         (status = 200, description = "A page of the steps", body = Steps),
-        (status = 404, description = "There is no such saga, or it has left the database"),
+        (status = 404, description = "There is no such saga, or it left the database and is in no archive"),
+        (status = 503, description = "It is not in the database, and the archive does not answer"),
     )
 )]
 pub(super) async fn of_a_saga(
@@ -73,8 +75,7 @@ pub(super) async fn of_a_saga(
     params.finish()?;
     let after = cursor.as_ref().map(|cursor| &cursor.after);
     let freshness = reader.freshness();
-    let found = reader.steps(&saga_id, after, limit).await?;
-    let page = reader.found(&saga_id, found, freshness.clone()).await?;
+    let page = reader.steps(&saga_id, after, limit).await?;
     Ok(Json(answer(saga_id, page, &reader.redaction, freshness)))
 }
 

@@ -10,16 +10,19 @@
 //! | --- | --- |
 //! | `sources` | what is read and changed, opaque to handlers |
 //! | `reader`, `no_saga` | questions, and why a saga is not shown |
+//! | `archived`, `shown` | one saga wherever it is: in the database, or in the archive |
 //! | `lists` | questions about lists: to their end, by a text, with a name |
 //! | `changes` | sagas as they change |
 //! | `words`, `gather` | what filters can ask for |
 //! | `writer` | changes, for `operations` alone |
 
+mod archived;
 mod changes;
 mod gather;
 mod lists;
 mod no_saga;
 mod reader;
+mod shown;
 mod sources;
 mod words;
 mod writer;
@@ -27,5 +30,6 @@ mod writer;
 pub(crate) use changes::{ScopedChanges, Seen};
 pub(crate) use no_saga::NoSaga;
 pub(crate) use reader::Reader;
+pub(crate) use shown::{InArchive, Shown};
 pub use sources::Sources;
 pub(crate) use words::Words;

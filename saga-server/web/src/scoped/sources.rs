@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use saga_collector::{archive::Archive, dead_letters::DeadLetters, erasure::Erasures, live::Live};
+use saga_collector::{
+    archive::{Archive, Lookup},
+    dead_letters::DeadLetters,
+    erasure::Erasures,
+    live::Live,
+};
 use saga_store::{OperationStore, Store};
 
 use super::words::KeptWords;
@@ -18,6 +23,8 @@ pub struct Sources {
     pub(super) dead_letters: Arc<DeadLetters>,
     /// What changes.
     pub(super) live: Arc<Live>,
+    /// Sagas that left the database, if they are archived.
+    pub(super) lookup: Option<Lookup>,
     /// What erases a person's data.
     pub(super) erasures: Arc<Erasures>,
     /// What filters can ask for.
@@ -31,6 +38,7 @@ impl Sources {
         Self {
             erasures: Arc::new(Erasures::new(store.clone(), None, dead_letters.clone())),
             operations: store.clone(),
+            lookup: None,
             store,
             dead_letters,
             live,
@@ -45,9 +53,10 @@ impl Sources {
         self
     }
 
-    /// The same with the archive that sagas go into, from which a person's data is erased, too.
+    /// The same with the archive that sagas go into: it answers for them, and a person's data is erased from it, too.
     #[must_use]
     pub fn with_archive(mut self, archive: Option<Archive>) -> Self {
+        self.lookup = archive.clone().map(Lookup::new);
         let erasures = Erasures::new(self.store.clone(), archive, self.dead_letters.clone());
         self.erasures = Arc::new(erasures);
         self

@@ -108,6 +108,7 @@ async fn shown(
         .iter()
         .filter_map(|saga| SagaId::new(&saga.saga_id).ok());
     let mut sagas = reader.sagas(&ids.collect::<BTreeSet<_>>()).await?;
+    sagas.extend(findings.archived);
     sagas.sort_by_key(|saga| std::cmp::Reverse(saga.started_at));
     let row = |saga| SagaRow::new(list_entry(reader.redaction.saga(saga)), clock);
     let letters = findings.dead_letters.into_iter().map(|letter| LetterRow {
@@ -140,6 +141,8 @@ fn searched(searched: &Searched) -> String {
     let place = match searched.place {
         Place::SagaId => "saga ids",
         Place::RemovedSagaId => "ids of sagas that left the database",
+        Place::ArchivedSagaId => "saga ids of the archive",
+        Place::ArchivedOrderId => "order ids of the archive",
         Place::OrderId => "order ids",
         Place::TraceId => "trace ids",
         Place::EventId => "event ids",

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use saga_collector::http_client;
 use saga_collector::{
+    archive::Archive,
     dead_letters::DeadLetters,
     freshness::Progress,
     health::{Component, Health},
@@ -166,6 +167,7 @@ impl Api {
                 redaction,
                 hasty(),
                 PagesConfig::default(),
+                None,
             )
             .await
         }
@@ -177,7 +179,7 @@ impl Api {
         let (access, redaction) = (Access::ThisMachine, Redaction::default());
         Self {
             _folder: Some(folder),
-            ..Self::changing_by(store.clone(), store, access, redaction, hasty(), pages).await
+            ..Self::changing_by(store.clone(), store, access, redaction, hasty(), pages, None).await
         }
     }
 
@@ -196,9 +198,20 @@ impl Api {
         Self::serving(store, Access::ThisMachine, Redaction::default(), hasty()).await
     }
 
+    /// On an empty database with an archive, for these callers, who are not shown the values of these keys.
+    pub(crate) async fn with_archive(access: Access, hidden: &[&str], archive: Archive) -> Self {
+        let (store, folder) = Self::sqlite(Definitions::built_in()).await;
+        let (redaction, pages) = (Redaction::of(hidden).unwrap(), PagesConfig::default());
+        let archive = Some(archive);
+        Self {
+            _folder: Some(folder),
+            ..Self::changing_by(store.clone(), store, access, redaction, hasty(), pages, archive).await
+        }
+    }
+
     async fn serving(store: Arc<dyn Store>, access: Access, redaction: Redaction, limits: Limits) -> Self {
         let pages = PagesConfig::default();
-        Self::changing_by(store.clone(), store, access, redaction, limits, pages).await
+        Self::changing_by(store.clone(), store, access, redaction, limits, pages, None).await
     }
 
     async fn changing_by(
@@ -208,6 +221,7 @@ impl Api {
         redaction: Redaction,
         limits: Limits,
         pages: PagesConfig,
+        archive: Option<Archive>,
     ) -> Self {
         let health = Arc::new(Health::starting(&[Component::Db, Component::Kafka]));
         let metrics = Arc::new(Metrics::new([]));
@@ -229,7 +243,9 @@ impl Api {
                 .collect(),
         );
         let state = AppState {
-            sources: Sources::new(store.clone(), Arc::new(letters), live.clone()).with_operations(operations),
+            sources: Sources::new(store.clone(), Arc::new(letters), live.clone())
+                .with_operations(operations)
+                .with_archive(archive),
             health: health.clone(),
             metrics,
             access: Arc::new(access),
@@ -317,6 +333,7 @@ impl Api {
         assert_eq!(fields.remove("family").unwrap_or_default(), Value::Null);
         assert_eq!(fields.remove("metadataErasedAt").unwrap_or_default(), Value::Null);
         fields.remove("expected");
+        assert_eq!(fields.remove("archived").unwrap_or_default(), Value::Null);
         assert_eq!(fields.remove("acknowledgement").unwrap_or_default(), Value::Null);
         answer
     }

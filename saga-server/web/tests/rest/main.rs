@@ -4,6 +4,7 @@
 mod acknowledging;
 mod actuator;
 mod answers;
+mod archived;
 mod attention;
 mod auth;
 mod compare;

@@ -204,6 +204,7 @@ macro_rules! contract_tests {
             retention::a_saga_that_changed_meanwhile_is_not_removed,
             retention::a_late_event_of_a_removed_saga_is_refused_alone,
             retention::only_the_last_attempt_finishes_a_plan,
+            retention::archived_sagas_stay_in_the_statistics,
             retention::removals_are_forgotten_some_at_a_time,
             retention::events_are_read_in_order_page_by_page,
             retention::removals_and_late_events_at_once_leave_no_half_saga,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use saga_store::{
-    ArchivePlan, Archived, Expired, ExpiredBefore, Rebuild, Removed, SagaQuery, StatisticsQuery, Store,
+    ArchivePlan, Archived, Expired, ExpiredBefore, Rebuild, Removed, SagaQuery, Scope, Span, StatisticsQuery,
+    Store, Width,
 };
 use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, steps};
 
@@ -181,6 +182,58 @@ pub(crate) async fn only_the_last_attempt_finishes_a_plan(database: &impl Databa
     let removal = store.removal("saga-1").await.unwrap().unwrap();
     assert_eq!(removal.archive.as_deref(), Some("folder-of-second"));
     assert_eq!(store.archive_plan().await.unwrap(), None);
+}
+
+/// Samples go by what is in the database, so the counts of its rows stay their own.
+pub(crate) async fn archived_sagas_stay_in_the_statistics(database: &impl Database) {
+    let store = database.store().await;
+    let saga_ids = ["archived-1", "archived-2", "removed", "stays"];
+    let events = saga_ids.iter().flat_map(|saga_id| failed(saga_id, 0));
+    store.append(events.collect()).await.unwrap();
+    let everything = |archived| StatisticsQuery {
+        archived,
+        ..StatisticsQuery::default()
+    };
+    let before = store.statistics(&everything(true)).await.unwrap();
+    for saga_id in &saga_ids[..2] {
+        let plan = ArchivePlan {
+            batch: (*saga_id).to_owned(),
+            attempt: (*saga_id).to_owned(),
+            saga_ids: vec![(*saga_id).to_owned()],
+        };
+        assert!(store.plan_archive(&plan).await.unwrap());
+        let sagas = store.still_there(&plan.saga_ids).await.unwrap();
+        let archived = Archived {
+            attempt: plan.attempt,
+            folder: "folder".to_owned(),
+        };
+        store.remove(&sagas, Some(&archived)).await.unwrap();
+    }
+    assert_eq!(store.statistics(&everything(true)).await.unwrap(), before);
+    remove(&store, "removed").await;
+
+    let total = async |query: StatisticsQuery| store.statistics(&query).await.unwrap().total;
+    assert_eq!(
+        total(everything(true)).await,
+        3,
+        "what was not archived is not counted"
+    );
+    assert_eq!(total(everything(false)).await, 1);
+    assert_eq!(store.count_by_status().await.unwrap()[3].1, 1);
+    let minute = StatisticsQuery {
+        from: Some(at(-20_000)),
+        to: Some(at(39_999)),
+        ..everything(true)
+    };
+    assert_eq!(total(minute).await, 3);
+    let span = Span::ending_at(at(30 * 60_000), Width::Minute, 60);
+    let trends = store.trends(&span, &Scope::All).await.unwrap();
+    let in_slots: u64 = trends.slots.iter().flat_map(|slot| slot.values()).sum();
+    let by_type: u64 = trends.by_type.values().map(|statistics| statistics.total).sum();
+    assert_eq!((in_slots, by_type), (3, 3));
+    assert_eq!(store.recount(Rebuild::DryRun).await.unwrap(), 0);
+    assert_eq!(store.recount(Rebuild::Write).await.unwrap(), 0);
+    assert_eq!(total(everything(true)).await, 3);
 }
 
 pub(crate) async fn removals_are_forgotten_some_at_a_time(database: &impl Database) {

@@ -20,10 +20,11 @@ impl Reader {
         self.ask("search", self.sources.store.search(&query)).await
     }
 
-    /// Counts, rates and durations of a period.
+    /// Counts, rates and durations of a period, of what was archived, too.
     pub(crate) async fn statistics(&self, query: &StatisticsQuery) -> Result<Statistics, StoreError> {
         let query = StatisticsQuery {
             scope: self.scope().clone(),
+            archived: true,
             ..query.clone()
         };
         self.ask("statistics", self.sources.store.statistics(&query))

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use saga_collector::freshness::Freshness;
 use saga_store::{Position, StepPage, StoreError};
 use saga_types::{SagaId, Timestamp, fold::SagaState};
 
@@ -10,15 +9,18 @@ use super::Reader;
 use crate::scoped::NoSaga;
 
 impl Reader {
-    /// One saga as it is now, with nothing hidden.
+    /// One saga as it is now, with nothing hidden, for those who change it: one of the archive is none of these.
     pub(crate) async fn saga(&self, saga_id: &SagaId) -> Result<SagaState, NoSaga> {
         // Asked first: what comes in between makes the answer fresher than it says.
         let freshness = self.freshness();
-        let found = self.saga_if_there(saga_id).await?;
-        self.found(saga_id, found, freshness).await
+        if let Some(state) = self.saga_if_there(saga_id).await? {
+            return Ok(state);
+        }
+        let archived = self.archived(saga_id, freshness).await?;
+        Err(NoSaga::Archived(saga_id.clone(), Box::new(archived)))
     }
 
-    /// The same where its absence is no error.
+    /// One saga of the database, whose absence is no error.
     pub(crate) async fn saga_if_there(&self, saga_id: &SagaId) -> Result<Option<SagaState>, StoreError> {
         let found = self
             .ask("saga", self.sources.store.saga(saga_id.as_str()))
@@ -26,8 +28,8 @@ impl Reader {
         Ok(found.filter(|saga| self.scope().has(&saga.saga_type)))
     }
 
-    /// One saga as the events recorded up to a moment (inclusive) give it.
-    pub(crate) async fn saga_as_of(
+    /// One saga as the events of the database recorded up to a moment (inclusive) give it.
+    pub(in crate::scoped) async fn saga_as_of(
         &self,
         saga_id: &SagaId,
         moment: Timestamp,
@@ -36,8 +38,8 @@ impl Reader {
         self.of_visible(saga_id, self.ask("saga_as_of", asking)).await
     }
 
-    /// A page of the steps of a saga.
-    pub(crate) async fn steps(
+    /// A page of the steps of a saga that is in the database.
+    pub(in crate::scoped) async fn stored_steps(
         &self,
         saga_id: &SagaId,
         after: Option<&Position>,
@@ -47,8 +49,11 @@ impl Reader {
         self.of_visible(saga_id, self.ask("steps", asking)).await
     }
 
-    /// When a person's data was erased from a saga's metadata last.
-    pub(crate) async fn erased_at(&self, saga_id: &SagaId) -> Result<Option<Timestamp>, StoreError> {
+    /// When a person's data was erased last from the metadata of a saga that is in the database.
+    pub(in crate::scoped) async fn stored_erased_at(
+        &self,
+        saga_id: &SagaId,
+    ) -> Result<Option<Timestamp>, StoreError> {
         let asking = self.sources.store.erased_at(saga_id.as_str());
         self.of_visible(saga_id, self.ask("erased_at", asking)).await
     }
@@ -69,28 +74,6 @@ impl Reader {
         // Meanwhile a first event may have come that gives the saga another type.
         let saga = self.saga_if_there(saga_id).await?;
         Ok(found.filter(|_| saga.is_some()))
-    }
-
-    /// What was found of a saga; when nothing was, why. Everything that is asked of one saga goes through here, so that
-    /// all of it says the same of a saga that was removed.
-    pub(crate) async fn found<T>(
-        &self,
-        saga_id: &SagaId,
-        found: Option<T>,
-        freshness: Freshness,
-    ) -> Result<T, NoSaga> {
-        if let Some(found) = found {
-            return Ok(found);
-        }
-        let removal = self
-            .ask("removal", self.sources.store.removal(saga_id.as_str()))
-            .await?;
-        Err(
-            match removal.filter(|removal| self.scope().has_known(removal.saga_type.as_ref())) {
-                Some(removal) => NoSaga::Removed(saga_id.clone(), removal),
-                None => NoSaga::Unknown(saga_id.clone(), freshness),
-            },
-        )
     }
 
     /// These sagas as they are now, in any order.

@@ -28,9 +28,7 @@ pub(in crate::ui) async fn events(
     params: Params,
 ) -> Result<Response, ApiError> {
     params.finish()?;
-    let freshness = reader.freshness();
     let first = reader.steps(&saga_id, None, PAGE).await?;
-    let first = reader.found(&saga_id, first, freshness).await?;
     let rest = Rest {
         reader,
         saga_id,
@@ -54,7 +52,7 @@ struct Rest {
 }
 
 impl Rest {
-    /// The next piece of the array, the last one with its end. An array without an end says that the database went away.
+    /// The next piece of the array, the last one with its end. An array without an end says that the database or the archive went away.
     async fn piece(&mut self) -> Option<Bytes> {
         let page = self.next.take()?;
         let events = page
@@ -77,7 +75,7 @@ impl Rest {
             event_id: last.event_id.clone(),
         };
         let steps = self.reader.steps(&self.saga_id, Some(&after), PAGE).await;
-        steps.ok().flatten()
+        steps.ok()
     }
 }
 

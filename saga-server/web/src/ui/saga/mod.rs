@@ -54,7 +54,7 @@ use crate::{
     auth::{Caller, Role},
     family::Family,
     http::{ApiError, params::PathSagaId, query_string::Params},
-    scoped::Reader,
+    scoped::{InArchive, NoSaga, Reader},
 };
 use saga_store::{SagaQuery, StoredStep, Usual};
 
@@ -88,6 +88,8 @@ pub(super) struct SagaTemplate {
     read: String,
     window: Window,
     anomalies: Vec<(&'static str, &'static str)>,
+    /// Where it is, when it left the database: then nothing of it changes any more.
+    archived: Option<ArchivedNote>,
     /// When a person's data was erased from it last.
     erased: Option<Moment>,
     /// Who takes care of it, and the form for it while it is not over.
@@ -97,6 +99,12 @@ pub(super) struct SagaTemplate {
     /// What an operator can make of it; empty for those who may not.
     statuses: Vec<(&'static str, Badge)>,
     curl: String,
+}
+
+/// Where an archived saga is.
+struct ArchivedNote {
+    left: Option<Moment>,
+    folder: String,
 }
 
 /// What is asked of the page.
@@ -115,6 +123,7 @@ struct Found {
     of_the_order: Vec<SagaState>,
     family: Family,
     compared: Option<Compared>,
+    archived: Option<InArchive>,
     erased_at: Option<Timestamp>,
     acknowledgement: Option<AcknowledgementView>,
 }
@@ -139,9 +148,11 @@ pub(super) async fn page(
         is_first: cursor.is_none(),
     };
     params.finish()?;
-    let saga = reader.redaction.saga(reader.saga(&saga_id).await?);
-    let steps = reader.steps(&saga_id, cursor.as_ref(), window::READ).await?;
-    let (steps, has_more) = steps.map_or((Vec::new(), false), |page| (page.steps, page.has_more));
+    let shown = reader.look_up(&saga_id).await?;
+    let erased_at = reader.erased_at(&shown).await?;
+    let steps = reader.steps_of(&shown, cursor.as_ref(), window::READ).await?;
+    let archived = shown.archived;
+    let saga = reader.redaction.saga(shown.state);
     let of_the_order = SagaQuery {
         order_id: Some(saga.order_id.to_string()),
         ..SagaQuery::newest(SIBLINGS)
@@ -158,29 +169,33 @@ pub(super) async fn page(
             Some(other) => Some(compared(&reader, &other).await?),
             None => None,
         },
-        erased_at: reader.erased_at(&saga_id).await?,
+        archived,
+        erased_at,
         acknowledgement: acknowledgements::of_saga(&reader, &saga_id).await?,
         saga,
-        steps,
-        has_more,
+        has_more: steps.has_more,
+        steps: steps.steps,
     };
     Ok(Page(show(&reader, &caller, &headers, found, asked)))
 }
 
 /// The saga that is shown beside this one.
 async fn compared(reader: &Reader, saga_id: &SagaId) -> Result<Compared, ApiError> {
-    let saga = reader.saga_if_there(saga_id).await?;
-    let steps = reader.steps(saga_id, None, window::READ).await?;
-    match saga.zip(steps) {
-        Some((saga, steps)) => Ok(Compared {
-            saga: reader.redaction.saga(saga),
-            steps: steps.steps,
-        }),
-        None => Err(ApiError::bad_parameter(
-            "compare",
-            format!("there is no saga {saga_id}"),
-        )),
-    }
+    let missing = |reason| match reason {
+        NoSaga::Unknown(..) | NoSaga::Removed(..) => {
+            ApiError::bad_parameter("compare", format!("there is no saga {saga_id}"))
+        }
+        other => other.into(),
+    };
+    let saga = reader.look_up(saga_id).await.map_err(missing)?;
+    let steps = reader
+        .steps_of(&saga, None, window::READ)
+        .await
+        .map_err(missing)?;
+    Ok(Compared {
+        saga: reader.redaction.saga(saga.state),
+        steps: steps.steps,
+    })
 }
 
 fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, asked: Asked) -> SagaTemplate {
@@ -191,6 +206,7 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
         of_the_order,
         family,
         compared,
+        archived,
         erased_at,
         acknowledgement,
     } = found;
@@ -218,22 +234,31 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
         saga.current_status,
         SagaStatus::Completed | SagaStatus::Compensated
     );
+    let is_archived = archived.is_some();
+    let archived = archived.map(|archived| ArchivedNote {
+        left: archived.left_at.map(|left| Moment::new(left, clock.now)),
+        folder: archived.folder,
+    });
+    let frame = Frame::new(
+        Section::Sagas,
+        format!("{} · {}", Badge::from(saga.current_status).name, saga.saga_id),
+        caller,
+        Some(&freshness),
+    );
     let form_path = format!("{}/acknowledgement", saga_path(saga.saga_id.as_str()));
     let form = AcknowledgeForm::of(caller, form_path, acknowledgement.clone(), clock.now);
     let relatives = Relatives::of(&saga, &family, &of_the_order, clock, &address);
     SagaTemplate {
-        frame: Frame::new(
-            Section::Sagas,
-            format!("{} · {}", Badge::from(saga.current_status).name, saga.saga_id),
-            caller,
-            Some(&freshness),
-        )
-        .with_live(format!("sagaId={}", encoded(saga.saga_id.as_str()))),
+        frame: match is_archived {
+            true => frame,
+            false => frame.with_live(format!("sagaId={}", encoded(saga.saga_id.as_str()))),
+        },
+        archived,
         badge: saga.current_status.into(),
         header: Header::of(&saga, &steps, &relatives, reader, clock, &link(headers, &address)),
         sentence: isolate(pieces(saga.sentence(), clock), saga.failure_reason.as_deref()),
-        overdue: overdue(&saga, clock),
-        outlook: Outlook::of(&saga, &usual, clock),
+        overdue: overdue(&saga, clock).filter(|_| !is_archived),
+        outlook: Outlook::of(&saga, &usual, clock).filter(|_| !is_archived),
         what_now: WhatNow::of(&saga, clock),
         // What came before is not known here, so that the path is unknown.
         path: definition
@@ -256,11 +281,14 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
             .iter()
             .map(|anomaly| (anomaly.as_str(), explained(*anomaly)))
             .collect(),
-        acknowledge: form.filter(|_| !is_over),
+        acknowledge: form.filter(|_| !is_over && !is_archived),
         mark: acknowledgement.map(|found| Mark::new(found, clock.now)),
         erased: erased_at.map(|at| Moment::new(at, clock.now)),
         relatives,
-        statuses: statuses(caller, saga.current_status),
+        statuses: match is_archived {
+            true => Vec::new(),
+            false => statuses(caller, saga.current_status),
+        },
         curl: curl(headers, saga.saga_id.as_str()),
         own_path: address.path,
         saga_id: saga.saga_id.into(),

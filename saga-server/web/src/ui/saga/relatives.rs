@@ -133,7 +133,7 @@ fn end_of(family: &Family) -> Option<String> {
     match family.ancestors_end {
         AncestorsEnd::Root => None,
         AncestorsEnd::Missing => Some(format!(
-            "{saga_id} is not in the database: its events have not arrived, or it was removed."
+            "{saga_id} is neither in the database nor in the archive: its events have not arrived, or it was removed."
         )),
         AncestorsEnd::Loop => Some(format!(
             "The parents form a loop: {saga_id} is above itself. A service names the wrong parentSagaId."

@@ -5,6 +5,8 @@
 //! What is being archived stands in the database as a plan, so that the next run finishes it; only the attempt that
 //! took the plan over last can.
 
+mod batch;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -13,17 +15,16 @@ use std::{
 use saga_types::Timestamp;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::{
     RetentionPeriods,
     lease::{Lease, Turn},
 };
 use crate::{
-    archive::{self, Archive, ArchiveError},
+    archive::{Archive, ArchiveError},
     metrics::Metrics,
 };
-use saga_store::{ArchivePlan, Archived, Expired, ExpiredBefore, Removed, Store, StoreError};
+use saga_store::{Expired, ExpiredBefore, Removed, Store, StoreError};
 
 /// Of several collectors one does it.
 const LEASE: &str = "retention";
@@ -36,9 +37,6 @@ const INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 /// How long removals are remembered, so that late events are known: as long as the archive is meant to be kept.
 const MEMORY: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// The most events of a batch. A batch is one transaction and one pair of files.
-const MAX_EVENTS: u64 = 20_000;
 
 /// The most sagas of a batch, by default.
 pub const DEFAULT_BATCH: u32 = 1_000;
@@ -222,14 +220,18 @@ impl Retention {
         if let Some(archive) = &self.archive
             && self.is_mine().await?
         {
+            self.index(archive).await?;
             summary.add(self.finish_plan(archive).await?);
         }
         while !stop.is_cancelled() && self.is_mine().await? {
             let began = Instant::now();
             let page = self.store.expired(before, last.as_ref(), self.batch).await?;
-            let batch = within_events(page);
+            let (batch, is_full) = self.batch_of(page);
             let Some(end) = batch.last() else { break };
             last = Some(end.clone());
+            if !is_full && self.grows(end, before) {
+                continue;
+            }
             summary.add(self.let_go(&batch).await?);
             pause(began.elapsed(), stop).await;
         }
@@ -250,55 +252,6 @@ impl Retention {
             Turn::Others => Ok(false),
             Turn::Unknown(error) => Err(error),
         }
-    }
-
-    async fn let_go(&self, sagas: &[Expired]) -> Result<Summary, RetentionError> {
-        let Some(archive) = &self.archive else {
-            let removed = self.store.remove(sagas, None).await?;
-            return Ok(Summary::of(&removed, false));
-        };
-        let plan = ArchivePlan {
-            batch: Uuid::now_v7().to_string(),
-            attempt: Uuid::now_v7().to_string(),
-            saga_ids: sagas.iter().map(|saga| saga.saga_id.clone()).collect(),
-        };
-        if self.store.plan_archive(&plan).await? {
-            self.carry_out(archive, &plan).await
-        } else {
-            // Another collector began a batch just now; the sagas are looked for again in the next run.
-            Ok(Summary::default())
-        }
-    }
-
-    /// What was begun and not finished: by one that was killed, or by another collector that is at work right now, in
-    /// which case only one of the two can finish it.
-    async fn finish_plan(&self, archive: &Archive) -> Result<Summary, RetentionError> {
-        let Some(mut plan) = self.store.archive_plan().await? else {
-            return Ok(Summary::default());
-        };
-        plan.attempt = Uuid::now_v7().to_string();
-        if self.store.plan_archive(&plan).await? {
-            self.carry_out(archive, &plan).await
-        } else {
-            Ok(Summary::default())
-        }
-    }
-
-    async fn carry_out(&self, archive: &Archive, plan: &ArchivePlan) -> Result<Summary, RetentionError> {
-        let sagas = self.store.still_there(&plan.saga_ids).await?;
-        let written = match archive::write(archive, self.store.as_ref(), plan).await {
-            // An event came meanwhile, so the files are of no use. The plan stays, and is tried again.
-            Err(ArchiveError::Differs { .. }) if self.store.still_there(&plan.saga_ids).await? != sagas => {
-                return Ok(Summary::default());
-            }
-            other => other?,
-        };
-        let archived = Archived {
-            attempt: plan.attempt.clone(),
-            folder: written.map(|manifest| manifest.folder).unwrap_or_default(),
-        };
-        let removed = self.store.remove(&sagas, Some(&archived)).await?;
-        Ok(Summary::of(&removed, true))
     }
 
     async fn forget(&self) -> Result<(), RetentionError> {
@@ -338,18 +291,6 @@ async fn pause(period: Duration, stop: &CancellationToken) {
 
 fn ago(age: Duration) -> Timestamp {
     Timestamp::now().saturating_sub(age)
-}
-
-/// As many sagas as have no more events together than a batch may; one at least.
-fn within_events(mut sagas: Vec<Expired>) -> Vec<Expired> {
-    let mut events = 0;
-    let fitting = sagas.iter().take_while(|saga| {
-        events += saga.event_count;
-        events <= MAX_EVENTS
-    });
-    let fitting = fitting.count().max(1);
-    sagas.truncate(fitting);
-    sagas
 }
 
 /// Runs again and again until cancelled.

@@ -1,0 +1,493 @@
+//! One saga or order, answered from the archive.
+//!
+//! The index names the few batches that may have it, bloom filters and statistics the row groups; of a file that was looked at
+//! before no more than these row groups are read. A file is compared with its checksum when it is looked at first.
+//!
+//! Rule of thumb: what cannot be read is an error and never "there is none".
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use parking_lot::Mutex;
+use parquet::errors::ParquetError;
+use saga_store::{Position, StepPage, StoredStep, erased_at};
+use saga_types::{Metadata, SagaEvent, Timestamp, definition::Definitions, fold, fold::SagaState};
+use tokio::sync::Semaphore;
+
+use super::{
+    Archive, ArchiveError, ArchivedFile, Manifest,
+    footers::{Footers, KeptFooter},
+    index::{self, Index},
+    parquet_read::{Footer, Pieces, Wanted},
+    place::Version,
+    tables::{self, ORDER_ID, OTHER_ORDER_IDS, RECORDED_AT, SAGA_COLUMNS, SAGA_ID, STEP_COLUMNS, SagaRow},
+};
+
+/// The longest time for an answer, the wait for a place included.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// How many answers are read at once.
+const AT_ONCE: usize = 8;
+
+/// The most batches that are opened for an order.
+const BATCHES_OF_AN_ORDER: usize = 50;
+
+/// How many of them at once.
+const BATCHES_AT_ONCE: usize = 4;
+
+/// A saga of the archive.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArchivedSaga {
+    /// Its final state.
+    pub state: SagaState,
+    /// The folder of its batch.
+    pub folder: String,
+}
+
+/// Looks sagas up. Cheap to clone.
+#[derive(Clone)]
+pub struct Lookup(Arc<Shared>);
+
+struct Shared {
+    archive: Archive,
+    index: Mutex<(Version, Arc<Index>)>,
+    footers: Mutex<Footers>,
+    places: Semaphore,
+}
+
+impl Lookup {
+    /// In an archive.
+    #[must_use]
+    pub fn new(archive: Archive) -> Self {
+        Self(Arc::new(Shared {
+            archive,
+            index: Mutex::default(),
+            footers: Mutex::default(),
+            places: Semaphore::new(AT_ONCE),
+        }))
+    }
+
+    /// The saga of an id, if the archive has it: in the batch of this folder, if that is known, or in whichever has it.
+    ///
+    /// # Errors
+    ///
+    /// [`ArchiveError`] when the archive does not answer in time, or a file of it is missing or damaged.
+    pub async fn saga(
+        &self,
+        saga_id: &str,
+        folder: Option<&str>,
+    ) -> Result<Option<ArchivedSaga>, ArchiveError> {
+        self.in_time(self.0.saga(saga_id, folder)).await
+    }
+
+    /// The sagas of an order, those that started last first, and whether all batches that may have some were looked at.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::saga`].
+    pub async fn of_order(&self, order_id: &str) -> Result<(Vec<ArchivedSaga>, bool), ArchiveError> {
+        self.in_time(self.0.of_order(order_id)).await
+    }
+
+    /// A page of the steps of a saga.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::saga`].
+    pub async fn steps(
+        &self,
+        saga: &ArchivedSaga,
+        after: Option<&Position>,
+        limit: u32,
+    ) -> Result<StepPage, ArchiveError> {
+        let (limit, after) = (limit as usize, after.cloned());
+        let from = after.as_ref().map(|after| after.recorded_at);
+        let wanted = move |event: &SagaEvent| {
+            let place = (event.recorded_at, event.event_id.as_str());
+            let after = after.as_ref();
+            after.is_none_or(|after| place > (after.recorded_at, after.event_id.as_str()))
+        };
+        let reading = self.0.steps(saga, from, wanted, limit.saturating_add(1));
+        let mut steps = self.in_time(reading).await?;
+        let has_more = steps.len() > limit;
+        steps.truncate(limit);
+        Ok(StepPage { steps, has_more })
+    }
+
+    /// The saga as the events recorded up to a moment (inclusive) give it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::saga`].
+    pub async fn as_of(
+        &self,
+        saga: &ArchivedSaga,
+        moment: Timestamp,
+        definitions: &Definitions,
+    ) -> Result<Option<SagaState>, ArchiveError> {
+        let wanted = move |event: &SagaEvent| event.recorded_at <= moment;
+        let reading = self.0.events(saga, None, wanted, usize::MAX);
+        let events = self.in_time(reading).await?;
+        let events: Vec<SagaEvent> = events.into_iter().map(|(_, event)| event).collect();
+        Ok(fold::fold(&events, definitions))
+    }
+
+    async fn in_time<T>(
+        &self,
+        asking: impl Future<Output = Result<T, ArchiveError>>,
+    ) -> Result<T, ArchiveError> {
+        let answering = async {
+            // Closed never, so that a place always comes.
+            let _place = self.0.places.acquire().await;
+            asking.await
+        };
+        let answer = tokio::time::timeout(WITHIN, answering).await;
+        answer.unwrap_or(Err(ArchiveError::Slow(WITHIN)))
+    }
+}
+
+impl Shared {
+    async fn saga(&self, saga_id: &str, folder: Option<&str>) -> Result<Option<ArchivedSaga>, ArchiveError> {
+        let folders = match folder {
+            Some(folder) => vec![folder.to_owned()],
+            None => self.index().await?.with_saga(saga_id),
+        };
+        let mut found = BTreeMap::new();
+        for in_folder in folders {
+            let holds = |footer: &Footer, group| footer.may_hold(group, SAGA_ID, saga_id);
+            let Some(opened) = self.open(&in_folder, Table::Sagas, holds).await? else {
+                if folder.is_some() && self.archive.is_empty().await? {
+                    let reason = "the archive has nothing at all: is this its folder or bucket?";
+                    return Err(ArchiveError::file(in_folder, reason));
+                }
+                continue;
+            };
+            let path = opened.kept.path.clone();
+            let id = saga_id.to_owned();
+            let rows = opened.decode(move |opened| {
+                opened.sagas(|opened, group| {
+                    let ids = opened.texts(group, SAGA_ID)?;
+                    Ok(ids.iter().map(|other| other.as_deref() == Some(&id)).collect())
+                })
+            });
+            let rows = rows.await?;
+            if rows.is_empty() && folder.is_some() {
+                let reason = format!("saga {saga_id:?} should be in it, and is not");
+                return Err(ArchiveError::file(path, reason));
+            }
+            longest(&mut found, rows, &in_folder);
+        }
+        Ok(found.into_values().next())
+    }
+
+    async fn of_order(&self, order_id: &str) -> Result<(Vec<ArchivedSaga>, bool), ArchiveError> {
+        let mut folders = self.index().await?.with_order(order_id);
+        let is_all = folders.len() <= BATCHES_OF_AN_ORDER;
+        folders.truncate(BATCHES_OF_AN_ORDER);
+        let mut reading = stream::iter(folders)
+            .map(async |folder| Ok::<_, ArchiveError>((self.of_order_in(&folder, order_id).await?, folder)))
+            .buffered(BATCHES_AT_ONCE);
+        let mut found = BTreeMap::new();
+        while let Some((rows, folder)) = reading.try_next().await? {
+            longest(&mut found, rows, &folder);
+        }
+        let mut found: Vec<ArchivedSaga> = found.into_values().collect();
+        found.sort_by_key(|saga| std::cmp::Reverse(saga.state.started_at));
+        Ok((found, is_all))
+    }
+
+    async fn of_order_in(&self, folder: &str, order_id: &str) -> Result<Vec<SagaRow>, ArchiveError> {
+        let holds = |footer: &Footer, group| {
+            Ok(footer.may_hold(group, ORDER_ID, order_id)? || footer.has_any(group, OTHER_ORDER_IDS))
+        };
+        let Some(opened) = self.open(folder, Table::Sagas, holds).await? else {
+            return Ok(Vec::new());
+        };
+        let order_id = order_id.to_owned();
+        let rows = opened.decode(move |opened| {
+            let rows = opened.sagas(|opened, group| {
+                let own = opened.texts(group, ORDER_ID)?;
+                let others = opened.texts(group, OTHER_ORDER_IDS)?;
+                let is_wanted = |(own, others): (&Option<String>, &Option<String>)| {
+                    // Which others they are is looked at when the row is read.
+                    own.as_deref() == Some(&order_id) || others.is_some()
+                };
+                Ok(own.iter().zip(&others).map(is_wanted).collect())
+            })?;
+            let is_of_order = |saga: &SagaRow| saga.orders().any(|order| order == order_id);
+            Ok(rows.into_iter().filter(is_of_order).collect())
+        });
+        rows.await
+    }
+
+    async fn steps(
+        &self,
+        saga: &ArchivedSaga,
+        from: Option<Timestamp>,
+        wanted: impl Fn(&SagaEvent) -> bool + Send + 'static,
+        most: usize,
+    ) -> Result<Vec<StoredStep>, ArchiveError> {
+        let events = self.events(saga, from, wanted, most).await?;
+        Ok(events
+            .into_iter()
+            .map(|(place, event)| stored(place, event))
+            .collect())
+    }
+
+    /// Events of a saga with their places in the file, in order; none before a moment, and no more than so many.
+    async fn events(
+        &self,
+        saga: &ArchivedSaga,
+        from: Option<Timestamp>,
+        wanted: impl Fn(&SagaEvent) -> bool + Send + 'static,
+        most: usize,
+    ) -> Result<Vec<(i64, SagaEvent)>, ArchiveError> {
+        let saga_id = saga.state.saga_id.clone();
+        let holds = |footer: &Footer, group| {
+            let last = footer.greatest(group, RECORDED_AT);
+            let is_before = from.is_some_and(|from| last.is_some_and(|last| last < from.as_millis()));
+            Ok(!is_before && footer.may_hold(group, SAGA_ID, saga_id.as_str())?)
+        };
+        let opened = self.open(&saga.folder, Table::Steps, holds).await?;
+        let mut opened = opened
+            .ok_or_else(|| ArchiveError::file(&saga.folder, "the batch was removed from the archive"))?;
+        // All but the first and the last are full of this saga's events.
+        opened
+            .groups
+            .truncate((most / tables::STEPS_OF_A_GROUP).saturating_add(3));
+        let id = saga_id.clone();
+        let events = opened.decode(move |opened| {
+            let mut events = Vec::new();
+            for group in opened.groups.iter().copied() {
+                let ids = opened.texts(group, SAGA_ID)?;
+                let is_of_saga = |other: &Option<String>| other.as_deref() == Some(id.as_str());
+                let Some(first) = ids.iter().position(is_of_saga) else {
+                    continue;
+                };
+                let count = ids[first..].iter().take_while(|other| is_of_saga(other)).count();
+                let rows = opened
+                    .kept
+                    .footer
+                    .rows(&opened.pieces, group, &(first..first + count))?;
+                let before = opened.kept.footer.rows_before(group);
+                for (place, row) in (before..).skip(first + 1).zip(rows) {
+                    let event = tables::event(row)?;
+                    if wanted(&event) {
+                        events.push((place, event));
+                    }
+                    if events.len() >= most {
+                        return Ok(events);
+                    }
+                }
+            }
+            Ok(events)
+        });
+        events.await
+    }
+
+    /// The index as it is now.
+    async fn index(&self) -> Result<Arc<Index>, ArchiveError> {
+        let (version, known) = self.index.lock().clone();
+        let whole = match self.archive.get_unless(index::FILE_NAME, &version).await {
+            Ok(None) => return Ok(known),
+            Ok(Some(whole)) => whole,
+            Err(ArchiveError::Place(object_store::Error::NotFound { .. })) => {
+                return match self.archive.is_empty().await? {
+                    true => Ok(Arc::default()),
+                    false => Err(ArchiveError::Index(
+                        "the archive has batches and no index".to_owned(),
+                    )),
+                };
+            }
+            Err(error) => return Err(error),
+        };
+        let json = whole.bytes;
+        let parsed = decode(index::FILE_NAME.to_owned(), move || Ok(Index::parse(&json))).await??;
+        let parsed = Arc::new(parsed);
+        *self.index.lock() = (whole.version, parsed.clone());
+        Ok(parsed)
+    }
+
+    /// A file of a batch with those row groups that may hold something; none when the batch is gone.
+    async fn open(
+        &self,
+        folder: &str,
+        table: Table,
+        holds: impl Fn(&Footer, usize) -> parquet::errors::Result<bool>,
+    ) -> Result<Option<Opened>, ArchiveError> {
+        let name = format!("{folder}/{table:?}");
+        loop {
+            let known = self.footers.lock().get(&name);
+            let is_known = known.is_some();
+            let (kept, whole) = match known {
+                Some(kept) => (kept, None),
+                None => match self.read(folder, table).await? {
+                    Some((kept, bytes)) => (kept, Some(bytes)),
+                    None => return Ok(None),
+                },
+            };
+            let cannot = |error: ParquetError| ArchiveError::file(&kept.path, error);
+            let mut groups = Vec::new();
+            for group in kept.footer.groups() {
+                if holds(&kept.footer, group).map_err(cannot)? {
+                    groups.push(group);
+                }
+            }
+            if !is_known {
+                self.footers.lock().put(name.clone(), kept.clone());
+            }
+            let pieces = match (whole, kept.footer.span(&groups)) {
+                (Some(bytes), _) => Pieces::whole(bytes),
+                (None, None) => kept.footer.tail().clone(),
+                (None, Some(span)) => {
+                    let piece = self.archive.get_piece(&kept.path, &kept.version, span.clone());
+                    let Some(piece) = piece.await? else {
+                        // The file was replaced, since a person's data was erased from it, or removed.
+                        self.footers.lock().forget(&name);
+                        continue;
+                    };
+                    kept.footer.tail().with(span.start, piece)
+                }
+            };
+            return Ok(Some(Opened { kept, pieces, groups }));
+        }
+    }
+
+    /// Reads a file whole, compares it with its checksum, and keeps its end.
+    async fn read(
+        &self,
+        folder: &str,
+        table: Table,
+    ) -> Result<Option<(Arc<KeptFooter>, Bytes)>, ArchiveError> {
+        let manifest = match self.archive.manifest(folder).await {
+            Ok((manifest, _)) => manifest,
+            Err(ArchiveError::Place(object_store::Error::NotFound { .. })) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let file = table.file(&manifest);
+        let whole = match self.archive.read_version(&manifest, file).await {
+            Err(ArchiveError::Place(object_store::Error::NotFound { .. })) => {
+                let reason = "is missing, although the manifest of its batch names it";
+                return Err(ArchiveError::file(manifest.path(file), reason));
+            }
+            whole => whole?,
+        };
+        let bytes = whole.bytes.clone();
+        let footer = decode(whole.path.clone(), move || Footer::of(&bytes, table.columns())).await?;
+        let kept = KeptFooter {
+            path: whole.path,
+            version: whole.version,
+            footer,
+        };
+        Ok(Some((Arc::new(kept), whole.bytes)))
+    }
+}
+
+/// The two files of a batch.
+#[derive(Debug, Clone, Copy)]
+enum Table {
+    Sagas,
+    Steps,
+}
+
+impl Table {
+    fn file(self, manifest: &Manifest) -> &ArchivedFile {
+        match self {
+            Self::Sagas => &manifest.sagas,
+            Self::Steps => &manifest.steps,
+        }
+    }
+
+    fn columns(self) -> &'static [Wanted] {
+        match self {
+            Self::Sagas => &SAGA_COLUMNS,
+            Self::Steps => &STEP_COLUMNS,
+        }
+    }
+}
+
+/// A file with the row groups that may hold something, whose bytes were read.
+struct Opened {
+    kept: Arc<KeptFooter>,
+    pieces: Pieces,
+    groups: Vec<usize>,
+}
+
+impl Opened {
+    async fn decode<T: Send + 'static>(
+        self,
+        decoding: impl FnOnce(&Self) -> parquet::errors::Result<T> + Send + 'static,
+    ) -> Result<T, ArchiveError> {
+        decode(self.kept.path.clone(), move || decoding(&self)).await
+    }
+
+    fn texts(&self, group: usize, column: usize) -> parquet::errors::Result<Vec<Option<String>>> {
+        self.kept.footer.texts(&self.pieces, group, column)
+    }
+
+    /// The sagas of those rows of each row group that are chosen.
+    fn sagas(
+        &self,
+        choose: impl Fn(&Self, usize) -> parquet::errors::Result<Vec<bool>>,
+    ) -> parquet::errors::Result<Vec<SagaRow>> {
+        let mut sagas = Vec::new();
+        for group in self.groups.iter().copied() {
+            let chosen = choose(self, group)?;
+            for place in (0..chosen.len()).filter(|place| chosen[*place]) {
+                let rows = self.kept.footer.rows(&self.pieces, group, &(place..place + 1))?;
+                for row in rows {
+                    sagas.push(tables::saga(row)?);
+                }
+            }
+        }
+        Ok(sagas)
+    }
+}
+
+/// Decodes apart from the threads that answer others. A file that makes the decoder panic is damaged.
+pub(super) async fn decode<T: Send + 'static>(
+    path: String,
+    decoding: impl FnOnce() -> parquet::errors::Result<T> + Send + 'static,
+) -> Result<T, ArchiveError> {
+    match tokio::task::spawn_blocking(decoding).await {
+        Ok(decoded) => decoded.map_err(|error| ArchiveError::file(path, error)),
+        Err(_) => Err(ArchiveError::file(path, "cannot be decoded")),
+    }
+}
+
+/// Of a saga that is in several batches, the row with the most events counts.
+fn longest(found: &mut BTreeMap<String, ArchivedSaga>, rows: Vec<SagaRow>, folder: &str) {
+    for row in rows {
+        let saga_id = row.state.saga_id.as_str().to_owned();
+        let is_longer = found
+            .get(&saga_id)
+            .is_none_or(|known| known.state.step_count < row.state.step_count);
+        if is_longer {
+            let saga = ArchivedSaga {
+                state: row.state,
+                folder: folder.to_owned(),
+            };
+            found.insert(saga_id, saga);
+        }
+    }
+}
+
+/// When it was stored is not archived; it was not long after it was recorded.
+fn stored(id: i64, event: SagaEvent) -> StoredStep {
+    let metadata = event.metadata.as_ref();
+    StoredStep {
+        id,
+        producer_service: metadata.and_then(Metadata::producer_service).map(str::to_owned),
+        trace_id: metadata.and_then(Metadata::trace_id).map(str::to_owned),
+        erased_at: metadata.and_then(erased_at),
+        event_id: event.event_id,
+        step: event.step,
+        status: event.status,
+        metadata: event.metadata,
+        saga_type: event.saga_type,
+        order_id: event.order_id,
+        recorded_at: event.recorded_at,
+        stored_at: event.recorded_at,
+    }
+}

@@ -1,0 +1,193 @@
+//! Files that are missing, damaged, or of another version.
+
+use std::path::Path;
+
+use super::*;
+use crate::archive::{
+    ArchiveError, Manifest, lookup::decode, manifest::LAYOUT, parquet_write::LAYOUT_KEY, tables,
+};
+
+async fn one_batch() -> (Harness, Manifest) {
+    let harness = Harness::of_three_days(1).await;
+    harness.archive_all().await;
+    let manifest = harness.archive.manifests().await.unwrap().remove(0);
+    (harness, manifest)
+}
+
+fn change(path: &Path, change: impl FnOnce(String) -> String) {
+    let text = std::fs::read_to_string(path).unwrap();
+    std::fs::write(path, change(text)).unwrap();
+}
+
+#[tokio::test]
+async fn an_index_that_is_missing_or_damaged_is_said_to_be_and_made_again() {
+    let harness = Harness::of_three_days(2).await;
+    harness.archive_all().await;
+    let path = harness.path().join("index.json");
+    let whole = std::fs::read(&path).unwrap();
+    let other_version = String::from_utf8(whole.clone())
+        .unwrap()
+        .replace("\"version\":1", "\"version\":2");
+    let no_filter = String::from_utf8(whole.clone())
+        .unwrap()
+        .replace("\"bloom\":\"", "\"bloom\":\"A");
+    let damaged: [&[u8]; 6] = [
+        b"",
+        b"null",
+        b"{\"version\":1}",
+        &whole[..whole.len() / 2],
+        other_version.as_bytes(),
+        no_filter.as_bytes(),
+    ];
+    for damaged in damaged.map(Some).into_iter().chain([None]) {
+        match damaged {
+            Some(damaged) => std::fs::write(&path, damaged).unwrap(),
+            None => std::fs::remove_file(&path).unwrap(),
+        }
+        let lookup = Lookup::new(harness.archive.clone());
+        let error = lookup.saga(&id(0), None).await.unwrap_err();
+        assert!(matches!(error, ArchiveError::Index(_)), "{error:?}");
+        assert!(error.to_string().contains("saga-server archive index"), "{error}");
+        let manifest = &harness.archive.manifests().await.unwrap()[0];
+        assert!(
+            lookup
+                .saga(&id(0), Some(&manifest.folder))
+                .await
+                .unwrap()
+                .is_some(),
+            "the marker of a removed saga names its folder"
+        );
+        let indexed = index(&harness.archive).await.unwrap();
+        assert_eq!((indexed.added, indexed.sagas), (3, 6));
+        assert_eq!(std::fs::read(&path).unwrap(), whole);
+        harness.assert_all_found(6).await;
+    }
+}
+
+#[tokio::test]
+async fn batches_that_others_deleted_or_copied_are_noticed() {
+    let (harness, manifest) = one_batch().await;
+    let day = harness.path().join(manifest.folder.split('/').next().unwrap());
+    let elsewhere = harness.folder.path().join("elsewhere");
+    std::fs::rename(&day, &elsewhere).unwrap();
+    let lookup = Lookup::new(harness.archive.clone());
+    assert_eq!(
+        lookup.saga(&id(0), None).await.unwrap(),
+        None,
+        "an entry of a batch that is gone"
+    );
+    assert_eq!(index(&harness.archive).await.unwrap().dropped, 1);
+    assert_eq!(lookup.saga(&id(0), None).await.unwrap(), None);
+    std::fs::rename(&elsewhere, &day).unwrap();
+    assert_eq!(index(&harness.archive).await.unwrap().added, 1);
+    assert!(lookup.saga(&id(0), None).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_read_keeps_no_other_from_the_index() {
+    let (harness, manifest) = one_batch().await;
+    let file = harness.path().join(manifest.path(&manifest.sagas));
+    std::fs::write(&file, "nothing").unwrap();
+    std::fs::remove_file(harness.path().join("index.json")).unwrap();
+    let indexed = index(&harness.archive).await.unwrap();
+    assert_eq!((indexed.batches, indexed.unreadable.len()), (2, 1));
+    assert!(indexed.unreadable[0].contains("sagas.parquet"), "{indexed:?}");
+    let lookup = Lookup::new(harness.archive.clone());
+    assert!(lookup.saga(&id(1), None).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn missing_and_changed_files_are_errors() {
+    let (harness, manifest) = one_batch().await;
+    for file in [&manifest.sagas, &manifest.steps] {
+        let path = harness.path().join(manifest.path(file));
+        let whole = std::fs::read(&path).unwrap();
+        let mut flipped = whole.clone();
+        flipped[whole.len() / 2] ^= 1;
+        for damaged in [None, Some(&whole[..whole.len() - 9]), Some(&flipped), Some(&[])] {
+            match damaged {
+                Some(bytes) => std::fs::write(&path, bytes).unwrap(),
+                None => std::fs::remove_file(&path).unwrap(),
+            }
+            let lookup = Lookup::new(harness.archive.clone());
+            let asking = async {
+                let saga = lookup.saga(&id(0), None).await?.unwrap();
+                lookup.steps(&saga, None, 10).await
+            };
+            let error = asking.await.unwrap_err();
+            assert!(
+                matches!(&error, ArchiveError::File { file: named, .. } if named.contains(&file.name)),
+                "{error:?}"
+            );
+        }
+        std::fs::write(&path, whole).unwrap();
+    }
+    harness.assert_all_found(3).await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_replaced_is_read_anew() {
+    let (harness, manifest) = one_batch().await;
+    let lookup = Lookup::new(harness.archive.clone());
+    let saga = lookup.saga(&id(0), None).await.unwrap().unwrap();
+    for _ in 0..2 {
+        assert_eq!(lookup.steps(&saga, None, 10).await.unwrap().steps.len(), 2);
+        for file in [&manifest.sagas, &manifest.steps] {
+            let path = harness.path().join(manifest.path(file));
+            let bytes = std::fs::read(&path).unwrap();
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(&path, bytes).unwrap();
+        }
+    }
+    assert_eq!(lookup.saga(&id(0), None).await.unwrap(), Some(saga));
+}
+
+#[tokio::test]
+async fn a_later_layout_is_refused_with_the_way_on() {
+    let (harness, manifest) = one_batch().await;
+    let path = harness.path().join(&manifest.folder).join(Manifest::FILE_NAME);
+    let before = std::fs::read_to_string(&path).unwrap();
+    let later = LAYOUT + 1;
+    change(&path, |text| {
+        text.replace(&format!("\"layout\": {LAYOUT}"), &format!("\"layout\": {later}"))
+    });
+    let lookup = Lookup::new(harness.archive.clone());
+    let error = lookup.saga(&id(0), None).await.unwrap_err().to_string();
+    assert!(
+        error.contains(&format!("layout {later}")) && error.contains("use a newer one"),
+        "{error}"
+    );
+    let error = harness.archive.manifests().await.unwrap_err().to_string();
+    assert!(error.contains("use a newer one"), "{error}");
+    std::fs::write(&path, before).unwrap();
+
+    let file = std::fs::read(harness.path().join(manifest.path(&manifest.steps))).unwrap();
+    let text = |layout| [LAYOUT_KEY.as_bytes(), b"\x18\x01", format!("{layout}").as_bytes()].concat();
+    let (said, later) = (text(LAYOUT), text(later));
+    let at = file.windows(said.len()).position(|part| part == said).unwrap();
+    let mut changed = file;
+    changed[at..at + later.len()].copy_from_slice(&later);
+    let error = tables::read_steps(changed.into()).err().unwrap().to_string();
+    assert!(error.contains("use a newer one"), "{error}");
+}
+
+/// Whatever a byte of it says, a file is read or refused.
+#[tokio::test]
+async fn no_byte_of_a_file_ends_the_process() {
+    let (harness, manifest) = one_batch().await;
+    for file in [&manifest.sagas, &manifest.steps] {
+        let whole = std::fs::read(harness.path().join(manifest.path(file))).unwrap();
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 0xff;
+            let is_steps = file.name == manifest.steps.name;
+            let reading = decode(file.name.clone(), move || match is_steps {
+                true => tables::read_steps(changed.into())?.try_for_each(|row| row.map(drop)),
+                false => tables::read_sagas(changed.into())?.try_for_each(|row| row.map(drop)),
+            });
+            if let Err(error) = reading.await {
+                assert!(matches!(error, ArchiveError::File { .. }), "{at}: {error:?}");
+            }
+        }
+    }
+}
