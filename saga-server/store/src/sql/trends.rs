@@ -69,7 +69,7 @@ impl TrendStore for Adapter {
         }
         let (saga_ids, total) = drawn(&self.readers, query).await?;
         let read = Sample::new(saga_ids.len() as u64, total);
-        let mut gathering = Gathering::new(query);
+        let mut gathering = Gathering::new(query.of.as_ref());
         for some in saga_ids.chunks(FlowQuery::CHUNK) {
             gathering.add(&steps(&self.readers, query, some).await?)?;
         }

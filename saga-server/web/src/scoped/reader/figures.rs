@@ -5,7 +5,7 @@ use saga_store::{
     LateSagas, Page, SagaQuery, SlotDurations, Span, Statistics, StatisticsQuery, StepDetail, StoreError,
     Trends, VersionSagas, VersionsQuery,
 };
-use saga_types::{Step, Timestamp};
+use saga_types::{SagaType, Step, Timestamp};
 
 use super::Reader;
 use crate::failure_groups::Failures;
@@ -97,6 +97,19 @@ impl Reader {
         };
         let asking = self.sources.store.version_sagas(&query);
         self.ask("version_sagas", asking).await
+    }
+
+    /// The flow of sagas of a type.
+    pub(crate) async fn flow_of(
+        &self,
+        saga_type: &SagaType,
+        saga_ids: &[String],
+    ) -> Result<Flow, StoreError> {
+        if !self.scope().has(saga_type) {
+            return Ok(Flow::default());
+        }
+        let asking = self.sources.store.flow_of(saga_type, saga_ids);
+        self.ask("flow_of", asking).await
     }
 
     /// The ways that sagas really took.
