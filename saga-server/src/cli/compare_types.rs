@@ -129,7 +129,7 @@ mod tests {
              failed                                      12             119\n\
              of these compensated                        10             0\n\
              failed at PAYMENT_FAILED: no reason given   12 (2.0 %)     119 (19.9 %)\n\
-             start -> ORDER_CREATED                      600 (100.0 %)  599 (100.0 %), p50 50 ms, p95 1.5 s\n"
+             start -> ORDER_CREATED                      600 (100.0 %)  599 (100.0 %), p50 50ms, p95 1s 500ms\n"
         );
     }
 }

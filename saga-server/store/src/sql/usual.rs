@@ -16,6 +16,7 @@ use crate::{
     Width,
     columns::Moment,
     deadline::in_time,
+    flow::observed_waits,
     fold_batch::StoredFold,
     period::drawn_below,
     rollup::CountsByType,
@@ -214,12 +215,19 @@ async fn waits_of(
     let total = statistics::statistics(&store.readers, &counting).await?.total;
     let saga_ids = samples::sagas(&store.readers, saga_type, span, drawn_below(most, total)).await?;
     let definitions = store.definitions.get();
+    let is_defined = definitions.get(saga_type).is_some();
     for some in saga_ids.chunks(CHUNK) {
-        for fold in read::folds(&store.readers, some).await? {
-            // One that cannot be read is folded again with its next event.
-            if let Some(waits) = StoredFold::parse_fold(&fold).and_then(|fold| fold.waits(&definitions)) {
-                each(waits);
-            }
+        let folds = read::folds(&store.readers, some).await?;
+        // One that cannot be read is folded again with its next event.
+        let waits = folds
+            .iter()
+            .filter_map(|fold| StoredFold::parse_fold(fold)?.waits(&definitions));
+        if is_defined {
+            waits.for_each(&mut each);
+        } else {
+            let waits = waits.map(|waits| (waits.saga_id.to_string(), waits)).collect();
+            let events = samples::steps(&store.readers, some).await?;
+            observed_waits(waits, &events)?.into_iter().for_each(&mut each);
         }
     }
     Ok(())

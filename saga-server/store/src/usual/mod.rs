@@ -9,7 +9,7 @@
 //! | `store` | the port, and what each collector holds in memory |
 //!
 //! Rule of thumb: what is usual is learnt from the events alone, by one collector, and kept; questions are answered from memory.
-//! Nothing is said on fewer than [`ENOUGH`] observations.
+//! Of a type without a definition it is that of the transitions between the first events of steps. Nothing is said on fewer than [`ENOUGH`] observations.
 
 mod ends;
 mod judge;
@@ -105,9 +105,12 @@ impl Usual {
         if saga.current_status.is_terminal() || saga.unusual_since.is_some() {
             return None;
         }
-        let (step, since) = saga.last_done.as_ref()?;
+        // Without a definition no step is known to lead anywhere; it goes on from the last one.
+        let last_event = (&saga.last_step, saga.updated_at);
+        let last_done = saga.last_done.as_ref().map(|(step, since)| (step, *since));
+        let (step, since) = last_done.unwrap_or(last_event);
         let levels = self.types.get(&saga.saga_type)?.ends.get(step)?;
-        ends::expected(levels, *since, moment)
+        ends::expected(levels, since, moment)
     }
 }
 

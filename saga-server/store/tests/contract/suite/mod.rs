@@ -241,6 +241,7 @@ macro_rules! contract_tests {
             figures::every_figure_is_that_of_a_plain_count,
             figures::figures_of_samples_are_as_exact_as_they_say,
             usual::what_is_usual_is_learnt_kept_and_read_by_others,
+            usual::what_is_usual_is_learnt_of_a_type_without_a_definition,
             usual::a_saga_without_a_limit_is_stuck_beyond_what_others_ever_take,
             usual::nothing_is_stuck_on_few_observations_or_when_all_are_slower,
             usual::a_limit_goes_before_what_is_usual,

@@ -131,6 +131,34 @@ pub(crate) async fn what_is_usual_is_learnt_kept_and_read_by_others(database: &i
     );
 }
 
+pub(crate) async fn what_is_usual_is_learnt_of_a_type_without_a_definition(database: &impl Database) {
+    let store = database.open(Definitions::built_in()).await;
+    parcels(&*store, "fine", 0, 1_000, 1).await;
+    let open = vec![
+        of_parcel("open", "ORDERED", SagaStatus::Started, 0),
+        of_parcel("open", "PACKED", SagaStatus::InProgress, 1_000),
+    ];
+    store.append(open.into()).await.unwrap();
+    store.learn_usual(at(30 * MINUTE)).await.unwrap();
+    let usual = store.usual().get();
+    let parcel = SagaType::new("PARCEL").unwrap();
+    let wait = |after: &str, name: &str| usual.between(&parcel, &step(after), &step(name)).copied();
+    assert_eq!(
+        wait("ORDERED", "PACKED"),
+        Some(UsualWait {
+            observations: 1_000,
+            p50_ms: 1_499,
+            p95_ms: 1_949,
+            p999_ms: 1_998,
+        })
+    );
+    assert_eq!(wait("PACKED", "SENT").unwrap().p50_ms, 500);
+    let open = store.saga("open").await.unwrap().unwrap();
+    let end = usual.end(&open, at(1_100)).unwrap();
+    assert_eq!((end.p50, end.p90), (Some(at(1_500)), at(1_500)));
+    assert_eq!(marked(&*store, 20 * MINUTE).await, [], "it awaits nothing");
+}
+
 pub(crate) async fn a_saga_without_a_limit_is_stuck_beyond_what_others_ever_take(database: &impl Database) {
     let store = database.open(definitions()).await;
     parcels(&*store, "fine", 0, 1_000, 1).await;
