@@ -46,6 +46,8 @@ mod job_rows;
 mod jobs;
 #[path = "../sql/letter_index.rs"]
 mod letter_index;
+#[path = "../sql/names.rs"]
+mod names;
 #[path = "../sql/operations.rs"]
 mod operations;
 #[path = "../sql/port.rs"]
@@ -71,6 +73,8 @@ mod samples;
 mod scope;
 mod search;
 mod sessions;
+#[path = "../sql/standstills.rs"]
+mod standstills;
 #[path = "../sql/statistics.rs"]
 mod statistics;
 mod step_prefilter;

@@ -44,6 +44,8 @@ mod job_rows;
 mod jobs;
 #[path = "../sql/letter_index.rs"]
 mod letter_index;
+#[path = "../sql/names.rs"]
+mod names;
 #[path = "../sql/operations.rs"]
 mod operations;
 #[path = "../sql/port.rs"]
@@ -67,6 +69,8 @@ mod samples;
 #[path = "../sql/scope.rs"]
 mod scope;
 mod search;
+#[path = "../sql/standstills.rs"]
+mod standstills;
 #[path = "../sql/statistics.rs"]
 mod statistics;
 mod table;

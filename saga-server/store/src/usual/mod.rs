@@ -6,6 +6,7 @@
 //! | `observed` | from sagas that ended to what is usual |
 //! | `ends` | when a saga will probably have ended |
 //! | `judge` | whether a wait is longer than usual, compared with other sagas of the same time |
+//! | `standstill` | waits that are longer than ever, of which no saga can be judged alone |
 //! | `store` | the port, and what each collector holds in memory |
 //!
 //! Rule of thumb: what is usual is learnt from the events alone, by one collector, and kept; questions are answered from memory.
@@ -14,6 +15,7 @@
 mod ends;
 mod judge;
 mod observed;
+mod standstill;
 mod store;
 
 use std::collections::BTreeMap;
@@ -26,7 +28,9 @@ use saga_types::{
 pub use ends::{EndLevel, ExpectedEnd};
 pub(super) use judge::{Peers, suspect};
 pub(super) use observed::Observed;
-pub use store::{CurrentUsual, UsualStore};
+pub(super) use standstill::Held;
+pub use standstill::Standstill;
+pub use store::{CurrentUsual, Marked, UsualStore};
 
 /// So many observations are needed until anything is said.
 pub const ENOUGH: u64 = 200;

@@ -244,6 +244,7 @@ macro_rules! contract_tests {
             usual::what_is_usual_is_learnt_of_a_type_without_a_definition,
             usual::a_saga_without_a_limit_is_stuck_beyond_what_others_ever_take,
             usual::nothing_is_stuck_on_few_observations_or_when_all_are_slower,
+            usual::an_outage_in_which_nobody_goes_on_is_a_standstill,
             usual::a_limit_goes_before_what_is_usual,
             versions::sagas_of_two_versions_come_in_the_order_of_their_start,
             versions::the_rest_is_drawn_without_what_another_search_finds,

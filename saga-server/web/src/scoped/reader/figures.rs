@@ -2,7 +2,7 @@
 
 use saga_store::{
     Drawn, FailureGroupsQuery, Failures as SampledFailures, Flow, FlowQuery, Judged, Late, LateGroup,
-    LateSagas, Page, SagaQuery, SlotDurations, Span, Statistics, StatisticsQuery, StepDetail, StoreError,
+    LateSagas, Page, SagaQuery, SlotDurations, Span, Standstill, Statistics, StatisticsQuery, StepDetail, StoreError,
     Trends, VersionSagas, VersionsQuery,
 };
 use saga_types::{SagaType, Step, Timestamp};
@@ -160,6 +160,13 @@ impl Reader {
         let (store, acknowledged) = (&self.sources.store, self.when(acknowledged));
         let asking = store.late_sagas(late, before, size, self.scope(), acknowledged);
         self.ask(name, asking).await
+    }
+
+    /// Sagas that wait longer than any did while others do not go on either.
+    pub(crate) async fn standstills(&self) -> Result<Vec<Standstill>, StoreError> {
+        let mut found = self.ask("standstills", self.sources.store.standstills()).await?;
+        found.retain(|standstill| self.scope().has(&standstill.saga_type));
+        Ok(found)
     }
 
     fn when(&self, acknowledged: Option<bool>) -> Option<(bool, Judged)> {

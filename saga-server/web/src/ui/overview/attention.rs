@@ -10,6 +10,7 @@ use crate::{
     http::ApiError,
     late_groups::{ActionGroup, late_groups},
     scoped::Reader,
+    standstills::{StandstillView, standstills},
     ui::{
         acknowledge::Entry,
         humanize::{Clock, Moment, length, number},
@@ -30,6 +31,8 @@ pub(super) struct Attention {
     pub(super) groups: Vec<Group>,
     /// How many sagas are in them.
     pub(super) sagas: String,
+    /// Where others do not go on either.
+    pub(super) standstills: Vec<Halt>,
     /// Dead letters that were not replayed.
     pub(super) letters: Option<String>,
     /// Whether the caller may look at dead letters.
@@ -61,15 +64,48 @@ pub(super) struct Group {
     pub(super) message: String,
 }
 
+/// A [`StandstillView`] in words.
+pub(super) struct Halt {
+    pub(super) step: String,
+    pub(super) owner: Option<String>,
+    pub(super) contact: Option<Contact>,
+    pub(super) saga_type: String,
+    pub(super) sagas: String,
+    pub(super) since: Moment,
+    /// How those do that came later, and what is usual.
+    pub(super) others: String,
+    pub(super) path: String,
+}
+
+impl Halt {
+    fn of(found: StandstillView, clock: Clock) -> Self {
+        let usual = length(found.usual_p50_ms);
+        Self {
+            others: match found.others_p50_ms {
+                None => format!("fewer than 20 that came later have gone on (usually {usual})"),
+                Some(median) => format!("those that came later took {} (usually {usual})", length(median)),
+            },
+            step: found.step.to_string(),
+            owner: found.owner,
+            contact: found.contact,
+            saga_type: found.saga_type.to_string(),
+            sagas: number(found.sagas),
+            since: Moment::new(found.since, clock.now),
+            path: found.page,
+        }
+    }
+}
+
 impl Attention {
     /// Asks what needs action at this moment.
     pub(super) async fn asked(reader: &Reader, caller: &Caller, clock: Clock) -> Result<Self, ApiError> {
         let moments = [(Late::Stuck, clock.judged_at), (Late::Owing, Timestamp::MAX)];
         let [(stuck, before), (owing, ever)] = moments;
         let nobodys = Some(false);
-        let (stuck_groups, owing_groups, stuck_sagas, owing_sagas, letters, acknowledged) = tokio::try_join!(
+        let (stuck_groups, owing_groups, halts, stuck_sagas, owing_sagas, letters, acknowledged) = tokio::try_join!(
             late_groups(reader, stuck, clock.judged_at, nobodys),
             late_groups(reader, owing, clock.judged_at, nobodys),
+            standstills(reader),
             reader.late_sagas(stuck, before, READ, nobodys),
             reader.late_sagas(owing, ever, READ, nobodys),
             reader.letters_waiting(),
@@ -98,6 +134,7 @@ impl Attention {
             acknowledged,
             has_more,
             groups,
+            standstills: halts.into_iter().map(|found| Halt::of(found, clock)).collect(),
             sagas: counted(stuck_sagas.total, owing_sagas.total),
             letters: (letters > 0).then(|| number(letters)),
             may_see_letters,
@@ -105,7 +142,7 @@ impl Attention {
     }
 
     pub(super) fn is_clear(&self) -> bool {
-        self.groups.is_empty() && self.letters.is_none() && self.worse.is_empty()
+        self.groups.is_empty() && self.standstills.is_empty() && self.letters.is_none() && self.worse.is_empty()
     }
 }
 
