@@ -11,7 +11,7 @@ use super::{
     samples, statistics,
 };
 use crate::{
-    FailureCount, Failures, Flow, FlowQuery, Sample, Scope, SlotDurations, Span, StepDetail, StoreError,
+    Flow, FlowQuery, Sample, Scope, SlotDurations, Span, StepDetail, StoreError,
     TrendStore, Trends,
     flow::{DetailGathering, FlowStep, Gathering, StepMetadata},
     period::drawn_below,
@@ -48,19 +48,6 @@ impl TrendStore for Adapter {
         let mut connection = self.readers.acquire().await.map_err(error::store)?;
         let counted = statistics::durations(&mut connection, span, scope).await?;
         Ok(trends::durations(span, counted))
-    }
-
-    async fn failures(&self, span: &Span, most: u32, scope: &Scope) -> Result<Failures, StoreError> {
-        let counted = statistics::statistics(&self.readers, &span.statistics(scope)).await?;
-        let statuses = FailureCount::STATUSES.iter();
-        let total = statuses.filter_map(|status| counted.by_status.get(status)).sum();
-        let below = drawn_below(most, total);
-        let counts = samples::failures(&self.readers, span, below, scope).await?;
-        let sagas = counts.iter().map(|count| count.sagas).sum();
-        Ok(Failures {
-            sample: Sample::new(sagas, total),
-            counts,
-        })
     }
 
     async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError> {

@@ -231,7 +231,6 @@ macro_rules! contract_tests {
             statistics::statistics_that_are_wrong_are_recounted,
             trends::slots_and_types_are_counted_as_statistics_are,
             trends::the_durations_of_a_slot_are_those_of_statistics,
-            trends::failures_are_counted_by_slot_status_step_and_reason,
             flow::transitions_are_between_first_events_and_repeats_are_retries_or_echoes,
             flow::the_flow_of_a_version_is_of_the_sagas_that_have_it,
             flow::a_sample_is_of_busy_and_quiet_slots_as_there_are_sagas,

@@ -1,7 +1,7 @@
 //! Lists, counts, samples and what is late.
 
 use saga_store::{
-    Drawn, FailureGroupsQuery, Failures as SampledFailures, Flow, FlowQuery, Judged, Late, LateGroup,
+    Drawn, FailureGroupsQuery, Flow, FlowQuery, Judged, Late, LateGroup,
     LateSagas, Page, SagaQuery, SlotDurations, Span, Standstill, Statistics, StatisticsQuery, StepDetail, StoreError,
     Trends, VersionSagas, VersionsQuery,
 };
@@ -46,12 +46,6 @@ impl Reader {
     pub(crate) async fn durations(&self, span: &Span) -> Result<Vec<SlotDurations>, StoreError> {
         self.ask("durations", self.sources.store.durations(span, self.scope()))
             .await
-    }
-
-    /// What failed.
-    pub(crate) async fn failures(&self, span: &Span, most: u32) -> Result<SampledFailures, StoreError> {
-        let asking = self.sources.store.failures(span, most, self.scope());
-        self.ask("failures", asking).await
     }
 
     /// What failed, in groups.

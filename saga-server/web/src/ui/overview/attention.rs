@@ -7,12 +7,13 @@ use saga_collector::owners::Contact;
 use crate::{
     acknowledgements::AcknowledgementView,
     auth::{Caller, Role},
-    http::ApiError,
+    http::{ApiError, query_string::Params},
     late_groups::{ActionGroup, late_groups},
     scoped::Reader,
     standstills::{StandstillView, standstills},
     ui::{
         acknowledge::Entry,
+        differences::from_the_rest,
         humanize::{Clock, Moment, length, number},
     },
 };
@@ -60,6 +61,8 @@ pub(super) struct Group {
     pub(super) oldest: String,
     /// The list of these sagas.
     pub(super) path: String,
+    /// In what these sagas differ from others.
+    pub(super) differs: Option<String>,
     /// The group as a message to its owner, which ends with the path.
     pub(super) message: String,
 }
@@ -141,6 +144,11 @@ impl Attention {
         })
     }
 
+    /// How many sagas need action, if any does.
+    pub(super) fn count(&self) -> Option<String> {
+        (!self.groups.is_empty()).then(|| self.sagas.clone())
+    }
+
     pub(super) fn is_clear(&self) -> bool {
         self.groups.is_empty() && self.standstills.is_empty() && self.letters.is_none() && self.worse.is_empty()
     }
@@ -162,6 +170,7 @@ impl Group {
         let oldest = length(seconds(now.millis_since(group.since)));
         Self {
             message: message(late, &group, sagas, &oldest),
+            differs: differs(&group.page),
             is_overdue: group.overdue,
             state,
             step: group.step.to_string(),
@@ -174,6 +183,14 @@ impl Group {
             path: group.page,
         }
     }
+}
+
+/// The sagas of a list against others; whether somebody takes care of them is no reason to differ.
+fn differs(page: &str) -> Option<String> {
+    let (_, query) = page.split_once('?')?;
+    let mut filters = Params::of(query).given();
+    filters.retain(|(name, _)| name != "acknowledged");
+    from_the_rest(&filters)
 }
 
 /// Whole seconds: less does not matter to who is late.
