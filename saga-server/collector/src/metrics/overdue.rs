@@ -167,7 +167,7 @@ impl Collector for WatchGauges {
         if reading.overdue.is_some() {
             gauge(
                 "saga_tracker_sagas_to_compensate",
-                "Failed sagas that still have something to be undone",
+                "Failed sagas with pending compensations",
                 reading.owing,
             )?;
         }
@@ -188,7 +188,7 @@ impl Collector for WatchGauges {
         encode_late(
             &mut encoder,
             "saga_tracker_compensations_overdue",
-            "Steps that should have been undone by now, and the services that own them",
+            "Compensations that are overdue, by the step that is not compensated and the service that owns it",
             "step",
             reading.overdue.as_ref(),
         )

@@ -28,7 +28,7 @@ use saga_store::{Late, LateSagas};
 pub(super) struct Attention {
     /// Sagas past a limit of their definition, or, without one, waiting longer than others ever did.
     stuck: LateList,
-    /// Failed sagas that still have something to be undone, overdue or not yet.
+    /// Failed sagas with pending compensations, overdue or not yet.
     owing: LateList,
     /// What no saga is stuck by, since others do not go on either, or go on as slowly: an outage, or a slow night. The one with the
     /// most sagas first.
