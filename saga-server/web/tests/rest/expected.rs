@@ -73,6 +73,8 @@ async fn the_page_of_a_saga_shows_what_is_usual_beside_each_wait() {
         "{unknown}"
     );
     assert_eq!(rows(&unknown)[3], "SENT carrier 40 s");
+    let beside = text(&page(&api, "/sagas/slow?against=usual").await);
+    assert!(beside.contains("Not known: fewer than 200 waits of this type"), "{beside}");
     parcels(&api, "before", now - 600_000, 300).await;
     api.store.learn_usual(Timestamp::now()).await.unwrap();
     let slow = page(&api, "/sagas/slow").await;
@@ -100,6 +102,14 @@ async fn the_page_of_a_saga_shows_what_is_usual_beside_each_wait() {
         !slow.contains(" style=") && !slow.contains(r#"id="outlook""#),
         "{slow}"
     );
+    let usual = text(&page(&api, "/sagas/slow?against=usual").await);
+    for part in [
+        "Compared with what is usual of PARCEL median waits of the last 7 days",
+        "Greatest differences: SENT +",
+        "In each pair this saga is above, what is usual below.",
+    ] {
+        assert!(usual.contains(part), "{part} in {usual}");
+    }
     let normal = page(&api, "/sagas/before-0").await;
     assert_eq!(rows(&normal)[2], "SENT unknown service 500 ms usually 500 ms");
     assert!(!normal.contains("▲"), "{normal}");

@@ -240,7 +240,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    pub(in crate::ui::saga::waterfall) fn event(
+    pub(in crate::ui::saga) fn event(
         step: &str,
         service: &str,
         millis: i64,
