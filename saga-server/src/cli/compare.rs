@@ -87,7 +87,8 @@ impl CompareArgs {
             output::print_json_text(&(text + "\n")).map(drop)?;
         } else {
             let tables = answer.types.iter();
-            let tables = tables.map(|of_type| "\n".to_owned() + &of_type.table(&self.baseline, &self.candidate));
+            let tables =
+                tables.map(|of_type| "\n".to_owned() + &of_type.table(&self.baseline, &self.candidate));
             output::print(&(answer.summary + "\n" + &tables.collect::<String>()))?;
         }
         match answer.verdict.as_str() {

@@ -266,7 +266,12 @@ mod tests {
         assert_eq!(against(1_000, 1_999).before(), 1_000..2_000);
         assert_eq!(against(1_000, 20_000).before(), 1_000..10_000);
         assert_eq!(against(20_000, 30_000).before(), 10_000..10_000);
-        assert!(against(1_000, 1_999).pieces().iter().all(|piece| !(2_000..10_000).contains(&piece.start)));
+        assert!(
+            against(1_000, 1_999)
+                .pieces()
+                .iter()
+                .all(|piece| !(2_000..10_000).contains(&piece.start))
+        );
     }
 
     #[test]

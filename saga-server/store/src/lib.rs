@@ -140,7 +140,8 @@ pub use retention::{ArchivePlan, Archived, Expired, ExpiredBefore, Removal, Remo
 pub use scope::Scope;
 pub use trends::{Slot, SlotDurations, TrendStore, Trends};
 pub use usual::{
-    CurrentUsual, ENOUGH, EndLevel, ExpectedEnd, Marked, Standstill, TypeUsual, Usual, UsualStore, UsualWait, WaitKey,
+    CurrentUsual, ENOUGH, EndLevel, ExpectedEnd, Marked, Standstill, TypeUsual, Usual, UsualStore, UsualWait,
+    WaitKey,
 };
 pub use versions::{VersionSaga, VersionSagas, VersionStore, VersionsQuery};
 pub use views::{SavedView, ViewChange, ViewOrder, ViewOutcome, ViewStore};

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use saga_types::{SagaStatus, SagaType, Step};
 
 use super::{
-    Flow, FlowQuery, Scope, Span, Statistics, StepDetail, StoreError, columns::Bound,
-    histogram::Histogram, rollup,
+    Flow, FlowQuery, Scope, Span, Statistics, StepDetail, StoreError, columns::Bound, histogram::Histogram,
+    rollup,
 };
 
 /// How many sagas that started in a slot are in each status that occurs.

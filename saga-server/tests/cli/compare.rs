@@ -34,7 +34,11 @@ const ASKED: &str = "compare --service payment-service --baseline 2.7.0 --candid
 #[test]
 fn the_exit_code_is_the_verdict() {
     for (body, code, said) in [
-        (r#"{"verdict":"NOT_WORSE","summary":"It is not worse.","types":[]}"#, 0, ""),
+        (
+            r#"{"verdict":"NOT_WORSE","summary":"It is not worse.","types":[]}"#,
+            0,
+            "",
+        ),
         (
             r#"{"verdict":"WORSE","summary":"It is worse.","types":[]}"#,
             3,

@@ -67,9 +67,21 @@ pub(super) async fn compare(store: &dyn Store, day: &Day<'_>) -> Result<Vec<Comp
     }
     Ok(vec![
         ("Flow: totals are exact", totals, 0.0),
-        ("Flow: shares of steps and transitions are within a point", shares, 0.01),
-        ("Flow: p50 and p95 of steps and transitions are within 5 %", times, 0.05),
-        ("Flow: times are within twice the error that is stated for 95 of 100", beyond, 2.0),
+        (
+            "Flow: shares of steps and transitions are within a point",
+            shares,
+            0.01,
+        ),
+        (
+            "Flow: p50 and p95 of steps and transitions are within 5 %",
+            times,
+            0.05,
+        ),
+        (
+            "Flow: times are within twice the error that is stated for 95 of 100",
+            beyond,
+            2.0,
+        ),
     ])
 }
 

@@ -77,7 +77,9 @@ async fn compare(seed: u64) -> Result<Vec<Compared>> {
     let span = Span::ending_at(last, Width::Hour, 24);
     let of = |span: &Span| {
         let (from, to) = span.ends();
-        let of_span = sagas.iter().filter(|saga| from <= saga.started && saga.started <= to);
+        let of_span = sagas
+            .iter()
+            .filter(|saga| from <= saga.started && saga.started <= to);
         of_span.collect::<Vec<&Saga>>()
     };
     let day = Day {

@@ -73,12 +73,32 @@ pub(super) async fn compare(store: &dyn Store, day: &Day<'_>) -> Result<Vec<Comp
     compare_groups(store, day, &mut groups).await?;
     Ok(vec![
         ("Overview: counts of slots by status are exact", by_slot, 0.0),
-        ("Overview and statistics: counts of types by status are exact", by_type, 0.0),
-        ("statistics: rates of failure and compensation are exact", rates, 1e-9),
-        ("statistics: average durations are exact to a thousandth", average, 0.001),
-        ("Overview and statistics: p50, p95 and p99 of durations are within 5 %", durations, 0.05),
+        (
+            "Overview and statistics: counts of types by status are exact",
+            by_type,
+            0.0,
+        ),
+        (
+            "statistics: rates of failure and compensation are exact",
+            rates,
+            1e-9,
+        ),
+        (
+            "statistics: average durations are exact to a thousandth",
+            average,
+            0.001,
+        ),
+        (
+            "Overview and statistics: p50, p95 and p99 of durations are within 5 %",
+            durations,
+            0.05,
+        ),
         ("Overview: p50 and p95 along time are within 5 %", along, 0.05),
-        ("Overview: groups of failures, now and before, are exact", groups, 0.0),
+        (
+            "Overview: groups of failures, now and before, are exact",
+            groups,
+            0.0,
+        ),
     ])
 }
 
@@ -128,7 +148,9 @@ fn failed(sagas: &[&Saga]) -> u64 {
 }
 
 fn failed_by(sagas: &[&Saga], reason: &str) -> u64 {
-    let failed = sagas.iter().filter(|saga| saga.has_failed() && saga.reason == reason);
+    let failed = sagas
+        .iter()
+        .filter(|saga| saga.has_failed() && saga.reason == reason);
     failed.count() as u64
 }
 

@@ -144,7 +144,11 @@ impl LeasedWork for Watch {
         self.watermark.observe(&freshness, Instant::now());
         match turn {
             Turn::Ours(until) => {
-                if let Err(error) = self.monitor.look(&self.watermark, &mut self.standstills, until).await {
+                if let Err(error) = self
+                    .monitor
+                    .look(&self.watermark, &mut self.standstills, until)
+                    .await
+                {
                     tracing::warn!(%error, "late sagas not counted, retrying");
                 }
             }

@@ -236,9 +236,14 @@ mod tests {
     fn lines(metrics: &Metrics) -> Vec<String> {
         let page = metrics.render();
         let lines = page.lines().filter(|line| {
-            ["saga_tracker_watch", "saga_tracker_stuck", "saga_tracker_standstill", "saga_tracker_comp"]
-                .iter()
-                .any(|name| line.starts_with(name))
+            [
+                "saga_tracker_watch",
+                "saga_tracker_stuck",
+                "saga_tracker_standstill",
+                "saga_tracker_comp",
+            ]
+            .iter()
+            .any(|name| line.starts_with(name))
                 && !line.ends_with(" 0")
         });
         lines.map(str::to_owned).collect()

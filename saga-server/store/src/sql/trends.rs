@@ -11,8 +11,7 @@ use super::{
     samples, statistics,
 };
 use crate::{
-    Flow, FlowQuery, Sample, Scope, SlotDurations, Span, StepDetail, StoreError,
-    TrendStore, Trends,
+    Flow, FlowQuery, Sample, Scope, SlotDurations, Span, StepDetail, StoreError, TrendStore, Trends,
     flow::{DetailGathering, FlowStep, Gathering, StepMetadata},
     period::drawn_below,
     rollup::CountsByType,

@@ -248,7 +248,12 @@ mod tests {
         assert_eq!(found(4, &peers(19, 900), 90_000), None, "too few");
         let nobody = found(5, &peers(19, 900), 90_000).unwrap();
         assert_eq!(
-            (nobody.sagas, nobody.step.as_str(), nobody.since, nobody.others_p50_ms),
+            (
+                nobody.sagas,
+                nobody.step.as_str(),
+                nobody.since,
+                nobody.others_p50_ms
+            ),
             (5, "B", at(0), None)
         );
         let slower = found(7, &peers(100, 10_000), 600_000).unwrap();

@@ -62,7 +62,10 @@ impl Held {
     }
 
     pub(crate) fn finish(self, saga_type: &SagaType) -> impl Iterator<Item = Standstill> {
-        let enough = self.waits.into_iter().filter(|(_, waiting)| waiting.sagas >= LEAST);
+        let enough = self
+            .waits
+            .into_iter()
+            .filter(|(_, waiting)| waiting.sagas >= LEAST);
         enough.map(|((after, step), waiting)| Standstill {
             saga_type: saga_type.clone(),
             after,

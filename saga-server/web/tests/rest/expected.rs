@@ -74,7 +74,10 @@ async fn the_page_of_a_saga_shows_what_is_usual_beside_each_wait() {
     );
     assert_eq!(rows(&unknown)[3], "SENT carrier 40 s");
     let beside = text(&page(&api, "/sagas/slow?against=usual").await);
-    assert!(beside.contains("Not known: fewer than 200 waits of this type"), "{beside}");
+    assert!(
+        beside.contains("Not known: fewer than 200 waits of this type"),
+        "{beside}"
+    );
     parcels(&api, "before", now - 600_000, 300).await;
     api.store.learn_usual(Timestamp::now()).await.unwrap();
     let slow = page(&api, "/sagas/slow").await;
@@ -168,7 +171,12 @@ async fn an_outage_in_which_no_saga_goes_on_is_reported_as_a_standstill() {
     parcels(&api, "before", now - 3_600_000, 300).await;
     api.store.learn_usual(Timestamp::now()).await.unwrap();
     let held = (0..6).map(|number| {
-        of_parcel(&format!("held-{number}"), "ORDERED", "STARTED", now - 600_000 + number)
+        of_parcel(
+            &format!("held-{number}"),
+            "ORDERED",
+            "STARTED",
+            now - 600_000 + number,
+        )
     });
     api.record(held.collect::<Vec<_>>()).await;
     api.store.mark_unusual(Timestamp::now()).await.unwrap();
@@ -176,8 +184,18 @@ async fn an_outage_in_which_no_saga_goes_on_is_reported_as_a_standstill() {
     assert_eq!(attention["stuck"]["total"], 0);
     let standstill = &attention["standstills"][0];
     assert_eq!(
-        (&standstill["step"], &standstill["owner"], &standstill["sagas"], &standstill["since"]),
-        (&json!("PACKED"), &json!("warehouse"), &json!(6), &json!(moment(now - 600_000)))
+        (
+            &standstill["step"],
+            &standstill["owner"],
+            &standstill["sagas"],
+            &standstill["since"]
+        ),
+        (
+            &json!("PACKED"),
+            &json!("warehouse"),
+            &json!(6),
+            &json!(moment(now - 600_000))
+        )
     );
     assert_eq!(standstill["othersP50Ms"], Value::Null);
     let list = standstill["page"].as_str().unwrap();
@@ -185,7 +203,11 @@ async fn an_outage_in_which_no_saga_goes_on_is_reported_as_a_standstill() {
     assert_eq!(listed["page"]["totalElements"], 6, "{listed}");
     let overview = page(&api, "/").await;
     let said = text(&overview);
-    for part in ["Longer than ever, for all", "6 PARCEL wait for PACKED of warehouse", "fewer than 20 that came later have gone on"] {
+    for part in [
+        "Longer than ever, for all",
+        "6 PARCEL wait for PACKED of warehouse",
+        "fewer than 20 that came later have gone on",
+    ] {
         assert!(said.contains(part), "{part} in {said}");
     }
     assert!(!said.contains("All clear"), "{said}");

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use saga_store::{FailureGroupsQuery, FlowQuery, Outcomes, Scope, Span, StatisticsQuery, Store, Transition, Width};
+use saga_store::{
+    FailureGroupsQuery, FlowQuery, Outcomes, Scope, Span, StatisticsQuery, Store, Transition, Width,
+};
 use saga_types::{SagaEvent, SagaStatus, SagaType, Timestamp, fold::parts_of_failure_group, steps};
 
 use super::{

@@ -1,9 +1,9 @@
 //! Lists, counts, samples and what is late.
 
 use saga_store::{
-    Drawn, FailureGroupsQuery, Flow, FlowQuery, Judged, Late, LateGroup,
-    LateSagas, Page, SagaQuery, SlotDurations, Span, Standstill, Statistics, StatisticsQuery, StepDetail, StoreError,
-    Trends, VersionSagas, VersionsQuery,
+    Drawn, FailureGroupsQuery, Flow, FlowQuery, Judged, Late, LateGroup, LateSagas, Page, SagaQuery,
+    SlotDurations, Span, Standstill, Statistics, StatisticsQuery, StepDetail, StoreError, Trends,
+    VersionSagas, VersionsQuery,
 };
 use saga_types::{SagaType, Step, Timestamp};
 

@@ -150,7 +150,10 @@ impl Attention {
     }
 
     pub(super) fn is_clear(&self) -> bool {
-        self.groups.is_empty() && self.standstills.is_empty() && self.letters.is_none() && self.worse.is_empty()
+        self.groups.is_empty()
+            && self.standstills.is_empty()
+            && self.letters.is_none()
+            && self.worse.is_empty()
     }
 }
 

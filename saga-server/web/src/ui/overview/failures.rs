@@ -2,11 +2,7 @@
 
 use saga_normal::trend::Trend;
 use saga_store::{FailureGroupsQuery, Scope, Span, StoreError, Subjects};
-use saga_types::{
-    Timestamp,
-    definition::Definitions,
-    fold::failure_group,
-};
+use saga_types::{Timestamp, definition::Definitions, fold::failure_group};
 
 use crate::{
     acknowledgements,
@@ -163,7 +159,10 @@ impl Failures {
 /// With how many sagas started in both periods, if they are compared.
 fn compared(group: &Group, started: Option<(u64, u64)>) -> Compared {
     let change = started.map(|(now, before)| {
-        Change::of_shares((group.now, now.max(group.now)), (group.before, before.max(group.before)))
+        Change::of_shares(
+            (group.now, now.max(group.now)),
+            (group.before, before.max(group.before)),
+        )
     });
     Compared {
         now: number(group.now),
@@ -231,7 +230,13 @@ mod tests {
         let found = failures(groups.clone(), 150, true);
         let shown = found.rows.iter();
         let shown: Vec<_> = shown
-            .map(|row| (row.sagas.now.as_str(), row.sagas.before.as_deref(), row.sagas.change))
+            .map(|row| {
+                (
+                    row.sagas.now.as_str(),
+                    row.sagas.before.as_deref(),
+                    row.sagas.change,
+                )
+            })
             .collect();
         assert_eq!(
             shown,
@@ -240,7 +245,10 @@ mod tests {
                 ("60", Some("2"), Change::Higher)
             ]
         );
-        assert_eq!((found.total.as_str(), found.others.as_deref()), ("150", Some("10")));
+        assert_eq!(
+            (found.total.as_str(), found.others.as_deref()),
+            ("150", Some("10"))
+        );
         let alone = failures(groups, 140, false);
         assert_eq!((&alone.rows[0].sagas.before, alone.others), (&None, None));
     }
@@ -253,7 +261,10 @@ mod tests {
         };
         let unknown = group(None, None, 1, 0);
         for (group, filter) in [
-            (group(Some("A"), Some(&"x".repeat(200)), 1, 0), "failureGroup=A%3A%20xxx"),
+            (
+                group(Some("A"), Some(&"x".repeat(200)), 1, 0),
+                "failureGroup=A%3A%20xxx",
+            ),
             (hidden, "failedStep=PAYMENT_FAILED"),
             (unknown, "failureGroup=no%20failing%20step"),
         ] {

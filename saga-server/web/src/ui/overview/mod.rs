@@ -129,7 +129,13 @@ pub(super) async fn page(
     // There is nothing to compare with a period in which nothing started.
     let started_before = before.as_ref().map(self::started);
     let before = before.filter(|_| started_before != Some(0));
-    let failures = Failures::of(&failed, before.is_some(), reader.definitions(), &period, clock.now);
+    let failures = Failures::of(
+        &failed,
+        before.is_some(),
+        reader.definitions(),
+        &period,
+        clock.now,
+    );
     let failures = failures.with_marks(&reader, clock.now).await?;
     let none = BTreeMap::new();
     let types_before = before.as_ref().map_or(&none, |trends| &trends.by_type);
@@ -148,7 +154,9 @@ pub(super) async fn page(
         counts: SagaStatus::ALL
             .into_iter()
             // Sagas are STARTED for a moment only.
-            .filter(|status| *status != SagaStatus::Started || trends.slots.iter().any(|slot| slot.contains_key(status)))
+            .filter(|status| {
+                *status != SagaStatus::Started || trends.slots.iter().any(|slot| slot.contains_key(status))
+            })
             .map(|status| count(status, &trends, &period))
             .collect(),
         chart: drawn(&span, &trends, clock.now, markers.clone()),

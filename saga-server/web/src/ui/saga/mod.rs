@@ -268,7 +268,10 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
         waterfall: Waterfall::of(&steps, &saga, &of_type, clock, wanted, window.is_part, &address),
         is_usual_unknown: is_beside_usual && compared.is_none(),
         comparison: compared.and_then(|other| {
-            let theirs = other.saga.as_ref().map_or(definition, |other| of(other).map(|definition| &**definition));
+            let theirs = other
+                .saga
+                .as_ref()
+                .map_or(definition, |other| of(other).map(|definition| &**definition));
             Comparison::of(&steps, &other, [definition, theirs], &address)
         }),
         kept_by_compare: address.kept(&COMPARE),

@@ -22,7 +22,11 @@ pub(super) fn usual_saga(
             ways.insert(step, (after.as_ref(), wait));
         }
     }
-    let most = ways.values().map(|(_, wait)| wait.observations).max().unwrap_or(0);
+    let most = ways
+        .values()
+        .map(|(_, wait)| wait.observations)
+        .max()
+        .unwrap_or(0);
     ways.retain(|_, (_, wait)| wait.observations * 2 >= most);
     let mut times: BTreeMap<&Step, Timestamp> = BTreeMap::from([(&first.step, first.recorded_at)]);
     // A step is placed once the one that it follows is.
@@ -35,19 +39,22 @@ pub(super) fn usual_saga(
     let mut times: Vec<_> = times.into_iter().collect();
     times.sort_by_key(|(step, at)| (*at, Reverse(*step == &first.step), *step));
     let last = times.len() - 1;
-    let events = times.into_iter().enumerate().map(|(place, (step, at))| StoredStep {
-        step: step.clone(),
-        status: match place {
-            0 => SagaStatus::Started,
-            place if place == last => SagaStatus::Completed,
-            _ => SagaStatus::InProgress,
-        },
-        producer_service: owner(step),
-        trace_id: None,
-        metadata: None,
-        recorded_at: at,
-        ..first.clone()
-    });
+    let events = times
+        .into_iter()
+        .enumerate()
+        .map(|(place, (step, at))| StoredStep {
+            step: step.clone(),
+            status: match place {
+                0 => SagaStatus::Started,
+                place if place == last => SagaStatus::Completed,
+                _ => SagaStatus::InProgress,
+            },
+            producer_service: owner(step),
+            trace_id: None,
+            metadata: None,
+            recorded_at: at,
+            ..first.clone()
+        });
     events.collect()
 }
 

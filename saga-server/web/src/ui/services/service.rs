@@ -18,11 +18,11 @@ use super::{
 };
 use crate::{
     auth::{Caller, Role},
+    failure_groups::Group,
     http::{
         ApiError,
         query_string::{Length, Params},
     },
-    failure_groups::Group,
     late_groups::ActionGroup,
     scoped::Reader,
     ui::{
@@ -272,5 +272,10 @@ async fn failures(reader: &Reader, recorded: &[String], period: &Period) -> Resu
             step,
         })
     };
-    Ok(found.groups.into_iter().filter_map(failure).take(FAILURES).collect())
+    Ok(found
+        .groups
+        .into_iter()
+        .filter_map(failure)
+        .take(FAILURES)
+        .collect())
 }
