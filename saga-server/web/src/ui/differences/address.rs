@@ -16,7 +16,7 @@ pub(super) const PATH: &str = "/differences";
 type Filters = Vec<(String, String)>;
 
 /// The differences of two groups, each given by the filters of its list.
-fn between(a: &[(String, String)], b: &[(String, String)], is_rest: bool) -> String {
+pub(super) fn between(a: &[(String, String)], b: &[(String, String)], is_rest: bool) -> String {
     let prefixed = |prefix: &'static str, filters: &[(String, String)]| -> Filters {
         let filters = filters.iter();
         filters

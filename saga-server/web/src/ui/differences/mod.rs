@@ -14,7 +14,7 @@ use askama::Template;
 use axum::Extension;
 
 use self::{
-    address::{from_completed, group},
+    address::{between, from_completed, group},
     rows::{FigureRow, ValueRow, figures},
 };
 use super::{

@@ -13,17 +13,21 @@ use crate::{
     standstills::{StandstillView, standstills},
     ui::{
         acknowledge::Entry,
+        dead_letters::reason_path,
         differences::from_the_rest,
         humanize::{Clock, Moment, length, number},
     },
 };
-use saga_store::{Late, LateSagas, Subjects, Total};
+use saga_store::{Late, LateSagas, LetterFilter, LetterGroup, LetterState, Subjects, Total};
 
 /// How many sagas of each kind are read for the orders that a message names.
 const READ: u32 = 100;
 
 /// How many acknowledgements are shown, the newest.
 const ACKNOWLEDGED: u32 = 100;
+
+/// How many reasons of dead letters are shown.
+const REASONS: usize = 4;
 
 /// How many orders a message names.
 const NAMED: usize = 5;
@@ -36,6 +40,9 @@ pub(super) struct Attention {
     pub(super) standstills: Vec<Halt>,
     /// Dead letters that were not replayed.
     pub(super) letters: Option<String>,
+    /// Why, for those who may look at them: the most frequent reasons with their lists, and when the last one came.
+    pub(super) letter_reasons: Vec<LetterReason>,
+    pub(super) last_letter: Option<Moment>,
     /// Whether the caller may look at dead letters.
     pub(super) may_see_letters: bool,
     /// What became worse since somebody said that they take care of it.
@@ -65,6 +72,13 @@ pub(super) struct Group {
     pub(super) differs: Option<String>,
     /// The group as a message to its owner, which ends with the path.
     pub(super) message: String,
+}
+
+/// Dead letters of one reason.
+pub(super) struct LetterReason {
+    pub(super) reason: String,
+    pub(super) letters: String,
+    pub(super) path: String,
 }
 
 /// A [`StandstillView`] in words.
@@ -132,7 +146,14 @@ impl Attention {
             .chain(letters_of)
             .map(|view| Entry::new(view, clock.now));
         let (worse, acknowledged) = entries.partition(|entry| entry.mark.is_worse);
+        let reasons = match letters > 0 && may_see_letters {
+            true => letter_groups(reader, clock).await?,
+            false => Vec::new(),
+        };
+        let last_letter = reasons.iter().map(|group| group.last).max();
         Ok(Self {
+            letter_reasons: reasons.into_iter().take(REASONS).map(LetterReason::of).collect(),
+            last_letter: last_letter.map(|last| Moment::new(last, clock.now)),
             worse,
             acknowledged,
             has_more,
@@ -154,6 +175,29 @@ impl Attention {
             && self.standstills.is_empty()
             && self.letters.is_none()
             && self.worse.is_empty()
+    }
+}
+
+/// Those that wait and that nobody takes care of, by reason, the most frequent first.
+async fn letter_groups(reader: &Reader, clock: Clock) -> Result<Vec<LetterGroup>, ApiError> {
+    let filter = LetterFilter {
+        state: Some(LetterState::Waiting),
+        acknowledged: Some((false, clock.now)),
+        ..LetterFilter::default()
+    };
+    let mut groups = reader.letter_groups(&filter).await?;
+    groups.retain(|group| group.waiting > 0);
+    groups.sort_by(|left, right| (right.waiting, &left.reason).cmp(&(left.waiting, &right.reason)));
+    Ok(groups)
+}
+
+impl LetterReason {
+    fn of(group: LetterGroup) -> Self {
+        Self {
+            path: reason_path(&group.reason),
+            letters: number(group.waiting),
+            reason: group.reason,
+        }
     }
 }
 

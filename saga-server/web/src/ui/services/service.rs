@@ -1,6 +1,6 @@
 //! `/services/{service}`: what one service owes now, how its steps went in a period, and whether its events came.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::cmp::Reverse;
 
 use askama::Template;
 use axum::{
