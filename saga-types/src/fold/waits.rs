@@ -5,7 +5,7 @@
 
 use super::{SagaFold, awaiting, running::definition};
 use crate::{
-    SagaId, SagaStatus, SagaType, Step, Timestamp,
+    SagaStatus, SagaType, Step, Timestamp,
     definition::{Definitions, SagaDefinition},
 };
 
@@ -15,8 +15,6 @@ const MOST_STEPS: usize = 200;
 /// The waits of a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waits {
-    /// The saga's id.
-    pub saga_id: SagaId,
     /// The saga's type.
     pub saga_type: SagaType,
     /// When it started.
@@ -25,9 +23,9 @@ pub struct Waits {
     pub status: SagaStatus,
     /// When it ended by an event of its own; none while it goes on, and when an override ended it.
     pub ended_at: Option<Timestamp>,
-    /// The forward steps that were done, in the order in which they were first done, with when; none without a definition.
+    /// The forward steps that were done, in the order in which they were first done, with when.
     pub done: Vec<(Step, Timestamp)>,
-    /// The waits that are over, in the same order; none without a definition.
+    /// The waits that are over, in the same order.
     pub over: Vec<StepWait>,
 }
 
@@ -70,7 +68,6 @@ impl SagaFold {
         Some(Waits {
             ended_at: state.ended_at.filter(|_| state.duration_ms.is_some()),
             status: state.current_status,
-            saga_id: state.saga_id,
             saga_type: state.saga_type,
             started_at,
             over: over.unwrap_or_default(),

@@ -234,13 +234,17 @@ async fn waits_of(
     for some in saga_ids.chunks(CHUNK) {
         let folds = read::folds(&store.readers, some).await?;
         // One that cannot be read is folded again with its next event.
-        let waits = folds
-            .iter()
-            .filter_map(|fold| StoredFold::parse_fold(fold)?.waits(&definitions));
+        let folds = folds.iter().filter_map(|fold| StoredFold::parse_fold(fold));
         if is_defined {
-            waits.for_each(&mut each);
+            folds
+                .filter_map(|fold| fold.waits(&definitions))
+                .for_each(&mut each);
         } else {
-            let waits = waits.map(|waits| (waits.saga_id.to_string(), waits)).collect();
+            let waits = folds.filter_map(|fold| {
+                let saga_id = fold.try_state(&definitions)?.saga_id;
+                Some((saga_id.to_string(), fold.waits(&definitions)?))
+            });
+            let waits = waits.collect();
             let events = samples::steps(&store.readers, some).await?;
             observed_waits(waits, &events)?.into_iter().for_each(&mut each);
         }
