@@ -1,4 +1,4 @@
-//! Sagas that stall are found without a limit; slow nights are not taken for them.
+//! Sagas that stall are found without a limit; slow nights are not taken for them, and are reported as a standstill.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ const WATCHED: i64 = 10 * HOUR;
 const SAGAS: u32 = 10_000;
 
 /// Between two looks.
-const BETWEEN: i64 = MINUTE;
+const BETWEEN: i64 = 5 * MINUTE;
 
 /// A stall of the last hours may not be known yet.
 const KNOWN_AFTER: i64 = 3 * HOUR;
@@ -36,6 +36,8 @@ struct Found {
     /// Stalls that should be known, and how many of them were marked.
     stalled: usize,
     known: usize,
+    /// At how many looks anything was at a standstill.
+    standstills: u32,
 }
 
 pub(super) async fn run(args: &Args, progress: &Progress, report: &mut Report) -> Result<()> {
@@ -49,6 +51,7 @@ pub(super) async fn run(args: &Args, progress: &Progress, report: &mut Report) -
             "stalled",
             "known",
             "recall",
+            "looks at a standstill",
         ],
     );
     for seed in &args.seeds {
@@ -68,12 +71,18 @@ pub(super) async fn run(args: &Args, progress: &Progress, report: &mut Report) -
                     found.stalled.into(),
                     found.known.into(),
                     recall.into(),
+                    found.standstills.into(),
                 ],
             );
             report.promise(
                 &format!("of marked sagas at least 95 % have stalled (seed {seed}, {name})"),
                 precision >= 0.95,
                 format!("{} of {}", found.rightly, found.marked),
+            );
+            report.promise(
+                &format!("a standstill is reported when all are slower, and only then (seed {seed}, {name})"),
+                (found.standstills > 0) == (times > 1.0),
+                format!("at {} of {} looks", found.standstills, WATCHED / BETWEEN),
             );
             // A slow night may hide stalls: limits grow with it.
             if times <= 1.0 {
@@ -104,11 +113,12 @@ async fn watch(seed: u64, learnt_from: u32, times: f64) -> Result<Found> {
     let mut clockwork = Clockwork::of(&sagas).await?;
     clockwork.until(now).await?;
     clockwork.store.learn_usual(now).await?;
-    let mut marked = BTreeSet::new();
+    let (mut marked, mut standstills) = (BTreeSet::new(), 0);
     for look in 1..=WATCHED / BETWEEN {
         let moment = after(look * BETWEEN)?;
         clockwork.until(moment).await?;
-        clockwork.store.mark_unusual(moment).await?;
+        let found = clockwork.store.mark_unusual(moment).await?;
+        standstills += u32::from(!found.standstills.is_empty());
         let late = clockwork
             .store
             .late_sagas(Late::Stuck, moment, 1_000, &Scope::All, None)
@@ -131,6 +141,7 @@ async fn watch(seed: u64, learnt_from: u32, times: f64) -> Result<Found> {
             .filter(|saga| marked.contains(&saga.saga_id))
             .count(),
         marked: marked.len(),
+        standstills,
         stalled: stalled.len(),
     })
 }

@@ -6,7 +6,9 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::{
-    CliError, block_on, output,
+    CliError, block_on,
+    compare_types::TypeComparison,
+    output,
     tracker::{Parameter, TrackerArgs},
 };
 
@@ -60,6 +62,7 @@ pub(super) struct CompareArgs {
 struct Answer {
     verdict: String,
     summary: String,
+    types: Vec<TypeComparison>,
 }
 
 impl CompareArgs {
@@ -83,7 +86,10 @@ impl CompareArgs {
         if self.json {
             output::print_json_text(&(text + "\n")).map(drop)?;
         } else {
-            output::print(&(answer.summary + "\n"))?;
+            let tables = answer.types.iter();
+            let tables =
+                tables.map(|of_type| "\n".to_owned() + &of_type.table(&self.baseline, &self.candidate));
+            output::print(&(answer.summary + "\n" + &tables.collect::<String>()))?;
         }
         match answer.verdict.as_str() {
             "NOT_WORSE" => Ok(()),

@@ -9,6 +9,7 @@ mod archive;
 mod by;
 mod check;
 mod compare;
+mod compare_types;
 mod completions;
 mod definitions;
 mod dev;

@@ -21,6 +21,9 @@ pub struct FailureGroupsQuery {
     pub from: Timestamp,
     /// Of sagas that started at this moment or earlier.
     pub to: Timestamp,
+    /// The first and the last moment of the period that it is compared with, which ends before it begins; the one just before, as
+    /// long, if not given.
+    pub against: Option<(Timestamp, Timestamp)>,
     /// Into how many parts of the same length the period is divided; 1 to [`FailureGroupsQuery::MAX_PARTS`].
     pub parts: u16,
 }
@@ -51,9 +54,13 @@ impl FailureGroupsQuery {
                 .max(self.from.as_millis() + 1)
     }
 
-    /// As long as the period, just before it.
+    /// The period that it is compared with.
     pub(super) fn before(&self) -> Range<i64> {
         let Range { start, end } = self.period();
+        if let Some((from, to)) = self.against {
+            let to = to.as_millis().saturating_add(1).min(start);
+            return from.as_millis().min(to)..to;
+        }
         // No database has moments before the first timestamp.
         start.saturating_sub(end - start).max(Timestamp::MIN.as_millis())..start
     }
@@ -224,6 +231,7 @@ mod tests {
             saga_type: None,
             from: Timestamp::from_millis(from).unwrap(),
             to: Timestamp::from_millis(to).unwrap(),
+            against: None,
             parts,
         }
     }
@@ -244,6 +252,26 @@ mod tests {
                 (from - length, to + 1)
             );
         }
+    }
+
+    #[test]
+    fn what_it_is_compared_with_ends_before_it_begins() {
+        let against = |from, to| FailureGroupsQuery {
+            against: Some((
+                Timestamp::from_millis(from).unwrap(),
+                Timestamp::from_millis(to).unwrap(),
+            )),
+            ..query(10_000, 10_999, 1)
+        };
+        assert_eq!(against(1_000, 1_999).before(), 1_000..2_000);
+        assert_eq!(against(1_000, 20_000).before(), 1_000..10_000);
+        assert_eq!(against(20_000, 30_000).before(), 10_000..10_000);
+        assert!(
+            against(1_000, 1_999)
+                .pieces()
+                .iter()
+                .all(|piece| !(2_000..10_000).contains(&piece.start))
+        );
     }
 
     #[test]

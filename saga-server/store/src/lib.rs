@@ -138,9 +138,10 @@ pub use query::{
 pub use rebuild::{Difference, DifferenceKind, Rebuild, RebuildStore, Rebuilt};
 pub use retention::{ArchivePlan, Archived, Expired, ExpiredBefore, Removal, Removed, RetentionStore};
 pub use scope::Scope;
-pub use trends::{FailureCount, Failures, Slot, SlotDurations, TrendStore, Trends};
+pub use trends::{Slot, SlotDurations, TrendStore, Trends};
 pub use usual::{
-    CurrentUsual, ENOUGH, EndLevel, ExpectedEnd, TypeUsual, Usual, UsualStore, UsualWait, WaitKey,
+    CurrentUsual, ENOUGH, EndLevel, ExpectedEnd, Marked, Standstill, TypeUsual, Usual, UsualStore, UsualWait,
+    WaitKey,
 };
 pub use versions::{VersionSaga, VersionSagas, VersionStore, VersionsQuery};
 pub use views::{SavedView, ViewChange, ViewOrder, ViewOutcome, ViewStore};

@@ -1,8 +1,7 @@
-//! Counts in slots of time along a period, and what failed.
+//! Counts in slots of time along a period, and the flow.
 //!
 //! Rule of thumb: a period is exact, and most of it is counted ahead by the roll-ups; the sagas themselves are counted within
-//! the minutes in which it begins and ends. Failures and the flow are read of all sagas, or of a sample of them that is drawn
-//! alike.
+//! the minutes in which it begins and ends. The flow is read of all sagas, or of a sample of them that is drawn alike.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +9,8 @@ use async_trait::async_trait;
 use saga_types::{SagaStatus, SagaType, Step};
 
 use super::{
-    Corrupt, Flow, FlowQuery, Sample, Scope, Span, Statistics, StepDetail, StoreError, columns::Bound,
-    histogram::Histogram, rollup,
+    Flow, FlowQuery, Scope, Span, Statistics, StepDetail, StoreError, columns::Bound, histogram::Histogram,
+    rollup,
 };
 
 /// How many sagas that started in a slot are in each status that occurs.
@@ -79,67 +78,6 @@ pub(super) fn durations(span: &Span, counted: Vec<(Bound, i64, i64)>) -> Vec<Slo
         .collect()
 }
 
-/// What failed within a period.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Failures {
-    /// Of how many of the sagas that failed the counts are.
-    pub sample: Sample,
-    /// By slot, status, step and reason.
-    pub counts: Vec<FailureCount>,
-}
-
-/// How many of the sagas that were read failed in the same way.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FailureCount {
-    /// The slot in which they started.
-    pub slot: usize,
-    /// FAILED or COMPENSATED.
-    pub status: SagaStatus,
-    /// The step that failed first.
-    pub step: Option<String>,
-    /// Why, in at most [`FailureCount::REASON_CHARS`] characters.
-    pub reason: Option<String>,
-    /// How many.
-    pub sagas: u64,
-}
-
-impl FailureCount {
-    /// Reasons may be long; those that begin alike are counted together.
-    pub const REASON_CHARS: usize = Self::CHARS as usize;
-
-    /// The same for statements.
-    pub(super) const CHARS: u8 = 200;
-
-    /// The statuses that are counted.
-    pub const STATUSES: [SagaStatus; 2] = [SagaStatus::Failed, SagaStatus::Compensated];
-}
-
-/// A row of failures that an adapter counted.
-#[derive(sqlx::FromRow)]
-pub(super) struct FailureRow {
-    bucket: Bound,
-    status: String,
-    failed_step: Option<String>,
-    reason: Option<String>,
-    sagas: i64,
-}
-
-impl FailureRow {
-    /// None when the bucket is not in the period.
-    pub(super) fn count(self, span: &Span) -> Result<Option<FailureCount>, StoreError> {
-        let status = self.status.parse();
-        let status = status
-            .map_err(|error| Corrupt::new("saga_instance", "current_status", self.status.as_str(), error))?;
-        Ok(span.slot_of(self.bucket.0).map(|slot| FailureCount {
-            slot,
-            status,
-            step: self.failed_step,
-            reason: self.reason,
-            sagas: self.sagas.cast_unsigned(),
-        }))
-    }
-}
-
 /// The part of a store that counts along a period.
 #[async_trait]
 pub trait TrendStore {
@@ -148,10 +86,6 @@ pub trait TrendStore {
 
     /// How long the sagas of these types took that started within a period, slot by slot.
     async fn durations(&self, span: &Span, scope: &Scope) -> Result<Vec<SlotDurations>, StoreError>;
-
-    /// What failed: all sagas of these types and [`FailureCount::STATUSES`], or when there are more a sample of about `most` of
-    /// them.
-    async fn failures(&self, span: &Span, most: u32, scope: &Scope) -> Result<Failures, StoreError>;
 
     /// The observed flow; of no saga when the type is not one of the query's scope.
     async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError>;

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use saga_types::{SagaStatus, SagaType, Timestamp};
 
-use super::{Scope, StatisticsQuery, StoreError, columns::Moment, rollup};
+use super::{Corrupt, Flow, Scope, StatisticsQuery, StoreError, columns::Moment, rollup};
 
 /// Which versions are compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +54,12 @@ pub struct VersionSagas {
 }
 
 /// A saga in which one of the versions took part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionSaga {
+    /// Its id.
+    pub saga_id: String,
+    /// Its type.
+    pub saga_type: SagaType,
     /// When it started.
     pub started_at: Timestamp,
     /// Whether the candidate took part, or else the baseline.
@@ -64,6 +68,8 @@ pub struct VersionSaga {
     pub status: SagaStatus,
     /// How long it took, once it has ended.
     pub duration_ms: Option<i64>,
+    /// The group of its failure, see [`saga_types::fold::SagaState::failure_group`].
+    pub failure_group: Option<String>,
 }
 
 /// The part of a store that knows which version took part in which saga.
@@ -71,15 +77,20 @@ pub struct VersionSaga {
 pub trait VersionStore {
     /// The sagas of two versions.
     async fn version_sagas(&self, query: &VersionsQuery) -> Result<VersionSagas, StoreError>;
+
+    /// The flow of sagas of a type, which the caller may see: all of them are read.
+    async fn flow_of(&self, saga_type: &SagaType, saga_ids: &[String]) -> Result<Flow, StoreError>;
 }
 
 /// A saga as an adapter reads it, with the least and the greatest version of the service in it.
 #[derive(sqlx::FromRow)]
 pub(super) struct VersionRow {
+    saga_id: String,
     saga_type: String,
     started_at: Moment,
     current_status: String,
     duration_ms: Option<i64>,
+    failure_group: Option<String>,
     least: Option<String>,
     greatest: Option<String>,
 }
@@ -99,11 +110,18 @@ pub(super) fn sorted(
             found.mixed += 1;
             continue;
         }
+        let is_candidate = row.least.as_deref() == Some(&query.candidate);
+        let status = rollup::read_status(&row.saga_type, &row.current_status)?;
+        let saga_type = SagaType::try_from(row.saga_type)
+            .map_err(|error| Corrupt::new("saga_instance", "saga_type", row.saga_id.as_str(), error))?;
         found.sagas.push(VersionSaga {
             started_at: row.started_at.0,
-            is_candidate: row.least.as_deref() == Some(&query.candidate),
-            status: rollup::read_status(&row.saga_type, &row.current_status)?,
+            is_candidate,
+            status,
             duration_ms: row.duration_ms,
+            failure_group: row.failure_group,
+            saga_id: row.saga_id,
+            saga_type,
         });
     }
     Ok(found)

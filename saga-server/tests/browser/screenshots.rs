@@ -3,7 +3,7 @@
 use crate::{
     browser::Browser,
     shop::Shop,
-    viewports::{DESKTOP, PHONE, Viewport},
+    viewports::{DESKTOP, OTHERS, PHONE, Viewport},
 };
 
 /// All pages that are checked: the names of their screenshots, and their addresses. See `shop` for the sagas.
@@ -63,13 +63,13 @@ const PAGES: &[(&str, &str)] = &[
     ("wrong-period", "/?fromDate=2999-01-01"),
 ];
 
-async fn all_are_sound(viewport: [Viewport; 2]) {
+async fn all_are_sound(viewports: &[Viewport]) {
     let shop = Shop::open().await;
     let browser = Browser::open().await;
     let mut wrong = Vec::new();
-    for viewport in viewport {
+    for viewport in viewports {
         for (name, path) in PAGES {
-            wrong.extend(browser.look_at(&shop.at(path), name, viewport).await);
+            wrong.extend(browser.look_at(&shop.at(path), name, *viewport).await);
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
@@ -78,12 +78,17 @@ async fn all_are_sound(viewport: [Viewport; 2]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_sound_on_a_desktop() {
-    all_are_sound(DESKTOP).await;
+    all_are_sound(&DESKTOP).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_sound_on_a_phone() {
-    all_are_sound(PHONE).await;
+    all_are_sound(&PHONE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_sound_in_windows_of_other_widths() {
+    all_are_sound(&OTHERS).await;
 }
 
 /// A failure must be visible on the page.

@@ -62,9 +62,7 @@ async fn a_token_opens_the_page_that_was_asked_for_by_keyboard_alone() {
     browser.goto(&shop.at("/sagas/order-owing")).await;
     browser.type_text("nobody's").await;
     browser.press(Key::Enter).await;
-    browser
-        .shows("You were not let in: the token is not known here")
-        .await;
+    browser.shows("Sign-in failed: the token is not known here").await;
     wrong.extend(browser.look("sign-in-refused", DESKTOP[0]).await);
     browser.type_text("board's").await;
     browser.press(Key::Enter).await;

@@ -47,6 +47,22 @@ pub(crate) const WIDEST: Viewport = Viewport {
     height: 1080,
 };
 
+/// Wide windows, and half a screen.
+pub(crate) const OTHERS: [Viewport; 3] = [
+    WIDEST,
+    Viewport {
+        name: "wide-dark",
+        scheme: "dark",
+        ..WIDE
+    },
+    Viewport {
+        name: "half-light",
+        scheme: "light",
+        width: 960,
+        height: 1080,
+    },
+];
+
 pub(crate) const PHONE: [Viewport; 2] = [
     Viewport {
         name: "phone-light",

@@ -34,14 +34,18 @@ const ASKED: &str = "compare --service payment-service --baseline 2.7.0 --candid
 #[test]
 fn the_exit_code_is_the_verdict() {
     for (body, code, said) in [
-        (r#"{"verdict":"NOT_WORSE","summary":"It is not worse."}"#, 0, ""),
         (
-            r#"{"verdict":"WORSE","summary":"It is worse."}"#,
+            r#"{"verdict":"NOT_WORSE","summary":"It is not worse.","types":[]}"#,
+            0,
+            "",
+        ),
+        (
+            r#"{"verdict":"WORSE","summary":"It is worse.","types":[]}"#,
             3,
             "the candidate is worse",
         ),
         (
-            r#"{"verdict":"NOT_YET_KNOWN","summary":"Too few."}"#,
+            r#"{"verdict":"NOT_YET_KNOWN","summary":"Too few.","types":[]}"#,
             4,
             "not yet known",
         ),
@@ -63,9 +67,11 @@ fn the_exit_code_is_the_verdict() {
 
 #[test]
 fn the_answer_is_printed_in_words_or_as_it_is() {
-    let body = r#"{"verdict":"NOT_WORSE","summary":"It is not worse.","difference":0.0}"#;
+    let body = r#"{"verdict":"NOT_WORSE","summary":"It is not worse.","difference":0.0,"types":[{"sagaType":"REFUND","baseline":{"sagas":1,"completed":1,"failed":0,"compensated":0},"candidate":{"sagas":2,"completed":2,"failed":0,"compensated":0},"failures":[],"transitions":[]}]}"#;
+    let table = "\nREFUND                2.7.0  2.8.0\nsagas                 1      2\ncompleted             1      2\n\
+        failed                0      0\nof these compensated  0      0\n";
     for (flag, printed) in [
-        ("", "It is not worse.\n".to_owned()),
+        ("", format!("It is not worse.\n{table}")),
         ("--json", format!("{body}\n")),
     ] {
         let answers = Box::leak(Box::new([("200 OK", body)]));

@@ -20,6 +20,7 @@ pub(crate) struct Failures {
 }
 
 /// Sagas that failed at one step for one reason, or, where reasons are hidden, at one step.
+#[derive(Clone)]
 pub(crate) struct Group {
     /// As lists are filtered by it; none where reasons are hidden.
     pub(crate) name: Option<String>,
@@ -27,6 +28,8 @@ pub(crate) struct Group {
     pub(crate) reason: Option<String>,
     pub(crate) now: u64,
     pub(crate) before: u64,
+    /// The parts of the period.
+    pub(crate) parts: Vec<u64>,
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,
     pub(crate) trend: Trend,
@@ -44,6 +47,7 @@ impl Failures {
                 name: (!is_hidden).then(|| group.name.clone()),
                 now: group.now,
                 before: group.before,
+                parts: group.parts,
                 first_seen: group.first_seen,
                 last_seen: group.last_seen,
                 trend: Trend::Steady,
@@ -93,6 +97,9 @@ fn united(groups: impl Iterator<Item = Group>) -> Vec<Group> {
             Some(united) => {
                 united.now += group.now;
                 united.before += group.before;
+                for (part, more) in united.parts.iter_mut().zip(group.parts) {
+                    *part += more;
+                }
                 united.first_seen = united.first_seen.min(group.first_seen);
                 united.last_seen = united.last_seen.max(group.last_seen);
             }

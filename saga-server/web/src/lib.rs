@@ -15,6 +15,7 @@
 //! | `find` | anything by a text, for REST and pages |
 //! | `family` | the saga that a saga is a part of, and its parts |
 //! | `late_groups` | what needs action, by cause, owner and type |
+//! | `standstills` | what waits longer than ever, of which no saga can be judged alone |
 //! | `operations` | what operators do, for REST and pages |
 //! | [`tokens`] | filters in one line of text, for REST, pages and the command line |
 //! | [`rest`] | one file for each endpoint |
@@ -34,6 +35,7 @@ mod operations;
 pub mod rest;
 pub mod router;
 pub mod scoped;
+mod standstills;
 pub mod state;
 pub mod streams;
 mod ui;

@@ -37,10 +37,10 @@ fn answering(routes: Router<AppState>, state: AppState) -> Router {
         .layer(DefaultBodyLimit::max(body::LIMIT))
         .layer(from_fn_with_state(state.access.clone(), guard::check))
         // In the task that answers, and once more for the pages of errors.
-        .layer(from_fn_with_state(state.clone(), ui::know_address))
+        .layer(from_fn_with_state(state.clone(), ui::know_surroundings))
         .layer(from_fn(middleware::limit))
         .layer(from_fn(ui::error_pages))
-        .layer(from_fn_with_state(state.clone(), ui::know_address))
+        .layer(from_fn_with_state(state.clone(), ui::know_surroundings))
         .layer(from_fn_with_state(
             state.metrics.clone(),
             middleware::observe_request,

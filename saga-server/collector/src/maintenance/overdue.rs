@@ -7,11 +7,12 @@
 //! the monitor stands still, and says that it does.
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use saga_types::{Timestamp, fold::SagaState};
+use saga_types::{SagaType, Step, Timestamp, fold::SagaState};
 use tokio_util::sync::CancellationToken;
 
 use super::lease::{Lease, LeasedWork, Turn};
@@ -19,7 +20,7 @@ use crate::{
     freshness::{Progress, SettledWatermark},
     metrics::{Metrics, Reading},
 };
-use saga_store::{Late, Store, StoreError};
+use saga_store::{Late, Standstill, Store, StoreError};
 
 /// How often the monitor looks.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -53,20 +54,29 @@ impl Monitor {
         let watch = Watch {
             monitor: self,
             watermark: SettledWatermark::default(),
+            standstills: BTreeSet::new(),
         };
         lease.run(INTERVAL, stop, watch).await;
         metrics.sagas.watch.leave();
     }
 
     /// Counts what is late, and reports what is newly so. The lease is ours until then.
-    async fn look(&self, watermark: &SettledWatermark, until: Instant) -> Result<(), StoreError> {
+    async fn look(
+        &self,
+        watermark: &SettledWatermark,
+        standstills: &mut BTreeSet<(SagaType, Step)>,
+        until: Instant,
+    ) -> Result<(), StoreError> {
         let mut reading = Reading::of_nothing(until, watermark.is_paused());
         if let Some(moment) = watermark.moment() {
             let store = &self.store;
-            if !watermark.is_paused() {
-                self.mark(moment).await;
-            }
             let definitions = store.definitions().get();
+            if !watermark.is_paused()
+                && let Some(found) = self.mark(moment).await
+            {
+                reading.count_standstills(&found, &definitions);
+                report_new(&found, standstills);
+            }
             let stuck = store.count_late(Late::Stuck, self.due(Late::Stuck, moment));
             reading.count(Late::Stuck, stuck.await?, &definitions);
             let overdue = store.count_late(Late::Owing, self.due(Late::Owing, moment));
@@ -83,9 +93,13 @@ impl Monitor {
     }
 
     /// What has a limit is counted and reported all the same when this fails.
-    async fn mark(&self, moment: Timestamp) {
-        if let Err(error) = self.store.mark_unusual(moment).await {
-            tracing::warn!(%error, "sagas without a limit not compared with what is usual, retrying");
+    async fn mark(&self, moment: Timestamp) -> Option<Vec<Standstill>> {
+        match self.store.mark_unusual(moment).await {
+            Ok(marked) => Some(marked.standstills),
+            Err(error) => {
+                tracing::warn!(%error, "sagas without a limit not compared with what is usual, retrying");
+                None
+            }
         }
     }
 
@@ -120,6 +134,8 @@ impl Monitor {
 struct Watch {
     monitor: Monitor,
     watermark: SettledWatermark,
+    /// The standstills that were reported and go on.
+    standstills: BTreeSet<(SagaType, Step)>,
 }
 
 impl LeasedWork for Watch {
@@ -128,7 +144,11 @@ impl LeasedWork for Watch {
         self.watermark.observe(&freshness, Instant::now());
         match turn {
             Turn::Ours(until) => {
-                if let Err(error) = self.monitor.look(&self.watermark, until).await {
+                if let Err(error) = self
+                    .monitor
+                    .look(&self.watermark, &mut self.standstills, until)
+                    .await
+                {
                     tracing::warn!(%error, "late sagas not counted, retrying");
                 }
             }
@@ -146,6 +166,26 @@ pub fn due(late: Late, moment: Timestamp, compensation_overdue_after: Duration) 
         Late::Owing => compensation_overdue_after,
     };
     moment.saturating_sub(allowed)
+}
+
+/// Reports each standstill once, from when it begins until it is over.
+fn report_new(found: &[Standstill], known: &mut BTreeSet<(SagaType, Step)>) {
+    let mut now = BTreeSet::new();
+    for standstill in found {
+        let key = (standstill.saga_type.clone(), standstill.step.clone());
+        if !known.contains(&key) && !now.contains(&key) {
+            tracing::warn!(
+                saga_type = standstill.saga_type.as_str(),
+                step = standstill.step.as_str(),
+                sagas = standstill.sagas,
+                usual_p50_ms = standstill.usual_p50_ms,
+                others_p50_ms = standstill.others_p50_ms,
+                "sagas wait longer than any did, and others do not go on either"
+            );
+        }
+        now.insert(key);
+    }
+    *known = now;
 }
 
 /// Without the failure's reason, which may have to be hidden.

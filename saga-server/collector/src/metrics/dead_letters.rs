@@ -52,6 +52,12 @@ impl DeadLetterMetrics {
         self.waiting.set(waiting.cast_signed());
     }
 
+    /// The same, as it was set last.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.waiting.get().cast_unsigned()
+    }
+
     /// How many dead letters are in the database.
     pub fn set_stored(&self, stored: u64) {
         self.stored.set(stored.cast_signed());

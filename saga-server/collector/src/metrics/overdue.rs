@@ -10,7 +10,7 @@ use prometheus_client::{
 };
 use saga_types::definition::{Definitions, ForwardStep, SagaDefinition};
 
-use saga_store::{Late, LateCount};
+use saga_store::{Late, LateCount, Standstill};
 
 /// Stands for names that no definition has.
 const OTHER: &str = "OTHER";
@@ -33,6 +33,7 @@ pub(crate) struct Reading {
     is_paused: bool,
     stuck: Option<BTreeMap<LateLabels, u64>>,
     overdue: Option<BTreeMap<LateLabels, u64>>,
+    standstills: Option<BTreeMap<LateLabels, u64>>,
     /// How many failed sagas have something to be undone, however long.
     pub(crate) owing: u64,
 }
@@ -45,25 +46,41 @@ impl Reading {
             is_paused,
             stuck: None,
             overdue: None,
+            standstills: None,
             owing: 0,
         }
     }
 
     /// Adds what was counted. What could be late and is not, is there with 0.
     pub(crate) fn count(&mut self, late: Late, counts: Vec<LateCount>, definitions: &Definitions) {
-        let mut sagas: BTreeMap<LateLabels, u64> = definitions
-            .iter()
-            .flat_map(|definition| possible(late, definition))
-            .map(|labels| (labels, 0))
-            .collect();
-        for count in counts {
-            *sagas.entry(labels(&count, definitions)).or_default() += count.sagas;
-        }
+        let sagas = labelled(late, counts, definitions);
         match late {
             Late::Stuck => self.stuck = Some(sagas),
             Late::Owing => self.overdue = Some(sagas),
         }
     }
+
+    /// The same of sagas that wait longer than ever, of which none can be judged alone.
+    pub(crate) fn count_standstills(&mut self, standstills: &[Standstill], definitions: &Definitions) {
+        let counts = standstills.iter().map(|standstill| LateCount {
+            saga_type: standstill.saga_type.clone(),
+            step: standstill.step.clone(),
+            sagas: standstill.sagas,
+        });
+        self.standstills = Some(labelled(Late::Stuck, counts.collect(), definitions));
+    }
+}
+
+fn labelled(late: Late, counts: Vec<LateCount>, definitions: &Definitions) -> BTreeMap<LateLabels, u64> {
+    let mut sagas: BTreeMap<LateLabels, u64> = definitions
+        .iter()
+        .flat_map(|definition| possible(late, definition))
+        .map(|labels| (labels, 0))
+        .collect();
+    for count in counts {
+        *sagas.entry(labels(&count, definitions)).or_default() += count.sagas;
+    }
+    sagas
 }
 
 fn possible(late: Late, definition: &SagaDefinition) -> Vec<LateLabels> {
@@ -150,7 +167,7 @@ impl Collector for WatchGauges {
         if reading.overdue.is_some() {
             gauge(
                 "saga_tracker_sagas_to_compensate",
-                "Failed sagas that still have something to be undone",
+                "Failed sagas with pending compensations",
                 reading.owing,
             )?;
         }
@@ -163,8 +180,15 @@ impl Collector for WatchGauges {
         )?;
         encode_late(
             &mut encoder,
+            "saga_tracker_standstill_sagas",
+            "Sagas without a limit that wait longer than any did, while others do not go on either, by the step that is awaited",
+            "awaited_step",
+            reading.standstills.as_ref(),
+        )?;
+        encode_late(
+            &mut encoder,
             "saga_tracker_compensations_overdue",
-            "Steps that should have been undone by now, and the services that own them",
+            "Compensations that are overdue, by the step that is not compensated and the service that owns it",
             "step",
             reading.overdue.as_ref(),
         )
@@ -212,9 +236,14 @@ mod tests {
     fn lines(metrics: &Metrics) -> Vec<String> {
         let page = metrics.render();
         let lines = page.lines().filter(|line| {
-            ["saga_tracker_watch", "saga_tracker_stuck", "saga_tracker_comp"]
-                .iter()
-                .any(|name| line.starts_with(name))
+            [
+                "saga_tracker_watch",
+                "saga_tracker_stuck",
+                "saga_tracker_standstill",
+                "saga_tracker_comp",
+            ]
+            .iter()
+            .any(|name| line.starts_with(name))
                 && !line.ends_with(" 0")
         });
         lines.map(str::to_owned).collect()
@@ -232,6 +261,16 @@ mod tests {
             count("MADE_UP_TOO", steps::STOCK_RESERVED, 1),
         ];
         reading.count(Late::Stuck, stuck, &definitions);
+        let standstill = Standstill {
+            saga_type: SagaType::ORDER_CREATION,
+            after: None,
+            step: steps::ORDER_CONFIRMED,
+            sagas: 9,
+            since: saga_types::Timestamp::MIN,
+            usual_p50_ms: 70,
+            others_p50_ms: None,
+        };
+        reading.count_standstills(&[standstill], &definitions);
         let overdue = vec![count("ORDER_CREATION", steps::PAYMENT_COMPLETED, 7)];
         reading.count(Late::Owing, overdue, &definitions);
         metrics.sagas.watch.publish(reading);
@@ -242,6 +281,7 @@ mod tests {
                 r#"saga_tracker_stuck_sagas{saga_type="ORDER_CREATION",awaited_step="OTHER",service="OTHER"} 2"#,
                 r#"saga_tracker_stuck_sagas{saga_type="ORDER_CREATION",awaited_step="STOCK_RESERVED",service="product-service"} 3"#,
                 r#"saga_tracker_stuck_sagas{saga_type="OTHER",awaited_step="OTHER",service="OTHER"} 5"#,
+                r#"saga_tracker_standstill_sagas{saga_type="ORDER_CREATION",awaited_step="ORDER_CONFIRMED",service="order-service"} 9"#,
                 r#"saga_tracker_compensations_overdue{saga_type="ORDER_CREATION",step="PAYMENT_COMPLETED",service="payment-service"} 7"#,
             ]
         );

@@ -27,7 +27,8 @@ pub(super) struct NeedsAttention {
 impl Question for NeedsAttention {
     const NAME: &'static str = "needs_attention";
     const TITLE: &'static str = "What needs attention";
-    const DESCRIPTION: &'static str = "Says what needs attention now: sagas that are stuck, failed sagas whose compensation is owed, both \
+    const DESCRIPTION: &'static str = "Says what needs attention now: sagas that are stuck, standstills in which all wait \
+        longer than ever, failed sagas whose compensation is owed, both \
         in groups by step and owner, the most overdue first, and what fails in the last 24 hours by cause with its trend (NEW, RISING, \
         REGRESSED, FALLING, STEADY). Dead letters are not in it.";
 
@@ -42,6 +43,12 @@ impl Question for NeedsAttention {
             let entries = entries as usize;
             Reply::of(json!({
                 "stuck": late_list(tracker, &late["stuck"], entries),
+                "standstills": first(&late["standstills"], entries, |standstill| {
+                    let fields = [
+                        "step", "owner", "sagaType", "sagas", "since", "usualP50Ms", "othersP50Ms",
+                    ];
+                    Value::Object(pick(standstill, &fields))
+                }),
                 "compensationOwed": late_list(tracker, &late["owing"], entries),
                 "failures": failing(&failures, entries),
                 LINK: tracker.page("/"),

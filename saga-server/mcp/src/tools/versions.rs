@@ -14,6 +14,10 @@ use crate::{
 /// How many versions are listed.
 const MOST: usize = 20;
 
+/// Of how many types failures and transitions are shown, and how many of each, the most frequent.
+const TYPES: usize = 5;
+const ROWS: usize = 15;
+
 /// The arguments.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -37,7 +41,7 @@ pub(super) struct CompareVersions {
 impl Question for CompareVersions {
     const NAME: &'static str = "compare_versions";
     const TITLE: &'static str = "Compare two versions of a service";
-    const DESCRIPTION: &'static str = "Compares the sagas of two versions of a service: outcomes, failure rates, durations, and a verdict \
+    const DESCRIPTION: &'static str = "Compares the sagas of two versions of a service: outcomes, failures, transitions, durations, and a verdict \
         (WORSE, NOT_WORSE, NOT_YET_KNOWN) that may be asked again and again. With the service alone: its versions, with when each was \
         first and last seen.";
 
@@ -68,6 +72,7 @@ impl CompareVersions {
         let found = tracker.get(&call).await?;
         let mut shown = found.as_object().cloned().unwrap_or_default();
         let freshness = shown.remove("freshness").unwrap_or_default();
+        shown.insert("types".to_owned(), types(&found).into());
         shown.insert(LINK.to_owned(), self.page(tracker).into());
         Ok(Reply::of(Value::Object(shown)).fresh(&freshness))
     }
@@ -89,4 +94,15 @@ impl CompareVersions {
     fn page<A: Ask>(&self, tracker: &Tracker<'_, A>) -> String {
         tracker.page(Call::to("/services").part(&self.service).as_str())
     }
+}
+
+/// The types with the most sagas, each with what most of its sagas did.
+fn types(found: &Value) -> Vec<Value> {
+    first(&found["types"], TYPES, |of_type| {
+        let mut shown = pick(of_type, &["sagaType", "baseline", "candidate"]);
+        for list in ["failures", "transitions"] {
+            shown.insert(list.to_owned(), first(&of_type[list], ROWS, Value::clone).into());
+        }
+        Value::Object(shown)
+    })
 }

@@ -12,7 +12,8 @@ use crate::{Sample, StoreError, Times};
 
 /// Adds up sagas as they are read.
 pub(crate) struct Gathering<'a> {
-    query: &'a FlowQuery,
+    /// The sagas that made this transition are named.
+    of: Option<&'a Transition>,
     sagas: u64,
     steps: BTreeMap<Step, StepSums>,
     transitions: BTreeMap<Transition, TransitionSums>,
@@ -41,9 +42,9 @@ struct TransitionSums {
 }
 
 impl<'a> Gathering<'a> {
-    pub(crate) fn new(query: &'a FlowQuery) -> Self {
+    pub(crate) fn new(of: Option<&'a Transition>) -> Self {
         Self {
-            query,
+            of,
             sagas: 0,
             steps: BTreeMap::new(),
             transitions: BTreeMap::new(),
@@ -91,7 +92,7 @@ impl<'a> Gathering<'a> {
     }
 
     fn name(&mut self, transition: &Transition, events: &[FlowStep]) -> Result<(), StoreError> {
-        if self.named.len() < FlowQuery::NAMED && self.query.of.as_ref() == Some(transition) {
+        if self.named.len() < FlowQuery::NAMED && self.of == Some(transition) {
             self.named
                 .extend(events.first().map(FlowStep::saga_id).transpose()?);
         }

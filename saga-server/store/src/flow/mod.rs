@@ -5,6 +5,7 @@
 //! | `path` | the path of one saga: first events of steps, retries and echoes |
 //! | `gather` | the paths of many sagas, added up |
 //! | `detail` | one step of many sagas |
+//! | `waits` | how long the sagas of a type without a definition waited |
 //!
 //! Rule of thumb: a transition is between the first events of two different steps, so that each saga makes it at most once and
 //! a share is one of sagas. A later event of a step is a retry when the same service recorded it, else an echo. What is read is
@@ -13,6 +14,7 @@
 mod detail;
 mod gather;
 mod path;
+mod waits;
 
 use saga_types::{SagaId, SagaStatus, SagaType, Step};
 
@@ -22,6 +24,7 @@ pub(super) use detail::{DetailGathering, StepMetadata};
 pub use detail::{StepDetail, VersionPart};
 pub(super) use gather::Gathering;
 pub(super) use path::FlowStep;
+pub(super) use waits::observed_waits;
 
 /// Which sagas are read.
 #[derive(Debug, Clone)]

@@ -48,6 +48,8 @@ mod jobs;
 mod letter_counts;
 #[path = "../sql/letter_index.rs"]
 mod letter_index;
+#[path = "../sql/names.rs"]
+mod names;
 #[path = "../sql/operations.rs"]
 mod operations;
 #[path = "../sql/port.rs"]
@@ -73,6 +75,8 @@ mod samples;
 mod scope;
 mod search;
 mod sessions;
+#[path = "../sql/standstills.rs"]
+mod standstills;
 #[path = "../sql/statistics.rs"]
 mod statistics;
 mod step_prefilter;

@@ -4,21 +4,7 @@ use saga_types::{SagaStatus, SagaType};
 use sqlx::PgPool;
 
 use super::{error, rows::decode_all};
-use crate::{
-    FailureCount, FlowQuery, Scope, Span, StoreError, columns::Bound, flow::FlowStep, trends::FailureRow,
-};
-
-/// An index has all that the inner query looks at, so only the rows of the sample are read.
-const FAILURES: &str = r"
-SELECT date_bin($1 * interval '1 second', started_at, '0001-01-01 00:00:00+00') AS bucket, current_status AS status,
-    failed_step, left(failure_reason, $2) AS reason, count(*) AS sagas
-FROM saga_instance WHERE saga_id = ANY(ARRAY(
-    SELECT saga_id FROM saga_instance
-    WHERE current_status = ANY($3) AND started_at >= $4 AND started_at < $5
-        AND (hashtextextended(saga_id, 0) & 65535) < $6
-        AND ($7::text[] IS NULL OR saga_type = ANY($7))
-))
-GROUP BY 1, 2, 3, 4";
+use crate::{FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep};
 
 /// The sagas of a type and a period whose numbers are below a limit; an index has all that this looks at.
 const SAGAS: &str = r"
@@ -55,28 +41,6 @@ WHERE EXISTS (
     WHERE saga_steps.saga_id = saga.saga_id AND metadata @> jsonb_build_object('serviceVersion', $2::text)
 )
 ORDER BY saga.place";
-
-pub(super) async fn failures(
-    pool: &PgPool,
-    span: &Span,
-    below: i64,
-    scope: &Scope,
-) -> Result<Vec<FailureCount>, StoreError> {
-    let range = span.range();
-    let rows: Vec<FailureRow> = sqlx::query_as(FAILURES)
-        .bind(span.width().seconds())
-        .bind(i32::from(FailureCount::CHARS))
-        .bind(FailureCount::STATUSES.map(|status| status.as_str()))
-        .bind(Bound(range.start))
-        .bind(Bound(range.end))
-        .bind(below)
-        .bind(scope.names())
-        .fetch_all(pool)
-        .await
-        .map_err(error::store)?;
-    let counts = rows.into_iter().filter_map(|row| row.count(span).transpose());
-    counts.collect()
-}
 
 /// The sagas of the type and the period whose numbers are below the limit, the newest first.
 pub(super) async fn sagas(

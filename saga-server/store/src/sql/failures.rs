@@ -102,19 +102,26 @@ async fn counts(
     }
     let (before, period) = (query.before(), query.period());
     let mut sql: QueryBuilder<Db> = QueryBuilder::new(
-        "SELECT failure_group, part, count(*) FROM (SELECT failure_group, CASE WHEN started_at < ",
+        "SELECT failure_group, part, count(*) FROM (SELECT * FROM (SELECT failure_group, CAST(-1 AS bigint) AS part",
     );
-    sql.push_bind(Bound(period.start)).push(" THEN -1 ELSE ");
+    push_groups(&mut sql, query, names, &before);
+    sql.push(" UNION ALL SELECT * FROM (SELECT failure_group, ");
     dialect::push_millis_since(&mut sql, Bound(period.start));
-    sql.push(" / ").push_bind(query.part_ms());
-    sql.push(" END AS part FROM saga_instance WHERE failure_group IS NOT NULL AND failure_group ");
-    dialect::push_any(&mut sql, names);
-    push_range(&mut sql, &(before.start..period.end));
-    push_type(&mut sql, query);
+    sql.push(" / ").push_bind(query.part_ms()).push(" AS part");
+    push_groups(&mut sql, query, names, &period);
+    sql.push(") AS failed GROUP BY failure_group, part");
+    sql.build_query_as().fetch_all(pool).await.map_err(error::store)
+}
+
+/// Of the sagas of the groups that started within a range, a bounded number.
+fn push_groups(sql: &mut QueryBuilder<Db>, query: &FailureGroupsQuery, names: &[String], range: &Range<i64>) {
+    sql.push(" FROM saga_instance WHERE failure_group IS NOT NULL AND failure_group ");
+    dialect::push_any(sql, names);
+    push_range(sql, range);
+    push_type(sql, query);
     sql.push(" LIMIT ")
         .push_bind(FailureGroupsQuery::COUNTED)
-        .push(") AS failed GROUP BY failure_group, part");
-    sql.build_query_as().fetch_all(pool).await.map_err(error::store)
+        .push(") AS of_range");
 }
 
 /// When each group was seen first and last.

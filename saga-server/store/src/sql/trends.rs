@@ -11,8 +11,8 @@ use super::{
     samples, statistics,
 };
 use crate::{
-    FailureCount, Failures, Flow, FlowQuery, Sample, Scope, SlotDurations, Span, StatisticsQuery, StepDetail,
-    StoreError, TrendStore, Trends,
+    Flow, FlowQuery, Sample, Scope, SlotDurations, Span, StatisticsQuery, StepDetail, StoreError, TrendStore,
+    Trends,
     flow::{DetailGathering, FlowStep, Gathering, StepMetadata},
     period::drawn_below,
     rollup::CountsByType,
@@ -54,26 +54,13 @@ impl TrendStore for Adapter {
         Ok(trends::durations(span, counted))
     }
 
-    async fn failures(&self, span: &Span, most: u32, scope: &Scope) -> Result<Failures, StoreError> {
-        let counted = statistics::statistics(&self.readers, &span.statistics(scope)).await?;
-        let statuses = FailureCount::STATUSES.iter();
-        let total = statuses.filter_map(|status| counted.by_status.get(status)).sum();
-        let below = drawn_below(most, total);
-        let counts = samples::failures(&self.readers, span, below, scope).await?;
-        let sagas = counts.iter().map(|count| count.sagas).sum();
-        Ok(Failures {
-            sample: Sample::new(sagas, total),
-            counts,
-        })
-    }
-
     async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError> {
         if !query.scope.has(&query.saga_type) {
             return Ok(Flow::default());
         }
         let (saga_ids, total) = drawn(&self.readers, query).await?;
         let read = Sample::new(saga_ids.len() as u64, total);
-        let mut gathering = Gathering::new(query);
+        let mut gathering = Gathering::new(query.of.as_ref());
         for some in saga_ids.chunks(FlowQuery::CHUNK) {
             gathering.add(&steps(&self.readers, query, some).await?)?;
         }

@@ -10,16 +10,21 @@ use saga_types::{
 };
 use sqlx::QueryBuilder;
 
-use super::{Adapter, Db, dialect, error, read, samples, statistics};
+use super::{
+    Adapter, Db, dialect, error,
+    names::{read_step, read_type},
+    read, samples, standstills, statistics,
+};
 use crate::{
-    Corrupt, CurrentUsual, EndLevel, Scope, Span, StatisticsQuery, StoreError, Usual, UsualStore, UsualWait,
-    Width,
+    CurrentUsual, EndLevel, Marked, Scope, Span, Standstill, StatisticsQuery, StoreError, Usual, UsualStore,
+    UsualWait, Width,
     columns::Moment,
     deadline::in_time,
+    flow::observed_waits,
     fold_batch::StoredFold,
     period::drawn_below,
     rollup::CountsByType,
-    usual::{Observed, Peers, TypeUsual, suspect},
+    usual::{Held, Observed, Peers, TypeUsual, suspect},
 };
 
 const LEARNT_FROM: Duration = Duration::from_hours(7 * 24);
@@ -129,14 +134,23 @@ impl UsualStore for Adapter {
         Ok(())
     }
 
-    async fn mark_unusual(&self, moment: Timestamp) -> Result<u64, StoreError> {
-        in_time(mark_all(self, moment)).await
+    async fn mark_unusual(&self, moment: Timestamp) -> Result<Marked, StoreError> {
+        in_time(async {
+            let marked = mark_all(self, moment).await?;
+            standstills::keep(self, &marked.standstills).await?;
+            Ok(marked)
+        })
+        .await
+    }
+
+    async fn standstills(&self) -> Result<Vec<Standstill>, StoreError> {
+        in_time(standstills::read(&self.readers)).await
     }
 }
 
-async fn mark_all(store: &Adapter, moment: Timestamp) -> Result<u64, StoreError> {
+async fn mark_all(store: &Adapter, moment: Timestamp) -> Result<Marked, StoreError> {
     let (usual, definitions) = (store.usual.get(), store.definitions.get());
-    let mut marked = 0;
+    let mut marked = Marked::default();
     for (saga_type, usual) in &usual.types {
         let Some(never_ms) = usual.waits.values().filter_map(UsualWait::never_ms).min() else {
             continue;
@@ -147,19 +161,21 @@ async fn mark_all(store: &Adapter, moment: Timestamp) -> Result<u64, StoreError>
         // Apart, so that a sample of a long time leaves enough to compare those with that began just now.
         let lately = moment.saturating_sub(LATELY);
         let (new, old): (Vec<_>, Vec<_>) = candidates.iter().partition(|(saga, _)| saga.started_at >= lately);
+        let mut held = Held::default();
         for candidates in [new, old] {
-            marked += mark_suspects(store, saga_type, usual, &candidates, moment).await?;
+            marked.sagas += mark_suspects(store, (saga_type, usual), &candidates, moment, &mut held).await?;
         }
+        marked.standstills.extend(held.finish(saga_type));
     }
     Ok(marked)
 }
 
 async fn mark_suspects(
     store: &Adapter,
-    saga_type: &SagaType,
-    usual: &TypeUsual,
+    (saga_type, usual): (&SagaType, &TypeUsual),
     candidates: &[&(SagaState, i64)],
     moment: Timestamp,
+    held: &mut Held,
 ) -> Result<u64, StoreError> {
     let suspects: Vec<_> = candidates
         .iter()
@@ -173,7 +189,7 @@ async fn mark_suspects(
     waits_of(store, saga_type, &span, PEERS, |waits| peers.add(waits)).await?;
     let mut marked = 0;
     for (suspect, saga, version) in suspects {
-        if let Some(since) = suspect.stuck_since(&peers, moment) {
+        if let Some(since) = suspect.stuck_since(&peers, moment, held) {
             marked += mark(store, saga, version, since).await?;
         }
     }
@@ -214,12 +230,23 @@ async fn waits_of(
     let total = statistics::statistics(&store.readers, &counting).await?.total;
     let saga_ids = samples::sagas(&store.readers, saga_type, span, drawn_below(most, total)).await?;
     let definitions = store.definitions.get();
+    let is_defined = definitions.get(saga_type).is_some();
     for some in saga_ids.chunks(CHUNK) {
-        for fold in read::folds(&store.readers, some).await? {
-            // One that cannot be read is folded again with its next event.
-            if let Some(waits) = StoredFold::parse_fold(&fold).and_then(|fold| fold.waits(&definitions)) {
-                each(waits);
-            }
+        let folds = read::folds(&store.readers, some).await?;
+        // One that cannot be read is folded again with its next event.
+        let folds = folds.iter().filter_map(|fold| StoredFold::parse_fold(fold));
+        if is_defined {
+            folds
+                .filter_map(|fold| fold.waits(&definitions))
+                .for_each(&mut each);
+        } else {
+            let waits = folds.filter_map(|fold| {
+                let saga_id = fold.try_state(&definitions)?.saga_id;
+                Some((saga_id.to_string(), fold.waits(&definitions)?))
+            });
+            let waits = waits.collect();
+            let events = samples::steps(&store.readers, some).await?;
+            observed_waits(waits, &events)?.into_iter().for_each(&mut each);
         }
     }
     Ok(())
@@ -307,12 +334,4 @@ async fn keep(store: &Adapter, usual: &Usual, moment: Timestamp) -> Result<(), S
         written.map_err(error::store)?;
     }
     transaction.commit().await.map_err(error::store)
-}
-
-fn read_type(table: &'static str, row: &str, saga_type: String) -> Result<SagaType, Corrupt> {
-    SagaType::try_from(saga_type).map_err(|error| Corrupt::new(table, "saga_type", row, error))
-}
-
-fn read_step(table: &'static str, row: &str, step: String) -> Result<Step, Corrupt> {
-    Step::from_wire(step).map_err(|error| Corrupt::new(table, "step", row, error))
 }

@@ -1,12 +1,14 @@
 //! Sagas by the version of a service that took part in them.
 
 use async_trait::async_trait;
+use saga_types::SagaType;
 use sqlx::QueryBuilder;
 
-use super::{Adapter, Db, error, scope::push_scope, statistics};
+use super::{Adapter, Db, error, samples, scope::push_scope, statistics};
 use crate::{
-    StoreError, VersionSagas, VersionStore, VersionsQuery,
+    Flow, FlowQuery, Sample, StoreError, VersionSagas, VersionStore, VersionsQuery,
     columns::Moment,
+    flow::Gathering,
     versions::{VersionRow, sorted},
 };
 
@@ -29,6 +31,17 @@ impl VersionStore for Adapter {
             .map_err(error::store)?;
         sorted(query, rows, total)
     }
+
+    async fn flow_of(&self, saga_type: &SagaType, saga_ids: &[String]) -> Result<Flow, StoreError> {
+        let mut gathering = Gathering::new(None);
+        for some in saga_ids.chunks(FlowQuery::CHUNK) {
+            gathering.add(&samples::steps(&self.readers, some).await?)?;
+        }
+        let definitions = self.definitions.get();
+        let definition = definitions.get(saga_type).map(|definition| &**definition);
+        let all = saga_ids.len() as u64;
+        Ok(gathering.finish(Sample::new(all, all), definition))
+    }
 }
 
 /// PostgreSQL takes no U+0000, and so no step has one either.
@@ -41,8 +54,8 @@ fn asks_for_nul(query: &VersionsQuery) -> bool {
 /// The steps of each saga are looked up by its id, which scalar queries make sure of.
 fn reading(query: &VersionsQuery) -> QueryBuilder<Db> {
     let mut sql = QueryBuilder::new(
-        "SELECT saga_type, started_at, current_status, duration_ms, least, greatest FROM (\
-         SELECT saga_type, saga_id, started_at, current_status, duration_ms",
+        "SELECT saga_id, saga_type, started_at, current_status, duration_ms, failure_group, least, greatest FROM (\
+         SELECT saga_type, saga_id, started_at, current_status, duration_ms, failure_group",
     );
     for (name, function) in [("least", "min"), ("greatest", "max")] {
         sql.push(format_args!(
@@ -53,7 +66,7 @@ fn reading(query: &VersionsQuery) -> QueryBuilder<Db> {
         .push(format_args!(") AS {name}"));
     }
     sql.push(
-        " FROM (SELECT saga_type, saga_id, started_at, current_status, duration_ms FROM saga_instance WHERE started_at >= ",
+        " FROM (SELECT saga_type, saga_id, started_at, current_status, duration_ms, failure_group FROM saga_instance WHERE started_at >= ",
     )
     .push_bind(Moment(query.from))
     .push(" AND started_at <= ")

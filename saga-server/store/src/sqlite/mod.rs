@@ -46,6 +46,8 @@ mod jobs;
 mod letter_counts;
 #[path = "../sql/letter_index.rs"]
 mod letter_index;
+#[path = "../sql/names.rs"]
+mod names;
 #[path = "../sql/operations.rs"]
 mod operations;
 #[path = "../sql/port.rs"]
@@ -69,6 +71,8 @@ mod samples;
 #[path = "../sql/scope.rs"]
 mod scope;
 mod search;
+#[path = "../sql/standstills.rs"]
+mod standstills;
 #[path = "../sql/statistics.rs"]
 mod statistics;
 mod table;

@@ -5,18 +5,8 @@
 use saga_types::SagaType;
 use sqlx::SqlitePool;
 
-use super::{dialect, error, rows::decode_all};
-use crate::{
-    FailureCount, FlowQuery, Scope, Span, StoreError, columns::Bound, flow::FlowStep, trends::FailureRow,
-};
-
-const FAILURES: &str = r"
-SELECT started_at - ((started_at % ?1) + ?1) % ?1 AS bucket, current_status AS status, failed_step,
-    substr(failure_reason, 1, ?2) AS reason, count(*) AS sagas
-FROM saga_instance WHERE current_status = ?3 AND started_at >= ?4 AND started_at < ?5
-    AND ((((rowid & 2147483647) * 2654435761) >> 16) & 65535) < ?6
-    AND (?7 IS NULL OR saga_type IN (SELECT value FROM json_each(?7)))
-GROUP BY 1, 2, 3, 4";
+use super::{error, rows::decode_all};
+use crate::{FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep};
 
 /// The multiplication spreads the numbers of sagas that came one after the other evenly. The index of types and times has
 /// the row's number, too.
@@ -32,35 +22,6 @@ const WITH_VERSION: &str = r"
 SELECT EXISTS (
     SELECT 1 FROM saga_steps WHERE saga_id = ?1 AND json_extract(metadata, '$.serviceVersion') = ?2
 )";
-
-pub(super) async fn failures(
-    pool: &SqlitePool,
-    span: &Span,
-    below: i64,
-    scope: &Scope,
-) -> Result<Vec<FailureCount>, StoreError> {
-    let range = span.range();
-    let mut connection = pool.acquire().await.map_err(error::store)?;
-    let types = scope.names().map(|types| dialect::list(&types));
-    let mut counts = Vec::new();
-    for status in FailureCount::STATUSES {
-        let rows: Vec<FailureRow> = sqlx::query_as(FAILURES)
-            .bind(span.width().seconds() * 1000)
-            .bind(i64::from(FailureCount::CHARS))
-            .bind(status.as_str())
-            .bind(Bound(range.start))
-            .bind(Bound(range.end))
-            .bind(below)
-            .bind(&types)
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(error::store)?;
-        for row in rows {
-            counts.extend(row.count(span)?);
-        }
-    }
-    Ok(counts)
-}
 
 /// The sagas of the type and the period whose numbers are below the limit, the newest first.
 pub(super) async fn sagas(

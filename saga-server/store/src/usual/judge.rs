@@ -2,7 +2,7 @@
 //!
 //! Rule of thumb: nobody is judged alone. A saga counts as stuck only when enough others that came to the same place after it
 //! have gone on, and its limit grows with how much slower than usual they were. So a night in which everything is slower makes no
-//! saga stuck, and neither does an outage in which nobody goes on, which throughput shows.
+//! saga stuck, and neither does an outage in which nobody goes on; `standstill` reports both.
 
 use std::{cmp::Ordering, time::Duration};
 
@@ -11,7 +11,7 @@ use saga_types::{
     fold::{Awaiting, SagaState, StepWait, Waits},
 };
 
-use super::{TypeUsual, UsualWait};
+use super::{Held, TypeUsual, UsualWait};
 use crate::period::nearest_rank;
 
 /// So many others must have gone on.
@@ -66,10 +66,20 @@ impl Suspect<'_> {
         self.saga.started_at
     }
 
-    /// Since when it is stuck, compared with others; none when it is not, or nothing can be compared.
-    pub(crate) fn stuck_since(&self, peers: &Peers, moment: Timestamp) -> Option<Timestamp> {
-        let since = self.groups.iter().filter_map(|group| peers.stuck_since(group));
-        since.min().filter(|since| *since < moment)
+    /// Since when it is stuck, compared with others; none when it is not, or nothing can be compared. What it waits for then is
+    /// held up.
+    pub(crate) fn stuck_since(&self, peers: &Peers, moment: Timestamp, held: &mut Held) -> Option<Timestamp> {
+        let others: Vec<Option<i64>> = self.groups.iter().map(|group| peers.median_ms(group)).collect();
+        let groups = || self.groups.iter().zip(&others);
+        let since = groups().filter_map(|(group, others)| stuck_since(group, (*others)?));
+        let since = since.min().filter(|since| *since < moment);
+        if since.is_none() {
+            for (group, others) in groups() {
+                let (awaiting, usual) = group[0];
+                held.add(awaiting, usual, *others);
+            }
+        }
+        since
     }
 }
 
@@ -85,7 +95,8 @@ impl Peers {
         self.over.extend(waits.over);
     }
 
-    fn stuck_since(&self, group: &[(&Awaiting, &UsualWait)]) -> Option<Timestamp> {
+    /// How long others took that came to the same place later; none when they are too few.
+    fn median_ms(&self, group: &[(&Awaiting, &UsualWait)]) -> Option<i64> {
         let mut took_ms: Vec<i64> = self
             .over
             .iter()
@@ -96,13 +107,17 @@ impl Peers {
             return None;
         }
         took_ms.sort_unstable();
-        let slower = nearest_rank(&took_ms, 500)?;
-        let since = group.iter().map(|(awaiting, usual)| {
-            let never = scaled(usual.never_ms()?, slower, usual.p50_ms);
-            Some(awaiting.since.saturating_add(Duration::from_millis(never)))
-        });
-        since.collect::<Option<Vec<_>>>()?.into_iter().max()
+        nearest_rank(&took_ms, 500)
     }
+}
+
+/// Since when a saga waits too long, beside others that took so long.
+fn stuck_since(group: &[(&Awaiting, &UsualWait)], others_ms: i64) -> Option<Timestamp> {
+    let since = group.iter().map(|(awaiting, usual)| {
+        let never = scaled(usual.never_ms()?, others_ms, usual.p50_ms);
+        Some(awaiting.since.saturating_add(Duration::from_millis(never)))
+    });
+    since.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// Whether a saga came to the same place later, and has gone on from there.
@@ -187,7 +202,7 @@ mod tests {
 
     fn stuck_since(saga: &SagaState, usual: &TypeUsual, peers: &Peers, moment: i64) -> Option<i64> {
         let suspect = suspect(saga, usual, at(moment))?;
-        let since = suspect.stuck_since(peers, at(moment))?;
+        let since = suspect.stuck_since(peers, at(moment), &mut Held::default())?;
         Some(since.millis_since(at(0)))
     }
 
@@ -217,6 +232,33 @@ mod tests {
             stuck_since(&saga, &usual, &peers(100, 10_000), 620_001),
             Some(620_000)
         );
+    }
+
+    #[test]
+    fn what_cannot_be_judged_saga_by_saga_is_a_standstill() {
+        let (saga, usual) = (waiting(&[("B", None)]), usual(&["B"]));
+        let found = |sagas: usize, peers: &Peers, moment: i64| {
+            let mut held = Held::default();
+            for _ in 0..sagas {
+                let suspect = suspect(&saga, &usual, at(moment)).unwrap();
+                suspect.stuck_since(peers, at(moment), &mut held);
+            }
+            held.finish(&saga.saga_type).next()
+        };
+        assert_eq!(found(4, &peers(19, 900), 90_000), None, "too few");
+        let nobody = found(5, &peers(19, 900), 90_000).unwrap();
+        assert_eq!(
+            (
+                nobody.sagas,
+                nobody.step.as_str(),
+                nobody.since,
+                nobody.others_p50_ms
+            ),
+            (5, "B", at(0), None)
+        );
+        let slower = found(7, &peers(100, 10_000), 600_000).unwrap();
+        assert_eq!((slower.sagas, slower.others_p50_ms), (7, Some(10_000)));
+        assert_eq!(found(7, &peers(100, 900), 90_000), None, "they are stuck");
     }
 
     #[test]

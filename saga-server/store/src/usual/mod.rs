@@ -6,14 +6,16 @@
 //! | `observed` | from sagas that ended to what is usual |
 //! | `ends` | when a saga will probably have ended |
 //! | `judge` | whether a wait is longer than usual, compared with other sagas of the same time |
+//! | `standstill` | waits that are longer than ever, of which no saga can be judged alone |
 //! | `store` | the port, and what each collector holds in memory |
 //!
 //! Rule of thumb: what is usual is learnt from the events alone, by one collector, and kept; questions are answered from memory.
-//! Nothing is said on fewer than [`ENOUGH`] observations.
+//! Of a type without a definition it is that of the transitions between the first events of steps. Nothing is said on fewer than [`ENOUGH`] observations.
 
 mod ends;
 mod judge;
 mod observed;
+mod standstill;
 mod store;
 
 use std::collections::BTreeMap;
@@ -26,7 +28,9 @@ use saga_types::{
 pub use ends::{EndLevel, ExpectedEnd};
 pub(super) use judge::{Peers, suspect};
 pub(super) use observed::Observed;
-pub use store::{CurrentUsual, UsualStore};
+pub(super) use standstill::Held;
+pub use standstill::Standstill;
+pub use store::{CurrentUsual, Marked, UsualStore};
 
 /// So many observations are needed until anything is said.
 pub const ENOUGH: u64 = 200;
@@ -105,9 +109,12 @@ impl Usual {
         if saga.current_status.is_terminal() || saga.unusual_since.is_some() {
             return None;
         }
-        let (step, since) = saga.last_done.as_ref()?;
+        // Without a definition no step is known to lead anywhere; it goes on from the last one.
+        let last_event = (&saga.last_step, saga.updated_at);
+        let last_done = saga.last_done.as_ref().map(|(step, since)| (step, *since));
+        let (step, since) = last_done.unwrap_or(last_event);
         let levels = self.types.get(&saga.saga_type)?.ends.get(step)?;
-        ends::expected(levels, *since, moment)
+        ends::expected(levels, since, moment)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use saga_types::Timestamp;
 
-use super::Usual;
+use super::{Standstill, Usual};
 use crate::StoreError;
 
 /// What is usual as it was read last, for all who answer questions. A clone is the same.
@@ -39,7 +39,19 @@ pub trait UsualStore {
     async fn load_usual(&self) -> Result<(), StoreError>;
 
     /// Marks sagas without a limit that wait longer than it ever takes, as of a moment up to which everything is stored, when
-    /// enough others that came later have gone on; how many. The mark ends with the saga's next event. For one collector at a
-    /// time.
-    async fn mark_unusual(&self, moment: Timestamp) -> Result<u64, StoreError>;
+    /// enough others that came later have gone on. The mark ends with the saga's next event. What is found beside that is kept
+    /// as [`UsualStore::standstills`]. For one collector at a time.
+    async fn mark_unusual(&self, moment: Timestamp) -> Result<Marked, StoreError>;
+
+    /// Standstills as the collector that watches found them last, the one with the most sagas first.
+    async fn standstills(&self) -> Result<Vec<Standstill>, StoreError>;
+}
+
+/// What one look found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marked {
+    /// How many sagas were marked.
+    pub sagas: u64,
+    /// Waits of which no saga can be judged alone.
+    pub standstills: Vec<Standstill>,
 }

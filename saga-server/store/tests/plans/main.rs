@@ -239,12 +239,6 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
                 async |store: std::sync::Arc<dyn Store>| store.durations(&span, &scope).await.unwrap();
             let what = format!("durations {width:?} of {types} types");
             complaints.extend(asked.complaint(&what, 100, durations).await);
-            let failures =
-                async |store: std::sync::Arc<dyn Store>| store.failures(&span, 10, &scope).await.unwrap();
-            // An entry for each that failed, of which some are drawn.
-            let most = i64::from(SAGAS) / 8;
-            let what = format!("failures {width:?} of {types} types");
-            complaints.extend(asked.complaint(&what, most, failures).await);
         }
         for most in [200, 2_000] {
             let query = FlowQuery {
@@ -268,6 +262,7 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
             saga_type,
             from: moment("2026-10-20T00:00:00Z"),
             to: moment("2026-10-29T23:59:59.999Z"),
+            against: None,
             parts: 10,
         };
         let groups = async |store: std::sync::Arc<dyn Store>| {

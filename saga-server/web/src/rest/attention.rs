@@ -17,6 +17,7 @@ use crate::{
     },
     late_groups::{ActionGroup, late_groups},
     scoped::Reader,
+    standstills::{StandstillView, standstills},
 };
 use saga_collector::{freshness::Freshness, list_entry::list_entry, maintenance};
 use saga_store::{Late, LateSagas};
@@ -27,8 +28,11 @@ use saga_store::{Late, LateSagas};
 pub(super) struct Attention {
     /// Sagas past a limit of their definition, or, without one, waiting longer than others ever did.
     stuck: LateList,
-    /// Failed sagas that still have something to be undone, overdue or not yet.
+    /// Failed sagas with pending compensations, overdue or not yet.
     owing: LateList,
+    /// What no saga is stuck by, since others do not go on either, or go on as slowly: an outage, or a slow night. The one with the
+    /// most sagas first.
+    standstills: Vec<StandstillView>,
     /// How long a compensation may be owed until it is overdue.
     compensation_overdue_after_seconds: u64,
     /// As of which moment it is judged what is late.
@@ -110,6 +114,7 @@ pub(super) async fn needed(reader: Reader, mut params: Params) -> Result<Json<At
             maintenance::due(Late::Owing, judged_at, overdue_after),
             &acknowledgements,
         ),
+        standstills: standstills(&reader).await?,
         compensation_overdue_after_seconds: overdue_after.as_secs(),
         judged_at,
         freshness,

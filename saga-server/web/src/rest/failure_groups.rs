@@ -125,6 +125,7 @@ pub(super) async fn find(reader: &Reader, mut params: Params) -> Result<FailureG
         saga_type,
         from: from.unwrap_or_else(|| to.saturating_sub(PERIOD)).min(to),
         to,
+        against: None,
         parts: 1,
     };
     let freshness = reader.freshness();

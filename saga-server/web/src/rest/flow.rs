@@ -116,7 +116,7 @@ struct FlowTransition {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[schema(as = StepOutcome)]
-enum Outcome {
+pub(super) enum Outcome {
     Continues,
     Fails,
     Compensates,
@@ -126,7 +126,7 @@ enum Outcome {
 /// them; 0 when all sagas were read.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Times {
+pub(super) struct Times {
     p50_ms: i64,
     p95_ms: i64,
     p99_ms: i64,

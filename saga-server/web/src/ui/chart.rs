@@ -16,7 +16,7 @@ use super::{
 pub(super) const LAYERS: [(&str, &str); 4] = [
     ("failed", "Failed"),
     ("compensated", "Compensated"),
-    ("in-progress", "In flight"),
+    ("in-progress", "In progress"),
     ("completed", "Completed"),
 ];
 

@@ -2,27 +2,8 @@
 //!
 //! Rule of thumb: a page is the same function of its address everywhere, so nothing is asked of the others.
 
-use std::sync::Arc;
-
-use axum::{
-    extract::{Request, State},
-    http::Method,
-    middleware::Next,
-    response::Response,
-};
-
-use crate::{Environment, PagesConfig, state::AppState};
-
-tokio::task_local! {
-    /// What the page that is being made is called by.
-    static HERE: Here;
-}
-
-struct Here {
-    pages: Arc<PagesConfig>,
-    /// Path and query.
-    address: String,
-}
+use super::surroundings;
+use crate::{Environment, PagesConfig};
 
 /// The list of the bar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,32 +14,10 @@ pub(super) struct Environments {
     pub(super) others: Vec<(String, String)>,
 }
 
-/// Lets every page that is made for the request know its own address.
-pub(crate) async fn know_address(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    if state.pages.environments.is_empty() {
-        return next.run(request).await;
-    }
-    // The answer to a form has no address of its own.
-    let address = match *request.method() {
-        Method::GET => request
-            .uri()
-            .path_and_query()
-            .map_or("/", |address| address.as_str()),
-        _ => "/",
-    };
-    let here = Here {
-        address: address.to_owned(),
-        pages: state.pages.clone(),
-    };
-    HERE.scope(here, next.run(request)).await
-}
-
 impl Environments {
     /// None when no others are configured.
     pub(super) fn of_this_page() -> Option<Self> {
-        HERE.try_with(|here| Self::of(&here.pages, &here.address))
-            .ok()
-            .flatten()
+        surroundings::of_page(Self::of)
     }
 
     fn of(pages: &PagesConfig, address: &str) -> Option<Self> {

@@ -6,6 +6,7 @@ use saga_store::{ServiceVersion, Span};
 use saga_types::Timestamp;
 
 use super::{
+    differences,
     links::encoded,
     period::Period,
     plot::{AREA, tenths},
@@ -39,6 +40,8 @@ pub(super) struct Marker {
     pub(super) is_nameless: bool,
     /// The service before and after.
     pub(super) path: String,
+    /// In what sagas of the version differ from those of the one before.
+    pub(super) differs: String,
 }
 
 impl Markers {
@@ -48,23 +51,25 @@ impl Markers {
 
     fn along(services: Vec<(String, Vec<ServiceVersion>)>, period: &Period, span: &Span) -> Self {
         let (from, to) = span.ends();
-        let mut seen: BTreeMap<(Timestamp, String), String> = BTreeMap::new();
+        let mut seen: BTreeMap<(Timestamp, String), (String, String)> = BTreeMap::new();
         for (service, versions) in services {
             for version in &versions {
                 let is_within = (from..=to).contains(&version.first_seen);
                 // The first version of all is no change.
-                if is_within && previous_version(&versions, version).is_some() {
-                    seen.insert((version.first_seen, service.clone()), version.version.clone());
+                if is_within && let Some(previous) = previous_version(&versions, version) {
+                    let names = (version.version.clone(), previous.version.clone());
+                    seen.insert((version.first_seen, service.clone()), names);
                 }
             }
         }
         let skipped = seen.len().saturating_sub(MOST);
         let mut markers: Vec<Marker> = Vec::new();
-        for ((at, service), version) in seen.into_iter().skip(skipped) {
+        for ((at, service), (version, previous)) in seen.into_iter().skip(skipped) {
             let x = place(at, (from, to));
             let named = markers.iter().rfind(|marker| !marker.is_nameless);
             markers.push(Marker {
                 path: before_and_after(&service, at, period),
+                differs: differences::of_versions(&service, [&version, &previous], period),
                 minute: at.to_string()[..16].replace('T', " "),
                 is_left: x > AREA.right - 120.0,
                 is_nameless: named.is_some_and(|named| x - named.x < 60.0),

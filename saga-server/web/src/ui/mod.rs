@@ -19,7 +19,7 @@
 //! | `chart`, `lines`, `ticks` | counts and durations along a period, and the names on its axis |
 //! | `plot`, `markers`, `sparkline` | where they are drawn, versions on them, and a line in a row |
 //! | `change`, `waits` | a figure beside that of another period, and flows of both |
-//! | `environments` | the same page of other trackers |
+//! | `surroundings`, `environments` | what every page knows of its own address and the bar, and the same page of other trackers |
 //! | `assets` | style and script |
 
 mod acknowledge;
@@ -52,6 +52,7 @@ mod search;
 mod services;
 mod sign_in;
 mod sparkline;
+mod surroundings;
 mod ticks;
 mod tree;
 mod views;
@@ -61,8 +62,8 @@ use axum::routing::{MethodRouter, get, post};
 
 use crate::state::AppState;
 
-pub(crate) use environments::know_address;
 pub(crate) use error::error_pages;
+pub(crate) use surroundings::know_surroundings;
 
 /// Every page with its path.
 pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 31] {

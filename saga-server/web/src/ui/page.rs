@@ -7,7 +7,7 @@ use axum::{
 };
 use saga_types::{SagaStatus, Timestamp};
 
-use super::{assets, environments::Environments};
+use super::{assets, environments::Environments, humanize::number, surroundings};
 use crate::{
     auth::{Caller, Role},
     http::{ApiError, access},
@@ -49,6 +49,8 @@ impl Section {
 #[derive(Debug, Clone)]
 pub(super) struct Frame {
     pub(super) title: String,
+    /// What needs action on the page, before the title of the tab.
+    pub(super) count: Option<String>,
     section: Section,
     /// What was searched for, if anything.
     pub(super) search: String,
@@ -78,6 +80,7 @@ impl Frame {
     ) -> Self {
         Self {
             title: title.into(),
+            count: None,
             section,
             search: String::new(),
             made: Timestamp::now(),
@@ -97,6 +100,17 @@ impl Frame {
             live: Some(query),
             ..self
         }
+    }
+
+    /// With so much that needs action on the page.
+    pub(super) fn with_count(self, count: Option<String>) -> Self {
+        Self { count, ..self }
+    }
+
+    /// How many dead letters wait, for a section; a caller for some types only is not shown those of others.
+    pub(super) fn badge(&self, path: &str) -> Option<String> {
+        let letters = surroundings::letters_waiting();
+        (path == "/dead-letters" && letters > 0 && self.sees_all_types).then(|| number(letters))
     }
 
     /// Without anything that leads to other pages.

@@ -142,10 +142,12 @@ impl Asked {
 }
 
 impl Period {
-    /// A day; an hour while the oldest saga is so young that a day would be nearly empty.
+    /// A day; an hour or a quarter of one while the oldest saga is so young that more would be nearly empty.
     pub(super) fn usual(oldest: Option<Timestamp>, now: Timestamp) -> Length {
         const YOUNG: Duration = Duration::from_hours(6);
+        const YOUNGEST: Duration = Duration::from_mins(15);
         match oldest {
+            Some(oldest) if oldest > now.saturating_sub(YOUNGEST) => Length::minutes(15),
             Some(oldest) if oldest > now.saturating_sub(YOUNG) => Length::hours(1),
             _ => Length::hours(24),
         }
@@ -283,6 +285,7 @@ mod tests {
         assert_eq!(usual(None), "24h");
         assert_eq!(usual(Some("2026-11-24T08:53:19Z")), "24h");
         assert_eq!(usual(Some("2026-11-24T08:53:21Z")), "1h");
+        assert_eq!(usual(Some("2026-11-24T14:38:21Z")), "15m");
     }
 
     #[test]

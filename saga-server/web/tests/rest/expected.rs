@@ -73,6 +73,11 @@ async fn the_page_of_a_saga_shows_what_is_usual_beside_each_wait() {
         "{unknown}"
     );
     assert_eq!(rows(&unknown)[3], "SENT carrier 40 s");
+    let beside = text(&page(&api, "/sagas/slow?against=usual").await);
+    assert!(
+        beside.contains("Not known: fewer than 200 waits of this type"),
+        "{beside}"
+    );
     parcels(&api, "before", now - 600_000, 300).await;
     api.store.learn_usual(Timestamp::now()).await.unwrap();
     let slow = page(&api, "/sagas/slow").await;
@@ -100,6 +105,14 @@ async fn the_page_of_a_saga_shows_what_is_usual_beside_each_wait() {
         !slow.contains(" style=") && !slow.contains(r#"id="outlook""#),
         "{slow}"
     );
+    let usual = text(&page(&api, "/sagas/slow?against=usual").await);
+    for part in [
+        "Compared with what is usual of PARCEL median waits of the last 7 days",
+        "Greatest differences: SENT +",
+        "In each pair this saga is above, what is usual below.",
+    ] {
+        assert!(usual.contains(part), "{part} in {usual}");
+    }
     let normal = page(&api, "/sagas/before-0").await;
     assert_eq!(rows(&normal)[2], "SENT unknown service 500 ms usually 500 ms");
     assert!(!normal.contains("▲"), "{normal}");
@@ -149,6 +162,55 @@ async fn the_page_of_a_saga_that_goes_on_says_when_it_will_probably_be_done_and_
             && limited.contains("by the limit for STOCK_RESERVATION"),
         "{limited}"
     );
+}
+
+#[tokio::test]
+async fn an_outage_in_which_no_saga_goes_on_is_reported_as_a_standstill() {
+    let api = Api::defined_by(&[PARCEL]).await;
+    let now = Timestamp::now().as_millis() - BEGIN;
+    parcels(&api, "before", now - 3_600_000, 300).await;
+    api.store.learn_usual(Timestamp::now()).await.unwrap();
+    let held = (0..6).map(|number| {
+        of_parcel(
+            &format!("held-{number}"),
+            "ORDERED",
+            "STARTED",
+            now - 600_000 + number,
+        )
+    });
+    api.record(held.collect::<Vec<_>>()).await;
+    api.store.mark_unusual(Timestamp::now()).await.unwrap();
+    let attention = api.json("/api/v1/attention").await;
+    assert_eq!(attention["stuck"]["total"], 0);
+    let standstill = &attention["standstills"][0];
+    assert_eq!(
+        (
+            &standstill["step"],
+            &standstill["owner"],
+            &standstill["sagas"],
+            &standstill["since"]
+        ),
+        (
+            &json!("PACKED"),
+            &json!("warehouse"),
+            &json!(6),
+            &json!(moment(now - 600_000))
+        )
+    );
+    assert_eq!(standstill["othersP50Ms"], Value::Null);
+    let list = standstill["page"].as_str().unwrap();
+    let listed = api.json(&format!("/api/v1{list}")).await;
+    assert_eq!(listed["page"]["totalElements"], 6, "{listed}");
+    let overview = page(&api, "/").await;
+    let said = text(&overview);
+    for part in [
+        "Longer than ever, for all",
+        "6 PARCEL wait for PACKED of warehouse",
+        "fewer than 20 that came later have gone on",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    assert!(!said.contains("All clear"), "{said}");
 }
 
 #[tokio::test]

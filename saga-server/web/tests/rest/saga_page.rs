@@ -205,6 +205,7 @@ async fn events_are_filtered_folded_and_each_has_an_address() {
         ("gaps=none", "gaps must be linear or folded"),
         ("rows=1", "rows must be steps or services"),
         ("compare=nobody", "compare there is no saga nobody"),
+        ("against=others", "against must be usual"),
         ("lane=1", "lane is not known here"),
     ] {
         let refused = open(&api, &format!("/sagas/saga-1?{query}")).await;

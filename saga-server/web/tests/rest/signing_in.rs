@@ -120,7 +120,7 @@ async fn whoever_is_not_signed_in_is_asked_for_a_token_where_they_are() {
         page.contains(r#"name="to" value="/sagas?status=FAILED""#),
         "{page}"
     );
-    assert!(!page.contains("not let in"), "no refusal yet: {page}");
+    assert!(!page.contains("Sign-in failed"), "no refusal yet: {page}");
 }
 
 #[tokio::test]
@@ -358,7 +358,7 @@ async fn a_signed_token_is_taken_until_it_expires() {
             .text()
             .await
             .unwrap()
-            .contains("You were not let in: the token is not known here")
+            .contains("Sign-in failed: the token is not known here")
     );
 }
 

@@ -48,6 +48,7 @@ fn period(from: i64, to: i64, parts: u16) -> FailureGroupsQuery {
         saga_type: None,
         from: at(from),
         to: at(to),
+        against: None,
         parts,
     }
 }
@@ -255,6 +256,7 @@ pub(crate) async fn periods_at_the_ends_of_time_are_counted(database: &impl Data
         saga_type: None,
         from: Timestamp::MIN,
         to: Timestamp::MAX,
+        against: None,
         parts: 200,
     };
     let found = store.failure_groups(&all).await.unwrap();

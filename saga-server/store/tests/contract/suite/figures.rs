@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use saga_store::{FlowQuery, Outcomes, Scope, Span, StatisticsQuery, Store, Transition, Width};
-use saga_types::{SagaEvent, SagaStatus, SagaType, Timestamp, steps};
+use saga_store::{
+    FailureGroupsQuery, FlowQuery, Outcomes, Scope, Span, StatisticsQuery, Store, Transition, Width,
+};
+use saga_types::{SagaEvent, SagaStatus, SagaType, Timestamp, fold::parts_of_failure_group, steps};
 
 use super::{
     Database,
@@ -207,22 +209,25 @@ pub(crate) async fn every_figure_is_that_of_a_plain_count(database: &impl Databa
         .values()
         .map(|found| Outcomes::of(&found.by_status));
     assert_eq!(summed.map(|found| found.failed).sum::<u64>(), outcomes.failed);
-    let failures = store.failures(&span, 10_000, &Scope::All).await.unwrap();
-    assert_eq!(
-        (failures.sample.sagas, failures.sample.of),
-        (outcomes.failed, outcomes.failed)
-    );
+    let (from, to) = span.ends();
+    let query = FailureGroupsQuery {
+        scope: Scope::All,
+        saga_type: None,
+        from,
+        to,
+        against: None,
+        parts: 24,
+    };
+    let failures = store.failure_groups(&query).await.unwrap();
+    assert_eq!(failures.now.failed, outcomes.failed);
     for reason in ["ACQUIRER_TIMEOUT", "CARD_DECLINED"] {
-        let counts = failures
-            .counts
+        let group = failures
+            .groups
             .iter()
-            .filter(|count| count.reason.as_deref() == Some(reason));
-        let truth = sagas.iter().filter(|saga| saga.reason == Some(reason)).count();
-        assert_eq!(
-            counts.map(|count| count.sagas).sum::<u64>(),
-            truth as u64,
-            "{reason}"
-        );
+            .find(|group| parts_of_failure_group(&group.name).1 == Some(reason));
+        let truth = sagas.iter().filter(|saga| saga.reason == Some(reason)).count() as u64;
+        let found = group.map(|group| (group.now, group.parts.iter().sum()));
+        assert_eq!(found, Some((truth, truth)), "{reason}");
     }
     for saga_type in types() {
         let of_type: Vec<_> = sagas.iter().filter(|saga| saga.saga_type == saga_type).collect();
@@ -265,27 +270,6 @@ pub(crate) async fn figures_of_samples_are_as_exact_as_they_say(database: &impl 
     let store = database.store().await;
     let made = make(&*store, &mut Random::seeded(23), 12_000).await;
     let sagas = within(&made, &day());
-    let failed: Vec<_> = sagas.iter().filter(|saga| saga.reason.is_some()).collect();
-    let failures = store.failures(&day(), 400, &Scope::All).await.unwrap();
-    assert!(!failures.sample.is_all());
-    assert_eq!(failures.sample.of, failed.len() as u64);
-    let timed_out = failures
-        .counts
-        .iter()
-        .filter(|count| count.reason.as_deref() == Some("ACQUIRER_TIMEOUT"));
-    let found = number(timed_out.map(|count| usize::try_from(count.sagas).unwrap()).sum())
-        / number(usize::try_from(failures.sample.sagas).unwrap());
-    let truth = number(
-        failed
-            .iter()
-            .filter(|saga| saga.reason == Some("ACQUIRER_TIMEOUT"))
-            .count(),
-    ) / number(failed.len());
-    assert!(
-        (found - truth).abs() <= failures.sample.share_error(),
-        "{found} of {truth}"
-    );
-
     let of_type: Vec<_> = sagas
         .iter()
         .filter(|saga| saga.saga_type == SagaType::ORDER_CREATION)

@@ -1,6 +1,6 @@
 //! Counts along a period, against plain loops over the events.
 
-use saga_store::{FailureCount, Sample, Scope, Slot, Span, StatisticsQuery, Width};
+use saga_store::{Scope, Slot, Span, StatisticsQuery, Width};
 use saga_types::{SagaEvent, SagaStatus, SagaType, steps};
 
 use super::{
@@ -117,67 +117,4 @@ pub(crate) async fn the_durations_of_a_slot_are_those_of_statistics(database: &i
         let durations = store.durations(&span, &hidden).await.unwrap();
         assert!(durations.iter().all(Option::is_none));
     }
-}
-
-pub(crate) async fn failures_are_counted_by_slot_status_step_and_reason(database: &impl Database) {
-    let store = database.store().await;
-    let long = "주문".repeat(150);
-    for (saga, minutes, reason) in [
-        ("a", 0, "declined"),
-        ("b", 0, "declined"),
-        ("c", 0, "limit"),
-        ("d", 3, "declined"),
-        ("e", 3, long.as_str()),
-        ("too early", -1, "declined"),
-        ("too late", 10, "declined"),
-    ] {
-        store
-            .append(failed(saga, minute(minutes), reason).into())
-            .await
-            .unwrap();
-    }
-    let mut undone = failed("f", minute(3), "declined");
-    undone.insert(
-        1,
-        event(
-            "f",
-            "3",
-            steps::STOCK_RESERVED,
-            SagaStatus::Completed,
-            minute(3) + 10,
-        ),
-    );
-    undone.push(event(
-        "f",
-        "4",
-        steps::STOCK_RELEASED,
-        SagaStatus::Compensated,
-        minute(3) + 900,
-    ));
-    store.append(undone.into()).await.unwrap();
-    store
-        .append(vec![created("fine", "1", minute(3))].into())
-        .await
-        .unwrap();
-    let count = |slot, status, reason: &str, sagas| FailureCount {
-        slot,
-        status,
-        step: Some("PAYMENT_FAILED".to_owned()),
-        reason: Some(reason.to_owned()),
-        sagas,
-    };
-    let failures = store.failures(&ten_minutes(), 10, &Scope::All).await.unwrap();
-    assert_eq!(failures.sample, Sample::new(6, 6));
-    let mut found = failures.counts;
-    found.sort();
-    let beginning: String = long.chars().take(FailureCount::REASON_CHARS).collect();
-    let mut expected = vec![
-        count(0, SagaStatus::Failed, "declined", 2),
-        count(0, SagaStatus::Failed, "limit", 1),
-        count(3, SagaStatus::Failed, "declined", 1),
-        count(3, SagaStatus::Failed, &beginning, 1),
-        count(3, SagaStatus::Compensated, "declined", 1),
-    ];
-    expected.sort();
-    assert_eq!(found, expected);
 }

@@ -1,6 +1,6 @@
 //! What is usual, and sagas that are stuck by it.
 
-use saga_store::{Late, Rebuild, Scope, Store, UsualWait};
+use saga_store::{Late, Marked, Rebuild, Scope, Standstill, Store, UsualWait};
 use saga_types::{
     SagaEvent, SagaStatus, SagaType, Step, Timestamp,
     definition::{Definitions, SagaDefinition},
@@ -131,6 +131,34 @@ pub(crate) async fn what_is_usual_is_learnt_kept_and_read_by_others(database: &i
     );
 }
 
+pub(crate) async fn what_is_usual_is_learnt_of_a_type_without_a_definition(database: &impl Database) {
+    let store = database.open(Definitions::built_in()).await;
+    parcels(&*store, "fine", 0, 1_000, 1).await;
+    let open = vec![
+        of_parcel("open", "ORDERED", SagaStatus::Started, 0),
+        of_parcel("open", "PACKED", SagaStatus::InProgress, 1_000),
+    ];
+    store.append(open.into()).await.unwrap();
+    store.learn_usual(at(30 * MINUTE)).await.unwrap();
+    let usual = store.usual().get();
+    let parcel = SagaType::new("PARCEL").unwrap();
+    let wait = |after: &str, name: &str| usual.between(&parcel, &step(after), &step(name)).copied();
+    assert_eq!(
+        wait("ORDERED", "PACKED"),
+        Some(UsualWait {
+            observations: 1_000,
+            p50_ms: 1_499,
+            p95_ms: 1_949,
+            p999_ms: 1_998,
+        })
+    );
+    assert_eq!(wait("PACKED", "SENT").unwrap().p50_ms, 500);
+    let open = store.saga("open").await.unwrap().unwrap();
+    let end = usual.end(&open, at(1_100)).unwrap();
+    assert_eq!((end.p50, end.p90), (Some(at(1_500)), at(1_500)));
+    assert_eq!(marked(&*store, 20 * MINUTE).await, [], "it awaits nothing");
+}
+
 pub(crate) async fn a_saga_without_a_limit_is_stuck_beyond_what_others_ever_take(database: &impl Database) {
     let store = database.open(definitions()).await;
     parcels(&*store, "fine", 0, 1_000, 1).await;
@@ -189,6 +217,44 @@ pub(crate) async fn nothing_is_stuck_on_few_observations_or_when_all_are_slower(
     assert!(is_slow_marked(marked(&*store, night + 60 * MINUTE).await));
 }
 
+pub(crate) async fn an_outage_in_which_nobody_goes_on_is_a_standstill(database: &impl Database) {
+    let store = database.open(definitions()).await;
+    parcels(&*store, "fine", 0, 1_000, 1).await;
+    store.learn_usual(at(30 * MINUTE)).await.unwrap();
+    let begin = 40 * MINUTE;
+    let ordered = |number: i64| {
+        let saga_id = format!("held-{number}");
+        of_parcel(&saga_id, "ORDERED", SagaStatus::Started, begin + number * 1_000)
+    };
+    let events: Vec<SagaEvent> = (0..30).map(ordered).collect();
+    store.append(events.into()).await.unwrap();
+    assert!(marked(&*store, begin + 12_000).await.is_empty());
+    assert_eq!(store.standstills().await.unwrap(), [], "two wait too long");
+    assert!(marked(&*store, begin + 5 * MINUTE).await.is_empty());
+    let nobody = Standstill {
+        saga_type: SagaType::new("PARCEL").unwrap(),
+        after: Some(step("ORDERED")),
+        step: step("PACKED"),
+        sagas: 30,
+        since: at(begin),
+        usual_p50_ms: 1_499,
+        others_p50_ms: None,
+    };
+    assert_eq!(store.standstills().await.unwrap(), std::slice::from_ref(&nobody));
+    // Others see what one has found.
+    let other = connect(&database.url(), definitions()).await;
+    assert_eq!(other.standstills().await.unwrap(), [nobody]);
+    let packed = |number: i64| {
+        let saga_id = format!("held-{number}");
+        let after = begin + 6 * MINUTE + number;
+        of_parcel(&saga_id, "PACKED", SagaStatus::InProgress, after)
+    };
+    let events: Vec<SagaEvent> = (0..30).map(packed).collect();
+    store.append(events.into()).await.unwrap();
+    assert!(marked(&*store, begin + 6 * MINUTE + 1_000).await.is_empty());
+    assert_eq!(store.standstills().await.unwrap(), [], "they went on");
+}
+
 /// A limit decides alone, however unusual the wait is.
 pub(crate) async fn a_limit_goes_before_what_is_usual(database: &impl Database) {
     let store = database.store().await;
@@ -222,7 +288,7 @@ pub(crate) async fn a_limit_goes_before_what_is_usual(database: &impl Database) 
         .collect();
     store.append(events.into()).await.unwrap();
     let moment: Timestamp = at(3 * MINUTE);
-    assert_eq!(store.mark_unusual(moment).await.unwrap(), 0);
+    assert_eq!(store.mark_unusual(moment).await.unwrap(), Marked::default());
     let saga = store.saga("waiting").await.unwrap().unwrap();
     assert_eq!(
         (saga.unusual_since, Late::Stuck.due(&saga)),

@@ -1,11 +1,11 @@
 //! Lists, counts, samples and what is late.
 
 use saga_store::{
-    Drawn, FailureGroupsQuery, Failures as SampledFailures, Flow, FlowQuery, Judged, Late, LateGroup,
-    LateSagas, Page, SagaQuery, SlotDurations, Span, Statistics, StatisticsQuery, StepDetail, StoreError,
-    Trends, VersionSagas, VersionsQuery,
+    Drawn, FailureGroupsQuery, Flow, FlowQuery, Judged, Late, LateGroup, LateSagas, Page, SagaQuery,
+    SlotDurations, Span, Standstill, Statistics, StatisticsQuery, StepDetail, StoreError, Trends,
+    VersionSagas, VersionsQuery,
 };
-use saga_types::{Step, Timestamp};
+use saga_types::{SagaType, Step, Timestamp};
 
 use super::Reader;
 use crate::failure_groups::Failures;
@@ -47,12 +47,6 @@ impl Reader {
     pub(crate) async fn durations(&self, span: &Span) -> Result<Vec<SlotDurations>, StoreError> {
         self.ask("durations", self.sources.store.durations(span, self.scope()))
             .await
-    }
-
-    /// What failed.
-    pub(crate) async fn failures(&self, span: &Span, most: u32) -> Result<SampledFailures, StoreError> {
-        let asking = self.sources.store.failures(span, most, self.scope());
-        self.ask("failures", asking).await
     }
 
     /// What failed, in groups.
@@ -98,6 +92,19 @@ impl Reader {
         };
         let asking = self.sources.store.version_sagas(&query);
         self.ask("version_sagas", asking).await
+    }
+
+    /// The flow of sagas of a type.
+    pub(crate) async fn flow_of(
+        &self,
+        saga_type: &SagaType,
+        saga_ids: &[String],
+    ) -> Result<Flow, StoreError> {
+        if !self.scope().has(saga_type) {
+            return Ok(Flow::default());
+        }
+        let asking = self.sources.store.flow_of(saga_type, saga_ids);
+        self.ask("flow_of", asking).await
     }
 
     /// The ways that sagas really took.
@@ -148,6 +155,13 @@ impl Reader {
         let (store, acknowledged) = (&self.sources.store, self.when(acknowledged));
         let asking = store.late_sagas(late, before, size, self.scope(), acknowledged);
         self.ask(name, asking).await
+    }
+
+    /// Sagas that wait longer than any did while others do not go on either.
+    pub(crate) async fn standstills(&self) -> Result<Vec<Standstill>, StoreError> {
+        let mut found = self.ask("standstills", self.sources.store.standstills()).await?;
+        found.retain(|standstill| self.scope().has(&standstill.saga_type));
+        Ok(found)
     }
 
     fn when(&self, acknowledged: Option<bool>) -> Option<(bool, Judged)> {

@@ -141,7 +141,7 @@ pub(super) fn page_of_form(path: &str) -> &str {
 }
 
 /// The list of the letters of one reason.
-fn reason_path(reason: &str) -> String {
+pub(super) fn reason_path(reason: &str) -> String {
     format!("{PATH}?reason={}&state=WAITING", encoded(reason))
 }
 

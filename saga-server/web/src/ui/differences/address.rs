@@ -5,7 +5,7 @@ use saga_types::{Step, Timestamp, definition::Definitions};
 use crate::{
     http::query_string::{Length, Params},
     ui::{
-        period::{Asked, is_date},
+        period::{Asked, Period, is_date},
         query::{address, is_place},
     },
 };
@@ -16,7 +16,7 @@ pub(super) const PATH: &str = "/differences";
 type Filters = Vec<(String, String)>;
 
 /// The differences of two groups, each given by the filters of its list.
-pub(in crate::ui) fn between(a: &[(String, String)], b: &[(String, String)], is_rest: bool) -> String {
+pub(super) fn between(a: &[(String, String)], b: &[(String, String)], is_rest: bool) -> String {
     let prefixed = |prefix: &'static str, filters: &[(String, String)]| -> Filters {
         let filters = filters.iter();
         filters
@@ -84,6 +84,16 @@ pub(in crate::ui) fn of_failures(
     };
     let filters = group(filters);
     between(&filters, &around(&filters, only), true)
+}
+
+/// A version of a service against another one, of the sagas of the same period.
+pub(in crate::ui) fn of_versions(service: &str, [version, other]: [&str; 2], period: &Period) -> String {
+    let group = |version: &str| -> Filters {
+        let named = [("producerService", service), ("serviceVersion", version)];
+        let named = named.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        named.into_iter().chain(period.fixed()).collect()
+    };
+    between(&group(version), &group(other), false)
 }
 
 /// A list against those that completed.

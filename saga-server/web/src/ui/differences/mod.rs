@@ -14,7 +14,7 @@ use askama::Template;
 use axum::Extension;
 
 use self::{
-    address::{from_completed, group},
+    address::{between, from_completed, group},
     rows::{FigureRow, ValueRow, figures},
 };
 use super::{
@@ -33,7 +33,7 @@ use crate::{
     rest::{GroupDifferences, find_differences},
     scoped::Reader,
 };
-pub(in crate::ui) use address::{between, from_the_period_before, from_the_rest, of_failures};
+pub(in crate::ui) use address::{from_the_period_before, from_the_rest, of_failures, of_versions};
 
 /// The fields of a group: parameter, label, and what may be written there.
 const FIELDS: [(&str, &str, &str); 10] = [

@@ -7,21 +7,27 @@ use saga_collector::owners::Contact;
 use crate::{
     acknowledgements::AcknowledgementView,
     auth::{Caller, Role},
-    http::ApiError,
+    http::{ApiError, query_string::Params},
     late_groups::{ActionGroup, late_groups},
     scoped::Reader,
+    standstills::{StandstillView, standstills},
     ui::{
         acknowledge::Entry,
+        dead_letters::reason_path,
+        differences::from_the_rest,
         humanize::{Clock, Moment, length, number},
     },
 };
-use saga_store::{Late, LateSagas, Subjects, Total};
+use saga_store::{Late, LateSagas, LetterFilter, LetterGroup, LetterState, Subjects, Total};
 
 /// How many sagas of each kind are read for the orders that a message names.
 const READ: u32 = 100;
 
 /// How many acknowledgements are shown, the newest.
 const ACKNOWLEDGED: u32 = 100;
+
+/// How many reasons of dead letters are shown.
+const REASONS: usize = 4;
 
 /// How many orders a message names.
 const NAMED: usize = 5;
@@ -30,8 +36,13 @@ pub(super) struct Attention {
     pub(super) groups: Vec<Group>,
     /// How many sagas are in them.
     pub(super) sagas: String,
+    /// Where others do not go on either.
+    pub(super) standstills: Vec<Halt>,
     /// Dead letters that were not replayed.
     pub(super) letters: Option<String>,
+    /// Why, for those who may look at them: the most frequent reasons with their lists, and when the last one came.
+    pub(super) letter_reasons: Vec<LetterReason>,
+    pub(super) last_letter: Option<Moment>,
     /// Whether the caller may look at dead letters.
     pub(super) may_see_letters: bool,
     /// What became worse since somebody said that they take care of it.
@@ -57,8 +68,49 @@ pub(super) struct Group {
     pub(super) oldest: String,
     /// The list of these sagas.
     pub(super) path: String,
+    /// In what these sagas differ from others.
+    pub(super) differs: Option<String>,
     /// The group as a message to its owner, which ends with the path.
     pub(super) message: String,
+}
+
+/// Dead letters of one reason.
+pub(super) struct LetterReason {
+    pub(super) reason: String,
+    pub(super) letters: String,
+    pub(super) path: String,
+}
+
+/// A [`StandstillView`] in words.
+pub(super) struct Halt {
+    pub(super) step: String,
+    pub(super) owner: Option<String>,
+    pub(super) contact: Option<Contact>,
+    pub(super) saga_type: String,
+    pub(super) sagas: String,
+    pub(super) since: Moment,
+    /// How those do that came later, and what is usual.
+    pub(super) others: String,
+    pub(super) path: String,
+}
+
+impl Halt {
+    fn of(found: StandstillView, clock: Clock) -> Self {
+        let usual = length(found.usual_p50_ms);
+        Self {
+            others: match found.others_p50_ms {
+                None => format!("fewer than 20 that came later have gone on (usually {usual})"),
+                Some(median) => format!("those that came later took {} (usually {usual})", length(median)),
+            },
+            step: found.step.to_string(),
+            owner: found.owner,
+            contact: found.contact,
+            saga_type: found.saga_type.to_string(),
+            sagas: number(found.sagas),
+            since: Moment::new(found.since, clock.now),
+            path: found.page,
+        }
+    }
 }
 
 impl Attention {
@@ -67,9 +119,10 @@ impl Attention {
         let moments = [(Late::Stuck, clock.judged_at), (Late::Owing, Timestamp::MAX)];
         let [(stuck, before), (owing, ever)] = moments;
         let nobodys = Some(false);
-        let (stuck_groups, owing_groups, stuck_sagas, owing_sagas, letters, acknowledged) = tokio::try_join!(
+        let (stuck_groups, owing_groups, halts, stuck_sagas, owing_sagas, letters, acknowledged) = tokio::try_join!(
             late_groups(reader, stuck, clock.judged_at, nobodys),
             late_groups(reader, owing, clock.judged_at, nobodys),
+            standstills(reader),
             reader.late_sagas(stuck, before, READ, nobodys),
             reader.late_sagas(owing, ever, READ, nobodys),
             reader.letters_waiting(),
@@ -93,19 +146,58 @@ impl Attention {
             .chain(letters_of)
             .map(|view| Entry::new(view, clock.now));
         let (worse, acknowledged) = entries.partition(|entry| entry.mark.is_worse);
+        let reasons = match letters > 0 && may_see_letters {
+            true => letter_groups(reader, clock).await?,
+            false => Vec::new(),
+        };
+        let last_letter = reasons.iter().map(|group| group.last).max();
         Ok(Self {
+            letter_reasons: reasons.into_iter().take(REASONS).map(LetterReason::of).collect(),
+            last_letter: last_letter.map(|last| Moment::new(last, clock.now)),
             worse,
             acknowledged,
             has_more,
             groups,
+            standstills: halts.into_iter().map(|found| Halt::of(found, clock)).collect(),
             sagas: counted(stuck_sagas.total, owing_sagas.total),
             letters: (letters > 0).then(|| number(letters)),
             may_see_letters,
         })
     }
 
+    /// How many sagas need action, if any does.
+    pub(super) fn count(&self) -> Option<String> {
+        (!self.groups.is_empty()).then(|| self.sagas.clone())
+    }
+
     pub(super) fn is_clear(&self) -> bool {
-        self.groups.is_empty() && self.letters.is_none() && self.worse.is_empty()
+        self.groups.is_empty()
+            && self.standstills.is_empty()
+            && self.letters.is_none()
+            && self.worse.is_empty()
+    }
+}
+
+/// Those that wait and that nobody takes care of, by reason, the most frequent first.
+async fn letter_groups(reader: &Reader, clock: Clock) -> Result<Vec<LetterGroup>, ApiError> {
+    let filter = LetterFilter {
+        state: Some(LetterState::Waiting),
+        acknowledged: Some((false, clock.now)),
+        ..LetterFilter::default()
+    };
+    let mut groups = reader.letter_groups(&filter).await?;
+    groups.retain(|group| group.waiting > 0);
+    groups.sort_by(|left, right| (right.waiting, &left.reason).cmp(&(left.waiting, &right.reason)));
+    Ok(groups)
+}
+
+impl LetterReason {
+    fn of(group: LetterGroup) -> Self {
+        Self {
+            path: reason_path(&group.reason),
+            letters: number(group.waiting),
+            reason: group.reason,
+        }
     }
 }
 
@@ -125,6 +217,7 @@ impl Group {
         let oldest = length(seconds(now.millis_since(group.since)));
         Self {
             message: message(late, &group, sagas, &oldest),
+            differs: differs(&group.page),
             is_overdue: group.overdue,
             state,
             step: group.step.to_string(),
@@ -137,6 +230,14 @@ impl Group {
             path: group.page,
         }
     }
+}
+
+/// The sagas of a list against others; whether somebody takes care of them is no reason to differ.
+fn differs(page: &str) -> Option<String> {
+    let (_, query) = page.split_once('?')?;
+    let mut filters = Params::of(query).given();
+    filters.retain(|(name, _)| name != "acknowledged");
+    from_the_rest(&filters)
 }
 
 /// Whole seconds: less does not matter to who is late.

@@ -28,7 +28,7 @@ use super::{
 use crate::ui::overview::{
     attention::Attention,
     changes::{Changed, changes},
-    failures::{Before, Failures, Shown},
+    failures::Failures,
     slowest::{SlowStep, slowest},
     types::TypeRow,
 };
@@ -41,11 +41,8 @@ use crate::{
     },
     scoped::Reader,
 };
-pub(super) use failures::{filters as failures_filters, path as failures_path};
+pub(super) use failures::{filters as failures_filters, found as failures_of};
 use saga_store::{SagaQuery, SagaSort, Slot, SlotDurations, SortBy, SortOrder, Span, Trends};
-
-/// About how many failures are read: of so many a share is at most one point off, in 95 of 100 samples.
-const FAILURES_READ: u32 = 10_000;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -119,7 +116,7 @@ pub(super) async fn page(
     let span = period.span();
     let previous = period.before().map(|before| before.span());
     let trends = reader.trends(&span).map_err(ApiError::from);
-    let failed = reader.failures(&span, FAILURES_READ).map_err(ApiError::from);
+    let failed = failures::found(&reader, &span, previous.as_ref()).map_err(ApiError::from);
     let before = before(&reader, previous.as_ref());
     let attention = Attention::asked(&reader, &caller, clock);
     let durations = reader.durations(&span).map_err(ApiError::from);
@@ -130,24 +127,23 @@ pub(super) async fn page(
     let started = started(&trends);
     let is_empty = started == 0 && reader.is_empty().await?;
     // There is nothing to compare with a period in which nothing started.
-    let started_before = before.as_ref().map(|(trends, _)| self::started(trends));
+    let started_before = before.as_ref().map(self::started);
     let before = before.filter(|_| started_before != Some(0));
-    let earlier = before.as_ref().map(|(trends, failures)| Before {
-        failures,
-        started: self::started(trends),
-        started_now: started,
-    });
-    let shown = Shown {
-        redaction: &reader.redaction,
-        definitions: reader.definitions(),
-    };
-    let failures = Failures::of(&failed, earlier.as_ref(), &trends, shown, &period);
+    let failures = Failures::of(
+        &failed,
+        before.is_some(),
+        reader.definitions(),
+        &period,
+        clock.now,
+    );
     let failures = failures.with_marks(&reader, clock.now).await?;
     let none = BTreeMap::new();
-    let types_before = before.as_ref().map_or(&none, |(trends, _)| &trends.by_type);
+    let types_before = before.as_ref().map_or(&none, |trends| &trends.by_type);
     let types = TypeRow::of(&trends.by_type, types_before, &period);
     Ok(Page(OverviewTemplate {
-        frame: Frame::new(Section::Overview, "Overview", &caller, Some(&freshness)).with_live(String::new()),
+        frame: Frame::new(Section::Overview, "Overview", &caller, Some(&freshness))
+            .with_live(String::new())
+            .with_count(attention.count()),
         attention,
         range: Range::compared("/", &given, &period, clock.now),
         period: period.words(),
@@ -156,8 +152,13 @@ pub(super) async fn page(
         before: started_before.map(|started| (number(started), period.against().words())),
         is_compared: before.is_some(),
         counts: SagaStatus::ALL
+            .into_iter()
+            // Sagas are STARTED for a moment only.
+            .filter(|status| {
+                *status != SagaStatus::Started || trends.slots.iter().any(|slot| slot.contains_key(status))
+            })
             .map(|status| count(status, &trends, &period))
-            .into(),
+            .collect(),
         chart: drawn(&span, &trends, clock.now, markers.clone()),
         layers: chart::LAYERS,
         lines: Lines::of(&durations, &span, markers.clone()),
@@ -173,17 +174,12 @@ pub(super) async fn page(
     }))
 }
 
-/// Counts and failures of the period that this one is compared with.
-async fn before(
-    reader: &Reader,
-    span: Option<&Span>,
-) -> Result<Option<(Trends, saga_store::Failures)>, ApiError> {
-    let Some(span) = span else {
-        return Ok(None);
-    };
-    let trends = reader.trends(span);
-    let failures = reader.failures(span, FAILURES_READ);
-    Ok(Some(tokio::try_join!(trends, failures)?))
+/// Counts of the period that this one is compared with.
+async fn before(reader: &Reader, span: Option<&Span>) -> Result<Option<Trends>, ApiError> {
+    match span {
+        Some(span) => Ok(Some(reader.trends(span).await?)),
+        None => Ok(None),
+    }
 }
 
 fn started(trends: &Trends) -> u64 {

@@ -14,6 +14,9 @@ pub(super) enum Grouping {
     Services,
 }
 
+/// The parameters that say with what the saga is compared.
+pub(super) const COMPARE: [&str; 2] = ["compare", "against"];
+
 pub(super) struct Address {
     pub(super) path: String,
     /// As it was asked for.
@@ -40,6 +43,19 @@ impl Address {
             given.push((name.to_owned(), value.to_owned()));
         }
         query::address(&self.path, &given)
+    }
+
+    /// Beside what is usual.
+    pub(super) fn beside_usual(&self) -> String {
+        let kept = self.kept(&COMPARE).into_iter();
+        let usual = ("against".to_owned(), "usual".to_owned());
+        let all: Vec<_> = kept.chain(std::iter::once(usual)).collect();
+        format!("{}#comparison", query::address(&self.path, &all))
+    }
+
+    /// Compared with nothing.
+    pub(super) fn alone(&self) -> String {
+        query::address(&self.path, &self.kept(&COMPARE))
     }
 
     /// To one of the events that are shown.

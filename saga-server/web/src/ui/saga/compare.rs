@@ -1,4 +1,4 @@
-//! A saga beside another one: their waterfalls as pairs of rows, each from its own beginning.
+//! A saga beside another one, or beside what is usual: their waterfalls as pairs of rows, each from its own beginning.
 
 use std::time::Duration;
 
@@ -18,18 +18,24 @@ use saga_store::StoredStep;
 /// How many differences the first line names.
 const MOST_NAMED: usize = 3;
 
-/// A saga and its first events.
+/// What a saga is compared with: another one, or none for what is usual; and its first events.
 pub(super) struct Compared {
-    pub(super) saga: SagaState,
+    pub(super) saga: Option<SagaState>,
     pub(super) steps: Vec<StoredStep>,
 }
 
-pub(super) struct Comparison {
-    pub(super) other: SagaId,
+/// The other saga.
+pub(super) struct Other {
+    pub(super) saga_id: SagaId,
     pub(super) short_id: String,
     pub(super) path: String,
     pub(super) saga_type: String,
     pub(super) badge: Badge,
+}
+
+pub(super) struct Comparison {
+    /// None when it is what is usual.
+    pub(super) other: Option<Other>,
     /// How long both took, this one first.
     pub(super) wholes: [String; 2],
     /// The greatest differences: step and difference.
@@ -85,11 +91,7 @@ impl Comparison {
             })
         };
         Some(Self {
-            short_id: short(other.saga.saga_id.as_str()),
-            path: saga_path(other.saga.saga_id.as_str()),
-            saga_type: other.saga.saga_type.to_string(),
-            badge: other.saga.current_status.into(),
-            other: other.saga.saga_id.clone(),
+            other: other.saga.as_ref().map(Other::of),
             named: named(&lanes, &pairs, wholes[0].max(wholes[1])),
             rows: pairs
                 .iter()
@@ -102,8 +104,20 @@ impl Comparison {
             whole: scales[0].whole(),
             wholes: wholes.map(length),
             ticks,
-            without: format!("{}#time", address.with("compare", None)),
+            without: format!("{}#time", address.alone()),
         })
+    }
+}
+
+impl Other {
+    fn of(saga: &SagaState) -> Self {
+        Self {
+            short_id: short(saga.saga_id.as_str()),
+            path: saga_path(saga.saga_id.as_str()),
+            saga_type: saga.saga_type.to_string(),
+            badge: saga.current_status.into(),
+            saga_id: saga.saga_id.clone(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! | `outlook` | when a saga that goes on will probably be done |
 //! | `path` | the expected path, by levels |
 //! | `waterfall` | where the time went |
-//! | `compare` | the same beside another saga |
+//! | `compare`, `usual_saga` | the same beside another saga, and a saga as it usually goes |
 //! | `events`, `window` | the table of events, and which of very many it shows |
 //! | `relatives` | parents, children and other sagas of the order on one line of time |
 //! | `address` | the page with one parameter changed |
@@ -21,13 +21,14 @@ mod header;
 mod outlook;
 pub(super) mod path;
 mod relatives;
+mod usual_saga;
 mod waterfall;
 mod window;
 
 use askama::Template;
 use axum::{Extension, http::HeaderMap};
 use saga_types::{
-    SagaId, SagaStatus, Timestamp,
+    SagaId, SagaStatus, Step, Timestamp,
     fold::{Anomaly, SagaState},
 };
 
@@ -39,13 +40,14 @@ use super::{
     row::{WhatNow, overdue},
 };
 use crate::ui::saga::{
-    address::Address,
+    address::{Address, COMPARE},
     compare::{Compared, Comparison},
     events::{Entry, EventFilter, EventTable},
     header::Header,
     outlook::Outlook,
     path::PathView,
     relatives::Relatives,
+    usual_saga::usual_saga,
     waterfall::{OfType, Wanted, Waterfall},
     window::Window,
 };
@@ -79,6 +81,10 @@ pub(super) struct SagaTemplate {
     path: PathView,
     waterfall: Option<Waterfall>,
     comparison: Option<Comparison>,
+    /// What is usual was asked for, and is not known.
+    is_usual_unknown: bool,
+    /// The page beside what is usual.
+    beside_usual: String,
     /// What the form for a comparison and that of the filter keep.
     kept_by_compare: Vec<(String, String)>,
     kept_by_filter: Vec<(String, String)>,
@@ -113,6 +119,8 @@ struct Asked {
     wanted: Wanted,
     filter: EventFilter,
     is_first: bool,
+    /// Beside what is usual.
+    is_beside_usual: bool,
 }
 
 /// What the page is made of.
@@ -146,6 +154,12 @@ pub(super) async fn page(
         wanted: Wanted::take(&mut params),
         filter: EventFilter::take(&mut params),
         is_first: cursor.is_none(),
+        is_beside_usual: params
+            .parsed("against", |text| match text {
+                "usual" => Ok(true),
+                _ => Err("must be usual".to_owned()),
+            })
+            .unwrap_or_default(),
     };
     params.finish()?;
     let shown = reader.look_up(&saga_id).await?;
@@ -193,7 +207,7 @@ async fn compared(reader: &Reader, saga_id: &SagaId) -> Result<Compared, ApiErro
         .await
         .map_err(missing)?;
     Ok(Compared {
-        saga: reader.redaction.saga(saga.state),
+        saga: Some(reader.redaction.saga(saga.state)),
         steps: steps.steps,
     })
 }
@@ -215,6 +229,7 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
         wanted,
         filter,
         is_first,
+        is_beside_usual,
     } = asked;
     let freshness = reader.freshness();
     let clock = Clock::of(&freshness);
@@ -229,6 +244,16 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
     let of_type = OfType {
         definition,
         usual: if window.is_first { &usual } else { &nothing },
+    };
+    let usual_steps = || {
+        let of_type = usual.types.get(&saga.saga_type)?;
+        let owner = |step: &Step| definitions.owner(&saga.saga_type, step).map(str::to_owned);
+        let steps = usual_saga(steps.first().filter(|_| window.is_first)?, of_type, owner);
+        (!steps.is_empty()).then_some(Compared { saga: None, steps })
+    };
+    let compared = match is_beside_usual {
+        true => usual_steps(),
+        false => compared,
     };
     let is_over = matches!(
         saga.current_status,
@@ -266,11 +291,16 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
             .map(|definition| PathView::of(definition, &saga, &steps, clock))
             .unwrap_or_default(),
         waterfall: Waterfall::of(&steps, &saga, &of_type, clock, wanted, window.is_part, &address),
+        is_usual_unknown: is_beside_usual && compared.is_none(),
         comparison: compared.and_then(|other| {
-            let theirs = of(&other.saga).map(|definition| &**definition);
+            let theirs = other
+                .saga
+                .as_ref()
+                .map_or(definition, |other| of(other).map(|definition| &**definition));
             Comparison::of(&steps, &other, [definition, theirs], &address)
         }),
-        kept_by_compare: address.kept(&["compare"]),
+        kept_by_compare: address.kept(&COMPARE),
+        beside_usual: address.beside_usual(),
         kept_by_filter: address.kept(&events::FILTER),
         events,
         event_count: number(saga.step_count),

@@ -65,14 +65,9 @@ impl Deploy {
         period: &Period,
         now: Timestamp,
     ) -> Self {
-        let group = |version: &str| -> Vec<(String, String)> {
-            let named = [("producerService", service), ("serviceVersion", version)];
-            let named = named.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            named.into_iter().chain(period.fixed()).collect()
-        };
         let previous = previous_version(all, version).map(|previous| Previous {
             version: previous.version.clone(),
-            differs: differences::between(&group(&version.version), &group(&previous.version), false),
+            differs: differences::of_versions(service, [&version.version, &previous.version], period),
             before_and_after: before_and_after(service, version.first_seen, period),
         });
         Self {

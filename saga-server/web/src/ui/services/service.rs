@@ -1,6 +1,6 @@
 //! `/services/{service}`: what one service owes now, how its steps went in a period, and whether its events came.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::cmp::Reverse;
 
 use askama::Template;
 use axum::{
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     auth::{Caller, Role},
+    failure_groups::Group,
     http::{
         ApiError,
         query_string::{Length, Params},
@@ -26,11 +27,12 @@ use crate::{
     scoped::Reader,
     ui::{
         differences::of_failures,
-        humanize::{Clock, Moment, about, length, number, precise_count},
+        humanize::{Clock, Moment, length, number},
         links::encoded,
         overview,
         page::{Frame, Page, Section},
         period::{Asked, Period},
+        query::address,
         range::Range,
     },
 };
@@ -42,9 +44,6 @@ const INSTANCES: u32 = 50;
 
 /// How many kinds of failures are shown.
 const FAILURES: usize = 12;
-
-/// About how many failures are read, of all services.
-const FAILURES_READ: u32 = 2_000;
 
 #[derive(Template)]
 #[template(path = "service.html")]
@@ -261,29 +260,22 @@ impl Owed {
 
 /// Why sagas failed at its steps, the most frequent first.
 async fn failures(reader: &Reader, recorded: &[String], period: &Period) -> Result<Vec<Failure>, ApiError> {
-    let span = period.span();
-    let found = reader.failures(&span, FAILURES_READ).await?;
-    let mut kinds: BTreeMap<(String, Option<String>), u64> = BTreeMap::new();
-    for count in found.counts {
-        let Some(step) = count.step.filter(|step| recorded.contains(step)) else {
-            continue;
-        };
-        let reason = reader.redaction.failure_reason(count.reason);
-        *kinds.entry((step, reason)).or_default() += count.sagas;
-    }
-    let mut kinds: Vec<_> = kinds.into_iter().collect();
-    kinds.sort_by_key(|(_, sagas)| Reverse(*sagas));
-    let weight = found.sample.weight();
-    let failure = |((step, reason), sagas): ((String, Option<String>), u64)| Failure {
-        path: overview::failures_path(Some(&step), reason.as_deref(), period),
-        differs: of_failures(
-            &overview::failures_filters(Some(&step), reason.as_deref(), period),
-            Some(&step),
-            reader.definitions(),
-        ),
-        sagas: about(precise_count(sagas) * weight),
-        step,
-        reason,
+    let found = overview::failures_of(reader, &period.span(), None).await?;
+    let failure = |group: Group| {
+        let step = group.step.clone().filter(|step| recorded.contains(step))?;
+        let filters = overview::failures_filters(&group, period);
+        (group.now > 0).then(|| Failure {
+            path: address("/sagas", &filters),
+            differs: of_failures(&filters, Some(&step), reader.definitions()),
+            sagas: number(group.now),
+            reason: group.reason,
+            step,
+        })
     };
-    Ok(kinds.into_iter().take(FAILURES).map(failure).collect())
+    Ok(found
+        .groups
+        .into_iter()
+        .filter_map(failure)
+        .take(FAILURES)
+        .collect())
 }

@@ -240,12 +240,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    pub(in crate::ui::saga::waterfall) fn event(
-        step: &str,
-        service: &str,
-        millis: i64,
-        metadata: Value,
-    ) -> StoredStep {
+    pub(in crate::ui::saga) fn event(step: &str, service: &str, millis: i64, metadata: Value) -> StoredStep {
         let mut entries = metadata.as_object().unwrap().clone();
         entries.insert("producerService".to_owned(), service.into());
         let at = Timestamp::from_millis(1_760_000_000_000 + millis).unwrap();

@@ -38,6 +38,8 @@ use crate::{
 };
 
 pub(super) use drawing::{Drawing, Grid};
+#[cfg(test)]
+pub(super) use lanes::tests::event;
 pub(super) use lanes::{Lane, Span, is_corrected, lanes, service};
 pub(super) use scale::{Fold, Scale, Tick};
 use summary::{Part, Summary};

@@ -1,4 +1,10 @@
 //! `GET /api/v1/compare`: two versions of a service, side by side over the same minutes, with a verdict.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `types` | outcomes, failures and transitions, type by type |
+
+mod types;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,6 +17,7 @@ use saga_types::{SagaStatus, SagaType, Timestamp, keys};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use self::types::TypeComparison;
 use super::{saga_filters::saga_type, versions};
 use crate::{
     http::{ApiError, date_range::DateRange, query_string::Params},
@@ -48,6 +55,8 @@ pub(crate) struct VersionComparison {
     mixed: u64,
     /// Whether all sagas of the period were looked at. When not, the first 20,000 were, from its beginning.
     period_is_whole: bool,
+    /// What the sagas of the same minutes did, by type, that with the most sagas first; at most 20.
+    types: Vec<TypeComparison>,
     freshness: Freshness,
 }
 
@@ -104,7 +113,7 @@ struct DurationPercentiles {
 /// Two versions of a service side by side, and whether the new one is worse
 ///
 /// Sagas belong to a version by the steps that the service recorded in them. Without a beginning the period begins when the
-/// candidate was first seen.
+/// candidate was first seen. Outcomes, failures and transitions are of sagas of the same minutes.
 #[utoipa::path(
     get, path = "/api/v1/compare", operation_id = "compareVersions", tag = "sagas",
     params(
@@ -121,11 +130,21 @@ pub(super) async fn two_versions(
     reader: Reader,
     params: Params,
 ) -> Result<Json<VersionComparison>, ApiError> {
-    find(&reader, params).await.map(Json)
+    let (mut comparison, found) = compared(&reader, params).await?;
+    comparison.types = types::side_by_side(&reader, &found.sagas).await?;
+    Ok(Json(comparison))
 }
 
-/// The comparison that parameters ask for.
-pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<VersionComparison, ApiError> {
+/// The comparison that parameters ask for, without what the sagas of each type did.
+pub(crate) async fn find(reader: &Reader, params: Params) -> Result<VersionComparison, ApiError> {
+    Ok(compared(reader, params).await?.0)
+}
+
+/// The comparison, and the sagas of which it is.
+async fn compared(
+    reader: &Reader,
+    mut params: Params,
+) -> Result<(VersionComparison, VersionSagas), ApiError> {
     let DateRange { from, to } = DateRange::take(&mut params);
     let saga_type = params.parsed("sagaType", saga_type);
     let margin = params.parsed("margin", margin).unwrap_or(MARGIN);
@@ -155,7 +174,8 @@ pub(crate) async fn find(reader: &Reader, mut params: Params) -> Result<VersionC
         to,
     };
     let found = reader.version_sagas(&query).await?;
-    Ok(answer(query, &found, seen, margin, freshness))
+    let comparison = answer(query, &found, seen, margin, freshness);
+    Ok((comparison, found))
 }
 
 fn needed(params: &mut Params, name: &str) -> String {
@@ -200,6 +220,7 @@ fn answer(
         candidate,
         mixed: found.mixed,
         period_is_whole: found.is_whole,
+        types: Vec::new(),
         freshness,
     }
 }
@@ -207,9 +228,7 @@ fn answer(
 fn judged(sagas: &[VersionSaga], margin: f64) -> Judgement {
     let mut minutes: BTreeMap<i64, Minute> = BTreeMap::new();
     for saga in sagas.iter().filter(|saga| saga.status.is_terminal()) {
-        let minute = minutes
-            .entry(saga.started_at.as_millis().div_euclid(60_000))
-            .or_default();
+        let minute = minutes.entry(minute_of(saga)).or_default();
         let share = if saga.is_candidate {
             &mut minute.candidate
         } else {
@@ -223,6 +242,11 @@ fn judged(sagas: &[VersionSaga], margin: f64) -> Judgement {
         comparison.add(minute);
     }
     comparison.judge(margin)
+}
+
+/// The minute in which a saga started.
+fn minute_of(saga: &VersionSaga) -> i64 {
+    saga.started_at.as_millis().div_euclid(60_000)
 }
 
 fn has_failed(saga: &VersionSaga) -> bool {

@@ -1,0 +1,65 @@
+//! Sagas that wait longer than any did while others do not go on either: for REST and the overview alike.
+
+use saga_collector::owners::Contact;
+use saga_store::{Standstill, StoreError};
+use saga_types::{SagaType, Step, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{http::address::encoded, scoped::Reader};
+
+/// Sagas of a type without a limit that wait longer for a step than any did, and of which none counts as stuck, since others do not go
+/// on either, or go on as slowly.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Standstill)]
+pub(crate) struct StandstillView {
+    /// The step that is awaited.
+    pub(crate) step: Step,
+    /// The service that owns it by the definition.
+    pub(crate) owner: Option<String>,
+    pub(crate) saga_type: SagaType,
+    /// Whom to ask, by the configuration (owners).
+    pub(crate) contact: Option<Contact>,
+    /// How many; of very many the first 1,000 are looked at.
+    pub(crate) sagas: u64,
+    /// Since when the first of them waits.
+    pub(crate) since: Timestamp,
+    /// How long it takes as a rule: the median, in milliseconds.
+    pub(crate) usual_p50_ms: i64,
+    /// How long it took those that came later: the median, in milliseconds; null when fewer than 20 of them have gone on.
+    pub(crate) others_p50_ms: Option<i64>,
+    /// The page that lists the sagas that wait for the step; behind its question mark are the parameters of `/api/v1/sagas`.
+    pub(crate) page: String,
+}
+
+/// The one with the most sagas first.
+pub(crate) async fn standstills(reader: &Reader) -> Result<Vec<StandstillView>, StoreError> {
+    let found = reader.standstills().await?;
+    Ok(found
+        .into_iter()
+        .map(|standstill| StandstillView::of(reader, standstill))
+        .collect())
+}
+
+impl StandstillView {
+    fn of(reader: &Reader, found: Standstill) -> Self {
+        let owner = reader.definitions().owner(&found.saga_type, &found.step);
+        let contact = reader.pages.owners.of(owner, Some(found.saga_type.as_str()));
+        Self {
+            owner: owner.map(str::to_owned),
+            contact: contact.cloned(),
+            page: format!(
+                "/sagas?awaits={}&ended=false&sagaType={}&sort=startedAt,asc",
+                encoded(found.step.as_str()),
+                encoded(found.saga_type.as_str())
+            ),
+            step: found.step,
+            saga_type: found.saga_type,
+            sagas: found.sagas,
+            since: found.since,
+            usual_p50_ms: found.usual_p50_ms,
+            others_p50_ms: found.others_p50_ms,
+        }
+    }
+}
