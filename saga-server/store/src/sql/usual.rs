@@ -16,7 +16,7 @@ use crate::{
     Width,
     columns::Moment,
     deadline::in_time,
-    fold_batch::StoredFold,
+    fold_text::read_fold,
     period::drawn_below,
     rollup::CountsByType,
     usual::{Observed, Peers, TypeUsual, suspect},
@@ -217,7 +217,7 @@ async fn waits_of(
     for some in saga_ids.chunks(CHUNK) {
         for fold in read::folds(&store.readers, some).await? {
             // One that cannot be read is folded again with its next event.
-            if let Some(waits) = StoredFold::parse_fold(&fold).and_then(|fold| fold.waits(&definitions)) {
+            if let Some(waits) = read_fold(&fold).and_then(|fold| fold.waits(&definitions)) {
                 each(waits);
             }
         }
@@ -240,7 +240,7 @@ async fn candidates(
         .await
         .map_err(error::store)?;
     let candidates = rows.into_iter().filter_map(|(_, version, fold)| {
-        let state = StoredFold::parse_fold(&fold)?.try_state(definitions)?;
+        let state = read_fold(&fold)?.try_state(definitions)?;
         Some((state, version))
     });
     Ok(candidates.collect())
