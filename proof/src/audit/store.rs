@@ -214,7 +214,7 @@ impl Found {
 
 /// The state that the kept fold gives, which is what REST answers.
 fn state(kept: &InstanceRow, definitions: &Definitions) -> Result<saga_types::fold::SagaState> {
-    let fold: SagaFold = serde_json::from_str(&kept.fold).context("the kept fold cannot be read")?;
+    let fold: SagaFold = saga_store::read_fold(&kept.fold).context("the kept fold cannot be read")?;
     fold.try_state(definitions)
         .context("the kept fold follows another definition")
 }

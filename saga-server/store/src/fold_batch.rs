@@ -11,7 +11,7 @@ use saga_types::{
     fold::{FoldEvent, SagaFold, SagaState},
 };
 
-use super::{AppendError, Fault, Late, SagaChange, rollup::RollupKey};
+use super::{AppendError, Fault, Late, SagaChange, fold_text, rollup::RollupKey};
 
 /// What the database keeps of a saga, read under its lock.
 pub(super) struct StoredFold {
@@ -22,13 +22,6 @@ pub(super) struct StoredFold {
     pub(super) version: i64,
     /// None when it cannot be read, as after an update that changed its form: the steps are folded anew.
     pub(super) fold: Option<SagaFold>,
-}
-
-impl StoredFold {
-    /// None when it cannot be read.
-    pub(super) fn parse_fold(text: &str) -> Option<SagaFold> {
-        serde_json::from_str(text).ok()
-    }
 }
 
 /// The sagas that a batch touches, ordered by id.
@@ -146,7 +139,7 @@ impl FoldUpdate<'_> {
             }
         }
         Ok(UpdatedSaga {
-            fold: serde_json::to_string(&fold).map_err(|error| {
+            fold: fold_text::write(&fold).map_err(|error| {
                 let message = format!("saga {saga_id}: its fold cannot be written: {error}");
                 AppendError::Unavailable(Fault::caused_by(message, None, error))
             })?,

@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | `port`, `connect`, `error`, `probe` | the trait, the adapter that a URL names, and what can go wrong |
 //! | `batch`, `appended` | what of a batch is new, known, in conflict or of a removed saga; free of SQL |
-//! | `fold_batch` | from new events to the new states of their sagas; free of SQL |
+//! | `fold_batch`, `fold_text` | from new events to the new states of their sagas, free of SQL; folds as rows keep them |
 //! | `table`, `rows`, `columns` | one list of columns for each table, rows as the port's types, types of columns |
 //! | `rollup`, `histogram` | counts and durations by time, kept with each batch |
 //! | `producers` | who records events, and which of them are missing |
@@ -57,6 +57,7 @@ mod failures;
 mod find;
 mod flow;
 mod fold_batch;
+mod fold_text;
 mod histogram;
 mod job_items;
 mod jobs;
@@ -112,6 +113,7 @@ pub use failures::{
 };
 pub use find::{FindPlace, FindQuery, FindStore, Found, FoundSaga, Stretch};
 pub use flow::{Flow, FlowQuery, Outcome, StepDetail, StepRow, Transition, TransitionRow, VersionPart};
+pub use fold_text::read_fold;
 pub use job_items::{DoneItem, ItemResult, JobItem, JobItemQuery, JobStep, NewItem};
 pub use jobs::{
     Creation, Job, JobAcknowledgement, JobAction, JobActivity, JobCare, JobDisposal, JobQuery, JobState,

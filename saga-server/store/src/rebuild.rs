@@ -11,7 +11,12 @@ use saga_types::{
 use serde_json::{Map, Value};
 
 use super::{
-    Corrupt, StoreError, fold_batch::UpdatedSaga, rollup::RollupKey, rows::InstanceRow, table::Table,
+    Corrupt, StoreError,
+    fold_batch::UpdatedSaga,
+    fold_text::{self, read_fold},
+    rollup::RollupKey,
+    rows::InstanceRow,
+    table::Table,
 };
 
 /// The most steps that are held at once, unless a single saga has more.
@@ -108,12 +113,18 @@ impl<'a> Stored<'a> {
     }
 
     fn is(&self, updated: &UpdatedSaga) -> bool {
-        let version = self.version;
+        let Some((row, _)) = &self.row else {
+            return false;
+        };
+        // One fold may have several texts.
+        let folds = || (read_fold(row.fold), read_fold(&updated.fold));
+        let is_fold = || matches!(folds(), (Some(kept), Some(folded)) if kept == folded);
         let updated = InstanceRow {
-            version,
+            version: self.version,
+            fold: row.fold,
             ..InstanceRow::of(updated)
         };
-        self.row.as_ref().is_some_and(|(row, _)| *row == updated)
+        *row == updated && is_fold()
     }
 }
 
@@ -174,7 +185,7 @@ pub(super) fn refold(
     };
     let others = orders.into_iter().filter(|order| *order != state.order_id);
     Ok(Some(UpdatedSaga {
-        fold: serde_json::to_string(&fold)
+        fold: fold_text::write(&fold)
             .map_err(|error| Corrupt::new("saga_instance", "fold", state.saga_id.as_str(), error))?,
         version: stored.map_or(0, |stored| stored.version) + 1,
         before: stored.and_then(|stored| Some(stored.row.as_ref()?.1.clone())),

@@ -1,4 +1,4 @@
-//! The figures P4 to P8: how fast the collector is, and how small.
+//! The figures P4 to P9: how fast the collector is, and how small.
 //!
 //! Machines are noisy, so a ratio is of two subjects that take turns in one run, and the median of its rounds
 //! counts. Whether a target is met is printed, and fails nothing: that depends on the machine.
@@ -6,6 +6,7 @@
 mod baselines;
 mod bench_env;
 mod delay;
+mod disk;
 mod drain;
 mod footprint;
 mod graph;
@@ -75,10 +76,12 @@ enum Figure {
     P7,
     /// The server's memory, and its start
     P8,
+    /// The disk of PostgreSQL for an event, by table and index
+    P9,
 }
 
 impl Figure {
-    const ALL: [Self; 5] = [Self::P4, Self::P5, Self::P6, Self::P7, Self::P8];
+    const ALL: [Self; 6] = [Self::P4, Self::P5, Self::P6, Self::P7, Self::P8, Self::P9];
 }
 
 /// How much is measured.
@@ -140,6 +143,7 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
             Figure::P6 => reading::measure(&mut bench_env, &sizes, &mut report, progress).await?,
             Figure::P7 => delay::measure(&mut bench_env, &sizes, &mut report, progress).await?,
             Figure::P8 => footprint::measure(&mut bench_env, &sizes, &mut report, progress).await?,
+            Figure::P9 => disk::measure(&mut bench_env, &sizes, &mut report, progress).await?,
         }
     }
     Ok(report)

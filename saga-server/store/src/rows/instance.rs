@@ -7,6 +7,7 @@ use crate::{
     Late, StoreError,
     columns::{Moment, Texts},
     fold_batch::{StoredFold, UpdatedSaga},
+    fold_text::read_fold,
     rollup::RollupKey,
     rows::read_type,
     table::{Keyed, Table, table},
@@ -172,7 +173,7 @@ impl TryFrom<FoldRow<'_>> for StoredFold {
             saga_id: row.saga_id.to_owned(),
             order_id: row.order_id.to_owned(),
             version: row.version,
-            fold: Self::parse_fold(row.fold),
+            fold: read_fold(row.fold),
         })
     }
 }

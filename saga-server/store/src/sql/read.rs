@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Position, StepPage, StoreError,
     columns::Moment,
-    fold_batch::StoredFold,
+    fold_text::read_fold,
     rows::{HistoryRow, StateRow, StepRow, StoredStepRow},
     table::Table,
 };
@@ -73,7 +73,7 @@ pub(super) async fn states(
     definitions: &Definitions,
     rows: Vec<StateRow>,
 ) -> Result<Vec<SagaState>, StoreError> {
-    let state = |fold: &str| StoredFold::parse_fold(fold)?.try_state(definitions);
+    let state = |fold: &str| read_fold(fold)?.try_state(definitions);
     let stored: Vec<(StateRow, Option<SagaState>)> = rows
         .into_iter()
         .map(|row| {

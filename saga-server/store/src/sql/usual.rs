@@ -21,7 +21,7 @@ use crate::{
     columns::Moment,
     deadline::in_time,
     flow::observed_waits,
-    fold_batch::StoredFold,
+    fold_text::read_fold,
     period::drawn_below,
     rollup::CountsByType,
     usual::{Held, Observed, Peers, TypeUsual, suspect},
@@ -234,7 +234,7 @@ async fn waits_of(
     for some in saga_ids.chunks(CHUNK) {
         let folds = read::folds(&store.readers, some).await?;
         // One that cannot be read is folded again with its next event.
-        let folds = folds.iter().filter_map(|fold| StoredFold::parse_fold(fold));
+        let folds = folds.iter().filter_map(|fold| read_fold(fold));
         if is_defined {
             folds
                 .filter_map(|fold| fold.waits(&definitions))
@@ -267,7 +267,7 @@ async fn candidates(
         .await
         .map_err(error::store)?;
     let candidates = rows.into_iter().filter_map(|(_, version, fold)| {
-        let state = StoredFold::parse_fold(&fold)?.try_state(definitions)?;
+        let state = read_fold(&fold)?.try_state(definitions)?;
         Some((state, version))
     });
     Ok(candidates.collect())
