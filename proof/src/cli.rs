@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    normal,
+    normal, plan,
     progress::Progress,
     report::Report,
     runs::{
@@ -55,6 +55,8 @@ enum Command {
     Archive(archive::Args),
     /// What the collector says is normal, against populations that were made; needs neither Kafka nor PostgreSQL
     Normal(normal::Args),
+    /// What 1,000, 100,000 and 1,000,000 events a second need, and the second of these while machines and a zone are lost; calculated
+    Plan(plan::Args),
     /// Sends events to a topic, at a rate or as fast as it takes them
     Load(produce::Args),
     /// Fills an empty database with millions of sagas
@@ -99,6 +101,7 @@ impl Command {
             Self::Speed(args) => speed::run(&args, progress).await,
             Self::Archive(args) => archive::run(&args, progress).await,
             Self::Normal(args) => normal::run(&args, progress).await,
+            Self::Plan(args) => plan::run(&args),
             Self::Load(args) => produce::run(&args, progress).await,
             Self::Fill(args) => fill::run(&args, progress).await,
             Self::Relay(_) => unreachable!("handled before"),

@@ -9,6 +9,7 @@
 //! | `topic`, `audit` | what arrived, compared with the accounting |
 //! | `progress`, `report` | what the user sees while it works and at the end |
 //! | `normal` | what the collector says is normal, against populations that were made |
+//! | `plan` | what more events a second need, calculated and simulated |
 //! | `runs` | one module for each other command |
 
 mod accounting;
@@ -24,6 +25,7 @@ mod many_sagas;
 mod memory;
 mod normal;
 mod parts;
+mod plan;
 mod poison;
 mod progress;
 mod readiness;

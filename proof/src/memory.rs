@@ -1,6 +1,6 @@
 //! How much memory and processor time a process takes.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context as _, Result};
 
@@ -42,4 +42,23 @@ pub(crate) fn processor_time(process: u32, expected: Option<&str>) -> Option<Dur
         .map(|field| field.parse::<u32>().ok());
     let (user, system) = (ticks.next()??, ticks.next()??);
     is_meant.then_some(TICK * (user + system))
+}
+
+/// The processor time of each thread of a process, by the thread's name; those that have ended are missing.
+pub(crate) fn thread_times(process: u32) -> Result<BTreeMap<String, Duration>> {
+    let folder = format!("/proc/{process}/task");
+    let mut times = BTreeMap::new();
+    for thread in std::fs::read_dir(&folder).with_context(|| format!("{folder} (this needs Linux)"))? {
+        let thread = thread?.path();
+        // A thread may end in between.
+        let read = |file: &str| std::fs::read_to_string(thread.join(file)).unwrap_or_default();
+        let nanos = read("schedstat");
+        let nanos = nanos
+            .split_whitespace()
+            .next()
+            .and_then(|nanos| nanos.parse().ok());
+        let time: &mut Duration = times.entry(read("comm").trim().to_owned()).or_default();
+        *time += Duration::from_nanos(nanos.unwrap_or_default());
+    }
+    Ok(times)
 }

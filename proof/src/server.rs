@@ -23,6 +23,8 @@ pub(crate) struct Harness {
     bootstrap_servers: String,
     database_url: String,
     log: PathBuf,
+    /// Those of librdkafka.
+    properties: String,
     /// Further variables of the environment, which outweigh the others.
     settings: Vec<(&'static str, String)>,
 }
@@ -42,6 +44,8 @@ impl Harness {
             bootstrap_servers: parts.bootstrap_servers.clone(),
             database_url: parts.database_url.clone(),
             log: log.map_or_else(|| parts.folder().join("saga-server.log"), Path::to_owned),
+            // How long the group waits for a killed instance before its partitions go to the next.
+            properties: "session.timeout.ms=6000".to_owned(),
             settings: Vec::new(),
         };
         parts
@@ -66,6 +70,14 @@ impl Harness {
             settings,
             ..self.clone()
         }
+    }
+
+    /// The same with further properties of librdkafka.
+    pub(crate) fn with_properties(mut self, properties: &str) -> Self {
+        if !properties.is_empty() {
+            self.properties = format!("{};{properties}", self.properties);
+        }
+        self
     }
 
     /// Makes the tables.
@@ -111,8 +123,7 @@ impl Harness {
             .env("SAGA_SERVER_KAFKA_TOPIC", Self::TOPIC)
             .env("SAGA_SERVER_KAFKA_DEAD_LETTER_TOPIC", Self::DEAD_LETTER_TOPIC)
             .env("SAGA_SERVER_KAFKA_GROUP", Self::GROUP)
-            // How long the group waits for a killed instance before its partitions go to the next.
-            .env("SAGA_SERVER_KAFKA_PROPERTIES", "session.timeout.ms=6000")
+            .env("SAGA_SERVER_KAFKA_PROPERTIES", &self.properties)
             .env("SAGA_SERVER_LOG_LEVEL", log_level())
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdout(log.try_clone()?)
@@ -120,6 +131,30 @@ impl Harness {
             .stdin(Stdio::null())
             .kill_on_drop(true);
         Ok(command)
+    }
+
+    /// `saga-server dev` on a free port; `info_file` appears when it is ready.
+    pub(crate) fn dev(&self, info_file: &Path, arguments: &[&str]) -> Result<Child> {
+        let mut command = self.command()?;
+        command
+            .env_clear()
+            .args(["dev", "--listen", "127.0.0.1:0", "--info-file"])
+            .arg(info_file)
+            .args(arguments)
+            .stdout(Stdio::null());
+        Ok(command.spawn()?)
+    }
+
+    /// Waits until a started `dev` has written its file.
+    pub(crate) async fn wait_for_dev(&self, process: &mut Child, info_file: &Path) -> Result<()> {
+        let deadline = Instant::now() + TIMEOUT;
+        while !info_file.exists() {
+            if process.try_wait()?.is_some() || Instant::now() > deadline {
+                bail!("saga-server dev did not become ready:\n{}", self.last_words());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
     }
 
     /// How many panics the servers logged.

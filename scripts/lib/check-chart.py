@@ -2,7 +2,8 @@
 
     check-chart.py ROOT FOLDER
 
-FOLDER holds dev.yaml, staging.yaml and prod.yaml, defaults.yaml with values of no environment, and the unpacked package.
+FOLDER holds dev.yaml, staging.yaml and prod.yaml, defaults.yaml with values of no environment, those of the options in the chart's
+ci/, and the unpacked package.
 """
 
 import json
@@ -36,8 +37,63 @@ def check_package():
     chart = yaml.safe_load((folder / "saga-tracker/Chart.yaml").read_text())
     check((chart["version"], chart["appVersion"]) == (version, version), f"its versions are not {version}, that of the crates")
     check((chart["home"], chart["sources"]) == (crates["homepage"], [repository]), f"its addresses are not those of the crates: {repository}")
+    images = yaml.safe_load(chart["annotations"]["artifacthub.io/images"])
+    check([each["image"] for each in images] == [f"saga-tracker:{version}"], f"Artifact Hub is given other images than {version}")
+    check(not (packaged.parent / "ci").exists(), "values of its tests are packaged")
     application = yaml.safe_load((root / "deploy/argocd/application.yaml").read_text())
     check(f"{repository}.git" in json.dumps(application), f"the Argo CD application does not come from {repository}")
+
+
+def check_readme():
+    keys = yaml.safe_load((root / "deploy/helm/saga-tracker/values.yaml").read_text())
+    readme = (root / "deploy/helm/saga-tracker/README.md").read_text()
+    missing = [key for key in keys if f"`{key}`" not in readme]
+    check(not missing, f"its README does not name {missing}")
+
+
+def environment_of(objects):
+    (container,) = objects["Deployment", "saga-tracker"]["spec"]["template"]["spec"]["containers"]
+    return container
+
+
+def check_keda(objects):
+    scaled = objects["ScaledObject", "saga-tracker"]["spec"]
+    check("replicas" not in objects["Deployment", "saga-tracker"]["spec"], "two of them set the number of instances")
+    check(scaled["scaleTargetRef"]["name"] == "saga-tracker", "KEDA scales another Deployment")
+    kafka = scaled["triggers"][0]
+    sign_in = objects["TriggerAuthentication", kafka["authenticationRef"]["name"]]["spec"]
+    (user,) = sign_in["configMapTargetRef"]
+    check(user["key"] in objects["ConfigMap", user["name"]]["data"], "KEDA finds no user")
+    return kafka["metadata"], {each["parameter"]: each for each in sign_in["secretTargetRef"]}
+
+
+def check_options():
+    metadata, secrets = check_keda(rendered("keda"))
+    password = secrets["password"]
+    check((metadata["consumerGroup"], metadata["topic"]) == ("saga-tracker-service", "c4ang.saga.tracker"), "KEDA reads the lag of others")
+    check((metadata["sasl"], metadata["tls"]) == ("scram_sha512", "enable"), "KEDA signs in otherwise than the collector")
+    check(password["name"] == "saga-tracker" and password["key"] == "SAGA_SERVER_KAFKA_SECURITY_PASSWORD", "KEDA has another password")
+    spread = rendered("keda")["Deployment", "saga-tracker"]["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    check("app.kubernetes.io/name" in spread[0]["labelSelector"]["matchLabels"], "a constraint does not mean the collector's pods")
+    check(spread[1]["labelSelector"] == {"matchLabels": {"team": "payments"}}, "a constraint's own selector is not kept")
+
+    outside = rendered("outside")
+    job = outside["Job", "saga-tracker-migration"]["spec"]["template"]["spec"]["containers"][0]
+    for container in (environment_of(outside), job):
+        (source,) = container["envFrom"]
+        name = source["secretRef"]["name"]
+        check(outside["ExternalSecret", name]["spec"]["target"]["name"] == name, f"nothing makes the Secret {name}")
+        check(("Secret", name) not in outside, f"two make the Secret {name}")
+
+    strimzi = rendered("strimzi")
+    topics = {each["spec"]["topicName"] for (kind, _), each in strimzi.items() if kind == "KafkaTopic"}
+    check(topics == {"c4ang.saga.tracker", "c4ang.saga.tracker.dlt"}, "Strimzi makes other topics than are read")
+    check(("Job", "saga-tracker-topics") not in strimzi, "two make the topics")
+    (password,) = (each for each in environment_of(strimzi)["env"] if each["name"] == "SAGA_SERVER_KAFKA_SECURITY_PASSWORD")
+    check(("KafkaUser", password["valueFrom"]["secretKeyRef"]["name"]) in strimzi, "no operator makes the password")
+    _, secrets = check_keda(strimzi)
+    check(secrets["password"]["name"] == password["valueFrom"]["secretKeyRef"]["name"], "KEDA has another password")
+    check((secrets["ca"]["name"], secrets["ca"]["key"]) == ("events-cluster-ca-cert", "ca.crt"), "KEDA trusts another CA")
 
 
 def check_production(objects):
@@ -135,6 +191,8 @@ def check_dashboard():
 
 
 check_dashboard()
+check_readme()
+check_options()
 check_package()
 check_production(rendered("prod"))
 check_gateway(rendered("prod"))

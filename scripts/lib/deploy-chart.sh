@@ -6,6 +6,8 @@ CHART=$ROOT/deploy/helm/saga-tracker
 ENVIRONMENTS=(dev staging prod)
 SCHEMAS_SCRIPT=$ROOT/scripts/lib/kubernetes-schemas.py
 CHART_SCRIPT=$ROOT/scripts/lib/check-chart.py
+# Each file in ci/ turns options on that no environment uses.
+OPTIONS=(keda outside strimzi)
 
 check_chart() {
   local environment
@@ -14,6 +16,12 @@ check_chart() {
     helm lint "$CHART" --quiet --strict --values "$CHART/values-$environment.yaml"
     render "$environment" "$SCRATCH/$environment.yaml"
     conforms "$SCRATCH/$environment.yaml"
+  done
+  local option
+  for option in "${OPTIONS[@]}"; do
+    helm lint "$CHART" --quiet --strict --values "$CHART/ci/$option-values.yaml"
+    helm template saga-tracker "$CHART" --namespace sagas --values "$CHART/ci/$option-values.yaml" >"$SCRATCH/$option.yaml"
+    conforms "$SCRATCH/$option.yaml"
   done
   conforms "$ROOT/deploy/argocd/application.yaml"
   conforms "$ROOT/deploy/argo-rollouts/analysis-template.yaml"
@@ -31,13 +39,26 @@ check_chart() {
   refuses replicaCount=many
   refuses gateway.replicas=2
   refuses gateway.config.listen=127.0.0.1:1
+  local ci=$CHART/ci
+  refuses_in_words "both would set the number of instances" --values "$ci/keda-values.yaml" --set autoscaling.enabled=true
+  refuses_in_words "keda.minReplicas is more than keda.maxReplicas" --values "$ci/keda-values.yaml" --set keda.minReplicas=50
+  refuses_in_words "config.kafka.bootstrapServers must name the brokers" --set keda.enabled=true
+  refuses_in_words "mechanism must be PLAIN" --values "$ci/keda-values.yaml" --set config.kafka.security.mechanism=OAUTHBEARER
+  refuses_in_words "KEDA cannot read config.kafka.security.caFile" --values "$ci/keda-values.yaml" --set config.kafka.security.caFile=/ca
+  refuses_in_words "leave secret.existing and secret.values empty" --values "$ci/outside-values.yaml" --set secret.existing=mine
+  refuses_in_words "must name what is fetched" --set externalSecret.enabled=true
+  refuses_in_words "externalSecret.store.name" --values "$ci/outside-values.yaml" --set externalSecret.store.name=
+  refuses_in_words "httpRoute.parentRefs" --set httpRoute.enabled=true
+  refuses_in_words "ingress.hosts" --set ingress.enabled=true
+  refuses_in_words "strimzi.cluster" --values "$ci/strimzi-values.yaml" --set strimzi.cluster=
+  refuses_in_words "the username that the KafkaUser gets" --values "$ci/strimzi-values.yaml" --set config.kafka.security.mechanism=PLAIN
 }
 
 need_chart_tools() {
   python3 -c 'import yaml' 2>/dev/null || apt_install "Python's yaml is missing" python3-yaml
   HELM_COMMAND=$(go_tool helm "$HELM")
   KUBECONFORM_COMMAND=$(go_tool kubeconform "$KUBECONFORM")
-  SCHEMAS_KEY=$(content_key "kubernetes-schemas-${KUBERNETES##*@}" <(cat "$SCHEMAS_SCRIPT" "$LIB/go.sh"))
+  SCHEMAS_KEY=$(content_key "kubernetes-schemas-${KUBERNETES##*@}" <(cat "$SCHEMAS_SCRIPT" "$LIB/go.sh" "$LIB"/crds/*))
   install_once "$SCHEMAS_KEY" write_schemas
 }
 
@@ -59,17 +80,32 @@ conforms() {
 }
 
 write_schemas() {
-  local kubernetes operator argo rollouts
+  local kubernetes operator argo rollouts keda external_secrets gateway_api
   kubernetes=$(go_module "$KUBERNETES")
   operator=$(go_module "$PROMETHEUS_OPERATOR")/example/prometheus-operator-crd
   argo=$(go_module "$ARGO_CD")/manifests/crds
   rollouts=$(go_module "$ARGO_ROLLOUTS")/manifests/crds
+  keda=$(go_module "$KEDA")/config/crd/bases
+  external_secrets=$(go_module "$EXTERNAL_SECRETS")/config/crds/bases
+  gateway_api=$(go_module "$GATEWAY_API")/config/crd/standard
   python3 "$SCHEMAS_SCRIPT" "$1" "$kubernetes/api/openapi-spec/swagger.json" \
     "$operator/monitoring.coreos.com_servicemonitors.yaml" "$operator/monitoring.coreos.com_prometheusrules.yaml" \
-    "$argo/application-crd.yaml" "$rollouts/analysis-template-crd.yaml"
+    "$argo/application-crd.yaml" "$rollouts/analysis-template-crd.yaml" \
+    "$keda/keda.sh_scaledobjects.yaml" "$keda/keda.sh_triggerauthentications.yaml" \
+    "$external_secrets/external-secrets.io_externalsecrets.yaml" "$gateway_api/gateway.networking.k8s.io_httproutes.yaml" \
+    "$LIB"/crds/*.yaml
 }
 
 # refuses KEY=VALUE: values.schema.json does not let it pass.
 refuses() {
   ! helm template saga-tracker "$CHART" --set "$1" >/dev/null 2>&1 || die "the chart takes $1"
+}
+
+# refuses_in_words WORDS OPTION...: a template does not let it pass, and says why.
+refuses_in_words() {
+  local words=$1 output
+  shift
+  ! output=$("$HELM_COMMAND" template saga-tracker "$CHART" --kube-version "${KUBERNETES##*@v}" "$@" 2>&1 >/dev/null) ||
+    die "the chart takes $*"
+  [[ $output == *"$words"* ]] || die "the chart refuses $* with other words: $output"
 }

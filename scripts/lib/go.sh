@@ -11,6 +11,9 @@ KUBERNETES=k8s.io/kubernetes@v1.34.4
 PROMETHEUS_OPERATOR=github.com/prometheus-operator/prometheus-operator@v0.85.0
 ARGO_CD=github.com/argoproj/argo-cd/v3@v3.5.7
 ARGO_ROLLOUTS=github.com/argoproj/argo-rollouts@v1.8.3
+KEDA=github.com/kedacore/keda/v2@v2.21.0
+EXTERNAL_SECRETS=github.com/external-secrets/external-secrets@v1.3.2
+GATEWAY_API=sigs.k8s.io/gateway-api@v1.5.1
 
 # go_tool NAME PACKAGE@VERSION: prints where the tool is, built if need be.
 go_tool() {

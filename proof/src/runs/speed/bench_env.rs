@@ -47,8 +47,9 @@ impl BenchEnv {
             }
         };
         parts.database_url = made_anew(&admin_url, "saga_speed").await?;
+        let harness = Harness::prepare(&parts, args.server.as_deref(), args.log.as_deref()).await?;
         Ok(Self {
-            harness: Harness::prepare(&parts, args.server.as_deref(), args.log.as_deref()).await?,
+            harness: harness.with_properties(&args.kafka_properties),
             admin_url,
             plans: 0,
             parts,

@@ -7,9 +7,14 @@ use hdrhistogram::Histogram;
 use saga_sdk::{SagaConfig, SagaType, steps};
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 
-use super::{Sizes, bench_env::BenchEnv};
+use super::{
+    Sizes,
+    bench_env::{BenchEnv, Database},
+};
 use crate::{
     http,
+    load::Load,
+    memory,
     progress::Progress,
     report::{Report, Table},
     runs::rates::Targets,
@@ -53,6 +58,7 @@ pub(super) async fn measure(
     let load = bench_env.load(&plan, rate)?;
     let begun = Instant::now();
     tokio::time::sleep(WARM_UP).await;
+    let before = Taken::now(&database, server.id()?, &load).await?;
 
     let mut ways = JoinSet::new();
     let mut ticks = tokio::time::interval(BETWEEN);
@@ -72,6 +78,7 @@ pub(super) async fn measure(
         progress.update(format!("P7: {} sagas followed", ways.len()));
     }
     let sent = load.sent() as f64 / begun.elapsed().as_secs_f64();
+    let costs = Taken::now(&database, server.id()?, &load).await?.since(&before);
     let mut millis = Histogram::<u64>::new(3)?;
     while let Some(way) = ways.join_next().await {
         millis.record(u64::try_from(way??.as_millis())?)?;
@@ -92,10 +99,42 @@ pub(super) async fn measure(
     ];
     table.row(&millis.len().to_string(), values.map(Into::into));
     report.table(table);
+    report.table(costs);
     let mut targets = Targets::new("P7: delay");
     targets.at_most("p99, ms", millis.value_at_quantile(0.99) as f64, 250.0);
     report.table(targets.finish());
     Ok(())
+}
+
+/// Events so far, and the processor time for them.
+struct Taken {
+    events: usize,
+    server: Duration,
+    database: Duration,
+}
+
+impl Taken {
+    async fn now(database: &Database, server: u32, load: &Load) -> Result<Self> {
+        Ok(Self {
+            events: load.sent(),
+            server: memory::processor_time(server, None).unwrap_or_default(),
+            database: database.processor_time("saga-server").await?.unwrap_or_default(),
+        })
+    }
+
+    /// What an event costs a collector without lag: in batches as small as they are then.
+    fn since(&self, before: &Self) -> Table {
+        let events = (self.events - before.events) as f64;
+        let of_each =
+            |taken: Duration, before: Duration| taken.saturating_sub(before).as_secs_f64() * 1e6 / events;
+        let mut table = Table::of_figures("P7: processor time for each event, µs");
+        table.figure("saga-server", of_each(self.server, before.server));
+        table.figure(
+            "its sessions in PostgreSQL",
+            of_each(self.database, before.database),
+        );
+        table
+    }
 }
 
 /// How long after the recording the saga is there.

@@ -4,15 +4,11 @@
 
 use anyhow::Result;
 
-use super::{
-    Sizes,
-    bench_env::BenchEnv,
-    drain::drain,
-    rates::{Targets, rounded},
-};
+use super::{Sizes, bench_env::BenchEnv, drain::drain};
 use crate::{
     progress::Progress,
     report::{Report, Table},
+    runs::rates::{Targets, rounded},
 };
 
 /// Tables with what is too long for their rows, and indexes; everything else holds a constant number of rows or pages.

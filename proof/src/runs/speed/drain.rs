@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Result, bail};
 
 use super::bench_env::{BenchEnv, Database};
-use crate::{audit::LagProbe, events::Plan, memory, progress::Progress};
+use crate::{audit::LagProbe, events::Plan, memory, progress::Progress, server::Harness};
 
 /// How often the server's offsets are looked at.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -23,19 +23,23 @@ pub(super) struct Drained {
     pub(super) database_micros: Option<f64>,
 }
 
-/// Sends a plan while no server runs, then starts one, and waits until all is committed.
+/// Sends a plan while no server runs, then starts one, and waits until all is committed. `database` is that of the server, when
+/// it is a PostgreSQL.
 pub(super) async fn drain(
     bench_env: &BenchEnv,
-    database: &Database,
+    harness: &Harness,
+    database: Option<&Database>,
     plan: &Arc<Plan>,
     progress: &Progress,
 ) -> Result<Drained> {
     bench_env.send(plan, progress).await?;
-    database.settle().await?;
+    if let Some(database) = database {
+        database.settle().await?;
+    }
     let mut lag_probe = LagProbe::of(&bench_env.parts.bootstrap_servers)?;
     let (before, _) = lag_probe.look();
-    let mut server = database.harness.serve()?;
-    server.wait_until_ready(&database.harness).await?;
+    let mut server = harness.serve()?;
+    server.wait_until_ready(harness).await?;
     let ready = Instant::now();
     let mut first = None;
     let (last, committed) = loop {
@@ -50,7 +54,7 @@ pub(super) async fn drain(
         if lag_probe.is_stuck() || server.has_ended()? {
             bail!(
                 "the server stopped storing; its log ends:\n{}",
-                database.harness.last_words()
+                harness.last_words()
             );
         }
         progress.update(format!("{left} events to be stored"));
@@ -59,7 +63,10 @@ pub(super) async fn drain(
     let peak_mib = memory::peak_mib(server.id()?)?;
     let of_each = |time: Duration| time.as_secs_f64() * 1e6 / plan.events() as f64;
     let server_micros = memory::processor_time(server.id()?, None).map(of_each);
-    let database_micros = database.processor_time("saga-server").await?.map(of_each);
+    let database_micros = match database {
+        Some(database) => database.processor_time("saga-server").await?.map(of_each),
+        None => None,
+    };
     server.end().await?;
     // Few events may be stored at once; then its first look at the topic counts, too.
     let (begin, at_begin) = first

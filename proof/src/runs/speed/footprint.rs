@@ -1,11 +1,8 @@
 //! P8: the server's memory while it stores what waits for it, and how soon it is ready with SQLite.
 
-use std::{
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::{Sizes, bench_env::BenchEnv, drain::drain};
 use crate::{
@@ -14,8 +11,6 @@ use crate::{
     runs::rates::{self, Rates, Targets},
     server::Harness,
 };
-
-const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) async fn measure(
     bench_env: &mut BenchEnv,
@@ -28,7 +23,11 @@ pub(super) async fn measure(
     for round in 1..=sizes.rounds {
         database.empty().await?;
         let plan = bench_env.plan(sizes.events, sizes);
-        memory.push(drain(bench_env, &database, &plan, progress).await?.peak_mib);
+        memory.push(
+            drain(bench_env, &database.harness, Some(&database), &plan, progress)
+                .await?
+                .peak_mib,
+        );
         let folder = tempfile::tempdir()?;
         let url = format!("sqlite:{}", folder.path().join("sagas.db").display());
         let harness = bench_env.harness.on_database(&url);
@@ -72,19 +71,8 @@ async fn start_of_dev(harness: &Harness) -> Result<f64> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("info.json");
     let begun = Instant::now();
-    let mut process = harness
-        .command()?
-        .env_clear()
-        .args(["dev", "--listen", "127.0.0.1:0", "--info-file"])
-        .arg(&file)
-        .stdout(Stdio::null())
-        .spawn()?;
-    while !file.exists() {
-        if process.try_wait()?.is_some() || begun.elapsed() > TIMEOUT {
-            bail!("saga-server dev did not become ready:\n{}", harness.last_words());
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let mut process = harness.dev(&file, &[])?;
+    harness.wait_for_dev(&mut process, &file).await?;
     let took = begun.elapsed();
     process.kill().await?;
     Ok(took.as_secs_f64())

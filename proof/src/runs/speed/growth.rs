@@ -26,7 +26,7 @@ pub(super) async fn measure(
     for round in 1..=sizes.rounds {
         for (database, rates) in [(&small, &mut of_small), (&large, &mut of_large)] {
             let plan = bench_env.plan(sizes.events, sizes);
-            let drained = drain(bench_env, database, &plan, progress).await?;
+            let drained = drain(bench_env, &database.harness, Some(database), &plan, progress).await?;
             rates.push(drained.events_per_second);
         }
         progress.show(format!(

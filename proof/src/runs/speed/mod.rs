@@ -1,4 +1,4 @@
-//! The figures P4 to P9: how fast the collector is, and how small.
+//! The figures P4 to P11: how fast the collector is, and how small.
 //!
 //! Machines are noisy, so a ratio is of two subjects that take turns in one run, and the median of its rounds
 //! counts. Whether a target is met is printed, and fails nothing: that depends on the machine.
@@ -11,8 +11,11 @@ mod drain;
 mod footprint;
 mod graph;
 mod growth;
+mod idle;
+mod kinds;
 mod questions;
 mod reading;
+mod sqlite;
 mod throughput;
 
 use std::path::PathBuf;
@@ -46,7 +49,7 @@ pub(crate) struct Args {
     /// How many sagas, of five steps each, are stored already for P5 and P6; a tenth of them is what P5 compares with
     #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(i32).range(1000..))]
     sagas: i32,
-    /// For how many seconds questions are asked for P6 and P7
+    /// For how many seconds questions are asked for P6 and P7, and a round of P11 looks on
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// The shapes of the sagas and their weights
@@ -58,6 +61,9 @@ pub(crate) struct Args {
     /// What the sagas and the questions are made from
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Properties of librdkafka for the servers: NAME=VALUE, several with semicolons between
+    #[arg(long, value_name = "LIST", default_value = "")]
+    kafka_properties: String,
     /// The short form: everything once, with little: it shows that the measuring works
     #[arg(long)]
     short: bool,
@@ -70,7 +76,7 @@ enum Figure {
     P4,
     /// The same with ten times as much stored already
     P5,
-    /// Questions to REST, and pages, over many sagas and while many events come
+    /// Questions to REST beside the plainest SQL for each, and pages, over many sagas and while many events come
     P6,
     /// From recorded to visible in REST
     P7,
@@ -78,10 +84,23 @@ enum Figure {
     P8,
     /// The disk of PostgreSQL for an event, by table and index
     P9,
+    /// From Kafka to SQLite, compared with batches of the same steps by json_each
+    P10,
+    /// The processor time of `serve` and `dev` without work, and of `dev --demo`
+    P11,
 }
 
 impl Figure {
-    const ALL: [Self; 6] = [Self::P4, Self::P5, Self::P6, Self::P7, Self::P8, Self::P9];
+    const ALL: [Self; 8] = [
+        Self::P4,
+        Self::P5,
+        Self::P6,
+        Self::P7,
+        Self::P8,
+        Self::P9,
+        Self::P10,
+        Self::P11,
+    ];
 }
 
 /// How much is measured.
@@ -144,6 +163,8 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
             Figure::P7 => delay::measure(&mut bench_env, &sizes, &mut report, progress).await?,
             Figure::P8 => footprint::measure(&mut bench_env, &sizes, &mut report, progress).await?,
             Figure::P9 => disk::measure(&mut bench_env, &sizes, &mut report, progress).await?,
+            Figure::P10 => sqlite::measure(&mut bench_env, &sizes, &mut report, progress).await?,
+            Figure::P11 => idle::measure(&mut bench_env, &sizes, &mut report, progress).await?,
         }
     }
     Ok(report)

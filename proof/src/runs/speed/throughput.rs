@@ -34,7 +34,7 @@ pub(super) async fn measure(
     for round in 1..=sizes.rounds {
         let plan = bench_env.plan(sizes.events, sizes);
         database.empty().await?;
-        let took = drain(bench_env, &database, &plan, progress).await?;
+        let took = drain(bench_env, &database.harness, Some(&database), &plan, progress).await?;
         let stored = database.steps().await?;
         ensure!(
             usize::try_from(stored)? == plan.events(),
@@ -46,7 +46,7 @@ pub(super) async fn measure(
             database.empty().await?;
             let plan = bench_env.plan(sizes.events, sizes);
             branched.push(
-                drain(bench_env, database, &plan, progress)
+                drain(bench_env, &database.harness, Some(database), &plan, progress)
                     .await?
                     .events_per_second,
             );
