@@ -261,9 +261,13 @@ impl ReplayArgs {
         } else {
             output::print(&lines(&done))?;
         }
-        match done.failed {
-            0 => Ok(()),
-            failed => Err(CliError::failed(format_args!(
+        match (done.failed, done.ended_by) {
+            (_, Some(error)) => Err(CliError::failed(format_args!(
+                "{error}; the letters after the first {} were not replayed",
+                done.requested
+            ))),
+            (0, None) => Ok(()),
+            (failed, None) => Err(CliError::failed(format_args!(
                 "{failed} of {} dead letters were not replayed; they wait on",
                 done.requested
             ))),
