@@ -110,7 +110,9 @@ impl DeadLetters {
     ) -> Result<Vec<Replayed>, ReplayError> {
         let page = self.store.letters(query).await?;
         unfound.remove(&page.letters);
-        let replayed = self.replay_page(page.letters, &order.by, None, order.dry_run).await?;
+        let replayed = self
+            .replay_page(page.letters, &order.by, None, order.dry_run)
+            .await?;
         query.after = page.next;
         Ok(replayed)
     }

@@ -33,6 +33,8 @@ mod failures;
 mod find;
 #[path = "../sql/fold.rs"]
 mod fold;
+#[path = "../sql/forget.rs"]
+mod forget;
 mod instances;
 #[path = "../sql/job_creation.rs"]
 mod job_creation;
@@ -44,6 +46,8 @@ mod job_rows;
 mod jobs;
 #[path = "../sql/letter_index.rs"]
 mod letter_index;
+#[path = "../sql/notes.rs"]
+mod notes;
 #[path = "../sql/operations.rs"]
 mod operations;
 #[path = "../sql/port.rs"]
