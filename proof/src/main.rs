@@ -15,6 +15,8 @@
 mod accounting;
 mod audit;
 mod cli;
+#[path = "../../saga-server/tests/support/damage.rs"]
+mod damage;
 mod events;
 #[path = "../../saga-server/collector/src/kafka/headers.rs"]
 mod headers;

@@ -155,6 +155,15 @@ fn schemas_that_cannot_be_a_writers_are_refused() {
         WriterSchema::parse(&recursive).unwrap_err(),
         SchemaError::Recursive
     );
+    // Beside the event's own fields: a list whose elements take no bytes.
+    let unbounded = schema_with(|schema| {
+        let tags = json!({"name": "tags", "type": {"type": "array", "items": "null"}});
+        schema["fields"].as_array_mut().unwrap().push(tags);
+    });
+    assert_eq!(
+        WriterSchema::parse(&unbounded).unwrap_err(),
+        SchemaError::Unbounded
+    );
 }
 
 proptest! {
@@ -162,7 +171,7 @@ proptest! {
     fn arbitrary_bytes_never_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
         let schema = schema_with(|schema| {
             let fields = schema["fields"].as_array_mut().unwrap();
-            fields.push(json!({"name": "tags", "type": {"type": "map", "values": {"type": "array", "items": "null"}}}));
+            fields.push(json!({"name": "tags", "type": {"type": "map", "values": {"type": "array", "items": ["null", "int"]}}}));
         });
         let _ = avro::decode(&body, &WriterSchema::parse(&schema).unwrap());
     }

@@ -69,7 +69,7 @@ impl EraseArgs {
         } else {
             output::print(&words(&done))?;
         }
-        if done.dry_run && done.sagas + done.archived_sagas + done.dead_letters > 0 {
+        if done.dry_run && done.sagas + done.archived_sagas + done.dead_letters + done.notes > 0 {
             return Err(CliError::Differences);
         }
         Ok(())
@@ -132,6 +132,7 @@ fn add(all: &mut ErasureReport, report: &ErasureReport) {
     all.archived_sagas += report.archived_sagas;
     all.archived_events += report.archived_events;
     all.dead_letters += report.dead_letters;
+    all.notes += report.notes;
 }
 
 fn unfinished(reason: ErasureWaits) -> &'static str {
@@ -148,8 +149,13 @@ fn unfinished(reason: ErasureWaits) -> &'static str {
 
 fn counts(report: &ErasureReport) -> String {
     format!(
-        "{} sagas with {} events in the database, {} with {} in the archive, {} dead letters",
-        report.sagas, report.events, report.archived_sagas, report.archived_events, report.dead_letters
+        "{} sagas with {} events in the database, {} with {} in the archive, {} dead letters, {} notes and saved views",
+        report.sagas,
+        report.events,
+        report.archived_sagas,
+        report.archived_events,
+        report.dead_letters,
+        report.notes
     )
 }
 

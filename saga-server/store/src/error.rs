@@ -83,6 +83,13 @@ pub enum AppendError {
     Failed(#[source] Fault),
 }
 
+impl AppendError {
+    /// The database answered without an error and did not write a row, as when a trigger leaves it out.
+    pub(super) fn not_kept() -> Self {
+        Self::Refused("the database took a row and did not keep it".into())
+    }
+}
+
 /// What the database, or the way to it, said. Its text has no values of rows, and no secrets.
 #[derive(Clone)]
 pub struct Fault {

@@ -21,7 +21,7 @@
 //! | `dismissal` | dead letters dismissed and restored |
 //! | `jobs`, `job_items`, `texts` | one operation on many sagas or letters |
 //! | `webhooks` | what happened to sagas, and what of it was delivered |
-//! | `erasure` | a person's data, found by metadata and erased |
+//! | `erasure`, `notes` | a person's data, found by metadata and in what operators wrote, and erased |
 //! | `period` | what the sagas of a period are: exact ends, outcomes, samples, percentiles |
 //! | `query`, `metadata`, `flow`, `trends`, `late`, `watch` | questions and their answers |
 //! | `find`, `views` | sagas by a text, lists read to their end, and lists with a name |
@@ -65,6 +65,7 @@ pub mod json;
 mod late;
 mod letter_index;
 mod metadata;
+mod notes;
 mod operations;
 mod period;
 mod port;
@@ -121,6 +122,7 @@ pub use jobs::{
 };
 pub use late::Late;
 pub use letter_index::{LetterCause, searched_words};
+pub use notes::{Note, NotePlace, NoteStore};
 pub use operations::{
     Actor, Conclude, Conclusion, Operation, OperationFilter, OperationKind, OperationPage, OperationPlace,
     OperationQuery, OperationStore, StoredOperation, Way,

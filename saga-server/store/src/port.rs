@@ -22,6 +22,7 @@ use crate::{
     failures::FailureStore,
     find::FindStore,
     jobs::JobStore,
+    notes::NoteStore,
     operations::OperationStore,
     probe,
     producers::ProducerStore,
@@ -54,6 +55,7 @@ pub trait Store:
     + FailureStore
     + FindStore
     + JobStore
+    + NoteStore
     + OperationStore
     + ProducerStore
     + ProgressStore

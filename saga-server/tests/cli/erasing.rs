@@ -39,7 +39,7 @@ fn a_dry_run_counts_and_the_command_erases() {
     let run = with_order();
     let dry = run.run(&format!("{ERASE} --metadata customerId=C-17 --dry-run"));
     assert_eq!(dry.code, 3, "{dry:?}");
-    let counts = "1 sagas with 1 events in the database, 0 with 0 in the archive, 0 dead letters\n";
+    let counts = "1 sagas with 1 events in the database, 0 with 0 in the archive, 0 dead letters, 0 notes and saved views\n";
     assert!(
         dry.stdout.starts_with(&format!("would be erased: {counts}")),
         "{dry:?}"

@@ -1,10 +1,6 @@
 //! A batch that was damaged on the broker's disk, on a stack of its own.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Stdio,
-};
+use std::process::Stdio;
 
 use rdkafka::{
     ClientConfig,
@@ -17,7 +13,7 @@ use saga_types::{
     topic::dead_letter_headers,
 };
 
-use crate::support::{Harness, TIMEOUT, events::event, process::ServerProcess, stack::Stack};
+use crate::support::{Harness, TIMEOUT, damage::damage, events::event, process::ServerProcess, stack::Stack};
 
 /// Writes events of these sagas to a partition, as one batch.
 fn send(harness: &Harness, partition: i32, saga_ids: &[&str]) {
@@ -38,28 +34,6 @@ fn send(harness: &Harness, partition: i32, saga_ids: &[&str]) {
     producer.flush(TIMEOUT).unwrap();
 }
 
-fn folder_named(name: &str, within: &Path) -> Option<PathBuf> {
-    let entries = fs::read_dir(within).ok()?.flatten();
-    let mut folders = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
-    folders.find_map(|path| match path.ends_with(name) {
-        true => Some(path),
-        false => folder_named(name, &path),
-    })
-}
-
-/// Changes one byte of what the broker holds of a saga.
-fn damage(stack: &Stack, harness: &Harness, saga_id: &str) {
-    let folder = folder_named(&format!("{}-0", harness.topic), &stack.folder()).unwrap();
-    let segment = folder.join("00000000000000000000.log");
-    let bytes = fs::read(&segment).unwrap();
-    let place = bytes
-        .windows(saga_id.len())
-        .position(|window| window == saga_id.as_bytes())
-        .unwrap();
-    let file = fs::OpenOptions::new().write(true).open(&segment).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&file, b"X", place as u64).unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_batch_is_reported_and_passed_only_when_a_setting_says_so() {
     let stack = Stack::up(None);
@@ -67,7 +41,8 @@ async fn a_damaged_batch_is_reported_and_passed_only_when_a_setting_says_so() {
     send(&harness, 0, &["before"]);
     send(&harness, 0, &["damaged-1", "damaged-2", "damaged-3"]);
     send(&harness, 0, &["behind"]);
-    damage(&stack, &harness, "damaged-2");
+    let partition = format!("{}-0", harness.topic);
+    damage(&stack.folder(), &partition, "damaged-2").unwrap();
 
     let mut server = ServerProcess::serve(&harness);
     let health = server

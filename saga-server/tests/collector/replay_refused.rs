@@ -1,6 +1,6 @@
 //! Replay of letters that the database never takes: each has its result, and those beside it are stored.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use saga_store::{Letter, NewLetter, Origin};
 use saga_types::{
@@ -9,15 +9,21 @@ use saga_types::{
     steps,
 };
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 
-use crate::support::{Harness, TIMEOUT, events::event, eventually, open, process::ServerProcess};
+use crate::support::{
+    Harness, TIMEOUT, events::event, eventually, open, process::ServerProcess, stack::Stack,
+};
 
 const REPLAY: &str = "/internal/v1/sagas/replay";
 
 /// What becomes of a letter is said by the beginning of its saga's id.
 const TRIGGERS: &str = "
 CREATE FUNCTION misbehave() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  IF NEW.saga_id LIKE 'ended-%' THEN
+  IF NEW.saga_id LIKE 'killed-%' THEN
+    EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', 'kill -9 ' || pg_backend_pid());
+    PERFORM pg_sleep(30);
+  ELSIF NEW.saga_id LIKE 'ended-%' THEN
     PERFORM pg_terminate_backend(pg_backend_pid());
     PERFORM pg_sleep(30);
   ELSIF NEW.saga_id LIKE 'silent-%' THEN
@@ -130,6 +136,63 @@ async fn a_letter_that_the_database_never_takes_has_a_result_and_those_beside_it
     harness.sql(NO_TRIGGERS).await;
     let answer = server.rest.post(REPLAY, &json!({"filter": {}})).await;
     assert_eq!(answer["successful"], 3, "{answer}");
+}
+
+/// How long PostgreSQL recovers: longer than a replay makes attempts.
+const RECOVERY: Duration = Duration::from_secs(12);
+
+/// A database that stays away when one of its processes was killed, until it is started.
+const NO_RESTART: &str = "ALTER SYSTEM SET restart_after_crash = off";
+
+/// Waits until the database of a stack is gone.
+async fn gone(harness: &Harness) {
+    eventually("the database is gone", async || {
+        PgConnection::connect(&harness.database_url).await.is_err()
+    })
+    .await;
+}
+
+async fn replay(server: &ServerProcess, id: i64) -> (u16, Value) {
+    let request = saga_collector::http_client::plain_client()
+        .post(format!("{}{REPLAY}", server.rest.base()))
+        .timeout(TIMEOUT)
+        .json(&json!({"deadLetterIds": [id]}));
+    let answer = request.send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_makes_the_database_recover_has_a_result_and_an_outage_is_told() {
+    let stack = Stack::up(None);
+    let harness = Harness::on_stack(&stack).await;
+    let ids = keep(&harness, &["killed-1", "good-1"]).await;
+    let server = ServerProcess::serve(&harness);
+    server.rest.wait_until_ready().await;
+    harness.sql(TRIGGERS).await;
+    harness.sql(NO_RESTART).await;
+    harness.sql("SELECT pg_reload_conf()").await;
+
+    let recover = async {
+        gone(&harness).await;
+        tokio::time::sleep(RECOVERY).await;
+        tokio::task::block_in_place(|| stack.parts(&["start", "postgres"]));
+    };
+    let ((status, answer), ()) = tokio::join!(replay(&server, ids[0]), recover);
+    assert_eq!(status, 200, "{answer}");
+    let message = answer["results"][0]["message"].as_str().unwrap();
+    assert!(message.starts_with("NO_ANSWER: "), "{message}");
+    let logged = "SELECT count(*) FROM operation WHERE kind = 'REPLAY' AND result = 'FAILED'";
+    assert_eq!(harness.sql_count(logged).await, 1);
+
+    // And now it does not come back.
+    let (status, answer) = replay(&server, ids[0]).await;
+    assert_eq!(status, 503, "{answer}");
+    let message = answer["message"].as_str().unwrap();
+    assert!(message.contains("replay them again"), "{message}");
+    stack.parts(&["start", "postgres"]);
+    server.rest.wait_until_ready().await;
+    let (status, answer) = replay(&server, ids[1]).await;
+    assert_eq!((status, &answer["successful"]), (200, &json!(1)), "{answer}");
 }
 
 /// The button of one letter.

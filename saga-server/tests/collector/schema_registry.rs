@@ -137,3 +137,61 @@ async fn a_registry_with_trouble_is_waited_for_and_then_asked_once_for_each_id()
     );
     server.stop().await;
 }
+
+/// Version 2 with a field more.
+fn with_field(schema: &Value) -> String {
+    let mut whole: Value = serde_json::from_str(SchemaVersion::V2.json()).unwrap();
+    let field = json!({"name": "more", "type": schema});
+    whole["fields"].as_array_mut().unwrap().push(field);
+    whole.to_string()
+}
+
+/// Each record names the one before twice.
+fn doubled(times: usize) -> Value {
+    let first = json!({"type": "record", "name": "R0", "fields": [{"name": "a", "type": "null"}, {"name": "b", "type": "null"}]});
+    (1..times).fold(first, |inner, number| {
+        let name = format!("R{number}");
+        let again = inner["name"].clone();
+        json!({"type": "record", "name": name, "fields": [{"name": "a", "type": inner}, {"name": "b", "type": again}]})
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemas_that_nobody_can_use_hold_up_nothing() {
+    let list = json!({"type": "array", "items": "null"});
+    let schemas = [
+        (1, with_field(&list)),
+        (2, with_field(&doubled(25))),
+        (3, format!("\"{}\"", "x".repeat(3 * 1024 * 1024))),
+        (7, SchemaVersion::V2.json().to_owned()),
+    ];
+    let answer = async move |Path(id): Path<u32>| {
+        let schema = schemas.iter().find(|(known, _)| *known == id);
+        schema
+            .map(|(_, schema)| Json(json!({ "schema": schema })))
+            .ok_or(StatusCode::NOT_FOUND)
+    };
+    let router = Router::new().route("/schemas/ids/{id}", get(answer));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+
+    let harness = Harness::new().await;
+    let server = with_registry(&harness, &url).await;
+    let producer = harness.producer();
+    let body = &avro::encode(&started("bad"), SchemaVersion::V2, Framing::SingleObject).unwrap()[10..];
+    // Of the list: a block of so many elements, which take no bytes, and no other block.
+    let blocks = [0x80, 0x40, 0];
+    for (id, rest) in [(1_u32, &blocks[..]), (2, &[]), (3, &[])] {
+        let value = [&[0][..], &id.to_be_bytes(), body, rest].concat();
+        producer.send_raw(Some(b"bad"), &value);
+    }
+    send(&producer, &started("good"), SchemaVersion::V2, 7);
+    producer.flush();
+    server.rest.saga_with_steps("good", 1).await;
+    for letter in harness.dead_letters(3).await {
+        let kind = letter.text(dead_letter_headers::EXCEPTION_FQCN);
+        assert_eq!(kind, "saga.tracker.UNUSABLE_SCHEMA");
+    }
+    server.stop().await;
+}

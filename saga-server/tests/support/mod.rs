@@ -8,6 +8,7 @@
     reason = "each test uses its part of this, and fails by panicking"
 )]
 
+pub mod damage;
 pub mod dev;
 pub mod events;
 mod fresh;

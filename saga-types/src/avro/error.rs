@@ -145,3 +145,22 @@ impl DecodeError {
         }
     }
 }
+
+/// Why a schema cannot be a writer's.
+#[cfg(feature = "resolution")]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SchemaError {
+    /// The text is not an Avro schema.
+    #[error("not an Avro schema: {0}")]
+    NotASchema(String),
+    /// Data of this schema cannot be read as an event.
+    #[error("the schema does not resolve to the event's: {0}")]
+    Incompatible(String),
+    /// A type contains itself, so a small value could be nested without end.
+    #[error("the schema is recursive")]
+    Recursive,
+    /// A list has elements without bytes, or records double with each type that they name.
+    #[error("a few bytes of the schema could be millions of values")]
+    Unbounded,
+}

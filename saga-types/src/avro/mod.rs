@@ -20,6 +20,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "resolution")]
+mod bounds;
 mod decode;
 mod encode;
 mod error;
@@ -35,10 +37,12 @@ mod writer;
 pub use decode::{decode, decode_single_object};
 pub use encode::{EncodeError, encode, encode_v2};
 pub use error::DecodeError;
+#[cfg(feature = "resolution")]
+pub use error::SchemaError;
 pub use frame::{Frame, Framing};
 pub use limits::MAX_EVENT_BYTES;
 pub use partial::{PartialEvent, PartialField};
 #[cfg(feature = "resolution")]
-pub use resolve::{ResolvedSchema, SchemaError};
+pub use resolve::{ResolvedSchema, check_bounds};
 pub use schema::SchemaVersion;
 pub use writer::WriterSchema;

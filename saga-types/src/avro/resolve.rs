@@ -3,28 +3,12 @@
 use std::{collections::HashMap, sync::OnceLock};
 
 use apache_avro::{
-    Schema, rabin::Rabin, reader::datum::GenericDatumReader, schema::Name,
-    schema_compatibility::SchemaCompatibility, types::Value,
+    Schema, rabin::Rabin, reader::datum::GenericDatumReader, schema_compatibility::SchemaCompatibility,
+    types::Value,
 };
-use thiserror::Error;
 
-use super::{DecodeError, MAX_EVENT_BYTES, SchemaVersion, raw::RawEvent};
+use super::{DecodeError, MAX_EVENT_BYTES, SchemaError, SchemaVersion, bounds, raw::RawEvent};
 use crate::{SagaEvent, SagaType};
-
-/// Why a schema cannot be a writer's.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum SchemaError {
-    /// The text is not an Avro schema.
-    #[error("not an Avro schema: {0}")]
-    NotASchema(String),
-    /// Data of this schema cannot be read as an event.
-    #[error("the schema does not resolve to the event's: {0}")]
-    Incompatible(String),
-    /// A type contains itself, so a small value could be nested without end.
-    #[error("the schema is recursive")]
-    Recursive,
-}
 
 /// A writer schema that was found to resolve to the event's.
 #[derive(Debug, Clone)]
@@ -44,7 +28,7 @@ impl ResolvedSchema {
 
     /// Whether data of this schema can be read as events.
     pub(super) fn check(&self) -> Result<(), SchemaError> {
-        refuse_recursion(&self.schema, &mut Vec::new())?;
+        bounds::check(&self.schema)?;
         check_compatibility(&self.schema)
     }
 
@@ -67,6 +51,15 @@ impl ResolvedSchema {
             .map_err(unresolvable)?;
         Fields::of(resolved)?.raw()?.check()
     }
+}
+
+/// Whether what a value of at most [`MAX_EVENT_BYTES`] unfolds to is bounded by its bytes, for those who read values of any schema.
+///
+/// # Errors
+///
+/// [`SchemaError`] when it is no schema, or a few bytes could unfold to millions of values.
+pub fn check_bounds(json: &str) -> Result<(), SchemaError> {
+    bounds::check(&parse_plain(json)?)
 }
 
 /// Parses a schema without its logical types. They do not take part in resolution, but the library keeps them apart as
@@ -119,27 +112,6 @@ fn check_compatibility(writer: &Schema) -> Result<(), SchemaError> {
     SchemaCompatibility::can_read(&writer, reader_schema())
         .map(|_| ())
         .map_err(|error| SchemaError::Incompatible(error.to_string()))
-}
-
-fn refuse_recursion(schema: &Schema, enclosing: &mut Vec<Name>) -> Result<(), SchemaError> {
-    match schema {
-        Schema::Ref { name } if enclosing.contains(name) => Err(SchemaError::Recursive),
-        Schema::Record(record) => {
-            enclosing.push(record.name.clone());
-            for field in &record.fields {
-                refuse_recursion(&field.schema, enclosing)?;
-            }
-            enclosing.pop();
-            Ok(())
-        }
-        Schema::Array(array) => refuse_recursion(&array.items, enclosing),
-        Schema::Map(map) => refuse_recursion(&map.types, enclosing),
-        Schema::Union(union) => union
-            .variants()
-            .iter()
-            .try_for_each(|variant| refuse_recursion(variant, enclosing)),
-        _ => Ok(()),
-    }
 }
 
 /// A newer writer may know saga types that we do not: such a type is kept by its name.

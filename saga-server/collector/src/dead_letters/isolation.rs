@@ -1,25 +1,27 @@
 //! Which events of a replay the database does not take: judged as ingest judges, in the time that an answer has.
 //!
-//! Rule of thumb: an operator gets a result for each letter. One that ends its database session costs the others a split, and
-//! only an outage fails the whole replay.
+//! Rule of thumb: an operator gets a result for each letter. One that ends its database session costs the others a split; one that
+//! makes the database recover is waited for. Only an outage that lasts longer fails the whole replay.
 
 use std::{sync::Arc, time::Duration};
 
-use saga_store::{AppendError, Store, StoreError};
+use saga_store::{AppendError, Store};
 use saga_types::SagaEvent;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    backoff::Backoff,
     failure::{Failure, Retry},
     ingest::rejection::Rejection,
 };
 
-/// How long attempts may take. With what follows them it is less than the time that REST has for an answer.
+/// How long attempts may take. With what follows them it is less than the time that REST has for the answer of a replay.
 const TIME: Duration = Duration::from_secs(7);
 
-/// How long a probe may take after that.
-const PROBE: Duration = Duration::from_secs(2);
+/// How long it may take after that until made-up events pass: PostgreSQL ends all sessions and recovers when one of its processes
+/// was killed.
+const RECOVERY: Duration = Duration::from_secs(30);
 
 /// How long what passed alone may take together.
 const TOGETHER: Duration = Duration::from_secs(4);
@@ -47,6 +49,9 @@ pub(super) struct Isolated {
     pub(super) rejected: Vec<(usize, Rejection)>,
 }
 
+/// The database does not take what is not of a letter either; what it said of the last attempt.
+pub(super) struct OthersFail(pub(super) String);
+
 impl<'a> Isolation<'a> {
     pub(super) fn begin(store: &'a dyn Store) -> Self {
         Self {
@@ -70,8 +75,8 @@ impl<'a> Isolation<'a> {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] when the database takes no made-up event either.
-    pub(super) async fn of(&self, ready: Vec<Ready>, reason: &str) -> Result<Isolated, StoreError> {
+    /// [`OthersFail`] when the database takes no made-up event either.
+    pub(super) async fn of(&self, ready: Vec<Ready>, reason: &str) -> Result<Isolated, OthersFail> {
         let stop = CancellationToken::new();
         let retry = Retry {
             store: self.store,
@@ -109,11 +114,18 @@ impl<'a> Isolation<'a> {
         Ok(Isolated { taken, rejected })
     }
 
-    async fn others_pass(&self, retry: &Retry<'_>, reason: &str) -> Result<(), StoreError> {
-        match timeout_at(Instant::now() + PROBE, retry.others_pass()).await {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(StoreError::Unavailable(reason.into())),
-        }
+    /// Waits until the database takes made-up events, as ingest does, but not without end.
+    async fn others_pass(&self, retry: &Retry<'_>, reason: &str) -> Result<(), OthersFail> {
+        let mut backoff = Backoff::new();
+        let recovered = async {
+            while !retry.others_pass().await {
+                backoff.wait(retry.stop).await;
+            }
+        };
+        let until = self.until.max(Instant::now()) + RECOVERY;
+        timeout_at(until, recovered)
+            .await
+            .map_err(|_| OthersFail(reason.to_owned()))
     }
 }
 

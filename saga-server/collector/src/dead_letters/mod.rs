@@ -32,8 +32,8 @@ use tokio::sync::Mutex;
 pub use collect::{Collect, CollectParts};
 pub use partial_view::{PartialFieldView, PartialView};
 pub use reader::LetterSource;
-pub use replay::{ReplayError, ReplayOrder};
-pub use replay_report::{ReplayOutcome, ReplayReport, ReplayStatus, Replayed};
+pub use replay::ReplayOrder;
+pub use replay_report::{ReplayError, ReplayOutcome, ReplayReport, ReplayStatus, Replayed};
 pub use view::{AttemptView, Bytes, DismissalView, HeaderView, LetterView, OriginView};
 
 use self::reader::Reader;

@@ -8,11 +8,10 @@ use std::{
 };
 
 use saga_types::{SagaId, SagaStatus, Timestamp};
-use thiserror::Error;
 
 use super::{
-    DeadLetters, ReplayReport, ReplayStatus, Replayed,
-    isolation::{Isolation, Ready, events},
+    DeadLetters, ReplayError, ReplayReport, ReplayStatus, Replayed,
+    isolation::{Isolation, OthersFail, Ready, events},
 };
 use crate::{failure::write_once, ingest::rejection::Rejection, metrics::count_stored};
 use saga_store::{
@@ -23,15 +22,10 @@ use saga_store::{
 /// How often a page may fail of which each event passes alone.
 const UNEXPLAINED: u32 = 2;
 
-/// Why nothing was replayed.
-#[derive(Debug, Error)]
-pub enum ReplayError {
-    /// The database gave no answer.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The registry is away, and some letters need it.
-    #[error("the schema registry is away: {0}")]
-    RegistryAway(String),
+impl From<OthersFail> for ReplayError {
+    fn from(OthersFail(reason): OthersFail) -> Self {
+        Self::Unanswered(reason)
+    }
 }
 
 /// Which letters are replayed, and how.
@@ -85,23 +79,41 @@ impl DeadLetters {
     ///
     /// # Errors
     ///
-    /// [`ReplayError`] when a page of letters could not be tried. Its letters and their events are then as they were.
+    /// [`ReplayError`] when the first page of letters could not be tried. Of a later one the report says it, beside what became of
+    /// the pages before.
     pub async fn replay(&self, order: ReplayOrder) -> Result<ReplayReport, ReplayError> {
-        let mut query = order.letters;
+        let mut query = order.letters.clone();
         let mut unfound = Unfound::new(query.filter.named.as_ref());
         let mut results = Vec::new();
-        loop {
-            let page = self.store.letters(&query).await?;
-            unfound.remove(&page.letters);
-            let by = &order.by;
-            results.extend(self.replay_page(page.letters, by, None, order.dry_run).await?);
-            query.after = page.next;
-            if query.after.is_none() || !order.all_pages {
-                break;
+        let ended_by = loop {
+            let is_first = query.after == order.letters.after;
+            match self.next_page(&mut query, &order, &mut unfound).await {
+                Ok(page) => results.extend(page),
+                Err(error) if is_first => return Err(error),
+                Err(error) => break Some(error),
             }
-        }
-        results.extend(unfound.results());
-        Ok(ReplayReport::new(results, order.dry_run, query.after))
+            if query.after.is_none() || !order.all_pages {
+                results.extend(unfound.results());
+                break None;
+            }
+        };
+        Ok(ReplayReport::new(results, order.dry_run, query.after, ended_by))
+    }
+
+    /// Replays a page, and says where the next one begins.
+    async fn next_page(
+        &self,
+        query: &mut LetterQuery,
+        order: &ReplayOrder,
+        unfound: &mut Unfound,
+    ) -> Result<Vec<Replayed>, ReplayError> {
+        let page = self.store.letters(query).await?;
+        unfound.remove(&page.letters);
+        let replayed = self
+            .replay_page(page.letters, &order.by, None, order.dry_run)
+            .await?;
+        query.after = page.next;
+        Ok(replayed)
     }
 
     /// Replays letters of a job, in one transaction that also writes the results of their items.
@@ -130,7 +142,7 @@ impl DeadLetters {
         let page = Page { letters, by, step };
         let (ready, appended) = self.store_all(&page, ready, &mut results, dry_run).await?;
         conclude(&ready, &appended, &mut results);
-        self.add_statuses(&appended, &mut results).await?;
+        self.add_statuses(&appended, &mut results).await;
         if !dry_run {
             let new = appended.new.iter().map(|index| &ready[*index].event);
             count_stored(&self.metrics, new, &appended.changes);
@@ -181,7 +193,7 @@ impl DeadLetters {
         mut ready: Vec<Ready>,
         results: &mut [Replayed],
         dry_run: bool,
-    ) -> Result<(Vec<Ready>, Appended), StoreError> {
+    ) -> Result<(Vec<Ready>, Appended), ReplayError> {
         let isolation = Isolation::begin(&*self.store);
         let mut unexplained = 0;
         loop {
@@ -194,7 +206,7 @@ impl DeadLetters {
             unexplained += u32::from(isolated.rejected.is_empty());
             // A connection may end once by chance, although each event passes.
             if unexplained > UNEXPLAINED {
-                return Err(StoreError::Unavailable(reason.into()));
+                return Err(ReplayError::Unanswered(reason));
             }
             for (place, rejection) in isolated.rejected {
                 results[place].fail(rejection);
@@ -220,8 +232,8 @@ impl DeadLetters {
         }
     }
 
-    /// Says of each result how its saga stood and stands.
-    async fn add_statuses(&self, appended: &Appended, results: &mut [Replayed]) -> Result<(), StoreError> {
+    /// Says of each result how its saga stood and stands, as far as the database says it: what was done is done.
+    async fn add_statuses(&self, appended: &Appended, results: &mut [Replayed]) {
         let mut statuses: BTreeMap<String, (Option<SagaStatus>, Option<SagaStatus>)> = appended
             .changes
             .iter()
@@ -236,15 +248,17 @@ impl DeadLetters {
             .filter(|saga_id| !statuses.contains_key(*saga_id))
             .filter_map(|saga_id| SagaId::new(saga_id).ok())
             .collect();
-        for saga in self.store.sagas(&unchanged).await? {
-            let status = Some(saga.current_status);
-            statuses.insert(saga.saga_id.into(), (status, status));
+        match self.store.sagas(&unchanged).await {
+            Ok(sagas) => statuses.extend(sagas.into_iter().map(|saga| {
+                let status = Some(saga.current_status);
+                (saga.saga_id.into(), (status, status))
+            })),
+            Err(error) => tracing::warn!(%error, "statuses of sagas of replayed dead letters not read"),
         }
         for result in results {
             let known = result.saga_id.as_ref().and_then(|saga_id| statuses.get(saga_id));
             (result.before, result.after) = known.copied().unwrap_or_default();
         }
-        Ok(())
     }
 }
 

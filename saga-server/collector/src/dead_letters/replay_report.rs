@@ -1,14 +1,32 @@
-//! What became of the letters of a replay: as callers read it, and as it is written down.
+//! What became of the letters of a replay, or why nothing did: as callers read it, and as it is written down.
 
 use saga_types::{SagaStatus, Timestamp, fold::failure_fingerprint};
 use serde::Serialize;
+use thiserror::Error;
 use utoipa::ToSchema;
 
 use crate::ingest::rejection::Rejection;
-use saga_store::{Actor, Attempt, LetterPlace, LetterState, Operation, OperationKind, StoredLetter};
+use saga_store::{
+    Actor, Attempt, LetterPlace, LetterState, Operation, OperationKind, StoreError, StoredLetter,
+};
 
 /// The longest result that is written down, in characters.
 const MAX_RESULT_CHARS: usize = 1_000;
+
+/// Why nothing was replayed.
+#[derive(Debug, Error)]
+pub enum ReplayError {
+    /// The database gave no answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The registry is away, and some letters need it.
+    #[error("the schema registry is away: {0}")]
+    RegistryAway(String),
+    /// The database gave no answer for letters that it was to store, and takes no other events since. What is written of letters of
+    /// a page is written together or not at all.
+    #[error("the database gave no answer while letters were stored, and takes nothing since: {0}")]
+    Unanswered(String),
+}
 
 /// What became of a letter, or would become of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -161,10 +179,18 @@ pub struct ReplayReport {
     /// Where the letters that match begin that were not replayed.
     #[serde(skip)]
     pub next: Option<LetterPlace>,
+    /// Why these letters were not tried, when there was no answer for them.
+    #[serde(skip)]
+    pub ended_by: Option<ReplayError>,
 }
 
 impl ReplayReport {
-    pub(super) fn new(results: Vec<Replayed>, dry_run: bool, next: Option<LetterPlace>) -> Self {
+    pub(super) fn new(
+        results: Vec<Replayed>,
+        dry_run: bool,
+        next: Option<LetterPlace>,
+        ended_by: Option<ReplayError>,
+    ) -> Self {
         let successful = results.iter().filter(|result| result.status.is_success()).count();
         Self {
             requested: results.len(),
@@ -174,6 +200,7 @@ impl ReplayReport {
             outcomes: ReplayOutcome::of(&results),
             results,
             next,
+            ended_by,
         }
     }
 }

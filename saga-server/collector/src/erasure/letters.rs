@@ -3,7 +3,7 @@
 //! Rule of thumb: what of a letter can be read is asked as an event is; of bytes that cannot be read, key and value must both
 //! occur in them.
 
-use saga_store::{ErasableLetter, Letter, MetadataValue, StoredLetter};
+use saga_store::{ErasableLetter, Letter, MetadataValue, NotePlace, StoredLetter};
 use saga_types::SagaEvent;
 
 use super::{ErasureError, ErasurePlace, Next, Run};
@@ -18,7 +18,7 @@ impl Run<'_> {
         let value = &self.order.value;
         let page = store.erasable_letters(value, after, PAGE).await?;
         let Some(last) = page.last().map(|letter| letter.stored.id) else {
-            return Ok(Next::Done);
+            return Ok(Next::GoOn(ErasurePlace::Notes(NotePlace::FIRST)));
         };
         let is_of_saga: Vec<bool> = page.iter().map(|letter| self.is_of_saga(letter)).collect();
         let letters: Vec<StoredLetter> = page.into_iter().map(|letter| letter.stored).collect();

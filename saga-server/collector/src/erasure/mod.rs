@@ -1,16 +1,18 @@
-//! A person's data, erased by a key and value of the metadata: from the sagas of the database, then from the archive, then from
-//! dead letters.
+//! A person's data, erased by a key and value of the metadata: from the sagas of the database, then from the archive, from dead
+//! letters, and from what operators wrote.
 //!
 //! | part | what |
 //! | --- | --- |
 //! | `archive` | batches of the archive, one at a time, by the one collector with the lease |
 //! | `letters` | which dead letters hold the value |
+//! | `notes` | which notes, selections of jobs and saved views name it |
 //!
 //! Rule of thumb: a call does as much as fits into its time and returns where the next one continues; every step is a transaction or
 //! is finished by the next call, so that a kill leaves nothing half erased.
 
 mod archive;
 mod letters;
+mod notes;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use saga_store::{Actor, Erasure, MetadataValue, Store, StoreError};
+use saga_store::{Actor, Erasure, MetadataValue, NotePlace, Store, StoreError};
 use saga_types::Timestamp;
 use serde::Serialize;
 use thiserror::Error;
@@ -87,6 +89,8 @@ pub enum ErasurePlace {
     Archive(String),
     /// Dead letters, after this one.
     Letters(i64),
+    /// What operators wrote, after this place.
+    Notes(NotePlace),
 }
 
 /// Why the archive could not be searched yet.
@@ -118,6 +122,9 @@ pub struct ErasureReport {
     pub archived_events: u64,
     /// Dead letters that lost their content.
     pub dead_letters: u64,
+    /// Jobs and acknowledgements that lost their note, beside those of the erased sagas and dead letters, and saved views that were
+    /// removed, because they name the value.
+    pub notes: u64,
     /// Whether there is an archive; without `archive.url` none is searched.
     pub archive_configured: bool,
     /// Why this call could not continue.
@@ -135,8 +142,8 @@ pub const STILL_KEPT: [&str; 4] = [
      brings nothing back; one that was not stored yet is stored whole: erase once more when the sagas have ended.",
     "Order ids and saga ids name sagas and stay, as do the names of services, traces, versions and parent sagas, and who corrected \
      a status.",
-    "The log of operations keeps the reasons of corrections, and jobs keep their notes and the messages of their items, until the \
-     retention of operations ends; acknowledgements keep their notes until their time is over.",
+    "The log of operations keeps what operators gave as reasons, notes and filters, and why a replay failed, until the retention of \
+     operations ends: nothing changes it.",
     "Backups of the database, free space in its files until it is vacuumed, versions that a bucket keeps of replaced objects, and \
      whatever was exported.",
 ];
@@ -222,6 +229,7 @@ impl Run<'_> {
                 ErasurePlace::Sagas(after) => self.sagas(after).await?,
                 ErasurePlace::Archive(after) => self.batch(after).await?,
                 ErasurePlace::Letters(after) => self.letters(after).await?,
+                ErasurePlace::Notes(after) => self.notes(after).await?,
             };
             place = match next {
                 Next::GoOn(place) if Instant::now() < self.deadline => place,

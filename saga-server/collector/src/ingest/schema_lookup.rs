@@ -65,6 +65,8 @@ pub(super) struct Lookup<S> {
 /// Why there is no answer about something.
 enum Failure {
     NotFound,
+    /// It is so long that it is not read to its end.
+    TooLong,
     Unavailable(String),
 }
 
@@ -114,6 +116,7 @@ impl<S: ReadSchema> Lookup<S> {
         let answer: SchemaAnswer = match self.get(&["schemas", "ids", &id.to_string()]).await {
             Ok(answer) => answer,
             Err(Failure::NotFound) => return Outcome::Unknown,
+            Err(Failure::TooLong) => return Outcome::Unusable(too_long("it")),
             Err(Failure::Unavailable(reason)) => return Outcome::Unavailable(reason),
         };
         if answer.schema_type != "AVRO" {
@@ -163,6 +166,11 @@ impl<S: ReadSchema> Lookup<S> {
                             "it refers to version {version} of the subject {subject}, which does not exist"
                         )));
                     }
+                    Err(Failure::TooLong) => {
+                        return Ok(Err(too_long(&format!(
+                            "version {version} of the subject {subject}"
+                        ))));
+                    }
                     Err(Failure::Unavailable(reason)) => return Err(reason),
                 };
                 named.push((name, answer.schema));
@@ -192,6 +200,10 @@ impl<S: ReadSchema> Lookup<S> {
         while let Some(chunk) = answer.chunk().await.map_err(unavailable)? {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_BYTES {
+                // An object is a registry's answer, and about what was asked; a page in its place is not.
+                if status == 200 && body.trim_ascii_start().starts_with(b"{") {
+                    return Err(Failure::TooLong);
+                }
                 return Err(Failure::Unavailable(format!(
                     "it answers with more than {MAX_BYTES} bytes"
                 )));
@@ -207,6 +219,10 @@ impl<S: ReadSchema> Lookup<S> {
             status => Err(Failure::Unavailable(format!("it answers with status {status}"))),
         }
     }
+}
+
+fn too_long(what: &str) -> String {
+    format!("{what} has more than {MAX_BYTES} bytes")
 }
 
 fn not_a_registry(status: u16) -> Failure {

@@ -33,6 +33,9 @@ const NEW_IDS: usize = 256;
 /// How many ids are remembered that are of no use.
 const REMEMBERED: usize = 10_000;
 
+/// How many schemas are kept. Services have few; those of made-up ones are forgotten, and learnt again when they come again.
+const KEPT: usize = 2_000;
+
 /// Ids are signed integers to a registry, and positive.
 const MAX_ID: u32 = i32::MAX as u32;
 
@@ -66,10 +69,12 @@ impl<S: ReadSchema> Registry<S> {
         reports: &WaitReports,
         stop: &CancellationToken,
     ) -> bool {
-        let new = ids.iter().copied().filter(|id| !self.is_known(*id));
-        let mut new: BTreeSet<u32> = new.take(NEW_IDS).collect();
+        let mut new = self.new_among(ids);
         if new.is_empty() {
             return true;
+        }
+        if self.forget() {
+            new = self.new_among(ids);
         }
         let mut backoff = Backoff::new();
         while let Err(reason) = self.ask(&mut new).await {
@@ -95,6 +100,7 @@ impl<S: ReadSchema> Registry<S> {
     ///
     /// The reason when the registry is unavailable.
     pub(crate) async fn learn_now(&mut self, ids: &BTreeSet<u32>) -> Result<(), String> {
+        self.forget();
         let is_schema = |id: &u32| matches!(self.known.get(id), Some(Known::Schema(_)));
         let asked = ids.iter().copied().filter(|id| *id <= MAX_ID && !is_schema(id));
         let mut asked: BTreeSet<u32> = asked.take(NEW_IDS).collect();
@@ -118,6 +124,28 @@ impl<S: ReadSchema> Registry<S> {
         }
     }
 
+    /// Those that are not known, as many as one batch may name.
+    fn new_among(&self, ids: &BTreeSet<u32>) -> BTreeSet<u32> {
+        let new = ids.iter().copied().filter(|id| !self.is_known(*id));
+        new.take(NEW_IDS).collect()
+    }
+
+    /// Forgets what is too much, before it is looked for what a batch needs; whether schemas were among it.
+    fn forget(&mut self) -> bool {
+        if self.known.len() > REMEMBERED {
+            self.known.retain(|_, known| matches!(known, Known::Schema(_)));
+        }
+        let schemas = self
+            .known
+            .values()
+            .filter(|known| matches!(known, Known::Schema(_)));
+        let is_too_many = schemas.count() > KEPT;
+        if is_too_many {
+            self.known.clear();
+        }
+        is_too_many
+    }
+
     fn is_known(&self, id: u32) -> bool {
         match self.known.get(&id) {
             Some(Known::Schema(_)) => true,
@@ -129,9 +157,6 @@ impl<S: ReadSchema> Registry<S> {
 
     /// Asks for ids, and takes those away that are answered.
     async fn ask(&mut self, ids: &mut BTreeSet<u32>) -> Result<(), String> {
-        if self.known.len() > REMEMBERED {
-            self.known.retain(|_, known| matches!(known, Known::Schema(_)));
-        }
         let lookup = &self.lookup;
         let asking = ids
             .clone()
@@ -160,5 +185,42 @@ fn unknown(id: u32, why: &str) -> Rejection {
     Rejection {
         kind: "UNKNOWN_SCHEMA_ID",
         reason: format!("the schema id {id} is unknown: {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    struct AnySchema;
+
+    impl ReadSchema for AnySchema {
+        const OF: &'static str = "anybody's";
+
+        fn read(_: &str) -> Result<Self, String> {
+            Ok(Self)
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_ids_is_bounded_whatever_they_are() {
+        let config = RegistryConfig {
+            url: Secret::new("http://127.0.0.1:1"),
+            ca_file: None,
+        };
+        let mut registry = Registry::<AnySchema>::new(config);
+        for id in 0..20_000 {
+            registry.known.insert(id, Known::Unknown(Instant::now()));
+        }
+        registry.known.insert(20_000, Known::Schema(AnySchema));
+        assert!(!registry.forget());
+        assert!(registry.is_known(20_000) && registry.known.len() == 1);
+        let kept = u32::try_from(KEPT).unwrap();
+        registry
+            .known
+            .extend((1..=kept).map(|id| (id, Known::Schema(AnySchema))));
+        assert!(registry.forget());
+        assert!(registry.known.is_empty());
     }
 }

@@ -3,10 +3,10 @@
 //! A union is the value of its branch, an enum its symbol, a number keeps its digits. Logical types are left out: a time is the
 //! number that it is written as. Bytes are text where they are UTF-8, and hexadecimal digits otherwise.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
-use apache_avro::{Schema, reader::datum::GenericDatumReader, schema::Name, types::Value};
-use saga_types::avro::{DecodeError, Frame, MAX_EVENT_BYTES};
+use apache_avro::{Schema, reader::datum::GenericDatumReader, types::Value};
+use saga_types::avro::{self, DecodeError, Frame, MAX_EVENT_BYTES};
 use serde_json::{Map, Number, Value as Json};
 
 use crate::ingest::{rejection::Rejection, schema_lookup::ReadSchema};
@@ -27,10 +27,10 @@ impl ReadSchema for Arc<DocumentSchema> {
     const OF: &'static str = "a document's";
 
     fn read(text: &str) -> Result<Self, String> {
+        avro::check_bounds(text).map_err(|error| error.to_string())?;
         let mut json: Json = serde_json::from_str(text).map_err(|error| error.to_string())?;
         remove_logical_types(&mut json);
         let schema = Schema::parse(&json).map_err(|error| format!("not an Avro schema: {error}"))?;
-        Bounds::default().check(&schema)?;
         Ok(Self::new(DocumentSchema(schema)))
     }
 }
@@ -70,55 +70,6 @@ fn remove_logical_types(json: &mut Json) {
         }
         Json::Array(array) => array.iter_mut().for_each(remove_logical_types),
         _ => {}
-    }
-}
-
-/// Whether what a few bytes unfold to is bounded: no type contains itself, and no list has elements without bytes.
-#[derive(Default)]
-struct Bounds {
-    enclosing: Vec<Name>,
-    /// Types that were seen and have values without bytes.
-    empty: HashSet<Name>,
-}
-
-impl Bounds {
-    /// Whether a value may have no bytes at all.
-    fn check(&mut self, schema: &Schema) -> Result<bool, String> {
-        match schema {
-            Schema::Null => Ok(true),
-            Schema::Ref { name } if self.enclosing.contains(name) => {
-                Err("the schema is recursive".to_owned())
-            }
-            Schema::Ref { name } => Ok(self.empty.contains(name)),
-            Schema::Fixed(fixed) if fixed.size == 0 => {
-                self.empty.insert(fixed.name.clone());
-                Ok(true)
-            }
-            Schema::Record(record) => {
-                self.enclosing.push(record.name.clone());
-                let mut is_empty = true;
-                for field in &record.fields {
-                    is_empty &= self.check(&field.schema)?;
-                }
-                self.enclosing.pop();
-                if is_empty {
-                    self.empty.insert(record.name.clone());
-                }
-                Ok(is_empty)
-            }
-            Schema::Array(array) => match self.check(&array.items)? {
-                true => Err("the schema has a list of elements without bytes".to_owned()),
-                false => Ok(false),
-            },
-            Schema::Map(map) => self.check(&map.types).map(|_| false),
-            Schema::Union(union) => {
-                for variant in union.variants() {
-                    self.check(variant)?;
-                }
-                Ok(false)
-            }
-            _ => Ok(false),
-        }
     }
 }
 

@@ -23,7 +23,11 @@ pub(super) async fn list(settings: &Settings, filter: LetterFilter, limit: u32) 
 }
 
 pub(super) async fn replay(settings: &Settings, order: ReplayOrder) -> Result<Report, CliError> {
-    Report::of(&Desk::open(settings).await?.letters.replay(order).await?)
+    let report = Desk::open(settings).await?.letters.replay(order).await?;
+    Ok(Report {
+        ended_by: report.ended_by.as_ref().map(ToString::to_string),
+        ..Report::of(&report)?
+    })
 }
 
 /// How many letters were dismissed or restored, or would be.

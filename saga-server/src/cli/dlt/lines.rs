@@ -21,6 +21,9 @@ pub(super) struct Report {
     pub(super) dry_run: bool,
     pub(super) outcomes: Vec<Outcome>,
     pub(super) results: Vec<Box<RawValue>>,
+    /// Why further letters were not tried.
+    #[serde(skip)]
+    pub(super) ended_by: Option<String>,
 }
 
 /// Letters of which the same became.

@@ -291,9 +291,13 @@ impl ReplayArgs {
             true => output::print_json(&report)?,
             false => output::print(&report.lines()?)?,
         }
-        match report.failed {
-            0 => Ok(()),
-            failed => Err(CliError::failed(format_args!(
+        match (report.failed, report.ended_by) {
+            (_, Some(error)) => Err(CliError::failed(format_args!(
+                "{error}; the letters after the first {} were not replayed",
+                report.requested
+            ))),
+            (0, None) => Ok(()),
+            (failed, None) => Err(CliError::failed(format_args!(
                 "{failed} of {} dead letters were not replayed; they wait on",
                 report.requested
             ))),

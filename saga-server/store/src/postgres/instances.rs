@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::{abort::Abort, copy, error, rows::decode, table};
 use crate::{
-    StoreError,
+    AppendError, StoreError,
     fold_batch::{StoredFold, UpdatedSaga},
     rows::{FoldRow, InstanceRow},
     table::Table,
@@ -50,10 +50,13 @@ pub(super) async fn write(connection: &mut PgConnection, updated: &[UpdatedSaga]
     let (new, known): (Vec<&UpdatedSaga>, Vec<&UpdatedSaga>) =
         updated.iter().partition(|saga| saga.version == 1);
     let conflict = || Abort::Conflict("another writer made the same saga".into());
-    make(connection, &new).await.map_err(|failure| match failure {
+    let made = make(connection, &new).await.map_err(|failure| match failure {
         failure if error::is_known_key(&failure) => conflict(),
         failure => failure.into(),
     })?;
+    if made != new.len() as u64 {
+        return Err(AppendError::not_kept().into());
+    }
     if write_arrays(connection, &UPDATE, &known).await? != known.len() as u64 {
         return Err(conflict());
     }

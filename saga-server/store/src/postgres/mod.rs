@@ -35,6 +35,8 @@ mod filters;
 mod find;
 #[path = "../sql/fold.rs"]
 mod fold;
+#[path = "../sql/forget.rs"]
+mod forget;
 mod instances;
 #[path = "../sql/job_creation.rs"]
 mod job_creation;
@@ -50,6 +52,8 @@ mod letter_counts;
 mod letter_index;
 #[path = "../sql/names.rs"]
 mod names;
+#[path = "../sql/notes.rs"]
+mod notes;
 #[path = "../sql/operations.rs"]
 mod operations;
 #[path = "../sql/port.rs"]

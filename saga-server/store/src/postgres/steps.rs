@@ -13,6 +13,7 @@ use sqlx::PgConnection;
 
 use super::{abort::Abort, copy, error, rows::decode_known, table};
 use crate::{
+    AppendError,
     batch::{Batch, KnownEvent, key},
     rows::StepRow,
     table::Table,
@@ -55,7 +56,9 @@ pub(super) async fn insert_steps(
                 repeats.0.store(true, Ordering::Relaxed);
                 Err(Abort::Conflict(error::fault(error)))
             }
-            copied => Ok(copied.map(|_| Vec::new())?),
+            Err(error) => Err(error.into()),
+            Ok(copied) if copied == batch.len() as u64 => Ok(Vec::new()),
+            Ok(_) => Err(AppendError::not_kept().into()),
         };
     }
     let taken = insert(connection, batch).await?;

@@ -14,7 +14,7 @@ use super::{
     abort::Abort,
     dead_letters::{self, LetterRow},
     dialect::{self, any},
-    error, fold, operations, read,
+    error, fold, forget, operations, read,
     rows::{decode, decode_all},
 };
 use crate::{
@@ -197,6 +197,9 @@ impl ErasureStore for Adapter {
                 .execute(&mut *transaction)
                 .await
                 .map_err(error::store)?;
+            forget::of_letters(&mut transaction, &ids)
+                .await
+                .map_err(error::store)?;
             let count = erased.len() as u64;
             let entries = erased.into_iter().map(|(id, saga_id, saga_type)| Operation {
                 letter_id: Some(id),
@@ -224,6 +227,10 @@ impl ErasureStore for Adapter {
                 .bind(dialect::list(&ids))
                 .bind(Moment(erasure.at))
                 .fetch_all(&mut *transaction)
+                .await
+                .map_err(error::store)?;
+            let subjects: Vec<&str> = marked.iter().map(String::as_str).collect();
+            forget::of_sagas(&mut transaction, &subjects)
                 .await
                 .map_err(error::store)?;
             let count = marked.len() as u64;
@@ -284,6 +291,7 @@ async fn attempt(store: &Adapter, saga_ids: &[String], erasure: &Erasure) -> Res
         .bind(Moment(erasure.at))
         .execute(&mut *transaction)
         .await?;
+    forget::of_sagas(&mut transaction, &ids).await?;
     let all = Erased {
         sagas: sagas.len() as u64,
         events: sagas.iter().map(|saga| saga.events).sum(),
@@ -379,7 +387,7 @@ pub(super) async fn mark_again(connection: &mut Connection, saga_ids: &[&str]) -
     Ok(())
 }
 
-async fn overwrite_deleted(connection: &mut Connection) -> Result<(), sqlx::Error> {
+pub(super) async fn overwrite_deleted(connection: &mut Connection) -> Result<(), sqlx::Error> {
     if let Some(statement) = dialect::OVERWRITE_DELETED {
         connection.execute(statement).await?;
     }
@@ -387,14 +395,14 @@ async fn overwrite_deleted(connection: &mut Connection) -> Result<(), sqlx::Erro
 }
 
 /// Lets the file of the database have what the transaction wrote.
-async fn write_through(store: &Adapter) -> Result<(), StoreError> {
+pub(super) async fn write_through(store: &Adapter) -> Result<(), StoreError> {
     if let Some(statement) = dialect::WRITE_THROUGH {
         store.writers.execute(statement).await.map_err(error::store)?;
     }
     Ok(())
 }
 
-async fn log(connection: &mut Connection, operations: Vec<Operation>) -> Result<(), sqlx::Error> {
+pub(super) async fn log(connection: &mut Connection, operations: Vec<Operation>) -> Result<(), sqlx::Error> {
     let conclusion = Conclusion {
         operations,
         ..Conclusion::default()
@@ -412,7 +420,7 @@ fn of_saga(saga: ErasedSaga, erasure: &Erasure, place: &str) -> Operation {
 }
 
 /// An entry of the log: what was erased, and by which key; never by which value.
-fn entry(erasure: &Erasure, what: String) -> Operation {
+pub(super) fn entry(erasure: &Erasure, what: String) -> Operation {
     Operation {
         at: erasure.at,
         actor: erasure.actor.clone(),

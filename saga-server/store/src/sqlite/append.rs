@@ -68,6 +68,9 @@ async fn append_once(
     } else {
         known_events(&mut transaction, &batch, newest).await?
     };
+    if taken + stored.len() as u64 != batch.len() as u64 {
+        return Err(AppendError::not_kept().into());
+    }
     let classified = batch.classify(&stored);
     let changes = if classified.new.is_empty() {
         Vec::new()

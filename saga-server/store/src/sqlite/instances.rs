@@ -12,7 +12,7 @@ use super::{
     table::{self, json},
 };
 use crate::{
-    AppendError, StoreError,
+    AppendError, Fault, StoreError,
     fold_batch::{StoredFold, UpdatedSaga},
     rows::{FoldRow, InstanceRow},
     table::Table,
@@ -54,7 +54,8 @@ pub(super) async fn write(connection: &mut SqliteConnection, updated: &[UpdatedS
         .execute(&mut *connection)
         .await?;
     if result.rows_affected() != updated.len() as u64 {
-        return Err(AppendError::Unavailable("another writer changed a saga".into()).into());
+        let fault = Fault::from("another writer changed a saga, or the database did not keep it");
+        return Err(AppendError::Unavailable(fault.perhaps_of_the_batch()).into());
     }
     Ok(())
 }

@@ -33,6 +33,8 @@ mod failures;
 mod find;
 #[path = "../sql/fold.rs"]
 mod fold;
+#[path = "../sql/forget.rs"]
+mod forget;
 mod instances;
 #[path = "../sql/job_creation.rs"]
 mod job_creation;
@@ -48,6 +50,8 @@ mod letter_counts;
 mod letter_index;
 #[path = "../sql/names.rs"]
 mod names;
+#[path = "../sql/notes.rs"]
+mod notes;
 #[path = "../sql/operations.rs"]
 mod operations;
 #[path = "../sql/port.rs"]

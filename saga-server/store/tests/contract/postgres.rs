@@ -121,6 +121,41 @@ async fn an_event_is_refused_with_any_sqlstate_only_while_others_pass() {
     assert_eq!(store.append(vec![good, bad].into()).await.unwrap().stored(), 1);
 }
 
+/// As a trigger does that returns NULL: without an error.
+#[tokio::test]
+async fn a_row_that_the_database_leaves_out_is_refused_however_many_come_beside_it() {
+    let database = Postgres::new().await;
+    let store = database.store().await;
+    database
+        .execute(
+            "CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+        )
+        .await;
+    for table in ["saga_steps", "saga_instance"] {
+        let leave_out = format!(
+            "CREATE TRIGGER leave_out BEFORE INSERT ON {table} FOR EACH ROW WHEN (NEW.saga_id = 'bad') EXECUTE FUNCTION leave_out()"
+        );
+        database.execute(&leave_out).await;
+        // So many are copied.
+        for others in [0, 2, 1_500] {
+            let mut batch: Vec<_> = (0..others)
+                .map(|number| created(&format!("saga-{number}"), "1", 0))
+                .collect();
+            batch.push(created("bad", "1", 0));
+            let refusal = store.append(batch.into()).await.unwrap_err();
+            let is_refusal = matches!(refusal, AppendError::Refused(_) | AppendError::Failed(_));
+            assert!(is_refusal, "{table} {others}: {refusal}");
+        }
+        database
+            .execute(&format!("DROP TRIGGER leave_out ON {table}"))
+            .await;
+    }
+    let steps = database
+        .count("SELECT count(*) FROM saga_steps WHERE $1 <> ''")
+        .await;
+    assert_eq!(steps, 0);
+}
+
 #[tokio::test]
 async fn a_read_only_database_is_an_outage() {
     let database = Postgres::new().await;

@@ -79,6 +79,24 @@ async fn an_event_is_refused_with_any_code_only_while_others_pass() {
     }
 }
 
+#[tokio::test]
+async fn a_row_that_the_database_leaves_out_is_refused() {
+    let database = Sqlite::new().await;
+    let store = database.store().await;
+    for table in ["saga_steps", "saga_instance"] {
+        let leave_out = format!(
+            "CREATE TRIGGER leave_out BEFORE INSERT ON {table} WHEN NEW.saga_id = 'bad' BEGIN SELECT RAISE(IGNORE); END"
+        );
+        database.execute(&leave_out).await;
+        let batch = vec![created("bad", "1", 0), created("saga-1", "1", 0)];
+        let refusal = store.append(batch.into()).await.unwrap_err();
+        let is_refusal = matches!(refusal, AppendError::Refused(_) | AppendError::Failed(_));
+        assert!(is_refusal, "{table}: {refusal}");
+        database.execute("DROP TRIGGER leave_out").await;
+    }
+    assert_eq!(store.saga("saga-1").await.unwrap(), None);
+}
+
 /// As SQLite does by itself when the disk is full.
 #[tokio::test]
 async fn after_an_automatic_rollback_the_next_batch_is_stored() {

@@ -3,12 +3,18 @@
 //! Rule of thumb: each way in has a secret of its own, so that what is found says where it came in. What a dead letter's record holds
 //! stays in its topic byte for byte, which is what it is for; everything that is said of it does not.
 
+mod askers;
+mod by_http;
+mod restored;
 mod ways_in;
 mod ways_out;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::{
+    askers::{Receiver, Tail, ask, question},
+    by_http::{Source, by_http, by_tokens},
+    restored::archive_and_dev,
     ways_in::{Form, by_the_topics},
     ways_out::{Operator, SAGAS, beginning, changes, command, commands, pages, rest},
 };
@@ -49,6 +55,13 @@ struct Search {
 }
 
 impl Search {
+    /// What was found at the ways out of something else.
+    fn add(&mut self, of: &str, found: Self) {
+        let named = |name: String| format!("{of}: {name}");
+        self.ways_out.extend(found.ways_out.into_iter().map(named));
+        self.leaks.extend(found.leaks.into_iter().map(named));
+    }
+
     fn look(&mut self, secrets: &Secrets, way_out: &str, text: &str) {
         self.ways_out.insert(way_out.to_owned());
         for way_in in secrets.found_in(text) {
@@ -112,7 +125,12 @@ async fn no_secret_that_comes_in_goes_out() {
         .unwrap();
     secrets.0.insert("token", (*token).to_owned());
     let archive = tempfile::tempdir().unwrap();
+    let source = Source::new(&harness).await;
+    let receiver = Receiver::start().await;
+    let configuration = tempfile::Builder::new().suffix(".yml").tempfile().unwrap();
+    std::fs::write(configuration.path(), receiver.configuration(&mut secrets)).unwrap();
     let mut settings = vec![
+        ("SAGA_SERVER_CONFIG", configuration.path().display().to_string()),
         ("SAGA_SERVER_REDACTION_METADATA_KEYS", HIDDEN.to_owned()),
         ("SAGA_SERVER_AUTH_TOKENS", (*entry).to_owned()),
         ("SAGA_SERVER_LOG_LEVEL", "trace".to_owned()),
@@ -122,6 +140,7 @@ async fn no_secret_that_comes_in_goes_out() {
             "session.timeout.ms=6000".to_owned(),
         ),
     ];
+    settings.extend(source.variables());
     let variables: Vec<(&str, &str)> = settings
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
@@ -135,13 +154,18 @@ async fn no_secret_that_comes_in_goes_out() {
         client: saga_collector::http_client::plain_client(),
     };
     let stream = operator.stream().await;
+    let tail = Tail::start(&operator);
     by_the_topics(&harness, &mut secrets);
+    source.send(&harness, &mut secrets);
+    by_http(&operator, &mut secrets, &mut search).await;
+    by_tokens(&operator, &mut secrets, &mut search).await;
     eventually("everything is stored or a dead letter", async || {
-        harness.sql_count("SELECT count(*) FROM saga_steps").await == 11
-            && harness.sql_count("SELECT count(*) FROM dead_letter").await == 8
+        harness.sql_count("SELECT count(*) FROM saga_steps").await == 16
+            && harness.sql_count("SELECT count(*) FROM dead_letter").await == 10
     })
     .await;
     search.look(&secrets, "stream", &beginning(stream, "\"failed\"").await);
+    search.look(&secrets, "webhook", &receiver.told_of("failed-now").await);
     // A rebuild has something to report then.
     harness
         .sql("UPDATE saga_instance SET failure_reason = failure_reason || '.', last_step = 'X' WHERE saga_id = 'failed'")
@@ -165,10 +189,17 @@ async fn no_secret_that_comes_in_goes_out() {
             .map_or(String::new(), |(events, _)| format!("{events}]"));
         std::fs::write(exported.path().join("events.json"), events).unwrap();
     }
-    pages(&operator, &secrets, &mut search).await;
+    let seen = pages(&operator, &secrets, &mut search).await;
+    assert!(
+        seen.iter().any(|path| path.starts_with("/dead-letters/")),
+        "{seen:?}"
+    );
+    question(&operator, &secrets, &mut search).await;
+    tokio::task::block_in_place(|| ask(&operator, &secrets, &mut search));
     changes(&operator, &mut secrets, &mut search).await;
     rest(&operator, &secrets, &mut search).await;
     pages(&operator, &secrets, &mut search).await;
+    search.look(&secrets, "saga-server tail", &tail.until("COMPENSATED").await);
     settings.extend([
         ("DATABASE_URL", harness.database_url.clone()),
         ("KAFKA_BOOTSTRAP_SERVERS", harness.bootstrap_servers.clone()),
@@ -182,7 +213,7 @@ async fn no_secret_that_comes_in_goes_out() {
         passwords_in_addresses(&mut secrets, &mut search);
     });
     // What is said of a dead letter, not what it holds.
-    for letter in harness.dead_letters(8).await {
+    for letter in harness.dead_letters(10).await {
         let said: Vec<String> = letter
             .headers
             .iter()
@@ -197,6 +228,7 @@ async fn no_secret_that_comes_in_goes_out() {
             .collect();
         search.look(&secrets, "headers of dead letters", &said.join("\n"));
     }
+    archive_and_dev(&settings, &archive, &operator.token, &secrets, &mut search).await;
     drop(server);
     search.look(
         &secrets,

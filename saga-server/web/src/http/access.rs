@@ -74,6 +74,13 @@ const RECORDING: [&str; 3] = ["/api/v1/events", OTLP[0], OTLP[1]];
 /// Those of them that are of OTLP.
 const OTLP: [&str; 2] = ["/v1/traces", "/v1/logs"];
 
+/// Paths where dead letters are tried, beside the forms of their pages.
+const TRYING_LETTERS: [&str; 3] = [
+    "/internal/v1/sagas/replay",
+    "/internal/v1/jobs/preview",
+    "/operations/jobs/preview",
+];
+
 /// What a request needs.
 pub(crate) fn needed(request: &Request) -> Requirement {
     let (method, path) = (request.method(), request.uri().path());
@@ -120,6 +127,13 @@ pub(crate) fn page(path: &str) -> Option<Role> {
 /// Whether a path takes events.
 pub(crate) fn records(path: &str) -> bool {
     RECORDING.contains(&path)
+}
+
+/// Whether the answer to a request may wait for another system longer than others: for the broker, or, when dead letters are tried,
+/// for a database that recovers from one of them.
+pub(crate) fn may_wait(method: &Method, path: &str) -> bool {
+    let tries_letters = TRYING_LETTERS.contains(&path) || first_segment(path) == "dead-letters";
+    records(path) || (!is_read(method) && tries_letters)
 }
 
 /// Whether a path is of OTLP, whose errors have a form of their own.

@@ -28,8 +28,8 @@ use saga_collector::{
 /// How long an answer may take.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
 
-/// The same where events are taken, for a long body and a slow broker, each of which has a limit of its own that is shorter.
-const RECORDING_TIME_LIMIT: Duration = Duration::from_secs(60);
+/// The same where it may wait for another system, for which there is a limit of its own that is shorter.
+const WAITING_TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// The longest query, in bytes. Every sensible combination of filters is far shorter.
 const QUERY_LIMIT: usize = 8 * 1024;
@@ -105,8 +105,8 @@ pub(crate) async fn method_not_allowed(method: Method) -> ApiError {
 
 /// In a task of its own: a panic ends there, and a caller that goes away does not cut a transaction in half.
 async fn within_limits(request: Request, next: Next) -> Response {
-    let limit = match access::records(request.uri().path()) {
-        true => RECORDING_TIME_LIMIT,
+    let limit = match access::may_wait(request.method(), request.uri().path()) {
+        true => WAITING_TIME_LIMIT,
         false => TIME_LIMIT,
     };
     let mut answer = tokio::spawn(next.run(request).in_current_span());

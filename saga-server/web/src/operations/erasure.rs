@@ -107,6 +107,7 @@ impl Erasing {
             sagas = report.sagas,
             archived_sagas = report.archived_sagas,
             dead_letters = report.dead_letters,
+            notes = report.notes,
             "metadata was erased"
         );
         Ok(ErasureAnswer {
@@ -125,6 +126,7 @@ impl From<ErasurePlace> for ErasureCursor {
             ErasurePlace::Sagas(after) => Self::Sagas(after),
             ErasurePlace::Archive(after) => Self::Archive(after),
             ErasurePlace::Letters(after) => Self::Letters(after),
+            ErasurePlace::Notes(after) => Self::Notes(after),
         }
     }
 }
@@ -135,6 +137,7 @@ impl From<ErasureCursor> for ErasurePlace {
             ErasureCursor::Sagas(after) => Self::Sagas(after),
             ErasureCursor::Archive(after) => Self::Archive(after),
             ErasureCursor::Letters(after) => Self::Letters(after),
+            ErasureCursor::Notes(after) => Self::Notes(after),
         }
     }
 }

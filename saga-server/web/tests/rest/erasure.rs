@@ -239,3 +239,55 @@ async fn without_the_database_nothing_is_erased_and_the_answer_says_so() {
     answer.is_error(503, "SERVICE_UNAVAILABLE", PATH);
     assert!(!answer.text.contains("C-17"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_operators_wrote_of_the_person_leaves() {
+    let api = Api::new().await;
+    order_of(&api, "saga-1", "C-17").await;
+    order_of(&api, "saga-2", "C-18").await;
+    let send = async |method: Method, path: &str, body: Value| {
+        let answer = api
+            .request_with(method, path, &[JSON], body.to_string().into_bytes())
+            .await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.text);
+    };
+    let care = |note: &str| json!({"note": note, "for": "4h"});
+    for (saga_id, note) in [("saga-1", "no name"), ("saga-2", "asks the same as C-17")] {
+        let path = format!("/internal/v1/sagas/{saga_id}/acknowledgement");
+        send(Method::PUT, &path, care(note)).await;
+    }
+    for (name, query) in [
+        ("one", "metadata.customerId=C-17"),
+        ("other", "metadata.customerId=C-18"),
+    ] {
+        let view = json!({"name": name, "query": query});
+        send(Method::POST, "/internal/v1/views", view).await;
+    }
+    let job = json!({"action": "CORRECT", "status": "COMPENSATED", "note": "refunded",
+        "filter": {"metadata.customerId": "C-17"}});
+    send(Method::POST, "/internal/v1/jobs", job).await;
+
+    let dry = erase(&api, "customerId", "C-17", true).await;
+    assert_eq!(dry["notes"], 3, "{dry}");
+    let done = erase(&api, "customerId", "C-17", false).await;
+    assert_eq!((&done["notes"], &done["complete"]), (&json!(3), &json!(true)));
+    for path in [
+        "/internal/v1/acknowledgements",
+        "/acknowledgements",
+        "/api/v1/views",
+        "/sagas",
+        "/internal/v1/jobs",
+        "/operations/jobs",
+        "/operations/jobs/1",
+    ] {
+        let text = api.get(path).await.text;
+        assert!(
+            !text.contains("C-17") && !text.contains("no name"),
+            "{path}: {text}"
+        );
+    }
+    let views = api.json("/api/v1/views").await;
+    assert_eq!(views["views"].as_array().map(Vec::len), Some(1), "{views}");
+    let again = erase(&api, "customerId", "C-17", true).await;
+    assert_eq!(again["notes"], 0, "{again}");
+}

@@ -1,16 +1,14 @@
 //! A batch that was damaged on the broker's disk: with the setting it is skipped, and a dead letter names its offsets.
 
-use std::{
-    fs,
-    os::unix::fs::FileExt as _,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use tokio::process::Command;
 
-use crate::runs::hostile::{account::Expect, sender::record_of, stage::Stage};
+use crate::{
+    damage::damage,
+    runs::hostile::{account::Expect, sender::record_of, stage::Stage},
+};
 
 pub(super) async fn play(stage: &mut Stage) -> Result<String> {
     let batches = stage.count(1, 4);
@@ -55,31 +53,9 @@ async fn send_and_damage(stage: &mut Stage) -> Result<usize> {
         sender.record(&record_of(&event)?, Some(0), expect)?;
     }
     sender.flush().await?;
-    damage(stage, &saga_id)?;
+    let partition = format!("{}-0", stage.topic);
+    damage(stage.parts.folder(), &partition, &saga_id)?;
     Ok(count)
-}
-
-fn damage(stage: &Stage, saga_id: &str) -> Result<()> {
-    let folder = folder_named(&format!("{}-0", stage.topic), stage.parts.folder());
-    let segment = folder
-        .context("the broker's folder of the partition is not there")?
-        .join("00000000000000000000.log");
-    let bytes = fs::read(&segment)?;
-    let place = bytes
-        .windows(saga_id.len())
-        .rposition(|window| window == saga_id.as_bytes())
-        .context("the event is not in the broker's segment")?;
-    let file = fs::OpenOptions::new().write(true).open(&segment)?;
-    Ok(file.write_all_at(b"X", u64::try_from(place)?)?)
-}
-
-fn folder_named(name: &str, within: &Path) -> Option<PathBuf> {
-    let entries = fs::read_dir(within).ok()?.flatten();
-    let mut folders = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
-    folders.find_map(|path| match path.ends_with(name) {
-        true => Some(path),
-        false => folder_named(name, &path),
-    })
 }
 
 async fn until_skipped(stage: &Stage, batches: usize) -> Result<()> {

@@ -37,7 +37,7 @@ fn actor(name: &str) -> Actor {
     }
 }
 
-fn saga(id: &str) -> Subject {
+pub(super) fn saga(id: &str) -> Subject {
     Subject::Saga(id.parse().unwrap())
 }
 
@@ -61,7 +61,7 @@ fn order(subject: Subject) -> AcknowledgeOrder {
     }
 }
 
-async fn acknowledge(store: &dyn Store, subject: Subject) -> Acknowledgement {
+pub(super) async fn acknowledge(store: &dyn Store, subject: Subject) -> Acknowledgement {
     match store.acknowledge(&order(subject)).await.unwrap() {
         Acknowledged::Done(done) => done,
         other => panic!("{other:?}"),
@@ -89,7 +89,7 @@ async fn in_force_at(store: &dyn Store, now: i64, scope: Scope) -> Vec<Acknowled
     store.acknowledgements(&query).await.unwrap().acknowledgements
 }
 
-async fn in_force(store: &dyn Store) -> Vec<Acknowledgement> {
+pub(super) async fn in_force(store: &dyn Store) -> Vec<Acknowledgement> {
     in_force_at(store, NOW, Scope::All).await
 }
 

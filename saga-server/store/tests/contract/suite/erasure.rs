@@ -16,13 +16,13 @@ use super::{
 };
 
 /// The person whose data is erased.
-const PERSON: &str = "C-17 주문";
+pub(super) const PERSON: &str = "C-17 주문";
 
-fn value() -> MetadataValue {
+pub(super) fn value() -> MetadataValue {
     MetadataValue::new("customerId", PERSON).unwrap()
 }
 
-fn erasure() -> Erasure {
+pub(super) fn erasure() -> Erasure {
     Erasure {
         at: at(9_000),
         actor: Actor {
@@ -36,7 +36,7 @@ fn erasure() -> Erasure {
 }
 
 /// A failed saga with the person in every event but the first, and in its failure.
-fn of_person(saga_id: &str) -> Vec<SagaEvent> {
+pub(super) fn of_person(saga_id: &str) -> Vec<SagaEvent> {
     let first = r#"{"producerService":"order","serviceVersion":"1.2","note":"for the person"}"#;
     let named = format!(
         r#"{{"customerId":"{PERSON}","producerService":"stock","traceId":"t1","parentSagaId":"p1"}}"#
@@ -59,7 +59,7 @@ fn of_person(saga_id: &str) -> Vec<SagaEvent> {
 }
 
 /// A saga of somebody else.
-fn of_another(saga_id: &str) -> Vec<SagaEvent> {
+pub(super) fn of_another(saga_id: &str) -> Vec<SagaEvent> {
     let other = r#"{"customerId":"C-170","failureReason":"declined","note":"C-17"}"#;
     vec![
         created(saga_id, "1", 0),
@@ -89,7 +89,7 @@ async fn steps(store: &dyn Store, saga_id: &str) -> Vec<StoredStep> {
     store.steps(saga_id, None, 1_000).await.unwrap().unwrap().steps
 }
 
-async fn log(store: &dyn Store) -> Vec<Operation> {
+pub(super) async fn log(store: &dyn Store) -> Vec<Operation> {
     let query = OperationQuery {
         filter: OperationFilter {
             kind: Some(OperationKind::Erasure),

@@ -14,6 +14,7 @@ pub(crate) mod figures;
 pub(crate) mod finding;
 pub(crate) mod flow;
 pub(crate) mod jobs;
+pub(crate) mod notes;
 pub(crate) mod operations;
 pub(crate) mod paging;
 pub(crate) mod producers;
@@ -141,6 +142,9 @@ macro_rules! contract_tests {
             erasure::an_erased_letter_keeps_its_reason_and_its_place,
             erasure::letters_of_a_persons_sagas_are_known,
             erasure::a_removed_saga_is_noted_once_and_its_late_events_are_kept_without_content,
+            notes::what_was_said_of_an_erased_saga_leaves_with_it,
+            notes::what_was_said_of_an_erased_letter_leaves_with_it,
+            notes::notes_are_read_one_after_the_other_and_erased_with_an_entry_each,
             failures::a_group_leads_to_as_many_sagas_as_it_counts,
             failures::of_very_many_groups_the_most_frequent_are_counted,
             failures::sagas_that_failed_before_are_grouped_later,

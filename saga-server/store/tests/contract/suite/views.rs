@@ -23,12 +23,12 @@ fn order(name: &str, change: ViewChange) -> ViewOrder {
     }
 }
 
-fn save(name: &str, saga_type: Option<SagaType>) -> ViewOrder {
+pub(super) fn save(name: &str, saga_type: Option<SagaType>) -> ViewOrder {
     let query = "status=FAILED".to_owned();
     order(name, ViewChange::Save { query, saga_type })
 }
 
-async fn names(store: &dyn Store, scope: &Scope) -> Vec<String> {
+pub(super) async fn names(store: &dyn Store, scope: &Scope) -> Vec<String> {
     let views = store.views(scope).await.unwrap().into_iter();
     views.map(|view| view.name).collect()
 }

@@ -44,7 +44,7 @@ fn item(number: i64, saga_type: Option<&str>) -> NewItem {
     }
 }
 
-fn new_job(items: Vec<NewItem>) -> NewJob {
+pub(super) fn new_job(items: Vec<NewItem>) -> NewJob {
     NewJob {
         action: JobAction::Correct,
         target: Some("FAILED".to_owned()),
@@ -69,14 +69,14 @@ fn orders(count: i64) -> Vec<NewItem> {
         .collect()
 }
 
-async fn make(store: &dyn Store, job: &NewJob) -> Job {
+pub(super) async fn make(store: &dyn Store, job: &NewJob) -> Job {
     match store.create_job(job).await.unwrap() {
         Creation::Created(job) => job,
         other => panic!("{other:?}"),
     }
 }
 
-async fn items(store: &dyn Store, job: i64, result: Option<Option<ItemResult>>) -> Vec<JobItem> {
+pub(super) async fn items(store: &dyn Store, job: i64, result: Option<Option<ItemResult>>) -> Vec<JobItem> {
     let query = JobItemQuery {
         job,
         result,
@@ -86,7 +86,7 @@ async fn items(store: &dyn Store, job: i64, result: Option<Option<ItemResult>>) 
     store.job_items(&query).await.unwrap()
 }
 
-async fn seen(store: &dyn Store, id: i64) -> Job {
+pub(super) async fn seen(store: &dyn Store, id: i64) -> Job {
     store.job(id, &Scope::All).await.unwrap().unwrap()
 }
 

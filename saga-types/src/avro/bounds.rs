@@ -1,0 +1,177 @@
+//! Whether what a few bytes unfold to is bounded, whatever a schema says: types that contain themselves, lists of elements without
+//! bytes, records that double with each type that they name.
+//!
+//! Rule of thumb: a value may have [`NODES_PER_BYTE`] times as many parts as bytes, and some more. So each type has an excess: the most
+//! parts that a value of it may have beyond that. It is added up over the fields of a record; the elements of a list must have none.
+
+use std::collections::HashMap;
+
+use apache_avro::{Schema, schema::Name};
+
+use super::SchemaError;
+
+/// What is in proportion to the bytes. An optional field that is null has two parts and one byte.
+const NODES_PER_BYTE: i64 = 4;
+
+/// What a value may have beyond that.
+const MOST_EXCESS: i64 = 10_000;
+
+/// Refuses a schema whose values are not bounded by their bytes.
+pub(super) fn check(schema: &Schema) -> Result<(), SchemaError> {
+    match Excess::default().of(schema)? {
+        ..=MOST_EXCESS => Ok(()),
+        _ => Err(SchemaError::Unbounded),
+    }
+}
+
+#[derive(Default)]
+struct Excess {
+    enclosing: Vec<Name>,
+    /// Of the named types so far.
+    known: HashMap<Name, i64>,
+}
+
+impl Excess {
+    fn of(&mut self, schema: &Schema) -> Result<i64, SchemaError> {
+        let bytes = |least: usize| match i64::try_from(least) {
+            Ok(least) => 1_i64.saturating_sub(least.saturating_mul(NODES_PER_BYTE)),
+            Err(_) => i64::MIN,
+        };
+        Ok(match schema {
+            Schema::Null => bytes(0),
+            Schema::Float => bytes(4),
+            Schema::Double => bytes(8),
+            Schema::Fixed(fixed) => {
+                let excess = bytes(fixed.size);
+                self.known.insert(fixed.name.clone(), excess);
+                excess
+            }
+            Schema::Enum(symbols) => {
+                self.known.insert(symbols.name.clone(), bytes(1));
+                bytes(1)
+            }
+            Schema::Ref { name } if self.enclosing.contains(name) => return Err(SchemaError::Recursive),
+            // The library refuses names that are not defined before.
+            Schema::Ref { name } => self.known.get(name).copied().unwrap_or_default(),
+            Schema::Record(record) => {
+                self.enclosing.push(record.name.clone());
+                let mut excess = bytes(0);
+                for field in &record.fields {
+                    excess = excess.saturating_add(self.of(&field.schema)?);
+                }
+                self.enclosing.pop();
+                self.known.insert(record.name.clone(), excess);
+                excess
+            }
+            Schema::Array(array) => self.of_list(&array.items, bytes(0), bytes(1))?,
+            Schema::Map(map) => self.of_list(&map.types, bytes(1), bytes(1))?,
+            Schema::Union(union) => {
+                let mut most = i64::MIN;
+                for variant in union.variants() {
+                    most = most.max(self.of(variant)?);
+                }
+                bytes(1).saturating_add(most)
+            }
+            _ => bytes(1),
+        })
+    }
+
+    /// Of a list without elements, which have keys perhaps.
+    fn of_list(&mut self, element: &Schema, key: i64, empty: i64) -> Result<i64, SchemaError> {
+        let key = key.min(0);
+        match self.of(element)?.saturating_add(key) {
+            ..=0 => Ok(empty),
+            _ => Err(SchemaError::Unbounded),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn checked(schema: &Value) -> Result<(), SchemaError> {
+        check(&Schema::parse(schema).unwrap())
+    }
+
+    fn record(name: &str, fields: &[Value]) -> Value {
+        let fields: Vec<Value> = fields
+            .iter()
+            .enumerate()
+            .map(|(number, schema)| json!({"name": format!("f{number}"), "type": schema}))
+            .collect();
+        json!({"type": "record", "name": name, "fields": fields})
+    }
+
+    fn list(of: &Value) -> Value {
+        json!({"type": "array", "items": of})
+    }
+
+    /// Each record has the one before twice.
+    fn doubled(leaf: Value, times: usize) -> Value {
+        (0..times).fold(leaf, |inner, number| {
+            let name = format!("R{number}");
+            let again = inner["name"]
+                .as_str()
+                .map_or_else(|| inner.clone(), |name| json!(name));
+            record(&name, &[inner, again])
+        })
+    }
+
+    #[test]
+    fn what_services_write_is_bounded() {
+        let optional = json!(["null", "string"]);
+        let item = record(
+            "Item",
+            &[json!("string"), json!("int"), optional.clone(), optional.clone()],
+        );
+        for schema in [
+            json!("null"),
+            item.clone(),
+            list(&item),
+            list(&optional),
+            list(&record("All", &[optional.clone(), optional.clone(), optional])),
+            json!({"type": "map", "values": "double"}),
+            json!({"type": "map", "values": list(&json!("long"))}),
+            json!([
+                "null",
+                record(
+                    "Order",
+                    &[list(&json!({"type": "enum", "name": "E", "symbols": ["A"]}))]
+                )
+            ]),
+            doubled(json!("string"), 10),
+            doubled(json!("null"), 10),
+        ] {
+            assert_eq!(checked(&schema), Ok(()), "{schema}");
+        }
+    }
+
+    #[test]
+    fn what_unfolds_without_bytes_is_refused() {
+        let empty = json!({"type": "fixed", "name": "F", "size": 0});
+        for schema in [
+            list(&json!("null")),
+            list(&empty),
+            list(&list(&json!("null"))),
+            list(&record("Nulls", &[json!("null"), json!("null")])),
+            json!({"type": "map", "values": record("Nulls", &[json!("null"), json!("null"), json!("null")])}),
+            json!(["null", list(&json!("null"))]),
+            doubled(json!("null"), 40),
+            doubled(json!("null"), 100),
+            json!(["string", doubled(json!("null"), 40)]),
+            list(&json!(["string", doubled(json!("null"), 5)])),
+        ] {
+            assert_eq!(checked(&schema), Err(SchemaError::Unbounded), "{schema}");
+        }
+    }
+
+    #[test]
+    fn a_type_that_contains_itself_is_refused() {
+        let list =
+            json!({"type": "record", "name": "L", "fields": [{"name": "next", "type": ["null", "L"]}]});
+        assert_eq!(checked(&list), Err(SchemaError::Recursive));
+    }
+}
