@@ -165,11 +165,11 @@ pub(crate) async fn a_group_leads_to_as_many_sagas_as_it_counts(database: &impl 
                     group.name
                 );
                 let statistics = StatisticsQuery {
-                    scope: Scope::All,
                     saga_type: query.saga_type.clone(),
                     failure_group: Some(group.name.clone()),
                     from: Some(query.from),
                     to: Some(query.to),
+                    ..StatisticsQuery::default()
                 };
                 let statistics = store.statistics(&statistics).await.unwrap();
                 assert_eq!(statistics.total, group.now, "{}", group.name);
