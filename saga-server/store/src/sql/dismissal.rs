@@ -7,6 +7,7 @@ use super::{Adapter, Connection, Db, dead_letters, dialect, error, operations};
 use crate::{
     Conclusion, DismissalStore, Disposal, DisposalOrder, DoneItem, ItemResult, JobDisposal, JobStep,
     LetterFilter, Named, Operation, OperationKind, StoreError, columns::Moment, detached::run_detached,
+    layout::Layout,
 };
 
 #[async_trait]
@@ -14,7 +15,7 @@ impl DismissalStore for Adapter {
     async fn count_disposable(&self, filter: &LetterFilter, disposal: Disposal) -> Result<u64, StoreError> {
         let mut sql = QueryBuilder::<Db>::new("SELECT count(*) FROM (SELECT 1 FROM dead_letter WHERE ");
         sql.push(disposable(disposal));
-        dead_letters::push_filter(&mut sql, filter);
+        dead_letters::push_filter(&mut sql, filter, self.layout().await?);
         sql.push(format_args!(" LIMIT {}) AS counted", Disposal::COUNTED + 1));
         let count: i64 = sql
             .build_query_scalar()
@@ -32,9 +33,10 @@ impl DismissalStore for Adapter {
     ) -> Result<Vec<i64>, StoreError> {
         let (store, filter, order) = (self.clone(), filter.clone(), order.clone());
         run_detached(async move {
+            let layout = store.layout().await?;
             let begun = store.writers.begin_with(dialect::BEGIN).await;
             let mut transaction = begun.map_err(error::store)?;
-            let disposed = dispose(&mut transaction, &filter, &order, limit).await?;
+            let disposed = dispose(&mut transaction, layout, &filter, &order, limit).await?;
             let conclusion = Conclusion {
                 operations: entries(&order, &disposed),
                 ..Conclusion::default()
@@ -68,9 +70,10 @@ pub(super) async fn dispose_items(store: &Adapter, job: &JobDisposal) -> Result<
             ..LetterFilter::default()
         };
         let limit = u32::try_from(job.items.len()).unwrap_or(u32::MAX);
+        let layout = store.layout().await?;
         let begun = store.writers.begin_with(dialect::BEGIN).await;
         let mut transaction = begun.map_err(error::store)?;
-        let disposed = dispose(&mut transaction, &filter, &order, limit).await?;
+        let disposed = dispose(&mut transaction, layout, &filter, &order, limit).await?;
         let (before, after) = order.disposal.states();
         let is_disposed = |letter: i64| disposed.iter().any(|(id, ..)| *id == letter);
         let numbers: Vec<i64> = job
@@ -108,19 +111,18 @@ type Disposed = (i64, Option<String>, Option<String>);
 
 async fn dispose(
     connection: &mut Connection,
+    layout: Layout,
     filter: &LetterFilter,
     order: &DisposalOrder,
     limit: u32,
 ) -> Result<Vec<Disposed>, StoreError> {
-    let mut sql = update(order);
-    dead_letters::push_filter(&mut sql, filter);
+    let ids = lock(connection, layout, filter, order, limit).await?;
     // Another operator's transaction may have disposed of some of them meanwhile: those are left to it.
-    sql.push(" ORDER BY dead_since, id LIMIT ")
-        .push_bind(i64::from(limit))
-        .push(format_args!(
-            " {}) RETURNING id, saga_id, saga_type",
-            dialect::FOR_UPDATE
-        ));
+    let mut sql = update(order);
+    dialect::push_any(&mut sql, &ids);
+    sql.push(" AND ")
+        .push(disposable(order.disposal))
+        .push(" RETURNING id, saga_id, saga_type");
     let disposed: Vec<Disposed> = sql
         .build_query_as()
         .fetch_all(&mut *connection)
@@ -128,6 +130,26 @@ async fn dispose(
         .map_err(error::store)?;
     end_acknowledgements(connection, &disposed).await?;
     Ok(disposed)
+}
+
+/// The first letters that are chosen, locked in their order; Citus locks none while it looks at sagas.
+async fn lock(
+    connection: &mut Connection,
+    layout: Layout,
+    filter: &LetterFilter,
+    order: &DisposalOrder,
+    limit: u32,
+) -> Result<Vec<i64>, StoreError> {
+    let mut sql = QueryBuilder::<Db>::new("SELECT id FROM dead_letter WHERE ");
+    sql.push(disposable(order.disposal));
+    dead_letters::push_filter(&mut sql, filter, layout);
+    sql.push(" ORDER BY dead_since, id LIMIT ")
+        .push_bind(i64::from(limit));
+    if layout == Layout::Single {
+        sql.push(format_args!(" {}", dialect::FOR_UPDATE));
+    }
+    let found = sql.build_query_scalar().fetch_all(connection).await;
+    found.map_err(error::store)
 }
 
 /// A letter that is restored later is not acknowledged.
@@ -167,8 +189,7 @@ fn update(order: &DisposalOrder) -> QueryBuilder<Db> {
             .push_bind(order.note.clone()),
         Disposal::Restore => sql.push("'WAITING', dismissed_at = NULL, dismissed_by = NULL, note = NULL"),
     };
-    sql.push(" WHERE id IN (SELECT id FROM dead_letter WHERE ")
-        .push(disposable(order.disposal));
+    sql.push(" WHERE id ");
     sql
 }
 

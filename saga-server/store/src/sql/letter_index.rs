@@ -6,6 +6,7 @@ use super::{Connection, Db, Pool, dead_letters::push_filter, dialect, error};
 use crate::{
     LetterCause, LetterFilter, StoreError,
     columns::Moment,
+    layout::Layout,
     letter_index::{Indexed, LetterIndex},
 };
 
@@ -22,9 +23,12 @@ SELECT id, reason, message, producer, saga_id, event_id, value FROM dead_letter 
 
 const SET_INDEX: &str = "UPDATE dead_letter SET cause = $2, order_id = $3 WHERE id = $1";
 
-pub(super) async fn causes(pool: &Pool, filter: &LetterFilter) -> Result<Vec<LetterCause>, StoreError> {
+pub(super) async fn causes(
+    (pool, layout): (&Pool, Layout),
+    filter: &LetterFilter,
+) -> Result<Vec<LetterCause>, StoreError> {
     let mut sql = QueryBuilder::new(CAUSES);
-    push_filter(&mut sql, filter);
+    push_filter(&mut sql, filter, layout);
     sql.push(" GROUP BY cause ORDER BY count(*) DESC, cause LIMIT ")
         .push_bind(i64::from(LetterCause::MAX));
     let rows: Vec<CauseRow> = sql.build_query_as().fetch_all(pool).await.map_err(error::store)?;

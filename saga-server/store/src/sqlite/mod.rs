@@ -91,7 +91,7 @@ use sqlx::{SqlitePool, migrate::Migrator};
 
 use super::{
     AppendError, ChangedSagas, CurrentDefinitions, CurrentUsual, StoreError, StoreOptions,
-    webhooks::NotesFailures,
+    layout::Layout, webhooks::NotesFailures,
 };
 
 /// What the files of `sql` call the database for which they are compiled.
@@ -135,6 +135,12 @@ impl SqliteStore {
             changed: Arc::default(),
             notes_failures: NotesFailures::default(),
         })
+    }
+
+    /// One file has all tables.
+    #[expect(clippy::unused_async, reason = "the shared files ask PostgreSQL first")]
+    async fn layout(&self) -> Result<Layout, StoreError> {
+        Ok(Layout::Single)
     }
 
     /// Where what is noted beside batches goes.

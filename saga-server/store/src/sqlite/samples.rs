@@ -7,7 +7,8 @@ use sqlx::SqlitePool;
 
 use super::{dialect, error, rows::decode_all};
 use crate::{
-    FailureCount, FlowQuery, Scope, Span, StoreError, columns::Bound, flow::FlowStep, trends::FailureRow,
+    FailureCount, FlowQuery, Scope, Span, StoreError, columns::Bound, flow::FlowStep, layout::Layout,
+    trends::FailureRow,
 };
 
 const FAILURES: &str = r"
@@ -82,7 +83,7 @@ pub(super) async fn sagas(
 
 /// Those of the sagas that have a step of this version of a service, in their order.
 pub(super) async fn with_version(
-    pool: &SqlitePool,
+    (pool, _): (&SqlitePool, Layout),
     saga_ids: &[String],
     version: &str,
 ) -> Result<Vec<String>, StoreError> {
@@ -103,7 +104,10 @@ pub(super) async fn with_version(
 }
 
 /// The first steps of each of the sagas, in the sagas' order.
-pub(super) async fn steps(pool: &SqlitePool, saga_ids: &[String]) -> Result<Vec<FlowStep>, StoreError> {
+pub(super) async fn steps(
+    (pool, _): (&SqlitePool, Layout),
+    saga_ids: &[String],
+) -> Result<Vec<FlowStep>, StoreError> {
     let mut connection = pool.acquire().await.map_err(error::store)?;
     let mut steps = Vec::new();
     for saga_id in saga_ids {
