@@ -138,7 +138,6 @@ impl SqliteStore {
     }
 
     /// One file has all tables.
-    #[expect(clippy::unused_async, reason = "the shared files ask PostgreSQL first")]
     async fn layout(&self) -> Result<Layout, StoreError> {
         Ok(Layout::Single)
     }

@@ -27,7 +27,6 @@ pub(super) struct Tables {
     pub(super) local: Vec<String>,
 }
 
-#[expect(clippy::expect_used, reason = "a part of the program, which tests read")]
 pub(super) static TABLES: LazyLock<Tables> =
     LazyLock::new(|| serde_json::from_str(include_str!("tables.json")).expect("tables.json is valid"));
 
