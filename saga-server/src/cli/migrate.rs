@@ -48,9 +48,15 @@ impl MigrateArgs {
         if !self.undistributed {
             output::print("the database is at the newest version\n")?;
         }
-        let place = if self.distributed { "distributed" } else { "on the coordinator" };
+        let place = if self.distributed {
+            "distributed"
+        } else {
+            "on the coordinator"
+        };
         match moved {
-            Some(tables) if tables.is_empty() => output::print(&format!("all tables of sagas were {place} already\n")),
+            Some(tables) if tables.is_empty() => {
+                output::print(&format!("all tables of sagas were {place} already\n"))
+            }
             Some(tables) => output::print(&format!("now {place}: {}\n", tables.join(", "))),
             None => Ok(()),
         }

@@ -8,9 +8,3 @@ pub(crate) enum Layout {
     /// Those of sagas over the workers of Citus, by the saga's id. See `postgres::distribution` for what it does not take.
     Distributed,
 }
-
-impl Layout {
-    pub(crate) fn is_distributed(self) -> bool {
-        self == Self::Distributed
-    }
-}

@@ -101,7 +101,13 @@ async fn attempt_append(
     let mut transaction = connection.begin_with(begin).await.map_err(error::store)?;
     let stored = steps::insert_steps(&mut transaction, batch, &store.repeats).await?;
     let classified = batch.classify(&stored);
-    let changes = fold_new(&mut transaction, layout, &store.definitions.get(), &classified.new).await?;
+    let changes = fold_new(
+        &mut transaction,
+        layout,
+        &store.definitions.get(),
+        &classified.new,
+    )
+    .await?;
     fold::end(
         transaction,
         classified,

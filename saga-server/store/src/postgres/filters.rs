@@ -33,9 +33,8 @@ pub(super) fn push_has_steps(sql: &mut QueryBuilder<Postgres>, conditions: &[Con
 
 /// The sagas that are read: all, or the candidates, which are fetched by their ids whatever the order is. Further conditions follow.
 pub(super) fn push_sagas(sql: &mut QueryBuilder<Postgres>, layout: Layout, sagas: Option<&[Candidate]>) {
-    let ids = |sagas: &[Candidate]| -> Vec<String> {
-        sagas.iter().map(|found| found.saga_id.clone()).collect()
-    };
+    let ids =
+        |sagas: &[Candidate]| -> Vec<String> { sagas.iter().map(|found| found.saga_id.clone()).collect() };
     match (sagas, layout) {
         (None, _) => sql.push("saga_instance AS saga WHERE true"),
         // One look at the key for each, which `OFFSET 0` keeps the planner from rewriting.

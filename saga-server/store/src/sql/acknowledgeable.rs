@@ -10,7 +10,9 @@ use super::{
     dialect, error,
     scope::push_scope,
 };
-use crate::{Acknowledgement, Judged, LetterState, Scope, StoreError, Subject, columns::Moment, layout::Layout};
+use crate::{
+    Acknowledgement, Judged, LetterState, Scope, StoreError, Subject, columns::Moment, layout::Layout,
+};
 
 /// What the log keeps of a subject beside the acknowledgement.
 #[derive(Debug, Clone, Default)]

@@ -13,8 +13,7 @@ use super::{
 use crate::{
     AcknowledgeOrder, Acknowledged, Acknowledgement, AcknowledgementPage, AcknowledgementQuery,
     AcknowledgementStore, Actor, DoneItem, ItemResult, JobAcknowledgement, JobStep, Operation, OperationKind,
-    StoreError, Subject, WithdrawOrder, Withdrawn, columns::Moment, detached::run_detached,
-    layout::Layout,
+    StoreError, Subject, WithdrawOrder, Withdrawn, columns::Moment, detached::run_detached, layout::Layout,
 };
 
 #[async_trait]

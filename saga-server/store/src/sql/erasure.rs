@@ -25,7 +25,6 @@ use crate::{
     metadata::read_back,
     rebuild::{self, Stored},
     rows::{ErasableStepRow, InstanceRow},
-    table::Table,
     without_personal_data,
 };
 

@@ -8,11 +8,13 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 
-use super::{Adapter, Pool, append, connect, dead_letters, dialect, error, letter_index, read, search, statistics};
+use super::{
+    Adapter, Pool, append, connect, dead_letters, dialect, error, letter_index, read, search, statistics,
+};
 use crate::{
-    AppendError, Appended, Attention, Conclude, CurrentDefinitions, DeadLetterStore, DistributionStore, LetterCause,
-    LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery, Scope,
-    Statistics, StatisticsQuery, StepPage, Store, StoreError, batch::TxOutcome, changes::touched,
+    AppendError, Appended, Attention, Conclude, CurrentDefinitions, DeadLetterStore, DistributionStore,
+    LetterCause, LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery,
+    Scope, Statistics, StatisticsQuery, StepPage, Store, StoreError, batch::TxOutcome, changes::touched,
     deadline::in_time, detached::run_detached, error::confirm_refusal, layout::Layout, probe,
 };
 

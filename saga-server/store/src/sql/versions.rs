@@ -94,10 +94,12 @@ fn reading(query: &VersionsQuery, layout: Layout) -> QueryBuilder<Db> {
 
 /// The first sagas of the period.
 fn push_sagas(sql: &mut QueryBuilder<Db>, query: &VersionsQuery, columns: &str) {
-    sql.push(format_args!("SELECT {columns} FROM saga_instance WHERE started_at >= "))
-        .push_bind(Moment(query.from))
-        .push(" AND started_at <= ")
-        .push_bind(Moment(query.to));
+    sql.push(format_args!(
+        "SELECT {columns} FROM saga_instance WHERE started_at >= "
+    ))
+    .push_bind(Moment(query.from))
+    .push(" AND started_at <= ")
+    .push_bind(Moment(query.to));
     push_scope(sql, "saga_type", &query.scope);
     if let Some(saga_type) = &query.saga_type {
         sql.push(" AND saga_type = ")

@@ -134,7 +134,9 @@ pub(super) async fn undistribute(_writer: &SqlitePool) -> Result<Vec<String>, St
 }
 
 fn one_file() -> StoreError {
-    StoreError::Configuration("SQLite has all tables in one file: only PostgreSQL's can be distributed".into())
+    StoreError::Configuration(
+        "SQLite has all tables in one file: only PostgreSQL's can be distributed".into(),
+    )
 }
 
 /// Takes the write lock and lets it go: the file can be written to, by us, now.

@@ -90,8 +90,8 @@ use std::sync::Arc;
 use sqlx::{SqlitePool, migrate::Migrator};
 
 use super::{
-    AppendError, ChangedSagas, CurrentDefinitions, CurrentUsual, StoreError, StoreOptions,
-    layout::Layout, webhooks::NotesFailures,
+    AppendError, ChangedSagas, CurrentDefinitions, CurrentUsual, StoreError, StoreOptions, layout::Layout,
+    webhooks::NotesFailures,
 };
 
 /// What the files of `sql` call the database for which they are compiled.

@@ -88,7 +88,9 @@ async fn without_citus_the_refusal_says_what_to_install() {
 async fn an_old_citus_and_one_without_workers_are_refused() {
     let database = alike().await;
     let store = store(&database).await;
-    database.execute("DELETE FROM pg_dist_node WHERE shouldhaveshards").await;
+    database
+        .execute("DELETE FROM pg_dist_node WHERE shouldhaveshards")
+        .await;
     let refusal = reason(store.distribute().await);
     assert!(refusal.contains("citus_add_node"), "{refusal}");
     database
@@ -120,16 +122,25 @@ async fn tables_are_distributed_once_and_moved_back() {
 async fn a_run_that_was_interrupted_is_refused_by_collectors_and_finished_by_the_next() {
     let database = alike().await;
     let interrupted = store(&database).await;
-    database.execute("INSERT INTO refused VALUES ('saga_removed')").await;
+    database
+        .execute("INSERT INTO refused VALUES ('saga_removed')")
+        .await;
     let failure = interrupted.distribute().await.unwrap_err();
     assert!(failure.to_string().contains("a worker is away"), "{failure}");
 
     let half = store(&database).await;
     let refusal = reason(half.check().await);
-    for part in ["saga_removed, reported_late, saga_duration", "--distributed", "--undistributed"] {
+    for part in [
+        "saga_removed, reported_late, saga_duration",
+        "--distributed",
+        "--undistributed",
+    ] {
         assert!(refusal.contains(part), "{refusal}");
     }
-    let failure = half.append(vec![created("saga-1", "1", 0)].into()).await.unwrap_err();
+    let failure = half
+        .append(vec![created("saga-1", "1", 0)].into())
+        .await
+        .unwrap_err();
     assert!(matches!(failure, AppendError::Unavailable(_)), "{failure}");
 
     database.execute("DELETE FROM refused").await;
@@ -179,7 +190,9 @@ async fn a_worker_is_refused_and_named() {
     let database = alike().await;
     let coordinator = store(&database).await;
     coordinator.distribute().await.unwrap();
-    database.execute("UPDATE pg_dist_local_group SET groupid = 2").await;
+    database
+        .execute("UPDATE pg_dist_local_group SET groupid = 2")
+        .await;
     let refusal = reason(store(&database).await.check().await);
     assert!(refusal.contains("coordinator"), "{refusal}");
 }

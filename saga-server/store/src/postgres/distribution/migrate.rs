@@ -1,6 +1,6 @@
 //! Tables are distributed and moved back, one after the other, each by a statement that commits by itself.
 
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Row as _};
+use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Row as _};
 
 use super::{TABLES, has_citus, methods};
 use crate::{StoreError, postgres::error};
@@ -12,13 +12,16 @@ const OLDEST: u32 = 13;
 const VERSION: &str = "SELECT citus_version()";
 
 /// Nodes that may have a part of a table.
-const NODES: &str = "SELECT count(*) FROM pg_dist_node WHERE isactive AND shouldhaveshards AND noderole = 'primary'";
+const NODES: &str =
+    "SELECT count(*) FROM pg_dist_node WHERE isactive AND shouldhaveshards AND noderole = 'primary'";
 
 const COLLECTORS: &str = "SELECT count(*) FROM collector WHERE expires_at > clock_timestamp()";
 
 /// One run at a time.
-const LOCK: &str = "SELECT pg_try_advisory_lock(hashtext('saga_distribution'), 'saga_instance'::regclass::oid::integer)";
-const UNLOCK: &str = "SELECT pg_advisory_unlock(hashtext('saga_distribution'), 'saga_instance'::regclass::oid::integer)";
+const LOCK: &str =
+    "SELECT pg_try_advisory_lock(hashtext('saga_distribution'), 'saga_instance'::regclass::oid::integer)";
+const UNLOCK: &str =
+    "SELECT pg_advisory_unlock(hashtext('saga_distribution'), 'saga_instance'::regclass::oid::integer)";
 
 /// Where the tables are to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,11 +142,16 @@ fn statement(name: &str, target: Target) -> String {
 async fn truncate(connection: &mut PgConnection) -> Result<(), StoreError> {
     for name in &TABLES.distributed {
         let size = format!("SELECT pg_relation_size('{name}')");
-        let bytes = sqlx::raw_sql(AssertSqlSafe(size)).fetch_one(&mut *connection).await;
+        let bytes = sqlx::raw_sql(AssertSqlSafe(size))
+            .fetch_one(&mut *connection)
+            .await;
         let bytes: i64 = bytes.and_then(|row| row.try_get(0)).map_err(error::store)?;
         if bytes > 0 {
             let truncate = format!("SELECT truncate_local_data_after_distributing_table('{name}')");
-            connection.execute(AssertSqlSafe(truncate)).await.map_err(error::store)?;
+            connection
+                .execute(AssertSqlSafe(truncate))
+                .await
+                .map_err(error::store)?;
         }
     }
     Ok(())
@@ -153,7 +161,10 @@ async fn scalar<T>(connection: &mut PgConnection, sql: &'static str) -> Result<T
 where
     T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
 {
-    let row = sqlx::raw_sql(sql).fetch_one(connection).await.map_err(error::store)?;
+    let row = sqlx::raw_sql(sql)
+        .fetch_one(connection)
+        .await
+        .map_err(error::store)?;
     row.try_get(0).map_err(error::store)
 }
 

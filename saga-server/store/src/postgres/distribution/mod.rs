@@ -88,7 +88,8 @@ impl Layouts {
         let refused = |message: String| Err(StoreError::Configuration(message.into()));
         if self.other.get().is_some() {
             return refused(
-                "its tables were distributed, or moved back, since this process connected: restart it".to_owned(),
+                "its tables were distributed, or moved back, since this process connected: restart it"
+                    .to_owned(),
             );
         }
         match self.first.get() {
