@@ -15,6 +15,9 @@ STORE = HERE.parents[2] / "saga-server/store"
 
 REFUSED = {
     "generic plan": ["INSERT INTO saga_steps (saga_id) SELECT new.saga_id FROM UNNEST($1::text[]) AS new (saga_id)"],
+    "uncounted": [
+        "INSERT INTO saga_steps (saga_id) SELECT new.saga_id FROM UNNEST($1::text[]) AS new (saga_id) ON CONFLICT DO NOTHING",
+    ],
     "lock of many": [
         "SELECT fold FROM saga_instance WHERE saga_id = ANY($1) ORDER BY saga_id FOR UPDATE",
         "SELECT saga_id FROM saga_removed FOR SHARE",
@@ -61,6 +64,7 @@ REFUSED = {
 }
 
 TAKEN = [
+    "INSERT INTO saga_other_order (order_id, saga_id) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING",
     "SELECT fold FROM saga_instance WHERE saga_id = $1 FOR UPDATE",
     "SELECT id FROM dead_letter ORDER BY id LIMIT 3 FOR UPDATE",
     "WITH locked AS (UPDATE saga_instance SET version = version WHERE saga_id = ANY($1) RETURNING saga_id) SELECT saga_id FROM locked",

@@ -1,13 +1,15 @@
-"""What a statement on distributed tables must not say, and why: forms that Citus refuses, and one that it answers by reading a table
-whole. Statements are parsed by PostgreSQL's own grammar."""
+"""What a statement on distributed tables must not say, and why: forms that Citus refuses, one that it answers by reading a table
+whole, and one that it counts wrong. Statements are parsed by PostgreSQL's own grammar."""
 
 from pglast import ast, parse_sql
-from pglast.enums import A_Expr_Kind, BoolExprType, JoinType
+from pglast.enums import A_Expr_Kind, BoolExprType, JoinType, OnConflictAction
 
 # The name of each rule, and the reason. What Citus says is quoted.
 RULES = {
     "generic plan": "an INSERT of a function's rows is planned without its values: \"could not create distributed plan\"; "
     "set plan_cache_mode = force_custom_plan",
+    "uncounted": "INSERT ... SELECT ... ON CONFLICT DO NOTHING of rows that come from the coordinator: Citus counts those that it was given "
+    "and not those that it took; add RETURNING",
     "lock of many": "SELECT ... FOR UPDATE is not of one saga: \"could not run distributed query with FOR UPDATE/SHARE commands\"; "
     "lock by UPDATE ... SET version = version ... RETURNING in a CTE",
     "lateral": "a lateral subquery reads a distributed table for each row of something else: \"cannot push down this subquery\"; "
@@ -107,6 +109,9 @@ class Statement:
                 functions = any(True for _ in find(node.selectStmt, ast.RangeFunction))
                 if self.schema.is_distributed(table) and self.is_generic and functions:
                     self.broken.add("generic plan")
+                skips = node.onConflictClause and node.onConflictClause.action == OnConflictAction.ONCONFLICT_NOTHING
+                if self.schema.is_distributed(table) and functions and skips and not node.returningClause:
+                    self.broken.add("uncounted")
             level.expressions((node.onConflictClause, node.returningClause))
             return False
         others = node.fromClause if isinstance(node, ast.UpdateStmt) else node.usingClause

@@ -99,7 +99,7 @@ async fn attempt_append(
     conclude: Option<&Conclude>,
 ) -> Result<Appended, Abort> {
     let mut transaction = connection.begin_with(begin).await.map_err(error::store)?;
-    let stored = steps::insert_steps(&mut transaction, batch, &store.repeats).await?;
+    let stored = steps::insert_steps(&mut transaction, layout, batch, &store.repeats).await?;
     let classified = batch.classify(&stored);
     let changes = fold_new(
         &mut transaction,

@@ -136,7 +136,10 @@ fn pool(
 
 pub(super) async fn migrate(writers: &PgPool) -> Result<(), StoreError> {
     let pool = migrating(writers).await?;
-    let migrated = migrate_all(&pool).await;
+    let migrated = match migrate_tables(&pool).await {
+        Ok(()) => distribution::finish(&pool).await,
+        Err(refusal) => Err(refusal),
+    };
     pool.close().await;
     migrated
 }
@@ -149,7 +152,7 @@ async fn migrating(writers: &PgPool) -> Result<PgPool, StoreError> {
     Ok(pool(connect, 1, MIGRATION_SETTINGS, layouts))
 }
 
-async fn migrate_all(pool: &PgPool) -> Result<(), StoreError> {
+async fn migrate_tables(pool: &PgPool) -> Result<(), StoreError> {
     check_encoding(pool).await?;
     MIGRATOR.run(pool).await.map_err(|failure| match failure {
         MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => error::store(cause),
@@ -157,13 +160,12 @@ async fn migrate_all(pool: &PgPool) -> Result<(), StoreError> {
             let message = format!("the database's tables do not fit this version: {other}");
             StoreError::Configuration(Fault::caused_by(message, None, other))
         }
-    })?;
-    distribution::finish(pool).await
+    })
 }
 
 pub(super) async fn distribute(writers: &PgPool) -> Result<Vec<String>, StoreError> {
     let pool = migrating(writers).await?;
-    let distributed = match migrate_all(&pool).await {
+    let distributed = match migrate_tables(&pool).await {
         Ok(()) => distribution::distribute(&pool).await,
         Err(refusal) => Err(refusal),
     };

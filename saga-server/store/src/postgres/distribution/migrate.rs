@@ -17,9 +17,9 @@ const NODES: &str =
 
 const COLLECTORS: &str = "SELECT count(*) FROM collector WHERE expires_at > clock_timestamp()";
 
-/// One run at a time.
+/// One run at a time; the next one finds what is left.
 const LOCK: &str =
-    "SELECT pg_try_advisory_lock(hashtext('saga_distribution'), 'saga_instance'::regclass::oid::integer)";
+    "SELECT pg_advisory_lock(hashtext('saga_distribution'), 'saga_instance'::regclass::oid::integer)";
 const UNLOCK: &str =
     "SELECT pg_advisory_unlock(hashtext('saga_distribution'), 'saga_instance'::regclass::oid::integer)";
 
@@ -59,7 +59,10 @@ pub(in crate::postgres) async fn finish(pool: &PgPool) -> Result<(), StoreError>
     let all = methods(&mut connection).await.map_err(error::store)?;
     let is_distributed = all.iter().any(|(_, method)| method.is_some());
     if is_distributed && all.iter().any(|(_, method)| method.is_none()) {
-        move_all(&mut connection, Target::Workers).await?;
+        connection.execute(LOCK).await.map_err(error::store)?;
+        let moved = move_all(&mut connection, Target::Workers).await;
+        connection.execute(UNLOCK).await.map_err(error::store)?;
+        moved?;
     }
     Ok(())
 }
@@ -83,11 +86,9 @@ async fn check_citus(connection: &mut PgConnection) -> Result<(), StoreError> {
 }
 
 async fn run_locked(connection: &mut PgConnection, target: Target) -> Result<Vec<String>, StoreError> {
-    if !scalar::<bool>(connection, LOCK).await? {
-        return refused("another run of this command is moving tables: wait for its end");
-    }
+    connection.execute(LOCK).await.map_err(error::store)?;
     let moved = move_unless_used(connection, target).await;
-    scalar::<bool>(connection, UNLOCK).await?;
+    connection.execute(UNLOCK).await.map_err(error::store)?;
     moved
 }
 
@@ -140,7 +141,7 @@ fn statement(name: &str, target: Target) -> String {
 
 /// The rows that were copied to the workers are still on the coordinator's disk, where nothing reads them.
 async fn truncate(connection: &mut PgConnection) -> Result<(), StoreError> {
-    for name in &TABLES.distributed {
+    for name in TABLES.moved() {
         let size = format!("SELECT pg_relation_size('{name}')");
         let bytes = sqlx::raw_sql(AssertSqlSafe(size))
             .fetch_one(&mut *connection)

@@ -31,9 +31,9 @@ pub(super) static TABLES: LazyLock<Tables> =
     LazyLock::new(|| serde_json::from_str(include_str!("tables.json")).expect("tables.json is valid"));
 
 impl Tables {
-    /// The tables that do not stay on the coordinator.
+    /// The tables that do not stay on the coordinator. A view is known to the workers only when they know all that it reads.
     fn moved(&self) -> impl Iterator<Item = &String> {
-        self.distributed.iter().chain(&self.reference)
+        self.reference.iter().chain(&self.distributed)
     }
 }
 
