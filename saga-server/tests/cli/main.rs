@@ -18,6 +18,7 @@ mod help;
 mod infer;
 mod map;
 mod mcp;
+mod migrating;
 mod rebuilding;
 mod running;
 mod searching;
