@@ -135,21 +135,25 @@ fn pool(
 }
 
 pub(super) async fn migrate(writers: &PgPool) -> Result<(), StoreError> {
-    let pool = migrating(writers).await?;
+    let (pool, layouts) = migrating(writers).await?;
     let migrated = match migrate_tables(&pool).await {
-        Ok(()) => distribution::finish(&pool).await,
-        Err(refusal) => Err(refusal),
+        // As it was before.
+        Ok(()) if matches!(layouts.get(), Ok(Some(Layout::Distributed))) => distribution::finish(&pool).await,
+        migrated => migrated,
     };
     pool.close().await;
     migrated
 }
 
 /// Connections that are no pool's of the store, since the layout may change.
-async fn migrating(writers: &PgPool) -> Result<PgPool, StoreError> {
+async fn migrating(writers: &PgPool) -> Result<(PgPool, Arc<Layouts>), StoreError> {
     let connect = PgConnectOptions::clone(&writers.connect_options());
     Sessions::of(connect.clone()).check().await?;
     let layouts = Arc::new(Layouts::default());
-    Ok(pool(connect, 1, MIGRATION_SETTINGS, layouts))
+    Ok((
+        pool(connect, 1, MIGRATION_SETTINGS, Arc::clone(&layouts)),
+        layouts,
+    ))
 }
 
 async fn migrate_tables(pool: &PgPool) -> Result<(), StoreError> {
@@ -164,7 +168,7 @@ async fn migrate_tables(pool: &PgPool) -> Result<(), StoreError> {
 }
 
 pub(super) async fn distribute(writers: &PgPool) -> Result<Vec<String>, StoreError> {
-    let pool = migrating(writers).await?;
+    let (pool, _) = migrating(writers).await?;
     let distributed = match migrate_tables(&pool).await {
         Ok(()) => distribution::distribute(&pool).await,
         Err(refusal) => Err(refusal),
@@ -174,7 +178,7 @@ pub(super) async fn distribute(writers: &PgPool) -> Result<Vec<String>, StoreErr
 }
 
 pub(super) async fn undistribute(writers: &PgPool) -> Result<Vec<String>, StoreError> {
-    let pool = migrating(writers).await?;
+    let (pool, _) = migrating(writers).await?;
     let moved = distribution::undistribute(&pool).await;
     pool.close().await;
     moved

@@ -155,7 +155,9 @@ async fn a_table_that_a_migration_adds_is_distributed_where_the_others_are() {
     let database = alike().await;
     store(&database).await.distribute().await.unwrap();
     database
-        .execute("DELETE FROM pg_dist_partition WHERE logicalrelid = 'reported_late'::regclass")
+        .execute(
+            "DROP TABLE reported_late, ingest_progress, lease; DELETE FROM _sqlx_migrations WHERE version = 12",
+        )
         .await;
     let migrated = store(&database).await;
     migrated.migrate().await.unwrap();

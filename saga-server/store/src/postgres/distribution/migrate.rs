@@ -17,11 +17,9 @@ const NODES: &str =
 
 const COLLECTORS: &str = "SELECT count(*) FROM collector WHERE expires_at > clock_timestamp()";
 
-/// One run at a time; the next one finds what is left.
+/// One run at a time; the next one finds what is left. It is held until the connection is closed.
 const LOCK: &str =
     "SELECT pg_advisory_lock(hashtext('saga_distribution'), 'saga_instance'::regclass::oid::integer)";
-const UNLOCK: &str =
-    "SELECT pg_advisory_unlock(hashtext('saga_distribution'), 'saga_instance'::regclass::oid::integer)";
 
 /// Where the tables are to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,21 +48,11 @@ pub(in crate::postgres) async fn undistribute(pool: &PgPool) -> Result<Vec<Strin
     run_locked(&mut connection, Target::Coordinator).await
 }
 
-/// Distributes tables that a migration has added, where the others are.
+/// Distributes tables that a migration has added to a database whose tables all were.
 pub(in crate::postgres) async fn finish(pool: &PgPool) -> Result<(), StoreError> {
     let mut connection = pool.acquire().await.map_err(error::store)?;
-    if !has_citus(&mut connection).await.map_err(error::store)? {
-        return Ok(());
-    }
-    let all = methods(&mut connection).await.map_err(error::store)?;
-    let is_distributed = all.iter().any(|(_, method)| method.is_some());
-    if is_distributed && all.iter().any(|(_, method)| method.is_none()) {
-        connection.execute(LOCK).await.map_err(error::store)?;
-        let moved = move_all(&mut connection, Target::Workers).await;
-        connection.execute(UNLOCK).await.map_err(error::store)?;
-        moved?;
-    }
-    Ok(())
+    connection.execute(LOCK).await.map_err(error::store)?;
+    move_all(&mut connection, Target::Workers).await.map(drop)
 }
 
 async fn check_citus(connection: &mut PgConnection) -> Result<(), StoreError> {
@@ -87,9 +75,7 @@ async fn check_citus(connection: &mut PgConnection) -> Result<(), StoreError> {
 
 async fn run_locked(connection: &mut PgConnection, target: Target) -> Result<Vec<String>, StoreError> {
     connection.execute(LOCK).await.map_err(error::store)?;
-    let moved = move_unless_used(connection, target).await;
-    connection.execute(UNLOCK).await.map_err(error::store)?;
-    moved
+    move_unless_used(connection, target).await
 }
 
 /// Statements that a collector has prepared have another form afterwards.
