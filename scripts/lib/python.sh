@@ -10,7 +10,7 @@ python_install() {
   key=$(content_key python "$PYTHON_REQUIREMENTS")
   PYTHON_COMMAND=$(cache_folder)/$key/bin/python
   # The environment leans on the machine's Python, and is useless once that one has been replaced.
-  if [[ -d $(cache_folder)/$key ]] && ! "$PYTHON_COMMAND" -c 'import confluent_kafka, fastavro, mcp, moto' 2>/dev/null; then
+  if [[ -d $(cache_folder)/$key ]] && ! "$PYTHON_COMMAND" -c 'import confluent_kafka, fastavro, mcp, moto, pglast' 2>/dev/null; then
     rm -rf "$(cache_folder)/${key:?}"
   fi
   install_once "$key" python_download

@@ -13,6 +13,15 @@ use saga_store::StoreOptions;
 pub(super) struct MigrateArgs {
     #[command(flatten)]
     config: ConfigArgs,
+
+    /// Then distribute the tables of sagas over the workers of Citus. A run that was interrupted is finished by the next one. All
+    /// collectors must be stopped
+    #[arg(long, conflicts_with = "undistributed")]
+    distributed: bool,
+
+    /// Move distributed tables back to the coordinator instead. All collectors must be stopped
+    #[arg(long)]
+    undistributed: bool,
 }
 
 impl MigrateArgs {
@@ -25,12 +34,31 @@ impl MigrateArgs {
             definitions: Arc::new(Definitions::none()),
             max_connections: 2,
         };
-        block_on(async {
-            Ok(saga_store::connect(database.url.expose(), options)
-                .await?
-                .migrate()
-                .await?)
+        let moved = block_on(async {
+            let store = saga_store::connect(database.url.expose(), options).await?;
+            Ok(match (self.distributed, self.undistributed) {
+                (true, _) => Some(store.distribute().await?),
+                (_, true) => Some(store.undistribute().await?),
+                _ => {
+                    store.migrate().await?;
+                    None
+                }
+            })
         })?;
-        output::print("the database is at the newest version\n")
+        if !self.undistributed {
+            output::print("the database is at the newest version\n")?;
+        }
+        let place = if self.distributed {
+            "distributed"
+        } else {
+            "on the coordinator"
+        };
+        match moved {
+            Some(tables) if tables.is_empty() => {
+                output::print(&format!("all tables of sagas were {place} already\n"))
+            }
+            Some(tables) => output::print(&format!("now {place}: {}\n", tables.join(", "))),
+            None => Ok(()),
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! How fast batches are stored in PostgreSQL, as a ratio of raw COPY of the same steps into the same indexed table.
 //!
 //! `scripts/parts run postgres -- cargo bench -p saga-store --bench append`; `BENCH_STEPS` (200000), `BENCH_BATCH` (2000),
-//! `BENCH_WRITERS` (2) and `BENCH_ROUNDS` (5) change what is measured. Both ways take turns, each on empty tables; the
+//! `BENCH_WRITERS` (2) and `BENCH_ROUNDS` (5) change what is measured; with `BENCH_DISTRIBUTED` the tables of sagas are distributed
+//! first, by Citus. Both ways take turns, each on empty tables; the
 //! medians are compared. COPY writes the steps only, and neither recognizes a repeated event nor folds.
 #![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
 
@@ -41,7 +42,10 @@ async fn main() {
         max_connections: 8,
     };
     let store = saga_store::connect(&setting.url, options).await.unwrap();
-    store.migrate().await.unwrap();
+    match std::env::var_os("BENCH_DISTRIBUTED") {
+        Some(_) => drop(store.distribute().await.unwrap()),
+        None => store.migrate().await.unwrap(),
+    }
     let shares = shares(&setting);
     let (mut copied, mut appended) = (Vec::new(), Vec::new());
     for round in 0..=setting.rounds {

@@ -29,6 +29,7 @@
 //! | `usual` | how long waits usually take, when sagas end, and which wait longer than ever |
 //! | `definitions`, `collectors` | the definitions in force, and what collectors on one database must have in common |
 //! | `retention`, `rebuild` | sagas that are removed, and folds that are computed again |
+//! | `distribution`, `layout` | tables distributed over several servers |
 //! | [`postgres`], [`sqlite`] | the two adapters |
 //! | `sql` | files that both adapters compile for their database, with `super::dialect` for what it calls in another way |
 //! | `deadline`, `detached` | deadlines, transactions that outlive their caller |
@@ -50,6 +51,7 @@ mod deadline;
 mod definitions;
 mod detached;
 mod dismissal;
+mod distribution;
 mod draw;
 mod erasure;
 mod error;
@@ -63,6 +65,7 @@ mod job_items;
 mod jobs;
 pub mod json;
 mod late;
+mod layout;
 mod letter_index;
 mod metadata;
 mod notes;
@@ -103,6 +106,7 @@ pub use dead_letters::{
 };
 pub use definitions::CurrentDefinitions;
 pub use dismissal::{DismissalStore, Disposal, DisposalOrder};
+pub use distribution::DistributionStore;
 pub use draw::{DrawStore, Drawn, DrawnEvent, DrawnSaga};
 pub use erasure::{
     AffectedSaga, ErasableLetter, Erased, ErasedEvent, ErasedSaga, Erasure, ErasureStore, MetadataValue,

@@ -16,6 +16,7 @@ use crate::{
     dead_letters::DeadLetterStore,
     definitions::CurrentDefinitions,
     dismissal::DismissalStore,
+    distribution::DistributionStore,
     draw::DrawStore,
     erasure::ErasureStore,
     error::{AppendError, StoreError},
@@ -50,6 +51,7 @@ pub trait Store:
     + CollectorStore
     + DeadLetterStore
     + DismissalStore
+    + DistributionStore
     + ErasureStore
     + DrawStore
     + FailureStore

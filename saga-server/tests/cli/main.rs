@@ -19,6 +19,7 @@ mod help;
 mod infer;
 mod map;
 mod mcp;
+mod migrating;
 mod rebuilding;
 mod remote_letters;
 mod running;

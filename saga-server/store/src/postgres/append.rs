@@ -7,6 +7,10 @@
 //! 4. Their folds take the new events.
 //! 5. They are written back, each only if its version is the one that was read; otherwise the transaction starts over. Only two
 //!    writers that make the same saga at once can meet here: there was nothing to lock.
+//!
+//! Where the tables are distributed, no statement locks rows on several workers. There 3 only reads, since 5 finds out who was
+//! faster; and an attempt that follows a conflict runs while no other batch is stored, so that it does not meet the next one.
+//!
 //! 6. What that changes in the statistics is noted, how much each service recorded, and, for webhooks, which sagas failed; and who asked
 //!    for it, if somebody did.
 
@@ -15,15 +19,24 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use saga_types::{SagaEvent, definition::Definitions};
 use sqlx::{Connection, PgConnection};
 
-use super::{PostgresStore, abort::Abort, error, fold, instances, retention, rollups, steps};
+use super::{PostgresStore, abort::Abort, dialect, error, fold, instances, retention, rollups, steps};
 use crate::{
     AppendError, Appended, Conclude, Fault, SagaChange,
     batch::{Batch, TxOutcome},
     fold_batch::StoredFold,
+    layout::Layout,
 };
 
 /// How often a transaction is tried that conflicts with others.
 const ATTEMPTS: u32 = 10;
+
+/// Any number of batches hold it at once.
+const BEGIN_BESIDE_OTHERS: &str =
+    "BEGIN; SELECT pg_advisory_xact_lock_shared(hashtext('append'), 'saga_instance'::regclass::oid::integer)";
+
+/// Waits until no batch holds it, and lets none begin meanwhile.
+const BEGIN_ALONE: &str =
+    "BEGIN; SELECT pg_advisory_xact_lock(hashtext('append'), 'saga_instance'::regclass::oid::integer)";
 
 pub(super) async fn append(
     store: &PostgresStore,
@@ -35,13 +48,27 @@ pub(super) async fn append(
         return Ok(Appended::default());
     }
     store.sessions.check().await?;
+    let layout = store.layout().await?;
     let mut batch = Batch::new(events);
     let mut removed = Vec::new();
     let mut conflict = None;
     for attempt in 0..ATTEMPTS {
         let connection = store.writers.acquire().await;
         let mut connection = connection.map_err(error::store)?;
-        match attempt_append(&mut connection, store, &batch, &removed, outcome, conclude).await {
+        let begin = match (layout, attempt) {
+            (Layout::Single, _) => dialect::BEGIN,
+            (Layout::Distributed, 0) => BEGIN_BESIDE_OTHERS,
+            (Layout::Distributed, _) => BEGIN_ALONE,
+        };
+        let attempted = attempt_append(
+            &mut connection,
+            (store, layout, begin),
+            &batch,
+            &removed,
+            outcome,
+            conclude,
+        );
+        match attempted.await {
             Ok(appended) => {
                 rollups::merge_if_due(&mut connection, &store.pace).await;
                 return Ok(appended);
@@ -65,16 +92,22 @@ pub(super) async fn append(
 
 async fn attempt_append(
     connection: &mut PgConnection,
-    store: &PostgresStore,
+    (store, layout, begin): (&PostgresStore, Layout, &'static str),
     batch: &Batch,
     removed: &[usize],
     outcome: TxOutcome,
     conclude: Option<&Conclude>,
 ) -> Result<Appended, Abort> {
-    let mut transaction = connection.begin().await.map_err(error::store)?;
-    let stored = steps::insert_steps(&mut transaction, batch, &store.repeats).await?;
+    let mut transaction = connection.begin_with(begin).await.map_err(error::store)?;
+    let stored = steps::insert_steps(&mut transaction, layout, batch, &store.repeats).await?;
     let classified = batch.classify(&stored);
-    let changes = fold_new(&mut transaction, &store.definitions.get(), &classified.new).await?;
+    let changes = fold_new(
+        &mut transaction,
+        layout,
+        &store.definitions.get(),
+        &classified.new,
+    )
+    .await?;
     fold::end(
         transaction,
         classified,
@@ -88,13 +121,14 @@ async fn attempt_append(
 
 async fn fold_new(
     connection: &mut PgConnection,
+    layout: Layout,
     definitions: &Definitions,
     new: &[&SagaEvent],
 ) -> Result<Vec<SagaChange>, Abort> {
     if new.is_empty() {
         return Ok(Vec::new());
     }
-    let stored = instances::lock(connection, new).await?;
+    let stored = instances::lock(connection, layout, new).await?;
     refuse_removed(connection, new, &stored).await?;
     fold::fold(connection, definitions, new, stored).await
 }

@@ -86,6 +86,10 @@ pub(super) fn message(error: &Error) -> String {
         }
         Error::Database(error) => describe(error.as_ref()),
         Error::PoolTimedOut => "no connection in time".to_owned(),
+        Error::Tls(cause) if cause.to_string().contains("UnsupportedCertVersion") => format!(
+            "{error}: the server's certificate is of X.509 version 1 or 2, which the driver does not read, even where it does not \
+             check it; make one of version 3, with a subjectAltName"
+        ),
         other => other.to_string(),
     }
 }
@@ -120,6 +124,15 @@ mod tests {
         )));
         assert!(!is_without_answer(Error::PoolTimedOut));
         assert!(!is_without_answer(Error::Decode("no such enum".into())));
+    }
+
+    #[test]
+    fn a_certificate_of_an_old_version_is_named() {
+        let of_rustls = "invalid peer certificate: Other(OtherError(UnsupportedCertVersion))";
+        let message = message(&Error::Tls(of_rustls.into()));
+        assert!(message.contains("X.509 version 1"), "{message}");
+        let other = super::message(&Error::Tls("invalid peer certificate: Expired".into()));
+        assert!(!other.contains("X.509"), "{other}");
     }
 
     #[test]

@@ -3,20 +3,48 @@
 use std::sync::LazyLock;
 
 use saga_types::SagaEvent;
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection, postgres::PgRow};
 
 use super::{abort::Abort, copy, error, rows::decode, table};
 use crate::{
     AppendError, StoreError,
     fold_batch::{StoredFold, UpdatedSaga},
+    layout::Layout,
     rows::{FoldRow, InstanceRow},
     table::Table,
 };
 
-static LOCK: LazyLock<String> = LazyLock::new(|| {
+static READ: LazyLock<String> = LazyLock::new(|| {
     let columns = FoldRow::columns();
-    format!("SELECT {columns} FROM saga_instance WHERE saga_id = ANY($1) ORDER BY saga_id FOR UPDATE")
+    format!("SELECT {columns} FROM saga_instance WHERE saga_id = ANY($1) ORDER BY saga_id")
 });
+
+/// Citus locks rows of several workers by no `SELECT`. Nothing is changed.
+fn locking<T: Table>(layout: Layout) -> String {
+    let columns = T::columns();
+    match layout {
+        Layout::Single => {
+            format!("SELECT {columns} FROM saga_instance WHERE saga_id = ANY($1) ORDER BY saga_id FOR UPDATE")
+        }
+        Layout::Distributed => format!(
+            "WITH locked AS (UPDATE saga_instance SET version = version WHERE saga_id = ANY($1) RETURNING {columns}) \
+             SELECT {columns} FROM locked ORDER BY saga_id"
+        ),
+    }
+}
+
+/// Locks sagas by their ids, as far as they are there, and gives their rows in order.
+pub(super) async fn lock_rows<T: Table>(
+    connection: &mut PgConnection,
+    layout: Layout,
+    saga_ids: &[impl AsRef<str>],
+) -> Result<Vec<PgRow>, sqlx::Error> {
+    let saga_ids: Vec<&str> = saga_ids.iter().map(AsRef::as_ref).collect();
+    sqlx::query(AssertSqlSafe(locking::<T>(layout)))
+        .bind(saga_ids)
+        .fetch_all(connection)
+        .await
+}
 
 static UPDATE: LazyLock<String> = LazyLock::new(|| {
     let update = table::update::<InstanceRow<'_>>();
@@ -30,17 +58,21 @@ static COPY: LazyLock<String> = LazyLock::new(table::copy::<InstanceRow<'_>>);
 /// How long a row is, about.
 const ROW_BYTES: usize = 1_000;
 
-/// Locks the sagas of these events, which are ordered by saga, as far as they are there.
+/// Reads the sagas of these events, which are ordered by saga, as far as they are there, and locks them in one database.
 pub(super) async fn lock(
     connection: &mut PgConnection,
+    layout: Layout,
     new: &[&SagaEvent],
 ) -> Result<Vec<StoredFold>, Abort> {
     let mut saga_ids: Vec<&str> = new.iter().map(|event| event.saga_id.as_str()).collect();
     saga_ids.dedup();
-    let rows = sqlx::query(LOCK.as_str())
-        .bind(saga_ids)
-        .fetch_all(connection)
-        .await?;
+    let rows = match layout {
+        Layout::Single => lock_rows::<FoldRow<'_>>(connection, layout, &saga_ids).await?,
+        Layout::Distributed => {
+            let read = sqlx::query(READ.as_str()).bind(saga_ids);
+            read.fetch_all(connection).await?
+        }
+    };
     let locked = rows.iter().map(|row| decode::<FoldRow<'_>>(row)?.try_into());
     Ok(locked.collect::<Result<_, StoreError>>()?)
 }

@@ -23,6 +23,7 @@ mod dead_letters;
 mod dialect;
 #[path = "../sql/dismissal.rs"]
 mod dismissal;
+mod distribution;
 #[path = "../sql/draw.rs"]
 mod draw;
 #[path = "../sql/erasure.rs"]
@@ -108,7 +109,7 @@ use sqlx::{PgPool, migrate::Migrator, postgres::PgConnectOptions};
 
 use super::{
     AppendError, ChangedSagas, CurrentDefinitions, CurrentUsual, Fault, StoreError, StoreOptions,
-    webhooks::NotesFailures,
+    layout::Layout, webhooks::NotesFailures,
 };
 
 /// What the files of `sql` call the database for which they are compiled.
@@ -142,6 +143,7 @@ pub struct PostgresStore {
     repeats: Arc<steps::Repeats>,
     caches: Arc<search::SearchCaches>,
     sessions: Arc<sessions::Sessions>,
+    layouts: Arc<distribution::Layouts>,
     answer: Duration,
 }
 
@@ -152,7 +154,11 @@ impl PostgresStore {
     ///
     /// [`StoreError::Configuration`] when the URL is malformed.
     pub fn connect(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
-        let connect::Pools { writers, readers } = connect::pools(url, options.max_connections)?;
+        let connect::Pools {
+            writers,
+            readers,
+            layouts,
+        } = connect::pools(url, options.max_connections)?;
         Ok(Self {
             sessions: Arc::new(sessions::Sessions::of(PgConnectOptions::clone(
                 &writers.connect_options(),
@@ -166,6 +172,7 @@ impl PostgresStore {
             pace: Arc::default(),
             repeats: Arc::default(),
             caches: Arc::default(),
+            layouts,
             answer: ANSWER,
         })
     }
@@ -175,6 +182,15 @@ impl PostgresStore {
     pub fn with_append_timeout(mut self, answer: Duration) -> Self {
         self.answer = answer;
         self
+    }
+
+    /// Where the tables are, which the first connection finds out.
+    async fn layout(&self) -> Result<Layout, StoreError> {
+        if let Some(layout) = self.layouts.get()? {
+            return Ok(layout);
+        }
+        drop(self.readers.acquire().await.map_err(error::store)?);
+        Ok(self.layouts.get()?.unwrap_or(Layout::Single))
     }
 
     /// Where what is noted beside batches goes: not to the writers' connections, since a batch may need them all.

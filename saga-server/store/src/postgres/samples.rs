@@ -4,7 +4,7 @@ use saga_types::{SagaStatus, SagaType};
 use sqlx::PgPool;
 
 use super::{error, rows::decode_all};
-use crate::{FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep};
+use crate::{FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep, layout::Layout};
 
 /// The sagas of a type and a period whose numbers are below a limit; an index has all that this looks at.
 const SAGAS: &str = r"
@@ -33,6 +33,15 @@ CROSS JOIN LATERAL (
 ) AS step
 ORDER BY saga.place, step.recorded_at, step.event_id";
 
+/// The same where Citus joins no function laterally.
+const STEPS_DISTRIBUTED: &str = r"
+SELECT saga_id, step, status, recorded_at, producer_service FROM (
+    SELECT saga_id, step, status, recorded_at, producer_service,
+        row_number() OVER (PARTITION BY saga_id ORDER BY recorded_at, event_id) AS place
+    FROM saga_steps WHERE saga_id = ANY($1)
+) AS step WHERE place <= $2
+ORDER BY array_position($1::text[], saga_id), place";
+
 /// One look into an index for each saga, whose few steps are then compared.
 const WITH_VERSION: &str = r"
 SELECT saga.saga_id FROM unnest($1::text[]) WITH ORDINALITY AS saga (saga_id, place)
@@ -41,6 +50,12 @@ WHERE EXISTS (
     WHERE saga_steps.saga_id = saga.saga_id AND metadata @> jsonb_build_object('serviceVersion', $2::text)
 )
 ORDER BY saga.place";
+
+const WITH_VERSION_DISTRIBUTED: &str = r"
+SELECT saga_id FROM (
+    SELECT DISTINCT saga_id FROM saga_steps
+    WHERE saga_id = ANY($1) AND metadata @> jsonb_build_object('serviceVersion', $2::text)
+) AS saga ORDER BY array_position($1::text[], saga_id)";
 
 /// The sagas of the type and the period whose numbers are below the limit, the newest first.
 pub(super) async fn sagas(
@@ -66,11 +81,15 @@ pub(super) async fn sagas(
 
 /// Those of the sagas that have a step of this version of a service, in their order.
 pub(super) async fn with_version(
-    pool: &PgPool,
+    (pool, layout): (&PgPool, Layout),
     saga_ids: &[String],
     version: &str,
 ) -> Result<Vec<String>, StoreError> {
-    sqlx::query_scalar(WITH_VERSION)
+    let statement = match layout {
+        Layout::Single => WITH_VERSION,
+        Layout::Distributed => WITH_VERSION_DISTRIBUTED,
+    };
+    sqlx::query_scalar(statement)
         .bind(saga_ids)
         .bind(version)
         .fetch_all(pool)
@@ -79,8 +98,15 @@ pub(super) async fn with_version(
 }
 
 /// The first steps of each of the sagas, in the sagas' order.
-pub(super) async fn steps(pool: &PgPool, saga_ids: &[String]) -> Result<Vec<FlowStep>, StoreError> {
-    let rows = sqlx::query(STEPS)
+pub(super) async fn steps(
+    (pool, layout): (&PgPool, Layout),
+    saga_ids: &[String],
+) -> Result<Vec<FlowStep>, StoreError> {
+    let statement = match layout {
+        Layout::Single => STEPS,
+        Layout::Distributed => STEPS_DISTRIBUTED,
+    };
+    let rows = sqlx::query(statement)
         .bind(saga_ids)
         .bind(i64::from(FlowQuery::EVENTS))
         .fetch_all(pool)

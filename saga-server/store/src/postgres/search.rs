@@ -40,7 +40,7 @@ pub(super) async fn search(store: &PostgresStore, query: &SagaQuery) -> Result<P
     if asks_for_nul(query) {
         return Ok(Page::of_none());
     }
-    let prefilter = step_prefilter::prefilter(pool, &caches.unselective, query).await?;
+    let prefilter = prefilter(store, query).await?;
     let mut rows = page(pool, query, &prefilter).await?;
     let has_more = rows.len() > query.size as usize;
     rows.truncate(query.size as usize);
@@ -65,11 +65,11 @@ pub(super) async fn search(store: &PostgresStore, query: &SagaQuery) -> Result<P
 
 /// As [`search`], without the total, and with where the list goes on.
 pub(super) async fn list(store: &PostgresStore, query: &SagaQuery) -> Result<Stretch, StoreError> {
-    let (pool, caches) = (&store.readers, &store.caches);
+    let pool = &store.readers;
     let mut rows = match asks_for_nul(query) {
         true => Vec::new(),
         false => {
-            let prefilter = step_prefilter::prefilter(pool, &caches.unselective, query).await?;
+            let prefilter = prefilter(store, query).await?;
             page(pool, query, &prefilter).await?
         }
     };
@@ -82,6 +82,10 @@ pub(super) async fn list(store: &PostgresStore, query: &SagaQuery) -> Result<Str
         sagas: read::states(pool, &store.definitions.get(), rows).await?,
         next,
     })
+}
+
+async fn prefilter(store: &PostgresStore, query: &SagaQuery) -> Result<StepPrefilter, StoreError> {
+    step_prefilter::prefilter(store.reading().await?, &store.caches.unselective, query).await
 }
 
 /// The sagas that a search finds, whatever its order, start and size.
@@ -97,7 +101,7 @@ impl<'a> Matching<'a> {
         let prefilter = if asks_for_nul(query) {
             None
         } else {
-            Some(step_prefilter::prefilter(&store.readers, &store.caches.unselective, query).await?)
+            Some(prefilter(store, query).await?)
         };
         Ok(Self {
             store,
@@ -125,8 +129,7 @@ impl<'a> Matching<'a> {
             return Ok(Vec::new());
         };
         let mut sql = QueryBuilder::new("SELECT saga_id, saga_type, current_status, duration_ms FROM ");
-        push_sagas(&mut sql, prefilter.candidates.as_deref());
-        sql.push(" WHERE true");
+        push_sagas(&mut sql, prefilter.layout, prefilter.candidates.as_deref());
         if self.query.saga_type.is_some() && self.query.status.is_none() && self.query.statuses().is_none() {
             // One range of the index for each.
             push_statuses(&mut sql, SagaStatus::ALL.into_iter());
@@ -152,8 +155,8 @@ impl<'a> Matching<'a> {
             return Ok(Vec::new());
         };
         let mut sql = QueryBuilder::new("SELECT saga_id FROM ");
-        push_sagas(&mut sql, prefilter.candidates.as_deref());
-        sql.push(" WHERE saga_id ");
+        push_sagas(&mut sql, prefilter.layout, prefilter.candidates.as_deref());
+        sql.push(" AND saga_id ");
         dialect::push_any(&mut sql, saga_ids);
         push_filters(&mut sql, self.query, prefilter);
         let asked = sql.build_query_scalar();
@@ -349,13 +352,12 @@ fn push_part(
     const IS_LONG: &str = "updated_at - started_at > interval '1 hour'";
     let (column, _, _) = order(query);
     sql.push(format_args!("SELECT saga_id, {column} FROM "));
-    push_sagas(sql, sagas);
-    sql.push(" WHERE ");
+    push_sagas(sql, prefilter.layout, sagas);
     match part.length {
-        None => sql.push("true"),
-        Some(Length::Short) => sql.push(format_args!("NOT ({IS_LONG})")),
-        Some(Length::Long) => sql.push(IS_LONG),
-    };
+        None => {}
+        Some(Length::Short) => _ = sql.push(format_args!(" AND NOT ({IS_LONG})")),
+        Some(Length::Long) => _ = sql.push(format_args!(" AND {IS_LONG}")),
+    }
     if let Some(saga_type) = part.saga_type {
         sql.push(" AND saga_type = ")
             .push_bind(saga_type.as_str().to_owned());

@@ -11,7 +11,7 @@ use saga_types::keys;
 use sqlx::{Executor, PgPool, Postgres, QueryBuilder};
 
 use super::{error, refreshing_cache::RefreshingCache};
-use crate::{SagaQuery, StoreError, columns::Moment, detached::run_detached, metadata};
+use crate::{SagaQuery, StoreError, columns::Moment, detached::run_detached, layout::Layout, metadata};
 
 /// A condition is selective up to so many steps: fetching their sagas to sort them takes milliseconds.
 const MAX_STEPS: usize = 10_000;
@@ -37,6 +37,7 @@ pub(super) enum Condition {
 /// What a query asks of steps, after its conditions were looked up.
 #[derive(Debug, Clone)]
 pub(super) struct StepPrefilter {
+    pub(super) layout: Layout,
     /// The sagas that match a selective condition; it is not among those below any more.
     pub(super) candidates: Option<Vec<Candidate>>,
     /// What else a step must have; each may be another step.
@@ -87,7 +88,7 @@ pub(super) fn conditions(query: &SagaQuery) -> Vec<Condition> {
 
 /// Looks the conditions up until one is found that is selective.
 pub(super) async fn prefilter(
-    pool: &PgPool,
+    (pool, layout): (&PgPool, Layout),
     unselective: &Arc<RefreshingCache<()>>,
     query: &SagaQuery,
 ) -> Result<StepPrefilter, StoreError> {
@@ -107,12 +108,14 @@ pub(super) async fn prefilter(
         if candidates.is_some() {
             conditions.remove(index);
             return Ok(StepPrefilter {
+                layout,
                 candidates,
                 conditions,
             });
         }
     }
     Ok(StepPrefilter {
+        layout,
         candidates: None,
         conditions,
     })

@@ -15,6 +15,7 @@ use super::{abort::Abort, copy, error, rows::decode_known, table};
 use crate::{
     AppendError,
     batch::{Batch, KnownEvent, key},
+    layout::Layout,
     rows::StepRow,
     table::Table,
 };
@@ -33,6 +34,9 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
     format!("{insert} ON CONFLICT (saga_id, event_id) DO NOTHING")
 });
 
+/// Citus counts the rows that it was given, unless it gives those back that it took.
+static INSERT_COUNTED: LazyLock<String> = LazyLock::new(|| format!("{} RETURNING 1", INSERT.as_str()));
+
 /// Rows that this transaction has not written itself. The row of a writer that committed while we waited is seen, since
 /// each statement sees what was committed before it began.
 static KNOWN_EVENTS: LazyLock<String> = LazyLock::new(|| {
@@ -47,6 +51,7 @@ static KNOWN_EVENTS: LazyLock<String> = LazyLock::new(|| {
 /// Takes the steps of a batch; which of them were stored before.
 pub(super) async fn insert_steps(
     connection: &mut PgConnection,
+    layout: Layout,
     batch: &Batch,
     repeats: &Repeats,
 ) -> Result<Vec<KnownEvent>, Abort> {
@@ -61,7 +66,7 @@ pub(super) async fn insert_steps(
             Ok(_) => Err(AppendError::not_kept().into()),
         };
     }
-    let taken = insert(connection, batch).await?;
+    let taken = insert(connection, layout, batch).await?;
     if taken == batch.len() as u64 {
         repeats.0.store(false, Ordering::Relaxed);
         return Ok(Vec::new());
@@ -80,9 +85,13 @@ async fn copy(connection: &mut PgConnection, batch: &Batch) -> Result<u64, sqlx:
 }
 
 /// How many were taken.
-async fn insert(connection: &mut PgConnection, batch: &Batch) -> Result<u64, sqlx::Error> {
+async fn insert(connection: &mut PgConnection, layout: Layout, batch: &Batch) -> Result<u64, sqlx::Error> {
+    let insert = match layout {
+        Layout::Single => INSERT.as_str(),
+        Layout::Distributed => INSERT_COUNTED.as_str(),
+    };
     let rows: Vec<StepRow<'_>> = batch.firsts().map(StepRow::of).collect();
-    let inserted = table::bind(sqlx::query(INSERT.as_str()), &rows)
+    let inserted = table::bind(sqlx::query(insert), &rows)
         .execute(connection)
         .await?;
     Ok(inserted.rows_affected())

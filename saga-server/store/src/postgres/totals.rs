@@ -154,9 +154,8 @@ fn push_count(sql: &mut QueryBuilder<Postgres>, query: &SagaQuery, prefilter: &S
         sql.push("SELECT DISTINCT saga_id FROM saga_steps AS step WHERE ");
         condition.push(sql);
     } else {
-        sql.push("SELECT FROM ");
-        push_sagas(sql, prefilter.candidates.as_deref());
-        sql.push(" WHERE true");
+        sql.push("SELECT 1 FROM ");
+        push_sagas(sql, prefilter.layout, prefilter.candidates.as_deref());
         push_any_status(sql, query);
         push_filters(sql, query, prefilter);
     }

@@ -10,7 +10,9 @@ use super::{
     dialect, error,
     scope::push_scope,
 };
-use crate::{Acknowledgement, Judged, LetterState, Scope, StoreError, Subject, columns::Moment};
+use crate::{
+    Acknowledgement, Judged, LetterState, Scope, StoreError, Subject, columns::Moment, layout::Layout,
+};
 
 /// What the log keeps of a subject beside the acknowledgement.
 #[derive(Debug, Clone, Default)]
@@ -41,13 +43,14 @@ pub(super) enum Found {
 /// What is seen of a subject now.
 pub(super) async fn look(
     connection: &mut Connection,
+    layout: Layout,
     subject: &Subject,
     scope: &Scope,
     judged: Judged,
 ) -> Result<Found, StoreError> {
     match subject {
         Subject::Saga(id) => look_at_saga(connection, id, scope, judged).await,
-        Subject::Letter(id) => look_at_letter(connection, *id, scope).await,
+        Subject::Letter(id) => look_at_letter(connection, layout, *id, scope).await,
         Subject::FailureGroup { name, saga_type } if scope.has_known(saga_type.as_ref()) => {
             look_at_group(connection, name, saga_type.as_ref(), judged).await
         }
@@ -93,10 +96,15 @@ async fn look_at_saga(
     }))
 }
 
-async fn look_at_letter(connection: &mut Connection, id: i64, scope: &Scope) -> Result<Found, StoreError> {
+async fn look_at_letter(
+    connection: &mut Connection,
+    layout: Layout,
+    id: i64,
+    scope: &Scope,
+) -> Result<Found, StoreError> {
     let mut sql = QueryBuilder::<Db>::new("SELECT saga_id, saga_type, state FROM dead_letter WHERE id = ");
     sql.push_bind(id);
-    push_letter_scope(&mut sql, scope);
+    push_letter_scope(&mut sql, scope, layout);
     let found: Option<(Option<String>, Option<String>, String)> = sql
         .build_query_as()
         .fetch_optional(connection)

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Acknowledgement, AcknowledgementPage, AcknowledgementQuery, Corrupt, Judged, Scope, StoreError, Subject,
-    Subjects, columns::Moment, table::Keyed,
+    Subjects, columns::Moment, layout::Layout, table::Keyed,
 };
 
 /// How many of the steps of `saga` failed. They are never fewer, in whichever order they are stored.
@@ -21,10 +21,9 @@ const SAGA_IS_OPEN: &str = "saga.current_status NOT IN ('COMPLETED', 'COMPENSATE
     AND (NOT ack.seen_late OR saga.current_status = 'FAILED' OR saga.awaited_deadline = ack.seen_due)";
 
 /// `saga` became worse since the acknowledgement `ack`.
-fn push_is_worse(sql: &mut QueryBuilder<Db>, judged: Judged) {
-    let owed = dialect::OWED;
+fn push_is_worse(sql: &mut QueryBuilder<Db>, (failed_steps, owed): (&str, &str), judged: Judged) {
     sql.push(format_args!(
-        "COALESCE({FAILED_STEPS} > ack.seen_failures OR {owed} > ack.seen_owed \
+        "COALESCE({failed_steps} > ack.seen_failures OR {owed} > ack.seen_owed \
          OR NOT ack.seen_late AND saga.current_status <> 'FAILED' AND saga.awaited_deadline < "
     ))
     .push_bind(Moment(judged.late_before))
@@ -42,7 +41,7 @@ pub(super) fn push_acknowledged_sagas(sql: &mut QueryBuilder<Db>, is_acknowledge
     .push("WHERE ack.ends_at > ")
     .push_bind(Moment(judged.now))
     .push(format_args!(" AND {SAGA_IS_OPEN} AND NOT "));
-    push_is_worse(sql, judged);
+    push_is_worse(sql, (FAILED_STEPS, dialect::OWED), judged);
     sql.push(after);
 }
 
@@ -89,6 +88,7 @@ pub(super) fn push_type(sql: &mut QueryBuilder<Db>, saga_type: Option<&str>) {
 /// The acknowledgement of a subject that is not over.
 pub(super) async fn in_force(
     connection: &mut Connection,
+    layout: Layout,
     subject: &Subject,
     judged: Judged,
 ) -> Result<Option<Acknowledgement>, StoreError> {
@@ -104,49 +104,41 @@ pub(super) async fn in_force(
         // Of a group there may be one for each type.
         size: u32::MAX - 1,
     };
-    let found = find(connection, &query).await?.acknowledgements;
+    let found = find(connection, layout, &query).await?.acknowledgements;
     Ok(found.into_iter().find(|found| found.subject == *subject))
 }
 
 pub(super) async fn find(
     connection: &mut Connection,
+    layout: Layout,
     query: &AcknowledgementQuery,
 ) -> Result<AcknowledgementPage, StoreError> {
-    let mut sql = QueryBuilder::<Db>::new(
+    let mut sql = QueryBuilder::<Db>::new("");
+    let (acknowledgements, sagas, of_saga) = match layout {
+        Layout::Single => ("acknowledgement", "saga_instance", (FAILED_STEPS, dialect::OWED)),
+        Layout::Distributed => {
+            push_seen(&mut sql, query);
+            ("chosen", "seen", ("saga.failed_steps", "saga.owed"))
+        }
+    };
+    sql.push(
         "SELECT ack.id, ack.saga_id, ack.letter_id, ack.failure_group, ack.group_type, ack.acknowledged_at, \
          ack.acknowledged_by, ack.assignee, ack.note, ack.ends_at, ack.seen_from, ack.seen_failures, ",
     );
-    push_is_worse(&mut sql, query.judged);
-    sql.push(
-        " AS is_worse FROM acknowledgement AS ack LEFT JOIN saga_instance AS saga ON saga.saga_id = ack.saga_id \
+    push_is_worse(&mut sql, of_saga, query.judged);
+    sql.push(format_args!(
+        " AS is_worse FROM {acknowledgements} AS ack LEFT JOIN {sagas} AS saga ON saga.saga_id = ack.saga_id \
          LEFT JOIN dead_letter ON dead_letter.id = ack.letter_id WHERE ack.ends_at > ",
-    )
+    ))
     .push_bind(Moment(query.judged.now))
     .push(format_args!(" AND (ack.saga_id IS NOT NULL AND {SAGA_IS_OPEN}"));
     push_scope(&mut sql, "saga.saga_type", &query.scope);
     sql.push(" OR ack.letter_id IS NOT NULL AND dead_letter.state = 'WAITING'");
-    push_letter_scope(&mut sql, &query.scope);
+    push_letter_scope(&mut sql, &query.scope, layout);
     sql.push(" OR ack.failure_group IS NOT NULL");
     push_scope(&mut sql, "ack.group_type", &query.scope);
     sql.push(")");
-    match &query.of {
-        Subjects::All => {}
-        Subjects::Sagas(ids) => {
-            sql.push(" AND ack.saga_id ");
-            dialect::push_any(&mut sql, ids);
-        }
-        Subjects::Letters(ids) => {
-            sql.push(" AND ack.letter_id ");
-            dialect::push_any(&mut sql, ids);
-        }
-        Subjects::FailureGroups(names) => {
-            sql.push(" AND ack.failure_group ");
-            dialect::push_any(&mut sql, names);
-        }
-    }
-    if let Some(before) = query.before {
-        sql.push(" AND ack.id < ").push_bind(before);
-    }
+    push_subjects(&mut sql, query);
     sql.push(" ORDER BY ack.id DESC LIMIT ")
         .push_bind(i64::from(query.size) + 1);
     let rows = sql
@@ -165,6 +157,40 @@ pub(super) async fn find(
     }
     page.next = page.next.filter(|_| rows.len() > size);
     Ok(page)
+}
+
+/// Citus joins no table of the coordinator with all that it lacks on the workers: there the acknowledged sagas are read first.
+fn push_seen(sql: &mut QueryBuilder<Db>, query: &AcknowledgementQuery) {
+    let (owed, (before, after)) = (dialect::OWED, dialect::ONE_OF_FEW);
+    sql.push("WITH chosen AS MATERIALIZED (SELECT * FROM acknowledgement AS ack WHERE ack.ends_at > ")
+        .push_bind(Moment(query.judged.now));
+    push_subjects(sql, query);
+    sql.push(format_args!(
+        "), seen AS MATERIALIZED (SELECT saga_id, saga_type, current_status, awaited_deadline, {owed} AS owed, \
+         {FAILED_STEPS} AS failed_steps FROM saga_instance AS saga \
+         WHERE saga_id {before}SELECT saga_id FROM chosen WHERE saga_id IS NOT NULL{after}) "
+    ));
+}
+
+fn push_subjects(sql: &mut QueryBuilder<Db>, query: &AcknowledgementQuery) {
+    match &query.of {
+        Subjects::All => {}
+        Subjects::Sagas(ids) => {
+            sql.push(" AND ack.saga_id ");
+            dialect::push_any(sql, ids);
+        }
+        Subjects::Letters(ids) => {
+            sql.push(" AND ack.letter_id ");
+            dialect::push_any(sql, ids);
+        }
+        Subjects::FailureGroups(names) => {
+            sql.push(" AND ack.failure_group ");
+            dialect::push_any(sql, names);
+        }
+    }
+    if let Some(before) = query.before {
+        sql.push(" AND ack.id < ").push_bind(before);
+    }
 }
 
 /// A row of `acknowledgement`, and whether its saga became worse.

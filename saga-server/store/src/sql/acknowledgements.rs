@@ -13,7 +13,7 @@ use super::{
 use crate::{
     AcknowledgeOrder, Acknowledged, Acknowledgement, AcknowledgementPage, AcknowledgementQuery,
     AcknowledgementStore, Actor, DoneItem, ItemResult, JobAcknowledgement, JobStep, Operation, OperationKind,
-    StoreError, Subject, WithdrawOrder, Withdrawn, columns::Moment, detached::run_detached,
+    StoreError, Subject, WithdrawOrder, Withdrawn, columns::Moment, detached::run_detached, layout::Layout,
 };
 
 #[async_trait]
@@ -21,9 +21,10 @@ impl AcknowledgementStore for Adapter {
     async fn acknowledge(&self, order: &AcknowledgeOrder) -> Result<Acknowledged, StoreError> {
         let (store, order) = (self.clone(), order.clone());
         run_detached(async move {
+            let layout = store.layout().await?;
             let begun = store.writers.begin_with(dialect::BEGIN).await;
             let mut transaction = begun.map_err(error::store)?;
-            let done = acknowledge(&mut transaction, &order, None).await?;
+            let done = acknowledge(&mut transaction, layout, &order, None).await?;
             if let Acknowledged::Done(_) = done {
                 transaction.commit().await.map_err(error::store)?;
             }
@@ -35,9 +36,10 @@ impl AcknowledgementStore for Adapter {
     async fn withdraw_acknowledgement(&self, order: &WithdrawOrder) -> Result<Withdrawn, StoreError> {
         let (store, order) = (self.clone(), order.clone());
         run_detached(async move {
+            let layout = store.layout().await?;
             let begun = store.writers.begin_with(dialect::BEGIN).await;
             let mut transaction = begun.map_err(error::store)?;
-            let done = withdraw(&mut transaction, &order).await?;
+            let done = withdraw(&mut transaction, layout, &order).await?;
             if let Withdrawn::Done(_) = done {
                 transaction.commit().await.map_err(error::store)?;
             }
@@ -50,8 +52,9 @@ impl AcknowledgementStore for Adapter {
         &self,
         query: &AcknowledgementQuery,
     ) -> Result<AcknowledgementPage, StoreError> {
+        let layout = self.layout().await?;
         let mut connection = self.readers.acquire().await.map_err(error::store)?;
-        find(&mut connection, query).await
+        find(&mut connection, layout, query).await
     }
 
     async fn remove_acknowledgements(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
@@ -74,12 +77,13 @@ pub(super) async fn acknowledge_items(
 ) -> Result<Vec<(i64, Acknowledged)>, StoreError> {
     let (store, job) = (store.clone(), job.clone());
     run_detached(async move {
+        let layout = store.layout().await?;
         let begun = store.writers.begin_with(dialect::BEGIN).await;
         let mut transaction = begun.map_err(error::store)?;
         let mut outcomes = Vec::with_capacity(job.items.len());
         for (number, saga_id) in &job.items {
             let order = order(&job, saga_id);
-            let outcome = acknowledge(&mut transaction, &order, Some(job.job)).await?;
+            let outcome = acknowledge(&mut transaction, layout, &order, Some(job.job)).await?;
             outcomes.push((*number, outcome));
         }
         let done = outcomes
@@ -123,17 +127,18 @@ fn order(job: &JobAcknowledgement, saga_id: &SagaId) -> AcknowledgeOrder {
 
 async fn acknowledge(
     connection: &mut Connection,
+    layout: Layout,
     order: &AcknowledgeOrder,
     job: Option<i64>,
 ) -> Result<Acknowledged, StoreError> {
-    let seen = match look(connection, &order.subject, &order.scope, order.judged).await? {
+    let seen = match look(connection, layout, &order.subject, &order.scope, order.judged).await? {
         Found::Missing => return Ok(Acknowledged::Missing),
         Found::Over => return Ok(Acknowledged::Over),
         Found::Open(_) if order.until <= order.judged.now => return Ok(Acknowledged::Over),
         Found::Open(seen) => seen,
     };
     let stored = stored(connection, &order.subject).await?;
-    let there = in_force(connection, &order.subject, order.judged).await?;
+    let there = in_force(connection, layout, &order.subject, order.judged).await?;
     if there.as_ref().map(|there| there.id) != order.replaces {
         return Ok(Acknowledged::Taken(there));
     }
@@ -142,12 +147,12 @@ async fn acknowledge(
         && !delete(connection, stored).await?
     {
         return Ok(Acknowledged::Taken(
-            in_force(connection, &order.subject, order.judged).await?,
+            in_force(connection, layout, &order.subject, order.judged).await?,
         ));
     }
     let Some(id) = insert(connection, order, &seen).await? else {
         return Ok(Acknowledged::Taken(
-            in_force(connection, &order.subject, order.judged).await?,
+            in_force(connection, layout, &order.subject, order.judged).await?,
         ));
     };
     let done = Acknowledgement {
@@ -172,12 +177,16 @@ async fn acknowledge(
     Ok(Acknowledged::Done(done))
 }
 
-async fn withdraw(connection: &mut Connection, order: &WithdrawOrder) -> Result<Withdrawn, StoreError> {
-    let seen = match look(connection, &order.subject, &order.scope, order.judged).await? {
+async fn withdraw(
+    connection: &mut Connection,
+    layout: Layout,
+    order: &WithdrawOrder,
+) -> Result<Withdrawn, StoreError> {
+    let seen = match look(connection, layout, &order.subject, &order.scope, order.judged).await? {
         Found::Open(seen) => seen,
         Found::Over | Found::Missing => return Ok(Withdrawn::Missing),
     };
-    let Some(there) = in_force(connection, &order.subject, order.judged).await? else {
+    let Some(there) = in_force(connection, layout, &order.subject, order.judged).await? else {
         return Ok(Withdrawn::Missing);
     };
     if order.id.is_some_and(|id| id != there.id) {

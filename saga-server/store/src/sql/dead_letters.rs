@@ -21,6 +21,7 @@ use crate::{
     batch::TxOutcome,
     columns::Moment,
     dead_letters::{headers_text, read_headers},
+    layout::Layout,
     letter_index::{Indexed, LetterIndex},
     producers::of_letters,
     table::Keyed,
@@ -149,10 +150,13 @@ async fn forget_erased(connection: &mut Connection, kept: &[&NewLetter]) -> Resu
     Ok(())
 }
 
-pub(super) async fn letters(pool: &Pool, query: &LetterQuery) -> Result<LetterPage, StoreError> {
+pub(super) async fn letters(
+    (pool, layout): (&Pool, Layout),
+    query: &LetterQuery,
+) -> Result<LetterPage, StoreError> {
     let narrowed = letter_index::narrow(pool, &query.filter).await?;
     let mut sql = QueryBuilder::new(LETTERS);
-    push_filter(&mut sql, &narrowed);
+    push_filter(&mut sql, &narrowed, layout);
     if let Some(after) = query.after {
         sql.push(" AND (dead_since, id) < (")
             .push_bind(Moment(after.dead_since))
@@ -168,9 +172,9 @@ pub(super) async fn letters(pool: &Pool, query: &LetterQuery) -> Result<LetterPa
     Ok(LetterPage::of(letters, query.size))
 }
 
-pub(super) async fn waiting(pool: &Pool, scope: &Scope) -> Result<u64, StoreError> {
+pub(super) async fn waiting((pool, layout): (&Pool, Layout), scope: &Scope) -> Result<u64, StoreError> {
     let mut sql = QueryBuilder::new("SELECT count(*) FROM dead_letter WHERE state = 'WAITING'");
-    push_letter_scope(&mut sql, scope);
+    push_letter_scope(&mut sql, scope, layout);
     count(pool, &mut sql).await
 }
 
@@ -213,22 +217,39 @@ pub(super) async fn attempted(connection: &mut Connection, attempts: &[Attempt])
 
 /// A letter is of the type of its event. One whose saga has another type, or may have had, is shown to nobody who may not see
 /// that type: replaying it would change that saga.
-pub(super) fn push_letter_scope(sql: &mut QueryBuilder<Db>, scope: &Scope) {
+///
+/// Citus compares no row of the coordinator with a table of the workers one by one: there the sagas of all letters of the types
+/// are looked up first.
+pub(super) fn push_letter_scope(sql: &mut QueryBuilder<Db>, scope: &Scope, layout: Layout) {
     let Some(types) = scope.names() else { return };
     push_scope(sql, "dead_letter.saga_type", scope);
+    let (before, after) = dialect::ONE_OF_FEW;
     for table in ["saga_instance", "saga_removed"] {
-        sql.push(format_args!(
-            " AND NOT EXISTS (SELECT 1 FROM {table} AS saga WHERE saga.saga_id = dead_letter.saga_id \
-             AND (saga.saga_type IS NULL OR NOT saga.saga_type "
-        ));
+        match layout {
+            Layout::Single => sql.push(format_args!(
+                " AND NOT EXISTS (SELECT 1 FROM {table} AS saga WHERE saga.saga_id = dead_letter.saga_id"
+            )),
+            Layout::Distributed => {
+                sql.push(format_args!(
+                    " AND NOT COALESCE(dead_letter.saga_id {before}SELECT saga_id FROM {table} AS saga WHERE saga_id {before}\
+                     SELECT saga_id FROM dead_letter AS other WHERE saga_id IS NOT NULL"
+                ));
+                push_scope(sql, "other.saga_type", scope);
+                sql.push(after)
+            }
+        };
+        sql.push(" AND (saga.saga_type IS NULL OR NOT saga.saga_type ");
         dialect::push_any(sql, &types);
-        sql.push("))");
+        match layout {
+            Layout::Single => sql.push("))"),
+            Layout::Distributed => sql.push(format_args!("){after}, false)")),
+        };
     }
 }
 
-pub(super) fn push_filter(sql: &mut QueryBuilder<Db>, narrowed: &Narrowed<'_>) {
+pub(super) fn push_filter(sql: &mut QueryBuilder<Db>, narrowed: &Narrowed<'_>, layout: Layout) {
     let filter = narrowed.filter;
-    push_letter_scope(sql, &filter.scope);
+    push_letter_scope(sql, &filter.scope, layout);
     if let Some(named) = &filter.named {
         sql.push(" AND (id ");
         dialect::push_any(sql, &named.ids);

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     Conclusion, DismissalStore, Disposal, DisposalOrder, DoneItem, ItemResult, JobDisposal, JobStep,
     LetterFilter, Named, Operation, OperationKind, StoreError, columns::Moment, detached::run_detached,
+    layout::Layout,
 };
 
 #[async_trait]
@@ -19,7 +20,7 @@ impl DismissalStore for Adapter {
         let narrowed = narrow(&self.readers, filter).await?;
         let mut sql = QueryBuilder::<Db>::new("SELECT count(*) FROM (SELECT 1 FROM dead_letter WHERE ");
         sql.push(disposable(disposal));
-        dead_letters::push_filter(&mut sql, &narrowed);
+        dead_letters::push_filter(&mut sql, &narrowed, self.layout().await?);
         sql.push(format_args!(" LIMIT {}) AS counted", Disposal::COUNTED + 1));
         let count: i64 = sql
             .build_query_scalar()
@@ -37,10 +38,11 @@ impl DismissalStore for Adapter {
     ) -> Result<Vec<i64>, StoreError> {
         let (store, filter, order) = (self.clone(), filter.clone(), order.clone());
         run_detached(async move {
+            let layout = store.layout().await?;
             let narrowed = narrow(&store.readers, &filter).await?;
             let begun = store.writers.begin_with(dialect::BEGIN).await;
             let mut transaction = begun.map_err(error::store)?;
-            let disposed = dispose(&mut transaction, &narrowed, &order, limit).await?;
+            let disposed = dispose(&mut transaction, layout, &narrowed, &order, limit).await?;
             let conclusion = Conclusion {
                 operations: entries(&order, &disposed),
                 ..Conclusion::default()
@@ -74,10 +76,11 @@ pub(super) async fn dispose_items(store: &Adapter, job: &JobDisposal) -> Result<
             ..LetterFilter::default()
         };
         let limit = u32::try_from(job.items.len()).unwrap_or(u32::MAX);
+        let layout = store.layout().await?;
         let narrowed = narrow(&store.readers, &filter).await?;
         let begun = store.writers.begin_with(dialect::BEGIN).await;
         let mut transaction = begun.map_err(error::store)?;
-        let disposed = dispose(&mut transaction, &narrowed, &order, limit).await?;
+        let disposed = dispose(&mut transaction, layout, &narrowed, &order, limit).await?;
         let (before, after) = order.disposal.states();
         let is_disposed = |letter: i64| disposed.iter().any(|(id, ..)| *id == letter);
         let numbers: Vec<i64> = job
@@ -115,19 +118,18 @@ type Disposed = (i64, Option<String>, Option<String>);
 
 async fn dispose(
     connection: &mut Connection,
+    layout: Layout,
     narrowed: &Narrowed<'_>,
     order: &DisposalOrder,
     limit: u32,
 ) -> Result<Vec<Disposed>, StoreError> {
-    let mut sql = update(order);
-    dead_letters::push_filter(&mut sql, narrowed);
+    let ids = lock(connection, layout, narrowed, order, limit).await?;
     // Another operator's transaction may have disposed of some of them meanwhile: those are left to it.
-    sql.push(" ORDER BY dead_since, id LIMIT ")
-        .push_bind(i64::from(limit))
-        .push(format_args!(
-            " {}) RETURNING id, saga_id, saga_type",
-            dialect::FOR_UPDATE
-        ));
+    let mut sql = update(order);
+    dialect::push_any(&mut sql, &ids);
+    sql.push(" AND ")
+        .push(disposable(order.disposal))
+        .push(" RETURNING id, saga_id, saga_type");
     let disposed: Vec<Disposed> = sql
         .build_query_as()
         .fetch_all(&mut *connection)
@@ -135,6 +137,26 @@ async fn dispose(
         .map_err(error::store)?;
     end_acknowledgements(connection, &disposed).await?;
     Ok(disposed)
+}
+
+/// The first letters that are chosen, locked in their order; Citus locks none while it looks at sagas.
+async fn lock(
+    connection: &mut Connection,
+    layout: Layout,
+    narrowed: &Narrowed<'_>,
+    order: &DisposalOrder,
+    limit: u32,
+) -> Result<Vec<i64>, StoreError> {
+    let mut sql = QueryBuilder::<Db>::new("SELECT id FROM dead_letter WHERE ");
+    sql.push(disposable(order.disposal));
+    dead_letters::push_filter(&mut sql, narrowed, layout);
+    sql.push(" ORDER BY dead_since, id LIMIT ")
+        .push_bind(i64::from(limit));
+    if layout == Layout::Single {
+        sql.push(format_args!(" {}", dialect::FOR_UPDATE));
+    }
+    let found = sql.build_query_scalar().fetch_all(connection).await;
+    found.map_err(error::store)
 }
 
 /// A letter that is restored later is not acknowledged.
@@ -174,8 +196,7 @@ fn update(order: &DisposalOrder) -> QueryBuilder<Db> {
             .push_bind(order.note.clone()),
         Disposal::Restore => sql.push("'WAITING', dismissed_at = NULL, dismissed_by = NULL, note = NULL"),
     };
-    sql.push(" WHERE id IN (SELECT id FROM dead_letter WHERE ")
-        .push(disposable(order.disposal));
+    sql.push(" WHERE id ");
     sql
 }
 

@@ -14,7 +14,7 @@ use super::{
     abort::Abort,
     dead_letters::{self, LetterRow},
     dialect::{self, any},
-    error, fold, forget, operations, read,
+    error, fold, forget, instances, operations, read,
     rows::{decode, decode_all},
 };
 use crate::{
@@ -25,7 +25,6 @@ use crate::{
     metadata::read_back,
     rebuild::{self, Stored},
     rows::{ErasableStepRow, InstanceRow},
-    table::Table,
     without_personal_data,
 };
 
@@ -34,11 +33,6 @@ const ATTEMPTS: u32 = 10;
 
 /// How many events are read at once, each of which may have 32 KiB.
 const PAGE: i64 = 500;
-
-static SAGAS_LOCKED: LazyLock<String> = LazyLock::new(|| {
-    let (columns, chosen, lock) = (InstanceRow::columns(), any!("1"), dialect::FOR_UPDATE);
-    format!("SELECT {columns} FROM saga_instance WHERE saga_id {chosen} ORDER BY saga_id {lock}")
-});
 
 const STEPS: &str = concat!(
     "SELECT saga_id, event_id, step, metadata FROM saga_steps WHERE saga_id ",
@@ -90,13 +84,17 @@ impl ErasureStore for Adapter {
         );
         dialect::push_metadata(&mut sql, value.key(), value.value());
         sql.push(
-            " AND erased_at IS NULL) SELECT found.saga_id, COALESCE(event_count, 0) \
-             FROM (SELECT DISTINCT saga_id FROM found) AS found LEFT JOIN saga_instance USING (saga_id) \
-             WHERE found.saga_id > ",
+            " AND erased_at IS NULL), next AS MATERIALIZED (SELECT DISTINCT saga_id FROM found WHERE saga_id > ",
         )
         .push_bind(after.to_owned())
-        .push(" ORDER BY found.saga_id LIMIT ")
+        .push(" ORDER BY saga_id LIMIT ")
         .push_bind(i64::from(limit));
+        let (before, after) = dialect::ONE_OF_FEW;
+        sql.push(format_args!(
+            "), known AS MATERIALIZED (SELECT saga_id, event_count FROM saga_instance \
+             WHERE saga_id {before}SELECT saga_id FROM next{after}) SELECT next.saga_id, COALESCE(event_count, 0) \
+             FROM next LEFT JOIN known ON known.saga_id = next.saga_id ORDER BY next.saga_id"
+        ));
         let store = self.clone();
         run_detached(async move {
             let mut transaction = store.readers.begin().await.map_err(error::store)?;
@@ -156,20 +154,29 @@ impl ErasureStore for Adapter {
         after: i64,
         limit: u32,
     ) -> Result<Vec<ErasableLetter>, StoreError> {
+        let (begin, end) = dialect::ONE_OF_FEW;
+        let of_letters = format!("saga_id {begin}SELECT saga_id FROM letter WHERE saga_id IS NOT NULL{end}");
         let mut sql = QueryBuilder::<Db>::new(
-            "SELECT letter.*, (EXISTS (SELECT 1 FROM saga_instance AS saga \
-             WHERE saga.saga_id = letter.saga_id AND saga.erased_at >= letter.created_at) \
-             OR EXISTS (SELECT 1 FROM saga_removed AS saga \
-             WHERE saga.saga_id = letter.saga_id AND saga.erased_at >= letter.created_at) \
-             OR EXISTS (SELECT 1 FROM saga_steps AS step WHERE step.saga_id = letter.saga_id AND step.erased_at IS NULL AND ",
+            "WITH letter AS MATERIALIZED (SELECT * FROM dead_letter WHERE erased_at IS NULL AND id > ",
         );
+        sql.push_bind(after)
+            .push(" ORDER BY id LIMIT ")
+            .push_bind(i64::from(limit))
+            .push("), erased AS MATERIALIZED (");
+        for (table, separator) in [("saga_instance", " UNION ALL "), ("saga_removed", "")] {
+            sql.push(format_args!(
+                "SELECT saga_id, erased_at FROM {table} WHERE erased_at IS NOT NULL AND {of_letters}{separator}"
+            ));
+        }
+        sql.push(format_args!(
+            "), named AS MATERIALIZED (SELECT DISTINCT saga_id FROM saga_steps AS step WHERE erased_at IS NULL AND {of_letters} AND "
+        ));
         dialect::push_metadata(&mut sql, value.key(), value.value());
         sql.push(
-            ")) AS is_of_saga FROM dead_letter AS letter WHERE letter.erased_at IS NULL AND letter.id > ",
-        )
-        .push_bind(after)
-        .push(" ORDER BY letter.id LIMIT ")
-        .push_bind(i64::from(limit));
+            ") SELECT letter.*, (EXISTS (SELECT 1 FROM erased AS saga \
+             WHERE saga.saga_id = letter.saga_id AND saga.erased_at >= letter.created_at) \
+             OR EXISTS (SELECT 1 FROM named WHERE named.saga_id = letter.saga_id)) AS is_of_saga FROM letter ORDER BY id",
+        );
         let rows = sql.build().fetch_all(&self.readers).await.map_err(error::store)?;
         let letters = rows.iter().map(|row| {
             Ok(ErasableLetter {
@@ -268,12 +275,10 @@ impl ErasureStore for Adapter {
 }
 
 async fn attempt(store: &Adapter, saga_ids: &[String], erasure: &Erasure) -> Result<Erased, Abort> {
+    let layout = store.layout().await?;
     let mut transaction = store.writers.begin_with(dialect::BEGIN).await?;
     overwrite_deleted(&mut transaction).await?;
-    let rows = sqlx::query(SAGAS_LOCKED.as_str())
-        .bind(dialect::list(saga_ids))
-        .fetch_all(&mut *transaction)
-        .await?;
+    let rows = instances::lock_rows::<InstanceRow<'_>>(&mut transaction, layout, saga_ids).await?;
     let mut stored = HashMap::with_capacity(rows.len());
     for row in &rows {
         let saga_id: String = row.try_get("saga_id")?;

@@ -11,6 +11,7 @@ use crate::{
     FailureGroups, FailureGroupsQuery, FailureStore, FailureTotals, GroupedFailures, StoreError,
     columns::{Bound, Moment},
     failures::Counting,
+    layout::Layout,
 };
 
 const FAILED: [SagaStatus; 2] = [SagaStatus::Failed, SagaStatus::Compensated];
@@ -28,7 +29,7 @@ impl FailureStore for Adapter {
         for (name, part, sagas) in counts(pool, query, &names).await? {
             counting.add(name, part, sagas);
         }
-        let seen = seen(pool, query, &names).await?;
+        let seen = seen(self.reading().await?, query, &names).await?;
         Ok(counting.finish(seen, [before, now]))
     }
 
@@ -126,10 +127,24 @@ fn push_groups(sql: &mut QueryBuilder<Db>, query: &FailureGroupsQuery, names: &[
 
 /// When each group was seen first and last.
 async fn seen(
-    pool: &Pool,
+    (pool, layout): (&Pool, Layout),
     query: &FailureGroupsQuery,
     names: &[String],
 ) -> Result<BTreeMap<String, (Timestamp, Timestamp)>, StoreError> {
+    let mut sql = match layout {
+        Layout::Single => seen_by_name(query, names),
+        Layout::Distributed => seen_of_all(query, names),
+    };
+    let rows: Vec<(String, Option<Moment>, Option<Moment>)> =
+        sql.build_query_as().fetch_all(pool).await.map_err(error::store)?;
+    let seen = rows.into_iter();
+    Ok(seen
+        .filter_map(|(name, first, last)| Some((name, (first?.0, last?.0))))
+        .collect())
+}
+
+/// Two looks into the index for each.
+fn seen_by_name(query: &FailureGroupsQuery, names: &[String]) -> QueryBuilder<Db> {
     let mut sql: QueryBuilder<Db> = QueryBuilder::new("SELECT name, ");
     for (direction, comma) in [("ASC", ", "), ("DESC", "")] {
         sql.push("(SELECT started_at FROM saga_instance WHERE failure_group = name");
@@ -139,12 +154,19 @@ async fn seen(
     sql.push(" FROM (");
     dialect::push_texts(&mut sql, names);
     sql.push(") AS wanted");
-    let rows: Vec<(String, Option<Moment>, Option<Moment>)> =
-        sql.build_query_as().fetch_all(pool).await.map_err(error::store)?;
-    let seen = rows.into_iter();
-    Ok(seen
-        .filter_map(|(name, first, last)| Some((name, (first?.0, last?.0))))
-        .collect())
+    sql
+}
+
+/// Citus looks up nothing for the rows of a function: each worker reads the index of its sagas.
+fn seen_of_all(query: &FailureGroupsQuery, names: &[String]) -> QueryBuilder<Db> {
+    let mut sql: QueryBuilder<Db> = QueryBuilder::new(
+        "SELECT failure_group, min(started_at), max(started_at) FROM saga_instance \
+         WHERE failure_group IS NOT NULL AND failure_group ",
+    );
+    dialect::push_any(&mut sql, names);
+    push_type(&mut sql, query);
+    sql.push(" GROUP BY failure_group");
+    sql
 }
 
 fn push_range(sql: &mut QueryBuilder<Db>, range: &Range<i64>) {

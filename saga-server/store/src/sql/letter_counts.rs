@@ -13,7 +13,10 @@ use super::{
     dialect, error,
     letter_index::{Narrowed, narrow},
 };
-use crate::{LetterCause, LetterCounts, LetterFilter, LetterGroup, LetterState, StoreError, columns::Moment};
+use crate::{
+    LetterCause, LetterCounts, LetterFilter, LetterGroup, LetterState, StoreError, columns::Moment,
+    layout::Layout,
+};
 
 const COUNTED: i64 = LetterCounts::<LetterGroup>::COUNTED as i64;
 
@@ -40,10 +43,10 @@ impl Column {
 }
 
 pub(super) async fn groups(
-    pool: &Pool,
+    reading: (&Pool, Layout),
     filter: &LetterFilter,
 ) -> Result<LetterCounts<LetterGroup>, StoreError> {
-    let (rows, is_exact) = count(pool, Column::Reason, filter).await?;
+    let (rows, is_exact) = count(reading, Column::Reason, filter).await?;
     Ok(LetterCounts {
         groups: rows.into_iter().filter_map(CountsRow::group).collect(),
         is_exact,
@@ -51,10 +54,10 @@ pub(super) async fn groups(
 }
 
 pub(super) async fn causes(
-    pool: &Pool,
+    reading: (&Pool, Layout),
     filter: &LetterFilter,
 ) -> Result<LetterCounts<LetterCause>, StoreError> {
-    let (rows, is_exact) = count(pool, Column::Cause, filter).await?;
+    let (rows, is_exact) = count(reading, Column::Cause, filter).await?;
     Ok(LetterCounts {
         groups: rows.into_iter().filter_map(CountsRow::cause).collect(),
         is_exact,
@@ -63,7 +66,7 @@ pub(super) async fn causes(
 
 /// The most frequent ones first, and whether all letters were counted.
 async fn count(
-    pool: &Pool,
+    (pool, layout): (&Pool, Layout),
     column: Column,
     filter: &LetterFilter,
 ) -> Result<(Vec<CountsRow>, bool), StoreError> {
@@ -73,7 +76,7 @@ async fn count(
         return count_each(pool, column, filter, &names).await;
     }
     let narrowed = narrow(pool, filter).await?;
-    count_newest(pool, column, &narrowed).await
+    count_newest((pool, layout), column, &narrowed).await
 }
 
 /// Whether the indexes of reasons and causes have all that the filter asks for.
@@ -198,7 +201,7 @@ fn push_times(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
 }
 
 async fn count_newest(
-    pool: &Pool,
+    (pool, layout): (&Pool, Layout),
     column: Column,
     narrowed: &Narrowed<'_>,
 ) -> Result<(Vec<CountsRow>, bool), StoreError> {
@@ -212,7 +215,7 @@ async fn count_newest(
          min(dead_since) AS first_dead, max(dead_since) AS last_dead \
          FROM (SELECT reason, cause, message, producer, state, attempts, dead_since FROM dead_letter WHERE true"
     ));
-    push_filter(&mut sql, narrowed);
+    push_filter(&mut sql, narrowed, layout);
     sql.push(format_args!(
         " ORDER BY dead_since DESC, id DESC LIMIT {COUNTED}) AS newest GROUP BY {column} ORDER BY count(*) DESC, {column}"
     ));

@@ -9,20 +9,26 @@ use async_trait::async_trait;
 use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 
 use super::{
-    Adapter, append, connect, dead_letters, dialect, error, letter_counts, letter_index, read, search,
+    Adapter, Pool, append, connect, dead_letters, dialect, error, letter_counts, letter_index, read, search,
     statistics,
 };
 use crate::{
-    AppendError, Appended, Attention, Conclude, CurrentDefinitions, DeadLetterStore, LetterCause,
-    LetterCounts, LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery,
-    Scope, Statistics, StatisticsQuery, StepPage, Store, StoreError, batch::TxOutcome, changes::touched,
-    deadline::in_time, detached::run_detached, error::confirm_refusal, probe,
+    AppendError, Appended, Attention, Conclude, CurrentDefinitions, DeadLetterStore, DistributionStore,
+    LetterCause, LetterCounts, LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position,
+    SagaQuery, Scope, Statistics, StatisticsQuery, StepPage, Store, StoreError, batch::TxOutcome,
+    changes::touched, deadline::in_time, detached::run_detached, error::confirm_refusal, layout::Layout,
+    probe,
 };
 
 /// How long the database may take to answer for one made-up event.
 const PROBE: Duration = Duration::from_secs(5);
 
 impl Adapter {
+    /// Readers' connections, and where the tables are that they read.
+    pub(super) async fn reading(&self) -> Result<(&Pool, Layout), StoreError> {
+        Ok((&self.readers, self.layout().await?))
+    }
+
     /// Stores a batch in a task of its own, with what is written down of it, and notes which sagas it touched.
     pub(super) async fn store_batch(
         &self,
@@ -127,6 +133,19 @@ impl Store for Adapter {
 }
 
 #[async_trait]
+impl DistributionStore for Adapter {
+    async fn distribute(&self) -> Result<Vec<String>, StoreError> {
+        let store = self.clone();
+        run_detached(async move { connect::distribute(&store.writers).await }).await
+    }
+
+    async fn undistribute(&self) -> Result<Vec<String>, StoreError> {
+        let store = self.clone();
+        run_detached(async move { connect::undistribute(&store.writers).await }).await
+    }
+}
+
+#[async_trait]
 impl DeadLetterStore for Adapter {
     async fn keep_letters(&self, letters: Vec<NewLetter>) -> Result<u64, AppendError> {
         let store = self.clone();
@@ -140,15 +159,15 @@ impl DeadLetterStore for Adapter {
     }
 
     async fn letters(&self, query: &LetterQuery) -> Result<LetterPage, StoreError> {
-        dead_letters::letters(&self.readers, query).await
+        dead_letters::letters(self.reading().await?, query).await
     }
 
     async fn letter_groups(&self, filter: &LetterFilter) -> Result<LetterCounts<LetterGroup>, StoreError> {
-        letter_counts::groups(&self.readers, filter).await
+        letter_counts::groups(self.reading().await?, filter).await
     }
 
     async fn letter_causes(&self, filter: &LetterFilter) -> Result<LetterCounts<LetterCause>, StoreError> {
-        letter_counts::causes(&self.readers, filter).await
+        letter_counts::causes(self.reading().await?, filter).await
     }
 
     async fn index_letters(&self, limit: u32) -> Result<u64, StoreError> {
@@ -164,7 +183,7 @@ impl DeadLetterStore for Adapter {
     }
 
     async fn letters_waiting(&self, scope: &Scope) -> Result<u64, StoreError> {
-        in_time(dead_letters::waiting(&self.readers, scope)).await
+        in_time(async { dead_letters::waiting(self.reading().await?, scope).await }).await
     }
 
     async fn letters_stored(&self) -> Result<u64, StoreError> {

@@ -12,12 +12,13 @@ use super::{
     Adapter,
     abort::Abort,
     dialect::{self, any},
-    erasure, fold, read, rollups,
+    erasure, fold, instances, read, rollups,
     rows::decode,
 };
 use crate::{
     Fault, Rebuild, RebuildStore, Rebuilt, StoreError,
     detached::run_detached,
+    layout::Layout,
     rebuild::{self, Next, Stored},
     rows::InstanceRow,
     table::Table,
@@ -42,14 +43,23 @@ FROM (
 ) AS next LEFT JOIN saga_instance USING (saga_id)
 ORDER BY next.saga_id LIMIT $2";
 
-static STORED: LazyLock<String> = LazyLock::new(|| stored_as(""));
+/// The same without recursion, which Citus does not take over ids. Each worker finds the next ones of its part.
+const NEXT_DISTRIBUTED: &str = r"
+WITH next AS MATERIALIZED (
+    SELECT saga_id FROM (
+        SELECT saga_id FROM (SELECT DISTINCT saga_id FROM saga_steps WHERE saga_id > $1 ORDER BY saga_id LIMIT $2) AS of_steps
+        UNION
+        SELECT saga_id FROM (SELECT saga_id FROM saga_instance WHERE saga_id > $1 ORDER BY saga_id LIMIT $2) AS of_sagas
+    ) AS every ORDER BY saga_id LIMIT $2
+), known AS MATERIALIZED (
+    SELECT saga_id, event_count FROM saga_instance WHERE saga_id = ANY(ARRAY(SELECT saga_id FROM next))
+)
+SELECT next.saga_id, COALESCE(event_count, 1) FROM next LEFT JOIN known ON known.saga_id = next.saga_id ORDER BY next.saga_id";
 
-static STORED_LOCKED: LazyLock<String> = LazyLock::new(|| stored_as(dialect::FOR_UPDATE));
-
-fn stored_as(lock: &str) -> String {
+static STORED: LazyLock<String> = LazyLock::new(|| {
     let (columns, chosen) = (InstanceRow::columns(), any!("1"));
-    format!("SELECT {columns} FROM saga_instance WHERE saga_id {chosen} ORDER BY saga_id {lock}")
-}
+    format!("SELECT {columns} FROM saga_instance WHERE saga_id {chosen} ORDER BY saga_id")
+});
 
 #[async_trait]
 impl RebuildStore for Adapter {
@@ -82,21 +92,31 @@ async fn again(store: &Adapter, after: &str, limit: u32, rebuild: Rebuild) -> Re
 }
 
 async fn attempt(store: &Adapter, after: &str, limit: u32, rebuild: Rebuild) -> Result<Rebuilt, Abort> {
-    let (begin, stored): (_, &'static str) = match rebuild {
-        Rebuild::DryRun => (dialect::BEGIN_READING, &STORED),
-        Rebuild::Write => (dialect::BEGIN, &STORED_LOCKED),
+    let layout = store.layout().await?;
+    let begin = match rebuild {
+        Rebuild::DryRun => dialect::BEGIN_READING,
+        Rebuild::Write => dialect::BEGIN,
     };
     let mut transaction = store.writers.begin_with(begin).await?;
-    let next: Next = sqlx::query_as(NEXT)
+    let next = match layout {
+        Layout::Single => NEXT,
+        Layout::Distributed => NEXT_DISTRIBUTED,
+    };
+    let next: Next = sqlx::query_as(next)
         .bind(after)
         .bind(i64::from(limit))
         .fetch_all(&mut *transaction)
         .await?;
     let saga_ids = rebuild::held_at_once(next);
-    let rows = sqlx::query(stored)
-        .bind(dialect::list(&saga_ids))
-        .fetch_all(&mut *transaction)
-        .await?;
+    let rows = match rebuild {
+        Rebuild::DryRun => {
+            let stored = sqlx::query(STORED.as_str()).bind(dialect::list(&saga_ids));
+            stored.fetch_all(&mut *transaction).await?
+        }
+        Rebuild::Write => {
+            instances::lock_rows::<InstanceRow<'_>>(&mut transaction, layout, &saga_ids).await?
+        }
+    };
     let mut stored = HashMap::with_capacity(rows.len());
     for row in &rows {
         let saga_id: &str = row.try_get("saga_id")?;

@@ -6,15 +6,16 @@ use async_trait::async_trait;
 use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 
 use super::{
-    Adapter, Connection, Pool,
+    Adapter, Connection,
     dialect::{self, any},
-    error, read, rollups,
+    error, instances, read, rollups,
     rows::{decode, decode_event},
 };
 use crate::{
     ArchivePlan, Archived, Expired, ExpiredBefore, Removal, Removed, RetentionStore, StoreError,
     columns::Moment,
     detached::run_detached,
+    layout::Layout,
     rollup::{self, RollupKey},
     rows::{ArchivePlanRow, ExpiredRow, FoldRow, RemovedRow, StepRow},
     table::Table,
@@ -40,12 +41,6 @@ static EVENTS: LazyLock<String> = LazyLock::new(|| {
         "SELECT {columns} FROM saga_steps WHERE saga_id {chosen} AND (saga_id, recorded_at, event_id) > ($2, $3, $4) \
          ORDER BY saga_id, recorded_at, event_id LIMIT $5"
     )
-});
-
-/// Locks sagas in the order in which writers lock them.
-static LOCK: LazyLock<String> = LazyLock::new(|| {
-    let (columns, chosen, lock) = (FoldRow::columns(), any!("1"), dialect::FOR_UPDATE);
-    format!("SELECT {columns} FROM saga_instance WHERE saga_id {chosen} ORDER BY saga_id {lock}")
 });
 
 static MARK: LazyLock<String> = LazyLock::new(|| {
@@ -135,8 +130,8 @@ impl RetentionStore for Adapter {
     }
 
     async fn remove(&self, sagas: &[Expired], archived: Option<&Archived>) -> Result<Removed, StoreError> {
-        let (pool, sagas, archived) = (self.writers.clone(), sagas.to_vec(), archived.cloned());
-        run_detached(async move { remove(&pool, &sagas, archived.as_ref()).await }).await
+        let (store, sagas, archived) = (self.clone(), sagas.to_vec(), archived.cloned());
+        run_detached(async move { remove(&store, &sagas, archived.as_ref()).await }).await
     }
 
     async fn archive_plan(&self) -> Result<Option<ArchivePlan>, StoreError> {
@@ -184,15 +179,21 @@ impl RetentionStore for Adapter {
     }
 }
 
-async fn remove(pool: &Pool, sagas: &[Expired], archived: Option<&Archived>) -> Result<Removed, StoreError> {
-    let mut transaction = pool.begin_with(dialect::BEGIN).await.map_err(error::store)?;
+async fn remove(
+    store: &Adapter,
+    sagas: &[Expired],
+    archived: Option<&Archived>,
+) -> Result<Removed, StoreError> {
+    let layout = store.layout().await?;
+    let begun = store.writers.begin_with(dialect::BEGIN).await;
+    let mut transaction = begun.map_err(error::store)?;
     if let Some(archived) = archived
         && !finish(&mut transaction, archived).await.map_err(error::store)?
     {
         return Ok(Removed::Overtaken);
     }
     let folder = archived.map(|archived| archived.folder.as_str());
-    let removed = remove_unchanged(&mut transaction, sagas, folder).await?;
+    let removed = remove_unchanged(&mut transaction, layout, sagas, folder).await?;
     transaction.commit().await.map_err(error::store)?;
     Ok(Removed::Sagas(removed))
 }
@@ -208,10 +209,11 @@ async fn finish(connection: &mut Connection, archived: &Archived) -> Result<bool
 
 async fn remove_unchanged(
     connection: &mut Connection,
+    layout: Layout,
     sagas: &[Expired],
     folder: Option<&str>,
 ) -> Result<Vec<String>, StoreError> {
-    let (unchanged, counted) = lock_unchanged(connection, sagas).await?;
+    let (unchanged, counted) = lock_unchanged(connection, layout, sagas).await?;
     let ids = dialect::list(&unchanged);
     let marked = sqlx::query(MARK.as_str()).bind(&ids).bind(folder);
     marked.execute(&mut *connection).await.map_err(error::store)?;
@@ -235,6 +237,7 @@ async fn remove_unchanged(
 /// The ids of those that are as they were, and how they are counted.
 async fn lock_unchanged(
     connection: &mut Connection,
+    layout: Layout,
     sagas: &[Expired],
 ) -> Result<(Vec<String>, Vec<RollupKey>), StoreError> {
     let versions: HashMap<&str, i64> = sagas
@@ -242,11 +245,9 @@ async fn lock_unchanged(
         .map(|saga| (saga.saga_id.as_str(), saga.version))
         .collect();
     let saga_ids: Vec<&str> = versions.keys().copied().collect();
-    let rows = sqlx::query(LOCK.as_str())
-        .bind(dialect::list(&saga_ids))
-        .fetch_all(connection)
-        .await
-        .map_err(error::store)?;
+    // In the order in which writers lock them.
+    let locked = instances::lock_rows::<FoldRow<'_>>(connection, layout, &saga_ids).await;
+    let rows = locked.map_err(error::store)?;
     let mut unchanged = (Vec::new(), Vec::new());
     for row in &rows {
         let row: FoldRow<'_> = decode(row)?;

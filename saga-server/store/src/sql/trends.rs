@@ -62,7 +62,7 @@ impl TrendStore for Adapter {
         let read = Sample::new(saga_ids.len() as u64, total);
         let mut gathering = Gathering::new(query.of.as_ref());
         for some in saga_ids.chunks(FlowQuery::CHUNK) {
-            gathering.add(&steps(&self.readers, query, some).await?)?;
+            gathering.add(&steps(self, query, some).await?)?;
         }
         let definitions = self.definitions.get();
         let definition = definitions.get(&query.saga_type).map(|definition| &**definition);
@@ -76,7 +76,7 @@ impl TrendStore for Adapter {
         }
         let (saga_ids, _) = drawn(&self.readers, query).await?;
         for some in saga_ids.chunks(FlowQuery::CHUNK) {
-            let reached = gathering.add(&steps(&self.readers, query, some).await?)?;
+            let reached = gathering.add(&steps(self, query, some).await?)?;
             gathering.add_metadata(&metadata(&self.readers, &reached, step).await?)?;
         }
         gathering.finish()
@@ -95,7 +95,8 @@ async fn drawn(pool: &Pool, query: &FlowQuery) -> Result<(Vec<String>, u64), Sto
 }
 
 /// The events of those of some sagas that have the version of a service that is asked for.
-async fn steps(pool: &Pool, query: &FlowQuery, some: &[String]) -> Result<Vec<FlowStep>, StoreError> {
+async fn steps(store: &Adapter, query: &FlowQuery, some: &[String]) -> Result<Vec<FlowStep>, StoreError> {
+    let pool = store.reading().await?;
     match &query.service_version {
         Some(version) => {
             let with_version = samples::with_version(pool, some, version).await?;

@@ -245,7 +245,7 @@ async fn waits_of(
                 Some((saga_id.to_string(), fold.waits(&definitions)?))
             });
             let waits = waits.collect();
-            let events = samples::steps(&store.readers, some).await?;
+            let events = samples::steps(store.reading().await?, some).await?;
             observed_waits(waits, &events)?.into_iter().for_each(&mut each);
         }
     }

@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use saga_types::SagaType;
 use sqlx::QueryBuilder;
 
-use super::{Adapter, Db, error, samples, scope::push_scope, statistics};
+use super::{Adapter, Db, dialect, error, samples, scope::push_scope, statistics};
 use crate::{
     Flow, FlowQuery, Sample, StoreError, VersionSagas, VersionStore, VersionsQuery,
     columns::Moment,
     flow::Gathering,
+    layout::Layout,
     versions::{VersionRow, sorted},
 };
 
@@ -24,7 +25,7 @@ impl VersionStore for Adapter {
         let total = statistics::statistics(&self.readers, &query.statistics())
             .await?
             .total;
-        let rows: Vec<VersionRow> = reading(query)
+        let rows: Vec<VersionRow> = reading(query, self.layout().await?)
             .build_query_as()
             .fetch_all(&self.readers)
             .await
@@ -35,7 +36,7 @@ impl VersionStore for Adapter {
     async fn flow_of(&self, saga_type: &SagaType, saga_ids: &[String]) -> Result<Flow, StoreError> {
         let mut gathering = Gathering::new(None);
         for some in saga_ids.chunks(FlowQuery::CHUNK) {
-            gathering.add(&samples::steps(&self.readers, some).await?)?;
+            gathering.add(&samples::steps(self.reading().await?, some).await?)?;
         }
         let definitions = self.definitions.get();
         let definition = definitions.get(saga_type).map(|definition| &**definition);
@@ -51,41 +52,76 @@ fn asks_for_nul(query: &VersionsQuery) -> bool {
         .any(|text| text.contains('\0'))
 }
 
-/// The steps of each saga are looked up by its id, which scalar queries make sure of.
-fn reading(query: &VersionsQuery) -> QueryBuilder<Db> {
-    let mut sql = QueryBuilder::new(
-        "SELECT saga_id, saga_type, started_at, current_status, duration_ms, failure_group, least, greatest FROM (\
-         SELECT saga_type, saga_id, started_at, current_status, duration_ms, failure_group",
-    );
-    for (name, function) in [("least", "min"), ("greatest", "max")] {
-        sql.push(format_args!(
-            ", (SELECT {function}(CAST(step.metadata ->> 'serviceVersion' AS text)) FROM saga_steps AS step \
-             WHERE step.saga_id = saga.saga_id AND step.producer_service = "
-        ))
-        .push_bind(query.service.clone())
-        .push(format_args!(") AS {name}"));
+/// The steps of each saga are looked up by its id, which scalar queries make sure of. Citus looks up nothing for rows that it has
+/// collected: there the workers are given the ids.
+fn reading(query: &VersionsQuery, layout: Layout) -> QueryBuilder<Db> {
+    const SAGA: &str = "saga_id, saga_type, started_at, current_status, duration_ms, failure_group";
+    const VERSIONS: [(&str, &str); 2] = [("least", "min"), ("greatest", "max")];
+    let version = |function| format!("{function}(CAST(step.metadata ->> 'serviceVersion' AS text))");
+    let mut sql = QueryBuilder::new("");
+    match layout {
+        Layout::Single => {
+            sql.push(format_args!("SELECT {SAGA}, least, greatest FROM (SELECT {SAGA}"));
+            for (name, function) in VERSIONS {
+                sql.push(format_args!(
+                    ", (SELECT {} FROM saga_steps AS step \
+                     WHERE step.saga_id = saga.saga_id AND step.producer_service = ",
+                    version(function)
+                ))
+                .push_bind(query.service.clone())
+                .push(format_args!(") AS {name}"));
+            }
+            sql.push(" FROM (");
+            push_sagas(&mut sql, query, SAGA);
+            sql.push(") AS saga) AS seen");
+        }
+        Layout::Distributed => {
+            let (before, after) = dialect::ONE_OF_FEW;
+            sql.push("WITH saga AS MATERIALIZED (");
+            push_sagas(&mut sql, query, SAGA);
+            sql.push("), versions AS MATERIALIZED (SELECT saga_id");
+            for (name, function) in VERSIONS {
+                sql.push(format_args!(", {} AS {name}", version(function)));
+            }
+            sql.push(" FROM saga_steps AS step WHERE step.producer_service = ")
+                .push_bind(query.service.clone())
+                .push(format_args!(
+                    " AND saga_id {before}SELECT saga_id FROM saga{after} GROUP BY saga_id) \
+                     SELECT saga.saga_id, saga_type, started_at, current_status, duration_ms, failure_group, least, greatest \
+                     FROM saga JOIN versions ON versions.saga_id = saga.saga_id"
+                ));
+        }
     }
-    sql.push(
-        " FROM (SELECT saga_type, saga_id, started_at, current_status, duration_ms, failure_group FROM saga_instance WHERE started_at >= ",
-    )
+    sql.push(" WHERE least IN (");
+    push_both(&mut sql, query);
+    sql.push(") OR greatest IN (");
+    push_both(&mut sql, query);
+    sql.push(match layout {
+        Layout::Single => ") ORDER BY started_at, saga_id",
+        Layout::Distributed => ") ORDER BY started_at, saga.saga_id",
+    });
+    sql
+}
+
+/// The first sagas of the period.
+fn push_sagas(sql: &mut QueryBuilder<Db>, query: &VersionsQuery, columns: &str) {
+    sql.push(format_args!(
+        "SELECT {columns} FROM saga_instance WHERE started_at >= "
+    ))
     .push_bind(Moment(query.from))
     .push(" AND started_at <= ")
     .push_bind(Moment(query.to));
-    push_scope(&mut sql, "saga_type", &query.scope);
+    push_scope(sql, "saga_type", &query.scope);
     if let Some(saga_type) = &query.saga_type {
         sql.push(" AND saga_type = ")
             .push_bind(saga_type.as_str().to_owned());
     }
     sql.push(" ORDER BY started_at, saga_id LIMIT ")
-        .push_bind(i64::from(VersionsQuery::LOOKED_AT))
-        .push(") AS saga) AS seen WHERE least IN (")
-        .push_bind(query.baseline.clone())
+        .push_bind(i64::from(VersionsQuery::LOOKED_AT));
+}
+
+fn push_both(sql: &mut QueryBuilder<Db>, query: &VersionsQuery) {
+    sql.push_bind(query.baseline.clone())
         .push(", ")
-        .push_bind(query.candidate.clone())
-        .push(") OR greatest IN (")
-        .push_bind(query.baseline.clone())
-        .push(", ")
-        .push_bind(query.candidate.clone())
-        .push(") ORDER BY started_at, saga_id");
-    sql
+        .push_bind(query.candidate.clone());
 }

@@ -20,6 +20,7 @@ use crate::{
     columns::{Moment, millis},
     deadline::in_time,
     detached::run_detached,
+    layout::Layout,
     rows::StateRow,
 };
 
@@ -141,14 +142,8 @@ impl WebhookStore for Adapter {
                 .push(format_args!(" AND {due} < "))
                 .push_bind(Moment(query.before));
             push_scope(&mut sql, "saga_type", query.scope);
-            sql.push(" AND NOT EXISTS (SELECT 1 FROM webhook_delivery AS known WHERE known.webhook = ")
-                .push_bind(query.webhook)
-                .push(" AND known.kind = ")
-                .push_bind(query.kind.as_str())
-                .push(format_args!(
-                    " AND known.saga_id = saga.saga_id AND known.occurred_at = saga.{due}) ORDER BY {due} LIMIT {}",
-                    query.limit
-                ));
+            push_undelivered(&mut sql, query, due, self.layout().await?);
+            sql.push(format_args!(" ORDER BY {due} LIMIT {}", query.limit));
             let rows = sql.build().fetch_all(&self.readers).await.map_err(error::store)?;
             let due = decode_all::<DueRow>(&rows)?;
             let states = read::states(&self.readers, &self.definitions.get(), decode_all(&rows)?).await?;
@@ -290,6 +285,28 @@ impl WebhookStore for Adapter {
         })
         .await
     }
+}
+
+/// Citus compares no row on a worker with a table of the coordinator: there the deliveries of the period are sent along.
+fn push_undelivered(sql: &mut QueryBuilder<Db>, query: &LateQuery<'_>, due: &str, layout: Layout) {
+    match layout {
+        Layout::Single => sql
+            .push(" AND NOT EXISTS (SELECT 1 FROM webhook_delivery AS known WHERE known.saga_id = saga.saga_id AND known.occurred_at = ")
+            .push(format_args!("saga.{due}")),
+        Layout::Distributed => sql
+            .push(format_args!(
+                " AND (saga.saga_id, saga.{due}) NOT IN (SELECT saga_id, occurred_at FROM webhook_delivery AS known \
+                 WHERE known.occurred_at >= "
+            ))
+            .push_bind(Moment(query.from))
+            .push(" AND known.occurred_at < ")
+            .push_bind(Moment(query.before)),
+    };
+    sql.push(" AND known.webhook = ")
+        .push_bind(query.webhook.to_owned())
+        .push(" AND known.kind = ")
+        .push_bind(query.kind.as_str())
+        .push(")");
 }
 
 async fn insert(connection: &mut Connection, new: &[NewDelivery]) -> Result<u64, sqlx::Error> {

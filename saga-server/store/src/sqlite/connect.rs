@@ -125,6 +125,20 @@ pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     })
 }
 
+pub(super) async fn distribute(_writer: &SqlitePool) -> Result<Vec<String>, StoreError> {
+    Err(one_file())
+}
+
+pub(super) async fn undistribute(_writer: &SqlitePool) -> Result<Vec<String>, StoreError> {
+    Err(one_file())
+}
+
+fn one_file() -> StoreError {
+    StoreError::Configuration(
+        "SQLite has all tables in one file: only PostgreSQL's can be distributed".into(),
+    )
+}
+
 /// Takes the write lock and lets it go: the file can be written to, by us, now.
 pub(super) async fn check(store: &SqliteStore) -> Result<(), StoreError> {
     let newest = MIGRATOR.iter().map(|migration| migration.version).max();

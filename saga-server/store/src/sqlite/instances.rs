@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use saga_types::SagaEvent;
-use sqlx::SqliteConnection;
+use sqlx::{AssertSqlSafe, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     abort::Abort,
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     AppendError, Fault, StoreError,
     fold_batch::{StoredFold, UpdatedSaga},
+    layout::Layout,
     rows::{FoldRow, InstanceRow},
     table::Table,
 };
@@ -30,6 +31,21 @@ static WRITE: LazyLock<String> = LazyLock::new(|| {
     );
     format!("{insert} {replace} WHERE kept.version = excluded.version - 1")
 });
+
+/// Sagas by their ids, as far as they are there, in order. A writer holds the lock of the file.
+pub(super) async fn lock_rows<T: Table>(
+    connection: &mut SqliteConnection,
+    _layout: Layout,
+    saga_ids: &[impl AsRef<str>],
+) -> Result<Vec<SqliteRow>, sqlx::Error> {
+    let saga_ids: Vec<&str> = saga_ids.iter().map(AsRef::as_ref).collect();
+    let (columns, chosen) = (T::columns(), any!("1"));
+    let statement = format!("SELECT {columns} FROM saga_instance WHERE saga_id {chosen} ORDER BY saga_id");
+    sqlx::query(AssertSqlSafe(statement))
+        .bind(json(&saga_ids)?)
+        .fetch_all(connection)
+        .await
+}
 
 /// What is stored of the sagas of these events, which are ordered by saga.
 pub(super) async fn stored(

@@ -100,7 +100,7 @@ use std::sync::Arc;
 use sqlx::{SqlitePool, migrate::Migrator};
 
 use super::{
-    AppendError, ChangedSagas, CurrentDefinitions, CurrentUsual, StoreError, StoreOptions,
+    AppendError, ChangedSagas, CurrentDefinitions, CurrentUsual, StoreError, StoreOptions, layout::Layout,
     webhooks::NotesFailures,
 };
 
@@ -145,6 +145,11 @@ impl SqliteStore {
             changed: Arc::default(),
             notes_failures: NotesFailures::default(),
         })
+    }
+
+    /// One file has all tables.
+    async fn layout(&self) -> Result<Layout, StoreError> {
+        Ok(Layout::Single)
     }
 
     /// Where what is noted beside batches goes.

@@ -5,8 +5,8 @@
 use saga_types::SagaType;
 use sqlx::SqlitePool;
 
-use super::{error, rows::decode_all};
-use crate::{FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep};
+use super::{dialect, error, rows::decode_all};
+use crate::{FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep, layout::Layout};
 
 /// The multiplication spreads the numbers of sagas that came one after the other evenly. The index of types and times has
 /// the row's number, too.
@@ -43,7 +43,7 @@ pub(super) async fn sagas(
 
 /// Those of the sagas that have a step of this version of a service, in their order.
 pub(super) async fn with_version(
-    pool: &SqlitePool,
+    (pool, _): (&SqlitePool, Layout),
     saga_ids: &[String],
     version: &str,
 ) -> Result<Vec<String>, StoreError> {
@@ -64,7 +64,10 @@ pub(super) async fn with_version(
 }
 
 /// The first steps of each of the sagas, in the sagas' order.
-pub(super) async fn steps(pool: &SqlitePool, saga_ids: &[String]) -> Result<Vec<FlowStep>, StoreError> {
+pub(super) async fn steps(
+    (pool, _): (&SqlitePool, Layout),
+    saga_ids: &[String],
+) -> Result<Vec<FlowStep>, StoreError> {
     let mut connection = pool.acquire().await.map_err(error::store)?;
     let mut steps = Vec::new();
     for saga_id in saga_ids {

@@ -3,6 +3,8 @@
 //! `scripts/parts run postgres -- cargo test -p saga-store --test contract`
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod distributed;
+mod moving;
 mod postgres;
 mod silence;
 mod sqlite;

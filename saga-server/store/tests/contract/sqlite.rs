@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
 contract_tests!(Sqlite);
 
 /// A file of its own.
-struct Sqlite {
+pub(crate) struct Sqlite {
     folder: PathBuf,
 }
 
