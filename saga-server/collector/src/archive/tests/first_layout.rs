@@ -5,8 +5,7 @@ use saga_store::MetadataValue;
 use super::*;
 use crate::archive::{ArchiveError, Wanted, erase, restore};
 
-const FOLDER: &str =
-    "2026-11-30/01a22a37-d263-701e-b993-0d0465b62777/01a22a37-d263-701e-b993-0d052d17729b";
+const FOLDER: &str = "2026-11-30/01a22a37-d263-701e-b993-0d0465b62777/01a22a37-d263-701e-b993-0d052d17729b";
 const FILES: [&str; 3] = ["sagas.parquet", "steps.parquet", "manifest.json"];
 
 async fn first_layout() -> Harness {
@@ -59,7 +58,10 @@ async fn it_is_restored() {
     let harness = first_layout().await;
     let restored = restore(&harness.archive, harness.store.as_ref(), &Wanted::default());
     let restored = restored.await.unwrap();
-    assert_eq!((restored.sagas, restored.events, restored.differing.len()), (91, 573, 0));
+    assert_eq!(
+        (restored.sagas, restored.events, restored.differing.len()),
+        (91, 573, 0)
+    );
 }
 
 #[tokio::test]
@@ -73,7 +75,9 @@ async fn a_persons_data_is_erased_from_it() {
     let value: MetadataValue = MetadataValue::new("failureReason", "NOT_TODAY").unwrap();
     let sagas = erase::find(&harness.archive, &manifest, &value).await.unwrap();
     assert_eq!(sagas.len(), 60);
-    let staged = erase::stage(&harness.archive, &manifest, sagas, Timestamp::now()).await.unwrap();
+    let staged = erase::stage(&harness.archive, &manifest, sagas, Timestamp::now())
+        .await
+        .unwrap();
     erase::replace_files(&harness.archive, &staged).await.unwrap();
     erase::replace_manifest(&harness.archive, &staged).await.unwrap();
     let erased = lookup.saga("old-001", None).await.unwrap().unwrap();

@@ -169,6 +169,7 @@ pub(crate) async fn a_group_leads_to_as_many_sagas_as_it_counts(database: &impl 
                     failure_group: Some(group.name.clone()),
                     from: Some(query.from),
                     to: Some(query.to),
+                    archived: false,
                 };
                 let statistics = store.statistics(&statistics).await.unwrap();
                 assert_eq!(statistics.total, group.now, "{}", group.name);
