@@ -168,7 +168,10 @@ impl Shared {
             let rows = opened.decode(move |opened| {
                 opened.sagas(|opened, group| {
                     let ids = opened.texts(group, SAGA_ID)?;
-                    Ok(ids.iter().map(|other| other.as_deref() == Some(&id)).collect())
+                    Ok(ids
+                        .iter()
+                        .map(|other| other.as_deref() == Some(id.as_str()))
+                        .collect())
                 })
             });
             let rows = rows.await?;
@@ -185,9 +188,11 @@ impl Shared {
         let mut folders = self.index().await?.with_order(order_id);
         let is_all = folders.len() <= BATCHES_OF_AN_ORDER;
         folders.truncate(BATCHES_OF_AN_ORDER);
-        let mut reading = stream::iter(folders)
-            .map(async |folder| Ok::<_, ArchiveError>((self.of_order_in(&folder, order_id).await?, folder)))
-            .buffered(BATCHES_AT_ONCE);
+        let read = |folder: String| async move {
+            let rows = self.of_order_in(&folder, order_id).await?;
+            Ok::<_, ArchiveError>((rows, folder))
+        };
+        let mut reading = stream::iter(folders).map(read).buffered(BATCHES_AT_ONCE);
         let mut found = BTreeMap::new();
         while let Some((rows, folder)) = reading.try_next().await? {
             longest(&mut found, rows, &folder);
@@ -211,7 +216,7 @@ impl Shared {
                 let others = opened.texts(group, OTHER_ORDER_IDS)?;
                 let is_wanted = |(own, others): (&Option<String>, &Option<String>)| {
                     // Which others they are is looked at when the row is read.
-                    own.as_deref() == Some(&order_id) || others.is_some()
+                    own.as_deref() == Some(order_id.as_str()) || others.is_some()
                 };
                 Ok(own.iter().zip(&others).map(is_wanted).collect())
             })?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use saga_store::{
     ArchivePlan, Letter, LetterFilter, LetterQuery, LetterState, NewLetter, OperationFilter, OperationKind,
-    OperationQuery, Origin, Scope, StoreOptions, Way,
+    OperationQuery, Origin, Scope, Way,
 };
 use saga_types::{
     Metadata, SagaEvent, SagaStatus, SagaType, Step, avro,

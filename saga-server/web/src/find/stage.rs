@@ -72,7 +72,7 @@ impl Stage<'_> {
             Ok(shown) => match shown.archived {
                 Some(archived) => {
                     self.note(Place::ArchivedSagaId, 1, true);
-                    self.archived(findings, archived.state(), Place::ArchivedSagaId);
+                    add_archived(findings, archived.state(), Place::ArchivedSagaId);
                 }
                 // It came just now.
                 None => self.note(Place::RemovedSagaId, 0, true),
@@ -97,16 +97,7 @@ impl Stage<'_> {
         sagas.truncate(MOST as usize);
         self.note(Place::ArchivedOrderId, sagas.len(), is_all);
         for saga in &sagas {
-            self.archived(findings, saga, Place::ArchivedOrderId);
-        }
-    }
-
-    fn archived(&self, findings: &mut Findings, saga: &SagaState, place: Place) {
-        let is_known = |other: &FoundView| other.saga_id == saga.saga_id.as_str();
-        if !findings.sagas.iter().any(is_known) {
-            let matched = findings.text.clone();
-            findings.sagas.push(FoundView::archived(saga, place, &matched));
-            findings.archived.push(saga.clone());
+            add_archived(findings, saga, Place::ArchivedOrderId);
         }
     }
 
@@ -175,5 +166,14 @@ impl Stage<'_> {
                 found_is_exact,
             }),
         }
+    }
+}
+
+fn add_archived(findings: &mut Findings, saga: &SagaState, place: Place) {
+    let is_known = |other: &FoundView| other.saga_id == saga.saga_id.as_str();
+    if !findings.sagas.iter().any(is_known) {
+        let found = FoundView::archived(saga, place, &findings.text);
+        findings.sagas.push(found);
+        findings.archived.push(saga.clone());
     }
 }

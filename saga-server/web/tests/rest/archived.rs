@@ -272,7 +272,7 @@ async fn rights_bound_to_types_hold_for_the_archive() {
                 let bearer = format!("Bearer {name}");
                 archived
                     .api
-                    .request(Method::GET, path, &[("authorization", &bearer)])
+                    .request(Method::GET, path, &[("authorization", bearer.as_str())])
                     .await
             };
             assert_eq!(get("orders").await.status, 200, "{path} {is_known}");
@@ -331,7 +331,11 @@ async fn while_the_archive_is_away_the_answer_says_so_and_health_does() {
     let path = "/api/v1/sagas/saga-1";
     // As a folder that is not mounted.
     std::fs::create_dir(archived.path()).unwrap();
-    archived.api.get(path).await.is_error(503, "SERVICE_UNAVAILABLE", path);
+    archived
+        .api
+        .get(path)
+        .await
+        .is_error(503, "SERVICE_UNAVAILABLE", path);
     std::fs::remove_dir(archived.path()).unwrap();
     std::fs::write(archived.path(), "in the way").unwrap();
     for path in [path, "/api/v1/sagas/saga-1/steps"] {

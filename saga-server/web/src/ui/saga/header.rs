@@ -4,7 +4,7 @@ use saga_types::{Metadata, SagaStatus, fold::SagaState, keys};
 
 use super::relatives::Relatives;
 use crate::{
-    scoped::Reader,
+    scoped::{InArchive, Reader},
     ui::{
         humanize::{Clock, Moment, length, roughly, short},
         links::encoded,
@@ -33,6 +33,21 @@ pub(super) struct Header {
     pub(super) others: Option<String>,
     /// For a message to others.
     pub(super) chat: String,
+}
+
+/// Where an archived saga is.
+pub(super) struct ArchivedNote {
+    pub(super) left: Option<Moment>,
+    pub(super) folder: String,
+}
+
+impl ArchivedNote {
+    pub(super) fn of(archived: InArchive, clock: Clock) -> Self {
+        Self {
+            left: archived.left_at.map(|left| Moment::new(left, clock.now)),
+            folder: archived.folder,
+        }
+    }
 }
 
 impl Header {

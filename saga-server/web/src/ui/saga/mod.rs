@@ -43,7 +43,7 @@ use crate::ui::saga::{
     address::{Address, COMPARE},
     compare::{Compared, Comparison},
     events::{Entry, EventFilter, EventTable},
-    header::Header,
+    header::{ArchivedNote, Header},
     outlook::Outlook,
     path::PathView,
     relatives::Relatives,
@@ -105,12 +105,6 @@ pub(super) struct SagaTemplate {
     /// What an operator can make of it; empty for those who may not.
     statuses: Vec<(&'static str, Badge)>,
     curl: String,
-}
-
-/// Where an archived saga is.
-struct ArchivedNote {
-    left: Option<Moment>,
-    folder: String,
 }
 
 /// What is asked of the page.
@@ -260,10 +254,6 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
         SagaStatus::Completed | SagaStatus::Compensated
     );
     let is_archived = archived.is_some();
-    let archived = archived.map(|archived| ArchivedNote {
-        left: archived.left_at.map(|left| Moment::new(left, clock.now)),
-        folder: archived.folder,
-    });
     let frame = Frame::new(
         Section::Sagas,
         format!("{} · {}", Badge::from(saga.current_status).name, saga.saga_id),
@@ -278,7 +268,7 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
             true => frame,
             false => frame.with_live(format!("sagaId={}", encoded(saga.saga_id.as_str()))),
         },
-        archived,
+        archived: archived.map(|archived| ArchivedNote::of(archived, clock)),
         badge: saga.current_status.into(),
         header: Header::of(&saga, &steps, &relatives, reader, clock, &link(headers, &address)),
         sentence: isolate(pieces(saga.sentence(), clock), saga.failure_reason.as_deref()),
