@@ -83,27 +83,32 @@ pub(super) fn ask(operator: &Operator, secrets: &Secrets, search: &mut Search) {
 /// `tail`, which prints what changes until it is ended.
 pub(super) struct Tail {
     child: std::process::Child,
-    file: tempfile::NamedTempFile,
+    printed: [tempfile::NamedTempFile; 2],
 }
 
 impl Tail {
     pub(super) fn start(operator: &Operator) -> Self {
-        let file = tempfile::NamedTempFile::new().unwrap();
+        let printed = [(), ()].map(|()| tempfile::NamedTempFile::new().unwrap());
         let child = Command::new(env!("CARGO_BIN_EXE_saga-server"))
             .args(["tail", "--json", "--url", &operator.base])
             .env("SAGA_TRACKER_TOKEN", &operator.token)
             .env("SAGA_SERVER_LOG_LEVEL", "trace")
             .stdin(Stdio::null())
-            .stdout(file.reopen().unwrap())
-            .stderr(file.reopen().unwrap())
+            .stdout(printed[0].reopen().unwrap())
+            .stderr(printed[1].reopen().unwrap())
             .spawn()
             .unwrap();
-        Self { child, file }
+        Self { child, printed }
     }
 
     /// What it printed, once it holds a text.
     pub(super) async fn until(&self, holds: &str) -> String {
-        let printed = || std::fs::read_to_string(self.file.path()).unwrap_or_default();
+        let files = self.printed.each_ref();
+        let printed = || {
+            files
+                .map(|file| std::fs::read_to_string(file.path()).unwrap_or_default())
+                .concat()
+        };
         eventually("tail prints it", async || printed().contains(holds)).await;
         printed()
     }

@@ -68,7 +68,7 @@ pub(super) async fn archive_and_dev(
         client: saga_collector::http_client::plain_client(),
     };
     eventually("dev shows what was restored", async || {
-        operator.get("/api/v1/sagas/failed").await.0 == 200
+        operator.get("/api/v1/sagas/hidden-0").await.0 == 200
     })
     .await;
     let mut within = Search::default();

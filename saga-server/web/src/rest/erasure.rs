@@ -12,8 +12,9 @@ use crate::{
 ///
 /// By a key and value of the metadata. All metadata of every saga in which an event has it leaves database and archive, and with it
 /// failure reasons; so does the content of dead letters that hold it or belong to such a saga. Sagas, their states and the names of
-/// services, traces and versions stay, with a mark. Notes of operators, selections of jobs and saved views that name the value leave, too. A call does as much as it has time for: repeat it with `nextCursor` until
-/// `complete` is true. Each of them is an entry of the log of operations, with the key and without the value.
+/// services, traces and versions stay, with a mark. Notes of operators, selections of jobs and saved views that name the value leave,
+/// too. A call does as much as it has time for: repeat it with `nextCursor` until `complete` is true. Each of them is an entry of the
+/// log of operations, with the key and without the value.
 #[utoipa::path(
     post, path = "/internal/v1/erase", operation_id = "erase", tag = "operation",
     request_body = ErasureRequest,
