@@ -10,7 +10,7 @@ use crate::{
 
 /// Replay dead letters
 ///
-/// They are read again with today's rules and schemas, and their events are stored as if they had just come. Replaying
+/// They are read again with today's schemas, rules and mappings, and their events are stored as if they had just come. Replaying
 /// again changes nothing. A dry run shows what would become of each letter and its saga, and writes nothing.
 #[utoipa::path(
     post, path = "/internal/v1/sagas/replay", operation_id = "replay", tag = "operation",
