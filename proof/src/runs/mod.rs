@@ -11,3 +11,4 @@ pub(crate) mod outbox_kills;
 pub(crate) mod produce;
 pub(crate) mod sdk_outage;
 pub(crate) mod speed;
+pub(crate) mod without_sdk;
