@@ -12,7 +12,7 @@ use crate::{
     report::Report,
     runs::{
         archive, dead_letters, export, faults, fill, gateway, hostile, outages, outbox_kills, produce,
-        sdk_outage, speed,
+        sdk_outage, speed, without_sdk,
     },
 };
 
@@ -43,6 +43,8 @@ enum Command {
     Faults(faults::Args),
     /// Events over HTTP while the gateway and the broker are killed: accepted is stored, once
     Gateway(gateway::Args),
+    /// The example services without saga-sdk: spans, domain events and outbox rows become the same sagas by mappings
+    WithoutSdk(without_sdk::Args),
     /// Everything that others may do to a collector: odd records, topics, registries, rows and connections
     Hostile(hostile::Args),
     /// A service writes a million bad records: what that takes of the database, and what retention gives back
@@ -95,6 +97,7 @@ impl Command {
             Self::Outages(args) => outages::run(&args, progress).await,
             Self::Faults(args) => faults::run(&args, progress).await,
             Self::Gateway(args) => gateway::run(&args, progress).await,
+            Self::WithoutSdk(args) => without_sdk::run(&args, progress).await,
             Self::Hostile(args) => hostile::run(&args, progress).await,
             Self::DeadLetters(args) => dead_letters::run(&args, progress).await,
             Self::Export(args) => export::run(&args, progress).await,

@@ -114,6 +114,19 @@ impl Harness {
         })
     }
 
+    /// `saga-server gateway` on a free port, in a folder with a configuration of its own.
+    pub(crate) fn gateway_in(&self, folder: &Path) -> Result<Server> {
+        let address = format!("127.0.0.1:{}", free_port()?);
+        let mut command = self.command()?;
+        command
+            .args(["gateway", "--config", "saga-server.yml", "--listen", &address])
+            .current_dir(folder);
+        Ok(Server {
+            process: command.spawn()?,
+            url: format!("http://{address}"),
+        })
+    }
+
     pub(crate) fn command(&self) -> Result<Command> {
         let log = File::options().create(true).append(true).open(&self.log)?;
         let mut command = Command::new(&self.program);

@@ -55,6 +55,11 @@ fn whatever_the_world_does_good_events_are_stored_bad_ones_are_dead_letters_and_
 }
 
 #[test]
+fn without_saga_sdk_spans_domain_events_and_outbox_rows_become_the_same_sagas() {
+    keeps_its_promises("without-sdk");
+}
+
+#[test]
 fn a_service_that_writes_bad_records_all_day_takes_no_more_room_than_its_retention() {
     keeps_its_promises("dead-letters");
 }

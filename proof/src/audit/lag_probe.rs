@@ -20,8 +20,9 @@ const LONGEST_STALL: Duration = Duration::from_secs(120);
 /// How long Kafka may give no answer at all; a broker that was killed on a busy machine takes its time.
 const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 
-/// Looks at the offsets of the collector's group without joining it.
+/// Looks at the offsets of a group without joining it.
 pub(crate) struct LagProbe {
+    topic: String,
     client: ClientConfig,
     consumer: BaseConsumer,
     seen: Offsets,
@@ -36,14 +37,21 @@ struct Offsets {
 }
 
 impl LagProbe {
+    /// The collector's group.
     pub(crate) fn of(bootstrap_servers: &str) -> Result<Self> {
+        Self::of_group(bootstrap_servers, Harness::GROUP, Harness::TOPIC)
+    }
+
+    /// Another group, which reads another topic.
+    pub(crate) fn of_group(bootstrap_servers: &str, group: &str, topic: &str) -> Result<Self> {
         let mut client = ClientConfig::new();
         client
             .set("bootstrap.servers", bootstrap_servers)
-            .set("group.id", Harness::GROUP)
+            .set("group.id", group)
             .set("enable.auto.commit", "false");
         let now = Instant::now();
         Ok(Self {
+            topic: topic.to_owned(),
             consumer: client.create()?,
             client,
             seen: Offsets {
@@ -86,13 +94,13 @@ impl LagProbe {
     fn offsets(&self) -> Result<Offsets> {
         let mut partitions = TopicPartitionList::new();
         for partition in 0..PARTITIONS {
-            partitions.add_partition(Harness::TOPIC, partition);
+            partitions.add_partition(&self.topic, partition);
         }
         let mut offsets = Offsets::default();
         for partition in self.consumer.committed_offsets(partitions, TIMEOUT)?.elements() {
-            let (low, high) =
-                self.consumer
-                    .fetch_watermarks(Harness::TOPIC, partition.partition(), TIMEOUT)?;
+            let (low, high) = self
+                .consumer
+                .fetch_watermarks(&self.topic, partition.partition(), TIMEOUT)?;
             let committed = match partition.offset() {
                 Offset::Offset(committed) => committed,
                 _ => low,

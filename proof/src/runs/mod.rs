@@ -14,3 +14,4 @@ pub(crate) mod produce;
 mod rates;
 pub(crate) mod sdk_outage;
 pub(crate) mod speed;
+pub(crate) mod without_sdk;

@@ -31,8 +31,9 @@ pub(crate) struct Opened {
 
 /// A CloudEvent is named by its source and id together.
 fn envelope(source: &str, id: &str, recorded_at: Option<Timestamp>) -> Envelope {
+    let prefix = format!("{ID_PREFIX}{}", event_id::in_order(id));
     Envelope {
-        event_id: event_id::hashed(ID_PREFIX, &[source.as_bytes(), id.as_bytes()]).ok(),
+        event_id: event_id::hashed(&prefix, &[source.as_bytes(), id.as_bytes()]).ok(),
         recorded_at,
     }
 }

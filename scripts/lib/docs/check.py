@@ -20,6 +20,7 @@ SITTINGS = [
     ["README.md", "docs/migration-from-kotlin.md", "CONTRIBUTING.md"],
     ["saga-server/README.md", "examples/README.md"],
     ["examples/order-service/README.md", "examples/product-service/README.md", "examples/payment-service/README.md"],
+    ["examples/without-sdk/README.md"],
     ["docs/api.md"],
     ["docs/command-line.md"],
     ["docs/configuration.md"],

@@ -19,7 +19,7 @@ import shape
 TIMEOUT_S = 400
 ASK_AGAIN_S = 60
 # The addresses that the documents name, and which of them a program listens on.
-ADDRESSES = ["127.0.0.1:8086", "127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:8083"]
+ADDRESSES = ["127.0.0.1:8086", "127.0.0.1:8081", "127.0.0.1:8082", "127.0.0.1:8083", "127.0.0.1:8087"]
 
 
 # Set when everything is to end.

@@ -38,6 +38,8 @@ pub(super) struct Ids {
     pub(super) span_id: Option<String>,
 }
 
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
 impl Item<'_> {
     /// Its own attributes.
     pub(super) fn attributes(&self) -> &[KeyValue] {
@@ -82,6 +84,16 @@ impl Item<'_> {
                 time(record.time_unix_nano).or_else(|| time(record.observed_time_unix_nano))
             }
         }
+    }
+
+    /// The nanoseconds of the millisecond in which it was: those of its end, when it also began then.
+    pub(super) fn nanos_within(&self, milli: Timestamp) -> u64 {
+        let times = match &self.what {
+            What::Span(span) => [span.end_time_unix_nano, span.start_time_unix_nano],
+            What::Record(record) => [record.time_unix_nano, record.observed_time_unix_nano],
+        };
+        let found = times.into_iter().find(|nanos| time(*nanos) == Some(milli));
+        found.unwrap_or_default() % NANOS_PER_MILLI
     }
 
     /// How long it took, in milliseconds.
@@ -196,7 +208,6 @@ fn fields(object: Value) -> Map<String, Value> {
 
 /// A time that OTLP gives in nanoseconds; 0 stands for none.
 fn time(nanos: u64) -> Option<Timestamp> {
-    const NANOS_PER_MILLI: u64 = 1_000_000;
     let millis = i64::try_from(nanos / NANOS_PER_MILLI).ok()?;
     (nanos > 0).then(|| Timestamp::from_millis(millis).ok()).flatten()
 }

@@ -73,18 +73,20 @@ impl Item<'_> {
     fn origin_id(&self, ids: &Ids, document: &str) -> Result<EventId, String> {
         let text = |id: &Option<String>| id.clone().unwrap_or_default();
         match &self.what {
-            What::Span(_) => hashed(&["span", &text(&ids.trace_id), &text(&ids.span_id)]),
-            What::Record(_) => hashed(&[
-                "record",
-                self.of_service(SERVICE_NAME).unwrap_or_default(),
-                document,
-            ]),
+            What::Span(_) => hashed(ID_PREFIX, &["span", &text(&ids.trace_id), &text(&ids.span_id)]),
+            What::Record(_) => {
+                let service = self.of_service(SERVICE_NAME).unwrap_or_default();
+                hashed(ID_PREFIX, &["record", service, document])
+            }
         }
     }
 
     fn completed(&self, mut event: SagaEvent, ids: &Ids, origin: &EventId) -> Result<SagaEvent, String> {
         if event.event_id == *origin {
-            event.event_id = hashed(&[origin.as_str(), event.step.as_str(), event.status.as_str()])?;
+            // Spans of the same millisecond keep their order.
+            let prefix = format!("{ID_PREFIX}{:05x}-", self.nanos_within(event.recorded_at));
+            let parts = [origin.as_str(), event.step.as_str(), event.status.as_str()];
+            event.event_id = hashed(&prefix, &parts)?;
         }
         let metadata = self.metadata(&event, ids);
         event.metadata = Some(metadata.map_err(|error| InputError::Metadata(error).to_string())?);
@@ -130,9 +132,9 @@ fn given(metadata: Option<&Metadata>) -> BTreeMap<String, &RawValue> {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-fn hashed(parts: &[&str]) -> Result<EventId, String> {
+fn hashed(prefix: &str, parts: &[&str]) -> Result<EventId, String> {
     let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
-    event_id::hashed(ID_PREFIX, &parts).map_err(|error| InputError::EventId(error).to_string())
+    event_id::hashed(prefix, &parts).map_err(|error| InputError::EventId(error).to_string())
 }
 
 #[cfg(test)]
@@ -237,6 +239,24 @@ mod tests {
         let started = event(apply(&span(&other), None));
         assert_ne!(started.event_id, first.event_id);
         assert_eq!(started.recorded_at.as_millis(), 1_760_000_000_000);
+    }
+
+    #[test]
+    fn spans_of_the_same_millisecond_keep_their_order() {
+        let id_at = |nanos: u32| {
+            let mut span = span(&step());
+            // The ids of spans are in no order.
+            span["spanId"] = json!(format!("{:016x}", 7_919 * u64::from(nanos) % 65_537 + 1));
+            span["endTimeUnixNano"] = json!((1_760_000_000_250_000_000 + u64::from(nanos)).to_string());
+            event(apply(&span, None)).event_id
+        };
+        let nanos = [0, 1, 9, 10, 999, 1_000, 65_536, 999_999];
+        assert!(nanos.map(id_at).is_sorted());
+        let mut started = step();
+        started["saga.status"] = json!("STARTED");
+        // It began 999,999 ns after the millisecond.
+        let id = event(apply(&span(&started), None)).event_id;
+        assert!(id.as_str().starts_with("otlp-f423f-"), "{id}");
     }
 
     #[test]

@@ -95,9 +95,10 @@ fn row(fields: &Fields<'_>, record: &SourceRecord<'_>) -> Result<Opened, String>
 /// A row that Debezium writes again after a restart has another offset, and the same id.
 fn envelope(id: Option<&str>, record: &SourceRecord<'_>) -> Envelope {
     Envelope {
-        event_id: id
-            .filter(|id| !id.is_empty())
-            .and_then(|id| event_id::hashed(ID_PREFIX, &[record.topic.as_bytes(), id.as_bytes()]).ok()),
+        event_id: id.filter(|id| !id.is_empty()).and_then(|id| {
+            let prefix = format!("{ID_PREFIX}{}", event_id::in_order(id));
+            event_id::hashed(&prefix, &[record.topic.as_bytes(), id.as_bytes()]).ok()
+        }),
         recorded_at: None,
     }
 }

@@ -59,9 +59,10 @@ impl SourceRecord<'_> {
     }
 
     /// The same record is the same event. The time distinguishes it from those of a topic that was deleted and made again.
+    /// Records of a partition that were written in the same millisecond keep their order.
     pub(super) fn event_id(&self, source: &str) -> Option<EventId> {
         event_id::hashed(
-            ID_PREFIX,
+            &format!("{ID_PREFIX}{:016x}-", self.offset),
             &[
                 source.as_bytes(),
                 self.topic.as_bytes(),

@@ -102,6 +102,15 @@ fn an_event_is_named_by_where_its_record_lies() {
     for other in others {
         assert_ne!(event(&other).event_id, first.event_id);
     }
+    let of_offset = |offset| {
+        event(&SourceRecord {
+            offset,
+            ..record(value)
+        })
+        .event_id
+    };
+    let offsets = [0, 9, 10, 255, 4_096, 1 << 40];
+    assert!(offsets.map(of_offset).is_sorted(), "a partition keeps its order");
 }
 
 #[test]
@@ -254,6 +263,11 @@ fn a_row_of_an_outbox_is_the_same_in_every_form() {
         "{ids:?}"
     );
     assert_eq!(outbox(&record(&row)).1["aggregatetype"], "order");
+    let of_row = |id: &str| outbox(&with_headers(PAYLOAD, &[("id", id)])).2.unwrap();
+    assert!(
+        ["8", "9", "10", "11"].map(of_row).is_sorted(),
+        "rows keep the order of their ids"
+    );
 }
 
 #[test]
