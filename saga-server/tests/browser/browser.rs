@@ -53,6 +53,8 @@ impl Browser {
         let capabilities = json!({
             "goog:chromeOptions": {"binary": part("SAGA_TEST_CHROMIUM"), "args": ARGUMENTS},
             "goog:loggingPrefs": {"browser": "ALL"},
+            // However busy the machine is: axe-core takes long on large pages.
+            "timeouts": {"script": 600_000, "pageLoad": 600_000},
         });
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(capabilities.as_object().unwrap().clone())
