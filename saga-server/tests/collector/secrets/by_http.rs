@@ -11,7 +11,11 @@ use crate::support::{Harness, TestProducer, create_topics};
 
 /// Makes an event of what is placed, and refuses what has no number.
 const MAPPING: &str = "
-defaults: { sagaId: event.order, orderId: event.order, sagaType: ORDER_CREATION }
+defaults:
+  sagaId: event.order
+  orderId: event.order
+  sagaType: ORDER_CREATION
+  service: \"'shop'\"
 rules:
   - when: event.type == 'placed'
     step: ORDER_CREATED
