@@ -11,12 +11,16 @@ use crate::support::{Harness, TestProducer, create_topics};
 
 /// Makes an event of what is placed, and refuses what has no number.
 const MAPPING: &str = "
-defaults: { sagaId: DOC.order, orderId: DOC.order, sagaType: ORDER_CREATION }
+defaults:
+  sagaId: event.order
+  orderId: event.order
+  sagaType: ORDER_CREATION
+  service: \"'shop'\"
 rules:
-  - when: DOC.type == 'placed'
+  - when: event.type == 'placed'
     step: ORDER_CREATED
     status: STARTED
-    metadata: { card: DOC.card, amount: int(DOC.total) }
+    metadata: { card: event.card, amount: int(event.total) }
 ";
 
 /// A topic of another system.
