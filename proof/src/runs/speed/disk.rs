@@ -29,7 +29,7 @@ pub(super) async fn measure(
 ) -> Result<()> {
     let database = bench_env.database("saga_speed").await?;
     let plan = bench_env.plan(sizes.events, sizes);
-    drain(bench_env, &database, &plan, progress).await?;
+    drain(bench_env, &database.harness, Some(&database), &plan, progress).await?;
     let relations: Vec<(String, i64)> = sqlx::query_as(SIZES).fetch_all(&database.pool).await?;
     let of_each = |bytes: i64| bytes as f64 / plan.events() as f64;
     let mut table = Table::new(

@@ -16,7 +16,7 @@ use super::{
 use crate::{failure::write_once, ingest::rejection::Rejection, metrics::count_stored};
 use saga_store::{
     Actor, AppendError, Appended, Conclude, Conclusion, JobStep, LetterQuery, LetterState, Named, SagaChange,
-    StoreError, StoredLetter,
+    StoredLetter,
 };
 
 /// How often a page may fail of which each event passes alone.
@@ -295,6 +295,7 @@ impl Page<'_> {
                 attempts,
                 operations,
                 job: step.as_ref().map(|step| step(&results)),
+                ..Conclusion::default()
             }
         })
     }

@@ -30,11 +30,7 @@ use crate::{
 /// How often a transaction is tried that conflicts with others.
 const ATTEMPTS: u32 = 10;
 
-/// Any number of batches hold it at once.
-const BEGIN_BESIDE_OTHERS: &str =
-    "BEGIN; SELECT pg_advisory_xact_lock_shared(hashtext('append'), 'saga_instance'::regclass::oid::integer)";
-
-/// Waits until no batch holds it, and lets none begin meanwhile.
+/// Waits until no transaction changes sagas, and lets none begin meanwhile.
 const BEGIN_ALONE: &str =
     "BEGIN; SELECT pg_advisory_xact_lock(hashtext('append'), 'saga_instance'::regclass::oid::integer)";
 
@@ -56,8 +52,7 @@ pub(super) async fn append(
         let connection = store.writers.acquire().await;
         let mut connection = connection.map_err(error::store)?;
         let begin = match (layout, attempt) {
-            (Layout::Single, _) => dialect::BEGIN,
-            (Layout::Distributed, 0) => BEGIN_BESIDE_OTHERS,
+            (layout, 0) | (layout @ Layout::Single, _) => dialect::begin_changing(layout),
             (Layout::Distributed, _) => BEGIN_ALONE,
         };
         let attempted = attempt_append(

@@ -8,10 +8,22 @@ use sqlx::{
 
 use crate::{
     columns::Bound,
+    layout::Layout,
     metadata::{objects_saying, text_object},
 };
 
 pub(super) const BEGIN: &str = "BEGIN";
+
+/// Of a transaction that changes sagas and what is counted of them. Where they are distributed, no snapshot has both: whoever
+/// compares them waits until nobody holds this lock.
+pub(super) fn begin_changing(layout: Layout) -> &'static str {
+    match layout {
+        Layout::Single => BEGIN,
+        Layout::Distributed => {
+            "BEGIN; SELECT pg_advisory_xact_lock_shared(hashtext('append'), 'saga_instance'::regclass::oid::integer)"
+        }
+    }
+}
 
 /// All reads see the database as it is at the first one.
 pub(super) const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";

@@ -43,6 +43,11 @@ pub(super) fn is_known_key(error: &Error) -> bool {
     matches!(error, Error::Database(error) if error.is_unique_violation())
 }
 
+/// Citus gives what a worker said of a COPY without its SQLSTATE, so that it may be anything.
+pub(super) fn is_unexplained(error: &Error) -> bool {
+    matches!(error, Error::Database(error) if error.code().as_deref() == Some("XX000"))
+}
+
 /// The statement was ended because it took longer than it may.
 pub(super) fn is_out_of_time(error: &Error) -> bool {
     matches!(error, Error::Database(error) if error.code().as_deref() == Some("57014"))

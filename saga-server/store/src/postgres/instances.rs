@@ -51,7 +51,11 @@ static UPDATE: LazyLock<String> = LazyLock::new(|| {
     format!("{update} AND kept.version = new.version - 1")
 });
 
-static INSERT: LazyLock<String> = LazyLock::new(table::insert::<InstanceRow<'_>>);
+/// Gives back what it takes: a worker's violation of the key comes without its SQLSTATE.
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let insert = table::insert::<InstanceRow<'_>>();
+    format!("{insert} ON CONFLICT (saga_id) DO NOTHING RETURNING 1")
+});
 
 static COPY: LazyLock<String> = LazyLock::new(table::copy::<InstanceRow<'_>>);
 
@@ -82,8 +86,11 @@ pub(super) async fn write(connection: &mut PgConnection, updated: &[UpdatedSaga]
     let (new, known): (Vec<&UpdatedSaga>, Vec<&UpdatedSaga>) =
         updated.iter().partition(|saga| saga.version == 1);
     let conflict = || Abort::Conflict("another writer made the same saga".into());
+    let is_copied = copy::is_worth_it(new.len());
     let made = make(connection, &new).await.map_err(|failure| match failure {
-        failure if error::is_known_key(&failure) => conflict(),
+        failure if error::is_known_key(&failure) || is_copied && error::is_unexplained(&failure) => {
+            conflict()
+        }
         failure => failure.into(),
     })?;
     if made != new.len() as u64 {

@@ -16,6 +16,7 @@ use crate::{
     Rebuild, StoreError,
     columns::Bound,
     deadline::in_time,
+    layout::Layout,
     rollup::{Change, Place},
 };
 
@@ -41,6 +42,9 @@ ON CONFLICT (width, bucket, saga_type, status, from_ms)
 const TRY_LOCK: &str =
     "SELECT pg_try_advisory_xact_lock(hashtext('saga_rollup'), 'saga_rollup'::regclass::oid::integer)";
 const LOCK: &str = "SELECT pg_advisory_lock(hashtext('saga_rollup'), 'saga_rollup'::regclass::oid::integer)";
+/// Of all transactions that [`begin_changing`](super::dialect::begin_changing).
+const LOCK_CHANGES: &str =
+    "SELECT pg_advisory_lock(hashtext('append'), 'saga_instance'::regclass::oid::integer)";
 const UNLOCK: &str =
     "SELECT pg_advisory_unlock(hashtext('saga_rollup'), 'saga_rollup'::regclass::oid::integer)";
 
@@ -181,9 +185,17 @@ async fn merge(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     transaction.commit().await
 }
 
-/// Counts all sagas, while others go on storing; how many counts were wrong.
-pub(super) async fn recount(writers: &PgPool, rebuild: Rebuild) -> Result<u64, StoreError> {
+/// Counts all sagas, while others go on storing where one snapshot has all tables; how many counts were wrong.
+pub(super) async fn recount(
+    (writers, layout): (&PgPool, Layout),
+    rebuild: Rebuild,
+) -> Result<u64, StoreError> {
     let mut connection = writers.acquire().await.map_err(error::store)?;
+    if layout == Layout::Distributed {
+        // Its locks end with the connection.
+        connection.close_on_drop();
+        connection.execute(LOCK_CHANGES).await.map_err(error::store)?;
+    }
     // The lock is the session's, since a transaction must not have its snapshot before it has the lock.
     connection.execute(LOCK).await.map_err(error::store)?;
     let wrong = count_all(&mut connection, rebuild).await;

@@ -57,7 +57,8 @@ pub(super) async fn insert_steps(
 ) -> Result<Vec<KnownEvent>, Abort> {
     if copy::is_worth_it(batch.len()) && !repeats.0.load(Ordering::Relaxed) {
         return match copy(connection, batch).await {
-            Err(error) if error::is_known_key(&error) => {
+            // The insert that follows finds out what it was.
+            Err(error) if error::is_known_key(&error) || error::is_unexplained(&error) => {
                 repeats.0.store(true, Ordering::Relaxed);
                 Err(Abort::Conflict(error::fault(error)))
             }

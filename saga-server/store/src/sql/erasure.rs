@@ -276,7 +276,8 @@ impl ErasureStore for Adapter {
 
 async fn attempt(store: &Adapter, saga_ids: &[String], erasure: &Erasure) -> Result<Erased, Abort> {
     let layout = store.layout().await?;
-    let mut transaction = store.writers.begin_with(dialect::BEGIN).await?;
+    let begun = store.writers.begin_with(dialect::begin_changing(layout));
+    let mut transaction = begun.await?;
     overwrite_deleted(&mut transaction).await?;
     let rows = instances::lock_rows::<InstanceRow<'_>>(&mut transaction, layout, saga_ids).await?;
     let mut stored = HashMap::with_capacity(rows.len());

@@ -76,7 +76,8 @@ impl RebuildStore for Adapter {
 
     async fn recount(&self, rebuild: Rebuild) -> Result<u64, StoreError> {
         let store = self.clone();
-        run_detached(async move { rollups::recount(&store.writers, rebuild).await }).await
+        run_detached(async move { rollups::recount((&store.writers, store.layout().await?), rebuild).await })
+            .await
     }
 }
 
@@ -95,7 +96,7 @@ async fn attempt(store: &Adapter, after: &str, limit: u32, rebuild: Rebuild) -> 
     let layout = store.layout().await?;
     let begin = match rebuild {
         Rebuild::DryRun => dialect::BEGIN_READING,
-        Rebuild::Write => dialect::BEGIN,
+        Rebuild::Write => dialect::begin_changing(layout),
     };
     let mut transaction = store.writers.begin_with(begin).await?;
     let next = match layout {

@@ -185,7 +185,7 @@ async fn remove(
     archived: Option<&Archived>,
 ) -> Result<Removed, StoreError> {
     let layout = store.layout().await?;
-    let begun = store.writers.begin_with(dialect::BEGIN).await;
+    let begun = store.writers.begin_with(dialect::begin_changing(layout)).await;
     let mut transaction = begun.map_err(error::store)?;
     if let Some(archived) = archived
         && !finish(&mut transaction, archived).await.map_err(error::store)?

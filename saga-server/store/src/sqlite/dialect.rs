@@ -8,10 +8,15 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
-use crate::{columns::Bound, json::significant_digits, metadata};
+use crate::{columns::Bound, json::significant_digits, layout::Layout, metadata};
 
 /// The write lock is taken at once.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// Of a transaction that changes sagas and what is counted of them.
+pub(super) fn begin_changing(_layout: Layout) -> &'static str {
+    BEGIN
+}
 
 /// The same for those who only read: they use the writer's connection.
 pub(super) const BEGIN_READING: &str = BEGIN;

@@ -9,6 +9,7 @@ use sqlx::{Executor, SqliteConnection, SqlitePool};
 use super::{dialect, error, table::json};
 use crate::{
     Rebuild, StoreError,
+    layout::Layout,
     rollup::{self, Change, Place},
 };
 
@@ -122,7 +123,7 @@ fn of_all_widths<'a>(changes: &[(Place<'a>, Change)]) -> BTreeMap<(i64, Place<'a
 }
 
 /// Counts all sagas; how many counts were wrong.
-pub(super) async fn recount(writer: &SqlitePool, rebuild: Rebuild) -> Result<u64, StoreError> {
+pub(super) async fn recount((writer, _): (&SqlitePool, Layout), rebuild: Rebuild) -> Result<u64, StoreError> {
     let mut transaction = writer.begin_with(dialect::BEGIN).await.map_err(error::store)?;
     let wrong: i64 = sqlx::query_scalar(WRONG)
         .fetch_one(&mut *transaction)

@@ -5,7 +5,7 @@
 use saga_types::SagaType;
 use sqlx::SqlitePool;
 
-use super::{dialect, error, rows::decode_all};
+use super::{error, rows::decode_all};
 use crate::{FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep, layout::Layout};
 
 /// The multiplication spreads the numbers of sagas that came one after the other evenly. The index of types and times has
