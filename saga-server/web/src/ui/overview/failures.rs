@@ -1,5 +1,6 @@
 //! What failed, and why: the groups that REST has, each beside the period that this one is compared with.
 
+use saga_collector::redaction::REDACTED;
 use saga_normal::trend::Trend;
 use saga_store::{FailureGroupsQuery, Scope, Span, StoreError, Subjects};
 use saga_types::{Timestamp, definition::Definitions, fold::failure_group};
@@ -122,7 +123,7 @@ impl Failures {
             let heights: Vec<f64> = group.parts.iter().copied().map(humanize::precise_count).collect();
             FailureRow {
                 step: group.step.clone().unwrap_or_else(|| "Unknown step".to_owned()),
-                reason: group.reason.clone(),
+                reason: reason(group),
                 sagas: compared(group, is_compared.then_some(started)),
                 share: humanize::percent(share),
                 hundredths: humanize::hundredths(share),
@@ -168,6 +169,14 @@ fn compared(group: &Group, started: Option<(u64, u64)>) -> Compared {
         now: number(group.now),
         before: started.map(|_| number(group.before)),
         change: change.unwrap_or(Change::Unclear),
+    }
+}
+
+/// The reason as it is shown.
+pub(in crate::ui) fn reason(group: &Group) -> Option<String> {
+    match group.name {
+        Some(_) => group.reason.clone(),
+        None => Some(REDACTED.to_owned()),
     }
 }
 

@@ -41,7 +41,7 @@ use crate::{
     },
     scoped::Reader,
 };
-pub(super) use failures::{filters as failures_filters, found as failures_of};
+pub(super) use failures::{filters as failures_filters, found as failures_of, reason as failure_reason};
 use saga_store::{SagaQuery, SagaSort, Slot, SlotDurations, SortBy, SortOrder, Span, Trends};
 
 #[derive(Template)]

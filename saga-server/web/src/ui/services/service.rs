@@ -268,7 +268,7 @@ async fn failures(reader: &Reader, recorded: &[String], period: &Period) -> Resu
             path: address("/sagas", &filters),
             differs: of_failures(&filters, Some(&step), reader.definitions()),
             sagas: number(group.now),
-            reason: group.reason,
+            reason: overview::failure_reason(&group),
             step,
         })
     };
