@@ -11,6 +11,9 @@ use crate::{
     metadata::{objects_saying, text_object},
 };
 
+/// As OpenTelemetry calls it.
+pub(super) const SYSTEM: &str = "postgresql";
+
 pub(super) const BEGIN: &str = "BEGIN";
 
 /// All reads see the database as it is at the first one.
