@@ -61,7 +61,7 @@ pub(crate) fn consumer(client: &ClientConfig, group: &str, topics: &[&str]) -> K
         // A service that died is replaced soon.
         .set("session.timeout.ms", "6000")
         // The embedded broker of `saga-server dev` keeps those waiting who ask before there is anything.
-        .set("fetch.wait.max.ms", "100")
+        .set("fetch.wait.max.ms", "200")
         .set("partition.assignment.strategy", "cooperative-sticky");
     let consumer: StreamConsumer = client.create()?;
     consumer.subscribe(topics)?;

@@ -5,17 +5,21 @@ use std::{convert::Infallible, time::Duration};
 
 use futures_util::future::join_all;
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, ClientContext,
     error::{KafkaError, KafkaResult},
-    message::{Header, OwnedHeaders},
-    producer::{DeliveryFuture, FutureProducer, FutureRecord},
+    message::{DeliveryResult, Header, OwnedHeaders},
+    producer::{BaseProducer, BaseRecord, ProducerContext},
 };
 use sqlx::{SqliteConnection, SqlitePool, types::Json};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Database, DomainEvent, Headers, ShopError};
 
 const BATCH: i64 = 200;
+
+/// How often the broker's answers are looked for while there are events on their way.
+const POLL: Duration = Duration::from_millis(5);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 pub(crate) async fn add(
@@ -92,25 +96,26 @@ impl Relay {
     async fn send_until_failure(&self) -> Result<Infallible, ShopError> {
         let mut client = self.client.clone();
         // One that waits as long as it takes keeps the order of what is behind.
-        let producer = client
+        let producer: BaseProducer<Deliveries> = client
             .set("enable.idempotence", "true")
             .set("message.timeout.ms", "0")
-            .create()?;
+            .create_with_context(Deliveries)?;
         let mut rounds = tokio::time::interval(self.interval);
         loop {
             rounds.tick().await;
+            producer.poll(Duration::ZERO);
             while self.send_batch(&producer).await? > 0 {}
         }
     }
 
     /// Sends the oldest, and forgets what the broker has. Gives their number.
-    async fn send_batch(&self, producer: &FutureProducer) -> Result<usize, ShopError> {
+    async fn send_batch(&self, producer: &BaseProducer<Deliveries>) -> Result<usize, ShopError> {
         let rows = read(self.database.pool(), BATCH).await?;
         let deliveries = rows
             .iter()
             .map(|row| send(producer, row))
             .collect::<KafkaResult<Vec<_>>>()?;
-        let delivered = join_all(deliveries).await;
+        let delivered = polled(producer, join_all(deliveries)).await;
         let failure = delivered
             .into_iter()
             .enumerate()
@@ -131,7 +136,34 @@ impl Relay {
     }
 }
 
-fn send(producer: &FutureProducer, row: &Row) -> KafkaResult<DeliveryFuture> {
+/// Waits for what the broker says, which the producer hears only when it is polled.
+async fn polled<F: Future>(producer: &BaseProducer<Deliveries>, answers: F) -> F::Output {
+    let mut answers = std::pin::pin!(answers);
+    let mut polls = tokio::time::interval(POLL);
+    loop {
+        tokio::select! {
+            answers = &mut answers => return answers,
+            _ = polls.tick() => producer.poll(Duration::ZERO),
+        }
+    }
+}
+
+/// Tells those who wait whether the broker has their event.
+struct Deliveries;
+
+type Delivery = oneshot::Receiver<Option<KafkaError>>;
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Box<oneshot::Sender<Option<KafkaError>>>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, answer: Self::DeliveryOpaque) {
+        let _ = answer.send(result.as_ref().err().map(|(error, _)| error.clone()));
+    }
+}
+
+fn send(producer: &BaseProducer<Deliveries>, row: &Row) -> KafkaResult<Delivery> {
     let headers = row
         .headers
         .iter()
@@ -141,17 +173,17 @@ fn send(producer: &FutureProducer, row: &Row) -> KafkaResult<DeliveryFuture> {
                 value: Some(value),
             })
         });
-    let record = FutureRecord::to(&row.topic)
+    let (answer, delivery) = oneshot::channel();
+    let record = BaseRecord::with_opaque_to(&row.topic, Box::new(answer))
         .key(&row.order_id)
         .payload(&row.event)
         .headers(headers);
-    producer.send_result(record).map_err(|(error, _)| error)
+    producer
+        .send(record)
+        .map(|()| delivery)
+        .map_err(|(error, _)| error)
 }
 
-fn failure(delivered: <DeliveryFuture as Future>::Output) -> Option<KafkaError> {
-    match delivered {
-        Ok(Ok(_)) => None,
-        Ok(Err((error, _))) => Some(error),
-        Err(_) => Some(KafkaError::Canceled),
-    }
+fn failure(delivered: <Delivery as Future>::Output) -> Option<KafkaError> {
+    delivered.unwrap_or(Some(KafkaError::Canceled))
 }

@@ -80,7 +80,7 @@ pub(super) async fn report<M: Mode>(transport: &Transport<M>) {
     let (mut seen, mut logged) = (None, None);
     while let Some(kafka) = transport.kafka() {
         let (target, is_late) = (transport.target.clone(), begun.elapsed() > CONNECT_TIME);
-        let found = spawn_blocking(move || problem(&*kafka, &target, is_late)).await;
+        let found = spawn_blocking(move || problem(&**kafka, &target, is_late)).await;
         let found = found.unwrap_or(Err(None));
         // A topic that is being created does not exist at first: a problem counts when it is seen twice.
         match &found {

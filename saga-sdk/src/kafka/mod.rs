@@ -14,6 +14,7 @@ mod context;
 mod headers;
 mod mode;
 mod pending_buffer;
+mod polled_producer;
 mod probe;
 mod settings;
 mod supervisor;

@@ -13,7 +13,7 @@ use std::{
 use rdkafka::{
     ClientConfig,
     error::{KafkaError, RDKafkaErrorCode},
-    producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer},
+    producer::{BaseRecord, Producer as _, PurgeConfig},
     util::Timeout,
 };
 use saga_types::{
@@ -26,6 +26,7 @@ use super::{
     context::{Context, Shared, loss},
     mode::{Loss, Mode},
     pending_buffer::{PendingBuffer, PendingRecord},
+    polled_producer::PolledProducer,
     settings,
     target::Target,
 };
@@ -43,7 +44,7 @@ const CHUNK: usize = 100;
 /// The bytes before the schema's id in Confluent's wire format.
 const MAGIC_BYTES: usize = 1;
 
-pub(super) type Kafka<M> = ThreadedProducer<Context<M>>;
+pub(super) type Kafka<M> = PolledProducer<Context<M>>;
 
 /// What librdkafka did not take, and why.
 type Returned<'a, M> = (KafkaError, Box<PendingRecord<'a, <M as Mode>::Completion>>);

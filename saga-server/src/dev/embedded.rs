@@ -102,11 +102,11 @@ impl EmbeddedTracker {
         kafka
             .bootstrap_servers()
             .clone_into(&mut config.kafka.bootstrap_servers);
-        // The mock cluster holds an empty fetch for the whole of this time.
+        // The mock cluster holds an empty fetch for the whole of this time: what comes meanwhile waits, and each fetch costs.
         config
             .kafka
             .properties
-            .insert("fetch.wait.max.ms".to_owned(), "10".to_owned());
+            .insert("fetch.wait.max.ms".to_owned(), "50".to_owned());
         config.database.url = Secret::new(&database);
         // The sagas may be old, such as those restored from an archive.
         config.retention.periods = RetentionPeriods::default();

@@ -35,7 +35,7 @@ impl Surroundings<'_> {
                 bootstrap_servers: self.bootstrap_servers.to_owned(),
                 group: name.to_owned(),
                 topics: shop::Topics::default(),
-                relay_interval_ms: 50,
+                relay_interval_ms: 200,
                 properties: [("topic.metadata.refresh.interval.ms".to_owned(), "1000".to_owned())].into(),
             },
             settings,

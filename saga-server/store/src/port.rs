@@ -108,6 +108,9 @@ pub trait Store:
         }
     }
 
+    /// The kind of database, as OpenTelemetry calls it.
+    fn system(&self) -> &'static str;
+
     /// One saga, as it is now.
     async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError>;
 

@@ -1,7 +1,7 @@
 //! Traces and log lines of the collector's own work.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     path::Path,
     sync::{Arc, Mutex},
@@ -138,7 +138,7 @@ async fn every_kind_of_work_is_told_and_calls_in_the_trace_of_their_caller() {
         "GET /api/v1/sagas/{sagaId}",
         "query saga",
         "query append",
-        "dead letters",
+        "send c4ang.saga.tracker.dlt",
     ] {
         assert!(names.contains(name), "{name} in {names:?}");
     }
@@ -165,12 +165,69 @@ async fn every_kind_of_work_is_told_and_calls_in_the_trace_of_their_caller() {
         "no ids"
     );
 
+    attributes_are_those_of_the_conventions(&spans, &topic);
+
     let lines = log_lines(folder.path());
     let by_hand = lines
         .iter()
         .find(|line| line["message"] == "a status was set by hand")
         .unwrap();
     assert_eq!(by_hand["span"]["trace_id"], TRACE, "{by_hand}");
+}
+
+/// By the semantic conventions of OpenTelemetry 1.38 for messaging (Kafka) and databases.
+fn attributes_are_those_of_the_conventions(spans: &[Span], topic: &str) {
+    let of = |name: &str| {
+        let span = spans.iter().find(|span| span.name == name).unwrap();
+        let mut attributes = BTreeMap::new();
+        for attribute in &span.attributes {
+            if let Some(Any::StringValue(text)) =
+                attribute.value.as_ref().and_then(|value| value.value.as_ref())
+            {
+                attributes.insert(attribute.key.clone(), text.clone());
+            }
+        }
+        attributes
+    };
+    let process = format!("process {topic}");
+    for (name, expected) in [
+        (
+            process.as_str(),
+            &[
+                ("messaging.system", "kafka"),
+                ("messaging.operation.name", "process"),
+                ("messaging.operation.type", "process"),
+                ("messaging.destination.name", topic),
+                ("messaging.consumer.group.name", "saga-tracker-service"),
+            ][..],
+        ),
+        (
+            "send c4ang.saga.tracker.dlt",
+            &[
+                ("messaging.system", "kafka"),
+                ("messaging.operation.name", "send"),
+                ("messaging.operation.type", "send"),
+                ("messaging.destination.name", "c4ang.saga.tracker.dlt"),
+            ],
+        ),
+        (
+            "query append",
+            &[
+                ("db.system.name", "sqlite"),
+                ("db.operation.name", "append"),
+                ("db.query.summary", "query append"),
+            ],
+        ),
+    ] {
+        let attributes = of(name);
+        for (key, value) in expected {
+            assert_eq!(
+                attributes.get(*key).map(String::as_str),
+                Some(*value),
+                "{name}: {key} in {attributes:?}"
+            );
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

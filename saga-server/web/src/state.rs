@@ -86,7 +86,9 @@ impl AppState {
         answer: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let asked = Instant::now();
-        let answer = answer.instrument(spans::query(query)).await;
+        let answer = answer
+            .instrument(spans::query(self.sources.system(), query))
+            .await;
         self.metrics.requests.query_took(query, asked.elapsed());
         answer
     }

@@ -76,7 +76,7 @@ impl DeadLetterWriter {
     /// The permission that the broker refused, if it did; `None` when cancelled.
     async fn until_kept(&self, mut left: Vec<DeadLetter<'_>>) -> Option<Option<String>> {
         let mut backoff = Backoff::new();
-        let span = spans::dead_letters(left.len());
+        let span = spans::dead_letters(&self.kafka.dead_letter_topic, left.len());
         let begun = Instant::now();
         let mut missing = None;
         let mut producer = self.producer.lock().await;

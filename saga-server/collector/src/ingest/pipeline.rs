@@ -90,7 +90,8 @@ impl DecodeStage {
         decoded: tokio::sync::mpsc::Sender<Finishing>,
     ) {
         while let Some(batch) = batches.recv().await {
-            let span = spans::batch(&self.acks.parts.kafka.topic, batch.records.len());
+            let kafka = &self.acks.parts.kafka;
+            let span = spans::batch(&kafka.topic, &kafka.group, batch.records.len());
             let Some(finishing) = self.batch(batch).instrument(span.clone()).await else {
                 return;
             };

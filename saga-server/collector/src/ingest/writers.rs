@@ -166,7 +166,8 @@ impl Writer {
     async fn append_once(&self, chunk: &Chunk) -> Result<Appended, AppendError> {
         let started = Instant::now();
         let appending = self.parts.store.append(chunk.events.clone());
-        let appended = appending.instrument(spans::query("append")).await;
+        let span = spans::append(self.parts.store.system(), chunk.events.len());
+        let appended = appending.instrument(span).await;
         metrics::append_took(&self.parts.metrics, started.elapsed());
         appended
     }

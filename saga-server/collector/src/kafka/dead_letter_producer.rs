@@ -4,23 +4,19 @@
 //! it has not, and a producer that failed permanently is replaced. What the topic refuses for what it is, is written again with less
 //! of it, and never without its origin.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use rdkafka::{
-    ClientConfig, ClientContext, Timestamp,
-    config::RDKafkaLogLevel,
+    ClientConfig, Timestamp,
     error::KafkaError,
     message::{Header, OwnedHeaders},
-    producer::{FutureProducer, FutureRecord, Producer as _},
     types::RDKafkaErrorCode,
 };
 use saga_types::topic::dead_letter_headers as headers;
 
 use super::{
     ConsumerError,
+    acknowledging_producer::{AcknowledgingProducer, Record},
     config::KafkaConfig,
-    consumer,
     dead_letter_form::{self, Form},
     permission,
     record::RawRecord,
@@ -84,11 +80,9 @@ fn is_about_the_topic(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-type Client = FutureProducer<DeadLetterContext>;
-
 /// Writes dead letters.
 pub(crate) struct DeadLetterProducer {
-    producer: Client,
+    producer: AcknowledgingProducer,
     client: ClientConfig,
     source_topic: String,
     dead_letter_topic: String,
@@ -99,9 +93,7 @@ impl DeadLetterProducer {
     pub(crate) fn connect(kafka: &KafkaConfig) -> Result<Self, ConsumerError> {
         let client = kafka.client_with(&DEFAULTS);
         Ok(Self {
-            producer: client
-                .create_with_context(DeadLetterContext)
-                .map_err(ConsumerError::Client)?,
+            producer: AcknowledgingProducer::connect(&client).map_err(ConsumerError::Client)?,
             client,
             source_topic: kafka.topic.clone(),
             dead_letter_topic: kafka.dead_letter_topic.clone(),
@@ -112,6 +104,7 @@ impl DeadLetterProducer {
     /// Writes dead letters and waits until the topic has acknowledged each. Gives those that it has not.
     pub(crate) async fn publish<'a>(&mut self, letters: &[DeadLetter<'a>]) -> Vec<Unwritten<'a>> {
         self.replace_failed_producer();
+        let _polling = self.producer.poll();
         let results = join_all(letters.iter().map(|letter| self.send(letter, Form::Whole))).await;
         let mut unwritten = Vec::new();
         for (letter, result) in letters.iter().zip(results) {
@@ -144,11 +137,11 @@ impl DeadLetterProducer {
 
     /// A broker that lost count of a producer's records ends that producer permanently.
     fn replace_failed_producer(&mut self) {
-        let Some((_, reason)) = self.producer.client().fatal_error() else {
+        let Some(reason) = self.producer.fatal_error() else {
             return;
         };
         tracing::warn!(reason, "dead letter producer failed fatally, replacing it");
-        match self.client.create_with_context(DeadLetterContext) {
+        match AcknowledgingProducer::connect(&self.client) {
             Ok(producer) => {
                 let failed = std::mem::replace(&mut self.producer, producer);
                 // Closing it blocks.
@@ -161,15 +154,13 @@ impl DeadLetterProducer {
     async fn send(&self, letter: &DeadLetter<'_>, form: Form) -> Result<(), KafkaError> {
         let parts = form.of(letter.record);
         let headers = self.headers(letter, parts.headers);
-        let mut message: FutureRecord<'_, [u8], [u8]> =
-            FutureRecord::to(&self.dead_letter_topic).headers(headers);
-        message.key = parts.key.as_deref();
-        message.payload = parts.value;
-        self.producer
-            .send(message, Duration::from_secs(10))
-            .await
-            .map(|_| ())
-            .map_err(|(error, _)| error)
+        let record = Record {
+            topic: &self.dead_letter_topic,
+            key: parts.key.as_deref(),
+            value: parts.value,
+            headers,
+        };
+        self.producer.send(record).await
     }
 
     fn headers(&self, letter: &DeadLetter<'_>, headers_so_far: OwnedHeaders) -> OwnedHeaders {
@@ -202,18 +193,5 @@ impl DeadLetterProducer {
                 value: Some(value),
             })
         })
-    }
-}
-
-/// Logs as the consumer does.
-struct DeadLetterContext;
-
-impl ClientContext for DeadLetterContext {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        consumer::log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "Kafka client for dead letters");
     }
 }

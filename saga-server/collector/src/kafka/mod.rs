@@ -10,12 +10,14 @@
 //! | `statistics`, `stall` | what the client says of itself, and whether it still reads on |
 //! | `snapshot` | the records that a topic holds now, without a group |
 //! | `status` | what hinders consuming, for health |
+//! | `acknowledging_producer` | a producer whose callers wait for acknowledgements |
 //! | `dead_letter_producer` | writes dead letters and waits for the acknowledgement |
 //! | `permission` | what the broker refuses, and whether it is granted by now |
 //! | `unreadable` | batches that the client cannot read |
 //! | `topic_limits` | what topics let a record take in memory |
 //! | `dead_letter_form` | how much of a record a dead letter holds |
 
+mod acknowledging_producer;
 mod config;
 pub(crate) mod consume_loop;
 pub(crate) mod consumer;

@@ -60,7 +60,7 @@ impl Worker {
     ) {
         while let Some(batch) = batches.recv().await {
             let offsets = batch.offsets();
-            let span = spans::batch(&self.parts.topic, batch.records.len());
+            let span = spans::batch(&self.parts.topic, &self.parts.group, batch.records.len());
             if !self.handle(batch.records).instrument(span).await || done.send(offsets).is_err() {
                 return;
             }

@@ -52,37 +52,56 @@ pub fn answered(span: &Span, status: StatusCode) {
 }
 
 /// A batch of records between being read and being committed.
-pub(crate) fn batch(topic: &str, records: usize) -> Span {
+pub(crate) fn batch(topic: &str, group: &str, records: usize) -> Span {
     tracing::info_span!(
         "batch",
         otel.name = format!("process {topic}"),
         otel.kind = "consumer",
         messaging.system = "kafka",
+        messaging.operation.name = "process",
         messaging.operation.type = "process",
         messaging.destination.name = topic,
+        messaging.consumer.group.name = group,
         messaging.batch.message_count = records,
     )
 }
 
 /// Dead letters on their way to their topic.
-pub(crate) fn dead_letters(letters: usize) -> Span {
+pub(crate) fn dead_letters(topic: &str, letters: usize) -> Span {
     tracing::info_span!(
         "dead letters",
+        otel.name = format!("send {topic}"),
         otel.kind = "producer",
         messaging.system = "kafka",
+        messaging.operation.name = "send",
         messaging.operation.type = "send",
+        messaging.destination.name = topic,
         messaging.batch.message_count = letters,
     )
 }
 
-/// A question to the database, or a batch for it, by the name that metrics have for it too.
-pub fn query(name: &str) -> Span {
+/// A question to the database, by the name that metrics have for it too.
+pub fn query(system: &str, name: &str) -> Span {
+    let summary = format!("query {name}");
     tracing::info_span!(
         "query",
-        otel.name = format!("query {name}"),
+        otel.name = summary,
         otel.kind = "client",
+        db.system.name = system,
         db.operation.name = name,
+        db.query.summary = summary,
+        db.operation.batch.size = Empty,
     )
+}
+
+/// A batch of events for the database.
+pub(crate) fn append(system: &str, events: usize) -> Span {
+    let span = query(system, "append");
+    // A single operation is no batch.
+    if events > 1 {
+        span.record("db.operation.batch.size", events);
+    }
+    span
 }
 
 struct Headers<'a>(&'a HeaderMap);

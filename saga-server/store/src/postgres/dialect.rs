@@ -12,6 +12,9 @@ use crate::{
     metadata::{objects_saying, text_object},
 };
 
+/// As OpenTelemetry calls it.
+pub(super) const SYSTEM: &str = "postgresql";
+
 pub(super) const BEGIN: &str = "BEGIN";
 
 /// Of a transaction that changes sagas and what is counted of them. Where they are distributed, no snapshot has both: whoever

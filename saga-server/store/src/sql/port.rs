@@ -76,6 +76,10 @@ impl Adapter {
 
 #[async_trait]
 impl Store for Adapter {
+    fn system(&self) -> &'static str {
+        dialect::SYSTEM
+    }
+
     fn definitions(&self) -> &CurrentDefinitions {
         &self.definitions
     }

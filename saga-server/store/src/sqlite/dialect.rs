@@ -10,6 +10,9 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
 use crate::{columns::Bound, json::significant_digits, layout::Layout, metadata};
 
+/// As OpenTelemetry calls it.
+pub(super) const SYSTEM: &str = "sqlite";
+
 /// The write lock is taken at once.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 

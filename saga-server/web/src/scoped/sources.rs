@@ -46,6 +46,11 @@ impl Sources {
         }
     }
 
+    /// The kind of database.
+    pub(crate) fn system(&self) -> &'static str {
+        self.store.system()
+    }
+
     /// The same where changes are stored by way of this.
     #[must_use]
     pub fn with_operations(mut self, operations: Arc<dyn OperationStore>) -> Self {

@@ -43,6 +43,9 @@ use super::{
 /// How long one poll of the client may take, and so how late a finished batch may be noticed.
 const POLL: Duration = Duration::from_millis(10);
 
+/// The same while there is no batch: then only the end may be noticed late. A record ends the poll at once.
+const IDLE_POLL: Duration = Duration::from_millis(100);
+
 /// The most bytes of a batch. With those in work there are three of them in memory.
 const BATCH_BYTES: usize = 12 * 1024 * 1024;
 
@@ -146,7 +149,8 @@ impl ConsumeLoop {
 
     /// Polls for a record, and gives its partition.
     fn gather_one(&mut self) -> Result<Option<i32>, ConsumerError> {
-        let record = match self.consumer.poll(POLL) {
+        let is_idle = self.gathered.records.is_empty() && !self.partitions.has_batch_in_flight();
+        let record = match self.consumer.poll(if is_idle { IDLE_POLL } else { POLL }) {
             None => Ok(None),
             Some(Ok(message)) => Ok(Some(RawRecord::of(&message))),
             Some(Err(error)) => Err(error),
