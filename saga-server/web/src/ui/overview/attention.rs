@@ -18,7 +18,7 @@ use crate::{
         humanize::{Clock, Moment, length, number},
     },
 };
-use saga_store::{Late, LateSagas, LetterFilter, LetterGroup, LetterState, Subjects, Total};
+use saga_store::{Late, LateSagas, LetterCounts, LetterFilter, LetterGroup, LetterState, Subjects, Total};
 
 /// How many sagas of each kind are read for the orders that a message names.
 const READ: u32 = 100;
@@ -147,12 +147,12 @@ impl Attention {
             .map(|view| Entry::new(view, clock.now));
         let (worse, acknowledged) = entries.partition(|entry| entry.mark.is_worse);
         let reasons = match letters > 0 && may_see_letters {
-            true => letter_groups(reader, clock).await?,
+            true => letter_reasons(reader, clock).await?,
             false => Vec::new(),
         };
         let last_letter = reasons.iter().map(|group| group.last).max();
         Ok(Self {
-            letter_reasons: reasons.into_iter().take(REASONS).map(LetterReason::of).collect(),
+            letter_reasons: reasons,
             last_letter: last_letter.map(|last| Moment::new(last, clock.now)),
             worse,
             acknowledged,
@@ -179,23 +179,25 @@ impl Attention {
 }
 
 /// Those that wait and that nobody takes care of, by reason, the most frequent first.
-async fn letter_groups(reader: &Reader, clock: Clock) -> Result<Vec<LetterGroup>, ApiError> {
+async fn letter_reasons(reader: &Reader, clock: Clock) -> Result<Vec<LetterReason>, ApiError> {
     let filter = LetterFilter {
         state: Some(LetterState::Waiting),
         acknowledged: Some((false, clock.now)),
         ..LetterFilter::default()
     };
-    let mut groups = reader.letter_groups(&filter).await?;
+    let LetterCounts { mut groups, is_exact } = reader.letter_groups(&filter).await?;
     groups.retain(|group| group.waiting > 0);
     groups.sort_by(|left, right| (right.waiting, &left.reason).cmp(&(left.waiting, &right.reason)));
-    Ok(groups)
+    let groups = groups.into_iter().take(REASONS);
+    Ok(groups.map(|group| LetterReason::of(group, is_exact)).collect())
 }
 
 impl LetterReason {
-    fn of(group: LetterGroup) -> Self {
+    fn of(group: LetterGroup, is_exact: bool) -> Self {
+        let least = if is_exact { "" } else { "at least " };
         Self {
             path: reason_path(&group.reason),
-            letters: number(group.waiting),
+            letters: format!("{least}{}", number(group.waiting)),
             reason: group.reason,
         }
     }
