@@ -56,8 +56,9 @@ async fn retention_makes_its_index_and_adds_batches_of_this_layout() {
 #[tokio::test]
 async fn it_is_restored() {
     let harness = first_layout().await;
-    let restored = restore(&harness.archive, harness.store.as_ref(), &Wanted::default());
-    let restored = restored.await.unwrap();
+    let everything = Wanted::default();
+    let restoring = restore(&harness.archive, harness.store.as_ref(), &everything);
+    let restored = restoring.await.unwrap();
     assert_eq!(
         (restored.sagas, restored.events, restored.differing.len()),
         (91, 573, 0)
