@@ -55,14 +55,16 @@ def by_polars(archive, saga_id):
         return rows(counted.sort("day"))
 
     step = polars.col("step")
+    metadata = polars.col("metadata").cast(polars.String)
     of_saga = table("steps").filter(polars.col("saga_id") == saga_id).sort("recorded_at", "event_id")
     failures = table("steps").filter(polars.col("status") == "FAILED").group_by("step").agg(polars.len())
-    status = polars.col("state").str.json_path_match("$.currentStatus").alias("status")
+    # Polars reads JSON as bytes.
+    status = polars.col("state").cast(polars.String).str.json_path_match("$.currentStatus").alias("status")
     return {
         "engine": "polars",
         "sagas": by_day("sagas"),
         "steps": by_day("steps"),
-        "ofSaga": rows(of_saga.select(step, "status", polars.col("recorded_at").dt.epoch("ms"), "metadata")),
+        "ofSaga": rows(of_saga.select(step, "status", polars.col("recorded_at").dt.epoch("ms"), metadata)),
         "failures": rows(failures.sort("step")),
         "states": rows(table("sagas").select(status).group_by("status").agg(polars.len()).sort("status")),
     }

@@ -104,7 +104,9 @@ async fn missing_and_changed_files_are_errors() {
         let whole = std::fs::read(&path).unwrap();
         let mut flipped = whole.clone();
         flipped[whole.len() / 2] ^= 1;
-        for damaged in [None, Some(&whole[..whole.len() - 9]), Some(&flipped), Some(&[])] {
+        let cut = &whole[..whole.len() - 9];
+        let all_damaged: [Option<&[u8]>; 4] = [None, Some(cut), Some(flipped.as_slice()), Some(&[])];
+        for damaged in all_damaged {
             match damaged {
                 Some(bytes) => std::fs::write(&path, bytes).unwrap(),
                 None => std::fs::remove_file(&path).unwrap(),

@@ -57,8 +57,8 @@ async fn retention_makes_its_index_and_adds_batches_of_this_layout() {
 async fn it_is_restored() {
     let harness = first_layout().await;
     let everything = Wanted::default();
-    let restored = restore(&harness.archive, harness.store.as_ref(), &everything);
-    let restored = restored.await.unwrap();
+    let restoring = restore(&harness.archive, harness.store.as_ref(), &everything);
+    let restored = restoring.await.unwrap();
     assert_eq!(
         (restored.sagas, restored.events, restored.differing.len()),
         (91, 573, 0)
