@@ -191,7 +191,8 @@ impl ChangeArgs {
             ("assignee", self.assignee.clone().map(Value::from)),
             ("replaces", self.replaces.map(|id| json!(id))),
         ];
-        let given = given.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let given = given.into_iter();
+        let given = given.filter_map(|(name, value)| Some((name.to_owned(), value?)));
         given.collect::<serde_json::Map<_, _>>().into()
     }
 }

@@ -4,7 +4,7 @@ use saga_server::config::{NOT_SET, REQUIRED, defaults, keys};
 
 use crate::command::Run;
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 29] = [
     "dev",
     "serve",
     "migrate",

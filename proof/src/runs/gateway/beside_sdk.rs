@@ -51,6 +51,9 @@ pub(super) async fn measure(
     let sdk = saga_sdk::connect(&config)?;
 
     let events = args.events.min(MAX_EVENTS);
+    progress.show(format!(
+        "sending {events} events over HTTP and by the SDK, in turns"
+    ));
     let plan = |events: usize| Arc::new(field.plan.resized(events));
     let (many, few) = (plan(events), plan((events / ONE_BY_ONE).max(1)));
     // The first events connect.
