@@ -161,7 +161,7 @@ async fn with_sdk(parts: &Parts, orders: usize, progress: &Progress) -> Result<W
     let mut sagas = Vec::new();
     for (scenario, orders) in SCENARIOS.iter().zip(story::shares(orders)) {
         progress.show(format!("with saga-sdk: {}", scenario.name));
-        let folder = tempfile::tempdir()?;
+        let folder = databases()?;
         let played = with_sdk::play(folder.path(), &clients, scenario, orders).await;
         sagas.extend(played.with_context(|| scenario.name)?);
     }
@@ -178,6 +178,16 @@ async fn with_sdk(parts: &Parts, orders: usize, progress: &Progress) -> Result<W
         emitted: Emitted::Wire(records),
         url: String::new(),
     })
+}
+
+/// In memory, where there is such a folder: thousands of small transactions would mostly wait for the disk.
+fn databases() -> std::io::Result<tempfile::TempDir> {
+    let in_memory = std::path::Path::new("/dev/shm");
+    if in_memory.is_dir() {
+        tempfile::tempdir_in(in_memory)
+    } else {
+        tempfile::tempdir()
+    }
 }
 
 /// The services without: each way has orders of its own, since the order is the saga.
