@@ -24,7 +24,7 @@ pub struct LetterCause {
     pub producer: Option<String>,
     /// How many wait.
     pub waiting: u64,
-    /// How many of those were replayed in vain.
+    /// How many of those were replayed without success.
     pub failed_again: u64,
     /// How many were replayed.
     pub replayed: u64,

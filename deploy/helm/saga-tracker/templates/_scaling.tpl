@@ -1,4 +1,4 @@
-{{/* How fast the number of instances changes, whoever decides it: each change moves partitions, so fewer of them. */}}
+{{/* How fast the number of instances changes, by HPA and by KEDA: each change moves partitions, so fewer of them. */}}
 {{- define "saga-tracker.scalingBehavior" -}}
 scaleUp:
   policies:

@@ -187,7 +187,7 @@ impl Reader<'_> {
         while begun.elapsed() < time {
             for kind in &mut answers {
                 let asked = (kind.question.ask)(self.known, self.rng);
-                // Whoever asks first may have to read from disk what the other one finds in memory.
+                // The one that asks first may have to read from disk what the other finds in memory.
                 if is_sql_first {
                     kind.ask_sql(&mut self.connection, &asked).await?;
                 }

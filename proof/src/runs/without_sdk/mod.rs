@@ -232,7 +232,7 @@ async fn send(ways: &[Way], wave: Wave, seed: u64, parts: &Parts, progress: &Pro
     Ok(())
 }
 
-/// Whoever reads a topic: first the sources, whose events the collector reads then.
+/// The consumers of a topic: first the sources, whose events the collector reads then.
 fn groups(parts: &Parts) -> Result<Vec<LagProbe>> {
     let of_sources = [
         ("orders", ServiceName::Order.topic()),

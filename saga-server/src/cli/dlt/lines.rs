@@ -129,7 +129,7 @@ impl Partial {
 }
 
 impl Report {
-    /// As it is answered, whoever replayed.
+    /// As REST answers it.
     pub(super) fn of(report: &impl Serialize) -> Result<Self, CliError> {
         let text = serde_json::to_string(report).map_err(CliError::failed)?;
         serde_json::from_str(&text).map_err(CliError::failed)

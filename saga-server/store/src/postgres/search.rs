@@ -303,7 +303,7 @@ enum Length {
     Long,
 }
 
-/// Of more types than these a page is not made of parts, since planning them would take longer than reading others' sagas in vain.
+/// Of more types than these a page is not made of parts, since planning them would take longer than reading sagas of other types.
 const MOST_TYPES: usize = 10;
 
 /// In which statuses a saga awaits something.

@@ -24,7 +24,7 @@ const SAGAS: i32 = 100_000;
 
 /// What every question may read: a page, its sagas' steps, and what a search for them touches.
 const FEW: i64 = 3_000;
-/// What a count up to the cap may read: an entry for each saga, and some for those that are looked at in vain.
+/// What a count up to the cap may read: an entry for each saga, and some for those that do not match.
 const COUNTED: i64 = 45_000;
 
 impl Asked {

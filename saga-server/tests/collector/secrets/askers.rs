@@ -46,9 +46,9 @@ impl Receiver {
         )
     }
 
-    /// What it was sent, once it was told of a saga.
+    /// What it was sent, once something of a saga was sent.
     pub(super) async fn told_of(&self, saga_id: &str) -> String {
-        eventually("the receiver is told", async || {
+        eventually("the receiver got a delivery", async || {
             self.got.lock().unwrap().contains(saga_id)
         })
         .await;

@@ -12,7 +12,7 @@ fn is_up_to_date(answer: &Value) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_collector_knows_of_all_partitions_whoever_consumes_them() {
+async fn every_collector_knows_of_all_partitions_also_of_those_that_others_consume() {
     let harness = Harness::new().await;
     let first = Running::on(&harness).await;
     let second = Running::on(&harness).await;

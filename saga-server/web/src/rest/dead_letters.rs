@@ -91,7 +91,7 @@ pub(crate) struct CauseEntry {
     /// The service that says it has written them.
     pub(crate) producer_service: Option<String>,
     pub(crate) waiting: u64,
-    /// How many of those that wait were replayed before, in vain.
+    /// How many of those that wait were replayed before, without success.
     pub(crate) failed_again: u64,
     pub(crate) replayed: u64,
     pub(crate) dismissed: u64,

@@ -111,7 +111,7 @@ fn location(response: &Response) -> &str {
 }
 
 #[tokio::test]
-async fn whoever_is_not_signed_in_is_asked_for_a_token_where_they_are() {
+async fn a_caller_who_is_not_signed_in_is_asked_for_a_token_where_they_are() {
     let api = Api::with_tokens().await;
     let answer = Visitor::of(&api).get("/sagas?status=FAILED").await;
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
@@ -220,7 +220,7 @@ async fn signing_in_leads_nowhere_else() {
 }
 
 #[tokio::test]
-async fn whoever_signs_out_is_asked_again() {
+async fn a_caller_who_signs_out_is_asked_again() {
     let api = Api::with_tokens().await;
     let mut visitor = Visitor::signed_in(&api, "dana's").await;
     let answer = visitor.post("/sign-out", &[], &visitor.own_page()).await;
@@ -282,7 +282,7 @@ async fn a_viewer_sends_no_form_that_changes_something() {
 }
 
 #[tokio::test]
-async fn no_other_site_can_send_a_form_whoever_is_signed_in_or_nobody_must_be() {
+async fn no_other_site_can_send_a_form_with_or_without_signing_in() {
     let open = Api::new().await;
     let closed = Api::with_tokens().await;
     for (api, token) in [(&open, None), (&closed, Some("dana's"))] {
@@ -315,7 +315,7 @@ async fn no_other_site_can_send_a_form_whoever_is_signed_in_or_nobody_must_be() 
 }
 
 #[tokio::test]
-async fn whoever_comes_by_a_link_from_elsewhere_is_asked_for_again_from_here() {
+async fn a_page_that_is_reached_by_a_link_from_elsewhere_is_asked_for_again_from_here() {
     let api = Api::with_tokens().await;
     let visitor = Visitor::of(&api);
     let headers = [

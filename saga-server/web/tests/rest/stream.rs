@@ -122,7 +122,7 @@ async fn each_client_sees_what_its_filters_let_through() {
 }
 
 #[tokio::test]
-async fn whoever_was_there_before_is_told_to_load_again() {
+async fn clients_of_before_are_asked_to_load_again() {
     let api = Api::new().await;
     let mut client = Client::with(&api, "", &[("Last-Event-ID", "7")]).await;
     let (event, data) = client.event().await;

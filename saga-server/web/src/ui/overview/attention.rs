@@ -147,10 +147,10 @@ impl Attention {
             .map(|view| Entry::new(view, clock.now));
         let (worse, acknowledged) = entries.partition(|entry| entry.mark.is_worse);
         let reasons = match letters > 0 && may_see_letters {
-            true => letter_reasons(reader, clock).await?,
-            false => Vec::new(),
+            true => Some(letter_groups(reader, clock).await?),
+            false => None,
         };
-        let last_letter = reasons.iter().map(|group| group.last).max();
+        let (reasons, last_letter) = reasons.map_or((Vec::new(), None), LetterReason::of);
         Ok(Self {
             letter_reasons: reasons,
             last_letter: last_letter.map(|last| Moment::new(last, clock.now)),
@@ -179,27 +179,31 @@ impl Attention {
 }
 
 /// Those that wait and that nobody takes care of, by reason, the most frequent first.
-async fn letter_reasons(reader: &Reader, clock: Clock) -> Result<Vec<LetterReason>, ApiError> {
+async fn letter_groups(reader: &Reader, clock: Clock) -> Result<LetterCounts<LetterGroup>, ApiError> {
     let filter = LetterFilter {
         state: Some(LetterState::Waiting),
         acknowledged: Some((false, clock.now)),
         ..LetterFilter::default()
     };
-    let LetterCounts { mut groups, is_exact } = reader.letter_groups(&filter).await?;
-    groups.retain(|group| group.waiting > 0);
-    groups.sort_by(|left, right| (right.waiting, &left.reason).cmp(&(left.waiting, &right.reason)));
-    let groups = groups.into_iter().take(REASONS);
-    Ok(groups.map(|group| LetterReason::of(group, is_exact)).collect())
+    let mut counts = reader.letter_groups(&filter).await?;
+    counts.groups.retain(|group| group.waiting > 0);
+    counts
+        .groups
+        .sort_by(|left, right| (right.waiting, &left.reason).cmp(&(left.waiting, &right.reason)));
+    Ok(counts)
 }
 
 impl LetterReason {
-    fn of(group: LetterGroup, is_exact: bool) -> Self {
-        let least = if is_exact { "" } else { "at least " };
-        Self {
+    /// The most frequent ones, and when the last letter of all came.
+    fn of(counts: LetterCounts<LetterGroup>) -> (Vec<Self>, Option<Timestamp>) {
+        let last = counts.groups.iter().map(|group| group.last).max();
+        let least = if counts.is_exact { "" } else { "at least " };
+        let reasons = counts.groups.into_iter().take(REASONS).map(|group| Self {
             path: reason_path(&group.reason),
             letters: format!("{least}{}", number(group.waiting)),
             reason: group.reason,
-        }
+        });
+        (reasons.collect(), last)
     }
 }
 
