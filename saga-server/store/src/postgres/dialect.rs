@@ -17,7 +17,7 @@ pub(super) const SYSTEM: &str = "postgresql";
 
 pub(super) const BEGIN: &str = "BEGIN";
 
-/// Of a transaction that changes sagas and what is counted of them. Where they are distributed, no snapshot has both: whoever
+/// Of a transaction that changes sagas and what is counted of them. Where they are distributed, no snapshot has both: what
 /// compares them waits until nobody holds this lock.
 pub(super) fn begin_changing(layout: Layout) -> &'static str {
     match layout {
