@@ -378,6 +378,7 @@ impl FilterArgs {
             state: self.state.map(StateArg::state),
             saga_id: self.saga_id,
             order_id: self.order_id,
+            without_partial_orders: false,
             cause: None,
             words: self.search.map(|Searched(words)| words).unwrap_or_default(),
             origin_topic: self.origin_topic,

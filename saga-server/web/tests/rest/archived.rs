@@ -244,7 +244,7 @@ fn bound(name: &str, saga_type: &str) -> Token {
     Token {
         name: name.to_owned(),
         role: Role::Operator,
-        scope: Scope::Types([SagaType::new(saga_type).unwrap()].into()),
+        scope: Scope::Types(std::sync::Arc::new([SagaType::new(saga_type).unwrap()].into())),
         services: Services::All,
         hash: TokenHash::of(name),
     }
