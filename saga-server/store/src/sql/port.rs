@@ -8,7 +8,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 
-use super::{Adapter, append, connect, dead_letters, dialect, error, letter_index, read, search, statistics};
+use super::{
+    Adapter, append, connect, dead_letters, dialect, error, letter_counts, letter_index, read, search,
+    statistics,
+};
 use crate::{
     AppendError, Appended, Attention, Conclude, CurrentDefinitions, DeadLetterStore, LetterCause,
     LetterCounts, LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position, SagaQuery,
