@@ -27,33 +27,39 @@ const LIMIT: i64 = 1_000_000;
 const PLENTY: i64 = 1_000_000;
 
 /// The clients of the three services, which record to one topic.
-pub(super) struct Clients(BTreeMap<ServiceName, Arc<dyn SagaTrackerClient>>);
+pub(super) struct Clients {
+    of: BTreeMap<ServiceName, Arc<dyn SagaTrackerClient>>,
+    /// Of a payment-service that is going to die.
+    dying: SagaConfig,
+}
 
 impl Clients {
     pub(super) fn connect(bootstrap_servers: &str, topic: &str) -> Result<Self> {
-        let client = |service: ServiceName| {
-            let config = SagaConfig::default()
+        let config = |service: ServiceName| {
+            SagaConfig::default()
                 .enabled(true)
                 .bootstrap_servers(bootstrap_servers)
                 .topic(topic)
-                .service_name(service.as_str());
+                .service_name(service.as_str())
+        };
+        let mut of = BTreeMap::new();
+        for service in ServiceName::ALL {
             let config = match service {
                 // Its relay marks what is acknowledged.
-                ServiceName::Product => config.mode(PublishMode::Synchronous),
-                ServiceName::Order | ServiceName::Payment => config,
+                ServiceName::Product => config(service).mode(PublishMode::Synchronous),
+                ServiceName::Order | ServiceName::Payment => config(service),
             };
-            Ok((service, saga_sdk::connect(&config)?))
-        };
-        ServiceName::ALL
-            .into_iter()
-            .map(client)
-            .collect::<Result<_>>()
-            .map(Self)
+            of.insert(service, saga_sdk::connect(&config)?);
+        }
+        Ok(Self {
+            of,
+            dying: config(ServiceName::Payment),
+        })
     }
 
     /// Waits until the broker has everything.
     pub(super) async fn close(self) -> Result<()> {
-        for (service, client) in self.0 {
+        for (service, client) in self.of {
             let left = client.close(TIMEOUT).await.left;
             ensure!(
                 left == 0,
@@ -93,9 +99,7 @@ struct Services {
     orders: Orders,
     stock: Stock,
     payments: Payments,
-    /// payment-service with a provider that does not answer.
-    dying: Payments,
-    payment_client: Arc<dyn SagaTrackerClient>,
+    dying: SagaConfig,
     relay: Relay<sqlx::SqlitePool>,
     databases: BTreeMap<ServiceName, Database>,
     /// How many domain events of each were carried on.
@@ -114,7 +118,7 @@ impl Services {
             let file = folder.join(service.as_str());
             databases.insert(service, Database::open(&file, schema, Topics::default()).await?);
         }
-        let of = |service| (databases[&service].clone(), clients.0[&service].clone());
+        let of = |service| (databases[&service].clone(), clients.of[&service].clone());
         let (products, product_client) = of(ServiceName::Product);
         let settings = product_service::Settings {
             stock: [("book", PLENTY), ("piano", PLENTY), ("lamp", 0)]
@@ -122,21 +126,13 @@ impl Services {
                 .into(),
             unreturnable: vec!["piano".to_owned()],
         };
-        let payments = |provider_ms| {
-            let (database, client) = of(ServiceName::Payment);
-            let settings = payment_service::Settings {
-                limit: LIMIT,
-                provider_ms,
-            };
-            Payments::new(database, client, settings)
-        };
+        let (payments, payment_client) = of(ServiceName::Payment);
         let (orders, order_client) = of(ServiceName::Order);
         Ok(Self {
             orders: Orders::new(orders, order_client),
             stock: Stock::new(products.clone(), product_client.clone(), settings).await?,
-            payments: payments(0),
-            dying: payments(u64::MAX),
-            payment_client: clients.0[&ServiceName::Payment].clone(),
+            payments: Payments::new(payments, payment_client, payment_settings(0)),
+            dying: clients.dying.clone(),
             relay: Relay::new(products.pool().clone(), product_client),
             databases,
             carried: BTreeMap::new(),
@@ -212,22 +208,28 @@ impl Services {
         Ok(())
     }
 
-    /// Two steps are recorded, and the transaction is never committed.
+    /// Two steps are recorded, and the transaction is never committed. Nothing more is recorded, as of a process that was killed:
+    /// the client is closed before the call is dropped.
     async fn die_while_charging(&self, event: &DomainEvent) -> Result<()> {
-        let recorded = || self.payment_client.stats().recorded;
-        let both = recorded() + 2;
-        let at_the_provider = async {
-            while recorded() < both {
+        let client = saga_sdk::connect(&self.dying)?;
+        let database = &self.databases[&ServiceName::Payment];
+        let dying = Payments::new(database.clone(), client.clone(), payment_settings(u64::MAX));
+        let killed_at_the_provider = async {
+            while client.stats().recorded < 2 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
+            client.close(TIMEOUT).await.left
         };
-        let database = &self.databases[&ServiceName::Payment];
         tokio::select! {
-            ended = database.handle_once(&self.dying, event) => {
+            ended = database.handle_once(&dying, event) => {
                 ended?;
                 bail!("the provider answered");
             }
-            reached = tokio::time::timeout(TIMEOUT, at_the_provider) => reached.context("no payment was asked for"),
+            left = tokio::time::timeout(TIMEOUT, killed_at_the_provider) => {
+                let left = left.context("no payment was asked for")?;
+                ensure!(left == 0, "{left} steps are not acknowledged");
+                Ok(())
+            }
         }
     }
 
@@ -242,5 +244,13 @@ impl Services {
             *carried = published.len();
         }
         Ok(())
+    }
+}
+
+/// With a provider that takes so long.
+fn payment_settings(provider_ms: u64) -> payment_service::Settings {
+    payment_service::Settings {
+        limit: LIMIT,
+        provider_ms,
     }
 }
