@@ -195,13 +195,6 @@ pub(super) fn hundredths(share: f64) -> u32 {
         .unwrap_or(0)
 }
 
-/// An estimated count.
-pub(super) fn about(count: f64) -> String {
-    format!("{:.0}", count.max(0.0))
-        .parse()
-        .map_or_else(|_| "many".to_owned(), number)
-}
-
 /// Seconds, in the form of [`length`].
 pub(super) fn seconds(seconds: f64) -> String {
     format!("{:.0}", seconds * 1000.0)
@@ -289,10 +282,7 @@ mod tests {
         let shown: Vec<String> = [0.0, 0.0004, 0.0123, 0.5, 0.9999, 1.0].map(percent).into();
         assert_eq!(shown, ["0 %", "<0.1 %", "1.2 %", "50 %", ">99 %", "100 %"]);
         assert_eq!([0.004, 0.5, 0.996, 1.0].map(hundredths), [0, 50, 100, 100]);
-        assert_eq!(
-            (about(1234.4), seconds(2.4)),
-            ("1,234".to_owned(), "2.4 s".to_owned())
-        );
+        assert_eq!(seconds(2.4), "2.4 s");
     }
 
     #[test]
