@@ -94,7 +94,11 @@ pub(super) async fn write(connection: &mut PgConnection, updated: &[UpdatedSaga]
         failure => failure.into(),
     })?;
     if made != new.len() as u64 {
-        return Err(AppendError::not_kept().into());
+        return Err(match is_copied {
+            // Another writer's saga makes a COPY fail.
+            true => AppendError::not_kept().into(),
+            false => conflict(),
+        });
     }
     if write_arrays(connection, &UPDATE, &known).await? != known.len() as u64 {
         return Err(conflict());
