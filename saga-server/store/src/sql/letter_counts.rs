@@ -172,12 +172,20 @@ async fn count_each(
         ));
     }
     for (end, name) in [("min", "first_dead"), ("max", "last_dead")] {
-        sql.push(format_args!(", (SELECT {end}(dead_since) {of_name}"));
-        if let Some(state) = filter.state {
-            sql.push(format_args!(" AND state = '{}'", state.as_str()));
+        // The index has the letters of each state in the order of time.
+        sql.push(format_args!(", (SELECT {end}(dead_since) FROM ("));
+        let states = LetterState::ALL
+            .into_iter()
+            .filter(|state| filter.state.is_none_or(|asked| asked == *state));
+        for (place, state) in states.enumerate() {
+            sql.push(if place == 0 { "" } else { " UNION ALL " });
+            sql.push(format_args!(
+                "SELECT {end}(dead_since) AS dead_since {of_name} AND state = '{}'",
+                state.as_str()
+            ));
+            push_times(&mut sql, filter);
         }
-        push_times(&mut sql, filter);
-        sql.push(format_args!(") AS {name}"));
+        sql.push(format_args!(") AS ends) AS {name}"));
     }
     sql.push(" FROM (");
     dialect::push_texts(&mut sql, names);

@@ -83,7 +83,8 @@ pub(super) async fn narrow<'a>(pool: &Pool, filter: &'a LetterFilter) -> Result<
     for word in &filter.words {
         let mut sql = QueryBuilder::<Db>::new("SELECT letter_id FROM dead_letter_word WHERE ");
         push_begins(&mut sql, word);
-        sql.push(format_args!(" LIMIT {}", RARE + 1));
+        // In the order of the key, so that it is read and not the table.
+        sql.push(format_args!(" ORDER BY word, letter_id LIMIT {}", RARE + 1));
         let letters: Vec<i64> = sql
             .build_query_scalar()
             .fetch_all(pool)
