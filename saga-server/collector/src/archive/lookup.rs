@@ -1,27 +1,24 @@
 //! One saga or order, answered from the archive.
 //!
-//! The index names the few batches that may have it, bloom filters and statistics the row groups; of a file that was looked at
-//! before no more than these row groups are read. A file is compared with its checksum when it is looked at first.
+//! The index names the few batches that may have it, bloom filters and statistics the row groups.
 //!
 //! Rule of thumb: what cannot be read is an error and never "there is none".
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use parking_lot::Mutex;
-use parquet::errors::ParquetError;
 use saga_store::{Position, StepPage, StoredStep, erased_at};
 use saga_types::{Metadata, SagaEvent, Timestamp, definition::Definitions, fold, fold::SagaState};
 use tokio::sync::Semaphore;
 
 use super::{
-    Archive, ArchiveError, ArchivedFile, Manifest,
-    footers::{Footers, KeptFooter},
+    Archive, ArchiveError,
+    files::{Files, Table, decode},
     index::{self, Index},
-    parquet_read::{Footer, Pieces, Wanted},
+    parquet_read::Footer,
     place::Version,
-    tables::{self, ORDER_ID, OTHER_ORDER_IDS, RECORDED_AT, SAGA_COLUMNS, SAGA_ID, STEP_COLUMNS, SagaRow},
+    tables::{self, ORDER_ID, OTHER_ORDER_IDS, RECORDED_AT, SAGA_ID, SagaRow},
 };
 
 /// The longest time for an answer, the wait for a place included.
@@ -52,7 +49,7 @@ pub struct Lookup(Arc<Shared>);
 struct Shared {
     archive: Archive,
     index: Mutex<(Version, Arc<Index>)>,
-    footers: Mutex<Footers>,
+    files: Files,
     places: Semaphore,
 }
 
@@ -61,9 +58,9 @@ impl Lookup {
     #[must_use]
     pub fn new(archive: Archive) -> Self {
         Self(Arc::new(Shared {
+            files: Files::new(archive.clone()),
             archive,
             index: Mutex::default(),
-            footers: Mutex::default(),
             places: Semaphore::new(AT_ONCE),
         }))
     }
@@ -156,7 +153,7 @@ impl Shared {
         let mut found = BTreeMap::new();
         for in_folder in folders {
             let holds = |footer: &Footer, group| footer.may_hold(group, SAGA_ID, saga_id);
-            let Some(opened) = self.open(&in_folder, Table::Sagas, holds).await? else {
+            let Some(opened) = self.files.open(&in_folder, Table::Sagas, holds).await? else {
                 if folder.is_some() && self.archive.is_empty().await? {
                     let reason = "the archive has nothing at all: is this its folder or bucket?";
                     return Err(ArchiveError::file(in_folder, reason));
@@ -206,7 +203,7 @@ impl Shared {
         let holds = |footer: &Footer, group| {
             Ok(footer.may_hold(group, ORDER_ID, order_id)? || footer.has_any(group, OTHER_ORDER_IDS))
         };
-        let Some(opened) = self.open(folder, Table::Sagas, holds).await? else {
+        let Some(opened) = self.files.open(folder, Table::Sagas, holds).await? else {
             return Ok(Vec::new());
         };
         let order_id = order_id.to_owned();
@@ -254,7 +251,7 @@ impl Shared {
             let is_before = from.is_some_and(|from| last.is_some_and(|last| last < from.as_millis()));
             Ok(!is_before && footer.may_hold(group, SAGA_ID, saga_id.as_str())?)
         };
-        let opened = self.open(&saga.folder, Table::Steps, holds).await?;
+        let opened = self.files.open(&saga.folder, Table::Steps, holds).await?;
         let mut opened = opened
             .ok_or_else(|| ArchiveError::file(&saga.folder, "the batch was removed from the archive"))?;
         // All but the first and the last are full of this saga's events.
@@ -312,152 +309,6 @@ impl Shared {
         let parsed = Arc::new(parsed);
         *self.index.lock() = (whole.version, parsed.clone());
         Ok(parsed)
-    }
-
-    /// A file of a batch with those row groups that may hold something; none when the batch is gone.
-    async fn open(
-        &self,
-        folder: &str,
-        table: Table,
-        holds: impl Fn(&Footer, usize) -> parquet::errors::Result<bool>,
-    ) -> Result<Option<Opened>, ArchiveError> {
-        let name = format!("{folder}/{table:?}");
-        loop {
-            let known = self.footers.lock().get(&name);
-            let is_known = known.is_some();
-            let (kept, whole) = match known {
-                Some(kept) => (kept, None),
-                None => match self.read(folder, table).await? {
-                    Some((kept, bytes)) => (kept, Some(bytes)),
-                    None => return Ok(None),
-                },
-            };
-            let cannot = |error: ParquetError| ArchiveError::file(&kept.path, error);
-            let mut groups = Vec::new();
-            for group in kept.footer.groups() {
-                if holds(&kept.footer, group).map_err(cannot)? {
-                    groups.push(group);
-                }
-            }
-            if !is_known {
-                self.footers.lock().put(name.clone(), kept.clone());
-            }
-            let pieces = match (whole, kept.footer.span(&groups)) {
-                (Some(bytes), _) => Pieces::whole(bytes),
-                (None, None) => kept.footer.tail().clone(),
-                (None, Some(span)) => {
-                    let piece = self.archive.get_piece(&kept.path, &kept.version, span.clone());
-                    let Some(piece) = piece.await? else {
-                        // The file was replaced, since a person's data was erased from it, or removed.
-                        self.footers.lock().forget(&name);
-                        continue;
-                    };
-                    kept.footer.tail().with(span.start, piece)
-                }
-            };
-            return Ok(Some(Opened { kept, pieces, groups }));
-        }
-    }
-
-    /// Reads a file whole, compares it with its checksum, and keeps its end.
-    async fn read(
-        &self,
-        folder: &str,
-        table: Table,
-    ) -> Result<Option<(Arc<KeptFooter>, Bytes)>, ArchiveError> {
-        let manifest = match self.archive.manifest(folder).await {
-            Ok((manifest, _)) => manifest,
-            Err(ArchiveError::Place(object_store::Error::NotFound { .. })) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let file = table.file(&manifest);
-        let whole = match self.archive.read_version(&manifest, file).await {
-            Err(ArchiveError::Place(object_store::Error::NotFound { .. })) => {
-                let reason = "is missing, although the manifest of its batch names it";
-                return Err(ArchiveError::file(manifest.path(file), reason));
-            }
-            whole => whole?,
-        };
-        let bytes = whole.bytes.clone();
-        let footer = decode(whole.path.clone(), move || Footer::of(&bytes, table.columns())).await?;
-        let kept = KeptFooter {
-            path: whole.path,
-            version: whole.version,
-            footer,
-        };
-        Ok(Some((Arc::new(kept), whole.bytes)))
-    }
-}
-
-/// The two files of a batch.
-#[derive(Debug, Clone, Copy)]
-enum Table {
-    Sagas,
-    Steps,
-}
-
-impl Table {
-    fn file(self, manifest: &Manifest) -> &ArchivedFile {
-        match self {
-            Self::Sagas => &manifest.sagas,
-            Self::Steps => &manifest.steps,
-        }
-    }
-
-    fn columns(self) -> &'static [Wanted] {
-        match self {
-            Self::Sagas => &SAGA_COLUMNS,
-            Self::Steps => &STEP_COLUMNS,
-        }
-    }
-}
-
-/// A file with the row groups that may hold something, whose bytes were read.
-struct Opened {
-    kept: Arc<KeptFooter>,
-    pieces: Pieces,
-    groups: Vec<usize>,
-}
-
-impl Opened {
-    async fn decode<T: Send + 'static>(
-        self,
-        decoding: impl FnOnce(&Self) -> parquet::errors::Result<T> + Send + 'static,
-    ) -> Result<T, ArchiveError> {
-        decode(self.kept.path.clone(), move || decoding(&self)).await
-    }
-
-    fn texts(&self, group: usize, column: usize) -> parquet::errors::Result<Vec<Option<String>>> {
-        self.kept.footer.texts(&self.pieces, group, column)
-    }
-
-    /// The sagas of those rows of each row group that are chosen.
-    fn sagas(
-        &self,
-        choose: impl Fn(&Self, usize) -> parquet::errors::Result<Vec<bool>>,
-    ) -> parquet::errors::Result<Vec<SagaRow>> {
-        let mut sagas = Vec::new();
-        for group in self.groups.iter().copied() {
-            let chosen = choose(self, group)?;
-            for place in (0..chosen.len()).filter(|place| chosen[*place]) {
-                let rows = self.kept.footer.rows(&self.pieces, group, &(place..place + 1))?;
-                for row in rows {
-                    sagas.push(tables::saga(row)?);
-                }
-            }
-        }
-        Ok(sagas)
-    }
-}
-
-/// Decodes apart from the threads that answer others. A file that makes the decoder panic is damaged.
-pub(super) async fn decode<T: Send + 'static>(
-    path: String,
-    decoding: impl FnOnce() -> parquet::errors::Result<T> + Send + 'static,
-) -> Result<T, ArchiveError> {
-    match tokio::task::spawn_blocking(decoding).await {
-        Ok(decoded) => decoded.map_err(|error| ArchiveError::file(path, error)),
-        Err(_) => Err(ArchiveError::file(path, "cannot be decoded")),
     }
 }
 

@@ -8,7 +8,7 @@
 //! | `tables` | events and final states as rows |
 //! | `write` | one batch: written, read back, compared |
 //! | `index` | which batches there are, and what may be in each |
-//! | [`Lookup`], `footers` | one saga or order, from those pieces of files that hold it |
+//! | [`Lookup`], `files`, `footers` | one saga or order, from those pieces of files that hold it |
 //! | `restore` | from the archive into a SQLite file of its own |
 //! | `erase` | a person's data out of a batch, whose files are replaced |
 //!
@@ -23,6 +23,7 @@
 //! Rule of thumb: the archive must be readable without the database that it came from, and without this program.
 
 pub(crate) mod erase;
+mod files;
 mod footers;
 mod index;
 mod lookup;

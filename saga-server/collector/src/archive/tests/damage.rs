@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::archive::{
-    ArchiveError, Manifest, lookup::decode, manifest::LAYOUT, parquet_write::LAYOUT_KEY, tables,
+    ArchiveError, Manifest, files::decode, manifest::LAYOUT, parquet_write::LAYOUT_KEY, tables,
 };
 
 async fn one_batch() -> (Harness, Manifest) {
