@@ -234,7 +234,7 @@ async fn ask(
         }),
     ];
     for (name, address) in kinds {
-        progress.show(&format!("asking for {name}"));
+        progress.show(format!("asking for {name}"));
         let mut rounds = Vec::new();
         for _ in 0..2 {
             let mut micros = Histogram::<u64>::new(3)?;

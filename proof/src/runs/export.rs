@@ -175,14 +175,14 @@ async fn export(harness: &Harness, form: Form, expected: usize, progress: &Progr
     {
         records.read(&piece)?;
         if first_tenth.is_none() && records.count >= expected / 10 {
-            first_tenth = Some(mib(most.swap(0, Ordering::Relaxed)));
+            first_tenth = Some(f64::from_bits(most.swap(0, Ordering::Relaxed)));
         }
         progress.update(format!("{} of {expected} sagas read", records.count));
     }
     let took = begun.elapsed();
     watching.abort();
     ensure!(records.line.is_empty(), "the last line does not end");
-    let rest = mib(most.load(Ordering::Relaxed));
+    let rest = f64::from_bits(most.load(Ordering::Relaxed));
     server.end().await?;
     Ok(Exported {
         took,
@@ -195,16 +195,12 @@ async fn export(harness: &Harness, form: Form, expected: usize, progress: &Progr
     })
 }
 
-/// Keeps the most memory of a process, in KiB.
+/// Keeps the most memory of a process, as the bits of its MiB, which are in the order of positive numbers.
 async fn watch(process: u32, most: Arc<AtomicU64>) {
     while let Ok(resident) = memory::resident_mib(process) {
-        most.fetch_max((resident * 1024.0) as u64, Ordering::Relaxed);
+        most.fetch_max(resident.to_bits(), Ordering::Relaxed);
         tokio::time::sleep(INTERVAL).await;
     }
-}
-
-fn mib(kib: u64) -> f64 {
-    kib as f64 / 1024.0
 }
 
 /// The records of a file, of which no more than a line is kept. The texts of these sagas have no line breaks.

@@ -41,6 +41,9 @@ const ADDED: [&str; 8] = [
     dead::EXCEPTION_MESSAGE,
 ];
 
+/// The name and value of a header.
+type Header<'a> = (&'a [u8], Option<&'a [u8]>);
+
 /// A source whose letters can be replayed.
 #[derive(Clone)]
 pub struct LetterSource {
@@ -255,7 +258,7 @@ fn not_kept(what: &str) -> Rejection {
 }
 
 /// The headers that the record had before it became a letter; `None` when some are not kept.
-fn own_headers(letter: &Letter) -> Option<Vec<(&[u8], Option<&[u8]>)>> {
+fn own_headers(letter: &Letter) -> Option<Vec<Header<'_>>> {
     let is_on_its_topic = letter.origin.topic.as_deref() == Some(letter.topic.as_str());
     let mut added = match is_on_its_topic {
         true => Vec::new(),
