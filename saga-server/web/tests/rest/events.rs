@@ -252,7 +252,8 @@ async fn bytes_of_a_body_are_counted_while_it_is_received_and_not_once_its_calle
     };
     let mut socket = tokio::net::TcpStream::connect(api.address).await.unwrap();
     let head = format!(
-        "POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+        "POST {PATH} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n",
+        api.address
     );
     let part = format!("{head}[{{\"eventId\": \"e-1\"");
     socket.write_all(part.as_bytes()).await.unwrap();

@@ -123,7 +123,10 @@ async fn loops_and_missing_parents_are_shown_as_what_they_are() {
         "{page_of_loop}"
     );
     let orphan = text(&page(&api, "/sagas/orphan").await);
-    assert!(orphan.contains("gone is not in the database"), "{orphan}");
+    assert!(
+        orphan.contains("gone is neither in the database nor in the archive"),
+        "{orphan}"
+    );
 }
 
 #[tokio::test]

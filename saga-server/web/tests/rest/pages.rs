@@ -93,7 +93,7 @@ async fn a_list_is_a_message_with_its_first_sagas_and_its_address() {
     );
     assert_eq!((lines.len(), lines[6]), (8, "…"), "{message}");
     let address = format!(
-        "http://{}/sagas?status=FAILED&#38;sagaType=ORDER_CREATION",
+        "http://{}/sagas?sagaType=ORDER_CREATION&#38;status=FAILED",
         api.address
     );
     assert_eq!(lines[7], address);
