@@ -123,13 +123,13 @@ mod tests {
         let compared: TypeComparison = serde_json::from_str(answer).unwrap();
         assert_eq!(
             compared.table("2.7.0", "2.8.0"),
-            "ORDER_CREATION                              2.7.0          2.8.0\n\
-             sagas                                       600            599\n\
-             completed                                   588            480\n\
-             failed                                      12             119\n\
-             of these compensated                        10             0\n\
-             failed at PAYMENT_FAILED: no reason given   12 (2.0 %)     119 (19.9 %)\n\
-             start -> ORDER_CREATED                      600 (100.0 %)  599 (100.0 %), p50 50ms, p95 1s 500ms\n"
+            "ORDER_CREATION                             2.7.0          2.8.0\n\
+             sagas                                      600            599\n\
+             completed                                  588            480\n\
+             failed                                     12             119\n\
+             of these compensated                       10             0\n\
+             failed at PAYMENT_FAILED: no reason given  12 (2.0 %)     119 (19.9 %)\n\
+             start -> ORDER_CREATED                     600 (100.0 %)  599 (100.0 %), p50 50ms, p95 1s 500ms\n"
         );
     }
 }

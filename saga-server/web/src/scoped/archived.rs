@@ -159,7 +159,7 @@ impl Reader {
 
     fn answered<T>(&self, saga_id: &SagaId, answer: Result<T, ArchiveError>) -> Result<T, NoSaga> {
         self.note_archive(answer.as_ref().err());
-        answer.map_err(|error| NoSaga::Archive(saga_id.clone(), error))
+        answer.map_err(|error| NoSaga::Archive(saga_id.clone(), Box::new(error)))
     }
 
     /// Health says whether the archive answered last.

@@ -17,7 +17,7 @@ pub(crate) enum NoSaga {
     /// It is in the archive, where nothing is changed.
     Archived(SagaId, Box<InArchive>),
     /// The archive, which may have it, gave no answer.
-    Archive(SagaId, ArchiveError),
+    Archive(SagaId, Box<ArchiveError>),
     /// The database gave no answer.
     Store(StoreError),
 }
