@@ -127,11 +127,11 @@ impl Reader {
         if let Some(removal) = &removal
             && !self.scope().has_known(removal.saga_type.as_ref())
         {
-            return Err(NoSaga::Unknown(saga_id.clone(), freshness));
+            return Err(NoSaga::Unknown(saga_id.clone(), Box::new(freshness)));
         }
         let missing = |removal| match removal {
             Some(removal) => NoSaga::Removed(saga_id.clone(), removal),
-            None => NoSaga::Unknown(saga_id.clone(), freshness),
+            None => NoSaga::Unknown(saga_id.clone(), Box::new(freshness)),
         };
         let was_not_archived = removal.as_ref().is_some_and(|removal| removal.archive.is_none());
         let lookup = self.sources.lookup.as_ref().filter(|_| !was_not_archived);
@@ -154,7 +154,7 @@ impl Reader {
 
     fn archive_of(&self, saga_id: &SagaId) -> Result<&Lookup, NoSaga> {
         let lookup = self.sources.lookup.as_ref();
-        lookup.ok_or_else(|| NoSaga::Unknown(saga_id.clone(), self.freshness()))
+        lookup.ok_or_else(|| NoSaga::Unknown(saga_id.clone(), Box::new(self.freshness())))
     }
 
     fn answered<T>(&self, saga_id: &SagaId, answer: Result<T, ArchiveError>) -> Result<T, NoSaga> {

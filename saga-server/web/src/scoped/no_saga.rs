@@ -11,7 +11,7 @@ use super::shown::InArchive;
 pub(crate) enum NoSaga {
     /// It is not in the database, and never was as far as is known; while ingest lags, it may still come. Or the caller may not
     /// see its type, of which nothing must be different.
-    Unknown(SagaId, Freshness),
+    Unknown(SagaId, Box<Freshness>),
     /// It was removed at the end of its retention, and is in no archive that is asked.
     Removed(SagaId, Removal),
     /// It is in the archive, where nothing is changed.
