@@ -206,9 +206,10 @@ impl ListArgs {
             Format::Json => output::print_json(&Listed { content })?,
             _ if is_empty => {}
             _ => {
-                let read = |raw: &Box<RawValue>| tracker.read(raw.get(), "an acknowledgement");
-                let read = content.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-                print(&read, &self.show)?;
+                let read = content
+                    .iter()
+                    .map(|raw| tracker.read(raw.get(), "an acknowledgement"));
+                print(&read.collect::<Result<Vec<_>, _>>()?, &self.show)?;
             }
         }
         match is_empty {

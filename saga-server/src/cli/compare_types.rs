@@ -65,14 +65,13 @@ impl TypeComparison {
     pub(super) fn table(&self, baseline: &str, candidate: &str) -> String {
         let sagas = self.baseline.sagas.to_string();
         let mut rows = vec![row("sagas", &sagas, &self.candidate.sagas.to_string())];
-        let counts: [(&str, fn(&Outcomes) -> u64); 3] = [
-            ("completed", |outcomes| outcomes.completed),
-            ("failed", |outcomes| outcomes.failed),
-            ("of these compensated", |outcomes| outcomes.compensated),
-        ];
-        for (name, count) in counts {
-            let count = |outcomes: &Outcomes| count(outcomes).to_string();
-            rows.push(row(name, &count(&self.baseline), &count(&self.candidate)));
+        let (before, after) = (&self.baseline, &self.candidate);
+        for (name, before, after) in [
+            ("completed", before.completed, after.completed),
+            ("failed", before.failed, after.failed),
+            ("of these compensated", before.compensated, after.compensated),
+        ] {
+            rows.push(row(name, &before.to_string(), &after.to_string()));
         }
         for failure in self.failures.iter().take(ROWS) {
             let step = failure.step.as_deref().unwrap_or("unknown step");

@@ -71,7 +71,7 @@ enum Command {
     /// Manage the topics in Kafka
     Topics(topics::TopicsArgs),
     /// List, replay, dismiss and restore dead letters: events that could not be stored
-    Dlt(dlt::DltArgs),
+    Dlt(Box<dlt::DltArgs>),
     /// Erase a person's data from database, archive and dead letters, by a key and value of the metadata
     ///
     /// All metadata of every saga in which an event has the value leaves, with failure reasons made of it, and the content of dead
