@@ -2,7 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::{asked::Asked, support::events::compensated};
+use crate::{
+    asked::Asked,
+    support::{
+        events::{compensated, saga},
+        eventually,
+    },
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saga_is_acknowledged_listed_replaced_and_withdrawn() {
@@ -69,7 +75,11 @@ async fn a_saga_is_acknowledged_listed_replaced_and_withdrawn() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_acknowledged_is_refused_with_its_exit_code() {
     let asked = Asked::start_with_tokens();
-    asked.record("saga-1", &compensated()[..6]).await;
+    asked.send(&saga("saga-1", &compensated()[..6]));
+    eventually("the saga is stored", async || {
+        asked.run(&["get", "saga-1", "--token", "viewer"]).code == 0
+    })
+    .await;
     let note = ["--note", "x", "--for", "4h"];
     for (arguments, code, word) in [
         (vec!["ack", "saga", "saga-1"], 2, "--note"),

@@ -52,11 +52,16 @@ impl Asked {
         self.record_events(&saga(saga_id, recorded)).await;
     }
 
-    /// Events of one saga.
-    pub(crate) async fn record_events(&self, events: &[SagaEvent]) {
+    /// Sends events, which are stored later.
+    pub(crate) fn send(&self, events: &[SagaEvent]) {
         let producer = self.dev.producer();
         events.iter().for_each(|event| producer.send(event));
         producer.flush();
+    }
+
+    /// Events of one saga.
+    pub(crate) async fn record_events(&self, events: &[SagaEvent]) {
+        self.send(events);
         let steps = u64::try_from(events.len()).unwrap();
         let id = events[0].saga_id.as_str();
         let id: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
