@@ -24,6 +24,9 @@ const COUNTED: i64 = LetterCounts::<LetterGroup>::COUNTED as i64;
 const ALL: i64 = 50_000;
 const LEAST: i64 = 500;
 
+/// So many entries are read for the first and the last letter of each.
+const AT_THE_ENDS: i64 = 1_000;
+
 const MOST: i64 = LetterCounts::<LetterGroup>::MAX as i64;
 
 /// What letters are counted by.
@@ -171,8 +174,8 @@ async fn count_each(
             " ORDER BY dead_since DESC LIMIT {counted}) AS newest) AS {count}"
         ));
     }
-    for (end, name) in [("min", "first_dead"), ("max", "last_dead")] {
-        // The index has the letters of each state in the order of time.
+    for (end, order, name) in [("min", "ASC", "first_dead"), ("max", "DESC", "last_dead")] {
+        // Of some, and not the first alone: for one letter PostgreSQL reads letters in the order of time until one is of the name.
         sql.push(format_args!(", (SELECT {end}(dead_since) FROM ("));
         let states = LetterState::ALL
             .into_iter()
@@ -180,10 +183,13 @@ async fn count_each(
         for (place, state) in states.enumerate() {
             sql.push(if place == 0 { "" } else { " UNION ALL " });
             sql.push(format_args!(
-                "SELECT {end}(dead_since) AS dead_since {of_name} AND state = '{}'",
+                "SELECT {end}(dead_since) AS dead_since FROM (SELECT dead_since {of_name} AND state = '{}'",
                 state.as_str()
             ));
             push_times(&mut sql, filter);
+            sql.push(format_args!(
+                " ORDER BY dead_since {order} LIMIT {AT_THE_ENDS}) AS some"
+            ));
         }
         sql.push(format_args!(") AS ends) AS {name}"));
     }

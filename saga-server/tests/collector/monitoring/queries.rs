@@ -44,11 +44,13 @@ const OF_OTHERS: [&str; 2] = ["saga_tracker_webhook_", "saga-tracker-gateway"];
 fn with_source(folder: &Path) -> PathBuf {
     let rule = "rules: [{when: event.no == 'thing', step: ORDER_CREATED, status: STARTED, sagaId: event.id, orderId: event.id, \
                 sagaType: ORDER_CREATION}]\n";
-    std::fs::write(folder.join("orders.yml"), rule).unwrap();
+    let mappings = folder.join("mappings");
+    std::fs::create_dir(&mappings).unwrap();
+    std::fs::write(mappings.join("orders.yml"), rule).unwrap();
     let file = folder.join("saga-server.yml");
     let text = format!(
         "gateway: {{mappingsDir: '{}'}}\nsources: {{orders: {{topic: shop.orders, format: json}}}}\n",
-        folder.display()
+        mappings.display()
     );
     std::fs::write(&file, text).unwrap();
     file

@@ -81,7 +81,7 @@ pub(super) async fn rest(operator: &Operator, secrets: &Secrets, search: &mut Se
             .iter()
             .take(if path.contains('{') { SAGAS.len() } else { 1 })
         {
-            let asked_for = path.replace("{sagaId}", saga) + query(path);
+            let asked_for = path.replace("{sagaId}", saga).replace("{id}", "1") + query(path);
             let (status, answer) = operator.get(&asked_for).await;
             assert!(
                 status < 400 || path.contains('{') && status == 404,
