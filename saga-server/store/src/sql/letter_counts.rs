@@ -188,7 +188,7 @@ async fn count_each(
             ));
             push_times(&mut sql, filter);
             sql.push(format_args!(
-                " ORDER BY dead_since {order} LIMIT {AT_THE_ENDS}) AS some"
+                " ORDER BY dead_since {order} LIMIT {AT_THE_ENDS}) AS nearest"
             ));
         }
         sql.push(format_args!(") AS ends) AS {name}"));
