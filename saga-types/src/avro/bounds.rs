@@ -160,7 +160,6 @@ mod tests {
             json!({"type": "map", "values": record("Nulls", &[json!("null"), json!("null"), json!("null")])}),
             json!(["null", list(&json!("null"))]),
             doubled(json!("null"), 40),
-            doubled(json!("null"), 100),
             json!(["string", doubled(json!("null"), 40)]),
             list(&json!(["string", doubled(json!("null"), 5)])),
         ] {
