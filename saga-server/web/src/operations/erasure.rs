@@ -12,7 +12,7 @@ use crate::{
     scoped::Reader,
 };
 use saga_collector::erasure::{ErasureError, ErasureOrder, ErasurePlace, ErasureReport};
-use saga_store::MetadataValue;
+use saga_store::{MetadataValue, NotePlace};
 
 /// After this time no further piece is begun; a piece may take some seconds itself.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -126,7 +126,9 @@ impl From<ErasurePlace> for ErasureCursor {
             ErasurePlace::Sagas(after) => Self::Sagas(after),
             ErasurePlace::Archive(after) => Self::Archive(after),
             ErasurePlace::Letters(after) => Self::Letters(after),
-            ErasurePlace::Notes(after) => Self::Notes(after),
+            ErasurePlace::Notes(NotePlace::Job(after)) => Self::Jobs(after),
+            ErasurePlace::Notes(NotePlace::Acknowledgement(after)) => Self::Acknowledgements(after),
+            ErasurePlace::Notes(NotePlace::View(after)) => Self::Views(after),
         }
     }
 }
@@ -137,7 +139,9 @@ impl From<ErasureCursor> for ErasurePlace {
             ErasureCursor::Sagas(after) => Self::Sagas(after),
             ErasureCursor::Archive(after) => Self::Archive(after),
             ErasureCursor::Letters(after) => Self::Letters(after),
-            ErasureCursor::Notes(after) => Self::Notes(after),
+            ErasureCursor::Jobs(after) => Self::Notes(NotePlace::Job(after)),
+            ErasureCursor::Acknowledgements(after) => Self::Notes(NotePlace::Acknowledgement(after)),
+            ErasureCursor::Views(after) => Self::Notes(NotePlace::View(after)),
         }
     }
 }

@@ -2,7 +2,6 @@
 //! endpoint or of another version is refused and never misread.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use saga_store::NotePlace;
 use saga_types::{EventId, SagaId, Timestamp, fold::Position};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -211,8 +210,12 @@ pub(crate) enum ErasureCursor {
     Archive(String),
     /// Dead letters, after this one.
     Letters(i64),
-    /// What operators wrote, after this place.
-    Notes(NotePlace),
+    /// What operators wrote of jobs, after the job with this id.
+    Jobs(i64),
+    /// Of acknowledgements, after this one.
+    Acknowledgements(i64),
+    /// Saved views, after this one.
+    Views(String),
 }
 
 impl ErasureCursor {
@@ -223,9 +226,9 @@ impl ErasureCursor {
             Self::Sagas(after) => ("sagas", after.as_str(), 0),
             Self::Archive(after) => ("archive", after.as_str(), 0),
             Self::Letters(after) => ("letters", "", *after),
-            Self::Notes(NotePlace::Job(after)) => ("jobs", "", *after),
-            Self::Notes(NotePlace::Acknowledgement(after)) => ("acknowledgements", "", *after),
-            Self::Notes(NotePlace::View(after)) => ("views", after.as_str(), 0),
+            Self::Jobs(after) => ("jobs", "", *after),
+            Self::Acknowledgements(after) => ("acknowledgements", "", *after),
+            Self::Views(after) => ("views", after.as_str(), 0),
         };
         encode(&(Self::KIND, part, text, number))
     }
@@ -238,9 +241,9 @@ impl ErasureCursor {
             (Self::KIND, "sagas") => Ok(Self::Sagas(text)),
             (Self::KIND, "archive") => Ok(Self::Archive(text)),
             (Self::KIND, "letters") => Ok(Self::Letters(number)),
-            (Self::KIND, "jobs") => Ok(Self::Notes(NotePlace::Job(number))),
-            (Self::KIND, "acknowledgements") => Ok(Self::Notes(NotePlace::Acknowledgement(number))),
-            (Self::KIND, "views") => Ok(Self::Notes(NotePlace::View(text))),
+            (Self::KIND, "jobs") => Ok(Self::Jobs(number)),
+            (Self::KIND, "acknowledgements") => Ok(Self::Acknowledgements(number)),
+            (Self::KIND, "views") => Ok(Self::Views(text)),
             _ => Err(REFUSED.to_owned()),
         }
     }
@@ -278,9 +281,9 @@ mod tests {
             ErasureCursor::Sagas("주문/1".to_owned()),
             ErasureCursor::Archive(String::new()),
             ErasureCursor::Letters(i64::MAX),
-            ErasureCursor::Notes(NotePlace::FIRST),
-            ErasureCursor::Notes(NotePlace::Acknowledgement(7)),
-            ErasureCursor::Notes(NotePlace::View("환불 실패".to_owned())),
+            ErasureCursor::Jobs(0),
+            ErasureCursor::Acknowledgements(7),
+            ErasureCursor::Views("환불 실패".to_owned()),
         ] {
             assert_eq!(ErasureCursor::decode(&cursor.encode()), Ok(cursor));
         }
