@@ -10,7 +10,7 @@ use super::{
     acknowledged::push_acknowledged_letters,
     dialect::{self, any},
     error,
-    letter_index::{self, Narrowed},
+    letter_index::{self, Prefiltered},
     producers,
     rows::decode,
     scope::push_scope,
@@ -154,9 +154,9 @@ pub(super) async fn letters(
     (pool, layout): (&Pool, Layout),
     query: &LetterQuery,
 ) -> Result<LetterPage, StoreError> {
-    let narrowed = letter_index::narrow(pool, &query.filter).await?;
+    let prefiltered = letter_index::prefilter(pool, &query.filter).await?;
     let mut sql = QueryBuilder::new(LETTERS);
-    push_filter(&mut sql, &narrowed, layout);
+    push_filter(&mut sql, &prefiltered, layout);
     if let Some(after) = query.after {
         sql.push(" AND (dead_since, id) < (")
             .push_bind(Moment(after.dead_since))
@@ -247,8 +247,8 @@ pub(super) fn push_letter_scope(sql: &mut QueryBuilder<Db>, scope: &Scope, layou
     }
 }
 
-pub(super) fn push_filter(sql: &mut QueryBuilder<Db>, narrowed: &Narrowed<'_>, layout: Layout) {
-    let filter = narrowed.filter;
+pub(super) fn push_filter(sql: &mut QueryBuilder<Db>, prefiltered: &Prefiltered<'_>, layout: Layout) {
+    let filter = prefiltered.filter;
     push_letter_scope(sql, &filter.scope, layout);
     if let Some(named) = &filter.named {
         sql.push(" AND (id ");
@@ -279,7 +279,7 @@ pub(super) fn push_filter(sql: &mut QueryBuilder<Db>, narrowed: &Narrowed<'_>, l
         Some(LetterState::Dismissed) => _ = sql.push(" AND state = 'DISMISSED'"),
         None => {}
     }
-    letter_index::push_words(sql, narrowed);
+    letter_index::push_words(sql, prefiltered);
     if filter.without_dismissed {
         sql.push(" AND state <> 'DISMISSED'");
     }

@@ -5,7 +5,7 @@ use sqlx::QueryBuilder;
 
 use super::{
     Adapter, Connection, Db, dead_letters, dialect, error,
-    letter_index::{Narrowed, narrow},
+    letter_index::{Prefiltered, prefilter},
     operations,
 };
 use crate::{
@@ -17,10 +17,10 @@ use crate::{
 #[async_trait]
 impl DismissalStore for Adapter {
     async fn count_disposable(&self, filter: &LetterFilter, disposal: Disposal) -> Result<u64, StoreError> {
-        let narrowed = narrow(&self.readers, filter).await?;
+        let prefiltered = prefilter(&self.readers, filter).await?;
         let mut sql = QueryBuilder::<Db>::new("SELECT count(*) FROM (SELECT 1 FROM dead_letter WHERE ");
         sql.push(disposable(disposal));
-        dead_letters::push_filter(&mut sql, &narrowed, self.layout().await?);
+        dead_letters::push_filter(&mut sql, &prefiltered, self.layout().await?);
         sql.push(format_args!(" LIMIT {}) AS counted", Disposal::COUNTED + 1));
         let count: i64 = sql
             .build_query_scalar()
@@ -39,10 +39,10 @@ impl DismissalStore for Adapter {
         let (store, filter, order) = (self.clone(), filter.clone(), order.clone());
         run_detached(async move {
             let layout = store.layout().await?;
-            let narrowed = narrow(&store.readers, &filter).await?;
+            let prefiltered = prefilter(&store.readers, &filter).await?;
             let begun = store.writers.begin_with(dialect::BEGIN).await;
             let mut transaction = begun.map_err(error::store)?;
-            let disposed = dispose(&mut transaction, layout, &narrowed, &order, limit).await?;
+            let disposed = dispose(&mut transaction, layout, &prefiltered, &order, limit).await?;
             let conclusion = Conclusion {
                 operations: entries(&order, &disposed),
                 ..Conclusion::default()
@@ -77,10 +77,10 @@ pub(super) async fn dispose_items(store: &Adapter, job: &JobDisposal) -> Result<
         };
         let limit = u32::try_from(job.items.len()).unwrap_or(u32::MAX);
         let layout = store.layout().await?;
-        let narrowed = narrow(&store.readers, &filter).await?;
+        let prefiltered = prefilter(&store.readers, &filter).await?;
         let begun = store.writers.begin_with(dialect::BEGIN).await;
         let mut transaction = begun.map_err(error::store)?;
-        let disposed = dispose(&mut transaction, layout, &narrowed, &order, limit).await?;
+        let disposed = dispose(&mut transaction, layout, &prefiltered, &order, limit).await?;
         let (before, after) = order.disposal.states();
         let is_disposed = |letter: i64| disposed.iter().any(|(id, ..)| *id == letter);
         let numbers: Vec<i64> = job
@@ -119,11 +119,11 @@ type Disposed = (i64, Option<String>, Option<String>);
 async fn dispose(
     connection: &mut Connection,
     layout: Layout,
-    narrowed: &Narrowed<'_>,
+    prefiltered: &Prefiltered<'_>,
     order: &DisposalOrder,
     limit: u32,
 ) -> Result<Vec<Disposed>, StoreError> {
-    let ids = lock(connection, layout, narrowed, order, limit).await?;
+    let ids = lock(connection, layout, prefiltered, order, limit).await?;
     // Another operator's transaction may have disposed of some of them meanwhile: those are left to it.
     let mut sql = update(order);
     dialect::push_any(&mut sql, &ids);
@@ -143,13 +143,13 @@ async fn dispose(
 async fn lock(
     connection: &mut Connection,
     layout: Layout,
-    narrowed: &Narrowed<'_>,
+    prefiltered: &Prefiltered<'_>,
     order: &DisposalOrder,
     limit: u32,
 ) -> Result<Vec<i64>, StoreError> {
     let mut sql = QueryBuilder::<Db>::new("SELECT id FROM dead_letter WHERE ");
     sql.push(disposable(order.disposal));
-    dead_letters::push_filter(&mut sql, narrowed, layout);
+    dead_letters::push_filter(&mut sql, prefiltered, layout);
     sql.push(" ORDER BY dead_since, id LIMIT ")
         .push_bind(i64::from(limit));
     if layout == Layout::Single {

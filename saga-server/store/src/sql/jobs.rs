@@ -205,11 +205,11 @@ impl JobStore for Adapter {
         filter: &LetterFilter,
         limit: u32,
     ) -> Result<Vec<SelectedLetter>, StoreError> {
-        let narrowed = letter_index::narrow(&self.readers, filter).await?;
+        let prefiltered = letter_index::prefilter(&self.readers, filter).await?;
         let mut sql = QueryBuilder::<Db>::new(
             "SELECT id, saga_id, saga_type, state, erased_at IS NOT NULL AS is_erased FROM dead_letter WHERE true",
         );
-        dead_letters::push_filter(&mut sql, &narrowed, self.layout().await?);
+        dead_letters::push_filter(&mut sql, &prefiltered, self.layout().await?);
         sql.push(" ORDER BY dead_since DESC, id DESC LIMIT ")
             .push_bind(i64::from(limit));
         let rows = sql.build().fetch_all(&self.readers).await.map_err(error::store)?;

@@ -11,7 +11,7 @@ use super::{
     Db, Pool,
     dead_letters::push_filter,
     dialect, error,
-    letter_index::{Narrowed, narrow},
+    letter_index::{Prefiltered, prefilter},
 };
 use crate::{
     LetterCause, LetterCounts, LetterFilter, LetterGroup, LetterState, StoreError, columns::Moment,
@@ -78,8 +78,8 @@ async fn count(
     {
         return count_each(pool, column, filter, &names).await;
     }
-    let narrowed = narrow(pool, filter).await?;
-    count_newest((pool, layout), column, &narrowed).await
+    let prefiltered = prefilter(pool, filter).await?;
+    count_newest((pool, layout), column, &prefiltered).await
 }
 
 /// Whether the indexes of reasons and causes have all that the filter asks for.
@@ -217,7 +217,7 @@ fn push_times(sql: &mut QueryBuilder<Db>, filter: &LetterFilter) {
 async fn count_newest(
     (pool, layout): (&Pool, Layout),
     column: Column,
-    narrowed: &Narrowed<'_>,
+    prefiltered: &Prefiltered<'_>,
 ) -> Result<(Vec<CountsRow>, bool), StoreError> {
     let column = column.name();
     let mut sql = QueryBuilder::<Db>::new(format!(
@@ -229,7 +229,7 @@ async fn count_newest(
          min(dead_since) AS first_dead, max(dead_since) AS last_dead \
          FROM (SELECT reason, cause, message, producer, state, attempts, dead_since FROM dead_letter WHERE true"
     ));
-    push_filter(&mut sql, narrowed, layout);
+    push_filter(&mut sql, prefiltered, layout);
     sql.push(format_args!(
         " ORDER BY dead_since DESC, id DESC LIMIT {COUNTED}) AS newest GROUP BY {column} ORDER BY count(*) DESC, {column}"
     ));

@@ -66,7 +66,7 @@ pub(super) async fn insert_words(
 }
 
 /// A filter whose rare words were looked up, since among the newest letters they would be looked for in all of them.
-pub(super) struct Narrowed<'a> {
+pub(super) struct Prefiltered<'a> {
     pub(super) filter: &'a LetterFilter,
     common_words: Vec<&'a String>,
     /// The letters that have all rare words; none when no word is rare.
@@ -74,8 +74,11 @@ pub(super) struct Narrowed<'a> {
 }
 
 /// Looks up which letters have the words that few have.
-pub(super) async fn narrow<'a>(pool: &Pool, filter: &'a LetterFilter) -> Result<Narrowed<'a>, StoreError> {
-    let mut narrowed = Narrowed {
+pub(super) async fn prefilter<'a>(
+    pool: &Pool,
+    filter: &'a LetterFilter,
+) -> Result<Prefiltered<'a>, StoreError> {
+    let mut prefiltered = Prefiltered {
         filter,
         common_words: Vec::new(),
         with_rare_words: None,
@@ -91,26 +94,26 @@ pub(super) async fn narrow<'a>(pool: &Pool, filter: &'a LetterFilter) -> Result<
             .await
             .map_err(error::store)?;
         if letters.len() > RARE {
-            narrowed.common_words.push(word);
+            prefiltered.common_words.push(word);
             continue;
         }
         let letters: BTreeSet<i64> = letters.into_iter().collect();
-        narrowed.with_rare_words = Some(match narrowed.with_rare_words {
+        prefiltered.with_rare_words = Some(match prefiltered.with_rare_words {
             Some(others) => &others & &letters,
             None => letters,
         });
     }
-    Ok(narrowed)
+    Ok(prefiltered)
 }
 
 /// Letters with all these words, each the beginning of one of theirs.
-pub(super) fn push_words(sql: &mut QueryBuilder<Db>, narrowed: &Narrowed<'_>) {
-    if let Some(letters) = &narrowed.with_rare_words {
+pub(super) fn push_words(sql: &mut QueryBuilder<Db>, prefiltered: &Prefiltered<'_>) {
+    if let Some(letters) = &prefiltered.with_rare_words {
         let letters: Vec<i64> = letters.iter().copied().collect();
         sql.push(" AND id ");
         dialect::push_any(sql, &letters);
     }
-    for word in &narrowed.common_words {
+    for word in &prefiltered.common_words {
         sql.push(" AND EXISTS (SELECT 1 FROM dead_letter_word WHERE letter_id = dead_letter.id AND ");
         push_begins(sql, word);
         sql.push(")");

@@ -14,6 +14,7 @@ pub(crate) mod figures;
 pub(crate) mod finding;
 pub(crate) mod flow;
 pub(crate) mod jobs;
+pub(crate) mod letter_counts;
 pub(crate) mod notes;
 pub(crate) mod operations;
 pub(crate) mod paging;
@@ -118,9 +119,9 @@ macro_rules! contract_tests {
             dead_letters::a_letter_is_kept_once_and_read_back_whole,
             dead_letters::letters_come_newest_first_page_by_page,
             dead_letters::every_filter_finds_the_letters_it_names,
-            dead_letters::letters_are_counted_by_their_reason,
-            dead_letters::letters_are_counted_by_their_cause_which_finds_them,
-            dead_letters::letters_are_found_by_words_and_by_what_their_bytes_name,
+            letter_counts::letters_are_counted_by_their_reason,
+            letter_counts::letters_are_counted_by_their_cause_which_finds_them,
+            letter_counts::letters_are_found_by_words_and_by_what_their_bytes_name,
             dead_letters::a_replayed_letter_stays_as_it_is,
             dead_letters::a_dry_run_stores_nothing,
             dead_letters::the_oldest_letters_leave_some_at_a_time,
