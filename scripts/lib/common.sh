@@ -152,7 +152,9 @@ cargo_tool() {
   printf '%s\n' "$(cache_folder)/${1/@/-}/bin/$name"
 }
 
+# Without optimizations: compiling them would take longer than the tool runs.
 build_cargo_tool() {
-  CARGO_TARGET_DIR=$1/target cargo install "$CARGO_PACKAGE" --locked --no-default-features --root "$1" >&2
+  CARGO_TARGET_DIR=$1/target CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=false \
+    cargo install "$CARGO_PACKAGE" --debug --locked --no-default-features --root "$1" >&2
   rm -rf "$1/target"
 }
