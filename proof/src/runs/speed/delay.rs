@@ -101,7 +101,7 @@ pub(super) async fn measure(
     report.table(table);
     report.table(costs);
     let mut targets = Targets::new("P7: delay");
-    targets.at_most("p99, ms", millis.value_at_quantile(0.99) as f64, 250.0);
+    targets.at_most("p99, ms", millis.value_at_quantile(0.99) as f64, 100.0);
     report.table(targets.finish());
     Ok(())
 }

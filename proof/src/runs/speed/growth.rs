@@ -47,7 +47,7 @@ pub(super) async fn measure(
         ],
     ));
     let mut targets = Targets::new("P5: the ratio, of the rounds' median");
-    targets.at_least("many to few", of_large.ratio_to(&of_small).median(), 0.75);
+    targets.at_least("many to few", of_large.ratio_to(&of_small).median(), 0.85);
     report.table(targets.finish());
     Ok(())
 }
