@@ -85,7 +85,7 @@ pub enum Verdict {
     AllForbidden,
     /// Some are to be sent again: too much is waiting.
     Busy,
-    /// Some are to be sent again: the broker is away, or did not answer.
+    /// Some are to be sent again: the broker is unavailable, or did not answer.
     Unavailable,
 }
 

@@ -29,7 +29,7 @@ enum ArchiveCommand {
     List(ListArgs),
     /// Bring sagas back into a database of their own, which `saga-server dev --data-dir DIR` shows
     Restore(RestoreArgs),
-    /// Make the archive's index again of its batches: when it is missing or damaged, or batches were added or deleted by others
+    /// Rebuild the archive's index from its batches: when it is missing or damaged, or batches were added or deleted by others
     Index(ListArgs),
     /// Archive and remove at once what is due, as a running collector does by itself
     Run(RunArgs),

@@ -100,13 +100,13 @@ enum Command {
     ///
     /// A line for each change, in the columns of search; with --json the saga as it is now, one a line. The tokens are those of the filter
     /// bar that can be judged by the saga alone: order, type, status, service, anomaly, failed and ended. When changes were left out, as while
-    /// the tracker was away, stderr says it, and with --json a line {"reset": ...}. SIGINT, SIGTERM and a closed pipe end it with exit
+    /// the tracker was unavailable, stderr says it, and with --json a line {"reset": ...}. SIGINT, SIGTERM and a closed pipe end it with exit
     /// code 0.
     Tail(tail::TailArgs),
     /// Ask a running collector whether a new version of a service fails more often than the one before: exit code 0 when it
     /// does not, 3 when it does, 4 when there are too few sagas yet
     Compare(compare::CompareArgs),
-    /// Say in a running tracker who takes care of a saga, a dead letter or a group of failures, and list that
+    /// Acknowledge sagas, dead letters and groups of failures in a running tracker, so that others see who works on them
     Ack(ack::AckArgs),
     /// Show which steps and sagas a mapping makes of recorded documents; writes nothing
     Map(map::MapArgs),

@@ -186,7 +186,7 @@ async fn watch_database(
             if health.warn(Concern::Jobs, warning)
                 && let Some((job, _)) = idle
             {
-                tracing::warn!(job, "a job does nothing");
+                tracing::warn!(job, "job makes no progress");
             }
         }
         tokio::select! {

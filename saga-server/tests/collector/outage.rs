@@ -45,7 +45,7 @@ fn sagas(prefix: &str) -> Vec<Vec<SagaEvent>> {
         .collect()
 }
 
-/// Sends while something is away, and waits for all of it afterwards.
+/// Sends while something is unavailable, and waits for all of it afterwards.
 struct Audit<'a> {
     harness: &'a Harness,
     sent: Vec<Vec<SagaEvent>>,

@@ -25,8 +25,8 @@ pub(super) const FILE_NAME: &str = "index.json";
 /// The form that is written.
 const VERSION: u32 = 1;
 
-/// The command that makes it again.
-pub(super) const REMEDY: &str = "saga-server archive index makes it again";
+/// The command that rebuilds it.
+pub(super) const REMEDY: &str = "saga-server archive index rebuilds it";
 
 /// What an archive has.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -209,7 +209,7 @@ pub async fn index(archive: &Archive) -> Result<Indexed, ArchiveError> {
     let known = match read(archive).await {
         Ok(index) => index,
         Err(ArchiveError::Index(reason)) => {
-            tracing::warn!(reason, "the index of the archive is made again");
+            tracing::warn!(reason, "archive index unusable, rebuilding it");
             None
         }
         Err(error) => return Err(error),

@@ -78,7 +78,7 @@ impl DeadLetters {
     /// Letters as people see them, with their events where they can be read today.
     pub async fn views(&self, letters: Vec<StoredLetter>) -> Vec<LetterView> {
         let mut reader = self.reader.lock().await;
-        // A registry that is away hides the events of its writers, and nothing else.
+        // A registry that is unavailable hides the events of its writers, and nothing else.
         let (events, away) = reader.read(&letters).await;
         let views = letters.into_iter().zip(events).map(|(stored, event)| {
             LetterView::new(

@@ -79,7 +79,7 @@ impl Reader {
 
     /// The events that values are, as ingest reads them.
     pub(super) async fn decode(&mut self, letters: &[StoredLetter]) -> Vec<Option<SagaEvent>> {
-        // A registry that is away hides the events of its writers, and nothing else.
+        // A registry that is unavailable hides the events of its writers, and nothing else.
         let _ = self.decoder.prepare_now(values(letters)).await;
         let events = letters.iter().map(|stored| {
             let value = stored.letter.value.as_deref().unwrap_or_default();

@@ -19,12 +19,12 @@ pub enum ReplayError {
     /// The database gave no answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The registry is away, and some letters need it.
-    #[error("the schema registry is away: {0}")]
+    /// The registry is unavailable, and some letters need it.
+    #[error("the schema registry is unavailable: {0}")]
     RegistryAway(String),
-    /// The database gave no answer for letters that it was to store, and takes no other events since. What is written of letters of
+    /// The database gave no answer for letters that it was to store, and has accepted no other events since. What is written of letters of
     /// a page is written together or not at all.
-    #[error("the database gave no answer while letters were stored, and takes nothing since: {0}")]
+    #[error("the database gave no answer while letters were stored, and has accepted nothing since: {0}")]
     Unanswered(String),
 }
 

@@ -1,4 +1,4 @@
-//! What a source waits for: a topic that is missing, a registry or a broker that is away, and its own restart.
+//! What a source waits for: a topic that is missing, a registry or a broker that is unavailable, and its own restart.
 
 use std::sync::{
     Arc,

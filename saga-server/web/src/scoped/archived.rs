@@ -165,7 +165,7 @@ impl Reader {
     /// Health says whether the archive answered last.
     fn note_archive(&self, error: Option<&ArchiveError>) {
         if let Some(error) = error {
-            tracing::warn!(%error, "the archive gave no answer");
+            tracing::warn!(%error, "archive did not answer");
         }
         let reason = error.map(|error| format!("archived sagas cannot be shown: {error}"));
         self.health.warn(Concern::Archive, reason);

@@ -36,7 +36,7 @@ pub(super) struct Attention {
     pub(super) groups: Vec<Group>,
     /// How many sagas are in them.
     pub(super) sagas: String,
-    /// Where others do not go on either.
+    /// Where others make no progress either.
     pub(super) standstills: Vec<Halt>,
     /// Dead letters that were not replayed.
     pub(super) letters: Option<String>,
