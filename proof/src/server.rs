@@ -25,7 +25,7 @@ pub(crate) struct Harness {
     log: PathBuf,
     /// Those of librdkafka.
     properties: String,
-    /// Further variables of the environment, which outweigh the others.
+    /// Further variables of the environment, which override the others.
     settings: Vec<(&'static str, String)>,
 }
 

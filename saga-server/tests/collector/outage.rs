@@ -71,7 +71,7 @@ impl Audit<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness() {
+async fn outages_of_database_and_broker_lose_nothing_and_are_reported_by_readiness() {
     let stack = Stack::up(None);
     let harness = Harness::on_stack(&stack).await;
     let server = ServerProcess::serve(&harness);

@@ -162,7 +162,7 @@ async fn replay(server: &ServerProcess, id: i64) -> (u16, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_that_makes_the_database_recover_has_a_result_and_an_outage_is_told() {
+async fn a_letter_that_makes_the_database_recover_has_a_result_and_an_outage_is_reported() {
     let stack = Stack::up(None);
     let harness = Harness::on_stack(&stack).await;
     let ids = keep(&harness, &["killed-1", "good-1"]).await;

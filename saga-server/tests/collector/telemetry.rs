@@ -231,7 +231,7 @@ fn attributes_are_those_of_the_conventions(spans: &[Span], topic: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_is_away_is_named_once_and_holds_nothing_up() {
+async fn a_receiver_that_is_unavailable_is_named_once_and_holds_nothing_up() {
     let folder = tempfile::tempdir().unwrap();
     // The port is closed.
     let url = {

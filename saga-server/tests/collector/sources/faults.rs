@@ -62,7 +62,7 @@ async fn registry(is_there: Arc<AtomicBool>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_is_away_is_waited_for() {
+async fn a_registry_that_is_unavailable_is_waited_for() {
     let is_there = Arc::new(AtomicBool::new(false));
     let mut sources = Sources::new().await;
     sources.config.schema_registry = Some(RegistryConfig {

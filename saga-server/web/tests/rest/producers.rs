@@ -57,7 +57,7 @@ async fn services(api: &Api) -> String {
 }
 
 #[tokio::test]
-async fn services_are_told_with_their_instances_steps_and_gaps() {
+async fn services_are_shown_with_their_instances_steps_and_gaps() {
     let api = Api::new().await;
     let empty = api.json(PATH).await;
     assert_eq!(
