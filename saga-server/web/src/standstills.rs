@@ -44,11 +44,10 @@ pub(crate) async fn standstills(reader: &Reader) -> Result<Vec<StandstillView>, 
 
 impl StandstillView {
     fn of(reader: &Reader, found: Standstill) -> Self {
-        let owner = reader.definitions().owner(&found.saga_type, &found.step);
-        let contact = reader.pages.owners.of(owner, Some(found.saga_type.as_str()));
+        let (owner, contact) = reader.responsible(&found.saga_type, &found.step);
         Self {
-            owner: owner.map(str::to_owned),
-            contact: contact.cloned(),
+            owner,
+            contact,
             page: format!(
                 "/sagas?awaits={}&ended=false&sagaType={}&sort=startedAt,asc",
                 encoded(found.step.as_str()),
