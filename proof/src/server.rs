@@ -63,6 +63,11 @@ impl Harness {
         }
     }
 
+    /// The same with a file of SQLite.
+    pub(crate) fn on_sqlite(&self, file: &Path) -> Self {
+        self.on_database(&format!("sqlite:{}", file.display()))
+    }
+
     /// The same with further settings, and a log of its own beside the other.
     pub(crate) fn with(&self, name: &str, settings: Vec<(&'static str, String)>) -> Self {
         Self {
