@@ -1,4 +1,4 @@
-//! `ack`: who takes care of a saga, a dead letter or a group of failures.
+//! `ack`: acknowledges a saga, a dead letter or a group of failures.
 
 use clap::{Args, Subcommand, builder::NonEmptyStringValueParser, value_parser};
 use reqwest::Method;

@@ -1,4 +1,4 @@
-//! `ack`: who takes care of a saga, a dead letter or a group of failures.
+//! `ack`: acknowledges a saga, a dead letter or a group of failures.
 
 use serde_json::{Value, json};
 

@@ -1,10 +1,10 @@
-//! Which batches there are and what is in each: what an answer asks before it opens a file.
+//! The index: which batches there are and what each contains; a look-up reads it before it opens a file.
 //!
-//! The index says nothing that the batches do not say themselves. It is written anew with each batch, whole, so that others see
-//! the one before or this one; whatever else happens to it, it is made again of the batches.
+//! The index has nothing that cannot be derived from the batches. It is rewritten as a whole with each batch, so that readers see
+//! the previous one or this one; when it is missing or damaged, it is rebuilt from the batches.
 //!
-//! Rule of thumb: a batch counts when its manifest is there; of the index an entry may be missing, or one may be of a batch that
-//! is gone, until it is compared with the batches, which every run of retention begins with.
+//! Rule of thumb: a batch counts when its manifest is there; of the index an entry may be missing, or one may name a batch that
+//! was deleted, until it is compared with the batches, which every run of retention begins with.
 
 use std::collections::BTreeSet;
 

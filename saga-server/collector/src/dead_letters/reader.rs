@@ -1,4 +1,4 @@
-//! Letters read with today's schemas, rules and mappings: the event of each, or why a replay gives none.
+//! Letters decoded with the current schemas, rules and mappings: the event of each, or why a replay gives none.
 //!
 //! Rule of thumb: whatever a letter is, the reason says what an operator can do about it. A record of a source gives the event
 //! that the source would make of it if it read the record again, so that it is stored once either way.

@@ -1,4 +1,4 @@
-//! What became of the letters of a replay, or why nothing did: as callers read it, and as it is written down.
+//! The results of a replay, or why there are none: as callers get them, and as they are stored.
 
 use saga_types::{SagaStatus, Timestamp, fold::failure_fingerprint};
 use serde::Serialize;

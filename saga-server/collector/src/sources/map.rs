@@ -1,4 +1,4 @@
-//! What a record becomes by its mapping, once the schemas of its value are known.
+//! Applies the mapping of a source to a record, once the schemas of its value are known.
 
 use std::{
     collections::{BTreeSet, HashMap},

@@ -1,10 +1,10 @@
-//! `dlt`: dead letters, seen, replayed, dismissed and restored: in the database itself, without a running collector, or by asking one.
+//! `dlt`: lists, replays, dismisses and restores dead letters: in the database itself, without a running collector, or through one.
 //!
 //! | part | what |
 //! | --- | --- |
 //! | `database` | letters in the database |
 //! | `remote` | the same by the REST interface of a tracker |
-//! | `lines` | what both give, for people |
+//! | `lines` | the output of both, as JSON and for people |
 
 mod database;
 mod lines;

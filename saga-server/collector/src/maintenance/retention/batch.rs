@@ -1,4 +1,4 @@
-//! Which sagas leave together, and how a batch of them does.
+//! Which sagas are archived together, and how a batch of them is archived and removed.
 
 use saga_store::{ArchivePlan, Archived, Expired, ExpiredBefore, Removed, StoreError};
 use uuid::Uuid;

@@ -5,8 +5,8 @@
 //!
 //! | part | what |
 //! | --- | --- |
-//! | `request` | what an operator wants, read of a body or of a form |
-//! | `order` | the same, checked |
+//! | `request` | reads an order, from a JSON body or from a form |
+//! | `order` | the checked order |
 //! | `selection` | which sagas or letters that are |
 //! | `preview` | what would become of them, and the token that names it |
 //! | `create` | the job, its stop and what takes it back |

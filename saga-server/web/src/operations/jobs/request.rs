@@ -1,4 +1,4 @@
-//! What an operator wants to be done to many, read of a body or of a form.
+//! Reads an order for many sagas or dead letters, from a JSON body or from a form.
 
 use std::collections::{BTreeMap, BTreeSet};
 
