@@ -56,7 +56,7 @@ pub enum Concern {
     DeadLetterRead,
     /// The broker lets the collector write no dead letters, which are kept in the database only.
     DeadLetterWrite,
-    /// A job does nothing.
+    /// A job makes no progress.
     Jobs,
     /// What webhooks are to be sent is not delivered.
     Webhooks,

@@ -116,9 +116,10 @@ pub(crate) fn outcome_of(delivery: Delivery) -> (Outcome, Option<&'static str>) 
             Outcome::Busy,
             Some("too much is waiting for the broker: send it again later"),
         ),
-        Delivery::NotSent(DropReason::TooLarge) => {
-            (Outcome::Refused, Some("the event is larger than the topic takes"))
-        }
+        Delivery::NotSent(DropReason::TooLarge) => (
+            Outcome::Refused,
+            Some("the event is larger than the topic allows"),
+        ),
         Delivery::NotSent(DropReason::Refused) => (
             Outcome::NotSent,
             Some("the broker does not take it: the topic is missing or closed to the gateway"),

@@ -159,7 +159,7 @@ impl Reader {
             letter.origin.offset,
         ) else {
             return Err(not_kept(
-                "the place of its record, of which its event's id is made, is not known",
+                "the offset of its record, from which the event's id is derived, is not known",
             ));
         };
         let Some(headers) = own_headers(letter) else {
@@ -185,7 +185,7 @@ impl Reader {
             Mapped::Ignored => Err(Rejection {
                 kind: "IGNORED_BY_MAPPING",
                 reason: format!(
-                    "no rule of the mapping {} takes it any more; dismiss it if it says nothing of a saga",
+                    "no rule of the mapping {} matches it any more; dismiss it if it is about no saga",
                     source.name
                 ),
             }),
@@ -253,7 +253,7 @@ fn no_source(letter: &Letter) -> Rejection {
 fn not_kept(what: &str) -> Rejection {
     Rejection {
         kind: "NOT_KEPT",
-        reason: format!("{what}; its record may still lie in the topic that it came from"),
+        reason: format!("{what}; its record may still be in its original topic"),
     }
 }
 

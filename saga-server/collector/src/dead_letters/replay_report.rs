@@ -168,7 +168,7 @@ pub struct ReplayReport {
     pub requested: usize,
     /// Of how many the event is in the store.
     pub successful: usize,
-    /// How many wait on, or are not there.
+    /// How many still wait, or do not exist.
     pub failed: usize,
     /// Whether nothing was written.
     pub dry_run: bool,

@@ -38,7 +38,7 @@ pub(crate) fn schemas(registry: &DocumentRegistry, ids: BTreeSet<u32>) -> Schema
 pub enum Mapped {
     /// This event.
     Event(Box<SagaEvent>),
-    /// It says nothing of a saga.
+    /// It is about no saga.
     Ignored,
 }
 

@@ -298,7 +298,7 @@ impl ReplayArgs {
             ))),
             (0, None) => Ok(()),
             (failed, None) => Err(CliError::failed(format_args!(
-                "{failed} of {} dead letters were not replayed; they wait on",
+                "{failed} of {} dead letters were not replayed; they are still waiting",
                 report.requested
             ))),
         }

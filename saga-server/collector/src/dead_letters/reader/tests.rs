@@ -117,7 +117,7 @@ async fn a_record_of_a_source_is_mapped_as_its_source_read_it() {
     assert_eq!(event.order_id.as_str(), seen);
     assert_eq!(event.recorded_at.as_millis(), 1_760_000_000_000);
 
-    // Kept in the database, as its topic did not take it: all headers are those of the record.
+    // Kept in the database, as its topic refused it: all headers are those of the record.
     let mut kept_back = stored("EVENT_TOO_LARGE", b"value");
     kept_back.letter.topic = "shop.orders".to_owned();
     kept_back.letter.headers.truncate(2);
@@ -193,7 +193,7 @@ async fn a_letter_that_lacks_what_its_event_is_made_of_says_what() {
         (
             |stored| stored.letter.origin.offset = None,
             "NOT_KEPT",
-            "the place of its record",
+            "the offset of its record",
         ),
         (|stored| stored.letter.headers.truncate(4), "NOT_KEPT", "headers"),
         (

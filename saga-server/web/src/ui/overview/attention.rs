@@ -53,7 +53,7 @@ pub(super) struct Attention {
     pub(super) has_more: bool,
 }
 
-/// An [`ActionGroup`] in words.
+/// An [`ActionGroup`] as the page shows it.
 pub(super) struct Group {
     pub(super) is_overdue: bool,
     /// What the owner has not done.
@@ -81,7 +81,7 @@ pub(super) struct LetterReason {
     pub(super) path: String,
 }
 
-/// A [`StandstillView`] in words.
+/// A [`StandstillView`] as the page shows it.
 pub(super) struct Halt {
     pub(super) step: String,
     pub(super) owner: Option<String>,
