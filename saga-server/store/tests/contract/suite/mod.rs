@@ -25,6 +25,7 @@ pub(crate) mod reading;
 pub(crate) mod rebuilding;
 pub(crate) mod retention;
 pub(crate) mod scoping;
+pub(crate) mod search_model;
 pub(crate) mod searching;
 pub(crate) mod statistics;
 pub(crate) mod trends;
