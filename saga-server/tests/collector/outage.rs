@@ -80,7 +80,7 @@ async fn outages_of_database_and_broker_lose_nothing_and_are_reported_by_readine
         harness: &harness,
         sent: Vec::new(),
     };
-    audit.send("calm");
+    audit.send("before");
     audit.everything_is_stored().await;
 
     stack.parts(&["kill", "postgres"]);
@@ -88,7 +88,7 @@ async fn outages_of_database_and_broker_lose_nothing_and_are_reported_by_readine
     wait_for_component(&server.rest, "db", "DOWN").await;
     assert_eq!(server.rest.get("/health/readiness").await.0, 503);
     assert_eq!(server.rest.get("/health/liveness").await.0, 200);
-    let (status, answer) = server.rest.get("/api/v1/sagas/calm-0").await;
+    let (status, answer) = server.rest.get("/api/v1/sagas/before-0").await;
     assert_eq!(
         (status, answer["error"].as_str()),
         (503, Some("SERVICE_UNAVAILABLE"))
@@ -108,7 +108,7 @@ async fn outages_of_database_and_broker_lose_nothing_and_are_reported_by_readine
     wait_for_component(&server.rest, "kafka", "DOWN").await;
     assert_eq!(server.rest.get("/health/readiness").await.0, 503);
     assert_eq!(
-        server.rest.get("/api/v1/sagas/calm-0").await.0,
+        server.rest.get("/api/v1/sagas/before-0").await.0,
         200,
         "what is stored is still answered"
     );

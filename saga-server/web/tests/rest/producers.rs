@@ -188,8 +188,8 @@ async fn the_page_says_first_whether_anything_is_missing() {
     );
     api.record(completed("saga-1", 0)).await;
     reconcile(&api).await;
-    let calm = api.get("/services").await.text;
-    assert!(calm.contains("No missing events detected."), "{calm}");
+    let quiet = api.get("/services").await.text;
+    assert!(quiet.contains("No missing events detected."), "{quiet}");
 
     let instance = services(&api).await;
     let page = api.get("/services").await.text;
