@@ -15,8 +15,8 @@ from session import STOP, Problem, Session
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# Documents whose blocks are run, those of a line in one sitting; what need real parts share one.
-SITTINGS = [
+# Documents whose blocks are run, those of a line in one session; what need real parts share one.
+SESSIONS = [
     ["README.md", "docs/migration-from-kotlin.md", "CONTRIBUTING.md"],
     ["saga-server/README.md", "examples/README.md"],
     ["examples/order-service/README.md", "examples/product-service/README.md", "examples/payment-service/README.md"],
@@ -44,7 +44,7 @@ def tracked():
 
 
 def read(documents, files):
-    typed = {name for names in SITTINGS for name in names}
+    typed = {name for names in SESSIONS for name in names}
     problems = list(text.problems(ROOT, documents, files, TRANSLATIONS, typed))
     translated = {name for _, name in TRANSLATIONS}
     for name, one in documents.items():
@@ -123,7 +123,7 @@ def main(words):
         problems += read(documents, files)
     if words[:1] != ["read"]:
         wanted = words[1:]
-        groups = [names for names in SITTINGS if not wanted or any(name in wanted for name in names)]
+        groups = [names for names in SESSIONS if not wanted or any(name in wanted for name in names)]
         problems += commands(documents)
         problems += play(documents, groups)
     for problem in problems:
