@@ -43,7 +43,7 @@ impl Collector for LostCounters {
         };
         let mut metric = encoder.encode_descriptor(
             "saga_tracker_events_possibly_lost",
-            "Events that producers recorded and that never came, over all instances, as the database says",
+            "Events that producers recorded and that did not arrive, over all instances",
             None,
             MetricType::Counter,
         )?;
