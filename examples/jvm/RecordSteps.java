@@ -123,7 +123,7 @@ public final class RecordSteps {
                 }
                 yield true;
             }
-            case 429, 503 -> false; // Too much at once, or the broker is away.
+            case 429, 503 -> false; // Too much at once, or the broker is unavailable.
             case 502, 504 -> false; // A proxy has no answer.
             default -> throw new Refused(answer.statusCode() + " " + answer.body());
         };

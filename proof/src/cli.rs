@@ -33,7 +33,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Kafka is away and comes back: what a service that records through saga-sdk notices
+    /// Kafka is unavailable and comes back: what a service that records through saga-sdk notices
     SdkOutage(sdk_outage::Args),
     /// Relays of the transactional outbox are killed at random: nothing is lost, and order is kept
     OutboxKills(outbox_kills::Args),

@@ -35,7 +35,7 @@ use crate::{
 /// Among how many sagas events are shuffled.
 const SHUFFLED_SAGAS: usize = 2_000;
 
-/// How long the broker may be away before the producer gives up: longer than any outage that a run plays.
+/// How long the broker may be unavailable before the producer gives up: longer than any outage that a run plays.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// By how much events may be early: a thread that woke for each of them would take more of the machine than it measures.
@@ -173,7 +173,7 @@ impl Sender {
         let mut record = BaseRecord::with_opaque_to(self.topic, Box::new(Sent::Event(number)))
             .key(event.saga_id.as_str().as_bytes())
             .payload(&value[..]);
-        // The producer's queue is full while the broker is away.
+        // The producer's queue is full while the broker is unavailable.
         while let Err((error, unsent)) = self.producer.send(record) {
             wait_out(&error)?;
             record = unsent;
@@ -218,7 +218,7 @@ struct Acknowledge {
 }
 
 impl ClientContext for Acknowledge {
-    // Brokers that are away are part of the run.
+    // Brokers that are unavailable are part of the run.
     fn error(&self, _error: KafkaError, _reason: &str) {}
 }
 

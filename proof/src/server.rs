@@ -25,7 +25,7 @@ pub(crate) struct Harness {
     log: PathBuf,
     /// Those of librdkafka.
     properties: String,
-    /// Further variables of the environment, which outweigh the others.
+    /// Further variables of the environment, which override the others.
     settings: Vec<(&'static str, String)>,
 }
 
@@ -61,6 +61,11 @@ impl Harness {
             database_url: url.to_owned(),
             ..self.clone()
         }
+    }
+
+    /// The same with a file of SQLite.
+    pub(crate) fn on_sqlite(&self, file: &Path) -> Self {
+        self.on_database(&format!("sqlite:{}", file.display()))
     }
 
     /// The same with further settings, and a log of its own beside the other.

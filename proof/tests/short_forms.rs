@@ -25,7 +25,7 @@ fn keeps_its_promises(run: &str) {
 }
 
 #[test]
-fn a_service_does_not_notice_that_kafka_is_away() {
+fn a_service_does_not_notice_that_kafka_is_unavailable() {
     keeps_its_promises("sdk-outage");
 }
 
@@ -60,7 +60,7 @@ fn without_saga_sdk_spans_domain_events_and_outbox_rows_become_the_same_sagas() 
 }
 
 #[test]
-fn a_service_that_writes_bad_records_all_day_takes_no_more_room_than_its_retention() {
+fn a_service_that_writes_bad_records_all_day_takes_no_more_space_than_its_retention() {
     keeps_its_promises("dead-letters");
 }
 
@@ -70,7 +70,7 @@ fn a_file_of_all_sagas_has_each_once_and_takes_no_memory_that_grows_with_it() {
 }
 
 #[test]
-fn archived_sagas_answer_without_a_restore_and_take_little_room() {
+fn archived_sagas_answer_without_a_restore_and_take_little_space() {
     keeps_its_promises("archive");
 }
 

@@ -41,7 +41,7 @@
 //! # Publish modes
 //!
 //! * **Asynchronous** (default): a record call puts the event into a bounded buffer and returns. It never blocks and
-//!   fails only for bad input. While Kafka is away the buffer fills; what does not fit, or waits longer than
+//!   fails only for bad input. While Kafka is unavailable the buffer fills; what does not fit, or waits longer than
 //!   `deliveryTimeout`, is dropped, counted by reason and logged at most once in ten seconds.
 //! * **Synchronous**: a record call returns when the broker has acknowledged the event, or an error after `syncTimeout`.
 //!   Concurrent calls share batches, so a hundred of them take hardly longer than one.

@@ -11,7 +11,7 @@ use std::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
-    /// The buffer was full, because Kafka was away or slow for too long.
+    /// The buffer was full, because Kafka was unavailable or slow for too long.
     QueueFull,
     /// The event waited longer than `deliveryTimeout`.
     Expired,

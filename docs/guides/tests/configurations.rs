@@ -7,7 +7,7 @@ use saga_sdk::SagaConfig;
 const FOLDERS: [&str; 3] = ["", "docs", "saga-sdk"];
 
 #[test]
-fn what_stands_below_platform_saga_is_understood() {
+fn keys_below_platform_saga_are_understood() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut found = 0;
     for folder in FOLDERS {

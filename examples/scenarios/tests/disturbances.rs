@@ -100,7 +100,7 @@ async fn late_events_do_not_revive_an_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tracker_that_was_away_for_the_whole_of_a_saga_tells_it_later() {
+async fn a_tracker_that_was_unavailable_for_the_whole_of_a_saga_tells_it_later() {
     let harness = Harness::new().await;
     let shop = Shop::start(&harness).await;
     let placed = shop.place("book", 30_000, "card").await;

@@ -63,7 +63,7 @@ impl LagProbe {
         })
     }
 
-    /// How many records are committed, and how many are left. While Kafka is away, as it was before.
+    /// How many records are committed, and how many are left. While Kafka is unavailable, as it was before.
     pub(crate) fn look(&mut self) -> (i64, i64) {
         let began = Instant::now();
         match tokio::task::block_in_place(|| self.offsets()) {

@@ -40,8 +40,8 @@ pub(super) fn run(args: &Args, progress: &Progress, report: &mut Report) {
     );
     for seed in &args.seeds {
         progress.update(format!("versions that are alike, seed {seed}"));
-        let (alarms, calm) = looked_at(*seed, Rates::new(0.04, 0.04), OF_ALIKE, ALIKE);
-        alike.row(&seed.to_string(), [ALIKE.into(), alarms.into(), calm.into()]);
+        let (alarms, unmarked) = looked_at(*seed, Rates::new(0.04, 0.04), OF_ALIKE, ALIKE);
+        alike.row(&seed.to_string(), [ALIKE.into(), alarms.into(), unmarked.into()]);
         report.promise(
             &format!("of versions that are alike at most 5 % are ever called worse (seed {seed})"),
             alarms <= ALIKE / 20,

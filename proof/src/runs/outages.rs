@@ -142,12 +142,12 @@ async fn outage(
     );
     let database_stopped = Instant::now();
     field.parts.stop(Part::Postgres).await?;
-    progress.show("PostgreSQL is away");
+    progress.show("PostgreSQL is unavailable");
     let back = Instant::now() + away;
     tokio::time::sleep(away / 3).await;
     let broker_stopped = Instant::now();
     field.parts.stop(Part::Kafka).await?;
-    progress.show("Kafka is away, too");
+    progress.show("Kafka is unavailable, too");
     field.parts.start(Part::Kafka).await?;
     let broker_away = broker_stopped.elapsed();
     progress.show("Kafka is back");

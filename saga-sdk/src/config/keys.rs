@@ -56,9 +56,9 @@ keys! {
     "compression", "PLATFORM_SAGA_COMPRESSION", Text, "none",
         "`none`, `gzip`, `snappy`, `lz4` or `zstd`";
     "buffer.maxEvents", "PLATFORM_SAGA_BUFFER_MAX_EVENTS", Number, "50000",
-        "how many events are kept while Kafka is away";
+        "how many events are kept while Kafka is unavailable";
     "buffer.maxBytes", "PLATFORM_SAGA_BUFFER_MAX_BYTES", Number, "33554432",
-        "how many bytes of events are kept while Kafka is away";
+        "how many bytes of events are kept while Kafka is unavailable";
     "schemaRegistry.url", "PLATFORM_SAGA_SCHEMA_REGISTRY_URL", Text, "",
         "the schema registry, as Confluent's answers; needs the feature `schema-registry`";
     "schemaRegistry.autoRegister", "PLATFORM_SAGA_SCHEMA_REGISTRY_AUTO_REGISTER", Flag, "false",

@@ -109,7 +109,7 @@ impl ConfigLoader {
         Ok(config)
     }
 
-    /// Several are joined by commas; the later ones outweigh the earlier ones.
+    /// Several are joined by commas; the later ones override the earlier ones.
     fn profiles(&self) -> Vec<String> {
         let variables = notes::PROFILE_VARIABLES.iter();
         let given = self.profile.clone();

@@ -90,7 +90,7 @@ pub struct SagaConfig {
     pub linger: Duration,
     /// How batches are compressed.
     pub compression: Compression,
-    /// How much is kept while Kafka is away.
+    /// How much is kept while Kafka is unavailable.
     pub buffer: BufferConfig,
     /// Where schemas are registered.
     #[serde(alias = "schema_registry", alias = "schema-registry")]
@@ -138,7 +138,7 @@ pub enum Compression {
     Zstd,
 }
 
-/// How much is kept while Kafka is away. What comes on top is dropped and counted.
+/// How much is kept while Kafka is unavailable. What comes on top is dropped and counted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]

@@ -68,7 +68,7 @@ async fn events_recorded_while_others_leave_keep_their_order() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_while_the_registry_is_away_is_dropped_and_counted() {
+async fn what_does_not_fit_while_the_registry_is_unavailable_is_dropped_and_counted() {
     let mut harness = Harness::new(Behavior::CloseConnection);
     harness.config.buffer.max_events = 100;
     let tracker = harness.connect();

@@ -56,7 +56,7 @@ pub enum Concern {
     DeadLetterRead,
     /// The broker lets the collector write no dead letters, which are kept in the database only.
     DeadLetterWrite,
-    /// A job does nothing.
+    /// A job makes no progress.
     Jobs,
     /// What webhooks are to be sent is not delivered.
     Webhooks,
@@ -72,13 +72,13 @@ pub enum Concern {
 pub struct SourceHealth {
     /// Its topic.
     pub topic: String,
-    /// Whether its records are being dealt with, or there are none.
+    /// Whether its records are being processed, or there are none.
     pub status: SourceStatus,
     /// Why not, in words for an operator; null while it works.
     pub reason: Option<String>,
-    /// How many records of this instance's partitions are not dealt with; null when that is not known.
+    /// How many records of this instance's partitions are not processed; null when that is not known.
     pub records_behind: Option<u64>,
-    /// Everything that was on this instance's partitions at this moment is dealt with; null when that is not known.
+    /// Everything that was on this instance's partitions at this moment is processed; null when that is not known.
     pub as_of: Option<Timestamp>,
 }
 

@@ -85,7 +85,7 @@ pub enum Verdict {
     AllForbidden,
     /// Some are to be sent again: too much is waiting.
     Busy,
-    /// Some are to be sent again: the broker is away, or did not answer.
+    /// Some are to be sent again: the broker is unavailable, or did not answer.
     Unavailable,
 }
 
@@ -116,9 +116,10 @@ pub(crate) fn outcome_of(delivery: Delivery) -> (Outcome, Option<&'static str>) 
             Outcome::Busy,
             Some("too much is waiting for the broker: send it again later"),
         ),
-        Delivery::NotSent(DropReason::TooLarge) => {
-            (Outcome::Refused, Some("the event is larger than the topic takes"))
-        }
+        Delivery::NotSent(DropReason::TooLarge) => (
+            Outcome::Refused,
+            Some("the event is larger than the topic allows"),
+        ),
         Delivery::NotSent(DropReason::Refused) => (
             Outcome::NotSent,
             Some("the broker does not take it: the topic is missing or closed to the gateway"),

@@ -34,7 +34,7 @@ const LEAST: u64 = 100;
 pub struct Minute {
     /// Of the version that was there before.
     pub baseline: Share,
-    /// Of the version that is judged.
+    /// Of the version that is evaluated.
     pub candidate: Share,
 }
 

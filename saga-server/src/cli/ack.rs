@@ -1,4 +1,4 @@
-//! `ack`: who takes care of a saga, a dead letter or a group of failures.
+//! `ack`: acknowledges a saga, a dead letter or a group of failures.
 
 use clap::{Args, Subcommand, builder::NonEmptyStringValueParser, value_parser};
 use reqwest::Method;
@@ -28,7 +28,7 @@ pub(super) struct AckArgs {
 
 #[derive(Debug, Subcommand)]
 enum AckCommand {
-    /// Say who takes care of a saga, or withdraw that
+    /// Acknowledge a saga, so that others see who works on it, or withdraw that
     Saga {
         /// Its id
         #[arg(value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
@@ -37,7 +37,7 @@ enum AckCommand {
         #[command(flatten)]
         args: ChangeArgs,
     },
-    /// Say who takes care of a dead letter, or withdraw that
+    /// Acknowledge a dead letter, so that others see who works on it, or withdraw that
     Letter {
         /// Its id
         #[arg(value_name = "NUMBER")]
@@ -46,38 +46,38 @@ enum AckCommand {
         #[command(flatten)]
         args: ChangeArgs,
     },
-    /// Say who takes care of a group of failures, or withdraw that
+    /// Acknowledge a group of failures, so that others see who works on it, or withdraw that
     Group {
-        /// Its name, as GET /api/v1/failure-groups has it
+        /// The name of the group, as GET /api/v1/failure-groups returns it
         #[arg(value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
         name: String,
 
-        /// Only its sagas of this type; without it those of all types
+        /// Only sagas of this type; all types if not given
         #[arg(long, value_name = "TYPE")]
         saga_type: Option<String>,
 
         #[command(flatten)]
         args: ChangeArgs,
     },
-    /// List who takes care of what, the newest first; the exit code is 5 when nobody does of anything
+    /// List acknowledgements, the newest first; the exit code is 5 when there are none
     List(ListArgs),
 }
 
 #[derive(Debug, Args)]
 struct ChangeArgs {
-    /// What is done about it, or known of it
+    /// A note: what is done about it, or known of it
     #[arg(long, value_name = "TEXT", required_unless_present = "withdraw")]
     note: Option<String>,
 
-    /// After which time it ends, at the latest, such as 4h or 2d; at most 30d
+    /// How long it applies, at most, such as 4h or 2d; at most 30d
     #[arg(long = "for", value_name = "LENGTH", required_unless_present_any = ["until", "withdraw"], conflicts_with = "until")]
     length: Option<String>,
 
-    /// When it ends, at the latest (RFC 3339, or a date)
+    /// Until when it applies, at most (RFC 3339, or a date)
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
 
-    /// Who takes care of it; the holder of the token if not given
+    /// Who works on it; the holder of the token if not given
     #[arg(long, value_name = "NAME")]
     assignee: Option<String>,
 
@@ -85,7 +85,7 @@ struct ChangeArgs {
     #[arg(long, value_name = "NUMBER")]
     replaces: Option<i64>,
 
-    /// Take back what was said
+    /// Withdraw the acknowledgement
     #[arg(long, conflicts_with_all = ["note", "length", "until", "assignee", "replaces"])]
     withdraw: bool,
 
@@ -213,7 +213,7 @@ impl ListArgs {
             }
         }
         match is_empty {
-            true => Err(CliError::NotFound("nobody takes care of anything".to_owned())),
+            true => Err(CliError::NotFound("there are no acknowledgements".to_owned())),
             false => Ok(()),
         }
     }

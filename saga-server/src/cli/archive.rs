@@ -27,9 +27,9 @@ pub(super) struct ArchiveArgs {
 enum ArchiveCommand {
     /// List the batches in the archive: when, how many sagas and steps, from when to when
     List(ListArgs),
-    /// Bring sagas back into a database of their own, which `saga-server dev --data-dir DIR` shows
+    /// Restore sagas into a database of their own, which `saga-server dev --data-dir DIR` shows
     Restore(RestoreArgs),
-    /// Make the archive's index again of its batches: when it is missing or damaged, or batches were added or deleted by others
+    /// Rebuild the archive's index from its batches: when it is missing or damaged, or batches were added or deleted by others
     Index(ListArgs),
     /// Archive and remove at once what is due, as a running collector does by itself
     Run(RunArgs),
@@ -65,7 +65,7 @@ struct RestoreArgs {
 
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// Only say how many sagas are due
+    /// Only report how many sagas are due
     #[arg(long)]
     dry_run: bool,
 

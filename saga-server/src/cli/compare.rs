@@ -25,7 +25,7 @@ pub(super) struct CompareArgs {
     #[arg(long, value_name = "VERSION")]
     baseline: String,
 
-    /// The version that is judged
+    /// The version that is evaluated
     #[arg(long, value_name = "VERSION")]
     candidate: String,
 
@@ -45,7 +45,7 @@ pub(super) struct CompareArgs {
     #[arg(long, value_name = "SHARE")]
     margin: Option<f64>,
 
-    /// Wait so long for a verdict, such as 30m, asking again every 10 s; without it the answer is that of now
+    /// How long to wait for a verdict, such as 30m, asking every 10 s; without it the current answer counts
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "0s")]
     wait: Duration,
 

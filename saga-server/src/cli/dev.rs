@@ -21,7 +21,7 @@ pub(super) struct DevArgs {
     #[arg(long, value_name = "FILE", env = "SAGA_SERVER_CONFIG")]
     config: Option<PathBuf>,
 
-    /// The name of a profile: with FILE.yml, FILE-PROFILE.yml is read too and outweighs it
+    /// The name of a profile: with FILE.yml, FILE-PROFILE.yml is read too and overrides it
     #[arg(long, value_name = "PROFILE", env = "SAGA_SERVER_PROFILE")]
     profile: Option<String>,
 

@@ -1,6 +1,6 @@
 //! `mcp`: questions of a language model on standard input and output, answered by a running collector.
 //!
-//! Rule of thumb: standard output is the protocol's; a collector that is away is an answer in words and not the end of the command.
+//! Rule of thumb: standard output is the protocol's; a collector that is unavailable is reported in the answer and does not end the command.
 
 use std::sync::Arc;
 

@@ -14,7 +14,7 @@ pub(super) struct MigrateArgs {
     #[command(flatten)]
     config: ConfigArgs,
 
-    /// Then distribute the tables of sagas over the workers of Citus. A run that was interrupted is finished by the next one. All
+    /// Then distribute the tables of sagas over the workers of Citus. An interrupted run is finished by the next one. All
     /// collectors must be stopped
     #[arg(long, conflicts_with = "undistributed")]
     distributed: bool,

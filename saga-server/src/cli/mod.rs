@@ -66,7 +66,7 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Bring the database's tables to the newest version
     Migrate(migrate::MigrateArgs),
-    /// Make what is kept of each saga anew from its steps, and report what differed; also while collectors run
+    /// Recompute the stored state of each saga from its steps, and report differences; collectors may keep running
     Rebuild(rebuild::RebuildArgs),
     /// Manage the topics in Kafka
     Topics(topics::TopicsArgs),
@@ -74,12 +74,12 @@ enum Command {
     Dlt(Box<dlt::DltArgs>),
     /// Erase a person's data from database, archive and dead letters, by a key and value of the metadata
     ///
-    /// All metadata of every saga in which an event has the value leaves, with failure reasons made of it, and the content of dead
+    /// It erases all metadata of every saga in which an event has the value, with failure reasons derived from it, and the content of dead
     /// letters that hold it or belong to such a saga. Sagas, their states, order ids and the names of services, traces and versions
     /// stay, with a mark. Ended by a signal or an error, it is finished by the same command. Kafka keeps its records until their
-    /// retention ends; an event that comes once more brings nothing back.
+    /// retention ends; an event that is delivered again restores nothing.
     Erase(erase::EraseArgs),
-    /// Look into the archive, bring sagas back from it for reading, or archive at once what is due
+    /// List the archive, restore sagas from it for reading, or archive now what is due
     Archive(archive::ArchiveArgs),
     /// Print the states that recorded events give, without Kafka and database
     Fold(fold::FoldArgs),
@@ -93,26 +93,26 @@ enum Command {
     /// Ask a running tracker for the sagas that match the tokens of the filter bar
     ///
     /// The tokens are those of the filter bar: customerId:C-17 failed 'reason:"card declined"' started:yesterday. They add up; without
-    /// any, all sagas match. A token with quotation marks stands in single quotes, so that the shell leaves them; one that excludes is
-    /// written failed:no, or stands behind --. The exit code is 0 when a saga matches, and 5 when none does.
+    /// any, all sagas match. Put a token with quotation marks into single quotes, for the shell; one that excludes is
+    /// written failed:no, or follows --. The exit code is 0 when a saga matches, and 5 when none does.
     Search(search::SearchArgs),
     /// Print sagas as they change, from a running tracker
     ///
     /// A line for each change, in the columns of search; with --json the saga as it is now, one a line. The tokens are those of the filter
-    /// bar that can be judged by the saga alone: order, type, status, service, anomaly, failed and ended. When changes were left out, as while
-    /// the tracker was away, stderr says it, and with --json a line {"reset": ...}. SIGINT, SIGTERM and a closed pipe end it with exit
+    /// bar that can be evaluated by the saga alone: order, type, status, service, anomaly, failed and ended. When changes were left out, as while
+    /// the tracker was unavailable, stderr says it, and with --json a line {"reset": ...}. SIGINT, SIGTERM and a closed pipe end it with exit
     /// code 0.
     Tail(tail::TailArgs),
     /// Ask a running collector whether a new version of a service fails more often than the one before: exit code 0 when it
     /// does not, 3 when it does, 4 when there are too few sagas yet
     Compare(compare::CompareArgs),
-    /// Say in a running tracker who takes care of a saga, a dead letter or a group of failures, and list that
+    /// Acknowledge sagas, dead letters and groups of failures in a running tracker, so that others see who works on them
     Ack(ack::AckArgs),
     /// Show which steps and sagas a mapping makes of recorded documents; writes nothing
     Map(map::MapArgs),
     /// Answer questions of a language model on standard input and output (Model Context Protocol), by asking a running collector
     Mcp(mcp::McpArgs),
-    /// Run the gateway alone: take events over HTTP and write them to the topic; needs no database
+    /// Run the gateway alone: accept events over HTTP and write them to the topic; needs no database
     Gateway(gateway::GatewayArgs),
     /// Inspect the configuration
     Config(check::ConfigCommandArgs),
@@ -120,11 +120,11 @@ enum Command {
     Healthcheck(healthcheck::HealthcheckArgs),
     /// List what webhooks have not received yet, or send one an example
     Webhooks(webhooks::WebhooksArgs),
-    /// Make a token for a caller: print it, and the entry of `auth.tokens` that takes it
+    /// Make a token for a caller: print it, and the entry of `auth.tokens` that accepts it
     Token(token::TokenArgs),
     /// Print the description of the REST API: an OpenAPI 3.1 document, as JSON
     Openapi(openapi::OpenapiArgs),
-    /// Print what makes a shell complete commands and options
+    /// Print the script by which a shell completes commands and options
     Completions(completions::CompletionsArgs),
     /// Print the manual page of a command, or write those of all
     Man(man::ManArgs),

@@ -19,7 +19,7 @@ pub(super) struct SearchArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = value_parser!(u16).range(1..=10_000))]
     limit: u16,
 
-    /// Go on where a list ended, with the cursor that it printed
+    /// Continue where a list ended, with the cursor that it printed
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
 

@@ -8,7 +8,7 @@ use saga_web::auth::{Role, TokenHash, check_name, fresh_token};
 
 #[derive(Debug, Args)]
 pub(super) struct TokenArgs {
-    /// Who will hold it; stands as the actor in what they change
+    /// Who will hold it; recorded as the actor of their changes
     #[arg(long, value_name = "NAME")]
     name: String,
 

@@ -226,7 +226,7 @@ pub struct KafkaSettings {
 #[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SecuritySettings {
-    /// How the brokers are reached
+    /// The security protocol of connections to brokers
     #[arg(
         id = "kafka.security.protocol",
         long = "kafka-security-protocol",
@@ -271,7 +271,7 @@ pub struct SecuritySettings {
     )]
     pub key_password: Option<Secret>,
 
-    /// How the collector proves who it is
+    /// The SASL mechanism by which the collector authenticates
     #[arg(
         id = "kafka.security.mechanism",
         long = "kafka-sasl-mechanism",
@@ -280,7 +280,7 @@ pub struct SecuritySettings {
     )]
     pub mechanism: Option<SaslMechanism>,
 
-    /// The user that SASL names
+    /// The user name of SASL
     #[arg(
         id = "kafka.security.username",
         long = "kafka-sasl-username",
@@ -413,7 +413,7 @@ pub struct LogSettings {
     pub level: Option<LogLevel>,
 }
 
-/// The last of a name wins, so the lighter layer comes first.
+/// The last of a name wins, so the layer with lower precedence comes first.
 fn append_to_lighter(heavier: &mut Vec<Property>, lighter: Vec<Property>) {
     let heavy = std::mem::replace(heavier, lighter);
     heavier.extend(heavy);

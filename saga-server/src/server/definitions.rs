@@ -91,7 +91,7 @@ impl DefinitionsKeeper {
     fn put_in_force(&self, definitions: Definitions) {
         let current = self.store.definitions();
         if definitions == *current.get() {
-            tracing::info!("the definitions are as before");
+            tracing::info!("definitions unchanged");
             return;
         }
         self.metrics.sagas.know_steps(steps(&definitions));

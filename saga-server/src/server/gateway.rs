@@ -209,7 +209,7 @@ async fn watch_broker(gateway: Arc<Gateway>, health: Arc<Health>, stop: Cancella
                 // The SDK names its own keys.
                 let problem = problem.replace("platform.saga.", "kafka.");
                 if health.down(Component::Kafka, problem.clone()) {
-                    tracing::error!(problem, "the broker does not take events");
+                    tracing::error!(problem, "broker does not accept events");
                 }
             }
             Err(error) => tracing::error!(%error, "the check of the broker failed"),

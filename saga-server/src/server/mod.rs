@@ -118,7 +118,7 @@ impl Server {
             max_connections: config.database.max_connections,
         };
         let store = saga_store::connect(config.database.url.expose(), options).await?;
-        // A database that is away is waited for; one that can never be used is not.
+        // A database that is unavailable is waited for; one that can never be used is not.
         if let Err(unusable @ StoreError::Configuration(_)) = store.check().await {
             return Err(unusable.into());
         }
@@ -252,7 +252,9 @@ impl Server {
             self.dead_letters.stop(self.shutdown_timeout)
         );
         if stopped != (true, true) {
-            tracing::warn!("ingest did not end in time; what it had in hand is read again at the next start");
+            tracing::warn!(
+                "ingest did not end in time; its unfinished batch is read again at the next start"
+            );
         }
         self.supervisor.join(deadline).await;
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());

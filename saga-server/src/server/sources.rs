@@ -143,7 +143,7 @@ fn publication(delivery: Delivery) -> Publication {
     match delivery {
         Delivery::Acknowledged => Publication::Acknowledged,
         Delivery::NotSent(DropReason::TooLarge) => {
-            Publication::Refused("the event is larger than the topic takes".to_owned())
+            Publication::Refused("the event is larger than the topic allows".to_owned())
         }
         Delivery::NotSent(DropReason::Refused) => {
             Publication::SendAgain("the topic of events is missing, or closed to the gateway".to_owned())

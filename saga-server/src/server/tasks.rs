@@ -182,11 +182,11 @@ async fn watch_database(
                 .idlest
                 .filter(|(_, since)| now.millis_since(*since) >= JOB_IDLE_MS);
             let warning = idle
-                .map(|(job, since)| format!("job {job} has done nothing since {since}; the logs say why"));
+                .map(|(job, since)| format!("job {job} has made no progress since {since}; see the logs"));
             if health.warn(Concern::Jobs, warning)
                 && let Some((job, _)) = idle
             {
-                tracing::warn!(job, "a job does nothing");
+                tracing::warn!(job, "job makes no progress");
             }
         }
         tokio::select! {

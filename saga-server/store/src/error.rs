@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The database is away, read-only, overloaded, restarting, or not migrated yet: try again later.
+    /// The database is unavailable, read-only, overloaded, restarting, or not migrated yet: try again later.
     #[error("the database is not available: {0}")]
     Unavailable(#[source] Fault),
     /// The configuration cannot work: trying again does not help.
@@ -86,7 +86,7 @@ pub enum AppendError {
 impl AppendError {
     /// The database answered without an error and did not write a row, as when a trigger leaves it out.
     pub(super) fn not_kept() -> Self {
-        Self::Refused("the database took a row and did not keep it".into())
+        Self::Refused("the database accepted a row and did not store it".into())
     }
 }
 

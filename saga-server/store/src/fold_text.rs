@@ -1,7 +1,7 @@
-//! The text in which a row keeps a fold: JSON, compressed by Zstandard with a dictionary of what most folds have in common, in Base64.
+//! The text form of a stored fold: JSON, compressed by Zstandard with a dictionary of what most folds have in common, in Base64.
 //!
-//! The state of every saga that is read and written is made of it, and uncompressed it is longer than the rest of the row. Rows
-//! that were written before it was compressed hold the JSON itself; each is compressed with its next event.
+//! Every read and write of a saga needs it, and uncompressed it is longer than the rest of the row. Rows written by older versions
+//! have uncompressed JSON; each is compressed with its next event.
 
 use std::{cell::RefCell, io};
 

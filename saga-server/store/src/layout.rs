@@ -1,4 +1,4 @@
-//! Where the tables are: a few statements have another form where they are distributed.
+//! Whether the tables are distributed: a few statements have another form where they are.
 
 /// How the tables are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

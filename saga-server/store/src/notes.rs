@@ -1,5 +1,5 @@
-//! The port for what operators wrote by hand and may name a person in: notes of jobs and acknowledgements, what a job selected, saved
-//! views. What was said of one saga or dead letter leaves with it ([`ErasureStore`](super::ErasureStore)).
+//! The port for texts of operators that may name a person: notes of jobs and acknowledgements, what a job selected, saved
+//! views. Texts about one saga or dead letter are erased with it ([`ErasureStore`](super::ErasureStore)).
 
 use async_trait::async_trait;
 

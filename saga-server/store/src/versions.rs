@@ -17,7 +17,7 @@ pub struct VersionsQuery {
     pub service: String,
     /// The version that was there before.
     pub baseline: String,
-    /// The version that is judged.
+    /// The version that is evaluated.
     pub candidate: String,
     /// In sagas of this type only.
     pub saga_type: Option<SagaType>,

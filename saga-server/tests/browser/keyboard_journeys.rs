@@ -137,7 +137,7 @@ async fn correct(browser: &Browser, status: &str, reason: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_status_is_corrected_and_a_second_time_is_told_in_words() {
+async fn a_status_is_corrected_and_a_second_correction_is_explained() {
     let shop = Shop::open().await;
     let browser = Browser::open().await;
     let mut wrong = Vec::new();
@@ -174,7 +174,7 @@ async fn a_status_is_corrected_and_a_second_time_is_told_in_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_changes_is_told_and_nothing_moves_that_is_being_read() {
+async fn changes_are_announced_and_nothing_moves_that_is_being_read() {
     let shop = Shop::open().await;
     let browser = Browser::open().await;
     browser.goto(&shop.at("/sagas")).await;

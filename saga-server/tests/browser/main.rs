@@ -10,8 +10,8 @@
 mod browser;
 mod deploys;
 mod flows;
-#[expect(dead_code, reason = "what programs ask is tested elsewhere")]
-#[path = "../../web/tests/rest/harness.rs"]
+#[expect(dead_code, unused_imports, reason = "what programs ask is tested elsewhere")]
+#[path = "../../web/tests/rest/harness/mod.rs"]
 mod harness;
 mod hostile;
 #[path = "../../web/tests/rest/interrupted.rs"]

@@ -1,4 +1,4 @@
-//! `ack`: who takes care of a saga, a dead letter or a group of failures.
+//! `ack`: acknowledges a saga, a dead letter or a group of failures.
 
 use serde_json::{Value, json};
 
@@ -67,7 +67,7 @@ async fn a_saga_is_acknowledged_listed_replaced_and_withdrawn() {
     let none = asked.run(&["ack", "list"]);
     assert_eq!(
         (none.code, none.stdout.as_str(), none.stderr.as_str()),
-        (5, "", "saga-server: nobody takes care of anything\n"),
+        (5, "", "saga-server: there are no acknowledgements\n"),
         "{none:?}"
     );
 }

@@ -82,7 +82,7 @@ fn the_answer_is_printed_in_words_or_as_it_is() {
 }
 
 #[test]
-fn a_question_that_is_wrong_and_a_collector_that_is_away_differ() {
+fn a_question_that_is_wrong_and_a_collector_that_is_unavailable_differ() {
     let body = r#"{"error":"BAD_REQUEST","message":"bad","details":{"candidate":"must be another version"}}"#;
     let answers = Box::leak(Box::new([("400 Bad Request", body)]));
     let (url, _asked) = answering(answers);

@@ -25,7 +25,7 @@ fn value_of(run: &Run, arguments: &str, key: &str) -> String {
 }
 
 #[test]
-fn flags_outweigh_the_environment_which_outweighs_the_profile_which_outweighs_the_file() {
+fn flags_override_the_environment_which_overrides_the_profile_which_overrides_the_file() {
     let file = format!(
         "{COMPLETE}ingest: {{ batchSize: 1, batchWait: 1ms, writers: 1 }}\nlog: {{ level: error }}\n"
     );

@@ -153,7 +153,7 @@ async fn a_token_that_does_not_suffice_is_exit_code_6() {
 }
 
 #[test]
-fn a_tracker_that_is_away_is_exit_code_1() {
+fn a_tracker_that_is_unavailable_is_exit_code_1() {
     for command in ["get saga-1", "search", "tail"] {
         let done = Run::new().run(&format!("{command} --url http://127.0.0.1:1"));
         done.is_refused(1, &["no answer from http://127.0.0.1:1"]);

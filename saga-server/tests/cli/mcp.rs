@@ -240,7 +240,7 @@ async fn a_bound_token_sees_its_types_alone_and_a_wrong_one_nothing() {
 }
 
 #[test]
-fn a_collector_that_is_away_is_an_answer_and_a_wrong_address_is_refused() {
+fn a_collector_that_is_unavailable_is_an_answer_and_a_wrong_address_is_refused() {
     let greeting = [
         json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
             "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"},

@@ -105,7 +105,7 @@ async fn letters_of_a_tracker_are_listed_replayed_dismissed_and_restored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tracker_that_refuses_or_is_away_ends_the_command_with_its_exit_code() {
+async fn a_tracker_that_refuses_or_is_unavailable_ends_the_command_with_its_exit_code() {
     let asked = Asked::start_with_tokens();
     let url = asked.dev.text("url").to_owned();
     for (arguments, code) in [

@@ -79,7 +79,7 @@ fn healthcheck_of_nobody_is_exit_code_1() {
 }
 
 #[test]
-fn dev_runs_until_it_is_told_to_end() {
+fn dev_runs_until_it_is_stopped() {
     let run = Run::new();
     let mut command = run.command("dev --listen 127.0.0.1:0 --info-file info.json --data-dir data");
     let child = command

@@ -1,4 +1,4 @@
-//! Records, topics and registries as the world has them: each is read, or named in a dead letter, and nothing holds up what
+//! Unusual and invalid records, topics and registries: each is read, or named in a dead letter, and nothing holds up what
 //! follows.
 
 use std::{

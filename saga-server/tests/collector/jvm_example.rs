@@ -51,7 +51,7 @@ impl Unsteady {
     }
 }
 
-/// The broker is away, then the events are stored and the answer is lost, then it is too much, then all is well.
+/// The broker is unavailable, then the events are stored and the answer is lost, then it is too much, then all is well.
 async fn answer(State(unsteady): State<Unsteady>, body: Bytes) -> Response {
     let mut sent = unsteady.sent.lock().await;
     sent.push(body.clone());

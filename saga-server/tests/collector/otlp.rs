@@ -66,7 +66,7 @@ async fn the_sdk_of_open_telemetry_exports_the_steps_of_a_saga() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_broker_is_away_exporters_are_asked_to_come_again() {
+async fn while_the_broker_is_unavailable_exporters_are_asked_to_come_again() {
     let harness = Harness::new().await;
     let away = format!("127.0.0.1:{}", free_port());
     let variables = [

@@ -45,7 +45,7 @@ fn sagas(prefix: &str) -> Vec<Vec<SagaEvent>> {
         .collect()
 }
 
-/// Sends while something is away, and waits for all of it afterwards.
+/// Sends while something is unavailable, and waits for all of it afterwards.
 struct Audit<'a> {
     harness: &'a Harness,
     sent: Vec<Vec<SagaEvent>>,
@@ -71,7 +71,7 @@ impl Audit<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness() {
+async fn outages_of_database_and_broker_lose_nothing_and_are_reported_by_readiness() {
     let stack = Stack::up(None);
     let harness = Harness::on_stack(&stack).await;
     let server = ServerProcess::serve(&harness);
@@ -80,7 +80,7 @@ async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness()
         harness: &harness,
         sent: Vec::new(),
     };
-    audit.send("calm");
+    audit.send("before");
     audit.everything_is_stored().await;
 
     stack.parts(&["kill", "postgres"]);
@@ -88,7 +88,7 @@ async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness()
     wait_for_component(&server.rest, "db", "DOWN").await;
     assert_eq!(server.rest.get("/health/readiness").await.0, 503);
     assert_eq!(server.rest.get("/health/liveness").await.0, 200);
-    let (status, answer) = server.rest.get("/api/v1/sagas/calm-0").await;
+    let (status, answer) = server.rest.get("/api/v1/sagas/before-0").await;
     assert_eq!(
         (status, answer["error"].as_str()),
         (503, Some("SERVICE_UNAVAILABLE"))
@@ -108,7 +108,7 @@ async fn outages_of_database_and_broker_lose_nothing_and_are_told_by_readiness()
     wait_for_component(&server.rest, "kafka", "DOWN").await;
     assert_eq!(server.rest.get("/health/readiness").await.0, 503);
     assert_eq!(
-        server.rest.get("/api/v1/sagas/calm-0").await.0,
+        server.rest.get("/api/v1/sagas/before-0").await.0,
         200,
         "what is stored is still answered"
     );

@@ -141,7 +141,7 @@ async fn a_letter_that_the_database_never_takes_has_a_result_and_those_beside_it
 /// How long PostgreSQL recovers: longer than a replay makes attempts.
 const RECOVERY: Duration = Duration::from_secs(12);
 
-/// A database that stays away when one of its processes was killed, until it is started.
+/// A database that stays unavailable when one of its processes was killed, until it is started.
 const NO_RESTART: &str = "ALTER SYSTEM SET restart_after_crash = off";
 
 /// Waits until the database of a stack is gone.
@@ -162,7 +162,7 @@ async fn replay(server: &ServerProcess, id: i64) -> (u16, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_that_makes_the_database_recover_has_a_result_and_an_outage_is_told() {
+async fn a_letter_that_makes_the_database_recover_has_a_result_and_an_outage_is_reported() {
     let stack = Stack::up(None);
     let harness = Harness::on_stack(&stack).await;
     let ids = keep(&harness, &["killed-1", "good-1"]).await;

@@ -55,7 +55,7 @@ fn letter(number: u32, days: u32) -> NewLetter {
 }
 
 /// A file took the place of the archive's folder, so that the saga which is due cannot leave.
-async fn old_letters_leave_also_while_the_archive_is_away(store: Arc<dyn Store>) {
+async fn old_letters_leave_also_while_the_archive_is_unavailable(store: Arc<dyn Store>) {
     let letters = (0..1_300).map(|number| letter(number, if number < 1_200 { 31 } else { 29 }));
     store.keep_letters(letters.collect()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -95,13 +95,13 @@ async fn old_letters_leave_also_while_the_archive_is_away(store: Arc<dyn Store>)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn old_letters_leave_sqlite_also_while_the_archive_is_away() {
+async fn old_letters_leave_sqlite_also_while_the_archive_is_unavailable() {
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite:{}", folder.path().join("sagas.db").display());
-    old_letters_leave_also_while_the_archive_is_away(open(&database).await).await;
+    old_letters_leave_also_while_the_archive_is_unavailable(open(&database).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn old_letters_leave_postgres_also_while_the_archive_is_away() {
-    old_letters_leave_also_while_the_archive_is_away(on_postgres().await).await;
+async fn old_letters_leave_postgres_also_while_the_archive_is_unavailable() {
+    old_letters_leave_also_while_the_archive_is_unavailable(on_postgres().await).await;
 }

@@ -231,7 +231,7 @@ fn attributes_are_those_of_the_conventions(spans: &[Span], topic: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_is_away_is_named_once_and_holds_nothing_up() {
+async fn a_receiver_that_is_unavailable_is_named_once_and_holds_nothing_up() {
     let folder = tempfile::tempdir().unwrap();
     // The port is closed.
     let url = {
@@ -244,7 +244,7 @@ async fn a_receiver_that_is_away_is_named_once_and_holds_nothing_up() {
         let said = |line: &&Value| {
             line["message"]
                 .as_str()
-                .is_some_and(|message| message.starts_with("traces are not taken"))
+                .is_some_and(|message| message.starts_with("traces not exported"))
         };
         lines.iter().filter(said).count()
     };

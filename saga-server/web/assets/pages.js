@@ -158,7 +158,7 @@ for (const news of document.querySelectorAll("[data-live]")) {
     refresh.href = location.href.split("#")[0];
     refresh.textContent = "Refresh";
     shown.replaceChildren(`${words} `, refresh);
-    news.classList.add("told");
+    news.classList.add("announced");
   };
 
   const hear = (words) => {
@@ -173,7 +173,7 @@ for (const news of document.querySelectorAll("[data-live]")) {
       hear("There are updates.");
     } else {
       shown.replaceChildren();
-      news.classList.remove("told");
+      news.classList.remove("announced");
       hear("");
     }
   };

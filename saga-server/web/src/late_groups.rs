@@ -2,7 +2,7 @@
 
 use saga_collector::{maintenance, owners::Contact};
 use saga_store::{Late, LateGroup, StoreError};
-use saga_types::{SagaType, Step, Timestamp, definition::Definitions};
+use saga_types::{SagaType, Step, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -45,31 +45,24 @@ pub(crate) async fn late_groups(
         }
     };
     let groups = reader.late_groups(late, before, acknowledged).await?;
-    let definitions = reader.definitions();
-    let owners = &reader.pages.owners;
-    let group = |group| {
-        let mut group = ActionGroup::of(late, group, definitions, overdue_before, acknowledged);
-        let contact = owners.of(group.owner.as_deref(), Some(group.saga_type.as_str()));
-        group.contact = contact.cloned();
-        group
-    };
+    let group = |group| ActionGroup::of(reader, late, group, overdue_before, acknowledged);
     Ok(groups.into_iter().map(group).collect())
 }
 
 impl ActionGroup {
     fn of(
+        reader: &Reader,
         late: Late,
         group: LateGroup,
-        definitions: &Definitions,
         overdue_before: Timestamp,
         acknowledged: Option<bool>,
     ) -> Self {
         let LateGroup { count, due } = group;
-        let owner = definitions.owner(&count.saga_type, &count.step);
+        let (owner, contact) = reader.responsible(&count.saga_type, &count.step);
         Self {
-            owner: owner.map(str::to_owned),
+            owner,
+            contact,
             page: page(late, &count.saga_type, &count.step, acknowledged),
-            contact: None,
             step: count.step,
             saga_type: count.saga_type,
             sagas: count.sagas,

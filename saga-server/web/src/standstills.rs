@@ -1,4 +1,4 @@
-//! Sagas that wait longer than any did while others do not go on either: for REST and the overview alike.
+//! Sagas that wait longer than any before while others make no progress either: for REST and the overview alike.
 
 use saga_collector::owners::Contact;
 use saga_store::{Standstill, StoreError};
@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use crate::{http::address::encoded, scoped::Reader};
 
-/// Sagas of a type without a limit that wait longer for a step than any did, and of which none counts as stuck, since others do not go
-/// on either, or go on as slowly.
+/// Sagas of a type without a limit that wait longer for a step than any before, and of which none counts as stuck, since others make
+/// no progress either, or progress as slowly.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Standstill)]
@@ -44,11 +44,10 @@ pub(crate) async fn standstills(reader: &Reader) -> Result<Vec<StandstillView>, 
 
 impl StandstillView {
     fn of(reader: &Reader, found: Standstill) -> Self {
-        let owner = reader.definitions().owner(&found.saga_type, &found.step);
-        let contact = reader.pages.owners.of(owner, Some(found.saga_type.as_str()));
+        let (owner, contact) = reader.responsible(&found.saga_type, &found.step);
         Self {
-            owner: owner.map(str::to_owned),
-            contact: contact.cloned(),
+            owner,
+            contact,
             page: format!(
                 "/sagas?awaits={}&ended=false&sagaType={}&sort=startedAt,asc",
                 encoded(found.step.as_str()),

@@ -15,8 +15,8 @@ from session import STOP, Problem, Session
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# Documents whose blocks are run, those of a line in one sitting; what need real parts share one.
-SITTINGS = [
+# Documents whose blocks are run, those of a line in one session; what need real parts share one.
+SESSIONS = [
     ["README.md", "docs/migration-from-kotlin.md", "CONTRIBUTING.md"],
     ["saga-server/README.md", "examples/README.md"],
     ["examples/order-service/README.md", "examples/product-service/README.md", "examples/payment-service/README.md"],
@@ -44,7 +44,7 @@ def tracked():
 
 
 def read(documents, files):
-    typed = {name for names in SITTINGS for name in names}
+    typed = {name for names in SESSIONS for name in names}
     problems = list(text.problems(ROOT, documents, files, TRANSLATIONS, typed))
     translated = {name for _, name in TRANSLATIONS}
     for name, one in documents.items():
@@ -56,18 +56,18 @@ def read(documents, files):
     return problems
 
 
-def play(documents, sittings):
+def play(documents, groups):
     """Several at once, for they mostly wait."""
     with ThreadPoolExecutor(max_workers=3) as workers:
         try:
-            return [problem for problems in workers.map(lambda names: sit(documents, names), sittings) for problem in problems]
+            return [problem for problems in workers.map(lambda names: run_blocks(documents, names), groups) for problem in problems]
         except BaseException:
             STOP.set()
             workers.shutdown(cancel_futures=True)
             raise
 
 
-def sit(documents, names):
+def run_blocks(documents, names):
     began, session, counted, problems = time.monotonic(), Session(ROOT), 0, []
     try:
         for name in names:
@@ -95,12 +95,12 @@ def commands(documents):
             if not found:
                 continue
             names = re.match(r"(?:[a-z]+(?= |$) ?){0,2}", found[1])[0].split()
-            told = helps.setdefault(tuple(names), help_of(names))
-            if told is None:
+            help_text = helps.setdefault(tuple(names), help_of(names))
+            if help_text is None:
                 yield f"{one.name}:{line}: saga-server has no command {' '.join(names)}"
                 continue
             for flag in re.findall(r"(?<=\s)--[a-z][a-z-]*", found[1]):
-                if f"{flag} " not in told and f"{flag}\n" not in told and f"{flag}[" not in told:
+                if f"{flag} " not in help_text and f"{flag}\n" not in help_text and f"{flag}[" not in help_text:
                     yield f"{one.name}:{line}: saga-server {' '.join(names)} has no flag {flag}"
 
 
@@ -123,9 +123,9 @@ def main(words):
         problems += read(documents, files)
     if words[:1] != ["read"]:
         wanted = words[1:]
-        sittings = [names for names in SITTINGS if not wanted or any(name in wanted for name in names)]
+        groups = [names for names in SESSIONS if not wanted or any(name in wanted for name in names)]
         problems += commands(documents)
-        problems += play(documents, sittings)
+        problems += play(documents, groups)
     for problem in problems:
         say(problem)
     return 1 if problems else 0

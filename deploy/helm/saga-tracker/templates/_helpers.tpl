@@ -72,7 +72,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- include "saga-tracker.withChartKeys" (dict "root" . "config" $config) -}}
 {{- end -}}
 
-{{/* The same for the gateway. Sources stay with the collector, which keeps dead letters in the database while their topic is away,
+{{/* The same for the gateway. Sources stay with the collector, which keeps dead letters in the database while their topic is unavailable,
      unless gateway.config has some. */}}
 {{- define "saga-tracker.gatewayConfig" -}}
 {{- $config := mergeOverwrite (deepCopy (omit .Values.config "sources")) (deepCopy .Values.gateway.config) -}}

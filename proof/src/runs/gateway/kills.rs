@@ -17,7 +17,7 @@ pub(super) struct Killed {
     pub(super) times: usize,
     pub(super) gateway: usize,
     pub(super) broker: usize,
-    /// The gateway started again while the broker was away.
+    /// The gateway started again while the broker was unavailable.
     pub(super) both: usize,
     /// All events were accepted already.
     pub(super) too_late: usize,

@@ -54,7 +54,7 @@ pub(crate) struct Args {
 }
 
 /// How long good events come before and after what is hostile.
-const CALM: Duration = Duration::from_secs(1);
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// What came of one kind.
 struct Played {
@@ -143,12 +143,12 @@ async fn play(
     is_short: bool,
 ) -> Result<Played> {
     let mut stage = Stage::set(parts, harness, &name(kind), kind.settings(parts), seed, is_short).await?;
-    tokio::time::sleep(CALM).await;
+    tokio::time::sleep(MARGIN).await;
     let (what, failure) = match kind.play(&mut stage).await {
         Ok(what) => (what, None),
         Err(error) => ("not played to its end".to_owned(), Some(format!("{error:#}"))),
     };
-    tokio::time::sleep(CALM).await;
+    tokio::time::sleep(MARGIN).await;
     if let Some(stream) = stage.stream.take() {
         stream.end().await?;
     }

@@ -20,7 +20,7 @@ use crate::{
     topic,
 };
 
-/// How long the broker may be away before a producer gives up: longer than any outage that the run plays.
+/// How long the broker may be unavailable before a producer gives up: longer than any outage that the run plays.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Sends to one topic.
@@ -110,7 +110,7 @@ pub(super) struct Acknowledge {
 }
 
 impl ClientContext for Acknowledge {
-    // Brokers that are away are part of the run.
+    // Brokers that are unavailable are part of the run.
     fn error(&self, _error: KafkaError, _reason: &str) {}
 }
 

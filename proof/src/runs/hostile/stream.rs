@@ -107,7 +107,7 @@ async fn look(pool: &PgPool, account: &Account) {
             .bind(&sagas)
             .fetch_all(pool)
             .await;
-    // The database may be away, as part of the run.
+    // The database may be unavailable, as part of the run.
     let Ok(stored) = stored else { return };
     let mut expected = account.lock();
     for key in stored {

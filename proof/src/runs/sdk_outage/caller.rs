@@ -133,7 +133,7 @@ impl Calls {
     pub(crate) fn summary(&self) -> String {
         let [before, away] = [Phase::Before, Phase::Away].map(|phase| self.of(phase).micros(0.99));
         format!(
-            "p99 {before:.1} µs before, {away:.1} µs while Kafka was away; {} calls not ready at once",
+            "p99 {before:.1} µs before, {away:.1} µs while Kafka was unavailable; {} calls not ready at once",
             self.waited
         )
     }

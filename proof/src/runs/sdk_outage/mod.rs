@@ -1,4 +1,4 @@
-//! A service records through saga-sdk, and Kafka goes away.
+//! A service records through saga-sdk, and Kafka becomes unavailable.
 //!
 //! Three threads matter: the caller records at a steady pace and times each call, the sampler looks at the accounts and at
 //! the memory, and this one stops and starts Kafka.
@@ -33,7 +33,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
-    /// For how many seconds Kafka is away
+    /// For how many seconds Kafka is unavailable
     #[arg(long, default_value_t = 60)]
     away: u64,
     /// For how many seconds events are recorded before, and after
@@ -177,7 +177,7 @@ async fn outage(
     watch(client, sizes.around, progress).await;
     clock.set(Phase::Away);
     parts.stop(Part::Kafka).await?;
-    progress.show("Kafka is away");
+    progress.show("Kafka is unavailable");
     watch(client, sizes.away, progress).await;
     parts.start(Part::Kafka).await?;
     clock.set(Phase::After);

@@ -29,8 +29,7 @@ pub(super) async fn measure(
                 .peak_mib,
         );
         let folder = tempfile::tempdir()?;
-        let url = format!("sqlite:{}", folder.path().join("sagas.db").display());
-        let harness = bench_env.harness.on_database(&url);
+        let harness = bench_env.harness.on_sqlite(&folder.path().join("sagas.db"));
         harness.migrate().await?;
         let begun = Instant::now();
         let mut server = harness.serve()?;

@@ -40,9 +40,7 @@ pub(super) async fn measure(
         let folder = tempfile::tempdir()?;
         let plan = bench_env.plan(sizes.events, sizes);
         let file = folder.path().join("collector.db");
-        let harness = bench_env
-            .harness
-            .on_database(&format!("sqlite:{}", file.display()));
+        let harness = bench_env.harness.on_sqlite(&file);
         harness.migrate().await?;
         let took = drain(bench_env, &harness, None, &plan, progress).await?;
         drained.push(took.events_per_second);
@@ -56,9 +54,7 @@ pub(super) async fn measure(
         bytes.push(std::fs::metadata(&file)?.len() as f64 / stored as f64);
 
         let file = folder.path().join("batches.db");
-        let harness = bench_env
-            .harness
-            .on_database(&format!("sqlite:{}", file.display()));
+        let harness = bench_env.harness.on_sqlite(&file);
         harness.migrate().await?;
         batches.push(in_batches(&file, &plan.in_order()?).await?);
         progress.show(format!(

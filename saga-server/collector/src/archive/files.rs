@@ -1,7 +1,7 @@
-//! Files of batches, opened for what of them may hold a saga or an order.
+//! Files of batches, opened to look up a saga or an order.
 //!
-//! A file is read whole and compared with its checksum when it is asked for first. Its end stays in memory, by which only those row
-//! groups are read from then on that may hold something.
+//! A file is read whole and compared with its checksum when it is first needed. Its footer stays in memory; from then on only those
+//! row groups are read that may contain the value.
 
 use std::sync::Arc;
 

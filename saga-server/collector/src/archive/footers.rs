@@ -1,4 +1,4 @@
-//! The ends of files that were read lately, within a bounded memory.
+//! The footers of files that were read recently, within a bounded memory.
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -1,10 +1,10 @@
-//! Which batches there are and what is in each: what an answer asks before it opens a file.
+//! The index: which batches there are and what each contains; a look-up reads it before it opens a file.
 //!
-//! The index says nothing that the batches do not say themselves. It is written anew with each batch, whole, so that others see
-//! the one before or this one; whatever else happens to it, it is made again of the batches.
+//! The index has nothing that cannot be derived from the batches. It is rewritten as a whole with each batch, so that readers see
+//! the previous one or this one; when it is missing or damaged, it is rebuilt from the batches.
 //!
-//! Rule of thumb: a batch counts when its manifest is there; of the index an entry may be missing, or one may be of a batch that
-//! is gone, until it is compared with the batches, which every run of retention begins with.
+//! Rule of thumb: a batch counts when its manifest is there; of the index an entry may be missing, or one may name a batch that
+//! was deleted, until it is compared with the batches, which every run of retention begins with.
 
 use std::collections::BTreeSet;
 
@@ -25,8 +25,8 @@ pub(super) const FILE_NAME: &str = "index.json";
 /// The form that is written.
 const VERSION: u32 = 1;
 
-/// The command that makes it again.
-pub(super) const REMEDY: &str = "saga-server archive index makes it again";
+/// The command that rebuilds it.
+pub(super) const REMEDY: &str = "saga-server archive index rebuilds it";
 
 /// What an archive has.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -209,7 +209,7 @@ pub async fn index(archive: &Archive) -> Result<Indexed, ArchiveError> {
     let known = match read(archive).await {
         Ok(index) => index,
         Err(ArchiveError::Index(reason)) => {
-            tracing::warn!(reason, "the index of the archive is made again");
+            tracing::warn!(reason, "archive index unusable, rebuilding it");
             None
         }
         Err(error) => return Err(error),

@@ -1,7 +1,7 @@
 //! What a batch holds, in words that need no Parquet reader.
 //!
-//! Rule of thumb: a layout that others can read stays as it is. A column may be added; anything else is a new layout, and this
-//! program goes on reading the older ones.
+//! Rule of thumb: a layout that other programs can read does not change. A column may be added; anything else is a new layout, and
+//! older layouts remain readable.
 
 use saga_types::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -52,7 +52,7 @@ use saga_store::StoreError;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ArchiveError {
-    /// The place is away, or refuses.
+    /// The place is unavailable, or refuses.
     #[error("the archive cannot be used: {0}")]
     Place(#[from] object_store::Error),
     /// A Parquet file cannot be written or read.

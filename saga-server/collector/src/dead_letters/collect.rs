@@ -1,7 +1,7 @@
 //! Consumes the dead letter topic and keeps every letter in the database.
 //!
 //! It works as ingest does, with a consumer group of its own that all instances share: an offset is committed only when
-//! every letter before it is kept, and the partitions pause while the database is away. It never makes the collector
+//! every letter before it is kept, and the partitions pause while the database is unavailable. It never makes the collector
 //! unready: events can be stored and dead letters be written all the same.
 
 use std::{sync::Arc, time::Duration};
@@ -136,7 +136,7 @@ impl Worker {
         }
     }
 
-    /// Whether all letters are kept. `false` only when asked to stop while the database or the schema registry is away.
+    /// Whether all letters are kept. `false` only when asked to stop while the database or the schema registry is unavailable.
     async fn handle(&mut self, records: &[RawRecord]) -> bool {
         let frames = decode::frames(records);
         if !self.decoder.prepare(&frames, &self.reports, &self.stop).await {

@@ -6,7 +6,7 @@
 //! | `collect` | follows the dead letter topic, as ingest follows the other one |
 //! | `read` | from a record, ours or Spring's, to a letter |
 //! | `view`, `partial_view` | a letter as people see it, and what can be read of one that is no event |
-//! | `reader` | the event of a letter by today's schemas, rules and mappings, or why there is none |
+//! | `reader` | the event of a letter by the current schemas, rules and mappings, or why there is none |
 //! | `replay` | stores the events of letters as ingest would |
 //! | `replay_report` | what became of each |
 //! | `isolation` | which of them the database does not take |
@@ -78,7 +78,7 @@ impl DeadLetters {
     /// Letters as people see them, with their events where they can be read today.
     pub async fn views(&self, letters: Vec<StoredLetter>) -> Vec<LetterView> {
         let mut reader = self.reader.lock().await;
-        // A registry that is away hides the events of its writers, and nothing else.
+        // A registry that is unavailable hides the events of its writers, and nothing else.
         let (events, away) = reader.read(&letters).await;
         let views = letters.into_iter().zip(events).map(|(stored, event)| {
             LetterView::new(

@@ -1,4 +1,4 @@
-//! Letters read with today's schemas, rules and mappings: the event of each, or why a replay gives none.
+//! Letters decoded with the current schemas, rules and mappings: the event of each, or why a replay gives none.
 //!
 //! Rule of thumb: whatever a letter is, the reason says what an operator can do about it. A record of a source gives the event
 //! that the source would make of it if it read the record again, so that it is stored once either way.
@@ -79,7 +79,7 @@ impl Reader {
 
     /// The events that values are, as ingest reads them.
     pub(super) async fn decode(&mut self, letters: &[StoredLetter]) -> Vec<Option<SagaEvent>> {
-        // A registry that is away hides the events of its writers, and nothing else.
+        // A registry that is unavailable hides the events of its writers, and nothing else.
         let _ = self.decoder.prepare_now(values(letters)).await;
         let events = letters.iter().map(|stored| {
             let value = stored.letter.value.as_deref().unwrap_or_default();
@@ -159,7 +159,7 @@ impl Reader {
             letter.origin.offset,
         ) else {
             return Err(not_kept(
-                "the place of its record, of which its event's id is made, is not known",
+                "the offset of its record, from which the event's id is derived, is not known",
             ));
         };
         let Some(headers) = own_headers(letter) else {
@@ -185,7 +185,7 @@ impl Reader {
             Mapped::Ignored => Err(Rejection {
                 kind: "IGNORED_BY_MAPPING",
                 reason: format!(
-                    "no rule of the mapping {} takes it any more; dismiss it if it says nothing of a saga",
+                    "no rule of the mapping {} matches it any more; dismiss it if it is about no saga",
                     source.name
                 ),
             }),
@@ -253,7 +253,7 @@ fn no_source(letter: &Letter) -> Rejection {
 fn not_kept(what: &str) -> Rejection {
     Rejection {
         kind: "NOT_KEPT",
-        reason: format!("{what}; its record may still lie in the topic that it came from"),
+        reason: format!("{what}; its record may still be in its original topic"),
     }
 }
 

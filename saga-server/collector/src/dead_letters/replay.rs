@@ -1,4 +1,4 @@
-//! Replay: a letter is read again with today's schemas, rules and mappings, and its event goes the way that ingest takes.
+//! Replay: a letter is decoded again with the current schemas, rules and mappings, and its event is stored as ingest does it.
 //!
 //! Events are stored, letters marked and the log of operations written by one transaction.
 

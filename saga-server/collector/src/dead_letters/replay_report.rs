@@ -1,4 +1,4 @@
-//! What became of the letters of a replay, or why nothing did: as callers read it, and as it is written down.
+//! The results of a replay, or why there are none: as callers get them, and as they are stored.
 
 use saga_types::{SagaStatus, Timestamp, fold::failure_fingerprint};
 use serde::Serialize;
@@ -19,12 +19,12 @@ pub enum ReplayError {
     /// The database gave no answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The registry is away, and some letters need it.
-    #[error("the schema registry is away: {0}")]
+    /// The registry is unavailable, and some letters need it.
+    #[error("the schema registry is unavailable: {0}")]
     RegistryAway(String),
-    /// The database gave no answer for letters that it was to store, and takes no other events since. What is written of letters of
+    /// The database gave no answer for letters that it was to store, and has accepted no other events since. What is written of letters of
     /// a page is written together or not at all.
-    #[error("the database gave no answer while letters were stored, and takes nothing since: {0}")]
+    #[error("the database gave no answer while letters were stored, and has accepted nothing since: {0}")]
     Unanswered(String),
 }
 
@@ -168,7 +168,7 @@ pub struct ReplayReport {
     pub requested: usize,
     /// Of how many the event is in the store.
     pub successful: usize,
-    /// How many wait on, or are not there.
+    /// How many still wait, or do not exist.
     pub failed: usize,
     /// Whether nothing was written.
     pub dry_run: bool,

@@ -187,7 +187,7 @@ impl LetterView {
         let shown = Shown::of(&letter.headers, redaction);
         let undecodable = event.as_ref().err().map(|reason| match away {
             _ if stored.erased_at.is_some() => ERASED.to_owned(),
-            Some(away) => format!("{reason} (the schema registry is away: {away})"),
+            Some(away) => format!("{reason} (the schema registry is unavailable: {away})"),
             None => reason.clone(),
         });
         Self {

@@ -118,7 +118,7 @@ impl DeadLetterWriter {
             tracing::error!(
                 error,
                 letters = kept.len(),
-                "dead letter topic does not take dead letters, kept in the database only"
+                "dead letter topic does not accept dead letters, kept in the database only"
             );
         }
         if !left.is_empty() {

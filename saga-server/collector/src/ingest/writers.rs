@@ -63,7 +63,7 @@ impl Writers {
     }
 
     /// Puts events into the queues; the future waits until all are stored, and gives those that the store does not take.
-    /// `None` when asked to stop while the database is away.
+    /// `None` when asked to stop while the database is unavailable.
     pub(super) fn store(
         &self,
         events: Vec<IndexedEvent>,

@@ -95,7 +95,7 @@ impl JobRunner {
                             return Err(StoreError::Unavailable(fault).into());
                         }
                         Err(AppendError::Refused(fault) | AppendError::Failed(fault)) => {
-                            let why = format!("the database did not take it: {fault}");
+                            let why = format!("the database refused it: {fault}");
                             let failed = done(&one.item, ItemResult::Failed, Some(why));
                             self.record(job, vec![failed]).await?;
                         }

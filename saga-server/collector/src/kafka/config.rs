@@ -119,15 +119,15 @@ fn may_be_secret(property: &str) -> bool {
 /// Encryption and identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KafkaSecurity {
-    /// How the brokers are reached.
+    /// The security protocol of connections to brokers.
     pub protocol: SecurityProtocol,
     /// The certificates that vouch for the brokers; none for the system's.
     pub ca_file: Option<PathBuf>,
     /// The certificate that the collector shows to the brokers, with its key.
     pub certificate: Option<ClientCertificate>,
-    /// How the collector proves who it is.
+    /// The SASL mechanism by which the collector authenticates.
     pub mechanism: Option<SaslMechanism>,
-    /// The user that SASL names.
+    /// The user name of SASL.
     pub username: Option<String>,
     /// The user's password.
     pub password: Option<Secret>,
@@ -169,7 +169,7 @@ impl KafkaSecurity {
     }
 }
 
-/// How the brokers are reached.
+/// The security protocol of connections to brokers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
@@ -209,7 +209,7 @@ impl SecurityProtocol {
     }
 }
 
-/// How the collector proves who it is.
+/// The SASL mechanism by which the collector authenticates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
 pub enum SaslMechanism {
     /// The password itself.

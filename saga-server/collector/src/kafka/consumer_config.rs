@@ -48,7 +48,7 @@ pub(crate) struct ConsumerConfig {
     pub(crate) group: String,
     /// How the topic is made when it is missing, in words.
     pub(crate) how_made: &'static str,
-    /// Settings of this consumer that outweigh the defaults, but not what was configured.
+    /// Settings of this consumer that override the defaults, but not what was configured.
     pub(crate) settings: &'static [(&'static str, &'static str)],
     /// What the broker refuses.
     pub(crate) refusals: Refusals,

@@ -114,7 +114,7 @@ impl Refusals {
     fn granted(&self, resource: Resource) {
         let mut current = self.0.current.lock();
         if let Some((missing, _)) = current.remove(&resource) {
-            tracing::info!(missing, "permission granted by now");
+            tracing::info!(missing, "permission granted");
             self.report(&current);
         }
     }

@@ -5,7 +5,7 @@
 //! and is never read; the same happens when its start meets another change of the partition. The membership lives on, so
 //! that no other member gets the partition, and nothing is reported.
 //!
-//! Rule of thumb: only what the client could do counts. While a broker is away, or a partition is paused, it need not move.
+//! Rule of thumb: only what the client could do counts. While a broker is unavailable, or a partition is paused, it need not move.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

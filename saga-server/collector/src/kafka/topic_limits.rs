@@ -41,7 +41,7 @@ pub(crate) async fn warn(kafka: KafkaConfig, stop: CancellationToken) {
                     && let (Ok(events), Ok(dead_letters)) = (events, dead_letters)
                 {
                     for problem in problems(&events, &dead_letters) {
-                        tracing::warn!(problem, "topic settings do not bound what a record takes");
+                        tracing::warn!(problem, "topic settings do not limit the size of a record");
                     }
                 }
                 return;

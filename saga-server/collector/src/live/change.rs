@@ -51,7 +51,10 @@ impl Reset {
         let (reason, message) = match self {
             Self::Many => ("MANY", "more sagas changed than can be sent one by one"),
             Self::TooSlow => ("TOO_SLOW", "you took the events more slowly than they came"),
-            Self::Resumed => ("RESUMED", "what changed while you were away was not kept for you"),
+            Self::Resumed => (
+                "RESUMED",
+                "changes made while you were disconnected are not replayed",
+            ),
         };
         let message = format!("{message}; load what you show once more, the stream goes on from here");
         let data = json!({"reason": reason, "message": message});

@@ -180,7 +180,7 @@ fn report_new(found: &[Standstill], known: &mut BTreeSet<(SagaType, Step)>) {
                 sagas = standstill.sagas,
                 usual_p50_ms = standstill.usual_p50_ms,
                 others_p50_ms = standstill.others_p50_ms,
-                "sagas wait longer than any did, and others do not go on either"
+                "standstill: sagas wait longer than any before, and others make no progress either"
             );
         }
         now.insert(key);

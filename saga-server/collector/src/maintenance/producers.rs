@@ -120,6 +120,6 @@ fn report(lost: &NewlyLost) {
         events = lost.events,
         first = lost.last_gap.map(|gap| gap.first),
         last = lost.last_gap.map(|gap| gap.last),
-        "events of a producer are possibly lost: their numbers never came"
+        "events of a producer are possibly lost: their numbers did not arrive"
     );
 }

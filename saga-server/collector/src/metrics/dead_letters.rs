@@ -28,12 +28,9 @@ impl DeadLetterMetrics {
             ),
             kept_back: declare.empty(
                 "saga_tracker_dead_letters_kept_back",
-                "Dead letters that their topic did not take, kept in the database only",
+                "Dead letters that their topic did not accept, kept in the database only",
             ),
-            replayed: declare.empty(
-                "saga_tracker_dead_letters_replayed",
-                "Events that came into the store by a replay",
-            ),
+            replayed: declare.empty("saga_tracker_dead_letters_replayed", "Events stored by a replay"),
             waiting: declare.empty(
                 "saga_tracker_dead_letters_waiting",
                 "Dead letters that wait to be replayed",

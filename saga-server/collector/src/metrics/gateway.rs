@@ -27,11 +27,11 @@ impl GatewayMetrics {
         Self {
             events: declare.empty(
                 "saga_tracker_gateway_events",
-                "Events that came over HTTP, by what became of them",
+                "Events received over HTTP, by outcome",
             ),
             buffered: declare.empty(
                 "saga_tracker_gateway_buffered_bytes",
-                "Bytes of bodies with events that are held at the moment",
+                "Bytes of request bodies with events that are buffered at the moment",
             ),
         }
     }

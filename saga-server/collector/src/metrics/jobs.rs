@@ -32,11 +32,14 @@ struct ItemLabels {
 impl JobMetrics {
     pub(super) fn declare(declare: &mut Declare) -> Self {
         Self {
-            items: declare.empty("saga_tracker_job_items", "Items of jobs that this collector has done"),
+            items: declare.empty(
+                "saga_tracker_job_items",
+                "Items of jobs that this collector has done",
+            ),
             active: declare.empty("saga_tracker_jobs_active", "Jobs that have not ended"),
             idle: declare.empty(
                 "saga_tracker_jobs_idle_seconds",
-                "For how long the job that has not ended and did nothing for the longest time has done nothing; 0 without one",
+                "Longest time since an unfinished job last made progress; 0 without one",
             ),
         }
     }

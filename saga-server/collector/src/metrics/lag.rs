@@ -29,7 +29,7 @@ impl LagGauges {
         }))
     }
 
-    /// So many records of the partition are not dealt with.
+    /// So many records of the partition are not processed.
     pub(crate) fn set(&self, partition: i32, behind: u64) {
         (self.0)(partition, Some(behind.cast_signed()));
     }

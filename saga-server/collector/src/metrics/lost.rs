@@ -43,7 +43,7 @@ impl Collector for LostCounters {
         };
         let mut metric = encoder.encode_descriptor(
             "saga_tracker_events_possibly_lost",
-            "Events that producers recorded and that never came, over all instances, as the database says",
+            "Events that producers recorded and that did not arrive, over all instances",
             None,
             MetricType::Counter,
         )?;
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_lost_is_told_by_service_and_not_before_it_is_known() {
+    fn lost_events_are_reported_by_service_and_not_before_they_are_known() {
         let metrics = Metrics::new([]);
         assert_eq!(lines(&metrics), Vec::<String>::new());
         let named = ["order-service", "payment-service", "product-service"]

@@ -181,7 +181,7 @@ impl Collector for WatchGauges {
         encode_late(
             &mut encoder,
             "saga_tracker_standstill_sagas",
-            "Sagas without a limit that wait longer than any did, while others do not go on either, by the step that is awaited",
+            "Sagas without a limit that wait longer than any before, while others make no progress either, by the step that is awaited",
             "awaited_step",
             reading.standstills.as_ref(),
         )?;

@@ -53,7 +53,7 @@ impl ProcessMetrics {
         let metrics = Self {
             tasks_ended: declare.empty(
                 "saga_tracker_tasks_ended",
-                "Background tasks that ended or panicked before the stop; each is started again, or the process ends",
+                "Background tasks that ended or panicked before the shutdown; each is started again, or the process ends",
             ),
             definitions_invalid: declare.empty(
                 "saga_tracker_definitions_invalid",

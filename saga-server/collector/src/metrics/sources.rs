@@ -70,15 +70,15 @@ impl SourceMetrics {
         Self {
             records: declare.empty(
                 "saga_tracker_source_records",
-                "Records of sources, by what became of them: mapped, ignored, dead_letter",
+                "Records of sources, by outcome: mapped, ignored, dead_letter",
             ),
             lag: declare.empty(
                 "saga_tracker_source_lag",
-                "Records of sources that are not dealt with yet, by partition",
+                "Records of sources that are not processed yet, by partition",
             ),
             behind: declare.empty(
                 "saga_tracker_source_behind_seconds",
-                "Age of the moment up to which this instance has dealt with its partitions of a source",
+                "Age of the moment up to which this instance has processed its partitions of a source",
             ),
             stalled: declare.empty(
                 "saga_tracker_source_stalled",
@@ -86,7 +86,7 @@ impl SourceMetrics {
             ),
             stalled_count: declare.empty(
                 "saga_tracker_sources_stalled",
-                "How many sources this instance does not read, or does not get the records done of",
+                "Sources that this instance cannot read, or whose records it cannot process",
             ),
             stalled_names: Mutex::default(),
         }

@@ -53,7 +53,7 @@ impl WebhookMetrics {
             ),
             oldest: declare.empty(
                 "saga_tracker_webhook_oldest_pending_seconds",
-                "For how long the oldest delivery that a webhook has not received has waited; 0 without one",
+                "Age of the oldest delivery that a webhook has not received; 0 without one",
             ),
         }
     }

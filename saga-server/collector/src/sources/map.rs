@@ -1,4 +1,4 @@
-//! What a record becomes by its mapping, once the schemas of its value are known.
+//! Applies the mapping of a source to a record, once the schemas of its value are known.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -38,7 +38,7 @@ pub(crate) fn schemas(registry: &DocumentRegistry, ids: BTreeSet<u32>) -> Schema
 pub enum Mapped {
     /// This event.
     Event(Box<SagaEvent>),
-    /// It says nothing of a saga.
+    /// It is about no saga.
     Ignored,
 }
 

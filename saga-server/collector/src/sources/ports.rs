@@ -36,7 +36,7 @@ pub enum Value<'a> {
 pub enum MappedRecord {
     /// This event.
     Event(Box<SagaEvent>),
-    /// It says nothing of a saga.
+    /// It is about no saga.
     Ignored,
     /// It is not what its format says, for this reason.
     Undecodable(String),

@@ -49,15 +49,15 @@ impl Exporter {
         })
     }
 
-    /// Says once that the receiver is away, and once that it is back.
+    /// Says once that the receiver is unavailable, and once that it is back.
     fn report(&self, result: &OTelSdkResult) {
         let is_away = result.is_err();
         if self.is_away.swap(is_away, Ordering::Relaxed) == is_away {
             return;
         }
         match result {
-            Ok(()) => tracing::info!("traces are taken again"),
-            Err(error) => tracing::warn!(%error, "traces are not taken; some will be lost"),
+            Ok(()) => tracing::info!("traces exported again"),
+            Err(error) => tracing::warn!(%error, "traces not exported; some will be lost"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Telemetry of the collector itself: log lines, and traces for those who ask for them.
 //!
 //! Rule of thumb: it must cost the work nothing. Spans wait in a bounded queue, those that do not fit are dropped, and a
-//! receiver that is away is named once.
+//! receiver that is unavailable is named once.
 //!
 //! | part | what |
 //! | --- | --- |

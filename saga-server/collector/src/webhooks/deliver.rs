@@ -56,7 +56,7 @@ impl Deliverer {
             let pause = match self.some(limit).await {
                 Ok(Came::Received) => {
                     if refused > 0 {
-                        tracing::info!(webhook = self.name, "webhook receives again");
+                        tracing::info!(webhook = self.name, "webhook receiver available again");
                     }
                     refused = 0;
                     continue;

@@ -251,7 +251,7 @@ impl LeasedWork for Noting {
         match turn {
             Turn::Ours(_) => {
                 if let Err(error) = self.work().await {
-                    tracing::warn!(%error, "what webhooks ask for was not looked for, retrying");
+                    tracing::warn!(%error, "deliveries of webhooks not determined, retrying");
                 }
             }
             Turn::Others => {}

@@ -30,7 +30,7 @@ pub(super) struct Receiver {
 /// Why something was not received.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SendError {
-    /// The receiver did not take it.
+    /// The receiver did not accept it.
     #[error("answered {status}")]
     Refused {
         /// What it answered.

@@ -26,7 +26,7 @@ pub(super) struct CompareVersions {
     service: String,
     /// Its version before. Without it and the candidate, the versions that are known of the service are listed.
     baseline: Option<String>,
-    /// The version that is judged.
+    /// The version that is evaluated.
     candidate: Option<String>,
     /// Only sagas of this type.
     saga_type: Option<String>,

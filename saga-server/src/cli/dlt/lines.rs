@@ -1,4 +1,4 @@
-//! Letters and results as they were answered, by the database or by a tracker, and for people.
+//! Output of letters and results, from the database or from a tracker: as JSON and for people.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};

@@ -1,10 +1,10 @@
-//! `dlt`: dead letters, seen, replayed, dismissed and restored: in the database itself, without a running collector, or by asking one.
+//! `dlt`: lists, replays, dismisses and restores dead letters: in the database itself, without a running collector, or through one.
 //!
 //! | part | what |
 //! | --- | --- |
 //! | `database` | letters in the database |
 //! | `remote` | the same by the REST interface of a tracker |
-//! | `lines` | what both give, for people |
+//! | `lines` | the output of both, as JSON and for people |
 
 mod database;
 mod lines;
@@ -40,7 +40,7 @@ enum DltCommand {
     List(ListArgs),
     /// Replay dead letters: read them again with today's schemas, rules and mappings, and store their events as ingest would
     Replay(ReplayArgs),
-    /// Dismiss dead letters that wait, with a note: they leave counts and lists, and can be restored
+    /// Dismiss waiting dead letters, with a note: they are no longer counted or listed, and can be restored
     Dismiss(DismissArgs),
     /// Restore dead letters that were dismissed: they wait again
     Restore(RestoreArgs),
@@ -73,14 +73,14 @@ struct ReplayArgs {
     #[arg(long = "event-id", value_name = "ID")]
     event_ids: Vec<String>,
 
-    /// All letters that wait and match the filters
+    /// All waiting letters that match the filters
     #[arg(long, conflicts_with_all = ["ids", "event_ids"], required_unless_present_any = ["ids", "event_ids"])]
     all: bool,
 
     #[command(flatten)]
     filter: FilterArgs,
 
-    /// Only say what would become of each letter and its saga
+    /// Change nothing, and report what a replay would do with each letter and its saga
     #[arg(long)]
     dry_run: bool,
 
@@ -198,15 +198,15 @@ struct FilterArgs {
     #[arg(long, value_name = "WORDS", value_parser = searched)]
     search: Option<Searched>,
 
-    /// Only letters that were on this topic before
+    /// Only letters whose record was on this topic
     #[arg(long, value_name = "TOPIC")]
     origin_topic: Option<String>,
 
-    /// Only letters that died at this time (RFC 3339) or later
+    /// Only letters written at this time (RFC 3339) or later
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
 
-    /// Only letters that died at this time (RFC 3339) or earlier
+    /// Only letters written at this time (RFC 3339) or earlier
     #[arg(long, value_name = "TIME")]
     to: Option<Timestamp>,
 }
@@ -230,7 +230,7 @@ impl DltArgs {
 }
 
 impl PlaceArgs {
-    /// A tracker that flags name outweighs the database, and one that variables name does not.
+    /// A tracker that flags name overrides the database, and one that variables name does not.
     fn find(self) -> Result<Place, CliError> {
         if self.tracker.is_named_by_flags() {
             return Ok(Place::Tracker(self.tracker.connect()?));
@@ -298,7 +298,7 @@ impl ReplayArgs {
             ))),
             (0, None) => Ok(()),
             (failed, None) => Err(CliError::failed(format_args!(
-                "{failed} of {} dead letters were not replayed; they wait on",
+                "{failed} of {} dead letters were not replayed; they are still waiting",
                 report.requested
             ))),
         }

@@ -87,7 +87,7 @@ pub(super) async fn replay(
             None => all = Some(report),
         }
     }
-    all.ok_or_else(|| CliError::usage("no letter is named"))
+    all.ok_or_else(|| CliError::usage("no dead letter is given"))
 }
 
 async fn replay_all(tracker: &Tracker, filter: &FilterArgs, dry_run: bool) -> Result<Report, CliError> {

@@ -26,8 +26,12 @@ mod dismissal;
 mod distribution;
 #[path = "../sql/draw.rs"]
 mod draw;
+#[path = "../sql/erased_letters.rs"]
+mod erased_letters;
 #[path = "../sql/erasure.rs"]
 mod erasure;
+#[path = "../sql/erasure_transaction.rs"]
+mod erasure_transaction;
 mod error;
 #[path = "../sql/failures.rs"]
 mod failures;

@@ -1,9 +1,9 @@
-//! Erasing a person's data.
+//! Erasing a person's data: that of sagas, and of what the archive has of them.
 //!
 //! Rule of thumb: sagas are locked before their events are read, in the order of all writers, and their version rises, so that
 //! neither a batch nor the archive continues with what was read before.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use saga_types::Timestamp;
@@ -12,14 +12,15 @@ use sqlx::{Executor as _, QueryBuilder, Row as _};
 use super::{
     Adapter, Connection, Db,
     abort::Abort,
-    dead_letters::{self, LetterRow},
     dialect::{self, any},
-    error, fold, forget, instances, operations, read,
+    erased_letters,
+    erasure_transaction::{entry, log, overwrite_deleted, write_through},
+    error, fold, forget, instances, read,
     rows::{decode, decode_all},
 };
 use crate::{
-    AffectedSaga, Changes, Conclusion, ErasableLetter, Erased, ErasedEvent, ErasedSaga, Erasure,
-    ErasureStore, Fault, MetadataValue, Operation, OperationKind, StoreError,
+    AffectedSaga, Changes, ErasableLetter, Erased, ErasedEvent, ErasedSaga, Erasure, ErasureStore, Fault,
+    MetadataValue, Operation, StoreError,
     columns::Moment,
     detached::run_detached,
     metadata::read_back,
@@ -60,15 +61,6 @@ const MARK_REMOVED: &str = concat!(
     any!("1"),
     " RETURNING saga_id"
 );
-
-static ERASE_LETTERS: LazyLock<String> = LazyLock::new(|| {
-    let (erased, chosen) = (dead_letters::ERASED, any!("1"));
-    format!(
-        "UPDATE dead_letter SET {erased}, erased_at = $2 WHERE erased_at IS NULL AND id {chosen} RETURNING id, saga_id, saga_type"
-    )
-});
-
-const ERASE_WORDS: &str = concat!("DELETE FROM dead_letter_word WHERE letter_id ", any!("1"));
 
 #[async_trait]
 impl ErasureStore for Adapter {
@@ -154,74 +146,11 @@ impl ErasureStore for Adapter {
         after: i64,
         limit: u32,
     ) -> Result<Vec<ErasableLetter>, StoreError> {
-        let (begin, end) = dialect::ONE_OF_FEW;
-        let of_letters = format!("saga_id {begin}SELECT saga_id FROM letter WHERE saga_id IS NOT NULL{end}");
-        let mut sql = QueryBuilder::<Db>::new(
-            "WITH letter AS MATERIALIZED (SELECT * FROM dead_letter WHERE erased_at IS NULL AND id > ",
-        );
-        sql.push_bind(after)
-            .push(" ORDER BY id LIMIT ")
-            .push_bind(i64::from(limit))
-            .push("), erased AS MATERIALIZED (");
-        for (table, separator) in [("saga_instance", " UNION ALL "), ("saga_removed", "")] {
-            sql.push(format_args!(
-                "SELECT saga_id, erased_at FROM {table} WHERE erased_at IS NOT NULL AND {of_letters}{separator}"
-            ));
-        }
-        sql.push(format_args!(
-            "), named AS MATERIALIZED (SELECT DISTINCT saga_id FROM saga_steps AS step WHERE erased_at IS NULL AND {of_letters} AND "
-        ));
-        dialect::push_metadata(&mut sql, value.key(), value.value());
-        sql.push(
-            ") SELECT letter.*, (EXISTS (SELECT 1 FROM erased AS saga \
-             WHERE saga.saga_id = letter.saga_id AND saga.erased_at >= letter.created_at) \
-             OR EXISTS (SELECT 1 FROM named WHERE named.saga_id = letter.saga_id)) AS is_of_saga FROM letter ORDER BY id",
-        );
-        let rows = sql.build().fetch_all(&self.readers).await.map_err(error::store)?;
-        let letters = rows.iter().map(|row| {
-            Ok(ErasableLetter {
-                is_of_saga: row.try_get("is_of_saga").map_err(error::store)?,
-                stored: decode::<LetterRow>(row)?.try_into()?,
-            })
-        });
-        letters.collect()
+        erased_letters::find(self, value, after, limit).await
     }
 
     async fn erase_letters(&self, ids: &[i64], erasure: &Erasure) -> Result<u64, StoreError> {
-        let (store, ids, erasure) = (self.clone(), ids.to_vec(), erasure.clone());
-        run_detached(async move {
-            let begun = store.writers.begin_with(dialect::BEGIN).await;
-            let mut transaction = begun.map_err(error::store)?;
-            overwrite_deleted(&mut transaction).await.map_err(error::store)?;
-            let erased: Vec<(i64, Option<String>, Option<String>)> = sqlx::query_as(ERASE_LETTERS.as_str())
-                .bind(dialect::list(&ids))
-                .bind(Moment(erasure.at))
-                .fetch_all(&mut *transaction)
-                .await
-                .map_err(error::store)?;
-            sqlx::query(ERASE_WORDS)
-                .bind(dialect::list(&ids))
-                .execute(&mut *transaction)
-                .await
-                .map_err(error::store)?;
-            forget::of_letters(&mut transaction, &ids)
-                .await
-                .map_err(error::store)?;
-            let count = erased.len() as u64;
-            let entries = erased.into_iter().map(|(id, saga_id, saga_type)| Operation {
-                letter_id: Some(id),
-                saga_id,
-                saga_type,
-                ..entry(&erasure, "dead letter".to_owned())
-            });
-            log(&mut transaction, entries.collect())
-                .await
-                .map_err(error::store)?;
-            transaction.commit().await.map_err(error::store)?;
-            write_through(&store).await?;
-            Ok(count)
-        })
-        .await
+        erased_letters::erase(self, ids, erasure).await
     }
 
     async fn note_archive_erased(&self, sagas: &[ErasedSaga], erasure: &Erasure) -> Result<u64, StoreError> {
@@ -393,50 +322,11 @@ pub(super) async fn mark_again(connection: &mut Connection, saga_ids: &[&str]) -
     Ok(())
 }
 
-pub(super) async fn overwrite_deleted(connection: &mut Connection) -> Result<(), sqlx::Error> {
-    if let Some(statement) = dialect::OVERWRITE_DELETED {
-        connection.execute(statement).await?;
-    }
-    Ok(())
-}
-
-/// Lets the file of the database have what the transaction wrote.
-pub(super) async fn write_through(store: &Adapter) -> Result<(), StoreError> {
-    if let Some(statement) = dialect::WRITE_THROUGH {
-        store.writers.execute(statement).await.map_err(error::store)?;
-    }
-    Ok(())
-}
-
-pub(super) async fn log(connection: &mut Connection, operations: Vec<Operation>) -> Result<(), sqlx::Error> {
-    let conclusion = Conclusion {
-        operations,
-        ..Conclusion::default()
-    };
-    operations::conclude(connection, &conclusion).await
-}
-
 fn of_saga(saga: ErasedSaga, erasure: &Erasure, place: &str) -> Operation {
     let what = format!("{} events {place}", saga.events);
     Operation {
         saga_id: Some(saga.saga_id),
         saga_type: Some(saga.saga_type),
         ..entry(erasure, what)
-    }
-}
-
-/// An entry of the log: what was erased, and by which key; never by which value.
-pub(super) fn entry(erasure: &Erasure, what: String) -> Operation {
-    Operation {
-        at: erasure.at,
-        actor: erasure.actor.clone(),
-        kind: OperationKind::Erasure,
-        saga_id: None,
-        saga_type: None,
-        letter_id: None,
-        before: None,
-        after: None,
-        result: "ERASED".to_owned(),
-        detail: Some(format!("{what}, by the metadata key {}", erasure.key)),
     }
 }

@@ -1,5 +1,5 @@
-//! What was said of sagas and dead letters beside them, which leaves when they are erased: messages of items of jobs, notes of
-//! acknowledgements, and the note of a job that is about one of them alone.
+//! Texts about sagas and dead letters in other tables, which are erased with them: messages of items of jobs, notes of
+//! acknowledgements, and the note of a job about one of them alone.
 
 use std::sync::LazyLock;
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{
     Adapter, Connection,
     dialect::{self, any},
-    erasure::{entry, log, overwrite_deleted, write_through},
+    erasure_transaction::{entry, log, overwrite_deleted, write_through},
     error,
 };
 use crate::{Erasure, Note, NotePlace, NoteStore, Operation, StoreError, detached::run_detached};

@@ -1,4 +1,4 @@
-//! Standstills, as the collector that watches found them last: some rows, written anew when they changed.
+//! Standstills, as last found by the collector that holds the monitor's lease: a few rows, rewritten when they change.
 
 use sqlx::QueryBuilder;
 

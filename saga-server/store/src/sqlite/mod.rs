@@ -24,8 +24,12 @@ mod dialect;
 mod dismissal;
 #[path = "../sql/draw.rs"]
 mod draw;
+#[path = "../sql/erased_letters.rs"]
+mod erased_letters;
 #[path = "../sql/erasure.rs"]
 mod erasure;
+#[path = "../sql/erasure_transaction.rs"]
+mod erasure_transaction;
 mod error;
 #[path = "../sql/failures.rs"]
 mod failures;

@@ -2,7 +2,7 @@
 //!
 //! Rule of thumb: nobody is judged alone. A saga counts as stuck only when enough others that came to the same place after it
 //! have gone on, and its limit grows with how much slower than usual they were. So a night in which everything is slower makes no
-//! saga stuck, and neither does an outage in which nobody goes on; `standstill` reports both.
+//! saga stuck, and neither does an outage in which no saga makes progress; `standstill` reports both.
 
 use std::{cmp::Ordering, time::Duration};
 

@@ -1,7 +1,7 @@
-//! Sagas that wait longer than they ever did and are not stuck, since the others do not go on either.
+//! Sagas that wait longer than they ever did and are not stuck, since the others make no progress either.
 //!
-//! Rule of thumb: what cannot be judged saga by saga is reported as one: an outage in which nobody goes on marks no saga, and is
-//! still no calm night.
+//! Rule of thumb: what cannot be judged saga by saga is reported as one: an outage in which no saga makes progress marks none as stuck,
+//! and must still be reported.
 
 use std::collections::BTreeMap;
 

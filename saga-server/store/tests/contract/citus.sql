@@ -11,7 +11,7 @@ CREATE FUNCTION citus_version() RETURNS text LANGUAGE sql AS $$ SELECT 'Citus 13
 CREATE FUNCTION create_distributed_table(name regclass, by text, colocate_with text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM refused WHERE refused.name = create_distributed_table.name::text) THEN
-        RAISE EXCEPTION 'a worker is away' USING ERRCODE = '08006';
+        RAISE EXCEPTION 'a worker is unavailable' USING ERRCODE = '08006';
     END IF;
     INSERT INTO pg_dist_partition VALUES (name, 'h', colocate_with);
 END

@@ -126,7 +126,10 @@ async fn a_run_that_was_interrupted_is_refused_by_collectors_and_finished_by_the
         .execute("INSERT INTO refused VALUES ('saga_removed')")
         .await;
     let failure = interrupted.distribute().await.unwrap_err();
-    assert!(failure.to_string().contains("a worker is away"), "{failure}");
+    assert!(
+        failure.to_string().contains("a worker is unavailable"),
+        "{failure}"
+    );
 
     let half = store(&database).await;
     let refusal = reason(half.check().await);

@@ -179,7 +179,7 @@ async fn a_read_only_database_is_an_outage() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_is_noticed_within_seconds() {
+async fn a_server_that_is_unavailable_is_noticed_within_seconds() {
     // Nothing listens on port 1.
     let store = connect(
         "postgres://saga:secret@127.0.0.1:1/nowhere",

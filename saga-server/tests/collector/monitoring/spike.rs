@@ -10,7 +10,7 @@ use super::{
 use crate::support::{dev::Dev, events::event, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_spike_of_failures_is_told_in_slack_and_wakes_nobody() {
+async fn a_spike_of_failures_is_reported_in_slack_and_pages_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let dev = Dev::start(folder.path(), &[]);
     let (webhook, url) = Webhook::start().await;

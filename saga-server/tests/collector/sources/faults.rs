@@ -1,4 +1,4 @@
-//! What a source waits for: a topic that is missing, a registry or a broker that is away, and its own restart.
+//! What a source waits for: a topic that is missing, a registry or a broker that is unavailable, and its own restart.
 
 use std::sync::{
     Arc,
@@ -62,7 +62,7 @@ async fn registry(is_there: Arc<AtomicBool>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_is_away_is_waited_for() {
+async fn a_registry_that_is_unavailable_is_waited_for() {
     let is_there = Arc::new(AtomicBool::new(false));
     let mut sources = Sources::new().await;
     sources.config.schema_registry = Some(RegistryConfig {

@@ -226,7 +226,7 @@ async fn the_server_says_whom_it_mistrusts(parts: &Parts) {
     }
 }
 
-async fn a_certificate_that_expires_is_told(parts: &Parts) {
+async fn an_expiring_certificate_is_reported(parts: &Parts) {
     let file = parts.stack.folder().join("postgres/data/server.pem");
     std::fs::write(file, parts.certificates.expired_server()).unwrap();
     let mut connection = PgConnection::connect(&parts.harness.database_url).await.unwrap();
@@ -271,11 +271,11 @@ async fn the_sdk_counts_and_says_what_it_cannot_deliver(parts: &Parts, said: &Li
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tls_to_kafka_and_postgresql_holds_and_every_mistrust_is_told() {
+async fn tls_to_kafka_and_postgresql_works_and_untrusted_certificates_are_reported() {
     let said = Lines::of_this_process();
     let parts = Parts::up().await;
     what_is_recorded_over_tls_is_stored_over_tls(&parts).await;
     the_sdk_counts_and_says_what_it_cannot_deliver(&parts, &said).await;
     the_server_says_whom_it_mistrusts(&parts).await;
-    a_certificate_that_expires_is_told(&parts).await;
+    an_expiring_certificate_is_reported(&parts).await;
 }

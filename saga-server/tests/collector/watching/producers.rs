@@ -54,7 +54,7 @@ async fn possibly_lost(rest: &Rest, service: &str) -> Option<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_service_had_to_drop_is_told_and_nothing_else_though_a_collector_is_killed() {
+async fn dropped_events_are_reported_and_nothing_else_although_a_collector_is_killed() {
     let harness = Harness::new().await;
     let lost_after = [("SAGA_SERVER_WATCH_EVENTS_LOST_AFTER", "2s")];
     let serve = || ServerProcess::serve_with(&harness, &lost_after, std::process::Stdio::inherit());

@@ -346,11 +346,11 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => {
-                tracing::warn!(%error, "a question could not be answered");
+                tracing::warn!(%error, "request could not be answered");
                 Self::unavailable("the database is not available at the moment")
             }
             _ => {
-                tracing::error!(%error, "a question could not be answered");
+                tracing::error!(%error, "request could not be answered");
                 Self::internal()
             }
         }

@@ -109,7 +109,7 @@ where
         match piece {
             Ok((text, next)) => Ok(Some((Bytes::from(text), (None, next, kept)))),
             Err(error) => {
-                tracing::warn!(error = error.message(), "a file was not sent whole");
+                tracing::warn!(error = error.message(), "export ended before its last record");
                 Err(error.message().to_owned())
             }
         }

@@ -129,7 +129,11 @@ impl Acknowledging {
         let subject = order.subject.clone();
         match reader.acknowledge(&Permit::new(), order).await? {
             Acknowledged::Done(done) => {
-                tracing::info!(actor = caller.name, ?subject, "an operator acknowledged it");
+                tracing::info!(
+                    actor = caller.name,
+                    ?subject,
+                    "an operator set an acknowledgement"
+                );
                 Ok(AcknowledgementView::of(done, &reader.redaction))
             }
             Acknowledged::Missing => Err(missing(reader, &subject).await),

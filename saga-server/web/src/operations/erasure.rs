@@ -151,7 +151,7 @@ impl From<ErasureError> for ApiError {
         match error {
             ErasureError::Store(error) => error.into(),
             error => {
-                tracing::error!(%error, "the archive could not be erased from");
+                tracing::error!(%error, "data not erased from the archive");
                 Self::unavailable(
                     "the archive cannot be read or changed at the moment; the collector's log says why",
                 )

@@ -262,7 +262,7 @@ impl From<ReplayError> for ApiError {
             ReplayError::Unanswered(_) => {
                 tracing::warn!(%error, "dead letters could not be replayed");
                 Self::unavailable(
-                    "the database gave no answer while the dead letters were stored, and takes nothing since; they were replayed \
+                    "the database gave no answer while the dead letters were stored, and has accepted nothing since; they were replayed \
                      together or, most likely, not at all: replay them again when it answers, a few at a time, since one of them may \
                      be the cause",
                 )

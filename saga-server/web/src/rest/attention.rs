@@ -30,7 +30,7 @@ pub(super) struct Attention {
     stuck: LateList,
     /// Failed sagas with pending compensations, overdue or not yet.
     owing: LateList,
-    /// What no saga is stuck by, since others do not go on either, or go on as slowly: an outage, or a slow night. The one with the
+    /// What no saga is stuck by, since others make no progress either, or progress as slowly: an outage, or all of them are slower. The one with the
     /// most sagas first.
     standstills: Vec<StandstillView>,
     /// How long a compensation may be owed until it is overdue.

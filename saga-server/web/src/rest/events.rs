@@ -93,7 +93,7 @@ pub(super) struct EventBody {
         (status = 413, description = "The body, or what it unpacks to, is too long, or has more than 1,000 events"),
         (status = 415, description = "The body is of another type, or packed in another way"),
         (status = 429, description = "Too much is being received, or waits for the broker: send it again later"),
-        (status = 503, description = "The broker does not take events, or did not acknowledge some in time: send them again, with the same ids"),
+        (status = 503, description = "The broker does not accept events, or did not acknowledge some in time: send them again, with the same ids"),
     )
 )]
 pub(super) async fn record(

@@ -127,7 +127,7 @@ fn hide_reason(component: &mut ComponentState) {
 
 /// Whether the process answers at all
 ///
-/// A database that is away is no reason to kill it.
+/// A database that is unavailable is no reason to kill it.
 #[utoipa::path(
     get, path = "/health/liveness", operation_id = "liveness", tag = "health",
     responses((status = 200, description = "The process answers", body = Liveness))

@@ -99,7 +99,7 @@ const SHARED_ERRORS: [(ErrorCode, &str); 7] = [
     ),
     (
         ErrorCode::ServiceUnavailable,
-        "The database is away, or took too long. Try again later.",
+        "The database is unavailable, or took too long. Try again later.",
     ),
 ];
 

@@ -1,7 +1,7 @@
-//! Sagas that left the database for the archive, from where they are shown as if they were still there.
+//! Archived sagas, answered from the archive as if they were still in the database.
 //!
-//! Rule of thumb: what is asked of one saga goes to the database first, then here; so everything says the same of a saga
-//! that left. What only the database has, changes above all, is refused with the way to get it back.
+//! Rule of thumb: a query of one saga goes to the database first, then here; so all answers about an archived saga agree.
+//! What needs the database, above all a change, is refused with the command that restores the saga.
 
 use saga_collector::{
     archive::{ArchiveError, Lookup},
@@ -165,7 +165,7 @@ impl Reader {
     /// Health says whether the archive answered last.
     fn note_archive(&self, error: Option<&ArchiveError>) {
         if let Some(error) = error {
-            tracing::warn!(%error, "the archive gave no answer");
+            tracing::warn!(%error, "archive did not answer");
         }
         let reason = error.map(|error| format!("archived sagas cannot be shown: {error}"));
         self.health.warn(Concern::Archive, reason);

@@ -1,4 +1,4 @@
-//! A saga as it was found, and where.
+//! A saga and where it was found: in the database or in the archive.
 
 use saga_collector::archive::ArchivedSaga;
 use saga_types::{Timestamp, fold::SagaState};

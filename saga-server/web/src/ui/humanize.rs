@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_told_by_their_distance() {
+    fn moments_are_shown_by_their_distance() {
         let shown = |distance| Moment::new(at(distance), at(0)).to_string();
         assert_eq!(shown(0), "just now");
         assert_eq!(shown(-59_999), "59 s ago");
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_list_the_beginning_is_told() {
+    fn the_beginning_of_a_long_list_is_shown() {
         let entries: Vec<String> = (1..=200).map(|number| number.to_string()).collect();
         assert_eq!(list(&entries[..3]), "1, 2, 3");
         assert_eq!(list(&entries), "1, 2, 3, 4, 5, 6, 7, 8 and 192 more");

@@ -19,7 +19,7 @@
 //! | `chart`, `lines`, `ticks` | counts and durations along a period, and the names on its axis |
 //! | `plot`, `markers`, `sparkline` | where they are drawn, versions on them, and a line in a row |
 //! | `change`, `waits` | a figure beside that of another period, and flows of both |
-//! | `surroundings`, `environments` | what every page knows of its own address and the bar, and the same page of other trackers |
+//! | `surroundings`, `environments` | the address and navigation bar of every page, and the same page of other trackers |
 //! | `assets` | style and script |
 
 mod acknowledge;

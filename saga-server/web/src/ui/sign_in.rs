@@ -26,7 +26,7 @@ struct SignIn {
     refused: Option<String>,
     /// Where they wanted to go.
     to: String,
-    /// They came by a link from elsewhere, with which the browser brings no cookies along: the page is asked for again,
+    /// They followed a link from another site, with which the browser sends no cookies: the page is requested again,
     /// from here.
     asks_again: bool,
 }

@@ -1,6 +1,6 @@
-//! What a page that is being made knows of its surroundings: its own address, and what the bar shows on every page.
+//! What every page needs besides its content: its own address, and the data of the navigation bar.
 //!
-//! Rule of thumb: nothing is asked for it. The number of dead letters is the one of the metric.
+//! Rule of thumb: the bar costs no query. The number of dead letters is the one of the metric.
 
 use std::sync::Arc;
 

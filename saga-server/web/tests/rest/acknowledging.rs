@@ -1,4 +1,4 @@
-//! Who takes care of sagas, dead letters and groups of failures: REST, and the forms of the pages.
+//! Acknowledgements of sagas and dead letters: REST, and the forms of the pages.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -6,31 +6,29 @@ use serde_json::{Value, json};
 use crate::{
     dead_letters::letter,
     forms::send,
-    harness::{Answer, Api, Event, event, failed},
+    harness::{Answer, Api, Event, event},
 };
-use saga_types::Timestamp;
 
-const LIST: &str = "/internal/v1/acknowledgements";
-const GROUP: &str = "STOCK_RESERVATION_FAILED: OUT_OF_STOCK";
-const OF_GROUP: &str =
+pub(crate) const LIST: &str = "/internal/v1/acknowledgements";
+pub(crate) const OF_GROUP: &str =
     "/internal/v1/failure-groups/acknowledgement?failureGroup=STOCK_RESERVATION_FAILED:%20OUT_OF_STOCK";
 
 fn of_saga(saga_id: &str) -> String {
     format!("/internal/v1/sagas/{saga_id}/acknowledgement")
 }
 
-async fn put(api: &Api, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
+pub(crate) async fn put(api: &Api, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
     let json = ("content-type", "application/json");
     let headers: Vec<_> = [json].iter().chain(headers).copied().collect();
     api.request_with(Method::PUT, path, &headers, body.to_string().into_bytes())
         .await
 }
 
-async fn delete(api: &Api, path: &str) -> Answer {
+pub(crate) async fn delete(api: &Api, path: &str) -> Answer {
     api.request(Method::DELETE, path, &[]).await
 }
 
-fn order() -> Value {
+pub(crate) fn order() -> Value {
     json!({"note": "asked the shop", "for": "4h"})
 }
 
@@ -39,12 +37,7 @@ fn late(saga_id: &str) -> Event {
     event(saga_id, "ORDER_CREATED", "STARTED", 0)
 }
 
-/// So many milliseconds before now, as events of the harness count.
-fn before_now(millis: i64) -> i64 {
-    Timestamp::now().as_millis() - crate::harness::BEGIN - millis
-}
-
-async fn with(events: impl IntoIterator<Item = Event>) -> Api {
+pub(crate) async fn with(events: impl IntoIterator<Item = Event>) -> Api {
     let api = Api::new().await;
     api.record(events).await;
     api
@@ -324,98 +317,6 @@ async fn a_letter_is_acknowledged_until_it_is_dismissed() {
         .is_error(409, "CONFLICT", path);
     let withdrawn = delete(&api, path).await;
     withdrawn.is_error(404, "NOT_FOUND", path);
-}
-
-#[tokio::test]
-async fn a_group_is_acknowledged_for_all_types_or_for_one() {
-    let api = with(failed("saga-1", before_now(60_000))).await;
-    let groups = async || api.json("/api/v1/failure-groups").await["groups"][0].clone();
-    assert_eq!(groups().await["failureGroup"], GROUP);
-    assert_eq!(groups().await["acknowledgements"], json!([]));
-    let all = put(&api, OF_GROUP, &[], order()).await.json();
-    assert_eq!(
-        (&all["failureGroup"], &all["sagaType"]),
-        (&json!(GROUP), &Value::Null)
-    );
-    let of_type = put(&api, &format!("{OF_GROUP}&sagaType=ORDER_CREATION"), &[], order())
-        .await
-        .json();
-    assert_eq!(of_type["sagaType"], "ORDER_CREATION");
-    assert_eq!(groups().await["acknowledgements"], json!([of_type, all]));
-    let list = api
-        .get("/sagas?failureGroup=STOCK_RESERVATION_FAILED:%20OUT_OF_STOCK")
-        .await
-        .text;
-    assert!(
-        list.contains("asked the shop") && list.contains("Change acknowledgement"),
-        "{list}"
-    );
-    assert!(
-        api.get("/")
-            .await
-            .text
-            .contains("Acknowledged: <bdi>anonymous</bdi>")
-    );
-    // A quarter more, and one at least.
-    api.record(failed("saga-2", before_now(30_000))).await;
-    assert_eq!(groups().await["acknowledgements"][0]["worse"], true);
-    let form = format!("failureGroup={GROUP}&mode=withdraw&replaces={}", all["id"]);
-    let gone = send(&api, "/acknowledgements", &form).await;
-    assert_eq!(gone.status, StatusCode::OK, "{}", gone.text);
-    let gone = delete(&api, &format!("{OF_GROUP}&sagaType=ORDER_CREATION")).await;
-    assert_eq!(gone.status, StatusCode::OK, "{}", gone.text);
-    assert_eq!(groups().await["acknowledgements"], json!([]));
-}
-
-#[tokio::test]
-async fn where_reasons_are_hidden_no_group_is_named() {
-    let api = Api::hiding(&["failureReason"]).await;
-    api.record(failed("saga-1", before_now(60_000))).await;
-    let path = "/internal/v1/failure-groups/acknowledgement";
-    let refused = put(&api, OF_GROUP, &[], order())
-        .await
-        .is_error(400, "BAD_REQUEST", path);
-    assert!(
-        refused["details"]["failureGroup"]
-            .as_str()
-            .unwrap()
-            .contains("redaction"),
-        "{refused}"
-    );
-    // One that was acknowledged before they were hidden.
-    let acknowledged = saga_store::AcknowledgeOrder {
-        subject: saga_store::Subject::FailureGroup {
-            name: GROUP.to_owned(),
-            saga_type: None,
-        },
-        scope: saga_store::Scope::All,
-        judged: saga_store::Judged {
-            now: Timestamp::now(),
-            late_before: Timestamp::now(),
-        },
-        until: Timestamp::MAX,
-        assignee: "dana".to_owned(),
-        note: "x".to_owned(),
-        replaces: None,
-        actor: saga_store::Actor {
-            name: "dana".to_owned(),
-            role: None,
-            way: saga_store::Way::CommandLine,
-            address: None,
-        },
-    };
-    api.store.acknowledge(&acknowledged).await.unwrap();
-    for path in [
-        LIST,
-        "/internal/v1/operations",
-        "/",
-        "/operations",
-        "/api/v1/failure-groups",
-    ] {
-        let answer = api.request(Method::GET, path, &[("accept", "text/html")]).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}");
-        assert!(!answer.text.contains("OUT_OF_STOCK"), "{path}: {}", answer.text);
-    }
 }
 
 #[tokio::test]

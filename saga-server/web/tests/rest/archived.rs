@@ -323,7 +323,7 @@ async fn hidden_values_stay_hidden_in_the_archive() {
 }
 
 #[tokio::test]
-async fn while_the_archive_is_away_the_answer_says_so_and_health_does() {
+async fn while_the_archive_is_unavailable_the_answer_and_health_report_it() {
     let archived = Archived::of(failed("saga-1", 0)).await;
     archived.archive().await;
     let elsewhere = archived.folder.path().join("elsewhere");

@@ -9,7 +9,7 @@ use crate::harness::{Api, BEGIN, completed, event};
 const PATH: &str = "/api/v1/attention";
 
 #[tokio::test]
-async fn stuck_sagas_are_told_with_the_step_its_owner_and_how_late() {
+async fn stuck_sagas_are_reported_with_the_step_its_owner_and_how_late() {
     let api = Api::new().await;
     api.record(completed("fine", 0)).await;
     api.record([event("younger", "ORDER_CREATED", "STARTED", 1000)])

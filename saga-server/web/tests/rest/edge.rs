@@ -103,7 +103,7 @@ async fn every_answer_carries_the_headers_of_data() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_means_try_again() {
+async fn a_database_that_is_unavailable_means_try_again() {
     let api = Api::without_database().await;
     let answers = join_all(EVERY_QUESTION.map(|path| api.get(path))).await;
     for (path, answer) in EVERY_QUESTION.into_iter().zip(answers) {
@@ -199,7 +199,7 @@ async fn idle_connections_give_way_to_new_ones() {
 }
 
 #[tokio::test]
-async fn when_all_places_are_busy_health_is_answered_and_others_are_told() {
+async fn when_all_connections_are_busy_health_is_answered_and_others_are_refused() {
     let api = Api::limited(two_places()).await;
     let mut busy = Vec::new();
     for _ in 0..2 {

@@ -3,35 +3,33 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::{Compression, write::GzEncoder};
 use reqwest::Method;
-use saga_types::SagaType;
-use saga_web::auth::{Access, Role, Services, Token, TokenHash};
 use serde_json::{Value, json};
 use std::io::Write;
 use tokio::io::AsyncWriteExt;
 
 use crate::harness::{Answer, Api, eventually};
 
-const PATH: &str = "/api/v1/events";
-const JSON: (&str, &str) = ("content-type", "application/json");
+pub(crate) const PATH: &str = "/api/v1/events";
+pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
 const LINES: (&str, &str) = ("content-type", "application/x-ndjson");
 
-fn event(id: &str) -> Value {
+pub(crate) fn event(id: &str) -> Value {
     json!({
         "eventId": id, "sagaId": "saga-1", "sagaType": "ORDER_CREATION", "step": "ORDER_CREATED", "status": "STARTED",
         "orderId": "order-1", "recordedAt": "2026-11-22T08:26:40.000Z", "metadata": {"producerService": "order-service"},
     })
 }
 
-async fn post(api: &Api, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
+pub(crate) async fn post(api: &Api, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
     api.request_with(Method::POST, PATH, headers, body.into()).await
 }
 
-async fn post_json(api: &Api, body: &Value) -> Answer {
+pub(crate) async fn post_json(api: &Api, body: &Value) -> Answer {
     post(api, &[JSON], body.to_string()).await
 }
 
 /// The outcome of each event, of an answer of either kind.
-fn outcomes(answer: &Answer) -> Vec<String> {
+pub(crate) fn outcomes(answer: &Answer) -> Vec<String> {
     let answer = answer.json();
     let results = answer["results"].as_array().unwrap();
     results
@@ -40,7 +38,7 @@ fn outcomes(answer: &Answer) -> Vec<String> {
         .collect()
 }
 
-fn recorded(api: &Api) -> Vec<String> {
+pub(crate) fn recorded(api: &Api) -> Vec<String> {
     let events = api.recorder.events();
     events
         .iter()
@@ -329,90 +327,6 @@ async fn a_source_sends_what_its_mapping_makes_events_of() {
         .await;
     let body = answer.is_error(400, "BAD_REQUEST", PATH);
     assert!(body["details"]["source"].is_string(), "{}", answer.text);
-}
-
-/// Tokens of those who record, some of them bound.
-async fn with_recorders() -> Api {
-    let token = |name: &str, role, scope, services| Token {
-        name: name.to_owned(),
-        role,
-        scope,
-        services,
-        hash: TokenHash::of(&format!("{name}'s")),
-    };
-    let all = saga_store::Scope::All;
-    let refunds = saga_store::Scope::of([SagaType::REFUND]);
-    let orders = Services::of(["order-service".to_owned()]);
-    Api::open_to(Access::Tokens(vec![
-        token("viewer", Role::Viewer, all.clone(), Services::All),
-        token("operator", Role::Operator, all.clone(), Services::All),
-        token("recorder", Role::Recorder, all.clone(), Services::All),
-        token("orders", Role::Recorder, all, orders),
-        token("refunds", Role::Recorder, refunds, Services::All),
-    ]))
-    .await
-}
-
-async fn post_as(api: &Api, caller: &str, body: &Value) -> Answer {
-    let token = format!("Bearer {caller}'s");
-    post(api, &[JSON, ("authorization", &token)], body.to_string()).await
-}
-
-#[tokio::test]
-async fn recorders_record_and_see_nothing() {
-    let api = with_recorders().await;
-    assert_eq!(post_json(&api, &event("e-0")).await.status.as_u16(), 401);
-    assert_eq!(post_as(&api, "viewer", &event("e-0")).await.status.as_u16(), 403);
-    assert_eq!(
-        post_as(&api, "operator", &event("e-1")).await.status.as_u16(),
-        202
-    );
-    assert_eq!(
-        post_as(&api, "recorder", &event("e-2")).await.status.as_u16(),
-        202
-    );
-    for path in [
-        "/api/v1/sagas",
-        "/api/v1/sagas/saga-1",
-        "/",
-        "/internal/v1/dlt",
-        "/operations",
-    ] {
-        let headers = [("authorization", "Bearer recorder's")];
-        let answer = api.request(Method::GET, path, &headers).await;
-        assert_eq!(answer.status.as_u16(), 403, "{path}: {}", answer.text);
-    }
-    assert_eq!(recorded(&api), ["e-1", "e-2"]);
-}
-
-#[tokio::test]
-async fn a_bound_recorder_records_what_it_is_bound_to() {
-    let api = with_recorders().await;
-    let mut other = event("e-2");
-    other["metadata"]["producerService"] = json!("payment-service");
-    let mut nameless = event("e-3");
-    nameless["metadata"] = Value::Null;
-    let answer = post_as(&api, "orders", &json!([event("e-1"), other, nameless])).await;
-    assert_eq!(answer.status.as_u16(), 202);
-    assert_eq!(
-        outcomes(&answer),
-        ["ACCEPTED", "FORBIDDEN", "FORBIDDEN"],
-        "{}",
-        answer.text
-    );
-    let results = answer.json()["results"].clone();
-    assert_eq!(
-        results[1]["reason"],
-        "the token \"orders\" is not for the service \"payment-service\""
-    );
-    let answer = post_as(&api, "orders", &other).await;
-    answer.is_error(403, "FORBIDDEN", PATH);
-
-    let mut refund = event("e-4");
-    refund["sagaType"] = json!("REFUND");
-    let answer = post_as(&api, "refunds", &json!([event("e-5"), refund])).await;
-    assert_eq!(outcomes(&answer), ["FORBIDDEN", "ACCEPTED"], "{}", answer.text);
-    assert_eq!(recorded(&api), ["e-1", "e-4"]);
 }
 
 #[tokio::test]

@@ -204,7 +204,7 @@ async fn an_outage_in_which_no_saga_goes_on_is_reported_as_a_standstill() {
     let overview = page(&api, "/").await;
     let said = text(&overview);
     for part in [
-        "Longer than ever, for all",
+        "Standstills",
         "6 PARCEL wait for PACKED of warehouse",
         "fewer than 20 that came later have gone on",
     ] {

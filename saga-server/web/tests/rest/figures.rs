@@ -265,7 +265,7 @@ async fn the_steps_are_sorted_and_the_map_is_the_same_flow() {
 }
 
 #[tokio::test]
-async fn a_flow_of_nothing_says_so() {
+async fn an_empty_flow_is_reported_as_empty() {
     let api = Api::new().await;
     assert!(text(&page(&api, "/flow").await).contains("No saga of this type started"));
     assert!(text(&page(&api, "/flow?type=OWN").await).contains("Flow of OWN"));

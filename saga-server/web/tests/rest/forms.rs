@@ -100,7 +100,7 @@ async fn a_status_is_corrected_with_a_reason_and_then_the_saga_is_shown() {
 }
 
 #[tokio::test]
-async fn a_correction_that_cannot_be_is_told_in_words_with_the_way_back() {
+async fn an_impossible_correction_is_explained_with_a_way_back() {
     let api = Api::new().await;
     api.record(failed("saga-1", 0)).await;
     for (form, status, words) in [

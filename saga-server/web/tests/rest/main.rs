@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod acknowledging;
+mod acknowledging_groups;
 mod actuator;
 mod answers;
 mod archived;
@@ -35,6 +36,7 @@ mod owners;
 mod pages;
 mod paths;
 mod producers;
+mod recorders;
 mod redaction;
 mod saga;
 mod saga_page;

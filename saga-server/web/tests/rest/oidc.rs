@@ -107,7 +107,7 @@ async fn roles_and_the_name_in_history_are_what_the_token_says() {
 }
 
 #[tokio::test]
-async fn what_a_token_must_say_is_checked_and_told() {
+async fn the_claims_that_a_token_needs_are_checked_and_named() {
     let key = Key::elliptic("1");
     let issuer = TestIssuer::showing(&[&key]).await;
     let api = Api::open_to(issuer.access()).await;
@@ -312,7 +312,7 @@ async fn keys_that_nobody_has_do_not_make_the_issuer_be_asked_for_each() {
 }
 
 #[tokio::test]
-async fn while_the_issuer_is_away_its_known_keys_count() {
+async fn while_the_issuer_is_unavailable_its_known_keys_count() {
     let key = Key::elliptic("1");
     let issuer = TestIssuer::showing(&[&key]).await;
     let api = Api::open_to(issuer.access()).await;
@@ -323,7 +323,7 @@ async fn while_the_issuer_is_away_its_known_keys_count() {
 }
 
 #[tokio::test]
-async fn while_no_key_was_ever_learnt_callers_are_told_to_come_back() {
+async fn while_no_key_was_ever_fetched_callers_are_asked_to_retry() {
     let key = Key::elliptic("1");
     let issuer = TestIssuer::showing(&[&key]).await;
     issuer.is_away(true);

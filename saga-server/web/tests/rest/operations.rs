@@ -254,7 +254,7 @@ async fn a_reason_is_hidden_where_its_key_is() {
 }
 
 #[tokio::test]
-async fn the_page_shows_who_did_what_and_a_form_is_told_from_a_program() {
+async fn the_page_shows_who_did_what_and_a_form_is_distinguished_from_a_program() {
     let api = Api::new().await;
     let empty = api.get("/operations").await;
     assert!(empty.text.contains("No operation</h2>"), "{}", empty.text);

@@ -57,7 +57,7 @@ async fn services(api: &Api) -> String {
 }
 
 #[tokio::test]
-async fn services_are_told_with_their_instances_steps_and_gaps() {
+async fn services_are_shown_with_their_instances_steps_and_gaps() {
     let api = Api::new().await;
     let empty = api.json(PATH).await;
     assert_eq!(
@@ -188,8 +188,8 @@ async fn the_page_says_first_whether_anything_is_missing() {
     );
     api.record(completed("saga-1", 0)).await;
     reconcile(&api).await;
-    let calm = api.get("/services").await.text;
-    assert!(calm.contains("No missing events detected."), "{calm}");
+    let quiet = api.get("/services").await.text;
+    assert!(quiet.contains("No missing events detected."), "{quiet}");
 
     let instance = services(&api).await;
     let page = api.get("/services").await.text;

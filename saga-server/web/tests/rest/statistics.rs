@@ -68,7 +68,7 @@ async fn rates_and_durations_are_those_of_the_period() {
 }
 
 #[tokio::test]
-async fn filters_narrow_what_is_counted() {
+async fn filters_limit_what_is_counted() {
     let api = with_sagas().await;
     for (query, total) in [
         ("fromDate=2025-10-09&toDate=2025-10-09", 4),

@@ -183,7 +183,7 @@ async fn of_corrections_to_different_statuses_at_once_each_sees_the_one_before()
 }
 
 #[tokio::test]
-async fn who_is_overtaken_by_an_event_is_told() {
+async fn an_operator_overtaken_by_an_event_sees_it() {
     let now = Timestamp::now().as_millis() - crate::harness::BEGIN;
     let same = event("saga-1", "PAYMENT_FAILED", "FAILED", 10);
     let later = event("saga-1", "ORDER_CONFIRMED", "COMPLETED", now + 3_600_000);
@@ -334,7 +334,7 @@ async fn a_correction_is_counted_as_any_event() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_means_try_again() {
+async fn a_database_that_is_unavailable_means_try_again() {
     let api = Api::without_database().await;
     let answer = correct(&api, "FAILED", "why").await;
     answer.is_error(503, "SERVICE_UNAVAILABLE", STATUS);

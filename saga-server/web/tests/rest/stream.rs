@@ -84,7 +84,7 @@ impl Client {
 }
 
 #[tokio::test]
-async fn a_saga_that_changes_is_told_as_one_saga_is_answered() {
+async fn a_changed_saga_is_sent_as_the_answer_for_one_saga_has_it() {
     let api = Api::new().await;
     let mut client = Client::of(&api, "").await;
     api.record(completed("saga-1", 0)).await;
@@ -132,7 +132,7 @@ async fn clients_of_before_are_asked_to_load_again() {
 }
 
 #[tokio::test]
-async fn so_many_changes_that_they_are_not_told_one_by_one_are_a_reset() {
+async fn changes_too_many_to_send_one_by_one_are_a_reset() {
     let api = Api::new().await;
     let mut client = Client::of(&api, "").await;
     api.record((0..1_500).flat_map(|saga| completed(&format!("saga-{saga}"), 0)))
@@ -144,7 +144,7 @@ async fn so_many_changes_that_they_are_not_told_one_by_one_are_a_reset() {
 }
 
 #[tokio::test]
-async fn what_nobody_is_shown_is_not_told_either() {
+async fn what_nobody_is_shown_is_not_mentioned_either() {
     let api = Api::hiding(&["failureReason"]).await;
     let mut client = Client::of(&api, "").await;
     api.record(failed("saga-1", 0)).await;

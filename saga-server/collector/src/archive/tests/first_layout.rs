@@ -1,4 +1,4 @@
-//! An archive of the first layout, as the version that wrote it left it: it goes on being read.
+//! An archive of the first layout, as written by the version that had it, can still be read.
 
 use saga_store::MetadataValue;
 

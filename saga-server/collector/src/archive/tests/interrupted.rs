@@ -1,4 +1,4 @@
-//! Archiving that is ended at every change of the archive, and done by two at once.
+//! Archiving that is interrupted after every write, and archiving by two processes at once.
 
 use super::*;
 

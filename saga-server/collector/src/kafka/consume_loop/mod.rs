@@ -225,7 +225,7 @@ impl ConsumeLoop {
         while self.partitions.has_batch_in_flight() {
             match self.done.recv_timeout(POLL) {
                 Ok(offsets) => self.batch_stored(&offsets, CommitMode::Sync),
-                // The worker gives up when the store is away; then nothing more is committed.
+                // The worker gives up when the store is unavailable; then nothing more is committed.
                 Err(RecvTimeoutError::Disconnected) => self.partitions.given_up(),
                 Err(RecvTimeoutError::Timeout) => self.keep_polling(),
             }

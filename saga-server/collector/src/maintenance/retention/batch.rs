@@ -1,4 +1,4 @@
-//! Which sagas leave together, and how a batch of them does.
+//! Which sagas are archived together, and how a batch of them is archived and removed.
 
 use saga_store::{ArchivePlan, Archived, Expired, ExpiredBefore, Removed, StoreError};
 use uuid::Uuid;
@@ -40,11 +40,11 @@ impl Retention {
             tracing::info!(
                 added = indexed.added,
                 dropped = indexed.dropped,
-                "the index of the archive is as its batches are again"
+                "archive index brought up to date with its batches"
             );
         }
         for reason in indexed.unreadable {
-            tracing::warn!(reason, "a batch of the archive cannot be read");
+            tracing::warn!(reason, "archive batch cannot be read");
         }
         Ok(())
     }

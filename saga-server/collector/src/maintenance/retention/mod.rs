@@ -158,7 +158,7 @@ impl Retention {
             operations,
             ..
         } = self.periods;
-        // Before the sagas, so that an archive that is away does not let them pile up.
+        // Before the sagas, so that an archive that is unavailable does not let them pile up.
         let mut summary = Summary {
             dead_letters: self.remove_rows(Rows::DeadLetters, dead_letters, stop).await?,
             operations: self.remove_rows(Rows::Operations, operations, stop).await?,

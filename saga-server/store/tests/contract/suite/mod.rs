@@ -1,4 +1,4 @@
-//! What every adapter of the store must do: one suite, run by `store_postgres.rs` and `store_sqlite.rs`.
+//! What every adapter of the store must do: one suite, run by `postgres.rs` and `sqlite.rs`.
 
 pub(crate) mod acknowledging;
 pub(crate) mod appending;
@@ -7,6 +7,7 @@ pub(crate) mod concurrency;
 pub(crate) mod corruption;
 pub(crate) mod dead_letters;
 pub(crate) mod dismissal;
+pub(crate) mod erased_letters;
 pub(crate) mod erasure;
 pub(crate) mod events;
 pub(crate) mod failures;
@@ -24,6 +25,7 @@ pub(crate) mod reading;
 pub(crate) mod rebuilding;
 pub(crate) mod retention;
 pub(crate) mod scoping;
+pub(crate) mod search_model;
 pub(crate) mod searching;
 pub(crate) mod statistics;
 pub(crate) mod trends;
@@ -140,9 +142,9 @@ macro_rules! contract_tests {
             erasure::a_saga_that_was_erased_is_not_removed_as_it_was_before,
             erasure::a_saga_that_is_made_anew_was_erased_all_the_same,
             erasure::what_was_erased_elsewhere_is_marked,
-            erasure::an_erased_letter_keeps_its_reason_and_its_place,
-            erasure::letters_of_a_persons_sagas_are_known,
-            erasure::a_removed_saga_is_noted_once_and_its_late_events_are_kept_without_content,
+            erased_letters::an_erased_letter_keeps_its_reason_and_its_place,
+            erased_letters::letters_of_a_persons_sagas_are_known,
+            erased_letters::a_removed_saga_is_noted_once_and_its_late_events_are_kept_without_content,
             notes::what_was_said_of_an_erased_saga_leaves_with_it,
             notes::what_was_said_of_an_erased_letter_leaves_with_it,
             notes::notes_are_read_one_after_the_other_and_erased_with_an_entry_each,

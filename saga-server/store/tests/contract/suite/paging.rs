@@ -8,7 +8,7 @@ use saga_types::{SagaEvent, SagaStatus, Timestamp, fold::SagaState, steps};
 use super::{
     Database,
     events::{created, event},
-    searching::{everything, sagas},
+    search_model::{everything, sagas},
 };
 
 /// 57 sagas, many of which have the same times, so that the ids decide.

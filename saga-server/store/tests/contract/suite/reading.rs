@@ -133,7 +133,7 @@ pub(crate) async fn a_changed_definition_changes_the_answers(database: &impl Dat
     let expected = folded(&events, "saga-1").unwrap();
     assert_eq!(expected.current_status, SagaStatus::InProgress);
     assert_eq!(after.saga("saga-1").await.unwrap().as_ref(), Some(&expected));
-    let page = after.search(&super::searching::everything()).await.unwrap();
+    let page = after.search(&super::search_model::everything()).await.unwrap();
     assert_eq!(page.sagas, [expected]);
     // The next event brings the kept fold under the new definition, with all that came before.
     let next = event("saga-1", "3", steps::ORDER_CONFIRMED, SagaStatus::Completed, 20);

@@ -11,7 +11,7 @@ use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, step
 use super::{
     Database, connect,
     events::{Random, at, created, event, folded, random_events},
-    searching::everything,
+    search_model::everything,
 };
 
 /// A saga that failed at once.

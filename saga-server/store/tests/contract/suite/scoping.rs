@@ -14,7 +14,7 @@ use super::{
     Database,
     dead_letters::letter,
     events::{at, created, event, with},
-    searching::everything,
+    search_model::everything,
 };
 
 const MINUTE: i64 = 60_000;

@@ -57,7 +57,7 @@ impl Issuer {
         Ok(Self { config, keys })
     }
 
-    /// Learns the keys, and again as they age, until `stop`. Keys that were learnt stay while the issuer is away.
+    /// Learns the keys, and again as they age, until `stop`. Keys that were learnt stay while the issuer is unavailable.
     pub async fn keep_fresh(self: Arc<Self>, stop: CancellationToken) {
         self.keys.keep_fresh(&stop).await;
     }

@@ -5,7 +5,8 @@
 //!
 //! | part | what |
 //! | --- | --- |
-//! | `order` | what an operator wants, by a body or by a form |
+//! | `request` | reads an order, from a JSON body or from a form |
+//! | `order` | the checked order |
 //! | `selection` | which sagas or letters that are |
 //! | `preview` | what would become of them, and the token that names it |
 //! | `create` | the job, its stop and what takes it back |
@@ -13,8 +14,10 @@
 mod create;
 mod order;
 mod preview;
+mod request;
 mod selection;
 
 pub(crate) use create::{create, no_job, revert, stop};
-pub(crate) use order::{JobOrder, JobRequest, RevertOrder, RevertRequest, request_key};
+pub(crate) use order::{JobOrder, RevertOrder};
 pub(crate) use preview::{JobPreview, preview};
+pub(crate) use request::{JobRequest, RevertRequest, request_key};

@@ -119,7 +119,7 @@ struct DurationPercentiles {
     params(
         ("service" = String, Query, example = "payment-service", min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$", description = "The service"),
         ("baseline" = String, Query, example = "2.7.0", min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$", description = "Its version before"),
-        ("candidate" = String, Query, example = "2.8.0", min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$", description = "The version that is judged; another one than the baseline"),
+        ("candidate" = String, Query, example = "2.8.0", min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$", description = "The version that is evaluated; another one than the baseline"),
         ("sagaType" = Option<SagaType>, Query, description = "Only sagas of this type"),
         DateRange,
         ("margin" = Option<f64>, Query, minimum = 0.001, maximum = 0.5, description = "Up to which difference of failure rates the candidate is not worse; 0.02, two points, if not given"),

@@ -157,7 +157,7 @@ impl Reader {
         self.ask(name, asking).await
     }
 
-    /// Sagas that wait longer than any did while others do not go on either.
+    /// Sagas that wait longer than any before while others make no progress either.
     pub(crate) async fn standstills(&self) -> Result<Vec<Standstill>, StoreError> {
         let mut found = self.ask("standstills", self.sources.store.standstills()).await?;
         found.retain(|standstill| self.scope().has(&standstill.saga_type));

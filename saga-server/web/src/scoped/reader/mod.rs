@@ -13,8 +13,9 @@ mod saga;
 use std::{ops::Deref, sync::Arc};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
+use saga_collector::owners::Contact;
 use saga_store::{ProducerPage, ProducerQuery, Scope, Usual};
-use saga_types::definition::Definitions;
+use saga_types::{SagaType, Step, definition::Definitions};
 
 use crate::{
     auth::Caller,
@@ -83,5 +84,12 @@ impl Reader {
     /// The definitions that were in force when the request came.
     pub(crate) fn definitions(&self) -> &Definitions {
         &self.definitions
+    }
+
+    /// The service that owns a step by the definition, and whom to ask: about the service, or else about the saga type.
+    pub(crate) fn responsible(&self, saga_type: &SagaType, step: &Step) -> (Option<String>, Option<Contact>) {
+        let owner = self.definitions.owner(saga_type, step);
+        let contact = self.pages.owners.of(owner, Some(saga_type.as_str()));
+        (owner.map(str::to_owned), contact.cloned())
     }
 }

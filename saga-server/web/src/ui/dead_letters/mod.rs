@@ -196,23 +196,23 @@ fn explained(reason: &str) -> &'static str {
             "Its event id is known with other content. A service gives one id to different events."
         }
         "FORGED_CORRECTION" => {
-            "It claims to be a correction of this tracker, which never comes by the topic. Ask who wrote it."
+            "It claims to be a correction of this tracker, which never comes from the topic. Ask its producer."
         }
         "SAGA_REMOVED" => "It came after its saga had left the database at the end of its retention.",
         "NOT_UNDERSTOOD" => {
             "The collector failed on it by a fault of its own. Report it with the record; replay with a version that reads it."
         }
         "REFUSED_BY_DATABASE" => {
-            "The database did not take it. The message says why; replay once that is fixed."
+            "The database refused it. The message has the reason; replay once that is fixed."
         }
         "NOT_THE_FORMAT" => {
-            "A record of a source that is not what the format of the source says. Fix its format, or who writes it; replay with the format that it has."
+            "A record of a source that is not in the format of the source. Correct the configured format, and replay; or fix the producer."
         }
         "REFUSED_BY_MAPPING" => {
-            "A record of a source that a rule of its mapping takes and makes no event of. Fix the mapping, and replay; or fix who writes it."
+            "A record of a source that matches a rule of its mapping, but gives no valid event. Fix the mapping, and replay; or fix the producer."
         }
         "EVENT_TOO_LARGE" => {
-            "A record of a source whose event is larger than the topic takes. Map less metadata. A replay stores it without the topic."
+            "A record of a source whose event is larger than the topic allows. Map less metadata. A replay stores it without the topic."
         }
         "UNKNOWN" => "No reason recorded by the consumer that rejected it.",
         _ => "Dead-lettered by another consumer. Only its message is known.",

@@ -36,7 +36,7 @@ pub(super) struct Attention {
     pub(super) groups: Vec<Group>,
     /// How many sagas are in them.
     pub(super) sagas: String,
-    /// Where others do not go on either.
+    /// Where others make no progress either.
     pub(super) standstills: Vec<Halt>,
     /// Dead letters that were not replayed.
     pub(super) letters: Option<String>,
@@ -53,7 +53,7 @@ pub(super) struct Attention {
     pub(super) has_more: bool,
 }
 
-/// An [`ActionGroup`] in words.
+/// An [`ActionGroup`] as the page shows it.
 pub(super) struct Group {
     pub(super) is_overdue: bool,
     /// What the owner has not done.
@@ -81,7 +81,7 @@ pub(super) struct LetterReason {
     pub(super) path: String,
 }
 
-/// A [`StandstillView`] in words.
+/// A [`StandstillView`] as the page shows it.
 pub(super) struct Halt {
     pub(super) step: String,
     pub(super) owner: Option<String>,

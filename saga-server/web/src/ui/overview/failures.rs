@@ -1,4 +1,4 @@
-//! What failed, and why: the groups that REST has, each beside the period that this one is compared with.
+//! What failed, and why: the groups of REST, each with its count in the period of comparison.
 
 use saga_collector::redaction::REDACTED;
 use saga_normal::trend::Trend;

@@ -126,7 +126,7 @@ async fn only_operators_see_and_replay_letters() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_is_a_503() {
+async fn a_database_that_is_unavailable_is_a_503() {
     let api = Api::without_database().await;
     for path in [LIST, GROUPS] {
         api.get(path).await.is_error(503, "SERVICE_UNAVAILABLE", path);

@@ -1,14 +1,16 @@
-//! A collector's HTTP side without Kafka, and events to put into its store.
+//! A collector's HTTP side without Kafka: how it is started, asked, and what is put into its store.
+
+mod requests;
+mod sagas;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use reqwest::{Method, StatusCode, header::HeaderMap};
-use saga_collector::http_client;
 use saga_collector::{
     archive::Archive,
     dead_letters::DeadLetters,
     freshness::Progress,
     health::{Component, Health},
+    http_client,
     live::Live,
     maintenance::WatchConfig,
     metrics::Metrics,
@@ -18,7 +20,7 @@ use saga_gateway::{Gateway, GatewayConfig, mapping::Mapping, publish::Publisher}
 use saga_sdk_testkit::Recorder;
 use saga_store::{OperationStore, PartitionProgress, Scope, Store, StoreOptions};
 use saga_types::{
-    Metadata, SagaEvent, SagaStatus, SagaType, Step, Timestamp,
+    Timestamp,
     definition::{Definitions, SagaDefinition},
 };
 use saga_web::{
@@ -27,15 +29,14 @@ use saga_web::{
     scoped::Sources,
     state::AppState,
 };
-use serde_json::{Value, json};
-
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::{
+    requests::Answer,
+    sagas::{BEGIN, Event, compensated, completed, event, failed},
+};
 use crate::interrupted::Interrupted;
-
-/// When the tests' sagas begin: 2025-10-09T08:53:20.000Z.
-pub(crate) const BEGIN: i64 = 1_760_000_000_000;
 
 /// What makes events of JSON of the source `orders`.
 const ORDERS: &str = "
@@ -67,12 +68,6 @@ pub(crate) struct Api {
     pub(crate) serving: JoinHandle<()>,
     pub(crate) client: reqwest::Client,
     _folder: Option<tempfile::TempDir>,
-}
-
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) text: String,
 }
 
 impl Api {
@@ -280,73 +275,6 @@ impl Api {
         let batch = events.into_iter().map(|event| event.0).collect();
         self.store.append(batch).await.unwrap();
     }
-
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.request(Method::GET, path, &[]).await
-    }
-
-    pub(crate) async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
-        self.request_with(method, path, headers, Vec::new()).await
-    }
-
-    pub(crate) async fn request_with(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: Vec<u8>,
-    ) -> Answer {
-        let mut request = self
-            .client
-            .request(method, format!("http://{}{path}", self.address));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let response = request.body(body).send().await.unwrap();
-        let (status, headers) = (response.status(), response.headers().clone());
-        Answer {
-            status,
-            headers,
-            text: response.text().await.unwrap(),
-        }
-    }
-
-    /// The answer of a request that must succeed.
-    pub(crate) async fn json(&self, path: &str) -> Value {
-        let answer = self.get(path).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
-        answer.json()
-    }
-
-    /// The details of a request that must be refused, in the form that every error has.
-    pub(crate) async fn refused(&self, path: &str) -> Value {
-        let answer = self.get(path).await;
-        answer.is_error(400, "BAD_REQUEST", path.split('?').next().unwrap())["details"].clone()
-    }
-
-    /// As [`Api::json`], without the freshness of the answer, the family that a saga without relatives has and the mark of an
-    /// erasure that it does not have.
-    pub(crate) async fn json_alone(&self, path: &str) -> Value {
-        let mut answer = self.json(path).await;
-        let fields = answer.as_object_mut().unwrap();
-        assert_eq!(fields.remove("freshness").unwrap()["upToDate"], true);
-        assert_eq!(fields.remove("family").unwrap_or_default(), Value::Null);
-        assert_eq!(fields.remove("metadataErasedAt").unwrap_or_default(), Value::Null);
-        fields.remove("expected");
-        assert_eq!(fields.remove("archived").unwrap_or_default(), Value::Null);
-        assert_eq!(fields.remove("acknowledgement").unwrap_or_default(), Value::Null);
-        answer
-    }
-
-    /// The sagas of a list, by their ids.
-    pub(crate) async fn ids(&self, path: &str) -> Vec<String> {
-        let answer = self.json(path).await;
-        let content = answer["content"].as_array().unwrap();
-        content
-            .iter()
-            .map(|saga| saga["sagaId"].as_str().unwrap().to_owned())
-            .collect()
-    }
 }
 
 /// Tests about slow clients cannot wait for half a minute.
@@ -368,110 +296,6 @@ fn up_to_date() -> Progress {
         observed_at: Timestamp::MAX,
     }]);
     progress
-}
-
-impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        assert_eq!(self.header("content-type"), "application/json");
-        serde_json::from_str(&self.text).unwrap()
-    }
-
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
-
-    /// Checks the one form of errors and returns the whole body.
-    pub(crate) fn is_error(&self, status: u16, code: &str, path: &str) -> Value {
-        let body = self.json();
-        assert_eq!(
-            (self.status.as_u16(), &body["error"]),
-            (status, &json!(code)),
-            "{}",
-            self.text
-        );
-        assert_eq!(body["path"], path);
-        assert!(
-            body["message"]
-                .as_str()
-                .is_some_and(|message| !message.is_empty())
-        );
-        assert!(body["timestamp"].as_str().unwrap().parse::<Timestamp>().is_ok());
-        assert!(body["details"].is_object());
-        let others = usize::from(body["results"].is_array());
-        assert_eq!(body.as_object().unwrap().len(), 5 + others);
-        body
-    }
-}
-
-/// An event of an order, to be changed as a test needs it.
-#[derive(Clone)]
-pub(crate) struct Event(pub(crate) SagaEvent);
-
-/// An event of the saga that happened so many milliseconds after [`BEGIN`]; its id tells saga, step and time.
-pub(crate) fn event(saga_id: &str, step: &str, status: &str, after_ms: i64) -> Event {
-    let step = Step::from_wire(step).unwrap();
-    // Ids of events have at most 100 characters, as sagas' have.
-    let place = saga_id.chars().take(60).collect::<String>();
-    Event(SagaEvent::new(
-        format!(
-            "{place}-{after_ms}-{}",
-            step.as_str().chars().take(20).collect::<String>()
-        )
-        .parse()
-        .unwrap(),
-        saga_id.parse().unwrap(),
-        format!("ORD-{place}").parse().unwrap(),
-        SagaType::ORDER_CREATION,
-        step,
-        status.parse::<SagaStatus>().unwrap(),
-        Timestamp::from_millis(BEGIN + after_ms).unwrap(),
-    ))
-}
-
-impl Event {
-    pub(crate) fn of_type(mut self, saga_type: &str) -> Self {
-        self.0.saga_type = SagaType::new(saga_type).unwrap();
-        self
-    }
-
-    pub(crate) fn of_order(mut self, order_id: &str) -> Self {
-        self.0.order_id = order_id.parse().unwrap();
-        self
-    }
-
-    pub(crate) fn with(mut self, metadata: Value) -> Self {
-        self.0.metadata = Some(Metadata::from_object(metadata.as_object().unwrap()).unwrap());
-        self
-    }
-}
-
-/// An order that succeeded within a second.
-pub(crate) fn completed(saga_id: &str, after_ms: i64) -> Vec<Event> {
-    vec![
-        event(saga_id, "ORDER_CREATED", "STARTED", after_ms)
-            .with(json!({"producerService": "order-service"})),
-        event(saga_id, "ORDER_CONFIRMED", "COMPLETED", after_ms + 1000)
-            .with(json!({"producerService": "order-service"})),
-    ]
-}
-
-/// An order without stock.
-pub(crate) fn failed(saga_id: &str, after_ms: i64) -> Vec<Event> {
-    vec![
-        event(saga_id, "ORDER_CREATED", "STARTED", after_ms)
-            .with(json!({"producerService": "order-service"})),
-        event(saga_id, "STOCK_RESERVATION_FAILED", "FAILED", after_ms + 500)
-            .with(json!({"producerService": "product-service", "failureReason": "OUT_OF_STOCK"})),
-    ]
-}
-
-/// An order whose stock was given back.
-pub(crate) fn compensated(saga_id: &str, after_ms: i64) -> Vec<Event> {
-    vec![
-        event(saga_id, "STOCK_RESERVED", "COMPLETED", after_ms),
-        event(saga_id, "PAYMENT_FAILED", "FAILED", after_ms + 200),
-        event(saga_id, "STOCK_RELEASED", "COMPENSATED", after_ms + 3000),
-    ]
 }
 
 /// Waits until something holds, for a minute at most.
