@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{OrderId, SagaId, SagaStatus, SagaType, Step, Timestamp};
 
 /// The state of a saga.
+///
+/// [`last_done`](Self::last_done), [`unusual_since`](Self::unusual_since) and [`Awaiting::after`] are for the collector that folds, and are not
+/// written as JSON: a state that was read from JSON lacks them, and so may not equal the one that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
