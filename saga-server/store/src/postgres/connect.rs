@@ -166,10 +166,10 @@ async fn migrating(writers: &PgPool) -> Result<(PgPool, Arc<Layouts>), StoreErro
 async fn migrate_tables(pool: &PgPool, layouts: &Layouts) -> Result<(), StoreError> {
     check_encoding(pool).await?;
     layouts.refuse_worker()?;
-    let mut connection = pool.acquire().await.map_err(error::store)?;
-    connection.execute(LOCKS_IN_TIME).await.map_err(error::store)?;
     let migrated = loop {
-        match MIGRATOR.run(&mut *connection).await {
+        // The pool has one connection.
+        pool.execute(LOCKS_IN_TIME).await.map_err(error::store)?;
+        match MIGRATOR.run(pool).await {
             Err(MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _))
                 if error::is_locked_out(&cause) =>
             {
@@ -188,11 +188,7 @@ async fn migrate_tables(pool: &PgPool, layouts: &Layouts) -> Result<(), StoreErr
             StoreError::Configuration(Fault::caused_by(message, None, other))
         }
     })?;
-    connection
-        .execute(LOCKS_AT_LAST)
-        .await
-        .map(drop)
-        .map_err(error::store)
+    pool.execute(LOCKS_AT_LAST).await.map(drop).map_err(error::store)
 }
 
 pub(super) async fn distribute(writers: &PgPool) -> Result<Vec<String>, StoreError> {
