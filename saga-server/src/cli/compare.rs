@@ -62,6 +62,8 @@ pub(super) struct CompareArgs {
 struct Answer {
     verdict: String,
     summary: String,
+    /// Trackers of before do not send them.
+    #[serde(default)]
     types: Vec<TypeComparison>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    net::{TcpListener, TcpStream},
+    net::{Shutdown, TcpListener, TcpStream},
     process::{Child, ChildStdout, Command, Stdio},
     thread::JoinHandle,
 };
@@ -130,6 +130,9 @@ pub(crate) fn playing_back(answers: Vec<String>) -> (String, JoinHandle<Vec<Stri
             let (mut stream, _) = listener.accept().unwrap();
             let request = head_of_request(&stream);
             stream.write_all(text.as_bytes()).unwrap();
+            // A connection that is closed before its request was read to the end loses the answer.
+            stream.shutdown(Shutdown::Write).unwrap();
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
             request
         };
         answers.into_iter().map(answer).collect()

@@ -49,6 +49,12 @@ fn the_exit_code_is_the_verdict() {
             4,
             "not yet known",
         ),
+        // As trackers of before answer.
+        (
+            r#"{"verdict":"WORSE","summary":"It is worse."}"#,
+            3,
+            "the candidate is worse",
+        ),
         (r#"{"verdict":1}"#, 1, "answered something else than a comparison"),
     ] {
         let answers = Box::leak(Box::new([("200 OK", body)]));

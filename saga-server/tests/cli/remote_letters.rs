@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::asked::Asked;
+use crate::{
+    asked::{Asked, answer, playing_back},
+    command::Run,
+};
 
 fn json_of(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -122,5 +125,51 @@ async fn a_tracker_that_refuses_or_is_unavailable_ends_the_command_with_its_exit
             (code, ""),
             "{arguments:?}: {done:?}"
         );
+    }
+}
+
+/// What the calls before one that fails have done is said: it is not undone.
+#[test]
+fn what_was_done_before_a_failure_is_printed() {
+    let replayed = r#"{"requested": 2, "successful": 2, "failed": 0, "dryRun": false, "nextCursor": "c",
+        "outcomes": [{"status": "STORED", "letters": 2}], "results": [
+        {"deadLetterId": 7, "status": "STORED", "sagaId": "saga-7"}, {"deadLetterId": 8, "status": "STORED", "sagaId": "saga-8"}]}"#;
+    let disposed = r#"{"matching": 900, "deadLetterIds": [1, 2, 3], "complete": false}"#;
+    let away = || {
+        answer(
+            "503 Service Unavailable",
+            r#"{"error": "SERVICE_UNAVAILABLE", "message": "the database is away"}"#,
+        )
+    };
+    let run = |first: &str, arguments: &[&str]| {
+        let (url, asked) = playing_back(vec![answer("200 OK", first), away()]);
+        let done = Run::new()
+            .command("")
+            .args(arguments)
+            .args(["--url", &url])
+            .output()
+            .unwrap();
+        assert_eq!(asked.join().unwrap().len(), 2);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (done.status.code(), text(done.stdout), text(done.stderr))
+    };
+    let (code, stdout, stderr) = run(replayed, &["dlt", "replay", "--all"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        stdout.contains("saga saga-8") && stdout.ends_with("2 of 2 replayed\n"),
+        "{stdout}"
+    );
+    assert!(stderr.contains("the database is away"), "{stderr}");
+    assert!(
+        stderr.contains("the letters after the first 2 were not replayed"),
+        "{stderr}"
+    );
+    for (command, done) in [
+        ("dismiss", "3 dead letters dismissed\n"),
+        ("restore", "3 dead letters restored\n"),
+    ] {
+        let (code, stdout, stderr) = run(disposed, &["dlt", command, "--all", "--note", "a test"]);
+        assert_eq!((code, stdout.as_str()), (Some(1), done), "{stderr}");
+        assert!(stderr.contains("the database is away"), "{stderr}");
     }
 }

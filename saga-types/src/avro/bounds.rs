@@ -51,8 +51,12 @@ impl Excess {
                 bytes(1)
             }
             Schema::Ref { name } if self.enclosing.contains(name) => return Err(SchemaError::Recursive),
-            // The library refuses names that are not defined before.
-            Schema::Ref { name } => self.known.get(name).copied().unwrap_or_default(),
+            // The library refuses names that are not defined before, but for aliases, which it does not read either.
+            Schema::Ref { name } => *self.known.get(name).ok_or_else(|| {
+                SchemaError::NotASchema(format!(
+                    "{name} names a type by an alias, or one that is not defined before"
+                ))
+            })?,
             Schema::Record(record) => {
                 self.enclosing.push(record.name.clone());
                 let mut excess = bytes(0);
@@ -164,6 +168,41 @@ mod tests {
             list(&json!(["string", doubled(json!("null"), 5)])),
         ] {
             assert_eq!(checked(&schema), Err(SchemaError::Unbounded), "{schema}");
+        }
+    }
+
+    /// What stands behind an alias is not counted, so that it must not be named.
+    #[test]
+    fn a_type_that_is_named_by_an_alias_is_refused() {
+        let mut empty = record("E", &[]);
+        empty["aliases"] = json!(["Z"]);
+        for schema in [
+            record("All", &[empty.clone(), list(&json!("Z"))]),
+            record("All", &[empty, json!("Z")]),
+        ] {
+            let checked = checked(&schema);
+            assert!(
+                matches!(checked, Err(SchemaError::NotASchema(_))),
+                "{schema}: {checked:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn types_are_the_same_within_their_namespace() {
+        let within = |schema: Value| {
+            let mut outer = record("Outer", &[schema]);
+            outer["namespace"] = json!("shop.events");
+            outer
+        };
+        let leaf = json!({"type": "fixed", "name": "F", "size": 0});
+        for name in ["F", "shop.events.F"] {
+            let unfolding = within(record("Inner", &[leaf.clone(), list(&json!(name))]));
+            assert_eq!(checked(&unfolding), Err(SchemaError::Unbounded), "{unfolding}");
+        }
+        for name in ["Outer", "shop.events.Outer"] {
+            let recursive = within(record("Inner", &[json!(["null", name])]));
+            assert_eq!(checked(&recursive), Err(SchemaError::Recursive), "{recursive}");
         }
     }
 

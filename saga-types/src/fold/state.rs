@@ -48,7 +48,8 @@ pub struct SagaState {
     pub summary: String,
     /// What is odd about the events, sorted by name.
     pub anomalies: Vec<Anomaly>,
-    /// The forward step that was done last, and when it was first done.
+    /// The forward step that was done last, and when it was first done. For the collector that folds, as [`unusual_since`](Self::unusual_since)
+    /// and [`Awaiting::after`]: they are not written as JSON, so that a state that was read lacks them and may not equal the one that was written.
     #[serde(skip)]
     pub last_done: Option<(Step, Timestamp)>,
     /// Since when it waits longer than what it waits for ever takes, as a collector judged by other sagas. Nothing that its own

@@ -32,6 +32,8 @@ pub(super) const REMEDY: &str = "saga-server archive index rebuilds it";
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Index {
     batches: Vec<Entry>,
+    /// The folders of batches that could not be read: nobody knows what is in them.
+    unreadable: Vec<String>,
 }
 
 /// What a batch has.
@@ -64,9 +66,11 @@ struct Names {
 struct Bits(Vec<u8>);
 
 #[derive(Serialize, Deserialize)]
-struct File<B> {
+struct File<B, F> {
     version: u32,
     batches: B,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<F>,
 }
 
 #[derive(Deserialize)]
@@ -155,9 +159,11 @@ impl Index {
                 said.version
             )));
         }
-        let file: File<Vec<Entry>> = serde_json::from_slice(json).map_err(|error| damaged(&error))?;
+        let file: File<Vec<Entry>, Vec<String>> =
+            serde_json::from_slice(json).map_err(|error| damaged(&error))?;
         Ok(Self {
             batches: file.batches,
+            unreadable: file.unreadable.unwrap_or_default(),
         })
     }
 
@@ -171,6 +177,11 @@ impl Index {
         self.folders(|entry| entry.order_ids.may_hold(order_id))
     }
 
+    /// Whether it says of all batches what is in them.
+    pub(super) fn is_whole(&self) -> bool {
+        self.unreadable.is_empty()
+    }
+
     fn folders(&self, has: impl Fn(&Entry) -> bool) -> Vec<String> {
         let found = self.batches.iter().rev().filter(|entry| has(entry));
         found.map(|entry| entry.folder.clone()).collect()
@@ -180,6 +191,7 @@ impl Index {
         let file = File {
             version: VERSION,
             batches: &self.batches,
+            unreadable: Some(&self.unreadable).filter(|folders| !folders.is_empty()),
         };
         serde_json::to_vec(&file).map_err(|error| ArchiveError::file(FILE_NAME, error))
     }
@@ -195,6 +207,7 @@ pub(super) async fn add(archive: &Archive, batch_folder: &str, entry: Entry) -> 
     };
     let of_batch = format!("{batch_folder}/");
     index.batches.retain(|other| !other.folder.starts_with(&of_batch));
+    index.unreadable.retain(|folder| !folder.starts_with(&of_batch));
     let place = index.batches.partition_point(|other| other.folder < entry.folder);
     index.batches.insert(place, entry);
     archive.put(FILE_NAME, index.bytes()?).await
@@ -216,7 +229,8 @@ pub async fn index(archive: &Archive) -> Result<Indexed, ArchiveError> {
     };
     let folders = archive.folders().await?;
     let is_new = known.is_none() && !folders.is_empty();
-    let mut before = known.unwrap_or_default().batches.into_iter().peekable();
+    let Index { batches, unreadable } = known.unwrap_or_default();
+    let mut before = batches.into_iter().peekable();
     let (mut indexed, mut index) = (Indexed::default(), Index::default());
     for folder in folders {
         while before.next_if(|entry| entry.folder < folder).is_some() {
@@ -234,13 +248,16 @@ pub async fn index(archive: &Archive) -> Result<Indexed, ArchiveError> {
             Err(ArchiveError::Place(error)) if !matches!(error, object_store::Error::NotFound { .. }) => {
                 return Err(error.into());
             }
-            Err(error) => indexed.unreadable.push(error.to_string()),
+            Err(error) => {
+                indexed.unreadable.push(error.to_string());
+                index.unreadable.push(folder);
+            }
         }
     }
     indexed.dropped += before.count();
     indexed.batches = index.batches.len();
     indexed.sagas = index.batches.iter().map(|entry| entry.sagas).sum();
-    if is_new || indexed.added + indexed.dropped > 0 {
+    if is_new || indexed.added + indexed.dropped > 0 || index.unreadable != unreadable {
         archive.put(FILE_NAME, index.bytes()?).await?;
     }
     Ok(indexed)

@@ -182,8 +182,9 @@ impl Shared {
     }
 
     async fn of_order(&self, order_id: &str) -> Result<(Vec<ArchivedSaga>, bool), ArchiveError> {
-        let mut folders = self.index().await?.with_order(order_id);
-        let is_all = folders.len() <= BATCHES_OF_AN_ORDER;
+        let index = self.index().await?;
+        let mut folders = index.with_order(order_id);
+        let is_all = index.is_whole() && folders.len() <= BATCHES_OF_AN_ORDER;
         folders.truncate(BATCHES_OF_AN_ORDER);
         let read = |folder: String| async move {
             let rows = self.of_order_in(&folder, order_id).await?;

@@ -135,10 +135,11 @@ impl Archive {
         }
     }
 
-    /// Whether there is nothing at all.
+    /// Whether there is no folder of a day. What others keep beside them, as `lost+found` of a new volume, says nothing.
     pub(super) async fn is_empty(&self) -> Result<bool, ArchiveError> {
         let found = self.place.list_with_delimiter(Some(&self.prefix)).await?;
-        Ok(found.common_prefixes.is_empty() && found.objects.is_empty())
+        let mut folders = found.common_prefixes.iter();
+        Ok(!folders.any(|folder| folder.filename().is_some_and(is_day)))
     }
 
     /// Reads a file of a batch, which must be as the manifest says; also while the batch is being replaced.
@@ -192,9 +193,11 @@ impl Archive {
         }
     }
 
-    /// Deletes everything in a folder.
+    /// Deletes everything in a folder, manifests first: a batch without one does not count, whatever of it is left.
     pub(super) async fn delete_all(&self, folder: &str) -> Result<(), ArchiveError> {
-        for path in self.paths(&self.at(folder)).await? {
+        let mut paths = self.paths(&self.at(folder)).await?;
+        paths.sort_by_key(|path| !path.filename().is_some_and(is_manifest));
+        for path in paths {
             #[cfg(test)]
             self.faults.count()?;
             self.place.delete(&path).await?;
@@ -222,6 +225,7 @@ impl Archive {
             .iter()
             .filter(|path| path.filename() == Some(Manifest::FILE_NAME));
         let mut folders: Vec<String> = manifests.filter_map(|path| self.folder_of(path)).collect();
+        folders.retain(|folder| folder.split('/').next().is_some_and(is_day));
         folders.sort_unstable();
         Ok(folders)
     }
@@ -276,6 +280,20 @@ impl Whole {
             bytes: found.bytes().await?,
         })
     }
+}
+
+/// Whether a folder is a day's; the first layout had no `day=` before it.
+fn is_day(name: &str) -> bool {
+    let day = name.strip_prefix("day=").unwrap_or(name);
+    let mut parts = day.split('-').map(str::len);
+    let is_date =
+        (parts.next(), parts.next(), parts.next(), parts.next()) == (Some(4), Some(2), Some(2), None);
+    is_date && day.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit())
+}
+
+/// Whether a file is the manifest of a batch, or is to replace it.
+fn is_manifest(name: &str) -> bool {
+    name == Manifest::FILE_NAME || name == staged(Manifest::FILE_NAME)
 }
 
 /// The name of a file that will replace another one.

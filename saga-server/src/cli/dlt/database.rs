@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     PAGE,
-    lines::{Letters, Report},
+    lines::{Disposals, Letters, Report},
 };
 use crate::{
     cli::CliError,
@@ -30,34 +30,36 @@ pub(super) async fn replay(settings: &Settings, order: ReplayOrder) -> Result<Re
     })
 }
 
-/// How many letters were dismissed or restored, or would be.
 pub(super) async fn dispose(
     settings: &Settings,
     filter: &LetterFilter,
     order: &DisposalOrder,
     dry_run: bool,
-) -> Result<u64, CliError> {
+) -> Result<Disposals, CliError> {
     let store = Desk::open(settings).await?.store;
     match dry_run {
-        true => Ok(store.count_disposable(filter, order.disposal).await?),
+        true => Ok(Disposals {
+            letters: store.count_disposable(filter, order.disposal).await?,
+            ended_by: None,
+        }),
         false => dispose_all(&*store, filter, order).await,
     }
 }
 
-/// Some at a time; how many.
+/// Some at a time.
 async fn dispose_all(
     store: &dyn Store,
     filter: &LetterFilter,
     order: &DisposalOrder,
-) -> Result<u64, CliError> {
-    let mut all = 0;
-    loop {
-        let disposed = store.dispose(filter, order, PAGE).await?;
-        all += disposed.len() as u64;
+) -> Result<Disposals, CliError> {
+    let mut done = Disposals::default();
+    while let Some(disposed) = done.unless_ended(store.dispose(filter, order, PAGE).await)? {
+        done.letters += disposed.len() as u64;
         if disposed.len() < PAGE as usize {
-            return Ok(all);
+            break;
         }
     }
+    Ok(done)
 }
 
 /// The database, with what a replay needs.

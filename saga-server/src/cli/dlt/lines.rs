@@ -36,6 +36,13 @@ pub(super) struct Outcome {
     letters: u64,
 }
 
+/// How many letters were dismissed or restored, or would be; and why no further ones were, if something failed.
+#[derive(Default)]
+pub(super) struct Disposals {
+    pub(super) letters: u64,
+    pub(super) ended_by: Option<CliError>,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Letter {
@@ -91,6 +98,23 @@ impl Letters {
             Ok(letter.lines())
         });
         lines.collect()
+    }
+}
+
+impl Disposals {
+    /// What one call gives. When it fails after others did something, that is to be said.
+    pub(super) fn unless_ended<T>(
+        &mut self,
+        given: Result<T, impl Into<CliError>>,
+    ) -> Result<Option<T>, CliError> {
+        match given {
+            Ok(given) => Ok(Some(given)),
+            Err(error) if self.letters == 0 => Err(error.into()),
+            Err(error) => {
+                self.ended_by = Some(error.into());
+                Ok(None)
+            }
+        }
     }
 }
 

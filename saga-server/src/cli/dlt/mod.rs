@@ -13,6 +13,7 @@ mod remote;
 use clap::{Args, Subcommand, ValueEnum};
 use saga_types::Timestamp;
 
+use self::lines::Disposals;
 use super::{
     CliError, block_on,
     by::ByArgs,
@@ -309,7 +310,7 @@ impl DisposalArgs {
     fn run(self, disposal: Disposal, note: Option<String>) -> Result<(), CliError> {
         let ids = (!self.all).then_some(self.ids);
         let dry_run = self.dry_run;
-        let letters = match self.place.find()? {
+        let Disposals { letters, ended_by } = match self.place.find()? {
             Place::Tracker(tracker) => {
                 let order = remote::Disposing {
                     disposal,
@@ -341,6 +342,9 @@ impl DisposalArgs {
             Disposal::Restore => "restored",
         };
         if dry_run {
+            if let Some(error) = ended_by {
+                return Err(error);
+            }
             let more = if letters > Disposal::COUNTED {
                 "or more "
             } else {
@@ -353,7 +357,8 @@ impl DisposalArgs {
                 Ok(())
             };
         }
-        output::print(&format!("{letters} dead letters {done}\n"))
+        output::print(&format!("{letters} dead letters {done}\n"))?;
+        ended_by.map_or(Ok(()), Err)
     }
 }
 

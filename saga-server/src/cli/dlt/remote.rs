@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
     FilterArgs,
-    lines::{Letters, Report},
+    lines::{Disposals, Letters, Report},
 };
 use crate::cli::{
     CliError,
@@ -81,10 +81,14 @@ pub(super) async fn replay(
     let mut all: Option<Report> = None;
     for mut body in ids.chain(events) {
         body["dryRun"] = dry_run.into();
-        let (report, _) = replay_once(tracker, &body).await?;
+        let answer = replay_once(tracker, &body).await;
         match &mut all {
-            Some(all) => all.add(report),
-            None => all = Some(report),
+            None => all = Some(answer?.0),
+            Some(all) => {
+                if all.goes_on(answer).is_none() {
+                    break;
+                }
+            }
         }
     }
     all.ok_or_else(|| CliError::usage("no dead letter is given"))
@@ -95,11 +99,25 @@ async fn replay_all(tracker: &Tracker, filter: &FilterArgs, dry_run: bool) -> Re
     let (mut all, mut cursor) = replay_once(tracker, &body).await?;
     while let Some(next) = cursor {
         body["cursor"] = next.into();
-        let (report, next) = replay_once(tracker, &body).await?;
-        all.add(report);
-        cursor = next;
+        cursor = all.goes_on(replay_once(tracker, &body).await).flatten();
     }
     Ok(all)
+}
+
+impl Report {
+    /// Takes the next answer, and gives its cursor. What became of the letters before stays known when there is none.
+    fn goes_on(&mut self, answer: Result<(Self, Option<String>), CliError>) -> Option<Option<String>> {
+        match answer {
+            Ok((report, next)) => {
+                self.add(report);
+                Some(next)
+            }
+            Err(error) => {
+                self.ended_by = Some(error.to_string());
+                None
+            }
+        }
+    }
 }
 
 async fn replay_once(tracker: &Tracker, body: &Value) -> Result<(Report, Option<String>), CliError> {
@@ -120,24 +138,27 @@ pub(super) struct Disposing {
 }
 
 impl Disposing {
-    /// How many letters it was, or would be.
-    pub(super) async fn carry_out(&self, tracker: &Tracker) -> Result<u64, CliError> {
+    pub(super) async fn carry_out(&self, tracker: &Tracker) -> Result<Disposals, CliError> {
+        let mut done = Disposals::default();
         let Some(ids) = &self.ids else {
-            let mut letters = 0;
-            loop {
-                let disposed = self.once(tracker, "filter", self.filter.object()).await?;
-                letters += disposed.letters(self.dry_run);
+            while let Some(disposed) =
+                done.unless_ended(self.once(tracker, "filter", self.filter.object()).await)?
+            {
+                done.letters += disposed.letters(self.dry_run);
                 if disposed.complete || self.dry_run {
-                    return Ok(letters);
+                    break;
                 }
             }
+            return Ok(done);
         };
-        let mut letters = 0;
         for ids in ids.chunks(LETTERS) {
-            let disposed = self.once(tracker, "deadLetterIds", json!(ids)).await?;
-            letters += disposed.letters(self.dry_run);
+            let answer = self.once(tracker, "deadLetterIds", json!(ids)).await;
+            let Some(disposed) = done.unless_ended(answer)? else {
+                break;
+            };
+            done.letters += disposed.letters(self.dry_run);
         }
-        Ok(letters)
+        Ok(done)
     }
 
     async fn once(&self, tracker: &Tracker, which: &str, letters: Value) -> Result<Disposed, CliError> {

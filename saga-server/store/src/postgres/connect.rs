@@ -53,6 +53,13 @@ const MIGRATION_SETTINGS: Settings = Settings {
     of_distributed: "",
 };
 
+/// A migration that waits for a table lets no other statement pass that comes after it. So it gives way, and tries again.
+const LOCKS_IN_TIME: &str = "SET lock_timeout = '2s'";
+const LOCKS_AT_LAST: &str = "SET lock_timeout = 0";
+
+/// For how long the others go first.
+const LOCK_PAUSE: Duration = Duration::from_secs(2);
+
 /// What a session is set to.
 #[derive(Debug, Clone, Copy)]
 struct Settings {
@@ -136,7 +143,7 @@ fn pool(
 
 pub(super) async fn migrate(writers: &PgPool) -> Result<(), StoreError> {
     let (pool, layouts) = migrating(writers).await?;
-    let migrated = match migrate_tables(&pool).await {
+    let migrated = match migrate_tables(&pool, &layouts).await {
         // As it was before.
         Ok(()) if matches!(layouts.get(), Ok(Some(Layout::Distributed))) => distribution::finish(&pool).await,
         migrated => migrated,
@@ -156,20 +163,37 @@ async fn migrating(writers: &PgPool) -> Result<(PgPool, Arc<Layouts>), StoreErro
     ))
 }
 
-async fn migrate_tables(pool: &PgPool) -> Result<(), StoreError> {
+async fn migrate_tables(pool: &PgPool, layouts: &Layouts) -> Result<(), StoreError> {
     check_encoding(pool).await?;
-    MIGRATOR.run(pool).await.map_err(|failure| match failure {
+    layouts.refuse_worker()?;
+    let migrated = loop {
+        // The pool has one connection.
+        pool.execute(LOCKS_IN_TIME).await.map_err(error::store)?;
+        match MIGRATOR.run(pool).await {
+            Err(MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _))
+                if error::is_locked_out(&cause) =>
+            {
+                tracing::warn!(
+                    "a table is locked by a long transaction, as of pg_dump (see pg_stat_activity), or another one migrates; trying again"
+                );
+                tokio::time::sleep(LOCK_PAUSE).await;
+            }
+            ended => break ended,
+        }
+    };
+    migrated.map_err(|failure| match failure {
         MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => error::store(cause),
         other => {
             let message = format!("the database's tables do not fit this version: {other}");
             StoreError::Configuration(Fault::caused_by(message, None, other))
         }
-    })
+    })?;
+    pool.execute(LOCKS_AT_LAST).await.map(drop).map_err(error::store)
 }
 
 pub(super) async fn distribute(writers: &PgPool) -> Result<Vec<String>, StoreError> {
-    let (pool, _) = migrating(writers).await?;
-    let distributed = match migrate_tables(&pool).await {
+    let (pool, layouts) = migrating(writers).await?;
+    let distributed = match migrate_tables(&pool, &layouts).await {
         Ok(()) => distribution::distribute(&pool).await,
         Err(refusal) => Err(refusal),
     };
@@ -178,8 +202,8 @@ pub(super) async fn distribute(writers: &PgPool) -> Result<Vec<String>, StoreErr
 }
 
 pub(super) async fn undistribute(writers: &PgPool) -> Result<Vec<String>, StoreError> {
-    let (pool, _) = migrating(writers).await?;
-    let moved = distribution::undistribute(&pool).await;
+    let (pool, layouts) = migrating(writers).await?;
+    let moved = distribution::undistribute(&pool, &layouts).await;
     pool.close().await;
     moved
 }

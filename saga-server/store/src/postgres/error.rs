@@ -48,6 +48,11 @@ pub(super) fn is_unexplained(error: &Error) -> bool {
     matches!(error, Error::Database(error) if error.code().as_deref() == Some("XX000"))
 }
 
+/// A lock was not to be had in the time that the session waits for one.
+pub(super) fn is_locked_out(error: &Error) -> bool {
+    matches!(error, Error::Database(error) if error.code().as_deref() == Some("55P03"))
+}
+
 /// The statement was ended because it took longer than it may.
 pub(super) fn is_out_of_time(error: &Error) -> bool {
     matches!(error, Error::Database(error) if error.code().as_deref() == Some("57014"))

@@ -8,16 +8,17 @@ use super::{
     dialect::{self, any},
 };
 
-/// The statements for one column that names a subject.
+/// The statements for one column that names a subject. The item of a job is looked up by the job, since hardly any job has one
+/// alone and items have no index of all their subjects. Rows are locked in the order in which jobs lock them.
 fn statements(column: &str) -> [String; 3] {
     let chosen = any!("1");
     [
+        format!("UPDATE acknowledgement SET note = '' WHERE {column} {chosen}"),
         format!("UPDATE job_item SET message = NULL WHERE message IS NOT NULL AND {column} {chosen}"),
         format!(
             "UPDATE job SET note = NULL WHERE items = 1 AND note IS NOT NULL \
-             AND id IN (SELECT job_id FROM job_item WHERE {column} {chosen})"
+             AND (SELECT min(item.{column}) FROM job_item AS item WHERE item.job_id = job.id) {chosen}"
         ),
-        format!("UPDATE acknowledgement SET note = '' WHERE {column} {chosen}"),
     ]
 }
 

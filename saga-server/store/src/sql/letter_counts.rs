@@ -31,7 +31,7 @@ const MOST: i64 = LetterCounts::<LetterGroup>::MAX as i64;
 
 /// What letters are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Column {
+pub(super) enum Column {
     Reason,
     Cause,
 }
@@ -129,7 +129,8 @@ async fn names(pool: &Pool, column: Column) -> Result<Option<Vec<String>>, Store
     Ok(names.filter(|names| i64::try_from(names.len()).is_ok_and(|count| count <= MOST)))
 }
 
-async fn count_each(
+/// The last letter of a name may leave before it is counted: then there is none of it.
+pub(super) async fn count_each(
     pool: &Pool,
     column: Column,
     filter: &LetterFilter,
@@ -239,12 +240,13 @@ async fn count_newest(
     Ok((rows, counted < COUNTED))
 }
 
-#[derive(sqlx::FromRow)]
-struct CountsRow {
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct CountsRow {
     /// The reason, or the cause, which letters that were kept by an earlier version do not have yet.
     name: Option<String>,
-    reason: String,
-    message: String,
+    /// None without letters.
+    reason: Option<String>,
+    message: Option<String>,
     producer: Option<String>,
     waiting: i64,
     failed_again: i64,
@@ -262,7 +264,7 @@ impl CountsRow {
 
     fn group(self) -> Option<LetterGroup> {
         Some(LetterGroup {
-            reason: self.reason,
+            reason: self.reason?,
             waiting: self.waiting.cast_unsigned(),
             replayed: self.replayed.cast_unsigned(),
             dismissed: self.dismissed.cast_unsigned(),
@@ -271,11 +273,11 @@ impl CountsRow {
         })
     }
 
-    fn cause(self) -> Option<LetterCause> {
+    pub(super) fn cause(self) -> Option<LetterCause> {
         Some(LetterCause {
             name: self.name,
-            reason: self.reason,
-            message: self.message,
+            reason: self.reason?,
+            message: self.message?,
             producer: self.producer,
             waiting: self.waiting.cast_unsigned(),
             failed_again: self.failed_again.cast_unsigned(),

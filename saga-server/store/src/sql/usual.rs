@@ -149,6 +149,10 @@ impl UsualStore for Adapter {
 }
 
 async fn mark_all(store: &Adapter, moment: Timestamp) -> Result<Marked, StoreError> {
+    if store.usual.get().types.is_empty() {
+        // One that started just now must not find that nothing stands still.
+        store.load_usual().await?;
+    }
     let (usual, definitions) = (store.usual.get(), store.definitions.get());
     let mut marked = Marked::default();
     for (saga_type, usual) in &usual.types {

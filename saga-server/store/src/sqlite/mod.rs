@@ -169,3 +169,30 @@ impl SqliteStore {
         work.await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqlitePoolOptions;
+
+    use super::{MIGRATOR, letter_counts};
+    use crate::LetterFilter;
+
+    /// Between reading the causes and counting their letters the last letter of one may leave.
+    #[tokio::test]
+    async fn a_cause_without_letters_is_not_counted() {
+        let options = SqlitePoolOptions::new().max_connections(1);
+        let pool = options.connect("sqlite::memory:").await.unwrap();
+        MIGRATOR.run(&pool).await.unwrap();
+        for column in [letter_counts::Column::Cause, letter_counts::Column::Reason] {
+            let counting =
+                letter_counts::count_each(&pool, column, &LetterFilter::default(), &["gone".to_owned()]);
+            let (rows, is_exact) = counting.await.unwrap();
+            assert!(is_exact);
+            let causes: Vec<_> = rows
+                .into_iter()
+                .filter_map(letter_counts::CountsRow::cause)
+                .collect();
+            assert_eq!(causes, []);
+        }
+    }
+}

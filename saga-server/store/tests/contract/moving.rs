@@ -200,6 +200,20 @@ async fn a_worker_is_refused_and_named() {
         .await;
     let refusal = reason(store(&database).await.check().await);
     assert!(refusal.contains("coordinator"), "{refusal}");
+    // A worker with tables of its own could not be given its part of the others'.
+    let empty = alike().await;
+    empty.execute("UPDATE pg_dist_local_group SET groupid = 2").await;
+    let worker = store(&empty).await;
+    for refused in [
+        worker.migrate().await,
+        worker.distribute().await.map(drop),
+        worker.undistribute().await.map(drop),
+    ] {
+        let refusal = reason(refused);
+        assert!(refusal.contains("coordinator"), "{refusal}");
+    }
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = $1 AND tablename = 'saga_steps'";
+    assert_eq!(empty.count(tables).await, 0);
 }
 
 /// A process whose statements are those of another layout must not go on.

@@ -10,6 +10,7 @@ use crate::suite::{
 use saga_store::{AppendError, StoreError};
 use saga_types::{SagaStatus, definition::Definitions, steps};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tokio::task::JoinHandle;
 
 contract_tests!(Postgres);
 
@@ -53,6 +54,77 @@ impl Postgres {
             .await
             .unwrap()
     }
+
+    /// Until it waits for a lock that somebody has.
+    async fn begin_to_migrate(&self) -> JoinHandle<Result<(), StoreError>> {
+        const WAITING: &str =
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'";
+        let store = connect(&self.url, Definitions::built_in()).await;
+        let migrating = tokio::spawn(async move { store.migrate().await });
+        while self.count(WAITING).await == 0 {
+            assert!(!migrating.is_finished());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        migrating
+    }
+}
+
+/// What pg_dump and reports do for hours: a migration that stood before the table would stop ingest for as long.
+#[tokio::test]
+async fn while_a_migration_cannot_have_a_table_events_are_stored() {
+    let database = Postgres::new().await;
+    let store = database.store().await;
+    database
+        .execute(
+            "CREATE INDEX saga_steps_in_order ON saga_steps (saga_id, recorded_at, event_id); \
+             DELETE FROM _sqlx_migrations WHERE version = 64",
+        )
+        .await;
+    let mut dump = PgConnection::connect(&database.url()).await.unwrap();
+    dump.execute("BEGIN; LOCK TABLE saga_steps IN ACCESS SHARE MODE")
+        .await
+        .unwrap();
+    let migrating = database.begin_to_migrate().await;
+    for number in ["1", "2", "3"] {
+        let batch = vec![created("saga-1", number, 0)];
+        store.append(batch.into()).await.unwrap();
+    }
+    assert!(!migrating.is_finished());
+    dump.execute("COMMIT").await.unwrap();
+    migrating.await.unwrap().unwrap();
+    let index = "SELECT count(*) FROM pg_indexes WHERE schemaname = $1 AND indexname = 'saga_steps_in_order'";
+    assert_eq!(database.count(index).await, 0);
+}
+
+/// Collectors of the version before go on storing while the database is migrated.
+#[tokio::test]
+async fn steps_that_are_stored_while_their_sequence_is_replaced_have_numbers_of_their_own() {
+    const STEP: &str = "INSERT INTO saga_steps (saga_id, event_id, saga_type, order_id, step, status, recorded_at, event_timestamp) \
+        VALUES ('before', gen_random_uuid()::text, 'REFUND', 'ORD-1', 'BEGUN', 'STARTED', now(), now())";
+    let database = Postgres::new().await;
+    let store = database.store().await;
+    database
+        .execute(
+            "ALTER TABLE saga_steps ALTER COLUMN id DROP DEFAULT; DROP SEQUENCE saga_steps_number; \
+             ALTER TABLE saga_steps ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY; \
+             DELETE FROM _sqlx_migrations WHERE version = 75",
+        )
+        .await;
+    let mut before = PgConnection::connect(&database.url()).await.unwrap();
+    before.execute("BEGIN").await.unwrap();
+    before.execute(STEP).await.unwrap();
+    let migrating = database.begin_to_migrate().await;
+    for _ in 0..3 {
+        before.execute(STEP).await.unwrap();
+    }
+    before.execute("COMMIT").await.unwrap();
+    migrating.await.unwrap().unwrap();
+    for number in ["1", "2", "3"] {
+        let batch = vec![created("saga-1", number, 0)];
+        store.append(batch.into()).await.unwrap();
+    }
+    let twice = "SELECT count(*) - count(DISTINCT id) FROM saga_steps WHERE $1 <> ''";
+    assert_eq!(database.count(twice).await, 0);
 }
 
 #[tokio::test]

@@ -64,6 +64,41 @@ async fn an_index_that_is_missing_or_damaged_is_said_to_be_and_made_again() {
     }
 }
 
+/// A new volume has `lost+found`, and a bucket may have what others put there: an archive without a batch is empty all the same.
+#[tokio::test]
+async fn what_others_keep_beside_the_batches_is_no_part_of_the_archive() {
+    let harness = Harness::of_three_days(1).await;
+    for folder in ["lost+found", "reports/2026/11", ".snapshot"] {
+        std::fs::create_dir_all(harness.path().join(folder)).unwrap();
+    }
+    std::fs::write(harness.path().join("reports/2026/11/manifest.json"), "not ours").unwrap();
+    let lookup = Lookup::new(harness.archive.clone());
+    assert_eq!(lookup.saga(&id(0), None).await.unwrap(), None);
+    assert_eq!(lookup.of_order("ORD-1").await.unwrap(), (Vec::new(), true));
+    let error = lookup.saga(&id(0), Some("day=2026-11-01/a/b")).await.unwrap_err();
+    assert!(error.to_string().contains("is this its folder"), "{error}");
+    harness.archive_all().await;
+    harness.assert_all_found(3).await;
+}
+
+/// Of what is deleted the manifest goes first, so that what is left when that is ended counts for nothing.
+#[tokio::test]
+async fn a_batch_that_is_half_deleted_does_not_count() {
+    for changes in 0..3 {
+        let (harness, manifest) = one_batch().await;
+        harness.archive.faults.after(changes);
+        harness.archive.delete_all(&manifest.folder).await.unwrap_err();
+        harness.archive.faults.after(usize::MAX);
+        let left = harness.archive.manifests().await.unwrap();
+        assert_eq!(left.len(), if changes == 0 { 3 } else { 2 }, "{changes}");
+        let found = Lookup::new(harness.archive.clone())
+            .saga(&id(0), None)
+            .await
+            .unwrap();
+        assert_eq!(found.is_some(), changes == 0, "{changes}");
+    }
+}
+
 #[tokio::test]
 async fn batches_that_others_deleted_or_copied_are_noticed() {
     let (harness, manifest) = one_batch().await;
@@ -87,6 +122,7 @@ async fn batches_that_others_deleted_or_copied_are_noticed() {
 async fn a_batch_that_cannot_be_read_keeps_no_other_from_the_index() {
     let (harness, manifest) = one_batch().await;
     let file = harness.path().join(manifest.path(&manifest.sagas));
+    let whole = std::fs::read(&file).unwrap();
     std::fs::write(&file, "nothing").unwrap();
     std::fs::remove_file(harness.path().join("index.json")).unwrap();
     let indexed = index(&harness.archive).await.unwrap();
@@ -94,6 +130,13 @@ async fn a_batch_that_cannot_be_read_keeps_no_other_from_the_index() {
     assert!(indexed.unreadable[0].contains("sagas.parquet"), "{indexed:?}");
     let lookup = Lookup::new(harness.archive.clone());
     assert!(lookup.saga(&id(1), None).await.unwrap().is_some());
+    let of_order = format!("ORD-{}", id(0));
+    let unknown = lookup.of_order(&of_order).await.unwrap();
+    assert_eq!(unknown, (Vec::new(), false), "nobody knows what is in it");
+    std::fs::write(&file, whole).unwrap();
+    assert_eq!(index(&harness.archive).await.unwrap().added, 1);
+    let (found, is_all) = lookup.of_order(&of_order).await.unwrap();
+    assert_eq!((found.len(), is_all), (1, true));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Row as _};
 
-use super::{TABLES, has_citus, methods};
+use super::{Layouts, TABLES, has_citus, methods};
 use crate::{StoreError, postgres::error};
 
 /// The oldest version that the statements of this adapter were tried with.
@@ -42,8 +42,12 @@ pub(in crate::postgres) async fn distribute(pool: &PgPool) -> Result<Vec<String>
 }
 
 /// Moves back what is distributed; the names of the tables that were.
-pub(in crate::postgres) async fn undistribute(pool: &PgPool) -> Result<Vec<String>, StoreError> {
+pub(in crate::postgres) async fn undistribute(
+    pool: &PgPool,
+    layouts: &Layouts,
+) -> Result<Vec<String>, StoreError> {
     let mut connection = pool.acquire().await.map_err(error::store)?;
+    layouts.refuse_worker()?;
     check_citus(&mut connection).await?;
     run_locked(&mut connection, Target::Coordinator).await
 }

@@ -83,6 +83,14 @@ impl Layouts {
         Ok(layout)
     }
 
+    /// A worker has no tables of its own to change. Half distributed ones are left to those who finish that.
+    pub(super) fn refuse_worker(&self) -> Result<(), StoreError> {
+        match self.first.get() {
+            Some(Found::Worker) => self.get().map(drop),
+            _ => Ok(()),
+        }
+    }
+
     /// The layout, once a connection was made; else none.
     pub(super) fn get(&self) -> Result<Option<Layout>, StoreError> {
         let refused = |message: String| Err(StoreError::Configuration(message.into()));

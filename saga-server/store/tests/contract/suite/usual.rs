@@ -243,6 +243,9 @@ pub(crate) async fn an_outage_in_which_nobody_goes_on_is_a_standstill(database: 
     assert_eq!(store.standstills().await.unwrap(), std::slice::from_ref(&nobody));
     // Others see what one has found.
     let other = connect(&database.url(), definitions()).await;
+    assert_eq!(other.standstills().await.unwrap(), std::slice::from_ref(&nobody));
+    // So does one that watches from now on and has not learnt anything yet.
+    assert!(marked(&*other, begin + 5 * MINUTE).await.is_empty());
     assert_eq!(other.standstills().await.unwrap(), [nobody]);
     let packed = |number: i64| {
         let saga_id = format!("held-{number}");
