@@ -24,6 +24,14 @@ pub(crate) fn cut(text: &str) -> String {
     }
 }
 
+/// Reads an object. What is none is not repeated, since the reason may stand where its text may not.
+pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
+    if !text.trim_start().starts_with('{') {
+        return Err("is not a JSON object".to_owned());
+    }
+    serde_json::from_str(text).map_err(|error| cut(&format!("is not a JSON object: {error}")))
+}
+
 /// The fields of an object, and what is wrong with them so far.
 #[derive(Debug)]
 pub(crate) struct Document<'a> {
@@ -34,8 +42,7 @@ pub(crate) struct Document<'a> {
 impl<'a> Document<'a> {
     /// Reads an object.
     pub(crate) fn read(text: &'a str) -> Result<Self, String> {
-        let Fields(fields) =
-            serde_json::from_str(text).map_err(|error| cut(&format!("is not a JSON object: {error}")))?;
+        let Fields(fields) = object(text)?;
         Ok(Self {
             fields,
             problems: Vec::new(),

@@ -145,15 +145,16 @@ impl Server {
             metrics: metrics.clone(),
             progress: progress.clone(),
         })?;
+        let redaction = Arc::new(config.redaction.clone());
         let dead_letters = Collect::start(CollectParts {
             kafka: config.kafka.clone(),
             registry: config.schema_registry.clone(),
             store: store.clone(),
+            redaction: redaction.clone(),
             health: health.clone(),
             metrics: metrics.clone(),
         })?;
         let stop = CancellationToken::new();
-        let redaction = Arc::new(config.redaction.clone());
         let live = Arc::new(Live::new(redaction.clone(), stop.clone()));
         let gateway = Arc::new(gateway::gateway(&config.gateway, &config.kafka)?);
         let letters = DeadLetters::new(

@@ -55,6 +55,8 @@ pub(crate) enum AncestorsEnd {
     Root,
     /// The next one is neither in the database nor in the archive: its events have not come, or it was removed.
     Missing,
+    /// The next one is not in the database, and the archive, which may have it, gave no answer.
+    NoAnswer,
     /// The next one is in the list already, or is the saga itself.
     Loop,
     /// There are more.
@@ -130,6 +132,7 @@ async fn ancestors(
         let found = match reader.look_up(&parent).await {
             Ok(found) => found.state,
             Err(NoSaga::Store(error)) => return Err(error.into()),
+            Err(NoSaga::Archive(..)) => return Ok((ancestors, AncestorsEnd::NoAnswer, Some(parent))),
             Err(_) => return Ok((ancestors, AncestorsEnd::Missing, Some(parent))),
         };
         next = found.parent_saga_id.clone();

@@ -53,6 +53,10 @@ fn names(key: &str) -> bool {
 
 /// Checks that a text is a JSON object within the limits, and extracts what readers need.
 pub(crate) fn check_object(text: &str) -> Result<Extracted, serde_json::Error> {
+    // What is none is not repeated, as the parser would: the reason stands in dead letters, also where metadata is hidden.
+    if !text.trim_start().starts_with('{') {
+        return Err(serde::de::Error::custom("it does not begin with {"));
+    }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let extracted = deserializer.deserialize_any(ObjectVisitor)?;
     deserializer.end()?;
@@ -221,6 +225,23 @@ mod tests {
         assert!(error.to_string().contains("deeper than 64"), "{error}");
         // Far beyond any stack: refused as well, by the parser's own limit.
         assert!(check_object(&nested(100_000)).is_err());
+    }
+
+    #[test]
+    fn what_is_no_object_is_not_repeated() {
+        for text in [
+            r#""4111-1111""#,
+            "41111111",
+            "-4111.1111",
+            r#"  "4111""#,
+            "",
+            "4111x",
+        ] {
+            let error = check_object(text).unwrap_err().to_string();
+            assert_eq!(error, "it does not begin with {", "{text}");
+        }
+        let error = check_object(r#"{"card":"4111-1111",,"#).unwrap_err().to_string();
+        assert!(!error.contains("4111"), "{error}");
     }
 
     #[test]

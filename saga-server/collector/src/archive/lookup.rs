@@ -87,6 +87,15 @@ impl Lookup {
         self.in_time(self.0.of_order(order_id)).await
     }
 
+    /// Whether the archive answers, as it is asked for a saga that it does not have.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::saga`].
+    pub async fn answers(&self) -> Result<(), ArchiveError> {
+        self.in_time(async { self.0.index().await.map(drop) }).await
+    }
+
     /// A page of the steps of a saga.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ use crate::{
         record::{Batch, Offsets, RawRecord},
     },
     metrics::Metrics,
+    redaction::Redaction,
 };
 use saga_store::{NewLetter, Store};
 
@@ -49,6 +50,8 @@ pub struct CollectParts {
     pub registry: Option<RegistryConfig>,
     /// Where letters go.
     pub store: Arc<dyn Store>,
+    /// What is hidden of metadata.
+    pub redaction: Arc<Redaction>,
     /// Reports how the registry is.
     pub health: Arc<Health>,
     /// Counts clients that were replaced.
@@ -88,6 +91,7 @@ impl Collect {
             topic,
             decoder: Decoder::new(parts.registry),
             store: parts.store,
+            is_hidden: !parts.redaction.is_off(),
             reports: WaitReports {
                 health: parts.health,
                 status: Arc::default(),
@@ -118,6 +122,8 @@ struct Worker {
     topic: String,
     decoder: Decoder,
     store: Arc<dyn Store>,
+    /// Whether something of metadata is.
+    is_hidden: bool,
     reports: WaitReports,
     stop: CancellationToken,
 }
@@ -144,7 +150,7 @@ impl Worker {
         }
         let letters = records.iter().zip(frames).map(|(record, frame)| {
             let event = self.decoder.decode(frame).ok();
-            read::letter(&self.topic, record, event.as_ref())
+            read::letter(&self.topic, record, event.as_ref(), self.is_hidden)
         });
         let letters: Vec<NewLetter> = letters.collect();
         let retry = Retry {

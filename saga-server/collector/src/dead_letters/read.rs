@@ -25,23 +25,47 @@ const MAX_MESSAGE_CHARS: usize = 2_000;
 pub(super) const MAX_KEY_BYTES: usize = 4 * 1024;
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 
-/// What is to be kept of a record; the event is what its value says, if it says any.
-pub(super) fn letter(topic: &str, record: &RawRecord, event: Option<&SagaEvent>) -> NewLetter {
+/// Stands behind headers that are not all kept: how many bytes all of them have, in decimal.
+pub(super) const HEADERS_BYTES: &str = "saga-tracker-headers-bytes";
+
+/// The beginning of groups of sources that the configuration does not name.
+const SOURCE_GROUP: &str = "saga-tracker-source-";
+
+/// Reasons that only records of sources have.
+const OF_SOURCES: [&str; 3] = ["NOT_THE_FORMAT", "REFUSED_BY_MAPPING", "EVENT_TOO_LARGE"];
+
+/// Whether a source gave up on a record, as far as reason and group say it.
+pub(super) fn is_of_a_source(reason: &str, group: Option<&str>) -> bool {
+    OF_SOURCES.contains(&reason) || group.is_some_and(|group| group.starts_with(SOURCE_GROUP))
+}
+
+/// What is to be kept of a record; the event is what its value says, if it says any. Where something `is_hidden`, broken bytes name no
+/// saga: any field of them may hold what belongs to another one, and the saga's name is shown.
+pub(super) fn letter(
+    topic: &str,
+    record: &RawRecord,
+    event: Option<&SagaEvent>,
+    is_hidden: bool,
+) -> NewLetter {
     let origin = origin(record);
     let value = record.value();
     let key_as_saga = || SagaId::new(str::from_utf8(record.key()?).ok()?).ok();
-    let read_in_part = || SagaId::new(PartialEvent::read(value?)?.value("sagaId")?).ok();
+    let read_in_part = || {
+        let partial = PartialEvent::read(value?).filter(|partial| !is_hidden || partial.is_whole())?;
+        SagaId::new(partial.value("sagaId")?).ok()
+    };
     let saga_id = event.map(|event| event.saga_id.clone());
     let saga_id = saga_id.or_else(read_in_part).or_else(key_as_saga);
+    let reason = reason(record);
     NewLetter {
-        identity: identity(topic, record, &origin),
+        identity: identity(topic, record, &origin, &reason),
         letter: Letter {
             topic: topic.to_owned(),
             partition: record.partition,
             offset: record.offset,
             dead_since: dead_since(record),
             origin,
-            reason: reason(record),
+            reason,
             message: text(record, dead::EXCEPTION_MESSAGE, MAX_MESSAGE_CHARS).unwrap_or_default(),
             saga_id: saga_id.map(String::from),
             saga_type: event.map(|event| event.saga_type.as_str().to_owned()),
@@ -58,7 +82,8 @@ pub(super) fn letter(topic: &str, record: &RawRecord, event: Option<&SagaEvent>)
 /// What is to be kept of a record that the dead letter topic does not take: the same letter, which lies in its source topic.
 pub(crate) fn kept_back(dead: &DeadLetter<'_>, source_topic: &str, group: &str) -> NewLetter {
     let record = dead.record;
-    let mut new = letter(source_topic, record, None);
+    // Whether something is hidden is not known here.
+    let mut new = letter(source_topic, record, None, true);
     new.letter.origin = Origin {
         topic: Some(source_topic.to_owned()),
         partition: Some(record.partition),
@@ -77,7 +102,7 @@ pub(crate) fn kept_back(dead: &DeadLetter<'_>, source_topic: &str, group: &str) 
         .filter(|character| !character.is_control())
         .take(MAX_MESSAGE_CHARS)
         .collect();
-    new.identity = identity(source_topic, record, &new.letter.origin);
+    new.identity = identity(source_topic, record, &new.letter.origin, &new.letter.reason);
     new
 }
 
@@ -103,8 +128,9 @@ fn producer(event: &SagaEvent) -> Option<String> {
 }
 
 /// A record may be dead-lettered twice, when the collector died before it could commit, and a letter may be read twice. Both
-/// are known by where the record was before. The times and bytes distinguish records of a topic that was created again.
-fn identity(topic: &str, record: &RawRecord, origin: &Origin) -> [u8; 32] {
+/// are known by where the record was before. The times and bytes distinguish records of a topic that was created again. Of two sources
+/// of the same topic each has its letter, since each makes an event of its own.
+fn identity(topic: &str, record: &RawRecord, origin: &Origin, reason: &str) -> [u8; 32] {
     let from_origin = || {
         Some((
             origin.topic.as_deref()?,
@@ -115,15 +141,18 @@ fn identity(topic: &str, record: &RawRecord, origin: &Origin) -> [u8; 32] {
     };
     let (topic, partition, offset, time) =
         from_origin().unwrap_or((topic, record.partition, record.offset, Some(dead_since(record))));
+    let group = origin.group.as_deref();
+    let source = group.filter(|_| is_of_a_source(reason, group));
     let mut hash = Sha256::new();
-    for part in [
+    let parts = [
         topic.as_bytes(),
         &partition.to_be_bytes(),
         &offset.to_be_bytes(),
         &time.map_or(-1, Timestamp::as_millis).to_be_bytes(),
         record.key().unwrap_or_default(),
         record.value().unwrap_or_default(),
-    ] {
+    ];
+    for part in parts.into_iter().chain(source.map(str::as_bytes)) {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
@@ -187,13 +216,15 @@ fn beginning(bytes: &[u8], max: usize) -> Vec<u8> {
     bytes[..bytes.len().min(max)].to_vec()
 }
 
-/// As many as fit.
+/// As many as fit, and a word of it when that is not all.
 fn kept_headers(record: &RawRecord) -> Vec<(String, Option<Vec<u8>>)> {
+    let bytes = |(name, value): (&[u8], Option<&[u8]>)| name.len() + value.map_or(0, <[u8]>::len);
     let mut room = MAX_HEADER_BYTES;
     let mut kept = Vec::new();
     for (name, value) in record.headers() {
-        let bytes = name.len() + value.map_or(0, <[u8]>::len);
-        let Some(left) = room.checked_sub(bytes) else {
+        let Some(left) = room.checked_sub(bytes((name, value))) else {
+            let all: usize = record.headers().map(bytes).sum();
+            kept.push((HEADERS_BYTES.to_owned(), Some(all.to_string().into_bytes())));
             break;
         };
         room = left;
@@ -201,4 +232,98 @@ fn kept_headers(record: &RawRecord) -> Vec<(String, Option<Vec<u8>>)> {
         kept.push((name, value.map(<[u8]>::to_vec)));
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::Timestamp as KafkaTime;
+    use saga_types::{
+        SagaStatus, SagaType,
+        avro::{Framing, encode_v2},
+        steps,
+    };
+
+    use super::*;
+
+    fn record(headers: &[(&str, &[u8])]) -> RawRecord {
+        RawRecord::of_parts(KafkaTime::CreateTime(7), b"key", b"value", headers)
+    }
+
+    fn refused(kind: &'static str, group: &str) -> NewLetter {
+        let record = record(&[]);
+        let dead = DeadLetter {
+            record: &record,
+            kind,
+            reason: "why",
+        };
+        kept_back(&dead, "shop.orders", group)
+    }
+
+    #[test]
+    fn each_source_of_a_topic_has_its_letter_of_a_record() {
+        let identity = |kind, group| refused(kind, group).identity;
+        assert_ne!(
+            identity("REFUSED_BY_MAPPING", "one"),
+            identity("REFUSED_BY_MAPPING", "two")
+        );
+        assert_ne!(
+            identity("UNKNOWN_SCHEMA_ID", "saga-tracker-source-a"),
+            identity("UNKNOWN_SCHEMA_ID", "saga-tracker-source-b")
+        );
+        // The same source may give another reason when it reads the record again, and whose letter an event of the tracker's own
+        // topic is does not depend on who read it.
+        assert_eq!(
+            identity("NOT_THE_FORMAT", "one"),
+            identity("REFUSED_BY_MAPPING", "one")
+        );
+        assert_eq!(identity("INVALID_NAME", "one"), identity("INVALID_NAME", "two"));
+    }
+
+    #[test]
+    fn a_letter_is_the_same_by_its_topic_and_kept_back() {
+        let origin: [(&str, &[u8]); 6] = [
+            (dead::ORIGINAL_TOPIC, b"shop.orders"),
+            (dead::ORIGINAL_PARTITION, &0_i32.to_be_bytes()),
+            (dead::ORIGINAL_OFFSET, &0_i64.to_be_bytes()),
+            (dead::ORIGINAL_TIMESTAMP, &7_i64.to_be_bytes()),
+            (dead::ORIGINAL_CONSUMER_GROUP, b"one"),
+            (dead::EXCEPTION_FQCN, b"saga.tracker.REFUSED_BY_MAPPING"),
+        ];
+        let by_topic = letter("events.dlt", &record(&origin), None, false);
+        assert_eq!(by_topic.identity, refused("REFUSED_BY_MAPPING", "one").identity);
+    }
+
+    #[test]
+    fn broken_bytes_name_a_saga_unless_something_is_hidden() {
+        let event = SagaEvent::new(
+            "evt-1".parse().unwrap(),
+            "saga-1".parse().unwrap(),
+            "order-1".parse().unwrap(),
+            SagaType::ORDER_CREATION,
+            steps::ORDER_CREATED,
+            SagaStatus::Started,
+            Timestamp::from_millis(7).unwrap(),
+        );
+        let bytes = encode_v2(&event, Framing::SingleObject);
+        let broken = RawRecord::of_parts(KafkaTime::NotAvailable, b"key", &bytes[..bytes.len() - 10], &[]);
+        let saga = |is_hidden| letter("events.dlt", &broken, None, is_hidden).letter.saga_id;
+        assert_eq!(saga(false).as_deref(), Some("saga-1"));
+        assert_eq!(saga(true).as_deref(), Some("key"));
+    }
+
+    #[test]
+    fn headers_that_do_not_fit_are_said_to_be_missing() {
+        let long = vec![b'x'; MAX_HEADER_BYTES];
+        let all = kept_headers(&record(&[("a", b"1"), ("b", b"2")]));
+        assert!(all.iter().map(|(name, _)| name.as_str()).eq(["a", "b"]));
+        let some = kept_headers(&record(&[("a", b"1"), ("long", &long), ("b", b"2")]));
+        let bytes = (MAX_HEADER_BYTES + 8).to_string().into_bytes();
+        assert_eq!(
+            some,
+            [
+                ("a".to_owned(), Some(b"1".to_vec())),
+                (HEADERS_BYTES.to_owned(), Some(bytes)),
+            ]
+        );
+    }
 }

@@ -12,7 +12,10 @@ use saga_types::{
 };
 use tokio::task::yield_now;
 
-use super::{read::MAX_KEY_BYTES, values};
+use super::{
+    read::{self, HEADERS_BYTES, MAX_KEY_BYTES},
+    values,
+};
 use crate::{
     ingest::{RegistryConfig, decode::Decoder, rejection::Rejection, schema_registry::Registry},
     kafka::dead_letter_form::{VALUE_BYTES, key_of_none},
@@ -22,12 +25,6 @@ use crate::{
     },
 };
 use saga_store::{Letter, StoredLetter};
-
-/// The beginning of groups that are not named by the configuration.
-const DEFAULT_GROUP: &str = "saga-tracker-source-";
-
-/// Reasons that only records of sources have.
-const OF_SOURCES: [&str; 3] = ["NOT_THE_FORMAT", "REFUSED_BY_MAPPING", "EVENT_TOO_LARGE"];
 
 /// The headers that stand behind those of the record.
 const ADDED: [&str; 8] = [
@@ -136,13 +133,12 @@ impl Reader {
         let value = letter.value.as_deref().unwrap_or_default();
         match self.source(letter) {
             Some(source) => self.mapped(letter, source, schemas),
-            None => self
-                .decoder
-                .decode_value(value)
-                .map_err(|rejection| match is_of_a_source(letter) {
+            None => self.decoder.decode_value(value).map_err(|rejection| {
+                match read::is_of_a_source(&letter.reason, letter.origin.group.as_deref()) {
                     true => no_source(letter),
                     false => rejection,
-                }),
+                }
+            }),
         }
     }
 
@@ -173,7 +169,7 @@ impl Reader {
             topic,
             partition,
             offset,
-            timestamp_millis: letter.origin.time.map(Timestamp::as_millis),
+            timestamp_millis: time_of(letter),
             key: key.filter(|key| *key != key_of_none(partition, offset).as_bytes()),
             value: letter.value.as_deref().map(Value::Bytes),
             headers,
@@ -231,11 +227,6 @@ fn is_kept(stored: &StoredLetter) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn is_of_a_source(letter: &Letter) -> bool {
-    let group = letter.origin.group.as_deref().unwrap_or_default();
-    OF_SOURCES.contains(&letter.reason.as_str()) || group.starts_with(DEFAULT_GROUP)
-}
-
 fn no_source(letter: &Letter) -> Rejection {
     let (topic, group) = (&letter.origin.topic, &letter.origin.group);
     let named = |name: &Option<String>| name.clone().unwrap_or_else(|| "not known".to_owned());
@@ -257,8 +248,21 @@ fn not_kept(what: &str) -> Rejection {
     }
 }
 
+/// When the record was written, in milliseconds since 1970, as its source read it: also a time that is none of ours.
+fn time_of(letter: &Letter) -> Option<i64> {
+    let mut headers = letter.headers.iter();
+    let given = headers.rfind(|(name, _)| name == dead::ORIGINAL_TIMESTAMP);
+    let given = given.and_then(|(_, millis)| Some(i64::from_be_bytes(millis.as_deref()?.try_into().ok()?)));
+    // A record without a time has this one.
+    let given = given.filter(|millis| *millis != -1);
+    given.or_else(|| letter.origin.time.map(Timestamp::as_millis))
+}
+
 /// The headers that the record had before it became a letter; `None` when some are not kept.
 fn own_headers(letter: &Letter) -> Option<Vec<Header<'_>>> {
+    if letter.headers.iter().any(|(name, _)| name == HEADERS_BYTES) {
+        return None;
+    }
     let is_on_its_topic = letter.origin.topic.as_deref() == Some(letter.topic.as_str());
     let mut added = match is_on_its_topic {
         true => Vec::new(),

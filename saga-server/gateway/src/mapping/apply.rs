@@ -353,7 +353,9 @@ rules:
             "rule 3 (line 20): step is not UPPER_SNAKE_CASE: \"stock.other\""
         );
         assert!(refused(r#"{"kind":7}"#).starts_with("rule 3 (line 20): when: "));
-        assert!(refused("[]").starts_with("is not a JSON object"));
+        for text in ["[]", r#""4111-1111""#, "41111111"] {
+            assert_eq!(refused(text), "is not a JSON object", "{text}");
+        }
         let long = format!(r#"{{"a":[{}0]}}"#, "0,".repeat(1_000));
         assert!(refused(&long).contains("a mapping takes at most 1000"));
     }

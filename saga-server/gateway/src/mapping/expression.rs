@@ -10,6 +10,8 @@ use cel::{
     common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue},
 };
 
+use super::no_value::without_values;
+
 /// The longest expression, in bytes.
 const MAX_BYTES: usize = 2_000;
 
@@ -120,7 +122,7 @@ impl Expression {
         match self.program.execute(context) {
             Ok(Value::Null) | Err(ExecutionError::NoSuchKey(_)) => Ok(None),
             Ok(value) => Ok(Some(value)),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(without_values(&error)),
         }
     }
 }

@@ -6,6 +6,7 @@ use cel::{Context, Value};
 use serde_json::{Map, Value as Json};
 
 use super::expression::VARIABLES;
+use crate::document;
 
 /// The longest document that a mapping takes, in bytes.
 pub(crate) const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
@@ -33,8 +34,7 @@ impl Input<'_> {
                 self.event.len()
             ));
         }
-        let event: Map<String, Json> = serde_json::from_str(self.event)
-            .map_err(|error| crate::document::cut(&format!("is not a JSON object: {error}")))?;
+        let event: Map<String, Json> = document::object(self.event)?;
         let mut context = Context::default();
         let parts = [event, self.attributes.clone(), self.resource.clone()];
         for (name, fields) in VARIABLES.into_iter().zip(parts) {

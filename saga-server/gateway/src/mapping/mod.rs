@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `file` | a file as it is written |
 //! | `expression` | an expression, checked when it is read, and bounded when it runs |
+//! | `no_value` | why an expression has no value, in words that may stand anywhere |
 //! | `input` | a JSON document as expressions see it |
 //! | `apply` | the first rule that takes a document, and the event that it makes |
 //! | `load` | a folder of files |
@@ -15,6 +16,7 @@ mod expression;
 mod file;
 mod input;
 mod load;
+mod no_value;
 
 pub use apply::{Mapped, Mapping};
 pub use file::MappingError;

@@ -5,24 +5,19 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::document::cut;
+use crate::document::object as read;
 
 /// The fields of an object, with the text of each value as it came.
 pub(super) type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
 /// Whether a text is a JSON object.
 pub(super) fn check_object(text: &str) -> Result<(), String> {
-    if !text.trim_start().starts_with('{') {
-        return Err("is not a JSON object".to_owned());
-    }
-    serde_json::from_str::<IgnoredAny>(text)
-        .map(drop)
-        .map_err(|error| cut(&format!("is not a JSON object: {error}")))
+    read::<IgnoredAny>(text).map(drop)
 }
 
 /// The fields of an object.
 pub(super) fn fields(text: &str) -> Result<Fields<'_>, String> {
-    serde_json::from_str(text).map_err(|error| cut(&format!("is not a JSON object: {error}")))
+    read(text)
 }
 
 /// Without the schema that the JSON converter of Kafka Connect puts around a value, unless that is switched off.

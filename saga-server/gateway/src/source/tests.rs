@@ -214,9 +214,10 @@ fn a_deleted_row_has_no_after_and_a_text_in_its_place_is_opened() {
         ("{}", "op is missing"),
         (r#"{"op":"x"}"#, "op \"x\" is not known"),
         ("7", "is not a JSON object"),
+        ("\"4111-1111\"", "is not a JSON object"),
     ] {
         let refused = undecodable(SourceFormat::Debezium, wrong);
-        assert!(refused.contains(why), "{refused}");
+        assert!(refused.contains(why) && !refused.contains("4111"), "{refused}");
     }
 }
 

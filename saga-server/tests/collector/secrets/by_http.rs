@@ -20,7 +20,7 @@ rules:
   - when: event.type == 'placed'
     step: ORDER_CREATED
     status: STARTED
-    metadata: { card: event.card, amount: int(event.total) }
+    metadata: { card: event.card, amount: event.total * 1 }
 ";
 
 /// A topic of another system.

@@ -54,6 +54,7 @@ pub(crate) async fn find(reader: &Reader, text: &str) -> Result<Findings, ApiErr
             spellings,
             keys: &keys,
             searched: Vec::new(),
+            is_archive_away: false,
         };
         stage.sagas(&mut findings).await?;
         stage.letters(&mut findings).await?;

@@ -20,6 +20,8 @@ pub(super) struct Stage<'a> {
     pub(super) spellings: Vec<String>,
     pub(super) keys: &'a [String],
     pub(super) searched: Vec<Searched>,
+    /// The archive gave no answer. It is not waited for once more: an answer has the time for one.
+    pub(super) is_archive_away: bool,
 }
 
 impl Stage<'_> {
@@ -79,7 +81,10 @@ impl Stage<'_> {
             },
             Err(NoSaga::Unknown(..) | NoSaga::Archived(..)) => self.note(Place::RemovedSagaId, 0, true),
             Err(NoSaga::Removed(..)) => self.note(Place::RemovedSagaId, 1, true),
-            Err(NoSaga::Archive(..)) => self.note(Place::ArchivedSagaId, 0, false),
+            Err(NoSaga::Archive(..)) => {
+                self.is_archive_away = true;
+                self.note(Place::ArchivedSagaId, 0, false);
+            }
             Err(error @ NoSaga::Store(_)) => return Err(error.into()),
         }
         Ok(())
@@ -87,6 +92,10 @@ impl Stage<'_> {
 
     /// The sagas of an order that left the database.
     async fn archived_of_order(&mut self, findings: &mut Findings) {
+        if self.is_archive_away {
+            self.note(Place::ArchivedOrderId, 0, false);
+            return;
+        }
         let order_id = findings.text.clone();
         let (mut sagas, is_all) = match self.reader.archived_of_order(&order_id).await {
             Ok(None) => return,

@@ -127,6 +127,10 @@ impl Reader {
         if let Some(removal) = &removal
             && !self.scope().has_known(removal.saga_type.as_ref())
         {
+            // As of one that never was, also while the archive does not answer.
+            if let Some(lookup) = &self.sources.lookup {
+                self.answered(saga_id, self.ask("archived_saga", lookup.answers()).await)?;
+            }
             return Err(NoSaga::Unknown(saga_id.clone(), Box::new(freshness)));
         }
         let missing = |removal| match removal {

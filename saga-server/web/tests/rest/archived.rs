@@ -301,6 +301,49 @@ async fn rights_bound_to_types_hold_for_the_archive() {
 }
 
 #[tokio::test]
+async fn a_saga_of_other_types_is_as_one_that_never_was_also_while_the_archive_is_away() {
+    let archived = Archived::new(Access::Tokens(vec![bound("refunds", "REFUND")]), &[]).await;
+    archived.api.record(failed("saga-1", 0)).await;
+    archived.archive().await;
+    let statuses = async || {
+        let mut statuses = Vec::new();
+        for path in ["/api/v1/sagas/saga-1", "/api/v1/sagas/nobody"] {
+            let bearer = [("authorization", "Bearer refunds")];
+            statuses.push(archived.api.request(Method::GET, path, &bearer).await.status);
+        }
+        statuses
+    };
+    assert_eq!(statuses().await, [404, 404]);
+    std::fs::remove_dir_all(archived.path()).unwrap();
+    std::fs::write(archived.path(), "in the way").unwrap();
+    assert_eq!(statuses().await, [503, 503]);
+}
+
+#[tokio::test]
+async fn an_archive_that_is_away_is_waited_for_once_and_is_not_said_to_lack_a_parent() {
+    let archived = Archived::of(completed("parent", 0)).await;
+    archived.archive().await;
+    let child = event("child", "ORDER_CREATED", "STARTED", 0).with(json!({"parentSagaId": "parent"}));
+    archived.api.record([child]).await;
+    std::fs::remove_dir_all(archived.path()).unwrap();
+    std::fs::write(archived.path(), "in the way").unwrap();
+    let family = archived.api.json("/api/v1/sagas/child").await["family"].clone();
+    assert_eq!(
+        (&family["ancestorsEnd"], &family["ancestorsEndAt"]),
+        (&json!("NO_ANSWER"), &json!("parent")),
+        "{family}"
+    );
+    let found = archived.api.json("/api/v1/search?q=parent").await;
+    let places = found["searched"].as_array().unwrap();
+    for place in ["ARCHIVED_SAGA_ID", "ARCHIVED_ORDER_ID"] {
+        let searched = json!({"place": place, "found": 0, "foundIsExact": false});
+        assert!(places.contains(&searched), "{place}: {found}");
+    }
+    let metrics = archived.api.get("/metrics").await.text;
+    assert!(!metrics.contains(r#"query="archived_order""#), "{metrics}");
+}
+
+#[tokio::test]
 async fn hidden_values_stay_hidden_in_the_archive() {
     let archived = Archived::new(Access::ThisMachine, &["failureReason", "customerName"]).await;
     let mut events = failed("saga-1", 0);

@@ -129,6 +129,17 @@ async fn a_record_of_a_source_is_mapped_as_its_source_read_it() {
     let order = read(keyed).await.unwrap().order_id;
     assert!(order.as_str().contains(" none ["), "{order}");
 
+    // The event's id is made of the time as it was read, also of one that no event may have.
+    let mut odd = stored("NOT_THE_FORMAT", b"value");
+    odd.letter.origin.time = None;
+    let millis = odd.letter.headers.iter_mut();
+    let (_, millis) = millis
+        .rev()
+        .find(|(name, _)| name == dead::ORIGINAL_TIMESTAMP)
+        .unwrap();
+    *millis = Some((-5_i64).to_be_bytes().to_vec());
+    assert_eq!(read(odd).await.unwrap().recorded_at.as_millis(), -5);
+
     // Another group read the same topic; the mapping is found all the same.
     let mut other = stored("NOT_THE_FORMAT", b"value");
     other.letter.origin.group = Some("gone".to_owned());
@@ -196,6 +207,15 @@ async fn a_letter_that_lacks_what_its_event_is_made_of_says_what() {
             "the offset of its record",
         ),
         (|stored| stored.letter.headers.truncate(4), "NOT_KEPT", "headers"),
+        (
+            // Kept in the database, as its topic did not take it.
+            |stored| {
+                stored.letter.topic = "shop.orders".to_owned();
+                stored.letter.headers = vec![(HEADERS_BYTES.to_owned(), Some(b"40000".to_vec()))];
+            },
+            "NOT_KEPT",
+            "headers",
+        ),
         (
             |stored| stored.letter.key = Some(vec![b'k'; MAX_KEY_BYTES]),
             "NOT_KEPT",

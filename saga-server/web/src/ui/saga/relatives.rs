@@ -135,6 +135,9 @@ fn end_of(family: &Family) -> Option<String> {
         AncestorsEnd::Missing => Some(format!(
             "{saga_id} is neither in the database nor in the archive: its events have not arrived, or it was removed."
         )),
+        AncestorsEnd::NoAnswer => Some(format!(
+            "{saga_id} is not in the database, and the archive, which may have it, does not answer."
+        )),
         AncestorsEnd::Loop => Some(format!(
             "The parents form a loop: {saga_id} is above itself. A service names the wrong parentSagaId."
         )),

@@ -147,6 +147,10 @@ async fn no_page_of_another_site_stops_a_job() {
             ("content-type", "text/plain;charset=UTF-8"),
         ],
         &[
+            ("origin", "https://elsewhere.test"),
+            ("content-type", "text/plain; a=\u{e9}"),
+        ],
+        &[
             ("origin", "null"),
             ("content-type", "application/x-www-form-urlencoded"),
         ],
