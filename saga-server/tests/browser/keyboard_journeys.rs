@@ -77,6 +77,33 @@ async fn a_key_leads_to_the_search_field_which_takes_half_an_id_and_filters() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_first_row_of_a_list_is_four_keys_away_and_rows_are_chosen_when_that_is_asked_for() {
+    let shop = Shop::open().await;
+    let browser = Browser::open().await;
+    browser.goto(&shop.at("/sagas")).await;
+    browser.press(Key::Tab).await;
+    browser.press(Key::Tab).await;
+    browser.press(Key::Enter).await;
+    browser.press(Key::Tab).await;
+    let is_first = "return document.activeElement === document.querySelector('#rows a');";
+    assert_eq!(browser.run(is_first).await, true);
+    browser.press(Key::Tab).await;
+    let is_second = "return document.activeElement === document.querySelector('#rows tr + tr a');";
+    assert_eq!(browser.run(is_second).await, true);
+    let box_is_there = "return document.querySelector('#rows input').checkVisibility();";
+    assert_eq!(browser.run(box_is_there).await, false);
+    browser.goto(&shop.at("/sagas")).await;
+    browser.tab_to("summary:has(+ #many)").await;
+    browser.press(Key::Enter).await;
+    assert_eq!(browser.run(box_is_there).await, true);
+    browser.tab_to("#rows input").await;
+    browser.press(Key::Space).await;
+    let is_chosen = "return new FormData(document.querySelector('#many')).has(document.querySelector('#rows input').name);";
+    assert_eq!(browser.run(is_chosen).await, true);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_filter_bar_suggests_how_a_token_goes_on() {
     let shop = Shop::open().await;
     let browser = Browser::open().await;

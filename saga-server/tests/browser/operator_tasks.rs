@@ -214,7 +214,7 @@ async fn letters_of_a_cause_are_previewed_dismissed_and_restored() {
 
     let operator = Operator::at(&browser, &shop.at("/dead-letters")).await;
     operator
-        .open("a[aria-label='5 of UNKNOWN_SCHEMA_ID not replayed']")
+        .open("tr:has(button[aria-label='Preview replay of UNKNOWN_SCHEMA_ID']) [data-label='Reason'] a")
         .await;
     operator
         .open("summary:has(+ form[action='/dead-letters/dismiss'])")

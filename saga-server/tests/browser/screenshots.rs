@@ -1,5 +1,7 @@
 //! Every page, with every viewport.
 
+use serde_json::json;
+
 use crate::{
     browser::Browser,
     shop::Shop,
@@ -96,9 +98,45 @@ async fn every_page_is_sound_in_windows_of_other_widths() {
 async fn what_is_wrong_is_seen() {
     let browser = Browser::open().await;
     let page = "data:text/html,<html><body><p style='color:%23999;width:900px'>pale and wide</p><img src=x>\
-                <script>console.error('loud')</script></body></html>";
+                <script>console.error('loud')</script><table class=rows><tbody id=rows><tr><td><a href=/>one</a> <a href=/>two</a>\
+                </table></body></html>";
     let seen = browser.look_at(page, "wrong", PHONE[0]).await.join("\n");
-    for what in ["loud", "px wide: P", "color-contrast", "image-alt"] {
+    for what in [
+        "loud",
+        "px wide: P",
+        "color-contrast",
+        "image-alt",
+        "2 stops of the tab key",
+    ] {
         assert!(seen.contains(what), "{what} in {seen}");
     }
+}
+
+/// Somebody who is woken up sees on the first screens what is wrong; what comes later is folded.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_overview_of_a_phone_is_short_and_that_of_a_desktop_is_unfolded() {
+    let shop = Shop::open().await;
+    let browser = Browser::open().await;
+    let folded = "return [...document.querySelectorAll('.fold')].map(part => \
+                  part.querySelector('table').checkVisibility({contentVisibilityAuto: true, contentVisibility: true}));";
+    browser.set_viewport(PHONE[0]).await;
+    browser.goto(&shop.at("/")).await;
+    let screens = "return document.documentElement.scrollHeight / innerHeight;";
+    let screens = browser.run(screens).await.as_f64().unwrap();
+    assert!(screens < 3.0, "{screens} screens");
+    assert_eq!(browser.run(folded).await, json!([false, false, false, false]));
+    browser.find(".fold > summary").await.click().await.unwrap();
+    assert_eq!(browser.run(folded).await[0], true);
+    browser.set_viewport(DESKTOP[0]).await;
+    browser.goto(&shop.at("/")).await;
+    assert_eq!(browser.run(folded).await, json!([true, true, true, true]));
+    assert!(
+        !browser
+            .find(".fold > summary")
+            .await
+            .is_displayed()
+            .await
+            .unwrap()
+    );
+    shop.close().await;
 }

@@ -129,6 +129,9 @@ impl Browser {
         if let Some(overflow) = self.overflow(viewport.width).await {
             wrong.push(format!("{at}: {overflow}"));
         }
+        if let Some(stops) = self.stops().await {
+            wrong.push(format!("{at}: {stops}"));
+        }
         wrong.extend(
             self.hard_to_use()
                 .await
@@ -147,6 +150,23 @@ impl Browser {
             .iter()
             .map(|what| what.as_str().unwrap().to_owned())
             .collect()
+    }
+
+    /// The row of a table with the most stops of the tab key, if these are too many: a list has one for each of its rows, and
+    /// any other table two.
+    async fn stops(&self) -> Option<String> {
+        let script = "
+            const stops = row => [...row.querySelectorAll('a[href], button, input, select, textarea, summary')]
+              .filter(e => e.tabIndex >= 0 && e.type !== 'hidden' && e.checkVisibility());
+            const rows = [...document.querySelectorAll('table.rows > tbody > tr:not(.opened)')]
+              .map(row => ({row, stops: stops(row).length, most: row.closest('#rows') ? 1 : 2}))
+              .filter(found => found.stops > found.most);
+            const worst = rows.sort((one, other) => other.stops - one.stops)[0];
+            return worst ? worst.stops + ' stops of the tab key in the row ' + worst.row.textContent.trim().replace(/\\s+/g, ' ') : null;";
+        match self.run(script).await {
+            Value::String(worst) => Some(worst),
+            _ => None,
+        }
     }
 
     /// What is wider than the screen, if the page is.

@@ -50,7 +50,7 @@ fn page(error: &ApiError, asked: &PageRequest, caller: Option<Caller>) -> Respon
         return sign_in::instead(error, asked);
     }
     let caller = caller.unwrap_or_else(|| Caller::anonymous(Role::Viewer));
-    let (heading, advice) = words(error);
+    let (heading, advice) = words(error, &asked.path);
     let status = error.code().status();
     let page = ErrorPage {
         frame: Frame::new(Section::Elsewhere, heading, &caller, None),
@@ -77,17 +77,18 @@ fn page(error: &ApiError, asked: &PageRequest, caller: Option<Caller>) -> Respon
     }
 }
 
-fn words(error: &ApiError) -> (&'static str, &'static str) {
+fn words(error: &ApiError, path: &str) -> (&'static str, &'static str) {
     match error.code() {
         ErrorCode::NotFound if error.details().contains_key(LEFT_AT) => (
             "No longer in the database",
             "Its retention has ended. What was archived can be read with saga-server archive restore.",
         ),
-        ErrorCode::BadRequest => ("Invalid link", "Fix the parameter below or go back to Sagas."),
-        ErrorCode::NotFound => (
-            "Not found",
+        ErrorCode::BadRequest => ("Invalid link", "Fix the parameter, or go back to Sagas."),
+        ErrorCode::NotFound if path.starts_with("/sagas/") => (
+            "Saga not found",
             "An event may still be on its way: try again in a moment, or search for the order instead.",
         ),
+        ErrorCode::NotFound => ("Not found", "Search for an id, or go back to Sagas."),
         ErrorCode::Forbidden => ("Not allowed", "Nothing was changed."),
         ErrorCode::Conflict => (
             "Nothing was changed",

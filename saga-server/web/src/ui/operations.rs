@@ -109,7 +109,7 @@ impl Row {
             actor: view.actor,
             from: format!("{role}{way}{}", address.unwrap_or_default()),
             did: match view.kind {
-                OperationKind::Correction => "set a status",
+                OperationKind::Correction => "overrode a status",
                 OperationKind::Replay => "replayed a dead letter",
                 OperationKind::Dismissal => "dismissed a dead letter",
                 OperationKind::Restoration => "restored a dead letter",

@@ -125,7 +125,7 @@ async fn shown(
         heading: match findings.matched {
             None => "Nothing found".to_owned(),
             Some(Match::Exact) => "More than one has this id or value".to_owned(),
-            Some(Match::Prefix) => "Nothing is exactly so; ids that begin so".to_owned(),
+            Some(Match::Prefix) => "No exact match; ids that begin with it".to_owned(),
             Some(Match::OtherCase) => "Found in another spelling".to_owned(),
         },
         text: findings.text,

@@ -80,8 +80,9 @@ async fn the_overview_says_who_has_to_act_and_how_it_went() {
         assert!(said.contains(words), "{words:?} in {said}");
     }
     // Each group leads to exactly its sagas.
-    let groups: Vec<String> = whole
-        .split(r#"data-label="Sagas" class="number"><a href=""#)
+    let needs_action = whole.split(r#"aria-labelledby="counts""#).next().unwrap();
+    let groups: Vec<String> = needs_action
+        .split(r#"<a class="step" href=""#)
         .skip(1)
         .map(|link| link.split('"').next().unwrap().replace("&#38;", "&"))
         .collect();
@@ -92,7 +93,8 @@ async fn the_overview_says_who_has_to_act_and_how_it_went() {
     assert_eq!(groups.len(), 2);
     assert!(whole.contains("class=\"chart\"") && whole.contains("aria-label=\"Sagas started per minute"));
     // Each failure leads to its sagas.
-    let link = whole.split(r#"class="step" href=""#).nth(1).unwrap();
+    let failures = whole.split(r#"aria-labelledby="failures""#).nth(1).unwrap();
+    let link = failures.split(r#"class="step" href=""#).nth(1).unwrap();
     let link = link.split('"').next().unwrap().replace("&#38;", "&");
     assert!(link.contains("failureGroup=PAYMENT_FAILED"), "{link}");
     assert!(text(&page(&api, &link).await).contains("4 sagas"));

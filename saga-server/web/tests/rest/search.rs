@@ -362,7 +362,7 @@ async fn the_search_field_leads_to_what_is_meant() {
         ("failed", "outcome: <bdi>failed</bdi>"),
         ("http%3A%2F%2Felsewhere%2Fflow%3Ftype%3DREFUND", "Flow of REFUND"),
         ("http%3A%2F%2Felsewhere%2Fdead-letters%2F1", "UNKNOWN_FRAMING"),
-        ("saga-", "Nothing is exactly so; ids that begin so"),
+        ("saga-", "No exact match; ids that begin with it"),
         ("nobody", "Nothing found"),
         ("stauts:x", "As filters: stauts:x: no filter is named stauts"),
     ] {

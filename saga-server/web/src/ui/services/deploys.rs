@@ -73,7 +73,8 @@ impl Deploy {
         Self {
             version: version.version.clone(),
             first_seen: Moment::new(version.first_seen, now),
-            last_seen: Moment::new(version.last_seen, now),
+            // Events came while the page was made.
+            last_seen: Moment::new(version.last_seen.min(now), now),
             previous,
         }
     }

@@ -66,6 +66,8 @@ impl EdgeDrawing<'_> {
         };
         Anchor::new()
             .set("href", link.to_owned())
+            // The table below has the same link.
+            .set("tabindex", -1)
             .set("class", self.class("transition"))
             .add(Title::new(words))
             .add(
