@@ -12,8 +12,6 @@ BEGIN
             RETURN;
         END IF;
     END IF;
-    -- Before the next number is read: collectors of the old version take numbers until nobody else does.
-    LOCK TABLE saga_steps IN ACCESS EXCLUSIVE MODE;
     SELECT nextval(pg_get_serial_sequence('saga_steps', 'id')) INTO next;
     ALTER TABLE saga_steps ALTER COLUMN id DROP IDENTITY;
     CREATE SEQUENCE saga_steps_number OWNED BY saga_steps.id;

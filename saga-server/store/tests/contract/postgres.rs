@@ -96,37 +96,6 @@ async fn while_a_migration_cannot_have_a_table_events_are_stored() {
     assert_eq!(database.count(index).await, 0);
 }
 
-/// Collectors of the version before go on storing while the database is migrated.
-#[tokio::test]
-async fn steps_that_are_stored_while_their_sequence_is_replaced_have_numbers_of_their_own() {
-    const STEP: &str = "INSERT INTO saga_steps (saga_id, event_id, saga_type, order_id, step, status, recorded_at, event_timestamp) \
-        VALUES ('before', gen_random_uuid()::text, 'REFUND', 'ORD-1', 'BEGUN', 'STARTED', now(), now())";
-    let database = Postgres::new().await;
-    let store = database.store().await;
-    database
-        .execute(
-            "ALTER TABLE saga_steps ALTER COLUMN id DROP DEFAULT; DROP SEQUENCE saga_steps_number; \
-             ALTER TABLE saga_steps ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY; \
-             DELETE FROM _sqlx_migrations WHERE version = 75",
-        )
-        .await;
-    let mut before = PgConnection::connect(&database.url()).await.unwrap();
-    before.execute("BEGIN").await.unwrap();
-    before.execute(STEP).await.unwrap();
-    let migrating = database.begin_to_migrate().await;
-    for _ in 0..3 {
-        before.execute(STEP).await.unwrap();
-    }
-    before.execute("COMMIT").await.unwrap();
-    migrating.await.unwrap().unwrap();
-    for number in ["1", "2", "3"] {
-        let batch = vec![created("saga-1", number, 0)];
-        store.append(batch.into()).await.unwrap();
-    }
-    let twice = "SELECT count(*) - count(DISTINCT id) FROM saga_steps WHERE $1 <> ''";
-    assert_eq!(database.count(twice).await, 0);
-}
-
 #[tokio::test]
 async fn what_jsonb_does_not_take_is_refused_and_nothing_is_stored() {
     let database = Postgres::new().await;
