@@ -184,9 +184,9 @@ mod tests {
         let pool = options.connect("sqlite::memory:").await.unwrap();
         MIGRATOR.run(&pool).await.unwrap();
         for column in [letter_counts::Column::Cause, letter_counts::Column::Reason] {
-            let counting =
-                letter_counts::count_each(&pool, column, &LetterFilter::default(), &["gone".to_owned()]);
-            let (rows, is_exact) = counting.await.unwrap();
+            let (filter, gone) = (LetterFilter::default(), ["gone".to_owned()]);
+            let counted = letter_counts::count_each(&pool, column, &filter, &gone).await;
+            let (rows, is_exact) = counted.unwrap();
             assert!(is_exact);
             let causes: Vec<_> = rows
                 .into_iter()
