@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 
 use super::{keys, limits::MAX_METADATA_DEPTH};
 use crate::is_name;
@@ -77,6 +77,23 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a JSON object")
+    }
+
+    // Reasons are shown and logged: they name the type of what came and not what it says.
+    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Extracted, E> {
+        Err(E::invalid_type(Unexpected::Other("text"), &self))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<Extracted, E> {
+        Err(E::invalid_type(Unexpected::Other("number"), &self))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<Extracted, E> {
+        Err(E::invalid_type(Unexpected::Other("number"), &self))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Extracted, E> {
+        Err(E::invalid_type(Unexpected::Other("number"), &self))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Extracted, A::Error> {
@@ -221,6 +238,22 @@ mod tests {
         assert!(error.to_string().contains("deeper than 64"), "{error}");
         // Far beyond any stack: refused as well, by the parser's own limit.
         assert!(check_object(&nested(100_000)).is_err());
+    }
+
+    #[test]
+    fn a_reason_does_not_repeat_what_came() {
+        for secret in [
+            r#""4711-secret""#,
+            "4711",
+            "-4711",
+            "4711.5",
+            r#" "4711" "#,
+            r#"["4711"]"#,
+            r#"{"a":4711"#,
+        ] {
+            let reason = check_object(secret).unwrap_err().to_string();
+            assert!(!reason.contains("4711"), "{reason}");
+        }
     }
 
     #[test]
