@@ -109,7 +109,29 @@ fn a_status_of_a_newer_writer_is_an_error() {
         &schema,
         values(|fields| set(fields, "status", Value::Enum(5, "PAUSED".to_owned()))),
     );
-    assert_eq!(event.unwrap_err().kind(), "UNRESOLVABLE");
+    let error = event.unwrap_err();
+    assert_eq!(error.kind(), "UNRESOLVABLE");
+    assert!(
+        error.to_string().ends_with("status has no symbol PAUSED"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_reason_names_the_field_and_not_what_it_holds() {
+    let schema = schema_with(|schema| {
+        field(schema, "metadata")["type"] = json!(["null", "string", {"type": "array", "items": "string"}]);
+    });
+    let secret = Value::Array(vec![Value::String("4711-secret".to_owned()); 1_000]);
+    let event = write_and_read(
+        &schema,
+        values(|fields| set(fields, "metadata", Value::Union(2, Box::new(secret)))),
+    );
+    let reason = event.unwrap_err().to_string();
+    assert!(
+        reason.ends_with("what metadata holds is not of its type"),
+        "{reason}"
+    );
 }
 
 #[test]

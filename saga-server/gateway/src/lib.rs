@@ -30,6 +30,8 @@ pub mod body;
 pub mod budget;
 mod cloud_events;
 pub mod config;
+#[cfg(test)]
+mod depth_tests;
 mod document;
 mod error;
 mod event;

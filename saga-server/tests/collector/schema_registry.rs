@@ -156,13 +156,34 @@ fn doubled(times: usize) -> Value {
     })
 }
 
+/// Lists of lists, so many.
+fn lists(levels: usize) -> Value {
+    (0..levels).fold(
+        json!("string"),
+        |inner, _| json!({"type": "array", "items": inner}),
+    )
+}
+
+/// Each of so many records has the one before; only their names stand within each other.
+fn chain(types: usize) -> Value {
+    let record = |number: usize, of: String| json!({"type": "record", "name": format!("C{number}"), "fields": [{"name": "a", "type": of}]});
+    let further = (1..types).map(|number| record(number, format!("C{}", number - 1)));
+    std::iter::once(record(0, "string".to_owned()))
+        .chain(further)
+        .collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn schemas_that_nobody_can_use_hold_up_nothing() {
     let list = json!({"type": "array", "items": "null"});
+    let fixed = json!({"type": "fixed", "name": "F", "size": i64::MAX});
     let schemas = [
         (1, with_field(&list)),
         (2, with_field(&doubled(25))),
         (3, format!("\"{}\"", "x".repeat(3 * 1024 * 1024))),
+        (4, with_field(&lists(115))),
+        (5, with_field(&chain(3_000))),
+        (6, with_field(&fixed)),
         (7, SchemaVersion::V2.json().to_owned()),
     ];
     let answer = async move |Path(id): Path<u32>| {
@@ -182,14 +203,21 @@ async fn schemas_that_nobody_can_use_hold_up_nothing() {
     let body = &avro::encode(&started("bad"), SchemaVersion::V2, Framing::SingleObject).unwrap()[10..];
     // Of the list: a block of so many elements, which take no bytes, and no other block.
     let blocks = [0x80, 0x40, 0];
-    for (id, rest) in [(1_u32, &blocks[..]), (2, &[]), (3, &[])] {
+    for (id, rest) in [
+        (1_u32, &blocks[..]),
+        (2, &[]),
+        (3, &[]),
+        (4, &[0]),
+        (5, &[0]),
+        (6, &[]),
+    ] {
         let value = [&[0][..], &id.to_be_bytes(), body, rest].concat();
         producer.send_raw(Some(b"bad"), &value);
     }
     send(&producer, &started("good"), SchemaVersion::V2, 7);
     producer.flush();
     server.rest.saga_with_steps("good", 1).await;
-    for letter in harness.dead_letters(3).await {
+    for letter in harness.dead_letters(6).await {
         let kind = letter.text(dead_letter_headers::EXCEPTION_FQCN);
         assert_eq!(kind, "saga.tracker.UNUSABLE_SCHEMA");
     }

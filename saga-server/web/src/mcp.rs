@@ -8,7 +8,9 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::{Body, to_bytes},
-    http::{Request, header, request::Parts},
+    http::{Request, StatusCode, header, request::Parts},
+    middleware::map_response,
+    response::{IntoResponse, Response},
     routing::{MethodRouter, post_service},
 };
 use saga_mcp::{Answered, Ask, http::service};
@@ -16,7 +18,7 @@ use tower_service::Service;
 
 use crate::{
     config::PagesConfig,
-    http::{body, guard::Peer},
+    http::{ApiError, body, guard::Peer},
 };
 
 /// Where it is.
@@ -25,12 +27,47 @@ pub(crate) const PATH: &str = "/mcp";
 /// The longest answer of the REST interface that is read, in bytes.
 const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 
+/// The longest reason of the library that is repeated, in characters: it may repeat what came.
+const REASON_CHARS: usize = 300;
+
 /// The tools over this REST interface, which checks its callers itself.
 pub(crate) fn route<S: Clone + Send + Sync + 'static>(
     rest: Router,
     pages: Arc<PagesConfig>,
 ) -> MethodRouter<S> {
     post_service(service(InProcess { rest, pages }, body::LIMIT))
+        .route_layer(map_response(with_form_of_errors))
+}
+
+/// What the library refuses before it has read a message it answers with plain text, where all else is JSON.
+async fn with_form_of_errors(response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || response.headers().contains_key(header::CONTENT_TYPE) {
+        return response;
+    }
+    let reason = to_bytes(response.into_body(), body::LIMIT)
+        .await
+        .unwrap_or_default();
+    let reason: String = String::from_utf8_lossy(&reason)
+        .chars()
+        .take(REASON_CHARS)
+        .collect();
+    let error = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ApiError::payload_too_large(format!("the body has more than {} bytes", body::LIMIT))
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ApiError::unsupported_media_type(reason),
+        StatusCode::NOT_ACCEPTABLE => ApiError::not_acceptable(reason),
+        StatusCode::NOT_FOUND => ApiError::not_found(reason),
+        StatusCode::FORBIDDEN => ApiError::forbidden(reason),
+        _ if status.is_client_error() => ApiError::bad_request(reason),
+        _ => {
+            tracing::error!(reason, "a question of a language model could not be answered");
+            ApiError::internal()
+        }
+    };
+    error.into_response()
 }
 
 #[derive(Clone)]

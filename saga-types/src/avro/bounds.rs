@@ -1,5 +1,5 @@
 //! Whether what a few bytes unfold to is bounded, whatever a schema says: types that contain themselves, lists of elements without
-//! bytes, records that double with each type that they name.
+//! bytes, records that double with each type that they name, and types that stand deeply within each other by their names.
 //!
 //! Rule of thumb: a value may have [`NODES_PER_BYTE`] times as many parts as bytes, and some more. So each type has an excess: the most
 //! parts that a value of it may have beyond that. It is added up over the fields of a record; the elements of a list must have none.
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use apache_avro::{Schema, schema::Name};
 
-use super::SchemaError;
+use super::{MAX_EVENT_BYTES, SchemaError, plain_schema::MOST_DEPTH};
 
 /// What is in proportion to the bytes. An optional field that is null has two parts and one byte.
 const NODES_PER_BYTE: i64 = 4;
@@ -16,40 +16,56 @@ const NODES_PER_BYTE: i64 = 4;
 /// What a value may have beyond that.
 const MOST_EXCESS: i64 = 10_000;
 
-/// Refuses a schema whose values are not bounded by their bytes.
+/// Refuses a schema whose values are not bounded by their bytes, or are nested too deeply.
 pub(super) fn check(schema: &Schema) -> Result<(), SchemaError> {
-    match Excess::default().of(schema)? {
+    match Bounds::default().of(schema)?.excess {
         ..=MOST_EXCESS => Ok(()),
         _ => Err(SchemaError::Unbounded),
     }
 }
 
-#[derive(Default)]
-struct Excess {
-    enclosing: Vec<Name>,
-    /// Of the named types so far.
-    known: HashMap<Name, i64>,
+/// What is known of the values of a type.
+#[derive(Debug, Clone, Copy)]
+struct Measured {
+    excess: i64,
+    /// How many levels they have, their own included.
+    height: usize,
 }
 
-impl Excess {
-    fn of(&mut self, schema: &Schema) -> Result<i64, SchemaError> {
-        let bytes = |least: usize| match i64::try_from(least) {
-            Ok(least) => 1_i64.saturating_sub(least.saturating_mul(NODES_PER_BYTE)),
-            Err(_) => i64::MIN,
-        };
-        Ok(match schema {
-            Schema::Null => bytes(0),
-            Schema::Float => bytes(4),
-            Schema::Double => bytes(8),
-            Schema::Fixed(fixed) => {
-                let excess = bytes(fixed.size);
-                self.known.insert(fixed.name.clone(), excess);
-                excess
+#[derive(Default)]
+struct Bounds {
+    enclosing: Vec<Name>,
+    /// Of the named types so far.
+    known: HashMap<Name, Measured>,
+}
+
+/// A value of at least so many bytes, without what stands within it.
+fn bytes(least: usize) -> i64 {
+    match i64::try_from(least) {
+        Ok(least) => 1_i64.saturating_sub(least.saturating_mul(NODES_PER_BYTE)),
+        Err(_) => i64::MIN,
+    }
+}
+
+fn leaf(least: usize) -> Measured {
+    Measured {
+        excess: bytes(least),
+        height: 1,
+    }
+}
+
+impl Bounds {
+    fn of(&mut self, schema: &Schema) -> Result<Measured, SchemaError> {
+        let measured = match schema {
+            Schema::Null => leaf(0),
+            Schema::Float => leaf(4),
+            Schema::Double => leaf(8),
+            // The library makes room for all of it before it looks how many bytes there are.
+            Schema::Fixed(fixed) if fixed.size > MAX_EVENT_BYTES => {
+                return Err(SchemaError::FixedTooLarge { bytes: fixed.size });
             }
-            Schema::Enum(symbols) => {
-                self.known.insert(symbols.name.clone(), bytes(1));
-                bytes(1)
-            }
+            Schema::Fixed(fixed) => self.named(&fixed.name, leaf(fixed.size)),
+            Schema::Enum(symbols) => self.named(&symbols.name, leaf(1)),
             Schema::Ref { name } if self.enclosing.contains(name) => return Err(SchemaError::Recursive),
             // The library refuses names that are not defined before, but for aliases, which it does not read either.
             Schema::Ref { name } => *self.known.get(name).ok_or_else(|| {
@@ -59,32 +75,53 @@ impl Excess {
             })?,
             Schema::Record(record) => {
                 self.enclosing.push(record.name.clone());
-                let mut excess = bytes(0);
+                let mut measured = leaf(0);
                 for field in &record.fields {
-                    excess = excess.saturating_add(self.of(&field.schema)?);
+                    let of_field = self.of(&field.schema)?;
+                    measured.excess = measured.excess.saturating_add(of_field.excess);
+                    measured.height = measured.height.max(of_field.height + 1);
                 }
                 self.enclosing.pop();
-                self.known.insert(record.name.clone(), excess);
-                excess
+                self.named(&record.name, measured)
             }
-            Schema::Array(array) => self.of_list(&array.items, bytes(0), bytes(1))?,
-            Schema::Map(map) => self.of_list(&map.types, bytes(1), bytes(1))?,
+            Schema::Array(array) => self.of_list(&array.items, bytes(0))?,
+            Schema::Map(map) => self.of_list(&map.types, bytes(1))?,
             Schema::Union(union) => {
-                let mut most = i64::MIN;
+                let mut most = Measured {
+                    excess: i64::MIN,
+                    height: 0,
+                };
                 for variant in union.variants() {
-                    most = most.max(self.of(variant)?);
+                    let of_variant = self.of(variant)?;
+                    most.excess = most.excess.max(of_variant.excess);
+                    most.height = most.height.max(of_variant.height);
                 }
-                bytes(1).saturating_add(most)
+                Measured {
+                    excess: bytes(1).saturating_add(most.excess),
+                    height: most.height + 1,
+                }
             }
-            _ => bytes(1),
-        })
+            _ => leaf(1),
+        };
+        match measured.height {
+            ..=MOST_DEPTH => Ok(measured),
+            _ => Err(SchemaError::TooDeep),
+        }
     }
 
-    /// Of a list without elements, which have keys perhaps.
-    fn of_list(&mut self, element: &Schema, key: i64, empty: i64) -> Result<i64, SchemaError> {
-        let key = key.min(0);
-        match self.of(element)?.saturating_add(key) {
-            ..=0 => Ok(empty),
+    fn named(&mut self, name: &Name, measured: Measured) -> Measured {
+        self.known.insert(name.clone(), measured);
+        measured
+    }
+
+    /// Of a list, whose elements have keys perhaps.
+    fn of_list(&mut self, element: &Schema, key: i64) -> Result<Measured, SchemaError> {
+        let element = self.of(element)?;
+        match element.excess.saturating_add(key.min(0)) {
+            ..=0 => Ok(Measured {
+                excess: bytes(1),
+                height: element.height + 1,
+            }),
             _ => Err(SchemaError::Unbounded),
         }
     }

@@ -1,5 +1,8 @@
 //! Why bytes are not an event.
 
+#[cfg(feature = "resolution")]
+use std::fmt::{self, Write as _};
+
 use thiserror::Error;
 
 use crate::{MetadataError, NameError, TimestampError};
@@ -163,4 +166,48 @@ pub enum SchemaError {
     /// A list has elements without bytes, or records double with each type that they name.
     #[error("a few bytes of the schema could be millions of values")]
     Unbounded,
+    /// Types stand too deeply within each other, by their places or by their names.
+    #[error("at most {max} types of a schema may stand within each other", max = super::plain_schema::MOST_DEPTH)]
+    TooDeep,
+    /// It has too many types.
+    #[error("a schema may have at most {max} types", max = super::plain_schema::MOST_TYPES)]
+    TooManyTypes,
+    /// A fixed type is longer than any value that is read.
+    #[error("a fixed type has {bytes} bytes, at most {max} are read", max = super::MAX_EVENT_BYTES)]
+    FixedTooLarge {
+        /// How many bytes it has.
+        bytes: usize,
+    },
+}
+
+/// The longest reason that comes from the Avro library, in bytes. It may repeat all of a schema or of a value.
+#[cfg(feature = "resolution")]
+const REASON_BYTES: usize = 300;
+
+/// An error of the Avro library in words, of which the beginning is enough.
+#[cfg(feature = "resolution")]
+pub(super) fn short(error: &impl fmt::Display) -> String {
+    let mut beginning = Beginning::default();
+    match write!(beginning, "{error}") {
+        Ok(()) => beginning.0,
+        Err(fmt::Error) => beginning.0 + "…",
+    }
+}
+
+/// Takes as much as a reason may have, and no more is formatted.
+#[cfg(feature = "resolution")]
+#[derive(Default)]
+struct Beginning(String);
+
+#[cfg(feature = "resolution")]
+impl fmt::Write for Beginning {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            if self.0.len() + character.len_utf8() > REASON_BYTES {
+                return Err(fmt::Error);
+            }
+            self.0.push(character);
+        }
+        Ok(())
+    }
 }

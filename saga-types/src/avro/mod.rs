@@ -28,6 +28,8 @@ mod error;
 mod frame;
 mod limits;
 mod partial;
+#[cfg(feature = "resolution")]
+mod plain_schema;
 mod raw;
 #[cfg(feature = "resolution")]
 mod resolve;
@@ -43,6 +45,8 @@ pub use frame::{Frame, Framing};
 pub use limits::MAX_EVENT_BYTES;
 pub use partial::{PartialEvent, PartialField};
 #[cfg(feature = "resolution")]
-pub use resolve::{ResolvedSchema, check_bounds};
+pub use plain_schema::bounded_schema;
+#[cfg(feature = "resolution")]
+pub use resolve::ResolvedSchema;
 pub use schema::SchemaVersion;
 pub use writer::WriterSchema;

@@ -7,8 +7,11 @@ use apache_avro::{
     types::Value,
 };
 
-use super::{DecodeError, MAX_EVENT_BYTES, SchemaError, SchemaVersion, bounds, raw::RawEvent};
-use crate::{SagaEvent, SagaType};
+use super::{
+    DecodeError, MAX_EVENT_BYTES, SchemaError, SchemaVersion, bounds, error::short, plain_schema,
+    raw::RawEvent,
+};
+use crate::{MAX_NAME_CHARS, SagaEvent, SagaType};
 
 /// A writer schema that was found to resolve to the event's.
 #[derive(Debug, Clone)]
@@ -19,7 +22,7 @@ pub struct ResolvedSchema {
 impl ResolvedSchema {
     /// Not yet checked: see [`check`](Self::check).
     pub(super) fn parse(json: &str) -> Result<Self, SchemaError> {
-        parse_plain(json).map(|schema| Self { schema })
+        plain_schema::parse(json).map(|schema| Self { schema })
     }
 
     pub(super) fn published_version(&self) -> Option<SchemaVersion> {
@@ -46,45 +49,13 @@ impl ResolvedSchema {
         if !rest.is_empty() {
             return Err(DecodeError::TrailingBytes { bytes: rest.len() });
         }
-        let resolved = name_unknown_types(written)?
-            .resolve(reader_schema())
-            .map_err(unresolvable)?;
-        Fields::of(resolved)?.raw()?.check()
-    }
-}
-
-/// Whether what a value of at most [`MAX_EVENT_BYTES`] unfolds to is bounded by its bytes, for those who read values of any schema.
-///
-/// # Errors
-///
-/// [`SchemaError`] when it is no schema, or a few bytes could unfold to millions of values.
-pub fn check_bounds(json: &str) -> Result<(), SchemaError> {
-    bounds::check(&parse_plain(json)?)
-}
-
-/// Parses a schema without its logical types. They do not take part in resolution, but the library keeps them apart as
-/// types of their own (a `timestamp-millis` would not resolve to a `long`) and in its canonical form.
-fn parse_plain(json: &str) -> Result<Schema, SchemaError> {
-    let mut json: serde_json::Value =
-        serde_json::from_str(json).map_err(|error| SchemaError::NotASchema(error.to_string()))?;
-    remove_logical_types(&mut json);
-    Schema::parse(&json).map_err(|error| SchemaError::NotASchema(error.to_string()))
-}
-
-fn remove_logical_types(json: &mut serde_json::Value) {
-    match json {
-        serde_json::Value::Object(object) => {
-            object.remove("logicalType");
-            object.values_mut().for_each(remove_logical_types);
-        }
-        serde_json::Value::Array(array) => array.iter_mut().for_each(remove_logical_types),
-        _ => {}
+        Fields::of(name_unknown_types(written)?)?.raw()?.check()
     }
 }
 
 fn unresolvable(error: apache_avro::Error) -> DecodeError {
     DecodeError::Unresolvable {
-        reason: error.to_string(),
+        reason: short(&error),
     }
 }
 
@@ -99,7 +70,7 @@ fn reader_schema() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
     SCHEMA.get_or_init(|| {
         #[expect(clippy::expect_used, reason = "a constant that the tests parse")]
-        parse_plain(SchemaVersion::V2.json()).expect("our own schema")
+        plain_schema::parse(SchemaVersion::V2.json()).expect("our own schema")
     })
 }
 
@@ -111,11 +82,11 @@ fn check_compatibility(writer: &Schema) -> Result<(), SchemaError> {
     }
     SchemaCompatibility::can_read(&writer, reader_schema())
         .map(|_| ())
-        .map_err(|error| SchemaError::Incompatible(error.to_string()))
+        .map_err(|error| SchemaError::Incompatible(short(&error)))
 }
 
 /// A newer writer may know saga types that we do not: such a type is kept by its name.
-fn name_unknown_types(written: Value) -> Result<Value, DecodeError> {
+fn name_unknown_types(written: Value) -> Result<Vec<(String, Value)>, DecodeError> {
     let Value::Record(mut fields) = written else {
         return Err(DecodeError::Unresolvable {
             reason: "the value is not a record".to_owned(),
@@ -134,24 +105,41 @@ fn name_unknown_types(written: Value) -> Result<Value, DecodeError> {
         fields.retain(|(name, _)| name != "sagaTypeName");
         fields.push(("sagaTypeName".to_owned(), Value::String(symbol)));
     }
-    Ok(Value::Record(fields))
+    Ok(fields)
 }
 
 fn is_known_symbol(symbol: &str) -> bool {
     symbol == SagaType::CUSTOM_SYMBOL || SagaType::KNOWN.iter().any(|known| known.as_str() == symbol)
 }
 
-/// The fields of a resolved record, by name.
+/// The fields of the event that were written, resolved to their types, by name.
 struct Fields(HashMap<String, Value>);
 
 impl Fields {
-    fn of(resolved: Value) -> Result<Self, DecodeError> {
-        match resolved {
-            Value::Record(fields) => Ok(Self(fields.into_iter().collect())),
-            _ => Err(DecodeError::Unresolvable {
-                reason: "the value is not a record".to_owned(),
-            }),
+    /// One by one, so that a reason names the field; the library's own would repeat the value.
+    fn of(written: Vec<(String, Value)>) -> Result<Self, DecodeError> {
+        let mut written: HashMap<String, Value> = written.into_iter().collect();
+        let Schema::Record(reader) = reader_schema() else {
+            return Ok(Self(written));
+        };
+        let mut fields = HashMap::with_capacity(reader.fields.len());
+        for field in &reader.fields {
+            let Some(value) = written.remove(&field.name) else {
+                continue;
+            };
+            let unresolvable_to = |reason| DecodeError::Unresolvable { reason };
+            if let (Value::Enum(_, symbol), Schema::Enum(known)) = (&value, &field.schema)
+                && !known.symbols.contains(symbol)
+            {
+                let symbol: String = symbol.chars().take(MAX_NAME_CHARS).collect();
+                return Err(unresolvable_to(format!("{} has no symbol {symbol}", field.name)));
+            }
+            let resolved = value.resolve(&field.schema);
+            let resolved = resolved
+                .map_err(|_| unresolvable_to(format!("what {} holds is not of its type", field.name)))?;
+            fields.insert(field.name.clone(), resolved);
         }
+        Ok(Self(fields))
     }
 
     fn raw(&self) -> Result<RawEvent<'_>, DecodeError> {
@@ -189,7 +177,10 @@ impl Fields {
     }
 
     fn optional_text(&self, field: &'static str) -> Result<Option<&str>, DecodeError> {
-        match self.value(field)? {
+        let Some(value) = self.0.get(field) else {
+            return Ok(None);
+        };
+        match value {
             Value::Null => Ok(None),
             Value::Union(_, value) => match value.as_ref() {
                 Value::Null => Ok(None),

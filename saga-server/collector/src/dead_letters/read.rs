@@ -88,10 +88,7 @@ pub(crate) fn kept_back(dead: &DeadLetter<'_>, source_topic: &str, group: &str) 
         topic: Some(source_topic.to_owned()),
         partition: Some(record.partition),
         offset: Some(record.offset),
-        time: record
-            .timestamp
-            .to_millis()
-            .and_then(|millis| Timestamp::from_millis(millis).ok()),
+        time: record_time(record),
         group: Some(group.to_owned()),
     };
     new.letter.dead_since = Timestamp::now();
@@ -139,8 +136,11 @@ fn identity(topic: &str, record: &RawRecord, origin: &Origin, reason: &str) -> [
             origin.time,
         ))
     };
-    let (topic, partition, offset, time) =
-        from_origin().unwrap_or((topic, record.partition, record.offset, Some(dead_since(record))));
+    let alone = || {
+        let time = record_time(record).unwrap_or(Timestamp::MIN);
+        (topic, record.partition, record.offset, Some(time))
+    };
+    let (topic, partition, offset, time) = from_origin().unwrap_or_else(alone);
     let group = origin.group.as_deref();
     let source = group.filter(|_| is_of_a_source(reason, group));
     let mut hash = Sha256::new();
@@ -176,11 +176,16 @@ fn origin(record: &RawRecord) -> Origin {
     }
 }
 
+/// When the record was put on the topic, as it says; a letter of a time to come would never leave at the end of its retention, and
+/// one without a time would leave at once.
 fn dead_since(record: &RawRecord) -> Timestamp {
-    let millis = record.timestamp.to_millis();
-    millis
-        .and_then(|millis| Timestamp::from_millis(millis).ok())
-        .unwrap_or(Timestamp::MIN)
+    let now = Timestamp::now();
+    record_time(record).map_or(now, |time| time.min(now))
+}
+
+fn record_time(record: &RawRecord) -> Option<Timestamp> {
+    let millis = record.timestamp.to_millis()?;
+    Timestamp::from_millis(millis).ok()
 }
 
 fn reason(record: &RawRecord) -> String {
@@ -325,5 +330,37 @@ mod tests {
                 (HEADERS_BYTES.to_owned(), Some(bytes)),
             ]
         );
+    }
+
+    fn letter_of(time: KafkaTime) -> NewLetter {
+        letter(
+            "sagas.dlt",
+            &RawRecord::of_parts(time, b"saga-1", b"no event", &[]),
+            None,
+            false,
+        )
+    }
+
+    #[test]
+    fn a_letter_leaves_at_the_end_of_its_retention_whatever_its_record_says() {
+        let begin = Timestamp::now();
+        for time in [
+            KafkaTime::NotAvailable,
+            KafkaTime::CreateTime(Timestamp::MAX.as_millis()),
+            KafkaTime::CreateTime(begin.as_millis() + 86_400_000),
+            KafkaTime::CreateTime(i64::MAX),
+            KafkaTime::LogAppendTime(i64::MIN),
+        ] {
+            let new = letter_of(time);
+            assert!(
+                (begin..=Timestamp::now()).contains(&new.letter.dead_since),
+                "{time:?}"
+            );
+            // Read once more, it is the same.
+            assert_eq!(letter_of(time).identity, new.identity);
+        }
+        let earlier = Timestamp::from_millis(1_760_000_000_000).unwrap();
+        let new = letter_of(KafkaTime::CreateTime(earlier.as_millis()));
+        assert_eq!(new.letter.dead_since, earlier);
     }
 }

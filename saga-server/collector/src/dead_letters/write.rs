@@ -32,6 +32,14 @@ use crate::{
 /// How long the dead letter topic may be unavailable until its letters are kept in the database.
 const KEEP_BACK_AFTER: Duration = Duration::from_secs(20);
 
+/// The longest reason of a letter, in characters: it may repeat what came.
+const REASON_CHARS: usize = 1_000;
+
+fn beginning(reason: &str) -> &str {
+    let end = reason.char_indices().nth(REASON_CHARS);
+    end.map_or(reason, |(end, _)| &reason[..end])
+}
+
 /// Writes the dead letters of one consumer.
 pub(crate) struct DeadLetterWriter {
     pub(crate) producer: Mutex<DeadLetterProducer>,
@@ -56,7 +64,7 @@ impl DeadLetterWriter {
             .map(|(index, rejection)| DeadLetter {
                 record: &records[*index],
                 kind: rejection.kind,
-                reason: &rejection.reason,
+                reason: beginning(&rejection.reason),
             })
             .collect();
         let Some(missing) = self.until_kept(letters.clone()).await else {

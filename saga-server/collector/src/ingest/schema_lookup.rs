@@ -5,12 +5,12 @@
 
 use std::{marker::PhantomData, time::Duration};
 
-use futures_util::future::BoxFuture;
 use saga_types::avro::WriterSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::schema_references;
 use crate::{
+    failure,
     http_client::{self, Trust},
     ingest::RegistryConfig,
 };
@@ -46,7 +46,8 @@ impl ReadSchema for WriterSchema {
 
 /// What the registry says of an id.
 pub(super) enum Outcome<S> {
-    Schema(S),
+    /// A schema, and how many bytes its text has.
+    Schema(S, usize),
     /// It has a schema that cannot be used.
     Unusable(String),
     /// It does not know the id.
@@ -132,54 +133,57 @@ impl<S: ReadSchema> Lookup<S> {
             Ok(schema) => schema,
             Err(reason) => return Outcome::Unusable(reason),
         };
-        match S::read(&schema) {
-            Ok(schema) => Outcome::Schema(schema),
+        // Whoever may register schemas writes what the library goes through here.
+        let read = failure::without_panic(|| S::read(&schema)).flatten();
+        match read {
+            Ok(read) => Outcome::Schema(read, schema.len()),
             Err(reason) => Outcome::Unusable(reason),
         }
     }
 
     /// Fetches what is referred to, and what that refers to, each once. The outer error means that the registry is unavailable,
-    /// the inner one that it does not have it.
-    fn collect<'a>(
-        &'a self,
-        references: Vec<Reference>,
-        named: &'a mut Vec<(String, String)>,
-    ) -> BoxFuture<'a, Result<Result<(), String>, String>> {
-        Box::pin(async move {
-            for Reference {
-                name,
-                subject,
-                version,
-            } in references
-            {
-                if named.iter().any(|(known, _)| *known == name) {
-                    continue;
-                }
-                if named.len() >= MAX_REFERENCES {
-                    return Ok(Err(format!("it refers to more than {MAX_REFERENCES} schemas")));
-                }
-                let path = ["subjects", &subject, "versions", &version.to_string()];
-                let answer: SchemaAnswer = match self.get(&path).await {
-                    Ok(answer) => answer,
-                    Err(Failure::NotFound) => {
-                        return Ok(Err(format!(
-                            "it refers to version {version} of the subject {subject}, which does not exist"
-                        )));
-                    }
-                    Err(Failure::TooLong) => {
-                        return Ok(Err(too_long(&format!(
-                            "version {version} of the subject {subject}"
-                        ))));
-                    }
-                    Err(Failure::Unavailable(reason)) => return Err(reason),
-                };
-                named.push((name, answer.schema));
-                if let Err(missing) = self.collect(answer.references, named).await? {
-                    return Ok(Err(missing));
-                }
+    /// the inner one that it does not have it, or that it is too much.
+    async fn collect(
+        &self,
+        mut references: Vec<Reference>,
+        named: &mut Vec<(String, String)>,
+    ) -> Result<Result<(), String>, String> {
+        let mut bytes = 0;
+        while let Some(Reference {
+            name,
+            subject,
+            version,
+        }) = references.pop()
+        {
+            if named.iter().any(|(known, _)| *known == name) {
+                continue;
             }
-            Ok(Ok(()))
-        })
+            if named.len() >= MAX_REFERENCES || references.len() > MAX_REFERENCES * MAX_REFERENCES {
+                return Ok(Err(format!("it refers to more than {MAX_REFERENCES} schemas")));
+            }
+            let path = ["subjects", &subject, "versions", &version.to_string()];
+            let answer: SchemaAnswer = match self.get(&path).await {
+                Ok(answer) => answer,
+                Err(Failure::NotFound) => {
+                    return Ok(Err(format!(
+                        "it refers to version {version} of the subject {subject}, which does not exist"
+                    )));
+                }
+                Err(Failure::TooLong) => {
+                    return Ok(Err(too_long(&format!(
+                        "version {version} of the subject {subject}"
+                    ))));
+                }
+                Err(Failure::Unavailable(reason)) => return Err(reason),
+            };
+            bytes += answer.schema.len();
+            if bytes > MAX_BYTES {
+                return Ok(Err(too_long("what it refers to")));
+            }
+            named.push((name, answer.schema));
+            references.extend(answer.references);
+        }
+        Ok(Ok(()))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {

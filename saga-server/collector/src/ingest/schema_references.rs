@@ -2,11 +2,15 @@
 
 use serde_json::{Map, Value};
 
+/// How many types may stand within each other when all are put together. Fewer can be read; beyond that the walk itself, which
+/// goes down by recursion, would take the stack.
+const MOST_DEPTH: usize = 64;
+
 /// The schema as one text. `named` holds the full name and the schema of each type that it refers to.
 ///
 /// # Errors
 ///
-/// When one of them is not JSON.
+/// When one of them is not JSON, or too many would stand within each other.
 pub(super) fn inline(schema: &str, named: &[(String, String)]) -> Result<String, String> {
     if named.is_empty() {
         return Ok(schema.to_owned());
@@ -19,12 +23,22 @@ pub(super) fn inline(schema: &str, named: &[(String, String)]) -> Result<String,
         missing.insert(name.clone(), parse(name, text)?);
     }
     let mut schema = parse("it", schema)?;
-    put_in(&mut schema, "", &mut missing);
+    put_in(&mut schema, "", &mut missing, 1)?;
     Ok(schema.to_string())
 }
 
 /// Goes through all places where a type may stand.
-fn put_in(schema: &mut Value, namespace: &str, missing: &mut Map<String, Value>) {
+fn put_in(
+    schema: &mut Value,
+    namespace: &str,
+    missing: &mut Map<String, Value>,
+    depth: usize,
+) -> Result<(), String> {
+    if depth > MOST_DEPTH {
+        return Err(format!(
+            "with the schemas that it refers to more than {MOST_DEPTH} types stand within each other"
+        ));
+    }
     match schema {
         Value::String(name) => {
             let full = match name.contains('.') || namespace.is_empty() {
@@ -32,14 +46,17 @@ fn put_in(schema: &mut Value, namespace: &str, missing: &mut Map<String, Value>)
                 false => format!("{namespace}.{name}"),
             };
             // Taken out, so that it is defined once, and one that contains itself comes to an end.
-            if let Some(definition) = missing.remove(&full).or_else(|| missing.remove(name.as_str())) {
-                *schema = definition;
-                put_in(schema, "", missing);
-            }
+            let definition = missing.remove(&full).or_else(|| missing.remove(name.as_str()));
+            let Some(definition) = definition else {
+                return Ok(());
+            };
+            *schema = definition;
+            // One that is a name again goes on by recursion, too.
+            put_in(schema, "", missing, depth + 1)
         }
         Value::Array(union) => union
             .iter_mut()
-            .for_each(|member| put_in(member, namespace, missing)),
+            .try_for_each(|member| put_in(member, namespace, missing, depth + 1)),
         Value::Object(definition) => {
             let namespace = match namespace_of(definition) {
                 Some(namespace) => namespace,
@@ -47,15 +64,16 @@ fn put_in(schema: &mut Value, namespace: &str, missing: &mut Map<String, Value>)
             };
             for place in ["type", "items", "values"] {
                 if let Some(inner) = definition.get_mut(place) {
-                    put_in(inner, &namespace, missing);
+                    put_in(inner, &namespace, missing, depth + 1)?;
                 }
             }
-            if let Some(Value::Array(fields)) = definition.get_mut("fields") {
-                let types = fields.iter_mut().filter_map(|field| field.get_mut("type"));
-                types.for_each(|inner| put_in(inner, &namespace, missing));
-            }
+            let Some(Value::Array(fields)) = definition.get_mut("fields") else {
+                return Ok(());
+            };
+            let mut types = fields.iter_mut().filter_map(|field| field.get_mut("type"));
+            types.try_for_each(|inner| put_in(inner, &namespace, missing, depth + 1))
         }
-        _ => {}
+        _ => Ok(()),
     }
 }
 
@@ -110,5 +128,31 @@ mod tests {
         let itself = r#"{"type":"record","name":"a.B","fields":[{"name":"b","type":"a.B"}]}"#;
         let whole = inline(r#"["null","a.B"]"#, &[("a.B".to_owned(), itself.to_owned())]).unwrap();
         assert!(whole.contains(r#""type":"a.B""#), "{whole}");
+    }
+
+    #[test]
+    fn what_is_put_together_does_not_take_the_stack() {
+        let nested = |levels: usize, innermost: String| {
+            (0..levels).fold(innermost, |inner, _| {
+                format!(r#"{{"type":"array","items":{inner}}}"#)
+            })
+        };
+        let referring = |number: usize| nested(100, format!(r#""a.N{number}""#));
+        for count in [1, 10, 64] {
+            let named: Vec<_> = (1..=count)
+                .map(|number| (format!("a.N{number}"), referring(number + 1)))
+                .collect();
+            let schema = referring(1);
+            let put = std::thread::Builder::new()
+                .stack_size(1024 * 1024)
+                .spawn(move || inline(&schema, &named));
+            let refused = put.unwrap().join().unwrap().unwrap_err();
+            assert!(refused.contains("more than 64 types"), "{refused}");
+        }
+        let flat: Vec<_> = (1..=64)
+            .map(|number| (format!("a.N{number}"), r#""string""#.to_owned()))
+            .collect();
+        let union: Vec<String> = flat.iter().map(|(name, _)| format!("{name:?}")).collect();
+        assert!(inline(&format!("[{}]", union.join(",")), &flat).is_ok());
     }
 }

@@ -36,12 +36,19 @@ const REMEMBERED: usize = 10_000;
 /// How many schemas are kept. Services have few; those of made-up ones are forgotten, and learnt again when they come again.
 const KEPT: usize = 2_000;
 
+/// How many bytes the texts of the schemas that are kept may have together. Read, they take several times as much.
+const KEPT_BYTES: usize = 16 * 1024 * 1024;
+
+/// The longest reason why a schema is of no use, in characters: each of its records gets it.
+const REASON_CHARS: usize = 500;
+
 /// Ids are signed integers to a registry, and positive.
 const MAX_ID: u32 = i32::MAX as u32;
 
 /// What is known of an id.
 enum Known<S> {
-    Schema(S),
+    /// The schema, and how many bytes its text has.
+    Schema(S, usize),
     /// The registry has a schema that cannot be used.
     Unusable(String, Instant),
     /// The registry did not know it then.
@@ -101,7 +108,7 @@ impl<S: ReadSchema> Registry<S> {
     /// The reason when the registry is unavailable.
     pub(crate) async fn learn_now(&mut self, ids: &BTreeSet<u32>) -> Result<(), String> {
         self.forget();
-        let is_schema = |id: &u32| matches!(self.known.get(id), Some(Known::Schema(_)));
+        let is_schema = |id: &u32| matches!(self.known.get(id), Some(Known::Schema(..)));
         let asked = ids.iter().copied().filter(|id| *id <= MAX_ID && !is_schema(id));
         let mut asked: BTreeSet<u32> = asked.take(NEW_IDS).collect();
         self.ask(&mut asked).await
@@ -110,7 +117,7 @@ impl<S: ReadSchema> Registry<S> {
     /// The schema of an id that was learnt.
     pub(crate) fn schema(&self, id: u32) -> Result<&S, Rejection> {
         match self.known.get(&id) {
-            Some(Known::Schema(schema)) => Ok(schema),
+            Some(Known::Schema(schema, _)) => Ok(schema),
             Some(Known::Unusable(reason, _)) => Err(Rejection {
                 kind: "UNUSABLE_SCHEMA",
                 reason: format!("the schema with id {id} cannot be {}: {reason}", S::OF),
@@ -133,22 +140,30 @@ impl<S: ReadSchema> Registry<S> {
     /// Forgets what is too much, before it is looked for what a batch needs; whether schemas were among it.
     fn forget(&mut self) -> bool {
         if self.known.len() > REMEMBERED {
-            self.known.retain(|_, known| matches!(known, Known::Schema(_)));
+            self.known.retain(|_, known| matches!(known, Known::Schema(..)));
         }
         let schemas = self
             .known
             .values()
-            .filter(|known| matches!(known, Known::Schema(_)));
-        let is_too_many = schemas.count() > KEPT;
+            .filter(|known| matches!(known, Known::Schema(..)));
+        let is_too_many = schemas.count() > KEPT || self.kept_bytes() > KEPT_BYTES;
         if is_too_many {
             self.known.clear();
         }
         is_too_many
     }
 
+    fn kept_bytes(&self) -> usize {
+        let bytes = self.known.values().map(|known| match known {
+            Known::Schema(_, bytes) => *bytes,
+            Known::Unusable(..) | Known::Unknown(_) => 0,
+        });
+        bytes.sum()
+    }
+
     fn is_known(&self, id: u32) -> bool {
         match self.known.get(&id) {
-            Some(Known::Schema(_)) => true,
+            Some(Known::Schema(..)) => true,
             Some(Known::Unusable(_, asked)) => asked.elapsed() < UNUSABLE_FOR,
             Some(Known::Unknown(asked)) => asked.elapsed() < UNKNOWN_FOR,
             None => id > MAX_ID,
@@ -157,6 +172,7 @@ impl<S: ReadSchema> Registry<S> {
 
     /// Asks for ids, and takes those away that are answered.
     async fn ask(&mut self, ids: &mut BTreeSet<u32>) -> Result<(), String> {
+        let mut kept = self.kept_bytes();
         let lookup = &self.lookup;
         let asking = ids
             .clone()
@@ -166,8 +182,13 @@ impl<S: ReadSchema> Registry<S> {
         let mut unavailable = None;
         while let Some((id, outcome)) = answers.next().await {
             let known = match outcome {
-                Outcome::Schema(schema) => Known::Schema(schema),
-                Outcome::Unusable(reason) => Known::Unusable(reason, Instant::now()),
+                Outcome::Schema(schema, bytes) => {
+                    kept += bytes;
+                    Known::Schema(schema, bytes)
+                }
+                Outcome::Unusable(reason) => {
+                    Known::Unusable(reason.chars().take(REASON_CHARS).collect(), Instant::now())
+                }
                 Outcome::Unknown => Known::Unknown(Instant::now()),
                 Outcome::Unavailable(reason) => {
                     unavailable = Some(reason);
@@ -176,6 +197,11 @@ impl<S: ReadSchema> Registry<S> {
             };
             self.known.insert(id, known);
             ids.remove(&id);
+            // Forgotten before the next batch; what is left of this one names too much.
+            if kept > 2 * KEPT_BYTES {
+                ids.clear();
+                break;
+            }
         }
         unavailable.map_or(Ok(()), Err)
     }
@@ -213,14 +239,16 @@ mod tests {
         for id in 0..20_000 {
             registry.known.insert(id, Known::Unknown(Instant::now()));
         }
-        registry.known.insert(20_000, Known::Schema(AnySchema));
+        registry.known.insert(20_000, Known::Schema(AnySchema, 1));
         assert!(!registry.forget());
         assert!(registry.is_known(20_000) && registry.known.len() == 1);
         let kept = u32::try_from(KEPT).unwrap();
         registry
             .known
-            .extend((1..=kept).map(|id| (id, Known::Schema(AnySchema))));
+            .extend((1..=kept).map(|id| (id, Known::Schema(AnySchema, 1))));
         assert!(registry.forget());
         assert!(registry.known.is_empty());
+        registry.known.insert(1, Known::Schema(AnySchema, KEPT_BYTES + 1));
+        assert!(registry.forget());
     }
 }

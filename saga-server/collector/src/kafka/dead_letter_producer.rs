@@ -22,9 +22,6 @@ use super::{
     record::RawRecord,
 };
 
-/// The longest reason in a header, in characters.
-const MAX_REASON_CHARS: usize = 1_000;
-
 /// Settings that configuration may override.
 const DEFAULTS: [(&str, &str); 6] = [
     // A record that came compressed may be larger than its topic would take it otherwise.
@@ -44,7 +41,7 @@ pub(crate) struct DeadLetter<'a> {
     pub(crate) record: &'a RawRecord,
     /// The kind of error, such as `INVALID_NAME`.
     pub(crate) kind: &'static str,
-    /// The reason in words.
+    /// The reason in words, of a bounded length.
     pub(crate) reason: &'a str,
 }
 
@@ -176,7 +173,6 @@ impl DeadLetterProducer {
             Timestamp::LogAppendTime(millis) => ("LogAppendTime", *millis),
         };
         let exception = format!("saga.tracker.{}", letter.kind);
-        let reason: String = letter.reason.chars().take(MAX_REASON_CHARS).collect();
         let origin: [(&str, &[u8]); 8] = [
             (headers::ORIGINAL_TOPIC, self.source_topic.as_bytes()),
             (headers::ORIGINAL_PARTITION, &partition.to_be_bytes()),
@@ -185,7 +181,7 @@ impl DeadLetterProducer {
             (headers::ORIGINAL_TIMESTAMP_TYPE, timestamp_type.as_bytes()),
             (headers::ORIGINAL_CONSUMER_GROUP, self.group.as_bytes()),
             (headers::EXCEPTION_FQCN, exception.as_bytes()),
-            (headers::EXCEPTION_MESSAGE, reason.as_bytes()),
+            (headers::EXCEPTION_MESSAGE, letter.reason.as_bytes()),
         ];
         origin.into_iter().fold(headers_so_far, |headers, (key, value)| {
             headers.insert(Header {

@@ -27,10 +27,8 @@ impl ReadSchema for Arc<DocumentSchema> {
     const OF: &'static str = "a document's";
 
     fn read(text: &str) -> Result<Self, String> {
-        avro::check_bounds(text).map_err(|error| error.to_string())?;
-        let mut json: Json = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        remove_logical_types(&mut json);
-        let schema = Schema::parse(&json).map_err(|error| format!("not an Avro schema: {error}"))?;
+        let bounded = avro::bounded_schema(text).map_err(|error| error.to_string())?;
+        let schema = Schema::parse_str(&bounded).map_err(|error| format!("not an Avro schema: {error}"))?;
         Ok(Self::new(DocumentSchema(schema)))
     }
 }
@@ -59,17 +57,6 @@ impl DocumentSchema {
             return Err(Rejection::not_the_format(reason.to_owned()));
         }
         Ok(json(value).to_string())
-    }
-}
-
-fn remove_logical_types(json: &mut Json) {
-    match json {
-        Json::Object(object) => {
-            object.remove("logicalType");
-            object.values_mut().for_each(remove_logical_types);
-        }
-        Json::Array(array) => array.iter_mut().for_each(remove_logical_types),
-        _ => {}
     }
 }
 

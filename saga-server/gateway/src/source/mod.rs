@@ -91,7 +91,7 @@ impl SourceMapper {
 }
 
 /// A record as its format describes it; `None` when it is no document at all.
-fn opened(format: SourceFormat, record: &SourceRecord<'_>) -> Result<Option<Opened>, String> {
+pub(crate) fn opened(format: SourceFormat, record: &SourceRecord<'_>) -> Result<Option<Opened>, String> {
     let Some(value) = &record.value else {
         return Ok(None);
     };

@@ -48,7 +48,7 @@ impl StepDetail {
     const REASON_CHARS: usize = 200;
 }
 
-/// An event of the step with its metadata, as an adapter reads it.
+/// The first event of the step in a saga with its metadata, as an adapter reads it.
 #[derive(sqlx::FromRow)]
 pub(crate) struct StepMetadata {
     saga_id: String,
@@ -103,19 +103,16 @@ impl<'a> DetailGathering<'a> {
         Ok(reached)
     }
 
-    /// The events of the step of these sagas, saga by saga, each saga's in their order.
-    pub(crate) fn add_metadata(&mut self, events: &[StepMetadata]) -> Result<(), StoreError> {
-        for saga in events.chunk_by(|before, event| before.saga_id == event.saga_id) {
-            let first = &saga[0];
-            let (version, reason) = first.read()?;
-            let part = self.versions.entry(version).or_default();
+    /// The first events of the step in these sagas.
+    pub(crate) fn add_metadata(&mut self, events: Vec<FirstEvent>) {
+        for event in events {
+            let part = self.versions.entry(event.version).or_default();
             part.0 += 1;
-            part.1.extend(self.waits.get(&first.saga_id));
-            if first.status == SagaStatus::Failed.as_str() {
-                *self.reasons.entry(reason).or_default() += 1;
+            part.1.extend(self.waits.get(&event.saga_id));
+            if event.has_failed {
+                *self.reasons.entry(event.reason).or_default() += 1;
             }
         }
-        Ok(())
     }
 
     pub(crate) fn finish(self) -> Result<StepDetail, StoreError> {
@@ -147,21 +144,32 @@ impl<'a> DetailGathering<'a> {
     }
 }
 
-impl StepMetadata {
-    /// The version and the reason, as far as they are texts.
-    fn read(&self) -> Result<(Option<String>, Option<String>), StoreError> {
-        let Some(text) = &self.metadata else {
-            return Ok((None, None));
-        };
-        let metadata = read_back(text.clone());
+/// What is looked at of the first event of the step in a saga. The version and the reason count as far as they are texts.
+pub(crate) struct FirstEvent {
+    saga_id: String,
+    has_failed: bool,
+    version: Option<String>,
+    reason: Option<String>,
+}
+
+impl TryFrom<StepMetadata> for FirstEvent {
+    type Error = StoreError;
+
+    fn try_from(row: StepMetadata) -> Result<Self, StoreError> {
+        let metadata = row.metadata.map(read_back).transpose();
         let metadata =
-            metadata.map_err(|error| Corrupt::new("saga_steps", "metadata", self.saga_id.as_str(), error))?;
-        let object = metadata.to_object();
+            metadata.map_err(|error| Corrupt::new("saga_steps", "metadata", row.saga_id.as_str(), error))?;
+        let object = metadata.map(|metadata| metadata.to_object()).unwrap_or_default();
         let text = |key: &str| object.get(key)?.as_str();
         let version = text(keys::SERVICE_VERSION).filter(|version| saga_types::is_name(version));
         let reason = text(keys::FAILURE_REASON);
         let cut = |reason: &str| reason.chars().take(StepDetail::REASON_CHARS).collect();
-        Ok((version.map(str::to_owned), reason.map(cut)))
+        Ok(Self {
+            has_failed: row.status == SagaStatus::Failed.as_str(),
+            version: version.map(str::to_owned),
+            reason: reason.map(cut),
+            saga_id: row.saga_id,
+        })
     }
 }
 

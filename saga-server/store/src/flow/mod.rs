@@ -20,7 +20,7 @@ use saga_types::{SagaId, SagaStatus, SagaType, Step};
 
 use super::{Sample, Scope, Span, Times, period::share};
 
-pub(super) use detail::{DetailGathering, StepMetadata};
+pub(super) use detail::{DetailGathering, FirstEvent, StepMetadata};
 pub use detail::{StepDetail, VersionPart};
 pub(super) use gather::Gathering;
 pub(super) use path::FlowStep;

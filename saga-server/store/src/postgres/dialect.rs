@@ -199,7 +199,9 @@ pub(super) fn push_anomaly(sql: &mut QueryBuilder<Postgres>, anomaly: Anomaly) {
 }
 
 /// Metadata that is no longer than what is read of many sagas.
-pub(super) const SHORT_METADATA: &str = "CASE WHEN pg_column_size(metadata) <= 8192 THEN metadata::text END";
+/// What is short as it is stored may be long as a text.
+pub(super) const SHORT_METADATA: &str = "CASE WHEN pg_column_size(metadata) <= 8192 THEN \
+    CASE WHEN length(metadata::text) <= 8192 THEN metadata::text END END";
 
 /// Milliseconds from a moment to the start of a saga, as a whole number.
 pub(super) fn push_millis_since(sql: &mut QueryBuilder<Postgres>, moment: Bound) {
@@ -213,6 +215,17 @@ pub(super) fn push_texts(sql: &mut QueryBuilder<Postgres>, texts: &[String]) {
     sql.push("SELECT name FROM unnest(")
         .push_bind(texts.to_vec())
         .push("::text[]) AS texts (name)");
+}
+
+/// Texts, each with the id of what it belongs to, as rows.
+pub(super) fn push_named_texts(sql: &mut QueryBuilder<Postgres>, texts: &[(i64, &str)]) {
+    let (ids, texts): (Vec<i64>, Vec<String>) =
+        texts.iter().map(|(id, text)| (*id, (*text).to_owned())).unzip();
+    sql.push("SELECT * FROM UNNEST(")
+        .push_bind(ids)
+        .push("::bigint[], ")
+        .push_bind(texts)
+        .push("::text[])");
 }
 
 /// As [`any!`], for statements that are built.

@@ -103,7 +103,8 @@ async fn known_events(connection: &mut PgConnection, batch: &Batch) -> Result<Ve
     let rows = sqlx::query(KNOWN_EVENTS.as_str())
         .bind(saga_ids)
         .bind(event_ids)
+        .map(|row| decode_known(&row))
         .fetch_all(connection)
         .await?;
-    Ok(rows.iter().map(decode_known).collect::<Result<_, _>>()?)
+    Ok(rows.into_iter().collect::<Result<_, _>>()?)
 }

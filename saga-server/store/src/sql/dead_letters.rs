@@ -1,6 +1,6 @@
 //! Dead letters: kept once each, listed, marked.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use saga_types::Timestamp;
 use sqlx::QueryBuilder;
@@ -30,9 +30,10 @@ use crate::{
 const KEEP: &str = r#"
 INSERT INTO dead_letter (identity, topic, partition, "offset", dead_since, origin_topic, origin_partition,
     origin_offset, origin_time, origin_group, reason, message, saga_id, event_id, producer, key, value, value_bytes,
-    headers, saga_type, cause, order_id, order_is_partial)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
-ON CONFLICT (identity) DO NOTHING RETURNING id"#;
+    headers, saga_type, cause, order_id, order_is_partial) "#;
+
+/// So many letters are kept by one statement: each has 23 parameters, of which SQLite takes 32,766.
+const KEPT_AT_ONCE: usize = 200;
 
 const LETTERS: &str = r#"
 SELECT id, topic, partition, "offset", dead_since, origin_topic, origin_partition, origin_offset, origin_time,
@@ -74,54 +75,8 @@ pub(super) async fn keep(pool: &Pool, letters: &[NewLetter], outcome: TxOutcome)
     let begun = pool.begin_with(dialect::BEGIN).await;
     let mut transaction = begun.map_err(error::store)?;
     let mut kept = Vec::new();
-    for new @ NewLetter { identity, letter } in letters {
-        let Origin {
-            topic,
-            partition,
-            offset,
-            time,
-            group,
-        } = &letter.origin;
-        let index = LetterIndex::of(&Indexed {
-            reason: &letter.reason,
-            message: &letter.message,
-            producer: letter.producer.as_deref(),
-            saga_id: letter.saga_id.as_deref(),
-            event_id: letter.event_id.as_deref(),
-            value: letter.value.as_deref(),
-        });
-        let inserted: Option<i64> = sqlx::query_scalar(KEEP)
-            .bind(&identity[..])
-            .bind(&letter.topic)
-            .bind(letter.partition)
-            .bind(letter.offset)
-            .bind(Moment(letter.dead_since))
-            .bind(topic)
-            .bind(partition)
-            .bind(offset)
-            .bind(time.map(Moment))
-            .bind(group)
-            .bind(&letter.reason)
-            .bind(&letter.message)
-            .bind(&letter.saga_id)
-            .bind(&letter.event_id)
-            .bind(&letter.producer)
-            .bind(&letter.key)
-            .bind(&letter.value)
-            .bind(letter.value_bytes.cast_signed())
-            .bind(headers_text(&letter.headers).map_err(failed)?)
-            .bind(&letter.saga_type)
-            .bind(&index.cause)
-            .bind(&index.order_id)
-            .bind(index.order_is_partial)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        if let Some(id) = inserted {
-            let words = letter_index::insert_words(&mut transaction, id, &index).await;
-            words.map_err(failed)?;
-            kept.push(new);
-        }
+    for some in letters.chunks(KEPT_AT_ONCE) {
+        kept.extend(insert(&mut transaction, some).await.map_err(failed)?);
     }
     forget_erased(&mut transaction, &kept).await.map_err(failed)?;
     let counts = of_letters(kept.iter().copied()).map_err(failed)?;
@@ -132,6 +87,71 @@ pub(super) async fn keep(pool: &Pool, letters: &[NewLetter], outcome: TxOutcome)
     }
     .map_err(failed)?;
     Ok(kept.len() as u64)
+}
+
+/// Inserts letters by one statement, and their words by another one; gives the letters that were new.
+async fn insert<'l>(
+    connection: &mut Connection,
+    letters: &'l [NewLetter],
+) -> Result<Vec<&'l NewLetter>, sqlx::Error> {
+    let rows = letters.iter().map(|new| {
+        let letter = &new.letter;
+        let index = LetterIndex::of(&Indexed {
+            reason: &letter.reason,
+            message: &letter.message,
+            producer: letter.producer.as_deref(),
+            saga_id: letter.saga_id.as_deref(),
+            event_id: letter.event_id.as_deref(),
+            value: letter.value.as_deref(),
+        });
+        headers_text(&letter.headers).map(|headers| (new, index, headers))
+    });
+    let rows = rows.collect::<Result<Vec<_>, sqlx::Error>>()?;
+    let mut sql = QueryBuilder::<Db>::new(KEEP);
+    sql.push_values(
+        &rows,
+        |mut row, (NewLetter { identity, letter }, index, headers)| {
+            let origin = &letter.origin;
+            row.push_bind(&identity[..])
+                .push_bind(&letter.topic)
+                .push_bind(letter.partition)
+                .push_bind(letter.offset)
+                .push_bind(Moment(letter.dead_since))
+                .push_bind(&origin.topic)
+                .push_bind(origin.partition)
+                .push_bind(origin.offset)
+                .push_bind(origin.time.map(Moment))
+                .push_bind(&origin.group)
+                .push_bind(&letter.reason)
+                .push_bind(&letter.message)
+                .push_bind(&letter.saga_id)
+                .push_bind(&letter.event_id)
+                .push_bind(&letter.producer)
+                .push_bind(&letter.key)
+                .push_bind(&letter.value)
+                .push_bind(letter.value_bytes.cast_signed())
+                .push_bind(headers)
+                .push_bind(&letter.saga_type)
+                .push_bind(&index.cause)
+                .push_bind(&index.order_id)
+                .push_bind(index.order_is_partial);
+        },
+    );
+    sql.push(" ON CONFLICT (identity) DO NOTHING RETURNING identity, id");
+    // Its text depends on how many they are: it is not worth a place among the prepared ones.
+    let inserted = sql.build_query_as::<(Vec<u8>, i64)>().persistent(false);
+    let inserted = inserted.fetch_all(&mut *connection).await?;
+    let mut ids: HashMap<Vec<u8>, i64> = inserted.into_iter().collect();
+    let (mut kept, mut indexes) = (Vec::new(), Vec::new());
+    for (new, index, _) in &rows {
+        // Of two letters with one identity the first is kept.
+        if let Some(id) = ids.remove(&new.identity[..]) {
+            kept.push(*new);
+            indexes.push((id, index));
+        }
+    }
+    letter_index::insert_words(connection, &indexes).await?;
+    Ok(kept)
 }
 
 /// An event that comes once more after its saga was archived and erased must not bring back what was erased.

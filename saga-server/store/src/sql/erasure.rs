@@ -16,7 +16,7 @@ use super::{
     erased_letters,
     erasure_transaction::{entry, log, overwrite_deleted, write_through},
     error, fold, forget, instances, read,
-    rows::{decode, decode_all},
+    rows::decode,
 };
 use crate::{
     AffectedSaga, Changes, ErasableLetter, Erased, ErasedEvent, ErasedSaga, Erasure, ErasureStore, Fault,
@@ -253,21 +253,19 @@ async fn erase_steps(
             .bind(&saga_id)
             .bind(&event_id)
             .bind(PAGE)
+            .map(|row| left_of(&row, at))
             .fetch_all(&mut *connection)
             .await?;
-        let steps: Vec<ErasableStepRow<'_>> = decode_all(&rows)?;
+        let steps: Vec<LeftStep> = rows.into_iter().collect::<Result<_, StoreError>>()?;
         let Some(last) = steps.last() else {
             return Ok(erased);
         };
-        (saga_id, event_id) = (last.saga_id.to_owned(), last.event_id.to_owned());
-        let left = steps.iter().map(|step| {
-            // What cannot be read leaves as a whole.
-            let metadata = read_back(step.metadata.0.to_owned()).ok();
-            let left = metadata.and_then(|metadata| without_personal_data(step.step, &metadata, at));
-            left.map_or_else(|| "{}".to_owned(), |left| left.as_str().to_owned())
-        });
-        let left: Vec<String> = left.collect();
-        let keys: (Vec<&str>, Vec<&str>) = steps.iter().map(|step| (step.saga_id, step.event_id)).unzip();
+        (saga_id, event_id) = (last.saga_id.clone(), last.event_id.clone());
+        let left: Vec<&str> = steps.iter().map(|step| step.metadata.as_str()).collect();
+        let keys = steps
+            .iter()
+            .map(|step| (step.saga_id.as_str(), step.event_id.as_str()));
+        let keys: (Vec<&str>, Vec<&str>) = keys.unzip();
         sqlx::query(dialect::ERASE_STEPS)
             .bind(dialect::list(&keys.0))
             .bind(dialect::list(&keys.1))
@@ -279,6 +277,25 @@ async fn erase_steps(
             *erased.entry(saga.to_owned()).or_default() += 1;
         }
     }
+}
+
+/// A step, and what is left of its metadata.
+struct LeftStep {
+    saga_id: String,
+    event_id: String,
+    metadata: String,
+}
+
+fn left_of(row: &super::Row, at: Timestamp) -> Result<LeftStep, StoreError> {
+    let step: ErasableStepRow<'_> = decode(row)?;
+    // What cannot be read leaves as a whole.
+    let metadata = read_back(step.metadata.0.to_owned()).ok();
+    let left = metadata.and_then(|metadata| without_personal_data(step.step, &metadata, at));
+    Ok(LeftStep {
+        saga_id: step.saga_id.to_owned(),
+        event_id: step.event_id.to_owned(),
+        metadata: left.map_or_else(|| "{}".to_owned(), |left| left.as_str().to_owned()),
+    })
 }
 
 /// Folds the sagas of which events were erased anew, and writes them with their next version, also when nothing else of them

@@ -26,6 +26,7 @@ pub(super) async fn index_some(connection: &mut Connection, limit: u32) -> Resul
         .fetch_all(&mut *connection)
         .await
         .map_err(error::store)?;
+    let mut indexes = Vec::with_capacity(rows.len());
     for row in &rows {
         let index = LetterIndex::of(&Indexed {
             reason: &row.reason,
@@ -43,24 +44,28 @@ pub(super) async fn index_some(connection: &mut Connection, limit: u32) -> Resul
             .execute(&mut *connection)
             .await
             .map_err(error::store)?;
-        insert_words(connection, row.id, &index)
-            .await
-            .map_err(error::store)?;
+        indexes.push((row.id, index));
     }
+    let indexes: Vec<(i64, &LetterIndex)> = indexes.iter().map(|(id, index)| (*id, index)).collect();
+    insert_words(connection, &indexes).await.map_err(error::store)?;
     Ok(rows.len() as u64)
 }
 
-/// Keeps the words of a letter.
+/// Keeps the words of letters, by one statement.
 pub(super) async fn insert_words(
     connection: &mut Connection,
-    letter: i64,
-    index: &LetterIndex,
+    letters: &[(i64, &LetterIndex)],
 ) -> Result<(), sqlx::Error> {
-    let words: Vec<String> = index.words.iter().cloned().collect();
-    let mut sql = QueryBuilder::<Db>::new("INSERT INTO dead_letter_word (letter_id, word) SELECT ");
-    sql.push_bind(letter).push(", name FROM (");
-    dialect::push_texts(&mut sql, &words);
-    sql.push(") AS words WHERE true ON CONFLICT DO NOTHING");
+    let mut words: Vec<(i64, &str)> = Vec::new();
+    for (id, index) in letters {
+        words.extend(index.words.iter().map(|word| (*id, word.as_str())));
+    }
+    if words.is_empty() {
+        return Ok(());
+    }
+    let mut sql = QueryBuilder::<Db>::new("INSERT INTO dead_letter_word (letter_id, word) ");
+    dialect::push_named_texts(&mut sql, &words);
+    sql.push(" ON CONFLICT DO NOTHING");
     sql.build().execute(connection).await?;
     Ok(())
 }

@@ -155,8 +155,10 @@ impl DeadLetterStore for Adapter {
         let store = self.clone();
         run_detached(async move {
             let kept = store.keep_as(&letters, TxOutcome::Committed).await;
-            let letter = [probe::letter_like(&letters)];
-            let probe = async { store.keep_as(&letter, TxOutcome::RolledBack).await.map(drop) };
+            let probe = async {
+                let letter = [probe::letter_like(&letters)];
+                store.keep_as(&letter, TxOutcome::RolledBack).await.map(drop)
+            };
             confirm_refusal(kept, probe).await
         })
         .await

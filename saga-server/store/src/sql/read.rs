@@ -12,13 +12,13 @@ use super::{
     Connection, Pool,
     dialect::{self, any},
     error,
-    rows::{decode, decode_all},
+    rows::{decode, decode_all, decode_step},
 };
 use crate::{
     Position, StepPage, StoreError,
     columns::Moment,
     fold_text::read_fold,
-    rows::{HistoryRow, StateRow, StepRow, StoredStepRow},
+    rows::{HistoryRow, StateRow, StepRow},
     table::Table,
 };
 
@@ -194,17 +194,15 @@ pub(super) async fn steps(
             .bind(Moment(after.recorded_at))
             .bind(after.event_id.as_str()),
     };
-    let mut rows = query.fetch_all(pool).await.map_err(error::store)?;
+    let rows = query.map(|row| decode_step(&row)).fetch_all(pool).await;
+    let mut rows = rows.map_err(error::store)?;
     if rows.is_empty() && !exists(pool, saga_id).await? {
         return Ok(None);
     }
     let has_more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
-    let steps = rows
-        .iter()
-        .map(|row| decode::<StoredStepRow<'_>>(row)?.try_into());
     Ok(Some(StepPage {
-        steps: steps.collect::<Result<_, StoreError>>()?,
+        steps: rows.into_iter().collect::<Result<_, StoreError>>()?,
         has_more,
     }))
 }

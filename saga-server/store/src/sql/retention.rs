@@ -123,10 +123,11 @@ impl RetentionStore for Adapter {
             .bind(Moment(moment))
             .bind(event_id)
             .bind(i64::from(limit))
+            .map(|row| decode_event(&row))
             .fetch_all(&self.readers)
             .await
             .map_err(error::store)?;
-        rows.iter().map(decode_event).collect()
+        rows.into_iter().collect()
     }
 
     async fn remove(&self, sagas: &[Expired], archived: Option<&Archived>) -> Result<Removed, StoreError> {

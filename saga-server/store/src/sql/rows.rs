@@ -1,13 +1,16 @@
 //! From a row of the database to a struct.
+//!
+//! Rule of thumb: metadata is read row by row (`query.map(..)`), so that of no two events it is there at once as the database writes
+//! it. PostgreSQL writes `1e300` with three hundred zeros, so that 32 KiB become more than a megabyte.
 
 use saga_types::SagaEvent;
 use sqlx::{Error, FromRow, Row as _};
 
 use super::Row;
 use crate::{
-    Corrupt, StoreError,
+    Corrupt, StoreError, StoredStep,
     batch::KnownEvent,
-    rows::{KnownStepRow, StepRow},
+    rows::{KnownStepRow, StepRow, StoredStepRow},
     table::Keyed,
 };
 
@@ -19,6 +22,11 @@ pub(super) fn decode<'r, T: Keyed + FromRow<'r, Row>>(row: &'r Row) -> Result<T,
 /// As [`decode`], of all rows.
 pub(super) fn decode_all<'r, T: Keyed + FromRow<'r, Row>>(rows: &'r [Row]) -> Result<Vec<T>, StoreError> {
     rows.iter().map(decode).collect()
+}
+
+/// Reads a step from a row with the columns of [`StoredStepRow`].
+pub(super) fn decode_step(row: &Row) -> Result<StoredStep, StoreError> {
+    decode::<StoredStepRow<'_>>(row)?.try_into()
 }
 
 /// Reads an event from a row with the columns of [`StepRow`].

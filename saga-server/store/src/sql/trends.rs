@@ -7,22 +7,25 @@ use super::{
     Adapter, Pool,
     dialect::{self, any},
     error,
-    rows::decode_all,
+    rows::decode,
     samples, statistics,
 };
 use crate::{
     Flow, FlowQuery, Sample, Scope, SlotDurations, Span, StatisticsQuery, StepDetail, StoreError, TrendStore,
     Trends,
-    flow::{DetailGathering, FlowStep, Gathering, StepMetadata},
+    flow::{DetailGathering, FirstEvent, FlowStep, Gathering, StepMetadata},
     period::drawn_below,
     rollup::CountsByType,
     trends,
 };
 
+/// The first event of a step in each of some sagas.
 const METADATA: &str = concat!(
-    "SELECT saga_id, status, CAST(metadata AS text) AS metadata FROM saga_steps WHERE saga_id ",
+    "SELECT saga_id, status, CAST(metadata AS text) AS metadata FROM ( \
+     SELECT saga_id, status, metadata, row_number() OVER (PARTITION BY saga_id ORDER BY recorded_at, event_id) AS place \
+     FROM saga_steps WHERE saga_id ",
     any!("1"),
-    " AND step = $2 ORDER BY saga_id, recorded_at, event_id"
+    " AND step = $2) AS step WHERE place = 1 ORDER BY saga_id"
 );
 
 #[async_trait]
@@ -77,7 +80,7 @@ impl TrendStore for Adapter {
         let (saga_ids, _) = drawn(&self.readers, query).await?;
         for some in saga_ids.chunks(FlowQuery::CHUNK) {
             let reached = gathering.add(&steps(self, query, some).await?)?;
-            gathering.add_metadata(&metadata(&self.readers, &reached, step).await?)?;
+            gathering.add_metadata(metadata(&self.readers, &reached, step).await?);
         }
         gathering.finish()
     }
@@ -106,13 +109,18 @@ async fn steps(store: &Adapter, query: &FlowQuery, some: &[String]) -> Result<Ve
     }
 }
 
-/// The events of a step of some sagas, saga by saga, each saga's in their order.
-async fn metadata(pool: &Pool, saga_ids: &[String], step: &Step) -> Result<Vec<StepMetadata>, StoreError> {
+/// What the first events of a step say, saga by saga.
+async fn metadata(pool: &Pool, saga_ids: &[String], step: &Step) -> Result<Vec<FirstEvent>, StoreError> {
     let rows = sqlx::query(METADATA)
         .bind(dialect::list(saga_ids))
         .bind(step.as_str())
+        .map(|row| first_event(&row))
         .fetch_all(pool)
         .await
         .map_err(error::store)?;
-    decode_all(&rows)
+    rows.into_iter().collect()
+}
+
+fn first_event(row: &super::Row) -> Result<FirstEvent, StoreError> {
+    decode::<StepMetadata>(row)?.try_into()
 }

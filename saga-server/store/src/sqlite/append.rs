@@ -115,7 +115,8 @@ async fn known_events(
     let rows = sqlx::query(KNOWN_EVENTS.as_str())
         .bind(json(&keys)?)
         .bind(newest)
+        .map(|row| decode_known(&row))
         .fetch_all(connection)
         .await?;
-    Ok(rows.iter().map(decode_known).collect::<Result<_, _>>()?)
+    Ok(rows.into_iter().collect::<Result<_, _>>()?)
 }

@@ -230,6 +230,14 @@ pub(super) fn push_texts(sql: &mut QueryBuilder<Sqlite>, texts: &[String]) {
         .push(")");
 }
 
+/// Texts, each with the id of what it belongs to, as rows.
+pub(super) fn push_named_texts(sql: &mut QueryBuilder<Sqlite>, texts: &[(i64, &str)]) {
+    // Without a condition SQLite would take ON CONFLICT for that of a join.
+    sql.push("SELECT value ->> 0, value ->> 1 FROM json_each(")
+        .push_bind(list(texts))
+        .push(") WHERE true");
+}
+
 /// As [`any!`], for statements that are built.
 pub(super) fn push_any(sql: &mut QueryBuilder<Sqlite>, items: &(impl Serialize + ?Sized)) {
     sql.push("IN (SELECT value FROM json_each(")

@@ -37,6 +37,8 @@ pub enum ErrorCode {
     NotFound,
     /// 405: the path exists, but not with this method.
     MethodNotAllowed,
+    /// 406: there is no answer of a type that the caller takes.
+    NotAcceptable,
     /// 409: it is not in a state in which this can be done.
     Conflict,
     /// 413: the body is too long.
@@ -61,6 +63,7 @@ impl ErrorCode {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::Conflict => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -164,6 +167,10 @@ impl ApiError {
             ErrorCode::MethodNotAllowed,
             format!("{method} is not possible here"),
         )
+    }
+
+    pub(crate) fn not_acceptable(message: impl Into<String>) -> Self {
+        Self::plain(ErrorCode::NotAcceptable, message)
     }
 
     pub(crate) fn conflict(message: impl Into<String>) -> Self {

@@ -48,7 +48,10 @@ pub(crate) fn answer(error: &ApiError, encoding: Encoding) -> Response {
 /// As google.rpc.Code numbers them.
 const fn rpc_code(code: ErrorCode) -> i32 {
     match code {
-        ErrorCode::BadRequest | ErrorCode::UnsupportedMediaType | ErrorCode::PayloadTooLarge => 3,
+        ErrorCode::BadRequest
+        | ErrorCode::NotAcceptable
+        | ErrorCode::UnsupportedMediaType
+        | ErrorCode::PayloadTooLarge => 3,
         ErrorCode::NotFound => 5,
         ErrorCode::Forbidden => 7,
         ErrorCode::TooManyRequests => 8,

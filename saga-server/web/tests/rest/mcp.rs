@@ -154,11 +154,40 @@ async fn no_website_asks_by_the_browser_of_somebody() {
 async fn only_short_messages_are_taken_and_only_by_post() {
     let api = Api::new().await;
     let long = asking("find_sagas", &json!({"q": "x".repeat(70_000)}));
-    assert_eq!(post(&api, &[], &long).await.status.as_u16(), 413);
+    post(&api, &[], &long)
+        .await
+        .is_error(413, "PAYLOAD_TOO_LARGE", PATH);
     for method in [Method::GET, Method::DELETE] {
         let answer = api.request(method, PATH, &HEADERS).await;
         answer.is_error(405, "METHOD_NOT_ALLOWED", PATH);
         assert_eq!(answer.header("allow"), "POST");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_question_is_refused_in_the_form_of_all_errors() {
+    let api = Api::new().await;
+    let [json, both] = HEADERS;
+    let question = asking("find_sagas", &json!({})).to_string();
+    let deep = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
+    let (question, deep) = (question.as_str(), deep.as_str());
+    for (headers, body, status, code) in [
+        (vec![json], question, 406, "NOT_ACCEPTABLE"),
+        (vec![both], question, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (
+            vec![("content-type", "text/plain"), both],
+            question,
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
+        (vec![json, both], "no JSON", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (vec![json, both], deep, 415, "UNSUPPORTED_MEDIA_TYPE"),
+    ] {
+        let answer = api
+            .request_with(Method::POST, PATH, &headers, body.as_bytes().to_vec())
+            .await;
+        let error = answer.is_error(status, code, PATH);
+        assert!(error["message"].as_str().unwrap().len() < 1_000, "{error}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use saga_store::{
     AppendError, Appended, Attempt, Conclusion, Letter, LetterFilter, LetterPlace, LetterQuery, LetterState,
-    Named, NewLetter, Origin, Scope, Store, StoredLetter,
+    Named, NewLetter, Origin, Scope, Store, StoredLetter, searched_words,
 };
 use saga_types::{SagaStatus, steps};
 
@@ -104,6 +104,46 @@ pub(crate) async fn a_letter_is_kept_once_and_read_back_whole(database: &impl Da
             .all(|stored| stored.attempts == 0 && stored.last_attempt.is_none())
     );
     assert_eq!(store.letters_waiting(&Scope::All).await.unwrap(), 2);
+}
+
+pub(crate) async fn more_letters_than_a_statement_takes_are_kept_in_their_order(database: &impl Database) {
+    let store = database.store().await;
+    let letters = (0..450_u16).map(|number| {
+        let mut new = letter(0);
+        new.identity[..2].copy_from_slice(&number.to_be_bytes());
+        new.letter.offset = i64::from(number);
+        new.letter.message = format!("field{number:03} is unknown");
+        new.letter.value = Some(vec![7; usize::from(number)]);
+        new.letter.key = (number % 2 == 0).then(|| number.to_be_bytes().to_vec());
+        new
+    });
+    let letters: Vec<NewLetter> = letters.collect();
+    // Some come again beside themselves, some much later.
+    let mut given = letters.clone();
+    given.extend(letters.iter().step_by(7).cloned());
+    given.insert(1, letters[0].clone());
+    assert_eq!(store.keep_letters(given.clone()).await.unwrap(), 450);
+    assert_eq!(store.keep_letters(given).await.unwrap(), 0);
+    let mut query = all(100);
+    let mut kept = Vec::new();
+    loop {
+        let page = store.letters(&query).await.unwrap();
+        kept.extend(page.letters.into_iter().map(|stored| stored.letter));
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => break,
+        }
+    }
+    kept.reverse();
+    let expected: Vec<Letter> = letters.into_iter().map(|new| new.letter).collect();
+    assert_eq!(kept, expected);
+    for offset in [0, 7, 199, 200, 449] {
+        let filter = LetterFilter {
+            words: searched_words(&format!("field{offset:03}")).unwrap(),
+            ..LetterFilter::default()
+        };
+        assert_eq!(matching(&*store, filter).await, [offset]);
+    }
 }
 
 pub(crate) async fn letters_come_newest_first_page_by_page(database: &impl Database) {

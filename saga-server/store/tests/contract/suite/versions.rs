@@ -156,6 +156,18 @@ pub(crate) async fn few_sagas_are_all_drawn_with_what_their_steps_say(database: 
     assert!(store.draw(&by_place("\0"), 100).await.unwrap().sagas.is_empty());
 }
 
+/// PostgreSQL keeps such numbers in few bytes, and writes each with three hundred zeros.
+pub(crate) async fn metadata_that_is_long_as_a_text_is_not_drawn(database: &impl Database) {
+    let store = database.store().await;
+    let numbers = vec!["1e300"; 1_500].join(",");
+    let metadata = format!(r#"{{"producerService":"order-service","place":"7","numbers":[{numbers}]}}"#);
+    let events = vec![with(created("saga-1", "1", 0), &metadata)];
+    store.append(events.into()).await.unwrap();
+    let drawn = store.draw(&SagaQuery::newest(1), 100).await.unwrap();
+    let expected = BTreeSet::from([("producerService".to_owned(), "order-service".to_owned())]);
+    assert_eq!(drawn.sagas[0].values, expected);
+}
+
 /// More sagas than are counted one by one: a tenth of them failed, in a quiet hour of which a draw by time would hardly see any.
 pub(crate) async fn of_very_many_sagas_each_has_the_same_chance_to_be_drawn(database: &impl Database) {
     let store = database.store().await;

@@ -1,0 +1,234 @@
+//! A schema from outside, reduced to what its values depend on, and bounded before anything goes down into it.
+//!
+//! Rule of thumb: the library and we read a schema by recursion, and the values of it as well, so how many types stand within each
+//! other is counted here before the library parses them, and by `bounds` through the names of types. What values do not depend on is
+//! left out: logical types, which the library keeps apart as types of their own (a `timestamp-millis` would not resolve to a `long`),
+//! and what it copies again and again (aliases, defaults, documentation).
+
+use apache_avro::Schema;
+use serde_json::{Map, Value};
+
+use super::{SchemaError, bounds, error::short};
+
+/// How many types may stand within each other; an optional type is two. A level takes some 10 KB of the stack in a debug build.
+pub(super) const MOST_DEPTH: usize = 64;
+
+/// How many types a schema may have, a primitive one counted as often as it is named. The most that is known of is the change of a
+/// row with a thousand columns.
+pub(super) const MOST_TYPES: usize = 10_000;
+
+/// What the values of a type depend on.
+const OF_TYPES: [&str; 8] = [
+    "type",
+    "name",
+    "namespace",
+    "fields",
+    "items",
+    "values",
+    "symbols",
+    "size",
+];
+
+/// The same for a record's field.
+const OF_FIELDS: [&str; 2] = ["name", "type"];
+
+/// Parses a schema of which values may be read. Whether they are bounded by their bytes is for [`bounds::check`].
+pub(super) fn parse(json: &str) -> Result<Schema, SchemaError> {
+    Schema::parse(&reduced(json)?).map_err(|error| SchemaError::NotASchema(short(&error)))
+}
+
+/// A schema as JSON, reduced to what values depend on, for those who read values of any schema of at most
+/// [`MAX_EVENT_BYTES`](super::MAX_EVENT_BYTES) each.
+///
+/// # Errors
+///
+/// [`SchemaError`] when it is no schema, its types stand too deeply within each other, or a few bytes could unfold to millions of
+/// values.
+pub fn bounded_schema(json: &str) -> Result<String, SchemaError> {
+    let json = reduced(json)?;
+    let schema = Schema::parse(&json).map_err(|error| SchemaError::NotASchema(short(&error)))?;
+    bounds::check(&schema)?;
+    Ok(json.to_string())
+}
+
+fn reduced(json: &str) -> Result<Value, SchemaError> {
+    let mut json = serde_json::from_str(json).map_err(|error| SchemaError::NotASchema(error.to_string()))?;
+    Reduction { types: 0 }.of(&mut json, 1)?;
+    Ok(json)
+}
+
+/// A schema that is being reduced.
+struct Reduction {
+    /// How many types were met.
+    types: usize,
+}
+
+impl Reduction {
+    fn of(&mut self, schema: &mut Value, depth: usize) -> Result<(), SchemaError> {
+        self.types += 1;
+        if depth > MOST_DEPTH {
+            return Err(SchemaError::TooDeep);
+        }
+        if self.types > MOST_TYPES {
+            return Err(SchemaError::TooManyTypes);
+        }
+        match schema {
+            Value::Array(union) => union.iter_mut().try_for_each(|member| self.of(member, depth + 1)),
+            Value::Object(definition) => self.of_definition(definition, depth),
+            _ => Ok(()),
+        }
+    }
+
+    fn of_definition(
+        &mut self,
+        definition: &mut Map<String, Value>,
+        depth: usize,
+    ) -> Result<(), SchemaError> {
+        definition.retain(|key, _| OF_TYPES.contains(&key.as_str()));
+        if let Some(inner @ (Value::Array(_) | Value::Object(_))) = definition.get_mut("type") {
+            self.of(inner, depth + 1)?;
+        }
+        for place in ["items", "values"] {
+            if let Some(inner) = definition.get_mut(place) {
+                self.of(inner, depth + 1)?;
+            }
+        }
+        let Some(Value::Array(fields)) = definition.get_mut("fields") else {
+            return Ok(());
+        };
+        for field in fields.iter_mut().filter_map(Value::as_object_mut) {
+            field.retain(|key, _| OF_FIELDS.contains(&key.as_str()));
+            if let Some(inner) = field.get_mut("type") {
+                self.of(inner, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::avro::{SchemaVersion, WriterSchema};
+
+    /// Half of what the threads of a server have; the rest is for those who call.
+    const STACK: usize = 1024 * 1024;
+
+    fn on_a_small_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| {
+            let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+            thread.unwrap().join().unwrap()
+        })
+    }
+
+    /// A field's type of so many levels of JSON, made by this from the one within.
+    fn nested(levels: usize, around: impl Fn(usize, String) -> String) -> String {
+        (0..levels).fold(r#""string""#.to_owned(), |inner, level| around(level, inner))
+    }
+
+    /// The event's schema with a field of another type.
+    fn with_field(of_type: &str) -> String {
+        SchemaVersion::V2.json().replacen(
+            r#""fields": ["#,
+            &format!(r#""fields": [{{"name":"other","type":{of_type}}},"#),
+            1,
+        )
+    }
+
+    fn list(_: usize, inner: String) -> String {
+        format!(r#"{{"type":"array","items":{inner}}}"#)
+    }
+
+    fn wrapped(_: usize, inner: String) -> String {
+        format!(r#"{{"type":{inner}}}"#)
+    }
+
+    fn record(level: usize, inner: String) -> String {
+        format!(r#"{{"type":"record","name":"R{level}","fields":[{{"name":"f","type":{inner}}}]}}"#)
+    }
+
+    fn optional(level: usize, inner: String) -> String {
+        format!(r#"["null",{}]"#, record(level, inner))
+    }
+
+    #[test]
+    fn whatever_the_nesting_a_schema_is_read_or_refused_on_a_small_stack() {
+        let shapes: [fn(usize, String) -> String; 4] = [list, wrapped, record, optional];
+        for around in shapes {
+            let (mut taken, mut refused) = (0, 0);
+            for levels in (1..=200).chain([1_000]) {
+                let schema = with_field(&nested(levels, around));
+                match on_a_small_stack(|| WriterSchema::parse(&schema).map(drop)) {
+                    Ok(()) => taken = levels,
+                    Err(error) => {
+                        refused += 1;
+                        let reason = error.to_string();
+                        assert!(reason.len() < 400, "{reason}");
+                    }
+                }
+            }
+            assert!(taken >= 30 && refused > 100, "{taken} taken, {refused} refused");
+        }
+    }
+
+    #[test]
+    fn names_do_not_hide_how_deep_types_are() {
+        let chain = |types: usize| {
+            let further = (1..types).map(|level| record(level, format!(r#""R{}""#, level - 1)));
+            let all: Vec<String> = [record(0, r#""string""#.to_owned())]
+                .into_iter()
+                .chain(further)
+                .collect();
+            with_field(&format!("[{}]", all.join(",")))
+        };
+        let read = |types: usize| {
+            let schema = chain(types);
+            on_a_small_stack(move || WriterSchema::parse(&schema).map(drop))
+        };
+        assert_eq!(read(60), Ok(()));
+        for types in [65, 100, 3_000] {
+            assert_eq!(read(types), Err(SchemaError::TooDeep), "{types}");
+        }
+        assert_eq!(read(6_000), Err(SchemaError::TooManyTypes));
+    }
+
+    #[test]
+    fn a_fixed_size_that_no_value_has_is_refused() {
+        for size in [256 * 1024 + 1, 1 << 40, i64::MAX] {
+            let fixed = json!({"type": "fixed", "name": "F", "size": size});
+            let read = WriterSchema::parse(&with_field(&fixed.to_string()));
+            assert!(matches!(read, Err(SchemaError::FixedTooLarge { .. })), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn what_values_do_not_depend_on_is_left_out() {
+        let schema = r#"{"type":"record","name":"A","doc":"d","aliases":["B","C"],"fields":[
+            {"name":"at","type":{"type":"long","logicalType":"timestamp-millis","connect.version":1},"default":0,"order":"ignore"},
+            {"name":"type","type":["null",{"type":"enum","name":"E","symbols":["doc"],"default":"doc"}]}]}"#;
+        let reduced: Value = serde_json::from_str(&bounded_schema(schema).unwrap()).unwrap();
+        let expected = json!({"type": "record", "name": "A", "fields": [
+            {"name": "at", "type": {"type": "long"}},
+            {"name": "type", "type": ["null", {"type": "enum", "name": "E", "symbols": ["doc"]}]}]});
+        assert_eq!(reduced, expected);
+    }
+
+    #[test]
+    fn a_reason_is_short_whatever_the_schema_is() {
+        let fields: Vec<Value> = (0..2_000)
+            .map(|field| json!({"name": format!("f{field}"), "type": "long"}))
+            .collect();
+        let large = json!({"type": "record", "name": "Large", "fields": fields});
+        let mut schema: Value = serde_json::from_str(SchemaVersion::V2.json()).unwrap();
+        let order_id = schema["fields"].as_array_mut().unwrap().iter_mut();
+        order_id
+            .filter(|field| field["name"] == "orderId")
+            .for_each(|field| field["type"] = large.clone());
+        let reason = WriterSchema::parse(&schema.to_string()).unwrap_err().to_string();
+        assert!(reason.contains("orderId") && reason.len() < 600, "{reason}");
+    }
+}
