@@ -29,7 +29,8 @@ pub(crate) struct StandstillView {
     pub(crate) usual_p50_ms: i64,
     /// How long it took those that came later: the median, in milliseconds; null when fewer than 20 of them have gone on.
     pub(crate) others_p50_ms: Option<i64>,
-    /// The page that lists the sagas that wait for the step, of a type without a definition all that have not ended; behind its question mark are the parameters of `/api/v1/sagas`.
+    /// The page that lists the sagas that wait for the step, of a type without a definition all that have not ended; behind its
+    /// question mark are the parameters of `/api/v1/sagas`.
     pub(crate) page: String,
 }
 
