@@ -140,7 +140,7 @@ fn very_many_sagas_of_very_many_steps_are_counted_saga_by_saga() {
         events.push(event("DONE", SagaStatus::Completed, 5_000));
         events
     };
-    let sagas: Vec<Vec<Recorded>> = (0..10_000).map(saga).collect();
+    let sagas: Vec<Vec<Recorded>> = (0..2_000).map(saga).collect();
     let file = infer::definition(&saga_type, &sagas).unwrap();
     let read = SagaDefinition::from_yaml(&file).unwrap();
     assert_eq!(read.forward.len(), 191);
