@@ -153,9 +153,18 @@ pub(super) struct Clockwork {
 impl Clockwork {
     /// Begins with these sagas, of which nothing is stored yet.
     pub(super) async fn of(sagas: &[Made]) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
         let mut definitions = Definitions::built_in();
         definitions.insert(SagaDefinition::from_yaml(DEFINITION)?);
+        Self::defined_by(definitions, sagas).await
+    }
+
+    /// The same where no definition says what the sagas do.
+    pub(super) async fn undefined(sagas: &[Made]) -> Result<Self> {
+        Self::defined_by(Definitions::built_in(), sagas).await
+    }
+
+    async fn defined_by(definitions: Definitions, sagas: &[Made]) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
         let options = StoreOptions {
             definitions: Arc::new(definitions),
             max_connections: 4,

@@ -55,9 +55,13 @@ pub(super) async fn run(args: &Args, progress: &Progress, report: &mut Report) -
         ],
     );
     for seed in &args.seeds {
-        for (name, times) in [("as ever", 1.0), ("8 times slower", 8.0)] {
+        for (name, times, is_defined) in [
+            ("as ever", 1.0, true),
+            ("8 times slower", 8.0, true),
+            ("as ever, without a definition", 1.0, false),
+        ] {
             progress.update(format!("stalls, seed {seed}, {name}"));
-            let found = watch(*seed, args.sagas, times).await?;
+            let found = watch(*seed, args.sagas, times, is_defined).await?;
             let (precision, recall) = (
                 share(found.rightly, found.marked),
                 share(found.known, found.stalled),
@@ -99,7 +103,7 @@ pub(super) async fn run(args: &Args, progress: &Progress, report: &mut Report) -
 }
 
 /// Everything slows down in the middle of the time.
-async fn watch(seed: u64, learnt_from: u32, times: f64) -> Result<Found> {
+async fn watch(seed: u64, learnt_from: u32, times: f64, is_defined: bool) -> Result<Found> {
     let mut rng = Rng::with_seed(seed);
     let begin = Timestamp::from_millis(1_760_000_000_000)?;
     let after = |millis: i64| Timestamp::from_millis(begin.as_millis() + WEEK + millis);
@@ -110,7 +114,10 @@ async fn watch(seed: u64, learnt_from: u32, times: f64) -> Result<Found> {
     };
     let mut sagas = population::sagas(&mut rng, "week", begin, WEEK, learnt_from, NORMAL)?;
     sagas.extend(population::sagas(&mut rng, "now", now, WATCHED, SAGAS, kind)?);
-    let mut clockwork = Clockwork::of(&sagas).await?;
+    let mut clockwork = match is_defined {
+        true => Clockwork::of(&sagas).await?,
+        false => Clockwork::undefined(&sagas).await?,
+    };
     clockwork.until(now).await?;
     clockwork.store.learn_usual(now).await?;
     let (mut marked, mut standstills) = (BTreeSet::new(), 0);

@@ -32,6 +32,8 @@ pub type Value = (String, String);
 pub struct Tally {
     sagas: u64,
     keys: BTreeMap<String, OfKey>,
+    /// Keys that were more than are kept.
+    has_more_keys: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -51,6 +53,7 @@ impl Tally {
         for (key, value) in values {
             if !self.keys.contains_key(key) {
                 if self.keys.len() >= MAX_KEYS {
+                    self.has_more_keys = true;
                     continue;
                 }
                 self.keys.insert(key.clone(), OfKey::default());
@@ -73,6 +76,11 @@ impl Tally {
     #[must_use]
     pub fn sagas(&self) -> u64 {
         self.sagas
+    }
+
+    /// Whether it is known how many sagas have a key: one that came too late was not counted.
+    fn knows(&self, key: &str) -> bool {
+        !self.has_more_keys || self.keys.contains_key(key)
     }
 
     fn share(&self, key: &str, value: &str) -> Share {
@@ -113,7 +121,8 @@ pub struct Differences {
 /// Compares two groups.
 #[must_use]
 pub fn differences(left: &Tally, right: &Tally) -> Differences {
-    let keys: BTreeSet<&String> = left.keys.keys().chain(right.keys.keys()).collect();
+    let mut keys: BTreeSet<&String> = left.keys.keys().chain(right.keys.keys()).collect();
+    keys.retain(|key| left.knows(key) && right.knows(key));
     let mut found = Differences::default();
     for key in keys {
         let both = [left, right].map(|tally| tally.keys.get(key));
@@ -298,6 +307,32 @@ mod tests {
         let mut one = Tally::default();
         one.add(&saga(&[("a", "1".to_owned())]));
         for (left, right) in [(&empty, &empty), (&one, &empty), (&one, &one)] {
+            assert!(differences(left, right).values.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_key_that_one_group_has_too_many_to_count_is_no_difference() {
+        let tally = |prefix: &str| {
+            let mut tally = Tally::default();
+            let many: Vec<(String, String)> = (0..600)
+                .map(|key| (format!("{prefix}-{key}"), "1".to_owned()))
+                .collect();
+            tally.add(&many.into_iter().collect());
+            for _ in 0..500 {
+                tally.add(&saga(&[("region", "eu".to_owned())]));
+            }
+            tally
+        };
+        let mut few = Tally::default();
+        for _ in 0..500 {
+            few.add(&saga(&[("region", "eu".to_owned())]));
+        }
+        for (left, right) in [
+            (&tally("a"), &few),
+            (&few, &tally("a")),
+            (&tally("a"), &tally("b")),
+        ] {
             assert!(differences(left, right).values.is_empty());
         }
     }

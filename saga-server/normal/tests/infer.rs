@@ -103,3 +103,45 @@ fn types_with_very_many_steps_and_sagas_with_very_many_events_are_bounded() {
     assert!(file.len() < 30_000, "{}", file.len());
     SagaDefinition::from_yaml(&file).unwrap();
 }
+
+#[test]
+fn a_saga_that_records_foreign_steps_again_and_again_hides_no_step_of_the_type() {
+    let saga_type = SagaType::new("OWN").unwrap();
+    let usual = vec![
+        event("ASKED", SagaStatus::Started, 0),
+        event("CHECKED", SagaStatus::InProgress, 5),
+        event("DONE", SagaStatus::Completed, 9),
+    ];
+    let mut sagas = vec![usual; 30];
+    let endless = (0..100).flat_map(|round| {
+        (0..300).map(move |step| {
+            event(
+                &format!("FOREIGN_{step}"),
+                SagaStatus::InProgress,
+                round * 1_000 + step,
+            )
+        })
+    });
+    sagas.push(endless.collect());
+    let file = infer::definition(&saga_type, &sagas).unwrap();
+    let read = SagaDefinition::from_yaml(&file).unwrap();
+    let forward: Vec<&str> = read.forward.iter().map(|forward| forward.step.as_str()).collect();
+    assert_eq!(forward, ["ASKED", "CHECKED", "DONE"], "{file}");
+}
+
+/// Each two of the steps are compared, over all sagas.
+#[test]
+fn very_many_sagas_of_very_many_steps_are_counted_saga_by_saga() {
+    let saga_type = SagaType::new("OWN").unwrap();
+    let saga = |number: i64| {
+        let step = |place: i64| event(&format!("STEP_{place:03}"), SagaStatus::InProgress, 10 * place);
+        let mut events = vec![event("ASKED", SagaStatus::Started, 0)];
+        events.extend((1..190).filter(|place| (place + number) % 2 == 0).map(step));
+        events.push(event("DONE", SagaStatus::Completed, 5_000));
+        events
+    };
+    let sagas: Vec<Vec<Recorded>> = (0..2_000).map(saga).collect();
+    let file = infer::definition(&saga_type, &sagas).unwrap();
+    let read = SagaDefinition::from_yaml(&file).unwrap();
+    assert_eq!(read.forward.len(), 191);
+}

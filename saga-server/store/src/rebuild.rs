@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Corrupt, StoreError,
+    columns::Texts,
     fold_batch::UpdatedSaga,
     fold_text::{self, read_fold},
     rollup::RollupKey,
@@ -102,14 +103,34 @@ pub(super) struct Stored<'a> {
     pub(super) version: i64,
     /// None when it cannot be read.
     pub(super) row: Option<(InstanceRow<'a>, RollupKey)>,
+    /// It was marked as waiting longer than usual.
+    is_marked: bool,
 }
 
 impl<'a> Stored<'a> {
     pub(super) fn new(version: i64, row: Result<InstanceRow<'a>, StoreError>) -> Self {
+        let is_marked = row.as_ref().is_ok_and(|row| row.deadline_by_usual);
         // What cannot be read is itself a difference, and is written anew.
         let row = row.map(InstanceRow::unmarked);
         let row = row.and_then(|row| Ok((row.clone(), row.counted()?))).ok();
-        Self { version, row }
+        Self {
+            version,
+            row,
+            is_marked,
+        }
+    }
+
+    /// Without what a mark says is awaited, where the steps themselves do not say it.
+    fn without_marked_steps(mut self, folded: Option<&UpdatedSaga>) -> Self {
+        let is_silent = folded.is_some_and(|folded| folded.state.awaiting.is_empty());
+        if let Some((row, _)) = &mut self.row
+            && self.is_marked
+            && is_silent
+        {
+            row.awaited_step = None;
+            row.awaited_steps = Texts(Vec::new());
+        }
+        self
     }
 
     fn is(&self, updated: &UpdatedSaga) -> bool {
@@ -155,6 +176,7 @@ pub(super) fn compare(
         // A row without steps has no history; `difference` reports it.
         let steps = histories.remove(saga_id).unwrap_or_default();
         let folded = refold(steps, stored.as_ref(), definitions)?;
+        let stored = stored.map(|stored| stored.without_marked_steps(folded.as_ref()));
         if let Some(kind) = difference(stored.as_ref(), folded.as_ref())? {
             compared.differences.push(Difference {
                 saga_id: saga_id.clone(),

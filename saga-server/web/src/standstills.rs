@@ -14,7 +14,7 @@ use crate::{http::address::encoded, scoped::Reader};
 #[serde(rename_all = "camelCase")]
 #[schema(as = Standstill)]
 pub(crate) struct StandstillView {
-    /// The step that is awaited.
+    /// The step that is awaited; of a type without a definition the one that usually comes.
     pub(crate) step: Step,
     /// The service that owns it by the definition.
     pub(crate) owner: Option<String>,
@@ -29,7 +29,8 @@ pub(crate) struct StandstillView {
     pub(crate) usual_p50_ms: i64,
     /// How long it took those that came later: the median, in milliseconds; null when fewer than 20 of them have gone on.
     pub(crate) others_p50_ms: Option<i64>,
-    /// The page that lists the sagas that wait for the step; behind its question mark are the parameters of `/api/v1/sagas`.
+    /// The page that lists the sagas that wait for the step, of a type without a definition all that have not ended; behind its
+    /// question mark are the parameters of `/api/v1/sagas`.
     pub(crate) page: String,
 }
 
@@ -45,12 +46,16 @@ pub(crate) async fn standstills(reader: &Reader) -> Result<Vec<StandstillView>, 
 impl StandstillView {
     fn of(reader: &Reader, found: Standstill) -> Self {
         let (owner, contact) = reader.responsible(&found.saga_type, &found.step);
+        // Without a definition no saga awaits a step until it counts as stuck.
+        let awaits = match reader.definitions().get(&found.saga_type) {
+            Some(_) => format!("awaits={}&", encoded(found.step.as_str())),
+            None => String::new(),
+        };
         Self {
             owner,
             contact,
             page: format!(
-                "/sagas?awaits={}&ended=false&sagaType={}&sort=startedAt,asc",
-                encoded(found.step.as_str()),
+                "/sagas?{awaits}ended=false&sagaType={}&sort=startedAt,asc",
                 encoded(found.saga_type.as_str())
             ),
             step: found.step,

@@ -1,6 +1,6 @@
 //! What comes before what, choices and optional steps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     NEARLY_ALL,
@@ -60,7 +60,8 @@ impl Path {
             both > 0 && share >= NEARLY_ALL
         };
         sort(&mut steps, is_before);
-        let groups = choices(tally, &steps, successes);
+        let together = done_together(&steps, successes);
+        let groups = choices(tally, &steps, &together, successes);
         // Alternatives come where the first of them does.
         let mut before = vec![vec![false; steps.len()]; steps.len()];
         for (one, of_one) in before.iter_mut().enumerate() {
@@ -134,16 +135,33 @@ fn sort(steps: &mut Vec<usize>, is_before: impl Fn(usize, usize) -> bool) {
     }
 }
 
+/// How many sagas without failure did each two steps, by their places; on the diagonal each step.
+///
+/// Counted saga by saga: each has few steps, and a type may have many.
+fn done_together(steps: &[usize], successes: &[&Trace]) -> Vec<Vec<usize>> {
+    let mut counts = vec![vec![0; steps.len()]; steps.len()];
+    let places: BTreeMap<usize, usize> = steps.iter().copied().zip(0..).collect();
+    for trace in successes {
+        let done: Vec<usize> = trace
+            .done
+            .keys()
+            .filter_map(|step| places.get(step).copied())
+            .collect();
+        for one in &done {
+            for other in &done {
+                counts[*one][*other] += 1;
+            }
+        }
+    }
+    counts
+}
+
 /// Groups of alternatives, by their places: hardly any saga has two of them, and they come behind and before the same steps.
-fn choices(tally: &Tally, steps: &[usize], successes: &[&Trace]) -> Vec<Vec<usize>> {
-    let having = |wanted: &dyn Fn(&Trace) -> bool| successes.iter().filter(|trace| wanted(trace)).count();
+fn choices(tally: &Tally, steps: &[usize], together: &[Vec<usize>], successes: &[&Trace]) -> Vec<Vec<usize>> {
     let is_alternative = |one: usize, other: usize| {
-        let (one, other) = (steps[one], steps[other]);
-        let has = |trace: &Trace, step: usize| trace.done.contains_key(&step);
-        let both = having(&|trace| has(trace, one) && has(trace, other));
-        let least = having(&|trace| has(trace, one)).min(having(&|trace| has(trace, other)));
+        let least = together[one][one].min(together[other][other]);
         let is_taken = share(least, successes.len()) >= EITHER;
-        is_taken && share(both, least) <= BOTH
+        is_taken && share(together[one][other], least) <= BOTH
     };
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut grouped = BTreeSet::new();

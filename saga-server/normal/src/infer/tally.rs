@@ -1,6 +1,6 @@
 //! What the sagas say of each step, and of each two.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use saga_types::{SagaStatus, Step, Timestamp};
 
@@ -107,15 +107,15 @@ impl Trace {
     }
 }
 
-/// The steps that most sagas have, sorted.
+/// The steps that most sagas have, sorted. A saga that records a step again and again has it once.
 fn steps(sagas: &[Vec<Recorded>]) -> Vec<Step> {
     let mut counts: BTreeMap<&Step, usize> = BTreeMap::new();
-    for event in sagas
-        .iter()
-        .flatten()
-        .filter(|event| !event.step.is_manual_override())
-    {
-        *counts.entry(&event.step).or_default() += 1;
+    for saga in sagas {
+        let steps = saga.iter().map(|event| &event.step);
+        let steps: BTreeSet<&Step> = steps.filter(|step| !step.is_manual_override()).collect();
+        for step in steps {
+            *counts.entry(step).or_default() += 1;
+        }
     }
     let mut counts: Vec<(&Step, usize)> = counts.into_iter().collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));

@@ -9,4 +9,4 @@ mod sagas;
 mod versions;
 
 pub use sagas::{Noise, sagas, same_definition};
-pub use versions::{Rates, looked_at_every_minute};
+pub use versions::{EverCalled, Rates, looked_at_every_minute, looked_at_to_the_end};

@@ -24,7 +24,7 @@ pub(super) use detail::{DetailGathering, FirstEvent, StepMetadata};
 pub use detail::{StepDetail, VersionPart};
 pub(super) use gather::Gathering;
 pub(super) use path::FlowStep;
-pub(super) use waits::observed_waits;
+pub(super) use waits::{observed_waits, standing};
 
 /// Which sagas are read.
 #[derive(Debug, Clone)]

@@ -27,6 +27,10 @@ impl FlowStep {
         Ok(parsed.map_err(|error| self.corrupt("saga_id", error))?)
     }
 
+    pub(super) fn is_of(&self, step: &Step) -> bool {
+        *step == *self.step
+    }
+
     fn corrupt(&self, column: &str, cause: impl Error + Send + Sync + 'static) -> Corrupt {
         let row = format!("{} {}", self.saga_id, self.recorded_at.0);
         Corrupt::new(Self::NAME, column, row, cause)

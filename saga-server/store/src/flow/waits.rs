@@ -2,12 +2,31 @@
 //!
 //! Rule of thumb: no definition says which step a saga waits for, so what is usual is that of transitions, as the flow has them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saga_types::fold::{StepWait, Waits};
 
-use super::{FlowStep, Outcome, path};
+use super::{FlowQuery, FlowStep, Outcome, path};
 use crate::StoreError;
+
+/// The sagas of some events whose last event is of the step that they came to last, or a retry of it. Behind an event of an
+/// earlier step nobody waits, and of a saga with more events than are read it is not known.
+pub(crate) fn standing(events: &[FlowStep]) -> Result<HashSet<String>, StoreError> {
+    let mut standing = HashSet::new();
+    for saga in events.chunk_by(|before, event| before.saga_id == event.saga_id) {
+        if saga.len() >= FlowQuery::EVENTS as usize {
+            continue;
+        }
+        let visits = path::visits(saga)?;
+        let (Some(visit), Some(event)) = (visits.last(), saga.last()) else {
+            continue;
+        };
+        if event.is_of(&visit.step) {
+            standing.insert(event.saga_id.clone());
+        }
+    }
+    Ok(standing)
+}
 
 /// The same sagas with what they waited for, of all events of some of them, saga by saga, each saga's in their order.
 pub(crate) fn observed_waits(

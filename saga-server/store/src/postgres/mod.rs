@@ -96,6 +96,8 @@ mod totals;
 mod trends;
 #[path = "../sql/usual.rs"]
 mod usual;
+#[path = "../sql/usual_rows.rs"]
+mod usual_rows;
 #[path = "../sql/versions.rs"]
 mod versions;
 #[path = "../sql/views.rs"]

@@ -1,6 +1,6 @@
-//! What is usual: learnt from stored folds, kept in two tables, and used to find sagas that are stuck without a limit.
+//! What is usual: learnt from stored folds, kept (`usual_rows`), and used to find sagas that are stuck without a limit.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use async_trait::async_trait;
 use saga_types::{
@@ -8,23 +8,22 @@ use saga_types::{
     definition::Definitions,
     fold::{SagaState, Waits},
 };
-use sqlx::QueryBuilder;
 
 use super::{
-    Adapter, Db, dialect, error,
-    names::{read_step, read_type},
-    read, samples, standstills, statistics,
+    Adapter,
+    dialect::{self, any},
+    error, read, samples, standstills, statistics, usual_rows,
 };
 use crate::{
-    CurrentUsual, EndLevel, Marked, Scope, Span, Standstill, StatisticsQuery, StoreError, Usual, UsualStore,
-    UsualWait, Width,
+    CurrentUsual, Marked, Scope, Span, Standstill, StatisticsQuery, StoreError, Usual, UsualStore, UsualWait,
+    Width,
     columns::Moment,
     deadline::in_time,
-    flow::observed_waits,
+    flow::{observed_waits, standing},
     fold_text::read_fold,
     period::drawn_below,
     rollup::CountsByType,
-    usual::{Held, Observed, Peers, TypeUsual, suspect},
+    usual::{Held, Observed, Peers, TypeUsual, next, steps_before, suspect},
 };
 
 const LEARNT_FROM: Duration = Duration::from_hours(7 * 24);
@@ -46,24 +45,31 @@ const SUSPECTS: i64 = 1_000;
 /// How many folds are read at once.
 const CHUNK: usize = 500;
 
-/// So many rows are written by one statement, which takes a bounded number of parameters.
-const AT_ONCE: usize = 500;
-
 const CANDIDATES: &str = r"
 SELECT saga_id, version, fold FROM saga_instance
 WHERE saga_type = $1 AND current_status IN ('STARTED', 'IN_PROGRESS') AND started_at < $2
     AND awaited_deadline IS NULL AND awaited_step IS NOT NULL
 ORDER BY started_at LIMIT $3";
 
+/// The same of a type without a definition, behind some steps: of the others nothing can be said, and they may be many.
+const CANDIDATES_BEHIND: &str = concat!(
+    r"
+SELECT saga_id, version, fold FROM saga_instance
+WHERE saga_type = $1 AND current_status IN ('STARTED', 'IN_PROGRESS') AND started_at < $2 AND started_at >= $5
+    AND awaited_deadline IS NULL AND last_step ",
+    any!("4"),
+    r"
+ORDER BY started_at LIMIT $3"
+);
+
 const MARK: &str = r"
 UPDATE saga_instance SET awaited_deadline = $3, deadline_by_usual = true
 WHERE saga_id = $1 AND version = $2 AND awaited_deadline IS NULL";
 
-const WAITS: &str =
-    "SELECT saga_type, after_step, step, observations, p50_ms, p95_ms, p999_ms FROM usual_wait";
-
-const ENDS: &str = r"
-SELECT saga_type, step, waited_ms, observations, p50_ms, p90_ms FROM usual_end ORDER BY saga_type, step, waited_ms";
+/// The same with what is awaited, where no definition says it.
+const MARK_AWAITING: &str = r"
+UPDATE saga_instance SET awaited_deadline = $3, deadline_by_usual = true, awaited_step = $4, awaited_steps = $5
+WHERE saga_id = $1 AND version = $2 AND awaited_deadline IS NULL";
 
 #[async_trait]
 impl UsualStore for Adapter {
@@ -77,6 +83,7 @@ impl UsualStore for Adapter {
         for (saga_type, longest) in types(self, moment).await? {
             let span = Span::between(since.saturating_sub(longest), moment, Width::Day);
             let mut observed = Observed::default();
+            let is_defined = self.definitions.get().get(&saga_type).is_some();
             let ended = |waits: &Waits| {
                 waits
                     .ended_at
@@ -85,52 +92,20 @@ impl UsualStore for Adapter {
             waits_of(self, &saga_type, &span, SAGAS, |waits| {
                 if ended(&waits) {
                     observed.add(&waits);
+                } else if !is_defined && since <= waits.started_at {
+                    observed.stands(&waits, moment);
                 }
             })
             .await?;
             usual.types.insert(saga_type, observed.finish());
         }
-        keep(self, &usual, moment).await?;
+        usual_rows::keep(self, &usual, moment).await?;
         self.usual.replace(usual);
         Ok(())
     }
 
     async fn load_usual(&self) -> Result<(), StoreError> {
-        let mut usual = Usual::default();
-        let waits: Vec<(String, String, String, i64, i64, i64, i64)> = sqlx::query_as(WAITS)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(error::store)?;
-        for (saga_type, after, step, observations, p50_ms, p95_ms, p999_ms) in waits {
-            let row = format!("{saga_type} {after} {step}");
-            let after = (!after.is_empty()).then(|| read_step("usual_wait", &row, after));
-            let key = (after.transpose()?, read_step("usual_wait", &row, step)?);
-            let wait = UsualWait {
-                observations: observations.cast_unsigned(),
-                p50_ms,
-                p95_ms,
-                p999_ms,
-            };
-            let of_type = usual.types.entry(read_type("usual_wait", &row, saga_type)?);
-            of_type.or_default().waits.insert(key, wait);
-        }
-        let ends: Vec<(String, String, i64, i64, i64, i64)> = sqlx::query_as(ENDS)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(error::store)?;
-        for (saga_type, step, waited_ms, observations, p50_ms, p90_ms) in ends {
-            let row = format!("{saga_type} {step} {waited_ms}");
-            let level = EndLevel {
-                waited_ms,
-                observations: observations.cast_unsigned(),
-                p50_ms,
-                p90_ms,
-            };
-            let step = read_step("usual_end", &row, step)?;
-            let of_type = usual.types.entry(read_type("usual_end", &row, saga_type)?);
-            of_type.or_default().ends.entry(step).or_default().push(level);
-        }
-        self.usual.replace(usual);
+        self.usual.replace(usual_rows::read(&self.readers).await?);
         Ok(())
     }
 
@@ -161,7 +136,10 @@ async fn mark_all(store: &Adapter, moment: Timestamp) -> Result<Marked, StoreErr
         };
         let never = Duration::from_millis(never_ms.unsigned_abs());
         let before = moment.saturating_sub(never);
-        let candidates = candidates(store, &definitions, saga_type, before).await?;
+        let candidates = match definitions.get(saga_type) {
+            Some(_) => candidates(store, &definitions, saga_type, before).await?,
+            None => candidates_behind(store, &definitions, (saga_type, usual), before).await?,
+        };
         // Apart, so that a sample of a long time leaves enough to compare those with that began just now.
         let lately = moment.saturating_sub(LATELY);
         let (new, old): (Vec<_>, Vec<_>) = candidates.iter().partition(|(saga, _)| saga.started_at >= lately);
@@ -191,8 +169,22 @@ async fn mark_suspects(
     let span = Span::between(first.max(moment.saturating_sub(PEERS_OF)), moment, Width::Hour);
     let mut peers = Peers::default();
     waits_of(store, saga_type, &span, PEERS, |waits| peers.add(waits)).await?;
+    let is_defined = store.definitions.get().get(saga_type).is_some();
+    let standing = match is_defined {
+        true => None,
+        false => {
+            let saga_ids = suspects.iter().map(|(_, saga, _)| saga.saga_id.to_string());
+            Some(standing_still(store, saga_ids.collect()).await?)
+        }
+    };
     let mut marked = 0;
     for (suspect, saga, version) in suspects {
+        if standing
+            .as_ref()
+            .is_some_and(|standing| !standing.contains(saga.saga_id.as_str()))
+        {
+            continue;
+        }
         if let Some(since) = suspect.stuck_since(&peers, moment, held) {
             marked += mark(store, saga, version, since).await?;
         }
@@ -277,65 +269,57 @@ async fn candidates(
     Ok(candidates.collect())
 }
 
-/// Unless the saga went on meanwhile.
-async fn mark(store: &Adapter, saga: &SagaState, version: i64, since: Timestamp) -> Result<u64, StoreError> {
-    let marked = sqlx::query(MARK)
-        .bind(saga.saga_id.as_str())
-        .bind(version)
-        .bind(Moment(since))
-        .execute(store.notes())
+/// The same of a type without a definition, each with what usually comes behind its last event.
+async fn candidates_behind(
+    store: &Adapter,
+    definitions: &Definitions,
+    (saga_type, usual): (&SagaType, &TypeUsual),
+    before: Timestamp,
+) -> Result<Vec<(SagaState, i64)>, StoreError> {
+    let steps = steps_before(usual);
+    if steps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let steps: Vec<String> = steps.iter().map(Step::to_string).collect();
+    let rows: Vec<(String, i64, String)> = sqlx::query_as(CANDIDATES_BEHIND)
+        .bind(saga_type.as_str())
+        .bind(Moment(before))
+        .bind(SUSPECTS)
+        .bind(dialect::list(&steps))
+        .bind(Moment(before.saturating_sub(LEARNT_FROM)))
+        .fetch_all(&store.readers)
         .await
         .map_err(error::store)?;
-    Ok(marked.rows_affected())
+    let candidates = rows.into_iter().filter_map(|(_, version, fold)| {
+        let mut state = read_fold(&fold)?.try_state(definitions)?;
+        state.awaiting = next(&state, usual);
+        Some((state, version))
+    });
+    Ok(candidates.collect())
 }
 
-async fn keep(store: &Adapter, usual: &Usual, moment: Timestamp) -> Result<(), StoreError> {
-    let begun = store.notes().begin_with(dialect::BEGIN).await;
-    let mut transaction = begun.map_err(error::store)?;
-    for table in ["DELETE FROM usual_wait", "DELETE FROM usual_end"] {
-        let emptied = sqlx::query(table).execute(&mut *transaction).await;
-        emptied.map_err(error::store)?;
+/// Those of the sagas of a type without a definition that wait behind their last event.
+async fn standing_still(store: &Adapter, saga_ids: Vec<String>) -> Result<HashSet<String>, StoreError> {
+    let mut still = HashSet::new();
+    for some in saga_ids.chunks(CHUNK) {
+        let events = samples::steps(store.reading().await?, some).await?;
+        still.extend(standing(&events)?);
     }
-    let types = || usual.types.iter();
-    let waits: Vec<_> = types()
-        .flat_map(|(saga_type, of_type)| of_type.waits.iter().map(move |wait| (saga_type, wait)))
-        .collect();
-    for waits in waits.chunks(AT_ONCE) {
-        let mut sql = QueryBuilder::<Db>::new(
-            "INSERT INTO usual_wait (saga_type, after_step, step, observations, p50_ms, p95_ms, p999_ms, learnt_at) ",
-        );
-        sql.push_values(waits, |mut row, (saga_type, ((after, step), wait))| {
-            row.push_bind(saga_type.as_str())
-                .push_bind(after.as_ref().map_or("", Step::as_str))
-                .push_bind(step.as_str())
-                .push_bind(wait.observations.cast_signed())
-                .push_bind(wait.p50_ms)
-                .push_bind(wait.p95_ms)
-                .push_bind(wait.p999_ms)
-                .push_bind(Moment(moment));
-        });
-        let written = sql.build().execute(&mut *transaction).await;
-        written.map_err(error::store)?;
+    Ok(still)
+}
+
+/// Unless the saga went on meanwhile.
+async fn mark(store: &Adapter, saga: &SagaState, version: i64, since: Timestamp) -> Result<u64, StoreError> {
+    let is_defined = store.definitions.get().get(&saga.saga_type).is_some();
+    let mut mark = sqlx::query(if is_defined { MARK } else { MARK_AWAITING })
+        .bind(saga.saga_id.as_str())
+        .bind(version)
+        .bind(Moment(since));
+    if !is_defined {
+        let awaiting = saga.awaiting.iter();
+        let steps: Vec<String> = awaiting.map(|awaiting| awaiting.step.to_string()).collect();
+        mark = mark.bind(steps.first().cloned()).bind(dialect::list(&steps));
     }
-    let ends: Vec<_> = types()
-        .flat_map(|(saga_type, of_type)| of_type.ends.iter().map(move |end| (saga_type, end)))
-        .flat_map(|(saga_type, (step, levels))| levels.iter().map(move |level| (saga_type, step, level)))
-        .collect();
-    for ends in ends.chunks(AT_ONCE) {
-        let mut sql = QueryBuilder::<Db>::new(
-            "INSERT INTO usual_end (saga_type, step, waited_ms, observations, p50_ms, p90_ms, learnt_at) ",
-        );
-        sql.push_values(ends, |mut row, (saga_type, step, level)| {
-            row.push_bind(saga_type.as_str())
-                .push_bind(step.as_str())
-                .push_bind(level.waited_ms)
-                .push_bind(level.observations.cast_signed())
-                .push_bind(level.p50_ms)
-                .push_bind(level.p90_ms)
-                .push_bind(Moment(moment));
-        });
-        let written = sql.build().execute(&mut *transaction).await;
-        written.map_err(error::store)?;
-    }
-    transaction.commit().await.map_err(error::store)
+    let marked = mark.execute(store.notes()).await.map_err(error::store)?;
+    Ok(marked.rows_affected())
 }

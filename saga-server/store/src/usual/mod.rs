@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `observed` | from sagas that ended to what is usual |
 //! | `ends` | when a saga will probably have ended |
+//! | `next` | what a saga of a type without a definition waits for |
 //! | `judge` | whether a wait is longer than usual, compared with other sagas of the same time |
 //! | `standstill` | waits that are longer than ever, of which no saga can be judged alone |
 //! | `store` | the port, and what each collector holds in memory |
@@ -14,6 +15,7 @@
 
 mod ends;
 mod judge;
+mod next;
 mod observed;
 mod standstill;
 mod store;
@@ -27,6 +29,7 @@ use saga_types::{
 
 pub use ends::{EndLevel, ExpectedEnd};
 pub(super) use judge::{Peers, suspect};
+pub(super) use next::{next, steps_before};
 pub(super) use observed::Observed;
 pub(super) use standstill::Held;
 pub use standstill::Standstill;

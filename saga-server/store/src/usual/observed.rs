@@ -2,13 +2,16 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use saga_types::{SagaStatus, Step, fold::Waits};
+use saga_types::{SagaStatus, Step, Timestamp, fold::Waits};
 
 use super::{TypeUsual, UsualWait, WaitKey, ends};
 use crate::period::nearest_rank;
 
 /// So many kinds of waits, and steps done last, are kept of a type: those observed most.
-const KEPT: usize = 500;
+pub(super) const KEPT: usize = 500;
+
+/// A step behind which one of so many sagas stands without an end is one at which sagas may stop.
+const STOPS: usize = 10;
 
 /// Sagas of one type that ended, added up.
 #[derive(Debug, Default)]
@@ -16,6 +19,8 @@ pub(crate) struct Observed {
     waits: BTreeMap<WaitKey, Vec<i64>>,
     /// Behind each step: how long until the next one or the end, and until the end.
     ends: BTreeMap<Step, Vec<(i64, i64)>>,
+    /// Behind each step: for how long sagas stand there that no event ended.
+    standing: BTreeMap<Step, Vec<i64>>,
 }
 
 impl Observed {
@@ -38,17 +43,53 @@ impl Observed {
         }
     }
 
-    pub(crate) fn finish(self) -> TypeUsual {
-        let waits = most(self.waits).into_iter().filter_map(|(key, took_ms)| {
-            let usual = usual(took_ms)?;
-            Some((key, usual))
-        });
+    /// Adds a saga of a type without a definition that no event has ended: it may still go on, or end without saying so.
+    pub(crate) fn stands(&mut self, waits: &Waits, moment: Timestamp) {
+        if waits.status.is_terminal() {
+            return;
+        }
+        if let Some((step, since)) = waits.done.last() {
+            let standing = self.standing.entry(step.clone()).or_default();
+            standing.push(moment.millis_since(*since));
+        }
+    }
+
+    /// Steps behind which sagas often stand for longer than any that went on: nothing says whether these have ended.
+    fn stops(&self, waits: &BTreeMap<WaitKey, UsualWait>) -> Vec<Step> {
+        let is_stop = |(step, standing): &(&Step, &Vec<i64>)| {
+            let behind = waits
+                .iter()
+                .filter(|((after, _), _)| after.as_ref() == Some(*step));
+            let longest = behind
+                .map(|(_, wait)| wait.p999_ms)
+                .max()
+                .unwrap_or(0)
+                .max(UsualWait::SHORTEST_MS);
+            let stopped = standing.iter().filter(|waited| **waited > longest).count();
+            let went_on = self.ends.get(*step).map_or(0, Vec::len);
+            stopped * STOPS >= stopped + went_on
+        };
+        let stops = self.standing.iter().filter(is_stop);
+        stops.map(|(step, _)| step.clone()).collect()
+    }
+
+    pub(crate) fn finish(mut self) -> TypeUsual {
+        let waits = most(std::mem::take(&mut self.waits))
+            .into_iter()
+            .filter_map(|(key, took_ms)| {
+                let usual = usual(took_ms)?;
+                Some((key, usual))
+            });
+        let waits: BTreeMap<WaitKey, UsualWait> = waits.collect();
+        for step in self.stops(&waits) {
+            self.ends.remove(&step);
+        }
         let ends = most(self.ends)
             .into_iter()
             .map(|(step, observed)| (step, ends::levels(observed)))
             .filter(|(_, levels)| !levels.is_empty());
         TypeUsual {
-            waits: waits.collect(),
+            waits,
             ends: ends.collect(),
         }
     }

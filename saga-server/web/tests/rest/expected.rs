@@ -278,3 +278,31 @@ async fn a_stuck_saga_says_by_what_it_is_stuck() {
         ["stalled", "late"]
     );
 }
+
+#[tokio::test]
+async fn a_saga_of_a_type_without_a_definition_is_stuck_by_what_is_usual() {
+    let api = Api::defined_by(&[]).await;
+    let now = Timestamp::now().as_millis() - BEGIN;
+    parcels(&api, "before", now - 1_200_000, 300).await;
+    api.store.learn_usual(Timestamp::now()).await.unwrap();
+    api.record([of_parcel("stalled", "ORDERED", "STARTED", now - 600_000)])
+        .await;
+    parcels(&api, "later", now - 599_000, 30).await;
+    api.store.mark_unusual(Timestamp::now()).await.unwrap();
+    let stuck = json!({"by": "USUAL", "since": moment(now - 590_000)});
+    let saga = api.json("/api/v1/sagas/stalled").await;
+    assert_eq!(saga["expected"]["stuck"], stuck, "{saga}");
+    let attention = api.json("/api/v1/attention").await;
+    assert_eq!(attention["stuck"]["total"], 1);
+    assert_eq!(attention["stuck"]["sagas"][0]["expected"]["stuck"], stuck);
+    let group = &attention["stuck"]["groups"][0];
+    assert_eq!((&group["step"], &group["sagas"]), (&json!("PACKED"), &json!(1)));
+    let list = group["page"].as_str().unwrap();
+    let listed = api.json(&format!("/api/v1{list}")).await;
+    assert_eq!(listed["page"]["totalElements"], 1, "{listed}");
+    let said = text(&outlook(&page(&api, "/sagas/stalled").await));
+    assert!(
+        said.starts_with("Became overdue ") && said.replace(" .", ".").ends_with("by what is usual."),
+        "{said}"
+    );
+}

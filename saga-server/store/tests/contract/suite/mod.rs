@@ -251,6 +251,8 @@ macro_rules! contract_tests {
             figures::figures_of_samples_are_as_exact_as_they_say,
             usual::what_is_usual_is_learnt_kept_and_read_by_others,
             usual::what_is_usual_is_learnt_of_a_type_without_a_definition,
+            usual::a_saga_of_a_type_without_a_definition_is_stuck_beyond_what_others_ever_take,
+            usual::a_saga_of_a_type_without_a_definition_is_not_stuck_where_sagas_often_stop,
             usual::a_saga_without_a_limit_is_stuck_beyond_what_others_ever_take,
             usual::nothing_is_stuck_on_few_observations_or_when_all_are_slower,
             usual::an_outage_in_which_nobody_goes_on_is_a_standstill,
