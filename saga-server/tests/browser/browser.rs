@@ -104,6 +104,25 @@ impl Browser {
             .unwrap_or_else(|error| panic!("{selector} is not on the page: {error}"))
     }
 
+    /// Presses the mouse where an element is. The driver would refuse what is in a folded part of the page, although that is
+    /// shown on a wide screen.
+    pub(crate) async fn click_on(&self, selector: &str) {
+        self.find(selector).await;
+        let place = format!(
+            "const element = document.querySelector({});
+             element.scrollIntoView({{block: 'center', behavior: 'instant'}});
+             const box = element.getBoundingClientRect();
+             return [box.x + box.width / 2, box.y + box.height / 2];",
+            Value::from(selector)
+        );
+        let place = self.run(&place).await;
+        for kind in ["mousePressed", "mouseReleased"] {
+            let event =
+                json!({"type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1});
+            self.command("Input.dispatchMouseEvent", event).await;
+        }
+    }
+
     /// Whether a CSS selector matches anything now.
     pub(crate) async fn has(&self, selector: &str) -> bool {
         !self

@@ -92,8 +92,7 @@ async fn a_marker_on_the_chart_leads_to_before_and_after() {
     let browser = Browser::open().await;
     let overview = format!("http://{}/?period=1h", api.address);
     browser.goto(&overview).await;
-    let marker = browser.find(".chart .marker rect").await;
-    marker.click().await.unwrap();
+    browser.click_on(".chart .marker rect").await;
     browser.shows("payment-service 2.8.0 is worse than 2.7.1").await;
     assert!(
         browser
