@@ -21,8 +21,8 @@ use sqlx::{Connection, PgConnection};
 
 use super::{PostgresStore, abort::Abort, dialect, error, fold, instances, retention, rollups, steps};
 use crate::{
-    AppendError, Appended, Conclude, Fault, SagaChange,
-    batch::{Batch, TxOutcome},
+    AppendError, Appended, Fault, SagaChange,
+    batch::{Batch, Beside, TxOutcome},
     fold_batch::StoredFold,
     layout::Layout,
 };
@@ -38,9 +38,9 @@ pub(super) async fn append(
     store: &PostgresStore,
     events: Arc<[SagaEvent]>,
     outcome: TxOutcome,
-    conclude: Option<&Conclude>,
+    beside: &Beside,
 ) -> Result<Appended, AppendError> {
-    if events.is_empty() && conclude.is_none() {
+    if events.is_empty() && beside.is_empty() {
         return Ok(Appended::default());
     }
     store.sessions.check().await?;
@@ -61,7 +61,7 @@ pub(super) async fn append(
             &batch,
             &removed,
             outcome,
-            conclude,
+            beside,
         );
         match attempted.await {
             Ok(appended) => {
@@ -91,7 +91,7 @@ async fn attempt_append(
     batch: &Batch,
     removed: &[usize],
     outcome: TxOutcome,
-    conclude: Option<&Conclude>,
+    beside: &Beside,
 ) -> Result<Appended, Abort> {
     let mut transaction = connection.begin_with(begin).await.map_err(error::store)?;
     let stored = steps::insert_steps(&mut transaction, layout, batch, &store.repeats).await?;
@@ -109,7 +109,7 @@ async fn attempt_append(
         changes,
         removed.to_vec(),
         store.notes_failures.is_set(),
-        (outcome, conclude),
+        (outcome, beside),
     )
     .await
 }
