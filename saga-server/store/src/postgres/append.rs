@@ -3,7 +3,8 @@
 //! 1. The steps are inserted, ordered by key. The primary key alone decides who stores an event: a second writer of the
 //!    same event waits here until the first one's transaction has ended.
 //! 2. Unless all were new, what was stored before is read, to distinguish duplicates from conflicts.
-//! 3. The sagas of the new events are locked, in order.
+//! 3. The sagas of the new events are locked, in order. A small batch only reads them at first: to lock a row writes to it, which
+//!    costs a tenth of what its update does, and 5 finds out who was faster.
 //! 4. Their folds take the new events.
 //! 5. They are written back, each only if its version is the one that was read; otherwise the transaction starts over. Only two
 //!    writers that make the same saga at once can meet here: there was nothing to lock.
@@ -19,7 +20,13 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use saga_types::{SagaEvent, definition::Definitions};
 use sqlx::{Connection, PgConnection};
 
-use super::{PostgresStore, abort::Abort, dialect, error, fold, instances, retention, rollups, steps};
+use super::{
+    PostgresStore,
+    abort::Abort,
+    dialect, error, fold,
+    instances::{self, Access},
+    retention, rollups, steps,
+};
 use crate::{
     AppendError, Appended, Fault, SagaChange,
     batch::{Batch, Beside, TxOutcome},
@@ -58,6 +65,7 @@ pub(super) async fn append(
         let attempted = attempt_append(
             &mut connection,
             (store, layout, begin),
+            (layout, attempt, batch.len()).into(),
             &batch,
             &removed,
             outcome,
@@ -88,6 +96,7 @@ pub(super) async fn append(
 async fn attempt_append(
     connection: &mut PgConnection,
     (store, layout, begin): (&PostgresStore, Layout, &'static str),
+    access: Access,
     batch: &Batch,
     removed: &[usize],
     outcome: TxOutcome,
@@ -98,7 +107,7 @@ async fn attempt_append(
     let classified = batch.classify(&stored);
     let changes = fold_new(
         &mut transaction,
-        layout,
+        access,
         &store.definitions.get(),
         &classified.new,
     )
@@ -116,15 +125,21 @@ async fn attempt_append(
 
 async fn fold_new(
     connection: &mut PgConnection,
-    layout: Layout,
+    access: Access,
     definitions: &Definitions,
     new: &[&SagaEvent],
 ) -> Result<Vec<SagaChange>, Abort> {
     if new.is_empty() {
         return Ok(Vec::new());
     }
-    let stored = instances::lock(connection, layout, new).await?;
-    refuse_removed(connection, new, &stored).await?;
+    let stored = match access {
+        Access::ReadOnce => instances::read_unless_removed(connection, new).await?,
+        Access::Read | Access::Locked => {
+            let stored = instances::take(connection, access, new).await?;
+            refuse_removed(connection, new, &stored).await?;
+            stored
+        }
+    };
     fold::fold(connection, definitions, new, stored).await
 }
 
