@@ -168,8 +168,8 @@ impl AckStage {
         }
     }
 
-    /// Records who wrote a batch that was stored without it. `false` only when cancelled while the database is unavailable. What it refuses although
-    /// events could be stored is lost: it must not hold up the events.
+    /// Records who wrote a batch that was stored without it. `false` only when cancelled while the database is unavailable. What
+    /// it refuses although events could be stored is lost: it must not hold up the events.
     async fn record_producers(&self, observed: &[ProducerObservation]) -> bool {
         let observe = |some| self.parts.store.observe_producers(some);
         // The writers report an outage to the operator.

@@ -3,11 +3,11 @@
 //! 1. The steps are inserted, ordered by key. The primary key alone decides who stores an event: a second writer of the
 //!    same event waits here until the first one's transaction has ended.
 //! 2. Unless all were new, what was stored before is read, to distinguish duplicates from conflicts.
-//! 3. The sagas of the new events are locked, in order. A small batch only reads them at first: to lock a row writes to it, which
-//!    costs a tenth of what its update does, and 5 finds out who was faster.
+//! 3. The sagas of the new events are locked, in order. A small batch only reads them at first: to lock a row is to
+//!    write to it and to the log, and 5 finds out who was faster.
 //! 4. Their folds take the new events.
 //! 5. They are written back, each only if its version is the one that was read; otherwise the transaction starts over. Only two
-//!    writers that make the same saga at once can meet here: there was nothing to lock.
+//!    writers that make the same saga at once, or one that did not lock, can meet another here. It locks when it starts over.
 //!
 //! Where the tables are distributed, no statement locks rows on several workers. There 3 only reads, since 5 finds out who was
 //! faster; and an attempt that follows a conflict runs while no other batch is stored, so that it does not meet the next one.
