@@ -7,6 +7,8 @@ use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use saga_types::SagaEvent;
 
+use crate::Conclude;
+
 /// What names an event: its saga and its id. Both adapters order by it, byte by byte.
 pub(super) type Key<'a> = (&'a str, &'a str);
 
@@ -21,6 +23,21 @@ pub(super) enum TxOutcome {
     Committed,
     /// It is rolled back; the answer says what it would have stored.
     RolledBack,
+}
+
+/// What the transaction of a batch writes beside the events and what follows from them.
+#[derive(Default)]
+pub(super) struct Beside {
+    /// What is written down of who asked for it.
+    pub(super) conclude: Option<Conclude>,
+    /// Rows that note what the batch showed of producers.
+    pub(super) observed: Vec<String>,
+}
+
+impl Beside {
+    pub(super) fn is_empty(&self) -> bool {
+        self.conclude.is_none() && self.observed.is_empty()
+    }
 }
 
 /// A batch of events, ordered by key, so that two writers lock rows in the same order.

@@ -26,7 +26,7 @@ use crate::{
     notes::NoteStore,
     operations::OperationStore,
     probe,
-    producers::ProducerStore,
+    producers::{ProducerObservation, ProducerStore},
     progress::ProgressStore,
     query::{Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage},
     rebuild::RebuildStore,
@@ -90,7 +90,21 @@ pub trait Store:
     /// [`AppendError::Unavailable`] when the batch should be tried again as it is; [`AppendError::Refused`] and
     /// [`AppendError::Failed`] when the database does not take something in it, or may not, so that the caller must find out
     /// what by splitting. Nothing is stored in any case.
-    async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError>;
+    async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
+        self.append_observed(batch, &[]).await
+    }
+
+    /// The same, and in the same transaction what [`observe_producers`](ProducerStore::observe_producers) notes of the batch,
+    /// also when none of its events is new. A refusal may be due to either of them: the events alone tell.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Store::append).
+    async fn append_observed(
+        &self,
+        batch: Arc<[SagaEvent]>,
+        observations: &[ProducerObservation],
+    ) -> Result<Appended, AppendError>;
 
     /// Whether an event that nothing is wrong with could be stored now: a made-up step of a saga of its own is written
     /// through the same tables as any batch, and rolled back.

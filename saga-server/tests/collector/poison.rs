@@ -213,3 +213,32 @@ async fn a_known_event_id_with_other_content_is_dead_lettered_and_the_first_stay
     assert_eq!(saga["currentStatus"], "STARTED");
     server.stop().await;
 }
+
+/// Refuses what is noted of one service, but not its events.
+const REFUSES_OBSERVATIONS: &str = "
+CREATE FUNCTION refuse_observation() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  RAISE EXCEPTION 'not this one';
+END $$;
+CREATE TRIGGER refuse_observation BEFORE INSERT ON producer_change FOR EACH ROW
+  WHEN (NEW.change LIKE '{\"sighted\"%refused-service%') EXECUTE FUNCTION refuse_observation()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_the_database_refuses_to_note_does_not_hold_up_its_events() {
+    let harness = Harness::new().await;
+    let server = Running::on(&harness).await;
+    harness.sql(REFUSES_OBSERVATIONS).await;
+    let producer = harness.producer();
+    for (saga_id, service) in [("first", "refused-service"), ("second", "other-service")] {
+        let metadata = format!(r#"{{"producerService":"{service}"}}"#);
+        let event = event(saga_id, 0, steps::ORDER_CREATED, SagaStatus::Started);
+        producer.send(&event.with_metadata(Metadata::parse(metadata.as_str()).unwrap()));
+    }
+    producer.flush();
+    for saga_id in ["first", "second"] {
+        server.rest.saga_with_steps(saga_id, 1).await;
+    }
+    assert!(harness.dead_letters(0).await.is_empty(), "events are at no fault");
+    let refused = "SELECT count(*) FROM producer_change WHERE change LIKE '{\"sighted\"%refused-service%'";
+    assert_eq!(harness.sql_count(refused).await, 0);
+    server.stop().await;
+}

@@ -138,12 +138,14 @@ impl DecodeStage {
         }
         parts.metrics.ingest.producers_invalid(observations.invalid);
         parts.metrics.ingest.producers_left_out(observations.left_out);
-        let observed = observations.finish(&self.decoder);
-        let (storing, acks) = (self.writers.store(events), self.acks.clone());
+        let observed: Arc<[ProducerObservation]> = observations.finish(&self.decoder).into();
+        let storing = self.writers.store(events, observed.clone());
+        let acks = self.acks.clone();
         Some(async move {
-            // Side by side: neither is right only with the other, and both come before the offsets.
-            let (stored, is_recorded) = tokio::join!(storing, acks.record_producers(&observed));
-            rejected.extend(stored?);
+            let stored = storing.await?;
+            rejected.extend(stored.refused);
+            // Neither is right only with the other, but both come before the offsets.
+            let is_recorded = stored.is_observed || acks.record_producers(&observed).await;
             let is_done = is_recorded && acks.dead_letters.write(&records, &rejected).await;
             is_done.then_some(offsets)
         })
@@ -166,8 +168,8 @@ impl AckStage {
         }
     }
 
-    /// Records who wrote the batch. `false` only when cancelled while the database is unavailable. What it refuses although
-    /// events could be stored is lost: it must not hold up the events.
+    /// Records who wrote a batch that was stored without it. `false` only when cancelled while the database is unavailable. What
+    /// it refuses although events could be stored is lost: it must not hold up the events.
     async fn record_producers(&self, observed: &[ProducerObservation]) -> bool {
         let observe = |some| self.parts.store.observe_producers(some);
         // The writers report an outage to the operator.

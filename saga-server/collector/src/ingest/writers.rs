@@ -24,7 +24,7 @@ use crate::{
     metrics,
     telemetry::spans,
 };
-use saga_store::{AppendError, Appended};
+use saga_store::{AppendError, Appended, ProducerObservation};
 
 /// An event with the place of its record in the batch.
 #[derive(Debug, Clone)]
@@ -36,14 +36,23 @@ pub(super) struct IndexedEvent {
 /// What could not be stored, and why.
 type Refused = Vec<(usize, Rejection)>;
 
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Stored {
+    pub(super) refused: Refused,
+    /// Whether its observations are noted.
+    pub(super) is_observed: bool,
+}
+
 /// The writers, each a task with a queue.
 pub(super) struct Writers(Vec<mpsc::UnboundedSender<WriterBatch>>);
 
 /// The events of a batch that one writer stores.
 struct WriterBatch {
     events: Vec<IndexedEvent>,
+    observed: Arc<[ProducerObservation]>,
     span: Span,
-    answer: oneshot::Sender<Option<Refused>>,
+    answer: oneshot::Sender<Option<Stored>>,
 }
 
 impl Writers {
@@ -62,12 +71,13 @@ impl Writers {
         Self(writers.collect())
     }
 
-    /// Puts events into the queues; the future waits until all are stored, and gives those that the store does not take.
-    /// `None` when asked to stop while the database is unavailable.
+    /// Puts events into the queues, the first of them with what they showed of producers; the future waits until all are
+    /// stored, and gives those that the store does not accept. `None` when asked to stop while the database is unavailable.
     pub(super) fn store(
         &self,
         events: Vec<IndexedEvent>,
-    ) -> impl Future<Output = Option<Refused>> + Send + use<> {
+        mut observed: Arc<[ProducerObservation]>,
+    ) -> impl Future<Output = Option<Stored>> + Send + use<> {
         let answers: Vec<_> = self
             .split(events)
             .into_iter()
@@ -75,16 +85,25 @@ impl Writers {
             .filter(|(events, _)| !events.is_empty())
             .map(|(events, writer)| {
                 let (answer, stored) = oneshot::channel();
-                let span = Span::current();
+                let batch = WriterBatch {
+                    events,
+                    observed: std::mem::take(&mut observed),
+                    span: Span::current(),
+                    answer,
+                };
                 // A writer that is gone drops its answer.
-                let _ = writer.send(WriterBatch { events, span, answer });
+                let _ = writer.send(batch);
                 stored
             })
             .collect();
         async move {
-            let stored = join_all(answers).await.into_iter();
-            let refused: Option<Vec<Refused>> = stored.map(|stored| stored.ok().flatten()).collect();
-            Some(refused?.into_iter().flatten().collect())
+            let mut all = Stored::default();
+            for stored in join_all(answers).await {
+                let stored = stored.ok().flatten()?;
+                all.refused.extend(stored.refused);
+                all.is_observed |= stored.is_observed;
+            }
+            Some(all)
         }
     }
 
@@ -115,23 +134,36 @@ struct Writer {
 
 impl Writer {
     async fn run(self, mut queue: mpsc::UnboundedReceiver<WriterBatch>) {
-        while let Some(WriterBatch { events, span, answer }) = queue.recv().await {
-            let stored = self.store(events).instrument(span).await;
+        while let Some(WriterBatch {
+            events,
+            observed,
+            span,
+            answer,
+        }) = queue.recv().await
+        {
+            let stored = self.store(events, &observed).instrument(span).await;
             // A receiver that is gone has given up the batch.
             let _ = answer.send(stored);
         }
     }
 
-    /// Goes through the events in chunks, the whole first. A refused chunk is split until single events are left.
-    async fn store(&self, events: Vec<IndexedEvent>) -> Option<Refused> {
-        let mut refused = Refused::new();
+    /// Goes through the events in chunks, the whole first, with what it showed of producers. A refused chunk is split until
+    /// single events are left.
+    async fn store(&self, events: Vec<IndexedEvent>, mut observed: &[ProducerObservation]) -> Option<Stored> {
+        let (mut refused, mut is_observed) = (Refused::new(), false);
         let mut chunks = vec![Chunk::of(events)];
         while let Some(chunk) = chunks.pop() {
-            match self.append(&chunk).await? {
+            match self.append(&chunk, observed).await? {
                 Ok(appended) => {
+                    is_observed |= !std::mem::take(&mut observed).is_empty();
                     metrics::appended(&self.parts.metrics, &chunk.events, &appended);
                     refused.extend(chunk.refused(&appended.conflicts, Rejection::conflict));
                     refused.extend(chunk.refused(&appended.removed, Rejection::removed));
+                }
+                // The events must not suffer from what was observed.
+                Err(_) if !observed.is_empty() => {
+                    observed = &[];
+                    chunks.push(chunk);
                 }
                 Err(reason) if chunk.indexes.len() == 1 => {
                     refused.extend(chunk.refused(&[0], |_| Rejection::refused(reason.clone())));
@@ -140,11 +172,15 @@ impl Writer {
                 Err(_) => chunks.extend(chunk.parts().into_iter().rev()),
             }
         }
-        Some(refused)
+        Some(Stored { refused, is_observed })
     }
 
     /// Tries until the database answers: with what it stored, or with the reason why it refuses.
-    async fn append(&self, chunk: &Chunk) -> Option<Result<Appended, String>> {
+    async fn append(
+        &self,
+        chunk: &Chunk,
+        observed: &[ProducerObservation],
+    ) -> Option<Result<Appended, String>> {
         let mut outage = None;
         let retry = Retry {
             store: &*self.parts.store,
@@ -152,7 +188,7 @@ impl Writer {
         };
         let report = |failure: &Failure| outage = self.failed(failure);
         let appended = retry
-            .write(chunk.events.len(), || self.append_once(chunk), report)
+            .write(chunk.events.len(), || self.append_once(chunk, observed), report)
             .await?;
         // A refusal is one because others pass.
         self.status.goes_on(Stage::Database);
@@ -163,9 +199,13 @@ impl Writer {
         Some(appended)
     }
 
-    async fn append_once(&self, chunk: &Chunk) -> Result<Appended, AppendError> {
+    async fn append_once(
+        &self,
+        chunk: &Chunk,
+        observed: &[ProducerObservation],
+    ) -> Result<Appended, AppendError> {
         let started = Instant::now();
-        let appending = self.parts.store.append(chunk.events.clone());
+        let appending = self.parts.store.append_observed(chunk.events.clone(), observed);
         let span = spans::append(self.parts.store.system(), chunk.events.len());
         let appended = appending.instrument(span).await;
         metrics::append_took(&self.parts.metrics, started.elapsed());

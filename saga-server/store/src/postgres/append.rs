@@ -3,10 +3,11 @@
 //! 1. The steps are inserted, ordered by key. The primary key alone decides who stores an event: a second writer of the
 //!    same event waits here until the first one's transaction has ended.
 //! 2. Unless all were new, what was stored before is read, to distinguish duplicates from conflicts.
-//! 3. The sagas of the new events are locked, in order.
+//! 3. The sagas of the new events are locked, in order. A small batch only reads them at first: to lock a row is to
+//!    write to it and to the log, and 5 finds out who was faster.
 //! 4. Their folds take the new events.
 //! 5. They are written back, each only if its version is the one that was read; otherwise the transaction starts over. Only two
-//!    writers that make the same saga at once can meet here: there was nothing to lock.
+//!    writers that make the same saga at once, or one that did not lock, can meet another here. It locks when it starts over.
 //!
 //! Where the tables are distributed, no statement locks rows on several workers. There 3 only reads, since 5 finds out who was
 //! faster; and an attempt that follows a conflict runs while no other batch is stored, so that it does not meet the next one.
@@ -19,10 +20,16 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use saga_types::{SagaEvent, definition::Definitions};
 use sqlx::{Connection, PgConnection};
 
-use super::{PostgresStore, abort::Abort, dialect, error, fold, instances, retention, rollups, steps};
+use super::{
+    PostgresStore,
+    abort::Abort,
+    dialect, error, fold,
+    instances::{self, Access},
+    retention, rollups, steps,
+};
 use crate::{
-    AppendError, Appended, Conclude, Fault, SagaChange,
-    batch::{Batch, TxOutcome},
+    AppendError, Appended, Fault, SagaChange,
+    batch::{Batch, Beside, TxOutcome},
     fold_batch::StoredFold,
     layout::Layout,
 };
@@ -38,9 +45,9 @@ pub(super) async fn append(
     store: &PostgresStore,
     events: Arc<[SagaEvent]>,
     outcome: TxOutcome,
-    conclude: Option<&Conclude>,
+    beside: &Beside,
 ) -> Result<Appended, AppendError> {
-    if events.is_empty() && conclude.is_none() {
+    if events.is_empty() && beside.is_empty() {
         return Ok(Appended::default());
     }
     store.sessions.check().await?;
@@ -58,10 +65,11 @@ pub(super) async fn append(
         let attempted = attempt_append(
             &mut connection,
             (store, layout, begin),
+            (layout, attempt, batch.len()).into(),
             &batch,
             &removed,
             outcome,
-            conclude,
+            beside,
         );
         match attempted.await {
             Ok(appended) => {
@@ -88,17 +96,18 @@ pub(super) async fn append(
 async fn attempt_append(
     connection: &mut PgConnection,
     (store, layout, begin): (&PostgresStore, Layout, &'static str),
+    access: Access,
     batch: &Batch,
     removed: &[usize],
     outcome: TxOutcome,
-    conclude: Option<&Conclude>,
+    beside: &Beside,
 ) -> Result<Appended, Abort> {
     let mut transaction = connection.begin_with(begin).await.map_err(error::store)?;
     let stored = steps::insert_steps(&mut transaction, layout, batch, &store.repeats).await?;
     let classified = batch.classify(&stored);
     let changes = fold_new(
         &mut transaction,
-        layout,
+        access,
         &store.definitions.get(),
         &classified.new,
     )
@@ -109,22 +118,28 @@ async fn attempt_append(
         changes,
         removed.to_vec(),
         store.notes_failures.is_set(),
-        (outcome, conclude),
+        (outcome, beside),
     )
     .await
 }
 
 async fn fold_new(
     connection: &mut PgConnection,
-    layout: Layout,
+    access: Access,
     definitions: &Definitions,
     new: &[&SagaEvent],
 ) -> Result<Vec<SagaChange>, Abort> {
     if new.is_empty() {
         return Ok(Vec::new());
     }
-    let stored = instances::lock(connection, layout, new).await?;
-    refuse_removed(connection, new, &stored).await?;
+    let stored = match access {
+        Access::ReadOnce => instances::read_unless_removed(connection, new).await?,
+        Access::Read | Access::Locked => {
+            let stored = instances::take(connection, access, new).await?;
+            refuse_removed(connection, new, &stored).await?;
+            stored
+        }
+    };
     fold::fold(connection, definitions, new, stored).await
 }
 

@@ -1,8 +1,9 @@
 //! Who records events: services, their running instances, and which of their events never came.
 //!
 //! What is read of an instance is a set of numbers, and sets can be united again and again. So an observation need not share the
-//! transaction of the events: it is noted before the offsets are committed, and noting it twice changes nothing. Counts of
-//! stored events cannot be united; they are noted in the transaction that stores them.
+//! transaction of the events: it is noted before the offsets are committed, and noting it twice changes nothing. It does share it
+//! to save one of its own, unless the database refuses the two together. Counts of stored events cannot be united; they are
+//! always noted in the transaction that stores them.
 //!
 //! Rule of thumb: those who store only add rows to `producer_change`; one collector merges them ([`reconcile`]), and evaluates
 //! what is missing once it is too old to be on its way ([`instance`]).

@@ -80,7 +80,9 @@ pub(super) async fn keep(pool: &Pool, letters: &[NewLetter], outcome: TxOutcome)
     }
     forget_erased(&mut transaction, &kept).await.map_err(failed)?;
     let counts = of_letters(kept.iter().copied()).map_err(failed)?;
-    producers::note(&mut transaction, counts).await.map_err(failed)?;
+    producers::note(&mut transaction, counts.into_iter().collect())
+        .await
+        .map_err(failed)?;
     match outcome {
         TxOutcome::Committed => transaction.commit().await,
         TxOutcome::RolledBack => transaction.rollback().await,

@@ -7,8 +7,8 @@ use super::{
     Connection, Db, abort::Abort, dialect, instances, operations, producers, read, rollups, webhooks,
 };
 use crate::{
-    Appended, Conclude, SagaChange,
-    batch::{Classified, TxOutcome},
+    Appended, SagaChange,
+    batch::{Beside, Classified, TxOutcome},
     fold_batch::{FoldBatch, StoredFold, UpdatedSaga},
     producers::of_events,
     rollup,
@@ -34,7 +34,6 @@ pub(super) async fn fold(
     }
     let updated = batch.finish()?;
     write(connection, &updated).await?;
-    producers::note(connection, of_events(new)?).await?;
     Ok(updated.into_iter().map(Into::into).collect())
 }
 
@@ -45,9 +44,12 @@ pub(super) async fn end(
     changes: Vec<SagaChange>,
     removed: Vec<usize>,
     notes_failures: bool,
-    (outcome, conclude): (TxOutcome, Option<&Conclude>),
+    (outcome, beside): (TxOutcome, &Beside),
 ) -> Result<Appended, Abort> {
-    let is_written = !classified.new.is_empty() || conclude.is_some();
+    let is_written = !classified.new.is_empty() || !beside.is_empty();
+    let counted = of_events(&classified.new)?;
+    let noted = counted.into_iter().chain(beside.observed.iter().cloned());
+    producers::note(&mut transaction, noted.collect()).await?;
     let appended = Appended {
         new: classified.new_indexes,
         duplicates: classified.duplicates,
@@ -55,7 +57,7 @@ pub(super) async fn end(
         changes,
         removed,
     };
-    if let Some(conclude) = conclude {
+    if let Some(conclude) = &beside.conclude {
         let conclusion = conclude(&appended);
         if conclusion.is_abandoned {
             transaction.rollback().await?;

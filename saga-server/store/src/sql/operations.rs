@@ -29,7 +29,11 @@ DELETE FROM operation WHERE id IN (SELECT id FROM operation WHERE at < $1 ORDER 
 #[async_trait]
 impl OperationStore for Adapter {
     async fn append_by(&self, batch: Arc<[SagaEvent]>, conclude: Conclude) -> Result<Appended, AppendError> {
-        self.store_batch(batch, Some(conclude)).await
+        let beside = Beside {
+            conclude: Some(conclude),
+            ..Beside::default()
+        };
+        self.store_batch(batch, beside).await
     }
 
     async fn operations(&self, query: &OperationQuery) -> Result<OperationPage, StoreError> {

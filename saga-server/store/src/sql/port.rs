@@ -13,11 +13,16 @@ use super::{
     statistics,
 };
 use crate::{
-    AppendError, Appended, Attention, Conclude, CurrentDefinitions, DeadLetterStore, DistributionStore,
-    LetterCause, LetterCounts, LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position,
-    SagaQuery, Scope, Statistics, StatisticsQuery, StepPage, Store, StoreError, batch::TxOutcome,
-    changes::touched, deadline::in_time, detached::run_detached, error::confirm_refusal, layout::Layout,
-    probe,
+    AppendError, Appended, Attention, CurrentDefinitions, DeadLetterStore, DistributionStore, LetterCause,
+    LetterCounts, LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position,
+    ProducerObservation, SagaQuery, Scope, Statistics, StatisticsQuery, StepPage, Store, StoreError,
+    batch::{Beside, TxOutcome},
+    changes::touched,
+    deadline::in_time,
+    detached::run_detached,
+    error::confirm_refusal,
+    layout::Layout,
+    probe, producers,
 };
 
 /// How long the database may take to answer for one made-up event.
@@ -33,13 +38,13 @@ impl Adapter {
     pub(super) async fn store_batch(
         &self,
         batch: Arc<[SagaEvent]>,
-        conclude: Option<Conclude>,
+        beside: Beside,
     ) -> Result<Appended, AppendError> {
         let store = self.clone();
         run_detached(async move {
             let touched = touched(&batch);
             let appended = store
-                .append_as(batch.clone(), TxOutcome::Committed, conclude.as_ref())
+                .append_as(batch.clone(), TxOutcome::Committed, &beside)
                 .await;
             let appended = confirm_refusal(appended, store.probe(&batch)).await?;
             store.changed.add(touched);
@@ -52,9 +57,9 @@ impl Adapter {
         &self,
         batch: Arc<[SagaEvent]>,
         outcome: TxOutcome,
-        conclude: Option<&Conclude>,
+        beside: &Beside,
     ) -> Result<Appended, AppendError> {
-        self.with_deadline(append::append(self, batch, outcome, conclude))
+        self.with_deadline(append::append(self, batch, outcome, beside))
             .await
     }
 
@@ -65,7 +70,8 @@ impl Adapter {
 
     async fn probe(&self, like: &[SagaEvent]) -> Result<(), AppendError> {
         let probe = Arc::new([probe::event_like(like)]);
-        let appended = self.append_as(probe, TxOutcome::RolledBack, None);
+        let beside = Beside::default();
+        let appended = self.append_as(probe, TxOutcome::RolledBack, &beside);
         let appended = tokio::time::timeout(PROBE, appended).await;
         appended.map_or_else(
             |_| Err(AppendError::Unavailable("no answer to a probe".into())),
@@ -94,8 +100,16 @@ impl Store for Adapter {
         run_detached(async move { in_time(connect::check(&store)).await }).await
     }
 
-    async fn append(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
-        self.store_batch(batch, None).await
+    async fn append_observed(
+        &self,
+        batch: Arc<[SagaEvent]>,
+        observations: &[ProducerObservation],
+    ) -> Result<Appended, AppendError> {
+        let beside = Beside {
+            observed: producers::observation_rows(observations).map_err(error::append)?,
+            ..Beside::default()
+        };
+        self.store_batch(batch, beside).await
     }
 
     async fn probe_write(&self) -> Result<(), StoreError> {
@@ -204,7 +218,10 @@ impl DeadLetterStore for Adapter {
     async fn append_dry_run(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {
         let store = self.clone();
         run_detached(async move {
-            let appended = store.append_as(batch.clone(), TxOutcome::RolledBack, None).await;
+            let beside = Beside::default();
+            let appended = store
+                .append_as(batch.clone(), TxOutcome::RolledBack, &beside)
+                .await;
             confirm_refusal(appended, store.probe(&batch)).await
         })
         .await

@@ -117,11 +117,11 @@ async fn note_alone(pool: &Pool, rows: Vec<String>, outcome: TxOutcome) -> Resul
     .map_err(error::append)
 }
 
-/// Notes what a transaction stored, within it.
-pub(super) async fn note(connection: &mut Connection, change: Option<String>) -> Result<(), sqlx::Error> {
-    if let Some(change) = change {
+/// Notes what a transaction stored and what it showed of producers, within it.
+pub(super) async fn note(connection: &mut Connection, changes: Vec<String>) -> Result<(), sqlx::Error> {
+    if !changes.is_empty() {
         sqlx::query(NOTE)
-            .bind(dialect::list(&[change]))
+            .bind(dialect::list(&changes))
             .execute(connection)
             .await?;
     }

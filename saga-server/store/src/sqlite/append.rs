@@ -15,8 +15,8 @@ use super::{
     table::{self, json},
 };
 use crate::{
-    AppendError, Appended, Conclude,
-    batch::{Batch, Key, KnownEvent, TxOutcome, key},
+    AppendError, Appended,
+    batch::{Batch, Beside, Key, KnownEvent, TxOutcome, key},
     rows::StepRow,
     table::Table,
 };
@@ -41,19 +41,19 @@ pub(super) async fn append(
     store: &SqliteStore,
     events: Arc<[SagaEvent]>,
     outcome: TxOutcome,
-    conclude: Option<&Conclude>,
+    beside: &Beside,
 ) -> Result<Appended, AppendError> {
-    if events.is_empty() && conclude.is_none() {
+    if events.is_empty() && beside.is_empty() {
         return Ok(Appended::default());
     }
-    Ok(append_once(store, Batch::new(events), outcome, conclude).await?)
+    Ok(append_once(store, Batch::new(events), outcome, beside).await?)
 }
 
 async fn append_once(
     store: &SqliteStore,
     mut batch: Batch,
     outcome: TxOutcome,
-    conclude: Option<&Conclude>,
+    beside: &Beside,
 ) -> Result<Appended, Abort> {
     let begun = store.writers.begin_with(dialect::BEGIN).await;
     let mut transaction = begun.map_err(error::store)?;
@@ -91,7 +91,7 @@ async fn append_once(
         changes,
         removed,
         notes_failures,
-        (outcome, conclude),
+        (outcome, beside),
     )
     .await
 }

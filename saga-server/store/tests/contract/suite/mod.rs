@@ -180,6 +180,7 @@ macro_rules! contract_tests {
             operations::every_filter_finds_the_operations_it_names,
             operations::the_oldest_operations_leave_some_at_a_time,
             producers::numbers_that_never_came_are_found_once_they_are_old_enough,
+            producers::what_a_batch_shows_is_noted_with_it,
             producers::what_comes_after_all_is_lost_no_more,
             producers::neither_order_nor_repetition_changes_what_is_missing,
             producers::an_instance_that_ran_before_is_counted_from_where_it_was_found,

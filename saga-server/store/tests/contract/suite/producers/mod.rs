@@ -17,7 +17,7 @@ pub(crate) use self::{
         collectors_at_once_count_nothing_twice, neither_order_nor_repetition_changes_what_is_missing,
         numbers_that_never_came_are_found_once_they_are_old_enough,
         numbers_that_nobody_can_believe_are_no_loss, partitions_that_are_far_apart_take_a_bounded_room,
-        what_comes_after_all_is_lost_no_more,
+        what_a_batch_shows_is_noted_with_it, what_comes_after_all_is_lost_no_more,
     },
     services::{
         dead_letters_are_counted_once, instances_beyond_a_bound_are_left_out_until_others_are_quiet,

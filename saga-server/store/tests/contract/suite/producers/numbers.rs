@@ -1,7 +1,9 @@
 //! Numbers of records that never came, found once they are old enough, and nothing else.
 
+use std::sync::Arc;
+
 use saga_store::{ReconcileOutcome, Sequences};
-use saga_types::{SagaStatus, Timestamp, steps};
+use saga_types::{SagaEvent, SagaStatus, Timestamp, steps};
 
 use super::{evaluate, gaps, instance, new_instance, observation, reconcile, seconds_after, service};
 use crate::suite::{
@@ -42,6 +44,25 @@ pub(crate) async fn numbers_that_never_came_are_found_once_they_are_old_enough(d
     assert_eq!((lost.len(), lost[0].events), (1, 1));
     assert_eq!(gaps(&instance(store, &name).await), [(4, 5), (11, 11)]);
     assert_eq!(store.events_lost().await.unwrap()["order-service"], 3);
+}
+
+pub(crate) async fn what_a_batch_shows_is_noted_with_it(database: &impl Database) {
+    let store = database.store().await;
+    let store = store.as_ref();
+    let name = new_instance();
+    let batch: Arc<[SagaEvent]> = Arc::new([with(
+        event("saga-1", "1", steps::ORDER_CREATED, SagaStatus::Started, 0),
+        r#"{"producerService":"order-service"}"#,
+    )]);
+    let seen = |numbers: [u64; 2]| [observation("order-service", Some(&name), numbers)];
+    let appended = store.append_observed(batch.clone(), &seen([1, 2])).await.unwrap();
+    assert_eq!(appended.new, [0]);
+    // It may show more although none of its events is new: some of its records were dead letters.
+    let appended = store.append_observed(batch, &seen([2, 3])).await.unwrap();
+    assert_eq!((appended.new.len(), appended.duplicates), (0, 1));
+    assert_eq!(evaluate(store).await, 0);
+    assert_eq!(instance(store, &name).await.received, 3);
+    assert_eq!(service(store, "order-service").await.steps["ORDER_CREATED"], 1);
 }
 
 pub(crate) async fn what_comes_after_all_is_lost_no_more(database: &impl Database) {
