@@ -9,8 +9,8 @@ use sqlx::QueryBuilder;
 use super::{Adapter, Connection, Db, dead_letters, error, job_items, rows::decode, scope::push_scope};
 use crate::{
     Actor, AppendError, Appended, Conclude, Conclusion, Corrupt, Operation, OperationFilter, OperationKind,
-    OperationPage, OperationQuery, OperationStore, StoreError, StoredOperation, Way, columns::Moment,
-    deadline::in_time, detached::run_detached, table::Keyed,
+    OperationPage, OperationQuery, OperationStore, StoreError, StoredOperation, Way, batch::Beside,
+    columns::Moment, deadline::in_time, detached::run_detached, table::Keyed,
 };
 
 /// So many entries are written by one statement, which takes a bounded number of parameters.
