@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use apache_avro::{Schema, schema::Name};
 
-use super::{MAX_EVENT_BYTES, SchemaError, plain_schema::MOST_DEPTH};
+use super::{MAX_EVENT_BYTES, SchemaError, limits::MOST_DEPTH};
 
 /// What is in proportion to the bytes. An optional field that is null has two parts and one byte.
 const NODES_PER_BYTE: i64 = 4;

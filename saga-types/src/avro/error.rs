@@ -167,10 +167,10 @@ pub enum SchemaError {
     #[error("a few bytes of the schema could be millions of values")]
     Unbounded,
     /// Types stand too deeply within each other, by their places or by their names.
-    #[error("at most {max} types of a schema may stand within each other", max = super::plain_schema::MOST_DEPTH)]
+    #[error("at most {max} types of a schema may stand within each other", max = super::limits::MOST_DEPTH)]
     TooDeep,
     /// It has too many types.
-    #[error("a schema may have at most {max} types", max = super::plain_schema::MOST_TYPES)]
+    #[error("a schema may have at most {max} types", max = super::limits::MOST_TYPES)]
     TooManyTypes,
     /// A fixed type is longer than any value that is read.
     #[error("a fixed type has {bytes} bytes, at most {max} are read", max = super::MAX_EVENT_BYTES)]

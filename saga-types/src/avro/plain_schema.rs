@@ -8,14 +8,11 @@
 use apache_avro::Schema;
 use serde_json::{Map, Value};
 
-use super::{SchemaError, bounds, error::short};
-
-/// How many types may stand within each other; an optional type is two. A level takes some 10 KB of the stack in a debug build.
-pub(super) const MOST_DEPTH: usize = 64;
-
-/// How many types a schema may have, a primitive one counted as often as it is named. The most that is known of is the change of a
-/// row with a thousand columns.
-pub(super) const MOST_TYPES: usize = 10_000;
+use super::{
+    SchemaError, bounds,
+    error::short,
+    limits::{MOST_DEPTH, MOST_TYPES},
+};
 
 /// What the values of a type depend on.
 const OF_TYPES: [&str; 8] = [
