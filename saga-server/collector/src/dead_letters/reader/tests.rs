@@ -191,7 +191,8 @@ async fn a_record_that_gives_no_event_says_why() {
 
 #[tokio::test]
 async fn a_letter_that_lacks_what_its_event_is_made_of_says_what() {
-    let cases: [(fn(&mut StoredLetter), &str, &str); 11] = [
+    type Spoil = fn(&mut StoredLetter);
+    let cases: [(Spoil, &str, &str); 11] = [
         (
             |stored| {
                 stored.letter.origin.group = Some("two".to_owned());
