@@ -305,11 +305,11 @@ impl Shared {
             Ok(None) => return Ok(known),
             Ok(Some(whole)) => whole,
             Err(ArchiveError::Place(object_store::Error::NotFound { .. })) => {
-                return match self.archive.is_empty().await? {
-                    true => Ok(Arc::default()),
-                    false => Err(ArchiveError::Index(
+                return match self.archive.has_days().await? {
+                    true => Err(ArchiveError::Index(
                         "the archive has batches and no index".to_owned(),
                     )),
+                    false => Ok(Arc::default()),
                 };
             }
             Err(error) => return Err(error),

@@ -135,11 +135,17 @@ impl Archive {
         }
     }
 
-    /// Whether there is no folder of a day. What others keep beside them, as `lost+found` of a new volume, says nothing.
+    /// Whether there is nothing at all.
     pub(super) async fn is_empty(&self) -> Result<bool, ArchiveError> {
         let found = self.place.list_with_delimiter(Some(&self.prefix)).await?;
+        Ok(found.common_prefixes.is_empty() && found.objects.is_empty())
+    }
+
+    /// Whether there is a folder of a day. What others keep beside them, as `lost+found` of a new volume, is none.
+    pub(super) async fn has_days(&self) -> Result<bool, ArchiveError> {
+        let found = self.place.list_with_delimiter(Some(&self.prefix)).await?;
         let mut folders = found.common_prefixes.iter();
-        Ok(!folders.any(|folder| folder.filename().is_some_and(is_day)))
+        Ok(folders.any(|folder| folder.filename().is_some_and(is_day)))
     }
 
     /// Reads a file of a batch, which must be as the manifest says; also while the batch is being replaced.
