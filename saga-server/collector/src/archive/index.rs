@@ -16,11 +16,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     Archive, ArchiveError, Manifest,
     parquet_write::FALSE_POSITIVES,
+    place::INDEX_FILE,
     tables::{self, SagaRow},
 };
-
-/// Its name, in the archive's own folder.
-pub(super) const FILE_NAME: &str = "index.json";
 
 /// The form that is written.
 const VERSION: u32 = 1;
@@ -113,7 +111,7 @@ impl From<Bits> for String {
 
 impl Names {
     fn of(names: &BTreeSet<&str>) -> Result<Self, ArchiveError> {
-        let cannot = |error| ArchiveError::file(FILE_NAME, error);
+        let cannot = |error| ArchiveError::file(INDEX_FILE, error);
         let mut filter = Sbbf::new_with_ndv_fpp(names.len() as u64, FALSE_POSITIVES).map_err(cannot)?;
         names.iter().for_each(|name| filter.insert(*name));
         let mut bits = Vec::new();
@@ -151,7 +149,7 @@ impl Entry {
 impl Index {
     /// What is in the file. Of another version it is as good as damaged.
     pub(super) fn parse(json: &[u8]) -> Result<Self, ArchiveError> {
-        let damaged = |error: &dyn std::fmt::Display| ArchiveError::Index(format!("{FILE_NAME}: {error}"));
+        let damaged = |error: &dyn std::fmt::Display| ArchiveError::Index(format!("{INDEX_FILE}: {error}"));
         let said: Said = serde_json::from_slice(json).map_err(|error| damaged(&error))?;
         if said.version != VERSION {
             return Err(damaged(&format_args!(
@@ -193,7 +191,7 @@ impl Index {
             batches: &self.batches,
             unreadable: Some(&self.unreadable).filter(|folders| !folders.is_empty()),
         };
-        serde_json::to_vec(&file).map_err(|error| ArchiveError::file(FILE_NAME, error))
+        serde_json::to_vec(&file).map_err(|error| ArchiveError::file(INDEX_FILE, error))
     }
 }
 
@@ -210,7 +208,7 @@ pub(super) async fn add(archive: &Archive, batch_folder: &str, entry: Entry) -> 
     index.unreadable.retain(|folder| !folder.starts_with(&of_batch));
     let place = index.batches.partition_point(|other| other.folder < entry.folder);
     index.batches.insert(place, entry);
-    archive.put(FILE_NAME, index.bytes()?).await
+    archive.put(INDEX_FILE, index.bytes()?).await
 }
 
 /// Compares the index with the batches, and writes it anew when they differ; one that is missing or damaged is made again.
@@ -258,14 +256,14 @@ pub async fn index(archive: &Archive) -> Result<Indexed, ArchiveError> {
     indexed.batches = index.batches.len();
     indexed.sagas = index.batches.iter().map(|entry| entry.sagas).sum();
     if is_new || indexed.added + indexed.dropped > 0 || index.unreadable != unreadable {
-        archive.put(FILE_NAME, index.bytes()?).await?;
+        archive.put(INDEX_FILE, index.bytes()?).await?;
     }
     Ok(indexed)
 }
 
 /// None when there is none.
 async fn read(archive: &Archive) -> Result<Option<Index>, ArchiveError> {
-    match archive.get(FILE_NAME).await {
+    match archive.get(INDEX_FILE).await {
         Ok(json) => Index::parse(&json).map(Some),
         Err(ArchiveError::Place(object_store::Error::NotFound { .. })) => Ok(None),
         Err(error) => Err(error),

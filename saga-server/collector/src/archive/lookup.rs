@@ -15,9 +15,9 @@ use tokio::sync::Semaphore;
 use super::{
     Archive, ArchiveError,
     files::{Files, Table, decode},
-    index::{self, Index},
+    index::Index,
     parquet_read::Footer,
-    place::Version,
+    place::{INDEX_FILE, Version},
     tables::{self, ORDER_ID, OTHER_ORDER_IDS, RECORDED_AT, SAGA_ID, SagaRow},
 };
 
@@ -301,21 +301,21 @@ impl Shared {
     /// The index as it is now.
     async fn index(&self) -> Result<Arc<Index>, ArchiveError> {
         let (version, known) = self.index.lock().clone();
-        let whole = match self.archive.get_unless(index::FILE_NAME, &version).await {
+        let whole = match self.archive.get_unless(INDEX_FILE, &version).await {
             Ok(None) => return Ok(known),
             Ok(Some(whole)) => whole,
             Err(ArchiveError::Place(object_store::Error::NotFound { .. })) => {
-                return match self.archive.has_days().await? {
-                    true => Err(ArchiveError::Index(
+                return match self.archive.is_empty().await? {
+                    true => Ok(Arc::default()),
+                    false => Err(ArchiveError::Index(
                         "the archive has batches and no index".to_owned(),
                     )),
-                    false => Ok(Arc::default()),
                 };
             }
             Err(error) => return Err(error),
         };
         let json = whole.bytes;
-        let parsed = decode(index::FILE_NAME.to_owned(), move || Ok(Index::parse(&json))).await??;
+        let parsed = decode(INDEX_FILE.to_owned(), move || Ok(Index::parse(&json))).await??;
         let parsed = Arc::new(parsed);
         *self.index.lock() = (whole.version, parsed.clone());
         Ok(parsed)

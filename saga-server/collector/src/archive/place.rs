@@ -13,6 +13,9 @@ use reqwest::Url;
 use super::{ArchiveError, ArchivedFile, Manifest};
 use crate::http_client;
 
+/// The name of the index, in the archive's own folder.
+pub(super) const INDEX_FILE: &str = "index.json";
+
 /// The address of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArchiveUrl {
@@ -135,17 +138,19 @@ impl Archive {
         }
     }
 
-    /// Whether there is nothing at all.
+    /// Whether there is nothing of an archive: no folder of a day and no index. What others keep beside them, as `lost+found`
+    /// of a new volume, is no part of it.
     pub(super) async fn is_empty(&self) -> Result<bool, ArchiveError> {
         let found = self.place.list_with_delimiter(Some(&self.prefix)).await?;
-        Ok(found.common_prefixes.is_empty() && found.objects.is_empty())
-    }
-
-    /// Whether there is a folder of a day. What others keep beside them, as `lost+found` of a new volume, is none.
-    pub(super) async fn has_days(&self) -> Result<bool, ArchiveError> {
-        let found = self.place.list_with_delimiter(Some(&self.prefix)).await?;
-        let mut folders = found.common_prefixes.iter();
-        Ok(folders.any(|folder| folder.filename().is_some_and(is_day)))
+        let has_day = found
+            .common_prefixes
+            .iter()
+            .any(|folder| folder.filename().is_some_and(is_day));
+        let has_index = found
+            .objects
+            .iter()
+            .any(|object| object.location.filename() == Some(INDEX_FILE));
+        Ok(!has_day && !has_index)
     }
 
     /// Reads a file of a batch, which must be as the manifest says; also while the batch is being replaced.
