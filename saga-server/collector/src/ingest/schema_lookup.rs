@@ -133,7 +133,7 @@ impl<S: ReadSchema> Lookup<S> {
             Ok(schema) => schema,
             Err(reason) => return Outcome::Unusable(reason),
         };
-        // Whoever may register schemas writes what the library goes through here.
+        // The schema is input of anyone who may register one, and the library may panic on it.
         let read = failure::without_panic(|| S::read(&schema)).flatten();
         match read {
             Ok(read) => Outcome::Schema(read, schema.len()),

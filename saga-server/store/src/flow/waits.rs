@@ -9,8 +9,8 @@ use saga_types::fold::{StepWait, Waits};
 use super::{FlowQuery, FlowStep, Outcome, path};
 use crate::StoreError;
 
-/// The sagas of some events whose last event is of the step that they came to last, or a retry of it. Behind an event of an
-/// earlier step nobody waits, and of a saga with more events than are read it is not known.
+/// The sagas whose last event belongs to the step that they reached last, or is a retry of it. A saga whose last event
+/// belongs to an earlier step is left out, and so is one with more events than are read, of which it is not known.
 pub(crate) fn standing(events: &[FlowStep]) -> Result<HashSet<String>, StoreError> {
     let mut standing = HashSet::new();
     for saga in events.chunk_by(|before, event| before.saga_id == event.saga_id) {

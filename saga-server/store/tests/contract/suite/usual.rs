@@ -244,7 +244,7 @@ pub(crate) async fn a_saga_of_a_type_without_a_definition_is_not_stuck_where_sag
     let parcel = SagaType::new("PARCEL").unwrap();
     assert!(
         usual.between(&parcel, &step("PACKED"), &step("SENT")).is_some(),
-        "what is usual is told all the same"
+        "usual times are reported nevertheless"
     );
     let kept = store.saga("now-0").await.unwrap().unwrap();
     assert_eq!(usual.end(&kept, at(begin + 1_100)), None, "it may never end");
