@@ -10,7 +10,7 @@ use rdkafka::{
 
 use crate::{
     hostile_records::{admin, value},
-    support::{Harness, create_topics, running::Running},
+    support::{Harness, TIMEOUT, create_topics, eventually, running::Running},
 };
 
 /// More than 16 × 16 events: a batch of them is split three times until single events are left.
@@ -99,11 +99,17 @@ async fn partitions_that_are_added_are_read_soon_also_when_the_broker_manages_th
         let properties = &mut config.kafka.properties;
         properties.insert("group.protocol".to_owned(), protocol.to_owned());
         let server = Running::with(config).await;
-        let options = AdminOptions::new();
-        admin(&harness)
+        let (admin, options) = (admin(&harness), AdminOptions::new());
+        admin
             .create_partitions(&[NewPartitions::new(&harness.topic, 6)], &options)
             .await
             .unwrap();
+        // Until then a producer takes no record for them.
+        eventually("the broker lists the partitions", async || {
+            let listed = admin.inner().fetch_metadata(Some(&harness.topic), TIMEOUT);
+            listed.unwrap().topics()[0].partitions().len() == 6
+        })
+        .await;
         for partition in 0..6 {
             let saga_id = format!("{protocol}-{partition}");
             let value = value(&saga_id);

@@ -20,8 +20,6 @@ pub(super) async fn play(stage: &mut Stage) -> Result<String> {
     stage.delete_topic(&topic).await?;
     stage.pause(3.0, 70.0).await;
     stage.create_again(&topic).await?;
-    // Until the producer knows, too, what it sends may be refused.
-    stage.pause(4.0, 10.0).await;
     let again = stage.sender_with(&[])?;
     for _ in 0..50 {
         again.event(&stage.generator.event("again")?)?;
