@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::read;
+use super::{letter_log::LetterLog, read};
 use crate::{
     failure::{Failure, Retry},
     health::{Concern, Health},
@@ -88,6 +88,7 @@ impl Collect {
         let (batches, work_queue) = consume_loop::queue();
         let (done, done_queue) = std::sync::mpsc::channel();
         let worker = Worker {
+            log: LetterLog::of(&topic),
             topic,
             decoder: Decoder::new(parts.registry),
             store: parts.store,
@@ -125,6 +126,7 @@ struct Worker {
     /// Whether something of metadata is.
     is_hidden: bool,
     reports: WaitReports,
+    log: LetterLog,
     stop: CancellationToken,
 }
 
@@ -171,6 +173,9 @@ impl Worker {
     /// One letter must not hold up the others; it stays on its topic.
     fn skip(&self, letter: &NewLetter, reason: &str) {
         let letter = &letter.letter;
+        if !self.log.permits("NOT_KEPT") {
+            return;
+        }
         tracing::error!(
             topic = self.topic,
             partition = letter.partition,

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `write` | from a consumer that rejects a record to the topic, or to the database |
 //! | `collect` | follows the dead letter topic, as ingest follows the other one |
+//! | `letter_log` | their lines in the log, at a bounded rate |
 //! | `read` | from a record, ours or Spring's, to a letter |
 //! | `view`, `partial_view` | a letter as people see it, and what can be read of one that is no event |
 //! | `reader` | the event of a letter by the current schemas, rules and mappings, or why there is none |
@@ -16,6 +17,7 @@
 
 mod collect;
 mod isolation;
+pub(crate) mod letter_log;
 mod partial_view;
 pub(crate) mod read;
 mod reader;

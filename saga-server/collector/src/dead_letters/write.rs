@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::read;
+use super::{letter_log::LetterLog, read};
 use crate::{
     backoff::Backoff,
     failure::{Failure, Retry},
@@ -50,6 +50,7 @@ pub(crate) struct DeadLetterWriter {
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) status: Arc<ConsumerStatus>,
+    pub(crate) log: LetterLog,
     pub(crate) stop: CancellationToken,
 }
 
@@ -123,11 +124,13 @@ impl DeadLetterWriter {
                 .map(|kept| read::kept_back(&kept.letter, &self.kafka.topic, &self.kafka.group));
             self.keep(&**store, letters.collect(), &error).await?;
             self.metrics.dead_letters.kept_back.inc_by(kept.len() as u64);
-            tracing::error!(
-                error,
-                letters = kept.len(),
-                "dead letter topic does not accept dead letters, kept in the database only"
-            );
+            if self.log.permits("KEPT_BACK") {
+                tracing::error!(
+                    error,
+                    letters = kept.len(),
+                    "dead letter topic does not accept dead letters, kept in the database only"
+                );
+            }
         }
         if !left.is_empty() {
             tracing::error!(error, letters = left.len(), "dead letters not written, retrying");
@@ -156,17 +159,22 @@ impl DeadLetterWriter {
             .collect();
         for (letter, reason) in retry.write_each(&origins, keep, report).await? {
             let origin = &letter.letter.origin;
-            tracing::error!(
-                ?origin,
-                reason,
-                "dead letter refused by its topic and by the database; its record remains in its topic only"
-            );
+            if self.log.permits("NOT_KEPT") {
+                tracing::error!(
+                    ?origin,
+                    reason,
+                    "dead letter refused by its topic and by the database; its record remains in its topic only"
+                );
+            }
         }
         Some(())
     }
 
     fn report(&self, letter: &DeadLetter<'_>) {
         self.metrics.dead_letters.written(letter.kind);
+        if !self.log.permits(letter.kind) {
+            return;
+        }
         tracing::warn!(
             topic = self.kafka.topic,
             partition = letter.record.partition,

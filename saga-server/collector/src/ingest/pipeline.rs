@@ -19,7 +19,7 @@ use super::{
     writers::{IndexedEvent, Writers},
 };
 use crate::{
-    dead_letters::write::DeadLetterWriter,
+    dead_letters::{letter_log::LetterLog, write::DeadLetterWriter},
     failure::{self, Failure, Retry},
     kafka::{
         dead_letter_producer::DeadLetterProducer,
@@ -53,6 +53,7 @@ pub(super) async fn run(
                 health: parts.health.clone(),
                 metrics: parts.metrics.clone(),
                 status: status.clone(),
+                log: LetterLog::of(&parts.kafka.topic),
                 stop: stop.clone(),
             },
             parts,

@@ -35,7 +35,7 @@ pub use preview::{Previewed, preview};
 
 use crate::{
     backoff::Backoff,
-    dead_letters::write::DeadLetterWriter,
+    dead_letters::{letter_log::LetterLog, write::DeadLetterWriter},
     freshness::Progress,
     health::Health,
     ingest::{RegistryConfig, wait_reports::WaitReports},
@@ -146,6 +146,7 @@ impl Source {
             health: parts.health.clone(),
             metrics: parts.metrics.clone(),
             status: status.clone(),
+            log: LetterLog::of(&kafka.topic),
             stop: stop.clone(),
         };
         let observers = ConsumerObservers {
