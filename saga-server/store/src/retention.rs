@@ -54,7 +54,8 @@ pub trait RetentionStore {
     async fn forget_removals(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
-/// When the last event of a saga must have been recorded for its time to be over; [`Timestamp::MIN`] for never.
+/// When the last event of a saga must have been recorded for its time to be over; [`Timestamp::MIN`] for never. Of one whose last
+/// event is from a time to come, when its events must have been stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExpiredBefore {
     /// Of sagas that have ended.

@@ -21,11 +21,25 @@ use crate::{
     table::Table,
 };
 
+/// The time before which a saga changed last to be over.
+const BEFORE: &str =
+    "CASE WHEN saga_instance.current_status IN ('COMPLETED', 'FAILED', 'COMPENSATED') THEN $1 ELSE $2 END";
+
 static EXPIRED: LazyLock<String> = LazyLock::new(|| {
     let (columns, later) = (ExpiredRow::columns(), dialect::LATER);
     format!(
         "SELECT {columns} FROM saga_instance WHERE updated_at < {later} AND (updated_at, saga_id) > ($3, $4) \
-         AND updated_at < CASE WHEN current_status IN ('COMPLETED', 'FAILED', 'COMPENSATED') THEN $1 ELSE $2 END \
+         AND updated_at < {BEFORE} ORDER BY updated_at, saga_id LIMIT $5"
+    )
+});
+
+/// Sagas whose last event says that it is from a time to come: what counts of them is when their events were stored.
+static EXPIRED_AHEAD: LazyLock<String> = LazyLock::new(|| {
+    let (columns, now) = (ExpiredRow::columns(), dialect::NOW);
+    format!(
+        "SELECT {columns} FROM saga_instance WHERE updated_at > {now} AND (updated_at, saga_id) > ($3, $4) \
+         AND saga_instance.created_at < {BEFORE} AND NOT EXISTS (SELECT 1 FROM saga_steps \
+         WHERE saga_steps.saga_id = saga_instance.saga_id AND saga_steps.created_at >= {BEFORE}) \
          ORDER BY updated_at, saga_id LIMIT $5"
     )
 });
@@ -80,17 +94,26 @@ impl RetentionStore for Adapter {
         let (moment, saga_id) = after.map_or((Timestamp::MIN, ""), |last| {
             (last.updated_at, last.saga_id.as_str())
         });
-        let rows = sqlx::query(EXPIRED.as_str())
-            .bind(Moment(before.ended))
-            .bind(Moment(before.unfinished))
-            .bind(Moment(moment))
-            .bind(saga_id)
-            .bind(i64::from(limit))
-            .fetch_all(&self.readers)
-            .await
-            .map_err(error::store)?;
-        let expired = rows.iter().map(|row| Ok(decode::<ExpiredRow<'_>>(row)?.into()));
-        expired.collect()
+        let mut expired: Vec<Expired> = Vec::new();
+        for statement in [&EXPIRED, &EXPIRED_AHEAD] {
+            let left = i64::from(limit) - i64::try_from(expired.len()).unwrap_or(i64::MAX);
+            if left <= 0 {
+                break;
+            }
+            let rows = sqlx::query(statement.as_str())
+                .bind(Moment(before.ended))
+                .bind(Moment(before.unfinished))
+                .bind(Moment(moment))
+                .bind(saga_id)
+                .bind(left)
+                .fetch_all(&self.readers)
+                .await
+                .map_err(error::store)?;
+            for row in &rows {
+                expired.push(decode::<ExpiredRow<'_>>(row)?.into());
+            }
+        }
+        Ok(expired)
     }
 
     async fn still_there(&self, saga_ids: &[String]) -> Result<Vec<Expired>, StoreError> {

@@ -209,6 +209,7 @@ macro_rules! contract_tests {
             rebuilding::what_writers_store_meanwhile_is_not_lost,
             retention::what_ended_long_ago_is_due_and_nothing_else,
             retention::sagas_that_never_end_leave_after_a_time_of_their_own,
+            retention::sagas_from_a_time_to_come_leave_by_when_their_events_were_stored,
             retention::a_removed_saga_leaves_nothing_but_a_marker,
             retention::a_saga_that_changed_meanwhile_is_not_removed,
             retention::a_late_event_of_a_removed_saga_is_refused_alone,

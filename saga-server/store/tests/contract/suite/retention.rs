@@ -1,6 +1,6 @@
 //! Sagas that leave the database at the end of their time.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use saga_store::{
     ArchivePlan, Archived, Expired, ExpiredBefore, Rebuild, Removed, SagaQuery, Scope, Span, StatisticsQuery,
@@ -90,6 +90,53 @@ pub(crate) async fn sagas_that_never_end_leave_after_a_time_of_their_own(databas
     let late = created("abandoned", "2", 700);
     assert_eq!(store.append(vec![late].into()).await.unwrap().removed, [0]);
     assert_eq!(store.recount(Rebuild::DryRun).await.unwrap(), 0);
+}
+
+pub(crate) async fn sagas_from_a_time_to_come_leave_by_when_their_events_were_stored(
+    database: &impl Database,
+) {
+    const LONG: i64 = 1_000 * 365 * 86_400_000;
+    let store = database.store().await;
+    let ahead = |saga_id: &str| failed(saga_id, Timestamp::now().as_millis() + LONG);
+    let pause = || tokio::time::sleep(Duration::from_millis(100));
+    store
+        .append(
+            [ahead("ahead"), ahead("changed"), failed("past", 0)]
+                .concat()
+                .into(),
+        )
+        .await
+        .unwrap();
+    pause().await;
+    let between = Timestamp::now();
+    pause().await;
+    let later = created("changed", "3", Timestamp::now().as_millis());
+    store.append(vec![later].into()).await.unwrap();
+    assert_eq!(ids(&expired(&store, at(500)).await), ["past"]);
+    assert_eq!(ids(&expired(&store, between).await), ["past", "ahead"]);
+    pause().await;
+    let now = Timestamp::now();
+    let all = expired(&store, now).await;
+    assert_eq!(ids(&all), ["past", "ahead", "changed"]);
+    let mut pages: Vec<Expired> = Vec::new();
+    for _ in 0..=all.len() {
+        let page = store.expired(ended(now), pages.last(), 1).await.unwrap();
+        pages.extend(page);
+    }
+    assert_eq!(
+        ids(&pages),
+        ids(&all),
+        "page by page, and nothing behind the last"
+    );
+    let never = ExpiredBefore {
+        ended: Timestamp::MIN,
+        unfinished: now,
+    };
+    assert_eq!(ids(&store.expired(never, None, 10).await.unwrap()), [""; 0]);
+    assert_eq!(
+        store.remove(&all, None).await.unwrap(),
+        Removed::Sagas(vec!["ahead".to_owned(), "changed".to_owned(), "past".to_owned()])
+    );
 }
 
 pub(crate) async fn a_removed_saga_leaves_nothing_but_a_marker(database: &impl Database) {
