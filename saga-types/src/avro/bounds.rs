@@ -16,6 +16,9 @@ const NODES_PER_BYTE: i64 = 4;
 /// What a value may have beyond that.
 const MOST_EXCESS: i64 = 10_000;
 
+/// How much of a name is a part more: each value of a record has the names of its fields, and one of an enum its symbol.
+const NAME_BYTES_PER_NODE: usize = 32;
+
 /// Refuses a schema whose values are not bounded by their bytes, or are nested too deeply.
 pub(super) fn check(schema: &Schema) -> Result<(), SchemaError> {
     match Bounds::default().of(schema)?.excess {
@@ -47,6 +50,11 @@ fn bytes(least: usize) -> i64 {
     }
 }
 
+/// What a name adds to each value that has it.
+fn name_of(name: &str) -> i64 {
+    i64::try_from(name.len() / NAME_BYTES_PER_NODE).unwrap_or(i64::MAX)
+}
+
 fn leaf(least: usize) -> Measured {
     Measured {
         excess: bytes(least),
@@ -65,7 +73,12 @@ impl Bounds {
                 return Err(SchemaError::FixedTooLarge { bytes: fixed.size });
             }
             Schema::Fixed(fixed) => self.named(&fixed.name, leaf(fixed.size)),
-            Schema::Enum(symbols) => self.named(&symbols.name, leaf(1)),
+            Schema::Enum(symbols) => {
+                let longest = symbols.symbols.iter().map(|symbol| name_of(symbol)).max();
+                let mut measured = leaf(1);
+                measured.excess = measured.excess.saturating_add(longest.unwrap_or_default());
+                self.named(&symbols.name, measured)
+            }
             Schema::Ref { name } if self.enclosing.contains(name) => return Err(SchemaError::Recursive),
             // The library refuses names that are not defined before, but for aliases, which it does not read either.
             Schema::Ref { name } => *self.known.get(name).ok_or_else(|| {
@@ -78,7 +91,11 @@ impl Bounds {
                 let mut measured = leaf(0);
                 for field in &record.fields {
                     let of_field = self.of(&field.schema)?;
-                    measured.excess = measured.excess.saturating_add(of_field.excess);
+                    let of_name = name_of(&field.name);
+                    measured.excess = measured
+                        .excess
+                        .saturating_add(of_field.excess)
+                        .saturating_add(of_name);
                     measured.height = measured.height.max(of_field.height + 1);
                 }
                 self.enclosing.pop();
@@ -205,6 +222,23 @@ mod tests {
             list(&json!(["string", doubled(json!("null"), 5)])),
         ] {
             assert_eq!(checked(&schema), Err(SchemaError::Unbounded), "{schema}");
+        }
+    }
+
+    /// Each element has them again, and may be one byte.
+    #[test]
+    fn long_names_within_lists_are_refused() {
+        let name = |length: usize| "n".repeat(length);
+        let named = |length: usize| json!({"name": name(length), "type": "boolean"});
+        let fields = |length: usize| json!({"type": "record", "name": "E", "fields": [named(length)]});
+        let symbols = |length: usize| json!({"type": "enum", "name": "E", "symbols": [name(length)]});
+        for element in [fields(30), fields(60), symbols(60)] {
+            assert_eq!(checked(&record("All", &[list(&element)])), Ok(()), "{element}");
+        }
+        for element in [fields(200), symbols(200)] {
+            let all = record("All", &[list(&element)]);
+            assert_eq!(checked(&all), Err(SchemaError::Unbounded), "{element}");
+            assert_eq!(checked(&record("All", &[element])), Ok(()), "once");
         }
     }
 

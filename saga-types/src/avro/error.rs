@@ -172,6 +172,15 @@ pub enum SchemaError {
     /// It has too many types.
     #[error("a schema may have at most {max} types", max = super::limits::MOST_TYPES)]
     TooManyTypes,
+    /// The library would need too much memory for it: it keeps each named type with a copy of all that stands within it.
+    #[error("the types of the schema repeat each other too much, or have too many names")]
+    TooLarge,
+    /// A name, a namespace or a symbol is longer than they are.
+    #[error("a name of the schema has {bytes} bytes, at most {max} are read", max = super::limits::MOST_NAME_BYTES)]
+    NameTooLong {
+        /// How many bytes it has.
+        bytes: usize,
+    },
     /// A fixed type is longer than any value that is read.
     #[error("a fixed type has {bytes} bytes, at most {max} are read", max = super::MAX_EVENT_BYTES)]
     FixedTooLarge {

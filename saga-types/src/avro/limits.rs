@@ -12,3 +12,12 @@ pub(super) const MOST_DEPTH: usize = 64;
 /// row with a thousand columns.
 #[cfg(feature = "resolution")]
 pub(super) const MOST_TYPES: usize = 10_000;
+
+/// How long names, namespaces and symbols of a schema may be. The library repeats a namespace with each name within it, and a field's
+/// name or a symbol with each value.
+#[cfg(feature = "resolution")]
+pub(super) const MOST_NAME_BYTES: usize = 512;
+
+/// How much memory the library may take while it parses a schema, about.
+#[cfg(feature = "resolution")]
+pub(super) const MOST_PARSED_BYTES: usize = 16 * 1024 * 1024;

@@ -45,7 +45,7 @@ pub use frame::{Frame, Framing};
 pub use limits::MAX_EVENT_BYTES;
 pub use partial::{PartialEvent, PartialField};
 #[cfg(feature = "resolution")]
-pub use plain_schema::bounded_schema;
+pub use plain_schema::{BoundedSchema, bounded_schema};
 #[cfg(feature = "resolution")]
 pub use resolve::ResolvedSchema;
 pub use schema::SchemaVersion;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{
     SchemaError, bounds,
     error::short,
-    limits::{MOST_DEPTH, MOST_TYPES},
+    limits::{MOST_DEPTH, MOST_NAME_BYTES, MOST_PARSED_BYTES, MOST_TYPES},
 };
 
 /// What the values of a type depend on.
@@ -29,49 +29,102 @@ const OF_TYPES: [&str; 8] = [
 /// The same for a record's field.
 const OF_FIELDS: [&str; 2] = ["name", "type"];
 
-/// Parses a schema of which values may be read. Whether they are bounded by their bytes is for [`bounds::check`].
-pub(super) fn parse(json: &str) -> Result<Schema, SchemaError> {
-    Schema::parse(&reduced(json)?).map_err(|error| SchemaError::NotASchema(short(&error)))
+/// What a type or a field takes when it is parsed, about, without its names.
+const NODE_BYTES: usize = 300;
+
+/// The same of a symbol.
+const SYMBOL_BYTES: usize = 48;
+
+/// A schema of which values may be read, with about as many bytes of memory as it takes. Whether values are bounded by their bytes is
+/// for [`bounds::check`].
+pub(super) fn parse(json: &str) -> Result<(Schema, usize), SchemaError> {
+    let (json, parsed_bytes) = reduced(json)?;
+    let schema = Schema::parse(&json).map_err(|error| SchemaError::NotASchema(short(&error)))?;
+    Ok((schema, parsed_bytes))
 }
 
-/// A schema as JSON, reduced to what values depend on, for those who read values of any schema of at most
-/// [`MAX_EVENT_BYTES`](super::MAX_EVENT_BYTES) each.
+/// A schema as JSON, reduced to what values depend on.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct BoundedSchema {
+    /// The text.
+    pub json: String,
+    /// How much memory it takes about when it is parsed.
+    pub parsed_bytes: usize,
+}
+
+/// A schema for those who read values of any schema of at most [`MAX_EVENT_BYTES`](super::MAX_EVENT_BYTES) each.
 ///
 /// # Errors
 ///
 /// [`SchemaError`] when it is no schema, its types stand too deeply within each other, or a few bytes could unfold to millions of
 /// values.
-pub fn bounded_schema(json: &str) -> Result<String, SchemaError> {
-    let json = reduced(json)?;
+pub fn bounded_schema(json: &str) -> Result<BoundedSchema, SchemaError> {
+    let (json, parsed_bytes) = reduced(json)?;
     let schema = Schema::parse(&json).map_err(|error| SchemaError::NotASchema(short(&error)))?;
     bounds::check(&schema)?;
-    Ok(json.to_string())
+    Ok(BoundedSchema {
+        json: json.to_string(),
+        parsed_bytes,
+    })
 }
 
-fn reduced(json: &str) -> Result<Value, SchemaError> {
+fn reduced(json: &str) -> Result<(Value, usize), SchemaError> {
     let mut json = serde_json::from_str(json).map_err(|error| SchemaError::NotASchema(error.to_string()))?;
-    Reduction { types: 0 }.of(&mut json, 1)?;
-    Ok(json)
+    let mut reduction = Reduction::default();
+    reduction.of(&mut json, Place { depth: 1, copies: 1 })?;
+    Ok((json, reduction.bytes))
 }
 
 /// A schema that is being reduced.
+#[derive(Default)]
 struct Reduction {
     /// How many types were met.
     types: usize,
+    /// What they take when they are parsed, about.
+    bytes: usize,
+    /// Of the namespaces so far.
+    longest_namespace: usize,
+}
+
+/// Where a type stands.
+#[derive(Clone, Copy)]
+struct Place {
+    depth: usize,
+    /// How often the library has it: once, and once more with each named type around it.
+    copies: usize,
+}
+
+impl Place {
+    fn within(self) -> Self {
+        Self {
+            depth: self.depth + 1,
+            ..self
+        }
+    }
 }
 
 impl Reduction {
-    fn of(&mut self, schema: &mut Value, depth: usize) -> Result<(), SchemaError> {
+    fn of(&mut self, schema: &mut Value, place: Place) -> Result<(), SchemaError> {
         self.types += 1;
-        if depth > MOST_DEPTH {
+        if place.depth > MOST_DEPTH {
             return Err(SchemaError::TooDeep);
         }
         if self.types > MOST_TYPES {
             return Err(SchemaError::TooManyTypes);
         }
         match schema {
-            Value::Array(union) => union.iter_mut().try_for_each(|member| self.of(member, depth + 1)),
-            Value::Object(definition) => self.of_definition(definition, depth),
+            Value::Array(union) => {
+                self.takes(NODE_BYTES, place)?;
+                union
+                    .iter_mut()
+                    .try_for_each(|member| self.of(member, place.within()))
+            }
+            Value::Object(definition) => self.of_definition(definition, place),
+            Value::String(name) => {
+                let bytes = name_bytes(name)? + self.longest_namespace;
+                self.takes(NODE_BYTES + bytes, place)
+            }
             _ => Ok(()),
         }
     }
@@ -79,15 +132,18 @@ impl Reduction {
     fn of_definition(
         &mut self,
         definition: &mut Map<String, Value>,
-        depth: usize,
+        mut place: Place,
     ) -> Result<(), SchemaError> {
         definition.retain(|key, _| OF_TYPES.contains(&key.as_str()));
+        place.copies += usize::from(definition.contains_key("name"));
+        self.names(definition, place)?;
+        let place = place.within();
         if let Some(inner @ (Value::Array(_) | Value::Object(_))) = definition.get_mut("type") {
-            self.of(inner, depth + 1)?;
+            self.of(inner, place)?;
         }
-        for place in ["items", "values"] {
-            if let Some(inner) = definition.get_mut(place) {
-                self.of(inner, depth + 1)?;
+        for key in ["items", "values"] {
+            if let Some(inner) = definition.get_mut(key) {
+                self.of(inner, place)?;
             }
         }
         let Some(Value::Array(fields)) = definition.get_mut("fields") else {
@@ -95,11 +151,48 @@ impl Reduction {
         };
         for field in fields.iter_mut().filter_map(Value::as_object_mut) {
             field.retain(|key, _| OF_FIELDS.contains(&key.as_str()));
+            let name = field.get("name").and_then(Value::as_str).unwrap_or_default();
+            self.takes(NODE_BYTES + name_bytes(name)?, place)?;
             if let Some(inner) = field.get_mut("type") {
-                self.of(inner, depth + 1)?;
+                self.of(inner, place)?;
             }
         }
         Ok(())
+    }
+
+    /// Counts the names of a type, and its symbols.
+    fn names(&mut self, definition: &Map<String, Value>, place: Place) -> Result<(), SchemaError> {
+        let text = |key: &str| definition.get(key).and_then(Value::as_str).unwrap_or_default();
+        let namespace = name_bytes(text("namespace"))?;
+        let name = name_bytes(text("name"))?;
+        // A name may have its namespace before it, which names within inherit, too.
+        self.longest_namespace = self.longest_namespace.max(namespace).max(name);
+        let mut bytes = NODE_BYTES + name_bytes(text("type"))? + name + self.longest_namespace;
+        for symbol in definition
+            .get("symbols")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            bytes += SYMBOL_BYTES + name_bytes(symbol.as_str().unwrap_or_default())?;
+        }
+        self.takes(bytes, place)
+    }
+
+    fn takes(&mut self, bytes: usize, place: Place) -> Result<(), SchemaError> {
+        self.bytes = self.bytes.saturating_add(bytes.saturating_mul(place.copies));
+        match self.bytes {
+            ..=MOST_PARSED_BYTES => Ok(()),
+            _ => Err(SchemaError::TooLarge),
+        }
+    }
+}
+
+/// How many bytes a name has, if it may have as many.
+fn name_bytes(name: &str) -> Result<usize, SchemaError> {
+    match name.len() {
+        bytes @ ..=MOST_NAME_BYTES => Ok(bytes),
+        bytes => Err(SchemaError::NameTooLong { bytes }),
     }
 }
 
@@ -193,9 +286,39 @@ mod tests {
         assert_eq!(read(6_000), Err(SchemaError::TooManyTypes));
     }
 
+    /// The library copies all that stands within a named type, and a namespace into each name within it.
+    #[test]
+    fn what_the_library_would_copy_again_and_again_is_refused() {
+        let wide = |fields: usize| {
+            let fields: Vec<Value> = (0..fields)
+                .map(|field| json!({"name": format!("f{field}"), "type": ["null", "long"]}))
+                .collect();
+            json!({"type": "record", "name": "Wide", "fields": fields}).to_string()
+        };
+        let within = |records: usize, inner: String| {
+            with_field(&(0..records).fold(inner, |inner, n| record(n, inner)))
+        };
+        // As the change of a row is, with the row before and after it.
+        assert_eq!(read(&within(2, wide(1_000))), Ok(()));
+        assert_eq!(read(&within(30, wide(3_000))), Err(SchemaError::TooLarge));
+        let symbols: Vec<String> = (0..50_000).map(|symbol| format!("S{symbol}")).collect();
+        let symbols = json!({"type": "enum", "name": "E", "symbols": symbols}).to_string();
+        assert_eq!(read(&within(30, symbols)), Err(SchemaError::TooLarge));
+        for key in ["name", "namespace"] {
+            let mut long = json!({"type": "fixed", "name": "F", "size": 1});
+            long[key] = "n".repeat(600_000).into();
+            let refused = read(&with_field(&long.to_string()));
+            assert_eq!(refused, Err(SchemaError::NameTooLong { bytes: 600_000 }), "{key}");
+        }
+    }
+
+    fn read(schema: &str) -> Result<(), SchemaError> {
+        on_a_small_stack(|| WriterSchema::parse(schema).map(drop))
+    }
+
     #[test]
     fn a_fixed_size_that_no_value_has_is_refused() {
-        for size in [256 * 1024 + 1, 1 << 40, i64::MAX] {
+        for size in [256 * 1024 + 1, 1 << 40, u64::MAX >> 1, u64::MAX] {
             let fixed = json!({"type": "fixed", "name": "F", "size": size});
             let read = WriterSchema::parse(&with_field(&fixed.to_string()));
             assert!(matches!(read, Err(SchemaError::FixedTooLarge { .. })), "{read:?}");
@@ -207,7 +330,7 @@ mod tests {
         let schema = r#"{"type":"record","name":"A","doc":"d","aliases":["B","C"],"fields":[
             {"name":"at","type":{"type":"long","logicalType":"timestamp-millis","connect.version":1},"default":0,"order":"ignore"},
             {"name":"type","type":["null",{"type":"enum","name":"E","symbols":["doc"],"default":"doc"}]}]}"#;
-        let reduced: Value = serde_json::from_str(&bounded_schema(schema).unwrap()).unwrap();
+        let reduced: Value = serde_json::from_str(&bounded_schema(schema).unwrap().json).unwrap();
         let expected = json!({"type": "record", "name": "A", "fields": [
             {"name": "at", "type": {"type": "long"}},
             {"name": "type", "type": ["null", {"type": "enum", "name": "E", "symbols": ["doc"]}]}]});

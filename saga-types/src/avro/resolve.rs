@@ -17,21 +17,27 @@ use crate::{MAX_NAME_CHARS, SagaEvent, SagaType};
 #[derive(Debug, Clone)]
 pub struct ResolvedSchema {
     schema: Schema,
+    pub(super) parsed_bytes: usize,
 }
 
 impl ResolvedSchema {
-    /// Not yet checked: see [`check`](Self::check).
+    /// Not yet checked: see [`check_bounds`](Self::check_bounds) and [`check_compatibility`](Self::check_compatibility).
     pub(super) fn parse(json: &str) -> Result<Self, SchemaError> {
-        plain_schema::parse(json).map(|schema| Self { schema })
+        let (schema, parsed_bytes) = plain_schema::parse(json)?;
+        Ok(Self { schema, parsed_bytes })
     }
 
     pub(super) fn published_version(&self) -> Option<SchemaVersion> {
         published_version(&self.schema)
     }
 
+    /// Whether values are bounded by their bytes.
+    pub(super) fn check_bounds(&self) -> Result<(), SchemaError> {
+        bounds::check(&self.schema)
+    }
+
     /// Whether data of this schema can be read as events.
-    pub(super) fn check(&self) -> Result<(), SchemaError> {
-        bounds::check(&self.schema)?;
+    pub(super) fn check_compatibility(&self) -> Result<(), SchemaError> {
         check_compatibility(&self.schema)
     }
 
@@ -70,7 +76,9 @@ fn reader_schema() -> &'static Schema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
     SCHEMA.get_or_init(|| {
         #[expect(clippy::expect_used, reason = "a constant that the tests parse")]
-        plain_schema::parse(SchemaVersion::V2.json()).expect("our own schema")
+        plain_schema::parse(SchemaVersion::V2.json())
+            .map(|(schema, _)| schema)
+            .expect("our own schema")
     })
 }
 

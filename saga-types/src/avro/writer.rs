@@ -30,10 +30,20 @@ impl WriterSchema {
     /// [`SchemaError`] when it is not a schema or does not resolve to the event's.
     pub fn parse(json: &str) -> Result<Self, SchemaError> {
         let schema = ResolvedSchema::parse(json)?;
+        // Before anything else goes through it.
+        schema.check_bounds()?;
         if let Some(version) = schema.published_version() {
             return Ok(Self::Version(version));
         }
-        schema.check()?;
+        schema.check_compatibility()?;
         Ok(Self::Other(Box::new(schema)))
+    }
+    /// How much memory it takes, about.
+    #[must_use]
+    pub fn parsed_bytes(&self) -> usize {
+        match self {
+            Self::Version(_) => 0,
+            Self::Other(schema) => schema.parsed_bytes,
+        }
     }
 }

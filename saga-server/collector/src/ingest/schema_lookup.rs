@@ -3,8 +3,9 @@
 //! A proxy, a sign-in page or a registry that has trouble answers too, with the same status codes. So a 404 counts only with the
 //! registry's own error code in a JSON body.
 
-use std::{marker::PhantomData, time::Duration};
+use std::{collections::BTreeMap, marker::PhantomData, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use saga_types::avro::WriterSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -24,6 +25,9 @@ const MAX_BYTES: usize = 1024 * 1024;
 /// How many schemas one may name, and those name in turn.
 const MAX_REFERENCES: usize = 64;
 
+/// How many bytes are kept of schemas that others refer to.
+const FETCHED_BYTES: usize = 4 * MAX_BYTES;
+
 /// The registry's codes for an id, a subject or a version that it does not have.
 const NOT_FOUND_CODES: [u64; 3] = [40401, 40402, 40403];
 
@@ -34,6 +38,9 @@ pub(crate) trait ReadSchema: Send + Sync + Sized {
 
     /// Reads one, which refers to no other.
     fn read(text: &str) -> Result<Self, String>;
+
+    /// How much memory it takes, about.
+    fn parsed_bytes(&self) -> usize;
 }
 
 impl ReadSchema for WriterSchema {
@@ -42,12 +49,15 @@ impl ReadSchema for WriterSchema {
     fn read(text: &str) -> Result<Self, String> {
         Self::parse(text).map_err(|error| error.to_string())
     }
+
+    fn parsed_bytes(&self) -> usize {
+        self.parsed_bytes()
+    }
 }
 
 /// What the registry says of an id.
 pub(super) enum Outcome<S> {
-    /// A schema, and how many bytes its text has.
-    Schema(S, usize),
+    Schema(S),
     /// It has a schema that cannot be used.
     Unusable(String),
     /// It does not know the id.
@@ -60,7 +70,26 @@ pub(super) enum Outcome<S> {
 pub(super) struct Lookup<S> {
     client: reqwest::Client,
     config: RegistryConfig,
+    fetched: Mutex<Fetched>,
     schema: PhantomData<fn() -> S>,
+}
+
+/// What others refer to, by subject and version, until everything that a batch needs is known: a registry that is slow is asked for
+/// each once, however often the whole is given up and tried again.
+#[derive(Default)]
+struct Fetched {
+    schemas: BTreeMap<(String, i64), Arc<SchemaAnswer>>,
+    bytes: usize,
+}
+
+impl Fetched {
+    fn keep(&mut self, place: (String, i64), schema: Arc<SchemaAnswer>) {
+        if self.bytes > FETCHED_BYTES {
+            *self = Self::default();
+        }
+        self.bytes += schema.schema.len();
+        self.schemas.insert(place, schema);
+    }
 }
 
 /// Why there is no answer about something.
@@ -86,7 +115,7 @@ struct ErrorAnswer {
 }
 
 /// A type of which the definition is another subject's schema.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Reference {
     name: String,
     subject: String,
@@ -108,6 +137,7 @@ impl<S: ReadSchema> Lookup<S> {
         Self {
             client,
             config,
+            fetched: Mutex::default(),
             schema: PhantomData,
         }
     }
@@ -136,7 +166,7 @@ impl<S: ReadSchema> Lookup<S> {
         // The schema is input of anyone who may register one, and the library may panic on it.
         let read = failure::without_panic(|| S::read(&schema)).flatten();
         match read {
-            Ok(read) => Outcome::Schema(read, schema.len()),
+            Ok(read) => Outcome::Schema(read),
             Err(reason) => Outcome::Unusable(reason),
         }
     }
@@ -161,8 +191,7 @@ impl<S: ReadSchema> Lookup<S> {
             if named.len() >= MAX_REFERENCES || references.len() > MAX_REFERENCES * MAX_REFERENCES {
                 return Ok(Err(format!("it refers to more than {MAX_REFERENCES} schemas")));
             }
-            let path = ["subjects", &subject, "versions", &version.to_string()];
-            let answer: SchemaAnswer = match self.get(&path).await {
+            let answer = match self.referred(&subject, version).await {
                 Ok(answer) => answer,
                 Err(Failure::NotFound) => {
                     return Ok(Err(format!(
@@ -180,10 +209,27 @@ impl<S: ReadSchema> Lookup<S> {
             if bytes > MAX_BYTES {
                 return Ok(Err(too_long("what it refers to")));
             }
-            named.push((name, answer.schema));
-            references.extend(answer.references);
+            named.push((name, answer.schema.clone()));
+            references.extend(answer.references.iter().cloned());
         }
         Ok(Ok(()))
+    }
+
+    async fn referred(&self, subject: &str, version: i64) -> Result<Arc<SchemaAnswer>, Failure> {
+        let place = (subject.to_owned(), version);
+        let known = self.fetched.lock().schemas.get(&place).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let path = ["subjects", subject, "versions", &version.to_string()];
+        let answer = Arc::new(self.get::<SchemaAnswer>(&path).await?);
+        self.fetched.lock().keep(place, answer.clone());
+        Ok(answer)
+    }
+
+    /// Everything that was needed is known.
+    pub(super) fn is_done(&self) {
+        *self.fetched.lock() = Fetched::default();
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
+use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -17,6 +18,9 @@ use super::{
     wait_reports::WaitReports,
 };
 use crate::{backoff::Backoff, health::Component, ingest::RegistryConfig, kafka::status::Stage};
+
+/// How long the registry may take for all that it is asked for at once; then it counts as unavailable, and is asked for the rest.
+const WITHIN: Duration = Duration::from_secs(15);
 
 /// How long an id counts as unknown before the registry is asked again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(10);
@@ -36,7 +40,7 @@ const REMEMBERED: usize = 10_000;
 /// How many schemas are kept. Services have few; those of made-up ones are forgotten, and learnt again when they come again.
 const KEPT: usize = 2_000;
 
-/// How many bytes the texts of the schemas that are kept may have together. Read, they take several times as much.
+/// How much memory the schemas that are kept may take together.
 const KEPT_BYTES: usize = 16 * 1024 * 1024;
 
 /// The longest reason why a schema is of no use, in characters: each of its records gets it.
@@ -47,8 +51,7 @@ const MAX_ID: u32 = i32::MAX as u32;
 
 /// What is known of an id.
 enum Known<S> {
-    /// The schema, and how many bytes its text has.
-    Schema(S, usize),
+    Schema(S),
     /// The registry has a schema that cannot be used.
     Unusable(String, Instant),
     /// The registry did not know it then.
@@ -59,6 +62,7 @@ enum Known<S> {
 pub(crate) struct Registry<S> {
     lookup: Lookup<S>,
     known: BTreeMap<u32, Known<S>>,
+    within: Duration,
 }
 
 impl<S: ReadSchema> Registry<S> {
@@ -66,6 +70,7 @@ impl<S: ReadSchema> Registry<S> {
         Self {
             lookup: Lookup::new(config),
             known: BTreeMap::new(),
+            within: WITHIN,
         }
     }
 
@@ -80,7 +85,7 @@ impl<S: ReadSchema> Registry<S> {
         if new.is_empty() {
             return true;
         }
-        if self.forget() {
+        if self.forget(ids) {
             new = self.new_among(ids);
         }
         let mut backoff = Backoff::new();
@@ -107,7 +112,7 @@ impl<S: ReadSchema> Registry<S> {
     ///
     /// The reason when the registry is unavailable.
     pub(crate) async fn learn_now(&mut self, ids: &BTreeSet<u32>) -> Result<(), String> {
-        self.forget();
+        self.forget(ids);
         let is_schema = |id: &u32| matches!(self.known.get(id), Some(Known::Schema(..)));
         let asked = ids.iter().copied().filter(|id| *id <= MAX_ID && !is_schema(id));
         let mut asked: BTreeSet<u32> = asked.take(NEW_IDS).collect();
@@ -117,7 +122,7 @@ impl<S: ReadSchema> Registry<S> {
     /// The schema of an id that was learnt.
     pub(crate) fn schema(&self, id: u32) -> Result<&S, Rejection> {
         match self.known.get(&id) {
-            Some(Known::Schema(schema, _)) => Ok(schema),
+            Some(Known::Schema(schema)) => Ok(schema),
             Some(Known::Unusable(reason, _)) => Err(Rejection {
                 kind: "UNUSABLE_SCHEMA",
                 reason: format!("the schema with id {id} cannot be {}: {reason}", S::OF),
@@ -137,25 +142,33 @@ impl<S: ReadSchema> Registry<S> {
         new.take(NEW_IDS).collect()
     }
 
-    /// Forgets what is too much, before it is looked for what a batch needs; whether schemas were among it.
-    fn forget(&mut self) -> bool {
+    /// Forgets what is too much, before it is looked for what a batch needs; whether schemas were among it. What the batch names
+    /// stays as long as that is not too much itself: schemas that others make up cost no one else's event its own.
+    fn forget(&mut self, needed: &BTreeSet<u32>) -> bool {
         if self.known.len() > REMEMBERED {
             self.known.retain(|_, known| matches!(known, Known::Schema(..)));
         }
+        if !self.is_too_much() {
+            return false;
+        }
+        self.known.retain(|id, _| needed.contains(id));
+        if self.is_too_much() {
+            self.known.clear();
+        }
+        true
+    }
+
+    fn is_too_much(&self) -> bool {
         let schemas = self
             .known
             .values()
             .filter(|known| matches!(known, Known::Schema(..)));
-        let is_too_many = schemas.count() > KEPT || self.kept_bytes() > KEPT_BYTES;
-        if is_too_many {
-            self.known.clear();
-        }
-        is_too_many
+        schemas.count() > KEPT || self.kept_bytes() > KEPT_BYTES
     }
 
     fn kept_bytes(&self) -> usize {
         let bytes = self.known.values().map(|known| match known {
-            Known::Schema(_, bytes) => *bytes,
+            Known::Schema(schema) => schema.parsed_bytes(),
             Known::Unusable(..) | Known::Unknown(_) => 0,
         });
         bytes.sum()
@@ -170,7 +183,7 @@ impl<S: ReadSchema> Registry<S> {
         }
     }
 
-    /// Asks for ids, and takes those away that are answered.
+    /// Asks for ids, and takes those away that are answered, until the time is over.
     async fn ask(&mut self, ids: &mut BTreeSet<u32>) -> Result<(), String> {
         let mut kept = self.kept_bytes();
         let lookup = &self.lookup;
@@ -179,21 +192,26 @@ impl<S: ReadSchema> Registry<S> {
             .into_iter()
             .map(async |id| (id, lookup.schema(id).await));
         let mut answers = stream::iter(asking).buffer_unordered(LOOKUPS);
-        let mut unavailable = None;
-        while let Some((id, outcome)) = answers.next().await {
+        let (asked, until) = (ids.len(), tokio::time::Instant::now() + self.within);
+        loop {
+            let Ok(answer) = timeout_at(until, answers.next()).await else {
+                let within = self.within.as_secs();
+                return Err(format!(
+                    "{} of {asked} schemas, with what they refer to, did not come within {within} s",
+                    ids.len()
+                ));
+            };
+            let Some((id, outcome)) = answer else { break };
             let known = match outcome {
-                Outcome::Schema(schema, bytes) => {
-                    kept += bytes;
-                    Known::Schema(schema, bytes)
+                Outcome::Schema(schema) => {
+                    kept += schema.parsed_bytes();
+                    Known::Schema(schema)
                 }
                 Outcome::Unusable(reason) => {
                     Known::Unusable(reason.chars().take(REASON_CHARS).collect(), Instant::now())
                 }
                 Outcome::Unknown => Known::Unknown(Instant::now()),
-                Outcome::Unavailable(reason) => {
-                    unavailable = Some(reason);
-                    break;
-                }
+                Outcome::Unavailable(reason) => return Err(reason),
             };
             self.known.insert(id, known);
             ids.remove(&id);
@@ -203,7 +221,8 @@ impl<S: ReadSchema> Registry<S> {
                 break;
             }
         }
-        unavailable.map_or(Ok(()), Err)
+        lookup.is_done();
+        Ok(())
     }
 }
 
@@ -216,39 +235,113 @@ fn unknown(id: u32, why: &str) -> Rejection {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
+
+    use serde_json::json;
+
     use super::*;
     use crate::secret::Secret;
 
-    struct AnySchema;
+    /// With the memory that it takes.
+    struct AnySchema(usize);
 
     impl ReadSchema for AnySchema {
         const OF: &'static str = "anybody's";
 
         fn read(_: &str) -> Result<Self, String> {
-            Ok(Self)
+            Ok(Self(1))
         }
+
+        fn parsed_bytes(&self) -> usize {
+            self.0
+        }
+    }
+
+    fn registry_at(url: String) -> Registry<AnySchema> {
+        Registry::new(RegistryConfig {
+            url: Secret::new(url),
+            ca_file: None,
+        })
     }
 
     #[test]
     fn what_is_kept_of_ids_is_bounded_whatever_they_are() {
-        let config = RegistryConfig {
-            url: Secret::new("http://127.0.0.1:1"),
-            ca_file: None,
-        };
-        let mut registry = Registry::<AnySchema>::new(config);
+        let mut registry = registry_at("http://127.0.0.1:1".to_owned());
+        let none = BTreeSet::new();
         for id in 0..20_000 {
             registry.known.insert(id, Known::Unknown(Instant::now()));
         }
-        registry.known.insert(20_000, Known::Schema(AnySchema, 1));
-        assert!(!registry.forget());
+        registry.known.insert(20_000, Known::Schema(AnySchema(1)));
+        assert!(!registry.forget(&none));
         assert!(registry.is_known(20_000) && registry.known.len() == 1);
         let kept = u32::try_from(KEPT).unwrap();
         registry
             .known
-            .extend((1..=kept).map(|id| (id, Known::Schema(AnySchema, 1))));
-        assert!(registry.forget());
+            .extend((1..=kept).map(|id| (id, Known::Schema(AnySchema(1)))));
+        assert!(registry.forget(&[7].into()));
+        assert!(registry.is_known(7) && registry.known.len() == 1, "it is needed");
+        registry.known.insert(8, Known::Schema(AnySchema(KEPT_BYTES + 1)));
+        assert!(registry.forget(&[7, 8].into()));
         assert!(registry.known.is_empty());
-        registry.known.insert(1, Known::Schema(AnySchema, KEPT_BYTES + 1));
-        assert!(registry.forget());
+    }
+
+    /// Answers each request after some time, and counts those for subjects: every id's schema refers to so many.
+    fn slow_registry(references: usize, delay: Duration) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = asked.clone();
+        let names: Vec<_> = (0..references)
+            .map(|n| json!({"name": format!("a.N{n}"), "subject": format!("s{n}"), "version": 1}))
+            .collect();
+        let referring = json!({"schema": "\"long\"", "references": names}).to_string();
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                let (mut connection, mut request) = (connection.unwrap(), [0; 4096]);
+                let length = connection.read(&mut request).unwrap_or_default();
+                let is_of_a_subject = request[..length].starts_with(b"GET /subjects/");
+                counted.fetch_add(usize::from(is_of_a_subject), Ordering::Relaxed);
+                let body = match is_of_a_subject {
+                    true => r#"{"schema":"\"long\""}"#,
+                    false => &referring,
+                };
+                std::thread::sleep(delay);
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close",
+                    body.len()
+                );
+                // Who asked may have given up.
+                let _ = write!(connection, "{head}\r\n\r\n{body}");
+            }
+        });
+        (url, asked)
+    }
+
+    #[tokio::test]
+    async fn a_slow_registry_is_reported_in_time_and_asked_for_the_rest() {
+        let (url, asked) = slow_registry(30, Duration::from_millis(40));
+        let mut registry = registry_at(url);
+        registry.within = Duration::from_millis(400);
+        let ids: BTreeSet<u32> = [1].into();
+        let begun = Instant::now();
+        let reason = registry.learn_now(&ids).await.unwrap_err();
+        assert!(reason.starts_with("1 of 1 schemas"), "{reason}");
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        assert!(registry.schema(1).is_err());
+        let mut times = 1;
+        while registry.learn_now(&ids).await.is_err() {
+            times += 1;
+            assert!(times < 50, "it comes to an end");
+        }
+        assert!(registry.schema(1).is_ok());
+        let asked = asked.load(Ordering::Relaxed);
+        assert!(asked <= 30 + times, "{asked} requests in {times} attempts");
     }
 }

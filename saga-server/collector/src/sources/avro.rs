@@ -21,15 +21,26 @@ pub(super) fn schema_id(value: &[u8]) -> Option<u32> {
 
 /// A schema whose values are documents.
 #[derive(Debug)]
-pub(crate) struct DocumentSchema(Schema);
+pub(crate) struct DocumentSchema {
+    schema: Schema,
+    parsed_bytes: usize,
+}
 
 impl ReadSchema for Arc<DocumentSchema> {
     const OF: &'static str = "a document's";
 
     fn read(text: &str) -> Result<Self, String> {
         let bounded = avro::bounded_schema(text).map_err(|error| error.to_string())?;
-        let schema = Schema::parse_str(&bounded).map_err(|error| format!("not an Avro schema: {error}"))?;
-        Ok(Self::new(DocumentSchema(schema)))
+        let schema =
+            Schema::parse_str(&bounded.json).map_err(|error| format!("not an Avro schema: {error}"))?;
+        Ok(Self::new(DocumentSchema {
+            schema,
+            parsed_bytes: bounded.parsed_bytes,
+        }))
+    }
+
+    fn parsed_bytes(&self) -> usize {
+        self.parsed_bytes
     }
 }
 
@@ -42,7 +53,7 @@ impl DocumentSchema {
             return Err(DecodeError::Empty.into());
         };
         let mut rest = body;
-        let read = GenericDatumReader::builder(&self.0)
+        let read = GenericDatumReader::builder(&self.schema)
             .build()
             .and_then(|reader| reader.read_value(&mut rest));
         let value = read.map_err(|error| {
@@ -52,7 +63,7 @@ impl DocumentSchema {
             return Err(DecodeError::TrailingBytes { bytes: rest.len() }.into());
         }
         // A text or a flag that is cut off is read as null.
-        if !value.validate(&self.0) {
+        if !value.validate(&self.schema) {
             let reason = "does not follow its Avro schema: it ends too early";
             return Err(Rejection::not_the_format(reason.to_owned()));
         }
@@ -132,7 +143,7 @@ mod tests {
         ];
         let fields = fields.map(|(name, value)| (name.to_owned(), value));
         let schema = schema(ORDER).unwrap();
-        let writer = GenericDatumWriter::builder(&schema.0).build().unwrap();
+        let writer = GenericDatumWriter::builder(&schema.schema).build().unwrap();
         let body = writer.write_value_to_vec(Value::Record(fields.to_vec())).unwrap();
         [&[0, 0, 0, 0, 7], body.as_slice()].concat()
     }
