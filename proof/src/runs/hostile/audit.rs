@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use saga_types::topic::dead_letter_headers::ORIGINAL_TOPIC;
 use sqlx::PgPool;
 
 use super::{
@@ -107,7 +108,7 @@ async fn steps(pool: &PgPool, keys: &Keys, wrong: &mut Vec<String>) -> Result<()
 async fn letters_kept(stage: &Stage, wrong: &mut Vec<String>) -> Result<()> {
     let deadline = Instant::now() + SETTLES_WITHIN;
     loop {
-        let seen = Seen::in_database(&stage.database).await?;
+        let seen = Seen::in_database(&stage.database, &stage.topic).await?;
         let found = seen.compare(&stage.account.lock());
         if found.is_empty() || Instant::now() > deadline {
             wrong.extend(found);
@@ -125,11 +126,12 @@ struct Seen {
 }
 
 impl Seen {
-    async fn in_database(pool: &PgPool) -> Result<Self> {
+    /// Without those of a source, which its kind looks at itself.
+    async fn in_database(pool: &PgPool, topic: &str) -> Result<Self> {
+        const LETTERS: &str = "SELECT origin_partition, origin_offset, message FROM dead_letter \
+             WHERE origin_topic IS NULL OR origin_topic = $1";
         let listed: Vec<(Option<i32>, Option<i64>, String)> =
-            sqlx::query_as("SELECT origin_partition, origin_offset, message FROM dead_letter")
-                .fetch_all(pool)
-                .await?;
+            sqlx::query_as(LETTERS).bind(topic).fetch_all(pool).await?;
         let stored: Vec<EventKey> = sqlx::query_as("SELECT saga_id, event_id FROM saga_steps")
             .fetch_all(pool)
             .await?;
@@ -203,6 +205,9 @@ fn letters_whole(stage: &Stage, wrong: &mut Vec<String>) -> Result<()> {
                     .position(|(name, _)| name.starts_with(b"kafka_dlt-"));
                 let Some(added) = added else { return Ok(()) };
                 let added = letter.headers.split_off(added);
+                if value(&added, ORIGINAL_TOPIC) != Some(stage.topic.as_bytes()) {
+                    return Ok(());
+                }
                 let origin = origin(&added)?;
                 let Some(sent) = expected.letters.get(&origin) else {
                     return Ok(());

@@ -142,7 +142,7 @@ async fn play(
     seed: u64,
     is_short: bool,
 ) -> Result<Played> {
-    let mut stage = Stage::set(parts, harness, &name(kind), kind.settings(parts), seed, is_short).await?;
+    let mut stage = Stage::set(parts, harness, &name(kind), kind.settings(parts)?, seed, is_short).await?;
     tokio::time::sleep(MARGIN).await;
     let (what, failure) = match kind.play(&mut stage).await {
         Ok(what) => (what, None),

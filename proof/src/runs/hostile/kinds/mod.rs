@@ -3,6 +3,7 @@
 mod broker;
 mod codecs;
 mod connections;
+mod deep_schemas;
 mod dying_sessions;
 mod extremes;
 mod framing;
@@ -63,6 +64,8 @@ pub(super) enum Kind {
     RegistryAway,
     /// Writers' schemas of many forms in a real registry, also with references
     Schemas,
+    /// Schemas that are too deep, too wide or unbounded, of events and of a source
+    DeepSchemas,
     /// Thousands of schema ids that no registry knows
     UnknownIds,
     /// The topic is deleted and made again, then gets more partitions
@@ -100,12 +103,13 @@ impl Kind {
     }
 
     /// What its server is set to beside what all are.
-    pub(super) fn settings(self, parts: &Parts) -> Vec<(&'static str, String)> {
-        match self {
+    pub(super) fn settings(self, parts: &Parts) -> Result<Vec<(&'static str, String)>> {
+        Ok(match self {
             Self::Schemas => vec![("SCHEMA_REGISTRY_URL", parts.registry_url.clone())],
             Self::Skipped => vec![("SAGA_SERVER_INGEST_SKIP_UNREADABLE_AFTER", "2s".to_owned())],
+            Self::DeepSchemas => deep_schemas::settings(parts.folder())?,
             _ => Vec::new(),
-        }
+        })
     }
 
     /// Does it; gives what was done.
@@ -130,6 +134,7 @@ impl Kind {
             Self::FailOver => connections::fail_over(stage).await,
             Self::RegistryAway => registries::away(stage).await,
             Self::Schemas => schemas::play(stage).await,
+            Self::DeepSchemas => deep_schemas::play(stage).await,
             Self::UnknownIds => registries::unknown_ids(stage).await,
             Self::Topics => topics::play(stage).await,
             Self::BrokerRestart => broker::play(stage).await,
