@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use saga_types::{
     Metadata, SagaEvent, SagaStatus, SagaType, Step, Timestamp,
     definition::Definitions,
-    fold::{self, FoldEvent, SagaFold, SagaState},
+    fold::{self, FoldEvent, OpenWaits, SagaFold, SagaState},
     steps,
 };
 
@@ -57,8 +57,15 @@ fn any_events() -> impl Strategy<Value = Vec<SagaEvent>> {
     (1_usize..14).prop_flat_map(|count| (0..count).map(any_event).collect::<Vec<_>>())
 }
 
+/// Folds distinct events at once, with what the saga waits behind.
+fn at_once(events: &[SagaEvent], definitions: &Definitions) -> (SagaState, OpenWaits) {
+    let events = events.iter().map(FoldEvent::from).collect();
+    let fold = SagaFold::of(events, definitions).unwrap();
+    fold.try_state_and_waits(definitions).unwrap()
+}
+
 /// Takes events one by one as a collector does, and folds the whole anew when it must.
-fn collect(events: &[SagaEvent], definitions: &Definitions, refolds: &mut usize) -> SagaState {
+fn collect(events: &[SagaEvent], definitions: &Definitions, refolds: &mut usize) -> (SagaState, OpenWaits) {
     let mut stored: Vec<FoldEvent> = Vec::new();
     let mut kept: Option<SagaFold> = None;
     for event in events {
@@ -84,7 +91,7 @@ fn collect(events: &[SagaEvent], definitions: &Definitions, refolds: &mut usize)
         let json = serde_json::to_string(&kept).unwrap();
         kept = serde_json::from_str(&json).unwrap();
     }
-    kept.unwrap().try_state(definitions).unwrap()
+    kept.unwrap().try_state_and_waits(definitions).unwrap()
 }
 
 proptest! {
@@ -98,8 +105,8 @@ proptest! {
         })
     ) {
         let definitions = Definitions::built_in();
-        let expected = fold::fold(&events, &definitions).unwrap();
-        prop_assert_eq!(&fold::fold(&arrival, &definitions).unwrap(), &expected);
+        let expected = at_once(&events, &definitions);
+        prop_assert_eq!(&fold::fold(&arrival, &definitions).unwrap(), &expected.0);
         prop_assert_eq!(&collect(&arrival, &definitions, &mut 0), &expected);
     }
 
@@ -109,6 +116,13 @@ proptest! {
         let mut refolds = 0;
         collect(&events, &Definitions::built_in(), &mut refolds);
         prop_assert_eq!(refolds, 0);
+    }
+
+    #[test]
+    fn a_state_that_is_read_equals_the_one_that_was_written(events in any_events()) {
+        let state = fold::fold(&events, &Definitions::built_in()).unwrap();
+        let json = serde_json::to_string(&state).unwrap();
+        prop_assert_eq!(serde_json::from_str::<SagaState>(&json).unwrap(), state);
     }
 
     #[test]

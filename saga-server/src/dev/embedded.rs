@@ -169,10 +169,9 @@ impl EmbeddedTracker {
     ///
     /// When the database cannot be read.
     pub async fn state(&self, saga_id: &str) -> Option<SagaState> {
-        self.store
-            .saga(saga_id)
-            .await
-            .expect("the embedded tracker's database can be read")
+        let saga = self.store.saga(saga_id).await;
+        let saga = saga.expect("the embedded tracker's database can be read");
+        saga.map(|saga| saga.state)
     }
 
     /// Waits until the saga's state is as wanted, and returns it.

@@ -9,10 +9,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use saga_types::{SagaEvent, SagaId, fold::SagaState};
+use saga_types::{SagaEvent, SagaId};
 use tokio::sync::mpsc;
 
-use super::StoreError;
+use super::{StoreError, StoredSaga};
 
 /// Sagas that were stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +126,7 @@ pub trait ChangeStore {
     async fn listen(&self, received: mpsc::Sender<Announcement>) -> Result<(), StoreError>;
 
     /// These sagas as they are now, in any order; those that are not there are left out.
-    async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<SagaState>, StoreError>;
+    async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<StoredSaga>, StoreError>;
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@
 //! of the index are read for it. What other spellings are worth a try, the caller says.
 
 use async_trait::async_trait;
-use saga_types::{SagaStatus, SagaType, Timestamp, fold::SagaState};
+use saga_types::{SagaStatus, SagaType, Timestamp};
 
-use super::{PageStart, SagaQuery, Scope, StoreError};
+use super::{PageStart, SagaQuery, Scope, StoreError, StoredSaga};
 
 /// The part of a store that finds sagas.
 #[async_trait]
@@ -87,7 +87,7 @@ pub struct FoundSaga {
 #[derive(Debug, Clone)]
 pub struct Stretch {
     /// The sagas.
-    pub sagas: Vec<SagaState>,
+    pub sagas: Vec<StoredSaga>,
     /// Where the list goes on; none at its end.
     pub next: Option<PageStart>,
 }

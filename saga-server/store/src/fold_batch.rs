@@ -166,7 +166,7 @@ impl UpdatedSaga {
 
     /// Since when something must be undone.
     pub(super) fn owed_since(&self) -> Option<Timestamp> {
-        Late::Owing.due(&self.state)
+        Late::Owing.due_by_events(&self.state)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use saga_types::{Timestamp, fold::SagaState};
 
+use crate::StoredSaga;
+
 /// In which way a saga is late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Late {
@@ -50,13 +52,16 @@ impl Late {
 
     /// Since when a saga is late in this way, or from when on it will be: the one answer for REST, pages, logs and alerts.
     #[must_use]
-    pub fn due(self, saga: &SagaState) -> Option<Timestamp> {
+    pub fn due(self, saga: &StoredSaga) -> Option<Timestamp> {
+        let unusual_since = saga.unusual_since.filter(|_| self == Self::Stuck);
+        self.due_by_events(saga).or(unusual_since)
+    }
+
+    /// The same without a comparison with others.
+    pub(crate) fn due_by_events(self, saga: &SagaState) -> Option<Timestamp> {
         let awaiting = saga.awaiting.iter();
         match self {
-            Self::Stuck => awaiting
-                .filter_map(|awaiting| awaiting.deadline)
-                .min()
-                .or(saga.unusual_since),
+            Self::Stuck => awaiting.filter_map(|awaiting| awaiting.deadline).min(),
             Self::Owing if saga.outstanding_compensations.is_empty() => None,
             Self::Owing => awaiting.map(|awaiting| awaiting.since).min(),
         }
@@ -65,7 +70,7 @@ impl Late {
     /// By how much a saga is late at a moment, in milliseconds; none when it is not. The moment is the one up to which
     /// everything is stored, so that lag never looks like sagas that are late.
     #[must_use]
-    pub fn late_ms(self, saga: &SagaState, moment: Timestamp) -> Option<i64> {
+    pub fn late_ms(self, saga: &StoredSaga, moment: Timestamp) -> Option<i64> {
         let late = moment.millis_since(self.due(saga)?);
         (late > 0).then_some(late)
     }

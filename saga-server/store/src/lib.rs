@@ -23,7 +23,7 @@
 //! | `webhooks` | what happened to sagas, and what of it was delivered |
 //! | `erasure`, `notes` | a person's data, found by metadata and in what operators wrote, and erased |
 //! | `period` | what the sagas of a period are: exact ends, outcomes, samples, percentiles |
-//! | `query`, `metadata`, `flow`, `trends`, `late`, `watch` | questions and their answers |
+//! | `stored_saga`, `query`, `metadata`, `flow`, `trends`, `late`, `watch` | questions and their answers |
 //! | `find`, `views` | sagas by a text, lists read to their end, and lists with a name |
 //! | `scope` | which saga types a reader may see; questions carry it |
 //! | `usual` | how long waits usually take, when sagas end, and which wait longer than ever |
@@ -83,6 +83,7 @@ mod rollup;
 mod rows;
 mod scope;
 pub mod sqlite;
+mod stored_saga;
 mod table;
 mod texts;
 mod trends;
@@ -146,10 +147,10 @@ pub use query::{
 pub use rebuild::{Difference, DifferenceKind, Rebuild, RebuildStore, Rebuilt};
 pub use retention::{ArchivePlan, Archived, Expired, ExpiredBefore, Removal, Removed, RetentionStore};
 pub use scope::Scope;
+pub use stored_saga::{OpenWait, StoredSaga, WaitKey};
 pub use trends::{Slot, SlotDurations, TrendStore, Trends};
 pub use usual::{
     CurrentUsual, ENOUGH, EndLevel, ExpectedEnd, Marked, Standstill, TypeUsual, Usual, UsualStore, UsualWait,
-    WaitKey,
 };
 pub use versions::{VersionSaga, VersionSagas, VersionStore, VersionsQuery};
 pub use views::{SavedView, ViewChange, ViewOrder, ViewOutcome, ViewStore};

@@ -31,6 +31,7 @@ use crate::{
     query::{Page, Position, SagaQuery, Statistics, StatisticsQuery, StepPage},
     rebuild::RebuildStore,
     retention::RetentionStore,
+    stored_saga::StoredSaga,
     trends::TrendStore,
     usual::UsualStore,
     versions::VersionStore,
@@ -126,7 +127,7 @@ pub trait Store:
     fn system(&self) -> &'static str;
 
     /// One saga, as it is now.
-    async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError>;
+    async fn saga(&self, saga_id: &str) -> Result<Option<StoredSaga>, StoreError>;
 
     /// One saga as the events recorded up to a moment (inclusive) give it. `None` when there are none.
     async fn saga_as_of(&self, saga_id: &str, moment: Timestamp) -> Result<Option<SagaState>, StoreError>;

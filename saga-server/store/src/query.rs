@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use saga_types::{
-    EventId, Metadata, OrderId, SagaStatus, SagaType, Step, Timestamp,
-    fold::{Anomaly, SagaState},
-};
+use saga_types::{EventId, Metadata, OrderId, SagaStatus, SagaType, Step, Timestamp, fold::Anomaly};
 
 pub use saga_types::fold::Position;
 
-use super::{Judged, Late, Scope};
+use super::{Judged, Late, Scope, StoredSaga};
 
 /// Which sagas, in which order. Filters add up: a saga must match all that are set.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +49,7 @@ pub struct SagaQuery {
     pub failed_step: Option<String>,
     /// The derived failure reason.
     pub failure_reason: Option<String>,
-    /// The group of failures that the saga belongs to, see [`SagaState::failure_group`].
+    /// The group of failures that the saga belongs to, see [`saga_types::fold::SagaState::failure_group`].
     pub failure_group: Option<String>,
     /// Any event's metadata has this value at this top-level key (numbers and booleans by their JSON text); each
     /// entry may be matched by another event.
@@ -242,7 +239,7 @@ pub enum SortOrder {
 #[derive(Debug, Clone)]
 pub struct Page {
     /// The sagas.
-    pub sagas: Vec<SagaState>,
+    pub sagas: Vec<StoredSaga>,
     /// How many match.
     pub total: Total,
     /// Whether more come after this page.

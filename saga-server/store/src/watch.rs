@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use saga_types::{SagaType, Step, Timestamp, fold::SagaState};
+use saga_types::{SagaType, Step, Timestamp};
 
-use super::{Judged, Late, Scope, StoreError, Total};
+use super::{Judged, Late, Scope, StoreError, StoredSaga, Total};
 
 /// How many sagas are late with the same step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct LateGroup {
 #[derive(Debug, Clone)]
 pub struct LateSagas {
     /// The first of them.
-    pub sagas: Vec<SagaState>,
+    pub sagas: Vec<StoredSaga>,
     /// How many there are.
     pub total: Total,
 }
@@ -77,8 +77,8 @@ pub trait WatchStore {
         late: Late,
         before: Timestamp,
         limit: u32,
-    ) -> Result<Vec<SagaState>, StoreError>;
+    ) -> Result<Vec<StoredSaga>, StoreError>;
 
     /// Marks these as reported with what they are late with now.
-    async fn mark_reported(&self, late: Late, sagas: &[SagaState]) -> Result<(), StoreError>;
+    async fn mark_reported(&self, late: Late, sagas: &[StoredSaga]) -> Result<(), StoreError>;
 }

@@ -82,6 +82,7 @@ async fn nothing_is_lost_or_doubled_when_the_server_is_killed_and_started() {
         let saga_id = format!("outage-saga-{saga}");
         let of_saga = events.iter().filter(|event| event.saga_id == *saga_id.as_str());
         let expected = fold::fold(of_saga, &Definitions::built_in());
-        assert_eq!(store.saga(&saga_id).await.unwrap(), expected, "{saga_id}");
+        let state = store.saga(&saga_id).await.unwrap().map(|saga| saga.state);
+        assert_eq!(state, expected, "{saga_id}");
     }
 }

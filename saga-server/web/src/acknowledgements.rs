@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use saga_collector::redaction::Redaction;
-use saga_store::{Acknowledgement, StoreError, Subject, Subjects};
-use saga_types::{SagaId, SagaType, Timestamp, fold::SagaState, keys};
+use saga_store::{Acknowledgement, StoreError, StoredSaga, Subject, Subjects};
+use saga_types::{SagaId, SagaType, Timestamp, keys};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -97,7 +97,7 @@ pub(crate) async fn of_saga(
 /// Those of some sagas, by the saga.
 pub(crate) async fn of_sagas<'a>(
     reader: &Reader,
-    sagas: impl Iterator<Item = &'a SagaState>,
+    sagas: impl Iterator<Item = &'a StoredSaga>,
 ) -> Result<BTreeMap<SagaId, AcknowledgementView>, StoreError> {
     let ids = sagas.map(|saga| saga.saga_id.to_string()).collect();
     let found = of(reader, Subjects::Sagas(ids)).await?.into_iter();

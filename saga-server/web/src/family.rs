@@ -3,7 +3,7 @@
 //! Rule of thumb: services name parents freely, so that a parent may be missing, or the way up lead in a circle; it is
 //! walked so far and no farther.
 
-use saga_store::{SagaQuery, Total};
+use saga_store::{SagaQuery, StoredSaga, Total};
 use saga_types::{SagaId, SagaStatus, SagaType, Timestamp, fold::SagaState};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -41,10 +41,10 @@ pub(crate) struct Family {
     pub(crate) children_compensated: u64,
     /// The parts as a page shows them.
     #[serde(skip)]
-    pub(crate) children_states: Vec<SagaState>,
+    pub(crate) children_sagas: Vec<StoredSaga>,
     /// The sagas above it as a page shows them.
     #[serde(skip)]
-    pub(crate) ancestors_states: Vec<SagaState>,
+    pub(crate) ancestors_sagas: Vec<StoredSaga>,
 }
 
 /// Why the list of ancestors ends.
@@ -102,16 +102,16 @@ impl Family {
             compensated = count(reader, saga, SagaStatus::Compensated).await?.count;
         }
         Ok(Self {
-            ancestors: ancestors.iter().map(Relative::of).collect(),
-            ancestors_states: ancestors,
+            ancestors: ancestors.iter().map(|saga| Relative::of(saga)).collect(),
+            ancestors_sagas: ancestors,
             ancestors_end,
             ancestors_end_at,
-            children: children.sagas.iter().map(Relative::of).collect(),
+            children: children.sagas.iter().map(|saga| Relative::of(saga)).collect(),
             children_total: children.total.count,
             children_total_is_exact: children.total.is_exact,
             children_failed: failed,
             children_compensated: compensated,
-            children_states: children.sagas,
+            children_sagas: children.sagas,
         })
     }
 }
@@ -119,8 +119,8 @@ impl Family {
 async fn ancestors(
     reader: &Reader,
     saga: &SagaState,
-) -> Result<(Vec<SagaState>, AncestorsEnd, Option<SagaId>), ApiError> {
-    let mut ancestors: Vec<SagaState> = Vec::new();
+) -> Result<(Vec<StoredSaga>, AncestorsEnd, Option<SagaId>), ApiError> {
+    let mut ancestors: Vec<StoredSaga> = Vec::new();
     let mut next = saga.parent_saga_id.clone();
     while let Some(parent) = next {
         if parent == saga.saga_id || ancestors.iter().any(|known| known.saga_id == parent) {
@@ -130,7 +130,7 @@ async fn ancestors(
             return Ok((ancestors, AncestorsEnd::More, Some(parent)));
         }
         let found = match reader.look_up(&parent).await {
-            Ok(found) => found.state,
+            Ok(found) => found.saga,
             Err(NoSaga::Store(error)) => return Err(error.into()),
             Err(NoSaga::Archive(..)) => return Ok((ancestors, AncestorsEnd::NoAnswer, Some(parent))),
             Err(_) => return Ok((ancestors, AncestorsEnd::Missing, Some(parent))),

@@ -8,20 +8,25 @@ use crate::{
     definition::{Progress, SagaDefinition},
 };
 
+/// With the step that was done last of those right before each, where there is one.
 pub(super) fn awaiting(
     fold: &SagaFold,
     definition: &SagaDefinition,
     status: SagaStatus,
     outstanding: &Outstanding<'_>,
-) -> Vec<Awaiting> {
+) -> (Vec<Awaiting>, Vec<Option<Step>>) {
     match status {
         SagaStatus::Started | SagaStatus::InProgress => awaited_steps(fold, definition),
-        SagaStatus::Failed => compensations(fold, definition, outstanding),
-        SagaStatus::Completed | SagaStatus::Compensated => Vec::new(),
+        SagaStatus::Failed => {
+            let awaiting = compensations(fold, definition, outstanding);
+            let after = vec![None; awaiting.len()];
+            (awaiting, after)
+        }
+        SagaStatus::Completed | SagaStatus::Compensated => (Vec::new(), Vec::new()),
     }
 }
 
-fn awaited_steps(fold: &SagaFold, definition: &SagaDefinition) -> Vec<Awaiting> {
+fn awaited_steps(fold: &SagaFold, definition: &SagaDefinition) -> (Vec<Awaiting>, Vec<Option<Step>>) {
     let progress = definition.path().progress(fold.done.keys());
     let ends = limit_ends(fold, definition);
     let whole = definition.limits.whole;
@@ -31,16 +36,16 @@ fn awaited_steps(fold: &SagaFold, definition: &SagaDefinition) -> Vec<Awaiting> 
         let is_held_up = |step| step == number || definition.path().precedes(number, step);
         let of_steps = ends.iter().filter(|(step, _)| is_held_up(*step));
         let owed = owed(fold, definition, &progress, number);
-        Awaiting {
+        let awaiting = Awaiting {
             step: entry.step.clone(),
             service: entry.service.clone(),
             choice: entry.choice.clone(),
-            after: owed.after.cloned(),
             since: owed.since,
             deadline: of_steps.map(|(_, end)| *end).chain(whole).min(),
-        }
+        };
+        (awaiting, owed.after.cloned())
     });
-    awaited.collect()
+    awaited.unzip()
 }
 
 /// Since when a step is owed: since the last of the nearest done steps before it was first done, else since the saga started.
@@ -99,7 +104,6 @@ fn compensations(
                 step: rule.by.first()?.clone(),
                 service: definition.owner(step).map(str::to_owned),
                 choice: None,
-                after: None,
                 since: failed_at.map_or(done.recorded_at, |failed_at| failed_at.max(done.recorded_at)),
                 deadline: None,
             })

@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | [`FoldEvent`] | what the fold reads of an event |
 //! | [`SagaFold`] | what is kept of the events so far |
-//! | [`Waits`] | how long a saga waited for each step of its path |
+//! | [`Waits`], [`OpenWaits`] | how long a saga waited for each step of its path, and what it waits behind |
 //! | [`SagaState`] | the answer, as REST and the `fold` command give it |
 //! | [`failure_fingerprint`] | the group of a failure, for counting |
 
@@ -32,7 +32,7 @@ pub use failure_group::{NO_FAILING_STEP, failure_fingerprint, failure_group, par
 pub use running::{NeedsHistory, SagaFold};
 pub use sentence::Phrase;
 pub use state::{Anomaly, Awaiting, SagaState};
-pub use waits::{StepWait, Waits};
+pub use waits::{OpenWaits, StepWait, Waits};
 
 /// Folds all events of one saga. `None` when there are none.
 ///

@@ -3,13 +3,13 @@
 //! The rules' numbers are those of the contract (section 3, "The fold").
 
 use super::{
-    Anomaly, Position, SagaFold, SagaState, awaiting,
+    Anomaly, OpenWaits, Position, SagaFold, SagaState, awaiting,
     effects::Outstanding,
     running::{Last, definition, fingerprint},
     sentence,
 };
 use crate::{
-    SagaStatus,
+    SagaStatus, Step, Timestamp,
     definition::{Definitions, SagaDefinition},
 };
 
@@ -17,12 +17,19 @@ impl SagaFold {
     /// The state that the events so far give. `None` when the definition or the rules changed since they were folded.
     #[must_use]
     pub fn try_state(&self, definitions: &Definitions) -> Option<SagaState> {
+        let (state, _) = self.try_state_and_waits(definitions)?;
+        Some(state)
+    }
+
+    /// The same with what the saga waits behind, for those who compare it with other sagas.
+    #[must_use]
+    pub fn try_state_and_waits(&self, definitions: &Definitions) -> Option<(SagaState, OpenWaits)> {
         let in_force = definitions.entry_in_force(&self.first.saga_type, self.first.position.recorded_at);
         (self.definition == fingerprint(in_force)).then(|| evaluate(self, definition(in_force)))
     }
 }
 
-fn evaluate(fold: &SagaFold, definition: Option<&SagaDefinition>) -> SagaState {
+fn evaluate(fold: &SagaFold, definition: Option<&SagaDefinition>) -> (SagaState, OpenWaits) {
     let outstanding = fold.outstanding(definition);
     let outcome = decide(fold, definition, &outstanding);
     let mut state = facts(fold, outcome.status);
@@ -41,17 +48,26 @@ fn evaluate(fold: &SagaFold, definition: Option<&SagaDefinition>) -> SagaState {
     if state.current_status == SagaStatus::Failed {
         state.outstanding_compensations = outstanding.0.iter().map(|(step, _)| (*step).clone()).collect();
     }
+    let mut waits = OpenWaits {
+        last_done: last_done(fold),
+        after: Vec::new(),
+    };
     if let Some(definition) = definition {
-        state.awaiting = awaiting::awaiting(fold, definition, state.current_status, &outstanding);
+        (state.awaiting, waits.after) =
+            awaiting::awaiting(fold, definition, state.current_status, &outstanding);
     }
     state.anomalies = anomalies(fold, &outcome);
     state.summary = sentence::summary(&state);
-    state
+    (state, waits)
+}
+
+fn last_done(fold: &SagaFold) -> Option<(Step, Timestamp)> {
+    let (step, done) = fold.done.iter().max_by_key(|(step, done)| (**done, *step))?;
+    Some((step.clone(), done.0))
 }
 
 /// What the events say without any rule.
 fn facts(fold: &SagaFold, current_status: SagaStatus) -> SagaState {
-    let last_done = fold.done.iter().max_by_key(|(step, done)| (**done, *step));
     SagaState {
         saga_id: fold.saga_id.clone(),
         saga_type: fold.first.saga_type.clone(),
@@ -72,8 +88,6 @@ fn facts(fold: &SagaFold, current_status: SagaStatus) -> SagaState {
         services: fold.services.iter().cloned().collect(),
         summary: String::new(),
         anomalies: Vec::new(),
-        last_done: last_done.map(|(step, done)| (step.clone(), done.0)),
-        unusual_since: None,
     }
 }
 

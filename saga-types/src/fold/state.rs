@@ -48,14 +48,6 @@ pub struct SagaState {
     pub summary: String,
     /// What is odd about the events, sorted by name.
     pub anomalies: Vec<Anomaly>,
-    /// The forward step that was done last, and when it was first done. For the collector that folds, as [`unusual_since`](Self::unusual_since)
-    /// and [`Awaiting::after`]: they are not written as JSON, so that a state that was read lacks them and may not equal the one that was written.
-    #[serde(skip)]
-    pub last_done: Option<(Step, Timestamp)>,
-    /// Since when it waits longer than what it waits for ever takes, as a collector judged by other sagas. Nothing that its own
-    /// events say, so the fold leaves it open.
-    #[serde(skip)]
-    pub unusual_since: Option<Timestamp>,
 }
 
 /// A step that is owed.
@@ -69,9 +61,6 @@ pub struct Awaiting {
     pub service: Option<String>,
     /// The choice that the step is an alternative of: one of the awaited steps of the same choice is enough.
     pub choice: Option<String>,
-    /// The step that was done last of those right before it; none at the start of the saga, and of a compensation.
-    #[serde(skip)]
-    pub after: Option<Step>,
     /// Since when it is owed.
     pub since: Timestamp,
     /// When it is late; none without a limit. A limit on a later step counts too, since it cannot begin before this one is done.

@@ -1,7 +1,8 @@
-//! How long a saga waited for each step of its expected path, from when the step was owed until it was first done.
+//! How long a saga waited for each step of its expected path, from when the step was owed until it was first done, and
+//! what it waits behind now.
 //!
-//! Rule of thumb: a wait that is over here is what [`Awaiting`](super::Awaiting) said before it was over, so that what is usual
-//! for one is measured by the other.
+//! Rule of thumb: a wait that is over here is what [`Awaiting`](super::Awaiting) and [`OpenWaits`] said before it was over, so that
+//! what is usual for one is measured by the other.
 
 use super::{SagaFold, awaiting, running::definition};
 use crate::{
@@ -27,6 +28,16 @@ pub struct Waits {
     pub done: Vec<(Step, Timestamp)>,
     /// The waits that are over, in the same order.
     pub over: Vec<StepWait>,
+}
+
+/// What a saga waits behind. It stands beside the [`SagaState`](super::SagaState), whose form is that of the contract.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpenWaits {
+    /// The forward step that was done last, and when it was first done.
+    pub last_done: Option<(Step, Timestamp)>,
+    /// For each entry of [`awaiting`](super::SagaState::awaiting), in the same order, the step that was done last of those right
+    /// before it; none at the start of the saga, and of a compensation.
+    pub after: Vec<Option<Step>>,
 }
 
 /// How long a saga waited for a step.

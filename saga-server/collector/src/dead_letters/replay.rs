@@ -251,7 +251,7 @@ impl DeadLetters {
         match self.store.sagas(&unchanged).await {
             Ok(sagas) => statuses.extend(sagas.into_iter().map(|saga| {
                 let status = Some(saga.current_status);
-                (saga.saga_id.into(), (status, status))
+                (saga.state.saga_id.into(), (status, status))
             })),
             Err(error) => tracing::warn!(%error, "statuses of sagas of replayed dead letters not read"),
         }

@@ -160,7 +160,7 @@ impl Harness {
         for saga_id in ["old-00", "old-01", "old-10", "old-11", "old-20", "old-21"] {
             let steps = restored.events(&[saga_id.to_owned()], None, 10).await.unwrap();
             assert_eq!(steps.len(), 2, "{saga_id}");
-            let state = restored.saga(saga_id).await.unwrap();
+            let state = restored.saga(saga_id).await.unwrap().map(|saga| saga.state);
             assert_eq!(state, fold::fold(&steps, &Definitions::built_in()), "{saga_id}");
         }
     }

@@ -61,8 +61,10 @@ impl JobRunner {
     async fn attempt(&self, job: &Job, items: Vec<JobItem>) -> Result<Vec<JobItem>, JobError> {
         let ids: BTreeSet<SagaId> = items.iter().filter_map(saga_id).collect();
         let sagas = self.store.sagas(&ids).await?;
-        let sagas: BTreeMap<&str, &SagaState> =
-            sagas.iter().map(|saga| (saga.saga_id.as_str(), saga)).collect();
+        let sagas: BTreeMap<&str, &SagaState> = sagas
+            .iter()
+            .map(|saga| (saga.saga_id.as_str(), &saga.state))
+            .collect();
         let (mut settled, mut ready) = (Vec::new(), Vec::new());
         for item in items {
             let saga = item.saga_id.as_deref().and_then(|id| sagas.get(id));

@@ -46,7 +46,7 @@ impl Live {
         match changes {
             Changes::Sagas(wanted) if wanted.is_empty() => {}
             Changes::Sagas(wanted) => match store.sagas(&wanted).await {
-                Ok(sagas) => sagas.into_iter().for_each(|saga| self.send(saga)),
+                Ok(sagas) => sagas.into_iter().for_each(|saga| self.send(saga.state)),
                 Err(error) => {
                     tracing::debug!(%error, "changed sagas could not be read");
                     resets.is_owed = true;

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use saga_types::{SagaType, Step, Timestamp, fold::SagaState};
+use saga_types::{SagaType, Step, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::lease::{Lease, LeasedWork, Turn};
@@ -20,7 +20,7 @@ use crate::{
     freshness::{Progress, SettledWatermark},
     metrics::{Metrics, Reading},
 };
-use saga_store::{Late, Standstill, Store, StoreError};
+use saga_store::{Late, Standstill, Store, StoreError, StoredSaga};
 
 /// How often the monitor looks.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -189,7 +189,7 @@ fn report_new(found: &[Standstill], known: &mut BTreeSet<(SagaType, Step)>) {
 }
 
 /// Without the failure's reason, which may have to be hidden.
-fn report(late: Late, saga: &SagaState, moment: Timestamp) {
+fn report(late: Late, saga: &StoredSaga, moment: Timestamp) {
     let awaited = saga.most_urgent();
     let step = awaited.map(|awaited| awaited.step.as_str());
     let service = awaited.and_then(|awaited| awaited.service.as_deref());

@@ -115,9 +115,9 @@ impl Deliverer {
             .iter()
             .filter_map(|delivery| delivery.saga_id.parse().ok())
             .collect();
-        let states = self.store.sagas(&ids).await?.into_iter();
-        Ok(states
-            .map(|state| (state.saga_id.as_str().to_owned(), state))
+        let sagas = self.store.sagas(&ids).await?.into_iter();
+        Ok(sagas
+            .map(|saga| (saga.saga_id.as_str().to_owned(), saga.state))
             .collect())
     }
 

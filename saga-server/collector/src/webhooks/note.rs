@@ -131,9 +131,9 @@ impl Webhooks {
                 .iter()
                 .filter_map(|failure| failure.saga_id.parse().ok())
                 .collect();
-            let states = self.store.sagas(&ids).await?.into_iter();
-            let states: BTreeMap<String, SagaState> = states
-                .map(|state| (state.saga_id.as_str().to_owned(), state))
+            let sagas = self.store.sagas(&ids).await?.into_iter();
+            let states: BTreeMap<String, SagaState> = sagas
+                .map(|saga| (saga.saga_id.as_str().to_owned(), saga.state))
                 .collect();
             let mut new: Vec<NewDelivery> = Vec::new();
             for subscription in &asking {

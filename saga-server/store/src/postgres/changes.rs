@@ -9,13 +9,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use saga_types::{SagaId, fold::SagaState};
+use saga_types::SagaId;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::mpsc;
 
 use super::{PostgresStore, error, read};
-use crate::{Announcement, ChangeStore, ChangedSagas, Changes, StoreError, deadline::in_time};
+use crate::{Announcement, ChangeStore, ChangedSagas, Changes, StoreError, StoredSaga, deadline::in_time};
 
 const CHANNEL: &str = "saga_changed";
 
@@ -98,9 +98,9 @@ impl ChangeStore for PostgresStore {
         }
     }
 
-    async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<SagaState>, StoreError> {
+    async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<StoredSaga>, StoreError> {
         let saga_ids: Vec<&str> = saga_ids.iter().map(|saga_id| saga_id.as_str()).collect();
-        read::states_of(&self.readers, &self.definitions.get(), &saga_ids).await
+        read::sagas(&self.readers, &self.definitions.get(), &saga_ids).await
     }
 }
 

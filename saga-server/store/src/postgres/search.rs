@@ -52,7 +52,7 @@ pub(super) async fn search(store: &PostgresStore, query: &SagaQuery) -> Result<P
         _ => totals::total(pool, &caches.totals, query, &prefilter).await?,
     };
     Ok(Page {
-        sagas: read::states(
+        sagas: read::stored(
             pool,
             &store.definitions.get(),
             rows.into_iter().map(|row| row.state).collect(),
@@ -79,7 +79,7 @@ pub(super) async fn list(store: &PostgresStore, query: &SagaQuery) -> Result<Str
     let next = last.and_then(|row| row.after(query)).transpose()?;
     let rows = rows.into_iter().map(|row| row.state).collect();
     Ok(Stretch {
-        sagas: read::states(pool, &store.definitions.get(), rows).await?,
+        sagas: read::stored(pool, &store.definitions.get(), rows).await?,
         next,
     })
 }

@@ -119,7 +119,7 @@ impl<'a> InstanceRow<'a> {
             awaited_service: awaited.and_then(|awaited| awaited.service.as_deref()),
             awaited_steps: Texts::of(urgent_first(state).map(|awaited| awaited.step.as_str())),
             awaited_services: Texts(services(state)),
-            awaited_deadline: Late::Stuck.due(state).map(Moment),
+            awaited_deadline: Late::Stuck.due_by_events(state).map(Moment),
             deadline_by_usual: false,
             owed_since: saga.owed_since().map(Moment),
             event_count: state.step_count.cast_signed(),

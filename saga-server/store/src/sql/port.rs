@@ -16,6 +16,7 @@ use crate::{
     AppendError, Appended, Attention, CurrentDefinitions, DeadLetterStore, DistributionStore, LetterCause,
     LetterCounts, LetterFilter, LetterGroup, LetterPage, LetterQuery, NewLetter, Page, Position,
     ProducerObservation, SagaQuery, Scope, Statistics, StatisticsQuery, StepPage, Store, StoreError,
+    StoredSaga,
     batch::{Beside, TxOutcome},
     changes::touched,
     deadline::in_time,
@@ -117,7 +118,7 @@ impl Store for Adapter {
         Ok(run_detached(async move { store.probe(&[]).await }).await?)
     }
 
-    async fn saga(&self, saga_id: &str) -> Result<Option<SagaState>, StoreError> {
+    async fn saga(&self, saga_id: &str) -> Result<Option<StoredSaga>, StoreError> {
         read::saga(&self.readers, &self.definitions.get(), saga_id).await
     }
 

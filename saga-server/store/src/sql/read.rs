@@ -15,7 +15,7 @@ use super::{
     rows::{decode, decode_all, decode_step},
 };
 use crate::{
-    Position, StepPage, StoreError,
+    Position, StepPage, StoreError, StoredSaga,
     columns::Moment,
     fold_text::read_fold,
     rows::{HistoryRow, StateRow, StepRow},
@@ -55,11 +55,11 @@ pub(super) async fn saga(
     pool: &Pool,
     definitions: &Definitions,
     saga_id: &str,
-) -> Result<Option<SagaState>, StoreError> {
+) -> Result<Option<StoredSaga>, StoreError> {
     if cannot_be(saga_id) {
         return Ok(None);
     }
-    Ok(states_of(pool, definitions, &[saga_id]).await?.pop())
+    Ok(sagas(pool, definitions, &[saga_id]).await?.pop())
 }
 
 /// PostgreSQL takes no U+0000, and no id has one.
@@ -67,53 +67,54 @@ pub(super) fn cannot_be(saga_id: &str) -> bool {
     saga_id.contains('\0')
 }
 
-/// The states of stored folds, in their order. Where the definition changed since, the steps are folded anew.
-pub(super) async fn states(
+/// The sagas of stored folds, in their order. Where the definition changed since, the steps are folded anew.
+pub(super) async fn stored(
     pool: &Pool,
     definitions: &Definitions,
     rows: Vec<StateRow>,
-) -> Result<Vec<SagaState>, StoreError> {
-    let state = |fold: &str| read_fold(fold)?.try_state(definitions);
-    let stored: Vec<(StateRow, Option<SagaState>)> = rows
+) -> Result<Vec<StoredSaga>, StoreError> {
+    let saga = |fold: &str| StoredSaga::of(&read_fold(fold)?, definitions);
+    let read: Vec<(StateRow, Option<StoredSaga>)> = rows
         .into_iter()
         .map(|row| {
-            let state = state(&row.fold);
-            (row, state)
+            let saga = saga(&row.fold);
+            (row, saga)
         })
         .collect();
-    let outdated = stored.iter().filter(|(_, state)| state.is_none());
+    let outdated = read.iter().filter(|(_, saga)| saga.is_none());
     let outdated: Vec<String> = outdated.map(|(row, _)| row.saga_id.clone()).collect();
     let mut refolded = HashMap::new();
     if !outdated.is_empty() {
         let mut connection = pool.acquire().await.map_err(error::store)?;
         for (saga_id, steps) in histories(&mut connection, &outdated).await? {
-            if let Some(state) = state_of(steps, definitions) {
-                refolded.insert(saga_id, state);
+            let fold = SagaFold::of(steps, definitions);
+            if let Some(saga) = fold.and_then(|fold| StoredSaga::of(&fold, definitions)) {
+                refolded.insert(saga_id, saga);
             }
         }
     }
-    Ok(stored
+    Ok(read
         .into_iter()
-        .filter_map(|(row, state)| {
-            let mut state = state.or_else(|| refolded.remove(&row.saga_id))?;
-            state.unusual_since = row.unusual_since.map(|since| since.0);
-            Some(state)
+        .filter_map(|(row, saga)| {
+            let mut saga = saga.or_else(|| refolded.remove(&row.saga_id))?;
+            saga.unusual_since = row.unusual_since.map(|since| since.0);
+            Some(saga)
         })
         .collect())
 }
 
-/// The states of the sagas of these ids, ordered by id.
-pub(super) async fn states_of(
+/// The sagas of these ids, ordered by id.
+pub(super) async fn sagas(
     pool: &Pool,
     definitions: &Definitions,
     saga_ids: &[&str],
-) -> Result<Vec<SagaState>, StoreError> {
+) -> Result<Vec<StoredSaga>, StoreError> {
     let rows = sqlx::query(STATES.as_str())
         .bind(dialect::list(saga_ids))
         .fetch_all(pool)
         .await
         .map_err(error::store)?;
-    states(pool, definitions, decode_all(&rows)?).await
+    stored(pool, definitions, decode_all(&rows)?).await
 }
 
 /// The folds of sagas, in any order.
@@ -123,10 +124,6 @@ pub(super) async fn folds(pool: &Pool, saga_ids: &[String]) -> Result<Vec<String
         .fetch_all(pool)
         .await
         .map_err(error::store)
-}
-
-fn state_of(steps: Vec<FoldEvent>, definitions: &Definitions) -> Option<SagaState> {
-    SagaFold::of(steps, definitions)?.try_state(definitions)
 }
 
 pub(super) async fn saga_as_of(
@@ -142,7 +139,8 @@ pub(super) async fn saga_as_of(
     let saga_ids = [saga_id.to_owned()];
     let mut histories = histories_until(&mut connection, &saga_ids, moment).await?;
     let steps = histories.remove(saga_id);
-    Ok(steps.and_then(|steps| state_of(steps, definitions)))
+    let fold = steps.and_then(|steps| SagaFold::of(steps, definitions));
+    Ok(fold.and_then(|fold| fold.try_state(definitions)))
 }
 
 /// All steps of some sagas, in any order.

@@ -128,7 +128,8 @@ impl RetentionStore for Adapter {
 
     async fn states(&self, saga_ids: &[String]) -> Result<Vec<SagaState>, StoreError> {
         let saga_ids: Vec<&str> = saga_ids.iter().map(String::as_str).collect();
-        read::states_of(&self.readers, &self.definitions.get(), &saga_ids).await
+        let sagas = read::sagas(&self.readers, &self.definitions.get(), &saga_ids).await?;
+        Ok(sagas.into_iter().map(|saga| saga.state).collect())
     }
 
     async fn events(

@@ -3,11 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use async_trait::async_trait;
-use saga_types::{
-    SagaType, Step, Timestamp,
-    definition::Definitions,
-    fold::{SagaState, Waits},
-};
+use saga_types::{SagaType, Step, Timestamp, definition::Definitions, fold::Waits};
 
 use super::{
     Adapter,
@@ -15,15 +11,15 @@ use super::{
     error, read, samples, standstills, statistics, usual_rows,
 };
 use crate::{
-    CurrentUsual, Marked, Scope, Span, Standstill, StatisticsQuery, StoreError, Usual, UsualStore, UsualWait,
-    Width,
+    CurrentUsual, Marked, Scope, Span, Standstill, StatisticsQuery, StoreError, StoredSaga, Usual,
+    UsualStore, UsualWait, Width,
     columns::Moment,
     deadline::in_time,
     flow::{observed_waits, standing},
     fold_text::read_fold,
     period::drawn_below,
     rollup::CountsByType,
-    usual::{Held, Observed, Peers, TypeUsual, next, steps_before, suspect},
+    usual::{Held, Observed, Peers, TypeUsual, steps_before, suspect, with_next},
 };
 
 const LEARNT_FROM: Duration = Duration::from_hours(7 * 24);
@@ -155,7 +151,7 @@ async fn mark_all(store: &Adapter, moment: Timestamp) -> Result<Marked, StoreErr
 async fn mark_suspects(
     store: &Adapter,
     (saga_type, usual): (&SagaType, &TypeUsual),
-    candidates: &[&(SagaState, i64)],
+    candidates: &[&(StoredSaga, i64)],
     moment: Timestamp,
     held: &mut Held,
 ) -> Result<u64, StoreError> {
@@ -254,7 +250,7 @@ async fn candidates(
     definitions: &Definitions,
     saga_type: &SagaType,
     before: Timestamp,
-) -> Result<Vec<(SagaState, i64)>, StoreError> {
+) -> Result<Vec<(StoredSaga, i64)>, StoreError> {
     let rows: Vec<(String, i64, String)> = sqlx::query_as(CANDIDATES)
         .bind(saga_type.as_str())
         .bind(Moment(before))
@@ -263,8 +259,8 @@ async fn candidates(
         .await
         .map_err(error::store)?;
     let candidates = rows.into_iter().filter_map(|(_, version, fold)| {
-        let state = read_fold(&fold)?.try_state(definitions)?;
-        Some((state, version))
+        let saga = StoredSaga::of(&read_fold(&fold)?, definitions)?;
+        Some((saga, version))
     });
     Ok(candidates.collect())
 }
@@ -275,7 +271,7 @@ async fn candidates_behind(
     definitions: &Definitions,
     (saga_type, usual): (&SagaType, &TypeUsual),
     before: Timestamp,
-) -> Result<Vec<(SagaState, i64)>, StoreError> {
+) -> Result<Vec<(StoredSaga, i64)>, StoreError> {
     let steps = steps_before(usual);
     if steps.is_empty() {
         return Ok(Vec::new());
@@ -291,9 +287,8 @@ async fn candidates_behind(
         .await
         .map_err(error::store)?;
     let candidates = rows.into_iter().filter_map(|(_, version, fold)| {
-        let mut state = read_fold(&fold)?.try_state(definitions)?;
-        state.awaiting = next(&state, usual);
-        Some((state, version))
+        let state = read_fold(&fold)?.try_state(definitions)?;
+        Some((with_next(state, usual), version))
     });
     Ok(candidates.collect())
 }
@@ -309,7 +304,7 @@ async fn standing_still(store: &Adapter, saga_ids: Vec<String>) -> Result<HashSe
 }
 
 /// Unless the saga went on meanwhile.
-async fn mark(store: &Adapter, saga: &SagaState, version: i64, since: Timestamp) -> Result<u64, StoreError> {
+async fn mark(store: &Adapter, saga: &StoredSaga, version: i64, since: Timestamp) -> Result<u64, StoreError> {
     let is_defined = store.definitions.get().get(&saga.saga_type).is_some();
     let mut mark = sqlx::query(if is_defined { MARK } else { MARK_AWAITING })
         .bind(saga.saga_id.as_str())

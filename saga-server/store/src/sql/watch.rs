@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use saga_types::{SagaType, Step, Timestamp, fold::SagaState};
+use saga_types::{SagaType, Step, Timestamp};
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     scope::push_scope,
 };
 use crate::{
-    Corrupt, Judged, Late, LateCount, LateGroup, LateSagas, Scope, StoreError, Total, WatchStore,
+    Corrupt, Judged, Late, LateCount, LateGroup, LateSagas, Scope, StoreError, StoredSaga, Total, WatchStore,
     columns::{Moment, millis},
     deadline::in_time,
     rows::StateRow,
@@ -139,7 +139,7 @@ impl WatchStore for Adapter {
                 .await
                 .map_err(error::store)?;
             Ok(LateSagas {
-                sagas: read::states(&self.readers, &self.definitions.get(), decode_all(&rows)?).await?,
+                sagas: read::stored(&self.readers, &self.definitions.get(), decode_all(&rows)?).await?,
                 total: Total::capped(count.cast_unsigned()),
             })
         })
@@ -151,7 +151,7 @@ impl WatchStore for Adapter {
         late: Late,
         before: Timestamp,
         limit: u32,
-    ) -> Result<Vec<SagaState>, StoreError> {
+    ) -> Result<Vec<StoredSaga>, StoreError> {
         in_time(async {
         let due = late.column();
         let forget = format!(
@@ -174,12 +174,12 @@ impl WatchStore for Adapter {
             .fetch_all(&self.readers)
             .await
             .map_err(error::store)?;
-        read::states(&self.readers, &self.definitions.get(), decode_all(&rows)?).await
+        read::stored(&self.readers, &self.definitions.get(), decode_all(&rows)?).await
         })
         .await
     }
 
-    async fn mark_reported(&self, late: Late, sagas: &[SagaState]) -> Result<(), StoreError> {
+    async fn mark_reported(&self, late: Late, sagas: &[StoredSaga]) -> Result<(), StoreError> {
         in_time(async {
         let due = late.column();
         let saga_ids: Vec<&str> = sagas.iter().map(|saga| saga.saga_id.as_str()).collect();

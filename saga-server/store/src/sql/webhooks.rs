@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Delivery, DeliveryOutcome, LateQuery, NewDelivery, NotedFailure, NoticeKind, PendingDeliveries,
-    StoreError, WebhookStore,
+    StoreError, StoredSaga, WebhookStore,
     columns::{Moment, millis},
     deadline::in_time,
     detached::run_detached,
@@ -146,11 +146,11 @@ impl WebhookStore for Adapter {
             sql.push(format_args!(" ORDER BY {due} LIMIT {}", query.limit));
             let rows = sql.build().fetch_all(&self.readers).await.map_err(error::store)?;
             let due = decode_all::<DueRow>(&rows)?;
-            let states = read::states(&self.readers, &self.definitions.get(), decode_all(&rows)?).await?;
-            let due_of = |state: &SagaState| due.iter().find(|row| state.saga_id.as_str() == row.saga_id);
-            let found = states.into_iter().filter_map(|state| {
-                let due = due_of(&state)?.due.0;
-                Some((state, due))
+            let sagas = read::stored(&self.readers, &self.definitions.get(), decode_all(&rows)?).await?;
+            let due_of = |saga: &StoredSaga| due.iter().find(|row| saga.saga_id.as_str() == row.saga_id);
+            let found = sagas.into_iter().filter_map(|saga| {
+                let due = due_of(&saga)?.due.0;
+                Some((saga.state, due))
             });
             Ok(found.collect())
         })

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use saga_types::{SagaId, fold::SagaState};
+use saga_types::SagaId;
 use tokio::sync::mpsc;
 
 use super::{SqliteStore, read};
-use crate::{Announcement, ChangeStore, ChangedSagas, StoreError};
+use crate::{Announcement, ChangeStore, ChangedSagas, StoreError, StoredSaga};
 
 #[async_trait]
 impl ChangeStore for SqliteStore {
@@ -24,8 +24,8 @@ impl ChangeStore for SqliteStore {
         Ok(())
     }
 
-    async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<SagaState>, StoreError> {
+    async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<StoredSaga>, StoreError> {
         let saga_ids: Vec<&str> = saga_ids.iter().map(|saga_id| saga_id.as_str()).collect();
-        read::states_of(&self.readers, &self.definitions.get(), &saga_ids).await
+        read::sagas(&self.readers, &self.definitions.get(), &saga_ids).await
     }
 }

@@ -23,7 +23,7 @@ pub(super) async fn search(store: &SqliteStore, query: &SagaQuery) -> Result<Pag
     let has_more = rows.len() > query.size as usize;
     rows.truncate(query.size as usize);
     Ok(Page {
-        sagas: read::states(
+        sagas: read::stored(
             pool,
             &store.definitions.get(),
             rows.into_iter().map(|row| row.state).collect(),
@@ -45,7 +45,7 @@ pub(super) async fn list(store: &SqliteStore, query: &SagaQuery) -> Result<Stret
     let next = next.transpose()?;
     let rows = rows.into_iter().map(|row| row.state).collect();
     Ok(Stretch {
-        sagas: read::states(pool, &store.definitions.get(), rows).await?,
+        sagas: read::stored(pool, &store.definitions.get(), rows).await?,
         next,
     })
 }

@@ -8,11 +8,11 @@ use std::{cmp::Ordering, time::Duration};
 
 use saga_types::{
     Timestamp,
-    fold::{Awaiting, SagaState, StepWait, Waits},
+    fold::{StepWait, Waits},
 };
 
 use super::{Held, TypeUsual, UsualWait};
-use crate::period::nearest_rank;
+use crate::{OpenWait, StoredSaga, period::nearest_rank};
 
 /// So many others must have gone on.
 const PEERS: usize = 20;
@@ -20,38 +20,33 @@ const PEERS: usize = 20;
 /// A saga that waits longer than it ever takes, if others did not.
 #[derive(Debug)]
 pub(crate) struct Suspect<'a> {
-    saga: &'a SagaState,
+    saga: &'a StoredSaga,
     /// What it waits for too long: one step, or the alternatives of a choice, each with what is usual.
-    groups: Vec<Vec<(&'a Awaiting, &'a UsualWait)>>,
+    groups: Vec<Vec<(OpenWait<'a>, &'a UsualWait)>>,
 }
 
 /// Whether a saga that has no limit waits too long at a moment for anything that it awaits. Of a choice one step is enough, so
 /// that all of them must be too late.
 pub(crate) fn suspect<'a>(
-    saga: &'a SagaState,
+    saga: &'a StoredSaga,
     usual: &'a TypeUsual,
     moment: Timestamp,
 ) -> Option<Suspect<'a>> {
-    let mut groups: Vec<Vec<&Awaiting>> = Vec::new();
-    for awaiting in saga
-        .awaiting
-        .iter()
-        .filter(|awaiting| awaiting.deadline.is_none())
-    {
+    let mut groups: Vec<Vec<OpenWait<'a>>> = Vec::new();
+    for wait in saga.open_waits().filter(|wait| wait.awaiting.deadline.is_none()) {
+        let choice = &wait.awaiting.choice;
         let group = groups
             .iter_mut()
-            .find(|group| awaiting.choice.is_some() && group[0].choice == awaiting.choice);
+            .find(|group| choice.is_some() && group[0].awaiting.choice == *choice);
         match group {
-            Some(group) => group.push(awaiting),
-            None => groups.push(vec![awaiting]),
+            Some(group) => group.push(wait),
+            None => groups.push(vec![wait]),
         }
     }
-    let late = |awaiting: &'a Awaiting| {
-        let usual = usual
-            .waits
-            .get(&(awaiting.after.clone(), awaiting.step.clone()))?;
-        let is_late = moment.millis_since(awaiting.since) > usual.never_ms()?;
-        is_late.then_some((awaiting, usual))
+    let late = |wait: OpenWait<'a>| {
+        let usual = usual.waits.get(&wait.key())?;
+        let is_late = moment.millis_since(wait.awaiting.since) > usual.never_ms()?;
+        is_late.then_some((wait, usual))
     };
     let groups: Vec<_> = groups
         .into_iter()
@@ -75,8 +70,8 @@ impl Suspect<'_> {
         let since = since.min().filter(|since| *since < moment);
         if since.is_none() {
             for (group, others) in groups() {
-                let (awaiting, usual) = group[0];
-                held.add(awaiting, usual, *others);
+                let (wait, usual) = group[0];
+                held.add(wait, usual, *others);
             }
         }
         since
@@ -96,11 +91,11 @@ impl Peers {
     }
 
     /// How long others took that came to the same place later; none when they are too few.
-    fn median_ms(&self, group: &[(&Awaiting, &UsualWait)]) -> Option<i64> {
+    fn median_ms(&self, group: &[(OpenWait<'_>, &UsualWait)]) -> Option<i64> {
         let mut took_ms: Vec<i64> = self
             .over
             .iter()
-            .filter(|wait| group.iter().any(|(awaiting, _)| overtook(wait, awaiting)))
+            .filter(|other| group.iter().any(|(wait, _)| overtook(other, *wait)))
             .map(StepWait::took_ms)
             .collect();
         if took_ms.len() < PEERS {
@@ -112,17 +107,19 @@ impl Peers {
 }
 
 /// Since when a saga waits too long, beside others that took so long.
-fn stuck_since(group: &[(&Awaiting, &UsualWait)], others_ms: i64) -> Option<Timestamp> {
-    let since = group.iter().map(|(awaiting, usual)| {
+fn stuck_since(group: &[(OpenWait<'_>, &UsualWait)], others_ms: i64) -> Option<Timestamp> {
+    let since = group.iter().map(|(wait, usual)| {
         let never = scaled(usual.never_ms()?, others_ms, usual.p50_ms);
-        Some(awaiting.since.saturating_add(Duration::from_millis(never)))
+        Some(wait.awaiting.since.saturating_add(Duration::from_millis(never)))
     });
     since.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// Whether a saga came to the same place later, and has gone on from there.
-fn overtook(wait: &StepWait, awaiting: &Awaiting) -> bool {
-    wait.step == awaiting.step && wait.after == awaiting.after && wait.since > awaiting.since
+fn overtook(other: &StepWait, wait: OpenWait<'_>) -> bool {
+    other.step == wait.awaiting.step
+        && other.after.as_ref() == wait.after
+        && other.since > wait.awaiting.since
 }
 
 /// Grown as others are slower than usual.
@@ -136,7 +133,7 @@ fn scaled(never_ms: i64, slower_ms: i64, usual_ms: i64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use saga_types::{SagaStatus, SagaType, Step};
+    use saga_types::{SagaStatus, SagaType, Step, fold::Awaiting};
 
     use super::*;
 
@@ -163,7 +160,7 @@ mod tests {
     }
 
     /// A saga that waits since the first moment for these steps, each with its choice.
-    fn waiting(steps: &[(&str, Option<&str>)]) -> SagaState {
+    fn waiting(steps: &[(&str, Option<&str>)]) -> StoredSaga {
         let event = saga_types::SagaEvent::new(
             "e".parse().unwrap(),
             "saga".parse().unwrap(),
@@ -174,14 +171,14 @@ mod tests {
             at(0),
         );
         let definitions = saga_types::definition::Definitions::built_in();
-        let mut saga = saga_types::fold::fold([&event], &definitions).unwrap();
-        saga.awaiting = steps
+        let mut saga = StoredSaga::from(saga_types::fold::fold([&event], &definitions).unwrap());
+        saga.waits.after = vec![Some(step("A")); steps.len()];
+        saga.state.awaiting = steps
             .iter()
             .map(|(name, choice)| Awaiting {
                 step: step(name),
                 service: None,
                 choice: choice.map(str::to_owned),
-                after: Some(step("A")),
                 since: at(0),
                 deadline: None,
             })
@@ -200,7 +197,7 @@ mod tests {
         Peers { over: over.collect() }
     }
 
-    fn stuck_since(saga: &SagaState, usual: &TypeUsual, peers: &Peers, moment: i64) -> Option<i64> {
+    fn stuck_since(saga: &StoredSaga, usual: &TypeUsual, peers: &Peers, moment: i64) -> Option<i64> {
         let suspect = suspect(saga, usual, at(moment))?;
         let since = suspect.stuck_since(peers, at(moment), &mut Held::default())?;
         Some(since.millis_since(at(0)))
@@ -279,7 +276,7 @@ mod tests {
     #[test]
     fn a_saga_with_a_limit_is_left_to_it() {
         let mut saga = waiting(&[("B", None)]);
-        saga.awaiting[0].deadline = Some(at(1_000_000));
+        saga.state.awaiting[0].deadline = Some(at(1_000_000));
         assert_eq!(stuck_since(&saga, &usual(&["B"]), &peers(100, 900), 90_000), None);
     }
 }

@@ -22,14 +22,13 @@ mod store;
 
 use std::collections::BTreeMap;
 
-use saga_types::{
-    SagaType, Step, Timestamp,
-    fold::{Awaiting, SagaState},
-};
+use saga_types::{SagaType, Step, Timestamp};
+
+use crate::{OpenWait, StoredSaga, WaitKey};
 
 pub use ends::{EndLevel, ExpectedEnd};
 pub(super) use judge::{Peers, suspect};
-pub(super) use next::{next, steps_before};
+pub(super) use next::{steps_before, with_next};
 pub(super) use observed::Observed;
 pub(super) use standstill::Held;
 pub use standstill::Standstill;
@@ -37,9 +36,6 @@ pub use store::{CurrentUsual, Marked, UsualStore};
 
 /// So many observations are needed until anything is said.
 pub const ENOUGH: u64 = 200;
-
-/// What a saga waits for: the step, and the one that was done last of those right before it.
-pub type WaitKey = (Option<Step>, Step);
 
 /// How long sagas wait for a step, of those that completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,9 +88,8 @@ pub struct Usual {
 impl Usual {
     /// What is usual for something that a saga of a type waits for; none on too few observations.
     #[must_use]
-    pub fn wait(&self, saga_type: &SagaType, awaiting: &Awaiting) -> Option<&UsualWait> {
-        let key = (awaiting.after.clone(), awaiting.step.clone());
-        let wait = self.types.get(saga_type)?.waits.get(&key)?;
+    pub fn wait(&self, saga_type: &SagaType, wait: OpenWait<'_>) -> Option<&UsualWait> {
+        let wait = self.types.get(saga_type)?.waits.get(&wait.key())?;
         (wait.observations >= ENOUGH).then_some(wait)
     }
 
@@ -108,13 +103,13 @@ impl Usual {
 
     /// When a saga that goes on will probably have ended, asked at a moment.
     #[must_use]
-    pub fn end(&self, saga: &SagaState, moment: Timestamp) -> Option<ExpectedEnd> {
+    pub fn end(&self, saga: &StoredSaga, moment: Timestamp) -> Option<ExpectedEnd> {
         if saga.current_status.is_terminal() || saga.unusual_since.is_some() {
             return None;
         }
         // Without a definition no step is known to lead anywhere; it goes on from the last one.
         let last_event = (&saga.last_step, saga.updated_at);
-        let last_done = saga.last_done.as_ref().map(|(step, since)| (step, *since));
+        let last_done = saga.waits.last_done.as_ref().map(|(step, since)| (step, *since));
         let (step, since) = last_done.unwrap_or(last_event);
         let levels = self.types.get(&saga.saga_type)?.ends.get(step)?;
         ends::expected(levels, since, moment)

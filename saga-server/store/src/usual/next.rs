@@ -5,10 +5,11 @@
 
 use saga_types::{
     Step,
-    fold::{Awaiting, SagaState},
+    fold::{Awaiting, OpenWaits, SagaState},
 };
 
 use super::{ENOUGH, TypeUsual, UsualWait, observed::KEPT};
+use crate::StoredSaga;
 
 /// Of so many sagas that went on behind a step at most one did so to a step that is too rare to be judged.
 const RARE: u64 = 100;
@@ -28,20 +29,28 @@ pub(crate) fn steps_before(usual: &TypeUsual) -> Vec<Step> {
         .collect()
 }
 
-/// What a saga waits for behind its last event, the most usual step first.
-pub(crate) fn next(saga: &SagaState, usual: &TypeUsual) -> Vec<Awaiting> {
-    let mut behind = behind(usual, &saga.last_step);
+/// A saga with what it waits for behind its last event, the most usual step first.
+pub(crate) fn with_next(mut state: SagaState, usual: &TypeUsual) -> StoredSaga {
+    let mut behind = behind(usual, &state.last_step);
     behind.retain(|(_, wait)| wait.observations >= ENOUGH);
     behind.sort_by_key(|(_, wait)| std::cmp::Reverse(wait.observations));
     let awaiting = |(step, _): (&Step, &UsualWait)| Awaiting {
         step: step.clone(),
         service: None,
         choice: Some(CHOICE.to_owned()),
-        after: Some(saga.last_step.clone()),
-        since: saga.updated_at,
+        since: state.updated_at,
         deadline: None,
     };
-    behind.into_iter().map(awaiting).collect()
+    state.awaiting = behind.into_iter().map(awaiting).collect();
+    let waits = OpenWaits {
+        last_done: None,
+        after: vec![Some(state.last_step.clone()); state.awaiting.len()],
+    };
+    StoredSaga {
+        state,
+        waits,
+        unusual_since: None,
+    }
 }
 
 /// The waits behind a step.

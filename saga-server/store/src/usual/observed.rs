@@ -4,8 +4,8 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use saga_types::{SagaStatus, Step, Timestamp, fold::Waits};
 
-use super::{TypeUsual, UsualWait, WaitKey, ends};
-use crate::period::nearest_rank;
+use super::{TypeUsual, UsualWait, ends};
+use crate::{WaitKey, period::nearest_rank};
 
 /// So many kinds of waits, and steps done last, are kept of a type: those observed most.
 pub(super) const KEPT: usize = 500;

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use saga_types::{SagaType, Step, Timestamp, fold::Awaiting};
+use saga_types::{SagaType, Step, Timestamp};
 
-use super::{UsualWait, WaitKey};
+use super::UsualWait;
+use crate::{OpenWait, WaitKey};
 
 /// So many sagas must wait too long for the same.
 const LEAST: u64 = 5;
@@ -48,16 +49,16 @@ struct Waiting {
 
 impl Held {
     /// A saga that waits too long, beside others that took so long.
-    pub(crate) fn add(&mut self, awaiting: &Awaiting, usual: &UsualWait, others_p50_ms: Option<i64>) {
-        let key = (awaiting.after.clone(), awaiting.step.clone());
-        let waiting = self.waits.entry(key).or_insert(Waiting {
+    pub(crate) fn add(&mut self, wait: OpenWait<'_>, usual: &UsualWait, others_p50_ms: Option<i64>) {
+        let since = wait.awaiting.since;
+        let waiting = self.waits.entry(wait.key()).or_insert(Waiting {
             sagas: 0,
-            since: awaiting.since,
+            since,
             usual_p50_ms: usual.p50_ms,
             others_p50_ms: None,
         });
         waiting.sagas += 1;
-        waiting.since = waiting.since.min(awaiting.since);
+        waiting.since = waiting.since.min(since);
         waiting.others_p50_ms = waiting.others_p50_ms.max(others_p50_ms);
     }
 

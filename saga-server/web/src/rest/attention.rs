@@ -134,7 +134,7 @@ fn list(
         late_ms: late.late_ms(&saga, moment).unwrap_or(0),
         expected: Expected::of(&reader.usual(), &saga, moment),
         acknowledgement: acknowledgements.get(&saga.saga_id).cloned(),
-        state: list_entry(reader.redaction.saga(saga)),
+        state: list_entry(reader.redaction.saga(saga.state)),
     });
     LateList {
         groups,

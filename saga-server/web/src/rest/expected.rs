@@ -1,10 +1,10 @@
 //! What is usual for what a saga waits for, when it will probably have ended, and by what it is stuck.
 
-use saga_types::{Step, Timestamp, fold::SagaState};
+use saga_types::{Step, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use saga_store::{Late, UsualWait};
+use saga_store::{Late, StoredSaga, UsualWait};
 
 /// What other sagas of the type say of one that goes on.
 #[derive(Debug, Serialize, ToSchema)]
@@ -68,14 +68,14 @@ enum StuckBy {
 
 impl Expected {
     /// As of the moment up to which everything is stored; none of a saga that awaits no step of its path.
-    pub(super) fn of(usual: &saga_store::Usual, saga: &SagaState, judged_at: Timestamp) -> Option<Self> {
+    pub(super) fn of(usual: &saga_store::Usual, saga: &StoredSaga, judged_at: Timestamp) -> Option<Self> {
         if saga.current_status.is_terminal() {
             return None;
         }
-        let waits = saga.awaiting.iter().map(|awaiting| ExpectedWait {
-            step: awaiting.step.clone(),
-            after: awaiting.after.clone(),
-            usual: usual.wait(&saga.saga_type, awaiting).map(Usual::from),
+        let waits = saga.open_waits().map(|wait| ExpectedWait {
+            step: wait.awaiting.step.clone(),
+            after: wait.after.cloned(),
+            usual: usual.wait(&saga.saga_type, wait).map(Usual::from),
         });
         let by = match saga.unusual_since {
             Some(_) => StuckBy::Usual,

@@ -72,9 +72,9 @@ pub(super) async fn detail(
     let (found, family, expected) = match as_of {
         None => {
             let found = reader.look_up(&saga_id).await?;
-            let family = Family::of(&reader, &found.state).await?;
+            let family = Family::of(&reader, &found.saga).await?;
             let expected = match found.archived {
-                None => Expected::of(&reader.usual(), &found.state, judged_at),
+                None => Expected::of(&reader.usual(), &found.saga, judged_at),
                 Some(_) => None,
             };
             (found, Some(family).filter(|family| !family.is_empty()), expected)
@@ -87,7 +87,7 @@ pub(super) async fn detail(
     };
     let erased = reader.erased_at(&found).await?;
     Ok(Json(Saga {
-        state: reader.redaction.saga(found.state),
+        state: reader.redaction.saga(found.saga.state),
         archived: found.archived,
         metadata_erased_at: erased,
         family,
@@ -106,7 +106,10 @@ async fn saga_as_of(reader: &Reader, saga_id: &SagaId, moment: Timestamp) -> Res
     };
     let message = || format!("there is no event of saga {:?} up to {moment}", saga_id.as_str());
     match asking.await {
-        Ok((Some(state), archived)) => Ok(Shown { state, archived }),
+        Ok((Some(state), archived)) => Ok(Shown {
+            saga: state.into(),
+            archived,
+        }),
         Ok((None, _)) => Err(ApiError::not_found_yet(message(), &freshness)),
         Err(NoSaga::Unknown(_, freshness)) => Err(ApiError::not_found_yet(message(), &freshness)),
         Err(other) => Err(other.into()),

@@ -23,7 +23,7 @@ use crate::{
     scoped::Reader,
 };
 use saga_collector::{freshness::Freshness, list_entry::list_entry, redaction::Redaction};
-use saga_store::{PageStart, SagaQuery, StoreError, Total};
+use saga_store::{PageStart, SagaQuery, StoreError, StoredSaga, Total};
 
 pub(super) const DEFAULT_SIZE: u32 = 20;
 pub(super) const MAX_SIZE: u32 = 100;
@@ -46,7 +46,8 @@ pub(crate) struct SagasPage {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ListedSaga {
     #[serde(flatten)]
-    pub(crate) state: SagaState,
+    #[schema(value_type = SagaState)]
+    pub(crate) saga: StoredSaga,
     /// Who takes care of it; null when nobody does.
     pub(crate) acknowledgement: Option<AcknowledgementView>,
 }
@@ -121,11 +122,11 @@ pub(crate) async fn find(reader: &Reader, params: Params) -> Result<SagasPage, A
 }
 
 /// The entries of a list, with who takes care of them.
-pub(super) async fn listed(reader: &Reader, sagas: Vec<SagaState>) -> Result<Vec<ListedSaga>, StoreError> {
+pub(super) async fn listed(reader: &Reader, sagas: Vec<StoredSaga>) -> Result<Vec<ListedSaga>, StoreError> {
     let mut acknowledgements = of_sagas(reader, sagas.iter()).await?;
-    let listed = |saga: SagaState| ListedSaga {
+    let listed = |saga: StoredSaga| ListedSaga {
         acknowledgement: acknowledgements.remove(&saga.saga_id),
-        state: list_entry(reader.redaction.saga(saga)),
+        saga: saga.map_state(|state| list_entry(reader.redaction.saga(state))),
     };
     Ok(sagas.into_iter().map(listed).collect())
 }
@@ -247,7 +248,7 @@ fn answer(
     let size = u64::from(query.size);
     let through = before.saturating_add(content.len() as u64);
     let last = content.last().filter(|_| page.has_more);
-    let next_cursor = last.and_then(|ListedSaga { state: saga, .. }| {
+    let next_cursor = last.and_then(|ListedSaga { saga, .. }| {
         let cursor = SagasCursor {
             sort: sort::to_text(query.sort),
             value: sort::value_of(query.sort.by, saga)?,

@@ -1,7 +1,6 @@
 //! The parameter `sort`, and the order that a cursor continues.
 
-use saga_store::{Late, SagaSort, SortBy, SortOrder, SortValue};
-use saga_types::fold::SagaState;
+use saga_store::{Late, SagaSort, SortBy, SortOrder, SortValue, StoredSaga};
 
 use crate::http::query_string::{CursorValue, Params, SagasCursor};
 
@@ -75,7 +74,7 @@ pub(super) fn with_owing(mut sort: SagaSort, owing: Option<bool>) -> SagaSort {
 }
 
 /// None when, by a definition that has changed since, nothing is due any more, or the saga has not ended.
-pub(super) fn value_of(by: SortBy, saga: &SagaState) -> Option<CursorValue> {
+pub(super) fn value_of(by: SortBy, saga: &StoredSaga) -> Option<CursorValue> {
     match by {
         SortBy::StartedAt => Some(CursorValue::At(saga.started_at)),
         SortBy::UpdatedAt => Some(CursorValue::At(saga.updated_at)),

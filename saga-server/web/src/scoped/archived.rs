@@ -18,15 +18,12 @@ impl Reader {
     pub(crate) async fn look_up(&self, saga_id: &SagaId) -> Result<Shown, NoSaga> {
         // Asked first: what comes in between makes the answer fresher than it says.
         let freshness = self.freshness();
-        if let Some(state) = self.saga_if_there(saga_id).await? {
-            return Ok(Shown {
-                state,
-                archived: None,
-            });
+        if let Some(saga) = self.saga_if_there(saga_id).await? {
+            return Ok(Shown { saga, archived: None });
         }
         let archived = self.archived(saga_id, freshness).await?;
         Ok(Shown {
-            state: archived.saga.state.clone(),
+            saga: archived.state().clone().into(),
             archived: Some(archived),
         })
     }
@@ -76,7 +73,7 @@ impl Reader {
         after: Option<&Position>,
         limit: u32,
     ) -> Result<StepPage, NoSaga> {
-        let saga_id = &shown.state.saga_id;
+        let saga_id = &shown.saga.saga_id;
         let Some(archived) = &shown.archived else {
             return self.steps(saga_id, after, limit).await;
         };
@@ -99,7 +96,7 @@ impl Reader {
     pub(crate) async fn erased_at(&self, shown: &Shown) -> Result<Option<Timestamp>, NoSaga> {
         match &shown.archived {
             Some(archived) => Ok(archived.erased_at),
-            None => Ok(self.stored_erased_at(&shown.state.saga_id).await?),
+            None => Ok(self.stored_erased_at(&shown.saga.saga_id).await?),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A saga and where it was found: in the database or in the archive.
 
 use saga_collector::archive::ArchivedSaga;
+use saga_store::StoredSaga;
 use saga_types::{Timestamp, fold::SagaState};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,7 +9,7 @@ use utoipa::ToSchema;
 /// A saga as it is shown: with nothing hidden.
 #[derive(Debug)]
 pub(crate) struct Shown {
-    pub(crate) state: SagaState,
+    pub(crate) saga: StoredSaga,
     /// Where it is, when it left the database.
     pub(crate) archived: Option<InArchive>,
 }

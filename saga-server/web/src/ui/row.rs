@@ -12,7 +12,7 @@ use super::{
     page::Badge,
 };
 use crate::rest::ListedSaga;
-use saga_store::Late;
+use saga_store::{Late, StoredSaga};
 
 /// One saga in a list.
 pub(super) struct SagaRow {
@@ -120,7 +120,7 @@ pub(super) struct Limit {
 }
 
 impl SagaRow {
-    pub(super) fn new(saga: SagaState, clock: Clock) -> Self {
+    pub(super) fn new(saga: StoredSaga, clock: Clock) -> Self {
         Self {
             badge: saga.current_status.into(),
             short_id: short(saga.saga_id.as_str()),
@@ -133,8 +133,8 @@ impl SagaRow {
             services: list(&saga.services),
             started: Moment::new(saga.started_at, clock.now),
             mark: None,
-            order_id: saga.order_id.into(),
-            saga_id: saga.saga_id.into(),
+            order_id: saga.state.order_id.into(),
+            saga_id: saga.state.saga_id.into(),
         }
     }
 }
@@ -143,13 +143,13 @@ impl SagaRow {
     pub(super) fn listed(listed: ListedSaga, clock: Clock) -> Self {
         Self {
             mark: listed.acknowledgement.map(|found| Mark::new(found, clock.now)),
-            ..Self::new(listed.state, clock)
+            ..Self::new(listed.saga, clock)
         }
     }
 }
 
 impl WhatNow {
-    pub(super) fn of(saga: &SagaState, clock: Clock) -> Self {
+    pub(super) fn of(saga: &StoredSaga, clock: Clock) -> Self {
         let words = match saga.current_status {
             SagaStatus::Started | SagaStatus::InProgress => under_way(saga, clock),
             SagaStatus::Completed => match saga.duration_ms {
@@ -214,7 +214,7 @@ fn owed(saga: &SagaState) -> Vec<Owed> {
 }
 
 /// By how much a saga is past its limit, as REST and alerts compute it.
-pub(super) fn overdue(saga: &SagaState, clock: Clock) -> Option<String> {
+pub(super) fn overdue(saga: &StoredSaga, clock: Clock) -> Option<String> {
     Late::Stuck.late_ms(saga, clock.judged_at).map(roughly)
 }
 

@@ -25,6 +25,7 @@ use crate::{
     tokens::{self, NAMES},
 };
 use saga_collector::list_entry::list_entry;
+use saga_store::StoredSaga;
 
 #[derive(Template)]
 #[template(path = "search.html")]
@@ -108,9 +109,10 @@ async fn shown(
         .iter()
         .filter_map(|saga| SagaId::new(&saga.saga_id).ok());
     let mut sagas = reader.sagas(&ids.collect::<BTreeSet<_>>()).await?;
-    sagas.extend(findings.archived);
+    sagas.extend(findings.archived.into_iter().map(StoredSaga::from));
     sagas.sort_by_key(|saga| std::cmp::Reverse(saga.started_at));
-    let row = |saga| SagaRow::new(list_entry(reader.redaction.saga(saga)), clock);
+    let listed = |state| list_entry(reader.redaction.saga(state));
+    let row = |saga: StoredSaga| SagaRow::new(saga.map_state(listed), clock);
     let letters = findings.dead_letters.into_iter().map(|letter| LetterRow {
         path: format!("/dead-letters/{}", letter.id),
         id: letter.id,

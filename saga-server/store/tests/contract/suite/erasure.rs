@@ -10,7 +10,7 @@ use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold
 
 use super::{
     Database,
-    events::{Random, at, created, event, random_events, with},
+    events::{Random, at, created, event, random_events, state_of, with},
 };
 
 /// The person whose data is erased.
@@ -124,7 +124,7 @@ pub(crate) async fn a_persons_metadata_leaves_and_the_saga_stays(database: &impl
     assert_eq!(erase(&*store).await, Erased { sagas: 1, events: 3 });
 
     let after = store.saga("saga-1").await.unwrap().unwrap();
-    assert_eq!(after, before.clone().with_failure_reason(None));
+    assert_eq!(after.state, before.state.clone().with_failure_reason(None));
     assert!(before.summary.contains(PERSON) && !after.summary.contains(PERSON));
     assert_eq!(
         store.saga("saga-2").await.unwrap(),
@@ -327,7 +327,7 @@ pub(crate) async fn writers_and_erasures_at_once_leave_the_fold_of_what_is_store
             .await
             .unwrap();
         assert_eq!(
-            store.saga(&saga_id).await.unwrap(),
+            state_of(&*store, &saga_id).await,
             fold::fold(&stored, &Definitions::built_in())
         );
     }

@@ -1,5 +1,6 @@
 //! Events for tests, in few words, and random ones that repeat with their seed.
 
+use saga_store::Store;
 use saga_types::{
     Metadata, SagaEvent, SagaStatus, SagaType, Step, Timestamp, definition::Definitions, fold, steps,
 };
@@ -44,6 +45,11 @@ pub(crate) fn with(event: SagaEvent, metadata: &str) -> SagaEvent {
 pub(crate) fn folded(events: &[SagaEvent], saga_id: &str) -> Option<fold::SagaState> {
     let of_saga = events.iter().filter(|event| event.saga_id == *saga_id);
     fold::fold(of_saga, &Definitions::built_in())
+}
+
+/// The state of a saga as a store answers it.
+pub(crate) async fn state_of(store: &dyn Store, saga_id: &str) -> Option<fold::SagaState> {
+    Some(store.saga(saga_id).await.unwrap()?.state)
 }
 
 /// Random numbers that repeat with their seed.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use saga_store::{Late, Page, PageStart, SagaQuery, SagaSort, SortBy, SortOrder, SortValue, Store, Total};
+use saga_store::{
+    Late, Page, PageStart, SagaQuery, SagaSort, SortBy, SortOrder, SortValue, Store, StoredSaga, Total,
+};
 use saga_types::{SagaEvent, SagaStatus, Timestamp, fold::SagaState, steps};
 
 use super::{
@@ -50,13 +52,14 @@ pub(crate) async fn pages_by_offset_and_by_key_are_the_same(database: &impl Data
             events.extend(failures);
         }
         for order in [SortOrder::Ascending, SortOrder::Descending] {
-            let value = |saga: &SagaState| match by {
+            let value = |saga: &StoredSaga| match by {
                 SortBy::StartedAt => saga.started_at.as_millis(),
                 SortBy::UpdatedAt => saga.updated_at.as_millis(),
                 SortBy::Due(late) => late.due(saga).unwrap().as_millis(),
                 SortBy::Duration => saga.duration_ms.unwrap(),
             };
-            let mut expected: Vec<SagaState> = sagas(&events).into_iter().map(|(state, _)| state).collect();
+            let sagas = sagas(&events).into_iter();
+            let mut expected: Vec<StoredSaga> = sagas.map(|(state, _)| state.into()).collect();
             expected.sort_by(|left, right| (value(left), &left.saga_id).cmp(&(value(right), &right.saga_id)));
             if order == SortOrder::Descending {
                 expected.reverse();
@@ -78,6 +81,7 @@ pub(crate) async fn pages_by_offset_and_by_key_are_the_same(database: &impl Data
                     saga_id: last.saga_id.to_string(),
                 }
             };
+            let expected: Vec<SagaState> = expected.into_iter().map(|saga| saga.state).collect();
             assert_eq!(all_pages(&store, query.clone(), &next_by_offset).await, expected);
             assert_eq!(all_pages(&store, query, &next_by_key).await, expected);
         }
@@ -101,7 +105,7 @@ async fn all_pages(
         let page = store.search(&query).await.unwrap();
         assert_eq!(page.total.count, 57);
         query.start = next(&page, &query.start);
-        sagas.extend(page.sagas);
+        sagas.extend(page.sagas.into_iter().map(|saga| saga.state));
         assert!(sagas.len() <= 57, "pages overlap");
         if !page.has_more {
             return sagas;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     Database,
-    events::{Random, at, created, event, folded, random_events},
+    events::{Random, at, created, event, folded, random_events, state_of},
 };
 
 /// Goes through all sagas, some at a time.
@@ -31,7 +31,7 @@ async fn assert_folded(store: &Arc<dyn Store>, events: &[SagaEvent]) {
     for saga in 0..40 {
         let saga_id = format!("saga-{saga}");
         assert_eq!(
-            store.saga(&saga_id).await.unwrap(),
+            state_of(&**store, &saga_id).await,
             folded(events, &saga_id),
             "{saga_id}"
         );
@@ -60,7 +60,7 @@ pub(crate) async fn what_was_changed_by_hand_is_reported_and_rewritten(database:
     for saga_id in ["saga-5", "saga-6", "saga-8"] {
         types.insert(
             saga_id,
-            Some(store.saga(saga_id).await.unwrap().unwrap().saga_type),
+            Some(store.saga(saga_id).await.unwrap().unwrap().state.saga_type),
         );
     }
     database
@@ -144,7 +144,7 @@ pub(crate) async fn a_definition_is_tried_before_it_is_put_in_force(database: &i
         (json!([]), json!(["PAYMENT_INITIALIZATION"]))
     );
     assert_eq!(
-        before.saga("saga-1").await.unwrap(),
+        state_of(&*before, "saga-1").await,
         fold::fold(&events, &Definitions::none())
     );
     assert_eq!(

@@ -10,7 +10,7 @@ use saga_types::{SagaEvent, SagaStatus, Timestamp, definition::Definitions, step
 
 use super::{
     Database, connect,
-    events::{Random, at, created, event, folded, random_events},
+    events::{Random, at, created, event, folded, random_events, state_of},
     search_model::everything,
 };
 
@@ -156,7 +156,7 @@ pub(crate) async fn a_removed_saga_leaves_nothing_but_a_marker(database: &impl D
         ..everything()
     };
     assert!(store.search(&by_order).await.unwrap().sagas.is_empty());
-    assert_eq!(store.saga("stays").await.unwrap(), folded(&events, "stays"));
+    assert_eq!(state_of(&*store, "stays").await, folded(&events, "stays"));
     let removal = store.removal("gone").await.unwrap().unwrap();
     assert_eq!(removal.archive, None);
     assert_eq!(store.removal("stays").await.unwrap(), None);

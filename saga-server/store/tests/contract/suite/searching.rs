@@ -37,7 +37,8 @@ async fn assert_finds(
     );
     assert_eq!(page.has_more, expected.len() > query.size as usize);
     expected.truncate(query.size as usize);
-    assert_eq!(page.sagas, expected, "{query:?}");
+    let found: Vec<SagaState> = page.sagas.into_iter().map(|saga| saga.state).collect();
+    assert_eq!(found, expected, "{query:?}");
     expected.len()
 }
 

@@ -103,7 +103,10 @@ pub(crate) async fn what_is_usual_is_learnt_kept_and_read_by_others(database: &i
         Some(&packed)
     );
     let open = store.saga("open").await.unwrap().unwrap();
-    assert_eq!(usual.wait(&parcel, &open.awaiting[0]), Some(&packed));
+    assert_eq!(
+        usual.wait(&parcel, open.open_waits().next().unwrap()),
+        Some(&packed)
+    );
     let end = usual.end(&open, at(1)).unwrap();
     assert_eq!((end.p50, end.p90), (Some(at(1_999)), at(2_399)));
     // A saga that has waited until now is one of those that take longer.
@@ -199,7 +202,7 @@ pub(crate) async fn a_saga_of_a_type_without_a_definition_is_stuck_beyond_what_o
     assert_eq!((groups.len(), groups[0].count.step.as_str()), (1, "PACKED"));
     let saga = store.saga("stalled").await.unwrap().unwrap();
     assert_eq!(
-        (saga.awaiting, saga.unusual_since),
+        (saga.state.awaiting, saga.unusual_since),
         (Vec::new(), Some(at(begin + 10_000)))
     );
     // The mark is no difference from what the steps say, and survives.

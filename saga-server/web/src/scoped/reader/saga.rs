@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use saga_store::{Position, StepPage, StoreError};
+use saga_store::{Position, StepPage, StoreError, StoredSaga};
 use saga_types::{SagaId, Timestamp, fold::SagaState};
 
 use super::Reader;
@@ -13,15 +13,15 @@ impl Reader {
     pub(crate) async fn saga(&self, saga_id: &SagaId) -> Result<SagaState, NoSaga> {
         // Asked first: what comes in between makes the answer fresher than it says.
         let freshness = self.freshness();
-        if let Some(state) = self.saga_if_there(saga_id).await? {
-            return Ok(state);
+        if let Some(saga) = self.saga_if_there(saga_id).await? {
+            return Ok(saga.state);
         }
         let archived = self.archived(saga_id, freshness).await?;
         Err(NoSaga::Archived(saga_id.clone(), Box::new(archived)))
     }
 
     /// One saga of the database, whose absence is no error.
-    pub(crate) async fn saga_if_there(&self, saga_id: &SagaId) -> Result<Option<SagaState>, StoreError> {
+    pub(crate) async fn saga_if_there(&self, saga_id: &SagaId) -> Result<Option<StoredSaga>, StoreError> {
         let found = self
             .ask("saga", self.sources.store.saga(saga_id.as_str()))
             .await?;
@@ -77,7 +77,7 @@ impl Reader {
     }
 
     /// These sagas as they are now, in any order.
-    pub(crate) async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<SagaState>, StoreError> {
+    pub(crate) async fn sagas(&self, saga_ids: &BTreeSet<SagaId>) -> Result<Vec<StoredSaga>, StoreError> {
         let mut sagas = self.ask("sagas", self.sources.store.sagas(saga_ids)).await?;
         sagas.retain(|saga| self.scope().has(&saga.saga_type));
         Ok(sagas)

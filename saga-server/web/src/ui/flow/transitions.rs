@@ -80,7 +80,8 @@ pub(super) async fn picked(
     };
     let rows = sagas
         .into_iter()
-        .map(|saga| SagaRow::new(reader.redaction.saga(saga), clock));
+        .map(|saga| saga.map_state(|state| reader.redaction.saga(state)))
+        .map(|saga| SagaRow::new(saga, clock));
     Ok((Some(picked), rows.collect()))
 }
 

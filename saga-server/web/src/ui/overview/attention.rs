@@ -1,6 +1,6 @@
 //! What needs action: groups of sagas by cause, owner and type.
 
-use saga_types::{Timestamp, fold::SagaState};
+use saga_types::Timestamp;
 
 use saga_collector::owners::Contact;
 
@@ -18,7 +18,9 @@ use crate::{
         humanize::{Clock, Moment, length, number},
     },
 };
-use saga_store::{Late, LateSagas, LetterCounts, LetterFilter, LetterGroup, LetterState, Subjects, Total};
+use saga_store::{
+    Late, LateSagas, LetterCounts, LetterFilter, LetterGroup, LetterState, StoredSaga, Subjects, Total,
+};
 
 /// How many sagas of each kind are read for the orders that a message names.
 const READ: u32 = 100;
@@ -215,7 +217,7 @@ fn counted(stuck: Total, owing: Total) -> String {
 }
 
 impl Group {
-    fn of(late: Late, group: ActionGroup, sagas: &[SagaState], clock: Clock) -> Self {
+    fn of(late: Late, group: ActionGroup, sagas: &[StoredSaga], clock: Clock) -> Self {
         let (state, now) = match late {
             Late::Stuck => ("Overdue", clock.judged_at),
             Late::Owing => ("Compensation pending", clock.now),
@@ -251,7 +253,7 @@ fn seconds(millis: i64) -> i64 {
     millis.max(0) / 1_000 * 1_000
 }
 
-fn message(late: Late, group: &ActionGroup, sagas: &[SagaState], oldest: &str) -> String {
+fn message(late: Late, group: &ActionGroup, sagas: &[StoredSaga], oldest: &str) -> String {
     let is_one = group.sagas == 1;
     let what = match (late, is_one) {
         (Late::Stuck, true) => format!("saga waits for {}, overdue by {oldest}", group.step),
@@ -264,7 +266,7 @@ fn message(late: Late, group: &ActionGroup, sagas: &[SagaState], oldest: &str) -
             )
         }
     };
-    let is_of_group = |saga: &&SagaState| {
+    let is_of_group = |saga: &&StoredSaga| {
         saga.saga_type == group.saga_type
             && match late {
                 Late::Stuck => saga.awaiting.iter().any(|awaiting| awaiting.step == group.step),

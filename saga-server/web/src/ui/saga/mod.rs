@@ -58,7 +58,7 @@ use crate::{
     http::{ApiError, params::PathSagaId, query_string::Params},
     scoped::{InArchive, NoSaga, Reader},
 };
-use saga_store::{SagaQuery, StoredStep, Usual};
+use saga_store::{SagaQuery, StoredSaga, StoredStep, Usual};
 
 pub(super) use correct::post as correct;
 pub(super) use export::events as export;
@@ -119,10 +119,10 @@ struct Asked {
 
 /// What the page is made of.
 struct Found {
-    saga: SagaState,
+    saga: StoredSaga,
     steps: Vec<StoredStep>,
     has_more: bool,
-    of_the_order: Vec<SagaState>,
+    of_the_order: Vec<StoredSaga>,
     family: Family,
     compared: Option<Compared>,
     archived: Option<InArchive>,
@@ -160,19 +160,19 @@ pub(super) async fn page(
     let erased_at = reader.erased_at(&shown).await?;
     let steps = reader.steps_of(&shown, cursor.as_ref(), window::READ).await?;
     let archived = shown.archived;
-    let saga = reader.redaction.saga(shown.state);
+    let redacted = |saga: StoredSaga| saga.map_state(|state| reader.redaction.saga(state));
+    let saga = redacted(shown.saga);
     let of_the_order = SagaQuery {
         order_id: Some(saga.order_id.to_string()),
         ..SagaQuery::newest(SIBLINGS)
     };
     let of_the_order = reader.search(&of_the_order).await?.sagas;
-    let shown = |saga| reader.redaction.saga(saga);
     let mut family = Family::of(&reader, &saga).await?;
-    family.children_states = family.children_states.into_iter().map(shown).collect();
-    family.ancestors_states = family.ancestors_states.into_iter().map(shown).collect();
+    family.children_sagas = family.children_sagas.into_iter().map(redacted).collect();
+    family.ancestors_sagas = family.ancestors_sagas.into_iter().map(redacted).collect();
     let found = Found {
         family,
-        of_the_order: of_the_order.into_iter().map(shown).collect(),
+        of_the_order: of_the_order.into_iter().map(redacted).collect(),
         compared: match other {
             Some(other) => Some(compared(&reader, &other).await?),
             None => None,
@@ -195,13 +195,13 @@ async fn compared(reader: &Reader, saga_id: &SagaId) -> Result<Compared, ApiErro
         }
         other => other.into(),
     };
-    let saga = reader.look_up(saga_id).await.map_err(missing)?;
+    let shown = reader.look_up(saga_id).await.map_err(missing)?;
     let steps = reader
-        .steps_of(&saga, None, window::READ)
+        .steps_of(&shown, None, window::READ)
         .await
         .map_err(missing)?;
     Ok(Compared {
-        saga: Some(reader.redaction.saga(saga.state)),
+        saga: Some(reader.redaction.saga(shown.saga.state)),
         steps: steps.steps,
     })
 }
@@ -311,7 +311,7 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
         },
         curl: curl(headers, saga.saga_id.as_str()),
         own_path: address.path,
-        saga_id: saga.saga_id.into(),
+        saga_id: saga.state.saga_id.into(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! When a saga that goes on will probably be done, and by what it counts as overdue.
 
-use saga_store::{Late, Usual};
-use saga_types::{Step, Timestamp, fold::SagaState};
+use saga_store::{Late, StoredSaga, Usual};
+use saga_types::{Step, Timestamp};
 
 use crate::ui::humanize::{Clock, Moment};
 
@@ -50,7 +50,7 @@ impl Overdue {
 
 impl Outlook {
     /// None of a saga that has ended, and when nothing is known.
-    pub(super) fn of(saga: &SagaState, usual: &Usual, clock: Clock) -> Option<Self> {
+    pub(super) fn of(saga: &StoredSaga, usual: &Usual, clock: Clock) -> Option<Self> {
         if saga.current_status.is_terminal() {
             return None;
         }
@@ -63,7 +63,7 @@ impl Outlook {
 }
 
 /// As of the moment up to which everything is stored. What is over by now says nothing.
-fn end(saga: &SagaState, usual: &Usual, clock: Clock) -> Option<End> {
+fn end(saga: &StoredSaga, usual: &Usual, clock: Clock) -> Option<End> {
     let end = usual.end(saga, clock.judged_at)?;
     let coming = |at: Timestamp| (at > clock.now).then(|| Moment::new(at, clock.now));
     Some(End {
@@ -73,7 +73,7 @@ fn end(saga: &SagaState, usual: &Usual, clock: Clock) -> Option<End> {
 }
 
 /// By its limits, where it has any; else by what is usual, from the first wait that is longer than it ever takes.
-fn overdue(saga: &SagaState, usual: &Usual, clock: Clock) -> Option<Overdue> {
+fn overdue(saga: &StoredSaga, usual: &Usual, clock: Clock) -> Option<Overdue> {
     let limits = saga
         .awaiting
         .iter()
@@ -81,8 +81,9 @@ fn overdue(saga: &SagaState, usual: &Usual, clock: Clock) -> Option<Overdue> {
     let limit = limits.min().map(|(at, step)| (at, Some(step), By::Limit));
     let marked = || Late::Stuck.due(saga).map(|at| (at, None, By::Usual));
     let never = || {
-        let waits = saga.awaiting.iter().filter_map(|awaiting| {
-            let never_ms = usual.wait(&saga.saga_type, awaiting)?.never_ms()?;
+        let waits = saga.open_waits().filter_map(|wait| {
+            let never_ms = usual.wait(&saga.saga_type, wait)?.never_ms()?;
+            let awaiting = wait.awaiting;
             let at = Timestamp::from_millis(awaiting.since.as_millis().checked_add(never_ms)?).ok()?;
             Some((at, &awaiting.step))
         });

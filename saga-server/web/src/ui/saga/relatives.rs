@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use saga_store::StoredSaga;
 use saga_types::{SagaId, fold::SagaState};
 
 use super::{
@@ -51,17 +52,17 @@ pub(super) struct Relative {
 
 impl Relatives {
     pub(super) fn of(
-        saga: &SagaState,
+        saga: &StoredSaga,
         family: &Family,
-        of_the_order: &[SagaState],
+        of_the_order: &[StoredSaga],
         clock: Clock,
         address: &Address,
     ) -> Self {
         let mut shown: HashSet<&SagaId> = HashSet::new();
-        let mut sagas: Vec<(&'static str, &SagaState)> = Vec::new();
-        let parents = family.ancestors_states.iter().enumerate().rev();
+        let mut sagas: Vec<(&'static str, &StoredSaga)> = Vec::new();
+        let parents = family.ancestors_sagas.iter().enumerate().rev();
         let parents = parents.map(|(place, parent)| (if place == 0 { "Parent" } else { "Ancestor" }, parent));
-        let children = family.children_states.iter().map(|child| ("Child", child));
+        let children = family.children_sagas.iter().map(|child| ("Child", child));
         let others = of_the_order.iter().map(|other| ("Same order", other));
         for (relation, other) in parents.chain([("This saga", saga)]).chain(children).chain(others) {
             if shown.insert(&other.saga_id) {
@@ -81,7 +82,7 @@ impl Relatives {
             end: end_of(family),
             children: (family.children_total > 0)
                 .then(|| count(family.children_total, family.children_total_is_exact)),
-            all_children: (family.children_total > family.children_states.len() as u64)
+            all_children: (family.children_total > family.children_sagas.len() as u64)
                 .then(|| children_path(saga, "")),
             failed: failed(family).map(|words| (words, children_path(saga, "&status=FAILED"))),
         }
@@ -94,7 +95,7 @@ impl Relatives {
 }
 
 impl Relative {
-    fn of(relation: &'static str, saga: &SagaState, scale: &Scale, clock: Clock, address: &Address) -> Self {
+    fn of(relation: &'static str, saga: &StoredSaga, scale: &Scale, clock: Clock, address: &Address) -> Self {
         /// However short a saga is, it is seen.
         const LEAST: i64 = 4;
         let badge = Badge::from(saga.current_status);

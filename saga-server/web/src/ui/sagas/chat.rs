@@ -12,7 +12,7 @@ pub(super) fn chat(found: &SagasPage, total: &str, tokens: &str, address: &str) 
         tokens => format!("{total}: {tokens}"),
     }];
     let named = found.content.iter().take(NAMED);
-    lines.extend(named.map(|saga| format!("{}: {}", saga.state.order_id, saga.state.summary)));
+    lines.extend(named.map(|listed| format!("{}: {}", listed.saga.order_id, listed.saga.summary)));
     if found.page.total_elements > NAMED as u64 {
         lines.push("…".to_owned());
     }

@@ -17,12 +17,8 @@ mod scale;
 mod summary;
 mod usual;
 
-use saga_store::{StoredStep, Usual, UsualWait};
-use saga_types::{
-    SagaStatus, Timestamp,
-    definition::SagaDefinition,
-    fold::{Awaiting, SagaState},
-};
+use saga_store::{StoredSaga, StoredStep, Usual, UsualWait};
+use saga_types::{SagaStatus, Timestamp, definition::SagaDefinition, fold::Awaiting};
 
 use super::{
     Clock,
@@ -139,7 +135,7 @@ impl Waterfall {
     /// `None` when there is nothing to compare. Of a part of the events, what is awaited now is unknown.
     pub(super) fn of(
         events: &[StoredStep],
-        saga: &SagaState,
+        saga: &StoredSaga,
         of_type: &OfType,
         clock: Clock,
         wanted: Wanted,
@@ -220,17 +216,16 @@ fn grouped<'a>(
     }
 }
 
-fn open<'a>(saga: &'a SagaState, usual: &Usual, clock: Clock) -> Vec<Open<'a>> {
-    let awaiting = saga.awaiting.iter();
-    awaiting
-        .map(|awaiting| Open {
-            awaiting,
+fn open<'a>(saga: &'a StoredSaga, usual: &Usual, clock: Clock) -> Vec<Open<'a>> {
+    saga.open_waits()
+        .map(|wait| Open {
+            awaiting: wait.awaiting,
             wait: Span {
-                from: awaiting.since,
-                to: clock.now.max(awaiting.since),
+                from: wait.awaiting.since,
+                to: clock.now.max(wait.awaiting.since),
             },
-            judged_ms: clock.judged_at.millis_since(awaiting.since),
-            usual: usual.wait(&saga.saga_type, awaiting).copied(),
+            judged_ms: clock.judged_at.millis_since(wait.awaiting.since),
+            usual: usual.wait(&saga.saga_type, wait).copied(),
         })
         .collect()
 }
