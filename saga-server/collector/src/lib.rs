@@ -44,4 +44,6 @@ pub mod redaction;
 pub mod secret;
 pub mod sources;
 pub mod telemetry;
+#[cfg(test)]
+mod test_events;
 pub mod webhooks;

@@ -242,13 +242,10 @@ fn kept_headers(record: &RawRecord) -> Vec<(String, Option<Vec<u8>>)> {
 #[cfg(test)]
 mod tests {
     use rdkafka::Timestamp as KafkaTime;
-    use saga_types::{
-        SagaStatus, SagaType,
-        avro::{Framing, encode_v2},
-        steps,
-    };
+    use saga_types::avro::{Framing, encode_v2};
 
     use super::*;
+    use crate::test_events::created;
 
     fn record(headers: &[(&str, &[u8])]) -> RawRecord {
         RawRecord::of_parts(KafkaTime::CreateTime(7), b"key", b"value", headers)
@@ -300,15 +297,7 @@ mod tests {
 
     #[test]
     fn broken_bytes_name_a_saga_unless_something_is_hidden() {
-        let event = SagaEvent::new(
-            "evt-1".parse().unwrap(),
-            "saga-1".parse().unwrap(),
-            "order-1".parse().unwrap(),
-            SagaType::ORDER_CREATION,
-            steps::ORDER_CREATED,
-            SagaStatus::Started,
-            Timestamp::from_millis(7).unwrap(),
-        );
+        let event = created("evt-1", Timestamp::from_millis(7).unwrap());
         let bytes = encode_v2(&event, Framing::SingleObject);
         let broken = RawRecord::of_parts(KafkaTime::NotAvailable, b"key", &bytes[..bytes.len() - 10], &[]);
         let saga = |is_hidden| letter("events.dlt", &broken, None, is_hidden).letter.saga_id;

@@ -98,9 +98,10 @@ fn contains(bytes: &[u8], text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use saga_store::Origin;
-    use saga_types::{Metadata, SagaStatus, SagaType, Timestamp, steps};
+    use saga_types::{Metadata, Timestamp};
 
     use super::*;
+    use crate::test_events::created;
 
     fn letter() -> Letter {
         Letter {
@@ -147,18 +148,8 @@ mod tests {
 
     #[test]
     fn an_event_that_can_be_read_is_asked_as_any_event() {
-        let event = |metadata: &str| {
-            SagaEvent::new(
-                "e-1".parse().unwrap(),
-                "s-1".parse().unwrap(),
-                "o-1".parse().unwrap(),
-                SagaType::ORDER_CREATION,
-                steps::ORDER_CREATED,
-                SagaStatus::Started,
-                Timestamp::MIN,
-            )
-            .with_metadata(Metadata::parse(metadata).unwrap())
-        };
+        let event =
+            |metadata: &str| created("e-1", Timestamp::MIN).with_metadata(Metadata::parse(metadata).unwrap());
         let found = |metadata: &str| {
             let letter = of_bytes(metadata);
             holds(&letter, Some(&event(metadata)), &value("17"))

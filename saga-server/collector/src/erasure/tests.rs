@@ -7,7 +7,7 @@ use saga_store::{
     OperationQuery, Origin, Scope, Way,
 };
 use saga_types::{
-    Metadata, SagaEvent, SagaStatus, SagaType, Step, avro,
+    Metadata, SagaEvent, SagaStatus, Step, avro,
     avro::{Framing, SchemaVersion},
     definition::Definitions,
     fold, steps,
@@ -20,6 +20,7 @@ use crate::{
     maintenance::{RetentionPeriods, retention::Retention},
     metrics::Metrics,
     redaction::Redaction,
+    test_events,
 };
 
 const PERSON: &str = "C-17";
@@ -32,11 +33,9 @@ struct Harness {
 }
 
 fn event(saga_id: &str, number: i64, step: Step, status: SagaStatus, metadata: &str) -> SagaEvent {
-    SagaEvent::new(
-        format!("{saga_id}-{number}").parse().unwrap(),
-        saga_id.parse().unwrap(),
-        format!("ORD-{saga_id}").parse().unwrap(),
-        SagaType::ORDER_CREATION,
+    test_events::event(
+        saga_id,
+        &format!("{saga_id}-{number}"),
         step,
         status,
         Timestamp::from_millis(1_700_000_000_000 + number).unwrap(),

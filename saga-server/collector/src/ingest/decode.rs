@@ -117,16 +117,15 @@ fn schema_ids(frames: &[Framed<'_>]) -> BTreeSet<u32> {
 
 #[cfg(test)]
 mod tests {
-    use saga_types::{SagaStatus, SagaType, avro::Framing, keys, steps};
+    use saga_types::{SagaStatus, avro::Framing, keys, steps};
 
     use super::*;
+    use crate::test_events;
 
     fn event(metadata: &str, recorded_at: Timestamp) -> SagaEvent {
-        SagaEvent::new(
-            "event-1".parse().unwrap(),
-            "saga-1".parse().unwrap(),
-            "order-1".parse().unwrap(),
-            SagaType::ORDER_CREATION,
+        test_events::event(
+            "saga-1",
+            "event-1",
             steps::MANUAL_STATUS_OVERRIDE,
             SagaStatus::Failed,
             recorded_at,

@@ -215,9 +215,10 @@ fn wire(frame_kind: FrameKind, decoder: &Decoder) -> Option<Wire> {
 #[cfg(test)]
 mod tests {
     use rdkafka::Timestamp as KafkaTime;
-    use saga_types::{Metadata, SagaStatus, SagaType, steps};
+    use saga_types::Metadata;
 
     use super::*;
+    use crate::test_events::created;
 
     const NOW: i64 = 1_760_000_000_000;
 
@@ -264,16 +265,7 @@ mod tests {
     #[test]
     fn services_without_headers_are_known_by_what_their_events_say() {
         let metadata = Metadata::parse(r#"{"producerService":"legacy-service"}"#).unwrap();
-        let event = SagaEvent::new(
-            "1".parse().unwrap(),
-            "saga-1".parse().unwrap(),
-            "order-1".parse().unwrap(),
-            SagaType::ORDER_CREATION,
-            steps::ORDER_CREATED,
-            SagaStatus::Started,
-            now(),
-        )
-        .with_metadata(metadata);
+        let event = created("1", now()).with_metadata(metadata);
         let mut observations = ProducerObservations::default();
         observations.observe(&record(&[]), None, Some(&event), now());
         observations.observe(&record(&[]), None, None, now());

@@ -235,21 +235,14 @@ fn result(ready: &Ready, change: &SagaChange) -> DoneItem {
 #[cfg(test)]
 mod tests {
     use saga_store::{Actor, Way};
-    use saga_types::{SagaType, definition::Definitions, fold, steps};
+    use saga_types::{definition::Definitions, fold};
 
     use super::*;
+    use crate::test_events::created;
 
     #[test]
     fn what_is_stored_is_what_was_seen_or_nothing() {
-        let event = SagaEvent::new(
-            "1".parse().unwrap(),
-            "saga-1".parse().unwrap(),
-            "order-1".parse().unwrap(),
-            SagaType::ORDER_CREATION,
-            steps::ORDER_CREATED,
-            SagaStatus::Started,
-            Timestamp::now(),
-        );
+        let event = created("1", Timestamp::now());
         let seen = fold::fold([&event], &Definitions::built_in()).unwrap();
         let correction = Correction {
             status: SagaStatus::Failed,

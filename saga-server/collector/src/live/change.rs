@@ -64,11 +64,10 @@ impl Reset {
 
 #[cfg(test)]
 mod tests {
-    use saga_types::{
-        Metadata, SagaEvent, SagaStatus, SagaType, Timestamp, definition::Definitions, fold, steps,
-    };
+    use saga_types::{Metadata, SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold, steps};
 
     use super::*;
+    use crate::test_events::event;
 
     #[test]
     fn what_is_sent_of_a_saga_is_bounded_whatever_its_events_hold() {
@@ -78,11 +77,9 @@ mod tests {
                     r#"{{"producerService":"service-{number}","failureReason":"{}"}}"#,
                     "x".repeat(30_000)
                 );
-                SagaEvent::new(
-                    format!("event-{number}").parse().unwrap(),
-                    "saga-1".parse().unwrap(),
-                    "order-1".parse().unwrap(),
-                    SagaType::ORDER_CREATION,
+                event(
+                    "saga-1",
+                    &format!("event-{number}"),
                     steps::PAYMENT_FAILED,
                     SagaStatus::Failed,
                     Timestamp::from_millis(1_760_000_000_000 + number).unwrap(),

@@ -61,9 +61,10 @@ pub(super) async fn until_acknowledged(
 mod tests {
     use futures_util::future::BoxFuture;
     use parking_lot::Mutex;
-    use saga_types::{SagaStatus, SagaType, Timestamp, steps};
+    use saga_types::Timestamp;
 
     use super::*;
+    use crate::test_events::created;
 
     /// Gives the answer of the script to each call, and keeps what was sent.
     #[derive(Default)]
@@ -82,15 +83,7 @@ mod tests {
     }
 
     fn event(id: &str) -> SagaEvent {
-        SagaEvent::new(
-            id.parse().unwrap(),
-            "saga-1".parse().unwrap(),
-            "order-1".parse().unwrap(),
-            SagaType::ORDER_CREATION,
-            steps::ORDER_CREATED,
-            SagaStatus::Started,
-            Timestamp::now(),
-        )
+        created(id, Timestamp::now())
     }
 
     fn again() -> Publication {

@@ -59,52 +59,40 @@ pub(crate) struct Acknowledging {
 impl Acknowledging {
     /// Takes the fields of an [`AcknowledgementRequest`].
     pub(crate) fn take(mut body: Body) -> Result<Self, ApiError> {
-        let now = Timestamp::now();
-        let text = |value: &serde_json::Value| {
-            value
-                .as_str()
-                .map(str::to_owned)
-                .ok_or("must be a text".to_owned())
-        };
         let note = body.parsed("note", note);
-        let assignee = body.optional("assignee", |value| assignee(&text(value)?));
-        let at = body.optional("until", |value| until(&text(value)?, now));
-        let after = body.optional("for", |value| after(&text(value)?, now));
+        let assignee = take_assignee(&mut body);
+        let end = End::take(&mut body);
         let replaces = body.optional("replaces", |value| {
             integer(value).ok_or("must be the id of an acknowledgement".to_owned())
         });
-        match (at, after) {
-            (Some(_), Some(_)) => body.refuse("for", "cannot be used together with until"),
-            (None, None) => body.refuse_missing("until", "or for must say when it ends"),
-            _ => {}
+        if end.is_none() {
+            body.refuse_missing("until", "or for must say when it ends");
         }
-        let taken = note.zip(at.or(after));
-        body.finish(taken.map(|(note, until)| Self {
+        body.finish(note.zip(end).map(|(note, end)| Self {
             note,
             assignee,
-            until,
+            until: end.at,
             replaces,
         }))
     }
 
     /// The same from a form.
     fn of_form(mut fields: Params) -> Result<Self, ApiError> {
-        let now = Timestamp::now();
         let note = fields.parsed("note", note);
         let assignee = fields.parsed("assignee", assignee);
-        let until = fields.parsed("for", |text| after(text, now));
+        let end = fields.parsed("for", |text| End::read("for", text));
         let replaces = fields.parsed("replaces", id);
-        for (name, is_missing) in [("note", note.is_none()), ("for", until.is_none())] {
+        for (name, is_missing) in [("note", note.is_none()), ("for", end.is_none())] {
             if is_missing {
                 fields.require(name);
             }
         }
         fields.finish()?;
-        let (note, until) = note.zip(until).ok_or_else(ApiError::internal)?;
+        let (note, end) = note.zip(end).ok_or_else(ApiError::internal)?;
         Ok(Self {
             note,
             assignee,
-            until,
+            until: end.at,
             replaces,
         })
     }
@@ -260,7 +248,49 @@ pub(super) fn assignee(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) fn until(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+/// When an acknowledgement ends, and how that was said.
+pub(super) struct End {
+    pub(super) at: Timestamp,
+    /// The name of the field, `until` or `for`.
+    pub(super) field: &'static str,
+    pub(super) text: String,
+}
+
+impl End {
+    /// Of a JSON body, in which not both fields may be.
+    pub(super) fn take(body: &mut Body) -> Option<Self> {
+        let until = body.optional("until", |value| Self::read("until", text(value)?));
+        let after = body.optional("for", |value| Self::read("for", text(value)?));
+        if until.is_some() && after.is_some() {
+            body.refuse("for", "cannot be used together with until");
+        }
+        until.or(after)
+    }
+
+    pub(super) fn read(field: &'static str, text: &str) -> Result<Self, String> {
+        let now = Timestamp::now();
+        let at = match field {
+            "for" => after(text, now)?,
+            _ => until(text, now)?,
+        };
+        Ok(Self {
+            at,
+            field,
+            text: text.to_owned(),
+        })
+    }
+}
+
+/// The field `assignee` of a JSON body.
+pub(super) fn take_assignee(body: &mut Body) -> Option<String> {
+    body.optional("assignee", |value| assignee(text(value)?))
+}
+
+fn text(value: &serde_json::Value) -> Result<&str, String> {
+    value.as_str().ok_or_else(|| "must be a text".to_owned())
+}
+
+fn until(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let until = to_end(text)?;
     match until {
         past if past <= now => Err("must be in the future".to_owned()),
@@ -269,7 +299,7 @@ pub(super) fn until(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     }
 }
 
-pub(super) fn after(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+fn after(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let length = text
         .split_at_checked(text.len().saturating_sub(1))
         .and_then(|(number, unit)| {

@@ -8,15 +8,16 @@ mod looking_up;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use saga_store::{Store, StoreOptions};
-use saga_types::{
-    Metadata, SagaEvent, SagaStatus, SagaType, Timestamp, definition::Definitions, fold, steps,
-};
+use saga_types::{Metadata, SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold, steps};
 use tokio_util::sync::CancellationToken;
 
 use super::{Archive, ArchiveUrl, Lookup, index};
-use crate::maintenance::{
-    RetentionPeriods,
-    retention::{Retention, RetentionError, Summary},
+use crate::{
+    maintenance::{
+        RetentionPeriods,
+        retention::{Retention, RetentionError, Summary},
+    },
+    test_events,
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -44,11 +45,9 @@ pub(crate) async fn open(path: &std::path::Path) -> Arc<dyn Store> {
 /// An order without stock, whose last event is so many milliseconds after the beginning.
 fn failed(saga_id: &str, millis: i64) -> Vec<SagaEvent> {
     let event = |number: i64, step, status| {
-        SagaEvent::new(
-            format!("{saga_id}-{number}").parse().unwrap(),
-            saga_id.parse().unwrap(),
-            format!("ORD-{saga_id}").parse().unwrap(),
-            SagaType::ORDER_CREATION,
+        test_events::event(
+            saga_id,
+            &format!("{saga_id}-{number}"),
             step,
             status,
             Timestamp::from_millis(BEGIN + millis - 2 + number).unwrap(),

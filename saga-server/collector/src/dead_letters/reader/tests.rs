@@ -1,10 +1,9 @@
 //! Each kind of letter gives its event, or a reason that says what can be done.
 
 use saga_store::{Letter, LetterState, Origin};
-use saga_types::{SagaStatus, SagaType, steps};
 
 use super::*;
-use crate::sources::MappedRecord;
+use crate::{sources::MappedRecord, test_events::created};
 
 /// What a mapper sees of a record is the order of its event.
 struct Seen;
@@ -46,15 +45,9 @@ impl MapRecord for Seen {
 }
 
 fn event(order: &str, at: Timestamp) -> SagaEvent {
-    SagaEvent::new(
-        "event-1".parse().unwrap(),
-        "saga-1".parse().unwrap(),
-        order.parse().unwrap(),
-        SagaType::ORDER_CREATION,
-        steps::ORDER_CREATED,
-        SagaStatus::Started,
-        at,
-    )
+    let mut event = created("event-1", at);
+    event.order_id = order.parse().unwrap();
+    event
 }
 
 fn reader() -> Reader {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::HeaderMap;
 use saga_store::JobAction;
-use saga_types::{SagaId, SagaStatus, Timestamp};
+use saga_types::{SagaId, SagaStatus};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -18,7 +18,7 @@ use crate::{
         query_string::Params,
     },
     operations::{
-        acknowledging::{after, assignee, until},
+        acknowledging::{End, assignee, take_assignee},
         correction::reason,
     },
 };
@@ -83,10 +83,8 @@ impl JobOrder {
         let action = body.parsed("action", action);
         let status = body.optional("status", |value| status(value.as_str().unwrap_or_default()));
         let note = body.optional("note", |value| reason(value.as_str().unwrap_or_default()));
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let assigned = body.optional("assignee", |value| assignee(&text(value)));
-        let at = body.optional("until", |value| Until::read("until", text(value)));
-        let after = body.optional("for", |value| Until::read("for", text(value)));
+        let assigned = take_assignee(&mut body);
+        let end = End::take(&mut body);
         let sagas = body.optional("sagaIds", |value| {
             list(value, |id| SagaId::new(id.as_str()?).ok())
         });
@@ -106,14 +104,11 @@ impl JobOrder {
             1 => {}
             _ => body.refuse("filter", "cannot be used together with sagaIds or deadLetterIds"),
         }
-        if at.is_some() && after.is_some() {
-            body.refuse("for", "cannot be used together with until");
-        }
         let taken = action.zip(chosen).map(|(action, chosen)| Self {
             action,
             status,
             note,
-            care: Care::of(assigned, at.or(after)),
+            care: Care::of(assigned, end),
             chosen,
             token,
             even_if_changed: even_if_changed.unwrap_or(false),
@@ -133,8 +128,8 @@ impl JobOrder {
         let note = fields.parsed("note", reason);
         let token = fields.parsed("previewToken", token);
         let assigned = fields.parsed("assignee", assignee);
-        let at = fields.parsed("until", |text| Until::read("until", text.to_owned()));
-        let after = fields.parsed("for", |text| Until::read("for", text.to_owned()));
+        let at = fields.parsed("until", |text| End::read("until", text));
+        let after = fields.parsed("for", |text| End::read("for", text));
         let even_if_changed = fields.trimmed("evenIfChanged") == "true";
         let is_all = fields.trimmed("selected") == "all";
         let query = fields.trimmed("filter");
@@ -175,33 +170,15 @@ impl JobOrder {
     }
 }
 
-/// When it ends, and how that was said.
-struct Until(Timestamp, &'static str, String);
-
-impl Until {
-    fn read(name: &'static str, text: String) -> Result<Self, String> {
-        let now = Timestamp::now();
-        let ends = match name {
-            "for" => after(&text, now),
-            _ => until(&text, now),
-        };
-        Ok(Self(ends?, name, text))
-    }
-}
-
 impl Care {
-    fn of(assignee: Option<String>, until: Option<Until>) -> Option<Self> {
-        if assignee.is_none() && until.is_none() {
+    fn of(assignee: Option<String>, end: Option<End>) -> Option<Self> {
+        if assignee.is_none() && end.is_none() {
             return None;
         }
-        let (until, given) = match until {
-            Some(Until(until, name, text)) => (Some(until), Some((name, text))),
-            None => (None, None),
-        };
         Some(Self {
             assignee,
-            until,
-            given,
+            until: end.as_ref().map(|end| end.at),
+            given: end.map(|end| (end.field, end.text)),
         })
     }
 }
