@@ -59,6 +59,8 @@ mod letter_index;
 mod names;
 #[path = "../sql/notes.rs"]
 mod notes;
+#[path = "../sql/old_rows.rs"]
+mod old_rows;
 #[path = "../sql/operations.rs"]
 mod operations;
 #[path = "../sql/port.rs"]

@@ -8,7 +8,7 @@ use super::{
     Adapter, Connection, Db,
     acknowledgeable::{Found, Logged, Seen, look},
     acknowledged::{find, in_force},
-    dialect, error, job_items, operations,
+    dialect, error, job_items, old_rows, operations,
 };
 use crate::{
     AcknowledgeOrder, Acknowledged, Acknowledgement, AcknowledgementPage, AcknowledgementQuery,
@@ -60,13 +60,7 @@ impl AcknowledgementStore for Adapter {
     async fn remove_acknowledgements(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         const REMOVE: &str = "DELETE FROM acknowledgement WHERE id IN \
                               (SELECT id FROM acknowledgement WHERE ends_at < $1 ORDER BY ends_at LIMIT $2)";
-        let removed = sqlx::query(REMOVE)
-            .bind(Moment(before))
-            .bind(i64::from(limit))
-            .execute(&self.writers)
-            .await
-            .map_err(error::store)?;
-        Ok(removed.rows_affected())
+        old_rows::remove(&self.writers, REMOVE, before, limit).await
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use saga_types::Timestamp;
 use sqlx::QueryBuilder;
 
 use super::{
@@ -66,7 +65,8 @@ static FORGET_WORDS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-const REMOVE: &str = r"
+/// Those that came before a moment.
+pub(super) const REMOVE: &str = r"
 DELETE FROM dead_letter WHERE id IN
     (SELECT id FROM dead_letter WHERE dead_since < $1 ORDER BY dead_since, id LIMIT $2)";
 
@@ -211,16 +211,6 @@ async fn count(pool: &Pool, sql: &mut QueryBuilder<Db>) -> Result<u64, StoreErro
         .await
         .map_err(error::store)?;
     Ok(letters.cast_unsigned())
-}
-
-pub(super) async fn remove(pool: &Pool, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-    let removed = sqlx::query(REMOVE)
-        .bind(Moment(before))
-        .bind(i64::from(limit))
-        .execute(pool)
-        .await
-        .map_err(error::store)?;
-    Ok(removed.rows_affected())
 }
 
 pub(super) async fn attempted(connection: &mut Connection, attempts: &[Attempt]) -> Result<(), sqlx::Error> {

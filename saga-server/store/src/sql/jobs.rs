@@ -7,7 +7,7 @@ use sqlx::QueryBuilder;
 use super::{
     Adapter, Db, acknowledgements, dead_letters, dialect, dismissal, error, job_creation, job_items,
     job_rows::{ITEM, ItemRow, JOB, JobRow, SelectedRow, entry, is_seen, one},
-    letter_index, operations,
+    letter_index, old_rows, operations,
     rows::{decode, decode_all},
 };
 use crate::{
@@ -218,17 +218,7 @@ impl JobStore for Adapter {
     }
 
     async fn remove_jobs(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let store = self.clone();
-        run_detached(async move {
-            let removed = sqlx::query(REMOVE)
-                .bind(Moment(before))
-                .bind(i64::from(limit))
-                .execute(&store.writers)
-                .await
-                .map_err(error::store)?;
-            Ok(removed.rows_affected())
-        })
-        .await
+        old_rows::remove(&self.writers, REMOVE, before, limit).await
     }
 }
 

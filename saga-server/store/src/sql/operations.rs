@@ -6,11 +6,13 @@ use async_trait::async_trait;
 use saga_types::{SagaEvent, Timestamp};
 use sqlx::QueryBuilder;
 
-use super::{Adapter, Connection, Db, dead_letters, error, job_items, rows::decode, scope::push_scope};
+use super::{
+    Adapter, Connection, Db, dead_letters, error, job_items, old_rows, rows::decode, scope::push_scope,
+};
 use crate::{
     Actor, AppendError, Appended, Conclude, Conclusion, Corrupt, Operation, OperationFilter, OperationKind,
     OperationPage, OperationQuery, OperationStore, StoreError, StoredOperation, Way, batch::Beside,
-    columns::Moment, deadline::in_time, detached::run_detached, table::Keyed,
+    columns::Moment, table::Keyed,
 };
 
 /// So many entries are written by one statement, which takes a bounded number of parameters.
@@ -55,20 +57,7 @@ impl OperationStore for Adapter {
     }
 
     async fn remove_operations(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let store = self.clone();
-        run_detached(async move {
-            in_time(async {
-                let removed = sqlx::query(REMOVE)
-                    .bind(Moment(before))
-                    .bind(i64::from(limit))
-                    .execute(&store.writers)
-                    .await
-                    .map_err(error::store)?;
-                Ok(removed.rows_affected())
-            })
-            .await
-        })
-        .await
+        old_rows::remove(&self.writers, REMOVE, before, limit).await
     }
 }
 

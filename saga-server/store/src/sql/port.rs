@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 
 use super::{
-    Adapter, Pool, append, connect, dead_letters, dialect, error, letter_counts, letter_index, read, search,
-    statistics,
+    Adapter, Pool, append, connect, dead_letters, dialect, error, letter_counts, letter_index, old_rows,
+    read, search, statistics,
 };
 use crate::{
     AppendError, Appended, Attention, CurrentDefinitions, DeadLetterStore, DistributionStore, LetterCause,
@@ -212,8 +212,7 @@ impl DeadLetterStore for Adapter {
     }
 
     async fn remove_letters(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let store = self.clone();
-        run_detached(async move { in_time(dead_letters::remove(&store.writers, before, limit)).await }).await
+        old_rows::remove(&self.writers, dead_letters::REMOVE, before, limit).await
     }
 
     async fn append_dry_run(&self, batch: Arc<[SagaEvent]>) -> Result<Appended, AppendError> {

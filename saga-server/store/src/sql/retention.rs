@@ -8,7 +8,7 @@ use saga_types::{SagaEvent, Timestamp, fold::SagaState};
 use super::{
     Adapter, Connection,
     dialect::{self, any},
-    error, instances, read, rollups,
+    error, instances, old_rows, read, rollups,
     rows::{decode, decode_event},
 };
 use crate::{
@@ -194,13 +194,7 @@ impl RetentionStore for Adapter {
     }
 
     async fn forget_removals(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let forgotten = sqlx::query(FORGET)
-            .bind(Moment(before))
-            .bind(i64::from(limit))
-            .execute(&self.writers)
-            .await
-            .map_err(error::store)?;
-        Ok(forgotten.rows_affected())
+        old_rows::remove(&self.writers, FORGET, before, limit).await
     }
 }
 

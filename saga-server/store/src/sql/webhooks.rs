@@ -9,7 +9,7 @@ use sqlx::QueryBuilder;
 use super::{
     Adapter, Connection, Db, dialect,
     dialect::{any, now, now_plus},
-    error, read,
+    error, old_rows, read,
     rows::decode_all,
     scope::push_scope,
     webhook_rows::{DELIVERY, DeliveryRow, DueRow, FailureRow, PendingRow, SubscriptionRow},
@@ -272,18 +272,11 @@ impl WebhookStore for Adapter {
     }
 
     async fn remove_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        in_time(async {
-            let mut removed = 0;
-            for statement in [REMOVE, FORGET] {
-                let done = sqlx::query(statement)
-                    .bind(Moment(before))
-                    .bind(i64::from(limit))
-                    .execute(self.notes());
-                removed += done.await.map_err(error::store)?.rows_affected();
-            }
-            Ok(removed)
-        })
-        .await
+        let mut removed = 0;
+        for statement in [REMOVE, FORGET] {
+            removed += old_rows::remove(self.notes(), statement, before, limit).await?;
+        }
+        Ok(removed)
     }
 }
 
