@@ -4,7 +4,7 @@
 use axum::{Json, extract::Path};
 use saga_types::{OrderId, SagaId, Timestamp, fold::failure_fingerprint};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     acknowledgements::{self, AcknowledgementView},
@@ -116,6 +116,49 @@ impl CauseEntry {
     }
 }
 
+/// Which dead letters, by what became of them. For the description alone, as are `LetterFilters`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `letter_list_filter` reads")]
+struct LetterKind {
+    /// Of this kind of error
+    #[param(pattern = r"^[^\x00]+$")]
+    reason: Option<String>,
+    /// In this state
+    state: Option<LetterState>,
+}
+
+/// Which dead letters, by what they are about and when they came.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `letter_list_filter` reads")]
+struct LetterFilters {
+    /// Of this saga
+    #[param(rename = "sagaId")]
+    saga_id: Option<SagaId>,
+    /// About this order, by the event or by what can be read of its bytes
+    #[param(rename = "orderId")]
+    order_id: Option<OrderId>,
+    /// Of this cause, by its name in /internal/v1/dlt/causes
+    #[param(pattern = r"^[^\x00]+$")]
+    cause: Option<String>,
+    /// With all these words in their message or ids, each the beginning of one; up to 6 of at least 3 characters
+    #[param(min_length = 3, format = "words")]
+    q: Option<String>,
+    /// Were on this topic before
+    #[param(rename = "originTopic", pattern = r"^[^\x00]+$")]
+    origin_topic: Option<String>,
+    /// Were put on the dead letter topic within the last minutes, hours or days; instead of fromDate and toDate
+    #[param(inline, value_type = Option<LengthOfTime>)]
+    period: Option<String>,
+    /// Were put on the dead letter topic at this time or later
+    #[param(rename = "fromDate", value_type = Option<Moment>)]
+    from_date: Option<String>,
+    /// Were put on the dead letter topic at this time or earlier
+    #[param(rename = "toDate", value_type = Option<Moment>)]
+    to_date: Option<String>,
+}
+
 /// Dead letters, newest first
 ///
 /// Without a state, those that wait and those that were replayed.
@@ -124,17 +167,9 @@ impl CauseEntry {
     params(
         ("size" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many letters; 20 if not given"),
         ("cursor" = Option<String>, Query, format = "letters-cursor", min_length = 1, description = "The nextCursor of the page before"),
-        ("reason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this kind of error"),
-        ("state" = Option<LetterState>, Query, description = "In this state"),
+        LetterKind,
         ("acknowledged" = Option<bool>, Query, description = "Waits and somebody takes care of it, or is one of the others"),
-        ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
-        ("orderId" = Option<OrderId>, Query, description = "About this order, by the event or by what can be read of its bytes"),
-        ("cause" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this cause, by its name in /internal/v1/dlt/causes"),
-        ("q" = Option<String>, Query, min_length = 3, format = "words", description = "With all these words in their message or ids, each the beginning of one; up to 6 of at least 3 characters"),
-        ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
-        ("period" = inline(Option<LengthOfTime>), Query, description = "Were put on the dead letter topic within the last minutes, hours or days; instead of fromDate and toDate"),
-        ("fromDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or later"),
-        ("toDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or earlier"),
+        LetterFilters,
     ),
     responses((status = 200, description = "A page of letters", body = LettersPage))
 )]
@@ -228,17 +263,9 @@ pub(super) async fn listed(
 #[utoipa::path(
     get, path = "/internal/v1/dlt/groups", operation_id = "deadLetterGroups", tag = "operation",
     params(
-        ("reason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this kind of error"),
-        ("state" = Option<LetterState>, Query, description = "In this state"),
+        LetterKind,
         ("acknowledged" = Option<bool>, Query, description = "Waits and somebody takes care of it, or is one of the others"),
-        ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
-        ("orderId" = Option<OrderId>, Query, description = "About this order, by the event or by what can be read of its bytes"),
-        ("cause" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this cause, by its name in /internal/v1/dlt/causes"),
-        ("q" = Option<String>, Query, min_length = 3, format = "words", description = "With all these words in their message or ids, each the beginning of one; up to 6 of at least 3 characters"),
-        ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
-        ("period" = inline(Option<LengthOfTime>), Query, description = "Were put on the dead letter topic within the last minutes, hours or days; instead of fromDate and toDate"),
-        ("fromDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or later"),
-        ("toDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or earlier"),
+        LetterFilters,
     ),
     responses((status = 200, description = "The groups", body = LetterGroups))
 )]
@@ -271,16 +298,8 @@ pub(crate) async fn find_groups(
 #[utoipa::path(
     get, path = "/internal/v1/dlt/causes", operation_id = "deadLetterCauses", tag = "operation",
     params(
-        ("reason" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this kind of error"),
-        ("state" = Option<LetterState>, Query, description = "In this state"),
-        ("sagaId" = Option<SagaId>, Query, description = "Of this saga"),
-        ("orderId" = Option<OrderId>, Query, description = "About this order, by the event or by what can be read of its bytes"),
-        ("cause" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Of this cause, by its name in /internal/v1/dlt/causes"),
-        ("q" = Option<String>, Query, min_length = 3, format = "words", description = "With all these words in their message or ids, each the beginning of one; up to 6 of at least 3 characters"),
-        ("originTopic" = Option<String>, Query, pattern = r"^[^\x00]+$", description = "Were on this topic before"),
-        ("period" = inline(Option<LengthOfTime>), Query, description = "Were put on the dead letter topic within the last minutes, hours or days; instead of fromDate and toDate"),
-        ("fromDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or later"),
-        ("toDate" = Option<Moment>, Query, description = "Were put on the dead letter topic at this time or earlier"),
+        LetterKind,
+        LetterFilters,
     ),
     responses((status = 200, description = "The causes", body = LetterCauses))
 )]

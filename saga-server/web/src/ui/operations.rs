@@ -10,7 +10,7 @@ use super::{
     links::saga_path,
     page::{Frame, Page, Section},
     period::{Asked, is_date},
-    query::{Chip, address, chips, files, is_place, next},
+    query::{Chip, Paging, chips, files},
     range::Range,
 };
 use crate::{
@@ -37,9 +37,7 @@ pub(super) struct OperationsTemplate {
     jobs: Vec<JobRow>,
     /// The same entries and those of the next pages, as files.
     files: [(&'static str, String); 2],
-    next: Option<String>,
-    is_first: bool,
-    first: String,
+    paging: Paging,
 }
 
 struct Row {
@@ -86,12 +84,7 @@ pub(super) async fn page(
             .map(|view| Row::new(view, now))
             .collect(),
         files: files("/internal/v1/operations", &given),
-        next: found
-            .next_cursor
-            .as_ref()
-            .map(|cursor| next(PATH, &given, cursor)),
-        is_first: !given.iter().any(|(name, _)| is_place(name)),
-        first: address(PATH, given.iter().filter(|(name, _)| !is_place(name))),
+        paging: Paging::of(PATH, &given, found.next_cursor.as_deref()),
     }))
 }
 

@@ -31,11 +31,31 @@ pub(super) fn chips(path: &str, given: &[(String, String)]) -> Vec<Chip> {
     filters.map(chip).collect()
 }
 
-/// The page after this one.
-pub(super) fn next(path: &str, given: &[(String, String)], cursor: &str) -> String {
-    let cursor = ("cursor".to_owned(), cursor.to_owned());
-    let kept = given.iter().filter(|(name, _)| !is_place(name));
-    address(path, kept.chain([&cursor]))
+/// The other pages of a list.
+pub(super) struct Paging {
+    /// None on the first page.
+    pub(super) first: Option<String>,
+    /// None on the last one.
+    pub(super) next: Option<String>,
+}
+
+impl Paging {
+    /// Of the page that was asked for so, which goes on at a cursor.
+    pub(super) fn of(path: &str, given: &[(String, String)], cursor: Option<&str>) -> Self {
+        let is_first = !given.iter().any(|(name, _)| is_place(name));
+        let at = |cursor: Option<&(String, String)>| {
+            let kept = given.iter().filter(|(name, _)| !is_place(name));
+            address(path, kept.chain(cursor))
+        };
+        Self {
+            next: cursor.map(|cursor| at(Some(&("cursor".to_owned(), cursor.to_owned())))),
+            first: (!is_first).then(|| at(None)),
+        }
+    }
+
+    pub(super) const fn is_first(&self) -> bool {
+        self.first.is_none()
+    }
 }
 
 /// The files that have all of a list: their form, and their address.

@@ -1,9 +1,9 @@
 //! Who may call what: tokens, and what holds without them.
 
 use reqwest::Method;
-use saga_web::auth::{Access, Role, Token, TokenHash, fresh_token};
+use saga_web::auth::{Access, Role, TokenHash, fresh_token};
 
-use crate::harness::{Answer, Api, completed};
+use crate::harness::{Answer, Api, completed, token};
 
 const GUARDED: [&str; 8] = [
     "/api/v1/sagas",
@@ -228,13 +228,7 @@ async fn anybody_may_read_and_no_more_when_nobody_knows_who_calls() {
 
 #[tokio::test]
 async fn a_token_names_its_holder() {
-    let token = |name: &str, role| Token {
-        name: name.to_owned(),
-        role,
-        scope: saga_store::Scope::All,
-        services: saga_web::auth::Services::All,
-        hash: TokenHash::of(&format!("{name}'s")),
-    };
+    let token = |name, role| token(name, role, saga_store::Scope::All);
     let access = Access::Tokens(vec![token("dana", Role::Operator), token("board", Role::Viewer)]);
     let dana = access.holder("dana's").await.unwrap();
     assert_eq!((dana.name.as_str(), dana.role), ("dana", Role::Operator));

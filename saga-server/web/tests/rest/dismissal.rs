@@ -1,13 +1,13 @@
 //! Dead letters dismissed with a note and restored: `/internal/v1/dlt/dismiss`, `/internal/v1/dlt/restore`, and the forms of the pages.
 
 use reqwest::{Method, StatusCode};
-use saga_store::{Letter, NewLetter, Origin, Scope};
-use saga_types::Timestamp;
+use saga_store::{NewLetter, Scope};
 use serde_json::{Value, json};
 
 use crate::{
+    dead_letters,
     forms::send,
-    harness::{Answer, Api, BEGIN},
+    harness::{Answer, Api},
 };
 
 const DISMISS: &str = "/internal/v1/dlt/dismiss";
@@ -15,26 +15,9 @@ const RESTORE: &str = "/internal/v1/dlt/restore";
 const LETTERS: &str = "/dead-letters";
 
 fn letter(number: u8, reason: &str) -> NewLetter {
-    NewLetter {
-        identity: [number; 32],
-        letter: Letter {
-            topic: "events.dlt".to_owned(),
-            partition: 0,
-            offset: i64::from(number),
-            dead_since: Timestamp::from_millis(BEGIN + i64::from(number)).unwrap(),
-            origin: Origin::default(),
-            reason: reason.to_owned(),
-            message: "why".to_owned(),
-            saga_id: None,
-            saga_type: None,
-            event_id: None,
-            producer: None,
-            key: None,
-            value: Some(b"nonsense".to_vec()),
-            value_bytes: 8,
-            headers: Vec::new(),
-        },
-    }
+    let mut new = dead_letters::letter(b"nonsense", reason, number);
+    new.letter.saga_id = None;
+    new
 }
 
 async fn post(api: &Api, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {

@@ -3,10 +3,10 @@
 use reqwest::{Method, StatusCode};
 use saga_store::{Scope, Way};
 use saga_types::SagaType;
-use saga_web::auth::{Access, Role, Token, TokenHash};
+use saga_web::auth::{Access, Role};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Api, event, failed};
+use crate::harness::{Answer, Api, event, failed, token};
 
 const PATH: &str = "/internal/v1/erase";
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -140,14 +140,8 @@ async fn only_an_operator_erases_and_the_log_says_who_and_not_what() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_not_see_all_types_erases_nothing() {
-    let token = Token {
-        name: "kim".to_owned(),
-        role: Role::Operator,
-        hash: TokenHash::of("kim's"),
-        services: saga_web::auth::Services::All,
-        scope: Scope::of([SagaType::ORDER_CREATION]),
-    };
-    let api = Api::open_to(Access::Tokens(vec![token])).await;
+    let kim = token("kim", Role::Operator, Scope::of([SagaType::ORDER_CREATION]));
+    let api = Api::open_to(Access::Tokens(vec![kim])).await;
     order_of(&api, "saga-1", "C-17").await;
     for dry_run in [true, false] {
         let body = json!({"metadataKey": "customerId", "metadataValue": "C-17", "dryRun": dry_run});

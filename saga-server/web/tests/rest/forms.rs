@@ -1,16 +1,19 @@
 //! What pages send: a status set by hand, a replay of dead letters. What a browser makes of it is seen in a browser.
 
 use reqwest::{Method, StatusCode};
-use saga_store::{Letter, LetterFilter, LetterQuery, LetterState, NewLetter, Origin};
+use saga_store::{LetterFilter, LetterQuery, LetterState, NewLetter};
 use saga_types::{
-    SagaEvent, SagaStatus, Timestamp,
+    SagaEvent, SagaStatus,
     avro::{self, Framing, SchemaVersion},
     definition::Definitions,
     fold,
 };
 use serde_json::json;
 
-use crate::harness::{Answer, Api, BEGIN, Event, compensated, completed, event, failed};
+use crate::{
+    dead_letters,
+    harness::{Answer, Api, Event, compensated, completed, event, failed},
+};
 
 const LETTERS: &str = "/dead-letters";
 
@@ -35,31 +38,13 @@ async fn status(api: &Api, saga_id: &str) -> SagaStatus {
 }
 
 fn letter(value: &[u8], reason: &str, number: u8) -> NewLetter {
-    NewLetter {
-        identity: [number; 32],
-        letter: Letter {
-            topic: "events.dlt".to_owned(),
-            partition: 0,
-            offset: i64::from(number),
-            dead_since: Timestamp::from_millis(BEGIN + i64::from(number)).unwrap(),
-            origin: Origin {
-                topic: Some("events".to_owned()),
-                partition: Some(1),
-                offset: Some(7),
-                ..Origin::default()
-            },
-            reason: reason.to_owned(),
-            message: "<b>why</b>".to_owned(),
-            saga_type: None,
-            saga_id: Some("saga-1".to_owned()),
-            event_id: None,
-            producer: None,
-            key: None,
-            value: Some(value.to_vec()),
-            value_bytes: value.len() as u64,
-            headers: vec![("<i>name</i>".to_owned(), None)],
-        },
-    }
+    let mut new = dead_letters::letter(value, reason, number);
+    new.letter.origin.partition = Some(1);
+    new.letter.origin.offset = Some(7);
+    new.letter.message = "<b>why</b>".to_owned();
+    new.letter.key = None;
+    new.letter.headers = vec![("<i>name</i>".to_owned(), None)];
+    new
 }
 
 fn holding(event: &Event, number: u8) -> NewLetter {

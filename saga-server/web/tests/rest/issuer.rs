@@ -13,10 +13,12 @@ use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp, jwk::Jwk};
 use rcgen::KeyPair;
 use saga_web::auth::{
-    Access, Role, Token, TokenHash,
+    Access, Role,
     oidc::{ClaimsConfig, Issuer, OidcConfig, SagaTypesClaim},
 };
 use serde_json::{Value, json};
+
+use crate::harness::token;
 
 /// A key, and the name that the issuer gives it.
 #[derive(Clone)]
@@ -166,13 +168,7 @@ impl TestIssuer {
         });
         Access::Issued {
             issuer: issuer.unwrap().into(),
-            tokens: vec![Token {
-                name: "board".to_owned(),
-                role: Role::Viewer,
-                scope: saga_store::Scope::All,
-                services: saga_web::auth::Services::All,
-                hash: TokenHash::of("board's"),
-            }],
+            tokens: vec![token("board", Role::Viewer, saga_store::Scope::All)],
         }
     }
 }

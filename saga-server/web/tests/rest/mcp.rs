@@ -3,13 +3,13 @@
 use reqwest::Method;
 use saga_web::{
     PagesConfig,
-    auth::{Access, Role, Services, Token, TokenHash},
+    auth::{Access, Role},
 };
 use serde_json::{Value, json};
 
 use crate::{
     dead_letters::letter,
-    harness::{Answer, Api, completed, event, failed},
+    harness::{Answer, Api, completed, event, failed, token},
 };
 
 const PATH: &str = "/mcp";
@@ -108,13 +108,7 @@ async fn a_call_without_a_known_token_is_unauthorized() {
 
 #[tokio::test]
 async fn a_recorder_asks_nothing() {
-    let recorder = Token {
-        name: "orders".to_owned(),
-        role: Role::Recorder,
-        scope: saga_store::Scope::All,
-        services: Services::All,
-        hash: TokenHash::of("orders's"),
-    };
+    let recorder = token("orders", Role::Recorder, saga_store::Scope::All);
     let api = Api::open_to(Access::Tokens(vec![recorder])).await;
     let answer = post(
         &api,

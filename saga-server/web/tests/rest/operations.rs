@@ -1,15 +1,13 @@
 //! `/internal/v1/operations`, its exports, and the page.
 
 use reqwest::Method;
-use saga_store::{Letter, NewLetter, Origin};
-use saga_types::{
-    Timestamp,
-    avro::{self, Framing, SchemaVersion},
-};
+use saga_store::NewLetter;
+use saga_types::avro::{self, Framing, SchemaVersion};
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Answer, Api, BEGIN, completed, event, failed},
+    dead_letters,
+    harness::{Answer, Api, completed, event, failed},
     pages::page,
 };
 
@@ -39,27 +37,10 @@ async fn log(api: &Api, query: &str) -> Vec<Value> {
 }
 
 /// A letter with these bytes.
-fn letter(number: u8, value: Vec<u8>, saga_id: &str) -> NewLetter {
-    NewLetter {
-        identity: [number; 32],
-        letter: Letter {
-            topic: "events.dlt".to_owned(),
-            partition: 0,
-            offset: number.into(),
-            dead_since: Timestamp::from_millis(BEGIN + i64::from(number)).unwrap(),
-            origin: Origin::default(),
-            reason: "REFUSED_BY_DATABASE".to_owned(),
-            message: String::new(),
-            saga_type: None,
-            saga_id: Some(saga_id.to_owned()),
-            event_id: None,
-            producer: None,
-            key: None,
-            value_bytes: value.len() as u64,
-            value: Some(value),
-            headers: Vec::new(),
-        },
-    }
+fn letter(number: u8, value: &[u8], saga_id: &str) -> NewLetter {
+    let mut new = dead_letters::letter(value, "REFUSED_BY_DATABASE", number);
+    new.letter.saga_id = Some(saga_id.to_owned());
+    new
 }
 
 #[tokio::test]
@@ -92,7 +73,7 @@ async fn what_changed_nothing_is_no_entry() {
         .await;
     assert_eq!(same.status.as_u16(), 409);
     api.store
-        .keep_letters(vec![letter(1, b"nonsense".to_vec(), "saga-1")])
+        .keep_letters(vec![letter(1, b"nonsense", "saga-1")])
         .await
         .unwrap();
     let rehearsal = json!({"filter": {}, "dryRun": true});
@@ -114,10 +95,7 @@ async fn each_letter_of_a_replay_is_an_entry() {
         .await;
     let failure = failed("saga-1", 0).remove(1);
     let value = avro::encode(&failure.0, SchemaVersion::V2, Framing::SingleObject).unwrap();
-    let letters = vec![
-        letter(1, value, "saga-1"),
-        letter(2, b"nonsense".to_vec(), "saga-2"),
-    ];
+    let letters = vec![letter(1, &value, "saga-1"), letter(2, b"nonsense", "saga-2")];
     api.store.keep_letters(letters).await.unwrap();
     let order = json!({"filter": {}});
     send(

@@ -9,10 +9,10 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use prost::Message;
 use reqwest::Method;
 use saga_gateway::otlp::answer::Status;
-use saga_web::auth::{Access, Role, Services, Token, TokenHash};
+use saga_web::auth::{Access, Role, Services, Token};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Api};
+use crate::harness::{Answer, Api, token};
 
 const TRACES: &str = "/v1/traces";
 const LOGS: &str = "/v1/logs";
@@ -288,12 +288,9 @@ async fn what_the_broker_does_not_acknowledge_is_to_be_exported_again() {
 
 #[tokio::test]
 async fn recorders_export_what_they_are_bound_to() {
-    let token = |name: &str, role, services| Token {
-        name: name.to_owned(),
-        role,
-        scope: saga_store::Scope::All,
+    let token = |name, role, services| Token {
         services,
-        hash: TokenHash::of(&format!("{name}'s")),
+        ..token(name, role, saga_store::Scope::All)
     };
     let orders = Services::of(["order-service".to_owned()]);
     let access = Access::Tokens(vec![

@@ -2,22 +2,19 @@
 
 use reqwest::Method;
 use saga_types::SagaType;
-use saga_web::auth::{Access, Role, Services, Token, TokenHash};
+use saga_web::auth::{Access, Role, Services, Token};
 use serde_json::{Value, json};
 
 use crate::{
     events::{JSON, PATH, event, outcomes, post, post_json, recorded},
-    harness::{Answer, Api},
+    harness::{Answer, Api, token},
 };
 
 /// Tokens of those who record, some of them bound.
 async fn with_recorders() -> Api {
-    let token = |name: &str, role, scope, services| Token {
-        name: name.to_owned(),
-        role,
-        scope,
+    let token = |name, role, scope, services| Token {
         services,
-        hash: TokenHash::of(&format!("{name}'s")),
+        ..token(name, role, scope)
     };
     let all = saga_store::Scope::All;
     let refunds = saga_store::Scope::of([SagaType::REFUND]);

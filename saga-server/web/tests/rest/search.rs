@@ -2,12 +2,12 @@
 
 use saga_store::Scope;
 use saga_types::SagaType;
-use saga_web::auth::{Access, Role, Services, Token, TokenHash};
+use saga_web::auth::{Access, Role};
 use serde_json::{Value, json};
 
 use crate::{
     dead_letters::letter,
-    harness::{Api, Event, compensated, completed, event, failed},
+    harness::{Api, Event, compensated, completed, event, failed, token},
 };
 
 fn refund() -> Event {
@@ -199,13 +199,6 @@ async fn an_override_is_found_by_its_event() {
 
 #[tokio::test]
 async fn a_bound_caller_finds_only_their_types_and_a_viewer_no_dead_letters() {
-    let token = |name: &str, role, scope| Token {
-        name: name.to_owned(),
-        role,
-        scope,
-        services: Services::All,
-        hash: TokenHash::of(&format!("{name}'s")),
-    };
     let refunds = Scope::of([SagaType::REFUND]);
     let api = Api::open_to(Access::Tokens(vec![
         token("board", Role::Viewer, Scope::All),

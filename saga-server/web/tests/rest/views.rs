@@ -3,10 +3,10 @@
 use reqwest::Method;
 use saga_store::Scope;
 use saga_types::SagaType;
-use saga_web::auth::{Access, Role, Services, Token, TokenHash};
+use saga_web::auth::{Access, Role};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Api, completed, failed};
+use crate::harness::{Answer, Api, completed, failed, token};
 
 const VIEWS: &str = "/internal/v1/views";
 
@@ -30,13 +30,6 @@ async fn send(api: &Api, name: &str, method: Method, path: &str, body: Value) ->
 }
 
 async fn bound() -> Api {
-    let token = |name: &str, role, scope| Token {
-        name: name.to_owned(),
-        role,
-        scope,
-        services: Services::All,
-        hash: TokenHash::of(&format!("{name}'s")),
-    };
     Api::open_to(Access::Tokens(vec![
         token("board", Role::Viewer, Scope::All),
         token("dana", Role::Operator, Scope::All),

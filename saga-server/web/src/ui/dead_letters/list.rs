@@ -9,7 +9,7 @@ use crate::ui::{
     humanize::{Moment, number},
     page::{Frame, Page, Section},
     period::{Asked, is_date},
-    query::{Chip, address, chips, files, is_place, next},
+    query::{Chip, Paging, address, chips, files, is_place},
     range::Range,
 };
 use crate::{
@@ -59,9 +59,7 @@ pub(in crate::ui) struct LettersTemplate {
     /// The whole list, and all reasons.
     files: [(&'static str, String); 2],
     reason_files: [(&'static str, String); 2],
-    next: Option<String>,
-    is_first: bool,
-    first: String,
+    paging: Paging,
     is_empty: bool,
 }
 
@@ -154,15 +152,10 @@ pub(in crate::ui) async fn page(
         is_of_dismissed,
         files: files("/internal/v1/dlt", &given),
         reason_files: files("/internal/v1/dlt/groups", &given),
-        first: address(PATH, given.iter().filter(|(name, _)| !is_place(name))),
         // Forms are sent later, and mean what is listed now.
         query: of_pairs(&asked.fixed(stated, now)),
         filter: asked.fixed(filter.clone(), now),
-        next: found
-            .next_cursor
-            .as_ref()
-            .map(|cursor| next(PATH, &given, cursor)),
-        is_first: !given.iter().any(|(name, _)| is_place(name)),
+        paging: Paging::of(PATH, &given, found.next_cursor.as_deref()),
         is_empty: groups.is_empty(),
         groups: causes
             .into_iter()

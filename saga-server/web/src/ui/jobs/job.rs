@@ -13,7 +13,7 @@ use crate::ui::{
     form::Form,
     humanize::{Moment, number},
     page::{Frame, Page, Section},
-    query::{address, is_place, next},
+    query::{Paging, address},
 };
 use crate::{
     auth::Caller,
@@ -64,9 +64,7 @@ pub(in crate::ui) struct JobTemplate {
     log: String,
     views: Vec<(&'static str, String, bool)>,
     rows: Vec<Row>,
-    next: Option<String>,
-    is_first: bool,
-    first: String,
+    paging: Paging,
 }
 
 struct Row {
@@ -95,7 +93,7 @@ pub(in crate::ui) async fn page(
     let now = Timestamp::now();
     let path = job_path(id);
     let has_ended = job.state.has_ended();
-    let is_first = !given.iter().any(|(name, _)| is_place(name));
+    let paging = Paging::of(&path, &given, items.next_cursor.as_deref());
     let moment = |at: Timestamp| Moment::new(at, now);
     let current = address("", given.iter().filter(|(name, _)| name == "result"));
     let link = |id: i64| (job_path(id), id);
@@ -114,7 +112,7 @@ pub(in crate::ui) async fn page(
         id,
         state: state(job.state),
         sentence: sentence(&job),
-        refreshes: !has_ended && !stays && is_first && current.is_empty(),
+        refreshes: !has_ended && !stays && paging.is_first() && current.is_empty(),
         other: (!has_ended).then_some(other),
         counts: vec![
             ("Changed", number(job.changed)),
@@ -153,12 +151,7 @@ pub(in crate::ui) async fn page(
             .into_iter()
             .map(|item| Row::new(item, now))
             .collect(),
-        next: items
-            .next_cursor
-            .as_ref()
-            .map(|cursor| next(&path, &given, cursor)),
-        is_first,
-        first: address(&path, given.iter().filter(|(name, _)| !is_place(name))),
+        paging,
         path,
     }))
 }

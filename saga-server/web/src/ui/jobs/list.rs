@@ -8,7 +8,7 @@ use super::{PATH, job_path, state, what};
 use crate::ui::{
     humanize::{Moment, number},
     page::{Frame, Page, Section},
-    query::{address, is_place, next},
+    query::Paging,
 };
 use crate::{
     auth::Caller,
@@ -22,9 +22,7 @@ use crate::{
 pub(in crate::ui) struct JobsTemplate {
     frame: Frame,
     rows: Vec<JobRow>,
-    next: Option<String>,
-    is_first: bool,
-    first: String,
+    paging: Paging,
 }
 
 /// A job in a list.
@@ -55,12 +53,7 @@ pub(in crate::ui) async fn page(
             .into_iter()
             .map(|job| JobRow::new(job, now))
             .collect(),
-        next: found
-            .next_cursor
-            .as_ref()
-            .map(|cursor| next(PATH, &given, cursor)),
-        is_first: !given.iter().any(|(name, _)| is_place(name)),
-        first: address(PATH, given.iter().filter(|(name, _)| !is_place(name))),
+        paging: Paging::of(PATH, &given, found.next_cursor.as_deref()),
     }))
 }
 

@@ -70,6 +70,17 @@ pub(crate) struct Api {
     _folder: Option<tempfile::TempDir>,
 }
 
+/// The token of a caller: their name, and `'s`.
+pub(crate) fn token(name: &str, role: Role, scope: Scope) -> Token {
+    Token {
+        name: name.to_owned(),
+        role,
+        scope,
+        services: Services::All,
+        hash: TokenHash::of(&format!("{name}'s")),
+    }
+}
+
 impl Api {
     /// On an empty database, for callers of this machine.
     pub(crate) async fn new() -> Self {
@@ -78,13 +89,7 @@ impl Api {
 
     /// On an empty database, for the holders of the tokens `dana's` (operator) and `board's` (viewer).
     pub(crate) async fn with_tokens() -> Self {
-        let token = |name: &str, role| Token {
-            name: name.to_owned(),
-            role,
-            scope: Scope::All,
-            services: Services::All,
-            hash: TokenHash::of(&format!("{name}'s")),
-        };
+        let token = |name, role| token(name, role, Scope::All);
         let tokens = vec![token("board", Role::Viewer), token("dana", Role::Operator)];
         Self::open_to(Access::Tokens(tokens)).await
     }

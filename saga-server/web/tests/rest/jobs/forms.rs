@@ -22,13 +22,7 @@ async fn send(api: &Api, path: &str, form: &str) -> Answer {
         .header("accept", "text/html")
         .header("content-type", "application/x-www-form-urlencoded")
         .header("origin", origin);
-    let response = request.body(form.to_owned()).send().await.unwrap();
-    let (status, headers) = (response.status(), response.headers().clone());
-    Answer {
-        status,
-        headers,
-        text: response.text().await.unwrap(),
-    }
+    Answer::of(request.body(form.to_owned()).send().await.unwrap()).await
 }
 
 async fn page(api: &Api, path: &str) -> String {

@@ -8,12 +8,12 @@ use saga_types::{
     SagaType, Timestamp,
     avro::{self, Framing, SchemaVersion},
 };
-use saga_web::auth::{Access, Role, Services, Token, TokenHash};
+use saga_web::auth::{Access, Role};
 use serde_json::{Value, json};
 
 use crate::{
     dead_letters::letter,
-    harness::{Answer, Api, BEGIN, Event, event},
+    harness::{Answer, Api, BEGIN, Event, event, token},
 };
 
 /// The word of the sagas that bound callers may see, of those that they may not, and one that is nowhere.
@@ -59,14 +59,11 @@ pub(super) fn callers() -> [(&'static str, Role, Scope, &'static [&'static str])
 }
 
 pub(super) async fn bound() -> Api {
-    let token = |(name, role, scope, _): (&str, Role, Scope, &[&str])| Token {
-        name: name.to_owned(),
-        role,
-        scope,
-        services: Services::All,
-        hash: TokenHash::of(&format!("{name}'s")),
-    };
-    let access = Access::Tokens(callers().map(token).into());
+    let access = Access::Tokens(
+        callers()
+            .map(|(name, role, scope, _)| token(name, role, scope))
+            .into(),
+    );
     Api::open_with(access, &[DEFINITION]).await
 }
 
