@@ -58,9 +58,9 @@ pub use period::Period;
 pub use property::Property;
 pub use redaction::RedactionSettings;
 pub use retention::{ArchiveSettings, RetentionSettings};
+pub use security::SecuritySettings;
 pub use settings::{
-    DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, RegistrySettings, SecuritySettings,
-    Settings, WatchSettings,
+    DatabaseSettings, IngestSettings, KafkaSettings, LogSettings, RegistrySettings, Settings, WatchSettings,
 };
 pub use show::{NOT_SET, REQUIRED, defaults};
 pub use sources::{SourceConfig, SourceEntry, SourceSetting};

@@ -1,9 +1,94 @@
-//! From the keys for encryption and identity to the properties of Kafka's client.
+//! Encryption and identity of connections to Kafka: the keys, and what the client is told.
 
 use std::path::PathBuf;
 
-use super::{ConfigError, SecuritySettings};
-use saga_collector::kafka::{ClientCertificate, KafkaSecurity, SecurityProtocol};
+use clap::Args;
+use merge::Merge;
+use saga_collector::{
+    kafka::{ClientCertificate, KafkaSecurity, SaslMechanism, SecurityProtocol},
+    secret::Secret,
+};
+use serde::Deserialize;
+
+use super::ConfigError;
+
+/// Keys under `kafka.security`.
+#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[merge(strategy = merge::option::overwrite_none)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SecuritySettings {
+    /// The security protocol of connections to brokers
+    #[arg(
+        id = "kafka.security.protocol",
+        long = "kafka-security-protocol",
+        value_name = "PROTOCOL",
+        env = "SAGA_SERVER_KAFKA_SECURITY_PROTOCOL"
+    )]
+    pub protocol: Option<SecurityProtocol>,
+
+    /// The certificates (PEM) that vouch for the brokers; the system's when not given
+    #[arg(
+        id = "kafka.security.caFile",
+        long = "kafka-ca-file",
+        value_name = "FILE",
+        env = "SAGA_SERVER_KAFKA_SECURITY_CA_FILE"
+    )]
+    pub ca_file: Option<PathBuf>,
+
+    /// The certificate (PEM) that the collector shows to the brokers
+    #[arg(
+        id = "kafka.security.certificateFile",
+        long = "kafka-certificate-file",
+        value_name = "FILE",
+        env = "SAGA_SERVER_KAFKA_SECURITY_CERTIFICATE_FILE"
+    )]
+    pub certificate_file: Option<PathBuf>,
+
+    /// The private key (PEM) of that certificate
+    #[arg(
+        id = "kafka.security.keyFile",
+        long = "kafka-key-file",
+        value_name = "FILE",
+        env = "SAGA_SERVER_KAFKA_SECURITY_KEY_FILE"
+    )]
+    pub key_file: Option<PathBuf>,
+
+    /// The password of the key's file; better set by the environment
+    #[arg(
+        id = "kafka.security.keyPassword",
+        long = "kafka-key-password",
+        value_name = "PASSWORD",
+        env = "SAGA_SERVER_KAFKA_SECURITY_KEY_PASSWORD"
+    )]
+    pub key_password: Option<Secret>,
+
+    /// The SASL mechanism by which the collector authenticates
+    #[arg(
+        id = "kafka.security.mechanism",
+        long = "kafka-sasl-mechanism",
+        value_name = "MECHANISM",
+        env = "SAGA_SERVER_KAFKA_SECURITY_MECHANISM"
+    )]
+    pub mechanism: Option<SaslMechanism>,
+
+    /// The user name of SASL
+    #[arg(
+        id = "kafka.security.username",
+        long = "kafka-sasl-username",
+        value_name = "NAME",
+        env = "SAGA_SERVER_KAFKA_SECURITY_USERNAME"
+    )]
+    pub username: Option<String>,
+
+    /// The user's password; better set by the environment, since flags are seen by all users of the machine
+    #[arg(
+        id = "kafka.security.password",
+        long = "kafka-sasl-password",
+        value_name = "PASSWORD",
+        env = "SAGA_SERVER_KAFKA_SECURITY_PASSWORD"
+    )]
+    pub password: Option<Secret>,
+}
 
 impl SecuritySettings {
     pub(super) fn resolve(&self) -> Result<KafkaSecurity, ConfigError> {

@@ -12,7 +12,6 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 use clap::Args;
 use merge::Merge;
 use saga_collector::{
-    kafka::{SaslMechanism, SecurityProtocol},
     secret::Secret,
     telemetry::{LogFormat, LogLevel},
 };
@@ -27,6 +26,7 @@ use super::{
     property::Property,
     redaction::RedactionSettings,
     retention::{ArchiveSettings, RetentionSettings},
+    security::SecuritySettings,
     sources::{self, SourceSetting},
     telemetry::TelemetrySettings,
     webhooks::WebhookSetting,
@@ -219,84 +219,6 @@ pub struct KafkaSettings {
     #[serde(deserialize_with = "properties_of_a_map")]
     #[merge(strategy = append_to_lighter)]
     pub properties: Vec<Property>,
-}
-
-/// Keys under `kafka.security`.
-#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
-#[merge(strategy = merge::option::overwrite_none)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct SecuritySettings {
-    /// The security protocol of connections to brokers
-    #[arg(
-        id = "kafka.security.protocol",
-        long = "kafka-security-protocol",
-        value_name = "PROTOCOL",
-        env = "SAGA_SERVER_KAFKA_SECURITY_PROTOCOL"
-    )]
-    pub protocol: Option<SecurityProtocol>,
-
-    /// The certificates (PEM) that vouch for the brokers; the system's when not given
-    #[arg(
-        id = "kafka.security.caFile",
-        long = "kafka-ca-file",
-        value_name = "FILE",
-        env = "SAGA_SERVER_KAFKA_SECURITY_CA_FILE"
-    )]
-    pub ca_file: Option<PathBuf>,
-
-    /// The certificate (PEM) that the collector shows to the brokers
-    #[arg(
-        id = "kafka.security.certificateFile",
-        long = "kafka-certificate-file",
-        value_name = "FILE",
-        env = "SAGA_SERVER_KAFKA_SECURITY_CERTIFICATE_FILE"
-    )]
-    pub certificate_file: Option<PathBuf>,
-
-    /// The private key (PEM) of that certificate
-    #[arg(
-        id = "kafka.security.keyFile",
-        long = "kafka-key-file",
-        value_name = "FILE",
-        env = "SAGA_SERVER_KAFKA_SECURITY_KEY_FILE"
-    )]
-    pub key_file: Option<PathBuf>,
-
-    /// The password of the key's file; better set by the environment
-    #[arg(
-        id = "kafka.security.keyPassword",
-        long = "kafka-key-password",
-        value_name = "PASSWORD",
-        env = "SAGA_SERVER_KAFKA_SECURITY_KEY_PASSWORD"
-    )]
-    pub key_password: Option<Secret>,
-
-    /// The SASL mechanism by which the collector authenticates
-    #[arg(
-        id = "kafka.security.mechanism",
-        long = "kafka-sasl-mechanism",
-        value_name = "MECHANISM",
-        env = "SAGA_SERVER_KAFKA_SECURITY_MECHANISM"
-    )]
-    pub mechanism: Option<SaslMechanism>,
-
-    /// The user name of SASL
-    #[arg(
-        id = "kafka.security.username",
-        long = "kafka-sasl-username",
-        value_name = "NAME",
-        env = "SAGA_SERVER_KAFKA_SECURITY_USERNAME"
-    )]
-    pub username: Option<String>,
-
-    /// The user's password; better set by the environment, since flags are seen by all users of the machine
-    #[arg(
-        id = "kafka.security.password",
-        long = "kafka-sasl-password",
-        value_name = "PASSWORD",
-        env = "SAGA_SERVER_KAFKA_SECURITY_PASSWORD"
-    )]
-    pub password: Option<Secret>,
 }
 
 /// Keys under `schemaRegistry`.

@@ -17,6 +17,7 @@ mod check;
 mod draw;
 mod finding;
 mod forward;
+mod from_file;
 mod load;
 mod model;
 mod path;

@@ -1,12 +1,10 @@
 //! What is probably a mistake in a definition that can be used all the same.
 
-use serde_saphyr::Spanned;
-
 use super::{
     finding::DefinitionWarning,
     model::{SagaDefinition, StepLimit},
     path::ExpectedPath,
-    yaml::DefinitionFile,
+    yaml::{DefinitionFile, line},
 };
 
 /// Where the entries of the lists are in the file.
@@ -18,9 +16,6 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn of(file: &DefinitionFile) -> Self {
-        fn line<T>(place: &Spanned<T>) -> u64 {
-            place.referenced.line()
-        }
         Self {
             saga_type: line(&file.saga_type),
             forward: file.forward.iter().map(|entry| line(&entry.step)).collect(),

@@ -26,20 +26,28 @@ fn reason(message: &str) -> String {
     without_place.unwrap_or(first_line).to_owned()
 }
 
+/// The line of a value in the file.
+pub(super) fn line<T>(place: &Spanned<T>) -> u64 {
+    place.referenced.line()
+}
+
+/// The name of a step, and where it stands.
+pub(super) type StepName = Spanned<Name<Step>>;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct DefinitionFile {
     pub(super) saga_type: Spanned<Name<SagaType>>,
     pub(super) valid_from: Option<ValidFrom>,
-    pub(super) starts_with: Vec<Spanned<Name<Step>>>,
+    pub(super) starts_with: Vec<StepName>,
     pub(super) forward: Vec<ForwardEntry>,
-    pub(super) completes_with: Vec<Spanned<Name<Step>>>,
+    pub(super) completes_with: Vec<StepName>,
     #[serde(default)]
-    pub(super) fails_with: Vec<Spanned<Name<Step>>>,
+    pub(super) fails_with: Vec<StepName>,
     #[serde(default)]
     pub(super) compensations: Vec<CompensationEntry>,
     #[serde(default)]
-    pub(super) also_known: Vec<Spanned<Name<Step>>>,
+    pub(super) also_known: Vec<StepName>,
     #[serde(default)]
     pub(super) limits: LimitsEntry,
 }
@@ -47,7 +55,7 @@ pub(super) struct DefinitionFile {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ForwardEntry {
-    pub(super) step: Spanned<Name<Step>>,
+    pub(super) step: StepName,
     pub(super) service: Option<Spanned<String>>,
     pub(super) after: Option<Vec<Spanned<String>>>,
     #[serde(default)]
@@ -58,7 +66,7 @@ pub(super) struct ForwardEntry {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct CompensationEntry {
-    pub(super) step: Spanned<Name<Step>>,
+    pub(super) step: StepName,
     pub(super) by: Spanned<Vec<Name<Step>>>,
 }
 
@@ -73,9 +81,9 @@ pub(super) struct LimitsEntry {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct StepLimitEntry {
-    pub(super) step: Spanned<Name<Step>>,
+    pub(super) step: StepName,
     pub(super) within: Spanned<Period>,
-    pub(super) after: Option<Spanned<Name<Step>>>,
+    pub(super) after: Option<StepName>,
 }
 
 /// A saga type or step that must be `UPPER_SNAKE_CASE`.
