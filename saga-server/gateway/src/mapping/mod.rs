@@ -6,7 +6,7 @@
 //! | `expression` | an expression, checked when it is read, and bounded when it runs |
 //! | `no_value` | why an expression has no value, in words that may stand anywhere |
 //! | `input` | a JSON document as expressions see it |
-//! | `apply` | the first rule that takes a document, and the event that it makes |
+//! | `apply`, `making` | the first rule that takes a document, and the event that it makes |
 //! | `load` | a folder of files |
 //!
 //! Rule of thumb: everything that can be wrong with a mapping itself is found when it is read, with file, line and column.
@@ -16,6 +16,7 @@ mod expression;
 mod file;
 mod input;
 mod load;
+mod making;
 mod no_value;
 
 pub use apply::{Mapped, Mapping};

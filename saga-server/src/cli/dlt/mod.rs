@@ -2,18 +2,20 @@
 //!
 //! | part | what |
 //! | --- | --- |
+//! | `filter` | which letters |
 //! | `database` | letters in the database |
 //! | `remote` | the same by the REST interface of a tracker |
 //! | `lines` | the output of both, as JSON and for people |
 
 mod database;
+mod filter;
 mod lines;
 mod remote;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use saga_types::Timestamp;
 
-use self::lines::Disposals;
+use self::{filter::FilterArgs, lines::Disposals};
 use super::{
     CliError, block_on,
     by::ByArgs,
@@ -22,9 +24,7 @@ use super::{
 };
 use crate::config::{ConfigArgs, Settings};
 use saga_collector::dead_letters::{ReplayError, ReplayOrder};
-use saga_store::{
-    Disposal, DisposalOrder, LetterFilter, LetterQuery, LetterState, Named, Scope, searched_words,
-};
+use saga_store::{Disposal, DisposalOrder, LetterQuery, LetterState, Named};
 
 /// How many letters of the database are taken at a time.
 const PAGE: u32 = 100;
@@ -169,56 +169,6 @@ fn note(text: &str) -> Result<String, String> {
     }
 }
 
-/// Words that are searched for.
-#[derive(Debug, Clone)]
-struct Searched(Vec<String>);
-
-fn searched(text: &str) -> Result<Searched, String> {
-    searched_words(text).map(Searched)
-}
-
-#[derive(Debug, Args)]
-struct FilterArgs {
-    /// Only letters of this reason, such as INVALID_NAME
-    #[arg(long, value_name = "REASON")]
-    reason: Option<String>,
-
-    /// Only letters in this state
-    #[arg(long, value_name = "STATE")]
-    state: Option<StateArg>,
-
-    /// Only letters of this saga
-    #[arg(long, value_name = "ID")]
-    saga_id: Option<String>,
-
-    /// Only letters about this order, by the event or by what can be read of its bytes
-    #[arg(long, value_name = "ID")]
-    order_id: Option<String>,
-
-    /// Only letters with all these words in their message or ids, each the beginning of one
-    #[arg(long, value_name = "WORDS", value_parser = searched)]
-    search: Option<Searched>,
-
-    /// Only letters whose record was on this topic
-    #[arg(long, value_name = "TOPIC")]
-    origin_topic: Option<String>,
-
-    /// Only letters written at this time (RFC 3339) or later
-    #[arg(long, value_name = "TIME")]
-    from: Option<Timestamp>,
-
-    /// Only letters written at this time (RFC 3339) or earlier
-    #[arg(long, value_name = "TIME")]
-    to: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum StateArg {
-    Waiting,
-    Replayed,
-    Dismissed,
-}
-
 impl DltArgs {
     pub(super) fn run(self) -> Result<(), CliError> {
         match self.command {
@@ -359,37 +309,6 @@ impl DisposalArgs {
         }
         output::print(&format!("{letters} dead letters {done}\n"))?;
         ended_by.map_or(Ok(()), Err)
-    }
-}
-
-impl StateArg {
-    const fn state(self) -> LetterState {
-        match self {
-            Self::Waiting => LetterState::Waiting,
-            Self::Replayed => LetterState::Replayed,
-            Self::Dismissed => LetterState::Dismissed,
-        }
-    }
-}
-
-impl FilterArgs {
-    fn into_filter(self) -> LetterFilter {
-        LetterFilter {
-            acknowledged: None,
-            scope: Scope::All,
-            named: None,
-            reason: self.reason,
-            without_dismissed: self.state.is_none(),
-            state: self.state.map(StateArg::state),
-            saga_id: self.saga_id,
-            order_id: self.order_id,
-            without_partial_orders: false,
-            cause: None,
-            words: self.search.map(|Searched(words)| words).unwrap_or_default(),
-            origin_topic: self.origin_topic,
-            from: self.from,
-            to: self.to,
-        }
     }
 }
 

@@ -6,13 +6,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
-    FilterArgs,
+    filter::FilterArgs,
     lines::{Disposals, Letters, Report},
 };
-use crate::cli::{
-    CliError,
-    tracker::{Parameter, Tracker},
-};
+use crate::cli::{CliError, tracker::Tracker};
 
 /// The most letters of one list.
 const PAGE: usize = 100;
@@ -181,30 +178,5 @@ impl Disposed {
             true => self.matching,
             false => self.dead_letter_ids.len() as u64,
         }
-    }
-}
-
-impl FilterArgs {
-    /// As parameters of a list.
-    fn parameters(&self) -> Vec<Parameter> {
-        let given = [
-            ("reason", self.reason.clone()),
-            ("state", self.state.map(|state| state.state().as_str().to_owned())),
-            ("sagaId", self.saga_id.clone()),
-            ("orderId", self.order_id.clone()),
-            ("q", self.search.as_ref().map(|searched| searched.0.join(" "))),
-            ("originTopic", self.origin_topic.clone()),
-            ("fromDate", self.from.map(|time| time.to_string())),
-            ("toDate", self.to.map(|time| time.to_string())),
-        ];
-        let given = given.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        given.collect()
-    }
-
-    /// As the filter of a body.
-    fn object(&self) -> Value {
-        let fields = self.parameters().into_iter();
-        let fields = fields.map(|(name, value)| (name.to_owned(), Value::from(value)));
-        fields.collect::<Map<_, _>>().into()
     }
 }
