@@ -1,15 +1,8 @@
-//! Unusual and invalid records, topics and registries: each is read, or named in a dead letter, and nothing holds up what
+//! Unusual and invalid records and topics: each is read, or named in a dead letter, and nothing holds up what
 //! follows.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use axum::{Json, Router, extract::Path, http::StatusCode, response::IntoResponse, routing::get};
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -18,14 +11,13 @@ use rdkafka::{
     message::{Header, OwnedHeaders},
     producer::{BaseProducer, BaseRecord, Producer},
 };
-use saga_collector::{ingest::RegistryConfig, secret::Secret};
 use saga_types::{
     SagaStatus,
     avro::{self, Framing, SchemaVersion},
     steps,
     topic::dead_letter_headers,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::{Harness, TIMEOUT, events::event, eventually, running::Running};
 
@@ -313,100 +305,6 @@ async fn an_event_that_the_database_refuses_with_any_sqlstate_is_found_by_whethe
         let reason = letter.text(dead_letter_headers::EXCEPTION_MESSAGE);
         let is_named = reason.contains("SQLSTATE") || reason.contains("conflicted");
         assert!(is_named, "{reason}");
-    }
-    server.rest.wait_until_ready().await;
-    server.stop().await;
-}
-
-/// What stands at a registry's address.
-#[derive(Clone, Copy)]
-#[repr(u8)]
-enum Standing {
-    Ingress,
-    Registry,
-}
-
-/// At first a proxy that knows no registry, later one that has schema 7 with references.
-async fn registry(standing: Arc<AtomicU8>) -> String {
-    let mut schema: Value = serde_json::from_str(SchemaVersion::V2.json()).unwrap();
-    let namespace = schema["namespace"].as_str().unwrap().to_owned();
-    let mut named: Vec<(String, Value)> = Vec::new();
-    for field in schema["fields"].as_array_mut().unwrap() {
-        if field["type"]["type"] == "enum" {
-            let mut definition = field["type"].take();
-            definition["namespace"] = namespace.clone().into();
-            let name = format!("{namespace}.{}", definition["name"].as_str().unwrap());
-            field["type"] = name.clone().into();
-            named.push((name, definition));
-        }
-    }
-    let references: Vec<Value> = named
-        .iter()
-        .map(|(name, _)| json!({"name": name, "subject": name, "version": 1}))
-        .collect();
-    let main = json!({"schema": schema.to_string(), "references": references});
-    let by_id = async move |Path(id): Path<u32>| match (standing.load(Ordering::SeqCst), id) {
-        (0, _) => (StatusCode::NOT_FOUND, "<html>no such page</html>").into_response(),
-        (_, 7) => Json(main.clone()).into_response(),
-        _ => (StatusCode::NOT_FOUND, Json(json!({"error_code": 40403}))).into_response(),
-    };
-    let by_subject = async move |Path((subject, _)): Path<(String, u32)>| {
-        let found = named.iter().find(|(name, _)| *name == subject);
-        found
-            .map(|(_, schema)| Json(json!({"schema": schema.to_string()})))
-            .ok_or((StatusCode::NOT_FOUND, Json(json!({"error_code": 40401}))))
-    };
-    let router = Router::new()
-        .route("/schemas/ids/{id}", get(by_id))
-        .route("/subjects/{subject}/versions/{version}", get(by_subject));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    url
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn only_a_registry_says_what_is_unknown_and_its_references_are_followed() {
-    let harness = Harness::new().await;
-    let standing = Arc::new(AtomicU8::new(Standing::Ingress as u8));
-    let mut config = harness.config();
-    config.schema_registry = Some(RegistryConfig {
-        url: Secret::new(registry(standing.clone()).await),
-        ca_file: None,
-    });
-    let server = Running::with(config).await;
-    let producer = harness.producer();
-    let started = event("by-reference", 0, steps::ORDER_CREATED, SagaStatus::Started);
-    let framing = |schema_id| Framing::Confluent { schema_id };
-    let value = avro::encode(&started, SchemaVersion::V2, framing(7)).unwrap();
-    // What was read before is stored and committed although the registry is not there.
-    producer.send_raw(Some(b"before"), &self::value("before"));
-    producer.flush();
-    server.rest.saga_with_steps("before", 1).await;
-    producer.send_raw(Some(b"by-reference"), &value);
-    for id in [8, 9, u32::MAX] {
-        producer.send_raw(
-            None,
-            &avro::encode(&started, SchemaVersion::V2, framing(id)).unwrap(),
-        );
-    }
-    producer.flush();
-    server
-        .rest
-        .wait_for("/health", "the registry is down", |_, health| {
-            health["components"]["schemaRegistry"]["status"] == "DOWN"
-        })
-        .await;
-    assert!(
-        harness.dead_letters(0).await.is_empty(),
-        "an ingress knows no ids"
-    );
-    standing.store(Standing::Registry as u8, Ordering::SeqCst);
-    server.rest.saga_with_steps("by-reference", 1).await;
-    let letters = harness.dead_letters(3).await;
-    for letter in &letters {
-        let kind = letter.text(dead_letter_headers::EXCEPTION_FQCN);
-        assert_eq!(kind, "saga.tracker.UNKNOWN_SCHEMA_ID");
     }
     server.rest.wait_until_ready().await;
     server.stop().await;

@@ -2,11 +2,14 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicU8, AtomicUsize, Ordering},
 };
 
-use crate::support::{Harness, TestProducer, events::event, part, running::Running};
-use axum::{Json, Router, extract::Path, http::StatusCode, routing::get};
+use crate::{
+    hostile_records,
+    support::{Harness, TestProducer, events::event, part, running::Running},
+};
+use axum::{Json, Router, extract::Path, http::StatusCode, response::IntoResponse, routing::get};
 use saga_collector::{ingest::RegistryConfig, secret::Secret};
 use saga_types::{
     SagaEvent, SagaStatus,
@@ -221,5 +224,94 @@ async fn schemas_that_nobody_can_use_hold_up_nothing() {
         let kind = letter.text(dead_letter_headers::EXCEPTION_FQCN);
         assert_eq!(kind, "saga.tracker.UNUSABLE_SCHEMA");
     }
+    server.stop().await;
+}
+
+/// What stands at a registry's address.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Standing {
+    Ingress,
+    Registry,
+}
+
+/// At first a proxy that knows no registry, later one that has schema 7 with references.
+async fn registry_later(standing: Arc<AtomicU8>) -> String {
+    let mut schema: Value = serde_json::from_str(SchemaVersion::V2.json()).unwrap();
+    let namespace = schema["namespace"].as_str().unwrap().to_owned();
+    let mut named: Vec<(String, Value)> = Vec::new();
+    for field in schema["fields"].as_array_mut().unwrap() {
+        if field["type"]["type"] == "enum" {
+            let mut definition = field["type"].take();
+            definition["namespace"] = namespace.clone().into();
+            let name = format!("{namespace}.{}", definition["name"].as_str().unwrap());
+            field["type"] = name.clone().into();
+            named.push((name, definition));
+        }
+    }
+    let references: Vec<Value> = named
+        .iter()
+        .map(|(name, _)| json!({"name": name, "subject": name, "version": 1}))
+        .collect();
+    let main = json!({"schema": schema.to_string(), "references": references});
+    let by_id = async move |Path(id): Path<u32>| match (standing.load(Ordering::SeqCst), id) {
+        (0, _) => (StatusCode::NOT_FOUND, "<html>no such page</html>").into_response(),
+        (_, 7) => Json(main.clone()).into_response(),
+        _ => (StatusCode::NOT_FOUND, Json(json!({"error_code": 40403}))).into_response(),
+    };
+    let by_subject = async move |Path((subject, _)): Path<(String, u32)>| {
+        let found = named.iter().find(|(name, _)| *name == subject);
+        found
+            .map(|(_, schema)| Json(json!({"schema": schema.to_string()})))
+            .ok_or((StatusCode::NOT_FOUND, Json(json!({"error_code": 40401}))))
+    };
+    let router = Router::new()
+        .route("/schemas/ids/{id}", get(by_id))
+        .route("/subjects/{subject}/versions/{version}", get(by_subject));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_registry_says_what_is_unknown_and_its_references_are_followed() {
+    let harness = Harness::new().await;
+    let standing = Arc::new(AtomicU8::new(Standing::Ingress as u8));
+    let server = with_registry(&harness, &registry_later(standing.clone()).await).await;
+    let producer = harness.producer();
+    let started = event("by-reference", 0, steps::ORDER_CREATED, SagaStatus::Started);
+    let framing = |schema_id| Framing::Confluent { schema_id };
+    let value = avro::encode(&started, SchemaVersion::V2, framing(7)).unwrap();
+    // What was read before is stored and committed although the registry is not there.
+    producer.send_raw(Some(b"before"), &hostile_records::value("before"));
+    producer.flush();
+    server.rest.saga_with_steps("before", 1).await;
+    producer.send_raw(Some(b"by-reference"), &value);
+    for id in [8, 9, u32::MAX] {
+        producer.send_raw(
+            None,
+            &avro::encode(&started, SchemaVersion::V2, framing(id)).unwrap(),
+        );
+    }
+    producer.flush();
+    server
+        .rest
+        .wait_for("/health", "the registry is down", |_, health| {
+            health["components"]["schemaRegistry"]["status"] == "DOWN"
+        })
+        .await;
+    assert!(
+        harness.dead_letters(0).await.is_empty(),
+        "an ingress knows no ids"
+    );
+    standing.store(Standing::Registry as u8, Ordering::SeqCst);
+    server.rest.saga_with_steps("by-reference", 1).await;
+    let letters = harness.dead_letters(3).await;
+    for letter in &letters {
+        let kind = letter.text(dead_letter_headers::EXCEPTION_FQCN);
+        assert_eq!(kind, "saga.tracker.UNKNOWN_SCHEMA_ID");
+    }
+    server.rest.wait_until_ready().await;
     server.stop().await;
 }

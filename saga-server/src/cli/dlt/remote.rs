@@ -3,7 +3,7 @@
 use reqwest::Method;
 use saga_store::{Disposal, Named};
 use serde::Deserialize;
-use serde_json::{Map, Value, json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
 use super::{
     filter::FilterArgs,

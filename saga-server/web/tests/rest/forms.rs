@@ -13,13 +13,10 @@ use serde_json::json;
 use crate::{
     dead_letters,
     harness::{Answer, Api, Event, compensated, completed, event, failed},
+    pages::open,
 };
 
 const LETTERS: &str = "/dead-letters";
-
-async fn open(api: &Api, path: &str) -> Answer {
-    api.request(Method::GET, path, &[("accept", "text/html")]).await
-}
 
 /// Sends a form as a page does.
 pub(crate) async fn send(api: &Api, path: &str, form: &str) -> Answer {

@@ -7,6 +7,7 @@ use super::{filled, run};
 use crate::{
     dead_letters::letter,
     harness::{Answer, Api},
+    pages::page,
 };
 
 const PAGE: &str = "/operations/jobs";
@@ -23,12 +24,6 @@ async fn send(api: &Api, path: &str, form: &str) -> Answer {
         .header("content-type", "application/x-www-form-urlencoded")
         .header("origin", origin);
     Answer::of(request.body(form.to_owned()).send().await.unwrap()).await
-}
-
-async fn page(api: &Api, path: &str) -> String {
-    let answer = api.request(Method::GET, path, &[("accept", "text/html")]).await;
-    assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
-    answer.text
 }
 
 fn hidden(page: &str, name: &str) -> String {
