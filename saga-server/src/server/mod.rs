@@ -20,12 +20,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use saga_collector::{
     archive::{Archive, ArchiveError},
-    dead_letters::{Collect, CollectParts, DeadLetters},
+    dead_letters::{CollectParts, DeadLetters, collect},
     freshness::Progress,
     health::{Component, Health},
     http_client::{self, ClientError},
-    ingest::{Ingest, IngestParts},
-    kafka::ConsumerError,
+    ingest::{self, IngestParts},
+    kafka::{ConsumeThread, ConsumerError},
     live::Live,
     metrics::Metrics,
 };
@@ -90,8 +90,8 @@ pub enum ServerError {
 pub struct Server {
     address: SocketAddr,
     health: Arc<Health>,
-    ingest: Ingest,
-    dead_letters: Collect,
+    ingest: ConsumeThread,
+    dead_letters: ConsumeThread,
     gateway: Arc<Gateway>,
     supervisor: Supervisor,
     stop: CancellationToken,
@@ -136,7 +136,7 @@ impl Server {
         let progress = Arc::new(Progress::default());
         // Before the first batch, so that it notes failures.
         let webhooks = webhooks::of(&config, &store, &progress, &metrics, &health)?;
-        let ingest = Ingest::start(IngestParts {
+        let ingest = ingest::start(IngestParts {
             kafka: config.kafka.clone(),
             registry: config.schema_registry.clone(),
             ingest: config.ingest.clone(),
@@ -146,7 +146,7 @@ impl Server {
             progress: progress.clone(),
         })?;
         let redaction = Arc::new(config.redaction.clone());
-        let dead_letters = Collect::start(CollectParts {
+        let dead_letters = collect(CollectParts {
             kafka: config.kafka.clone(),
             registry: config.schema_registry.clone(),
             store: store.clone(),

@@ -6,7 +6,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::{letter_log::LetterLog, read};
@@ -19,7 +18,7 @@ use crate::{
         wait_reports::WaitReports,
     },
     kafka::{
-        ConsumerError, KafkaConfig,
+        ConsumeThread, ConsumerError, KafkaConfig,
         consume_loop::{self, BatchLimits},
         consumer_config::{BY_TOPICS_CREATE, ConsumerConfig},
         permission::{Refusals, ReportTo},
@@ -58,65 +57,43 @@ pub struct CollectParts {
     pub metrics: Arc<Metrics>,
 }
 
-/// The dead letter topic, being followed.
-pub struct Collect {
-    stop: CancellationToken,
-    ended: oneshot::Receiver<Result<(), ConsumerError>>,
-}
-
-impl Collect {
-    /// Begins. Nothing needs to be reachable yet.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumerError::Client`] when a setting is wrong.
-    pub fn start(parts: CollectParts) -> Result<Self, ConsumerError> {
-        let stop = CancellationToken::new();
-        let topic = parts.kafka.dead_letter_topic.clone();
-        let consumer = ConsumerConfig {
-            kafka: parts.kafka.clone(),
-            topic: topic.clone(),
-            group: format!("{}-dead-letters", parts.kafka.group),
-            how_made: BY_TOPICS_CREATE,
-            settings: &SETTINGS,
-            refusals: Refusals::reported_to(ReportTo::Warning(parts.health.clone(), Concern::DeadLetterRead)),
-            observers: None,
-            skip_unreadable_after: None,
-            batches_skipped: parts.metrics.ingest.batches_skipped.clone(),
-            replaced: parts.metrics.ingest.clients_replaced.clone(),
-        };
-        let (batches, work_queue) = consume_loop::queue();
-        let (done, done_queue) = std::sync::mpsc::channel();
-        let worker = Worker {
-            log: LetterLog::of(&topic),
-            topic,
-            decoder: Decoder::new(parts.registry),
-            store: parts.store,
-            is_hidden: !parts.redaction.is_off(),
-            reports: WaitReports {
-                health: parts.health,
-                status: Arc::default(),
-            },
-            stop: stop.clone(),
-        };
-        tokio::spawn(worker.run(work_queue, done));
-        let ended = consume_loop::spawn(LIMITS, consumer, stop.clone(), batches, done_queue)?;
-        Ok(Self { stop, ended })
-    }
-
-    /// Waits until it ends by itself, which it does only when it cannot go on.
-    pub async fn ended(&mut self) -> ConsumerError {
-        match (&mut self.ended).await {
-            Ok(Err(error)) => error,
-            Ok(Ok(())) | Err(_) => ConsumerError::ThreadEnded,
-        }
-    }
-
-    /// Stops, and says whether it ended in time. What is not finished is left for the next start.
-    pub async fn stop(self, within: Duration) -> bool {
-        self.stop.cancel();
-        tokio::time::timeout(within, self.ended).await.is_ok()
-    }
+/// Begins to follow the dead letter topic. Nothing needs to be reachable yet.
+///
+/// # Errors
+///
+/// [`ConsumerError::Client`] when a setting is wrong.
+pub fn collect(parts: CollectParts) -> Result<ConsumeThread, ConsumerError> {
+    let stop = CancellationToken::new();
+    let topic = parts.kafka.dead_letter_topic.clone();
+    let consumer = ConsumerConfig {
+        kafka: parts.kafka.clone(),
+        topic: topic.clone(),
+        group: format!("{}-dead-letters", parts.kafka.group),
+        how_made: BY_TOPICS_CREATE,
+        settings: &SETTINGS,
+        refusals: Refusals::reported_to(ReportTo::Warning(parts.health.clone(), Concern::DeadLetterRead)),
+        observers: None,
+        skip_unreadable_after: None,
+        batches_skipped: parts.metrics.ingest.batches_skipped.clone(),
+        replaced: parts.metrics.ingest.clients_replaced.clone(),
+    };
+    let (batches, work_queue) = consume_loop::queue();
+    let (done, done_queue) = std::sync::mpsc::channel();
+    let worker = Worker {
+        log: LetterLog::of(&topic),
+        topic,
+        decoder: Decoder::new(parts.registry),
+        store: parts.store,
+        is_hidden: !parts.redaction.is_off(),
+        reports: WaitReports {
+            health: parts.health,
+            status: Arc::default(),
+        },
+        stop: stop.clone(),
+    };
+    let thread = consume_loop::spawn(LIMITS, consumer, stop, batches, done_queue)?;
+    tokio::spawn(worker.run(work_queue, done));
+    Ok(thread)
 }
 
 struct Worker {

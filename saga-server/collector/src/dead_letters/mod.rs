@@ -31,7 +31,7 @@ use std::sync::Arc;
 use saga_types::SagaEvent;
 use tokio::sync::Mutex;
 
-pub use collect::{Collect, CollectParts};
+pub use collect::{CollectParts, collect};
 pub use partial_view::{PartialFieldView, PartialView};
 pub use reader::LetterSource;
 pub use replay::ReplayOrder;

@@ -25,9 +25,8 @@ pub(crate) mod schema_registry;
 pub(crate) mod wait_reports;
 mod writers;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{IngestConfig, RegistryConfig};
@@ -36,7 +35,7 @@ use crate::{
     freshness::Progress,
     health::Health,
     kafka::{
-        ConsumerError, KafkaConfig,
+        ConsumeThread, ConsumerError, KafkaConfig,
         consume_loop::{self, BatchLimits},
         consumer::ConsumerObservers,
         consumer_config::{BY_TOPICS_CREATE, ConsumerConfig},
@@ -68,74 +67,41 @@ pub struct IngestParts {
     pub progress: Arc<Progress>,
 }
 
-/// Ingest that runs.
-pub struct Ingest {
-    stop: CancellationToken,
-    ended: oneshot::Receiver<Result<(), ConsumerError>>,
-}
-
-impl Ingest {
-    /// Begins to consume. Nothing needs to be reachable yet.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumerError::Client`] when a setting is wrong.
-    pub fn start(parts: IngestParts) -> Result<Self, ConsumerError> {
-        let stop = CancellationToken::new();
-        let status = Arc::<ConsumerStatus>::default();
-        let dead_letters = DeadLetterProducer::connect(&parts.kafka)?;
-        let consumer = ConsumerConfig {
-            kafka: parts.kafka.clone(),
-            topic: parts.kafka.topic.clone(),
-            group: parts.kafka.group.clone(),
-            how_made: BY_TOPICS_CREATE,
-            settings: &[],
-            refusals: Refusals::reported_to(ReportTo::Ingest(status.clone())),
-            observers: Some(ConsumerObservers {
-                health: parts.health.clone(),
-                lag: parts.metrics.ingest.lag(),
-                progress: parts.progress.clone(),
-                status: status.clone(),
-            }),
-            skip_unreadable_after: parts.ingest.skip_unreadable_after,
-            batches_skipped: parts.metrics.ingest.batches_skipped.clone(),
-            replaced: parts.metrics.ingest.clients_replaced.clone(),
-        };
-        let limits = BatchLimits {
-            size: parts.ingest.batch_size,
-            wait: parts.ingest.batch_wait,
-        };
-        let (batches, work_queue) = consume_loop::queue();
-        let (done, done_queue) = std::sync::mpsc::channel();
-        tokio::spawn(topic_limits::warn(parts.kafka.clone(), stop.clone()));
-        tokio::spawn(health::watch(parts.clone(), status.clone(), stop.clone()));
-        tokio::spawn(pipeline::run(
-            parts,
-            status,
-            dead_letters,
-            stop.clone(),
-            work_queue,
-            done,
-        ));
-        let ended = consume_loop::spawn(limits, consumer, stop.clone(), batches, done_queue)?;
-        Ok(Self { stop, ended })
-    }
-
-    /// Waits until ingest ends by itself, which it does only when it cannot go on.
-    pub async fn ended(&mut self) -> ConsumerError {
-        match (&mut self.ended).await {
-            Ok(Err(error)) => error,
-            Ok(Ok(())) | Err(_) => ConsumerError::ThreadEnded,
-        }
-    }
-
-    /// Stops consuming, finishes the batch in hand, commits, leaves the group. What is not finished within the time is
-    /// left for the next start; nothing is lost by it.
-    ///
-    /// Says whether it ended in time.
-    pub async fn stop(self, within: Duration) -> bool {
-        self.stop.cancel();
-        // Leaving the group can block without end inside the client, so its thread is not waited for longer.
-        tokio::time::timeout(within, self.ended).await.is_ok()
-    }
+/// Begins to consume. Nothing needs to be reachable yet.
+///
+/// # Errors
+///
+/// [`ConsumerError::Client`] when a setting is wrong.
+pub fn start(parts: IngestParts) -> Result<ConsumeThread, ConsumerError> {
+    let stop = CancellationToken::new();
+    let status = Arc::<ConsumerStatus>::default();
+    let dead_letters = DeadLetterProducer::connect(&parts.kafka)?;
+    let consumer = ConsumerConfig {
+        kafka: parts.kafka.clone(),
+        topic: parts.kafka.topic.clone(),
+        group: parts.kafka.group.clone(),
+        how_made: BY_TOPICS_CREATE,
+        settings: &[],
+        refusals: Refusals::reported_to(ReportTo::Ingest(status.clone())),
+        observers: Some(ConsumerObservers {
+            health: parts.health.clone(),
+            lag: parts.metrics.ingest.lag(),
+            progress: parts.progress.clone(),
+            status: status.clone(),
+        }),
+        skip_unreadable_after: parts.ingest.skip_unreadable_after,
+        batches_skipped: parts.metrics.ingest.batches_skipped.clone(),
+        replaced: parts.metrics.ingest.clients_replaced.clone(),
+    };
+    let limits = BatchLimits {
+        size: parts.ingest.batch_size,
+        wait: parts.ingest.batch_wait,
+    };
+    let (batches, work_queue) = consume_loop::queue();
+    let (done, done_queue) = std::sync::mpsc::channel();
+    let thread = consume_loop::spawn(limits, consumer, stop.clone(), batches, done_queue)?;
+    tokio::spawn(topic_limits::warn(parts.kafka.clone(), stop.clone()));
+    tokio::spawn(health::watch(parts.clone(), status.clone(), stop.clone()));
+    tokio::spawn(pipeline::run(parts, status, dead_letters, stop, work_queue, done));
+    Ok(thread)
 }

@@ -37,4 +37,5 @@ pub mod topic_limits;
 mod unreadable;
 
 pub use config::{ClientCertificate, KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
+pub use consume_loop::ConsumeThread;
 pub use error::ConsumerError;

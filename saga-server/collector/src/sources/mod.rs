@@ -26,8 +26,7 @@ mod publish;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use saga_store::Store;
-use tokio::sync::oneshot;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 pub use map::Mapped;
 pub use ports::{MapRecord, MappedRecord, Publication, PublishEvents, Record, Value};
@@ -40,7 +39,7 @@ use crate::{
     health::Health,
     ingest::{RegistryConfig, wait_reports::WaitReports},
     kafka::{
-        ConsumerError, KafkaConfig,
+        ConsumeThread, ConsumerError, KafkaConfig,
         consume_loop::{self, BatchLimits},
         consumer::ConsumerObservers,
         consumer_config::ConsumerConfig,
@@ -105,7 +104,7 @@ async fn keep(parts: SourceParts, stop: CancellationToken) {
     parts.metrics.sources.begin(&name);
     let mut backoff = Backoff::new();
     while !stop.is_cancelled() {
-        let error = match Source::start(parts.clone()) {
+        let error = match start(parts.clone()) {
             Ok(mut source) => tokio::select! {
                 error = source.ended() => error,
                 () = stop.cancelled() => {
@@ -121,80 +120,55 @@ async fn keep(parts: SourceParts, stop: CancellationToken) {
     }
 }
 
-/// A source that runs. It ends when this is dropped.
-struct Source {
-    stop: DropGuard,
-    ended: oneshot::Receiver<Result<(), ConsumerError>>,
-}
-
-impl Source {
-    fn start(parts: SourceParts) -> Result<Self, ConsumerError> {
-        let stop = CancellationToken::new();
-        let status = Arc::<ConsumerStatus>::default();
-        let progress = Arc::<Progress>::default();
-        // What this client says of broker and registry concerns the source alone.
-        let client_health = Arc::new(Health::starting(&[]));
-        let kafka = KafkaConfig {
-            topic: parts.topic.clone(),
-            group: parts.group.clone(),
-            ..parts.kafka.clone()
-        };
-        let dead_letters = DeadLetterWriter {
-            producer: DeadLetterProducer::connect(&kafka)?.into(),
-            kafka: kafka.clone(),
-            store: parts.store.clone(),
-            health: parts.health.clone(),
-            metrics: parts.metrics.clone(),
-            status: status.clone(),
-            log: LetterLog::of(&kafka.topic),
-            stop: stop.clone(),
-        };
-        let observers = ConsumerObservers {
-            health: client_health.clone(),
-            lag: parts.metrics.sources.lag(&parts.name),
-            progress: progress.clone(),
-            status: status.clone(),
-        };
-        let consumer = consumer(&parts, kafka, observers);
-        let watched = health::Watched {
-            parts: parts.clone(),
-            client_health: client_health.clone(),
-            status: status.clone(),
-            progress,
-        };
-        let (batches, work_queue) = consume_loop::queue();
-        let (done, done_queue) = std::sync::mpsc::channel();
-        let worker = pipeline::Worker::new(
-            parts,
-            WaitReports {
-                health: client_health,
-                status,
-            },
-            dead_letters,
-            stop.clone(),
-        );
-        let ended = consume_loop::spawn(LIMITS, consumer, stop.clone(), batches, done_queue)?;
-        tokio::spawn(watched.run(stop.clone()));
-        tokio::spawn(worker.run(work_queue, done));
-        Ok(Self {
-            stop: stop.drop_guard(),
-            ended,
-        })
-    }
-
-    /// Waits until it ends by itself, which it does only when it cannot go on.
-    async fn ended(&mut self) -> ConsumerError {
-        match (&mut self.ended).await {
-            Ok(Err(error)) => error,
-            Ok(Ok(())) | Err(_) => ConsumerError::ThreadEnded,
-        }
-    }
-
-    /// Finishes the batch in hand, commits, and leaves the group; what is not finished is left for the next start.
-    async fn stop(self, within: Duration) {
-        drop(self.stop);
-        let _ = tokio::time::timeout(within, self.ended).await;
-    }
+fn start(parts: SourceParts) -> Result<ConsumeThread, ConsumerError> {
+    let stop = CancellationToken::new();
+    let status = Arc::<ConsumerStatus>::default();
+    let progress = Arc::<Progress>::default();
+    // What this client says of broker and registry concerns the source alone.
+    let client_health = Arc::new(Health::starting(&[]));
+    let kafka = KafkaConfig {
+        topic: parts.topic.clone(),
+        group: parts.group.clone(),
+        ..parts.kafka.clone()
+    };
+    let dead_letters = DeadLetterWriter {
+        producer: DeadLetterProducer::connect(&kafka)?.into(),
+        kafka: kafka.clone(),
+        store: parts.store.clone(),
+        health: parts.health.clone(),
+        metrics: parts.metrics.clone(),
+        status: status.clone(),
+        log: LetterLog::of(&kafka.topic),
+        stop: stop.clone(),
+    };
+    let observers = ConsumerObservers {
+        health: client_health.clone(),
+        lag: parts.metrics.sources.lag(&parts.name),
+        progress: progress.clone(),
+        status: status.clone(),
+    };
+    let consumer = consumer(&parts, kafka, observers);
+    let watched = health::Watched {
+        parts: parts.clone(),
+        client_health: client_health.clone(),
+        status: status.clone(),
+        progress,
+    };
+    let (batches, work_queue) = consume_loop::queue();
+    let (done, done_queue) = std::sync::mpsc::channel();
+    let worker = pipeline::Worker::new(
+        parts,
+        WaitReports {
+            health: client_health,
+            status,
+        },
+        dead_letters,
+        stop.clone(),
+    );
+    let thread = consume_loop::spawn(LIMITS, consumer, stop.clone(), batches, done_queue)?;
+    tokio::spawn(watched.run(stop));
+    tokio::spawn(worker.run(work_queue, done));
+    Ok(thread)
 }
 
 fn consumer(parts: &SourceParts, mut kafka: KafkaConfig, observers: ConsumerObservers) -> ConsumerConfig {

@@ -27,7 +27,7 @@ use std::{
 
 use rdkafka::consumer::{CommitMode, Consumer};
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     ConsumerError,
@@ -63,16 +63,41 @@ pub(crate) fn queue() -> (mpsc::Sender<Batch>, mpsc::Receiver<Batch>) {
     mpsc::channel(MAX_IN_FLIGHT)
 }
 
-/// Starts the thread. The answer comes when it ends.
+/// The thread of a consume loop, which stops when this is dropped.
+pub struct ConsumeThread {
+    stop: DropGuard,
+    ended: oneshot::Receiver<Result<(), ConsumerError>>,
+}
+
+impl ConsumeThread {
+    /// Waits until it ends by itself, which it does only when it cannot go on.
+    pub async fn ended(&mut self) -> ConsumerError {
+        match (&mut self.ended).await {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) | Err(_) => ConsumerError::ThreadEnded,
+        }
+    }
+
+    /// Stops consuming, finishes the batch in hand, commits, leaves the group; and says whether it ended in time. What is not
+    /// finished is left for the next start, and nothing is lost by it.
+    pub async fn stop(self, within: Duration) -> bool {
+        drop(self.stop);
+        // Leaving the group can block without end inside the client, so its thread is not waited for longer.
+        tokio::time::timeout(within, self.ended).await.is_ok()
+    }
+}
+
+/// Starts the thread.
 pub(crate) fn spawn(
     limits: BatchLimits,
     config: ConsumerConfig,
     stop: CancellationToken,
     batches: mpsc::Sender<Batch>,
     done: Receiver<Offsets>,
-) -> Result<oneshot::Receiver<Result<(), ConsumerError>>, ConsumerError> {
+) -> Result<ConsumeThread, ConsumerError> {
     let consumer = config.connect()?;
     let (ended, answer) = oneshot::channel();
+    let guard = stop.clone().drop_guard();
     let thread = std::thread::Builder::new()
         .name("saga-consumer".to_owned())
         .spawn(move || {
@@ -97,7 +122,11 @@ pub(crate) fn spawn(
             // The receiver may be gone when shutdown did not wait.
             let _ = ended.send(result);
         });
-    thread.map(|_| answer).map_err(ConsumerError::NoThread)
+    thread.map_err(ConsumerError::NoThread)?;
+    Ok(ConsumeThread {
+        stop: guard,
+        ended: answer,
+    })
 }
 
 struct ConsumeLoop {
