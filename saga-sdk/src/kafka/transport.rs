@@ -180,9 +180,10 @@ impl<M: Mode> Transport<M> {
         };
         Err((error, Box::new(record)))
     }
+}
 
-    // --- for the supervisor ------------------------------------------------------------------------
-
+/// What the supervisor asks and changes.
+impl<M: Mode> Transport<M> {
     pub(super) fn needs_schema(&self) -> bool {
         self.registry.is_some() && self.schema_id.get().is_none()
     }
@@ -262,9 +263,10 @@ impl<M: Mode> Transport<M> {
             "the Kafka producer failed and is being replaced"
         }
     }
+}
 
-    // --- for the end -------------------------------------------------------------------------------
-
+/// The end.
+impl<M: Mode> Transport<M> {
     /// Refuses further events.
     pub(super) fn close(&self) {
         let mut route = self.route.write().unwrap_or_else(PoisonError::into_inner);

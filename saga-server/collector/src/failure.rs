@@ -71,7 +71,7 @@ impl Attempts {
 
     fn others_passed(&mut self, reason: String, attempts: u32) -> Failure {
         self.failed += 1;
-        // To split what others would pass costs little, and is no verdict.
+        // Splitting a batch whose events would all pass costs little, and refuses none of them.
         match self.is_one && self.failed < attempts {
             true => Failure::Doubtful(reason),
             false => Failure::Refused(reason),

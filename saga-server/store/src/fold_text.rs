@@ -35,7 +35,7 @@ pub(crate) fn write(fold: &SagaFold) -> serde_json::Result<String> {
     let json = serde_json::to_string(fold)?;
     let compressed =
         COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut().ok()?.compress(json.as_bytes()).ok());
-    // JSON is a form, too, so that nothing depends on memory for a compressor.
+    // Without memory for a compressor it is kept as JSON, which is read as well.
     let Some(compressed) = compressed else {
         return Ok(json);
     };

@@ -201,7 +201,7 @@ pub(super) struct Counts {
 
 impl Counts {
     pub(super) fn add(&mut self, row: Counted) -> Result<(), StoreError> {
-        // Less than nothing is counted where rows were changed by hand, until they are counted anew.
+        // A count is negative where rows were changed by hand, until they are counted anew.
         let sagas = u64::try_from(row.sagas).unwrap_or(0);
         if sagas == 0 {
             return Ok(());

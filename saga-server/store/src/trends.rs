@@ -47,7 +47,7 @@ impl Trends {
             }
         }
         for ((slot, status), sagas) in sums {
-            // Less than nothing is counted where rows were changed by hand, until they are counted anew.
+            // A count is negative where rows were changed by hand, until they are counted anew.
             if let Ok(sagas @ 1..) = u64::try_from(sagas) {
                 self.slots[slot].insert(status, sagas);
             }

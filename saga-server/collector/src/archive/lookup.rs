@@ -144,7 +144,7 @@ impl Lookup {
         asking: impl Future<Output = Result<T, ArchiveError>>,
     ) -> Result<T, ArchiveError> {
         let answering = async {
-            // Closed never, so that a place always comes.
+            // The semaphore is never closed, so this cannot fail.
             let _place = self.0.places.acquire().await;
             asking.await
         };

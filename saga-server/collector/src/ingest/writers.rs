@@ -160,7 +160,7 @@ impl Writer {
                     refused.extend(chunk.refused(&appended.conflicts, Rejection::conflict));
                     refused.extend(chunk.refused(&appended.removed, Rejection::removed));
                 }
-                // The events must not suffer from what was observed.
+                // An observation that the database refuses must not make it refuse events.
                 Err(_) if !observed.is_empty() => {
                     observed = &[];
                     chunks.push(chunk);
@@ -190,7 +190,7 @@ impl Writer {
         let appended = retry
             .write(chunk.events.len(), || self.append_once(chunk, observed), report)
             .await?;
-        // A refusal is one because others pass.
+        // Also after a refusal: an event is refused only while others pass.
         self.status.goes_on(Stage::Database);
         self.parts.health.up(Component::Db);
         if outage.take().is_some() && !self.parts.health.is_down(Component::Db) {

@@ -146,7 +146,7 @@ impl RawRecord {
             return odd.clone();
         }
         self.headers().fold(OwnedHeaders::new(), |headers, (key, value)| {
-            // Others are odd.
+            // Names that are no UTF-8 are among the odd headers, which were given above.
             let key = str::from_utf8(key).unwrap_or_default();
             headers.insert(Header { key, value })
         })

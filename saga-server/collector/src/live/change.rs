@@ -33,7 +33,7 @@ pub enum Reset {
 
 impl Change {
     pub(super) fn of(state: SagaState) -> Self {
-        // Ids of events make browsers say that they were there before; there is nothing to find by them.
+        // With an id a browser says when it reconnects that it was there before; nothing is looked up by it.
         let id = uuid::Uuid::now_v7().simple();
         // States can always be written, and JSON in this form has no line breaks.
         let data = serde_json::to_string(&list_entry(state.clone())).unwrap_or_default();

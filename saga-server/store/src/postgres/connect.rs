@@ -119,18 +119,18 @@ fn pool(
                 Ok(())
             })
         })
-        // What with_deadline a moment ago still does.
+        // A connection that answered a moment ago still does.
         .test_before_acquire(false)
         .before_acquire(|connection, used| {
             Box::pin(async move {
                 if used.idle_for < TRUSTED {
                     return Ok(true);
                 }
-                // One that is of no use any more is made anew.
+                // Where it does not answer, the pool connects anew.
                 Ok(connection.ping().await.is_ok())
             })
         })
-        // Without a limit, one whose other end vanished would count as used for as long as TCP hopes.
+        // Without a limit, one whose other end vanished would count as used until TCP gives it up.
         .after_release(|connection, _| {
             Box::pin(async move {
                 let answer = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await;
@@ -144,7 +144,7 @@ fn pool(
 pub(super) async fn migrate(writers: &PgPool) -> Result<(), StoreError> {
     let (pool, layouts) = migrating(writers).await?;
     let migrated = match migrate_tables(&pool, &layouts).await {
-        // As it was before.
+        // Migrations leave new tables undistributed.
         Ok(()) if matches!(layouts.get(), Ok(Some(Layout::Distributed))) => distribution::finish(&pool).await,
         migrated => migrated,
     };

@@ -160,7 +160,7 @@ pub(super) async fn merge_if_due(connection: &mut PgConnection, pace: &Pace) {
     if pace.is_due()
         && let Err(error) = in_time(merged).await
     {
-        // Nothing is lost by it, and the next batch but some tries again.
+        // The changes stay in their table, and a later batch merges them.
         tracing::warn!(
             %error,
             "roll-ups of statistics not merged, retrying with a later batch"

@@ -131,11 +131,11 @@ impl<'a> Matching<'a> {
         let mut sql = QueryBuilder::new("SELECT saga_id, saga_type, current_status, duration_ms FROM ");
         push_sagas(&mut sql, prefilter.layout, prefilter.candidates.as_deref());
         if self.query.saga_type.is_some() && self.query.status.is_none() && self.query.statuses().is_none() {
-            // One range of the index for each.
+            // With each status named, the index gives one range for each.
             push_statuses(&mut sql, SagaStatus::ALL.into_iter());
         }
         push_filters(&mut sql, self.query, prefilter);
-        // An index has those with the lowest numbers.
+        // A partial index has the numbers below 4,096; the planner takes it only when the condition names that bound.
         for below in [limit, 4_096] {
             if limit <= below && below < DRAWS {
                 sql.push(format_args!(
@@ -216,7 +216,7 @@ async fn page_of_candidates(
 ) -> Result<Vec<PageRow>, StoreError> {
     let (wanted, offset) = window(query);
     let is_newest_first = query.sort.by == SortBy::StartedAt && query.sort.order == SortOrder::Descending;
-    // Where a number is cut, all candidates are looked at.
+    // Cut to the largest number, it takes all candidates.
     let mut some = match is_newest_first {
         true => usize::try_from(wanted.saturating_add(offset).saturating_mul(5)).unwrap_or(usize::MAX),
         false => candidates.len(),

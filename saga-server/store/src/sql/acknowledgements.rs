@@ -136,7 +136,7 @@ async fn acknowledge(
     if there.as_ref().map(|there| there.id) != order.replaces {
         return Ok(Acknowledged::Taken(there));
     }
-    // What is replaced, or is over, makes place; when it is gone, another caller was faster.
+    // One that is replaced, or over, is deleted first; when it is not there any more, another caller was faster.
     if let Some(stored) = stored
         && !delete(connection, stored).await?
     {

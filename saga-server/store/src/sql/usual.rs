@@ -121,7 +121,7 @@ impl UsualStore for Adapter {
 
 async fn mark_all(store: &Adapter, moment: Timestamp) -> Result<Marked, StoreError> {
     if store.usual.get().types.is_empty() {
-        // One that started just now must not find that nothing stands still.
+        // A collector that started just now has learnt nothing yet, and must not report that there is no standstill.
         store.load_usual().await?;
     }
     let (usual, definitions) = (store.usual.get(), store.definitions.get());

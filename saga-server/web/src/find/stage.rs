@@ -38,7 +38,7 @@ impl Stage<'_> {
                 continue;
             }
             let query = FindQuery {
-                // The reader's own.
+                // The reader sets that of the caller.
                 scope: Scope::All,
                 place: at,
                 texts: self.spellings.clone(),

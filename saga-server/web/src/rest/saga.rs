@@ -100,7 +100,7 @@ pub(super) async fn detail(
 async fn saga_as_of(reader: &Reader, saga_id: &SagaId, moment: Timestamp) -> Result<Shown, ApiError> {
     let freshness = reader.freshness();
     let asking = async {
-        // Closed never, so that a place always comes.
+        // The semaphore is never closed, so this cannot fail.
         let _place = FOLDS.acquire().await;
         reader.look_up_as_of(saga_id, moment).await
     };
