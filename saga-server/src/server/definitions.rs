@@ -65,7 +65,7 @@ impl DefinitionsKeeper {
             }
         }
         if let Err(error) = self.store.withdraw_collector(&collector).await {
-            tracing::debug!(%error, "the end of this collector was not noted");
+            tracing::debug!(%error, "end of this collector not stored");
         }
     }
 
@@ -112,7 +112,7 @@ impl DefinitionsKeeper {
         let others = match self.store.announce_collector(collector, &own, PERIOD).await {
             Ok(others) => others,
             // Health says that of the database already.
-            Err(error) => return tracing::debug!(%error, "other collectors not seen"),
+            Err(error) => return tracing::debug!(%error, "settings of other collectors not read, retrying"),
         };
         let differing = differing(&own, &others);
         self.metrics.process.collectors_differ(differing);

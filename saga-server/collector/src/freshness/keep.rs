@@ -23,7 +23,7 @@ pub async fn keep(
     while !stop.is_cancelled() {
         if let Err(error) = exchange(&topic, &progress, store.as_ref()).await {
             // Health says it to the operator.
-            tracing::debug!(%error, "how far the partitions are could not be kept");
+            tracing::debug!(%error, "progress of partitions not exchanged, retrying");
         }
         let now = Timestamp::now();
         if let Some(as_of) = progress.freshness(now).as_of {

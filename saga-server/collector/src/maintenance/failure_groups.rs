@@ -83,7 +83,7 @@ impl LeasedWork for Grouping {
                 );
                 self.done.cancel();
             }
-            Err(error) => tracing::debug!(%error, "failed sagas and dead letters not grouped, tried again"),
+            Err(error) => tracing::debug!(%error, "failed sagas and dead letters not grouped, retrying"),
         }
     }
 }

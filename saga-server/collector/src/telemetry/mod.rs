@@ -72,7 +72,7 @@ impl Telemetry {
         // Waits for the runtime's other threads, and so must not hold one of them up.
         let ending = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_TIMEOUT));
         if !matches!(ending.await, Ok(Ok(()))) {
-            tracing::debug!("the last spans were not taken");
+            tracing::debug!("last spans not exported");
         }
     }
 }

@@ -174,7 +174,7 @@ async fn migrate_tables(pool: &PgPool, layouts: &Layouts) -> Result<(), StoreErr
                 if error::is_locked_out(&cause) =>
             {
                 tracing::warn!(
-                    "a table is locked by a long transaction, as of pg_dump (see pg_stat_activity), or another one migrates; trying again"
+                    "a table is locked by a long transaction, as of pg_dump (see pg_stat_activity), or another one migrates; retrying"
                 );
                 tokio::time::sleep(LOCK_PAUSE).await;
             }

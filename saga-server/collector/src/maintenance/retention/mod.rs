@@ -315,7 +315,7 @@ pub async fn keep(retention: Retention, metrics: Arc<Metrics>, stop: Cancellatio
             }
             Err(error) => {
                 metrics.retention.failures.inc();
-                tracing::error!(%error, "retention failed; trying again later");
+                tracing::error!(%error, "retention failed, retrying");
             }
         }
         pause(INTERVAL, &stop).await;

@@ -85,16 +85,9 @@ impl Keys {
 
     pub(super) async fn keep_fresh(&self, stop: &CancellationToken) {
         loop {
-            let wait = match self.learn(&mut *self.asked.lock().await).await {
-                Ok(()) => FRESH_FOR,
-                Err(reason) => {
-                    tracing::warn!(
-                        issuer = self.issuer,
-                        reason,
-                        "the keys of tokens could not be learnt"
-                    );
-                    RETRY_AFTER
-                }
+            let wait = match self.has_learnt(&mut *self.asked.lock().await).await {
+                true => FRESH_FOR,
+                false => RETRY_AFTER,
             };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -149,13 +142,19 @@ impl Keys {
         if asked.is_some_and(|asked| asked.elapsed() < ASKED_AT_MOST_EVERY) {
             return;
         }
-        if let Err(reason) = self.learn(&mut asked).await {
+        self.has_learnt(&mut asked).await;
+    }
+
+    async fn has_learnt(&self, asked: &mut Option<Instant>) -> bool {
+        let learnt = self.learn(asked).await;
+        if let Err(reason) = &learnt {
             tracing::warn!(
                 issuer = self.issuer,
                 reason,
-                "the keys of tokens could not be learnt"
+                "signing keys of the issuer not read, retrying"
             );
         }
+        learnt.is_ok()
     }
 
     async fn learn(&self, asked: &mut Option<Instant>) -> Result<(), String> {
