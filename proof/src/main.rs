@@ -2,8 +2,11 @@
 //!
 //! | part | what |
 //! | --- | --- |
+//! | `cli` | the commands |
 //! | `shapes`, `events` | the sagas that are recorded, made from a seed |
+//! | `poison` | records that no collector can store |
 //! | `load`, `accounting` | sends them as services would, and keeps what was acknowledged |
+//! | `damage`, `headers`, `http` | files, headers of records and requests, as tests and the collector have them |
 //! | `parts`, `server`, `readiness`, `memory` | Kafka, PostgreSQL and `saga-server`, to be stopped and watched |
 //! | `many_sagas` | a database that is full already |
 //! | `topic`, `audit` | what arrived, compared with the accounting |

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`kafka`] | a resilient consumer, and the producer of dead letters; only this folder speaks rdkafka |
 //! | [`ingest`] | decode, store, acknowledge: a batch on its way from the consumer to the store |
+//! | `failure` | whether an event or the database is at fault, and the loop that finds out |
 //! | [`sources`] | topics that exist already: their records become events on the topic |
 //! | [`dead_letters`] | records that could not be stored: consumed from their topic, shown and replayed |
 //! | [`corrections`], [`jobs`] | a status set by hand; and one operation on many sagas or dead letters |

@@ -1,5 +1,17 @@
 //! The commands. One file for each: its flags and what it does.
 //!
+//! | part | what |
+//! | --- | --- |
+//! | `serve`, `gateway`, `dev`, `healthcheck` | run a collector, a gateway or everything, and ask whether it is ready |
+//! | `get`, `search`, `tail`, `compare`, `ack`, `mcp`, `webhooks` | ask a running tracker |
+//! | `dlt`, `erase` | dead letters and a person's data, in the database or by a running tracker |
+//! | `migrate`, `rebuild`, `archive`, `topics` | tables, folds, archive and topics |
+//! | `check`, `definitions`, `infer`, `fold`, `map`, `token` | try a configuration, definitions or a mapping; make a token |
+//! | `help`, `man`, `completions`, `openapi` | what the commands and the API say of themselves |
+//! | `tracker`, `by` | the running tracker that is asked, and who has something changed |
+//! | `sagas`, `saga_view`, `compare_types`, `rebuild_groups`, `table`, `show`, `output` | what is printed, and how |
+//! | `logging`, `signals`, `error` | log lines, signals, and why a command ends |
+//!
 //! Rule of thumb: output goes to stdout, everything else to stderr; the exit code is 0, 1 when something failed while
 //! running, 2 when the command or its configuration is wrong, 3 when a dry run found something to do or a version is worse, 4
 //! when that is not known yet, 5 when nothing was found, 6 when a token does not suffice.

@@ -1,5 +1,15 @@
 //! The collector's configuration: one resolved, checked [`Config`] out of file, environment and flags.
 //!
+//! | part | what |
+//! | --- | --- |
+//! | `settings` | every key; `auth`, `oidc`, `security`, `gateway`, `sources`, `retention`, `pages`, `owners`, `webhooks`, `redaction`, `telemetry` have those of a subject, with their checks |
+//! | `file`, `layers` | files, profiles, environment and flags, one above the other |
+//! | `names` | the names of the keys in each of them |
+//! | `resolve`, `checks`, `database` | from settings to a checked configuration |
+//! | `definitions` | the definitions that are configured |
+//! | `period`, `property` | values as people write them |
+//! | `show`, `error` | the configuration as text, and why one is refused |
+//!
 //! Rule of thumb: a [`Config`] need not be checked again. A key stands in one place only, the fields of
 //! [`Settings`]; its default stands in [`resolve`](Settings::resolve), beside the check it must pass.
 

@@ -1,4 +1,10 @@
 //! A whole collector in one process, for trying it out: embedded broker, SQLite, REST.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `embedded` | a whole tracker inside a test, or inside `dev` |
+//! | `demo`, `parcels`, `incidents` | the example services, their customers, and what goes wrong beside the orders |
+//! | `surroundings` | what those services need of the process around them |
 
 mod demo;
 mod embedded;

@@ -24,6 +24,7 @@
 //! | `erasure`, `notes` | a person's data, found by metadata and in what operators wrote, and erased |
 //! | `period` | what the sagas of a period are: exact ends, outcomes, samples, percentiles |
 //! | `stored_saga`, `query`, `metadata`, `flow`, `trends`, `late`, `watch` | questions and their answers |
+//! | `failures`, `draw`, `versions` | groups of failures; sagas drawn to be compared, and those of versions of a service |
 //! | `find`, `views` | sagas by a text, lists read to their end, and lists with a name |
 //! | `scope` | which saga types a reader may see; questions carry it |
 //! | `usual` | how long waits usually take, when sagas end, and which wait longer than ever |
@@ -32,7 +33,7 @@
 //! | `distribution`, `layout` | tables distributed over several servers |
 //! | [`postgres`], [`sqlite`] | the two adapters |
 //! | `sql` | files that both adapters compile for their database, with `super::dialect` for what it calls in another way |
-//! | `deadline`, `detached` | deadlines, transactions that outlive their caller |
+//! | `deadline`, `detached`, [`json`] | deadlines, transactions that outlive their caller, JSON texts taken apart |
 
 #![expect(
     clippy::duplicate_mod,

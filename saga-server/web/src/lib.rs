@@ -19,6 +19,7 @@
 //! | `operations` | what operators do, for REST and pages |
 //! | [`tokens`] | filters in one line of text, for REST, pages and the command line |
 //! | [`rest`] | one file for each endpoint |
+//! | `config` | what the pages know of their surroundings |
 //! | `ui` | one file or folder for each page |
 //! | `mcp` | questions of language models, which ask `rest` |
 

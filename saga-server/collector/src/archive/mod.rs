@@ -2,8 +2,8 @@
 //!
 //! | part | what |
 //! | --- | --- |
-//! | [`Archive`] | the place, whatever it is: files are put whole, read, listed and deleted |
-//! | [`Manifest`] | what a batch holds; written last, so that a batch without one does not count |
+//! | `place`, [`Archive`] | the place, whatever it is: files are put whole, read, listed and deleted |
+//! | `manifest`, [`Manifest`] | what a batch holds; written last, so that a batch without one does not count |
 //! | `parquet_write`, `parquet_read` | rows to Parquet and back |
 //! | `tables` | events and final states as rows |
 //! | `write` | one batch: written, read back, compared |

@@ -3,6 +3,13 @@
 //! Each collector follows its own partitions ([`Progress`]) and keeps what it sees in the database once a second, so that
 //! whichever collector is asked can answer for all of them ([`Freshness`]).
 //!
+//! | part | what |
+//! | --- | --- |
+//! | `track`, `progress` | how far one partition is stored, and what one collector knows of all |
+//! | `keep` | its knowledge and the database's, exchanged once a second |
+//! | `settled` | as of which moment lateness is evaluated |
+//! | `answer` | how fresh an answer is |
+//!
 //! Rule of thumb: nothing here is on the way of an event, and nothing claims more than was seen. Knowledge that is not
 //! renewed grows old by itself, and answers say how old it is.
 

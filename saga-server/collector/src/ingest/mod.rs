@@ -9,6 +9,9 @@
 //! | dead-letter | `kafka::dead_letter_producer` | nothing: the topic acknowledges |
 //! | commit | `kafka::consume_loop` | the batch's offsets |
 //!
+//! `pipeline` takes each batch through them. `rejection` says why a record is no event, `schema_lookup` and `schema_references`
+//! ask a registry and complete its schemas, `health` and `wait_reports` say how ingest is, and `config` what may be configured.
+//!
 //! Rule of thumb: an offset is committed only when every record before it is in the store or in the dead letter topic.
 //! Everything else may be lost, repeated or killed at any moment. A repeated batch changes nothing, so none of this
 //! needs to be exact.

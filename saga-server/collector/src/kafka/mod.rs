@@ -2,7 +2,7 @@
 //!
 //! | part | what |
 //! | --- | --- |
-//! | `config` | how the brokers are reached |
+//! | `config`, `error` | how the brokers are reached, and why a consumer cannot go on |
 //! | `consumer_config`, `consumer` | the consumer's settings, and what its callbacks say |
 //! | `headers`, `record` | a record as it came, and batches of them |
 //! | `consume_loop` | one thread: poll, gather a batch, hand it on, commit what was stored |

@@ -14,6 +14,8 @@
 //! | `process` | tasks, definitions, other collectors |
 //! | `stored` | what a stored batch means for all of them |
 //!
+//! `declare` registers each where it is declared.
+//!
 //! Rule of thumb: every label's values come from a small set. Names that producers choose freely (steps) are reduced to
 //! the known ones and `OTHER`.
 

@@ -9,7 +9,8 @@
 //! | dead-letter | `dead_letters::write` | nothing: the topic acknowledges |
 //! | commit | `kafka::consume_loop` | the batch's offsets |
 //!
-//! `preview` reads a topic and maps its records, for a look before a source is configured.
+//! `pipeline` takes each batch through them, `ports` has what others do for it, and `health` says how a source is. `preview` reads a
+//! topic and maps its records, for a look before a source is configured.
 //!
 //! Rule of thumb: an offset is committed only when the event of every record before it is acknowledged, or its dead letter.
 //! Whatever is read again gives the same events, so a repeated batch changes nothing. A source never makes the collector

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`spans`] | which spans there are, with every attribute's name |
 //! | `export` | the way to the receiver |
+//! | `config` | what is logged, and where traces go |
 
 mod config;
 mod export;

@@ -1,5 +1,17 @@
 //! The PostgreSQL adapter.
 //!
+//! | part | what |
+//! | --- | --- |
+//! | `connect`, `sessions` | connections, migrations, and whether a pooler keeps sessions |
+//! | `append`, `abort` | the transaction of a batch, and why it ends without a commit |
+//! | `steps`, `copy`, `instances` | the rows of a batch: steps, by COPY when they are many, and the sagas that are locked and written back |
+//! | `rollups` | counts: changed with each batch, merged from time to time |
+//! | `search`, `step_prefilter`, `filters`, `totals`, `refreshing_cache` | pages of sagas and how many there are |
+//! | `samples` | what a bounded number of sagas of a period say |
+//! | `changes` | changes, announced with NOTIFY |
+//! | `distribution` | tables distributed over the workers of Citus |
+//! | `dialect`, `table`, `error` | words and errors of PostgreSQL, for the files of `sql`, which are the other modules |
+//!
 //! Rule of thumb: transactions run in tasks of their own, so that a caller that stops waiting cannot leave a connection
 //! inside one; readers and writers have separate connections, so that neither starves the other.
 

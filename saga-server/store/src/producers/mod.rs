@@ -5,6 +5,14 @@
 //! to save one of its own, unless the database refuses the two together. Counts of stored events cannot be united; they are
 //! always noted in the transaction that stores them.
 //!
+//! | part | what |
+//! | --- | --- |
+//! | `counts`, `sequences` | what a transaction adds to the counts of services, and the numbers of events as a set |
+//! | `reconcile` | merges what was noted, in one transaction |
+//! | `instance`, `service`, `versions` | what is kept of each |
+//! | `pace` | the recent rate of events |
+//! | `rows` | rows of the tables |
+//!
 //! Rule of thumb: those who store only add rows to `producer_change`; one collector merges them ([`reconcile`]), and evaluates
 //! what is missing once it is too old to be on its way ([`instance`]).
 

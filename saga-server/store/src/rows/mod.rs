@@ -1,4 +1,9 @@
 //! Rows of the tables: from the port's types, and back to them.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `instance`, `step` | rows of `saga_instance` and `saga_steps` |
+//! | `removal` | rows of what retention reads and leaves behind |
 
 mod instance;
 mod removal;

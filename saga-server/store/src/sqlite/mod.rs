@@ -1,5 +1,13 @@
 //! The SQLite adapter, for one process.
 //!
+//! | part | what |
+//! | --- | --- |
+//! | `connect` | connections and migrations |
+//! | `append`, `abort`, `instances`, `rollups` | the transaction of a batch, and the rows that it changes |
+//! | `search`, `samples` | pages of sagas, and what some of a period say |
+//! | `changes` | changes, which nobody else is told |
+//! | `dialect`, `table`, `error` | words and errors of SQLite, for the files of `sql`, which are the other modules |
+//!
 //! Rule of thumb: there is one writer, which takes the write lock at the beginning of its transaction; readers see the
 //! last commit and never wait.
 

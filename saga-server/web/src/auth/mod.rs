@@ -1,5 +1,12 @@
 //! Who is calling, and what they may do; free of HTTP.
 //!
+//! | part | what |
+//! | --- | --- |
+//! | `access` | from a token, or the lack of one, to a caller |
+//! | `caller`, `role`, `services` | who is calling, what they may do, and whose events they may record |
+//! | `token` | tokens of the configuration, known by their hash |
+//! | `oidc` | tokens that an issuer signs |
+//!
 //! Rule of thumb: when it is not certain who is calling, they may do less, never more.
 
 mod access;

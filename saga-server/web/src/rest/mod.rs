@@ -12,7 +12,7 @@
 //! | part | what |
 //! | --- | --- |
 //! | `openapi`, `docs` | the description of the API, and its viewer |
-//! | `saga`, `sagas`, `saga_filters`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
+//! | `saga`, `sagas`, `saga_filters`, `sort`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
 //! | `flow` | `/api/v1/flow`: transitions between steps |
 //! | `expected` | what is usual for what a saga waits for |
 //! | `events` | `/api/v1/events`: events of services, taken |

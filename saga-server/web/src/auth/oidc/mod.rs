@@ -1,5 +1,11 @@
 //! Tokens that an OpenID Connect issuer signs: whether one is true, and who holds it.
 //!
+//! | part | what |
+//! | --- | --- |
+//! | `config` | what must be known of an issuer |
+//! | `keys` | the issuer's keys |
+//! | `claims` | from what a true token says to a caller |
+//!
 //! Rule of thumb: nothing that a token says of itself decides how it is checked. The key is one of the issuer's, and the key
 //! decides which algorithms it may have signed with.
 

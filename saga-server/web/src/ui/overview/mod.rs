@@ -1,4 +1,11 @@
 //! `/`: what needs action, then how sagas of a period went, beside the period before.
+//!
+//! | part | what |
+//! | --- | --- |
+//! | `attention` | what needs action |
+//! | `changes` | what differs from the period before |
+//! | `failures` | what failed, and why |
+//! | `types`, `slowest` | types of sagas side by side, and the steps that are waited for longest |
 
 mod attention;
 mod changes;
