@@ -47,7 +47,5 @@ pub mod tokens {
 }
 
 pub use config::{Environment, PagesConfig, TRACE_ID};
-pub use http::{
-    ApiError, ErrorCode,
-    listen::{Limits, serve, serve_gateway},
-};
+pub use http::{ApiError, ErrorCode, listen::Limits};
+pub use router::{serve, serve_gateway};

@@ -6,12 +6,34 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
 };
 
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
 use crate::{
-    http::{body, compress, guard, middleware},
+    http::{
+        body, compress, guard,
+        listen::{self, Limits},
+        middleware,
+    },
     mcp, rest,
     state::{AppState, GatewayState},
     ui,
 };
+
+/// Answers on a listener until `stop`; requests that were begun by then are still answered.
+pub async fn serve(listener: TcpListener, state: AppState, limits: Limits, stop: CancellationToken) {
+    listen::serve(listener, router(state), limits, stop).await;
+}
+
+/// The same for a gateway that runs alone.
+pub async fn serve_gateway(
+    listener: TcpListener,
+    state: GatewayState,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    listen::serve(listener, gateway_router(state), limits, stop).await;
+}
 
 /// Every route of the collector.
 pub fn router(state: AppState) -> Router {

@@ -11,10 +11,9 @@ use saga_types::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::scoped::{InArchive, NoSaga};
-use saga_collector::{archive::ArchiveError, freshness::Freshness};
+use saga_collector::freshness::Freshness;
 use saga_gateway::results::EventResult;
-use saga_store::{AppendError, Removal, StoreError};
+use saga_store::{AppendError, StoreError};
 
 /// The detail that says when a saga left the database.
 pub(crate) const LEFT_AT: &str = "leftAt";
@@ -154,12 +153,12 @@ impl ApiError {
             return Self::not_found(message);
         }
         let summary = &freshness.summary;
-        let mut error = Self::not_found(format!("{message} yet; it may still come: {summary}"));
-        error.details.insert("freshness".to_owned(), summary.clone());
-        if let Some(as_of) = freshness.as_of {
-            error.details.insert("asOf".to_owned(), as_of.to_string());
+        let error = Self::not_found(format!("{message} yet; it may still come: {summary}"))
+            .with_detail("freshness", summary.clone());
+        match freshness.as_of {
+            Some(as_of) => error.with_detail("asOf", as_of.to_string()),
+            None => error,
         }
-        error
     }
 
     pub(crate) fn method_not_allowed(method: &str) -> Self {
@@ -216,6 +215,12 @@ impl ApiError {
             details: BTreeMap::new(),
             results: Vec::new(),
         }
+    }
+
+    /// The same, with a detail.
+    pub(crate) fn with_detail(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
     }
 
     /// The same, with what became of each event.
@@ -281,71 +286,6 @@ impl IntoResponse for ApiError {
         response.extensions_mut().insert(self);
         response
     }
-}
-
-impl From<NoSaga> for ApiError {
-    fn from(reason: NoSaga) -> Self {
-        match reason {
-            NoSaga::Unknown(saga_id, freshness) => {
-                Self::not_found_yet(format!("there is no saga {:?}", saga_id.as_str()), &freshness)
-            }
-            NoSaga::Removed(saga_id, removal) => saga_removed(saga_id.as_str(), removal),
-            NoSaga::Archived(saga_id, archived) => saga_archived(saga_id.as_str(), &archived),
-            NoSaga::Archive(saga_id, error) => archive_away(saga_id.as_str(), &error),
-            NoSaga::Store(error) => error.into(),
-        }
-    }
-}
-
-/// When it left, and whereto.
-fn saga_removed(saga_id: &str, removal: Removal) -> ApiError {
-    let whereto = match removal.archive {
-        Some(_) => "it is in the archive",
-        None => "it was not archived",
-    };
-    let left = removal.removed_at;
-    let message = format!("saga {saga_id:?} left the database at {left}; {whereto}");
-    let mut error = ApiError::not_found(message);
-    error.details.insert(LEFT_AT.to_owned(), left.to_string());
-    if let Some(folder) = removal.archive {
-        error.details.insert("archive".to_owned(), folder);
-    }
-    if let Some(erased_at) = removal.erased_at {
-        let erased_at = erased_at.to_string();
-        error.details.insert("metadataErasedAt".to_owned(), erased_at);
-    }
-    error
-}
-
-/// Nothing of the archive is changed by an answer.
-fn saga_archived(saga_id: &str, archived: &InArchive) -> ApiError {
-    let message = format!(
-        "saga {saga_id:?} is in the archive, where nothing is changed; saga-server archive restore --saga ID --to DIR brings \
-         it into a database of its own"
-    );
-    let mut error = ApiError::conflict(message);
-    error
-        .details
-        .insert("archive".to_owned(), archived.folder.clone());
-    if let Some(left) = archived.left_at {
-        error.details.insert(LEFT_AT.to_owned(), left.to_string());
-    }
-    error
-}
-
-/// Whether the saga is there is not known. The cause may name hosts and folders, which are for operators.
-fn archive_away(saga_id: &str, error: &ArchiveError) -> ApiError {
-    let what = match error {
-        ArchiveError::File { .. } => "has a file that cannot be read",
-        ArchiveError::Index(_) => "has no index that can be read",
-        _ => "does not answer",
-    };
-    let message = format!(
-        "saga {saga_id:?} is not in the database, and the archive, which may have it, {what}; /health/readiness has the cause"
-    );
-    let mut error = ApiError::unavailable(message);
-    error.details.insert("archive".to_owned(), what.to_owned());
-    error
 }
 
 /// The one place where precise errors become HTTP; the cause is logged here and never returned.

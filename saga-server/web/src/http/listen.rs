@@ -37,10 +37,6 @@ use super::{
     guard::Peer,
     places::{BusyBody, Connection, Places},
 };
-use crate::{
-    router::{gateway_router, router},
-    state::{AppState, GatewayState},
-};
 
 /// How many connections there may be, and how slow they may be.
 #[derive(Debug, Clone, Copy)]
@@ -74,21 +70,7 @@ impl Default for Limits {
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers on a listener until `stop`; requests that were begun by then are still answered.
-pub async fn serve(listener: TcpListener, state: AppState, limits: Limits, stop: CancellationToken) {
-    serve_router(listener, router(state), limits, stop).await;
-}
-
-/// The same for a gateway that runs alone.
-pub async fn serve_gateway(
-    listener: TcpListener,
-    state: GatewayState,
-    limits: Limits,
-    stop: CancellationToken,
-) {
-    serve_router(listener, gateway_router(state), limits, stop).await;
-}
-
-async fn serve_router(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
+pub(crate) async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
     let mut places = Places::new(limits.connections, limits.reserved_connections);
     let mut connections = JoinSet::new();
     loop {

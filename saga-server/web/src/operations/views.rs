@@ -8,9 +8,11 @@ use super::Permit;
 use crate::{
     auth::Caller,
     http::{ApiError, address::encoded, body::Body, query_string::Params},
-    rest::check_filters,
     scoped::Reader,
 };
+
+/// Checks the parameters of a list as the list does, and names what is wrong.
+pub(crate) type CheckFilters = fn(Params, &Reader) -> Result<(), String>;
 
 /// The longest name, in characters.
 const MAX_NAME_CHARS: usize = 60;
@@ -59,9 +61,9 @@ pub(crate) struct ViewChanging {
 
 impl ViewChanging {
     /// Takes the fields of a [`NewView`].
-    pub(crate) fn save(mut body: Body, reader: &Reader) -> Result<Self, ApiError> {
+    pub(crate) fn save(mut body: Body, reader: &Reader, check: CheckFilters) -> Result<Self, ApiError> {
         let name = body.parsed("name", name);
-        let view = body.parsed("query", |text| view(text, reader));
+        let view = body.parsed("query", |text| view(text, reader, check));
         let taken = name.zip(view);
         body.finish(taken.map(|(name, change)| Self { name, change }))
     }
@@ -84,10 +86,14 @@ impl ViewChanging {
     }
 
     /// The fields of a form: `name` and `query`.
-    pub(crate) fn save_by_form(mut fields: Params, reader: &Reader) -> Result<Self, ApiError> {
+    pub(crate) fn save_by_form(
+        mut fields: Params,
+        reader: &Reader,
+        check: CheckFilters,
+    ) -> Result<Self, ApiError> {
         let name = fields.parsed("name", name);
         let text = fields.trimmed("query");
-        let view = view(&text, reader)
+        let view = view(&text, reader, check)
             .map_err(|reason| fields.refuse("query", reason))
             .ok();
         if name.is_none() {
@@ -164,7 +170,7 @@ fn name(text: &str) -> Result<String, String> {
 }
 
 /// The parameters of a list, checked as the list checks them and written in one form.
-fn view(text: &str, reader: &Reader) -> Result<ViewChange, String> {
+fn view(text: &str, reader: &Reader, check: CheckFilters) -> Result<ViewChange, String> {
     let chars = text.chars().count();
     if chars > MAX_QUERY_CHARS {
         return Err(format!(
@@ -174,7 +180,7 @@ fn view(text: &str, reader: &Reader) -> Result<ViewChange, String> {
     let mut params = Params::of(text.strip_prefix('?').unwrap_or(text)).filled();
     params.expand_tokens(Timestamp::now());
     let given = params.given();
-    check_filters(params, reader)?;
+    check(params, reader)?;
     let saga_type = given.iter().find(|(name, _)| name == "sagaType");
     let saga_type = saga_type.and_then(|(_, value)| SagaType::try_from(value.clone()).ok());
     if !reader.scope().has_known(saga_type.as_ref()) {

@@ -6,6 +6,7 @@ use saga_types::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::check_filters;
 use crate::{
     http::{ApiError, address::encoded, body::Body, guard::CalledBy, query_string::Params},
     operations::{NewName, NewView, ViewChanging},
@@ -77,7 +78,7 @@ pub(super) async fn save(
     body: Body,
 ) -> Result<Json<ChangedView>, ApiError> {
     params.finish()?;
-    let changing = ViewChanging::save(body, &reader)?;
+    let changing = ViewChanging::save(body, &reader, check_filters)?;
     let name = changing.carry_out(&reader, &caller).await?;
     Ok(Json(ChangedView::of(name)))
 }

@@ -15,7 +15,7 @@ use crate::{
     auth::{Caller, Role},
     http::{ApiError, query_string::Params},
     operations::ViewChanging,
-    rest::{ViewEntry, find_views, view_path},
+    rest::{ViewEntry, check_filters, find_views, view_path},
     scoped::Reader,
 };
 
@@ -65,7 +65,7 @@ pub(super) async fn save(
     Extension(caller): Extension<Caller>,
     Form(fields): Form,
 ) -> Result<Response, ApiError> {
-    let changing = ViewChanging::save_by_form(fields, &reader)?;
+    let changing = ViewChanging::save_by_form(fields, &reader, check_filters)?;
     let name = changing.carry_out(&reader, &caller).await?;
     Ok(Redirect::to(&view_path(&name)).into_response())
 }
