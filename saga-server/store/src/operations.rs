@@ -124,6 +124,24 @@ pub struct Operation {
     pub detail: Option<String>,
 }
 
+impl Operation {
+    /// An entry that names neither a saga nor a dead letter.
+    pub(crate) fn of(kind: OperationKind, actor: Actor, at: Timestamp, result: &str) -> Self {
+        Self {
+            at,
+            actor,
+            kind,
+            saga_id: None,
+            saga_type: None,
+            letter_id: None,
+            before: None,
+            after: None,
+            result: result.to_owned(),
+            detail: None,
+        }
+    }
+}
+
 /// An entry as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredOperation {

@@ -9,16 +9,18 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{
-    TIMEOUT,
-    events::{compensated, out_of_stock, saga, success},
-    open, part,
+use crate::{
+    retention::own_schema,
+    support::{
+        TIMEOUT,
+        events::{compensated, out_of_stock, saga, success},
+        open, part,
+    },
 };
 use saga_collector::archive::{Archive, ArchiveUrl, Manifest};
 use saga_store::Store;
 use saga_types::{Metadata, SagaEvent, SagaId, SagaStatus, Timestamp, definition::Definitions, fold};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// A database with sagas of long ago, and a folder for everything else.
 struct Harness {
@@ -37,14 +39,7 @@ impl Harness {
     }
 
     async fn on_postgres() -> Self {
-        let url = part("DATABASE_URL", "PostgreSQL");
-        let schema = format!("test_{}", uuid::Uuid::now_v7().simple());
-        let mut connection = PgConnection::connect(&url).await.unwrap();
-        let create = AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
-        connection.execute(create).await.unwrap();
-        let separator = if url.contains('?') { '&' } else { '?' };
-        let database = format!("{url}{separator}options=-c%20search_path%3D{schema}");
-        Self::at(database, tempfile::tempdir().unwrap()).await
+        Self::at(own_schema().await, tempfile::tempdir().unwrap()).await
     }
 
     async fn at(database: String, folder: tempfile::TempDir) -> Self {

@@ -19,13 +19,18 @@ use crate::support::{
 const DAY: Duration = Duration::from_secs(86_400);
 
 pub(crate) async fn on_postgres() -> Arc<dyn Store> {
+    open(&own_schema().await).await
+}
+
+/// The URL of a schema that nobody else has.
+pub(crate) async fn own_schema() -> String {
     let url = part("DATABASE_URL", "PostgreSQL");
     let schema = format!("test_{}", uuid::Uuid::now_v7().simple());
     let mut connection = PgConnection::connect(&url).await.unwrap();
     let create = AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
     connection.execute(create).await.unwrap();
     let separator = if url.contains('?') { '&' } else { '?' };
-    open(&format!("{url}{separator}options=-c%20search_path%3D{schema}")).await
+    format!("{url}{separator}options=-c%20search_path%3D{schema}")
 }
 
 /// A dead letter of a kibibyte that was put on its topic so many days ago.

@@ -238,19 +238,14 @@ fn entry(
         _ => "WITHDRAWN",
     };
     Operation {
-        at: of.at,
-        actor,
-        kind,
         saga_id,
         saga_type,
         letter_id: match of.subject {
             Subject::Letter(id) => Some(id),
             Subject::Saga(_) | Subject::FailureGroup { .. } => None,
         },
-        before: None,
-        after: None,
-        result: result.to_owned(),
         detail: Some(detail),
+        ..Operation::of(kind, actor, of.at, result)
     }
 }
 

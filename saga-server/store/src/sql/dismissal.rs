@@ -206,15 +206,10 @@ fn entry(order: &DisposalOrder, id: i64, saga_id: Option<String>, saga_type: Opt
         Disposal::Restore => (OperationKind::Restoration, "RESTORED"),
     };
     Operation {
-        at: order.at,
-        actor: order.actor.clone(),
-        kind,
         saga_id,
         saga_type,
         letter_id: Some(id),
-        before: None,
-        after: None,
-        result: result.to_owned(),
         detail: order.note.clone(),
+        ..Operation::of(kind, order.actor.clone(), order.at, result)
     }
 }

@@ -32,16 +32,9 @@ pub(super) async fn log(connection: &mut Connection, operations: Vec<Operation>)
 
 /// An entry of the log: what was erased, and by which key; never by which value.
 pub(super) fn entry(erasure: &Erasure, what: String) -> Operation {
+    let actor = erasure.actor.clone();
     Operation {
-        at: erasure.at,
-        actor: erasure.actor.clone(),
-        kind: OperationKind::Erasure,
-        saga_id: None,
-        saga_type: None,
-        letter_id: None,
-        before: None,
-        after: None,
-        result: "ERASED".to_owned(),
         detail: Some(format!("{what}, by the metadata key {}", erasure.key)),
+        ..Operation::of(OperationKind::Erasure, actor, erasure.at, "ERASED")
     }
 }

@@ -228,15 +228,7 @@ pub(super) fn is_seen(types: &str, scope: &Scope) -> bool {
 /// An entry of the log that is about the whole job.
 pub(super) fn entry(actor: Actor, at: Timestamp, result: &str, detail: Option<String>) -> Operation {
     Operation {
-        at,
-        actor,
-        kind: OperationKind::Job,
-        saga_id: None,
-        saga_type: None,
-        letter_id: None,
-        before: None,
-        after: None,
-        result: result.to_owned(),
         detail,
+        ..Operation::of(OperationKind::Job, actor, at, result)
     }
 }

@@ -98,17 +98,11 @@ async fn change(
         }
     };
     statement.execute(connection).await.map_err(error::store)?;
+    let actor = order.actor.clone();
     Ok(Ok(Operation {
-        at: order.at,
-        actor: order.actor.clone(),
-        kind: OperationKind::SavedView,
-        saga_id: None,
         saga_type: saga_type.map(str::to_owned),
-        letter_id: None,
-        before: None,
-        after: None,
-        result: result.to_owned(),
         detail: Some(detail),
+        ..Operation::of(OperationKind::SavedView, actor, order.at, result)
     }))
 }
 
