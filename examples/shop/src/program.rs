@@ -40,12 +40,12 @@ async fn run<S: DeserializeOwned>(
     start: impl AsyncFnOnce(Config<S>) -> Result<Service, ShopError>,
 ) -> Result<(), ShopError> {
     let service = start(load(folder)?).await?;
-    service.run_until(told_to_stop()).await;
+    service.run_until(shutdown_signal()).await;
     Ok(())
 }
 
 #[cfg(unix)]
-async fn told_to_stop() {
+async fn shutdown_signal() {
     use tokio::signal::unix::{SignalKind, signal};
 
     let terminated = async {
@@ -61,7 +61,7 @@ async fn told_to_stop() {
 }
 
 #[cfg(not(unix))]
-async fn told_to_stop() {
+async fn shutdown_signal() {
     // Without a signal handler it is ended by force, which costs nothing but time at the next start.
     let _ = tokio::signal::ctrl_c().await;
 }

@@ -22,7 +22,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 
 /// How often and for how long it is retried while others have the archive: longer than a lease lasts.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-const PATIENCE: Duration = Duration::from_secs(90);
+const RETRIED_FOR: Duration = Duration::from_secs(90);
 
 #[derive(Debug, Args)]
 pub(super) struct EraseArgs {
@@ -109,7 +109,7 @@ async fn to_the_end(erasures: &Erasures, mut order: ErasureOrder) -> Result<Eras
             None => waits_since = None,
             Some(reason) => {
                 let since = *waits_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > PATIENCE {
+                if since.elapsed() > RETRIED_FOR {
                     return Err(CliError::failed(unfinished(reason)));
                 }
                 tokio::time::sleep(LOOK_AGAIN).await;

@@ -25,20 +25,20 @@ const LEASE_NAME: &str = "usual";
 /// Learns what is usual, or waits for the lease, until cancelled; in either case this collector answers by what is kept.
 pub async fn keep_usual(store: Arc<dyn Store>, stop: CancellationToken) {
     let lease = Lease::new(store.clone(), LEASE_NAME, LEASE);
-    let keeper = Keeper {
+    let usual = UsualTimes {
         store,
         next: Instant::now(),
     };
-    lease.run(INTERVAL, stop, keeper).await;
+    lease.run(INTERVAL, stop, usual).await;
 }
 
-struct Keeper {
+struct UsualTimes {
     store: Arc<dyn Store>,
     /// When it is to be learnt anew.
     next: Instant,
 }
 
-impl LeasedWork for Keeper {
+impl LeasedWork for UsualTimes {
     async fn turn(&mut self, turn: Turn, _: &CancellationToken) {
         let kept = match turn {
             Turn::Ours(_) if Instant::now() >= self.next => self.learn().await,
@@ -51,7 +51,7 @@ impl LeasedWork for Keeper {
     }
 }
 
-impl Keeper {
+impl UsualTimes {
     async fn learn(&mut self) -> Result<(), StoreError> {
         let begun = Instant::now();
         self.store.learn_usual(Timestamp::now()).await?;

@@ -19,7 +19,7 @@ use crate::{
     fold_text::read_fold,
     period::drawn_below,
     rollup::CountsByType,
-    usual::{Held, Observed, Peers, TypeUsual, steps_before, suspect, with_next},
+    usual::{Observed, Peers, StandstillTally, TypeUsual, steps_before, suspect, with_next},
 };
 
 const LEARNT_FROM: Duration = Duration::from_hours(7 * 24);
@@ -139,11 +139,11 @@ async fn mark_all(store: &Adapter, moment: Timestamp) -> Result<Marked, StoreErr
         // Apart, so that a sample of a long time leaves enough to compare those with that began just now.
         let lately = moment.saturating_sub(LATELY);
         let (new, old): (Vec<_>, Vec<_>) = candidates.iter().partition(|(saga, _)| saga.started_at >= lately);
-        let mut held = Held::default();
+        let mut tally = StandstillTally::default();
         for candidates in [new, old] {
-            marked.sagas += mark_suspects(store, (saga_type, usual), &candidates, moment, &mut held).await?;
+            marked.sagas += mark_suspects(store, (saga_type, usual), &candidates, moment, &mut tally).await?;
         }
-        marked.standstills.extend(held.finish(saga_type));
+        marked.standstills.extend(tally.finish(saga_type));
     }
     Ok(marked)
 }
@@ -153,7 +153,7 @@ async fn mark_suspects(
     (saga_type, usual): (&SagaType, &TypeUsual),
     candidates: &[&(StoredSaga, i64)],
     moment: Timestamp,
-    held: &mut Held,
+    tally: &mut StandstillTally,
 ) -> Result<u64, StoreError> {
     let suspects: Vec<_> = candidates
         .iter()
@@ -181,7 +181,7 @@ async fn mark_suspects(
         {
             continue;
         }
-        if let Some(since) = suspect.stuck_since(&peers, moment, held) {
+        if let Some(since) = suspect.stuck_since(&peers, moment, tally) {
             marked += mark(store, saga, version, since).await?;
         }
     }

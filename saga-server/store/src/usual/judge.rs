@@ -11,7 +11,7 @@ use saga_types::{
     fold::{StepWait, Waits},
 };
 
-use super::{Held, TypeUsual, UsualWait};
+use super::{StandstillTally, TypeUsual, UsualWait};
 use crate::{OpenWait, StoredSaga, period::nearest_rank};
 
 /// So many others must have gone on.
@@ -61,9 +61,14 @@ impl Suspect<'_> {
         self.saga.started_at
     }
 
-    /// Since when it is stuck, compared with others; none when it is not, or nothing can be compared. What it waits for then is
-    /// held up.
-    pub(crate) fn stuck_since(&self, peers: &Peers, moment: Timestamp, held: &mut Held) -> Option<Timestamp> {
+    /// Since when it is stuck, compared with others. None when it is not, or nothing can be compared; then what it waits for
+    /// counts for a standstill.
+    pub(crate) fn stuck_since(
+        &self,
+        peers: &Peers,
+        moment: Timestamp,
+        tally: &mut StandstillTally,
+    ) -> Option<Timestamp> {
         let others: Vec<Option<i64>> = self.groups.iter().map(|group| peers.median_ms(group)).collect();
         let groups = || self.groups.iter().zip(&others);
         let since = groups().filter_map(|(group, others)| stuck_since(group, (*others)?));
@@ -71,7 +76,7 @@ impl Suspect<'_> {
         if since.is_none() {
             for (group, others) in groups() {
                 let (wait, usual) = group[0];
-                held.add(wait, usual, *others);
+                tally.add(wait, usual, *others);
             }
         }
         since
@@ -199,7 +204,7 @@ mod tests {
 
     fn stuck_since(saga: &StoredSaga, usual: &TypeUsual, peers: &Peers, moment: i64) -> Option<i64> {
         let suspect = suspect(saga, usual, at(moment))?;
-        let since = suspect.stuck_since(peers, at(moment), &mut Held::default())?;
+        let since = suspect.stuck_since(peers, at(moment), &mut StandstillTally::default())?;
         Some(since.millis_since(at(0)))
     }
 
@@ -235,12 +240,12 @@ mod tests {
     fn what_cannot_be_judged_saga_by_saga_is_a_standstill() {
         let (saga, usual) = (waiting(&[("B", None)]), usual(&["B"]));
         let found = |sagas: usize, peers: &Peers, moment: i64| {
-            let mut held = Held::default();
+            let mut tally = StandstillTally::default();
             for _ in 0..sagas {
                 let suspect = suspect(&saga, &usual, at(moment)).unwrap();
-                suspect.stuck_since(peers, at(moment), &mut held);
+                suspect.stuck_since(peers, at(moment), &mut tally);
             }
-            held.finish(&saga.saga_type).next()
+            tally.finish(&saga.saga_type).next()
         };
         assert_eq!(found(4, &peers(19, 900), 90_000), None, "too few");
         let nobody = found(5, &peers(19, 900), 90_000).unwrap();

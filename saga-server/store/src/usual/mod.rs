@@ -30,8 +30,8 @@ pub use ends::{EndLevel, ExpectedEnd};
 pub(super) use judge::{Peers, suspect};
 pub(super) use next::{steps_before, with_next};
 pub(super) use observed::Observed;
-pub(super) use standstill::Held;
 pub use standstill::Standstill;
+pub(super) use standstill::StandstillTally;
 pub use store::{CurrentUsual, Marked, UsualStore};
 
 /// So many observations are needed until anything is said.

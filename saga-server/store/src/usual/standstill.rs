@@ -35,7 +35,7 @@ pub struct Standstill {
 
 /// Adds up the sagas of one type.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct StandstillTally {
     waits: BTreeMap<WaitKey, Waiting>,
 }
 
@@ -47,7 +47,7 @@ struct Waiting {
     others_p50_ms: Option<i64>,
 }
 
-impl Held {
+impl StandstillTally {
     /// A saga that waits too long, beside others that took so long.
     pub(crate) fn add(&mut self, wait: OpenWait<'_>, usual: &UsualWait, others_p50_ms: Option<i64>) {
         let since = wait.awaiting.since;
