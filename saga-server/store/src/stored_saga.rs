@@ -59,12 +59,13 @@ impl StoredSaga {
 
     /// What it waits for.
     pub fn open_waits(&self) -> impl Iterator<Item = OpenWait<'_>> {
-        let after = |place: usize| self.waits.after.get(place)?.as_ref();
-        let awaiting = self.state.awaiting.iter().enumerate();
-        awaiting.map(move |(place, awaiting)| OpenWait {
-            awaiting,
-            after: after(place),
-        })
+        let after = self.waits.after.iter().map(Option::as_ref);
+        // Nothing is known behind what a saga from a file waits.
+        let after = after.chain(std::iter::repeat(None));
+        let awaiting = self.state.awaiting.iter();
+        awaiting
+            .zip(after)
+            .map(|(awaiting, after)| OpenWait { awaiting, after })
     }
 }
 
