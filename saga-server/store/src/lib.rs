@@ -119,7 +119,9 @@ pub use failures::{
     FailureGroup, FailureGroups, FailureGroupsQuery, FailureStore, FailureTotals, GroupedFailures,
 };
 pub use find::{FindPlace, FindQuery, FindStore, Found, FoundSaga, Stretch};
-pub use flow::{Flow, FlowQuery, Outcome, StepDetail, StepRow, Transition, TransitionRow, VersionPart};
+pub use flow::{
+    Flow, FlowQuery, FlowsQuery, Outcome, StepDetail, StepRow, Transition, TransitionRow, VersionPart,
+};
 pub use fold_text::read_fold;
 pub use job_items::{DoneItem, ItemResult, JobItem, JobItemQuery, JobStep, NewItem};
 pub use jobs::{

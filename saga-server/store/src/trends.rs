@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use saga_types::{SagaStatus, SagaType, Step};
 
 use super::{
-    Flow, FlowQuery, Scope, Span, Statistics, StepDetail, StoreError, columns::Bound, histogram::Histogram,
-    rollup,
+    Flow, FlowQuery, FlowsQuery, Scope, Span, Statistics, StepDetail, StoreError, columns::Bound,
+    histogram::Histogram, rollup,
 };
 
 /// How many sagas that started in a slot are in each status that occurs.
@@ -89,6 +89,9 @@ pub trait TrendStore {
 
     /// The observed flow; of no saga when the type is not one of the query's scope.
     async fn flow(&self, query: &FlowQuery) -> Result<Flow, StoreError>;
+
+    /// The observed flow of each of several types of the query's scope that has sagas in the period.
+    async fn flows(&self, query: &FlowsQuery) -> Result<Vec<(SagaType, Flow)>, StoreError>;
 
     /// One step of the flow in detail, of the same sagas.
     async fn step_detail(&self, query: &FlowQuery, step: &Step) -> Result<StepDetail, StoreError>;

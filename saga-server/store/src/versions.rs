@@ -25,10 +25,12 @@ pub struct VersionsQuery {
     pub from: Timestamp,
     /// In sagas that started at this moment or earlier.
     pub to: Timestamp,
+    /// So many sagas of the period are looked at, whichever services recorded them.
+    pub most: u32,
 }
 
 impl VersionsQuery {
-    /// So many sagas of the period are read, whichever services recorded them.
+    /// Of so many sagas a comparison that is asked for looks at.
     pub const LOOKED_AT: u32 = 20_000;
 
     pub(super) fn statistics(&self) -> StatisticsQuery {
@@ -49,7 +51,7 @@ pub struct VersionSagas {
     pub sagas: Vec<VersionSaga>,
     /// How many had steps of several versions of the service, and are not among them.
     pub mixed: u64,
-    /// Whether all sagas of the period were looked at; when not, the first [`VersionsQuery::LOOKED_AT`] were.
+    /// Whether all sagas of the period were looked at; when not, the first [`VersionsQuery::most`] were.
     pub is_whole: bool,
 }
 
@@ -102,7 +104,7 @@ pub(super) fn sorted(
     total: u64,
 ) -> Result<VersionSagas, StoreError> {
     let mut found = VersionSagas {
-        is_whole: total <= u64::from(VersionsQuery::LOOKED_AT),
+        is_whole: total <= u64::from(query.most),
         ..VersionSagas::default()
     };
     for row in rows {

@@ -37,6 +37,17 @@ pub struct VersionPart {
     pub median_wait_ms: Option<i64>,
 }
 
+impl VersionPart {
+    /// Of sagas that waited so long.
+    pub(super) fn of(sagas: u64, waits_ms: Vec<i64>) -> Self {
+        let times = Times::of(waits_ms, Sample::new(sagas, sagas));
+        Self {
+            sagas,
+            median_wait_ms: times.map(|times| times.p50_ms),
+        }
+    }
+}
+
 impl StepDetail {
     /// How many of the slowest sagas are named.
     pub const SLOWEST: usize = 10;
@@ -123,16 +134,8 @@ impl<'a> DetailGathering<'a> {
             Ok(saga_id) => Ok((saga_id, wait)),
             Err(error) => Err(Corrupt::new("saga_steps", "saga_id", saga_id.as_str(), error).into()),
         });
-        let versions = self.versions.into_iter().map(|(version, (sagas, waits))| {
-            let median_wait_ms = Times::of(waits, Sample::new(sagas, sagas)).map(|times| times.p50_ms);
-            (
-                version,
-                VersionPart {
-                    sagas,
-                    median_wait_ms,
-                },
-            )
-        });
+        let versions = self.versions.into_iter();
+        let versions = versions.map(|(version, (sagas, waits))| (version, VersionPart::of(sagas, waits)));
         Ok(StepDetail {
             sagas: self.sagas,
             reached: self.reached.len() as u64,

@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use saga_types::{SagaId, Step, definition::SagaDefinition};
 
 use super::{
-    Flow, FlowQuery, FlowStep, Outcome, StepRow, Transition, TransitionRow,
+    Flow, FlowQuery, FlowStep, Outcome, StepRow, Transition, TransitionRow, VersionPart,
     path::{self, Visit},
 };
 use crate::{Sample, StoreError, Times};
@@ -14,6 +14,8 @@ use crate::{Sample, StoreError, Times};
 pub(crate) struct Gathering<'a> {
     /// The sagas that made this transition are named.
     of: Option<&'a Transition>,
+    /// Only what this service recorded is gathered.
+    service: Option<&'a str>,
     sagas: u64,
     steps: BTreeMap<Step, StepSums>,
     transitions: BTreeMap<Transition, TransitionSums>,
@@ -32,6 +34,8 @@ struct StepSums {
     echoes: BTreeMap<Option<String>, u64>,
     last: u64,
     waits_ms: Vec<i64>,
+    /// With the waits of each.
+    versions: BTreeMap<String, (u64, Vec<i64>)>,
 }
 
 #[derive(Default)]
@@ -45,11 +49,25 @@ impl<'a> Gathering<'a> {
     pub(crate) fn new(of: Option<&'a Transition>) -> Self {
         Self {
             of,
+            service: None,
             sagas: 0,
             steps: BTreeMap::new(),
             transitions: BTreeMap::new(),
             named: Vec::new(),
         }
+    }
+
+    /// Of the steps that a service recorded first in a saga; of all without one.
+    pub(crate) fn of_service(service: Option<&'a str>) -> Self {
+        Self {
+            service,
+            ..Self::new(None)
+        }
+    }
+
+    /// So many sagas of the sample have nothing that is gathered, and are not read.
+    pub(crate) fn add_others(&mut self, sagas: u64) {
+        self.sagas += sagas;
     }
 
     /// All that was read of some sagas: it comes saga by saga, each saga's events in their order, the newest saga first.
@@ -69,22 +87,29 @@ impl<'a> Gathering<'a> {
                 from: before.map(|before| before.step.clone()),
                 to: visit.step.clone(),
             };
-            // An override is recorded when somebody looked.
-            let took_ms = before
-                .filter(|_| !visit.step.is_manual_override())
-                .map(|before| visit.at.millis_since(before.at));
-            self.step(visit).add(visit, place, took_ms);
-            self.name(&transition, events)?;
-            let sums = self.transitions.entry(transition).or_default();
-            sums.sagas += 1;
-            sums.took_ms.extend(took_ms);
-            *sums.outcomes.entry(visit.status.into()).or_default() += 1;
+            if self.is_gathered(visit) {
+                // An override is recorded when somebody looked.
+                let took_ms = before
+                    .filter(|_| !visit.step.is_manual_override())
+                    .map(|before| visit.at.millis_since(before.at));
+                self.step(visit).add(visit, place, took_ms);
+                self.name(&transition, events)?;
+                let sums = self.transitions.entry(transition).or_default();
+                sums.sagas += 1;
+                sums.took_ms.extend(took_ms);
+                *sums.outcomes.entry(visit.status.into()).or_default() += 1;
+            }
             before = Some(visit);
         }
-        if let Some(last) = before {
+        if let Some(last) = before.filter(|last| self.is_gathered(last)) {
             self.step(last).last += 1;
         }
         Ok(())
+    }
+
+    fn is_gathered(&self, visit: &Visit) -> bool {
+        self.service
+            .is_none_or(|service| visit.service.as_deref() == Some(service))
     }
 
     fn step(&mut self, visit: &Visit) -> &mut StepSums {
@@ -149,6 +174,11 @@ impl StepSums {
             *self.echoes.entry(echo.clone()).or_default() += 1;
         }
         self.waits_ms.extend(wait_ms);
+        if let Some(version) = &visit.version {
+            let (sagas, waits_ms) = self.versions.entry(version.clone()).or_default();
+            *sagas += 1;
+            waits_ms.extend(wait_ms);
+        }
     }
 
     /// The row, with what it is ordered by.
@@ -182,6 +212,11 @@ impl StepSums {
             echoes,
             last: self.last,
             wait: Times::of(self.waits_ms, sample),
+            versions: self
+                .versions
+                .into_iter()
+                .map(|(version, (sagas, waits_ms))| (version, VersionPart::of(sagas, waits_ms)))
+                .collect(),
             step,
         };
         (order, row)

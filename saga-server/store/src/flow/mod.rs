@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `path` | the path of one saga: first events of steps, retries and echoes |
 //! | `gather` | the paths of many sagas, added up |
+//! | `several` | several types at once |
 //! | `detail` | one step of many sagas |
 //! | `waits` | how long the sagas of a type without a definition waited |
 //!
@@ -14,7 +15,10 @@
 mod detail;
 mod gather;
 mod path;
+mod several;
 mod waits;
+
+use std::collections::BTreeMap;
 
 use saga_types::{SagaId, SagaStatus, SagaType, Step};
 
@@ -24,6 +28,8 @@ pub(super) use detail::{DetailGathering, FirstEvent, StepMetadata};
 pub use detail::{StepDetail, VersionPart};
 pub(super) use gather::Gathering;
 pub(super) use path::FlowStep;
+pub use several::FlowsQuery;
+pub(super) use several::{Drawing, DrawnOfType};
 pub(super) use waits::{observed_waits, standing};
 
 /// Which sagas are read.
@@ -129,6 +135,8 @@ pub struct StepRow {
     pub last: u64,
     /// How long it took from the first event of the step before it, whichever that was; none for a first step.
     pub wait: Option<Times>,
+    /// What each version of the service recorded of it, where the flow is that of one service.
+    pub versions: BTreeMap<String, VersionPart>,
 }
 
 /// A transition, and how sagas made it.

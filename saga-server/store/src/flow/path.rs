@@ -14,6 +14,8 @@ pub(crate) struct FlowStep {
     status: String,
     recorded_at: Moment,
     producer_service: Option<String>,
+    /// Of events of the service whose versions are asked for.
+    service_version: Option<String>,
 }
 
 impl Keyed for FlowStep {
@@ -25,6 +27,11 @@ impl FlowStep {
     pub(super) fn saga_id(&self) -> Result<SagaId, StoreError> {
         let parsed = self.saga_id.parse();
         Ok(parsed.map_err(|error| self.corrupt("saga_id", error))?)
+    }
+
+    /// The saga that it belongs to, as the table has it.
+    pub(crate) fn saga(&self) -> &str {
+        &self.saga_id
     }
 
     pub(super) fn is_of(&self, step: &Step) -> bool {
@@ -42,6 +49,8 @@ pub(super) struct Visit {
     pub(super) step: Step,
     pub(super) status: SagaStatus,
     pub(super) service: Option<String>,
+    /// Of the service, as far as it is asked for.
+    pub(super) version: Option<String>,
     pub(super) at: Timestamp,
     /// Later events of the same service.
     pub(super) retries: u64,
@@ -68,6 +77,10 @@ pub(super) fn visits(events: &[FlowStep]) -> Result<Vec<Visit>, StoreError> {
                     .parse()
                     .map_err(|error| event.corrupt("status", error))?,
                 service: service.cloned(),
+                version: event
+                    .service_version
+                    .clone()
+                    .filter(|version| saga_types::is_name(version)),
                 at: event.recorded_at.0,
                 retries: 0,
                 echoes: Vec::new(),

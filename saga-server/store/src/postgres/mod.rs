@@ -50,6 +50,8 @@ mod failures;
 mod filters;
 #[path = "../sql/find.rs"]
 mod find;
+#[path = "../sql/flows.rs"]
+mod flows;
 #[path = "../sql/fold.rs"]
 mod fold;
 #[path = "../sql/forget.rs"]

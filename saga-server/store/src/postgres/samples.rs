@@ -1,46 +1,57 @@
 //! What a bounded number of sagas of a period say.
 
 use saga_types::{SagaStatus, SagaType};
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use super::{error, rows::decode_all};
-use crate::{FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep, layout::Layout};
+use crate::{
+    FlowQuery, Span, StoreError,
+    columns::Bound,
+    flow::{Drawing, FlowStep},
+    layout::Layout,
+};
 
-/// The sagas of a type and a period whose numbers are below a limit; an index has all that this looks at.
-const SAGAS: &str = r"
-SELECT saga_id FROM saga_instance
-WHERE saga_type = $1 AND current_status = ANY($5) AND started_at >= $2 AND started_at < $3
-    AND (hashtextextended(saga_id, 0) & 65535) < $4
-ORDER BY started_at DESC, saga_id DESC";
+/// The number of a saga.
+const NUMBER: &str = "(hashtextextended(saga_id, 0) & 65535)";
 
-/// The same where an index has only the numbers below 4096.
-const FEW_SAGAS: &str = r"
-SELECT saga_id FROM saga_instance
-WHERE saga_type = $1 AND started_at >= $2 AND started_at < $3
-    AND (hashtextextended(saga_id, 0) & 65535) < 4096 AND (hashtextextended(saga_id, 0) & 65535) < $4
-ORDER BY started_at DESC, saga_id DESC";
-
-/// Below this the index of `FEW_SAGAS` knows the numbers.
+/// Of the numbers below this there is an index.
 const INDEXED_BELOW: i64 = 4_096;
 
+/// The version of the service that the third parameter names, of a row of `saga_steps`, if it is a text.
+macro_rules! version_of {
+    () => {
+        "CASE WHEN producer_service = $3 THEN \
+         CASE jsonb_typeof(metadata -> 'serviceVersion') WHEN 'string' THEN metadata ->> 'serviceVersion' END END"
+    };
+}
+
 /// One range of an index for each saga.
-const STEPS: &str = r"
-SELECT saga.saga_id, step.step, step.status, step.recorded_at, step.producer_service
+const STEPS: &str = concat!(
+    r"
+SELECT saga.saga_id, step.step, step.status, step.recorded_at, step.producer_service, step.service_version
 FROM unnest($1::text[]) WITH ORDINALITY AS saga (saga_id, place)
 CROSS JOIN LATERAL (
-    SELECT step, status, recorded_at, event_id, producer_service FROM saga_steps WHERE saga_steps.saga_id = saga.saga_id
+    SELECT step, status, recorded_at, event_id, producer_service, ",
+    version_of!(),
+    r" AS service_version
+    FROM saga_steps WHERE saga_steps.saga_id = saga.saga_id
     ORDER BY recorded_at, event_id LIMIT $2
 ) AS step
-ORDER BY saga.place, step.recorded_at, step.event_id";
+ORDER BY saga.place, step.recorded_at, step.event_id"
+);
 
 /// The same where Citus joins no function laterally.
-const STEPS_DISTRIBUTED: &str = r"
-SELECT saga_id, step, status, recorded_at, producer_service FROM (
-    SELECT saga_id, step, status, recorded_at, producer_service,
+const STEPS_DISTRIBUTED: &str = concat!(
+    r"
+SELECT saga_id, step, status, recorded_at, producer_service, service_version FROM (
+    SELECT saga_id, step, status, recorded_at, producer_service, ",
+    version_of!(),
+    r" AS service_version,
         row_number() OVER (PARTITION BY saga_id ORDER BY recorded_at, event_id) AS place
     FROM saga_steps WHERE saga_id = ANY($1)
 ) AS step WHERE place <= $2
-ORDER BY array_position($1::text[], saga_id), place";
+ORDER BY array_position($1::text[], saga_id), place"
+);
 
 /// One look into an index for each saga, whose few steps are then compared.
 const WITH_VERSION: &str = r"
@@ -64,19 +75,55 @@ pub(super) async fn sagas(
     span: &Span,
     below: i64,
 ) -> Result<Vec<String>, StoreError> {
+    let mut sql = QueryBuilder::new("");
+    push_sagas(&mut sql, "saga_id", (saga_type, below), span);
+    sql.push(" ORDER BY started_at DESC, saga_id DESC")
+        .build_query_scalar()
+        .fetch_all(pool)
+        .await
+        .map_err(error::store)
+}
+
+/// The sagas of several types: their types, ids and numbers.
+pub(super) async fn drawn(
+    pool: &PgPool,
+    types: &[Drawing],
+    span: &Span,
+) -> Result<Vec<(String, String, i64)>, StoreError> {
+    let mut sql = QueryBuilder::new("");
+    let columns = format!("saga_type, saga_id, {NUMBER}");
+    for (place, drawing) in types.iter().enumerate() {
+        sql.push(if place == 0 { "" } else { " UNION ALL " });
+        push_sagas(&mut sql, &columns, (&drawing.saga_type, drawing.below), span);
+    }
+    sql.build_query_as().fetch_all(pool).await.map_err(error::store)
+}
+
+/// Those of a type and a period whose numbers are below the limit; an index has all that this looks at.
+fn push_sagas(
+    sql: &mut QueryBuilder<Postgres>,
+    columns: &str,
+    (saga_type, below): (&SagaType, i64),
+    span: &Span,
+) {
     let range = span.range();
-    let sql = if below <= INDEXED_BELOW { FEW_SAGAS } else { SAGAS };
-    let asked = sqlx::query_scalar(sql)
-        .bind(saga_type.as_str())
-        .bind(Bound(range.start))
-        .bind(Bound(range.end))
-        .bind(below);
-    let asked = if below <= INDEXED_BELOW {
-        asked
+    sql.push(format_args!(
+        "SELECT {columns} FROM saga_instance WHERE saga_type = "
+    ))
+    .push_bind(saga_type.as_str().to_owned())
+    .push(" AND started_at >= ")
+    .push_bind(Bound(range.start))
+    .push(" AND started_at < ")
+    .push_bind(Bound(range.end));
+    if below <= INDEXED_BELOW {
+        sql.push(format_args!(" AND {NUMBER} < {INDEXED_BELOW}"));
     } else {
-        asked.bind(SagaStatus::ALL.map(|status| status.as_str()))
-    };
-    asked.fetch_all(pool).await.map_err(error::store)
+        let statuses = SagaStatus::ALL.map(|status| status.as_str().to_owned());
+        sql.push(" AND current_status = ANY(")
+            .push_bind(statuses.to_vec())
+            .push(")");
+    }
+    sql.push(format_args!(" AND {NUMBER} < ")).push_bind(below);
 }
 
 /// Those of the sagas that have a step of this version of a service, in their order.
@@ -97,10 +144,11 @@ pub(super) async fn with_version(
         .map_err(error::store)
 }
 
-/// The first steps of each of the sagas, in the sagas' order.
+/// The first steps of each of the sagas, in the sagas' order; with its version where a service is given.
 pub(super) async fn steps(
     (pool, layout): (&PgPool, Layout),
     saga_ids: &[String],
+    service: Option<&str>,
 ) -> Result<Vec<FlowStep>, StoreError> {
     let statement = match layout {
         Layout::Single => STEPS,
@@ -109,6 +157,7 @@ pub(super) async fn steps(
     let rows = sqlx::query(statement)
         .bind(saga_ids)
         .bind(i64::from(FlowQuery::EVENTS))
+        .bind(service)
         .fetch_all(pool)
         .await
         .map_err(error::store)?;

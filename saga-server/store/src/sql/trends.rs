@@ -1,18 +1,18 @@
 //! Counts along a period: from the roll-ups, and from a bounded number of sagas.
 
 use async_trait::async_trait;
-use saga_types::Step;
+use saga_types::{SagaType, Step};
 
 use super::{
     Adapter, Pool,
     dialect::{self, any},
-    error,
+    error, flows,
     rows::decode,
     samples, statistics,
 };
 use crate::{
-    Flow, FlowQuery, Sample, Scope, SlotDurations, Span, StatisticsQuery, StepDetail, StoreError, TrendStore,
-    Trends,
+    Flow, FlowQuery, FlowsQuery, Sample, Scope, SlotDurations, Span, StatisticsQuery, StepDetail, StoreError,
+    TrendStore, Trends,
     flow::{DetailGathering, FirstEvent, FlowStep, Gathering, StepMetadata},
     period::drawn_below,
     rollup::CountsByType,
@@ -72,6 +72,10 @@ impl TrendStore for Adapter {
         Ok(gathering.finish(read, definition))
     }
 
+    async fn flows(&self, query: &FlowsQuery) -> Result<Vec<(SagaType, Flow)>, StoreError> {
+        flows::flows(self, query).await
+    }
+
     async fn step_detail(&self, query: &FlowQuery, step: &Step) -> Result<StepDetail, StoreError> {
         let mut gathering = DetailGathering::new(step);
         if !query.scope.has(&query.saga_type) {
@@ -103,9 +107,9 @@ async fn steps(store: &Adapter, query: &FlowQuery, some: &[String]) -> Result<Ve
     match &query.service_version {
         Some(version) => {
             let with_version = samples::with_version(pool, some, version).await?;
-            samples::steps(pool, &with_version).await
+            samples::steps(pool, &with_version, None).await
         }
-        None => samples::steps(pool, some).await,
+        None => samples::steps(pool, some, None).await,
     }
 }
 

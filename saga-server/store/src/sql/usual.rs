@@ -237,7 +237,7 @@ async fn waits_of(
                 Some((saga_id.to_string(), fold.waits(&definitions)?))
             });
             let waits = waits.collect();
-            let events = samples::steps(store.reading().await?, some).await?;
+            let events = samples::steps(store.reading().await?, some, None).await?;
             observed_waits(waits, &events)?.into_iter().for_each(&mut each);
         }
     }
@@ -297,7 +297,7 @@ async fn candidates_behind(
 async fn standing_still(store: &Adapter, saga_ids: Vec<String>) -> Result<HashSet<String>, StoreError> {
     let mut still = HashSet::new();
     for some in saga_ids.chunks(CHUNK) {
-        let events = samples::steps(store.reading().await?, some).await?;
+        let events = samples::steps(store.reading().await?, some, None).await?;
         still.extend(standing(&events)?);
     }
     Ok(still)

@@ -36,7 +36,7 @@ impl VersionStore for Adapter {
     async fn flow_of(&self, saga_type: &SagaType, saga_ids: &[String]) -> Result<Flow, StoreError> {
         let mut gathering = Gathering::new(None);
         for some in saga_ids.chunks(FlowQuery::CHUNK) {
-            gathering.add(&samples::steps(self.reading().await?, some).await?)?;
+            gathering.add(&samples::steps(self.reading().await?, some, None).await?)?;
         }
         let definitions = self.definitions.get();
         let definition = definitions.get(saga_type).map(|definition| &**definition);
@@ -117,7 +117,7 @@ fn push_sagas(sql: &mut QueryBuilder<Db>, query: &VersionsQuery, columns: &str) 
             .push_bind(saga_type.as_str().to_owned());
     }
     sql.push(" ORDER BY started_at, saga_id LIMIT ")
-        .push_bind(i64::from(VersionsQuery::LOOKED_AT));
+        .push_bind(i64::from(query.most));
 }
 
 fn push_both(sql: &mut QueryBuilder<Db>, query: &VersionsQuery) {

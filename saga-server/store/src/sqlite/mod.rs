@@ -43,6 +43,8 @@ mod error;
 mod failures;
 #[path = "../sql/find.rs"]
 mod find;
+#[path = "../sql/flows.rs"]
+mod flows;
 #[path = "../sql/fold.rs"]
 mod fold;
 #[path = "../sql/forget.rs"]

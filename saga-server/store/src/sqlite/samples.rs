@@ -1,27 +1,37 @@
 //! What a bounded number of sagas of a period say.
 //!
-//! SQLite has no lateral join: each range of time and each saga is asked for by itself, within this process.
+//! Rule of thumb: one statement for many sagas, since each one costs more than the rows of a saga do.
 
 use saga_types::SagaType;
-use sqlx::SqlitePool;
+use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
-use super::{error, rows::decode_all};
-use crate::{FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep, layout::Layout};
+use super::{dialect, error, rows::decode_all};
+use crate::{
+    FlowQuery, Span, StoreError,
+    columns::Bound,
+    flow::{Drawing, FlowStep},
+    layout::Layout,
+};
 
-/// The multiplication spreads the numbers of sagas that came one after the other evenly. The index of types and times has
-/// the row's number, too.
-const SAGAS: &str = r"
-SELECT saga_id FROM saga_instance WHERE saga_type = ?1 AND started_at >= ?2 AND started_at < ?3
-    AND ((((rowid & 2147483647) * 2654435761) >> 16) & 65535) < ?4
-ORDER BY started_at DESC, saga_id DESC";
+/// The number of a saga. The multiplication spreads the numbers of sagas that came one after the other evenly. The index of types and
+/// times has the row's number, too.
+const NUMBER: &str = "((((rowid & 2147483647) * 2654435761) >> 16) & 65535)";
 
+/// One range of an index for each saga, in the sagas' order.
 const STEPS: &str = r"
-SELECT saga_id, step, status, recorded_at, producer_service FROM saga_steps WHERE saga_id = ?1 ORDER BY recorded_at, event_id LIMIT ?2";
+SELECT saga_id, step, status, recorded_at, producer_service, service_version FROM (
+    SELECT saga.key AS saga, step.saga_id, step, status, recorded_at, producer_service,
+        CASE WHEN producer_service = ?3 THEN
+            CASE json_type(metadata, '$.serviceVersion') WHEN 'text' THEN metadata ->> 'serviceVersion' END
+        END AS service_version,
+        row_number() OVER (PARTITION BY saga.key ORDER BY recorded_at, event_id) AS place
+    FROM json_each(?1) AS saga CROSS JOIN saga_steps AS step ON step.saga_id = saga.value
+) WHERE place <= ?2 ORDER BY saga, place";
 
 const WITH_VERSION: &str = r"
-SELECT EXISTS (
-    SELECT 1 FROM saga_steps WHERE saga_id = ?1 AND json_extract(metadata, '$.serviceVersion') = ?2
-)";
+SELECT saga.value FROM json_each(?1) AS saga WHERE EXISTS (
+    SELECT 1 FROM saga_steps WHERE saga_id = saga.value AND json_extract(metadata, '$.serviceVersion') = ?2
+) ORDER BY saga.key";
 
 /// The sagas of the type and the period whose numbers are below the limit, the newest first.
 pub(super) async fn sagas(
@@ -30,15 +40,48 @@ pub(super) async fn sagas(
     span: &Span,
     below: i64,
 ) -> Result<Vec<String>, StoreError> {
-    let range = span.range();
-    sqlx::query_scalar(SAGAS)
-        .bind(saga_type.as_str())
-        .bind(Bound(range.start))
-        .bind(Bound(range.end))
-        .bind(below)
+    let mut sql = QueryBuilder::new("");
+    push_sagas(&mut sql, "saga_id", (saga_type, below), span);
+    sql.push(" ORDER BY started_at DESC, saga_id DESC")
+        .build_query_scalar()
         .fetch_all(pool)
         .await
         .map_err(error::store)
+}
+
+/// The sagas of several types: their types, ids and numbers.
+pub(super) async fn drawn(
+    pool: &SqlitePool,
+    types: &[Drawing],
+    span: &Span,
+) -> Result<Vec<(String, String, i64)>, StoreError> {
+    let mut sql = QueryBuilder::new("");
+    let columns = format!("saga_type, saga_id, {NUMBER}");
+    for (place, drawing) in types.iter().enumerate() {
+        sql.push(if place == 0 { "" } else { " UNION ALL " });
+        push_sagas(&mut sql, &columns, (&drawing.saga_type, drawing.below), span);
+    }
+    sql.build_query_as().fetch_all(pool).await.map_err(error::store)
+}
+
+/// Those of a type and a period whose numbers are below the limit.
+fn push_sagas(
+    sql: &mut QueryBuilder<Sqlite>,
+    columns: &str,
+    (saga_type, below): (&SagaType, i64),
+    span: &Span,
+) {
+    let range = span.range();
+    sql.push(format_args!(
+        "SELECT {columns} FROM saga_instance WHERE saga_type = "
+    ))
+    .push_bind(saga_type.as_str().to_owned())
+    .push(" AND started_at >= ")
+    .push_bind(Bound(range.start))
+    .push(" AND started_at < ")
+    .push_bind(Bound(range.end))
+    .push(format_args!(" AND {NUMBER} < "))
+    .push_bind(below);
 }
 
 /// Those of the sagas that have a step of this version of a service, in their order.
@@ -47,37 +90,26 @@ pub(super) async fn with_version(
     saga_ids: &[String],
     version: &str,
 ) -> Result<Vec<String>, StoreError> {
-    let mut connection = pool.acquire().await.map_err(error::store)?;
-    let mut with_version = Vec::new();
-    for saga_id in saga_ids {
-        let has_it: bool = sqlx::query_scalar(WITH_VERSION)
-            .bind(saga_id)
-            .bind(version)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(error::store)?;
-        if has_it {
-            with_version.push(saga_id.clone());
-        }
-    }
-    Ok(with_version)
+    sqlx::query_scalar(WITH_VERSION)
+        .bind(dialect::list(saga_ids))
+        .bind(version)
+        .fetch_all(pool)
+        .await
+        .map_err(error::store)
 }
 
-/// The first steps of each of the sagas, in the sagas' order.
+/// The first steps of each of the sagas, in the sagas' order; with its version where a service is given.
 pub(super) async fn steps(
     (pool, _): (&SqlitePool, Layout),
     saga_ids: &[String],
+    service: Option<&str>,
 ) -> Result<Vec<FlowStep>, StoreError> {
-    let mut connection = pool.acquire().await.map_err(error::store)?;
-    let mut steps = Vec::new();
-    for saga_id in saga_ids {
-        let rows = sqlx::query(STEPS)
-            .bind(saga_id)
-            .bind(i64::from(FlowQuery::EVENTS))
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(error::store)?;
-        steps.extend(decode_all::<FlowStep>(&rows)?);
-    }
-    Ok(steps)
+    let rows = sqlx::query(STEPS)
+        .bind(dialect::list(saga_ids))
+        .bind(i64::from(FlowQuery::EVENTS))
+        .bind(service)
+        .fetch_all(pool)
+        .await
+        .map_err(error::store)?;
+    decode_all(&rows)
 }

@@ -7,6 +7,7 @@
 mod asked;
 mod bound;
 mod filters;
+mod flows;
 mod letters;
 mod many_sagas;
 
@@ -14,8 +15,8 @@ use asked::Asked;
 use filters::{DUE, FILTERS, moment};
 use many_sagas::ManySagas;
 use saga_store::{
-    FailureGroupsQuery, FindPlace, FindQuery, FlowQuery, PageStart, Position, Rebuild, SagaQuery, SagaSort,
-    Scope, SortBy, SortOrder, SortValue, Span, StatisticsQuery, Store, Total, Width,
+    FailureGroupsQuery, FindPlace, FindQuery, PageStart, Position, Rebuild, SagaQuery, SagaSort, Scope,
+    SortBy, SortOrder, SortValue, Span, StatisticsQuery, Store, Total, Width,
 };
 use saga_types::SagaType;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -240,21 +241,7 @@ async fn nothing_that_readers_ask_reads_a_table_whole() {
             let what = format!("durations {width:?} of {types} types");
             complaints.extend(asked.complaint(&what, 100, durations).await);
         }
-        for most in [200, 2_000] {
-            let query = FlowQuery {
-                scope: Scope::All,
-                saga_type: SagaType::ORDER_CREATION,
-                span,
-                service_version: None,
-                most,
-                of: None,
-            };
-            let flow = async |store: std::sync::Arc<dyn Store>| store.flow(&query).await.unwrap();
-            // Each saga of the sample and its five steps, and the entries of an index from which the sample is drawn.
-            let read = i64::from(most) * 2 * 6 + i64::from(SAGAS) / 16;
-            let what = format!("flow {width:?} of {most}");
-            complaints.extend(asked.complaint(&what, read, flow).await);
-        }
+        complaints.extend(flows::complaints(&mut asked, span, width).await);
     }
     for saga_type in [None, Some(SagaType::ORDER_CREATION)] {
         let query = FailureGroupsQuery {

@@ -84,13 +84,10 @@ pub(super) async fn of_service(reader: &Reader, service: &str) -> Result<Vec<Ser
     Ok(found.pop().map(|(_, versions)| versions).unwrap_or_default())
 }
 
-/// The versions of one service or of all; none where they are hidden, or to callers who may not see all types.
-pub(crate) async fn known(
-    reader: &Reader,
-    service: Option<String>,
-) -> Result<Vec<(String, Vec<ServiceVersion>)>, ApiError> {
+/// The versions of all services; none where they are hidden, or to callers who may not see all types.
+pub(crate) async fn known(reader: &Reader) -> Result<Vec<(String, Vec<ServiceVersion>)>, ApiError> {
     match reader.scope().is_all() && !reader.redaction.hides(keys::SERVICE_VERSION) {
-        true => found(reader, service).await,
+        true => found(reader, None).await,
         false => Ok(Vec::new()),
     }
 }

@@ -46,7 +46,7 @@ pub(super) struct Marker {
 
 impl Markers {
     pub(super) async fn of(reader: &Reader, period: &Period, span: &Span) -> Result<Self, ApiError> {
-        Ok(Self::along(find_versions(reader, None).await?, period, span))
+        Ok(Self::along(find_versions(reader).await?, period, span))
     }
 
     fn along(services: Vec<(String, Vec<ServiceVersion>)>, period: &Period, span: &Span) -> Self {

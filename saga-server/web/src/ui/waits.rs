@@ -1,9 +1,8 @@
-//! Flows of a type in a period and in the one that it is compared with, and how long sagas waited for a step in both.
+//! Flows of several types in a period and in the one that it is compared with, and how long sagas waited for a step in both.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use futures_util::TryFutureExt;
-use saga_store::{Flow, FlowQuery, Scope, Statistics, StepRow};
+use saga_store::{Flow, FlowsQuery, Scope, StepRow};
 use saga_types::SagaType;
 
 use super::{
@@ -13,44 +12,55 @@ use super::{
 };
 use crate::{http::ApiError, scoped::Reader};
 
-/// Of about so many sagas.
-pub(super) fn query(saga_type: &SagaType, period: &Period, most: u32) -> FlowQuery {
-    FlowQuery {
-        scope: Scope::All,
-        saga_type: saga_type.clone(),
-        span: period.span(),
-        service_version: None,
-        most,
-        of: None,
+/// Flows by type: in a period, and in the one that it is compared with.
+pub(super) struct Flows {
+    now: BTreeMap<SagaType, Flow>,
+    before: Option<BTreeMap<SagaType, Flow>>,
+}
+
+impl Flows {
+    /// Of about so many sagas of each period; with a service, of what it recorded.
+    pub(super) async fn of(
+        reader: &Reader,
+        types: &[SagaType],
+        service: Option<&str>,
+        period: &Period,
+        most: u32,
+    ) -> Result<Self, ApiError> {
+        let query = |period: &Period| FlowsQuery {
+            scope: Scope::All,
+            types: types.to_vec(),
+            service: service.map(str::to_owned),
+            span: period.span(),
+            most,
+        };
+        let now = query(period);
+        let before = period.before().map(|before| query(&before));
+        let now = reader.flows(&now);
+        let before = async {
+            match &before {
+                Some(before) => Ok(Some(reader.flows(before).await?)),
+                None => Ok(None),
+            }
+        };
+        let (now, before) = tokio::try_join!(now, before)?;
+        Ok(Self { now, before })
+    }
+
+    /// The flow of a type, and the one before; there is nothing to compare with a period in which nothing started.
+    pub(super) fn get(&self, saga_type: &SagaType) -> Option<(&Flow, Option<&Flow>)> {
+        let before = self.before.as_ref().and_then(|before| before.get(saga_type));
+        Some((self.now.get(saga_type)?, before))
     }
 }
 
-/// The flow of about so many sagas of each period.
-pub(super) async fn flows(
-    reader: &Reader,
-    saga_type: &SagaType,
-    period: &Period,
-    most: u32,
-) -> Result<(Flow, Option<Flow>), ApiError> {
-    let now = query(saga_type, period, most);
-    let before = period.before();
-    let before = before.map(|before| query(saga_type, &before, most));
-    let flow = reader.flow(&now).map_err(ApiError::from);
-    let before = async {
-        match &before {
-            Some(before) => Ok(Some(reader.flow(before).await?)),
-            None => Ok::<_, ApiError>(None),
-        }
-    };
-    let (flow, before) = tokio::try_join!(flow, before)?;
-    // There is nothing to compare with a period in which nothing started.
-    Ok((flow, before.filter(|before| before.sample.sagas > 0)))
-}
-
 /// Of so many types at most, the most frequent first.
-pub(super) fn most_frequent(by_type: &BTreeMap<SagaType, Statistics>, most: usize) -> Vec<SagaType> {
-    let mut types: Vec<_> = by_type.iter().collect();
-    types.sort_by_key(|(_, statistics)| Reverse(statistics.total));
+pub(super) fn most_frequent<'a>(
+    by_type: impl Iterator<Item = (&'a SagaType, u64)>,
+    most: usize,
+) -> Vec<SagaType> {
+    let mut types: Vec<_> = by_type.collect();
+    types.sort_by_key(|(_, sagas)| Reverse(*sagas));
     let types = types.into_iter().take(most);
     types.map(|(saga_type, _)| saga_type.clone()).collect()
 }

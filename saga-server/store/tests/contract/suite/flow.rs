@@ -1,5 +1,7 @@
 //! The observed flow, against plain loops over the events.
 
+use std::collections::BTreeMap;
+
 use saga_store::{Flow, FlowQuery, Outcome, Sample, Scope, Span, StepRow, Times, Transition, Width};
 use saga_types::{SagaEvent, SagaStatus, SagaType, Step, steps};
 
@@ -121,6 +123,7 @@ pub(crate) async fn transitions_are_between_first_events_and_repeats_are_retries
             echoes: vec![(Some("order".to_owned()), 20)],
             last: 0,
             wait: of_all(10, 10, 10),
+            versions: BTreeMap::new(),
         }
     );
     let transitions: Vec<_> = flow

@@ -14,6 +14,7 @@ pub(crate) mod failures;
 pub(crate) mod figures;
 pub(crate) mod finding;
 pub(crate) mod flow;
+pub(crate) mod flows;
 pub(crate) mod jobs;
 pub(crate) mod letter_counts;
 pub(crate) mod notes;
@@ -249,6 +250,9 @@ macro_rules! contract_tests {
             flow::as_many_sagas_as_asked_for_are_all_read,
             flow::of_a_saga_of_very_many_steps_the_first_are_followed,
             flow::a_step_in_detail_has_waits_versions_and_reasons_of_its_first_events,
+            flows::the_flows_of_several_types_are_those_of_each,
+            flows::what_a_service_recorded_is_what_the_flow_and_its_steps_say,
+            flows::of_very_many_sagas_those_of_a_service_are_read_and_the_others_counted,
             figures::every_figure_is_that_of_a_plain_count,
             figures::figures_of_samples_are_as_exact_as_they_say,
             usual::what_is_usual_is_learnt_kept_and_read_by_others,

@@ -47,6 +47,7 @@ pub(crate) async fn sagas_of_two_versions_come_in_the_order_of_their_start(datab
         saga_type: None,
         from: at(0),
         to: at(299),
+        most: VersionsQuery::LOOKED_AT,
     };
     let found = store.version_sagas(&query).await.unwrap();
     assert_eq!((found.sagas.len(), found.mixed, found.is_whole), (19, 1, true));
@@ -59,6 +60,12 @@ pub(crate) async fn sagas_of_two_versions_come_in_the_order_of_their_start(datab
             .iter()
             .all(|saga| saga.status == SagaStatus::Completed && saga.duration_ms == Some(70))
     );
+    let first = VersionsQuery {
+        most: 9,
+        ..query.clone()
+    };
+    let found = store.version_sagas(&first).await.unwrap();
+    assert_eq!((found.sagas.len(), found.mixed, found.is_whole), (5, 1, false));
     let others = VersionsQuery {
         scope: Scope::of([SagaType::REFUND]),
         ..query.clone()

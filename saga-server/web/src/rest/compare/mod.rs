@@ -54,7 +54,7 @@ pub(crate) struct VersionComparison {
     /// How many sagas had steps of several versions of the service; they are left out.
     mixed: u64,
     /// Whether all sagas of the period were looked at. When not, the first 20,000 were, from its beginning.
-    period_is_whole: bool,
+    pub(crate) period_is_whole: bool,
     /// What the sagas of the same minutes did, by type, that with the most sagas first; at most 20.
     types: Vec<TypeComparison>,
     freshness: Freshness,
@@ -135,9 +135,15 @@ pub(super) async fn two_versions(
     Ok(Json(comparison))
 }
 
-/// The comparison that parameters ask for, without what the sagas of each type did.
-pub(crate) async fn find(reader: &Reader, params: Params) -> Result<VersionComparison, ApiError> {
-    Ok(compared(reader, params).await?.0)
+/// A comparison without what the sagas of each type did, of versions that may be among those that are known.
+pub(crate) async fn find(
+    reader: &Reader,
+    query: VersionsQuery,
+    known: &[ServiceVersion],
+) -> Result<VersionComparison, ApiError> {
+    let freshness = reader.freshness();
+    let found = reader.version_sagas(&query).await?;
+    Ok(answer(query, &found, known, MARGIN, freshness))
 }
 
 /// The comparison, and the sagas of which it is.
@@ -159,10 +165,8 @@ async fn compared(
     params.finish()?;
     let freshness = reader.freshness();
     let known = versions::of_service(reader, &service).await?;
-    let seen = |version: &str| known.iter().find(|known| known.version == version).cloned();
-    let seen = (seen(&baseline), seen(&candidate));
     let to = to.unwrap_or_else(Timestamp::now);
-    let first_seen = seen.1.as_ref().map(|seen| seen.first_seen);
+    let first_seen = seen(&known, &candidate).map(|seen| seen.first_seen);
     let from = from.or(first_seen).unwrap_or_else(|| to.saturating_sub(PERIOD));
     let query = VersionsQuery {
         scope: Scope::All,
@@ -172,10 +176,15 @@ async fn compared(
         saga_type,
         from: from.min(to),
         to,
+        most: VersionsQuery::LOOKED_AT,
     };
     let found = reader.version_sagas(&query).await?;
-    let comparison = answer(query, &found, seen, margin, freshness);
+    let comparison = answer(query, &found, &known, margin, freshness);
     Ok((comparison, found))
+}
+
+fn seen<'a>(known: &'a [ServiceVersion], version: &str) -> Option<&'a ServiceVersion> {
+    known.iter().find(|known| known.version == version)
 }
 
 fn needed(params: &mut Params, name: &str) -> String {
@@ -193,7 +202,7 @@ fn margin(text: &str) -> Result<f64, String> {
 fn answer(
     query: VersionsQuery,
     found: &VersionSagas,
-    seen: (Option<ServiceVersion>, Option<ServiceVersion>),
+    known: &[ServiceVersion],
     margin: f64,
     freshness: Freshness,
 ) -> VersionComparison {
@@ -204,8 +213,8 @@ fn answer(
             .iter()
             .filter(move |saga| saga.is_candidate == is_candidate)
     };
-    let baseline = version(query.baseline, seen.0, of(false), judgement.baseline);
-    let candidate = version(query.candidate, seen.1, of(true), judgement.candidate);
+    let baseline = version(query.baseline, known, of(false), judgement.baseline);
+    let candidate = version(query.candidate, known, of(true), judgement.candidate);
     VersionComparison {
         summary: summary(&query.service, &judgement, &baseline, &candidate, margin),
         service: query.service,
@@ -255,7 +264,7 @@ fn has_failed(saga: &VersionSaga) -> bool {
 
 fn version<'a>(
     version: String,
-    seen: Option<ServiceVersion>,
+    known: &[ServiceVersion],
     sagas: impl Iterator<Item = &'a VersionSaga> + Clone,
     same_minutes: Share,
 ) -> Version {
@@ -263,10 +272,11 @@ fn version<'a>(
     let failed = sagas.clone().filter(|saga| has_failed(saga)).count() as u64;
     let mut durations: Vec<i64> = sagas.clone().filter_map(|saga| saga.duration_ms).collect();
     durations.sort_unstable();
+    let seen = seen(known, &version);
     Version {
+        first_seen: seen.map(|seen| seen.first_seen),
+        last_seen: seen.map(|seen| seen.last_seen),
         version,
-        first_seen: seen.as_ref().map(|seen| seen.first_seen),
-        last_seen: seen.as_ref().map(|seen| seen.last_seen),
         sagas: sagas.count() as u64,
         ended,
         failed,

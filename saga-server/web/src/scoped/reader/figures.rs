@@ -1,11 +1,13 @@
 //! Lists, counts, samples and what is late.
 
+use std::collections::BTreeMap;
+
 use saga_store::{
-    Drawn, FailureGroupsQuery, Flow, FlowQuery, Judged, Late, LateGroup, LateSagas, Page, SagaQuery,
-    SlotDurations, Span, Standstill, Statistics, StatisticsQuery, StepDetail, StoreError, Trends,
+    Drawn, FailureGroupsQuery, Flow, FlowQuery, FlowsQuery, Judged, Late, LateGroup, LateSagas, Page,
+    SagaQuery, SlotDurations, Span, Standstill, Statistics, StatisticsQuery, StepDetail, StoreError, Trends,
     VersionSagas, VersionsQuery,
 };
-use saga_types::{SagaType, Step, Timestamp};
+use saga_types::{SagaType, Step, Timestamp, keys};
 
 use super::Reader;
 use crate::failure_groups::Failures;
@@ -116,6 +118,21 @@ impl Reader {
         self.ask("flow", self.sources.store.flow(&query)).await
     }
 
+    /// The same of each of several types that has sagas in the period.
+    pub(crate) async fn flows(&self, query: &FlowsQuery) -> Result<BTreeMap<SagaType, Flow>, StoreError> {
+        let query = FlowsQuery {
+            scope: self.scope().clone(),
+            ..query.clone()
+        };
+        let found = self.ask("flows", self.sources.store.flows(&query)).await?;
+        let mut flows: BTreeMap<SagaType, Flow> = found.into_iter().collect();
+        if self.redaction.hides(keys::SERVICE_VERSION) {
+            let steps = flows.values_mut().flat_map(|flow| &mut flow.steps);
+            steps.for_each(|row| row.versions.clear());
+        }
+        Ok(flows)
+    }
+
     /// One step of the flow in detail.
     pub(crate) async fn step_detail(&self, query: &FlowQuery, step: &Step) -> Result<StepDetail, StoreError> {
         let query = FlowQuery {
@@ -123,7 +140,11 @@ impl Reader {
             ..query.clone()
         };
         let asking = self.sources.store.step_detail(&query, step);
-        self.ask("step_detail", asking).await
+        let mut detail = self.ask("step_detail", asking).await?;
+        if self.redaction.hides(keys::SERVICE_VERSION) {
+            detail.versions.clear();
+        }
+        Ok(detail)
     }
 
     /// What is late, in groups; with `acknowledged` only what is, or is not.

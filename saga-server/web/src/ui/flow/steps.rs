@@ -4,7 +4,7 @@
 //! Rule of thumb: a row has figures of one step alone, so 40 of them are read from top to bottom; what happens between two
 //! steps is in the row of the first one.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use saga_store::{Flow, LateGroup, Outcome, StepRow, Times, TransitionRow};
 use saga_types::{Step, definition::SagaDefinition};
@@ -237,6 +237,7 @@ fn not_reached(step: &Step) -> StepRow {
         echoes: Vec::new(),
         last: 0,
         wait: None,
+        versions: BTreeMap::new(),
     }
 }
 

@@ -1,23 +1,42 @@
 //! The versions of a service: when each was first seen, whether the newest one is worse, and links to what changed with each.
 
-use saga_store::ServiceVersion;
-use saga_types::Timestamp;
+use saga_store::{Scope, ServiceVersion, VersionsQuery};
+use saga_types::{Timestamp, keys};
 
 use crate::{
-    http::{ApiError, query_string::Params},
-    rest::{VersionVerdict, find_comparison, find_versions, previous_version},
+    http::ApiError,
+    rest::{VersionVerdict, find_comparison, previous_version},
     scoped::Reader,
-    ui::{differences, humanize::Moment, markers::before_and_after, period::Period},
+    ui::{
+        differences,
+        humanize::{Moment, number},
+        markers::before_and_after,
+        period::Period,
+        query::address,
+    },
 };
 
 /// How many versions are listed, those that were first seen last.
 const LISTED: usize = 5;
 
+/// About how many sagas are looked at for the verdict: as soon as the page may take.
+const LOOKED_AT: u32 = 2_000;
+
 /// What is known of the versions of a service.
+#[derive(Default)]
 pub(super) struct Deploys {
     pub(super) versions: Vec<Deploy>,
-    /// The newest version against the one before, in a sentence, and whether it is worse.
-    pub(super) verdict: Option<(String, bool)>,
+    pub(super) verdict: Option<Verdict>,
+}
+
+/// The newest version against the one before.
+pub(super) struct Verdict {
+    pub(super) sentence: String,
+    pub(super) is_worse: bool,
+    /// Of so many sagas, where there are more in the period.
+    pub(super) of_first: Option<String>,
+    /// The whole comparison, for programs.
+    pub(super) whole: String,
 }
 
 pub(super) struct Deploy {
@@ -36,22 +55,23 @@ pub(super) struct Previous {
 }
 
 impl Deploys {
-    /// Of what started within the period.
+    /// Of versions of which the newest one comes first, in what started within the period.
     pub(super) async fn of(
         reader: &Reader,
         service: &str,
+        versions: &[ServiceVersion],
         period: &Period,
         now: Timestamp,
     ) -> Result<Self, ApiError> {
-        let mut found = find_versions(reader, Some(service.to_owned())).await?;
-        let mut versions = found.pop().map(|(_, versions)| versions).unwrap_or_default();
-        versions.sort_by_key(|version| std::cmp::Reverse(version.first_seen));
+        if reader.redaction.hides(keys::SERVICE_VERSION) {
+            return Ok(Self::default());
+        }
         Ok(Self {
-            verdict: verdict(reader, service, &versions, period).await?,
+            verdict: verdict(reader, service, versions, period).await?,
             versions: versions
                 .iter()
                 .take(LISTED)
-                .map(|version| Deploy::of(service, version, &versions, period, now))
+                .map(|version| Deploy::of(service, version, versions, period, now))
                 .collect(),
         })
     }
@@ -80,26 +100,43 @@ impl Deploy {
     }
 }
 
-/// Of the version that was the newest one at the end of the period, if it was there before its beginning or came within it.
+/// Of the version that was the newest one at the end of the period, since it came or since the beginning of the period. Before it
+/// came there is nothing to compare it with.
 async fn verdict(
     reader: &Reader,
     service: &str,
     versions: &[ServiceVersion],
     period: &Period,
-) -> Result<Option<(String, bool)>, ApiError> {
+) -> Result<Option<Verdict>, ApiError> {
     let newest = versions.iter().find(|version| version.first_seen <= period.to);
     let Some((newest, previous)) =
         newest.and_then(|newest| Some((newest, previous_version(versions, newest)?)))
     else {
         return Ok(None);
     };
+    let query = VersionsQuery {
+        scope: Scope::All,
+        service: service.to_owned(),
+        baseline: previous.version.clone(),
+        candidate: newest.version.clone(),
+        saga_type: None,
+        from: period.from.max(newest.first_seen),
+        to: period.to,
+        most: LOOKED_AT,
+    };
     let named = [
-        ("service", service),
-        ("baseline", &previous.version),
-        ("candidate", &newest.version),
+        ("service", query.service.clone()),
+        ("baseline", query.baseline.clone()),
+        ("candidate", query.candidate.clone()),
+        ("fromDate", query.from.to_string()),
+        ("toDate", query.to.to_string()),
     ];
-    let named = named.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let all: Vec<_> = named.into_iter().chain(period.fixed()).collect();
-    let found = find_comparison(reader, Params::from(all)).await?;
-    Ok(Some((found.summary, found.verdict == VersionVerdict::Worse)))
+    let named = named.map(|(name, value)| (name.to_owned(), value));
+    let found = find_comparison(reader, query, versions).await?;
+    Ok(Some(Verdict {
+        sentence: found.summary,
+        is_worse: found.verdict == VersionVerdict::Worse,
+        of_first: (!found.period_is_whole).then(|| number(u64::from(LOOKED_AT))),
+        whole: address("/api/v1/compare", &named),
+    }))
 }

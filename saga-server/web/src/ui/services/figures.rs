@@ -1,10 +1,10 @@
 //! What a service did within a period, beside the period that it is compared with: how long sagas waited for its steps, and
 //! which of them failed.
 
-use saga_store::{Flow, Outcome, StepRow};
+use saga_store::{Flow, Outcome, Sample, StatisticsQuery, StepRow};
 use saga_types::SagaType;
 
-use super::versions::{Versions, versions};
+use super::versions::Versions;
 use crate::{
     http::ApiError,
     scoped::Reader,
@@ -13,15 +13,23 @@ use crate::{
         humanize::{length, number, percent, precise_count},
         period::Period,
         query::address,
-        waits::{flows, most_frequent, p95},
+        waits::{Flows, most_frequent, p95},
     },
 };
 
-/// About how many sagas of each type are read: of so many a share is at most two points off, in 95 of 100 samples.
-const MOST: u32 = 2_500;
+/// About how many sagas are read of a period, of all types together; the flow of a type has more exact figures.
+const MOST: u32 = 1_200;
 
-/// The types of which its steps are looked for, the most frequent.
-const TYPES: usize = 12;
+/// The types in which its steps are looked for, the most frequent.
+const TYPES: usize = 40;
+
+/// What a service did within a period.
+pub(super) struct Figures {
+    pub(super) steps: Vec<StepFigures>,
+    pub(super) versions: Vec<Versions>,
+    /// Of how many sagas that is, when not all were read.
+    pub(super) estimated: Option<String>,
+}
 
 /// A step that the service recorded.
 pub(super) struct StepFigures {
@@ -38,23 +46,37 @@ pub(super) struct StepFigures {
 }
 
 /// What the service recorded within the period, type by type in the order of their steps, and its versions in each type.
-pub(super) async fn figures(
-    reader: &Reader,
-    service: &str,
-    period: &Period,
-) -> Result<(Vec<StepFigures>, Vec<Versions>), ApiError> {
-    let trends = reader.trends(&period.span()).await?;
-    let (mut rows, mut versions) = (Vec::new(), Vec::new());
-    for saga_type in most_frequent(&trends.by_type, TYPES) {
-        let (flow, before) = flows(reader, &saga_type, period, MOST).await?;
-        let of_service = flow
+pub(super) async fn figures(reader: &Reader, service: &str, period: &Period) -> Result<Figures, ApiError> {
+    let started = StatisticsQuery {
+        from: Some(period.from),
+        to: Some(period.to),
+        ..StatisticsQuery::default()
+    };
+    let counted = reader.statistics(&started).await?;
+    let by_type = counted.by_type.iter();
+    let types = most_frequent(by_type.map(|(saga_type, sagas)| (saga_type, *sagas)), TYPES);
+    let flows = Flows::of(reader, &types, Some(service), period, MOST).await?;
+    let mut figures = Figures {
+        steps: Vec::new(),
+        versions: Vec::new(),
+        estimated: None,
+    };
+    let mut sample = Sample::default();
+    for saga_type in &types {
+        let Some((flow, before)) = flows.get(saga_type).filter(|(flow, _)| !flow.steps.is_empty()) else {
+            continue;
+        };
+        sample.sagas += flow.sample.sagas;
+        sample.of += flow.sample.of;
+        let steps = flow.steps.iter();
+        figures
             .steps
-            .iter()
-            .filter(|row| row.service.as_deref() == Some(service));
-        rows.extend(of_service.map(|row| StepFigures::of(&saga_type, row, &flow, before.as_ref(), period)));
-        versions.extend(self::versions(reader, service, &saga_type, &flow, period, MOST).await?);
+            .extend(steps.map(|row| StepFigures::of(saga_type, row, flow, before, period)));
+        figures.versions.extend(Versions::of(saga_type, flow));
     }
-    Ok((rows, versions))
+    let estimated = format!("{} of {}", number(sample.sagas), number(sample.of));
+    figures.estimated = (!sample.is_all()).then_some(estimated);
+    Ok(figures)
 }
 
 impl StepFigures {
@@ -75,7 +97,7 @@ impl StepFigures {
             step: row.step.to_string(),
             is_failing,
             path: format!("{}#step", address("/flow", &parameters)),
-            sagas: number(row.sagas),
+            sagas: estimated(row.sagas, &flow.sample),
             share: Compared {
                 now: ratio(now),
                 before: earlier.map(ratio),
@@ -91,5 +113,14 @@ impl StepFigures {
             p95: p95(row, before.and_then(|before| before.step(&row.step))),
             retried: (row.retried > 0).then(|| percent(flow.share(row.retried))),
         }
+    }
+}
+
+/// How many sagas of all have what so many of the sample have.
+pub(super) fn estimated(sagas: u64, sample: &Sample) -> String {
+    let of = number(sample.part(sagas).of);
+    match sample.is_all() {
+        true => of,
+        false => format!("about {of}"),
     }
 }

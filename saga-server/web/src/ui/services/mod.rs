@@ -16,6 +16,7 @@ mod versions;
 
 use askama::Template;
 use axum::Extension;
+use futures_util::future::try_join_all;
 use saga_types::Timestamp;
 
 use super::{
@@ -126,12 +127,10 @@ fn sentence(services: &[ProducerService], lost: u64) -> String {
 
 /// Everything that somebody waits for, overdue or to be compensated.
 async fn needing_action(reader: &Reader, clock: Clock) -> Result<Vec<(Late, ActionGroup)>, ApiError> {
-    let mut all = Vec::new();
-    for late in Late::ALL {
-        let groups = late_groups(reader, late, clock.judged_at, None).await?;
-        all.extend(groups.into_iter().map(|group| (late, group)));
-    }
-    Ok(all)
+    let asked = Late::ALL.map(|late| late_groups(reader, late, clock.judged_at, None));
+    let found = try_join_all(asked).await?;
+    let of = |(late, groups): (Late, Vec<ActionGroup>)| groups.into_iter().map(move |group| (late, group));
+    Ok(Late::ALL.into_iter().zip(found).flat_map(of).collect())
 }
 
 impl Service {

@@ -10,11 +10,9 @@ use axum::{
 
 use super::{
     deploys::Deploys,
-    figures::{StepFigures, figures},
+    figures::{Figures, figures},
     instances::Instance,
-    needing_action, rate,
-    versions::Versions,
-    written_by,
+    needing_action, rate, written_by,
 };
 use crate::{
     auth::{Caller, Role},
@@ -58,9 +56,8 @@ pub(in crate::ui) struct ServiceTemplate {
     /// None when it is known from definitions only.
     account: Option<Account>,
     owes: Vec<Owed>,
-    figures: Vec<StepFigures>,
+    figures: Figures,
     deploys: Deploys,
-    versions: Vec<Versions>,
     failures: Vec<Failure>,
     /// Its sagas, and those that wait for it.
     sagas: String,
@@ -133,9 +130,8 @@ pub(in crate::ui) async fn page(
     let clock = Clock::of(&freshness);
     let period = Asked::take(&mut params, clock.now).or(Length::hours(24), clock.now);
     params.finish()?;
-    let account = account(&reader, &name).await?;
-    let owes: Vec<Owed> = needing_action(&reader, clock)
-        .await?
+    let (account, needing) = tokio::try_join!(account(&reader, &name), needing_action(&reader, clock))?;
+    let owes: Vec<Owed> = needing
         .into_iter()
         .filter(|(_, group)| group.owner.as_ref() == Some(&name))
         .map(|(late, group)| Owed::of(late, group, clock))
@@ -147,7 +143,12 @@ pub(in crate::ui) async fn page(
         .iter()
         .flat_map(|account| account.steps.keys().cloned())
         .collect();
-    let (figures, versions) = figures(&reader, &name, &period).await?;
+    let versions = account.as_ref().map_or(&[][..], |account| &account.versions);
+    let (figures, deploys, failures) = tokio::try_join!(
+        figures(&reader, &name, &period),
+        Deploys::of(&reader, &name, versions, &period, clock.now),
+        failures(&reader, &recorded, &period),
+    )?;
     let list = |parameter: &str| format!("/sagas?{parameter}={}", encoded(&name));
     Ok(Page(ServiceTemplate {
         frame: Frame::new(Section::Services, name.clone(), &caller, Some(&freshness)),
@@ -156,9 +157,8 @@ pub(in crate::ui) async fn page(
         period: period.words(),
         against: period.before().map(|_| period.against().words()),
         figures,
-        deploys: Deploys::of(&reader, &name, &period, clock.now).await?,
-        versions,
-        failures: failures(&reader, &recorded, &period).await?,
+        deploys,
+        failures,
         account: account.map(|account| Account::of(account, &reader, &caller, clock)),
         owes,
         sagas: list("producerService"),

@@ -1,19 +1,12 @@
 //! The versions of a service side by side: how many of the sagas of each one reached a step, and how long they waited for it.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
-use saga_store::{Flow, Outcome, StepRow, VersionPart};
+use saga_store::{Flow, Outcome, Sample, VersionPart};
 use saga_types::SagaType;
 
-use crate::{
-    http::ApiError,
-    scoped::Reader,
-    ui::{
-        humanize::{length, percent, precise_count},
-        period::Period,
-        waits::query,
-    },
-};
+use super::figures::estimated;
+use crate::ui::humanize::{length, percent, precise_count};
 
 /// How many steps of a type are compared, the first ones of its path.
 const STEPS: usize = 8;
@@ -25,7 +18,7 @@ const VERSIONS: usize = 4;
 pub(super) struct Versions {
     pub(super) saga_type: String,
     /// Each version with the number of its sagas.
-    pub(super) versions: Vec<(String, u64)>,
+    pub(super) versions: Vec<(String, String)>,
     pub(super) rows: Vec<VersionRow>,
 }
 
@@ -37,47 +30,30 @@ pub(super) struct VersionRow {
 }
 
 /// A step, whether it fails, and what each version recorded of it.
-type Part = (String, bool, BTreeMap<String, VersionPart>);
+type Part<'a> = (&'a str, bool, &'a BTreeMap<String, VersionPart>);
 
-/// Of about so many sagas; none when the service names no version.
-pub(super) async fn versions(
-    reader: &Reader,
-    service: &str,
-    saga_type: &SagaType,
-    flow: &Flow,
-    period: &Period,
-    most: u32,
-) -> Result<Option<Versions>, ApiError> {
-    let query = query(saga_type, period, most);
-    let is_of_service = |row: &&StepRow| row.service.as_deref() == Some(service);
-    let mut parts: Vec<Part> = Vec::new();
-    for row in flow.steps.iter().filter(is_of_service).take(STEPS) {
-        let detail = reader.step_detail(&query, &row.step).await?;
-        let named = detail.versions.into_iter();
-        let named = named.filter_map(|(version, part)| Some((version?, part)));
-        parts.push((
-            row.step.to_string(),
-            row.outcome == Outcome::Fails,
-            named.collect(),
-        ));
+impl Versions {
+    /// Of the flow of what one service recorded; none when it names no version.
+    pub(super) fn of(saga_type: &SagaType, flow: &Flow) -> Option<Self> {
+        let steps = flow.steps.iter().take(STEPS);
+        let parts: Vec<Part<'_>> = steps
+            .map(|row| (row.step.as_str(), row.outcome == Outcome::Fails, &row.versions))
+            .collect();
+        table(saga_type, &parts, &flow.sample)
     }
-    Ok(table(saga_type, &parts))
 }
 
-fn table(saga_type: &SagaType, parts: &[Part]) -> Option<Versions> {
+fn table(saga_type: &SagaType, parts: &[Part<'_>], sample: &Sample) -> Option<Versions> {
     // A saga that has any step of the service has, as a rule, the most frequent one.
-    let mut sagas: BTreeMap<&String, u64> = BTreeMap::new();
-    for (version, part) in parts.iter().flat_map(|(.., parts)| parts) {
+    let mut sagas: BTreeMap<&str, u64> = BTreeMap::new();
+    for (version, part) in parts.iter().flat_map(|(.., parts)| *parts) {
         let most = sagas.entry(version).or_default();
         *most = part.sagas.max(*most);
     }
-    let mut versions: Vec<(String, u64)> = sagas
-        .into_iter()
-        .map(|(version, sagas)| (version.clone(), sagas))
-        .collect();
-    versions.sort_by_key(|(_, sagas)| std::cmp::Reverse(*sagas));
+    let mut versions: Vec<(&str, u64)> = sagas.into_iter().collect();
+    versions.sort_by_key(|(_, sagas)| Reverse(*sagas));
     versions.truncate(VERSIONS);
-    versions.sort();
+    versions.sort_unstable();
     if versions.is_empty() {
         return None;
     }
@@ -92,15 +68,18 @@ fn table(saga_type: &SagaType, parts: &[Part]) -> Option<Versions> {
         rows: parts
             .iter()
             .map(|(step, is_failing, parts)| VersionRow {
-                step: step.clone(),
+                step: (*step).to_owned(),
                 is_failing: *is_failing,
                 cells: versions
                     .iter()
-                    .map(|(version, whole)| cell(parts.get(version), *whole))
+                    .map(|(version, whole)| cell(parts.get(*version), *whole))
                     .collect(),
             })
             .collect(),
-        versions,
+        versions: versions
+            .iter()
+            .map(|(version, sagas)| ((*version).to_owned(), estimated(*sagas, sample)))
+            .collect(),
     })
 }
 
@@ -114,24 +93,28 @@ mod tests {
             sagas,
             median_wait_ms: Some(wait),
         };
-        let step = |name: &str, is_failing, old, new| {
-            let parts = BTreeMap::from([("2.7.1".to_owned(), old), ("2.8.0".to_owned(), new)]);
-            (name.to_owned(), is_failing, parts)
-        };
-        let parts = vec![
-            step("PAYMENT_INITIALIZED", false, part(80, 10), part(40, 10)),
-            step("PAYMENT_FAILED", true, part(8, 120), part(20, 700)),
+        let of = |old, new| BTreeMap::from([("2.7.1".to_owned(), old), ("2.8.0".to_owned(), new)]);
+        let initialized = of(part(80, 10), part(40, 10));
+        let failed = of(part(8, 120), part(20, 700));
+        let parts = [
+            ("PAYMENT_INITIALIZED", false, &initialized),
+            ("PAYMENT_FAILED", true, &failed),
         ];
-        let table = table(&SagaType::ORDER_CREATION, &parts).unwrap();
+        let saga_type = SagaType::ORDER_CREATION;
+        let table = |sample| super::table(&saga_type, &parts, &sample).unwrap();
+        let of_a_tenth = table(Sample::new(120, 1_200));
+        let version = |version: &str, sagas: &str| (version.to_owned(), sagas.to_owned());
         assert_eq!(
-            table.versions,
-            [("2.7.1".to_owned(), 80), ("2.8.0".to_owned(), 40)]
+            of_a_tenth.versions,
+            [version("2.7.1", "about 800"), version("2.8.0", "about 400")]
         );
+        let table = table(Sample::new(120, 120));
+        assert_eq!(table.versions, [version("2.7.1", "80"), version("2.8.0", "40")]);
         let cell = |share: &str, wait: &str| Some((share.to_owned(), wait.to_owned()));
         assert_eq!(
             table.rows[1].cells,
             [cell("10 %", "120 ms"), cell("50 %", "700 ms")]
         );
-        assert!(super::table(&SagaType::ORDER_CREATION, &[]).is_none());
+        assert!(super::table(&saga_type, &[], &Sample::new(1, 1)).is_none());
     }
 }

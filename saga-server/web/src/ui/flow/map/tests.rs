@@ -1,5 +1,7 @@
 //! What is drawn, and what is left out.
 
+use std::collections::BTreeMap;
+
 use saga_store::{Outcome, Sample, StepRow, Times, Transition};
 use saga_types::{SagaType, Step, Timestamp, definition::Definitions, steps};
 
@@ -43,6 +45,7 @@ fn flow(transitions: &[(Option<Step>, Step, Outcome)]) -> Flow {
                     echoes: Vec::new(),
                     last: 1,
                     wait: None,
+                    versions: BTreeMap::new(),
                 });
             }
         }
