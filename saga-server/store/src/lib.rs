@@ -25,6 +25,7 @@
 //! | `period` | what the sagas of a period are: exact ends, outcomes, samples, percentiles |
 //! | `stored_saga`, `query`, `metadata`, `flow`, `trends`, `late`, `watch` | questions and their answers |
 //! | `failures`, `draw`, `versions` | groups of failures; sagas drawn to be compared, and those of versions of a service |
+//! | `of_state` | filters that a state answers alone, for sagas that are not in the database |
 //! | `find`, `views` | sagas by a text, lists read to their end, and lists with a name |
 //! | `scope` | which saga types a reader may see; questions carry it |
 //! | `usual` | how long waits usually take, when sagas end, and which wait longer than ever |
@@ -70,6 +71,7 @@ mod layout;
 mod letter_index;
 mod metadata;
 mod notes;
+mod of_state;
 mod operations;
 mod period;
 mod port;

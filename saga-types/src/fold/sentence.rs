@@ -50,6 +50,21 @@ impl SagaState {
         sentence.phrases
     }
 
+    /// The failure reason as the sentence has it: the beginning of its first line, with a mark where more was given. Some services
+    /// give a stack trace.
+    #[must_use]
+    pub fn reason_in_sentence(&self) -> Option<String> {
+        const MAX_CHARS: usize = 200;
+        let reason = self.failure_reason.as_deref()?.trim();
+        let line = reason.lines().next().unwrap_or_default();
+        let end = line
+            .char_indices()
+            .nth(MAX_CHARS)
+            .map_or(line.len(), |(end, _)| end);
+        let mark = if end < reason.len() { "…" } else { "" };
+        Some(format!("{}{mark}", line[..end].trim_end()))
+    }
+
     /// The same state with another failure reason, also in its sentence: for readers who must not see what services write
     /// there.
     #[must_use]
@@ -198,12 +213,46 @@ fn separator(left: usize, others: usize) -> &'static str {
 }
 
 fn reason(state: &SagaState) -> String {
-    const MAX_CHARS: usize = 200;
-    match &state.failure_reason {
-        Some(reason) if reason.chars().count() > MAX_CHARS => {
-            format!(" ({}…)", reason.chars().take(MAX_CHARS).collect::<String>())
+    let reason = state.reason_in_sentence();
+    reason.map_or_else(String::new, |reason| format!(" ({reason})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SagaEvent, SagaType, definition::Definitions, fold::fold};
+
+    fn failed(reason: &str) -> SagaState {
+        let failed = SagaEvent::new(
+            "1".parse().unwrap(),
+            "saga-1".parse().unwrap(),
+            "ORD-1".parse().unwrap(),
+            SagaType::ORDER_CREATION,
+            steps::PAYMENT_FAILED,
+            SagaStatus::Failed,
+            Timestamp::from_millis(1_700_000_000_000).unwrap(),
+        );
+        let state = fold(&[failed], &Definitions::built_in()).unwrap();
+        state.with_failure_reason(Some(reason.to_owned()))
+    }
+
+    #[test]
+    fn of_a_stack_trace_the_first_line_is_in_the_sentence() {
+        for (reason, shown) in [
+            ("declined", "declined"),
+            (" declined \n", "declined"),
+            (
+                "\nx.NoFunds: none\n\tat x.Pay.run(Pay.java:42)",
+                "x.NoFunds: none…",
+            ),
+            ("", ""),
+        ] {
+            let state = failed(reason);
+            assert_eq!(state.reason_in_sentence().as_deref(), Some(shown));
+            let begin = format!("Failed at PAYMENT_FAILED ({shown}), ");
+            assert!(state.summary.starts_with(&begin), "{}", state.summary);
         }
-        Some(reason) => format!(" ({reason})"),
-        None => String::new(),
+        let long = failed(&"잔액부족".repeat(100));
+        assert_eq!(long.reason_in_sentence().unwrap().chars().count(), 201);
     }
 }

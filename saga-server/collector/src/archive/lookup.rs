@@ -27,10 +27,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 /// How many answers are read at once.
 const AT_ONCE: usize = 8;
 
-/// The most batches that are opened for an order.
-const BATCHES_OF_AN_ORDER: usize = 50;
-
-/// How many of them at once.
+/// How many batches that may have sagas of an order are read at once.
 const BATCHES_AT_ONCE: usize = 4;
 
 /// A saga of the archive.
@@ -78,13 +75,19 @@ impl Lookup {
         self.in_time(self.0.saga(saga_id, folder)).await
     }
 
-    /// The sagas of an order, those that started last first, and whether all batches that may have some were looked at.
+    /// So many sagas of an order at most that are wanted, those that started last first, and whether there are no others. Sagas
+    /// that are not wanted count for nothing.
     ///
     /// # Errors
     ///
     /// As for [`Self::saga`].
-    pub async fn of_order(&self, order_id: &str) -> Result<(Vec<ArchivedSaga>, bool), ArchiveError> {
-        self.in_time(self.0.of_order(order_id)).await
+    pub async fn of_order(
+        &self,
+        order_id: &str,
+        most: usize,
+        is_wanted: impl Fn(&SagaState) -> bool + Send,
+    ) -> Result<(Vec<ArchivedSaga>, bool), ArchiveError> {
+        self.in_time(self.0.of_order(order_id, most, is_wanted)).await
     }
 
     /// Whether the archive answers, as it is asked for a saga that it does not have.
@@ -190,22 +193,31 @@ impl Shared {
         Ok(found.into_values().next())
     }
 
-    async fn of_order(&self, order_id: &str) -> Result<(Vec<ArchivedSaga>, bool), ArchiveError> {
+    async fn of_order(
+        &self,
+        order_id: &str,
+        most: usize,
+        is_wanted: impl Fn(&SagaState) -> bool + Send,
+    ) -> Result<(Vec<ArchivedSaga>, bool), ArchiveError> {
         let index = self.index().await?;
-        let mut folders = index.with_order(order_id);
-        let is_all = index.is_whole() && folders.len() <= BATCHES_OF_AN_ORDER;
-        folders.truncate(BATCHES_OF_AN_ORDER);
         let read = |folder: String| async move {
             let rows = self.of_order_in(&folder, order_id).await?;
             Ok::<_, ArchiveError>((rows, folder))
         };
-        let mut reading = stream::iter(folders).map(read).buffered(BATCHES_AT_ONCE);
+        let folders = stream::iter(index.with_order(order_id));
+        let mut reading = folders.map(read).buffered(BATCHES_AT_ONCE);
         let mut found = BTreeMap::new();
-        while let Some((rows, folder)) = reading.try_next().await? {
+        // One more says that there are others.
+        while found.len() <= most
+            && let Some((mut rows, folder)) = reading.try_next().await?
+        {
+            rows.retain(|row| is_wanted(&row.state));
             longest(&mut found, rows, &folder);
         }
+        let is_all = found.len() <= most && index.is_whole();
         let mut found: Vec<ArchivedSaga> = found.into_values().collect();
         found.sort_by_key(|saga| std::cmp::Reverse(saga.state.started_at));
+        found.truncate(most);
         Ok((found, is_all))
     }
 

@@ -66,6 +66,10 @@ impl FindSagas {
         let reply = Reply::of(json!({"sagas": sagas, LINK: tracker.page(list.as_str())}))
             .note(format!("{} of {about}{total} sagas.", count(&found["content"])))
             .fresh(&found["freshness"]);
+        let archived = count(&found["archived"]["content"]);
+        let reply = reply.note_if(archived > 0, || {
+            format!("{archived} more of this order are in the archive; find them by the order id.")
+        });
         let next = found["nextCursor"].as_str();
         Ok(reply.note_if(next.is_some(), || {
             format!(

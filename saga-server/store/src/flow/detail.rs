@@ -55,7 +55,7 @@ impl StepDetail {
     /// How many versions and reasons are answered.
     pub const PARTS: usize = 100;
 
-    /// Reasons that begin alike are counted together.
+    /// Reasons whose first lines begin alike are counted together. Some services give a stack trace.
     const REASON_CHARS: usize = 200;
 }
 
@@ -166,7 +166,10 @@ impl TryFrom<StepMetadata> for FirstEvent {
         let text = |key: &str| object.get(key)?.as_str();
         let version = text(keys::SERVICE_VERSION).filter(|version| saga_types::is_name(version));
         let reason = text(keys::FAILURE_REASON);
-        let cut = |reason: &str| reason.chars().take(StepDetail::REASON_CHARS).collect();
+        let cut = |reason: &str| {
+            let line = reason.trim_start().lines().next().unwrap_or_default();
+            line.trim_end().chars().take(StepDetail::REASON_CHARS).collect()
+        };
         Ok(Self {
             has_failed: row.status == SagaStatus::Failed.as_str(),
             version: version.map(str::to_owned),

@@ -97,13 +97,12 @@ impl Stage<'_> {
             return;
         }
         let order_id = findings.text.clone();
-        let (mut sagas, is_all) = match self.reader.archived_of_order(&order_id).await {
+        let asking = self.reader.archived_of_order(&order_id, MOST as usize, |_| true);
+        let (sagas, is_all) = match asking.await {
             Ok(None) => return,
             Ok(Some(found)) => found,
             Err(_) => (Vec::new(), false),
         };
-        let is_all = is_all && sagas.len() <= MOST as usize;
-        sagas.truncate(MOST as usize);
         self.note(Place::ArchivedOrderId, sagas.len(), is_all);
         for saga in &sagas {
             add_archived(findings, saga, Place::ArchivedOrderId);

@@ -13,6 +13,7 @@
 //! | --- | --- |
 //! | `openapi`, `docs` | the description of the API, and its viewer |
 //! | `saga`, `sagas`, `saga_filters`, `sort`, `steps`, `statistics` | the endpoints under `/api/v1/sagas` |
+//! | `archived_order` | sagas of an order that are in the archive, beside the list |
 //! | `flow` | `/api/v1/flow`: transitions between steps |
 //! | `expected` | what is usual for what a saga waits for |
 //! | `events` | `/api/v1/events`: events of services, taken |
@@ -36,6 +37,7 @@
 //! | `health`, `metrics` | for orchestrators and Prometheus |
 
 mod acknowledgements;
+mod archived_order;
 mod attention;
 mod compare;
 mod dead_letters;

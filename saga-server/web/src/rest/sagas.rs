@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
+    archived_order::{ArchivedOfOrder, of_list},
     saga_filters::{MetadataFilter, filters},
     sort,
 };
@@ -38,6 +39,9 @@ pub(crate) struct SagasPage {
     pub(crate) content: Vec<ListedSaga>,
     pub(crate) page: PageInfo,
     pub(crate) next_cursor: Option<String>,
+    /// On the first page of the sagas of an order (`orderId`), where there is an archive: those that left the database for it. They
+    /// are not among the `content` and not in the total.
+    pub(crate) archived: Option<ArchivedOfOrder>,
     freshness: Freshness,
 }
 
@@ -116,9 +120,23 @@ pub(crate) async fn find(reader: &Reader, params: Params) -> Result<SagasPage, A
     {
         return beyond(reader, query, offset, freshness).await;
     }
-    let mut page = reader.search(&query).await?;
+    let of_archive = async {
+        match before {
+            0 => Ok(of_list(reader, &query).await),
+            _ => Ok(None),
+        }
+    };
+    let (mut page, mut archived) = tokio::try_join!(reader.search(&query), of_archive)?;
+    // A saga is in both for a moment while it is archived.
+    if let Some(archived) = &mut archived {
+        let is_listed = |saga: &SagaState| page.sagas.iter().any(|other| other.saga_id == saga.saga_id);
+        archived.content.retain(|saga| !is_listed(saga));
+    }
     let content = listed(reader, std::mem::take(&mut page.sagas)).await?;
-    Ok(answer(&query, before, &page, content, freshness))
+    Ok(SagasPage {
+        archived,
+        ..answer(&query, before, &page, content, freshness)
+    })
 }
 
 /// The entries of a list, with who takes care of them.
@@ -273,6 +291,7 @@ fn answer(
             total_is_exact,
         },
         next_cursor,
+        archived: None,
         freshness,
     }
 }

@@ -100,20 +100,29 @@ impl Reader {
         }
     }
 
-    /// The archived sagas of an order, and whether these are all; none without an archive.
+    /// So many archived sagas of an order at most that the caller may see and that are wanted, and whether there are no others;
+    /// none without an archive.
     pub(crate) async fn archived_of_order(
         &self,
         order_id: &str,
+        most: usize,
+        is_wanted: impl Fn(&SagaState) -> bool + Send,
     ) -> Result<Option<(Vec<SagaState>, bool)>, ArchiveError> {
         let Some(lookup) = &self.sources.lookup else {
             return Ok(None);
         };
-        let answer = self.ask("archived_order", lookup.of_order(order_id)).await;
+        // Judged of what the caller may see alone: otherwise the answer would say something about the rest.
+        let is_visible = |saga: &SagaState| self.scope().has(&saga.saga_type) && is_wanted(saga);
+        let asking = lookup.of_order(order_id, most, is_visible);
+        let answer = self.ask("archived_order", asking).await;
         self.note_archive(answer.as_ref().err());
         let (sagas, is_all) = answer?;
-        let sagas = sagas.into_iter().map(|saga| saga.state);
-        let visible = sagas.filter(|saga| self.scope().has(&saga.saga_type));
-        Ok(Some((visible.collect(), is_all)))
+        Ok(Some((sagas.into_iter().map(|saga| saga.state).collect(), is_all)))
+    }
+
+    /// Whether sagas leave the database for an archive that answers for them.
+    pub(crate) fn has_archive(&self) -> bool {
+        self.sources.lookup.is_some()
     }
 
     /// What the archive has of a saga that is not in the database; when it has nothing, why.

@@ -6,6 +6,7 @@ mod acknowledging_groups;
 mod actuator;
 mod answers;
 mod archived;
+mod archived_orders;
 mod attention;
 mod auth;
 mod compare;

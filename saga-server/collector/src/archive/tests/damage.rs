@@ -74,7 +74,10 @@ async fn what_others_keep_beside_the_batches_is_no_part_of_the_archive() {
     std::fs::write(harness.path().join("reports/2026/11/manifest.json"), "not ours").unwrap();
     let lookup = Lookup::new(harness.archive.clone());
     assert_eq!(lookup.saga(&id(0), None).await.unwrap(), None);
-    assert_eq!(lookup.of_order("ORD-1").await.unwrap(), (Vec::new(), true));
+    assert_eq!(
+        lookup.of_order("ORD-1", 20, |_| true).await.unwrap(),
+        (Vec::new(), true)
+    );
     let error = lookup.saga(&id(0), Some("day=2026-11-01/a/b")).await.unwrap_err();
     assert!(error.to_string().contains("is this its folder"), "{error}");
     harness.archive_all().await;
@@ -131,11 +134,11 @@ async fn a_batch_that_cannot_be_read_keeps_no_other_from_the_index() {
     let lookup = Lookup::new(harness.archive.clone());
     assert!(lookup.saga(&id(1), None).await.unwrap().is_some());
     let of_order = format!("ORD-{}", id(0));
-    let unknown = lookup.of_order(&of_order).await.unwrap();
+    let unknown = lookup.of_order(&of_order, 20, |_| true).await.unwrap();
     assert_eq!(unknown, (Vec::new(), false), "nobody knows what is in it");
     std::fs::write(&file, whole).unwrap();
     assert_eq!(index(&harness.archive).await.unwrap().added, 1);
-    let (found, is_all) = lookup.of_order(&of_order).await.unwrap();
+    let (found, is_all) = lookup.of_order(&of_order, 20, |_| true).await.unwrap();
     assert_eq!((found.len(), is_all), (1, true));
 }
 

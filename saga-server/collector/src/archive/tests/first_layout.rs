@@ -34,7 +34,10 @@ async fn it_answers_when_it_has_an_index() {
         let steps = lookup.steps(&found, None, 100).await.unwrap().steps;
         assert_eq!(steps.len() as u64, found.state.step_count, "{saga_id}");
         let order_id = found.state.order_id.to_string();
-        assert_eq!(lookup.of_order(&order_id).await.unwrap(), (vec![found], true));
+        assert_eq!(
+            lookup.of_order(&order_id, 20, |_| true).await.unwrap(),
+            (vec![found], true)
+        );
     }
     assert_eq!(lookup.saga("old-007", None).await.unwrap(), Some(known));
 }

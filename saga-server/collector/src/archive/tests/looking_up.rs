@@ -1,6 +1,7 @@
 //! What is found, and where it is looked for.
 
 use saga_store::Position;
+use saga_types::fold::SagaState;
 
 use super::*;
 
@@ -26,7 +27,7 @@ async fn sagas_are_found_in_many_batches_of_many_days() {
     for unknown in ["", "saga", "saga-00001", "saga-0000x", "zebra"] {
         assert_eq!(lookup.saga(unknown, None).await.unwrap(), None, "{unknown}");
         assert_eq!(
-            lookup.of_order(unknown).await.unwrap(),
+            lookup.of_order(unknown, 20, |_| true).await.unwrap(),
             (Vec::new(), true),
             "{unknown}"
         );
@@ -50,7 +51,39 @@ async fn a_batch_that_is_written_later_is_found_too() {
     harness.append(failed("later", 5_000)).await;
     harness.archive_all().await;
     assert!(lookup.saga("later", None).await.unwrap().is_some());
-    assert_eq!(lookup.of_order("ORD-later").await.unwrap().0.len(), 1);
+    assert_eq!(
+        lookup.of_order("ORD-later", 20, |_| true).await.unwrap().0.len(),
+        1
+    );
+}
+
+/// What a reader may not see counts for nothing, however many batches have it.
+#[tokio::test]
+async fn of_an_order_those_that_are_not_wanted_do_not_count() {
+    let harness = Harness::new().await;
+    let shared = |saga_id: &str, saga_type: SagaType, millis| {
+        let mut events = failed(saga_id, millis);
+        for event in &mut events {
+            event.order_id = "ORD-shared".parse().unwrap();
+            event.saga_type = saga_type.clone();
+        }
+        events
+    };
+    harness.append(shared("wanted", SagaType::REFUND, 1_000)).await;
+    let others = (0..240).flat_map(|saga| shared(&id(saga), SagaType::ORDER_CREATION, DAY_MS + saga * 1_000));
+    harness.append(others.collect()).await;
+    harness.archive_all().await;
+    assert!(harness.archive.manifests().await.unwrap().len() > 50);
+    let lookup = Lookup::new(harness.archive.clone());
+    let refunds = |saga: &SagaState| saga.saga_type == SagaType::REFUND;
+    let (found, is_all) = lookup.of_order("ORD-shared", 20, refunds).await.unwrap();
+    let ids: Vec<&str> = found.iter().map(|saga| saga.state.saga_id.as_str()).collect();
+    assert_eq!((ids.as_slice(), is_all), (["wanted"].as_slice(), true));
+    let (found, is_all) = lookup.of_order("ORD-shared", 20, |_| true).await.unwrap();
+    let newest = found.first().map(|saga| saga.state.saga_id.as_str().to_owned());
+    assert_eq!((found.len(), is_all, newest), (20, false, Some(id(239))));
+    let (found, is_all) = lookup.of_order("ORD-shared", 241, |_| true).await.unwrap();
+    assert_eq!((found.len(), is_all), (241, true));
 }
 
 /// Its events fill several row groups, between those of others.

@@ -129,7 +129,10 @@ impl Harness {
             let steps = lookup.steps(&found, None, 10).await.unwrap();
             let ids: Vec<&str> = steps.steps.iter().map(|step| step.event_id.as_str()).collect();
             assert_eq!(ids, [events[0].event_id.as_str(), events[1].event_id.as_str()]);
-            let (of_order, is_all) = lookup.of_order(&format!("ORD-{}", id(saga))).await.unwrap();
+            let (of_order, is_all) = lookup
+                .of_order(&format!("ORD-{}", id(saga)), 20, |_| true)
+                .await
+                .unwrap();
             assert_eq!((of_order, is_all), (vec![found], true));
         }
         let again = index(&self.archive).await.unwrap();

@@ -340,7 +340,8 @@ pub(crate) async fn a_step_in_detail_has_waits_versions_and_reasons_of_its_first
         let is_new = saga >= 8;
         let metadata = serde_json::json!({
             "serviceVersion": if is_new { "2.8.0" } else { "2.7.1" },
-            "failureReason": if is_new { "limit" } else { "declined" },
+            // With a stack trace that differs from one failure to the next.
+            "failureReason": if is_new { format!("limit\n\tat Pay.java:{saga}") } else { "declined".to_owned() },
         });
         let fails = |id, millis| {
             let failed = event(

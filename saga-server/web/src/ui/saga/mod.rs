@@ -3,6 +3,7 @@
 //! | part | what |
 //! | --- | --- |
 //! | `header` | what is above and below the sentence |
+//! | `anomalies` | what is odd about it, in words |
 //! | `outlook` | when a saga that goes on will probably be done |
 //! | `path` | the expected path, by levels |
 //! | `waterfall` | where the time went |
@@ -13,6 +14,7 @@
 //! | `correct`, `export` | overriding the status; all events for `saga-server fold` |
 
 mod address;
+mod anomalies;
 mod compare;
 mod correct;
 mod events;
@@ -27,10 +29,7 @@ mod window;
 
 use askama::Template;
 use axum::{Extension, http::HeaderMap};
-use saga_types::{
-    SagaId, SagaStatus, Step, Timestamp,
-    fold::{Anomaly, SagaState},
-};
+use saga_types::{SagaId, SagaStatus, Step, Timestamp, fold::SagaState};
 
 use super::{
     acknowledge::{AcknowledgeForm, Mark},
@@ -75,6 +74,8 @@ pub(super) struct SagaTemplate {
     own_path: String,
     header: Header,
     sentence: Vec<Piece>,
+    /// The failure reason, where the sentence has its beginning only.
+    whole_reason: Option<String>,
     overdue: Option<String>,
     outlook: Option<Outlook>,
     what_now: WhatNow,
@@ -271,7 +272,14 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
         archived: archived.map(|archived| ArchivedNote::of(archived, clock)),
         badge: saga.current_status.into(),
         header: Header::of(&saga, &steps, &relatives, reader, clock, &link(headers, &address)),
-        sentence: isolate(pieces(saga.sentence(), clock), saga.failure_reason.as_deref()),
+        sentence: isolate(
+            pieces(saga.sentence(), clock),
+            saga.reason_in_sentence().as_deref(),
+        ),
+        whole_reason: saga.failure_reason.clone().filter(|whole| {
+            let shown = saga.reason_in_sentence();
+            shown.is_none_or(|shown| shown != whole.trim())
+        }),
         overdue: overdue(&saga, clock).filter(|_| !is_archived),
         outlook: Outlook::of(&saga, &usual, clock).filter(|_| !is_archived),
         what_now: WhatNow::of(&saga, clock),
@@ -296,11 +304,7 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
         event_count: number(saga.step_count),
         read: number(steps.len() as u64),
         window,
-        anomalies: saga
-            .anomalies
-            .iter()
-            .map(|anomaly| (anomaly.as_str(), explained(*anomaly)))
-            .collect(),
+        anomalies: anomalies::explained(&saga),
         acknowledge: form.filter(|_| !is_over && !is_archived),
         mark: acknowledgement.map(|found| Mark::new(found, clock.now)),
         erased: erased_at.map(|at| Moment::new(at, clock.now)),
@@ -356,31 +360,6 @@ pub(super) fn origin(headers: &HeaderMap) -> String {
         "http"
     };
     format!("{scheme}://{host}")
-}
-
-fn explained(anomaly: Anomaly) -> &'static str {
-    match anomaly {
-        Anomaly::EventAfterCompletion => {
-            "The saga was completed, and yet something was recorded after that. Look at the last events: a late retry is \
-             harmless, a service that still works on the order is not."
-        }
-        Anomaly::OrderIdMismatch => {
-            "Events of this saga name different orders. A service probably records with the wrong saga id; the saga is \
-             shown under the order of its first event and found under each."
-        }
-        Anomaly::OverrideFromTopic => {
-            "The status was overridden by an event that came by the topic. No operator of this tracker did that: the log of \
-             operations has no entry of it. Ask the service that recorded it."
-        }
-        Anomaly::SagaTypeMismatch => {
-            "Events of this saga name different types. The first event's type counts."
-        }
-        Anomaly::UnknownStep => {
-            "A step is not named by the definition of this saga type: a misspelt step, or a definition that is behind the \
-             services."
-        }
-        _ => "The events disagree, or are unexpected.",
-    }
 }
 
 #[cfg(test)]

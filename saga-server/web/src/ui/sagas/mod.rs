@@ -33,7 +33,7 @@ use super::{
     humanize::{Clock, number},
     page::{Frame, Page, Section},
     period::Asked,
-    query::{Chip, Paging, address, files, is_place, pairs},
+    query::{Chip, address, files, is_place, next, pairs},
     range::Range,
     row::{Column, SagaRow},
     saga::origin,
@@ -78,6 +78,10 @@ pub(super) struct SagasTemplate {
     /// What is in force and has no field, to be kept by the form.
     kept: Vec<(String, String)>,
     rows: Vec<SagaRow>,
+    /// Sagas of the order that are in the archive.
+    archived: Option<Archived>,
+    /// Whether sagas left the database for an archive, and are not in the list.
+    has_archive: bool,
     columns: Vec<Column>,
     /// Orders: name, the list in it, and whether it is in it.
     sorts: Vec<(&'static str, String, bool)>,
@@ -85,11 +89,20 @@ pub(super) struct SagasTemplate {
     order: &'static str,
     /// What the list can be compared with.
     compared: Vec<(&'static str, String)>,
-    paging: Paging,
+    next: Option<String>,
+    first: Option<String>,
     /// Whether the caller may change what is listed.
     can_choose: bool,
     /// The filters in force, as a query.
     filter: String,
+}
+
+/// Sagas of the order that are in the archive.
+struct Archived {
+    rows: Vec<SagaRow>,
+    columns: Vec<Column>,
+    /// Whether there are no others.
+    is_all: bool,
 }
 
 pub(super) async fn page(
@@ -112,6 +125,7 @@ pub(super) async fn page(
     let asked = Asked::take(&mut Params::from(given.clone()), clock.now);
     let found = find_sagas(&reader, params).await?;
     let group = GroupOfFailures::of(&reader, &caller, &given, clock.now).await?;
+    let is_first = !given.iter().any(|(name, _)| is_place(name));
     let filters = given.iter().filter(|(name, _)| !is_place(name));
     let whole = pairs(filters.clone().filter(|(name, _)| name != "size"));
     let files = files("/api/v1/sagas", &given);
@@ -147,9 +161,23 @@ pub(super) async fn page(
         columns: columns(&given),
         sorts: sorts(&given),
         compared: compared(&given, clock),
-        paging: Paging::of(LIST, &given, found.next_cursor.as_deref()),
+        next: found
+            .next_cursor
+            .as_ref()
+            .map(|cursor| next(LIST, &given, cursor)),
         can_choose: caller.role >= Role::Operator,
-        filter: pairs(filters),
+        filter: pairs(filters.clone()),
+        first: (!is_first).then(|| address(LIST, filters)),
+        archived: found.archived.map(|archived| Archived {
+            rows: archived
+                .content
+                .into_iter()
+                .map(|saga| SagaRow::new(saga, clock))
+                .collect(),
+            columns: Column::all(),
+            is_all: archived.found_is_exact,
+        }),
+        has_archive: reader.has_archive(),
         rows: found
             .content
             .into_iter()

@@ -17,14 +17,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Answer, Api, Event, compensated, completed, event, failed};
 
-struct Archived {
-    api: Api,
+pub(crate) struct Archived {
+    pub(crate) api: Api,
     folder: tempfile::TempDir,
     archive: Archive,
 }
 
 impl Archived {
-    async fn new(access: Access, hidden: &[&str]) -> Self {
+    pub(crate) async fn new(access: Access, hidden: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = ArchiveUrl::Folder(folder.path().join("archive"));
         let archive = Archive::open(&url).unwrap();
@@ -32,14 +32,14 @@ impl Archived {
         Self { api, folder, archive }
     }
 
-    async fn of(events: impl IntoIterator<Item = Event>) -> Self {
+    pub(crate) async fn of(events: impl IntoIterator<Item = Event>) -> Self {
         let archived = Self::new(Access::ThisMachine, &[]).await;
         archived.api.record(events).await;
         archived
     }
 
     /// Everything that has ended leaves the database.
-    async fn archive(&self) {
+    pub(crate) async fn archive(&self) {
         let periods = RetentionPeriods {
             ended: Some(Duration::from_secs(3_600)),
             ..RetentionPeriods::default()
@@ -49,7 +49,7 @@ impl Archived {
         assert!(done.archived > 0);
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("archive")
     }
 
@@ -68,7 +68,7 @@ impl Archived {
         answer
     }
 
-    async fn page(&self, path: &str) -> Answer {
+    pub(crate) async fn page(&self, path: &str) -> Answer {
         self.api
             .request(Method::GET, path, &[("accept", "text/html")])
             .await
@@ -241,7 +241,7 @@ async fn an_archived_parent_is_still_one() {
     assert_eq!(family["ancestors"][0]["sagaId"], "parent", "{family}");
 }
 
-fn bound(name: &str, saga_type: &str) -> Token {
+pub(crate) fn bound(name: &str, saga_type: &str) -> Token {
     Token {
         name: name.to_owned(),
         role: Role::Operator,
