@@ -56,6 +56,9 @@ impl SagaState {
     pub fn reason_in_sentence(&self) -> Option<String> {
         const MAX_CHARS: usize = 200;
         let reason = self.failure_reason.as_deref()?.trim();
+        if reason.is_empty() {
+            return None;
+        }
         let line = reason.lines().next().unwrap_or_default();
         let end = line
             .char_indices()
@@ -245,13 +248,18 @@ mod tests {
                 "\nx.NoFunds: none\n\tat x.Pay.run(Pay.java:42)",
                 "x.NoFunds: none…",
             ),
-            ("", ""),
         ] {
             let state = failed(reason);
             assert_eq!(state.reason_in_sentence().as_deref(), Some(shown));
             let begin = format!("Failed at PAYMENT_FAILED ({shown}), ");
             assert!(state.summary.starts_with(&begin), "{}", state.summary);
         }
+        let without = failed(" \n");
+        assert!(
+            without.summary.starts_with("Failed at PAYMENT_FAILED, "),
+            "{}",
+            without.summary
+        );
         let long = failed(&"잔액부족".repeat(100));
         assert_eq!(long.reason_in_sentence().unwrap().chars().count(), 201);
     }

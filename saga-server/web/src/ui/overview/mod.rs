@@ -36,7 +36,7 @@ use crate::ui::overview::{
     attention::Attention,
     changes::{Changed, changes},
     failures::Failures,
-    slowest::{SlowStep, slowest},
+    slowest::{By, SHOWN, SlowStep, first_by, slowest},
     types::TypeRow,
 };
 
@@ -83,6 +83,9 @@ pub(super) struct OverviewTemplate {
     failures: Failures,
     types: Vec<TypeRow>,
     steps: Vec<SlowStep>,
+    /// What the steps can be sorted by, and whether that was asked for.
+    step_orders: Vec<(&'static str, String, bool)>,
+    are_steps_asked: bool,
 }
 
 struct Count {
@@ -114,6 +117,8 @@ pub(super) async fn page(
     let freshness = reader.freshness();
     let clock = Clock::of(&freshness);
     let asked = Asked::take(&mut params, clock.now);
+    let by = By::take(&mut params);
+    let (by, are_steps_asked) = (by.unwrap_or_default(), by.is_some());
     params.finish()?;
     let usual = match asked.is_open() {
         true => Period::usual(oldest(&reader).await?, clock.now),
@@ -172,12 +177,14 @@ pub(super) async fn page(
         names: LINES,
         markers,
         slots: slot_rows(&span, &trends, &durations),
-        changes: changes(&failures, &types, &steps),
+        changes: changes(&failures, &types, &steps[..steps.len().min(SHOWN)]),
         attention_files: files("/api/v1/attention", &[]),
         failure_files: files("/api/v1/failure-groups", &period.fixed()),
         failures,
         types,
-        steps,
+        steps: first_by(steps, by),
+        step_orders: by.columns(&given),
+        are_steps_asked,
     }))
 }
 

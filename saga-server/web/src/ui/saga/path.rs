@@ -103,8 +103,37 @@ impl Fate {
 }
 
 impl PathView {
+    /// A longer one is folded on a phone.
+    const SHORT: usize = 8;
+
     pub(super) fn is_empty(&self) -> bool {
         self.levels.is_empty()
+    }
+
+    /// Whether it is read at a glance on a phone.
+    pub(super) fn is_short(&self) -> bool {
+        self.steps().count() <= Self::SHORT
+    }
+
+    /// What became of how many steps.
+    pub(super) fn summary(&self) -> String {
+        let mut counts: Vec<(Fate, usize)> = Vec::new();
+        for step in self.steps() {
+            match counts.iter_mut().find(|(fate, _)| *fate == step.fate) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((step.fate, 1)),
+            }
+        }
+        let counts = counts
+            .iter()
+            .map(|(fate, count)| format!("{count} {}", fate.words()));
+        let counts: Vec<String> = counts.collect();
+        format!("{} steps: {}", self.steps().count(), counts.join(", "))
+    }
+
+    fn steps(&self) -> impl Iterator<Item = &PathStep> {
+        let groups = self.levels.iter().flat_map(|level| &level.groups);
+        groups.flat_map(|group| &group.steps).chain(&self.beside)
     }
 
     pub(super) fn of(

@@ -20,6 +20,9 @@ use crate::{
 /// How many rows the table has.
 const MOST_ROWS: usize = 200;
 
+/// A longer table is folded on a phone.
+const SHORT: usize = 12;
+
 /// So many events of one kind after each other are folded.
 const FOLDED_FROM: usize = 4;
 
@@ -72,6 +75,10 @@ pub(super) struct EventTable {
     pub(super) steps: Vec<(String, bool)>,
     pub(super) services: Vec<(String, bool)>,
     pub(super) is_unusual: bool,
+    /// How many are unusual, and these alone; none when the table is short or filtered.
+    pub(super) unusual: Option<(String, String)>,
+    /// Whether it is read at a glance on a phone, or was asked for; otherwise it is folded there.
+    pub(super) is_open: bool,
     /// How many match, when it is filtered.
     pub(super) matching: Option<String>,
     /// With repeats folded or not, whichever it is not now.
@@ -132,7 +139,13 @@ impl EventTable {
             )),
             (false, false) => None,
         };
+        let is_asked = !filter.is_empty() || filter.is_whole;
+        let is_short = entries.len() <= SHORT;
+        let unusual = events.iter().filter(|event| event.is_unusual()).count() as u64;
+        let only_unusual = || format!("{}#events", address.with("only", Some("unusual")));
         Self {
+            unusual: (unusual > 0 && !is_asked && !is_short).then(|| (number(unusual), only_unusual())),
+            is_open: is_asked || is_short,
             entries,
             steps: names(&filter.step, |step| step.step.as_str()),
             services: names(&filter.service, service),

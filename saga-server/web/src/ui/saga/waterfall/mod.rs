@@ -91,6 +91,13 @@ pub(super) struct Waterfall {
     pub(super) has_above: bool,
 }
 
+impl Waterfall {
+    /// Whether it is read at a glance on a phone; a longer one is folded there.
+    pub(super) fn is_short(&self) -> bool {
+        self.rows.len() <= 12
+    }
+}
+
 /// What is known of the type.
 pub(super) struct OfType<'a> {
     pub(super) definition: Option<&'a SagaDefinition>,
