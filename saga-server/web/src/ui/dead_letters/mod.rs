@@ -141,8 +141,14 @@ pub(super) fn page_of_form(path: &str) -> &str {
 }
 
 /// The list of the letters of one reason.
-pub(super) fn reason_path(reason: &str) -> String {
+fn reason_path(reason: &str) -> String {
     format!("{PATH}?reason={}&state=WAITING", encoded(reason))
+}
+
+/// The list of the letters that were not replayed and that nobody takes care of, as the overview counts them: of one reason, or all.
+pub(super) fn waiting_path(reason: Option<&str>) -> String {
+    let reason = reason.map_or_else(String::new, |reason| format!("reason={}&", encoded(reason)));
+    format!("{PATH}?{reason}state=WAITING&acknowledged=false")
 }
 
 /// Topic, partition and offset, as far as they are known.

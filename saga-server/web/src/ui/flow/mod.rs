@@ -76,6 +76,8 @@ pub(super) struct FlowTemplate {
     /// And of how many, when that is not all.
     of: Option<Estimated>,
     is_empty: bool,
+    /// How many sagas of the type started in the period and left the database for the archive.
+    archived: Option<String>,
     /// Where most sagas fail, and their share.
     fails: Option<(String, String)>,
     is_map: bool,
@@ -133,6 +135,8 @@ pub(super) async fn page(
         period,
         shown,
     };
+    let started = trends.by_type.get(&address.saga_type);
+    let started = started.map_or(0, |statistics| statistics.total);
     let found = found(&reader, &address, clock).await?;
     let (picked, picked_sagas) = picked(&reader, &address, &found.flow, clock).await?;
     let panel = Panel::asked(&reader, &address, &found.flow).await?;
@@ -203,6 +207,7 @@ pub(super) async fn page(
             points: format!("{:.1}", flow.sample.share_error() * 100.0),
         }),
         is_empty: flow.sample.sagas == 0,
+        archived: archived(started, flow),
         fails: fails(flow),
         is_map: address.shown.is_map,
         views: [("Steps", false), ("Map", true)]
@@ -259,6 +264,12 @@ async fn found(reader: &Reader, address: &FlowAddress, clock: Clock) -> Result<F
         before,
         overdue,
     })
+}
+
+/// Of a type of which so many sagas started, those of which the flow knows nothing.
+fn archived(started: u64, flow: &Flow) -> Option<String> {
+    let archived = started.saturating_sub(flow.sample.of);
+    (archived > 0).then(|| number(archived))
 }
 
 /// The step by which most sagas leave the path because it fails, and their share.

@@ -13,7 +13,7 @@ use crate::{
     standstills::{StandstillView, standstills},
     ui::{
         acknowledge::Entry,
-        dead_letters::reason_path,
+        dead_letters::waiting_path,
         differences::from_the_rest,
         humanize::{Clock, Moment, length, number},
     },
@@ -46,7 +46,8 @@ pub(super) struct Attention {
     pub(super) letter_reasons: Vec<LetterReason>,
     pub(super) last_letter: Option<Moment>,
     /// Whether the caller may look at dead letters.
-    pub(super) may_see_letters: bool,
+    /// The list of them, for those who may see it.
+    pub(super) letters_path: Option<String>,
     /// What became worse since somebody said that they take care of it.
     pub(super) worse: Vec<Entry>,
     /// What somebody takes care of.
@@ -163,7 +164,7 @@ impl Attention {
             standstills: halts.into_iter().map(|found| Halt::of(found, clock)).collect(),
             sagas: counted(stuck_sagas.total, owing_sagas.total),
             letters: (letters > 0).then(|| number(letters)),
-            may_see_letters,
+            letters_path: may_see_letters.then(|| waiting_path(None)),
         })
     }
 
@@ -201,7 +202,7 @@ impl LetterReason {
         let last = counts.groups.iter().map(|group| group.last).max();
         let least = if counts.is_exact { "" } else { "at least " };
         let reasons = counts.groups.into_iter().take(REASONS).map(|group| Self {
-            path: reason_path(&group.reason),
+            path: waiting_path(Some(&group.reason)),
             letters: format!("{least}{}", number(group.waiting)),
             reason: group.reason,
         });

@@ -34,7 +34,12 @@ pub(super) fn changes(failures: &Failures, types: &[TypeRow], steps: &[SlowStep]
         }));
     }
     for row in types {
-        all.extend(Changed::of(&row.failed_share, &row.name, "failed", &row.path));
+        all.extend(Changed::of(
+            &row.failed_share,
+            &row.name,
+            "failed",
+            &row.failed_path,
+        ));
         for (name, duration) in &row.durations {
             all.extend(Changed::of(
                 duration,

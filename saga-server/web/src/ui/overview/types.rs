@@ -20,6 +20,7 @@ pub(super) struct TypeRow {
     pub(super) sagas: String,
     pub(super) in_progress: String,
     pub(super) failed: String,
+    pub(super) failed_path: String,
     pub(super) failed_share: Compared,
     /// Percentiles of the duration, each with its name.
     pub(super) durations: [(&'static str, Compared); 3],
@@ -92,6 +93,7 @@ impl TypeRow {
                     count(now, SagaStatus::Started) + count(now, SagaStatus::InProgress),
                 ),
                 failed: humanize::number(failed(now).0),
+                failed_path: list(period, [("sagaType", saga_type.as_str()), ("failed", "true")]),
                 failed_share: share(now, before),
                 durations: durations.map(|(name, place)| (name, duration(place, now, before))),
             }

@@ -59,7 +59,7 @@ pub(super) struct ServicesTemplate {
 struct Service {
     name: String,
     path: String,
-    /// How many sagas wait for it, overdue or to be compensated, and the list of them.
+    /// How many sagas wait for it, overdue or to be compensated, and the groups of them.
     needs: Option<(String, String)>,
     /// Its sagas.
     sagas: String,
@@ -143,8 +143,9 @@ impl Service {
         let name = service.service;
         let list = |parameter: &str| format!("/sagas?{parameter}={}", encoded(&name));
         Self {
+            // The list of its sagas would have those that wait and are not late, too.
+            needs: (needs > 0).then(|| (number(needs), format!("{}#needs", path(&name)))),
             path: path(&name),
-            needs: (needs > 0).then(|| (number(needs), list("owner"))),
             sagas: list("producerService"),
             last_seen: Moment::new(service.last_seen, now),
             rate: rate(service.per_second),

@@ -70,9 +70,9 @@ struct Account {
     first_seen: Moment,
     events: String,
     rate: String,
-    dead_letters: u64,
+    dead_letters: Option<String>,
     may_see_letters: bool,
-    possibly_lost: u64,
+    possibly_lost: Option<String>,
     lost_after: String,
     is_numbered: bool,
     versions: Vec<String>,
@@ -203,9 +203,9 @@ impl Account {
             first_seen: Moment::new(service.first_seen, clock.now),
             events: number(service.events),
             rate: rate(service.per_second),
-            dead_letters: service.dead_letters,
+            dead_letters: of_some(service.dead_letters),
             may_see_letters: caller.role >= Role::Operator,
-            possibly_lost: service.possibly_lost,
+            possibly_lost: of_some(service.possibly_lost),
             lost_after: length(lost_after),
             is_numbered: service.instance_count > 0,
             versions,
@@ -219,6 +219,11 @@ impl Account {
                 .collect(),
         }
     }
+}
+
+/// So many, if there are any.
+fn of_some(count: u64) -> Option<String> {
+    (count > 0).then(|| number(count))
 }
 
 /// The most frequent first.
