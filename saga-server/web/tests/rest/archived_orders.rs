@@ -119,6 +119,25 @@ async fn an_archive_that_is_away_leaves_the_list_and_is_not_said_to_have_none() 
 }
 
 #[tokio::test]
+async fn the_flow_says_how_many_sagas_it_is_without() {
+    let archived = Archived::of(failed("saga-1", 0)).await;
+    archived.archive().await;
+    let flow = "/flow?fromDate=2025-10-09T08:00:00Z&toDate=2025-10-09T10:00:00Z";
+    let page = archived.page(flow).await.text;
+    assert!(
+        page.contains("No saga of this type and period is in the database")
+            && page.contains("1 that started in this period left it for the archive"),
+        "{page}"
+    );
+    archived.api.record(completed("saga-2", 5_000)).await;
+    let page = archived.page(flow).await.text;
+    assert!(
+        page.contains("Without 1 that left the database for the archive."),
+        "{page}"
+    );
+}
+
+#[tokio::test]
 async fn without_an_archive_there_is_nothing_beside_the_list() {
     let api = Api::new().await;
     api.record([event("saga-1", "ORDER_CREATED", "STARTED", 0)]).await;

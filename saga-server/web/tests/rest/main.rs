@@ -10,6 +10,7 @@ mod archived_orders;
 mod attention;
 mod auth;
 mod compare;
+mod counts;
 mod dead_letters;
 mod differences;
 mod dismissal;

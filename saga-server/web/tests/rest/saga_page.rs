@@ -232,3 +232,52 @@ async fn two_sagas_stand_beside_each_other() {
         "{said}"
     );
 }
+
+#[tokio::test]
+async fn of_a_stack_trace_the_first_line_is_in_the_sentence_and_all_of_it_below() {
+    let api = Api::new().await;
+    let reason = "x.NoFunds: מזומן\n\tat x.Pay.run(Pay.java:42)";
+    api.record([event("saga-1", "PAYMENT_FAILED", "FAILED", 0).with(json!({"failureReason": reason}))])
+        .await;
+    let page = page(&api, "/sagas/saga-1").await;
+    let heading = page.split(r#"<h1 class="sentence">"#).nth(1).unwrap();
+    let (heading, below) = heading.split_once("</h1>").unwrap();
+    assert!(heading.contains("(<bdi>x.NoFunds: מזומן…</bdi>)"), "{heading}");
+    assert!(!heading.contains("Pay.java"), "{heading}");
+    assert!(
+        below.contains("The reason in full") && below.contains("Pay.java:42"),
+        "{below}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_long_is_folded_on_a_phone_behind_what_it_comes_to() {
+    let api = with_retries().await;
+    let short = page(&api, "/sagas/saga-1").await;
+    assert_eq!(
+        short.matches(r#"<details class="fold" open>"#).count(),
+        3,
+        "{short}"
+    );
+    let many = (0..60).map(|place| {
+        let step = ["PAYMENT_INITIALIZATION", "PAYMENT_INITIALIZED"][usize::try_from(place % 2).unwrap()];
+        event("saga-2", step, "IN_PROGRESS", place * 100)
+    });
+    api.record(many).await;
+    let long = page(&api, "/sagas/saga-2").await;
+    assert!(
+        text(&long).contains("60 of 60 events in 60 rows"),
+        "{}",
+        text(&long)
+    );
+    assert!(
+        text(&long).contains("Only the 58 unusual : failed, compensated, repeated"),
+        "{}",
+        text(&long)
+    );
+    let events = long.split(r#"aria-labelledby="events""#).nth(1).unwrap();
+    assert!(events.contains(r#"<details class="fold">"#), "{events}");
+    let asked = page(&api, "/sagas/saga-2?only=unusual").await;
+    let events = asked.split(r#"aria-labelledby="events""#).nth(1).unwrap();
+    assert!(events.contains(r#"<details class="fold" open>"#), "{events}");
+}
