@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(shares(&[], 10), []);
         assert_eq!(shares(&[3, 4], 10), [3, 4]);
         assert_eq!(shares(&[1_000, 10, 1_000], 100), [45, 10, 45]);
-        assert_eq!(shares(&[5, 5, 5], 2), [0, 0, 2]);
+        assert_eq!(shares(&[5, 5, 5], 2), [0, 1, 1]);
     }
 
     #[test]

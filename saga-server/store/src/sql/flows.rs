@@ -81,11 +81,8 @@ async fn drawn(pool: &Pool, query: &FlowsQuery) -> Result<Vec<DrawnOfType>, Stor
         })
         .collect();
     for (saga_type, saga_id, number) in drawn {
-        let of_type = types.iter_mut();
-        let Some(of_type) = of_type
-            .into_iter()
-            .find(|of_type| of_type.drawing.saga_type.as_str() == saga_type)
-        else {
+        let mut all = types.iter_mut();
+        let Some(of_type) = all.find(|of_type| of_type.drawing.saga_type.as_str() == saga_type) else {
             continue;
         };
         match &took_part {

@@ -122,7 +122,7 @@ pub(crate) async fn find(reader: &Reader, params: Params) -> Result<SagasPage, A
     }
     let of_archive = async {
         match before {
-            0 => Ok(of_list(reader, &query).await),
+            0 => Ok::<_, StoreError>(of_list(reader, &query).await),
             _ => Ok(None),
         }
     };

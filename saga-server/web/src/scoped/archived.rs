@@ -112,7 +112,7 @@ impl Reader {
             return Ok(None);
         };
         // Judged of what the caller may see alone: otherwise the answer would say something about the rest.
-        let is_visible = |saga: &SagaState| self.scope().has(&saga.saga_type) && is_wanted(saga);
+        let is_visible = move |saga: &SagaState| self.scope().has(&saga.saga_type) && is_wanted(saga);
         let asking = lookup.of_order(order_id, most, is_visible);
         let answer = self.ask("archived_order", asking).await;
         self.note_archive(answer.as_ref().err());

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use saga_store::{Flow, FlowsQuery, Scope, StepRow};
+use saga_store::{Flow, FlowsQuery, Scope, StepRow, StoreError};
 use saga_types::SagaType;
 
 use super::{
@@ -40,7 +40,7 @@ impl Flows {
         let before = async {
             match &before {
                 Some(before) => Ok(Some(reader.flows(before).await?)),
-                None => Ok(None),
+                None => Ok::<_, StoreError>(None),
             }
         };
         let (now, before) = tokio::try_join!(now, before)?;

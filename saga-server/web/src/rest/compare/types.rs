@@ -133,10 +133,12 @@ async fn compare(
         of_version.copied().collect::<Vec<&VersionSaga>>()
     });
     let ids = |side: &[&VersionSaga]| side.iter().map(|saga| saga.saga_id.clone()).collect::<Vec<_>>();
-    let flows = [
-        reader.flow_of(saga_type, &ids(&sides[0])).await?,
-        reader.flow_of(saga_type, &ids(&sides[1])).await?,
-    ];
+    let ids = sides.each_ref().map(|side| ids(side));
+    let flows: [Flow; 2] = tokio::try_join!(
+        reader.flow_of(saga_type, &ids[0]),
+        reader.flow_of(saga_type, &ids[1])
+    )?
+    .into();
     Ok(TypeComparison {
         saga_type: saga_type.clone(),
         baseline: VersionOutcomes::of(&sides[0]),

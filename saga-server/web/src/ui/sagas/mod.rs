@@ -80,8 +80,10 @@ pub(super) struct SagasTemplate {
     rows: Vec<SagaRow>,
     /// Sagas of the order that are in the archive.
     archived: Option<Archived>,
-    /// Whether sagas left the database for an archive, and are not in the list.
-    has_archive: bool,
+    /// Whether all that match are there.
+    are_all_archived: bool,
+    /// Whether sagas left the database for an archive that the list says nothing of.
+    is_without_archive: bool,
     columns: Vec<Column>,
     /// Orders: name, the list in it, and whether it is in it.
     sorts: Vec<(&'static str, String, bool)>,
@@ -168,6 +170,12 @@ pub(super) async fn page(
         can_choose: caller.role >= Role::Operator,
         filter: pairs(filters.clone()),
         first: (!is_first).then(|| address(LIST, filters)),
+        are_all_archived: found.content.is_empty()
+            && found
+                .archived
+                .as_ref()
+                .is_some_and(|archived| !archived.content.is_empty()),
+        is_without_archive: reader.has_archive() && found.archived.is_none(),
         archived: found.archived.map(|archived| Archived {
             rows: archived
                 .content
@@ -177,7 +185,6 @@ pub(super) async fn page(
             columns: Column::all(),
             is_all: archived.found_is_exact,
         }),
-        has_archive: reader.has_archive(),
         rows: found
             .content
             .into_iter()
