@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn failed() -> SagaState {
-        let event = |id: &str, step, status, millis| {
+        let event = |id: &str, step, status, millis: i64| {
             SagaEvent::new(
                 id.parse().unwrap(),
                 "saga-1".parse().unwrap(),
@@ -104,7 +104,7 @@ mod tests {
             (false, |query| query.started_to = Some(Timestamp::MIN)),
             (false, |query| query.min_duration_ms = Some(501)),
             (true, |query| {
-                query.failed_step = Some("PAYMENT_FAILED".to_owned())
+                query.failed_step = Some("PAYMENT_FAILED".to_owned());
             }),
             (false, |query| query.failure_reason = Some("declined".to_owned())),
             (false, |query| query.failure_group = Some("other".to_owned())),

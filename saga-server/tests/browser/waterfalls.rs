@@ -251,3 +251,35 @@ async fn a_wait_is_as_wide_as_it_was_long() {
     let own = "return document.querySelector('tr:target .permalink').href === location.href;";
     assert_eq!(browser.run(own).await, true);
 }
+
+/// On a phone the answer comes first, and what is long is behind what it comes to, also without a script.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saga_of_very_many_steps_is_read_on_a_phone_at_a_glance() {
+    let api = Api::new().await;
+    // Nothing repeats, so that no row stands for several events.
+    let events = (0..300).map(|number| {
+        let step = format!("STEP_{}", number % 25);
+        let event = event("busy", &step, "IN_PROGRESS", number * 700).of_type("LONG");
+        by(
+            &format!("service-{}", number % 12),
+            event,
+            json!({"number": number}),
+        )
+    });
+    api.record(events).await;
+    let browser = Browser::open().await;
+    browser.set_viewport(PHONE[0]).await;
+    browser.goto(&format!("http://{}/sagas/busy", api.address)).await;
+    let screens = "return document.documentElement.scrollHeight / innerHeight;";
+    let short = browser.run(screens).await.as_f64().unwrap();
+    assert!(short < 3.0, "{short} screens");
+    // The link to an event opens what it is in.
+    let target = "location.hash = document.querySelector('.events tr[id]').id;
+        return document.querySelector('tr:target').checkVisibility();";
+    assert_eq!(browser.run(target).await, true);
+    browser.set_viewport(DESKTOP[0]).await;
+    browser.goto(&format!("http://{}/sagas/busy", api.address)).await;
+    let unfolded =
+        "return [...document.querySelectorAll('.fold table')].every(table => table.checkVisibility());";
+    assert_eq!(browser.run(unfolded).await, true);
+}

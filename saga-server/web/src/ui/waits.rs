@@ -2,12 +2,12 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use saga_store::{Flow, FlowsQuery, Scope, StepRow, StoreError};
+use saga_store::{Flow, FlowsQuery, Sample, Scope, StepRow, StoreError};
 use saga_types::SagaType;
 
 use super::{
     change::{Change, Compared},
-    humanize::{length, precise_count},
+    humanize::{length, number, precise_count},
     period::Period,
 };
 use crate::{http::ApiError, scoped::Reader};
@@ -77,5 +77,14 @@ pub(super) fn p95(row: &StepRow, before: Option<&StepRow>) -> Compared {
         now: now.map_or_else(|| "–".to_owned(), length),
         before: earlier.map(|(before, _)| length(before)),
         change: change.unwrap_or(Change::Unclear),
+    }
+}
+
+/// How many sagas of all have what so many of the sample have.
+pub(super) fn estimated(sagas: u64, sample: &Sample) -> String {
+    let of = number(sample.part(sagas).of);
+    match sample.is_all() {
+        true => of,
+        false => format!("about {of}"),
     }
 }

@@ -149,7 +149,17 @@ pub(crate) async fn what_a_service_recorded_is_what_the_flow_and_its_steps_say(d
             let (query, alone) = flow_of(&*store, saga_type).await;
             let flow = &found[saga_type];
             assert_eq!(flow.sample, alone.sample, "{saga_type}");
-            assert_eq!(flow.steps.len(), 2, "{saga_type}: {:?}", flow.steps);
+            assert!(!flow.steps.is_empty(), "{saga_type}");
+            let recorded = alone
+                .steps
+                .iter()
+                .filter(|row| row.service.as_deref() == Some(PAYMENT));
+            assert_eq!(
+                flow.steps.len(),
+                recorded.count(),
+                "{saga_type}: {:?}",
+                flow.steps
+            );
             for row in &flow.steps {
                 let detail = store.step_detail(&query, &row.step).await.unwrap();
                 let versions = detail.versions.into_iter();
@@ -160,7 +170,8 @@ pub(crate) async fn what_a_service_recorded_is_what_the_flow_and_its_steps_say(d
                     versions,
                     ..alone.step(&row.step).unwrap().clone()
                 };
-                assert_eq!((row.versions.len(), row), (2, &expected), "{saga_type}");
+                assert!(!row.versions.is_empty(), "{saga_type}: {row:?}");
+                assert_eq!(*row, expected, "{saga_type}");
             }
         }
         let other = &found[&types()[2]];

@@ -13,7 +13,7 @@ use crate::{
         humanize::{length, number, percent, precise_count},
         period::Period,
         query::address,
-        waits::{Flows, most_frequent, p95},
+        waits::{Flows, estimated, most_frequent, p95},
     },
 };
 
@@ -113,14 +113,5 @@ impl StepFigures {
             p95: p95(row, before.and_then(|before| before.step(&row.step))),
             retried: (row.retried > 0).then(|| percent(flow.share(row.retried))),
         }
-    }
-}
-
-/// How many sagas of all have what so many of the sample have.
-pub(super) fn estimated(sagas: u64, sample: &Sample) -> String {
-    let of = number(sample.part(sagas).of);
-    match sample.is_all() {
-        true => of,
-        false => format!("about {of}"),
     }
 }

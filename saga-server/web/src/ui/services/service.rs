@@ -143,7 +143,9 @@ pub(in crate::ui) async fn page(
         .iter()
         .flat_map(|account| account.steps.keys().cloned())
         .collect();
-    let versions = account.as_ref().map_or(&[][..], |account| account.versions.as_slice());
+    let versions = account
+        .as_ref()
+        .map_or(&[][..], |account| account.versions.as_slice());
     let (figures, deploys, failures) = tokio::try_join!(
         figures(&reader, &name, &period),
         Deploys::of(&reader, &name, versions, &period, clock.now),

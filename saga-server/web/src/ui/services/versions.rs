@@ -5,8 +5,10 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use saga_store::{Flow, Outcome, Sample, VersionPart};
 use saga_types::SagaType;
 
-use super::figures::estimated;
-use crate::ui::humanize::{length, percent, precise_count};
+use crate::ui::{
+    humanize::{length, percent, precise_count},
+    waits::estimated,
+};
 
 /// How many steps of a type are compared, the first ones of its path.
 const STEPS: usize = 8;
