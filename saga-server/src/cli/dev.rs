@@ -5,11 +5,11 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::Args;
 use merge::Merge as _;
 
-use super::{CliError, block_on, logging, signals};
+use super::{CliError, block_on, logging, output, signals};
 use crate::{
     config::{
         ArchiveSettings, AuthSettings, Config, LogSettings, OwnerSetting, PagesSettings, RedactionSettings,
-        Settings, TelemetrySettings, load_file,
+        Settings, TelemetrySettings, check_process_environment, load_file,
     },
     dev::{self, DevOptions},
 };
@@ -106,7 +106,16 @@ impl DevArgs {
             telemetry: self.telemetry.clone(),
             ..Settings::default()
         };
-        settings.merge(load_file(self.config.as_deref(), self.profile.as_deref())?);
+        check_process_environment()?;
+        let file = load_file(self.config.as_deref(), self.profile.as_deref())?;
+        let unused = dev::unused(&file);
+        if !unused.is_empty() {
+            output::complain(&format!(
+                "dev has a broker, a database and periods of its own: not used of the file are {}",
+                unused.join(", ")
+            ));
+        }
+        settings.merge(file);
         // An erasure here would reach into the archive of others.
         settings.archive = ArchiveSettings::default();
         Ok(dev::resolve(settings)?)

@@ -7,13 +7,15 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{Cli, output};
+use super::{Cli, output, unused};
 use crate::config::{self, NOT_SET, REQUIRED};
 
 /// The commands with complete help.
 pub(super) fn command() -> Command {
     let defaults = config::defaults();
-    with_defaults(Cli::command(), &|key| defaults.get(key).map(String::as_str))
+    with_defaults(unused::hide(Cli::command()), &|key| {
+        defaults.get(key).map(String::as_str)
+    })
 }
 
 fn with_defaults<'a>(command: Command, default: &impl Fn(&str) -> Option<&'a str>) -> Command {

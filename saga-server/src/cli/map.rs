@@ -63,6 +63,10 @@ pub(super) struct MapArgs {
     #[arg(long, value_name = "FILE", env = "SAGA_SERVER_CONFIG")]
     config: Option<PathBuf>,
 
+    /// The name of a profile: with FILE.yml, FILE-PROFILE.yml is read too and overrides it
+    #[arg(long, value_name = "PROFILE", env = "SAGA_SERVER_PROFILE")]
+    profile: Option<String>,
+
     /// Only show what would be recorded; must be given, since the command does nothing else
     #[arg(long, required = true)]
     dry_run: bool,
@@ -148,7 +152,7 @@ impl MapArgs {
     }
 
     fn of_topic(&self, topic: &str, mapping: Mapping) -> Result<Outcome, CliError> {
-        let settings = ConfigArgs::of_file(self.config.clone())
+        let settings = ConfigArgs::of_file(self.config.clone(), self.profile.clone())
             .map_err(CliError::usage)?
             .load()?;
         let (kafka, registry) = (settings.kafka()?, settings.schema_registry()?);

@@ -54,6 +54,7 @@ mod tail;
 mod token;
 mod topics;
 mod tracker;
+mod unused;
 mod webhooks;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -149,8 +150,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(matches) => matches,
         Err(error) => return help::refuse(&error, &arguments),
     };
-    let done = Cli::from_arg_matches(&matches)
-        .map_err(CliError::from)
+    let done = unused::refuse(&matches)
+        .and_then(|()| Ok(Cli::from_arg_matches(&matches)?))
         .and_then(|cli| cli.command.run());
     match done {
         Ok(()) => ExitCode::SUCCESS,

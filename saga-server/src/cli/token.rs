@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::{CliError, output};
+use crate::config::check_token;
 use saga_types::SagaType;
 use saga_web::auth::{Role, TokenHash, check_name, fresh_token};
 
@@ -47,6 +48,9 @@ impl TokenArgs {
             (_, true) => format!(":{}", types.join(",")),
             (_, false) => format!(":{}:{}", types.join(","), services.join(",")),
         };
-        output::print(&format!("token: {token}\nentry: {name}:{role}:{hash}{bounds}\n"))
+        let entry = format!("{name}:{role}:{hash}{bounds}");
+        check_token(&entry)
+            .map_err(|reason| CliError::usage(format_args!("as an entry of auth.tokens {reason}")))?;
+        output::print(&format!("token: {token}\nentry: {entry}\n"))
     }
 }

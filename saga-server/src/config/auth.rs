@@ -169,6 +169,12 @@ impl TokenSetting {
     }
 }
 
+/// Checks an entry as [`AuthSettings::tokens`] will.
+pub(crate) fn check_token(entry: &str) -> Result<(), String> {
+    let Ok(setting) = entry.parse::<TokenSetting>();
+    setting.checked(&[]).map(drop)
+}
+
 /// Who may call, given where they can call from.
 pub(super) fn access(
     tokens: Vec<Token>,

@@ -1,6 +1,6 @@
 //! What values must be. Each refusal names the key and what it should be.
 
-use std::{borrow::Cow, collections::BTreeMap, ops::RangeInclusive, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, ops::RangeInclusive, path::Path, time::Duration};
 
 use super::{ConfigError, Period, Property};
 
@@ -86,6 +86,15 @@ pub(super) fn bootstrap_servers(text: &str) -> Result<String, ConfigError> {
 
 pub(super) fn is_http(text: &str) -> bool {
     reqwest::Url::parse(text).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host())
+}
+
+/// Certificates of a file are of use only for an address of https.
+pub(super) fn certificates_are_of_use(url: &str, ca_file: Option<&Path>) -> Result<(), &'static str> {
+    let is_https = reqwest::Url::parse(url).is_ok_and(|url| url.scheme() == "https");
+    match ca_file {
+        Some(_) if !is_https => Err("is of use only with an address of https"),
+        _ => Ok(()),
+    }
 }
 
 /// What is shown by `config check` and in pages must hold no password.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, FromArgMatches};
 use merge::Merge;
 
-use super::{Settings, check_environment, error::ConfigError, file};
+use super::{Settings, check_process_environment, error::ConfigError, file};
 
 /// Where the configuration comes from: a file, below the environment, below flags.
 #[derive(Debug, Clone, Default, Args)]
@@ -28,12 +28,12 @@ impl ConfigArgs {
     /// # Errors
     ///
     /// [`clap::Error`] when a variable cannot be read.
-    pub fn of_file(config: Option<PathBuf>) -> Result<Self, clap::Error> {
+    pub fn of_file(config: Option<PathBuf>, profile: Option<String>) -> Result<Self, clap::Error> {
         let command = Settings::augment_args(clap::Command::new("saga-server"));
         let environment = command.try_get_matches_from(["saga-server"])?;
         Ok(Self {
             config,
-            profile: None,
+            profile,
             settings: Settings::from_arg_matches(&environment)?,
         })
     }
@@ -44,7 +44,7 @@ impl ConfigArgs {
     ///
     /// [`ConfigError`] when a file cannot be read, or a key or variable is not known.
     pub fn load(&self) -> Result<Settings, ConfigError> {
-        check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+        check_process_environment()?;
         let file = file::load(self.config.as_deref(), self.profile.as_deref())?;
         let mut settings = self.settings.clone();
         settings.merge(file);

@@ -54,12 +54,14 @@ use saga_web::{
     auth::{Access, oidc::OidcConfig},
 };
 
+pub(crate) use auth::check_token;
 pub use auth::{AuthSettings, TokenSetting};
 pub use definitions::load_definitions;
 pub use error::ConfigError;
 pub(crate) use file::{load as load_file, parse as parse_yaml};
 pub use gateway::GatewaySettings;
 pub use layers::ConfigArgs;
+pub(crate) use names::check_process_environment;
 pub use names::{Key, check_environment, explain, keys};
 pub use oidc::OidcSettings;
 pub use owners::{ContactSetting, OwnerSetting};

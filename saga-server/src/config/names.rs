@@ -78,6 +78,11 @@ pub fn check_environment(names: impl IntoIterator<Item = String>) -> Result<(), 
     Ok(())
 }
 
+/// The same for the environment of this process.
+pub(crate) fn check_process_environment() -> Result<(), ConfigError> {
+    check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
+}
+
 /// Variables beside the keys: they say where the keys are.
 const OTHER_VARIABLES: [&str; 2] = ["SAGA_SERVER_CONFIG", "SAGA_SERVER_PROFILE"];
 

@@ -9,13 +9,14 @@ use serde::Deserialize;
 
 use super::{
     ConfigError, Period,
-    checks::{has_no_user, not_empty, period_within},
+    checks::{certificates_are_of_use, has_no_user, not_empty, period_within},
 };
 use saga_web::auth::oidc::{ClaimsConfig, OidcConfig, SagaTypesClaim};
 
 const ISSUER: &str = "auth.oidc.issuer";
 const AUDIENCE: &str = "auth.oidc.audience";
 const JWKS_URI: &str = "auth.oidc.jwksUri";
+const CA_FILE: &str = "auth.oidc.caFile";
 const LEEWAY: &str = "auth.oidc.leeway";
 const NAME_CLAIM: &str = "auth.oidc.nameClaim";
 const ROLES_CLAIM: &str = "auth.oidc.rolesClaim";
@@ -170,6 +171,13 @@ impl OidcSettings {
             .as_deref()
             .map(|uri| safe(JWKS_URI, uri))
             .transpose()?;
+        // Keys that are elsewhere are fetched with the same trust.
+        let addresses = [Some(issuer.as_str()), jwks_uri.as_deref()].into_iter().flatten();
+        let of_use = addresses.map(|url| certificates_are_of_use(url, self.ca_file.as_deref()));
+        of_use
+            .reduce(Result::or)
+            .unwrap_or(Ok(()))
+            .map_err(|reason| ConfigError::value(CA_FILE, reason))?;
         Ok(Some(OidcConfig {
             issuer: safe(ISSUER, &issuer)?,
             audience: needed(AUDIENCE, self.audience.as_deref())?,

@@ -8,7 +8,8 @@ use super::{
     Config, ConfigError, DatabaseConfig, GatewayServerConfig, Period, Settings,
     auth::access,
     checks::{
-        bootstrap_servers, is_http, key_at_fault, not_empty, period_within, properties, topic_name, within,
+        bootstrap_servers, certificates_are_of_use, is_http, key_at_fault, not_empty, period_within,
+        properties, topic_name, within,
     },
     database, owners, retention,
     sources::{self, SourceConfig, Surroundings},
@@ -214,7 +215,11 @@ impl Settings {
     ///
     /// [`ConfigError::Value`] as [`Settings::resolve`].
     pub fn schema_registry(&self) -> Result<Option<RegistryConfig>, ConfigError> {
-        let Some(url) = &self.schema_registry.url else {
+        let ca_file = self.schema_registry.ca_file.clone();
+        let url = self.schema_registry.url.as_ref();
+        certificates_are_of_use(url.map_or("", Secret::expose), ca_file.as_deref())
+            .map_err(|reason| ConfigError::value("schemaRegistry.caFile", reason))?;
+        let Some(url) = url else {
             return Ok(None);
         };
         if !is_http(url.expose()) {
@@ -223,7 +228,6 @@ impl Settings {
                 "must be http://HOST:PORT or https://HOST:PORT, with a path if it has one",
             ));
         }
-        let ca_file = self.schema_registry.ca_file.clone();
         http_client::client(http_client::Trust::for_url(url.expose(), ca_file.as_deref()))
             .map_err(|error| ConfigError::value("schemaRegistry.caFile", error.to_string()))?;
         Ok(Some(RegistryConfig {

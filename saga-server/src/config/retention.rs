@@ -22,7 +22,7 @@ const DEFAULT_DEAD_LETTERS_AFTER: u32 = 30;
 const DEFAULT_OPERATIONS_AFTER: u32 = 365;
 
 /// Keys under `retention`.
-#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize, Merge)]
 #[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RetentionSettings {

@@ -65,7 +65,14 @@ impl TelemetrySettings {
         )?;
         // An empty variable counts as none, as OpenTelemetry has it.
         let Some(endpoint) = self.otlp_endpoint.clone().filter(|url| !url.is_empty()) else {
-            return Ok(None);
+            // A name is left alone: its variable is set for all processes of a pod.
+            return match self.sample_ratio {
+                Some(_) => Err(ConfigError::value(
+                    SAMPLE_RATIO,
+                    "is of use only with telemetry.otlpEndpoint",
+                )),
+                None => Ok(None),
+            };
         };
         // Errors of the exporter repeat the address.
         if !is_http(&endpoint) || endpoint.contains('@') {

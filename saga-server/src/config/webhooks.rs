@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{
     ConfigError, Period,
-    checks::{has_no_user, is_http},
+    checks::{certificates_are_of_use, has_no_user, is_http},
 };
 
 const WEBHOOKS: &str = "webhooks";
@@ -69,6 +69,8 @@ impl WebhookSetting {
     /// Reasons begin with the key, and show neither address nor secret.
     fn checked(&self) -> Result<WebhookConfig, String> {
         let url = self.url()?;
+        certificates_are_of_use(url.expose(), self.ca_file.as_deref())
+            .map_err(|reason| format!("caFile: {reason}"))?;
         let trust = Trust::for_url(url.expose(), self.ca_file.as_deref());
         client_without_redirects(trust).map_err(|error| format!("caFile: {error}"))?;
         Ok(WebhookConfig {

@@ -16,7 +16,7 @@ use saga_types::fold::SagaState;
 
 use super::{DevError, DevInfo};
 use crate::{
-    config::{Config, ConfigError, SecuritySettings, Settings, load_definitions},
+    config::{Config, ConfigError, RetentionSettings, SecuritySettings, Settings, load_definitions},
     server::{Server, ServerError},
 };
 use saga_collector::{maintenance::RetentionPeriods, secret::Secret};
@@ -226,6 +226,27 @@ pub(crate) fn resolve(mut settings: Settings) -> Result<Config, ConfigError> {
     settings.kafka.security = SecuritySettings::default();
     settings.kafka.properties.clear();
     settings.resolve()
+}
+
+/// The keys that are set and that nothing here reads.
+pub(crate) fn unused(settings: &Settings) -> Vec<&'static str> {
+    let Settings {
+        database,
+        kafka,
+        retention,
+        archive,
+        ..
+    } = settings;
+    let is_set = [
+        ("database.url", database.url.is_some()),
+        ("kafka.bootstrapServers", kafka.bootstrap_servers.is_some()),
+        ("kafka.security", kafka.security != SecuritySettings::default()),
+        ("kafka.properties", !kafka.properties.is_empty()),
+        ("retention", *retention != RetentionSettings::default()),
+        ("archive.url", archive.url.is_some()),
+    ];
+    let set = is_set.into_iter().filter(|(_, is_set)| *is_set);
+    set.map(|(key, _)| key).collect()
 }
 
 async fn migrated(config: &Config) -> Result<Arc<dyn Store>, DevError> {

@@ -32,7 +32,7 @@ use crate::{
 use saga_store::StoreError;
 
 pub use embedded::EmbeddedTracker;
-pub(crate) use embedded::{DATABASE_FILE, resolve};
+pub(crate) use embedded::{DATABASE_FILE, resolve, unused};
 
 /// The options of `dev`.
 #[derive(Debug, Clone)]

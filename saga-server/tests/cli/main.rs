@@ -28,4 +28,5 @@ mod searching;
 mod support;
 mod tailing;
 mod tokens;
+mod unused;
 mod webhooks;

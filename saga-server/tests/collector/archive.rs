@@ -78,8 +78,8 @@ impl Harness {
         command
             .arg("archive")
             .args(arguments)
-            .args(["--database-url", &self.database])
-            .args(["--archive-url", &self.archive_url()]);
+            .args(["--archive-url", &self.archive_url()])
+            .env("DATABASE_URL", &self.database);
         command
     }
 
@@ -164,7 +164,7 @@ async fn what_ended_long_ago_goes_from_sqlite_into_the_archive_and_comes_back() 
     harness.assert_all_archived().await;
     let listed = harness.run(&["list"]);
     assert!(listed.ends_with("3 batches, 91 sagas\n"), "{listed}");
-    std::fs::remove_file(harness.path("archive/index.json")).unwrap();
+    std::fs::remove_dir_all(harness.path("archive/index")).unwrap();
     let indexed = harness.run(&["index"]);
     assert_eq!(indexed, "3 batches, 91 sagas: 3 added, 0 dropped\n");
     assert_eq!(
@@ -365,7 +365,7 @@ async fn the_archive_may_be_a_bucket() {
             .arg("archive")
             .args(arguments)
             .args(["--archive-url", "s3://sagas/of/the/past"])
-            .args(["--database-url", &harness.database])
+            .env("DATABASE_URL", &harness.database)
             .env("AWS_ENDPOINT", &bucket.endpoint)
             .env("AWS_ALLOW_HTTP", "true")
             .env("AWS_REGION", "eu-central-1")

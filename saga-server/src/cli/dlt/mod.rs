@@ -3,6 +3,7 @@
 //! | part | what |
 //! | --- | --- |
 //! | `filter` | which letters |
+//! | `place` | which of both |
 //! | `database` | letters in the database |
 //! | `remote` | the same by the REST interface of a tracker |
 //! | `lines` | the output of both, as JSON and for people |
@@ -10,19 +11,18 @@
 mod database;
 mod filter;
 mod lines;
+mod place;
 mod remote;
 
 use clap::{Args, Subcommand};
 use saga_types::Timestamp;
 
-use self::{filter::FilterArgs, lines::Disposals};
-use super::{
-    CliError, block_on,
-    by::ByArgs,
-    logging, output,
-    tracker::{Tracker, TrackerArgs},
+use self::{
+    filter::FilterArgs,
+    lines::Disposals,
+    place::{Place, PlaceArgs},
 };
-use crate::config::{ConfigArgs, Settings};
+use super::{CliError, block_on, by::ByArgs, output};
 use saga_collector::dead_letters::{ReplayError, ReplayOrder};
 use saga_store::{Disposal, DisposalOrder, LetterQuery, LetterState, Named};
 
@@ -67,11 +67,11 @@ struct ListArgs {
 #[derive(Debug, Args)]
 struct ReplayArgs {
     /// The letter with this id; may be given several times
-    #[arg(long = "id", value_name = "NUMBER")]
+    #[arg(long = "id", value_name = "NUMBER", conflicts_with = "FilterArgs")]
     ids: Vec<i64>,
 
     /// The letters of the event with this id; may be given several times
-    #[arg(long = "event-id", value_name = "ID")]
+    #[arg(long = "event-id", value_name = "ID", conflicts_with = "FilterArgs")]
     event_ids: Vec<String>,
 
     /// All waiting letters that match the filters
@@ -119,7 +119,7 @@ struct RestoreArgs {
 #[derive(Debug, Args)]
 struct DisposalArgs {
     /// The letter with this id; may be given several times
-    #[arg(long = "id", value_name = "NUMBER")]
+    #[arg(long = "id", value_name = "NUMBER", conflicts_with = "FilterArgs")]
     ids: Vec<i64>,
 
     /// All letters that match the filters
@@ -138,21 +138,6 @@ struct DisposalArgs {
 
     #[command(flatten)]
     place: PlaceArgs,
-}
-
-/// Where the letters are: in the database, or behind a running tracker, which then is asked.
-#[derive(Debug, Args)]
-struct PlaceArgs {
-    #[command(flatten)]
-    tracker: TrackerArgs,
-
-    #[command(flatten)]
-    config: ConfigArgs,
-}
-
-enum Place {
-    Database(Box<Settings>),
-    Tracker(Tracker),
 }
 
 /// The longest note, in characters; as REST allows.
@@ -180,24 +165,9 @@ impl DltArgs {
     }
 }
 
-impl PlaceArgs {
-    /// A tracker that flags name overrides the database, and one that variables name does not.
-    fn find(self) -> Result<Place, CliError> {
-        if self.tracker.is_named_by_flags() {
-            return Ok(Place::Tracker(self.tracker.connect()?));
-        }
-        let settings = self.config.load()?;
-        if settings.database.url.is_none() && self.tracker.is_named_by_variables() {
-            return Ok(Place::Tracker(self.tracker.connect()?));
-        }
-        logging::start(&settings.log());
-        Ok(Place::Database(settings.into()))
-    }
-}
-
 impl ListArgs {
     fn run(self) -> Result<(), CliError> {
-        let letters = match self.place.find()? {
+        let letters = match self.place.find(None)? {
             Place::Tracker(tracker) => block_on(remote::list(&tracker, &self.filter, self.limit))?,
             Place::Database(settings) => {
                 block_on(database::list(&settings, self.filter.into_filter(), self.limit))?
@@ -217,7 +187,7 @@ impl ReplayArgs {
             event_ids: self.event_ids,
         };
         let named = (!self.all).then_some(named);
-        let report = match self.place.find()? {
+        let report = match self.place.find(Some(&self.by))? {
             Place::Tracker(tracker) => block_on(remote::replay(&tracker, named, &self.filter, self.dry_run))?,
             Place::Database(settings) => {
                 let mut filter = self.filter.into_filter();
@@ -260,7 +230,7 @@ impl DisposalArgs {
     fn run(self, disposal: Disposal, note: Option<String>) -> Result<(), CliError> {
         let ids = (!self.all).then_some(self.ids);
         let dry_run = self.dry_run;
-        let Disposals { letters, ended_by } = match self.place.find()? {
+        let Disposals { letters, ended_by } = match self.place.find(Some(&self.by))? {
             Place::Tracker(tracker) => {
                 let order = remote::Disposing {
                     disposal,

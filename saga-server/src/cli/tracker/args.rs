@@ -28,7 +28,7 @@ pub(in crate::cli) struct TrackerArgs {
 
     /// The context with its address and token, in saga-tracker/contexts.yml of the folder of configurations
     /// ($XDG_CONFIG_HOME, or ~/.config) [env: SAGA_TRACKER_CONTEXT] [default: current of the file]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
     context: Option<String>,
 }
 
@@ -57,6 +57,11 @@ impl TrackerArgs {
     pub(in crate::cli) fn is_named_by_variables(&self) -> bool {
         let given = Given::of_environment();
         given.url.is_some() || given.context.is_some()
+    }
+
+    /// Whether a flag gives a token.
+    pub(in crate::cli) const fn has_token(&self) -> bool {
+        self.token.is_some()
     }
 
     /// The tracker, not yet called.
@@ -184,7 +189,7 @@ mod tests {
             ("context=b", "token=v", "http://b", "v"),
             ("context=a token=f", "token=v", "http://a", "f"),
             ("url=http://f", "token=v", "http://f", "v"),
-            ("url=http://f context=a token=f", "url=http://v", "http://f", "f"),
+            ("url=http://f token=f", "url=http://v context=a", "http://f", "f"),
         ] {
             let expected = (url.to_owned(), token.to_owned());
             assert_eq!(chosen(flags, variables, FILE), expected, "{flags} | {variables}");
@@ -196,7 +201,7 @@ mod tests {
     fn a_token_is_sent_to_no_address_that_it_was_not_given_for() {
         for (flags, variables, url) in [
             ("url=http://f", "", "http://f"),
-            ("url=http://f context=a", "", "http://f"),
+            ("url=http://f", "context=a", "http://f"),
             ("", "url=http://v", "http://v"),
             ("context=b", "url=http://v token=v", "http://b"),
         ] {
