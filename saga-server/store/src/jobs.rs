@@ -46,7 +46,8 @@ pub trait JobStore: Send + Sync {
         at: Timestamp,
     ) -> Result<Option<Job>, StoreError>;
 
-    /// Jobs that have not ended and are younger than one, the oldest first, at most so many.
+    /// Jobs that have not ended and are younger than one, the oldest first, at most so many; those of an action that only a newer
+    /// version knows are left out.
     async fn active_jobs(&self, after: i64, limit: u32) -> Result<Vec<Job>, StoreError>;
 
     /// How many jobs have not ended, and which of them did nothing for the longest time.

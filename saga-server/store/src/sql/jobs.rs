@@ -11,9 +11,9 @@ use super::{
     rows::{decode, decode_all},
 };
 use crate::{
-    Acknowledged, Actor, Creation, Job, JobAcknowledgement, JobActivity, JobDisposal, JobItem, JobItemQuery,
-    JobQuery, JobStep, JobStore, LetterFilter, NewJob, RequestKeys, Reversion, Scope, SelectedLetter,
-    StoreError, columns::Moment, deadline::in_time, detached::run_detached,
+    Acknowledged, Actor, Creation, Job, JobAcknowledgement, JobAction, JobActivity, JobDisposal, JobItem,
+    JobItemQuery, JobQuery, JobStep, JobStore, LetterFilter, NewJob, RequestKeys, Reversion, Scope,
+    SelectedLetter, StoreError, columns::Moment, deadline::in_time, detached::run_detached,
 };
 
 /// Written out, as in the index of these.
@@ -127,7 +127,10 @@ impl JobStore for Adapter {
     async fn active_jobs(&self, after: i64, limit: u32) -> Result<Vec<Job>, StoreError> {
         in_time(async {
             let mut sql = QueryBuilder::<Db>::new(format!("SELECT {JOB} FROM job WHERE {ACTIVE} AND id > "));
-            sql.push_bind(after)
+            sql.push_bind(after);
+            // One of a newer version waits for a collector that knows what it does, and holds up no other.
+            let known = JobAction::ALL.map(JobAction::as_str).join("', '");
+            sql.push(format_args!(" AND action IN ('{known}')"))
                 .push(" ORDER BY id LIMIT ")
                 .push_bind(i64::from(limit));
             let rows = sql.build().fetch_all(&self.readers).await.map_err(error::store)?;

@@ -168,6 +168,7 @@ macro_rules! contract_tests {
             jobs::a_request_makes_one_job,
             jobs::a_job_is_seen_by_those_who_may_see_all_its_types,
             jobs::an_item_is_done_by_one_transaction_alone,
+            jobs::a_job_of_a_newer_version_holds_up_no_other,
             jobs::a_job_is_stopped_and_the_rest_is_left,
             jobs::a_job_is_reverted_once,
             jobs::letters_of_a_job_are_dismissed_with_its_results,

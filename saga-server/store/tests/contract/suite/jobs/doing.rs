@@ -211,3 +211,20 @@ pub(crate) async fn letters_of_a_job_are_dismissed_with_its_results(database: &i
     };
     assert_eq!((back.action, back.items), (JobAction::Restore, 3));
 }
+
+/// As after a version that knows more actions was taken back.
+pub(crate) async fn a_job_of_a_newer_version_holds_up_no_other(database: &impl Database) {
+    let store = database.store().await;
+    let newer = make(&*store, &new_job(orders(1))).await;
+    let other = make(&*store, &new_job(orders(1))).await;
+    let change = format!("UPDATE job SET action = 'FORETELL' WHERE id = {}", newer.id);
+    database.execute(&change).await;
+    let active = store.active_jobs(0, 10).await.unwrap();
+    assert_eq!(active.iter().map(|job| job.id).collect::<Vec<_>>(), [other.id]);
+    let activity = store.job_activity().await.unwrap();
+    assert_eq!(
+        (activity.active, activity.idlest.unwrap().0),
+        (2, newer.id),
+        "an alert tells of it"
+    );
+}

@@ -19,7 +19,10 @@ pub(crate) use self::{
         a_job_is_seen_by_those_who_may_see_all_its_types, a_job_is_stored_with_its_items_and_read_back,
         a_request_makes_one_job,
     },
-    doing::{an_item_is_done_by_one_transaction_alone, letters_of_a_job_are_dismissed_with_its_results},
+    doing::{
+        a_job_of_a_newer_version_holds_up_no_other, an_item_is_done_by_one_transaction_alone,
+        letters_of_a_job_are_dismissed_with_its_results,
+    },
     ending::{
         a_job_is_reverted_once, a_job_is_stopped_and_the_rest_is_left, jobs_that_ended_leave_with_their_items,
     },
