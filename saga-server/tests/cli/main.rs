@@ -29,4 +29,5 @@ mod support;
 mod tailing;
 mod tokens;
 mod unused;
+mod upgrade_docs;
 mod webhooks;
