@@ -8,6 +8,7 @@ ci/, and the unpacked package.
 
 import json
 import pathlib
+import re
 import sys
 import tomllib
 
@@ -179,12 +180,23 @@ def check_own_files():
     check("stringData" in objects["Secret", "saga-tracker-gateway"], "no Secret for the gateway")
 
 
+def cells(place):
+    """Where a panel lies, cell by cell."""
+    columns = range(place["x"], place["x"] + place["w"])
+    return [(column, line) for column in columns for line in range(place["y"], place["y"] + place["h"])]
+
+
 def check_dashboard():
     panels = json.loads(DASHBOARD.read_text())["panels"]
     numbers = [panel["id"] for panel in panels]
     check(len(set(numbers)) == len(numbers), "two panels of the dashboard have the same id")
-    places = [tuple(panel["gridPos"][key] for key in "xy") for panel in panels]
+    places = [(column, line) for panel in panels for column, line in cells(panel["gridPos"])]
     check(len(set(places)) == len(places), "two panels of the dashboard lie in the same place")
+    asked = " ".join(target["expr"] for panel in panels for target in panel.get("targets", []))
+    metric = re.compile(r"\bsaga_[a-z_]+\b")
+    alerting = {name for rules in yaml.safe_load(RULES.read_text())["groups"] for rule in rules["rules"] for name in metric.findall(rule["expr"])}
+    missing = alerting - set(metric.findall(asked))
+    check(not missing, f"the dashboard does not show {sorted(missing)}, of which there are alerts")
     for panel in panels:
         for target in panel.get("targets", []):
             check(target["datasource"]["uid"] == "${datasource}", f"{panel['title']} asks a Prometheus of its own")
