@@ -19,6 +19,7 @@ use saga_types::{SagaEvent, Timestamp};
 use super::{
     Archive, ArchiveError, ArchivedFile, ErasedBatch, ErasedRows, Manifest,
     manifest::LAYOUT,
+    names::day_of_folder,
     tables::{self, STEPS_OF_A_GROUP, StepsTable},
 };
 
@@ -87,9 +88,18 @@ pub(crate) async fn replace_manifest(archive: &Archive, staged: &Manifest) -> Re
     archive.replace(&manifest_path(staged)).await
 }
 
-/// The folders of the batches, the oldest first.
-pub(crate) async fn folders(archive: &Archive) -> Result<Vec<String>, ArchiveError> {
-    archive.folders().await
+/// The folders of batches behind one, the oldest first: those of the first day that has some. None are left when there are none.
+pub(crate) async fn folders_after(archive: &Archive, after: &str) -> Result<Vec<String>, ArchiveError> {
+    let days = archive.days().await?;
+    let not_done = days.iter().filter(|day| day.as_str() >= day_of_folder(after));
+    for day in not_done {
+        let mut folders = archive.folders_of(day).await?;
+        folders.retain(|folder| folder.as_str() > after);
+        if !folders.is_empty() {
+            return Ok(folders);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// The manifest of a batch, and whether an erasure of it is to be finished.

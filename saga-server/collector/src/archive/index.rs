@@ -1,7 +1,8 @@
 //! The index: which batches there are and what each contains; a look-up reads it before it opens a file.
 //!
-//! The index has nothing that cannot be derived from the batches. It is rewritten as a whole with each batch, so that readers see
-//! the previous one or this one; when it is missing or damaged, it is rebuilt from the batches.
+//! Each day has a file of its own, so that a batch rewrites the entries of its day and no others. The file is rewritten as a whole:
+//! readers see the previous one or this one. It has nothing that cannot be derived from the batches; when it is missing or damaged, it is
+//! rebuilt from them. Versions of before had one file for all days, whose entries count for days without a file.
 //!
 //! Rule of thumb: a batch counts when its manifest is there; of the index an entry may be missing, or one may name a batch that
 //! was deleted, until it is compared with the batches, which every run of retention begins with.
@@ -14,24 +15,24 @@ use saga_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Archive, ArchiveError, Manifest,
-    parquet_write::FALSE_POSITIVES,
-    place::INDEX_FILE,
-    tables::{self, SagaRow},
+    Archive, ArchiveError, Manifest, parquet_write::FALSE_POSITIVES, place::Version, tables::SagaRow,
 };
 
 /// The form that is written.
 const VERSION: u32 = 1;
 
+/// What an entry that cannot be made is said to belong to.
+const INDEX: &str = "the index";
+
 /// The command that rebuilds it.
 pub(super) const REMEDY: &str = "saga-server archive index rebuilds it";
 
-/// What an archive has.
+/// What a file of the index has.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Index {
-    batches: Vec<Entry>,
+    pub(super) batches: Vec<Entry>,
     /// The folders of batches that could not be read: nobody knows what is in them.
-    unreadable: Vec<String>,
+    pub(super) unreadable: Vec<String>,
 }
 
 /// What a batch has.
@@ -76,21 +77,6 @@ struct Said {
     version: u32,
 }
 
-/// What a comparison of the index with the batches came to.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Indexed {
-    /// How many batches it has now.
-    pub batches: usize,
-    /// How many sagas they have.
-    pub sagas: u64,
-    /// How many batches were missing in it.
-    pub added: usize,
-    /// How many entries were of batches that are gone.
-    pub dropped: usize,
-    /// Batches that cannot be read, and why; they are not in it.
-    pub unreadable: Vec<String>,
-}
-
 impl TryFrom<String> for Bits {
     type Error = String;
 
@@ -109,9 +95,57 @@ impl From<Bits> for String {
     }
 }
 
+/// What is looked up.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sought<'a> {
+    Saga(&'a str),
+    Order(&'a str),
+}
+
+/// Between which names all those of some batches are.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ranges {
+    sagas: Range,
+    orders: Range,
+    has_unreadable: bool,
+}
+
+/// None of no names.
+type Range = Option<(String, String)>;
+
+impl Ranges {
+    pub(super) fn may_hold(&self, sought: Sought<'_>) -> bool {
+        let (range, name) = match sought {
+            Sought::Saga(name) => (&self.sagas, name),
+            Sought::Order(name) => (&self.orders, name),
+        };
+        range
+            .as_ref()
+            .is_some_and(|(first, last)| first.as_str() <= name && name <= last.as_str())
+    }
+
+    pub(super) const fn is_whole(&self) -> bool {
+        !self.has_unreadable
+    }
+}
+
 impl Names {
+    fn widen(&self, range: &mut Range) {
+        let (first, last) = range.get_or_insert_with(|| (self.first.clone(), self.last.clone()));
+        if self.first < *first {
+            first.clone_from(&self.first);
+        }
+        if self.last > *last {
+            last.clone_from(&self.last);
+        }
+    }
+
+    fn memory(&self) -> usize {
+        self.first.len() + self.last.len() + self.bloom.0.len()
+    }
+
     fn of(names: &BTreeSet<&str>) -> Result<Self, ArchiveError> {
-        let cannot = |error| ArchiveError::file(INDEX_FILE, error);
+        let cannot = |error| ArchiveError::file(INDEX, error);
         let mut filter = Sbbf::new_with_ndv_fpp(names.len() as u64, FALSE_POSITIVES).map_err(cannot)?;
         names.iter().for_each(|name| filter.insert(*name));
         let mut bits = Vec::new();
@@ -148,8 +182,8 @@ impl Entry {
 
 impl Index {
     /// What is in the file. Of another version it is as good as damaged.
-    pub(super) fn parse(json: &[u8]) -> Result<Self, ArchiveError> {
-        let damaged = |error: &dyn std::fmt::Display| ArchiveError::Index(format!("{INDEX_FILE}: {error}"));
+    pub(super) fn parse(path: &str, json: &[u8]) -> Result<Self, ArchiveError> {
+        let damaged = |error: &dyn std::fmt::Display| ArchiveError::Index(format!("{path}: {error}"));
         let said: Said = serde_json::from_slice(json).map_err(|error| damaged(&error))?;
         if said.version != VERSION {
             return Err(damaged(&format_args!(
@@ -165,117 +199,97 @@ impl Index {
         })
     }
 
-    /// The folders of batches that may have a saga, the newest first.
-    pub(super) fn with_saga(&self, saga_id: &str) -> Vec<String> {
-        self.folders(|entry| entry.saga_ids.may_hold(saga_id))
-    }
-
-    /// The folders of batches that may have a saga of an order, the newest first.
-    pub(super) fn with_order(&self, order_id: &str) -> Vec<String> {
-        self.folders(|entry| entry.order_ids.may_hold(order_id))
-    }
-
-    /// Whether it says of all batches what is in them.
-    pub(super) fn is_whole(&self) -> bool {
-        self.unreadable.is_empty()
-    }
-
-    fn folders(&self, has: impl Fn(&Entry) -> bool) -> Vec<String> {
-        let found = self.batches.iter().rev().filter(|entry| has(entry));
+    /// The folders of batches that may have it, the newest first.
+    pub(super) fn folders(&self, sought: Sought<'_>) -> Vec<String> {
+        let has = |entry: &&Entry| match sought {
+            Sought::Saga(name) => entry.saga_ids.may_hold(name),
+            Sought::Order(name) => entry.order_ids.may_hold(name),
+        };
+        let found = self.batches.iter().rev().filter(has);
         found.map(|entry| entry.folder.clone()).collect()
     }
 
-    fn bytes(&self) -> Result<Vec<u8>, ArchiveError> {
+    pub(super) fn ranges(&self) -> Ranges {
+        let mut ranges = Ranges {
+            has_unreadable: !self.unreadable.is_empty(),
+            ..Ranges::default()
+        };
+        for entry in &self.batches {
+            entry.saga_ids.widen(&mut ranges.sagas);
+            entry.order_ids.widen(&mut ranges.orders);
+        }
+        ranges
+    }
+
+    pub(super) const fn is_whole(&self) -> bool {
+        self.unreadable.is_empty()
+    }
+
+    /// What it says of a day; `None` when it names nothing of it.
+    pub(super) fn of_day(&self, day: &str) -> Option<Self> {
+        let is_of_day = |folder: &str| folder.split('/').next() == Some(day);
+        let batches = self.batches.iter().filter(|entry| is_of_day(&entry.folder));
+        let unreadable = self.unreadable.iter().filter(|folder| is_of_day(folder));
+        let of_day = Self {
+            batches: batches.cloned().collect(),
+            unreadable: unreadable.cloned().collect(),
+        };
+        (of_day != Self::default()).then_some(of_day)
+    }
+
+    /// About how many bytes it takes.
+    pub(super) fn memory(&self) -> usize {
+        let entries = self.batches.iter();
+        entries
+            .map(|entry| {
+                size_of::<Entry>() + entry.folder.len() + entry.saga_ids.memory() + entry.order_ids.memory()
+            })
+            .sum()
+    }
+
+    pub(super) fn sagas(&self) -> u64 {
+        self.batches.iter().map(|entry| entry.sagas).sum()
+    }
+
+    /// One of a batch whose sagas and orders have this name alone, in so many bytes.
+    #[cfg(test)]
+    pub(super) fn of_names(name: &str, bytes: usize) -> Self {
+        let names = Names {
+            first: name.to_owned(),
+            last: name.to_owned(),
+            bloom: Bits(vec![0; bytes / 2]),
+        };
+        let batch = Entry {
+            folder: String::new(),
+            from: Timestamp::now(),
+            to: Timestamp::now(),
+            sagas: 1,
+            steps: 1,
+            bytes: 1,
+            saga_ids: names.clone(),
+            order_ids: names,
+        };
+        Self {
+            batches: vec![batch],
+            unreadable: Vec::new(),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> Result<Vec<u8>, ArchiveError> {
         let file = File {
             version: VERSION,
             batches: &self.batches,
             unreadable: Some(&self.unreadable).filter(|folders| !folders.is_empty()),
         };
-        serde_json::to_vec(&file).map_err(|error| ArchiveError::file(INDEX_FILE, error))
+        serde_json::to_vec(&file).map_err(|error| ArchiveError::file(INDEX, error))
     }
 }
 
-/// Adds a batch that was written. What earlier attempts of it left is dropped.
-pub(super) async fn add(archive: &Archive, batch_folder: &str, entry: Entry) -> Result<(), ArchiveError> {
-    let mut index = match read(archive).await {
-        Ok(Some(known)) => known,
-        // The batch is among those of which it is made.
-        Ok(None) | Err(ArchiveError::Index(_)) => return index(archive).await.map(drop),
-        Err(error) => return Err(error),
-    };
-    let of_batch = format!("{batch_folder}/");
-    index.batches.retain(|other| !other.folder.starts_with(&of_batch));
-    index.unreadable.retain(|folder| !folder.starts_with(&of_batch));
-    let place = index.batches.partition_point(|other| other.folder < entry.folder);
-    index.batches.insert(place, entry);
-    archive.put(INDEX_FILE, index.bytes()?).await
-}
-
-/// Compares the index with the batches, and writes it anew when they differ; one that is missing or damaged is made again.
-///
-/// # Errors
-///
-/// [`ArchiveError`] when the archive cannot be read or written. Single batches that cannot be read are named in what is returned.
-pub async fn index(archive: &Archive) -> Result<Indexed, ArchiveError> {
-    let known = match read(archive).await {
-        Ok(index) => index,
-        Err(ArchiveError::Index(reason)) => {
-            tracing::warn!(reason, "archive index unusable, rebuilding it");
-            None
-        }
-        Err(error) => return Err(error),
-    };
-    let folders = archive.folders().await?;
-    let is_new = known.is_none() && !folders.is_empty();
-    let Index { batches, unreadable } = known.unwrap_or_default();
-    let mut before = batches.into_iter().peekable();
-    let (mut indexed, mut index) = (Indexed::default(), Index::default());
-    for folder in folders {
-        while before.next_if(|entry| entry.folder < folder).is_some() {
-            indexed.dropped += 1;
-        }
-        if let Some(entry) = before.next_if(|entry| entry.folder == folder) {
-            index.batches.push(entry);
-            continue;
-        }
-        match entry_of(archive, &folder).await {
-            Ok(entry) => {
-                indexed.added += 1;
-                index.batches.push(entry);
-            }
-            Err(ArchiveError::Place(error)) if !matches!(error, object_store::Error::NotFound { .. }) => {
-                return Err(error.into());
-            }
-            Err(error) => {
-                indexed.unreadable.push(error.to_string());
-                index.unreadable.push(folder);
-            }
-        }
-    }
-    indexed.dropped += before.count();
-    indexed.batches = index.batches.len();
-    indexed.sagas = index.batches.iter().map(|entry| entry.sagas).sum();
-    if is_new || indexed.added + indexed.dropped > 0 || index.unreadable != unreadable {
-        archive.put(INDEX_FILE, index.bytes()?).await?;
-    }
-    Ok(indexed)
-}
-
-/// None when there is none.
-async fn read(archive: &Archive) -> Result<Option<Index>, ArchiveError> {
-    match archive.get(INDEX_FILE).await {
-        Ok(json) => Index::parse(&json).map(Some),
-        Err(ArchiveError::Place(object_store::Error::NotFound { .. })) => Ok(None),
+/// A file of the index with its version; `None` when there is none.
+pub(super) async fn read(archive: &Archive, path: &str) -> Result<Option<(Index, Version)>, ArchiveError> {
+    match archive.get_unless(path, &Version::default()).await {
+        Ok(Some(whole)) => Ok(Some((Index::parse(path, &whole.bytes)?, whole.version))),
+        Ok(None) | Err(ArchiveError::Place(object_store::Error::NotFound { .. })) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-async fn entry_of(archive: &Archive, folder: &str) -> Result<Entry, ArchiveError> {
-    let (manifest, _) = archive.manifest(folder).await?;
-    let path = manifest.path(&manifest.sagas);
-    let cannot = |error| ArchiveError::file(&path, error);
-    let bytes = archive.read(&manifest, &manifest.sagas).await?;
-    let sagas = tables::read_sagas(bytes).map_err(cannot)?;
-    let sagas: Vec<SagaRow> = sagas.collect::<Result<_, _>>().map_err(cannot)?;
-    Entry::of(&manifest, &sagas)
 }

@@ -1,23 +1,22 @@
 //! One saga or order, answered from the archive.
 //!
-//! The index names the few batches that may have it, bloom filters and statistics the row groups.
+//! The indexes of days name the few batches that may have it, bloom filters and statistics the row groups.
 //!
 //! Rule of thumb: what cannot be read is an error and never "there is none".
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use parking_lot::Mutex;
 use saga_store::{Position, StepPage, StoredStep, erased_at};
 use saga_types::{Metadata, SagaEvent, Timestamp, definition::Definitions, fold, fold::SagaState};
 use tokio::sync::Semaphore;
 
 use super::{
     Archive, ArchiveError,
-    files::{Files, Table, decode},
-    index::Index,
+    days::{Candidates, Days},
+    files::{Files, Table},
+    index::Sought,
     parquet_read::Footer,
-    place::{INDEX_FILE, Version},
     tables::{self, ORDER_ID, OTHER_ORDER_IDS, RECORDED_AT, SAGA_ID, SagaRow},
 };
 
@@ -45,7 +44,7 @@ pub struct Lookup(Arc<Shared>);
 
 struct Shared {
     archive: Archive,
-    index: Mutex<(Version, Arc<Index>)>,
+    days: Days,
     files: Files,
     places: Semaphore,
 }
@@ -56,8 +55,8 @@ impl Lookup {
     pub fn new(archive: Archive) -> Self {
         Self(Arc::new(Shared {
             files: Files::new(archive.clone()),
+            days: Days::new(archive.clone()),
             archive,
-            index: Mutex::default(),
             places: Semaphore::new(AT_ONCE),
         }))
     }
@@ -96,7 +95,8 @@ impl Lookup {
     ///
     /// As for [`Self::saga`].
     pub async fn answers(&self) -> Result<(), ArchiveError> {
-        self.in_time(async { self.0.index().await.map(drop) }).await
+        self.in_time(async { self.0.days.candidates(Sought::Saga("")).await.map(drop) })
+            .await
     }
 
     /// A page of the steps of a saga.
@@ -160,7 +160,7 @@ impl Shared {
     async fn saga(&self, saga_id: &str, folder: Option<&str>) -> Result<Option<ArchivedSaga>, ArchiveError> {
         let folders = match folder {
             Some(folder) => vec![folder.to_owned()],
-            None => self.index().await?.with_saga(saga_id),
+            None => self.days.candidates(Sought::Saga(saga_id)).await?.folders,
         };
         let mut found = BTreeMap::new();
         for in_folder in folders {
@@ -199,12 +199,12 @@ impl Shared {
         most: usize,
         is_wanted: impl Fn(&SagaState) -> bool + Send,
     ) -> Result<(Vec<ArchivedSaga>, bool), ArchiveError> {
-        let index = self.index().await?;
+        let Candidates { folders, is_whole } = self.days.candidates(Sought::Order(order_id)).await?;
         let read = |folder: String| async move {
             let rows = self.of_order_in(&folder, order_id).await?;
             Ok::<_, ArchiveError>((rows, folder))
         };
-        let folders = stream::iter(index.with_order(order_id));
+        let folders = stream::iter(folders);
         let mut reading = folders.map(read).buffered(BATCHES_AT_ONCE);
         let mut found = BTreeMap::new();
         // One more says that there are others.
@@ -214,7 +214,7 @@ impl Shared {
             rows.retain(|row| is_wanted(&row.state));
             longest(&mut found, rows, &folder);
         }
-        let is_all = found.len() <= most && index.is_whole();
+        let is_all = found.len() <= most && is_whole;
         let mut found: Vec<ArchivedSaga> = found.into_values().collect();
         found.sort_by_key(|saga| std::cmp::Reverse(saga.state.started_at));
         found.truncate(most);
@@ -308,29 +308,6 @@ impl Shared {
             Ok(events)
         });
         events.await
-    }
-
-    /// The index as it is now.
-    async fn index(&self) -> Result<Arc<Index>, ArchiveError> {
-        let (version, known) = self.index.lock().clone();
-        let whole = match self.archive.get_unless(INDEX_FILE, &version).await {
-            Ok(None) => return Ok(known),
-            Ok(Some(whole)) => whole,
-            Err(ArchiveError::Place(object_store::Error::NotFound { .. })) => {
-                return match self.archive.is_empty().await? {
-                    true => Ok(Arc::default()),
-                    false => Err(ArchiveError::Index(
-                        "the archive has batches and no index".to_owned(),
-                    )),
-                };
-            }
-            Err(error) => return Err(error),
-        };
-        let json = whole.bytes;
-        let parsed = decode(INDEX_FILE.to_owned(), move || Ok(Index::parse(&json))).await??;
-        let parsed = Arc::new(parsed);
-        *self.index.lock() = (whole.version, parsed.clone());
-        Ok(parsed)
     }
 }
 

@@ -4,16 +4,18 @@
 //! | --- | --- |
 //! | `place`, [`Archive`] | the place, whatever it is: files are put whole, read, listed and deleted |
 //! | `manifest`, [`Manifest`] | what a batch holds; written last, so that a batch without one does not count |
+//! | `names` | what its files and folders are called |
 //! | `parquet_write`, `parquet_read` | rows to Parquet and back |
 //! | `tables` | events and final states as rows |
 //! | `write` | one batch: written, read back, compared |
-//! | `index` | which batches there are, and what may be in each |
+//! | `index`, `comparison` | which batches there are, and what may be in each; compared with the batches themselves |
+//! | `days` | the indexes of days, in memory as far as it reaches |
 //! | [`Lookup`], `files`, `footers` | one saga or order, from those pieces of files that hold it |
 //! | `restore` | from the archive into a SQLite file of its own |
 //! | `erase` | a person's data out of a batch, whose files are replaced |
 //!
 //! ```text
-//! index.json                               one entry for each batch
+//! index/day=2026-11-23.json                one entry for each batch of the day
 //! day=2026-11-23/0193…-…/0193…-…/          the day of the sagas' last events, a batch, the attempt that wrote it
 //!                    sagas.parquet         one row for each saga: its final state, as REST gave it
 //!                    steps.parquet         one row for each event, ordered by saga, time and id
@@ -22,12 +24,15 @@
 //!
 //! Rule of thumb: the archive must be readable without the database that it came from, and without this program.
 
+mod comparison;
+mod days;
 pub(crate) mod erase;
 mod files;
 mod footers;
 mod index;
 mod lookup;
 mod manifest;
+mod names;
 mod parquet_read;
 mod parquet_write;
 mod place;
@@ -35,15 +40,17 @@ mod restore;
 mod tables;
 #[cfg(test)]
 pub(crate) mod tests;
+mod url;
 mod write;
 
 use thiserror::Error;
 
-pub use index::{Indexed, index};
+pub use comparison::{Indexed, index};
 pub use lookup::{ArchivedSaga, Lookup};
 pub use manifest::{ArchivedFile, ErasedBatch, ErasedRows, Manifest};
-pub use place::{Archive, ArchiveUrl};
+pub use place::Archive;
 pub use restore::{Restored, Wanted, restore};
+pub use url::ArchiveUrl;
 pub(crate) use write::{day_of, withdraw, write};
 
 use saga_store::StoreError;
@@ -63,7 +70,7 @@ pub enum ArchiveError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The index is missing although there are batches, or damaged.
+    /// The index of a day is missing although it has many batches, or damaged.
     #[error("{0}; {REMEDY}", REMEDY = index::REMEDY)]
     Index(String),
     /// The archive gave no answer in time, or others ask it too much.

@@ -1,6 +1,12 @@
 //! Where the archive is: a folder or a bucket.
 
-use std::{fmt, ops::Range, path::PathBuf, str::FromStr, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    future,
+    ops::Range,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
@@ -8,61 +14,25 @@ use object_store::{
     GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutPayload, aws::AmazonS3Builder,
     local::LocalFileSystem, path::Path,
 };
-use reqwest::Url;
+use parking_lot::Mutex;
 
-use super::{ArchiveError, ArchivedFile, Manifest};
+use super::{
+    ArchiveError, ArchiveUrl, ArchivedFile, Manifest,
+    names::{INDEX_FILE, INDEX_FOLDER, day_of_folder, is_day, is_manifest, staged},
+};
 use crate::http_client;
 
-/// The name of the index, in the archive's own folder.
-pub(super) const INDEX_FILE: &str = "index.json";
-
-/// The address of an archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ArchiveUrl {
-    /// `file:///FOLDER`.
-    Folder(PathBuf),
-    /// `s3://BUCKET/PREFIX`. Region, endpoint and keys come from the environment, as for every tool that speaks to S3.
-    Bucket {
-        /// The bucket's name.
-        bucket: String,
-        /// What the names of all objects begin with; may be empty.
-        prefix: String,
-    },
-}
-
-impl FromStr for ArchiveUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "must be file:///FOLDER or s3://BUCKET/PREFIX".to_owned();
-        let url = Url::parse(text).map_err(|_| wrong())?;
-        match url.scheme() {
-            // The URL standard reads file:archive as a folder of the root, which is not what is meant.
-            "file" if !text.starts_with("file://") => Err(wrong()),
-            "file" => url.to_file_path().map(Self::Folder).map_err(|()| wrong()),
-            "s3" => Ok(Self::Bucket {
-                bucket: url.host_str().ok_or_else(wrong)?.to_owned(),
-                prefix: url.path().trim_matches('/').to_owned(),
-            }),
-            _ => Err(wrong()),
-        }
-    }
-}
-
-impl fmt::Display for ArchiveUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Folder(folder) => write!(formatter, "file://{}", folder.display()),
-            Self::Bucket { bucket, prefix } => write!(formatter, "s3://{bucket}/{prefix}"),
-        }
-    }
-}
+/// Of each day that was compared with its index: the version of that, a hash of its batches, and how many sagas they have. As long as
+/// neither changes they need not be read again.
+pub(super) type Compared = HashMap<String, (Version, u64, u64)>;
 
 /// An archive that can be written to and read from.
 #[derive(Debug, Clone)]
 pub struct Archive {
     place: Arc<dyn ObjectStore>,
     prefix: Path,
+    /// What of the index need not be compared again.
+    pub(super) compared: Arc<Mutex<Compared>>,
     /// Ends writing at a chosen place, as a kill would.
     #[cfg(test)]
     pub(crate) faults: Faults,
@@ -86,6 +56,7 @@ impl Archive {
         Ok(Self {
             place,
             prefix: Path::from(prefix),
+            compared: Arc::default(),
             #[cfg(test)]
             faults: Faults::default(),
         })
@@ -138,19 +109,47 @@ impl Archive {
         }
     }
 
-    /// Whether there is nothing of an archive: no folder of a day and no index. What others keep beside them, as `lost+found`
-    /// of a new volume, is no part of it.
-    pub(super) async fn is_empty(&self) -> Result<bool, ArchiveError> {
+    /// The folders of days, the oldest first, and whether there is anything else of an archive. What others keep beside them, as
+    /// `lost+found` of a new volume, is no part of it.
+    async fn top(&self) -> Result<(Vec<String>, bool), ArchiveError> {
         let found = self.place.list_with_delimiter(Some(&self.prefix)).await?;
-        let has_day = found
+        let names = found.common_prefixes.iter().filter_map(Path::filename);
+        let mut days: Vec<String> = names.filter(|name| is_day(name)).map(str::to_owned).collect();
+        days.sort_unstable();
+        let has_index = found
             .common_prefixes
             .iter()
-            .any(|folder| folder.filename().is_some_and(is_day));
-        let has_index = found
-            .objects
-            .iter()
-            .any(|object| object.location.filename() == Some(INDEX_FILE));
-        Ok(!has_day && !has_index)
+            .any(|folder| folder.filename() == Some(INDEX_FOLDER))
+            || found
+                .objects
+                .iter()
+                .any(|object| object.location.filename() == Some(INDEX_FILE));
+        Ok((days, has_index))
+    }
+
+    /// Whether there is nothing of an archive: no folder of a day and no index.
+    pub(super) async fn is_empty(&self) -> Result<bool, ArchiveError> {
+        let (days, has_index) = self.top().await?;
+        Ok(days.is_empty() && !has_index)
+    }
+
+    /// The folders of days, the oldest first.
+    pub(super) async fn days(&self) -> Result<Vec<String>, ArchiveError> {
+        Ok(self.top().await?.0)
+    }
+
+    /// The days that have an index, with the version of each.
+    pub(super) async fn indexes(&self) -> Result<BTreeMap<String, Version>, ArchiveError> {
+        let files = self.place.list(Some(&self.at(INDEX_FOLDER)));
+        let of_days = files.try_filter_map(|file| {
+            let name = file
+                .location
+                .filename()
+                .and_then(|name| name.strip_suffix(".json"));
+            let day = name.filter(|day| is_day(day)).map(str::to_owned);
+            future::ready(Ok(day.map(|day| (day, Version(file.e_tag.clone())))))
+        });
+        Ok(of_days.try_collect().await?)
     }
 
     /// Reads a file of a batch, which must be as the manifest says; also while the batch is being replaced.
@@ -231,12 +230,24 @@ impl Archive {
 
     /// The folders of the batches that are complete, the oldest first.
     pub(super) async fn folders(&self) -> Result<Vec<String>, ArchiveError> {
-        let paths = self.paths(&self.prefix).await?;
-        let manifests = paths
-            .iter()
-            .filter(|path| path.filename() == Some(Manifest::FILE_NAME));
-        let mut folders: Vec<String> = manifests.filter_map(|path| self.folder_of(path)).collect();
-        folders.retain(|folder| folder.split('/').next().is_some_and(is_day));
+        self.folders_in(&self.prefix).await
+    }
+
+    /// Those of a day.
+    pub(super) async fn folders_of(&self, day: &str) -> Result<Vec<String>, ArchiveError> {
+        self.folders_in(&self.at(day)).await
+    }
+
+    /// Only their names are kept of the many files that there may be.
+    async fn folders_in(&self, folder: &Path) -> Result<Vec<String>, ArchiveError> {
+        let objects = self.place.list(Some(folder)).try_filter_map(|object| {
+            let is_manifest = object.location.filename() == Some(Manifest::FILE_NAME);
+            let folder = self
+                .folder_of(&object.location)
+                .filter(|folder| is_manifest && is_day(day_of_folder(folder)));
+            future::ready(Ok(folder))
+        });
+        let mut folders: Vec<String> = objects.try_collect().await?;
         folders.sort_unstable();
         Ok(folders)
     }
@@ -262,6 +273,16 @@ impl Archive {
         Some(folder.join("/"))
     }
 
+    /// Deletes a file, if it is there.
+    pub(super) async fn delete(&self, path: &str) -> Result<(), ArchiveError> {
+        #[cfg(test)]
+        self.faults.count()?;
+        match self.place.delete(&self.at(path)).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            deleted => Ok(deleted?),
+        }
+    }
+
     async fn paths(&self, folder: &Path) -> Result<Vec<Path>, ArchiveError> {
         let objects = self.place.list(Some(folder));
         Ok(objects.map_ok(|object| object.location).try_collect().await?)
@@ -275,6 +296,17 @@ impl Archive {
 /// Names what a file was when it was read; nothing where the place has no such names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Version(Option<String>);
+
+impl Version {
+    #[cfg(test)]
+    pub(super) fn of(name: &str) -> Self {
+        Self(Some(name.to_owned()))
+    }
+
+    pub(super) const fn is_known(&self) -> bool {
+        self.0.is_some()
+    }
+}
 
 /// A file that was read whole.
 pub(super) struct Whole {
@@ -291,26 +323,6 @@ impl Whole {
             bytes: found.bytes().await?,
         })
     }
-}
-
-/// Whether a folder is a day's; the first layout had no `day=` before it.
-fn is_day(name: &str) -> bool {
-    let day = name.strip_prefix("day=").unwrap_or(name);
-    let mut parts = day.split('-').map(str::len);
-    let is_date =
-        (parts.next(), parts.next(), parts.next(), parts.next()) == (Some(4), Some(2), Some(2), None);
-    is_date && day.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit())
-}
-
-/// Whether a file is the manifest of a batch, or is to replace it.
-fn is_manifest(name: &str) -> bool {
-    name == Manifest::FILE_NAME || name == staged(Manifest::FILE_NAME)
-}
-
-/// The name of a file that will replace another one.
-fn staged(path: &str) -> String {
-    let name = path.rsplit_once('.').map_or(path, |(name, _)| name);
-    format!("{name}.staged")
 }
 
 fn open_folder(folder: &PathBuf) -> Result<LocalFileSystem, object_store::Error> {
@@ -356,34 +368,6 @@ mod faults {
             spent
                 .map(drop)
                 .map_err(|_| ArchiveError::file("the archive", "killed"))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_and_a_bucket_are_addresses() {
-        assert_eq!(
-            "file:///var/archive".parse(),
-            Ok(ArchiveUrl::Folder("/var/archive".into()))
-        );
-        let bucket: ArchiveUrl = "s3://sagas/of/2026/".parse().unwrap();
-        assert_eq!(bucket.to_string(), "s3://sagas/of/2026");
-    }
-
-    #[test]
-    fn anything_else_is_refused() {
-        for text in [
-            "",
-            "/var/archive",
-            "file:archive",
-            "https://example.org/",
-            "s3:///prefix",
-        ] {
-            assert!(text.parse::<ArchiveUrl>().is_err(), "{text}");
         }
     }
 }

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use saga_types::{SagaEvent, Timestamp};
 
 use super::{
-    Archive, ArchiveError, ArchivedFile, Manifest,
-    index::{self, Entry},
+    Archive, ArchiveError, ArchivedFile, Manifest, comparison,
+    index::Entry,
     manifest::LAYOUT,
+    names::day_of_folder,
     tables::{self, STEPS_OF_A_GROUP, SagaRow, StepsTable},
 };
 use saga_store::{ArchivePlan, Store};
@@ -64,7 +65,7 @@ pub(crate) async fn write(
     archive
         .put(&format!("{}/{}", manifest.folder, Manifest::FILE_NAME), json)
         .await?;
-    index::add(archive, batch_folder, Entry::of(&manifest, &rows)?).await?;
+    comparison::add(archive, batch_folder, Entry::of(&manifest, &rows)?).await?;
     Ok(Some(manifest))
 }
 
@@ -76,7 +77,7 @@ fn page() -> u32 {
 /// Takes back what was written by an attempt that another one has overtaken, which may have written the index at the same time.
 pub(crate) async fn withdraw(archive: &Archive, folder: &str) -> Result<(), ArchiveError> {
     archive.delete_all(folder).await?;
-    index::index(archive).await.map(drop)
+    comparison::of_day(archive, day_of_folder(folder)).await
 }
 
 /// The folder of a day (UTC). It is that of a saga's last event, so that no clock of a collector decides on it.

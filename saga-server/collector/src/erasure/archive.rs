@@ -23,12 +23,19 @@ impl Run<'_> {
         if let Some(reason) = self.must_wait(&after).await? {
             return Ok(Next::Wait(ErasurePlace::Archive(after), reason));
         }
-        if self.folders.is_none() {
-            self.folders = Some(erase::folders(archive).await?);
-        }
-        let folders = self.folders.as_deref().unwrap_or_default();
-        let next = folders.partition_point(|folder| *folder <= after);
-        let Some(folder) = folders.get(next).cloned() else {
+        let is_next = |folder: &&String| **folder > after;
+        let known = self
+            .folders
+            .as_ref()
+            .and_then(|folders| folders.iter().find(is_next));
+        let next = match known {
+            Some(folder) => Some(folder.clone()),
+            None => {
+                let folders = erase::folders_after(archive, &after).await?;
+                self.folders.insert(folders).first().cloned()
+            }
+        };
+        let Some(folder) = next else {
             return Ok(Next::GoOn(ErasurePlace::Letters(0)));
         };
         let (manifest, is_staged) = erase::manifest(archive, &folder).await?;

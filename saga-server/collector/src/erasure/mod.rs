@@ -156,7 +156,7 @@ struct Run<'a> {
     lease: Lease,
     deadline: Instant,
     report: ErasureReport,
-    /// Folders of the archive, once they are known.
+    /// Folders of the day of the archive that is in hand, once it is known: a call does not list years of which it does a part.
     folders: Option<Vec<String>>,
     /// Sagas of the archive that a dry run found.
     archived: BTreeSet<String>,

@@ -20,10 +20,10 @@ fn change(path: &Path, change: impl FnOnce(String) -> String) {
 }
 
 #[tokio::test]
-async fn an_index_that_is_missing_or_damaged_is_said_to_be_and_made_again() {
+async fn an_index_that_is_damaged_is_said_to_be_and_made_again() {
     let harness = Harness::of_three_days(2).await;
     harness.archive_all().await;
-    let path = harness.path().join("index.json");
+    let path = harness.index_of_day(0);
     let whole = std::fs::read(&path).unwrap();
     let other_version = String::from_utf8(whole.clone())
         .unwrap()
@@ -39,11 +39,8 @@ async fn an_index_that_is_missing_or_damaged_is_said_to_be_and_made_again() {
         other_version.as_bytes(),
         no_filter.as_bytes(),
     ];
-    for damaged in damaged.map(Some).into_iter().chain([None]) {
-        match damaged {
-            Some(damaged) => std::fs::write(&path, damaged).unwrap(),
-            None => std::fs::remove_file(&path).unwrap(),
-        }
+    for damaged in damaged {
+        std::fs::write(&path, damaged).unwrap();
         let lookup = Lookup::new(harness.archive.clone());
         let error = lookup.saga(&id(0), None).await.unwrap_err();
         assert!(matches!(error, ArchiveError::Index(_)), "{error:?}");
@@ -58,10 +55,115 @@ async fn an_index_that_is_missing_or_damaged_is_said_to_be_and_made_again() {
             "the marker of a removed saga names its folder"
         );
         let indexed = index(&harness.archive).await.unwrap();
-        assert_eq!((indexed.added, indexed.sagas), (3, 6));
+        assert_eq!((indexed.added, indexed.batches, indexed.sagas), (1, 3, 6));
         assert_eq!(std::fs::read(&path).unwrap(), whole);
         harness.assert_all_found(6).await;
     }
+}
+
+/// As in the moment between a batch and its index, and in a copy that was made of the days alone.
+#[tokio::test]
+async fn without_an_index_a_few_batches_are_read_and_many_are_an_error() {
+    let harness = Harness::of_three_days(2).await;
+    harness.archive_all().await;
+    std::fs::remove_file(harness.index_of_day(0)).unwrap();
+    let lookup = Lookup::new(harness.archive.clone());
+    for saga in 0..6 {
+        assert!(lookup.saga(&id(saga), None).await.unwrap().is_some(), "{saga}");
+        let (of_order, is_all) = lookup.of_order(&format!("ORD-{}", id(saga))).await.unwrap();
+        assert_eq!((of_order.len(), is_all), (1, true), "{saga}");
+    }
+    for saga in 0..33 {
+        harness.append(failed(&format!("later-{saga}"), 5_000)).await;
+    }
+    harness.archive_all().await;
+    assert!(harness.index_of_day(0).exists());
+    std::fs::remove_dir_all(harness.path().join("index")).unwrap();
+    let error = lookup.saga(&id(0), None).await.unwrap_err().to_string();
+    assert!(
+        error.contains("day=2023-11-14 has 10 batches and no index"),
+        "{error}"
+    );
+    assert!(error.contains("saga-server archive index"), "{error}");
+    let indexed = index(&harness.archive).await.unwrap();
+    assert_eq!((indexed.added, indexed.sagas), (12, 39));
+    assert!(lookup.saga("later-7", None).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_batch_rewrites_the_index_of_its_day_alone() {
+    let harness = Harness::of_three_days(3).await;
+    harness.archive_all().await;
+    let of_day = |day| {
+        let path = harness.index_of_day(day);
+        (
+            std::fs::metadata(&path).unwrap().modified().unwrap(),
+            std::fs::read(&path).unwrap(),
+        )
+    };
+    let before: Vec<_> = (0..3).map(of_day).collect();
+    harness.append(failed("later", 2 * DAY_MS + 9_000)).await;
+    harness.archive_all().await;
+    let after: Vec<_> = (0..3).map(of_day).collect();
+    assert_eq!(before[..2], after[..2]);
+    assert!(before[2].1.len() < after[2].1.len());
+}
+
+/// All entries in one file, as a version of before wrote them.
+fn write_index_of_all_days(harness: &Harness) -> std::path::PathBuf {
+    let mut batches = Vec::new();
+    for day in 0..3 {
+        let text = std::fs::read(harness.index_of_day(day)).unwrap();
+        let index: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        batches.extend(index["batches"].as_array().unwrap().clone());
+    }
+    let path = harness.path().join("index.json");
+    let all = serde_json::json!({"version": 1, "batches": batches});
+    std::fs::write(&path, all.to_string()).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn the_index_of_all_days_counts_until_each_day_has_its_own() {
+    let harness = Harness::of_three_days(40).await;
+    harness.archive_all().await;
+    let of_all_days = write_index_of_all_days(&harness);
+    std::fs::remove_dir_all(harness.path().join("index")).unwrap();
+    // Ten batches of each day: more than are opened without an index.
+    let lookup = Lookup::new(harness.archive.clone());
+    for saga in 0..120 {
+        assert!(lookup.saga(&id(saga), None).await.unwrap().is_some(), "{saga}");
+    }
+    assert_eq!(lookup.saga("saga-9999", None).await.unwrap(), None);
+    // A batch of a day makes the index of that day, with what the file of all days has of it.
+    harness.append(failed("later", DAY_MS + 9_000)).await;
+    for changes in [0, 1, 1, 1, usize::MAX] {
+        harness.archive.faults.after(changes);
+        let ended = harness.try_to_archive().await;
+        harness.archive.faults.after(usize::MAX);
+        assert!(ended.is_ok() || of_all_days.exists());
+        for saga in 0..120 {
+            assert!(lookup.saga(&id(saga), None).await.unwrap().is_some(), "{saga}");
+        }
+    }
+    assert!(!of_all_days.exists());
+    assert!(lookup.saga("later", None).await.unwrap().is_some());
+    let indexed = index(&harness.archive).await.unwrap();
+    assert_eq!((indexed.added, indexed.dropped, indexed.sagas), (0, 0, 121));
+}
+
+#[tokio::test]
+async fn an_index_of_all_days_that_is_damaged_is_no_reason_to_stop() {
+    let harness = Harness::of_three_days(1).await;
+    harness.archive_all().await;
+    let of_all_days = write_index_of_all_days(&harness);
+    std::fs::write(&of_all_days, "{").unwrap();
+    std::fs::remove_dir_all(harness.path().join("index")).unwrap();
+    let lookup = Lookup::new(harness.archive.clone());
+    assert!(lookup.saga(&id(0), None).await.unwrap().is_some());
+    assert_eq!(index(&harness.archive).await.unwrap().added, 3);
+    assert!(!of_all_days.exists());
+    harness.assert_all_found(3).await;
 }
 
 /// A new volume has `lost+found`, and a bucket may have what others put there: an archive without a batch is empty all the same.
@@ -127,7 +229,7 @@ async fn a_batch_that_cannot_be_read_keeps_no_other_from_the_index() {
     let file = harness.path().join(manifest.path(&manifest.sagas));
     let whole = std::fs::read(&file).unwrap();
     std::fs::write(&file, "nothing").unwrap();
-    std::fs::remove_file(harness.path().join("index.json")).unwrap();
+    std::fs::remove_file(harness.index_of_day(0)).unwrap();
     let indexed = index(&harness.archive).await.unwrap();
     assert_eq!((indexed.batches, indexed.unreadable.len()), (2, 1));
     assert!(indexed.unreadable[0].contains("sagas.parquet"), "{indexed:?}");

@@ -4,6 +4,7 @@ use saga_store::Position;
 use saga_types::fold::SagaState;
 
 use super::*;
+use crate::archive::erase;
 
 #[tokio::test]
 async fn sagas_are_found_in_many_batches_of_many_days() {
@@ -35,11 +36,30 @@ async fn sagas_are_found_in_many_batches_of_many_days() {
 }
 
 #[tokio::test]
+async fn an_erasure_goes_through_the_batches_day_by_day() {
+    let harness = Harness::of_three_days(6).await;
+    harness.archive_all().await;
+    let (mut gone_through, mut after) = (Vec::new(), String::new());
+    loop {
+        let folders = erase::folders_after(&harness.archive, &after).await.unwrap();
+        let Some(last) = folders.last() else { break };
+        assert_eq!(folders.len(), 2, "those of one day");
+        after.clone_from(last);
+        gone_through.extend(folders);
+    }
+    let manifests = harness.archive.manifests().await.unwrap();
+    let all: Vec<String> = manifests.into_iter().map(|manifest| manifest.folder).collect();
+    assert_eq!(gone_through, all);
+    let rest = erase::folders_after(&harness.archive, &all[0]).await.unwrap();
+    assert_eq!(rest, all[1..2]);
+}
+
+#[tokio::test]
 async fn an_empty_archive_has_nothing_and_that_is_no_error() {
     let harness = Harness::new().await;
     let lookup = Lookup::new(harness.archive.clone());
     assert_eq!(lookup.saga("saga-0001", None).await.unwrap(), None);
-    assert_eq!(index(&harness.archive).await.unwrap(), index::Indexed::default());
+    assert_eq!(index(&harness.archive).await.unwrap(), Indexed::default());
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use saga_store::{Store, StoreOptions};
 use saga_types::{Metadata, SagaEvent, SagaStatus, Timestamp, definition::Definitions, fold, steps};
 use tokio_util::sync::CancellationToken;
 
-use super::{Archive, ArchiveUrl, Lookup, index};
+use super::{Archive, ArchiveUrl, Indexed, Lookup, index};
 use crate::{
     maintenance::{
         RetentionPeriods,
@@ -88,6 +88,12 @@ impl Harness {
 
     fn path(&self) -> PathBuf {
         self.folder.path().join("archive")
+    }
+
+    /// The index of the day so many days after the beginning.
+    fn index_of_day(&self, days: i64) -> PathBuf {
+        let day = Timestamp::from_millis(BEGIN + days * DAY_MS).unwrap().to_string();
+        self.path().join(format!("index/day={}.json", &day[..10]))
     }
 
     fn retention(&self) -> Retention {
