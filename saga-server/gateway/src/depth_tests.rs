@@ -165,7 +165,7 @@ fn records_of_sources() {
                     headers: vec![(b"id", Some(nested.as_bytes()))],
                     ..SourceRecord::default()
                 };
-                let opened = on_a_small_stack(|| source::opened(format, &record).map(drop));
+                let opened = on_a_small_stack(|| source::opened(format, &record, "orders").map(drop));
                 if let Err(reason) = opened {
                     assert!(!reason.is_empty() && reason.len() < 10_000, "{reason}");
                 }

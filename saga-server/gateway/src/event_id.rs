@@ -35,13 +35,25 @@ const DIGITS: usize = 20;
 
 /// The id that an origin gave, as it begins an event's id: numbers, UUIDs of version 7 and the like keep their order.
 pub(crate) fn in_order(own: &str) -> String {
-    if own.len() <= DIGITS && own.bytes().all(|byte| byte.is_ascii_digit()) {
-        format!("{own:0>DIGITS$}-")
+    if is_number(own) {
+        format!("{}-", padded(own))
     } else if own.len() <= MAX_OWN_CHARS && own.bytes().all(|byte| byte.is_ascii_graphic()) {
         format!("{own}-")
     } else {
         String::new()
     }
+}
+
+/// A number with as many digits as one may have; any other text as it is.
+pub(crate) fn padded(own: &str) -> String {
+    match is_number(own) {
+        true => format!("{own:0>DIGITS$}"),
+        false => own.to_owned(),
+    }
+}
+
+fn is_number(own: &str) -> bool {
+    own.len() <= DIGITS && own.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -202,4 +202,68 @@ mod tests {
         );
         assert!(schema(&change).is_ok());
     }
+
+    /// As the Avro converter of Kafka Connect registers it for a table of PostgreSQL: types by name, unions with null on either side, and
+    /// attributes of Connect everywhere.
+    const CHANGE: &str = r#"{"type":"record","name":"Envelope","namespace":"shop.public.orders","fields":[
+        {"name":"before","type":["null",{"type":"record","name":"Value","fields":[
+            {"name":"id","type":{"type":"int","connect.default":0},"default":0},
+            {"name":"order_id","type":"string"},
+            {"name":"total","type":["null",{"type":"bytes","scale":2,"precision":10,"connect.version":1,
+                "connect.parameters":{"scale":"2","connect.decimal.precision":"10"},
+                "connect.name":"org.apache.kafka.connect.data.Decimal","logicalType":"decimal"}],"default":null},
+            {"name":"at","type":{"type":"long","connect.version":1,"connect.name":"io.debezium.time.MicroTimestamp"}}],
+            "connect.name":"shop.public.orders.Value"}],"default":null},
+        {"name":"after","type":["null","Value"],"default":null},
+        {"name":"source","type":{"type":"record","name":"Source","namespace":"io.debezium.connector.postgresql","fields":[
+            {"name":"connector","type":"string"},
+            {"name":"ts_ms","type":"long"},
+            {"name":"snapshot","type":[{"type":"string","connect.version":1,"connect.parameters":{"allowed":"true,first,last,false"},
+                "connect.default":"false","connect.name":"io.debezium.data.Enum"},"null"],"default":"false"},
+            {"name":"lsn","type":["null","long"],"default":null}],"connect.name":"io.debezium.connector.postgresql.Source"}},
+        {"name":"transaction","type":["null",{"type":"record","name":"block","namespace":"event","fields":[
+            {"name":"id","type":"string"},{"name":"total_order","type":"long"}],"connect.version":1,"connect.name":"event.block"}],
+            "default":null},
+        {"name":"op","type":"string"},
+        {"name":"ts_ms","type":["null","long"],"default":null}],"connect.version":2,"connect.name":"shop.public.orders.Envelope"}"#;
+
+    #[test]
+    fn a_change_by_debezium_is_the_document_that_its_json_is() {
+        let record = |fields: Vec<(&str, Value)>| {
+            let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
+            Value::Record(fields.collect())
+        };
+        let branch = |place, value| Value::Union(place, Box::new(value));
+        let row = record(vec![
+            ("id", Value::Int(7)),
+            ("order_id", Value::String("s-1".to_owned())),
+            ("total", branch(1, Value::Bytes(vec![4, 226]))),
+            ("at", Value::Long(1_760_000_000_123_456)),
+        ]);
+        let source = record(vec![
+            ("connector", Value::String("postgresql".to_owned())),
+            ("ts_ms", Value::Long(1_760_000_000_123)),
+            ("snapshot", branch(0, Value::String("false".to_owned()))),
+            ("lsn", branch(1, Value::Long(26_523_144))),
+        ]);
+        let change = record(vec![
+            ("before", branch(0, Value::Null)),
+            ("after", branch(1, row)),
+            ("source", source),
+            ("transaction", branch(0, Value::Null)),
+            ("op", Value::String("c".to_owned())),
+            ("ts_ms", branch(1, Value::Long(1_760_000_000_999))),
+        ]);
+        let schema = schema(CHANGE).unwrap();
+        let writer = GenericDatumWriter::builder(&schema.0).build().unwrap();
+        let body = writer.write_value_to_vec(change).unwrap();
+        let value = [&[0, 0, 0, 0, 7], body.as_slice()].concat();
+        let json: Json = serde_json::from_str(&schema.json(&value).unwrap()).unwrap();
+        let expected = serde_json::json!({
+            "before": null, "after": {"id": 7, "order_id": "s-1", "total": "04e2", "at": 1_760_000_000_123_456_i64},
+            "source": {"connector": "postgresql", "ts_ms": 1_760_000_000_123_i64, "snapshot": "false", "lsn": 26_523_144},
+            "transaction": null, "op": "c", "ts_ms": 1_760_000_000_999_i64,
+        });
+        assert_eq!(json, expected);
+    }
 }

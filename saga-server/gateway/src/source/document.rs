@@ -30,6 +30,11 @@ pub(super) fn without_schema(text: &str) -> &str {
         .unwrap_or(text)
 }
 
+/// Whether it is no document: older converters write so what has no value.
+pub(super) fn is_null(text: &str) -> bool {
+    text.trim() == "null"
+}
+
 /// The object that a JSON text holds as its text, as a column of type JSON is written.
 pub(super) fn packed_object(value: &str) -> Option<String> {
     let text: String = serde_json::from_str(value).ok()?;

@@ -7,11 +7,14 @@
 //! | `document` | JSON as Kafka Connect writes it: with its schema around it, or an object as a text |
 //! | `cloud_event` | a CloudEvent whose attributes are in the headers, or around its data |
 //! | `outbox`, `change` | rows of an outbox, and rows that changed, as Debezium writes them |
+//! | `connector` | what it writes in place of a change or of a value |
 //!
-//! Rule of thumb: a record that its format does not describe is undecodable; one without a value is no document, and ignored.
+//! Rule of thumb: a record that its format does not describe is undecodable; one without a value is no document, and ignored, as is what a
+//! connector writes of itself.
 
 mod change;
 mod cloud_event;
+mod connector;
 mod document;
 mod format;
 mod outbox;
@@ -61,7 +64,7 @@ impl SourceMapper {
     /// Makes an event of a record.
     #[must_use]
     pub fn map(&self, record: &SourceRecord<'_>) -> MappedRecord {
-        let opened = match opened(self.format, record) {
+        let opened = match opened(self.format, record, &self.name) {
             Ok(Some(opened)) => opened,
             Ok(None) => return MappedRecord::Ignored,
             Err(reason) => return MappedRecord::Undecodable(reason),
@@ -91,7 +94,11 @@ impl SourceMapper {
 }
 
 /// A record as its format describes it; `None` when it is no document at all.
-pub(crate) fn opened(format: SourceFormat, record: &SourceRecord<'_>) -> Result<Option<Opened>, String> {
+pub(crate) fn opened(
+    format: SourceFormat,
+    record: &SourceRecord<'_>,
+    source: &str,
+) -> Result<Option<Opened>, String> {
     let Some(value) = &record.value else {
         return Ok(None);
     };
@@ -103,7 +110,7 @@ pub(crate) fn opened(format: SourceFormat, record: &SourceRecord<'_>) -> Result<
         }
         SourceFormat::CloudEvents => cloud_event::open(text, record).map(Some),
         SourceFormat::DebeziumOutbox => outbox::open(text, record),
-        SourceFormat::Debezium => change::open(text, record).map(Some),
+        SourceFormat::Debezium => change::open(text, record, source),
     }
 }
 
@@ -116,11 +123,13 @@ fn plain(text: &str, record: &SourceRecord<'_>) -> Opened {
     }
 }
 
-/// A time in milliseconds since 1970, as Debezium writes it: 0 stands for none.
+/// A time in milliseconds since 1970, as Debezium writes it, perhaps as a text: 0 stands for none.
 fn millis(text: &str) -> Option<Timestamp> {
-    let millis: i64 = text.parse().ok()?;
+    let millis: i64 = text.trim_matches('"').parse().ok()?;
     Timestamp::from_millis(millis).ok().filter(|_| millis > 0)
 }
 
+#[cfg(test)]
+mod debezium_tests;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     SourceRecord,
+    connector::is_of_connector,
     document::{self, Fields},
 };
 use crate::{cloud_events::Opened, event::Envelope, event_id};
@@ -30,7 +31,13 @@ pub(super) fn open(text: &str, record: &SourceRecord<'_>) -> Result<Option<Opene
     if let Some(payload) = document::packed_object(value) {
         return Ok(Some(routed(payload, record)));
     }
+    if document::is_null(value) {
+        return Ok(None);
+    }
     let fields = document::fields(value)?;
+    if is_of_connector(&fields) {
+        return Ok(None);
+    }
     if let (Some(operation), true) = (fields.get("op"), fields.contains_key("after")) {
         return match operation.get() {
             r#""c""# | r#""r""# => row(&document::fields(fields["after"].get())?, record).map(Some),

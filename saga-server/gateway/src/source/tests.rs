@@ -8,7 +8,7 @@ use crate::{GatewayConfig, mapping::Mapping, publish::Publisher};
 
 const TIME: i64 = 1_760_000_000_000;
 
-fn record(value: &str) -> SourceRecord<'_> {
+pub(super) fn record(value: &str) -> SourceRecord<'_> {
     SourceRecord {
         topic: "shop.orders",
         partition: 2,
@@ -31,7 +31,7 @@ fn with_headers<'a>(value: &'a str, headers: &[(&'a str, &'a str)]) -> SourceRec
 }
 
 fn document(format: SourceFormat, record: &SourceRecord<'_>) -> (Value, Value) {
-    let opened = opened(format, record).unwrap().unwrap();
+    let opened = opened(format, record, "orders").unwrap().unwrap();
     (
         serde_json::from_str(&opened.data).unwrap(),
         opened.attributes.into(),
@@ -39,10 +39,10 @@ fn document(format: SourceFormat, record: &SourceRecord<'_>) -> (Value, Value) {
 }
 
 fn undecodable(format: SourceFormat, value: &str) -> String {
-    opened(format, &record(value)).unwrap_err()
+    opened(format, &record(value), "orders").unwrap_err()
 }
 
-fn mapper(format: SourceFormat, yaml: &str) -> SourceMapper {
+pub(super) fn mapper(format: SourceFormat, yaml: &str) -> SourceMapper {
     let publisher = Publisher::with_client(Recorder::new("gateway").client());
     let mapping = Mapping::from_yaml("orders", yaml).unwrap();
     let gateway =
@@ -157,7 +157,7 @@ fn a_cloud_event_is_opened_in_either_mode() {
     ];
     let format = SourceFormat::CloudEvents;
     let named = [("content-type", "Application/CloudEvents+json; charset=UTF-8")];
-    let opened = |record: &SourceRecord<'_>| opened(format, record).unwrap().unwrap();
+    let opened = |record: &SourceRecord<'_>| opened(format, record, "orders").unwrap().unwrap();
     let first = opened(&record(&structured));
     for other in [with_headers(&structured, &named), with_headers(data, &attributes)] {
         let other = opened(&other);
@@ -169,7 +169,7 @@ fn a_cloud_event_is_opened_in_either_mode() {
         );
     }
     assert!(first.envelope.event_id.is_some());
-    let lacking = super::opened(format, &with_headers(data, &attributes[..2])).unwrap_err();
+    let lacking = super::opened(format, &with_headers(data, &attributes[..2]), "orders").unwrap_err();
     assert!(lacking.contains("the header ce_source is missing"), "{lacking}");
     assert!(undecodable(format, data).contains("specversion is missing"));
 }
@@ -190,7 +190,9 @@ fn a_row_that_changed_is_seen_with_and_without_its_schema() {
             (&json!("PAID"), &json!("c"))
         );
         assert!(document.get("before").is_none(), "null is missing");
-        let opened = opened(SourceFormat::Debezium, &record(value)).unwrap().unwrap();
+        let opened = opened(SourceFormat::Debezium, &record(value), "orders")
+            .unwrap()
+            .unwrap();
         assert!(opened.data.contains("12.50"), "{}", opened.data);
         let time = opened.envelope.recorded_at.unwrap();
         assert_eq!(time.as_millis(), 1_760_000_000_123);
@@ -224,7 +226,9 @@ fn a_deleted_row_has_no_after_and_a_text_in_its_place_is_opened() {
 const PAYLOAD: &str = r#"{"type":"placed","order":"s-1"}"#;
 
 fn outbox(record: &SourceRecord<'_>) -> (Value, Value, Option<String>) {
-    let opened = opened(SourceFormat::DebeziumOutbox, record).unwrap().unwrap();
+    let opened = opened(SourceFormat::DebeziumOutbox, record, "orders")
+        .unwrap()
+        .unwrap();
     let id = opened.envelope.event_id.map(|id| id.as_str().to_owned());
     (
         serde_json::from_str(&opened.data).unwrap(),
@@ -282,7 +286,7 @@ fn fields_beside_the_payload_stay_and_a_deleted_row_is_ignored() {
     );
     let deleted = r#"{"before":{"id":"u-1"},"after":null,"op":"d","ts_ms":2}"#;
     assert_eq!(
-        opened(SourceFormat::DebeziumOutbox, &record(deleted))
+        opened(SourceFormat::DebeziumOutbox, &record(deleted), "orders")
             .unwrap()
             .map(drop),
         None
@@ -306,7 +310,7 @@ fn avro_is_taken_where_the_format_says_so() {
     assert_eq!(document(SourceFormat::Debezium, &avro).0["op"], "c");
     assert_eq!(document(SourceFormat::Avro, &avro).0["op"], "c");
     assert_eq!(
-        opened(SourceFormat::Json, &avro).unwrap_err(),
+        opened(SourceFormat::Json, &avro, "orders").unwrap_err(),
         "is Avro, the source's format is json"
     );
     assert!(undecodable(SourceFormat::Avro, "{}").contains("does not begin with 00"));

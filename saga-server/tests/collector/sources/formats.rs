@@ -1,5 +1,7 @@
 //! Each format as real writers write it.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use saga_collector::{ingest::RegistryConfig, secret::Secret};
 use saga_gateway::source::SourceFormat;
 use serde_json::{Value, json};
@@ -182,11 +184,14 @@ fn with_schema(payload: &Value) -> String {
         .to_string()
 }
 
+/// Each further in the log than the one before.
 fn change(operation: &str, before: Value, after: Value) -> Value {
+    static LSN: AtomicI64 = AtomicI64::new(26_523_144);
     json!({
         "before": before, "after": after, "op": operation, "ts_ms": 1_760_000_000_999_i64, "transaction": null,
         "source": {"version": "3.0.0.Final", "connector": "postgresql", "name": "shop", "ts_ms": 1_760_000_000_123_i64,
-            "snapshot": "false", "db": "shop", "schema": "public", "table": "orders", "txId": 731, "lsn": 26_523_144},
+            "snapshot": "false", "db": "shop", "schema": "public", "table": "orders", "txId": 731,
+            "lsn": LSN.fetch_add(1, Ordering::Relaxed)},
     })
 }
 
@@ -281,6 +286,23 @@ async fn rows_that_changed_are_read_with_and_without_their_schema() {
     }
     wait_for_outcome(&server.rest, "rows", "mapped", 4).await;
     wait_for_outcome(&server.rest, "rows", "ignored", 6).await;
+    // The connector was restarted, and writes its last change again, at another time.
+    let mut again = change("u", row(4711, "PLACED"), row(4711, "REFUSED"));
+    again["source"]["lsn"] = json!(7);
+    for read_at in [1_760_000_001_000_i64, 1_760_000_009_000] {
+        again["ts_ms"] = json!(read_at);
+        send(&producer, &json!({ "id": 4711 }).to_string(), &again.to_string());
+    }
+    send(
+        &producer,
+        "heartbeat",
+        &json!({"ts_ms": 1_760_000_009_999_i64}).to_string(),
+    );
+    producer.flush();
+    wait_for_outcome(&server.rest, "rows", "mapped", 6).await;
+    wait_for_outcome(&server.rest, "rows", "ignored", 7).await;
+    let saga = server.rest.saga_with_steps("4711", 3).await;
+    assert_eq!(saga["stepCount"], 3, "what is written twice is one event");
     assert!(sources.harness.dead_letters(0).await.is_empty());
     server.stop().await;
 }
