@@ -42,7 +42,14 @@ pub enum BodyError {
 pub struct ReadBody {
     /// The body, unpacked.
     pub bytes: Vec<u8>,
-    _share: Share,
+    share: Share,
+}
+
+impl ReadBody {
+    /// Gives the bytes up, and goes on counting them, for what was made of them.
+    pub(crate) fn into_share(self) -> Share {
+        self.share
+    }
 }
 
 /// Reads a body of at most `limit` bytes, unpacked too.
@@ -88,7 +95,7 @@ pub async fn read<E>(
     let sink = unpacking.finish()?;
     Ok(ReadBody {
         bytes: sink.bytes,
-        _share: sink.share,
+        share: sink.share,
     })
 }
 

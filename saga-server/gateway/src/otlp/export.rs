@@ -12,6 +12,7 @@ use super::{Encoding, Signal, request};
 use crate::{
     Gateway,
     body::ReadBody,
+    budget::Share,
     config::MAX_EVENTS,
     error::RequestError,
     gateway::trace,
@@ -40,6 +41,8 @@ pub struct Export {
     events: Vec<SagaEvent>,
     /// The places of the events, by what makes them the same.
     known: HashMap<(SagaId, EventId), usize>,
+    /// What the body took of the memory of all bodies: its steps take about as much until the broker has them.
+    share: Option<Share>,
 }
 
 /// What became of all spans or log records.
@@ -120,6 +123,7 @@ impl Gateway {
                 Err(reason) => export.outcomes.add(Outcome::Refused, Some(&reason)),
             },
         )?;
+        export.share = Some(body.into_share());
         Ok(export)
     }
 
@@ -132,7 +136,8 @@ impl Gateway {
             trace,
             mut outcomes,
             mut events,
-            ..
+            share: _share,
+            known: _,
         } = export;
         while !events.is_empty() && !must_come_again(&outcomes.counts) {
             let rest = events.split_off(events.len().min(MAX_EVENTS));
@@ -170,6 +175,7 @@ impl Export {
             outcomes: Outcomes::default(),
             events: Vec::new(),
             known: HashMap::new(),
+            share: None,
         }
     }
 
@@ -257,6 +263,20 @@ mod tests {
         let expected = BTreeMap::from([(Outcome::Accepted, 1_999), (Outcome::NotSent, 501)]);
         assert_eq!(exported.counts, expected);
         assert_eq!(recorder.events().len(), 1_999);
+    }
+
+    #[tokio::test]
+    async fn steps_count_as_their_body_until_the_broker_has_them() {
+        let recorder = Recorder::new("gateway");
+        let gateway = gateway(&recorder);
+        let body = json!({"resourceSpans": [{"scopeSpans": [{"spans": [span(0)]}]}]}).to_string();
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, "application/json".parse().unwrap())]);
+        let chunks = stream::iter([Ok::<_, Infallible>(Bytes::from(body.clone()))]);
+        let received = gateway.receive_export(&headers, chunks, "a").await.unwrap();
+        let export = gateway.read_export(received, Signal::Traces, |_| Ok(())).unwrap();
+        assert_eq!(gateway.buffered_bytes(), body.len());
+        gateway.record_export(export).await;
+        assert_eq!(gateway.buffered_bytes(), 0);
     }
 
     #[tokio::test]
