@@ -108,6 +108,10 @@ impl DeadLetters {
         unfound: &mut Unfound,
     ) -> Result<Vec<Replayed>, ReplayError> {
         let page = self.store.letters(query).await?;
+        // Those that are left over would count as not found.
+        if page.next.is_some() && query.filter.named.is_some() && !order.all_pages {
+            return Err(ReplayError::TooMany(query.size));
+        }
         unfound.remove(&page.letters);
         let replayed = self
             .replay_page(page.letters, &order.by, None, order.dry_run)

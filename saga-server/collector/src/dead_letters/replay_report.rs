@@ -22,6 +22,11 @@ pub enum ReplayError {
     /// The registry is unavailable, and some letters need it.
     #[error("the schema registry is unavailable: {0}")]
     RegistryAway(String),
+    /// Names of events that more letters have than are replayed at once.
+    #[error(
+        "the events have more than {0} dead letters, the most that are replayed at once: name fewer events"
+    )]
+    TooMany(u32),
     /// The database gave no answer for letters that it was to store, and has accepted no other events since. What is written of letters of
     /// a page is written together or not at all.
     #[error("the database gave no answer while letters were stored, and has accepted nothing since: {0}")]

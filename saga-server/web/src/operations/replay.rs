@@ -255,6 +255,7 @@ impl From<ReplayError> for ApiError {
     fn from(error: ReplayError) -> Self {
         match error {
             ReplayError::Store(error) => error.into(),
+            error @ ReplayError::TooMany(_) => Self::bad_request(error.to_string()),
             ReplayError::RegistryAway(_) => {
                 tracing::warn!(%error, "dead letters could not be replayed");
                 Self::unavailable("the schema registry is not available at the moment")

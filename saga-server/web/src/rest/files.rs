@@ -26,6 +26,7 @@ use crate::{
     late_groups::{ActionGroup, late_groups},
     operations::letter_list_filter,
     scoped::Reader,
+    standstills::{StandstillView, standstills},
 };
 use saga_store::{Late, LetterQuery, OperationQuery, ProducerQuery};
 
@@ -183,11 +184,11 @@ async fn flow_steps(reader: Reader, params: Params, format: Format) -> Result<Re
     export::send_all("flow", format, &found.steps)
 }
 
-/// Sagas of one type that wait for the same service to do the same, or whose compensation it owes.
+/// Sagas of one type that wait for the same service to do the same, whose compensation it owes, or of which none makes progress.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AttentionGroup {
-    /// STUCK or OWING, as the lists of the answer are called.
+    /// STUCK, OWING or STANDSTILL, as the lists of the answer are called.
     kind: AttentionKind,
     #[serde(flatten)]
     group: ActionGroup,
@@ -198,6 +199,7 @@ pub(super) struct AttentionGroup {
 enum AttentionKind {
     Stuck,
     Owing,
+    Standstill,
 }
 
 async fn attention_groups(reader: Reader, mut params: Params, format: Format) -> Result<Response, ApiError> {
@@ -214,7 +216,31 @@ async fn attention_groups(reader: Reader, mut params: Params, format: Format) ->
             .into_iter();
         groups.extend(found.map(|group| AttentionGroup { kind, group }));
     }
+    // Nobody can take care of what no saga is late by.
+    if acknowledged != Some(true) {
+        let found = standstills(&reader).await?.into_iter();
+        groups.extend(found.map(AttentionGroup::from));
+    }
     export::send_all("attention", format, &groups)
+}
+
+impl From<StandstillView> for AttentionGroup {
+    fn from(found: StandstillView) -> Self {
+        let group = ActionGroup {
+            step: found.step,
+            owner: found.owner,
+            saga_type: found.saga_type,
+            contact: found.contact,
+            sagas: found.sagas,
+            since: found.since,
+            overdue: true,
+            page: found.page,
+        };
+        Self {
+            kind: AttentionKind::Standstill,
+            group,
+        }
+    }
 }
 
 impl Record for ListedSaga {

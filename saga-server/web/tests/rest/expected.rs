@@ -201,6 +201,18 @@ async fn an_outage_in_which_no_saga_goes_on_is_reported_as_a_standstill() {
     let list = standstill["page"].as_str().unwrap();
     let listed = api.json(&format!("/api/v1{list}")).await;
     assert_eq!(listed["page"]["totalElements"], 6, "{listed}");
+    for (filter, count) in [("", 1), ("?acknowledged=false", 1), ("?acknowledged=true", 0)] {
+        let file = api.get(&format!("/api/v1/attention.ndjson{filter}")).await.text;
+        let lines: Vec<Value> = file
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), count, "{file}");
+        for line in lines {
+            assert_eq!((&line["kind"], &line["sagas"]), (&json!("STANDSTILL"), &json!(6)));
+            assert_eq!(line["page"], standstill["page"]);
+        }
+    }
     let overview = page(&api, "/").await;
     let said = text(&overview);
     for part in [

@@ -174,3 +174,31 @@ async fn more_letters_than_the_limit_go_on_at_a_cursor() {
     assert_eq!(counts, [2, 2, 1]);
     assert!(kept(&api).await.iter().all(|stored| stored.attempts == 1));
 }
+
+/// Producers that send an event again and again leave a letter of it each time.
+#[tokio::test]
+async fn events_with_more_letters_than_are_replayed_at_once_are_refused_as_a_whole() {
+    let api = Api::new().await;
+    let of_event = |number: u16| {
+        let mut letter = letter(b"x", "EMPTY", 0);
+        letter.identity[..2].copy_from_slice(&number.to_be_bytes());
+        letter.letter.event_id = Some(if number < 600 { "one" } else { "two" }.to_owned());
+        letter
+    };
+    api.store
+        .keep_letters((0..1_001).map(of_event).collect())
+        .await
+        .unwrap();
+    let answer = post(&api, &json!({"eventIds": ["one", "two"]})).await;
+    let error = answer.is_error(400, "BAD_REQUEST", REPLAY);
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("more than 1000 dead letters"),
+        "{error}"
+    );
+    assert!(kept(&api).await.iter().all(|stored| stored.attempts == 0));
+    let one = replay(&api, json!({"eventIds": ["one"], "dryRun": true})).await;
+    assert_eq!((&one["requested"], &one["failed"]), (&json!(600), &json!(600)));
+}
