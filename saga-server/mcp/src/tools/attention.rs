@@ -45,9 +45,9 @@ impl Question for NeedsAttention {
                 "stuck": late_list(tracker, &late["stuck"], entries),
                 "standstills": first(&late["standstills"], entries, |standstill| {
                     let fields = [
-                        "step", "owner", "sagaType", "sagas", "since", "usualP50Ms", "othersP50Ms",
+                        "step", "owner", "sagaType", "contact", "sagas", "since", "usualP50Ms", "othersP50Ms",
                     ];
-                    Value::Object(pick(standstill, &fields))
+                    linked(tracker, standstill, &fields)
                 }),
                 "compensationOwed": late_list(tracker, &late["owing"], entries),
                 "failures": failing(&failures, entries),
@@ -64,10 +64,7 @@ fn late_list<A: Ask>(tracker: &Tracker<'_, A>, list: &Value, entries: usize) -> 
         let fields = [
             "step", "owner", "sagaType", "contact", "sagas", "since", "overdue",
         ];
-        let mut shown = pick(group, &fields);
-        let page = group["page"].as_str().unwrap_or_default();
-        shown.insert(LINK.to_owned(), tracker.page(page).into());
-        Value::Object(shown)
+        linked(tracker, group, &fields)
     };
     json!({
         "total": list["total"],
@@ -76,6 +73,14 @@ fn late_list<A: Ask>(tracker: &Tracker<'_, A>, list: &Value, entries: usize) -> 
         "groups": first(&list["groups"], entries, group),
         "sagas": first(&list["sagas"], entries, |saga| short(tracker, saga)),
     })
+}
+
+/// Fields of a group, with the page that lists its sagas.
+fn linked<A: Ask>(tracker: &Tracker<'_, A>, group: &Value, fields: &[&str]) -> Value {
+    let mut shown = pick(group, fields);
+    let page = group["page"].as_str().unwrap_or_default();
+    shown.insert(LINK.to_owned(), tracker.page(page).into());
+    Value::Object(shown)
 }
 
 fn failing(failures: &Value, entries: usize) -> Value {

@@ -150,3 +150,26 @@ async fn a_letter_is_shown_without_the_bytes_of_an_event_that_can_be_read() {
         json!([{"id": 7, "message": "m", "event": r#"{"sagaId":"s"}"#, "page": "https://tracker.example/dead-letters/7"}])
     );
 }
+
+#[tokio::test]
+async fn each_group_that_needs_attention_leads_to_its_sagas() {
+    let group = json!({"step": "PACKED", "owner": "warehouse", "sagaType": "PARCEL", "sagas": 6, "page": "/sagas?awaits=PACKED"});
+    let list = json!({"total": 6, "totalIsExact": true, "groups": [group], "sagas": []});
+    let table = Table::default()
+        .with(
+            "/api/v1/attention",
+            json!({"stuck": list, "owing": list, "standstills": [group], "freshness": {"upToDate": true}}),
+        )
+        .with("/api/v1/failure-groups", json!({"groups": []}));
+    let (recorded, _) = answer(&table, "needs_attention", json!({})).await;
+    for found in [
+        &recorded["stuck"]["groups"][0],
+        &recorded["compensationOwed"]["groups"][0],
+        &recorded["standstills"][0],
+    ] {
+        assert_eq!(
+            found["page"], "https://tracker.example/sagas?awaits=PACKED",
+            "{recorded}"
+        );
+    }
+}
