@@ -8,7 +8,7 @@ use saga_collector::{
 };
 use saga_store::{Letter, LetterFilter, LetterQuery, NewLetter, Origin, Store};
 use saga_types::Timestamp;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{
@@ -109,4 +109,43 @@ async fn old_letters_leave_sqlite_also_while_the_archive_is_unavailable() {
 #[tokio::test(flavor = "multi_thread")]
 async fn old_letters_leave_postgres_also_while_the_archive_is_unavailable() {
     old_letters_leave_also_while_the_archive_is_unavailable(on_postgres().await).await;
+}
+
+#[tokio::test]
+async fn markers_leave_by_the_collector_with_the_lease_alone_and_not_after_a_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite:{}", folder.path().join("sagas.db").display());
+    let store = open(&database).await;
+    for number in 0..25 {
+        let mut events = saga(&format!("old-{number}"), &success());
+        for event in &mut events {
+            event.recorded_at = Timestamp::from_millis(1_700_000_000_000).unwrap();
+        }
+        store.append(events.into()).await.unwrap();
+    }
+    let retention = |ended| {
+        let periods = RetentionPeriods {
+            ended,
+            ..RetentionPeriods::default()
+        };
+        Retention::new(store.clone(), None, periods).batch(10)
+    };
+    let (going, stopped) = (CancellationToken::new(), CancellationToken::new());
+    stopped.cancel();
+    let removed = retention(Some(DAY)).run(&going).await.unwrap().removed;
+    assert_eq!(removed, 25);
+    let mut connection = SqliteConnection::connect(&database).await.unwrap();
+    let long_ago = "UPDATE saga_removed SET removed_at = 0";
+    connection.execute(long_ago).await.unwrap();
+    let markers = async |connection: &mut SqliteConnection| -> i64 {
+        let count = sqlx::query_scalar("SELECT count(*) FROM saga_removed");
+        count.fetch_one(connection).await.unwrap()
+    };
+    retention(None).run(&stopped).await.unwrap();
+    assert_eq!(markers(&mut connection).await, 25);
+    assert!(store.hold_lease("retention", "another", DAY).await.unwrap());
+    retention(None).alone().run(&going).await.unwrap();
+    assert_eq!(markers(&mut connection).await, 25);
+    retention(None).run(&going).await.unwrap();
+    assert_eq!(markers(&mut connection).await, 0);
 }

@@ -168,7 +168,7 @@ impl Retention {
         // What they did stands in the log of operations.
         self.remove_rows(Rows::Jobs, operations, stop).await?;
         self.remove_sagas(&mut summary, stop).await?;
-        self.forget().await?;
+        self.forget(stop).await?;
         Ok(summary)
     }
 
@@ -254,9 +254,16 @@ impl Retention {
         }
     }
 
-    async fn forget(&self) -> Result<(), RetentionError> {
+    /// Markers of sagas that left long ago.
+    async fn forget(&self, stop: &CancellationToken) -> Result<(), RetentionError> {
         let before = ago(MEMORY);
-        while self.store.forget_removals(before, self.batch).await? > 0 {}
+        while !stop.is_cancelled() && self.is_mine().await? {
+            let began = Instant::now();
+            if self.store.forget_removals(before, self.batch).await? == 0 {
+                break;
+            }
+            pause(began.elapsed(), stop).await;
+        }
         Ok(())
     }
 }
