@@ -56,6 +56,27 @@ impl Report {
         self.tables.push(table);
     }
 
+    /// Takes what another part of the run found: rows come under those of the table with the same title.
+    pub(crate) fn merge(&mut self, part: Self) {
+        for table in part.tables {
+            match self.tables.iter_mut().find(|known| known.title == table.title) {
+                Some(known) => known.rows.extend(table.rows),
+                None => self.tables.push(table),
+            }
+        }
+        self.promises.extend(part.promises);
+    }
+
+    /// Every row and every promise in a line of its own, for who does not wait for the end.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
+        let rows = self.tables.iter().flat_map(Table::lines);
+        let promises = self.promises.iter().map(|promise| {
+            let verdict = if promise.kept { "kept" } else { "BROKEN" };
+            format!("{verdict}: {}: {}", promise.promise, promise.seen)
+        });
+        rows.chain(promises)
+    }
+
     /// Says whether something held, and what was seen of it.
     pub(crate) fn promise(&mut self, promise: &str, kept: bool, seen: impl Display) {
         self.promises.push(Promise {
@@ -134,6 +155,17 @@ impl Table {
         self.row(name, [value.into()]);
     }
 
+    fn lines(&self) -> impl Iterator<Item = String> {
+        self.rows.iter().map(|row| {
+            let columns = self.columns.iter().zip(row).skip(1);
+            let values: Vec<String> = columns
+                .map(|(column, value)| format!("{column} {}", show(value)))
+                .collect();
+            let name = row.first().map(show).unwrap_or_default();
+            format!("{name}: {}", values.join(", "))
+        })
+    }
+
     fn render(&self) -> comfy_table::Table {
         let mut table = comfy_table::Table::new();
         table.load_style(presets::ASCII_MARKDOWN);
@@ -153,6 +185,7 @@ fn show(value: &Value) -> String {
             .as_f64()
             .map(|value| format!("{value:.*}", if value.abs() < 10.0 { 2 } else { 1 }))
             .unwrap_or_default(),
+        Value::Null => "none".to_owned(),
         other => other.to_string(),
     }
 }
@@ -182,6 +215,32 @@ mod tests {
         ] {
             assert_eq!(with_separators(digits), shown);
         }
+    }
+
+    #[test]
+    fn parts_of_a_run_become_one_report_and_lines_that_can_be_read_before_its_end() {
+        let part = |seed: &str| {
+            let mut table = Table::new("Found", &["seed", "found"]);
+            table.row(seed, [1_234.into()]);
+            let mut part = Report::new("part");
+            part.table(table);
+            part.promise("all is found", seed == "1", "1,234");
+            part
+        };
+        let mut whole = Report::new("test");
+        whole.merge(part("1"));
+        whole.merge(part("2"));
+        assert_eq!(whole.tables.len(), 1);
+        let lines: Vec<String> = whole.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "1: found 1,234",
+                "2: found 1,234",
+                "kept: all is found: 1,234",
+                "BROKEN: all is found: 1,234",
+            ]
+        );
     }
 
     #[test]

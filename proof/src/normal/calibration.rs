@@ -3,18 +3,11 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use fastrand::Rng;
 use saga_store::SagaQuery;
 use saga_types::Timestamp;
 
-use super::{
-    Args,
-    population::{self, Clockwork, HOUR, MINUTE, NORMAL, WEEK},
-};
-use crate::{
-    progress::Progress,
-    report::{Report, Table},
-};
+use super::population::{self, HOUR, MINUTE, NORMAL, Week};
+use crate::report::{Report, Table};
 
 /// How long sagas are asked when they will have ended, and how many start in that time.
 const ASKED: i64 = 12 * HOUR;
@@ -31,45 +24,45 @@ struct Counted {
     p90: u32,
 }
 
-pub(super) async fn run(args: &Args, progress: &Progress, report: &mut Report) -> Result<()> {
+pub(super) async fn run(week: &Week, doing: impl Fn(String)) -> Result<Report> {
+    let mut report = Report::new("calibration");
     let mut table = Table::new(
         "Of sagas that are said to end by a moment, so many of 100 do",
         &["seed", "asked", "said 50 %", "said 90 %"],
     );
-    for seed in &args.seeds {
-        progress.update(format!("calibration, seed {seed}"));
-        let counted = ask(*seed, args.sagas).await?;
-        let (p50, p90) = (
-            percent(counted.p50, counted.p50_asked),
-            percent(counted.p90, counted.asked),
-        );
-        table.row(&seed.to_string(), [counted.asked.into(), p50.into(), p90.into()]);
-        report.promise(
-            &format!("of those said to end with 90 %, 88 to 92 % do (seed {seed})"),
-            (88.0..=92.0).contains(&p90),
-            format!("{p90:.1} % of {}", counted.asked),
-        );
-    }
+    let counted = ask(week, doing).await?;
+    let (seed, p50, p90) = (
+        week.seed,
+        percent(counted.p50, counted.p50_asked),
+        percent(counted.p90, counted.asked),
+    );
+    table.row(&seed.to_string(), [counted.asked.into(), p50.into(), p90.into()]);
     report.table(table);
-    Ok(())
+    report.promise(
+        &format!("of those said to end with 90 %, 88 to 92 % do (seed {seed})"),
+        (88.0..=92.0).contains(&p90),
+        format!("{p90:.1} % of {}", counted.asked),
+    );
+    Ok(report)
 }
 
-async fn ask(seed: u64, learnt_from: u32) -> Result<Counted> {
-    let mut rng = Rng::with_seed(seed);
-    let begin = Timestamp::from_millis(1_760_000_000_000)?;
-    let now = Timestamp::from_millis(begin.as_millis() + WEEK)?;
-    let mut sagas = population::sagas(&mut rng, "week", begin, WEEK, learnt_from, NORMAL)?;
-    sagas.extend(population::sagas(&mut rng, "now", now, ASKED, SAGAS, NORMAL)?);
-    let ends: HashMap<&str, Option<Timestamp>> = sagas
+async fn ask(week: &Week, doing: impl Fn(String)) -> Result<Counted> {
+    let sagas = population::sagas(&mut week.rng(), "now", week.now, ASKED, SAGAS, NORMAL)?;
+    let ends: HashMap<&str, Option<Timestamp>> = week
+        .going_on
         .iter()
+        .chain(&sagas)
         .map(|saga| (saga.saga_id.as_str(), saga.ended_at))
         .collect();
-    let mut clockwork = Clockwork::of(&sagas).await?;
-    clockwork.until(now).await?;
-    clockwork.store.learn_usual(now).await?;
+    let mut clockwork = week.then(&sagas).await?;
     let mut counted = Counted::default();
     for asked in 1..=ASKED / BETWEEN {
-        let moment = Timestamp::from_millis(now.as_millis() + asked * BETWEEN)?;
+        doing(format!(
+            "calibration, seed {}: asked {asked} of {} times",
+            week.seed,
+            ASKED / BETWEEN
+        ));
+        let moment = week.after(asked * BETWEEN)?;
         clockwork.until(moment).await?;
         let usual = clockwork.store.usual().get();
         let query = SagaQuery {

@@ -8,11 +8,7 @@ use saga_normal::{
 };
 use saga_types::definition::{Definitions, SagaDefinition};
 
-use super::Args;
-use crate::{
-    progress::Progress,
-    report::{Report, Table},
-};
+use crate::report::{Report, Table};
 
 /// How many sagas of each type, and the share of events that are lost, late, doubled or joined by one of another type.
 const SAGAS: usize = 10_000;
@@ -24,7 +20,8 @@ const FILES: [&str; 2] = [
     include_str!("../../../examples/fulfilment/definitions/shipment.yml"),
 ];
 
-pub(super) fn run(args: &Args, progress: &Progress, report: &mut Report) -> Result<()> {
+pub(super) fn run(seed: u64, doing: impl Fn(String)) -> Result<Report> {
+    let mut report = Report::new("inference");
     let built_in = Definitions::built_in();
     let mut definitions: Vec<SagaDefinition> = built_in.iter().cloned().collect();
     for file in FILES {
@@ -34,26 +31,25 @@ pub(super) fn run(args: &Args, progress: &Progress, report: &mut Report) -> Resu
         "Definitions from 10,000 sagas each, with 5 % noise",
         &["seed, type", "steps", "differences"],
     );
-    for seed in &args.seeds {
-        for definition in &definitions {
-            progress.update(format!("inference, seed {seed}, {}", definition.saga_type));
-            let difference = difference(*seed, definition, &definitions)?;
-            table.row(
-                &format!("{seed}, {}", definition.saga_type),
-                [
-                    definition.forward.len().into(),
-                    usize::from(difference.is_some()).into(),
-                ],
-            );
-            report.promise(
-                &format!("{} is given back (seed {seed})", definition.saga_type),
-                difference.is_none(),
-                difference.unwrap_or_else(|| "the same".to_owned()),
-            );
-        }
+    for definition in &definitions {
+        let saga_type = &definition.saga_type;
+        doing(format!("inference, seed {seed}, {saga_type}"));
+        let difference = difference(seed, definition, &definitions)?;
+        table.row(
+            &format!("{seed}, {saga_type}"),
+            [
+                definition.forward.len().into(),
+                usize::from(difference.is_some()).into(),
+            ],
+        );
+        report.promise(
+            &format!("{saga_type} is given back (seed {seed})"),
+            difference.is_none(),
+            difference.unwrap_or_else(|| "the same".to_owned()),
+        );
     }
     report.table(table);
-    Ok(())
+    Ok(report)
 }
 
 fn difference(seed: u64, definition: &SagaDefinition, all: &[SagaDefinition]) -> Result<Option<String>> {

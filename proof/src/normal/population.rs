@@ -9,11 +9,15 @@ use saga_types::{
     SagaEvent, SagaStatus, SagaType, Step, Timestamp,
     definition::{Definitions, SagaDefinition},
 };
+use tempfile::TempDir;
 
-pub(super) const SECOND: i64 = 1_000;
+const SECOND: i64 = 1_000;
 pub(super) const MINUTE: i64 = 60 * SECOND;
 pub(super) const HOUR: i64 = 60 * MINUTE;
-pub(super) const WEEK: i64 = 7 * 24 * HOUR;
+const WEEK: i64 = 7 * 24 * HOUR;
+
+/// When populations begin, in milliseconds since 1970.
+pub(super) const BEGIN: i64 = 1_760_000_000_000;
 
 /// No limit anywhere.
 const DEFINITION: &str = "sagaType: CREDIT
@@ -142,43 +146,110 @@ fn event(saga_id: &str, step: &str, status: SagaStatus, at: Timestamp) -> Result
     ))
 }
 
+/// How many events are stored at once.
+const BATCH: usize = 10_000;
+
+/// A week of sagas, stored and learnt from once: what comes then is another thing in each copy of it.
+pub(super) struct Week {
+    pub(super) seed: u64,
+    /// When it ends.
+    pub(super) now: Timestamp,
+    /// Those that have not ended by then.
+    pub(super) going_on: Vec<Made>,
+    /// As it is behind the sagas of the week.
+    rng: Rng,
+    definitions: Definitions,
+    learnt: Clockwork,
+}
+
+impl Week {
+    pub(super) async fn of(seed: u64, count: u32, is_defined: bool) -> Result<Self> {
+        let mut rng = Rng::with_seed(seed);
+        let begin = Timestamp::from_millis(BEGIN)?;
+        let now = Timestamp::from_millis(BEGIN + WEEK)?;
+        let mut definitions = Definitions::built_in();
+        if is_defined {
+            definitions.insert(SagaDefinition::from_yaml(DEFINITION)?);
+        }
+        let mut sagas = sagas(&mut rng, "week", begin, WEEK, count, NORMAL)?;
+        let mut learnt = Clockwork::at(tempfile::tempdir()?, definitions.clone(), &sagas).await?;
+        learnt.until(now).await?;
+        learnt.store.learn_usual(now).await?;
+        sagas.retain(|saga| saga.ended_at.is_none_or(|ended_at| ended_at > now));
+        Ok(Self {
+            seed,
+            now,
+            going_on: sagas,
+            rng,
+            definitions,
+            learnt,
+        })
+    }
+
+    pub(super) fn rng(&self) -> Rng {
+        self.rng.clone()
+    }
+
+    /// So long after the week.
+    pub(super) fn after(&self, millis: i64) -> Result<Timestamp> {
+        Ok(Timestamp::from_millis(self.now.as_millis() + millis)?)
+    }
+
+    /// A copy, in which these sagas come then.
+    pub(super) async fn then(&self, sagas: &[Made]) -> Result<Clockwork> {
+        let folder = tempfile::tempdir()?;
+        // Nothing is written meanwhile, so that file and log belong together.
+        for name in [FILE.to_owned(), format!("{FILE}-wal")] {
+            let from = self.learnt.folder.path().join(&name);
+            if from.exists() {
+                std::fs::copy(from, folder.path().join(&name))?;
+            }
+        }
+        let mut copy = Clockwork::at(folder, self.definitions.clone(), sagas).await?;
+        copy.coming.extend_from_slice(&self.learnt.coming);
+        copy.sort();
+        copy.store.load_usual().await?;
+        Ok(copy)
+    }
+}
+
+/// The database in its folder.
+const FILE: &str = "sagas.db";
+
 /// A store of its own that goes through time.
 pub(super) struct Clockwork {
     pub(super) store: Arc<dyn Store>,
     /// Those that are not stored yet, the last first.
     coming: Vec<SagaEvent>,
-    _folder: tempfile::TempDir,
+    folder: TempDir,
 }
 
 impl Clockwork {
-    /// Begins with these sagas, of which nothing is stored yet.
+    /// Begins with sagas of the built-in definitions, of which nothing is stored yet.
     pub(super) async fn of(sagas: &[Made]) -> Result<Self> {
-        let mut definitions = Definitions::built_in();
-        definitions.insert(SagaDefinition::from_yaml(DEFINITION)?);
-        Self::defined_by(definitions, sagas).await
+        Self::at(tempfile::tempdir()?, Definitions::built_in(), sagas).await
     }
 
-    /// The same where no definition says what the sagas do.
-    pub(super) async fn undefined(sagas: &[Made]) -> Result<Self> {
-        Self::defined_by(Definitions::built_in(), sagas).await
-    }
-
-    async fn defined_by(definitions: Definitions, sagas: &[Made]) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+    async fn at(folder: TempDir, definitions: Definitions, sagas: &[Made]) -> Result<Self> {
         let options = StoreOptions {
             definitions: Arc::new(definitions),
             max_connections: 4,
         };
-        let url = format!("sqlite://{}", folder.path().join("sagas.db").display());
+        let url = format!("sqlite://{}", folder.path().join(FILE).display());
         let store = saga_store::connect(&url, options).await?;
         store.migrate().await?;
-        let mut coming: Vec<SagaEvent> = sagas.iter().flat_map(|saga| saga.events.clone()).collect();
-        coming.sort_by_key(|event| std::cmp::Reverse(event.recorded_at));
-        Ok(Self {
+        let mut clockwork = Self {
             store,
-            coming,
-            _folder: folder,
-        })
+            coming: sagas.iter().flat_map(|saga| saga.events.clone()).collect(),
+            folder,
+        };
+        clockwork.sort();
+        Ok(clockwork)
+    }
+
+    fn sort(&mut self) {
+        self.coming
+            .sort_by_key(|event| std::cmp::Reverse(event.recorded_at));
     }
 
     /// Stores everything up to a moment.
@@ -186,7 +257,7 @@ impl Clockwork {
         let from = self.coming.partition_point(|event| event.recorded_at > moment);
         let mut due = self.coming.split_off(from);
         due.reverse();
-        for batch in due.chunks(2_000) {
+        for batch in due.chunks(BATCH) {
             self.store.append(batch.to_vec().into()).await?;
         }
         Ok(())

@@ -3,18 +3,10 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use fastrand::Rng;
 use saga_store::{Late, Scope};
-use saga_types::Timestamp;
 
-use super::{
-    Args,
-    population::{self, Clockwork, HOUR, Kind, MINUTE, Made, NORMAL, WEEK},
-};
-use crate::{
-    progress::Progress,
-    report::{Report, Table},
-};
+use super::population::{self, HOUR, Kind, MINUTE, Made, Week};
+use crate::report::{Report, Table};
 
 /// For how long sagas are watched, and how many start in that time.
 const WATCHED: i64 = 10 * HOUR;
@@ -40,7 +32,34 @@ struct Found {
     standstills: u32,
 }
 
-pub(super) async fn run(args: &Args, progress: &Progress, report: &mut Report) -> Result<()> {
+/// What happens in the middle of the time, and what is known of the sagas.
+pub(super) struct Night {
+    name: &'static str,
+    /// Everything takes so many times as long.
+    times: f64,
+    pub(super) is_defined: bool,
+}
+
+pub(super) const NIGHTS: [Night; 3] = [
+    Night {
+        name: "as ever",
+        times: 1.0,
+        is_defined: true,
+    },
+    Night {
+        name: "8 times slower",
+        times: 8.0,
+        is_defined: true,
+    },
+    Night {
+        name: "as ever, without a definition",
+        times: 1.0,
+        is_defined: false,
+    },
+];
+
+pub(super) async fn run(week: &Week, night: &Night, doing: impl Fn(String)) -> Result<Report> {
+    let mut report = Report::new("stalls");
     let mut table = Table::new(
         "Stalled sagas without a limit, 10 of 1,000",
         &[
@@ -54,75 +73,63 @@ pub(super) async fn run(args: &Args, progress: &Progress, report: &mut Report) -
             "looks at a standstill",
         ],
     );
-    for seed in &args.seeds {
-        for (name, times, is_defined) in [
-            ("as ever", 1.0, true),
-            ("8 times slower", 8.0, true),
-            ("as ever, without a definition", 1.0, false),
-        ] {
-            progress.update(format!("stalls, seed {seed}, {name}"));
-            let found = watch(*seed, args.sagas, times, is_defined).await?;
-            let (precision, recall) = (
-                share(found.rightly, found.marked),
-                share(found.known, found.stalled),
-            );
-            table.row(
-                &format!("{seed}, {name}"),
-                [
-                    found.marked.into(),
-                    found.rightly.into(),
-                    precision.into(),
-                    found.stalled.into(),
-                    found.known.into(),
-                    recall.into(),
-                    found.standstills.into(),
-                ],
-            );
-            report.promise(
-                &format!("of marked sagas at least 95 % have stalled (seed {seed}, {name})"),
-                precision >= 0.95,
-                format!("{} of {}", found.rightly, found.marked),
-            );
-            report.promise(
-                &format!("a standstill is reported when all are slower, and only then (seed {seed}, {name})"),
-                (found.standstills > 0) == (times > 1.0),
-                format!("at {} of {} looks", found.standstills, WATCHED / BETWEEN),
-            );
-            // A slow night may hide stalls: limits grow with it.
-            if times <= 1.0 {
-                report.promise(
-                    &format!("of stalled sagas at least 90 % are marked (seed {seed}, {name})"),
-                    recall >= 0.9,
-                    format!("{} of {}", found.known, found.stalled),
-                );
-            }
-        }
-    }
+    let (seed, name) = (week.seed, night.name);
+    let found = watch(week, night, doing).await?;
+    let (precision, recall) = (
+        share(found.rightly, found.marked),
+        share(found.known, found.stalled),
+    );
+    table.row(
+        &format!("{seed}, {name}"),
+        [
+            found.marked.into(),
+            found.rightly.into(),
+            precision.into(),
+            found.stalled.into(),
+            found.known.into(),
+            recall.into(),
+            found.standstills.into(),
+        ],
+    );
     report.table(table);
-    Ok(())
+    report.promise(
+        &format!("of marked sagas at least 95 % have stalled (seed {seed}, {name})"),
+        precision >= 0.95,
+        format!("{} of {}", found.rightly, found.marked),
+    );
+    report.promise(
+        &format!("a standstill is reported when all are slower, and only then (seed {seed}, {name})"),
+        (found.standstills > 0) == (night.times > 1.0),
+        format!("at {} of {} looks", found.standstills, WATCHED / BETWEEN),
+    );
+    // A slow night may hide stalls: limits grow with it.
+    if night.times <= 1.0 {
+        report.promise(
+            &format!("of stalled sagas at least 90 % are marked (seed {seed}, {name})"),
+            recall >= 0.9,
+            format!("{} of {}", found.known, found.stalled),
+        );
+    }
+    Ok(report)
 }
 
 /// Everything slows down in the middle of the time.
-async fn watch(seed: u64, learnt_from: u32, times: f64, is_defined: bool) -> Result<Found> {
-    let mut rng = Rng::with_seed(seed);
-    let begin = Timestamp::from_millis(1_760_000_000_000)?;
-    let after = |millis: i64| Timestamp::from_millis(begin.as_millis() + WEEK + millis);
-    let now = after(0)?;
+async fn watch(week: &Week, night: &Night, doing: impl Fn(String)) -> Result<Found> {
     let kind = Kind {
         stalls: STALLS,
-        slower: Some((after(WATCHED / 2)?, times)),
+        slower: Some((week.after(WATCHED / 2)?, night.times)),
     };
-    let mut sagas = population::sagas(&mut rng, "week", begin, WEEK, learnt_from, NORMAL)?;
-    sagas.extend(population::sagas(&mut rng, "now", now, WATCHED, SAGAS, kind)?);
-    let mut clockwork = match is_defined {
-        true => Clockwork::of(&sagas).await?,
-        false => Clockwork::undefined(&sagas).await?,
-    };
-    clockwork.until(now).await?;
-    clockwork.store.learn_usual(now).await?;
+    let sagas = population::sagas(&mut week.rng(), "now", week.now, WATCHED, SAGAS, kind)?;
+    let mut clockwork = week.then(&sagas).await?;
     let (mut marked, mut standstills) = (BTreeSet::new(), 0);
     for look in 1..=WATCHED / BETWEEN {
-        let moment = after(look * BETWEEN)?;
+        doing(format!(
+            "stalls, seed {}, {}: look {look} of {}",
+            week.seed,
+            night.name,
+            WATCHED / BETWEEN
+        ));
+        let moment = week.after(look * BETWEEN)?;
         clockwork.until(moment).await?;
         let found = clockwork.store.mark_unusual(moment).await?;
         standstills += u32::from(!found.standstills.is_empty());
@@ -132,7 +139,7 @@ async fn watch(seed: u64, learnt_from: u32, times: f64, is_defined: bool) -> Res
             .await?;
         marked.extend(late.sagas.into_iter().map(|saga| saga.saga_id.to_string()));
     }
-    let known_before = after(WATCHED - KNOWN_AFTER)?;
+    let known_before = week.after(WATCHED - KNOWN_AFTER)?;
     let has_stalled = |saga: &&Made| {
         saga.stalled_at
             .is_some_and(|stalled_at| stalled_at <= known_before)

@@ -21,14 +21,8 @@ use self::{
     sagas::{SAGAS, Saga},
     worst::Worst,
 };
-use super::{
-    Args,
-    population::{Clockwork, HOUR},
-};
-use crate::{
-    progress::Progress,
-    report::{Report, Table},
-};
+use super::population::{BEGIN, Clockwork, HOUR};
+use crate::report::{Report, Table};
 
 /// As many sagas as pages and REST read.
 const MOST: u32 = 10_000;
@@ -43,32 +37,30 @@ struct Day<'a> {
     before: Vec<&'a Saga>,
 }
 
-pub(super) async fn run(args: &Args, progress: &Progress, report: &mut Report) -> Result<()> {
+pub(super) async fn run(seed: u64) -> Result<Report> {
+    let mut report = Report::new("figures");
     let mut table = Table::new(
         &format!("Worst errors over {SAGAS} uneven sagas"),
         &["seed and figure", "compared", "worst", "promised"],
     );
-    for seed in &args.seeds {
-        progress.update(format!("figures, seed {seed}"));
-        for (figure, worst, promised) in compare(*seed).await? {
-            table.row(
-                &format!("{seed}, {figure}"),
-                [worst.compared.into(), worst.error.into(), promised.into()],
-            );
-            report.promise(
-                &format!("{figure} (seed {seed})"),
-                worst.compared > 0 && worst.error <= promised,
-                format!("{:.4}", worst.error),
-            );
-        }
+    for (figure, worst, promised) in compare(seed).await? {
+        table.row(
+            &format!("{seed}, {figure}"),
+            [worst.compared.into(), worst.error.into(), promised.into()],
+        );
+        report.promise(
+            &format!("{figure} (seed {seed})"),
+            worst.compared > 0 && worst.error <= promised,
+            format!("{:.4}", worst.error),
+        );
     }
     report.table(table);
-    Ok(())
+    Ok(report)
 }
 
 async fn compare(seed: u64) -> Result<Vec<Compared>> {
     let mut rng = Rng::with_seed(seed);
-    let begin = Timestamp::from_millis(1_760_000_000_000)?;
+    let begin = Timestamp::from_millis(BEGIN)?;
     let (sagas, made) = sagas::sagas(&mut rng, begin)?;
     let mut clockwork = Clockwork::of(&made).await?;
     clockwork.until(Timestamp::MAX).await?;

@@ -51,7 +51,9 @@ impl Worst {
             let found = millis(found);
             let error = (found - percentile(sorted, per_mille)).abs() / found.max(1.0);
             self.add(error);
-            beyond.add(if error > 0.0 { error / stated } else { 0.0 });
+            if let Some(stated) = stated {
+                beyond.add(if error > 0.0 { error / stated } else { 0.0 });
+            }
         }
     }
 }
