@@ -17,10 +17,11 @@ pub struct Times {
     pub p95_ms: i64,
     /// What 99 of 100 did not exceed.
     pub p99_ms: i64,
-    /// How far off `p50_ms` is at the most, as a share of it, in 95 of 100 samples; 0 when all sagas were read.
-    pub p50_error: f64,
+    /// How far off `p50_ms` is at the most, as a share of it, in 95 of 100 samples; 0 when all sagas were read, and none when those
+    /// that were read are too few to say.
+    pub p50_error: Option<f64>,
     /// The same of `p95_ms`.
-    pub p95_error: f64,
+    pub p95_error: Option<f64>,
 }
 
 impl Times {
@@ -44,33 +45,32 @@ pub(crate) fn nearest_rank(sorted: &[i64], per_mille: usize) -> Option<i64> {
     sorted.get(rank.checked_sub(1)?).copied()
 }
 
-/// How far the percentile of all is from that of these, as a share of it, when so great a share of all was left out.
-fn error(sorted: &[i64], per_mille: usize, left_out: f64) -> f64 {
-    let (Some(found), Some(last)) = (nearest_rank(sorted, per_mille), sorted.len().checked_sub(1)) else {
-        return 0.0;
-    };
+/// How far the percentile of all is from that of these, as a share of it, when so great a share of all was left out. None where
+/// it may be shorter or longer than any of these.
+fn error(sorted: &[i64], per_mille: usize, left_out: f64) -> Option<f64> {
+    let found = nearest_rank(sorted, per_mille)?;
     if left_out == 0.0 {
-        return 0.0;
+        return Some(0.0);
     }
     let length = count(sorted.len() as u64);
     let share = count(per_mille as u64) / count(MILLE as u64);
     let distance = 1.96 * (length * share * (1.0 - share) * left_out).sqrt();
-    let at = |rank: f64| millis(sorted[place(rank).min(last)]);
+    let at = |place: f64| sorted.get(index(place)?).copied().map(millis);
     let (low, high) = (
-        at((length * share - distance).floor() - 1.0),
-        at((length * share + distance).ceil()),
+        at((length * share - distance).floor() - 1.0)?,
+        at((length * share + distance).ceil())?,
     );
     let found = millis(found);
-    (high - found).max(found - low) / found.max(1.0)
+    Some((high - found).max(found - low) / found.max(1.0))
 }
 
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a rank, cut at both ends"
+    reason = "a place in a list"
 )]
-fn place(rank: f64) -> usize {
-    rank.max(0.0) as usize
+fn index(place: f64) -> Option<usize> {
+    (place >= 0.0).then_some(place as usize)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an error needs no more digits")]
@@ -97,7 +97,31 @@ mod tests {
     fn times_of_all_sagas_have_no_error() {
         let times = Times::of(vec![5, 1, 3], Sample::new(3, 3)).unwrap();
         assert_eq!((times.p50_ms, times.p95_ms), (3, 5));
-        assert!(times.p50_error.abs() < f64::EPSILON && times.p95_error.abs() < f64::EPSILON);
+        assert_eq!((times.p50_error, times.p95_error), (Some(0.0), Some(0.0)));
+    }
+
+    /// Of 20 times the greatest is the 95th percentile of all sagas, or it is shorter: how much longer that is cannot be said.
+    #[test]
+    fn of_few_sagas_of_a_sample_the_error_is_not_known() {
+        let errors = |sagas: i64| {
+            let times = Times::of(
+                (1..=sagas).collect(),
+                Sample::new(sagas.unsigned_abs(), 1_000_000),
+            );
+            let times = times.unwrap();
+            (times.p50_error, times.p95_error)
+        };
+        assert_eq!(errors(1), (None, None));
+        let (p50, p95) = errors(20);
+        assert!(
+            p50.is_some_and(|error| error > 0.3) && p95.is_none(),
+            "{p50:?} {p95:?}"
+        );
+        let (p50, p95) = errors(1_000);
+        assert!(
+            p50.is_some() && p95.is_some_and(|error| error > 0.01),
+            "{p50:?} {p95:?}"
+        );
     }
 
     proptest! {
@@ -126,7 +150,7 @@ mod tests {
                     state % 10 == 0
                 }).collect();
                 let times = Times::of(sample.clone(), Sample::new(sample.len() as u64, 20_000)).unwrap();
-                (millis(times.p95_ms) - truth).abs() <= times.p95_error * millis(times.p95_ms)
+                (millis(times.p95_ms) - truth).abs() <= times.p95_error.unwrap() * millis(times.p95_ms)
             }).count();
             prop_assert!(covered >= 32, "{covered} of 40");
         }

@@ -123,15 +123,15 @@ pub(super) enum Outcome {
 }
 
 /// Percentiles in milliseconds, by the nearest rank, and how far off they are at the most in 95 of 100 samples, as a share of
-/// them; 0 when all sagas were read.
+/// them; 0 when all sagas were read, null when those that were read are too few to say.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Times {
     p50_ms: i64,
     p95_ms: i64,
     p99_ms: i64,
-    p50_error: f64,
-    p95_error: f64,
+    p50_error: Option<f64>,
+    p95_error: Option<f64>,
 }
 
 /// The observed flow of the sagas of a type

@@ -54,7 +54,7 @@ pub(super) struct Wait {
     pub(super) p95_at: u32,
     pub(super) median: String,
     pub(super) p95: Compared,
-    /// How far off they are at the most, when they are of a sample.
+    /// How far off they are at the most, or that it is not known, when they are of a sample.
     pub(super) error: Option<String>,
 }
 
@@ -168,13 +168,12 @@ impl Steps<'_> {
     fn wait(&self, row: &StepRow, wait: Times, longest_ms: i64) -> Wait {
         let before = self.before.and_then(|before| before.step(&row.step));
         let at = |ms: i64| hundredths(millis(ms) / millis(longest_ms.max(1)));
-        let error = wait.p50_error.max(wait.p95_error);
         Wait {
             median_at: at(wait.p50_ms),
             p95_at: at(wait.p95_ms),
             median: length(wait.p50_ms),
             p95: p95(row, before),
-            error: (error > 0.0).then(|| percent(error)),
+            error: error(wait),
         }
     }
 
@@ -277,6 +276,15 @@ fn notes(flow: &Flow, row: &StepRow) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// None when all sagas were read.
+fn error(wait: Times) -> Option<String> {
+    let (Some(p50), Some(p95)) = (wait.p50_error, wait.p95_error) else {
+        return Some("from too few sagas of a sample to say how far off".to_owned());
+    };
+    let error = p50.max(p95);
+    (error > 0.0).then(|| format!("±{}", percent(error)))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "the 16th digit is not shown")]
