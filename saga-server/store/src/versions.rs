@@ -80,7 +80,8 @@ pub trait VersionStore {
     /// The sagas of two versions.
     async fn version_sagas(&self, query: &VersionsQuery) -> Result<VersionSagas, StoreError>;
 
-    /// The flow of sagas of a type, which the caller may see: all of them are read.
+    /// The flow of sagas of a type, which the caller may see, in the order of their start: all of them are read, unless they have
+    /// too many different steps.
     async fn flow_of(&self, saga_type: &SagaType, saga_ids: &[String]) -> Result<Flow, StoreError>;
 }
 

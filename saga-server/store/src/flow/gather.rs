@@ -10,6 +10,9 @@ use super::{
 };
 use crate::{Sample, StoreError, Times};
 
+/// So many different steps and transitions together are added up. Of sagas that have more, fewer sagas are.
+const MOST: usize = 50_000;
+
 /// Adds up sagas as they are read.
 pub(crate) struct Gathering<'a> {
     /// The sagas that made this transition are named.
@@ -65,6 +68,11 @@ impl<'a> Gathering<'a> {
         }
     }
 
+    /// How many sagas were gathered.
+    pub(crate) fn sagas(&self) -> u64 {
+        self.sagas
+    }
+
     /// So many sagas of the sample have nothing that is gathered, and are not read.
     pub(crate) fn add_others(&mut self, sagas: u64) {
         self.sagas += sagas;
@@ -72,10 +80,16 @@ impl<'a> Gathering<'a> {
 
     /// All that was read of some sagas: it comes saga by saga, each saga's events in their order, the newest saga first.
     pub(crate) fn add(&mut self, events: &[FlowStep]) -> Result<(), StoreError> {
-        for saga in events.chunk_by(|before, event| before.saga_id == event.saga_id) {
+        let mut sagas = events.chunk_by(|before, event| before.saga_id == event.saga_id);
+        while let Some(saga) = sagas.next().filter(|_| !self.is_full()) {
             self.add_saga(saga)?;
         }
         Ok(())
+    }
+
+    /// Whether there is room for no more: memory would not hold a hundred steps of each of many sagas that no other one has.
+    pub(crate) fn is_full(&self) -> bool {
+        self.steps.len() + self.transitions.len() > MOST
     }
 
     fn add_saga(&mut self, events: &[FlowStep]) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@
 //!
 //! Rule of thumb: a transition is between the first events of two different steps, so that each saga makes it at most once and
 //! a share is one of sagas. A later event of a step is a retry when the same service recorded it, else an echo. What is read is
-//! bounded by the sagas and by the steps of each, what is answered by the numbers of steps and transitions.
+//! bounded by the sagas, by the steps of each and by the numbers of different steps and transitions, what is answered by these.
 
 mod detail;
 mod gather;

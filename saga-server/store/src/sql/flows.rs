@@ -47,7 +47,12 @@ pub(super) async fn flows(store: &Adapter, query: &FlowsQuery) -> Result<Vec<(Sa
     }
     let definitions = store.definitions.get();
     let finish = |(of_type, mut gathering): (DrawnOfType, Gathering<'_>)| {
-        let (read, others) = (of_type.read.len() as u64, of_type.others.len() as u64);
+        let (mut read, mut others) = (of_type.read.len() as u64, of_type.others.len() as u64);
+        if gathering.is_full() {
+            // They come in no order, so that those that were gathered are a sample.
+            others = others * gathering.sagas() / read.max(1);
+            read = gathering.sagas();
+        }
         gathering.add_others(others);
         let Drawing { saga_type, of, .. } = of_type.drawing;
         let definition = definitions.get(&saga_type).map(|definition| &**definition);

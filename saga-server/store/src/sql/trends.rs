@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Flow, FlowQuery, FlowsQuery, Sample, Scope, SlotDurations, Span, StatisticsQuery, StepDetail, StoreError,
-    TrendStore, Trends,
+    Transition, TrendStore, Trends,
     flow::{DetailGathering, FirstEvent, FlowStep, Gathering, StepMetadata},
     period::drawn_below,
     rollup::CountsByType,
@@ -62,11 +62,9 @@ impl TrendStore for Adapter {
             return Ok(Flow::default());
         }
         let (saga_ids, total) = drawn(&self.readers, query).await?;
-        let read = Sample::new(saga_ids.len() as u64, total);
-        let mut gathering = Gathering::new(query.of.as_ref());
-        for some in saga_ids.chunks(FlowQuery::CHUNK) {
-            gathering.add(&steps(self, query, some).await?)?;
-        }
+        let version = query.service_version.as_deref();
+        let (gathering, sagas) = gathered(self, &saga_ids, version, query.of.as_ref()).await?;
+        let read = Sample::new(sagas, total);
         let definitions = self.definitions.get();
         let definition = definitions.get(&query.saga_type).map(|definition| &**definition);
         Ok(gathering.finish(read, definition))
@@ -83,10 +81,35 @@ impl TrendStore for Adapter {
         }
         let (saga_ids, _) = drawn(&self.readers, query).await?;
         for some in saga_ids.chunks(FlowQuery::CHUNK) {
-            let reached = gathering.add(&steps(self, query, some).await?)?;
+            let version = query.service_version.as_deref();
+            let reached = gathering.add(&steps(self, version, some).await?)?;
             gathering.add_metadata(metadata(&self.readers, &reached, step).await?);
         }
         gathering.finish()
+    }
+}
+
+/// The paths of sagas that have a version of a service, if one is asked for. They come in the order of their start: where they
+/// have too many different steps every second one is left out, and again, so that each had the same chance. Also gives how many
+/// were read.
+pub(super) async fn gathered<'a>(
+    store: &Adapter,
+    saga_ids: &[String],
+    version: Option<&str>,
+    of: Option<&'a Transition>,
+) -> Result<(Gathering<'a>, u64), StoreError> {
+    let mut every = 1;
+    loop {
+        let of_these: Vec<String> = saga_ids.iter().step_by(every).cloned().collect();
+        let mut gathering = Gathering::new(of);
+        let mut chunks = of_these.chunks(FlowQuery::CHUNK);
+        while let Some(some) = chunks.next().filter(|_| !gathering.is_full()) {
+            gathering.add(&steps(store, version, some).await?)?;
+        }
+        if !gathering.is_full() {
+            return Ok((gathering, of_these.len() as u64));
+        }
+        every *= 2;
     }
 }
 
@@ -102,9 +125,9 @@ async fn drawn(pool: &Pool, query: &FlowQuery) -> Result<(Vec<String>, u64), Sto
 }
 
 /// The events of those of some sagas that have the version of a service that is asked for.
-async fn steps(store: &Adapter, query: &FlowQuery, some: &[String]) -> Result<Vec<FlowStep>, StoreError> {
+async fn steps(store: &Adapter, version: Option<&str>, some: &[String]) -> Result<Vec<FlowStep>, StoreError> {
     let pool = store.reading().await?;
-    match &query.service_version {
+    match version {
         Some(version) => {
             let with_version = samples::with_version(pool, some, version).await?;
             samples::steps(pool, &with_version, None).await

@@ -4,11 +4,10 @@ use async_trait::async_trait;
 use saga_types::SagaType;
 use sqlx::QueryBuilder;
 
-use super::{Adapter, Db, dialect, error, samples, scope::push_scope, statistics};
+use super::{Adapter, Db, dialect, error, scope::push_scope, statistics, trends};
 use crate::{
-    Flow, FlowQuery, Sample, StoreError, VersionSagas, VersionStore, VersionsQuery,
+    Flow, Sample, StoreError, VersionSagas, VersionStore, VersionsQuery,
     columns::Moment,
-    flow::Gathering,
     layout::Layout,
     versions::{VersionRow, sorted},
 };
@@ -34,14 +33,11 @@ impl VersionStore for Adapter {
     }
 
     async fn flow_of(&self, saga_type: &SagaType, saga_ids: &[String]) -> Result<Flow, StoreError> {
-        let mut gathering = Gathering::new(None);
-        for some in saga_ids.chunks(FlowQuery::CHUNK) {
-            gathering.add(&samples::steps(self.reading().await?, some, None).await?)?;
-        }
+        let (gathering, sagas) = trends::gathered(self, saga_ids, None, None).await?;
         let definitions = self.definitions.get();
         let definition = definitions.get(saga_type).map(|definition| &**definition);
-        let all = saga_ids.len() as u64;
-        Ok(gathering.finish(Sample::new(all, all), definition))
+        let read = Sample::new(sagas, saga_ids.len() as u64);
+        Ok(gathering.finish(read, definition))
     }
 }
 

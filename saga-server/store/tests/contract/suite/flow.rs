@@ -60,7 +60,8 @@ fn of_all(p50_ms: i64, p95_ms: i64, p99_ms: i64) -> Option<Times> {
         p50_ms,
         p95_ms,
         p99_ms,
-        ..Times::default()
+        p50_error: Some(0.0),
+        p95_error: Some(0.0),
     })
 }
 
@@ -280,6 +281,7 @@ pub(crate) async fn a_sample_is_of_busy_and_quiet_slots_as_there_are_sagas(datab
             (times.p50_ms, times.p50_error, rank(500)),
             (times.p95_ms, times.p95_error, rank(950)),
         ] {
+            let error = error.unwrap();
             let [found, truth] = [found, truth].map(|millis| f64::from(i32::try_from(millis).unwrap()));
             assert!(
                 error > 0.0 && (found - truth).abs() <= error * found,
