@@ -21,7 +21,7 @@ pub(crate) struct StandstillView {
     pub(crate) saga_type: SagaType,
     /// Whom to ask, by the configuration (owners).
     pub(crate) contact: Option<Contact>,
-    /// How many; of very many the first 1,000 are looked at.
+    /// How many; of very many as many as were looked at so far.
     pub(crate) sagas: u64,
     /// Since when the first of them waits.
     pub(crate) since: Timestamp,

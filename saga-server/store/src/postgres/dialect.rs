@@ -65,6 +65,13 @@ macro_rules! any {
     };
 }
 
+/// PostgreSQL chooses the index by what it knows of the table.
+macro_rules! indexed_by {
+    ($index:literal) => {
+        ""
+    };
+}
+
 /// The texts of the list that this parameter holds, as rows.
 macro_rules! texts {
     ($parameter:literal) => {
@@ -86,7 +93,7 @@ macro_rules! now_plus {
     };
 }
 
-pub(super) use {any, now, now_plus, texts};
+pub(super) use {any, indexed_by, now, now_plus, texts};
 
 /// By the database's own clock, which is the only one that all collectors share. A row and not an advisory lock, because that
 /// belongs to a session: a pooler may hand it to others, and a process that hangs would keep it.

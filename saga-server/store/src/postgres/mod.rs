@@ -106,6 +106,8 @@ mod standstills;
 mod statistics;
 mod step_prefilter;
 mod steps;
+#[path = "../sql/suspects.rs"]
+mod suspects;
 mod table;
 mod totals;
 #[path = "../sql/trends.rs"]
@@ -118,6 +120,8 @@ mod usual_rows;
 mod versions;
 #[path = "../sql/views.rs"]
 mod views;
+#[path = "../sql/waits.rs"]
+mod waits;
 #[path = "../sql/watch.rs"]
 mod watch;
 #[path = "../sql/webhook_rows.rs"]
@@ -131,7 +135,7 @@ use sqlx::{PgPool, migrate::Migrator, postgres::PgConnectOptions};
 
 use super::{
     AppendError, ChangedSagas, CurrentDefinitions, CurrentUsual, Fault, StoreError, StoreOptions,
-    layout::Layout, webhooks::NotesFailures,
+    layout::Layout, usual::Rounds, webhooks::NotesFailures,
 };
 
 /// What the files of `sql` call the database for which they are compiled.
@@ -159,6 +163,7 @@ pub struct PostgresStore {
     readers: PgPool,
     definitions: CurrentDefinitions,
     usual: CurrentUsual,
+    rounds: Rounds,
     changed: Arc<ChangedSagas>,
     notes_failures: NotesFailures,
     pace: Arc<rollups::Pace>,
@@ -189,6 +194,7 @@ impl PostgresStore {
             readers,
             definitions: CurrentDefinitions::new(options.definitions),
             usual: CurrentUsual::default(),
+            rounds: Rounds::default(),
             changed: Arc::default(),
             notes_failures: NotesFailures::default(),
             pace: Arc::default(),

@@ -57,6 +57,13 @@ macro_rules! any {
     };
 }
 
+/// Reads a table by this index, which SQLite may not choose by itself: it does not know that the index has few of the rows.
+macro_rules! indexed_by {
+    ($index:literal) => {
+        concat!("INDEXED BY ", $index)
+    };
+}
+
 /// The texts of the list that this parameter holds, as rows.
 macro_rules! texts {
     ($parameter:literal) => {
@@ -78,7 +85,7 @@ macro_rules! now_plus {
     };
 }
 
-pub(super) use {any, now, now_plus, texts};
+pub(super) use {any, indexed_by, now, now_plus, texts};
 
 /// By this machine's clock, on which all processes that open the file run.
 pub(super) const HOLD_LEASE: &str = r"

@@ -95,6 +95,8 @@ mod search;
 mod standstills;
 #[path = "../sql/statistics.rs"]
 mod statistics;
+#[path = "../sql/suspects.rs"]
+mod suspects;
 mod table;
 #[path = "../sql/trends.rs"]
 mod trends;
@@ -106,6 +108,8 @@ mod usual_rows;
 mod versions;
 #[path = "../sql/views.rs"]
 mod views;
+#[path = "../sql/waits.rs"]
+mod waits;
 #[path = "../sql/watch.rs"]
 mod watch;
 #[path = "../sql/webhook_rows.rs"]
@@ -119,7 +123,7 @@ use sqlx::{SqlitePool, migrate::Migrator};
 
 use super::{
     AppendError, ChangedSagas, CurrentDefinitions, CurrentUsual, StoreError, StoreOptions, layout::Layout,
-    webhooks::NotesFailures,
+    usual::Rounds, webhooks::NotesFailures,
 };
 
 /// What the files of `sql` call the database for which they are compiled.
@@ -143,6 +147,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     definitions: CurrentDefinitions,
     usual: CurrentUsual,
+    rounds: Rounds,
     changed: Arc<ChangedSagas>,
     notes_failures: NotesFailures,
 }
@@ -160,6 +165,7 @@ impl SqliteStore {
             readers,
             definitions: CurrentDefinitions::new(options.definitions),
             usual: CurrentUsual::default(),
+            rounds: Rounds::default(),
             changed: Arc::default(),
             notes_failures: NotesFailures::default(),
         })
@@ -188,8 +194,27 @@ impl SqliteStore {
 mod tests {
     use sqlx::sqlite::SqlitePoolOptions;
 
-    use super::{MIGRATOR, letter_counts};
+    use super::{MIGRATOR, letter_counts, suspects};
     use crate::LetterFilter;
+
+    /// Sagas that end without an event that says so may be very many.
+    #[tokio::test]
+    async fn candidates_are_found_by_indexes_that_have_no_others() {
+        let options = SqlitePoolOptions::new().max_connections(1);
+        let pool = options.connect("sqlite::memory:").await.unwrap();
+        MIGRATOR.run(&pool).await.unwrap();
+        for (sql, index) in [
+            (suspects::CANDIDATES, "saga_instance_unlimited"),
+            (suspects::CANDIDATES_BEHIND, "saga_instance_undefined"),
+        ] {
+            let explained = format!("EXPLAIN QUERY PLAN {sql}");
+            let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(sqlx::AssertSqlSafe(explained))
+                .fetch_all(&pool)
+                .await
+                .unwrap();
+            assert!(plan[0].3.contains(&format!("USING INDEX {index} (")), "{plan:?}");
+        }
+    }
 
     /// Between reading the causes and counting their letters the last letter of one may leave.
     #[tokio::test]

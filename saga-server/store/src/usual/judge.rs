@@ -4,15 +4,12 @@
 //! have gone on, and its limit grows with how much slower than usual they were. So a night in which everything is slower makes no
 //! saga stuck, and neither does an outage in which no saga makes progress; `standstill` reports both.
 
-use std::{cmp::Ordering, time::Duration};
+use std::{cmp::Ordering, collections::BTreeMap, time::Duration};
 
-use saga_types::{
-    Timestamp,
-    fold::{StepWait, Waits},
-};
+use saga_types::{Timestamp, fold::Waits};
 
 use super::{StandstillTally, TypeUsual, UsualWait};
-use crate::{OpenWait, StoredSaga, period::nearest_rank};
+use crate::{OpenWait, StoredSaga, WaitKey, period::nearest_rank};
 
 /// So many others must have gone on.
 const PEERS: usize = 20;
@@ -61,6 +58,12 @@ impl Suspect<'_> {
         self.saga.started_at
     }
 
+    /// What it waits for too long.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = WaitKey> {
+        let waits = self.groups.iter().flatten();
+        waits.map(|(wait, _)| wait.key())
+    }
+
     /// Since when it is stuck, compared with others. None when it is not, or nothing can be compared; then what it waits for
     /// counts for a standstill.
     pub(crate) fn stuck_since(
@@ -83,26 +86,33 @@ impl Suspect<'_> {
     }
 }
 
-/// Other sagas of the type and of the same time.
-#[derive(Debug, Default)]
-pub(crate) struct Peers {
-    /// What they have waited for.
-    over: Vec<StepWait>,
-}
+/// Other sagas of the type and of the same time: of each wait that somebody is suspected for, since when it was, and how long it
+/// took.
+#[derive(Debug)]
+pub(crate) struct Peers(BTreeMap<WaitKey, Vec<(Timestamp, i64)>>);
 
 impl Peers {
-    pub(crate) fn add(&mut self, waits: Waits) {
-        self.over.extend(waits.over);
+    /// None yet, of these waits.
+    pub(crate) fn of(waits: impl Iterator<Item = WaitKey>) -> Self {
+        Self(waits.map(|wait| (wait, Vec::new())).collect())
     }
 
-    /// How long others took that came to the same place later; none when they are too few.
+    pub(crate) fn add(&mut self, waits: &Waits) {
+        for wait in &waits.over {
+            if let Some(of_wait) = self.0.get_mut(&(wait.after.clone(), wait.step.clone())) {
+                of_wait.push((wait.since, wait.took_ms()));
+            }
+        }
+    }
+
+    /// How long others took that came to the same place later and have gone on; none when they are too few.
     fn median_ms(&self, group: &[(OpenWait<'_>, &UsualWait)]) -> Option<i64> {
-        let mut took_ms: Vec<i64> = self
-            .over
-            .iter()
-            .filter(|other| group.iter().any(|(wait, _)| overtook(other, *wait)))
-            .map(StepWait::took_ms)
-            .collect();
+        let mut took_ms: Vec<i64> = Vec::new();
+        for (wait, _) in group {
+            let of_wait = self.0.get(&wait.key())?;
+            let later = of_wait.iter().filter(|(since, _)| *since > wait.awaiting.since);
+            took_ms.extend(later.map(|(_, took_ms)| *took_ms));
+        }
         if took_ms.len() < PEERS {
             return None;
         }
@@ -118,13 +128,6 @@ fn stuck_since(group: &[(OpenWait<'_>, &UsualWait)], others_ms: i64) -> Option<T
         Some(wait.awaiting.since.saturating_add(Duration::from_millis(never)))
     });
     since.collect::<Option<Vec<_>>>()?.into_iter().max()
-}
-
-/// Whether a saga came to the same place later, and has gone on from there.
-fn overtook(other: &StepWait, wait: OpenWait<'_>) -> bool {
-    other.step == wait.awaiting.step
-        && other.after.as_ref() == wait.after
-        && other.since > wait.awaiting.since
 }
 
 /// Grown as others are slower than usual.
@@ -193,13 +196,11 @@ mod tests {
 
     /// Others that came later and took so long.
     fn peers(count: i64, took_ms: i64) -> Peers {
-        let over = (1..=count).map(|number| StepWait {
-            after: Some(step("A")),
-            step: step("B"),
-            since: at(number * 100),
-            done_at: at(number * 100 + took_ms),
-        });
-        Peers { over: over.collect() }
+        let over = (1..=count).map(|number| (at(number * 100), took_ms));
+        Peers(BTreeMap::from([
+            ((Some(step("A")), step("B")), over.collect()),
+            ((Some(step("A")), step("C")), Vec::new()),
+        ]))
     }
 
     fn stuck_since(saga: &StoredSaga, usual: &TypeUsual, peers: &Peers, moment: i64) -> Option<i64> {
@@ -220,8 +221,8 @@ mod tests {
         let (saga, usual) = (waiting(&[("B", None)]), usual(&["B"]));
         assert_eq!(stuck_since(&saga, &usual, &peers(19, 900), 90_000), None);
         let mut before = peers(100, 900);
-        for wait in &mut before.over {
-            wait.since = at(-500);
+        for (since, _) in before.0.values_mut().flatten() {
+            *since = at(-500);
         }
         assert_eq!(stuck_since(&saga, &usual, &before, 90_000), None);
     }
@@ -245,7 +246,7 @@ mod tests {
                 let suspect = suspect(&saga, &usual, at(moment)).unwrap();
                 suspect.stuck_since(peers, at(moment), &mut tally);
             }
-            tally.finish(&saga.saga_type).next()
+            tally.standstills(&saga.saga_type).next()
         };
         assert_eq!(found(4, &peers(19, 900), 90_000), None, "too few");
         let nobody = found(5, &peers(19, 900), 90_000).unwrap();

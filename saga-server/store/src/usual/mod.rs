@@ -7,6 +7,7 @@
 //! | `ends` | when a saga will probably have ended |
 //! | `next` | what a saga of a type without a definition waits for |
 //! | `judge` | whether a wait is longer than usual, compared with other sagas of the same time |
+//! | `round` | how far the sagas of a type were looked at |
 //! | `standstill` | waits that are longer than ever, of which no saga can be judged alone |
 //! | `store` | the port, and what each collector holds in memory |
 //!
@@ -17,6 +18,7 @@ mod ends;
 mod judge;
 mod next;
 mod observed;
+mod round;
 mod standstill;
 mod store;
 
@@ -30,6 +32,7 @@ pub use ends::{EndLevel, ExpectedEnd};
 pub(super) use judge::{Peers, suspect};
 pub(super) use next::{steps_before, with_next};
 pub(super) use observed::Observed;
+pub(super) use round::{OfType, Place, Round, Rounds, merged};
 pub use standstill::Standstill;
 pub(super) use standstill::StandstillTally;
 pub use store::{CurrentUsual, Marked, UsualStore};

@@ -10,6 +10,10 @@ use crate::{WaitKey, period::nearest_rank};
 /// So many kinds of waits, and steps done last, are kept of a type: those observed most.
 pub(super) const KEPT: usize = 500;
 
+/// So many kinds of waits, and steps, are observed; of a type with more, those that come first. Of neither it is said what comes
+/// behind a step.
+const MANY: usize = 50_000;
+
 /// A step behind which one of so many sagas stands without an end is one at which sagas may stop.
 const STOPS: usize = 10;
 
@@ -30,15 +34,15 @@ impl Observed {
         if waits.status == SagaStatus::Completed {
             for wait in &waits.over {
                 let key = (wait.after.clone(), wait.step.clone());
-                self.waits.entry(key).or_default().push(wait.took_ms());
+                observe(&mut self.waits, key, wait.took_ms());
             }
         }
         for (place, (step, done_at)) in waits.done.iter().enumerate() {
             let next = waits.done.get(place + 1).map_or(ended_at, |(_, next)| *next);
             if *done_at < ended_at {
                 let until = next.min(ended_at).millis_since(*done_at);
-                let ends = self.ends.entry(step.clone()).or_default();
-                ends.push((until, ended_at.millis_since(*done_at)));
+                let end = ended_at.millis_since(*done_at);
+                observe(&mut self.ends, step.clone(), (until, end));
             }
         }
     }
@@ -49,8 +53,7 @@ impl Observed {
             return;
         }
         if let Some((step, since)) = waits.done.last() {
-            let standing = self.standing.entry(step.clone()).or_default();
-            standing.push(moment.millis_since(*since));
+            observe(&mut self.standing, step.clone(), moment.millis_since(*since));
         }
     }
 
@@ -95,6 +98,12 @@ impl Observed {
     }
 }
 
+fn observe<K: Ord, V>(observed: &mut BTreeMap<K, Vec<V>>, key: K, value: V) {
+    if observed.len() < MANY || observed.contains_key(&key) {
+        observed.entry(key).or_default().push(value);
+    }
+}
+
 fn usual(mut took_ms: Vec<i64>) -> Option<UsualWait> {
     took_ms.sort_unstable();
     Some(UsualWait {
@@ -111,4 +120,19 @@ fn most<K: Ord, V>(observed: BTreeMap<K, Vec<V>>) -> Vec<(K, Vec<V>)> {
     observed.sort_by_key(|(_, values)| Reverse(values.len()));
     observed.truncate(KEPT);
     observed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_very_many_kinds_the_first_are_observed() {
+        let mut observed = BTreeMap::new();
+        for key in 0..MANY + 10 {
+            observe(&mut observed, key, 1);
+            observe(&mut observed, 7, 1);
+        }
+        assert_eq!((observed.len(), observed[&7].len()), (MANY, MANY + 11));
+    }
 }

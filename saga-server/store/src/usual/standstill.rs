@@ -23,7 +23,7 @@ pub struct Standstill {
     pub after: Option<Step>,
     /// The step for which they wait.
     pub step: Step,
-    /// How many; of very many the first 1,000 are looked at.
+    /// How many; of very many as many as were looked at so far.
     pub sagas: u64,
     /// Since when the first of them waits.
     pub since: Timestamp,
@@ -62,15 +62,12 @@ impl StandstillTally {
         waiting.others_p50_ms = waiting.others_p50_ms.max(others_p50_ms);
     }
 
-    pub(crate) fn finish(self, saga_type: &SagaType) -> impl Iterator<Item = Standstill> {
-        let enough = self
-            .waits
-            .into_iter()
-            .filter(|(_, waiting)| waiting.sagas >= LEAST);
+    pub(crate) fn standstills(&self, saga_type: &SagaType) -> impl Iterator<Item = Standstill> {
+        let enough = self.waits.iter().filter(|(_, waiting)| waiting.sagas >= LEAST);
         enough.map(|((after, step), waiting)| Standstill {
             saga_type: saga_type.clone(),
-            after,
-            step,
+            after: after.clone(),
+            step: step.clone(),
             sagas: waiting.sagas,
             since: waiting.since,
             usual_p50_ms: waiting.usual_p50_ms,

@@ -10,6 +10,7 @@ mod filters;
 mod flows;
 mod letters;
 mod many_sagas;
+mod usual;
 
 use asked::Asked;
 use filters::{DUE, FILTERS, moment};

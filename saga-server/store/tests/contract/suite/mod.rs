@@ -30,6 +30,7 @@ pub(crate) mod search_model;
 pub(crate) mod searching;
 pub(crate) mod statistics;
 pub(crate) mod trends;
+pub(crate) mod undefined;
 pub(crate) mod usual;
 pub(crate) mod versions;
 pub(crate) mod views;
@@ -256,10 +257,12 @@ macro_rules! contract_tests {
             flows::of_very_many_sagas_those_of_a_service_are_read_and_the_others_counted,
             figures::every_figure_is_that_of_a_plain_count,
             figures::figures_of_samples_are_as_exact_as_they_say,
+            figures::of_sagas_with_very_many_different_steps_fewer_are_read,
             usual::what_is_usual_is_learnt_kept_and_read_by_others,
-            usual::what_is_usual_is_learnt_of_a_type_without_a_definition,
-            usual::a_saga_of_a_type_without_a_definition_is_stuck_beyond_what_others_ever_take,
-            usual::a_saga_of_a_type_without_a_definition_is_not_stuck_where_sagas_often_stop,
+            undefined::what_is_usual_is_learnt_of_a_type_without_a_definition,
+            undefined::a_saga_of_a_type_without_a_definition_is_stuck_beyond_what_others_ever_take,
+            undefined::a_stuck_saga_is_found_behind_very_many_of_which_nothing_can_be_said,
+            undefined::a_saga_of_a_type_without_a_definition_is_not_stuck_where_sagas_often_stop,
             usual::a_saga_without_a_limit_is_stuck_beyond_what_others_ever_take,
             usual::nothing_is_stuck_on_few_observations_or_when_all_are_slower,
             usual::an_outage_in_which_nobody_goes_on_is_a_standstill,
