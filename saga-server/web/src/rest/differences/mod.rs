@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use axum::Json;
 use saga_normal::{
-    counts::{Share, same_rate},
-    differences::{Difference, Differences, Tally, differences, same_size},
+    counts::Share,
+    differences::{Difference, Differences, Tally, differences, same_share, same_size},
 };
 use saga_types::{SagaStatus, Timestamp};
 use serde::Serialize;
@@ -159,7 +159,7 @@ fn answer(
     let (failed_a, failed_b) = (failed(&a), failed(&b));
     GroupDifferences {
         summary: summary(&a, &b, is_the_same, &found),
-        failure_rate_p_value: same_rate(failed_a, failed_b),
+        failure_rate_p_value: same_share(failed_a, failed_b),
         duration_p_value: same_size(&durations[0], &durations[1]),
         a: Group::of(&a, failed_a),
         b: Group::of(&b, failed_b),
@@ -261,5 +261,50 @@ impl From<Difference> for ValueDifference {
             value: difference.value,
             p_value: difference.p_value,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of 1,000 sagas each, so many of which failed.
+    fn compared(failed: [u64; 2]) -> GroupDifferences {
+        let group = |failed: u64| {
+            let saga = |number: u64| DrawnSaga {
+                status: if number < failed {
+                    SagaStatus::Failed
+                } else {
+                    SagaStatus::Completed
+                },
+                duration_ms: None,
+                values: Default::default(),
+            };
+            Drawn {
+                sagas: (0..1_000).map(saga).collect(),
+                of: 1_000,
+                of_is_exact: true,
+            }
+        };
+        let freshness = Freshness {
+            up_to_date: true,
+            summary: String::new(),
+            as_of: None,
+            events_behind: None,
+            observed_at: None,
+            partitions: Vec::new(),
+        };
+        let [a, b] = failed.map(group);
+        answer((a, b), false, &Redaction::default(), freshness)
+    }
+
+    /// 2.7 standard errors, whichever share fails.
+    #[test]
+    fn failure_rates_that_differ_are_found_where_most_sagas_fail_too() {
+        for failed in [[100, 140], [470, 530], [860, 900]] {
+            let p_value = compared(failed).failure_rate_p_value;
+            assert!((0.001..BY_CHANCE).contains(&p_value), "{failed:?}: {p_value}");
+        }
+        assert!(compared([480, 520]).failure_rate_p_value > BY_CHANCE);
     }
 }
