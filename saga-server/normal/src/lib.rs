@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`counts`] | exact tests of counts and shares, and p-values of many tests at once |
 //! | [`differences`] | in what two groups of sagas differ |
+//! | [`follow_up`] | which sagas of versions are compared: those that have had the time to end |
 //! | [`infer`] | a definition that the events of a type give |
 //! | [`sequential`] | whether a version fails more often than another one, looked at at any moment |
 //! | [`simulation`] | simulated sagas, for tests and for `saga-proof` |
@@ -16,6 +17,7 @@
 
 pub mod counts;
 pub mod differences;
+pub mod follow_up;
 pub mod infer;
 pub mod sequential;
 pub mod simulation;

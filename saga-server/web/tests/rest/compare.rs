@@ -88,6 +88,44 @@ async fn a_candidate_that_fails_as_often_is_not_worse_once_there_are_enough() {
     );
 }
 
+/// Of those that started just now only the fastest have ended.
+#[tokio::test]
+async fn sagas_that_started_too_recently_are_not_compared() {
+    let api = Api::new().await;
+    let now = Timestamp::now().as_millis() - BEGIN;
+    let mut events = Vec::new();
+    for (name, after) in [("early", now - 10 * MINUTE), ("late", now - MINUTE / 2)] {
+        for saga in 0..20 {
+            events.extend(payment(&format!("{name}-old-{saga}"), after, "2.7.0", false));
+            events.extend(payment(&format!("{name}-new-{saga}"), after, "2.8.0", saga < 2));
+        }
+    }
+    // One that goes on counts as much as one that has ended.
+    events.extend(
+        payment("early-going-on", now - 10 * MINUTE, "2.8.0", false)
+            .into_iter()
+            .take(2),
+    );
+    api.record(events).await;
+    let answer = api
+        .json(&format!("{COMPARE}&fromDate={}", at(now - 60 * MINUTE)))
+        .await;
+    assert_eq!(answer["tooRecent"], 40, "{answer}");
+    assert_eq!(
+        answer["candidate"]["sameMinutes"],
+        json!({"sagas": 21, "failed": 2})
+    );
+    assert_eq!(
+        answer["baseline"]["sameMinutes"],
+        json!({"sagas": 20, "failed": 0})
+    );
+    let summary = answer["summary"].as_str().unwrap();
+    assert!(
+        summary.ends_with("40 sagas started too recently to be compared."),
+        "{summary}"
+    );
+}
+
 #[tokio::test]
 async fn versions_are_known_with_when_they_were_seen() {
     let api = canary(3, false).await;

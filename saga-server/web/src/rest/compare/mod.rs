@@ -2,16 +2,19 @@
 //!
 //! | part | what |
 //! | --- | --- |
+//! | `followed` | which sagas are compared |
 //! | `types` | outcomes, failures and transitions, type by type |
 
+mod followed;
 mod types;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use axum::Json;
 use saga_normal::{
     counts::Share,
-    sequential::{Comparison, Judgement, MARGIN, Minute, Verdict},
+    follow_up::Followed,
+    sequential::{Judgement, MARGIN, Verdict},
 };
 use saga_types::{SagaStatus, SagaType, Timestamp, keys};
 use serde::Serialize;
@@ -53,6 +56,8 @@ pub(crate) struct VersionComparison {
     candidate: Version,
     /// How many sagas had steps of several versions of the service; they are left out.
     mixed: u64,
+    /// How many sagas of either version started so recently that they may not have had the time to end; they are not compared.
+    too_recent: u64,
     /// Whether all sagas of the period were looked at. When not, the first 20,000 were, from its beginning.
     pub(crate) period_is_whole: bool,
     /// What the sagas of the same minutes did, by type, that with the most sagas first; at most 20.
@@ -90,15 +95,16 @@ struct Version {
     failed: u64,
     /// Failed / ended.
     failure_rate: f64,
-    /// The same of minutes in which both versions have sagas that have ended; these are compared.
+    /// The same of those that are compared.
     same_minutes: SameMinutes,
     duration_percentiles_seconds: DurationPercentiles,
 }
 
-/// Sagas that started in minutes in which both versions have some.
+/// Sagas that started in minutes in which both versions have some of their type, and had the time to end.
 #[derive(Debug, Serialize, ToSchema)]
 struct SameMinutes {
-    ended: u64,
+    /// How many, whether they have ended or go on.
+    sagas: u64,
     failed: u64,
 }
 
@@ -113,7 +119,8 @@ struct DurationPercentiles {
 /// Two versions of a service side by side, and whether the new one is worse
 ///
 /// Sagas belong to a version by the steps that the service recorded in them. Without a beginning the period begins when the
-/// candidate was first seen. Outcomes, failures and transitions are of sagas of the same minutes.
+/// candidate was first seen. Outcomes, failures and transitions are of sagas of the same minutes that had the time to end: a
+/// saga counts from when it started as long ago as 99 of 100 of its type take, whether it has ended or not.
 #[utoipa::path(
     get, path = "/api/v1/compare", operation_id = "compareVersions", tag = "sagas",
     params(
@@ -130,8 +137,10 @@ pub(super) async fn two_versions(
     reader: Reader,
     params: Params,
 ) -> Result<Json<VersionComparison>, ApiError> {
-    let (mut comparison, found) = compared(&reader, params).await?;
-    comparison.types = types::side_by_side(&reader, &found.sagas).await?;
+    let (mut comparison, found, followed) = compared(&reader, params).await?;
+    let compared = followed.counted.iter().map(|place| &found.sagas[*place]);
+    let compared: Vec<&VersionSaga> = compared.collect();
+    comparison.types = types::side_by_side(&reader, &compared).await?;
     Ok(Json(comparison))
 }
 
@@ -141,16 +150,14 @@ pub(crate) async fn find(
     query: VersionsQuery,
     known: &[ServiceVersion],
 ) -> Result<VersionComparison, ApiError> {
-    let freshness = reader.freshness();
-    let found = reader.version_sagas(&query).await?;
-    Ok(answer(query, &found, known, MARGIN, freshness))
+    Ok(of_query(reader, query, known, MARGIN).await?.0)
 }
 
-/// The comparison, and the sagas of which it is.
+/// The comparison, the sagas that were found, and which of them are compared.
 async fn compared(
     reader: &Reader,
     mut params: Params,
-) -> Result<(VersionComparison, VersionSagas), ApiError> {
+) -> Result<(VersionComparison, VersionSagas, Followed), ApiError> {
     let DateRange { from, to } = DateRange::take(&mut params);
     let saga_type = params.parsed("sagaType", saga_type);
     let margin = params.parsed("margin", margin).unwrap_or(MARGIN);
@@ -163,7 +170,6 @@ async fn compared(
         params.refuse("candidate", versions::HIDDEN);
     }
     params.finish()?;
-    let freshness = reader.freshness();
     let known = versions::of_service(reader, &service).await?;
     let to = to.unwrap_or_else(Timestamp::now);
     let first_seen = seen(&known, &candidate).map(|seen| seen.first_seen);
@@ -178,9 +184,22 @@ async fn compared(
         to,
         most: VersionsQuery::LOOKED_AT,
     };
+    of_query(reader, query, &known, margin).await
+}
+
+async fn of_query(
+    reader: &Reader,
+    query: VersionsQuery,
+    known: &[ServiceVersion],
+    margin: f64,
+) -> Result<(VersionComparison, VersionSagas, Followed), ApiError> {
+    let freshness = reader.freshness();
     let found = reader.version_sagas(&query).await?;
-    let comparison = answer(query, &found, &known, margin, freshness);
-    Ok((comparison, found))
+    let before = followed::before(reader, &query).await?;
+    let moment = freshness.judged_at(Timestamp::now());
+    let followed = followed::followed(&found.sagas, &before, moment);
+    let comparison = answer(query, (&found, &followed), known, margin, freshness);
+    Ok((comparison, found, followed))
 }
 
 fn seen<'a>(known: &'a [ServiceVersion], version: &str) -> Option<&'a ServiceVersion> {
@@ -201,12 +220,12 @@ fn margin(text: &str) -> Result<f64, String> {
 
 fn answer(
     query: VersionsQuery,
-    found: &VersionSagas,
+    (found, followed): (&VersionSagas, &Followed),
     known: &[ServiceVersion],
     margin: f64,
     freshness: Freshness,
 ) -> VersionComparison {
-    let judgement = judged(&found.sagas, margin);
+    let judgement = followed.comparison.judge(margin);
     let of = |is_candidate: bool| {
         found
             .sagas
@@ -216,7 +235,8 @@ fn answer(
     let baseline = version(query.baseline, known, of(false), judgement.baseline);
     let candidate = version(query.candidate, known, of(true), judgement.candidate);
     VersionComparison {
-        summary: summary(&query.service, &judgement, &baseline, &candidate, margin),
+        summary: summary(&query.service, &judgement, &baseline, &candidate, margin)
+            + &too_recent(followed.too_recent),
         service: query.service,
         from: query.from,
         to: query.to,
@@ -228,34 +248,11 @@ fn answer(
         baseline,
         candidate,
         mixed: found.mixed,
+        too_recent: followed.too_recent,
         period_is_whole: found.is_whole,
         types: Vec::new(),
         freshness,
     }
-}
-
-fn judged(sagas: &[VersionSaga], margin: f64) -> Judgement {
-    let mut minutes: BTreeMap<i64, Minute> = BTreeMap::new();
-    for saga in sagas.iter().filter(|saga| saga.status.is_terminal()) {
-        let minute = minutes.entry(minute_of(saga)).or_default();
-        let share = if saga.is_candidate {
-            &mut minute.candidate
-        } else {
-            &mut minute.baseline
-        };
-        share.all += 1;
-        share.of += u64::from(has_failed(saga));
-    }
-    let mut comparison = Comparison::default();
-    for minute in minutes.into_values() {
-        comparison.add(minute);
-    }
-    comparison.judge(margin)
-}
-
-/// The minute in which a saga started.
-fn minute_of(saga: &VersionSaga) -> i64 {
-    saga.started_at.as_millis().div_euclid(60_000)
 }
 
 fn has_failed(saga: &VersionSaga) -> bool {
@@ -282,7 +279,7 @@ fn version<'a>(
         failed,
         failure_rate: super::statistics::ratio(failed, ended),
         same_minutes: SameMinutes {
-            ended: same_minutes.all,
+            sagas: same_minutes.all,
             failed: same_minutes.of,
         },
         duration_percentiles_seconds: DurationPercentiles {
@@ -329,10 +326,19 @@ fn summary(
             points(margin)
         ),
         Verdict::NotYetKnown if judgement.candidate.all == 0 => {
-            "Not yet known: no saga of either version ended in a minute in which the other one has some, too."
+            "Not yet known: no saga of either version that had the time to end started in a minute in which the other one has \
+             some of its type, too."
                 .to_owned()
         }
         Verdict::NotYetKnown => format!("Not yet known whether {name} is worse: {compared}."),
+    }
+}
+
+fn too_recent(sagas: u64) -> String {
+    match sagas {
+        0 => String::new(),
+        1 => " One saga started too recently to be compared.".to_owned(),
+        sagas => format!(" {sagas} sagas started too recently to be compared."),
     }
 }
 

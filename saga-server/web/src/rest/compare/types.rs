@@ -1,16 +1,14 @@
 //! Two versions side by side, type by type: outcomes, failures and transitions of the sagas of the same minutes.
 //!
-//! Rule of thumb: every figure is of the same sagas, those that have ended and started in a minute in which both versions have
-//! such sagas. All of them are read, so figures are exact.
+//! Rule of thumb: every figure is of the sagas that the verdict is of. All of them are read, so figures are exact.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use saga_store::{Flow, Transition, TransitionRow, VersionSaga};
 use saga_types::{SagaStatus, SagaType, Step, fold::parts_of_failure_group, keys};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::minute_of;
 use crate::{
     http::ApiError,
     rest::{
@@ -25,7 +23,7 @@ const TYPES: usize = 20;
 const FAILURES: usize = 100;
 const TRANSITIONS: usize = 500;
 
-/// Sagas of one type that have ended and started in minutes in which both versions have some.
+/// Sagas of one type that started in minutes in which both versions have some, and had the time to end.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TypeComparison {
@@ -41,6 +39,7 @@ pub(crate) struct TypeComparison {
 /// How sagas ended.
 #[derive(Debug, Serialize, ToSchema)]
 struct VersionOutcomes {
+    /// All of them; those that neither completed nor failed go on.
     sagas: u64,
     completed: u64,
     /// Also those that were compensated since.
@@ -94,10 +93,10 @@ struct VersionTransition {
 /// The types of the sagas that are compared, that with the most sagas first.
 pub(super) async fn side_by_side(
     reader: &Reader,
-    sagas: &[VersionSaga],
+    sagas: &[&VersionSaga],
 ) -> Result<Vec<TypeComparison>, ApiError> {
     let mut types: BTreeMap<&SagaType, Vec<&VersionSaga>> = BTreeMap::new();
-    for saga in of_same_minutes(sagas) {
+    for &saga in sagas {
         types.entry(&saga.saga_type).or_default().push(saga);
     }
     let mut types: Vec<_> = types.into_iter().collect();
@@ -107,20 +106,6 @@ pub(super) async fn side_by_side(
         compared.push(compare(reader, saga_type, &sagas).await?);
     }
     Ok(compared)
-}
-
-/// Those that have ended and started in a minute in which both versions have such sagas.
-fn of_same_minutes(sagas: &[VersionSaga]) -> impl Iterator<Item = &VersionSaga> {
-    let ended = || sagas.iter().filter(|saga| saga.status.is_terminal());
-    let minutes = |is_candidate: bool| {
-        let of_version = ended().filter(move |saga| saga.is_candidate == is_candidate);
-        of_version.map(minute_of).collect::<BTreeSet<i64>>()
-    };
-    let (baseline, candidate) = (minutes(false), minutes(true));
-    ended().filter(move |saga| {
-        let minute = minute_of(saga);
-        baseline.contains(&minute) && candidate.contains(&minute)
-    })
 }
 
 async fn compare(
