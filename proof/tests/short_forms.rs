@@ -3,14 +3,38 @@
 
 use std::{
     process::Command,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, TryLockError},
 };
 
-/// A run has a whole stack of its own, and measures: one at a time.
-static ALONE: Mutex<()> = Mutex::new(());
+/// A run has a whole stack of its own, waits for much of its time, and needs a processor for the rest: two at a time.
+static PLACES: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
+
+type Place = MutexGuard<'static, ()>;
+
+fn take(place: &'static Mutex<()>) -> Place {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn any_place() -> Place {
+    match PLACES[0].try_lock() {
+        Ok(place) => place,
+        Err(TryLockError::Poisoned(place)) => place.into_inner(),
+        Err(TryLockError::WouldBlock) => take(&PLACES[1]),
+    }
+}
 
 fn keeps_its_promises(run: &str) {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _place = any_place();
+    ends_well(run);
+}
+
+/// For a run that promises how long something takes at most.
+fn keeps_its_promises_alone(run: &str) {
+    let _places = PLACES.each_ref().map(take);
+    ends_well(run);
+}
+
+fn ends_well(run: &str) {
     let output = Command::new(env!("CARGO_BIN_EXE_saga-proof"))
         .args([run, "--short"])
         .output()
@@ -26,7 +50,7 @@ fn keeps_its_promises(run: &str) {
 
 #[test]
 fn a_service_does_not_notice_that_kafka_is_unavailable() {
-    keeps_its_promises("sdk-outage");
+    keeps_its_promises_alone("sdk-outage");
 }
 
 #[test]
