@@ -20,6 +20,8 @@ pub(super) async fn play(stage: &mut Stage) -> Result<String> {
     stage.delete_topic(&topic).await?;
     stage.pause(3.0, 70.0).await;
     stage.create_again(&topic).await?;
+    // A consumer that has not noticed yet reads on at the offset of before, and misses what is written until then.
+    stage.pause(4.0, 10.0).await;
     let again = stage.sender_with(&[])?;
     for _ in 0..50 {
         again.event(&stage.generator.event("again")?)?;

@@ -70,7 +70,10 @@ async fn without_an_index_a_few_batches_are_read_and_many_are_an_error() {
     let lookup = Lookup::new(harness.archive.clone());
     for saga in 0..6 {
         assert!(lookup.saga(&id(saga), None).await.unwrap().is_some(), "{saga}");
-        let (of_order, is_all) = lookup.of_order(&format!("ORD-{}", id(saga))).await.unwrap();
+        let (of_order, is_all) = lookup
+            .of_order(&format!("ORD-{}", id(saga)), 20, |_| true)
+            .await
+            .unwrap();
         assert_eq!((of_order.len(), is_all), (1, true), "{saga}");
     }
     for saga in 0..33 {
