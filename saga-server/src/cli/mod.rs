@@ -8,6 +8,7 @@
 //! | `migrate`, `rebuild`, `archive`, `topics` | tables, folds, archive and topics |
 //! | `check`, `definitions`, `infer`, `fold`, `map`, `token` | try a configuration, definitions or a mapping; make a token |
 //! | `help`, `man`, `completions`, `openapi` | what the commands and the API say of themselves |
+//! | `unused` | options that a command does not use |
 //! | `tracker`, `by` | the running tracker that is asked, and who has something changed |
 //! | `sagas`, `saga_view`, `compare_types`, `rebuild_groups`, `table`, `show`, `output` | what is printed, and how |
 //! | `logging`, `signals`, `error` | log lines, signals, and why a command ends |

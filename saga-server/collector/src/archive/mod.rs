@@ -2,6 +2,7 @@
 //!
 //! | part | what |
 //! | --- | --- |
+//! | `url` | the address |
 //! | `place`, [`Archive`] | the place, whatever it is: files are put whole, read, listed and deleted |
 //! | `manifest`, [`Manifest`] | what a batch holds; written last, so that a batch without one does not count |
 //! | `names` | what its files and folders are called |
