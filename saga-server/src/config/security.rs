@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::ConfigError;
 
 /// Keys under `kafka.security`.
-#[derive(Debug, Clone, Default, Args, Deserialize, Merge)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize, Merge)]
 #[merge(strategy = merge::option::overwrite_none)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SecuritySettings {

@@ -255,7 +255,7 @@ mod tests {
             ("ts_ms", branch(1, Value::Long(1_760_000_000_999))),
         ]);
         let schema = schema(CHANGE).unwrap();
-        let writer = GenericDatumWriter::builder(&schema.0).build().unwrap();
+        let writer = GenericDatumWriter::builder(&schema.schema).build().unwrap();
         let body = writer.write_value_to_vec(change).unwrap();
         let value = [&[0, 0, 0, 0, 7], body.as_slice()].concat();
         let json: Json = serde_json::from_str(&schema.json(&value).unwrap()).unwrap();

@@ -42,14 +42,14 @@ pub(super) struct Paging {
 impl Paging {
     /// Of the page that was asked for so, which goes on at a cursor.
     pub(super) fn of(path: &str, given: &[(String, String)], cursor: Option<&str>) -> Self {
+        let kept = given.iter().filter(|(name, _)| !is_place(name));
         let is_first = !given.iter().any(|(name, _)| is_place(name));
-        let at = |cursor: Option<&(String, String)>| {
-            let kept = given.iter().filter(|(name, _)| !is_place(name));
-            address(path, kept.chain(cursor))
-        };
+        let cursor = cursor.map(|cursor| ("cursor".to_owned(), cursor.to_owned()));
         Self {
-            next: cursor.map(|cursor| at(Some(&("cursor".to_owned(), cursor.to_owned())))),
-            first: (!is_first).then(|| at(None)),
+            next: cursor
+                .as_ref()
+                .map(|cursor| address(path, kept.clone().chain([cursor]))),
+            first: (!is_first).then(|| address(path, kept)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is found, and where it is looked for.
 
 use saga_store::Position;
-use saga_types::fold::SagaState;
+use saga_types::{SagaType, fold::SagaState};
 
 use super::*;
 use crate::archive::erase;

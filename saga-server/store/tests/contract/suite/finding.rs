@@ -207,7 +207,7 @@ pub(crate) async fn a_list_is_read_to_its_end_as_pages_show_it(database: &impl D
             let mut read = Vec::new();
             loop {
                 let stretch = store.list(&query).await.unwrap();
-                read.extend(stretch.sagas.into_iter().map(|saga| saga.state.saga_id));
+                read.extend(stretch.sagas.into_iter().map(|saga| saga.saga_id.clone()));
                 let Some(next) = stretch.next else {
                     break;
                 };

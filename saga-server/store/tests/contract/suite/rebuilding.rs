@@ -60,7 +60,7 @@ pub(crate) async fn what_was_changed_by_hand_is_reported_and_rewritten(database:
     for saga_id in ["saga-5", "saga-6", "saga-8"] {
         types.insert(
             saga_id,
-            Some(store.saga(saga_id).await.unwrap().unwrap().state.saga_type),
+            Some(store.saga(saga_id).await.unwrap().unwrap().saga_type.clone()),
         );
     }
     database

@@ -33,7 +33,7 @@ use super::{
     humanize::{Clock, number},
     page::{Frame, Page, Section},
     period::Asked,
-    query::{Chip, address, files, is_place, next, pairs},
+    query::{Chip, Paging, address, files, is_place, pairs},
     range::Range,
     row::{Column, SagaRow},
     saga::origin,
@@ -91,8 +91,7 @@ pub(super) struct SagasTemplate {
     order: &'static str,
     /// What the list can be compared with.
     compared: Vec<(&'static str, String)>,
-    next: Option<String>,
-    first: Option<String>,
+    paging: Paging,
     /// Whether the caller may change what is listed.
     can_choose: bool,
     /// The filters in force, as a query.
@@ -127,7 +126,6 @@ pub(super) async fn page(
     let asked = Asked::take(&mut Params::from(given.clone()), clock.now);
     let found = find_sagas(&reader, params).await?;
     let group = GroupOfFailures::of(&reader, &caller, &given, clock.now).await?;
-    let is_first = !given.iter().any(|(name, _)| is_place(name));
     let filters = given.iter().filter(|(name, _)| !is_place(name));
     let whole = pairs(filters.clone().filter(|(name, _)| name != "size"));
     let files = files("/api/v1/sagas", &given);
@@ -163,13 +161,9 @@ pub(super) async fn page(
         columns: columns(&given),
         sorts: sorts(&given),
         compared: compared(&given, clock),
-        next: found
-            .next_cursor
-            .as_ref()
-            .map(|cursor| next(LIST, &given, cursor)),
+        paging: Paging::of(LIST, &given, found.next_cursor.as_deref()),
         can_choose: caller.role >= Role::Operator,
-        filter: pairs(filters.clone()),
-        first: (!is_first).then(|| address(LIST, filters)),
+        filter: pairs(filters),
         are_all_archived: found.content.is_empty()
             && found
                 .archived
@@ -180,7 +174,7 @@ pub(super) async fn page(
             rows: archived
                 .content
                 .into_iter()
-                .map(|saga| SagaRow::new(saga, clock))
+                .map(|saga| SagaRow::new(saga.into(), clock))
                 .collect(),
             columns: Column::all(),
             is_all: archived.found_is_exact,
