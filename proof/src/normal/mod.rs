@@ -161,7 +161,7 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     for one in found {
         report.merge(one.report);
     }
-    // What the others found is told, too, when one could not be carried out.
+    // The findings of the others are reported, too, when one could not be carried out.
     while let Some(ended) = working.join_next().await {
         let failure = ended?.err().map(|error| format!("{error:#}"));
         if let Some(failure) = failure {

@@ -1,4 +1,4 @@
-//! Encryption and identity of connections to Kafka: the keys, and what the client is told.
+//! Encryption and identity of connections to Kafka: the keys, and the properties that the client gets.
 
 use std::path::PathBuf;
 

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::document::Fields;
 
-/// What stands for a column whose value the database did not send, unless `unavailable.value.placeholder` says otherwise; a column of
+/// The values that Debezium writes where the database sent none for a column, unless `unavailable.value.placeholder` says otherwise; a column of
 /// bytes has it in Base64.
 const UNAVAILABLE: [&str; 2] = [
     "__debezium_unavailable_value",

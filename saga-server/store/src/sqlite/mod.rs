@@ -5,7 +5,7 @@
 //! | `connect` | connections and migrations |
 //! | `append`, `abort`, `instances`, `rollups` | the transaction of a batch, and the rows that it changes |
 //! | `search`, `samples` | pages of sagas, and what some of a period say |
-//! | `changes` | changes, which nobody else is told |
+//! | `changes` | changes of sagas, within this process alone |
 //! | `dialect`, `table`, `error` | words and errors of SQLite, for the files of `sql`, which are the other modules |
 //!
 //! Rule of thumb: there is one writer, which takes the write lock at the beginning of its transaction; readers see the
