@@ -4,8 +4,8 @@ use serde_json::value::RawValue;
 
 use super::document::Fields;
 
-/// The values that Debezium writes where the database sent none for a column, unless `unavailable.value.placeholder` says otherwise; a column of
-/// bytes has it in Base64.
+/// The values that Debezium writes where the database sent none for a column, unless `unavailable.value.placeholder` says otherwise; a
+/// column of bytes has it in Base64.
 const UNAVAILABLE: [&str; 2] = [
     "__debezium_unavailable_value",
     "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==",

@@ -4,15 +4,10 @@ use saga_types::{SagaStatus, SagaType};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use super::{error, rows::decode_all};
-use crate::{
-    FlowQuery, Span, StoreError,
-    columns::Bound,
-    flow::{Drawing, FlowStep},
-    layout::Layout,
-};
+use crate::{FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep, layout::Layout};
 
 /// The number of a saga.
-const NUMBER: &str = "(hashtextextended(saga_id, 0) & 65535)";
+pub(super) const NUMBER: &str = "(hashtextextended(saga_id, 0) & 65535)";
 
 /// Of the numbers below this there is an index.
 const INDEXED_BELOW: i64 = 4_096;
@@ -68,39 +63,8 @@ SELECT saga_id FROM (
     WHERE saga_id = ANY($1) AND metadata @> jsonb_build_object('serviceVersion', $2::text)
 ) AS saga ORDER BY array_position($1::text[], saga_id)";
 
-/// The sagas of the type and the period whose numbers are below the limit, the newest first.
-pub(super) async fn sagas(
-    pool: &PgPool,
-    saga_type: &SagaType,
-    span: &Span,
-    below: i64,
-) -> Result<Vec<String>, StoreError> {
-    let mut sql = QueryBuilder::new("");
-    push_sagas(&mut sql, "saga_id", (saga_type, below), span);
-    sql.push(" ORDER BY started_at DESC, saga_id DESC")
-        .build_query_scalar()
-        .fetch_all(pool)
-        .await
-        .map_err(error::store)
-}
-
-/// The sagas of several types: their types, ids and numbers.
-pub(super) async fn drawn(
-    pool: &PgPool,
-    types: &[Drawing],
-    span: &Span,
-) -> Result<Vec<(String, String, i64)>, StoreError> {
-    let mut sql = QueryBuilder::new("");
-    let columns = format!("saga_type, saga_id, {NUMBER}");
-    for (place, drawing) in types.iter().enumerate() {
-        sql.push(if place == 0 { "" } else { " UNION ALL " });
-        push_sagas(&mut sql, &columns, (&drawing.saga_type, drawing.below), span);
-    }
-    sql.build_query_as().fetch_all(pool).await.map_err(error::store)
-}
-
 /// Those of a type and a period whose numbers are below the limit; an index has all that this looks at.
-fn push_sagas(
+pub(super) fn push_sagas(
     sql: &mut QueryBuilder<Postgres>,
     columns: &str,
     (saga_type, below): (&SagaType, i64),

@@ -3,14 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use saga_types::SagaType;
+use sqlx::QueryBuilder;
 
 use super::{
-    Adapter, Pool,
+    Adapter, Db, Pool,
     dialect::{self, any},
     error, samples, statistics,
 };
 use crate::{
-    Flow, FlowQuery, FlowsQuery, Sample, Scope, StoreError,
+    Flow, FlowQuery, FlowsQuery, Sample, Scope, Span, StoreError,
     flow::{Drawing, DrawnOfType, Gathering},
 };
 
@@ -71,7 +72,7 @@ async fn drawn(pool: &Pool, query: &FlowsQuery) -> Result<Vec<DrawnOfType>, Stor
     if drawings.is_empty() {
         return Ok(Vec::new());
     }
-    let drawn = samples::drawn(pool, &drawings, &query.span).await?;
+    let drawn = of_types(pool, &drawings, &query.span).await?;
     let took_part = match &query.service {
         // So few are read at once.
         Some(service) if drawn.len() > query.most as usize => Some(of_service(pool, service, &drawn).await?),
@@ -113,4 +114,35 @@ async fn of_service(
         .await
         .map_err(error::store)?;
     Ok(found.into_iter().collect())
+}
+
+/// The sagas of the type and the period whose numbers are below the limit, the newest first.
+pub(super) async fn sagas(
+    pool: &Pool,
+    saga_type: &SagaType,
+    span: &Span,
+    below: i64,
+) -> Result<Vec<String>, StoreError> {
+    let mut sql = QueryBuilder::<Db>::new("");
+    samples::push_sagas(&mut sql, "saga_id", (saga_type, below), span);
+    sql.push(" ORDER BY started_at DESC, saga_id DESC")
+        .build_query_scalar()
+        .fetch_all(pool)
+        .await
+        .map_err(error::store)
+}
+
+/// The sagas of several types: their types, ids and numbers.
+async fn of_types(
+    pool: &Pool,
+    types: &[Drawing],
+    span: &Span,
+) -> Result<Vec<(String, String, i64)>, StoreError> {
+    let mut sql = QueryBuilder::<Db>::new("");
+    let columns = format!("saga_type, saga_id, {}", samples::NUMBER);
+    for (place, drawing) in types.iter().enumerate() {
+        sql.push(if place == 0 { "" } else { " UNION ALL " });
+        samples::push_sagas(&mut sql, &columns, (&drawing.saga_type, drawing.below), span);
+    }
+    sql.build_query_as().fetch_all(pool).await.map_err(error::store)
 }

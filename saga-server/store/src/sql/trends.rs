@@ -120,7 +120,7 @@ async fn drawn(pool: &Pool, query: &FlowQuery) -> Result<(Vec<String>, u64), Sto
     // How many sagas of the type started within the period.
     let total = statistics::statistics(pool, &counting).await?.total;
     let below = drawn_below(query.most, total);
-    let saga_ids = samples::sagas(pool, &query.saga_type, &query.span, below).await?;
+    let saga_ids = flows::sagas(pool, &query.saga_type, &query.span, below).await?;
     Ok((saga_ids, total))
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use saga_types::{SagaType, fold::Waits};
 
-use super::{Adapter, read, samples, statistics};
+use super::{Adapter, flows, read, samples, statistics};
 use crate::{Scope, Span, StoreError, flow::observed_waits, fold_text::read_fold, period::drawn_below};
 
 /// What is usual is learnt from sagas that ended within this time.
@@ -24,7 +24,7 @@ pub(super) async fn waits_of(
     let mut counting = span.statistics(&Scope::All);
     counting.saga_type = Some(saga_type.clone());
     let total = statistics::statistics(&store.readers, &counting).await?.total;
-    let saga_ids = samples::sagas(&store.readers, saga_type, span, drawn_below(most, total)).await?;
+    let saga_ids = flows::sagas(&store.readers, saga_type, span, drawn_below(most, total)).await?;
     let definitions = store.definitions.get();
     let is_defined = definitions.get(saga_type).is_some();
     for some in saga_ids.chunks(CHUNK) {

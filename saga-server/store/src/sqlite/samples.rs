@@ -6,16 +6,11 @@ use saga_types::SagaType;
 use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
 use super::{dialect, error, rows::decode_all};
-use crate::{
-    FlowQuery, Span, StoreError,
-    columns::Bound,
-    flow::{Drawing, FlowStep},
-    layout::Layout,
-};
+use crate::{FlowQuery, Span, StoreError, columns::Bound, flow::FlowStep, layout::Layout};
 
 /// The number of a saga. The multiplication spreads the numbers of sagas that came one after the other evenly. The index of types and
 /// times has the row's number, too.
-const NUMBER: &str = "((((rowid & 2147483647) * 2654435761) >> 16) & 65535)";
+pub(super) const NUMBER: &str = "((((rowid & 2147483647) * 2654435761) >> 16) & 65535)";
 
 /// One range of an index for each saga, in the sagas' order.
 const STEPS: &str = r"
@@ -33,39 +28,8 @@ SELECT saga.value FROM json_each(?1) AS saga WHERE EXISTS (
     SELECT 1 FROM saga_steps WHERE saga_id = saga.value AND json_extract(metadata, '$.serviceVersion') = ?2
 ) ORDER BY saga.key";
 
-/// The sagas of the type and the period whose numbers are below the limit, the newest first.
-pub(super) async fn sagas(
-    pool: &SqlitePool,
-    saga_type: &SagaType,
-    span: &Span,
-    below: i64,
-) -> Result<Vec<String>, StoreError> {
-    let mut sql = QueryBuilder::new("");
-    push_sagas(&mut sql, "saga_id", (saga_type, below), span);
-    sql.push(" ORDER BY started_at DESC, saga_id DESC")
-        .build_query_scalar()
-        .fetch_all(pool)
-        .await
-        .map_err(error::store)
-}
-
-/// The sagas of several types: their types, ids and numbers.
-pub(super) async fn drawn(
-    pool: &SqlitePool,
-    types: &[Drawing],
-    span: &Span,
-) -> Result<Vec<(String, String, i64)>, StoreError> {
-    let mut sql = QueryBuilder::new("");
-    let columns = format!("saga_type, saga_id, {NUMBER}");
-    for (place, drawing) in types.iter().enumerate() {
-        sql.push(if place == 0 { "" } else { " UNION ALL " });
-        push_sagas(&mut sql, &columns, (&drawing.saga_type, drawing.below), span);
-    }
-    sql.build_query_as().fetch_all(pool).await.map_err(error::store)
-}
-
 /// Those of a type and a period whose numbers are below the limit.
-fn push_sagas(
+pub(super) fn push_sagas(
     sql: &mut QueryBuilder<Sqlite>,
     columns: &str,
     (saga_type, below): (&SagaType, i64),
