@@ -183,10 +183,19 @@ fn show(value: &Value) -> String {
         Value::Number(number) if number.is_u64() => with_separators(&number.to_string()),
         Value::Number(number) => number
             .as_f64()
-            .map(|value| format!("{value:.*}", if value.abs() < 10.0 { 2 } else { 1 }))
+            .map(|value| format!("{value:.*}", decimals(value.abs())))
             .unwrap_or_default(),
         Value::Null => "none".to_owned(),
         other => other.to_string(),
+    }
+}
+
+/// Three digits that count, as a rule: an error of 0.0432 must not look like one of 0.04.
+fn decimals(value: f64) -> usize {
+    match value {
+        0.0001..0.1 => 4,
+        ..10.0 => 2,
+        _ => 1,
     }
 }
 
@@ -214,6 +223,19 @@ mod tests {
             ("1234567", "1,234,567"),
         ] {
             assert_eq!(with_separators(digits), shown);
+        }
+    }
+
+    #[test]
+    fn small_figures_are_shown_with_more_decimals() {
+        for (figure, shown) in [
+            (0.0, "0.00"),
+            (0.0432, "0.0432"),
+            (0.5, "0.50"),
+            (9.994, "9.99"),
+            (89.63, "89.6"),
+        ] {
+            assert_eq!(show(&figure.into()), shown);
         }
     }
 

@@ -122,6 +122,7 @@ struct Work {
 }
 
 pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
+    let mut report = Report::new("normal");
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     let places = Arc::new(Semaphore::new(args.together.unwrap_or_else(processors).max(1)));
     let (say, mut said) = mpsc::unbounded_channel();
@@ -157,7 +158,6 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report> {
     }
     let place = |seed: u64| args.seeds.iter().position(|known| *known == seed);
     found.sort_by_key(|one| (one.part, place(one.seed)));
-    let mut report = Report::new("normal");
     for one in found {
         report.merge(one.report);
     }
