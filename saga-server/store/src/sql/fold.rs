@@ -82,6 +82,11 @@ pub(super) async fn end(
 /// Writes sagas, and what that changes in the statistics.
 pub(super) async fn write(connection: &mut Connection, updated: &[UpdatedSaga]) -> Result<(), Abort> {
     instances::write(connection, updated).await?;
+    write_beside(connection, updated).await
+}
+
+/// What changes with the rows of sagas.
+pub(super) async fn write_beside(connection: &mut Connection, updated: &[UpdatedSaga]) -> Result<(), Abort> {
     write_other_orders(connection, updated).await?;
     let moved = rollup::moved(updated.iter().map(UpdatedSaga::counted));
     Ok(rollups::change(connection, &moved).await?)

@@ -1,41 +1,18 @@
 //! Appends: a batch in one transaction, which takes the write lock at once.
 //!
-//! The batch is one parameter, a JSON text; that is five to ten times as fast as row by row.
+//! The batch is one parameter, a JSON text, made before the lock is taken; that is five to ten times as fast as row by row.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use saga_types::SagaEvent;
-use sqlx::SqliteConnection;
 
 use super::{
-    SqliteStore,
-    abort::Abort,
-    dialect, error, fold, instances, retention,
-    rows::decode_known,
-    table::{self, json},
+    SqliteStore, abort::Abort, dialect, error, expected::Expected, fold, instances, retention, steps,
 };
 use crate::{
     AppendError, Appended,
-    batch::{Batch, Beside, Key, KnownEvent, TxOutcome, key},
-    rows::StepRow,
-    table::Table,
+    batch::{Batch, Beside, TxOutcome},
 };
-
-static INSERT_STEPS: LazyLock<String> = LazyLock::new(|| {
-    let insert = table::insert::<StepRow<'_>>();
-    format!("{insert} DO NOTHING")
-});
-
-const NEWEST_STEP: &str = "SELECT COALESCE(max(id), 0) FROM saga_steps";
-
-/// Rows that were there before.
-static KNOWN_EVENTS: LazyLock<String> = LazyLock::new(|| {
-    let columns = StepRow::columns();
-    format!(
-        "SELECT {columns}, erased_at FROM json_each($1) AS batch \
-         JOIN saga_steps ON saga_id = batch.value ->> 0 AND event_id = batch.value ->> 1 WHERE saga_steps.id <= $2"
-    )
-});
 
 pub(super) async fn append(
     store: &SqliteStore,
@@ -46,27 +23,37 @@ pub(super) async fn append(
     if events.is_empty() && beside.is_empty() {
         return Ok(Appended::default());
     }
-    Ok(append_once(store, Batch::new(events), outcome, beside).await?)
+    let batch = Batch::new(events);
+    if let Some(expected) = Expected::of(store, &batch).await?
+        && let Some(appended) = expected.append(store, &batch, (outcome, beside)).await?
+    {
+        return Ok(appended);
+    }
+    Ok(append_folding(store, batch, outcome, beside).await?)
 }
 
-async fn append_once(
+/// Folds the sagas under the lock.
+async fn append_folding(
     store: &SqliteStore,
     mut batch: Batch,
     outcome: TxOutcome,
     beside: &Beside,
 ) -> Result<Appended, Abort> {
+    let mut rows = steps::rows(&batch)?;
     let begun = store.writers.begin_with(dialect::BEGIN).await;
     let mut transaction = begun.map_err(error::store)?;
     let sagas = retention::removed_among(&mut transaction, &batch.saga_ids()).await?;
     let removed = batch.exclude(&sagas);
-    let newest: i64 = sqlx::query_scalar(NEWEST_STEP)
-        .fetch_one(&mut *transaction)
-        .await?;
-    let taken = insert_steps(&mut transaction, &batch).await?;
+    if !removed.is_empty() {
+        rows = steps::rows(&batch)?;
+    }
+    let newest = steps::newest(&mut transaction).await?;
+    let taken = steps::insert(&mut transaction, &rows).await?;
+    store.repeats.note(taken != batch.len() as u64);
     let stored = if taken == batch.len() as u64 {
         Vec::new()
     } else {
-        known_events(&mut transaction, &batch, newest).await?
+        steps::known(&mut transaction, &batch, newest).await?
     };
     if taken + stored.len() as u64 != batch.len() as u64 {
         return Err(AppendError::not_kept().into());
@@ -94,29 +81,4 @@ async fn append_once(
         (outcome, beside),
     )
     .await
-}
-
-/// How many were taken.
-async fn insert_steps(connection: &mut SqliteConnection, batch: &Batch) -> Result<u64, sqlx::Error> {
-    let rows: Vec<StepRow<'_>> = batch.firsts().map(StepRow::of).collect();
-    let inserted = sqlx::query(INSERT_STEPS.as_str())
-        .bind(table::rows(&rows)?)
-        .execute(connection)
-        .await?;
-    Ok(inserted.rows_affected())
-}
-
-async fn known_events(
-    connection: &mut SqliteConnection,
-    batch: &Batch,
-    newest: i64,
-) -> Result<Vec<KnownEvent>, Abort> {
-    let keys: Vec<Key<'_>> = batch.firsts().map(key).collect();
-    let rows = sqlx::query(KNOWN_EVENTS.as_str())
-        .bind(json(&keys)?)
-        .bind(newest)
-        .map(|row| decode_known(&row))
-        .fetch_all(connection)
-        .await?;
-    Ok(rows.into_iter().collect::<Result<_, _>>()?)
 }

@@ -1,4 +1,4 @@
-//! The rows of `saga_instance`: read under the write lock, and written back.
+//! The rows of `saga_instance`: read, and written back if their versions are still those that were read.
 
 use std::sync::LazyLock;
 
@@ -64,14 +64,21 @@ pub(super) async fn stored(
 
 /// Writes sagas.
 pub(super) async fn write(connection: &mut SqliteConnection, updated: &[UpdatedSaga]) -> Result<(), Abort> {
-    let rows: Vec<InstanceRow<'_>> = updated.iter().map(InstanceRow::of).collect();
-    let result = sqlx::query(WRITE.as_str())
-        .bind(table::rows(&rows)?)
-        .execute(&mut *connection)
-        .await?;
-    if result.rows_affected() != updated.len() as u64 {
+    if write_rows(connection, &rows(updated)?).await? != updated.len() as u64 {
         let fault = Fault::from("another writer changed a saga, or the database did not keep it");
         return Err(AppendError::Unavailable(fault.perhaps_of_the_batch()).into());
     }
     Ok(())
+}
+
+/// Sagas for [`write_rows`].
+pub(super) fn rows(updated: &[UpdatedSaga]) -> Result<String, sqlx::Error> {
+    let rows: Vec<InstanceRow<'_>> = updated.iter().map(InstanceRow::of).collect();
+    table::rows(&rows)
+}
+
+/// Writes those that follow on the version that is stored; how many did.
+pub(super) async fn write_rows(connection: &mut SqliteConnection, rows: &str) -> Result<u64, sqlx::Error> {
+    let written = sqlx::query(WRITE.as_str()).bind(rows).execute(connection).await?;
+    Ok(written.rows_affected())
 }

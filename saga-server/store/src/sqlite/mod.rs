@@ -3,7 +3,7 @@
 //! | part | what |
 //! | --- | --- |
 //! | `connect` | connections and migrations |
-//! | `append`, `abort`, `instances`, `rollups` | the transaction of a batch, and the rows that it changes |
+//! | `append`, `expected`, `abort`, `steps`, `instances`, `rollups` | the transaction of a batch, and the rows that it changes |
 //! | `search`, `samples` | pages of sagas, and what some of a period say |
 //! | `changes` | changes of sagas, within this process alone |
 //! | `dialect`, `table`, `error` | words and errors of SQLite, for the files of `sql`, which are the other modules |
@@ -39,6 +39,7 @@ mod erasure;
 #[path = "../sql/erasure_transaction.rs"]
 mod erasure_transaction;
 mod error;
+mod expected;
 #[path = "../sql/failures.rs"]
 mod failures;
 #[path = "../sql/find.rs"]
@@ -95,6 +96,7 @@ mod search;
 mod standstills;
 #[path = "../sql/statistics.rs"]
 mod statistics;
+mod steps;
 #[path = "../sql/suspects.rs"]
 mod suspects;
 mod table;
@@ -150,6 +152,7 @@ pub struct SqliteStore {
     rounds: Rounds,
     changed: Arc<ChangedSagas>,
     notes_failures: NotesFailures,
+    repeats: Arc<expected::Repeats>,
 }
 
 impl SqliteStore {
@@ -168,6 +171,7 @@ impl SqliteStore {
             rounds: Rounds::default(),
             changed: Arc::default(),
             notes_failures: NotesFailures::default(),
+            repeats: Arc::default(),
         })
     }
 

@@ -137,6 +137,32 @@ pub(crate) async fn writers_at_once_may_share_sagas(database: &impl Database) {
     assert_folded(&database.store().await, &events).await;
 }
 
+/// The same with thousands at once, which may be folded before their writer has its turn. Some events of most sagas are stored when they begin.
+pub(crate) async fn writers_of_thousands_may_share_sagas(database: &impl Database) {
+    let mut random = Random::seeded(17);
+    let mut events = random_events(&mut random, 1_200, 10);
+    random.shuffle(&mut events);
+    let (before, events) = events.split_at(events.len() / 4);
+    let store = database.store().await;
+    store.append(before.to_vec().into()).await.unwrap();
+    let mut writers = Vec::new();
+    for writer in 0..4 {
+        let store = database.store().await;
+        let of_writer: Vec<SagaEvent> = events.iter().skip(writer).step_by(4).cloned().collect();
+        assert!(of_writer.len() > 1_000, "{}", of_writer.len());
+        writers.push(tokio::spawn(async move {
+            let batch = of_writer.len();
+            assert_eq!(store.append(of_writer.into()).await.unwrap().stored(), batch);
+        }));
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let rebuilt = store.rebuild(None, 10_000, Rebuild::DryRun).await.unwrap();
+    assert_eq!(rebuilt.differences, Vec::new());
+    assert_folded(&store, &[before, events].concat()).await;
+}
+
 pub(crate) async fn writers_at_once_see_each_others_conflicts(database: &impl Database) {
     let store = database.store().await;
     let mut writers = Vec::new();

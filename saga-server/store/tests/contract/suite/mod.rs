@@ -110,6 +110,7 @@ macro_rules! contract_tests {
             concurrency::thousands_at_once_are_stored_as_a_few_are,
             concurrency::writers_at_once_count_nothing_twice,
             concurrency::writers_at_once_may_share_sagas,
+            concurrency::writers_of_thousands_may_share_sagas,
             concurrency::writers_at_once_see_each_others_conflicts,
             concurrency::a_caller_that_stops_waiting_harms_nobody,
             corruption::a_step_that_cannot_be_read_is_named,
