@@ -7,6 +7,7 @@
 //! | `headers`, `record` | a record as it came, and batches of them |
 //! | `consume_loop` | one thread: poll, gather a batch, hand it on, commit what was stored |
 //! | `partitions` | what is in work, paused and committed of each partition |
+//! | `topic_id`, `topic_identity` | which topic the name stands for, and whether offsets are of that one |
 //! | `statistics`, `stall` | what the client says of itself, and whether it still reads on |
 //! | `snapshot` | the records that a topic holds now, without a group |
 //! | `status` | what hinders consuming, for health |
@@ -33,6 +34,8 @@ pub(crate) mod snapshot;
 mod stall;
 mod statistics;
 pub(crate) mod status;
+mod topic_id;
+mod topic_identity;
 pub mod topic_limits;
 mod unreadable;
 

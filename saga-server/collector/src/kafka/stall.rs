@@ -14,6 +14,8 @@ use std::{
 
 use saga_types::Timestamp;
 
+use crate::freshness::Observed;
+
 /// How long a partition with something to read may stand still while its broker answers.
 const PARTITION_STALLED_AFTER: Duration = Duration::from_secs(20);
 
@@ -31,6 +33,8 @@ const MAX_DOUBLINGS: u32 = 4;
 pub(super) struct ClientSnapshot {
     /// Whether any broker answers.
     pub(super) is_reachable: bool,
+    /// One that does, once its id is known.
+    pub(super) broker: Option<i32>,
     /// What the client does in its group, unless it is a settled member.
     pub(super) unsettled: Option<String>,
     /// When the broker last said which partitions the topic has.
@@ -75,6 +79,21 @@ impl ClientSnapshot {
 }
 
 impl PartitionSnapshot {
+    /// What it says of how far the partition is stored.
+    pub(super) fn observed(&self, at: Timestamp, handed_over: Option<i64>) -> Observed {
+        Observed {
+            at,
+            end: self.end,
+            high: self.high,
+            begin: self.begin,
+            next_fetch: self.next_fetch,
+            position: self.position,
+            handed_over,
+            has_waiting: self.has_waiting,
+            committed: self.committed,
+        }
+    }
+
     fn could_move(&self) -> bool {
         let is_fetching = self.fetch_state == "active";
         self.is_led && !self.has_waiting && (!is_fetching || self.next_fetch < self.end)
@@ -172,14 +191,14 @@ impl StallDetector {
         stuck
     }
 
-    /// A new client begins, and gets more time the sooner it comes after the one before.
+    /// A client stalled. The next one gets more time the sooner it comes after the one before.
     pub(super) fn replaced(&mut self, now: Instant) {
         self.doublings = (self.doublings + 1).min(MAX_DOUBLINGS);
         self.replaced = Some(now);
-        self.forget();
     }
 
-    fn forget(&mut self) {
+    /// A new client begins.
+    pub(super) fn forget(&mut self) {
         self.stalled.clear();
         self.unsettled_since = None;
     }
@@ -212,6 +231,7 @@ mod tests {
     fn snapshot(partition: PartitionSnapshot) -> ClientSnapshot {
         ClientSnapshot {
             is_reachable: true,
+            broker: Some(1),
             unsettled: None,
             metadata_at: None,
             partitions: [(0, partition)].into(),

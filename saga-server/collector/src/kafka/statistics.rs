@@ -28,8 +28,12 @@ pub(super) fn snapshot(statistics: &Statistics, is_reachable: bool, topic: &str)
     let partitions = partitions
         .flat_map(|topic| topic.partitions.values())
         .filter(|partition| partition.partition >= 0);
+    let brokers = statistics.brokers.values();
+    // Those that were configured have ids below zero until they have said who they are.
+    let known = brokers.filter(|broker| broker.state == "UP" && broker.nodeid >= 0);
     ClientSnapshot {
         is_reachable,
+        broker: known.map(|broker| broker.nodeid).min(),
         unsettled,
         metadata_at,
         partitions: partitions

@@ -1,9 +1,6 @@
 //! Checks of the client: commits without a confirmation, batches that it cannot read, and stalls, after which it is replaced.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use rdkafka::{
     Offset,
@@ -21,10 +18,7 @@ use crate::kafka::{
     unreadable::{Finding, Gap},
 };
 
-/// The interval in which a member without partitions asks whether a missing topic exists again.
-const ASK_FOR_TOPIC: Duration = Duration::from_secs(10);
-
-/// How long going to an offset, or asking for a topic, may take.
+/// How long going to an offset may take.
 const SEEK: Duration = Duration::from_secs(5);
 
 /// How long a client that is given up may take to leave the group.
@@ -49,34 +43,13 @@ impl ConsumeLoop {
             .check(&config.refusals, &config.kafka, &config.topic, now);
         let owned = self.consumer.context().owned();
         self.commit_positions(snapshot, &owned);
-        self.check_missing_topic(&owned, now);
+        self.broker = snapshot.broker;
+        self.check_topic(false, now);
         let mut paused = self.partitions.paused().clone();
         paused.extend(owned.iter().filter(|partition| self.held.holds(**partition)));
         match self.stalls.check(snapshot, &owned, &paused, now) {
             Some(reason) if !self.consumer.context().is_topic_missing() => self.replace_client(&reason),
             _ => Ok(()),
-        }
-    }
-
-    /// The client's statistics have no topic of which it reads nothing, so they do not tell that one exists again.
-    fn check_missing_topic(&mut self, owned: &BTreeSet<i32>, now: Instant) {
-        let is_due = self
-            .topic_asked
-            .is_none_or(|asked| now.duration_since(asked) >= ASK_FOR_TOPIC);
-        if !is_due || !owned.is_empty() || !self.consumer.context().is_topic_missing() {
-            return;
-        }
-        self.topic_asked = Some(now);
-        let context = self.consumer.context();
-        let exists = self
-            .consumer
-            .fetch_metadata(Some(context.topic()), SEEK)
-            .is_ok_and(|metadata| {
-                let mut topics = metadata.topics().iter();
-                topics.any(|topic| topic.error().is_none() && !topic.partitions().is_empty())
-            });
-        if exists {
-            context.topic_exists(true);
         }
     }
 
@@ -141,21 +114,27 @@ impl ConsumeLoop {
         }
     }
 
-    /// Goes on with a new client. What was read and not committed is read again.
     pub(super) fn replace_client(&mut self, reason: &str) -> Result<(), ConsumerError> {
         let topic = &self.config.topic;
         tracing::error!(topic, reason, "Kafka client stalled, replacing it");
+        self.config.replaced.inc();
+        self.stalls.replaced(Instant::now());
+        self.renew_client()
+    }
+
+    /// Goes on with a new client. What was read and not committed is read again.
+    pub(super) fn renew_client(&mut self) -> Result<(), ConsumerError> {
         let fresh = self.config.connect()?;
         let old = std::mem::replace(&mut self.consumer, fresh);
         old.context().retire();
         leave_group(old);
-        self.config.replaced.inc();
         self.partitions.all_revoked();
+        self.topic.renewed();
         self.held.clear();
         self.gathered = Batch::default();
         self.gathered_bytes = 0;
         self.gathering_since = None;
-        self.stalls.replaced(Instant::now());
+        self.stalls.forget();
         Ok(())
     }
 

@@ -40,10 +40,17 @@ impl ConsumeLoop {
         self.commit(positions, CommitMode::Async);
     }
 
+    /// Commits what may be. The rest is tried again when it is late.
     pub(super) fn commit(&self, offsets: impl Iterator<Item = (i32, i64)>, mode: CommitMode) {
-        let list = self.list(offsets.map(|(partition, offset)| (partition, Offset::Offset(offset))));
+        let permitted = offsets.filter(|(partition, _)| self.topic.metadata(*partition).is_some());
+        let list = self.list(permitted.map(|(partition, offset)| (partition, Offset::Offset(offset))));
         if list.count() == 0 {
             return;
+        }
+        for mut element in list.elements() {
+            if let Some(metadata) = self.topic.metadata(element.partition()) {
+                element.set_metadata(metadata);
+            }
         }
         if let Err(error) = self.consumer.commit(&list, mode) {
             tracing::warn!(%error, "offsets not committed, retrying; at worst records are read again");

@@ -14,10 +14,12 @@
 //! | `backpressure` | waits for the store |
 //! | `commits` | commits what is stored |
 //! | `client` | watches the client, and replaces it |
+//! | `topic` | notices that the topic was made again, and reads it from its beginning |
 
 mod backpressure;
 mod client;
 mod commits;
+mod topic;
 
 use std::{
     collections::BTreeSet,
@@ -37,6 +39,7 @@ use super::{
     permission::Trial,
     record::{Batch, Offsets, RawRecord},
     stall::StallDetector,
+    topic_identity::TopicIdentity,
     unreadable::HeldPartitions,
 };
 
@@ -114,7 +117,8 @@ pub(crate) fn spawn(
                 stalls: StallDetector::default(),
                 held: HeldPartitions::default(),
                 trial: Trial::default(),
-                topic_asked: None,
+                topic: TopicIdentity::default(),
+                broker: None,
             };
             let result = loop_.run(&stop);
             // Leaving the group is part of the end.
@@ -142,7 +146,9 @@ struct ConsumeLoop {
     stalls: StallDetector,
     held: HeldPartitions,
     trial: Trial,
-    topic_asked: Option<Instant>,
+    topic: TopicIdentity,
+    /// One that answers, by the last statistics.
+    broker: Option<i32>,
 }
 
 impl ConsumeLoop {
@@ -151,6 +157,9 @@ impl ConsumeLoop {
             self.take_done(CommitMode::Async)?;
             if self.is_due() && self.may_submit() {
                 self.submit()?;
+            }
+            if self.topic.is_another() {
+                self.begin_again()?;
             }
             if self.is_full() {
                 self.wait_for_store(stop)?;
@@ -209,6 +218,13 @@ impl ConsumeLoop {
         if !events.revoked.is_empty() {
             self.forget(&events.revoked);
         }
+        events
+            .begun
+            .iter()
+            .for_each(|partition| self.topic.begun(*partition));
+        if events.is_assigned {
+            self.check_topic(true, Instant::now());
+        }
         if let Some((offset, reason)) = events.unreadable {
             self.hold(offset, &reason);
         }
@@ -218,12 +234,17 @@ impl ConsumeLoop {
         }
     }
 
-    /// The next owner of these partitions reads what was gathered of them again.
+    /// The next owner of these partitions reads what was gathered of them again, unless their topic is gone.
     fn forget(&mut self, revoked: &BTreeSet<i32>) {
         revoked.iter().for_each(|partition| {
             self.partitions.revoked(*partition);
             self.held.forget(*partition);
+            self.topic.forget(*partition);
         });
+        let is_gathered = |record: &RawRecord| revoked.contains(&record.partition);
+        if !self.gathered.records.iter().any(is_gathered) || self.is_topic_gone() {
+            return;
+        }
         let gathered = &mut self.gathered.records;
         gathered.retain(|record| !revoked.contains(&record.partition));
         self.gathered_bytes = gathered.iter().map(RawRecord::bytes).sum();
@@ -238,8 +259,10 @@ impl ConsumeLoop {
         let mut batch = std::mem::take(&mut self.gathered);
         self.gathered_bytes = 0;
         self.gathering_since = None;
-        let owned = self.consumer.context().owned();
-        batch.records.retain(|record| owned.contains(&record.partition));
+        if !self.topic.is_gone() {
+            let owned = self.consumer.context().owned();
+            batch.records.retain(|record| owned.contains(&record.partition));
+        }
         if batch.records.is_empty() {
             return Ok(());
         }

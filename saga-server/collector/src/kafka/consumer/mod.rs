@@ -1,4 +1,6 @@
-//! What the consumer's client reports while it runs: assignments, statistics, errors.
+//! What the consumer's client reports while it runs: assignments (`rebalance`), statistics, errors.
+
+mod rebalance;
 
 use std::{
     collections::BTreeSet,
@@ -11,10 +13,7 @@ use std::{
 
 use parking_lot::Mutex;
 use rdkafka::{
-    ClientContext, Statistics,
-    config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, Consumer, Rebalance},
-    error::KafkaError,
+    ClientContext, Statistics, config::RDKafkaLogLevel, consumer::BaseConsumer, error::KafkaError,
     types::RDKafkaErrorCode,
 };
 use saga_types::Timestamp;
@@ -22,13 +21,13 @@ use saga_types::Timestamp;
 use super::{
     permission::{Refusals, Resource},
     record::BatchProgress,
-    stall::{ClientSnapshot, PartitionSnapshot},
+    stall::ClientSnapshot,
     statistics,
     status::{ConsumerStatus, Stage},
     unreadable::{self, Gap},
 };
 use crate::{
-    freshness::{Observed, Progress},
+    freshness::Progress,
     health::{Component, Health},
     metrics::LagGauges,
 };
@@ -56,6 +55,8 @@ pub(crate) struct ConsumerContext {
     authentication_error: Mutex<Option<String>>,
     /// Since when the topic is missing.
     missing_since: Mutex<Option<Instant>>,
+    /// Until when partitions that are assigned begin at their beginning, whatever is committed.
+    begins_until: Mutex<Option<Instant>>,
     last_error: Mutex<Option<String>>,
     refusals: Refusals,
     observers: Option<ConsumerObservers>,
@@ -70,6 +71,10 @@ pub(crate) struct ConsumerContext {
 pub(super) struct ConsumerEvents {
     /// Partitions that were taken away, maybe to be given back since.
     pub(super) revoked: BTreeSet<i32>,
+    /// Whether partitions were assigned.
+    pub(super) is_assigned: bool,
+    /// Those of them that begin at their beginning.
+    pub(super) begun: BTreeSet<i32>,
     /// An offset that the client could not read, and its words.
     pub(super) unreadable: Option<(i64, String)>,
     /// The latest statistics.
@@ -96,6 +101,7 @@ impl ConsumerContext {
             is_retired: AtomicBool::default(),
             authentication_error: Mutex::default(),
             missing_since: Mutex::default(),
+            begins_until: Mutex::default(),
             last_error: Mutex::default(),
         }
     }
@@ -121,6 +127,21 @@ impl ConsumerContext {
         self.observers
             .as_ref()
             .filter(|_| !self.is_retired.load(Ordering::Relaxed))
+    }
+
+    /// The topic is another one: nothing is known of its partitions until they are read from their beginning.
+    pub(super) fn topic_is_another(&self) {
+        let topic = &self.topic;
+        tracing::warn!(
+            topic,
+            "topic was deleted and made again, reading it from its beginning"
+        );
+        self.disown(&self.owned());
+    }
+
+    /// Partitions that are assigned until then begin at their beginning.
+    pub(super) fn begin_again_until(&self, until: Instant) {
+        *self.begins_until.lock() = Some(until);
     }
 
     fn disown(&self, partitions: &BTreeSet<i32>) {
@@ -178,7 +199,7 @@ impl ConsumerContext {
         for partition in self.owned() {
             let state = snapshot.partitions.get(&partition);
             if let Some((state, at)) = state.and_then(|state| Some((state, state.heard?))) {
-                let observed = observed(state, at, handed_over(partition));
+                let observed = state.observed(at, handed_over(partition));
                 observers.progress.observed(partition, &observed);
             }
             if let Some(behind) = observers.progress.behind(partition) {
@@ -263,54 +284,6 @@ impl ConsumerContext {
             None => "no broker can be reached".to_owned(),
         }
     }
-
-    fn partitions_change(&self, change: impl FnOnce(&mut BTreeSet<i32>)) {
-        let mut assigned = self.assigned.lock();
-        change(&mut assigned);
-        tracing::info!(topic = self.topic, partitions = ?*assigned, "partitions assigned");
-    }
-}
-
-impl rdkafka::consumer::ConsumerContext for ConsumerContext {
-    // Nothing here waits: the batch in hand is stored all the same, which is harmless, since the owner that gets the
-    // partition next finds its events known.
-    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Revoke(partitions) = rebalance {
-            // The client keeps a pause beyond a rebalance, and a partition that comes back would stay paused. Now is the
-            // time to end it: when a partition has just been assigned, a pause or its end can make the client forget to
-            // start it.
-            if let Err(error) = consumer.resume(partitions) {
-                tracing::warn!(%error, "partitions could not be resumed");
-            }
-            let revoked: BTreeSet<i32> = partitions
-                .elements()
-                .iter()
-                .map(|element| element.partition())
-                .collect();
-            self.partitions_change(|assigned| assigned.retain(|partition| !revoked.contains(partition)));
-            self.disown(&revoked);
-            self.record(|events| events.revoked.extend(revoked));
-        }
-    }
-
-    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Assign(partitions) = rebalance {
-            self.partitions_change(|assigned| {
-                for element in partitions.elements() {
-                    assigned.insert(element.partition());
-                    if let Some(observers) = self.observers() {
-                        observers.progress.assigned(element.partition());
-                    }
-                }
-            });
-            // An instance without partitions is a working spare. Whether the topic exists, metadata says: a leader also
-            // assigns partitions of a topic that was deleted since it was asked for.
-            if let Some(observers) = self.observers() {
-                observers.status.joined();
-                observers.health.up(Component::Kafka);
-            }
-        }
-    }
 }
 
 impl ClientContext for ConsumerContext {
@@ -368,20 +341,6 @@ impl ClientContext for ConsumerContext {
         } else if observers.health.down(Component::Kafka, self.unreachable()) {
             tracing::warn!("no broker available, retrying");
         }
-    }
-}
-
-fn observed(state: &PartitionSnapshot, at: Timestamp, handed_over: Option<i64>) -> Observed {
-    Observed {
-        at,
-        end: state.end,
-        high: state.high,
-        begin: state.begin,
-        next_fetch: state.next_fetch,
-        position: state.position,
-        handed_over,
-        has_waiting: state.has_waiting,
-        committed: state.committed,
     }
 }
 
