@@ -34,5 +34,6 @@ mod support;
 mod telemetry;
 #[cfg(feature = "ssl")]
 mod tls;
+mod topic_again;
 mod watching;
 mod webhooks;

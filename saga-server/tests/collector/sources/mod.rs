@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::support::{Harness, Rest, TestProducer, create_topics, running::Running};
 
 /// Takes documents of one form; each source finds its fields somewhere else.
-const RULES: &str = "
+pub(crate) const RULES: &str = "
 defaults:
   sagaId: DOC.order
   orderId: DOC.order
@@ -36,14 +36,14 @@ rules:
 ";
 
 /// Sources on a harness, with the folder of their mappings.
-struct Sources {
-    harness: Harness,
+pub(crate) struct Sources {
+    pub(crate) harness: Harness,
     folder: tempfile::TempDir,
     config: Config,
 }
 
 impl Sources {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::on(Harness::new().await)
     }
 
@@ -59,7 +59,7 @@ impl Sources {
     }
 
     /// One more source, with a topic of its own.
-    async fn add(&mut self, name: &str, format: SourceFormat, mapping: &str) -> TestProducer {
+    pub(crate) async fn add(&mut self, name: &str, format: SourceFormat, mapping: &str) -> TestProducer {
         let producer = self.add_without_topic(name, format, mapping);
         create_topics(&self.harness.bootstrap_servers, &[producer.topic()]).await;
         producer
@@ -79,7 +79,7 @@ impl Sources {
         TestProducer::to(&self.harness.bootstrap_servers, &topic)
     }
 
-    async fn start(&self) -> Running {
+    pub(crate) async fn start(&self) -> Running {
         Running::with(self.config.clone()).await
     }
 
