@@ -17,20 +17,21 @@ pub(super) async fn play(stage: &mut Stage) -> Result<String> {
         "not everything is stored before"
     );
     let topic = stage.topic.clone();
-    stage.delete_topic(&topic).await?;
-    stage.pause(3.0, 70.0).await;
-    stage.create_again(&topic).await?;
-    // A consumer that has not noticed yet reads on at the offset of before, and misses what is written until then.
-    stage.pause(4.0, 10.0).await;
-    let again = stage.sender_with(&[])?;
-    for _ in 0..50 {
-        again.event(&stage.generator.event("again")?)?;
+    // At once, no consumer can have noticed: it reads on at its offset. Each topic holds more than the one before, and so that offset.
+    for (short, full, count) in [(3.0, 70.0, 1_000), (0.0, 0.0, 2_000)] {
+        stage.delete_topic(&topic).await?;
+        stage.pause(short, full).await;
+        stage.create_again(&topic).await?;
+        let again = stage.sender_with(&[])?;
+        for _ in 0..count {
+            again.event(&stage.generator.event("again")?)?;
+        }
+        again.flush().await?;
+        ensure!(
+            stage.all_stored(Duration::from_secs(60)).await,
+            "the new topic is not read within a minute"
+        );
     }
-    again.flush().await?;
-    ensure!(
-        stage.all_stored(Duration::from_secs(60)).await,
-        "the new topic is not read within a minute"
-    );
     stage.pause_stream(false);
     let new = NewPartitions::new(&topic, MORE);
     for result in stage
@@ -49,6 +50,6 @@ pub(super) async fn play(stage: &mut Stage) -> Result<String> {
     }
     more.flush().await?;
     Ok(format!(
-        "deleted and made again, then {MORE} partitions instead of 3"
+        "twice deleted and made again, once at once, then {MORE} partitions instead of 3"
     ))
 }
