@@ -19,7 +19,7 @@ pub enum DropReason {
     Closed,
     /// The event is larger than Kafka takes.
     TooLarge,
-    /// The broker refused it: no such topic, no permission, or the topic's rules.
+    /// The broker refused it: there never was such a topic, no permission, or the topic's rules.
     Refused,
     /// The Kafka client failed in another way.
     Failed,

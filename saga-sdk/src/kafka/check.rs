@@ -84,7 +84,10 @@ pub(super) async fn report<M: Mode>(transport: &Transport<M>) {
         let found = found.unwrap_or(Err(None));
         // A topic that is being created does not exist at first: a problem counts when it is seen twice.
         match &found {
-            Ok(()) => break,
+            Ok(()) => {
+                transport.shared.topic.exists();
+                break;
+            }
             Err(Some(problem)) if seen.as_ref() == Some(problem) && logged.as_ref() != Some(problem) => {
                 let Target { topic, brokers, .. } = &transport.target;
                 tracing::warn!(topic, brokers, "saga events cannot be published: {problem}");

@@ -38,6 +38,45 @@ pub(super) struct Shared<M: Mode> {
     pub(super) tokens: Option<TokenProvider>,
     /// Wakes the supervisor: the producer is dead, or it returned events.
     pub(super) wake: Notify,
+    pub(super) topic: TopicState,
+}
+
+/// What brokers said of the topic, by any producer of the client.
+///
+/// One that they never had is a mistake of the configuration, and its events are refused. One that they do not know any more is an
+/// outage: it is being made again, or a broker that has just come back does not have its metadata yet.
+#[derive(Default)]
+pub(super) struct TopicState {
+    existed: AtomicBool,
+    is_lost: AtomicBool,
+}
+
+impl TopicState {
+    /// Brokers have it.
+    pub(super) fn exists(&self) {
+        // Called for every event, and written once.
+        if !self.existed.load(Ordering::Relaxed) {
+            self.existed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the error says that they do not know it any more.
+    pub(super) fn is_lost_by(&self, error: &KafkaError) -> bool {
+        use RDKafkaErrorCode as Code;
+        let is_unknown = matches!(
+            error.rdkafka_error_code(),
+            Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition)
+        );
+        is_unknown && self.existed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_lost(&self, is_lost: bool) {
+        self.is_lost.store(is_lost, Ordering::Release);
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Acquire)
+    }
 }
 
 impl<M: Mode> Shared<M> {
@@ -73,20 +112,25 @@ impl<M: Mode> Context<M> {
         self.is_dead.load(Ordering::Acquire)
     }
 
-    /// Records of a dead producer are buffered for the next one, with the same ids: readers count them once.
+    /// Records of a dead producer are buffered for the next one, and those of a topic that is not known any more until it is, with the
+    /// same ids: readers count them once.
     fn fail(&self, message: &BorrowedMessage<'_>, completion: M::Completion, error: &KafkaError) {
         let loss = loss(error);
-        if loss.reason == DropReason::Refused {
+        let is_topic_lost = self.shared.topic.is_lost_by(error);
+        if loss.reason == DropReason::Refused && !is_topic_lost {
             let cause = format_args!("topic {}: {error}", message.topic());
             return self.shared.drop_record(completion, loss, &cause);
         }
         let is_its_end = matches!(loss.reason, DropReason::Closed | DropReason::Failed);
-        if !(is_its_end && self.is_dead()) {
+        if !is_topic_lost && !(is_its_end && self.is_dead()) {
             return self.shared.drop_record(completion, loss, error);
         }
         let Some(pending) = pending_record(message) else {
             return self.shared.drop_record(completion, loss, error);
         };
+        if is_topic_lost {
+            self.shared.topic.set_lost(true);
+        }
         match self.shared.pending.push(pending(completion), age(message)) {
             Ok(()) => self.shared.wake.notify_one(),
             Err((reason, record)) => {
@@ -169,6 +213,7 @@ impl<M: Mode> ProducerContext for Context<M> {
             Ok(_) => {
                 // Counted first: a caller that is woken by the completion finds the event counted.
                 self.shared.accounting.counters.acknowledge();
+                self.shared.topic.exists();
                 M::settle(completion, Ok(()));
             }
             Err((error, message)) => self.fail(message, completion, error),

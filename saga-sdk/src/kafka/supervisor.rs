@@ -1,5 +1,5 @@
-//! Restores the route to Kafka, on a thread of its own: fetches the schema's id, and replaces a producer that failed
-//! permanently.
+//! Restores the route to Kafka, on a thread of its own: fetches the schema's id, replaces a producer that failed permanently,
+//! and waits for a topic that brokers do not know any more.
 //!
 //! It may be slow, since record calls never wait for it. Their events are in the pending buffer, within
 //! its limits.
@@ -27,6 +27,9 @@ use crate::{
 
 /// How often pending records are checked for expiry.
 const EXPIRY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The wait until events of a topic that is not known any more are enqueued again.
+const TOPIC_WAIT: Duration = Duration::from_millis(500);
 
 /// The longest first wait after a failure.
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
@@ -102,6 +105,8 @@ async fn restore<M: Mode>(transport: &Transport<M>, replacements: &mut Replaceme
             replace_producer(transport, kafka, replacements).await;
         } else if let (true, Some(registry)) = (transport.needs_schema(), &transport.registry) {
             transport.set_schema(fetch_schema_id(registry).await);
+        } else if transport.shared.topic.is_lost() {
+            wait_for_topic(transport).await;
         } else if transport.open_if_drained() {
             return;
         } else {
@@ -111,6 +116,17 @@ async fn restore<M: Mode>(transport: &Transport<M>, replacements: &mut Replaceme
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// Librdkafka asks for a missing topic every second. Whether it is there again shows when records are enqueued.
+async fn wait_for_topic<M: Mode>(transport: &Transport<M>) {
+    transport.start_buffering();
+    let topic = &transport.target.topic;
+    transport.shared.accounting.log_throttled(&format_args!(
+        "the brokers do not know the topic {topic} any more, its events wait"
+    ));
+    sleep(TOPIC_WAIT).await;
+    transport.shared.topic.set_lost(false);
 }
 
 fn is_dead<M: Mode>(kafka: &Kafka<M>) -> bool {

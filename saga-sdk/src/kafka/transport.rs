@@ -17,13 +17,13 @@ use rdkafka::{
     util::Timeout,
 };
 use saga_types::{
-    SagaEvent,
+    SagaEvent, Timestamp,
     avro::{self, EncodeError, Framing, SchemaVersion},
 };
 
 use super::{
     accounting::Accounting,
-    context::{Context, Shared, loss},
+    context::{Context, Shared, TopicState, loss},
     mode::{Loss, Mode},
     pending_buffer::{PendingBuffer, PendingRecord},
     polled_producer::PolledProducer,
@@ -95,6 +95,7 @@ impl<M: Mode> Transport<M> {
             pending: PendingBuffer::new(config, max_age),
             tokens: config.tokens.clone(),
             wake: tokio::sync::Notify::new(),
+            topic: TopicState::default(),
         });
         let kafka = settings
             .create_with_context(Context::new(Arc::clone(&shared)))
@@ -129,8 +130,13 @@ impl<M: Mode> Transport<M> {
     pub(super) fn send(&self, record: PendingRecord<'_, M::Completion>) -> Result<Routed, (Loss, String)> {
         let route = self.route();
         let record = match (route.state, &route.kafka) {
-            (RouteState::Open, Some(kafka)) => match self.enqueue(kafka, record) {
+            (RouteState::Open, Some(kafka)) => match self.enqueue(kafka, record, Duration::ZERO) {
                 Ok(()) => return Ok(Routed::Sent),
+                Err((error, record)) if self.shared.topic.is_lost_by(&error) => {
+                    self.shared.topic.set_lost(true);
+                    self.shared.wake.notify_one();
+                    *record
+                }
                 Err((error, _)) if !is_fatal(&error) => return Err((loss(&error), error.to_string())),
                 Err((_, record)) => {
                     kafka.context().mark_dead();
@@ -152,6 +158,7 @@ impl<M: Mode> Transport<M> {
         &self,
         kafka: &Kafka<M>,
         record: PendingRecord<'a, M::Completion>,
+        age: Duration,
     ) -> Result<(), Returned<'a, M>> {
         let PendingRecord {
             sequence,
@@ -163,10 +170,15 @@ impl<M: Mode> Transport<M> {
         if let Some(id) = self.schema_id.get() {
             value[MAGIC_BYTES..][..size_of::<u32>()].copy_from_slice(&id.to_be_bytes());
         }
-        let record = BaseRecord::with_opaque_to(&self.target.topic, completion)
+        let mut record = BaseRecord::with_opaque_to(&self.target.topic, completion)
             .key(&*key)
             .payload(&value)
             .headers(headers);
+        if !age.is_zero() {
+            // By this its age is known when it comes back.
+            let age = i64::try_from(age.as_millis()).unwrap_or_default();
+            record.timestamp = Some(Timestamp::now().as_millis() - age);
+        }
         let (error, completion, headers) = match kafka.send(record) {
             Ok(()) => return Ok(()),
             Err((error, record)) => (error, record.delivery_opaque, record.headers.unwrap_or_default()),
@@ -216,10 +228,13 @@ impl<M: Mode> Transport<M> {
         let Some(kafka) = self.kafka() else { return false };
         let mut is_alive = true;
         for (age, record) in self.shared.pending.pop(CHUNK) {
-            match self.enqueue(&kafka, record) {
+            match self.enqueue(&kafka, record, age) {
                 Ok(()) => {}
-                Err((error, record)) if is_fatal(&error) => {
-                    is_alive = false;
+                Err((error, record)) if is_fatal(&error) || self.shared.topic.is_lost_by(&error) => {
+                    match is_fatal(&error) {
+                        true => is_alive = false,
+                        false => self.shared.topic.set_lost(true),
+                    }
                     if let Err((reason, record)) = self.shared.pending.push(*record, age) {
                         self.shared
                             .drop_record(record.completion, definitely(reason), &error);
@@ -259,6 +274,8 @@ impl<M: Mode> Transport<M> {
     fn buffering_reason(&self) -> &'static str {
         if self.needs_schema() {
             "the schema registry has not returned the schema's id yet"
+        } else if self.shared.topic.is_lost() {
+            "the brokers do not know the topic any more"
         } else {
             "the Kafka producer failed and is being replaced"
         }

@@ -8,3 +8,4 @@ mod delivery;
 mod modes;
 mod oauth;
 mod support;
+mod topic_lost;

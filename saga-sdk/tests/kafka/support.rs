@@ -45,6 +45,26 @@ impl Topic {
         Self { name }
     }
 
+    pub(crate) async fn delete(&self) {
+        let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
+        let deleted = admin.delete_topics(&[&self.name], &AdminOptions::new()).await;
+        assert!(deleted.unwrap()[0].is_ok());
+    }
+
+    /// Makes it after it was deleted, once the broker has finished that.
+    pub(crate) async fn create_again(&self) {
+        let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
+        for _ in 0..300 {
+            let topic = NewTopic::new(&self.name, PARTITIONS, TopicReplication::Fixed(1));
+            let created = admin.create_topics(&[topic], &AdminOptions::new()).await.unwrap();
+            if created[0].is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("the topic cannot be made again");
+    }
+
     /// A configuration that writes to this topic.
     pub(crate) fn config(&self) -> SagaConfig {
         SagaConfig::default()
