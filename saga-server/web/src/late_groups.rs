@@ -2,7 +2,7 @@
 
 use saga_collector::{maintenance, owners::Contact};
 use saga_store::{Late, LateGroup, StoreError};
-use saga_types::{SagaType, Step, Timestamp};
+use saga_types::{SagaType, Step, Timestamp, definition::Definitions};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -72,6 +72,56 @@ impl ActionGroup {
     }
 }
 
+/// A group as people read it.
+#[derive(Debug)]
+pub(crate) struct Cause {
+    pub(crate) group: ActionGroup,
+    /// The other alternatives of the step that its sagas wait for: one of them is enough.
+    pub(crate) others: Vec<Step>,
+}
+
+/// The alternatives of a choice together, where one service owns them: a saga that waits for one of them waits for all, and would be
+/// counted for each.
+pub(crate) fn causes(definitions: &Definitions, late: Late, groups: Vec<ActionGroup>) -> Vec<Cause> {
+    let mut causes: Vec<Cause> = Vec::new();
+    for group in groups {
+        let is_same = |cause: &&mut Cause| {
+            let other = &cause.group;
+            late == Late::Stuck
+                && (&other.saga_type, &other.owner, other.sagas)
+                    == (&group.saga_type, &group.owner, group.sagas)
+                && are_alternatives(definitions, &group.saga_type, [&other.step, &group.step])
+        };
+        match causes.iter_mut().find(is_same) {
+            Some(cause) => {
+                cause.group.since = cause.group.since.min(group.since);
+                cause.group.overdue |= group.overdue;
+                cause.others.push(group.step);
+            }
+            None => causes.push(Cause {
+                group,
+                others: Vec::new(),
+            }),
+        }
+    }
+    causes
+}
+
+fn are_alternatives(definitions: &Definitions, saga_type: &SagaType, steps: [&Step; 2]) -> bool {
+    let of_type = definitions
+        .iter()
+        .filter(|definition| definition.saga_type == *saga_type);
+    of_type
+        .map(|definition| {
+            steps.map(|step| {
+                definition
+                    .forward_step(step)
+                    .and_then(|entry| entry.choice.as_deref())
+            })
+        })
+        .any(|[one, other]| one.is_some() && one == other)
+}
+
 /// The list of exactly the sagas of a group.
 fn page(late: Late, saga_type: &SagaType, step: &Step, acknowledged: Option<bool>) -> String {
     let step = encoded(step.as_str());
@@ -86,4 +136,56 @@ fn page(late: Late, saga_type: &SagaType, step: &Step, acknowledged: Option<bool
         "/sagas?{acknowledged}{filter}&sagaType={}&sort=due",
         encoded(saga_type.as_str())
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use saga_types::definition::SagaDefinition;
+
+    use super::*;
+
+    fn group(step: &str, sagas: u64) -> ActionGroup {
+        ActionGroup {
+            step: step.parse().unwrap(),
+            owner: Some("carrier-service".to_owned()),
+            saga_type: "FULFILMENT".parse().unwrap(),
+            contact: None,
+            sagas,
+            since: Timestamp::now(),
+            overdue: true,
+            page: String::new(),
+        }
+    }
+
+    #[test]
+    fn sagas_that_wait_for_one_of_two_steps_are_one_cause() {
+        let definition = SagaDefinition::from_yaml(
+            "sagaType: FULFILMENT
+startsWith: [STARTED]
+forward:
+  - { step: STARTED }
+  - { step: COURIER_BOOKED, choice: carrier, after: [STARTED] }
+  - { step: POST_BOOKED, choice: carrier }
+  - { step: SENT, after: [carrier] }
+completesWith: [SENT]
+",
+        );
+        let mut definitions = Definitions::default();
+        definitions.insert(definition.unwrap());
+        let groups = || vec![group("COURIER_BOOKED", 8), group("POST_BOOKED", 8)];
+        let stuck = causes(&definitions, Late::Stuck, groups());
+        assert_eq!(stuck.len(), 1);
+        assert_eq!((stuck[0].group.sagas, stuck[0].others.len()), (8, 1));
+        // What is owed was done: by each saga one of the two.
+        assert_eq!(causes(&definitions, Late::Owing, groups()).len(), 2);
+        assert_eq!(
+            causes(
+                &definitions,
+                Late::Stuck,
+                vec![group("COURIER_BOOKED", 8), group("STARTED", 8)]
+            )
+            .len(),
+            2
+        );
+    }
 }

@@ -1,6 +1,6 @@
 //! What needs action: groups of sagas by cause, owner and type.
 
-use saga_types::Timestamp;
+use saga_types::{Step, Timestamp};
 
 use saga_collector::owners::Contact;
 
@@ -8,14 +8,14 @@ use crate::{
     acknowledgements::AcknowledgementView,
     auth::{Caller, Role},
     http::{ApiError, query_string::Params},
-    late_groups::{ActionGroup, late_groups},
+    late_groups::{ActionGroup, Cause, causes, late_groups},
     scoped::Reader,
     standstills::{StandstillView, standstills},
     ui::{
         acknowledge::Entry,
         dead_letters::waiting_path,
         differences::from_the_rest,
-        humanize::{Clock, Moment, length, number},
+        humanize::{Clock, Moment, length, number, roughly},
     },
 };
 use saga_store::{
@@ -62,6 +62,8 @@ pub(super) struct Group {
     /// What the owner has not done.
     pub(super) state: &'static str,
     pub(super) step: String,
+    /// The other steps of which one is enough.
+    pub(super) others: Vec<Step>,
     pub(super) owner: Option<String>,
     pub(super) contact: Option<Contact>,
     pub(super) saga_type: String,
@@ -132,8 +134,9 @@ impl Attention {
             reader.acknowledgements(Subjects::All, None, ACKNOWLEDGED),
         )?;
         let grouped = |late, groups: Vec<ActionGroup>, sagas: &LateSagas| {
-            let group = |group| Group::of(late, group, &sagas.sagas, clock);
-            groups.into_iter().map(group).collect::<Vec<_>>()
+            let group = |cause| Group::of(late, cause, &sagas.sagas, clock);
+            let causes = causes(reader.definitions(), late, groups);
+            causes.into_iter().map(group).collect::<Vec<_>>()
         };
         let mut groups = grouped(stuck, stuck_groups, &stuck_sagas);
         groups.extend(grouped(owing, owing_groups, &owing_sagas));
@@ -218,18 +221,21 @@ fn counted(stuck: Total, owing: Total) -> String {
 }
 
 impl Group {
-    fn of(late: Late, group: ActionGroup, sagas: &[StoredSaga], clock: Clock) -> Self {
+    fn of(late: Late, cause: Cause, sagas: &[StoredSaga], clock: Clock) -> Self {
         let (state, now) = match late {
             Late::Stuck => ("Overdue", clock.judged_at),
             Late::Owing => ("Compensation pending", clock.now),
         };
-        let oldest = length(seconds(now.millis_since(group.since)));
+        let oldest = roughly(now.millis_since(cause.group.since));
+        let message = message(late, &cause, sagas, &oldest);
+        let Cause { group, others } = cause;
         Self {
-            message: message(late, &group, sagas, &oldest),
+            message,
             differs: differs(&group.page),
             is_overdue: group.overdue,
             state,
             step: group.step.to_string(),
+            others,
             owner: group.owner,
             contact: group.contact,
             saga_type: group.saga_type.to_string(),
@@ -249,16 +255,17 @@ fn differs(page: &str) -> Option<String> {
     from_the_rest(&filters)
 }
 
-/// Whole seconds: less does not matter to who is late.
-fn seconds(millis: i64) -> i64 {
-    millis.max(0) / 1_000 * 1_000
-}
-
-fn message(late: Late, group: &ActionGroup, sagas: &[StoredSaga], oldest: &str) -> String {
+fn message(late: Late, cause: &Cause, sagas: &[StoredSaga], oldest: &str) -> String {
+    let group = &cause.group;
     let is_one = group.sagas == 1;
+    let steps: Vec<&str> = std::iter::once(&group.step)
+        .chain(&cause.others)
+        .map(Step::as_str)
+        .collect();
+    let steps = steps.join(" or ");
     let what = match (late, is_one) {
-        (Late::Stuck, true) => format!("saga waits for {}, overdue by {oldest}", group.step),
-        (Late::Stuck, false) => format!("sagas wait for {}, the oldest overdue by {oldest}", group.step),
+        (Late::Stuck, true) => format!("saga waits for {steps}, overdue by {oldest}"),
+        (Late::Stuck, false) => format!("sagas wait for {steps}, the oldest overdue by {oldest}"),
         (Late::Owing, true) => format!("saga has not compensated {} for {oldest}", group.step),
         (Late::Owing, false) => {
             format!(

@@ -26,9 +26,9 @@ use super::{
     query::files,
 };
 use crate::{
-    auth::Caller,
+    auth::{Caller, Role},
     http::{ApiError, query_string::Params},
-    late_groups::{ActionGroup, late_groups},
+    late_groups::{Cause, causes, late_groups},
     rest::find_producers,
     scoped::Reader,
 };
@@ -49,6 +49,8 @@ pub(super) struct ServicesTemplate {
     /// How long an event may be missing.
     lost_after: String,
     services: Vec<Service>,
+    /// Whether the caller may look at dead letters.
+    may_see_letters: bool,
     is_first: bool,
     next: Option<String>,
     /// The whole list.
@@ -67,6 +69,7 @@ struct Service {
     rate: String,
     events: String,
     dead_letters: String,
+    has_letters: bool,
     possibly_lost: u64,
     lost: String,
     /// Whether its events have numbers at all.
@@ -98,6 +101,7 @@ pub(super) async fn page(
             .into_iter()
             .map(|service| Service::of(service, &groups, clock.now))
             .collect(),
+        may_see_letters: caller.role >= Role::Operator,
         is_first,
         files: files("/internal/v1/producers", &given),
         next: found
@@ -126,19 +130,22 @@ fn sentence(services: &[ProducerService], lost: u64) -> String {
 }
 
 /// Everything that somebody waits for, overdue or to be compensated.
-async fn needing_action(reader: &Reader, clock: Clock) -> Result<Vec<(Late, ActionGroup)>, ApiError> {
+async fn needing_action(reader: &Reader, clock: Clock) -> Result<Vec<(Late, Cause)>, ApiError> {
     let asked = Late::ALL.map(|late| late_groups(reader, late, clock.judged_at, None));
     let found = try_join_all(asked).await?;
-    let of = |(late, groups): (Late, Vec<ActionGroup>)| groups.into_iter().map(move |group| (late, group));
+    let of = |(late, groups)| {
+        let causes = causes(reader.definitions(), late, groups).into_iter();
+        causes.map(move |cause| (late, cause))
+    };
     Ok(Late::ALL.into_iter().zip(found).flat_map(of).collect())
 }
 
 impl Service {
-    fn of(service: ProducerService, groups: &[(Late, ActionGroup)], now: Timestamp) -> Self {
+    fn of(service: ProducerService, groups: &[(Late, Cause)], now: Timestamp) -> Self {
         let owned = groups
             .iter()
-            .filter(|(_, group)| group.owner.as_ref() == Some(&service.service));
-        let needs: u64 = owned.map(|(_, group)| group.sagas).sum();
+            .filter(|(_, cause)| cause.group.owner.as_ref() == Some(&service.service));
+        let needs: u64 = owned.map(|(_, cause)| cause.group.sagas).sum();
         let (versions, schemas) = written_by(&service);
         let name = service.service;
         let list = |parameter: &str| format!("/sagas?{parameter}={}", encoded(&name));
@@ -151,6 +158,7 @@ impl Service {
             rate: rate(service.per_second),
             events: number(service.events),
             dead_letters: number(service.dead_letters),
+            has_letters: service.dead_letters > 0,
             possibly_lost: service.possibly_lost,
             lost: number(service.possibly_lost),
             is_numbered: service.instance_count > 0,

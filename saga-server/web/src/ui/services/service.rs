@@ -21,7 +21,7 @@ use crate::{
         ApiError,
         query_string::{Length, Params},
     },
-    late_groups::ActionGroup,
+    late_groups::Cause,
     scoped::Reader,
     ui::{
         differences::of_failures,
@@ -96,6 +96,8 @@ struct Owed {
     state: &'static str,
     is_overdue: bool,
     step: String,
+    /// The other steps of which one is enough.
+    others: Vec<saga_types::Step>,
     saga_type: String,
     sagas: String,
     since: Moment,
@@ -133,8 +135,8 @@ pub(in crate::ui) async fn page(
     let (account, needing) = tokio::try_join!(account(&reader, &name), needing_action(&reader, clock))?;
     let owes: Vec<Owed> = needing
         .into_iter()
-        .filter(|(_, group)| group.owner.as_ref() == Some(&name))
-        .map(|(late, group)| Owed::of(late, group, clock))
+        .filter(|(_, cause)| cause.group.owner.as_ref() == Some(&name))
+        .map(|(late, cause)| Owed::of(late, cause, clock))
         .collect();
     if account.is_none() && owes.is_empty() && !is_defined(&reader, &name) {
         return Err(ApiError::not_found("no service of this name recorded an event"));
@@ -245,21 +247,21 @@ fn steps(service: &ProducerService) -> Vec<Step> {
 }
 
 impl Owed {
-    fn of(late: Late, group: ActionGroup, clock: Clock) -> Self {
+    fn of(late: Late, cause: Cause, clock: Clock) -> Self {
+        let Cause { group, others } = cause;
         let state = match late {
             Late::Stuck => "Overdue",
             Late::Owing => "Compensation pending",
         };
-        // Whole seconds: less does not matter to who is late.
-        let oldest = clock.now.millis_since(group.since).max(0) / 1_000 * 1_000;
         Self {
             state,
             is_overdue: group.overdue,
             step: group.step.to_string(),
+            others,
             saga_type: group.saga_type.to_string(),
             sagas: number(group.sagas),
             since: Moment::new(group.since, clock.now),
-            oldest: length(oldest),
+            oldest: roughly(clock.now.millis_since(group.since)),
             path: group.page,
         }
     }
