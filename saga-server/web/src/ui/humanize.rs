@@ -108,7 +108,7 @@ pub(super) fn isolate(pieces: Vec<Piece>, quoted: Option<&str>) -> Vec<Piece> {
         Piece::Words(words) => match words.split_once(quoted) {
             Some((before, after)) => vec![
                 Piece::Words(before.to_owned()),
-                Piece::Quoted(quoted.to_owned()),
+                Piece::Quoted(undirected(quoted)),
                 Piece::Words(after.to_owned()),
             ],
             None => vec![Piece::Words(words)],
@@ -136,6 +136,15 @@ pub(super) fn roughly(millis: i64) -> String {
         ..SECOND => "0 s".to_owned(),
         _ => length(millis / SECOND * SECOND),
     }
+}
+
+/// Without marks of direction: one that is not closed takes effect beyond the element that isolates the text, and would write the
+/// words behind it backwards.
+pub(super) fn undirected(text: &str) -> String {
+    text.replace(
+        |character| matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'),
+        "",
+    )
 }
 
 /// An id with its middle left out. Ids that were made together differ at the end.
@@ -221,6 +230,18 @@ mod tests {
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(1_760_000_000_000 + millis).unwrap()
+    }
+
+    #[test]
+    fn a_quoted_reason_turns_no_words_around_it() {
+        let reason = "\u{202e}evil\u{2066}-הזמנה";
+        let words = Piece::Words(format!("Failed ({reason}), then"));
+        let pieces = isolate(vec![words], Some(reason));
+        assert!(
+            matches!(&pieces[..], [_, Piece::Quoted(quoted), Piece::Words(after)]
+                if quoted == "evil-הזמנה" && after == "), then"),
+            "{pieces:?}"
+        );
     }
 
     #[test]

@@ -145,6 +145,26 @@ async fn what_is_hidden_elsewhere_is_hidden_in_the_events_too() {
 }
 
 #[tokio::test]
+async fn a_saga_says_which_of_its_events_could_not_be_processed() {
+    let api = Api::new().await;
+    let created = event("saga-1", "ORDER_CREATED", "STARTED", 0);
+    let reserved = event("saga-1", "STOCK_RESERVED", "COMPLETED", 900);
+    api.record([created]).await;
+    assert!(
+        !open(&api, "/sagas/saga-1")
+            .await
+            .text
+            .contains("could not be processed")
+    );
+    api.store.keep_letters(vec![holding(&reserved, 1)]).await.unwrap();
+    let page = open(&api, "/sagas/saga-1").await.text;
+    let link = "<a href=\"/dead-letters?sagaId=saga-1&#38;state=WAITING\">1 event of this saga could not be processed</a>";
+    assert!(page.contains(link), "{page}");
+    let listed = open(&api, "/dead-letters?sagaId=saga-1&state=WAITING").await.text;
+    assert!(listed.contains("1 not replayed"), "{listed}");
+}
+
+#[tokio::test]
 async fn reasons_come_first_and_letters_are_decoded_or_in_hex() {
     let api = Api::new().await;
     let created = event("saga-1", "ORDER_CREATED", "STARTED", 0).with(json!({"orderAmount": 100}));

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `header` | what is above and below the sentence |
 //! | `anomalies` | what is odd about it, in words |
+//! | `letters` | its events that could not be stored |
 //! | `outlook` | when a saga that goes on will probably be done |
 //! | `path` | the expected path, by levels |
 //! | `waterfall` | where the time went |
@@ -20,6 +21,7 @@ mod correct;
 mod events;
 mod export;
 mod header;
+mod letters;
 mod outlook;
 pub(super) mod path;
 mod relatives;
@@ -36,13 +38,14 @@ use super::{
     humanize::{Clock, Moment, Piece, isolate, number, pieces},
     links::{encoded, saga_path},
     page::{Badge, Frame, Page, Section},
-    row::{WhatNow, overdue},
+    row::WhatNow,
 };
 use crate::ui::saga::{
     address::{Address, COMPARE},
     compare::{Compared, Comparison},
     events::{Entry, EventFilter, EventTable},
     header::{ArchivedNote, Header},
+    letters::Letters,
     outlook::Outlook,
     path::PathView,
     relatives::Relatives,
@@ -76,7 +79,7 @@ pub(super) struct SagaTemplate {
     sentence: Vec<Piece>,
     /// The failure reason, where the sentence has its beginning only.
     whole_reason: Option<String>,
-    overdue: Option<String>,
+    letters: Option<Letters>,
     outlook: Option<Outlook>,
     what_now: WhatNow,
     path: PathView,
@@ -129,6 +132,7 @@ struct Found {
     archived: Option<InArchive>,
     erased_at: Option<Timestamp>,
     acknowledgement: Option<AcknowledgementView>,
+    letters: Option<Letters>,
 }
 
 pub(super) async fn page(
@@ -181,6 +185,7 @@ pub(super) async fn page(
         archived,
         erased_at,
         acknowledgement: acknowledgements::of_saga(&reader, &saga_id).await?,
+        letters: Letters::of(&reader, &caller, &saga_id).await?,
         saga,
         has_more: steps.has_more,
         steps: steps.steps,
@@ -218,6 +223,7 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
         archived,
         erased_at,
         acknowledgement,
+        letters,
     } = found;
     let Asked {
         address,
@@ -280,7 +286,7 @@ fn show(reader: &Reader, caller: &Caller, headers: &HeaderMap, found: Found, ask
             let shown = saga.reason_in_sentence();
             shown.is_none_or(|shown| shown != whole.trim())
         }),
-        overdue: overdue(&saga, clock).filter(|_| !is_archived),
+        letters,
         outlook: Outlook::of(&saga, &usual, clock).filter(|_| !is_archived),
         what_now: WhatNow::of(&saga, clock),
         // What came before is not known here, so that the path is unknown.

@@ -71,6 +71,8 @@ impl EventFilter {
 /// The table.
 pub(super) struct EventTable {
     pub(super) entries: Vec<Entry>,
+    /// Whether there is more to choose from than is read at a glance.
+    pub(super) has_filter: bool,
     /// The steps and services that can be chosen, and whether one is.
     pub(super) steps: Vec<(String, bool)>,
     pub(super) services: Vec<(String, bool)>,
@@ -146,6 +148,7 @@ impl EventTable {
         Self {
             unusual: (unusual > 0 && !is_asked && !is_short).then(|| (number(unusual), only_unusual())),
             is_open: is_asked || is_short,
+            has_filter: is_asked || has_folds || !is_short,
             entries,
             steps: names(&filter.step, |step| step.step.as_str()),
             services: names(&filter.service, service),
