@@ -41,6 +41,7 @@ struct LetterRow {
     message: String,
     saga: Option<SagaLink>,
     origin: String,
+    short_origin: String,
     producer: Option<String>,
     state: State,
     /// Who takes care of it.
@@ -112,6 +113,7 @@ impl LetterRow {
             path: letter_path(letter.id),
             since: Moment::new(letter.dead_since, now),
             origin: place(&letter.origin),
+            short_origin: short_place(&letter.origin),
             state: State::of(&letter, now),
             // Of a class its package says little.
             short_reason: letter.reason.rsplit('.').next().unwrap_or_default().to_owned(),
@@ -164,6 +166,14 @@ fn place(origin: &OriginView) -> String {
         "unknown".to_owned()
     } else {
         known.join(", ")
+    }
+}
+
+/// The same as Kafka writes it.
+fn short_place(origin: &OriginView) -> String {
+    match (&origin.topic, origin.partition, origin.offset) {
+        (Some(topic), Some(partition), Some(offset)) => format!("{topic}-{partition}@{offset}"),
+        _ => place(origin),
     }
 }
 
