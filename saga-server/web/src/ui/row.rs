@@ -7,7 +7,7 @@ use saga_types::{
 
 use super::{
     acknowledge::Mark,
-    humanize::{Clock, Moment, length, list, roughly, short},
+    humanize::{Clock, Moment, length, list, roughly, short, undirected},
     links::{encoded, saga_path},
     page::Badge,
 };
@@ -59,7 +59,10 @@ impl Reason {
         const LINE_CHARS: usize = 120;
         const WHOLE_CHARS: usize = 1_000;
         Self {
-            line: beginning(text.trim_start().lines().next().unwrap_or_default(), LINE_CHARS),
+            line: undirected(&beginning(
+                text.trim_start().lines().next().unwrap_or_default(),
+                LINE_CHARS,
+            )),
             whole: beginning(text, WHOLE_CHARS),
         }
     }
@@ -149,6 +152,19 @@ impl SagaRow {
 }
 
 impl WhatNow {
+    /// All of it in one line, of which a list may show the beginning only.
+    pub(super) fn whole(&self) -> String {
+        let overdue = self
+            .overdue
+            .iter()
+            .map(|overdue| format!("overdue by {overdue}; "));
+        let owed = self.owed.iter();
+        let owed = owed.map(|owed| format!("compensation pending: {} ({}); ", owed.effect, owed.owner));
+        let reason = self.reason.iter().map(|reason| format!(" ({})", reason.line));
+        let words = std::iter::once(self.words.clone());
+        overdue.chain(owed).chain(words).chain(reason).collect()
+    }
+
     pub(super) fn of(saga: &StoredSaga, clock: Clock) -> Self {
         let words = match saga.current_status {
             SagaStatus::Started | SagaStatus::InProgress => under_way(saga, clock),
@@ -177,13 +193,28 @@ fn under_way(saga: &SagaState, clock: Clock) -> String {
     match saga.most_urgent() {
         Some(next) => format!(
             "waiting for {} from {} for {}{}",
-            next.step,
+            alternatives(saga, next),
             next.owner(),
             age(next.since),
             others(saga, next)
         ),
         None => format!("at {} for {}", saga.last_step, age(saga.updated_at)),
     }
+}
+
+/// An awaited step, with those of its owner of which one is enough.
+fn alternatives(saga: &SagaState, one: &Awaiting) -> String {
+    let is_same = |other: &&Awaiting| {
+        *other == one
+            || one.choice.is_some() && (&other.choice, &other.service) == (&one.choice, &one.service)
+    };
+    let steps: Vec<&str> = saga
+        .awaiting
+        .iter()
+        .filter(is_same)
+        .map(|other| other.step.as_str())
+        .collect();
+    steps.join(" or ")
 }
 
 /// How many steps are awaited beside one of them; the alternatives of a choice count once.
@@ -214,7 +245,7 @@ fn owed(saga: &SagaState) -> Vec<Owed> {
 }
 
 /// By how much a saga is past its limit, as REST and alerts compute it.
-pub(super) fn overdue(saga: &StoredSaga, clock: Clock) -> Option<String> {
+fn overdue(saga: &StoredSaga, clock: Clock) -> Option<String> {
     Late::Stuck.late_ms(saga, clock.judged_at).map(roughly)
 }
 
