@@ -326,9 +326,11 @@ fn summary(
             points(margin)
         ),
         Verdict::NotYetKnown if judgement.candidate.all == 0 => {
-            "Not yet known: no saga of either version that had the time to end started in a minute in which the other one has \
-             some of its type, too."
-                .to_owned()
+            format!(
+                "Not yet known whether {name} is worse: it and {} have no sagas of the same type that started in the same \
+                 minutes and have had the time to end.",
+                baseline.version
+            )
         }
         Verdict::NotYetKnown => format!("Not yet known whether {name} is worse: {compared}."),
     }

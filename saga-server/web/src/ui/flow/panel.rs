@@ -193,6 +193,6 @@ fn facts(flow: &Flow, row: &StepRow) -> Vec<String> {
             number(row.retries)
         ));
     }
-    facts.push(format!("the last step so far of {}", number(row.last)));
+    facts.push(format!("last recorded step of {}", number(row.last)));
     facts
 }

@@ -121,6 +121,15 @@ pub(super) async fn slowest(
     Ok(steps)
 }
 
+/// Thousandths as a factor, with as many digits as matter.
+fn factor(thousandths: i64) -> String {
+    match thousandths {
+        10_000.. => format!("×{}", (thousandths + 500) / 1_000),
+        1_000.. => format!("×{}.{}", thousandths / 1_000, thousandths % 1_000 / 100),
+        _ => format!("×0.{:02}", thousandths / 10),
+    }
+}
+
 fn of_type<'a>(
     saga_type: &'a SagaType,
     flow: &'a Flow,
@@ -143,7 +152,7 @@ fn of_type<'a>(
             service: row.service.clone(),
             median: length(wait.p50_ms),
             p95: p95(row, earlier),
-            change: times.map(|times| format!("×{}.{:02}", times / 1_000, times % 1_000 / 10)),
+            change: times.map(factor),
             path: format!("{}#step", address("/flow", &parameters)),
             median_ms: wait.p50_ms,
             p95_ms: wait.p95_ms,

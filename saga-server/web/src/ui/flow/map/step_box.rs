@@ -29,7 +29,7 @@ pub(super) fn step_box(
     }
     let count = |count: fn(&StepRow) -> u64| number(row.map_or(0, count));
     let title = format!(
-        "{step}: {} sagas, {} events more; the last step so far of {}",
+        "{step}: {} sagas, {} events more; last recorded step of {}",
         count(|row| row.sagas),
         count(|row| row.retries),
         count(|row| row.last)
