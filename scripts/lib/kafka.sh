@@ -9,8 +9,9 @@ kafka_install() {
   need_java
   key=$(content_key kafka "$KAFKA_POM")
   install_once "$key" kafka_download
+  KAFKA_LIBS="$(cache_folder)/$key/libs/*"
   KAFKA_JAVA=("$(java_command)" -Xmx512m -XX:-UsePerfData "-Djava.io.tmpdir=$STATE/kafka/tmp"
-    "-Dlog4j2.configurationFile=$LIB/kafka-log4j2.properties" -cp "$(cache_folder)/$key/libs/*")
+    "-Dlog4j2.configurationFile=$LIB/kafka-log4j2.properties" -cp "$KAFKA_LIBS")
 }
 
 kafka_download() {

@@ -3,6 +3,8 @@
 
 POSTGRES_DATABASE=saga_tracker
 POSTGRES_ROLE=saga
+# A log for logical decoding is longer, so only a part that decodes it asks for one.
+POSTGRES_WAL_LEVEL=replica
 
 postgres_install() {
   if ! find_postgres; then
@@ -76,6 +78,7 @@ postgres_prepare() {
 	max_connections = 200
 	shared_buffers = 256MB
 	timezone = 'UTC'
+	wal_level = $POSTGRES_WAL_LEVEL
 	log_line_prefix = '%m [%p] %a '
 	${SAGA_PARTS_POSTGRES_SETTINGS:-}
 	SETTINGS
