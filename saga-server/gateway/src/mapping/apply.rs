@@ -220,6 +220,51 @@ rules:
     }
 
     #[test]
+    fn a_text_that_is_json_can_be_read() {
+        let yaml = "
+rules:
+  - when: json(event.details).kind == 'gift'
+    sagaId: json(event.details).order
+    orderId: json(event.details).order
+    sagaType: ORDER_CREATION
+    step: ORDER_CREATED
+    status: STARTED
+    recordedAt: '7'
+    metadata: { note: json(event.other).note, channel: json(event.details).channel }
+";
+        let map = |document: &str| {
+            mapping(yaml).apply(&Input {
+                event: document,
+                ..Input::default()
+            })
+        };
+        let document = |details: &str| serde_json::json!({ "details": details, "other": null }).to_string();
+        let gift = r#"{"kind": "gift", "order": "s-1", "channel": {"name": "web"}}"#;
+        // An object that was read already is the same.
+        for text in [document(gift), format!(r#"{{"details":{gift}}}"#)] {
+            let Mapped::Event(event) = map(&text) else {
+                panic!("{text}");
+            };
+            assert_eq!(event.saga_id.as_str(), "s-1");
+            assert_eq!(
+                event.metadata.unwrap().as_str(),
+                r#"{"channel":{"name":"web"}}"#,
+                "{text}"
+            );
+        }
+        for ignored in [
+            r#"{"details":null}"#,
+            "{}",
+            &document("{}"),
+            &document(r#"{"kind":"other"}"#),
+        ] {
+            assert_eq!(map(ignored), Mapped::Ignored, "{ignored}");
+        }
+        let refused = "rule 1 (line 3): when: Error executing function 'json': the text is no JSON";
+        assert_eq!(map(&document("4111-1111")), Mapped::Refused(refused.to_owned()));
+    }
+
+    #[test]
     fn a_loop_over_the_longest_list_ends_soon() {
         let yaml = "
 rules:

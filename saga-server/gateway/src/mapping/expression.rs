@@ -28,7 +28,7 @@ const STACK_BYTES: usize = 64 * 1024 * 1024;
 pub(super) const VARIABLES: [&str; 3] = ["event", "attributes", "resource"];
 
 /// The functions that expressions may call, beside operators and the loops.
-const FUNCTIONS: [&str; 15] = [
+const FUNCTIONS: [&str; 16] = [
     "size",
     "contains",
     "startsWith",
@@ -44,7 +44,11 @@ const FUNCTIONS: [&str; 15] = [
     "dyn",
     "min",
     "max",
+    JSON,
 ];
+
+/// Our own, which reads a text: all of it each time, so that no loop may call it.
+pub(super) const JSON: &str = "json";
 
 /// The function whose pattern must be known when the expression is read.
 const MATCHES: &str = "matches";
@@ -219,6 +223,9 @@ impl<'a> Check<'a> {
         if !is_operator && !FUNCTIONS.contains(&name) {
             return Err((id, format!("there is no function {name:?}")));
         }
+        if name == JSON && self.loops > 0 {
+            return Err((id, format!("{JSON} must not stand in a loop")));
+        }
         if name == MATCHES {
             pattern(call).map_err(|reason| (id, reason))?;
         }
@@ -313,6 +320,10 @@ mod tests {
             refused("event.a.matches(event.b)").1,
             "the pattern of matches must be written out"
         );
+        assert_eq!(
+            refused("event.a.map(x, json(event.b))").1,
+            "json must not stand in a loop"
+        );
         assert!(
             refused("event.a.matches('(')")
                 .1
@@ -354,6 +365,7 @@ mod tests {
             "event.items.exists(i, i.sku == 'piano') && event.total >= 10.5",
             "string(event.id) + '-' + attributes['messaging.id']",
             "{'a': [1, 2]}",
+            "json(event.details).lines.exists(line, line.sku == 'piano')",
         ] {
             assert!(
                 Expression::new(source).is_ok(),

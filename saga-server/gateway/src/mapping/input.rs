@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use cel::{Context, Value};
+use cel::{Context, ExecutionError, Value};
 use serde_json::{Map, Value as Json};
 
-use super::expression::VARIABLES;
+use super::expression::{JSON, VARIABLES};
 use crate::document;
 
 /// The longest document that a mapping takes, in bytes.
@@ -40,7 +40,23 @@ impl Input<'_> {
         for (name, fields) in VARIABLES.into_iter().zip(parts) {
             context.add_variable_from_value(name, value(Json::Object(fields))?);
         }
+        context
+            .add_function(JSON, json)
+            .map_err(|error| format!("cannot be mapped: {error}"))?;
         Ok(context)
+    }
+}
+
+/// What a text holds that is JSON, as a column of this type comes. A text that is missing holds none, and what is no text is read already.
+fn json(text: Value) -> Result<Value, ExecutionError> {
+    let failed = |reason: String| ExecutionError::function_error(JSON, reason);
+    match text {
+        Value::String(text) => {
+            let json = serde_json::from_str(text.as_str());
+            value(json.map_err(|_| failed("the text is no JSON".to_owned()))?).map_err(failed)
+        }
+        Value::Null => Err(ExecutionError::no_such_key(JSON)),
+        other => Ok(other),
     }
 }
 
