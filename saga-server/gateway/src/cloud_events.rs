@@ -35,6 +35,7 @@ fn envelope(source: &str, id: &str, recorded_at: Option<Timestamp>) -> Envelope 
     Envelope {
         event_id: event_id::hashed(&prefix, &[source.as_bytes(), id.as_bytes()]).ok(),
         recorded_at,
+        row: None,
     }
 }
 

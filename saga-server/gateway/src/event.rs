@@ -4,7 +4,7 @@ use saga_sdk::InputError;
 use saga_types::{EventId, Metadata, OrderId, SagaEvent, SagaId, SagaStatus, SagaType, Step, Timestamp};
 use serde_json::value::RawValue;
 
-use crate::document::Document;
+use crate::{document::Document, event_id};
 
 /// Stands in `sagaType` when `sagaTypeName` names the type.
 const CUSTOM: &str = "CUSTOM";
@@ -14,6 +14,34 @@ const CUSTOM: &str = "CUSTOM";
 pub(crate) struct Envelope {
     pub(crate) event_id: Option<EventId>,
     pub(crate) recorded_at: Option<Timestamp>,
+    pub(crate) row: Option<Row>,
+}
+
+/// A row that a document shows, and that others may show anew, at another place and time. With a time of its own an event is named by
+/// the row and by what it says, so that both are the same event.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// What begins the id.
+    pub(crate) prefix: String,
+    /// Which row it is.
+    pub(crate) of: EventId,
+}
+
+impl Row {
+    pub(crate) fn event_id(&self, event: &SagaEvent) -> Result<EventId, String> {
+        let metadata = event.metadata.as_ref().map_or("", Metadata::as_str);
+        let parts = [
+            self.of.as_str().as_bytes(),
+            event.saga_id.as_str().as_bytes(),
+            event.saga_type.as_str().as_bytes(),
+            event.step.as_str().as_bytes(),
+            event.status.as_str().as_bytes(),
+            event.order_id.as_str().as_bytes(),
+            &event.recorded_at.as_millis().to_be_bytes(),
+            metadata.as_bytes(),
+        ];
+        in_words(event_id::hashed(&self.prefix, &parts), InputError::EventId)
+    }
 }
 
 /// Reads an event.

@@ -3,7 +3,8 @@
 //! Rule of thumb: the library and we read a schema by recursion, and the values of it as well, so how many types stand within each
 //! other is counted here before the library parses them, and by `bounds` through the names of types. What values do not depend on is
 //! left out: logical types, which the library keeps apart as types of their own (a `timestamp-millis` would not resolve to a `long`),
-//! and what it copies again and again (aliases, defaults, documentation).
+//! and what it copies again and again (aliases, defaults, documentation). Of a document decimals stay, whose bytes say nothing without
+//! their scale.
 
 use apache_avro::Schema;
 use serde_json::{Map, Value};
@@ -26,6 +27,9 @@ const OF_TYPES: [&str; 8] = [
     "size",
 ];
 
+/// The same of bytes that are a decimal.
+const OF_DECIMALS: [&str; 4] = ["type", "logicalType", "scale", "precision"];
+
 /// The same for a record's field.
 const OF_FIELDS: [&str; 2] = ["name", "type"];
 
@@ -38,7 +42,7 @@ const SYMBOL_BYTES: usize = 48;
 /// A schema of which values may be read, with about as many bytes of memory as it takes. Whether values are bounded by their bytes is
 /// for [`bounds::check`].
 pub(super) fn parse(json: &str) -> Result<(Schema, usize), SchemaError> {
-    let (json, parsed_bytes) = reduced(json)?;
+    let (json, parsed_bytes) = reduced(json, Decimals::LeftOut)?;
     let schema = Schema::parse(&json).map_err(|error| SchemaError::NotASchema(short(&error)))?;
     Ok((schema, parsed_bytes))
 }
@@ -60,7 +64,7 @@ pub struct BoundedSchema {
 /// [`SchemaError`] when it is no schema, its types stand too deeply within each other, or a few bytes could unfold to millions of
 /// values.
 pub fn bounded_schema(json: &str) -> Result<BoundedSchema, SchemaError> {
-    let (json, parsed_bytes) = reduced(json)?;
+    let (json, parsed_bytes) = reduced(json, Decimals::Kept)?;
     let schema = Schema::parse(&json).map_err(|error| SchemaError::NotASchema(short(&error)))?;
     bounds::check(&schema)?;
     Ok(BoundedSchema {
@@ -69,16 +73,28 @@ pub fn bounded_schema(json: &str) -> Result<BoundedSchema, SchemaError> {
     })
 }
 
-fn reduced(json: &str) -> Result<(Value, usize), SchemaError> {
+/// Whether bytes that are a decimal are known as one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Decimals {
+    Kept,
+    LeftOut,
+}
+
+fn reduced(json: &str, decimals: Decimals) -> Result<(Value, usize), SchemaError> {
     let mut json = serde_json::from_str(json).map_err(|error| SchemaError::NotASchema(error.to_string()))?;
-    let mut reduction = Reduction::default();
+    let mut reduction = Reduction {
+        decimals,
+        types: 0,
+        bytes: 0,
+        longest_namespace: 0,
+    };
     reduction.of(&mut json, Place { depth: 1, copies: 1 })?;
     Ok((json, reduction.bytes))
 }
 
 /// A schema that is being reduced.
-#[derive(Default)]
 struct Reduction {
+    decimals: Decimals,
     /// How many types were met.
     types: usize,
     /// What they take when they are parsed, about.
@@ -134,7 +150,12 @@ impl Reduction {
         definition: &mut Map<String, Value>,
         mut place: Place,
     ) -> Result<(), SchemaError> {
-        definition.retain(|key, _| OF_TYPES.contains(&key.as_str()));
+        let is = |key: &str, value: &str| definition.get(key).is_some_and(|of_key| of_key == value);
+        let kept = match is("type", "bytes") && is("logicalType", "decimal") {
+            true if self.decimals == Decimals::Kept => &OF_DECIMALS[..],
+            _ => &OF_TYPES,
+        };
+        definition.retain(|key, _| kept.contains(&key.as_str()));
         place.copies += usize::from(definition.contains_key("name"));
         self.names(definition, place)?;
         let place = place.within();
@@ -335,6 +356,13 @@ mod tests {
             {"name": "at", "type": {"type": "long"}},
             {"name": "type", "type": ["null", {"type": "enum", "name": "E", "symbols": ["doc"]}]}]});
         assert_eq!(reduced, expected);
+
+        let decimal =
+            r#"{"type":"bytes","scale":2,"precision":12,"connect.version":1,"logicalType":"decimal"}"#;
+        let of_a_document: Value = serde_json::from_str(&bounded_schema(decimal).unwrap().json).unwrap();
+        let expected = json!({"type": "bytes", "scale": 2, "precision": 12, "logicalType": "decimal"});
+        assert_eq!(of_a_document, expected);
+        assert_eq!(parse(decimal).unwrap().0, Schema::Bytes);
     }
 
     #[test]

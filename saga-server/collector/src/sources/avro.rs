@@ -1,13 +1,19 @@
 //! Avro values of any schema in the registry, as JSON.
 //!
-//! A union is the value of its branch, an enum its symbol, a number keeps its digits. Logical types are left out: a time is the
-//! number that it is written as. Bytes are text where they are UTF-8, and hexadecimal digits otherwise.
+//! A union is the value of its branch, an enum its symbol, a number and a decimal keep their digits. Other logical types are left out: a
+//! time is the number that it is written as. Bytes are text where they are UTF-8, and hexadecimal digits otherwise.
 
 use std::sync::Arc;
 
-use apache_avro::{Schema, reader::datum::GenericDatumReader, types::Value};
+use apache_avro::{
+    Schema,
+    reader::datum::GenericDatumReader,
+    schema::{NamesRef, ResolvedSchema},
+    types::Value,
+};
+use saga_gateway::source::{VARIABLE_SCALE_DECIMAL, decimal};
 use saga_types::avro::{self, DecodeError, Frame, MAX_EVENT_BYTES};
-use serde_json::{Map, Number, Value as Json};
+use serde::Serialize;
 
 use crate::ingest::{rejection::Rejection, schema_lookup::ReadSchema};
 
@@ -52,13 +58,17 @@ impl DocumentSchema {
         let Frame::Confluent { body, .. } = Frame::parse(value)? else {
             return Err(DecodeError::Empty.into());
         };
-        let mut rest = body;
-        let read = GenericDatumReader::builder(&self.schema)
-            .build()
-            .and_then(|reader| reader.read_value(&mut rest));
-        let value = read.map_err(|error| {
+        let failed = |error: apache_avro::Error| {
             Rejection::not_the_format(format!("does not follow its Avro schema: {error}"))
-        })?;
+        };
+        let mut rest = body;
+        let resolved = ResolvedSchema::new(&self.schema).map_err(failed)?;
+        let names = resolved.get_names().clone();
+        let value = GenericDatumReader::builder(&self.schema)
+            .resolved_writer_schemata(resolved)
+            .build()
+            .and_then(|reader| reader.read_value(&mut rest))
+            .map_err(failed)?;
         if !rest.is_empty() {
             return Err(DecodeError::TrailingBytes { bytes: rest.len() }.into());
         }
@@ -67,53 +77,116 @@ impl DocumentSchema {
             let reason = "does not follow its Avro schema: it ends too early";
             return Err(Rejection::not_the_format(reason.to_owned()));
         }
-        Ok(json(value).to_string())
+        let mut json = Writing {
+            names,
+            json: String::new(),
+        };
+        json.value(&value, &self.schema);
+        Ok(json.json)
     }
 }
 
-fn json(value: Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Boolean(flag) => flag.into(),
-        Value::Int(number) => number.into(),
-        Value::Long(number) => number.into(),
-        // The shortest text of a float has fewer digits than that of the double it is.
-        Value::Float(number) => number.to_string().parse().map_or(Json::Null, float),
-        Value::Double(number) => float(number),
-        Value::Bytes(bytes) | Value::Fixed(_, bytes) => text(bytes).into(),
-        Value::String(text) | Value::Enum(_, text) => text.into(),
-        Value::Union(_, inner) => json(*inner),
-        Value::Array(elements) => elements.into_iter().map(json).collect(),
-        Value::Map(fields) => object(fields),
-        Value::Record(fields) => object(fields),
-        // None comes, since schemas have no logical types.
-        other => Json::try_from(other).unwrap_or_default(),
+/// A value that is being written.
+struct Writing<'a> {
+    /// The types that its schema names.
+    names: NamesRef<'a>,
+    json: String,
+}
+
+impl Writing<'_> {
+    /// A value and its schema go together, since the one was read by the other.
+    fn value(&mut self, value: &Value, schema: &Schema) {
+        match (value, schema) {
+            (_, Schema::Ref { name }) => match self.names.get(name).copied() {
+                Some(named) => self.value(value, named),
+                None => self.text("null"),
+            },
+            (Value::Union(branch, inner), Schema::Union(union)) => {
+                let branch = union.variants().get(*branch as usize);
+                self.value(inner, branch.unwrap_or(&Schema::Null));
+            }
+            (Value::Decimal(digits), Schema::Decimal(of)) => {
+                let bytes: Vec<u8> = digits.try_into().unwrap_or_default();
+                self.decimal(&bytes, of.scale.try_into().ok());
+            }
+            (Value::Record(fields), Schema::Record(of)) => match fields.as_slice() {
+                [(_, Value::Int(scale)), (_, Value::Bytes(bytes))]
+                    if AsRef::<str>::as_ref(&of.name) == VARIABLE_SCALE_DECIMAL =>
+                {
+                    self.decimal(bytes, Some((*scale).into()));
+                }
+                fields => {
+                    let fields = fields.iter().zip(&of.fields);
+                    self.object(fields.map(|((name, value), of)| (name, value, &of.schema)));
+                }
+            },
+            (Value::Map(fields), Schema::Map(of)) => {
+                self.object(fields.iter().map(|(name, value)| (name, value, &*of.types)));
+            }
+            (Value::Array(elements), Schema::Array(of)) => {
+                self.text("[");
+                for (place, element) in elements.iter().enumerate() {
+                    self.text(if place == 0 { "" } else { "," });
+                    self.value(element, &of.items);
+                }
+                self.text("]");
+            }
+            (Value::Boolean(flag), _) => self.plain(flag),
+            (Value::Int(number), _) => self.plain(number),
+            (Value::Long(number), _) => self.plain(number),
+            // JSON has no infinite numbers: they are null.
+            (Value::Float(number), _) => self.plain(number),
+            (Value::Double(number), _) => self.plain(number),
+            (Value::Bytes(bytes) | Value::Fixed(_, bytes), _) => self.bytes(bytes),
+            (Value::String(text) | Value::Enum(_, text), _) => self.plain(text),
+            // No other comes, since schemas have no other logical types.
+            _ => self.text("null"),
+        }
     }
-}
 
-fn object(fields: impl IntoIterator<Item = (String, Value)>) -> Json {
-    let fields: Map<String, Json> = fields
-        .into_iter()
-        .map(|(name, value)| (name, json(value)))
-        .collect();
-    Json::Object(fields)
-}
+    fn object<'v>(&mut self, fields: impl Iterator<Item = (&'v String, &'v Value, &'v Schema)>) {
+        self.text("{");
+        for (place, (name, value, schema)) in fields.enumerate() {
+            self.text(if place == 0 { "" } else { "," });
+            self.plain(name);
+            self.text(":");
+            self.value(value, schema);
+        }
+        self.text("}");
+    }
 
-/// JSON has no infinite numbers.
-fn float(number: f64) -> Json {
-    Number::from_f64(number).map_or(Json::Null, Json::Number)
-}
+    /// One that is too long stays as its bytes are.
+    fn decimal(&mut self, bytes: &[u8], scale: Option<i64>) {
+        match scale.and_then(|scale| decimal(bytes, scale)) {
+            Some(digits) => self.text(&digits),
+            None => self.bytes(bytes),
+        }
+    }
 
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| {
-        let bytes = error.into_bytes();
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    })
+    fn bytes(&mut self, bytes: &[u8]) {
+        match str::from_utf8(bytes) {
+            Ok(text) => self.plain(text),
+            Err(_) => {
+                let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                self.plain(&digits);
+            }
+        }
+    }
+
+    fn plain<T: Serialize + ?Sized>(&mut self, value: &T) {
+        let text = serde_json::to_string(value);
+        self.text(text.as_deref().unwrap_or("null"));
+    }
+
+    fn text(&mut self, text: &str) {
+        self.json.push_str(text);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use apache_avro::writer::datum::GenericDatumWriter;
+    use serde_json::Value as Json;
 
     use super::*;
 
@@ -203,67 +276,55 @@ mod tests {
         assert!(schema(&change).is_ok());
     }
 
-    /// As the Avro converter of Kafka Connect registers it for a table of PostgreSQL: types by name, unions with null on either side, and
-    /// attributes of Connect everywhere.
-    const CHANGE: &str = r#"{"type":"record","name":"Envelope","namespace":"shop.public.orders","fields":[
-        {"name":"before","type":["null",{"type":"record","name":"Value","fields":[
-            {"name":"id","type":{"type":"int","connect.default":0},"default":0},
-            {"name":"order_id","type":"string"},
-            {"name":"total","type":["null",{"type":"bytes","scale":2,"precision":10,"connect.version":1,
-                "connect.parameters":{"scale":"2","connect.decimal.precision":"10"},
-                "connect.name":"org.apache.kafka.connect.data.Decimal","logicalType":"decimal"}],"default":null},
-            {"name":"at","type":{"type":"long","connect.version":1,"connect.name":"io.debezium.time.MicroTimestamp"}}],
-            "connect.name":"shop.public.orders.Value"}],"default":null},
-        {"name":"after","type":["null","Value"],"default":null},
-        {"name":"source","type":{"type":"record","name":"Source","namespace":"io.debezium.connector.postgresql","fields":[
-            {"name":"connector","type":"string"},
-            {"name":"ts_ms","type":"long"},
-            {"name":"snapshot","type":[{"type":"string","connect.version":1,"connect.parameters":{"allowed":"true,first,last,false"},
-                "connect.default":"false","connect.name":"io.debezium.data.Enum"},"null"],"default":"false"},
-            {"name":"lsn","type":["null","long"],"default":null}],"connect.name":"io.debezium.connector.postgresql.Source"}},
-        {"name":"transaction","type":["null",{"type":"record","name":"block","namespace":"event","fields":[
-            {"name":"id","type":"string"},{"name":"total_order","type":"long"}],"connect.version":1,"connect.name":"event.block"}],
-            "default":null},
-        {"name":"op","type":"string"},
-        {"name":"ts_ms","type":["null","long"],"default":null}],"connect.version":2,"connect.name":"shop.public.orders.Envelope"}"#;
+    /// As Apicurio's converter for Kafka Connect registered it for a table of PostgreSQL that Debezium 3.6.1 read.
+    const CHANGE: &str = include_str!("debezium_seen.avsc");
+
+    /// The values that it wrote with it, in hexadecimal digits: a row that a snapshot read, and one that was updated.
+    const READ: &str = "000000000e0002024830616637363531392d313663642d343364642d383434382d6562323131633830333139630c504c414345440404e20208043039020402\
+        040096020400e10036323032362d31312d32325430383a32363a34302e3132333435365a0280c9d1c8a7b6b00602247b226368616e6e656c223a2022776562227d0016332e\
+        362e312e46696e616c14706f737467726573716c047461c4a3dcd3c56800086c61737408756e697402225b6e756c6c2c223335383035303732225d0282daf58896e0b00602\
+        d09fc7d7b5acefec310c7075626c69630c6f726465727302e80c02a0de9222000000000272028aa7dcd3c56802d8ae918996e0b00602d8ecd4afb7acefec31";
+    const UPDATED: &str = "000000000e0002044830616637363531392d313663642d343364642d383434382d65623231316338303331396408504149440241020202f100\
+        36323032362d31312d32325430383a32363a34302e3132333435365a0280c9d1c8a7b6b00602247b226368616e6e656c223a2022776562227d02385f5f646562657a69756d\
+        5f756e617661696c61626c655f76616c756516332e362e312e46696e616c14706f737467726573716c047461c2d9ddd3c568000a66616c736508756e6974022e5b22333538\
+        3132313434222c223335383132323030225d02b0ad839496e0b0060280bf9aba8cadefec310c7075626c69630c6f726465727302f40c02d0cd932200000002183832363a33\
+        353831323230300202027502c4daddd3c56802e2a78b9496e0b00602ccddaef88cadefec31";
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect()
+    }
 
     #[test]
     fn a_change_by_debezium_is_the_document_that_its_json_is() {
-        let record = |fields: Vec<(&str, Value)>| {
-            let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
-            Value::Record(fields.collect())
-        };
-        let branch = |place, value| Value::Union(place, Box::new(value));
-        let row = record(vec![
-            ("id", Value::Int(7)),
-            ("order_id", Value::String("s-1".to_owned())),
-            ("total", branch(1, Value::Bytes(vec![4, 226]))),
-            ("at", Value::Long(1_760_000_000_123_456)),
-        ]);
-        let source = record(vec![
-            ("connector", Value::String("postgresql".to_owned())),
-            ("ts_ms", Value::Long(1_760_000_000_123)),
-            ("snapshot", branch(0, Value::String("false".to_owned()))),
-            ("lsn", branch(1, Value::Long(26_523_144))),
-        ]);
-        let change = record(vec![
-            ("before", branch(0, Value::Null)),
-            ("after", branch(1, row)),
-            ("source", source),
-            ("transaction", branch(0, Value::Null)),
-            ("op", Value::String("c".to_owned())),
-            ("ts_ms", branch(1, Value::Long(1_760_000_000_999))),
-        ]);
         let schema = schema(CHANGE).unwrap();
-        let writer = GenericDatumWriter::builder(&schema.schema).build().unwrap();
-        let body = writer.write_value_to_vec(change).unwrap();
-        let value = [&[0, 0, 0, 0, 7], body.as_slice()].concat();
-        let json: Json = serde_json::from_str(&schema.json(&value).unwrap()).unwrap();
+        let text = schema.json(&bytes(READ)).unwrap();
+        // A decimal that is UTF-8 by chance is one, too: 0.65 is the letter A.
+        assert!(
+            text.contains(r#""total":12.50,"weight":1.2345,"amounts":[1.50,2.25]"#),
+            "{text}"
+        );
+        let updated = schema.json(&bytes(UPDATED)).unwrap();
+        assert!(
+            updated.contains(r#""total":0.65,"weight":-1.5,"amounts":null"#),
+            "{updated}"
+        );
+        let json: Json = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (&json["before"], &json["op"]),
+            (&Json::Null, &serde_json::json!("r"))
+        );
         let expected = serde_json::json!({
-            "before": null, "after": {"id": 7, "order_id": "s-1", "total": "04e2", "at": 1_760_000_000_123_456_i64},
-            "source": {"connector": "postgresql", "ts_ms": 1_760_000_000_123_i64, "snapshot": "false", "lsn": 26_523_144},
-            "transaction": null, "op": "c", "ts_ms": 1_760_000_000_999_i64,
+            "id": 1, "order_no": "0af76519-16cd-43dd-8448-eb211c80319c", "status": "PLACED", "total": 12.5, "weight": 1.2345,
+            "amounts": [1.5, 2.25], "placed_at": "2026-11-22T08:26:40.123456Z", "updated_at": 1_795_336_000_123_456_i64,
+            "details": "{\"channel\": \"web\"}", "note": null,
         });
-        assert_eq!(json, expected);
+        assert_eq!(json["after"], expected);
+        assert_eq!(json["source"]["lsn"], 35_805_072);
+        let json: Json = serde_json::from_str(&updated).unwrap();
+        assert_eq!(json["after"]["note"], "__debezium_unavailable_value");
+        assert_eq!(json["transaction"]["id"], "826:35812200");
     }
 }

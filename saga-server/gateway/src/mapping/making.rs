@@ -36,7 +36,10 @@ impl Making<'_> {
             Some(expression) => Some(self.time(expression)?),
             None => envelope.recorded_at,
         };
-        let recorded_at = recorded_at.ok_or("recordedAt is missing")?;
+        let recorded_at = recorded_at.ok_or(match envelope.row {
+            Some(_) => "recordedAt is missing: what a snapshot reads has no time of its own",
+            None => "recordedAt is missing",
+        })?;
         let event_id = match (&rule.event_id, envelope.event_id) {
             (Some(expression), _) => {
                 let text = self.text("eventId", expression)?;
@@ -55,7 +58,7 @@ impl Making<'_> {
             text.parse::<SagaStatus>()
                 .map_err(|_| format!("status {text:?} is none of the five"))
         })?;
-        Ok(SagaEvent {
+        let mut event = SagaEvent {
             event_id,
             event_timestamp: recorded_at,
             saga_id: SagaId::new(saga_id).map_err(|error| InputError::SagaId(error).to_string())?,
@@ -65,7 +68,11 @@ impl Making<'_> {
             order_id: OrderId::new(order_id).map_err(|error| InputError::OrderId(error).to_string())?,
             metadata: Some(self.metadata()?),
             recorded_at,
-        })
+        };
+        if let (None, Some(_), Some(row)) = (&rule.event_id, &rule.recorded_at, &envelope.row) {
+            event.event_id = row.event_id(&event)?;
+        }
+        Ok(event)
     }
 
     fn value(&self, field: &str, expression: &Expression) -> Result<Option<Value>, String> {

@@ -65,6 +65,7 @@ impl Item<'_> {
         let envelope = Envelope {
             event_id,
             recorded_at: self.ended_at(),
+            row: None,
         };
         mapping.map(&input, envelope)
     }

@@ -1,4 +1,8 @@
 //! A row that changed, as Debezium writes it: `before`, `after`, `op`, `ts_ms` and `source`.
+//!
+//! A change is known by its place in the log of the database. A snapshot reads a row at no such place, and reads it anew after a failure or
+//! on demand, perhaps after its insertion was written: so a row that was inserted or read is known by its key, with what a rule makes
+//! of it, as soon as the rule takes the time from the row.
 
 use saga_types::{EventId, Timestamp};
 use serde_json::value::RawValue;
@@ -6,16 +10,25 @@ use serde_json::value::RawValue;
 use super::{
     SourceRecord,
     connector::{is_of_connector, without_unavailable},
+    decimal,
     document::{self, Fields},
     millis, plain,
 };
-use crate::{cloud_events::Opened, event::Envelope, event_id};
+use crate::{
+    cloud_events::Opened,
+    event::{Envelope, Row},
+    event_id,
+};
 
 /// What begins the id of an event that is named by its change.
 const ID_PREFIX: &str = "chg-";
 
+/// The same of one that is named by its row.
+const ROW_PREFIX: &str = "row-";
+
 /// Created, updated, deleted, read by a snapshot, truncated, and a message of the log.
-const OPERATIONS: [&str; 6] = ["c", "u", "d", READ, "t", "m"];
+const OPERATIONS: [&str; 6] = [CREATE, "u", "d", READ, "t", "m"];
+const CREATE: &str = "c";
 const READ: &str = "r";
 
 /// The row before and after, which MongoDB's connector writes as a text.
@@ -38,11 +51,11 @@ pub(super) fn open(
     record: &SourceRecord<'_>,
     source_name: &str,
 ) -> Result<Option<Opened>, String> {
-    let text = document::without_schema(text);
-    if document::is_null(text) {
+    let text = decimal::without_schema(text);
+    if document::is_null(&text) {
         return Ok(None);
     }
-    let fields = document::fields(text)?;
+    let fields = document::fields(&text)?;
     if is_of_connector(&fields) {
         return Ok(None);
     }
@@ -67,23 +80,14 @@ pub(super) fn open(
         .get("source")
         .and_then(|source| document::fields(source.get()).ok())
         .unwrap_or_default();
-    let of_source = source.get("ts_ms").and_then(|time| millis(time.get()));
-    let of_change = || fields.get("ts_ms").and_then(|time| millis(time.get()));
     let id = Identity {
         source_name,
         record,
         operation: &operation,
         fields: &fields,
     };
-    // What a snapshot reads it reads anew after a failure, at another place and time.
-    let is_written_again = operation != READ;
-    let event_id = of_source.filter(|_| is_written_again);
-    let event_id = event_id.and_then(|time| id.at(time, &position(&source)?));
     Ok(Some(Opened {
-        envelope: Envelope {
-            event_id,
-            recorded_at: of_source.or_else(of_change),
-        },
+        envelope: id.envelope(&source),
         ..plain(&data, record)
     }))
 }
@@ -97,9 +101,62 @@ struct Identity<'a> {
 }
 
 impl Identity<'_> {
+    fn envelope(&self, source: &Fields<'_>) -> Envelope {
+        let of_source = source.get("ts_ms").and_then(|time| millis(time.get()));
+        let row = [CREATE, READ]
+            .contains(&self.operation)
+            .then(|| self.row())
+            .flatten();
+        if self.operation == READ {
+            return Envelope {
+                row,
+                ..Envelope::default()
+            };
+        }
+        let by_place = of_source.and_then(|time| self.at(time, &position(source)?));
+        match by_place {
+            Some(_) => Envelope {
+                event_id: by_place,
+                recorded_at: of_source,
+                row,
+            },
+            None => {
+                let of_change = self.fields.get("ts_ms").and_then(|time| millis(time.get()));
+                let by_record = self.record.envelope(self.source_name, of_source.or(of_change));
+                Envelope { row, ..by_record }
+            }
+        }
+    }
+
+    /// By its key, or by its columns where the table has none. Keys that grow keep the order of their events.
+    fn row(&self) -> Option<Row> {
+        let key = self.record.key.and_then(|key| str::from_utf8(key).ok());
+        let key = key.map(document::without_schema);
+        let columns: Fields<'_> = key
+            .and_then(|key| serde_json::from_str(key).ok())
+            .unwrap_or_default();
+        let order = match columns.len() {
+            1 => columns
+                .values()
+                .next()
+                .map(|value| event_id::in_order(value.get().trim_matches('"'))),
+            _ => None,
+        };
+        let row = key.map(str::as_bytes).or(self.record.key);
+        let row = row.unwrap_or_else(|| self.raw("after"));
+        let parts = [self.source_name.as_bytes(), self.record.topic.as_bytes(), row];
+        Some(Row {
+            prefix: format!("{ROW_PREFIX}{}", order.unwrap_or_default()),
+            of: event_id::hashed(ROW_PREFIX, &parts).ok()?,
+        })
+    }
+
+    fn raw(&self, name: &str) -> &[u8] {
+        self.fields.get(name).map_or("", |value| value.get()).as_bytes()
+    }
+
     /// Rows and key are part of it: several rows may be changed at one place. So is the time: some places count from the beginning again.
     fn at(&self, time: Timestamp, position: &str) -> Option<EventId> {
-        let raw = |name: &str| self.fields.get(name).map_or("", |value| value.get()).as_bytes();
         let parts = [
             self.source_name.as_bytes(),
             self.record.topic.as_bytes(),
@@ -107,9 +164,9 @@ impl Identity<'_> {
             self.operation.as_bytes(),
             position.as_bytes(),
             &time.as_millis().to_be_bytes(),
-            raw("before"),
-            raw("after"),
-            raw("message"),
+            self.raw("before"),
+            self.raw("after"),
+            self.raw("message"),
         ];
         let is_short =
             position.len() <= MAX_POSITION_CHARS && position.bytes().all(|byte| byte.is_ascii_graphic());

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::document::Fields;
+use super::document::{self, Fields};
 
 /// The values that Debezium writes where the database sent none for a column, unless `unavailable.value.placeholder` says otherwise; a
 /// column of bytes has it in Base64.
@@ -29,11 +29,12 @@ pub(super) fn without_unavailable(row: &str) -> Option<String> {
         return None;
     }
     let fields: Fields<'_> = serde_json::from_str(row).ok()?;
-    let kept = fields.iter().filter(|(_, value)| !is_unavailable(value));
-    let kept: Vec<String> = kept
-        .map(|(name, value)| format!("{}:{}", serde_json::Value::from(name.as_str()), value.get()))
+    let kept: Vec<(&str, &str)> = fields
+        .iter()
+        .filter(|(_, value)| !is_unavailable(value))
+        .map(|(name, value)| (name.as_str(), value.get()))
         .collect();
-    (kept.len() < fields.len()).then(|| format!("{{{}}}", kept.join(",")))
+    (kept.len() < fields.len()).then(|| document::written(kept))
 }
 
 /// As a text, the only element of an array, or the only entry of a map.

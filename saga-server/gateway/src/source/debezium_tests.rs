@@ -1,4 +1,4 @@
-//! Records as Debezium writes them: its documentation gives the fields, the values here are ours.
+//! Changes made by hand as Debezium's documentation has them, of several connectors.
 
 use serde_json::{Value, json};
 
@@ -121,14 +121,9 @@ fn each_connector_says_in_its_own_way_where_a_change_is() {
     let mut later = mongo.clone();
     later["ts_ms"] = json!(TIME + 1);
     assert_ne!(of(&later), of(&mongo));
-    // Without a place it is the record, as of what a snapshot reads, which is read at another place after a failure.
+    // Without a place it is the record.
     let oracle = json!({"connector": "oracle", "ts_ms": TIME, "scn": "2122185", "txId": "6.28.807"});
-    assert_eq!(id_of(&change("c", Value::Null, paid(), oracle)), None);
-    let mut read = source("orders", 26_523_144);
-    read["snapshot"] = json!("first_in_data_collection");
-    let read = change("r", Value::Null, paid(), read);
-    assert_eq!(id_of(&read), None);
-    assert_eq!(open(&read).envelope.recorded_at.unwrap().as_millis(), TIME);
+    assert!(of(&oracle).starts_with("rec-"));
 }
 
 #[test]
@@ -214,5 +209,6 @@ fn an_unavailable_value_is_missing() {
 fn a_time_may_be_a_text() {
     let value = json!({"before": null, "after": paid(), "source": {}, "op": "c", "ts_ms": TIME.to_string()});
     assert_eq!(open(&value).envelope.recorded_at.unwrap().as_millis(), TIME);
-    assert_eq!(id_of(&value), None, "when it was read differs each time");
+    let id = id_of(&value).unwrap();
+    assert!(id.starts_with("rec-"), "when it was read differs each time: {id}");
 }

@@ -1,4 +1,4 @@
-//! JSON as Kafka Connect writes it: with its schema around it, or an object as a text.
+//! JSON as Kafka Connect writes it: an object, an object as a text, and the schema around a value.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,18 @@ pub(super) fn fields(text: &str) -> Result<Fields<'_>, String> {
     read(text)
 }
 
-/// Without the schema that the JSON converter of Kafka Connect puts around a value, unless that is switched off.
+/// A value and the schema that the JSON converter of Kafka Connect puts around it, unless that is switched off.
+pub(super) fn with_schema(text: &str) -> Option<(&RawValue, &RawValue)> {
+    let fields: Fields<'_> = serde_json::from_str(text).ok()?;
+    match (fields.get("schema"), fields.get("payload"), fields.len()) {
+        (Some(schema), Some(payload), 2) => Some((*schema, *payload)),
+        _ => None,
+    }
+}
+
+/// The value alone.
 pub(super) fn without_schema(text: &str) -> &str {
-    let around = |fields: &Fields<'_>| fields.len() == 2 && fields.contains_key("schema");
-    serde_json::from_str::<Fields<'_>>(text)
-        .ok()
-        .filter(around)
-        .and_then(|fields| fields.get("payload").map(|payload| payload.get()))
-        .unwrap_or(text)
+    with_schema(text).map_or(text, |(_, payload)| payload.get())
 }
 
 /// Whether it is no document: older converters write so what has no value.
@@ -43,8 +47,13 @@ pub(super) fn packed_object(value: &str) -> Option<String> {
 
 /// An object of these fields, without those that are null: a mapping is to find them missing.
 pub(super) fn object<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let filled = fields.into_iter().filter(|(_, value)| *value != "null");
-    let fields: Vec<String> = filled
+    written(fields.into_iter().filter(|(_, value)| *value != "null"))
+}
+
+/// An object of these fields.
+pub(super) fn written<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let fields: Vec<String> = fields
+        .into_iter()
         .map(|(name, value)| format!("{}:{value}", serde_json::Value::from(name)))
         .collect();
     format!("{{{}}}", fields.join(","))

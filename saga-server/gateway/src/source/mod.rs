@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `format` | what the records of a source hold |
 //! | `record` | a record, and what a mapping sees of where it comes from |
-//! | `document` | JSON as Kafka Connect writes it: with its schema around it, or an object as a text |
+//! | `document`, `decimal` | JSON as Kafka Connect writes it: with its schema around it, an object as a text, a decimal as bytes |
 //! | `cloud_event` | a CloudEvent whose attributes are in the headers, or around its data |
 //! | `outbox`, `change` | rows of an outbox, and rows that changed, as Debezium writes them |
 //! | `connector` | what it writes in place of a change or of a value |
@@ -15,6 +15,7 @@
 mod change;
 mod cloud_event;
 mod connector;
+mod decimal;
 mod document;
 mod format;
 mod outbox;
@@ -24,10 +25,16 @@ use std::sync::Arc;
 
 use saga_types::{SagaEvent, Timestamp};
 
+pub use decimal::{VARIABLE_SCALE_DECIMAL, decimal};
 pub use format::SourceFormat;
 pub use record::{SourceRecord, SourceValue};
 
-use crate::{cloud_events::Opened, event::Envelope, gateway::Gateway, mapping::Input, mapping::Mapped};
+use crate::{
+    cloud_events::Opened,
+    event::Envelope,
+    gateway::Gateway,
+    mapping::{Input, Mapped},
+};
 
 /// Makes events of the records of one source.
 pub struct SourceMapper {
@@ -78,12 +85,13 @@ impl SourceMapper {
             resource: record.resource(),
         };
         // What is written again, at another time, must not be the same event with other content.
-        let envelope = match opened.envelope.event_id {
-            Some(_) => opened.envelope,
-            None => Envelope {
-                event_id: record.event_id(&self.name),
-                recorded_at: opened.envelope.recorded_at.or_else(|| record.time()),
-            },
+        let envelope = match opened.envelope {
+            Envelope {
+                event_id: None,
+                row: None,
+                recorded_at,
+            } => record.envelope(&self.name, recorded_at),
+            known => known,
         };
         match mapping.map(&input, envelope) {
             Mapped::Event(event) => MappedRecord::Event(event),
@@ -131,5 +139,7 @@ fn millis(text: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod debezium_tests;
+#[cfg(test)]
+mod seen_tests;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     SourceRecord,
     connector::is_of_connector,
+    decimal,
     document::{self, Fields},
 };
 use crate::{cloud_events::Opened, event::Envelope, event_id};
@@ -25,9 +26,10 @@ const ROW_COLUMNS: [&str; 6] = [
     "aggregateType",
 ];
 
-/// `None` for a row that was deleted, as rows of an outbox are when they are written, or updated.
+/// `None` for a row that was deleted, as rows of an outbox are when they are written, or updated, and for a message of the log.
 pub(super) fn open(text: &str, record: &SourceRecord<'_>) -> Result<Option<Opened>, String> {
-    let value = document::without_schema(text);
+    let value = decimal::without_schema(text);
+    let value = value.as_ref();
     if let Some(payload) = document::packed_object(value) {
         return Ok(Some(routed(payload, record)));
     }
@@ -38,7 +40,8 @@ pub(super) fn open(text: &str, record: &SourceRecord<'_>) -> Result<Option<Opene
     if is_of_connector(&fields) {
         return Ok(None);
     }
-    if let (Some(operation), true) = (fields.get("op"), fields.contains_key("after")) {
+    let is_change = ["after", "message"].iter().any(|name| fields.contains_key(*name));
+    if let (Some(operation), true) = (fields.get("op"), is_change) {
         return match operation.get() {
             r#""c""# | r#""r""# => row(&document::fields(fields["after"].get())?, record).map(Some),
             _ => Ok(None),
@@ -107,6 +110,7 @@ fn envelope(id: Option<&str>, record: &SourceRecord<'_>) -> Envelope {
             event_id::hashed(&prefix, &[record.topic.as_bytes(), id.as_bytes()]).ok()
         }),
         recorded_at: None,
+        row: None,
     }
 }
 

@@ -4,7 +4,7 @@ use saga_types::{EventId, Timestamp};
 use serde_json::{Map, Value};
 
 use super::SourceFormat;
-use crate::event_id;
+use crate::{event::Envelope, event_id};
 
 /// What begins the id of an event that is named by its record.
 const ID_PREFIX: &str = "rec-";
@@ -54,13 +54,22 @@ impl SourceValue<'_> {
 
 impl SourceRecord<'_> {
     /// When it was written, as the record says.
-    pub(super) fn time(&self) -> Option<Timestamp> {
+    fn time(&self) -> Option<Timestamp> {
         Timestamp::from_millis(self.timestamp_millis.filter(|millis| *millis > 0)?).ok()
+    }
+
+    /// What a record says of an event that nothing else names.
+    pub(super) fn envelope(&self, source: &str, recorded_at: Option<Timestamp>) -> Envelope {
+        Envelope {
+            event_id: self.event_id(source),
+            recorded_at: recorded_at.or_else(|| self.time()),
+            row: None,
+        }
     }
 
     /// The same record is the same event. The time distinguishes it from those of a topic that was deleted and made again.
     /// Records of a partition that were written in the same millisecond keep their order.
-    pub(super) fn event_id(&self, source: &str) -> Option<EventId> {
+    fn event_id(&self, source: &str) -> Option<EventId> {
         event_id::hashed(
             &format!("{ID_PREFIX}{:016x}-", self.offset),
             &[
