@@ -11,7 +11,7 @@ use uuid::Uuid;
 pub(crate) async fn postgres() -> PgPool {
     let url = env::var("DATABASE_URL").unwrap_or_else(|_| {
         panic!(
-            "these tests need PostgreSQL: run scripts/parts run kafka postgres jvm -- cargo test -p saga-sdk --features outbox"
+            "these tests need PostgreSQL: run scripts/parts run kafka postgres debezium -- cargo test -p saga-sdk --features outbox"
         )
     });
     let schema = format!("saga_sdk_test_{}", Uuid::now_v7().simple());

@@ -1,117 +1,145 @@
-//! Rows of the outbox as Debezium's outbox event router makes records of them, by the configuration that is in
-//! `deploy/debezium`: the router itself, on rows of a real PostgreSQL.
+//! Rows of the outbox as Debezium's outbox event router makes records of them, by the configuration that is in `deploy/debezium`: a real
+//! connector, from a real PostgreSQL to real Kafka.
 
 use std::{
-    env,
-    io::Write as _,
-    process::{Command, Stdio},
+    env, fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
+use rdkafka::{
+    Message as _,
+    message::{BorrowedMessage, Headers as _},
+};
 use saga_sdk::{
     SagaTrackerClient, SagaType,
     outbox::{self, Outbox},
     steps,
 };
-use saga_types::{avro, topic::DEFAULT_TOPIC};
-use serde_json::{Value, json};
+use saga_types::{Step, avro};
+use serde_json::Value;
 use sqlx::PgPool;
 
-use crate::{databases, topic::Topic};
+use crate::{databases, kafka::create_topic, support::consumer, topic::Topic};
 
-const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
+const CONFIGURATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/debezium/saga-outbox.json");
 
-fn router() -> Command {
-    let class_path = env::var("SAGA_TEST_JAVA_CLASS_PATH").unwrap_or_else(|_| {
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| {
         panic!(
-            "this test needs Debezium: run scripts/parts run kafka postgres jvm -- cargo test -p saga-sdk --features outbox"
+            "this test needs {name}: run scripts/parts run kafka postgres debezium -- cargo test -p saga-sdk --features outbox"
         )
-    });
-    let java = env::var("JAVA_HOME").map_or_else(|_| "java".to_owned(), |home| format!("{home}/bin/java"));
-    let mut command = Command::new(java);
-    command
-        .args(["-Xmx128m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"])
-        .args(["-cp", &class_path])
-        .arg(format!("{FOLDER}/tests/java/OutboxRouter.java"))
-        .arg(format!("{FOLDER}/../deploy/debezium/saga-outbox.json"));
-    command
+    })
 }
 
-/// What the router makes of the table.
-fn routed(table: &Value) -> Vec<Value> {
-    let mut router = router()
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
+/// What Kafka Connect's REST interface answers.
+fn connect(method: &str, path: &str, body: &str) -> String {
+    let address = variable("SAGA_TEST_CONNECT");
+    let mut connection = TcpStream::connect(address.trim_start_matches("http://")).unwrap();
+    let request = format!(
+        "{method} {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap_or_default();
+    assert!(status.starts_with('2'), "{method} {path}: {answer}");
+    answer
+}
+
+/// The file's configuration for this database and topic.
+async fn configuration(pool: &PgPool, name: &str, topic: &str) -> Value {
+    let file: Value = serde_json::from_slice(&fs::read(CONFIGURATION).unwrap()).unwrap();
+    let mut configuration = file["config"].clone();
+    let options = pool.connect_options();
+    let schema: String = sqlx::query_scalar("SELECT current_schema()::text")
+        .fetch_one(pool)
+        .await
         .unwrap();
-    let input = table.to_string();
-    router.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = router.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let lines = String::from_utf8(output.stdout).unwrap();
-    lines
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    for (key, value) in [
+        ("database.hostname", options.get_host().to_owned()),
+        ("database.port", options.get_port().to_string()),
+        ("database.dbname", options.get_database().unwrap().to_owned()),
+        ("database.user", options.get_username().to_owned()),
+        ("database.password", String::new()),
+        ("table.include.list", format!("{schema}.saga_outbox")),
+        ("slot.name", name.to_owned()),
+        ("publication.name", name.to_owned()),
+        ("transforms.outbox.route.topic.replacement", topic.to_owned()),
+    ] {
+        configuration[key] = value.into();
+    }
+    configuration
 }
 
-async fn table(pool: &PgPool) -> Value {
-    let columns: Vec<(String, String)> = sqlx::query_as(
-        "SELECT column_name::text, data_type::text FROM information_schema.columns \
-         WHERE table_schema = current_schema() AND table_name = 'saga_outbox' ORDER BY ordinal_position",
-    )
-    .fetch_all(pool)
-    .await
-    .unwrap();
-    let rows: Vec<String> =
-        sqlx::query_scalar("SELECT row_to_json(saga_outbox)::text FROM saga_outbox ORDER BY position")
-            .fetch_all(pool)
-            .await
-            .unwrap();
-    let rows: Vec<Value> = rows
-        .iter()
-        .map(|row| serde_json::from_str(row).unwrap())
-        .collect();
-    json!({"columns": columns, "rows": rows})
+async fn record(pool: &PgPool, saga_id: &str, step: Step, is_traced: bool) {
+    // Only stands for an enabled tracker: what is recorded goes to the outbox.
+    let tracker: Arc<dyn SagaTrackerClient> = Arc::new(Topic::default());
+    let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, saga_id);
+    let mut step = saga.progress(step).with("customerId", "Zoë");
+    if is_traced {
+        step = step.trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", true);
+    }
+    let mut transaction = pool.begin().await.unwrap();
+    let outbox = Outbox::new("order-service");
+    outbox.record(&mut *transaction, step).await.unwrap();
+    transaction.commit().await.unwrap();
 }
 
-fn bytes(hex: &Value) -> Vec<u8> {
-    let hex = hex.as_str().unwrap();
-    (0..hex.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-        .collect()
+fn header<'a>(record: &'a BorrowedMessage<'_>, name: &str) -> Option<&'a [u8]> {
+    let headers = record.headers()?;
+    headers.iter().find(|header| header.key == name)?.value
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn debezium_routes_the_rows_as_the_relay_does() {
+    let servers = variable("KAFKA_BOOTSTRAP_SERVERS");
+    let topic = create_topic(&servers).await;
     let pool = databases::postgres().await;
     outbox::migrate(&pool).await.unwrap();
-    let tracker: Arc<dyn SagaTrackerClient> = Arc::new(Topic::default());
-    let saga = tracker.order("order-1").saga(SagaType::ORDER_CREATION, "사가-1");
-    let outbox = Outbox::new("order-service");
-    let mut transaction = pool.begin().await.unwrap();
-    let traced = saga.start(steps::ORDER_CREATED).with("customerId", "Zoë").trace(
-        "0af7651916cd43dd8448eb211c80319c",
-        "b7ad6b7169203331",
-        true,
-    );
-    outbox.record(&mut *transaction, traced).await.unwrap();
-    let untraced = saga.complete(steps::ORDER_CONFIRMED);
-    outbox.record(&mut *transaction, untraced).await.unwrap();
-    transaction.commit().await.unwrap();
-
-    let table = table(&pool).await;
-    let records = tokio::task::spawn_blocking(move || routed(&table)).await.unwrap();
-    let steps = [steps::ORDER_CREATED, steps::ORDER_CONFIRMED];
-    assert_eq!(records.len(), steps.len());
-    for (record, step) in records.iter().zip(steps) {
-        assert_eq!(record["topic"], DEFAULT_TOPIC);
-        assert_eq!(bytes(&record["key"]), "사가-1".as_bytes());
-        let event = avro::decode_single_object(&bytes(&record["value"])).unwrap();
-        assert_eq!((event.saga_id.as_str(), event.step), ("사가-1", step));
+    let name = topic.replace('-', "_");
+    // One that its snapshot reads, and one that is written while it runs.
+    record(&pool, "사가-1", steps::ORDER_CREATED, true).await;
+    let configuration = configuration(&pool, &name, &topic).await.to_string();
+    connect("PUT", &format!("/connectors/{name}/config"), &configuration);
+    let records = consumer(&servers, &topic);
+    let next = || {
+        let started = Instant::now();
+        loop {
+            if let Some(record) = records.poll(Duration::from_secs(1)) {
+                return record.unwrap();
+            }
+            let status = connect("GET", &format!("/connectors/{name}/status"), "");
+            assert!(!status.contains("FAILED"), "{status}");
+            assert!(started.elapsed() < Duration::from_secs(60), "no record: {status}");
+        }
+    };
+    for (step, is_traced) in [(steps::ORDER_CREATED, true), (steps::ORDER_CONFIRMED, false)] {
+        if step == steps::ORDER_CONFIRMED {
+            record(&pool, "사가-1", step.clone(), is_traced).await;
+        }
+        let record = tokio::task::block_in_place(next);
+        assert_eq!(record.key(), Some("사가-1".as_bytes()));
+        let event = avro::decode_single_object(record.payload().unwrap()).unwrap();
+        assert_eq!((event.saga_id.as_str(), &event.step), ("사가-1", &step));
+        let traceparent =
+            is_traced.then_some(&b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"[..]);
+        assert_eq!(header(&record, "traceparent"), traceparent);
     }
-    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    assert_eq!(records[0]["headers"]["traceparent"], traceparent);
-    assert_eq!(records[1]["headers"]["traceparent"], Value::Null);
+
+    // The slot would keep the log of the database for ever.
+    connect("DELETE", &format!("/connectors/{name}"), "");
+    let started = Instant::now();
+    let drop_slot = || {
+        sqlx::query("SELECT pg_drop_replication_slot($1)")
+            .bind(&name)
+            .execute(&pool)
+    };
+    while let Err(error) = drop_slot().await {
+        assert!(started.elapsed() < Duration::from_secs(30), "{error}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

@@ -92,7 +92,7 @@ async fn record_all(pool: &sqlx::PgPool) {
     }
 }
 
-async fn create_topic(servers: &str) -> String {
+pub(crate) async fn create_topic(servers: &str) -> String {
     let name = format!("saga-sdk-test-{}", Uuid::now_v7());
     let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
         .set("bootstrap.servers", servers)

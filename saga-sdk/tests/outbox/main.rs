@@ -1,6 +1,6 @@
-//! The transactional outbox on real databases: PostgreSQL and SQLite, real Kafka, and Debezium's router.
+//! The transactional outbox on real databases: PostgreSQL and SQLite, real Kafka, and Debezium.
 //!
-//! Run by `scripts/parts run kafka postgres jvm -- cargo test -p saga-sdk --features outbox`.
+//! Run by `scripts/parts run kafka postgres debezium -- cargo test -p saga-sdk --features outbox`.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 #[macro_use]
