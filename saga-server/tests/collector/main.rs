@@ -1,6 +1,6 @@
 //! The collector on real parts: Apache Kafka, PostgreSQL, a schema registry, Prometheus, clients in other languages.
 //!
-//! `scripts/parts run kafka postgres pgbouncer registry python jvm prometheus -- cargo test -p saga-server --test collector`
+//! `scripts/parts run kafka postgres pgbouncer debezium registry python jvm prometheus -- cargo test -p saga-server --test collector`
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod archive;

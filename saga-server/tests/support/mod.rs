@@ -49,7 +49,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(120);
 /// The address of a real part, or how to start it.
 pub fn part(variable: &str, name: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
-        panic!("{variable} is not set. Run: scripts/parts run kafka postgres pgbouncer registry python jvm browser prometheus -- cargo test -p saga-server ({name})")
+        panic!("{variable} is not set. Run: scripts/parts run kafka postgres pgbouncer debezium registry python jvm browser prometheus -- cargo test -p saga-server ({name})")
     })
 }
 

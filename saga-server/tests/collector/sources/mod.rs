@@ -1,5 +1,7 @@
 //! Topics that exist already: their records, through a real broker, to the sagas that their mappings make of them.
 
+mod connect;
+mod debezium;
 mod faults;
 mod formats;
 mod poison;
@@ -66,17 +68,22 @@ impl Sources {
     }
 
     fn add_without_topic(&mut self, name: &str, format: SourceFormat, mapping: &str) -> TestProducer {
+        let topic = format!("{}.{name}", self.harness.group);
+        self.add_on(name, &topic, format, mapping);
+        TestProducer::to(&self.harness.bootstrap_servers, &topic)
+    }
+
+    /// A source on a topic that others write.
+    fn add_on(&mut self, name: &str, topic: &str, format: SourceFormat, mapping: &str) {
         let file = self.folder.path().join(format!("{name}.yml"));
         std::fs::write(file, mapping).unwrap();
-        let topic = format!("{}.{name}", self.harness.group);
         self.config.sources.push(SourceConfig {
             name: name.to_owned(),
-            topic: topic.clone(),
+            topic: topic.to_owned(),
             format,
             group: format!("{}-{name}", self.harness.group),
             properties: [].into(),
         });
-        TestProducer::to(&self.harness.bootstrap_servers, &topic)
     }
 
     pub(crate) async fn start(&self) -> Running {
