@@ -3,7 +3,7 @@
 use std::{str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    Connection, Executor, PgPool,
+    Connection, Executor, PgConnection, PgPool, Row,
     migrate::MigrateError,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -133,12 +133,20 @@ fn pool(
         // Without a limit, one whose other end vanished would count as used until TCP gives it up.
         .after_release(|connection, _| {
             Box::pin(async move {
-                let answer = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await;
+                let answer = tokio::time::timeout(RELEASE_TIMEOUT, is_idle(connection)).await;
                 // An error closes the connection.
-                answer.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
+                answer.unwrap_or(Err(sqlx::Error::PoolTimedOut))
             })
         })
         .connect_lazy_with(options)
+}
+
+/// Whether the session is in no transaction. The driver does not count one whose BEGIN was not waited for, or ended with an
+/// error: the next caller would read an old snapshot, or be refused everything, and what it writes would never be committed.
+/// Only a statement by itself, sent as text, begins at the moment at which its transaction begins.
+async fn is_idle(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let answer = sqlx::raw_sql("SELECT now() = statement_timestamp()");
+    answer.fetch_one(connection).await?.try_get(0)
 }
 
 pub(super) async fn migrate(writers: &PgPool) -> Result<(), StoreError> {

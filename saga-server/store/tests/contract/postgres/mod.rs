@@ -2,15 +2,19 @@
 
 mod refusals;
 
-use std::time::{Duration, Instant};
+use std::{
+    future::poll_fn,
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 use crate::suite::{
     Database, connect, contract_tests,
     events::{created, event, folded, state_of},
     operations,
 };
-use saga_store::{AppendError, StoreError};
-use saga_types::{SagaStatus, definition::Definitions, steps};
+use saga_store::{AppendError, Scope, Span, StoreError, Width};
+use saga_types::{SagaStatus, Timestamp, definition::Definitions, steps};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::task::JoinHandle;
 
@@ -68,6 +72,18 @@ impl Postgres {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         migrating
+    }
+
+    /// Waits until sessions are in no transaction that nobody goes on with.
+    async fn has_no_open_transaction(&self) {
+        const OPEN: &str = "SELECT count(*) FROM pg_stat_activity \
+                            WHERE application_name = $1 AND state LIKE 'idle in transaction%'";
+        let mut waited = 0;
+        while self.count(OPEN).await > 0 {
+            waited += 1;
+            assert!(waited < 100, "a transaction stays open");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }
 
@@ -166,17 +182,32 @@ async fn a_caller_that_stops_waiting_leaves_no_open_transaction() {
         let append = store.append(events.collect());
         let _ = tokio::time::timeout(Duration::from_micros(round * 100), append).await;
     }
-    let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND state LIKE 'idle in transaction%'";
-    let mut waited = 0;
-    while database.count(open).await > 0 {
-        waited += 1;
-        assert!(waited < 100, "a transaction stays open");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    database.has_no_open_transaction().await;
     store
         .append(vec![created("saga-1", "last", 0)].into())
         .await
         .unwrap();
+}
+
+/// A page is left, or one of its other questions fails, while this one begins its transaction: the connection would answer
+/// from an old snapshot ever after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_stops_waiting_leaves_no_open_transaction() {
+    let database = Postgres::new().await;
+    let store = database.store().await;
+    let span = Span::ending_at(Timestamp::now(), Width::Minute, 60);
+    for polls in 1..12 {
+        let mut trends = store.trends(&span, &Scope::All);
+        for _ in 0..polls {
+            let polled = poll_fn(|context| Poll::Ready(trends.as_mut().poll(context)));
+            if polled.await.is_ready() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        drop(trends);
+        database.has_no_open_transaction().await;
+    }
 }
 
 /// Steps are read again only when they must be: a saga that goes on reads none of its past.
