@@ -22,6 +22,9 @@ const PARTITION_STALLED_AFTER: Duration = Duration::from_secs(20);
 /// How long joining the group may take while a broker answers. Others may hold it up until their sessions end.
 const JOIN_STALLED_AFTER: Duration = Duration::from_secs(60);
 
+/// How long no broker may be reached until another client tries, and then again.
+const UNREACHABLE_AFTER: Duration = Duration::from_secs(60);
+
 /// After so long, a client that was replaced counts no more.
 const DOUBLING_ENDS_AFTER: Duration = Duration::from_secs(600);
 
@@ -105,6 +108,7 @@ impl PartitionSnapshot {
 pub(super) struct StallDetector {
     stalled: BTreeMap<i32, Stalled>,
     unsettled_since: Option<Instant>,
+    unreachable_since: Option<Instant>,
     replaced: Option<Instant>,
     doublings: u32,
 }
@@ -132,9 +136,11 @@ impl StallDetector {
             self.doublings = 0;
         }
         if !snapshot.is_reachable {
-            self.forget();
+            self.stalled.clear();
+            self.unsettled_since = None;
             return None;
         }
+        self.unreachable_since = None;
         if let Some(unsettled) = &snapshot.unsettled {
             self.stalled.clear();
             let since = *self.unsettled_since.get_or_insert(now);
@@ -191,6 +197,20 @@ impl StallDetector {
         stuck
     }
 
+    /// Whether it is time that another client tries to reach a broker. A client that was told that there are no brokers, as a
+    /// broker says while it is started, can forget them all and never try one again.
+    pub(super) fn another_may_try(&mut self, snapshot: &ClientSnapshot, now: Instant) -> bool {
+        if snapshot.is_reachable {
+            return false;
+        }
+        let since = *self.unreachable_since.get_or_insert(now);
+        let is_due = now.duration_since(since) >= UNREACHABLE_AFTER;
+        if is_due {
+            self.unreachable_since = Some(now);
+        }
+        is_due
+    }
+
     /// A client stalled. The next one gets more time the sooner it comes after the one before.
     pub(super) fn replaced(&mut self, now: Instant) {
         self.doublings = (self.doublings + 1).min(MAX_DOUBLINGS);
@@ -201,6 +221,7 @@ impl StallDetector {
     pub(super) fn forget(&mut self) {
         self.stalled.clear();
         self.unsettled_since = None;
+        self.unreachable_since = None;
     }
 
     fn timeout(&self, base: Duration) -> Duration {
@@ -314,6 +335,26 @@ mod tests {
         };
         assert_eq!(after(PARTITION_STALLED_AFTER, &unsettled, &[]), None);
         assert!(after(JOIN_STALLED_AFTER, &unsettled, &[]).is_some());
+    }
+
+    #[test]
+    fn another_client_tries_after_a_time_without_a_broker_and_again() {
+        let mut detector = StallDetector::default();
+        let reachable = snapshot(reading(9, 9));
+        let unreachable = ClientSnapshot {
+            is_reachable: false,
+            ..snapshot(reading(9, 9))
+        };
+        let begun = Instant::now();
+        let mut at = |seconds, snapshot: &ClientSnapshot| {
+            let now = begun + Duration::from_secs(seconds);
+            detector.check(snapshot, &BTreeSet::new(), &BTreeSet::new(), now);
+            detector.another_may_try(snapshot, now)
+        };
+        assert!(!at(0, &unreachable) && !at(59, &unreachable));
+        assert!(at(60, &unreachable) && !at(61, &unreachable));
+        assert!(at(120, &unreachable));
+        assert!(!at(179, &reachable) && !at(180, &unreachable), "it begins anew");
     }
 
     #[test]

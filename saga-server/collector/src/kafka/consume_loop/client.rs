@@ -1,10 +1,11 @@
-//! Checks of the client: commits without a confirmation, batches that it cannot read, and stalls, after which it is replaced.
+//! Checks of the client: commits without a confirmation, batches that it cannot read, and stalls and brokers that it has lost, after
+//! which it is replaced.
 
 use std::time::{Duration, Instant};
 
 use rdkafka::{
     Offset,
-    consumer::{CommitMode, Consumer},
+    consumer::{BaseConsumer, CommitMode, Consumer},
     error::KafkaError,
     types::RDKafkaErrorCode,
 };
@@ -18,7 +19,7 @@ use crate::kafka::{
     unreadable::{Finding, Gap},
 };
 
-/// How long going to an offset may take.
+/// How long going to an offset, or asking for brokers, may take.
 const SEEK: Duration = Duration::from_secs(5);
 
 /// How long a client that is given up may take to leave the group.
@@ -49,8 +50,23 @@ impl ConsumeLoop {
         paused.extend(owned.iter().filter(|partition| self.held.holds(**partition)));
         match self.stalls.check(snapshot, &owned, &paused, now) {
             Some(reason) if !self.consumer.context().is_topic_missing() => self.replace_client(&reason),
+            _ if self.stalls.another_may_try(snapshot, now) && self.another_reaches_a_broker() => {
+                self.replace_client("it reaches no broker, and another client does")
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Asks by a client that joins no group, so that an outage of all brokers costs no more than that.
+    fn another_reaches_a_broker(&self) -> bool {
+        let kafka = &self.config.kafka;
+        let mut client = kafka.client_with(&[]);
+        client.set("group.id", format!("{}-trial", kafka.group));
+        let another = client.create::<BaseConsumer>();
+        another.is_ok_and(|another| {
+            let metadata = another.fetch_metadata(Some(&self.config.topic), SEEK);
+            metadata.is_ok_and(|metadata| !metadata.brokers().is_empty())
+        })
     }
 
     /// The client could not read the batch at this offset, of a partition that it does not name: all that may be meant are held,
