@@ -56,6 +56,8 @@ pub enum Concern {
     DeadLetterRead,
     /// The broker lets the collector write no dead letters, which are kept in the database only.
     DeadLetterWrite,
+    /// The database does not take dead letters, which wait on their topic.
+    DeadLetterStore,
     /// A job makes no progress.
     Jobs,
     /// What webhooks are to be sent is not delivered.

@@ -137,14 +137,27 @@ impl Worker {
             stop: &self.stop,
         };
         let keep = |some: &[NewLetter]| self.store.keep_letters(some.to_vec());
-        let report = |failure: &Failure| tracing::debug!(?failure, "dead letters not kept, retrying");
+        let report = |failure: &Failure| self.report(failure);
         let Some(refused) = retry.write_each(&letters, keep, report).await else {
             return false;
         };
+        self.reports.health.warn(Concern::DeadLetterStore, None);
         for (letter, reason) in refused {
             self.skip(letter, &reason);
         }
         true
+    }
+
+    /// It may be about their table alone, which no event needs.
+    fn report(&self, failure: &Failure) {
+        let Failure::Outage(reason) = failure else {
+            tracing::debug!(?failure, "dead letters not kept, retrying");
+            return;
+        };
+        let warning = format!("dead letters wait on their topic: {reason}");
+        if self.reports.health.warn(Concern::DeadLetterStore, Some(warning)) {
+            tracing::warn!(topic = self.topic, reason, "dead letters not kept, retrying");
+        }
     }
 
     /// One letter must not hold up the others; it stays on its topic.
@@ -160,5 +173,62 @@ impl Worker {
             reason,
             "dead letter refused by the database; it remains on its topic only"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use saga_store::StoreOptions;
+    use saga_types::{Timestamp, definition::Definitions};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn health_says_that_letters_wait_and_no_longer_when_they_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = format!("sqlite://{}/sagas.db", folder.path().display());
+        let health = Arc::new(Health::starting(&[]));
+        let record = RawRecord::of_parts(Timestamp::now(), b"key", b"no event", &[]);
+        // Nobody listens at the first.
+        for (url, is_kept) in [
+            ("postgres://nobody@127.0.0.1:1/none", false),
+            (kept.as_str(), true),
+        ] {
+            let options = StoreOptions {
+                definitions: Arc::new(Definitions::built_in()),
+                max_connections: 2,
+            };
+            let store = saga_store::connect(url, options).await.unwrap();
+            if is_kept {
+                store.migrate().await.unwrap();
+            }
+            let stop = CancellationToken::new();
+            let mut worker = Worker {
+                topic: "letters".to_owned(),
+                decoder: Decoder::new(None),
+                store,
+                is_hidden: false,
+                reports: WaitReports {
+                    health: health.clone(),
+                    status: Arc::default(),
+                },
+                log: LetterLog::of("letters"),
+                stop: stop.clone(),
+            };
+            let warned = async {
+                while health.warnings().is_empty() {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                stop.cancel();
+                std::future::pending::<bool>().await
+            };
+            let handled = tokio::select! {
+                handled = worker.handle(std::slice::from_ref(&record)) => handled,
+                waiting = warned, if !is_kept => waiting,
+            };
+            assert_eq!(handled, is_kept);
+            let warning = health.warnings().remove(&Concern::DeadLetterStore);
+            assert_eq!(warning.is_none(), is_kept, "{warning:?}");
+        }
     }
 }
