@@ -8,9 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use saga_store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+/// After how long without an answer that is said, and again.
+const UNKNOWN_TOO_LONG: Duration = Duration::from_secs(60);
 
 /// A lease, and as whom this collector asks for it.
 #[derive(Clone)]
@@ -19,6 +23,8 @@ pub(crate) struct Lease {
     name: &'static str,
     period: Duration,
     holder: String,
+    /// When the database said last who holds it, or its silence was last reported.
+    known: Arc<Mutex<Instant>>,
 }
 
 /// Who holds the lease at one turn.
@@ -46,17 +52,32 @@ impl Lease {
             name,
             period,
             holder,
+            known: Arc::new(Mutex::new(Instant::now())),
         }
     }
 
     /// Takes or renews it.
     pub(crate) async fn hold(&self) -> Turn {
         let asked = Instant::now();
-        match self.store.hold_lease(self.name, &self.holder, self.period).await {
+        let held = self.store.hold_lease(self.name, &self.holder, self.period).await;
+        self.report(held.as_ref().err());
+        match held {
             Ok(true) => Turn::Ours(asked + self.period),
             Ok(false) => Turn::Others,
             Err(error) => Turn::Unknown(error),
         }
+    }
+
+    /// Everything else may work, as with a right that is missing: then nothing but this says that the work stands still.
+    fn report(&self, failure: Option<&StoreError>) {
+        let mut known = self.known.lock();
+        if let Some(error) = failure {
+            if known.elapsed() < UNKNOWN_TOO_LONG {
+                return;
+            }
+            tracing::warn!(%error, lease = self.name, "lease not held for a minute, its work stands still");
+        }
+        *known = Instant::now();
     }
 
     /// Gives it back. When the database does not take that, it runs out by itself.
