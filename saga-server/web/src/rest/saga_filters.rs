@@ -20,6 +20,9 @@ use crate::http::{
 use saga_collector::{freshness::Freshness, redaction::Redaction};
 use saga_store::{Judged, SagaQuery};
 
+/// Of how many keys of the metadata values are asked for at once: how long PostgreSQL plans grows with a power of it.
+const MAX_METADATA_FILTERS: usize = 8;
+
 /// Who may search for a value could find it out by asking often enough.
 const HIDDEN: &str = "is not shown (redaction.metadataKeys), and so cannot be searched for";
 
@@ -130,13 +133,19 @@ fn metadata(params: &mut Params, redaction: &Redaction) -> BTreeMap<String, Stri
             "is given in metadata.serviceVersion as well",
         );
     }
+    for key in wanted.keys().skip(MAX_METADATA_FILTERS) {
+        params.refuse(
+            &format!("metadata.{key}"),
+            format!("is one key too many; at most {MAX_METADATA_FILTERS} may be asked for at once"),
+        );
+    }
     for key in wanted.keys().filter(|key| redaction.hides(key)) {
         params.refuse(&format!("metadata.{key}"), HIDDEN);
     }
     wanted
 }
 
-/// `metadata.KEY=VALUE`, as often as needed.
+/// `metadata.KEY=VALUE`, for several keys.
 pub(super) struct MetadataFilter;
 
 impl PartialSchema for MetadataFilter {
@@ -151,10 +160,12 @@ pub(super) fn metadata_filter(prefix: &str) -> RefOr<Schema> {
     let names = format!(r"^{}metadata\.[^\x00]+$", prefix.replace('.', r"\."));
     let filter = ObjectBuilder::new()
         .description(Some(format!(
-            "{prefix}metadata.KEY=VALUE: has a step with this text in its metadata; as often as needed"
+            "{prefix}metadata.KEY=VALUE: has a step with this text in its metadata; \
+             for at most {MAX_METADATA_FILTERS} keys"
         )))
         .property_names(Some(text().pattern(Some(names)).build()))
         .additional_properties(Some(text().pattern(Some(r"^[^\x00]+$"))))
+        .max_properties(Some(MAX_METADATA_FILTERS))
         .examples([serde_json::json!({format!("{prefix}metadata.orderAmount"): "125.50"})]);
     Schema::Object(filter.build()).into()
 }

@@ -240,6 +240,10 @@ async fn bad_parameters_are_named_all_at_once() {
         ("orderId=%00", "orderId"),
         ("metadata.k=%00", "metadata.k"),
         ("metadata.=1", "metadata."),
+        (
+            "metadata.a=1&metadata.b=1&metadata.c=1&metadata.d=1&metadata.e=1&metadata.f=1&metadata.g=1&serviceVersion=1&metadata.z=1",
+            "metadata.z",
+        ),
         ("traceId=%ff", "traceId"),
         ("traceId=%zz", "traceId"),
         ("traceId=%", "traceId"),
