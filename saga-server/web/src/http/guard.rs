@@ -188,20 +188,14 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-/// Begins most headers that a proxy adds when it passes on what others ask.
-const FORWARDED: &str = "x-forwarded-";
+/// Headers that a proxy adds when it passes on what others ask.
+const PROXY_HEADERS: [&str; 2] = ["forwarded", "via"];
 
-/// The others.
-const PROXY_HEADERS: [&str; 8] = [
-    "forwarded",
-    "via",
-    "x-real-ip",
-    "cf-connecting-ip",
-    "true-client-ip",
-    "client-ip",
-    "x-client-ip",
-    "x-original-url",
-];
+/// Beginnings of others: what was asked of the proxy.
+const PROXY_BEGINNINGS: [&str; 5] = ["x-forwarded", "x-original-", "x-rewrite-", "x-envoy-", "cf-"];
+
+/// Ends of others: for whom it asks. Each proxy has a name of its own for this.
+const PROXY_ENDS: [&str; 3] = ["-ip", "clientip", "-address"];
 
 /// A page of some website can make its own name stand for 127.0.0.1 (DNS rebinding), and a proxy can pass on calls of
 /// others. The first shows in the name that was called, wherever it is said, the second mostly in a header. A program
@@ -216,7 +210,12 @@ fn comes_from_this_machine(request: &Request) -> bool {
 }
 
 fn is_of_a_proxy(name: &HeaderName) -> bool {
-    name.as_str().starts_with(FORWARDED) || PROXY_HEADERS.contains(&name.as_str())
+    let name = name.as_str();
+    PROXY_HEADERS.contains(&name)
+        || PROXY_BEGINNINGS
+            .iter()
+            .any(|beginning| name.starts_with(beginning))
+        || PROXY_ENDS.iter().any(|end| name.ends_with(end))
 }
 
 fn is_this_machine(called: &str) -> bool {

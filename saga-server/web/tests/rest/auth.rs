@@ -206,6 +206,13 @@ async fn what_a_proxy_passes_on_is_not_answered() {
         ("true-client-ip", "10.0.0.1"),
         ("client-ip", "10.0.0.1"),
         ("x-original-url", "/"),
+        ("x-rewrite-url", "/"),
+        ("x-cluster-client-ip", "10.0.0.1"),
+        ("fastly-client-ip", "10.0.0.1"),
+        ("fly-client-ip", "10.0.0.1"),
+        ("x-azure-clientip", "10.0.0.1"),
+        ("x-envoy-external-address", "10.0.0.1"),
+        ("cf-ray", "8d1"),
         ("host", "evil.example"),
     ] {
         let headers = [("host", "127.0.0.1"), (name, value)];
