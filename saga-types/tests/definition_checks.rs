@@ -329,6 +329,27 @@ fn a_time_that_is_none_is_refused_with_its_line() {
     );
 }
 
+#[test]
+fn what_the_parser_refuses_is_said_for_those_who_write_files_and_not_for_who_calls_it() {
+    let twice = format!("{GOOD}---\n{GOOD}");
+    let key_twice = format!("{GOOD}\nsagaType: OTHER\n");
+    for (yaml, reason) in [
+        ("", "unexpected end of file"),
+        (
+            twice.as_str(),
+            "only single YAML document expected but multiple found",
+        ),
+        (
+            key_twice.as_str(),
+            "duplicate mapping key `sagaType` is not allowed here",
+        ),
+        ("sagaType: ~", "null is not allowed here"),
+    ] {
+        let errors = SagaDefinition::check_yaml(yaml).result.unwrap_err();
+        assert_eq!(errors[0].reason, reason);
+    }
+}
+
 /// The keys that the parser names when it meets one that it does not know.
 fn keys_of(yaml: &str) -> BTreeSet<String> {
     let error = SagaDefinition::from_yaml(yaml).unwrap_err();

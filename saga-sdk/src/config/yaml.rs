@@ -67,7 +67,9 @@ fn refuse_dotted(tree: &Value, origin: &str) -> Result<(), ConfigError> {
 }
 
 fn syntax(error: &serde_saphyr::Error, origin: &str) -> ConfigError {
-    let message = error.without_snippet().to_string();
+    let message = error
+        .without_snippet()
+        .render_with_formatter(&serde_saphyr::UserMessageFormatter);
     ConfigError::Syntax {
         origin: origin.to_owned(),
         line: error.location().map_or(1, |location| location.line()),

@@ -7,6 +7,7 @@ use std::{
 
 use merge::Merge;
 use serde::de::DeserializeOwned;
+use serde_saphyr::UserMessageFormatter;
 
 use super::{ConfigError, Settings, keys};
 
@@ -76,7 +77,9 @@ pub(crate) fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, Stri
 /// `line 3: ingest.batchSize: not a whole number; it should be: …`.
 fn message(error: &serde_saphyr::Error, path: &str) -> String {
     let line = error.location().map_or(1, |location| location.line());
-    let full = error.without_snippet().to_string();
+    let full = error
+        .without_snippet()
+        .render_with_formatter(&UserMessageFormatter);
     let reason = in_words(&full);
     let key = if ["", ".", "?"].contains(&path) {
         String::new()
@@ -90,15 +93,14 @@ fn message(error: &serde_saphyr::Error, path: &str) -> String {
     format!("line {line}: {key}{reason}{expected}")
 }
 
-/// The parser's message without what is for programmers: the place once more, a picture of the text, names of types.
+/// The parser's message without the place once more, a picture of the text, and names of types.
 fn in_words(message: &str) -> &str {
     let line = message.lines().next().unwrap_or_default();
     let reason = line.rsplit_once(" at line ").map_or(line, |(reason, _)| reason);
     match reason {
         "invalid u32" | "invalid u64" => "not a whole number",
         "expected mapping start" => "not a map of keys",
-        _ => reason
-            .split_once(", set DuplicateKeyPolicy")
-            .map_or(reason, |(reason, _)| reason),
+        "expected string scalar" => "not a text",
+        _ => reason,
     }
 }

@@ -5,7 +5,7 @@
 use std::{str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
-use serde_saphyr::Spanned;
+use serde_saphyr::{Spanned, UserMessageFormatter};
 
 use super::finding::DefinitionError;
 use crate::{SagaType, Step, Timestamp};
@@ -14,7 +14,11 @@ use crate::{SagaType, Step, Timestamp};
 pub(super) fn read(yaml: &str) -> Result<DefinitionFile, DefinitionError> {
     serde_saphyr::from_str(yaml).map_err(|error| DefinitionError {
         line: error.location().map_or(1, |location| location.line()),
-        reason: reason(&error.without_snippet().to_string()),
+        reason: reason(
+            &error
+                .without_snippet()
+                .render_with_formatter(&UserMessageFormatter),
+        ),
         hint: "every key and its form is in schemas/definition.schema.json".to_owned(),
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use saga_types::{SagaStatus, SagaType, Step};
 use serde::Deserialize;
-use serde_saphyr::Spanned;
+use serde_saphyr::{Spanned, UserMessageFormatter};
 use thiserror::Error;
 
 use super::expression::Expression;
@@ -75,7 +75,9 @@ pub(super) struct Rule {
 /// Reads and checks the rules of a file.
 pub(super) fn rules(yaml: &str) -> Result<Vec<Rule>, MappingError> {
     let file: MappingEntry = serde_saphyr::from_str(yaml).map_err(|error| {
-        let message = error.without_snippet().to_string();
+        let message = error
+            .without_snippet()
+            .render_with_formatter(&UserMessageFormatter);
         let line = message.lines().next().unwrap_or_default();
         MappingError {
             line: error.location().map_or(1, |location| location.line()),

@@ -132,6 +132,8 @@ fn what_a_file_must_not_hold_is_named_with_file_line_and_key() {
             "log: { level: info }\nlog: { level: warn }",
             &["line 2", "duplicate", "log"],
         ),
+        ("log: {}\n---\nlog: {}", &["line 3", "only single YAML document"]),
+        ("owners: { ~: {} }", &["line 1", "null is not allowed"]),
     ] {
         let done = Run::new()
             .file("bad.yml", text)
