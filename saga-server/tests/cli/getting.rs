@@ -148,8 +148,11 @@ async fn a_token_that_does_not_suffice_is_exit_code_6() {
         .run
         .run("get saga-1 --token viewer")
         .is_refused(5, &["saga-1"]);
-    let invisible = asked.run(&["search", "--token", "a\nb"]);
-    invisible.is_refused(2, &["--token"]);
+    for invisible in ["a\nb", "é"] {
+        asked
+            .run(&["search", "--token", invisible])
+            .is_refused(2, &["--token"]);
+    }
 }
 
 #[test]
