@@ -97,11 +97,11 @@ fn lines(config: &LogConfig) -> Box<dyn Layer<Registry> + Send + Sync> {
 }
 
 /// What is logged. The library of the Model Context Protocol writes three lines for each message that is in order, with what the client
-/// says of itself.
+/// says of itself, and warns of each that is not.
 fn directives(level: LogLevel) -> String {
     match level {
         LogLevel::Error => level.as_str().to_owned(),
-        _ => format!("{},rmcp=warn", level.as_str()),
+        _ => format!("{},rmcp=error", level.as_str()),
     }
 }
 
