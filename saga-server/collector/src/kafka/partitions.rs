@@ -124,6 +124,14 @@ impl Partitions {
         }
     }
 
+    /// After the last record that is stored, of each partition whose commit is not confirmed.
+    pub(super) fn unconfirmed_commits(&self) -> Vec<(i32, i64)> {
+        let commits = self.uncommitted.iter();
+        commits
+            .map(|(partition, uncommitted)| (*partition, uncommitted.next_offset))
+            .collect()
+    }
+
     /// Whether it was not paused before.
     pub(super) fn pause(&mut self, partition: i32) -> bool {
         self.paused.insert(partition)

@@ -282,6 +282,12 @@ impl ConsumeLoop {
                 Err(RecvTimeoutError::Timeout) => self.keep_polling(),
             }
         }
+        // Commits may have waited for the topic's id, and no later one follows.
+        let commits = self.partitions.unconfirmed_commits();
+        if !commits.is_empty() {
+            self.check_topic(true, Instant::now());
+            self.commit(commits.into_iter(), CommitMode::Sync);
+        }
         self.consumer.unsubscribe();
         Ok(())
     }
