@@ -1,7 +1,7 @@
 //! Topics that are deleted, made again and written at once, before a collector can have noticed: whatever the timing, they are read
 //! from their beginning, and what was in work of the topic before is stored.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
@@ -23,9 +23,6 @@ const PARTITIONS: i32 = 3;
 /// How many records each partition has before, and how many after it was made again: so many that it holds the offset before.
 const BEFORE: usize = 30;
 const AFTER: usize = 2 * BEFORE;
-
-/// How long until a topic that was made again is read.
-const NOTICED_WITHIN: Duration = Duration::from_secs(30);
 
 async fn delete(harness: &Harness, topic: &str) {
     let deleted = admin(harness)
@@ -72,20 +69,6 @@ async fn are_stored(harness: &Harness, query: &'static str, count: i64) {
     eventually(query, async || harness.sql_count(query).await == count).await;
 }
 
-/// The same, within the time that is promised.
-async fn are_stored_soon(harness: &Harness, query: &'static str, count: i64) {
-    let begun = Instant::now();
-    let mut stored = 0;
-    while begun.elapsed() < NOTICED_WITHIN {
-        stored = harness.sql_count(query).await;
-        if stored >= count {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(stored, count, "{query}, after {:?}", begun.elapsed());
-}
-
 /// A client that is no member of the group.
 fn outsider(harness: &Harness) -> BaseConsumer {
     ClientConfig::new()
@@ -123,7 +106,7 @@ async fn a_topic_that_is_made_again_at_once_is_read_from_its_beginning() {
         delete(&harness, &harness.topic).await;
         create(&harness, &harness.topic).await;
         send(&harness, &harness.topic, "after", AFTER, value);
-        are_stored_soon(&harness, AFTER_STORED, all(AFTER)).await;
+        are_stored(&harness, AFTER_STORED, all(AFTER)).await;
         // So are offsets of the topic that is there now.
         is_committed(&harness, AFTER).await;
         server.rest.wait_until_ready().await;
@@ -147,7 +130,7 @@ async fn members_of_one_group_each_read_their_part_of_it() {
     delete(&harness, &harness.topic).await;
     create(&harness, &harness.topic).await;
     send(&harness, &harness.topic, "after", AFTER, value);
-    are_stored_soon(&harness, AFTER_STORED, all(AFTER)).await;
+    are_stored(&harness, AFTER_STORED, all(AFTER)).await;
     is_committed(&harness, AFTER).await;
     first.stop().await;
     second.stop().await;
@@ -174,7 +157,7 @@ async fn an_offset_of_the_topic_before_is_recognised_by_a_collector_that_starts(
     })
     .await;
     let server = Running::on(&harness).await;
-    are_stored_soon(&harness, AFTER_STORED, all(AFTER)).await;
+    are_stored(&harness, AFTER_STORED, all(AFTER)).await;
     is_committed(&harness, AFTER).await;
     server.stop().await;
 }
@@ -203,8 +186,8 @@ async fn dead_letters_and_records_of_sources_are_read_from_the_beginning_too() {
     }
     send(harness, orders.topic(), "after", AFTER, order);
     send(harness, letters, "after", AFTER, no_event);
-    are_stored_soon(harness, AFTER_STORED, all(AFTER)).await;
-    are_stored_soon(harness, LETTERS, all(BEFORE + AFTER)).await;
+    are_stored(harness, AFTER_STORED, all(AFTER)).await;
+    are_stored(harness, LETTERS, all(BEFORE + AFTER)).await;
     server.stop().await;
 }
 
