@@ -31,7 +31,9 @@ pub(in crate::cli) struct Tracker {
 
 impl Tracker {
     pub(super) fn new(url: Url, token: Option<Secret>) -> Result<Self, CliError> {
-        let is_sent = |token: &Secret| HeaderValue::from_str(token.expose()).is_ok();
+        // A header takes any byte from 128 on, and no server reads it as part of a token.
+        let is_sent =
+            |token: &Secret| token.expose().is_ascii() && HeaderValue::from_str(token.expose()).is_ok();
         if token.as_ref().is_some_and(|token| !is_sent(token)) {
             return Err(CliError::usage(
                 "--token: must be letters, digits and signs of ASCII",
