@@ -31,7 +31,7 @@
 //!
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
-//! | `resolution` | off | decoding of events whose writer used another Avro schema that resolves to ours ([`avro::WriterSchema::parse`]); brings in `apache-avro` |
+//! | `resolution` | off | decoding of events whose writer used another Avro schema that resolves to ours ([`avro::WriterSchema::parse`]); brings in `apache-avro` and `bigdecimal` |
 //! | `codegen` | off | `codegen`: constants of types and steps from definition files, for a program's `build.rs` |
 //! | `openapi` | off | `utoipa::ToSchema` for everything a [`fold::SagaState`] is made of; brings in `utoipa` |
 

@@ -121,8 +121,8 @@ impl<M: Mode> Context<M> {
             let cause = format_args!("topic {}: {error}", message.topic());
             return self.shared.drop_record(completion, loss, &cause);
         }
-        let is_its_end = matches!(loss.reason, DropReason::Closed | DropReason::Failed);
-        if !is_topic_lost && !(is_its_end && self.is_dead()) {
+        let is_its_end = matches!(loss.reason, DropReason::Closed | DropReason::Failed) && self.is_dead();
+        if !is_topic_lost && !is_its_end {
             return self.shared.drop_record(completion, loss, error);
         }
         let Some(pending) = pending_record(message) else {

@@ -22,6 +22,8 @@
 
 #[cfg(feature = "resolution")]
 mod bounds;
+#[cfg(feature = "resolution")]
+mod decimal;
 mod decode;
 mod encode;
 mod error;
@@ -36,6 +38,8 @@ mod resolve;
 mod schema;
 mod writer;
 
+#[cfg(feature = "resolution")]
+pub use decimal::decimal_digits;
 pub use decode::{decode, decode_single_object};
 pub use encode::{EncodeError, encode, encode_v2};
 pub use error::DecodeError;

@@ -178,8 +178,9 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::Timestamp as KafkaTime;
     use saga_store::StoreOptions;
-    use saga_types::{Timestamp, definition::Definitions};
+    use saga_types::definition::Definitions;
 
     use super::*;
 
@@ -188,7 +189,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let kept = format!("sqlite://{}/sagas.db", folder.path().display());
         let health = Arc::new(Health::starting(&[]));
-        let record = RawRecord::of_parts(Timestamp::now(), b"key", b"no event", &[]);
+        let record = RawRecord::of_parts(KafkaTime::NotAvailable, b"key", b"no event", &[]);
         // Nobody listens at the first.
         for (url, is_kept) in [
             ("postgres://nobody@127.0.0.1:1/none", false),

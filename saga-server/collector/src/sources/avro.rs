@@ -11,11 +11,13 @@ use apache_avro::{
     schema::{NamesRef, ResolvedSchema},
     types::Value,
 };
-use saga_gateway::source::{VARIABLE_SCALE_DECIMAL, decimal};
-use saga_types::avro::{self, DecodeError, Frame, MAX_EVENT_BYTES};
+use saga_types::avro::{self, DecodeError, Frame, MAX_EVENT_BYTES, decimal_digits};
 use serde::Serialize;
 
 use crate::ingest::{rejection::Rejection, schema_lookup::ReadSchema};
+
+/// A decimal with its scale beside it, as Debezium names it.
+const VARIABLE_SCALE_DECIMAL: &str = "io.debezium.data.VariableScaleDecimal";
 
 /// The schema of a value, by its id in the registry.
 pub(super) fn schema_id(value: &[u8]) -> Option<u32> {
@@ -157,7 +159,7 @@ impl Writing<'_> {
 
     /// One that is too long stays as its bytes are.
     fn decimal(&mut self, bytes: &[u8], scale: Option<i64>) {
-        match scale.and_then(|scale| decimal(bytes, scale)) {
+        match scale.and_then(|scale| decimal_digits(bytes, scale)) {
             Some(digits) => self.text(&digits),
             None => self.bytes(bytes),
         }

@@ -6,7 +6,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use bigdecimal::{BigDecimal, num_bigint::BigInt};
+use saga_types::avro::decimal_digits;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -16,21 +16,7 @@ use super::document::{self, Fields};
 const DECIMAL: &str = "org.apache.kafka.connect.data.Decimal";
 
 /// The same of one that has its scale beside it: a column of numbers of any scale.
-pub const VARIABLE_SCALE_DECIMAL: &str = "io.debezium.data.VariableScaleDecimal";
-
-/// The longest decimal that is read, in bytes, and the most digits behind the point: longer ones are no numbers of JSON that others could read.
-const MAX_BYTES: usize = 120;
-const MAX_SCALE: i64 = 300;
-
-/// The digits of a decimal: its bytes are a whole number in two's complement, the first byte the highest. `None` for one that is too long.
-#[must_use]
-pub fn decimal(bytes: &[u8], scale: i64) -> Option<String> {
-    if bytes.is_empty() || bytes.len() > MAX_BYTES || !(0..=MAX_SCALE).contains(&scale) {
-        return None;
-    }
-    let whole = BigInt::from_signed_bytes_be(bytes);
-    Some(BigDecimal::from_bigint(whole, scale).to_plain_string())
-}
+const VARIABLE_SCALE_DECIMAL: &str = "io.debezium.data.VariableScaleDecimal";
 
 /// The value of a text with its schema around it, its decimals as numbers; any other text as it is.
 pub(super) fn without_schema(text: &str) -> Cow<'_, str> {
@@ -114,36 +100,12 @@ impl Schema {
 
 /// Of bytes in Base64.
 fn packed(text: &str, scale: i64) -> Option<String> {
-    decimal(&STANDARD.decode(text).ok()?, scale)
+    decimal_digits(&STANDARD.decode(text).ok()?, scale)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_decimal_has_all_its_digits() {
-        for (bytes, scale, digits) in [
-            (&[0x04, 0xe2][..], 2, "12.50"),
-            (&[0x41], 2, "0.65"),
-            (&[0x00, 0xc8], 2, "2.00"),
-            (&[0xcf, 0xc7], 4, "-1.2345"),
-            (&[0x00], 2, "0.00"),
-            (&[0x64], 0, "100"),
-        ] {
-            assert_eq!(decimal(bytes, scale).as_deref(), Some(digits));
-        }
-        let longest = decimal(&[0x7f; MAX_BYTES], 0).unwrap();
-        assert!(serde_json::from_str::<f64>(&longest).is_ok(), "{longest}");
-        for (bytes, scale) in [
-            (&[0x7f; MAX_BYTES + 1][..], 2),
-            (&[], 2),
-            (&[1], -1),
-            (&[1], i64::MAX),
-        ] {
-            assert_eq!(decimal(bytes, scale), None);
-        }
-    }
 
     fn with_schema(payload: &str) -> String {
         let decimal = r#""type":"bytes","optional":true,"name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2","connect.decimal.precision":"12"}"#;

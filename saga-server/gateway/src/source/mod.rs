@@ -25,7 +25,6 @@ use std::sync::Arc;
 
 use saga_types::{SagaEvent, Timestamp};
 
-pub use decimal::{VARIABLE_SCALE_DECIMAL, decimal};
 pub use format::SourceFormat;
 pub use record::{SourceRecord, SourceValue};
 

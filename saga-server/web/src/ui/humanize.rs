@@ -142,7 +142,7 @@ pub(super) fn roughly(millis: i64) -> String {
 /// words behind it backwards.
 pub(super) fn undirected(text: &str) -> String {
     text.replace(
-        |character| matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'),
+        |character: char| matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'),
         "",
     )
 }

@@ -28,6 +28,10 @@ impl ConsumeLoop {
     /// Asks when it is time, and in any case of what was committed when partitions were just assigned.
     pub(super) fn check_topic(&mut self, is_assigned: bool, now: Instant) {
         let owned = self.consumer.context().owned();
+        if is_assigned && self.broker.is_none() {
+            // Statistics name one only after a second. What is read until then could not be committed.
+            self.broker = self.named_broker();
+        }
         let is_due = self.topic.is_due(&owned, now);
         if is_due {
             self.ask_for_topic(&owned, now);
@@ -35,6 +39,13 @@ impl ConsumeLoop {
         if is_due || is_assigned {
             self.ask_for_committed(&owned, now);
         }
+    }
+
+    fn named_broker(&self) -> Option<i32> {
+        let metadata = self
+            .consumer
+            .fetch_metadata(Some(self.consumer.context().topic()), ANSWER);
+        Some(metadata.ok()?.brokers().first()?.id())
     }
 
     fn ask_for_topic(&mut self, owned: &BTreeSet<i32>, now: Instant) {

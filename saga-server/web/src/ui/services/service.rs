@@ -25,7 +25,7 @@ use crate::{
     scoped::Reader,
     ui::{
         differences::of_failures,
-        humanize::{Clock, Moment, length, number},
+        humanize::{Clock, Moment, length, number, roughly},
         links::encoded,
         overview,
         page::{Frame, Page, Section},
