@@ -6,7 +6,7 @@ use std::time::Duration;
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     admin::{AdminOptions, NewTopic, TopicReplication},
-    consumer::{BaseConsumer, CommitMode, Consumer},
+    consumer::{BaseConsumer, Consumer},
     producer::BaseRecord,
 };
 use saga_gateway::source::SourceFormat;
@@ -134,32 +134,6 @@ async fn members_of_one_group_each_read_their_part_of_it() {
     is_committed(&harness, AFTER).await;
     first.stop().await;
     second.stop().await;
-}
-
-/// A member that has not noticed yet commits an offset of the topic before, and ends.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_offset_of_the_topic_before_is_recognised_by_a_collector_that_starts() {
-    let harness = Harness::new().await;
-    let server = Running::on(&harness).await;
-    send(&harness, &harness.topic, "before", BEFORE, value);
-    are_stored(&harness, BEFORE_STORED, all(BEFORE)).await;
-    is_committed(&harness, BEFORE).await;
-    let of_before = committed(&harness);
-    server.stop().await;
-    delete(&harness, &harness.topic).await;
-    create(&harness, &harness.topic).await;
-    send(&harness, &harness.topic, "after", AFTER, value);
-    // The broker may still be deleting the offsets of the topic before.
-    eventually("the late commit is there", async || {
-        tokio::task::block_in_place(|| outsider(&harness).commit(&of_before, CommitMode::Sync)).unwrap();
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        committed(&harness) == of_before
-    })
-    .await;
-    let server = Running::on(&harness).await;
-    are_stored(&harness, AFTER_STORED, all(AFTER)).await;
-    is_committed(&harness, AFTER).await;
-    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
