@@ -49,15 +49,7 @@ debezium_launch() {
     org.apache.kafka.connect.cli.ConnectStandalone "$STATE/debezium/worker.properties"
 }
 
-debezium_ready() {
-  local status
-  status=$({
-    exec 7<>"/dev/tcp/127.0.0.1/$(cat "$STATE/debezium/port")"
-    printf 'GET /connectors HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' >&7
-    timeout 5 head -n 1 <&7
-  } 2>/dev/null) || return 1
-  [[ $status == HTTP/*\ 200\ * ]]
-}
+debezium_ready() { answers_http debezium /connectors; }
 
 debezium_stop() { end_part debezium TERM 30; }
 

@@ -75,3 +75,14 @@ all_gone() {
     ! grep -qs . "/proc/$pid/cmdline" || return 1
   done
 }
+
+# answers_http PART PATH: whether the part answers a request with 200.
+answers_http() {
+  local status
+  status=$({
+    exec 7<>"/dev/tcp/127.0.0.1/$(cat "$STATE/$1/port")"
+    printf 'GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' "$2" >&7
+    timeout 5 head -n 1 <&7
+  } 2>/dev/null) || return 1
+  [[ $status == HTTP/*\ 200\ * ]]
+}

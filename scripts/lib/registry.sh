@@ -29,15 +29,7 @@ registry_launch() {
     -jar "$REGISTRY_FOLDER/apicurio-registry-app-$REGISTRY_VERSION-runner.jar"
 }
 
-registry_ready() {
-  local status
-  status=$({
-    exec 7<>"/dev/tcp/127.0.0.1/$(cat "$STATE/registry/port")"
-    printf 'GET /apis/ccompat/v7/subjects HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' >&7
-    timeout 5 head -n 1 <&7
-  } 2>/dev/null) || return 1
-  [[ $status == HTTP/*\ 200\ * ]]
-}
+registry_ready() { answers_http registry /apis/ccompat/v7/subjects; }
 
 registry_stop() { end_part registry TERM 20; }
 
