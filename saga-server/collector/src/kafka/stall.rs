@@ -197,8 +197,8 @@ impl StallDetector {
         stuck
     }
 
-    /// Whether it is time that another client tries to reach a broker. A client that was told that there are no brokers, as a
-    /// broker says while it is started, can forget them all and never try one again.
+    /// Whether it is time that another client tries to reach a broker. After metadata without brokers, as a broker answers
+    /// while it starts, a client can forget them all and never connect again.
     pub(super) fn another_may_try(&mut self, snapshot: &ClientSnapshot, now: Instant) -> bool {
         if snapshot.is_reachable {
             return false;
